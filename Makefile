@@ -1,0 +1,50 @@
+# Every target sets itself up: a private uv, a .venv made from requirements.lock, and Pupila itself.
+PYTHON ?= python3
+UV := .uv/bin/uv
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+WORKERS ?= 2
+
+.PHONY: demo test test-all check bench lock clean
+.DEFAULT_GOAL := test
+
+demo: $(STAMP)
+	$(BIN)/pupila demo --out demo-out
+
+test: check
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+test-all: check
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+check: $(STAMP)
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+# The lock names no host: `uv pip compile` writes versions and hashes only.
+lock: $(UV)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra data --group dev pyproject.toml -o requirements.lock
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: found $$($(PYTHON) --version), wanted Python 3.11 or later. Try: make PYTHON=python3.12 test"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "error: $(PYTHON) can't make virtual environments (no ensurepip). Try: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+$(STAMP): $(UV) requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .uv .mypy_cache .ruff_cache .pytest_cache demo-out

@@ -1,0 +1,153 @@
+"""Folders of images: one per class, with or without train/val/test above, or one flat folder without labels."""
+
+from collections import Counter
+from pathlib import PurePosixPath
+
+from pupila import files
+from pupila.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.dataset.reading import is_image_inside
+from pupila.errors import PupilaError
+from pupila.messages import listing, say
+from pupila.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TRAIN
+
+UNSUPPORTED_SUFFIXES = frozenset(
+    {
+        ".heic",
+        ".heif",
+        ".avif",
+        ".svg",
+        ".jp2",
+        ".jxl",
+        ".psd",
+        ".dng",
+        ".cr2",
+        ".nef",
+        ".arw",
+        ".raw",
+        ".dcm",
+    }
+)
+_IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
+_MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
+
+
+def read(path: str) -> Listing | None:
+    """The folder's images with the classes and splits that its subfolders name."""
+    if not files.is_folder(path):
+        return None
+    root, notes = _unwrapped(path.rstrip("/") or "/")
+    images, oddities = sort_out(root)
+    if not images:
+        raise PupilaError(
+            say("No images in {path}", path=path), found=_found(oddities),
+            wanted=say("a folder per class, a flat folder of images, or a table"), remedy="docs/dataset.md",
+        )  # fmt: skip
+    _refuse_masks(root)
+    levels = _Levels(root, images)
+    oddities += levels.empty_classes()
+    rows = as_rows(images, {
+        "target": [levels.target(e.path) for e in images],
+        "given_split": [levels.split(e.path) for e in images],
+        "subfolder": [levels.rest(e.path) for e in images],
+    })  # fmt: skip
+    return Listing(levels.layout(), root, rows, path, oddities, notes)
+
+
+def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
+    """The files that are, or claim to be, images; and all others with the reason why they are left out."""
+    images, oddities = [], []
+    for entry in files.walk(root):
+        path = PurePosixPath(entry.path)
+        if path.name in OWN_FILES and len(path.parts) == 1:
+            continue
+        if files.is_hidden(entry.path):
+            oddities.append(Oddity(entry.path, "hidden-file", say("a system's own file")))
+        elif path.suffix.lower() in UNSUPPORTED_SUFFIXES:
+            oddities.append(
+                Oddity(entry.path, "unsupported-format", say("{suffix} is not read", suffix=path.suffix))
+            )
+        elif path.suffix.lower() in IMAGE_SUFFIXES or is_image_inside(root, entry.path):
+            images.append(entry)
+        else:
+            oddities.append(Oddity(entry.path, "other-file", say("no image, by name and content")))
+    return images, oddities
+
+
+def _unwrapped(path: str) -> tuple[str, list[str]]:
+    """Step into a lone folder that an archive put around the data: class or split folders lie inside it."""
+    names = files.folders(path)
+    while len(names) == 1 and names[0].lower() not in SPLIT_WORDS:
+        inner = files.folders(files.join(path, names[0]))
+        loose = [e for e in files.entries(path) if PurePosixPath(e).suffix.lower() in IMAGE_SUFFIXES]
+        if len(inner) < 2 or loose:
+            break
+        path = files.join(path, names[0])
+        names = inner
+        return path, [say("Read from the inner folder {name}.", name=PurePosixPath(path).name)]
+    return path, []
+
+
+def _refuse_masks(root: str) -> None:
+    names = {name.lower(): name for name in files.folders(root)}
+    pair = [next((names[n] for n in names if n in known), "") for known in (_IMAGE_FOLDERS, _MASK_FOLDERS)]
+    if all(pair):
+        raise PupilaError(
+            say("This looks like images with masks"), found=listing(pair),
+            wanted=say("a folder per class, or images alone: segmentation is not built yet"),
+            remedy=f"pupila doctor {files.join(root, pair[0])}",
+        )  # fmt: skip
+
+
+def _found(oddities: list[Oddity]) -> str:
+    counts = Counter(PurePosixPath(o.subject).suffix or o.subject for o in oddities)
+    return listing([f"{n} x {suffix}" for suffix, n in counts.most_common()]) or say("an empty folder")
+
+
+class _Levels:
+    """Which level of the path is the split, and which the class."""
+
+    def __init__(self, root: str, images: list[files.FileEntry]) -> None:
+        self.root = root
+        tops = {PurePosixPath(e.path).parts[0] for e in images if "/" in e.path}
+        words = {top for top in tops if top.lower() in SPLIT_WORDS}
+        has_train = any(SPLIT_WORDS[word.lower()] == TRAIN for word in words)
+        self.split_level = has_train and len(words) > 1
+        depth = 1 if self.split_level else 0
+        self.class_level = (
+            depth if any(len(PurePosixPath(e.path).parts) > depth + 1 for e in images) else None
+        )
+        self.classes = {target for e in images if (target := self.target(e.path)) is not None}
+
+    def split(self, path: str) -> str | None:
+        word = PurePosixPath(path).parts[0]
+        return SPLIT_WORDS.get(word.lower(), word) if self.split_level and "/" in path else None
+
+    def target(self, path: str) -> str | None:
+        parts = PurePosixPath(path).parts
+        if self.class_level is None or len(parts) < self.class_level + 2:
+            return None
+        return parts[self.class_level]
+
+    def rest(self, path: str) -> str | None:
+        """The folders below the class, "" for none."""
+        if self.class_level is None:
+            return PurePosixPath(path).parent.as_posix().removeprefix(".")
+        return "/".join(PurePosixPath(path).parts[self.class_level + 1 : -1])
+
+    def empty_classes(self) -> list[Oddity]:
+        tops = files.folders(self.root)
+        if self.split_level:
+            tops = [
+                c for t in tops if t.lower() in SPLIT_WORDS for c in files.folders(files.join(self.root, t))
+            ]
+        if self.class_level is None:
+            return []
+        empty = sorted(set(tops) - self.classes)
+        return [Oddity(name, "empty-class", say("a class folder without images")) for name in empty]
+
+    def layout(self) -> str:
+        if self.class_level is None:
+            return say("a folder of images without labels")
+        return (
+            say("a folder per class below train/val/test") if self.split_level else say("a folder per class")
+        )

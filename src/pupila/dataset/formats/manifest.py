@@ -1,0 +1,75 @@
+"""A saved manifest: `pupila.parquet`, or a folder that holds it away from the images."""
+
+import io
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from pupila import files
+from pupila.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
+from pupila.errors import PupilaError
+from pupila.messages import say
+from pupila.vocabulary import MANIFEST_FILE, SCHEMA_VERSION
+
+# Facts of the reading: read again (from memory) on opening, so they are not taken over.
+READ_AGAIN = frozenset({"sha256", "phash", "width", "height", "bands", "mode", "format", "orientation", "frames",
+                        "alpha", "taken", "camera", "brightness", "spread"})  # fmt: skip
+
+
+def read(path: str) -> Listing | None:
+    """The rows of the manifest, where the path is one or a folder whose manifest describes images elsewhere."""
+    uri, home = path, path
+    if files.is_folder(path):
+        uri = files.join(path.rstrip("/") or "/", MANIFEST_FILE)
+        if not files.exists(uri):
+            return None
+        root = _metadata(uri)["root"]
+        if root == ".":  # the images lie here as well: their folder is read anew, so no addition is missed
+            return None
+    elif PurePosixPath(path).name == MANIFEST_FILE:
+        home = path.rpartition("/")[0] or "."
+    else:
+        return None
+    if not files.exists(uri):
+        return None
+    meta = _metadata(uri)
+    root = files.join(home.rstrip("/") or "/", meta["root"]) if meta["root"] != "." else home
+    root = root if files.is_remote(root) else files.normal(root)
+    return _listing(pl.read_parquet(io.BytesIO(files.read_bytes(uri))), root, home)
+
+
+def _metadata(uri: str) -> dict[str, str]:
+    """The manifest's own notes: schema version and root.
+
+    Raises:
+        PupilaError: no manifest, or one of a later Pupila.
+    """
+    try:
+        meta = pl.read_parquet_metadata(io.BytesIO(files.read_bytes(uri)))
+        version = int(meta["pupila.schema"])
+    except (KeyError, ValueError, pl.exceptions.PolarsError) as fault:
+        raise PupilaError(
+            say("Can't read the manifest {path}", path=uri), found=str(fault).splitlines()[0],
+            wanted=say("a file that Pupila wrote"), remedy=say("delete it; it is made anew from the images"),
+        ) from fault  # fmt: skip
+    if version > SCHEMA_VERSION:
+        raise PupilaError(
+            say("The manifest {path} is of a later Pupila", path=uri), found=f"schema {version}",
+            wanted=f"schema {SCHEMA_VERSION}", remedy="pip install --upgrade pupila",
+        )  # fmt: skip
+    return {"root": meta["pupila.root"]}
+
+
+def _listing(frame: pl.DataFrame, root: str, home: str) -> Listing:
+    found = [files.entry(root, path) for path in frame["image"]]
+    oddities = [
+        Oddity(path, "row-without-image", say("the file is gone since the manifest was saved"))
+        for path, entry in zip(frame["image"], found, strict=True) if entry is None
+    ]  # fmt: skip
+    kept = frame.filter(pl.Series([entry is not None for entry in found], dtype=pl.Boolean))
+    own = [
+        name for name in kept.columns if name not in READ_AGAIN and name not in ("image", "bytes", "modified")
+    ]
+    columns = {name: kept[name].cast(LISTED.get(name, pl.String)).to_list() for name in own}
+    rows = as_rows([e for e in found if e is not None], {**columns, "saved_sha256": kept["sha256"].to_list()})
+    return Listing(say("a saved manifest"), root, rows, home, oddities)

@@ -1,0 +1,148 @@
+"""The data set in memory, and its manifest on disk."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pupila import files
+from pupila.dataset.memory import Memory
+from pupila.duplicates.compare import SAME
+from pupila.duplicates.pairs import METHOD, Pair, components, find_pairs
+from pupila.duplicates.search import RADIUS
+from pupila.images import DECODER
+from pupila.messages import say, say_count
+from pupila.progress import progress
+from pupila.tasks.task import Task
+from pupila.vocabulary import MANIFEST_FILE, SCHEMA_VERSION
+
+# Columns of every manifest, in order; the facts of the reading and the user's own columns follow.
+MANIFEST = ("image", "sha256", "phash", "width", "height", "bands", "target", "group", "given_split")
+INTERNAL = ("phash_mirrored", "part", "row", "fault", "reason", "modified", "saved_sha256")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images where they lie, with what is true of each.
+
+    Rows of `images` are the usable images, sorted by path; `set_aside` names everything else that was met.
+    """
+
+    root: str  # folder or URI that image paths are relative to
+    home: str  # folder where the data set's own files lie
+    layout: str  # in words
+    task: Task | None  # None: no labels yet
+    images: pl.DataFrame  # MANIFEST columns, facts, the user's columns, INTERNAL
+    set_aside: pl.DataFrame  # subject, code, reason
+    notes: list[str]
+    memory: Memory
+
+    def __len__(self) -> int:
+        return self.images.height
+
+    def __str__(self) -> str:
+        lines = [say("{n} images in {root}: {layout}.", n=len(self), root=self.root, layout=self.layout)]
+        lines.append(
+            say("Task: {task}, {n} classes ({names}).", task=self.task.name, n=len(self.classes),
+                names=", ".join(f"{name} {count}" for name, count in list(self.class_counts().items())[:8]))
+            if self.task else say("No labels yet.")
+        )  # fmt: skip
+        unusable = self.set_aside.filter(pl.col("code").is_in(UNUSABLE)).height
+        if unusable:
+            lines.append(say_count("{n} file set aside.", "{n} files set aside.", unusable))
+        return "\n".join([*lines, *self.notes])
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in order."""
+        return self.images["target"].drop_nulls().unique().sort().to_list()
+
+    def class_counts(self) -> dict[str, int]:
+        """Images of each class, in the order of the names."""
+        counts = self.images["target"].drop_nulls().value_counts().sort("target")
+        return dict(counts.iter_rows())
+
+    def path(self, row: int) -> str:
+        """Where the row's image lies."""
+        return files.join(self.root, self.images["image"][row])
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over what is true: every image's path, bytes, target, group and given split."""
+        lines = (
+            self.images.select("image", "sha256", "target", "group", "given_split").sort("image").iter_rows()
+        )
+        return files.sha256("\n".join(json.dumps(line) for line in lines).encode())
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Exact, near and mirrored duplicates, by row number; found once and remembered."""
+        digests = self.images["sha256"].to_list()
+        key = files.sha256(json.dumps([METHOD, DECODER, SAME, RADIUS, digests]).encode())
+        remembered = files.cache_folder() / "pairs" / f"{key}.json"
+        if (known := _remembered_pairs(str(remembered))) is not None:
+            return known
+        hashes = (self.images["phash"].to_list(), self.images["phash_mirrored"].to_list())
+        with progress(say("looking for duplicates"), 1000) as advance:
+            done = [0]
+
+            def looked(count: int, total: int) -> None:
+                now = 1000 * count // max(total, 1)
+                advance(now - done[0])
+                done[0] = now
+
+            pairs = find_pairs(digests, hashes, self.thumbnails, looked)
+        files.write_cache(remembered, [[p.first, p.second, p.kind, p.similarity] for p in pairs])
+        return pairs
+
+    def thumbnails(self, rows: list[int]) -> NDArray[np.uint8]:
+        """(K, 64, 64) uint8 grey copies of the rows."""
+        places = self.images.select("part", "row")[rows]
+        return self.memory.copies(places["part"].to_list(), places["row"].to_list())
+
+    def components(self, groups: list[str | None] | None = None) -> NDArray[Any]:
+        """(N,) int: images that must stay together have equal numbers (duplicates, and members of a group).
+
+        Args:
+            groups: N group names instead of the column `group`; None for an image of its own.
+        """
+        first: dict[str, int] = {}
+        links = [(pair.first, pair.second) for pair in self.pairs]
+        for row, group in enumerate(groups if groups is not None else self.images["group"].to_list()):
+            if group is not None:
+                links.append((first.setdefault(group, row), row))
+        return components(len(self), links)
+
+    def save(self, home: str) -> str:
+        """Write the manifest into the folder and return its path; image paths become relative to it."""
+        uri = files.join(home, MANIFEST_FILE)
+        kept = [name for name in self.images.columns if name not in INTERNAL]
+        frame = self.images.select(kept)
+        files.write_parquet(
+            uri, frame, {"pupila.schema": str(SCHEMA_VERSION), "pupila.root": files.relative(self.root, home),
+                         "pupila.task": self.task.name if self.task else ""},
+        )  # fmt: skip
+        return uri
+
+
+# Codes of `set_aside` that stand for a file that claims to be an image and can't be used.
+UNUSABLE = (
+    "unreadable",
+    "truncated",
+    "empty-file",
+    "not-an-image",
+    "oversized",
+    "broken-link",
+    "unsupported-format",
+)
+
+
+def _remembered_pairs(uri: str) -> list[Pair] | None:
+    try:
+        return [Pair(*row) for row in json.loads(files.read_bytes(uri))]
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,106 @@
+"""The memory of what was read: parts of facts and grey copies in the user's cache folder.
+
+Every part is two files that are written whole: `<id>.parquet` (facts) and `<id>.copies` (raw grey copies, mapped
+and not loaded). A killed reading goes on after its last part; a damaged part is forgotten and read again.
+"""
+
+import contextlib
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pupila import files
+from pupila.duplicates.signature import SIDE
+from pupila.errors import PupilaError
+
+MOST_PARTS = 24  # above it the parts are merged into one
+
+
+class Memory:
+    """What is remembered of one folder, or of one store's prefix.
+
+    Args:
+        root: the folder or URI.
+        version: what else the facts depend on (decoder, limits).
+        schema: the columns of the facts.
+    """
+
+    def __init__(self, root: str, version: str, schema: dict[str, Any]) -> None:
+        where = root if files.is_remote(root) else str(Path(root).resolve())
+        self.folder = files.cache_folder() / "readings" / files.sha256(f"{where}\n{version}".encode())[:24]
+        self._schema = {**schema, "part": pl.String, "row": pl.Int64}
+        self._frames = [
+            frame for path in sorted(self.folder.glob("*.parquet")) if (frame := self._load(path)) is not None
+        ]
+        self._maps: dict[str, NDArray[np.uint8]] = {}
+
+    def facts(self) -> pl.DataFrame:
+        """All remembered rows; of a file that was read twice the later reading."""
+        if not self._frames:
+            return pl.DataFrame(schema=self._schema)
+        return pl.concat(self._frames).unique(
+            ["image", "bytes", "modified"], keep="last", maintain_order=True
+        )
+
+    def remember(self, rows: list[dict[str, Any]], copies: NDArray[np.uint8]) -> None:
+        """Save one part.
+
+        Args:
+            rows: facts of N files.
+            copies: (N, SIDE, SIDE) uint8.
+        """
+        part = uuid.uuid4().hex
+        frame = pl.DataFrame(rows, schema={k: v for k, v in self._schema.items() if k not in ("part", "row")})
+        frame = frame.with_columns(part=pl.lit(part), row=pl.int_range(pl.len(), dtype=pl.Int64))
+        try:
+            self._write(part, frame, copies)
+        except PupilaError:  # a cache folder that can't be written to costs time, not the result
+            self._maps[part] = copies
+        self._frames.append(frame)
+        if len(self._frames) > MOST_PARTS and not self._maps:
+            self._merge()
+
+    def copies(self, part: list[str], row: list[int]) -> NDArray[np.uint8]:
+        """(K, SIDE, SIDE) uint8 grey copies at the places that the facts name."""
+        out = np.empty((len(row), SIDE, SIDE), dtype=np.uint8)
+        for i, (name, number) in enumerate(zip(part, row, strict=True)):
+            if name not in self._maps:
+                raw = np.memmap(self.folder / f"{name}.copies", dtype=np.uint8, mode="r")
+                self._maps[name] = raw.reshape(-1, SIDE, SIDE)
+            out[i] = self._maps[name][number]
+        return out
+
+    def _load(self, path: Path) -> pl.DataFrame | None:
+        """One part, or None where it is damaged or its copies are gone."""
+        try:
+            frame = pl.read_parquet(path, memory_map=False)
+            size = path.with_suffix(".copies").stat().st_size
+        except (OSError, pl.exceptions.PolarsError):
+            return None
+        fits = dict(frame.schema) == self._schema and size == frame.height * SIDE * SIDE
+        return frame if fits else None
+
+    def _write(self, part: str, frame: pl.DataFrame, copies: NDArray[np.uint8]) -> None:
+        files.write_bytes(str(self.folder / f"{part}.copies"), copies.tobytes())
+        files.write_parquet(str(self.folder / f"{part}.parquet"), frame)
+
+    def _merge(self) -> None:
+        """Write all that counts as one part and drop the others."""
+        frame = self.facts()
+        part = uuid.uuid4().hex
+        with (self.folder / f".{part}").open("wb") as stream:
+            for start in range(0, frame.height, 4096):
+                rows = frame[start : start + 4096]
+                stream.write(self.copies(rows["part"].to_list(), rows["row"].to_list()).tobytes())
+        (self.folder / f".{part}").replace(self.folder / f"{part}.copies")
+        merged = frame.with_columns(part=pl.lit(part), row=pl.int_range(pl.len(), dtype=pl.Int64))
+        files.write_parquet(str(self.folder / f"{part}.parquet"), merged)
+        for old in {name for f in self._frames for name in f["part"].unique()} - {part}:
+            for suffix in (".parquet", ".copies"):
+                with contextlib.suppress(OSError):  # mapped on Windows, or another process was faster
+                    (self.folder / f"{old}{suffix}").unlink()
+        self._frames, self._maps = [merged], {}

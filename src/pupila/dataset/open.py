@@ -1,0 +1,99 @@
+"""Opening: find the layout, read every image, and say what was met."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pupila import files
+from pupila.dataset.formats import FORMATS
+from pupila.dataset.formats.listing import Listing, Oddity
+from pupila.dataset.manifest import INTERNAL, MANIFEST, Dataset
+from pupila.dataset.reading import ReadSettings, lies, read_facts
+from pupila.errors import PupilaError
+from pupila.messages import listing, say
+from pupila.tasks import TASKS
+
+_ASIDE = {"subject": pl.String, "code": pl.String, "reason": pl.String}
+
+
+def open(path: str | Path | Dataset, **settings: Any) -> Dataset:
+    """Open images with whatever labels, groups and splits they come with.
+
+    Args:
+        path: a folder per class (also below train/val/test), a flat folder, a CSV, Parquet or JSON-lines
+            table, a folder with Hugging Face's metadata file, a saved manifest, or an open data set.
+        settings: fields of `ReadSettings`.
+
+    Raises:
+        PupilaError: nothing there, no images, or no layout that Pupila reads.
+    """
+    if isinstance(path, Dataset):
+        return path
+    wish = ReadSettings.wish(settings, "read")
+    where = str(path)
+    if not files.exists(where):
+        raise PupilaError(
+            say("No such data"), found=where, wanted=say("a folder of images, a table, or a saved manifest"),
+            remedy=_nearby(where),
+        )  # fmt: skip
+    for read in FORMATS.values():
+        if (found := read(where)) is not None:
+            return _assemble(found, wish)
+    raise PupilaError(
+        say("Can't tell what {path} is", path=where), found=say("a file"),
+        wanted=say("a folder, a CSV, Parquet or JSON-lines table, or pupila.parquet"),
+    )  # fmt: skip
+
+
+def _nearby(where: str) -> str:
+    parent = Path(where).parent
+    if files.is_remote(where) or not parent.is_dir():
+        return ""
+    names = sorted(child.name for child in parent.iterdir() if not child.name.startswith("."))
+    return say("one of {names}", names=listing(names)) if names else ""
+
+
+def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
+    entries = [files.FileEntry(*row) for row in found.rows.select("image", "bytes", "modified").iter_rows()]
+    facts, memory = read_facts(found.root, entries, wish)
+    frame = pl.concat([found.rows, facts.drop("image", "bytes", "modified")], how="horizontal").sort("image")
+    broken = frame.filter(pl.col("fault").is_not_null())
+    good = frame.filter(pl.col("fault").is_null())
+    if good.is_empty():
+        raise PupilaError(
+            say("No readable image in {path}", path=found.root),
+            found=listing([f"{image} ({reason})" for image, reason in broken.select("image", "reason").iter_rows()], 3),
+            wanted=say("JPEG, PNG, WebP, TIFF, BMP or GIF"),
+        )  # fmt: skip
+    good = good.select([*MANIFEST, *(n for n in good.columns if n not in MANIFEST and n not in INTERNAL),
+                        *(n for n in INTERNAL if n in good.columns)])  # fmt: skip
+    oddities = found.oddities + [
+        Oddity(image, code, reason)
+        for image, code, reason in broken.select("image", "fault", "reason").iter_rows()
+    ]
+    oddities += [
+        Oddity(image, "lying-extension", say("is {format}", format=format))
+        for image, format in good.select("image", "format").iter_rows() if lies(image, format)
+    ]  # fmt: skip
+    oddities += _changed(good)
+    oddities += _left_empty(frame, good)
+    aside = pl.DataFrame([(o.subject, o.code, o.reason) for o in oddities], schema=_ASIDE, orient="row")
+    task = TASKS["classify"] if good["target"].null_count() < good.height else None
+    return Dataset(found.root, found.home, found.layout, task, good, aside, found.notes, memory)
+
+
+def _changed(good: pl.DataFrame) -> list[Oddity]:
+    if "saved_sha256" not in good.columns:
+        return []
+    changed = good.filter(pl.col("saved_sha256").is_not_null() & (pl.col("saved_sha256") != pl.col("sha256")))
+    return [
+        Oddity(image, "changed-file", say("other bytes than when the manifest was saved"))
+        for image in changed["image"]
+    ]
+
+
+def _left_empty(frame: pl.DataFrame, good: pl.DataFrame) -> list[Oddity]:
+    """Classes all of whose images turned out to be unusable."""
+    lost = set(frame["target"].drop_nulls()) - set(good["target"].drop_nulls())
+    return [Oddity(name, "empty-class", say("none of its images can be read")) for name in sorted(lost)]

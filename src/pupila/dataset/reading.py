@@ -1,0 +1,169 @@
+"""Reading: every file's bytes become one row of facts, in parallel, and no file is read twice."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt
+
+from pupila import files
+from pupila.dataset.memory import Memory
+from pupila.duplicates.signature import AT_LEAST, SIDE, sign
+from pupila.images import DECODER, FORMATS, ImageFault, ImageLimits, decode, looks_like_image, probe
+from pupila.messages import say
+from pupila.progress import progress
+
+CHUNK = 512  # images between two saves of what was read
+
+FACTS: dict[str, Any] = {
+    "image": pl.String,
+    "bytes": pl.Int64,
+    "modified": pl.Int64,
+    "sha256": pl.String,
+    "phash": pl.String,
+    "phash_mirrored": pl.String,
+    "width": pl.Int32,
+    "height": pl.Int32,
+    "bands": pl.Int8,
+    "mode": pl.String,
+    "format": pl.String,
+    "orientation": pl.Int8,
+    "frames": pl.Int32,
+    "alpha": pl.Boolean,
+    "taken": pl.String,
+    "camera": pl.String,
+    "brightness": pl.Float32,
+    "spread": pl.Float32,
+    "fault": pl.String,
+    "reason": pl.String,
+}
+
+
+class ReadSettings(ImageLimits):
+    """How the images of a data set are read."""
+
+    workers: PositiveInt | None = Field(default=None, description="reading threads; null: one per core")
+
+    def limits(self) -> ImageLimits:
+        """The limits alone."""
+        return ImageLimits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
+
+
+def read_facts(
+    root: str, entries: list[files.FileEntry], settings: ReadSettings
+) -> tuple[pl.DataFrame, Memory]:
+    """The facts of every file, in the order of the entries, from memory where it has them.
+
+    Args:
+        root: folder or URI that the entries' paths are relative to.
+        entries: the files; size -1 is a link that leads nowhere.
+        settings: limits and threads.
+
+    Returns:
+        A frame with the columns `FACTS`, `part` and `row` (where the grey copy lies), and the memory
+        that hands out grey copies. `fault` is null for a usable image, else the code of the fault.
+    """
+    memory = Memory(root, version=f"{DECODER}/{settings.max_bytes}/{settings.max_pixels}", schema=FACTS)
+    wanted = pl.DataFrame(
+        {
+            "image": [e.path for e in entries],
+            "bytes": [e.size for e in entries],
+            "modified": [e.modified for e in entries],
+        },
+        schema={name: FACTS[name] for name in ("image", "bytes", "modified")},
+    )
+    key = ["image", "bytes", "modified"]
+    fresh = wanted.join(memory.facts(), on=key, how="anti", maintain_order="left")
+    if fresh.height:
+        _read_fresh(root, [files.FileEntry(*row) for row in fresh.iter_rows()], settings, memory)
+    known = memory.facts()
+    return wanted.join(known, on=key, how="left", maintain_order="left").select(known.columns), memory
+
+
+def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSettings, memory: Memory) -> None:
+    limits = settings.limits()
+    workers = settings.workers or os.cpu_count() or 1
+    with (
+        progress(say("reading images"), len(entries)) as advance,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        for chunk in _chunks(entries):
+            rows = list(pool.map(lambda entry: read_one(root, entry, limits), chunk))
+            memory.remember([facts for facts, _ in rows], np.stack([copy for _, copy in rows]))
+            advance(len(chunk))
+
+
+def _chunks(entries: list[files.FileEntry]) -> Iterator[list[files.FileEntry]]:
+    for start in range(0, len(entries), CHUNK):
+        yield entries[start : start + CHUNK]
+
+
+def read_one(
+    root: str, entry: files.FileEntry, limits: ImageLimits
+) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    """The facts of one file and its grey copy, (SIDE, SIDE) uint8, black where it is no image."""
+    facts: dict[str, Any] = {"image": entry.path, "bytes": entry.size, "modified": entry.modified}
+    try:
+        facts |= _facts_of(_bytes_of(root, entry, limits), limits)
+        copy = np.frombuffer(facts.pop("thumbnail"), dtype=np.uint8).reshape(SIDE, SIDE)
+    except ImageFault as fault:
+        facts |= {"fault": fault.code, "reason": fault.reason}
+        copy = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    return facts, copy
+
+
+def _bytes_of(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
+    if entry.size < 0:
+        raise ImageFault("broken-link", say("the link leads nowhere, or the file can't be looked at"))
+    if entry.size > limits.max_bytes:
+        raise ImageFault(
+            "oversized", say("{n} bytes, allowed are {most}", n=entry.size, most=limits.max_bytes)
+        )
+    try:
+        return files.read_bytes(files.join(root, entry.path))
+    except OSError as fault:
+        raise ImageFault("unreadable", fault.strerror or str(fault)) from fault
+
+
+def _facts_of(data: bytes, limits: ImageLimits) -> dict[str, Any]:
+    header = probe(data, limits)
+    rgb = decode(data, limits, at_least=AT_LEAST)
+    signature = sign(rgb)
+    channels = rgb.reshape(-1, 3)
+    spread = channels.max(axis=0).astype(np.int16) - channels.min(axis=0)
+    return {
+        "sha256": files.sha256(data),
+        "phash": signature.phash,
+        "phash_mirrored": signature.mirrored,
+        "thumbnail": signature.thumbnail,
+        "width": header.width,
+        "height": header.height,
+        "bands": header.bands,
+        "mode": header.mode,
+        "format": header.format,
+        "orientation": header.orientation,
+        "frames": header.frames,
+        "alpha": header.alpha,
+        "taken": header.taken,
+        "camera": header.camera,
+        "brightness": float(np.frombuffer(signature.thumbnail, dtype=np.uint8).mean()),
+        "spread": float(spread.max()),
+    }
+
+
+def lies(path: str, format: str) -> bool:
+    """Whether the file's ending names another format than its content."""
+    return PurePosixPath(path).suffix.lower() not in FORMATS[format].split()
+
+
+def is_image_inside(root: str, path: str) -> bool:
+    """Whether a file without an image's ending begins like an image."""
+    try:
+        return looks_like_image(files.read_start(files.join(root, path), 16))
+    except OSError:
+        return False

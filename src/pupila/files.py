@@ -1,0 +1,256 @@
+"""URIs and bytes: walking, reading, hashing and atomic writing; disk and object stores are alike above it."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pupila.errors import PupilaError
+from pupila.messages import say
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file as a walk saw it."""
+
+    path: str  # relative to the walked root, with forward slashes
+    size: int  # bytes; -1 for a link that leads nowhere
+    modified: int  # nanoseconds since 1970; 0 where the store keeps no time
+
+
+def is_remote(uri: str | Path) -> bool:
+    """Whether the address names a store (`s3://...`, `memory://...`) and not this machine's disk."""
+    return "://" in str(uri) and not str(uri).startswith("file://")
+
+
+def _store(uri: str) -> tuple[Any, str]:
+    import fsspec
+
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    return filesystem, path.rstrip("/")
+
+
+def join(root: str, path: str) -> str:
+    """The path below the root; an absolute path or a URI stays as it is."""
+    if is_remote(path) or os.path.isabs(path):  # noqa: PTH117
+        return path
+    return f"{root.rstrip('/')}/{path}"
+
+
+def relative(path: str, root: str) -> str:
+    """The path as seen from the root where both lie on one disk or in one bucket, else unchanged."""
+    if is_remote(path) or is_remote(root):
+        prefix = root.rstrip("/") + "/"
+        return path[len(prefix) :] if path.startswith(prefix) else path
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive on Windows
+        return Path(path).as_posix()
+
+
+def normal(path: str) -> str:
+    """The path on disk without `..` and `.`, with forward slashes; links stay links."""
+    return Path(os.path.normpath(path)).as_posix()
+
+
+def exists(uri: str) -> bool:
+    """Whether a file or folder lies at the address."""
+    if is_remote(uri):
+        filesystem, path = _store(uri)
+        return bool(filesystem.exists(path))
+    return Path(uri).exists()
+
+
+def is_folder(uri: str) -> bool:
+    """Whether the address is a folder."""
+    if is_remote(uri):
+        filesystem, path = _store(uri)
+        return bool(filesystem.isdir(path))
+    return Path(uri).is_dir()
+
+
+def walk(root: str) -> Iterator[FileEntry]:
+    """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
+    if is_remote(root):
+        filesystem, path = _store(root)
+        for name, info in sorted(filesystem.find(path, detail=True).items()):
+            yield FileEntry(name[len(path) :].lstrip("/"), int(info["size"]), _remote_time(info))
+        return
+    seen: set[str] = set()
+    for folder, names, leaves in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back to a folder above
+            names.clear()
+            continue
+        seen.add(real)
+        names.sort()
+        for leaf in sorted(leaves):
+            yield stat(folder, leaf, root)
+
+
+def stat(folder: str, leaf: str, root: str) -> FileEntry:
+    """The entry of one file on disk; size -1 where nothing can be read there."""
+    full = f"{folder}/{leaf}"
+    try:
+        status = os.stat(full)  # noqa: PTH116
+    except OSError:
+        return FileEntry(relative(full, root), -1, 0)
+    return FileEntry(relative(full, root), status.st_size, status.st_mtime_ns)
+
+
+def entry(root: str, path: str) -> FileEntry | None:
+    """The entry of the file at `path` below `root`, or None where there is none."""
+    full = join(root, path)
+    if is_remote(full):
+        filesystem, inner = _store(full)
+        if not filesystem.exists(inner):
+            return None
+        info = filesystem.info(inner)
+        return FileEntry(path, int(info["size"]), _remote_time(info))
+    if not os.path.lexists(full):
+        return None
+    found = stat(str(Path(full).parent), Path(full).name, root)
+    return FileEntry(path, found.size, found.modified)
+
+
+def _remote_time(info: dict[str, Any]) -> int:
+    when = info.get("mtime") or info.get("LastModified") or info.get("created")
+    if when is None:
+        return 0
+    return int((when.timestamp() if hasattr(when, "timestamp") else float(when)) * 1e9)
+
+
+def read_bytes(uri: str) -> bytes:
+    """All bytes at the address.
+
+    Raises:
+        OSError: nothing can be read there.
+    """
+    if is_remote(uri):
+        filesystem, path = _store(uri)
+        return bytes(filesystem.cat_file(path))
+    return Path(uri).read_bytes()
+
+
+def read_start(uri: str, count: int) -> bytes:
+    """The first bytes at the address, at most `count`.
+
+    Raises:
+        OSError: nothing can be read there.
+    """
+    if is_remote(uri):
+        filesystem, path = _store(uri)
+        return bytes(filesystem.cat_file(path, start=0, end=count))
+    with Path(uri).open("rb") as stream:
+        return stream.read(count)
+
+
+def folders(root: str) -> list[str]:
+    """The names of the folders directly below the root, sorted; hidden ones left out."""
+    if is_remote(root):
+        filesystem, path = _store(root)
+        names = [str(i["name"]).rstrip("/").rsplit("/", 1)[-1] for i in filesystem.ls(path, detail=True)
+                 if i["type"] == "directory"]  # fmt: skip
+    else:
+        names = [child.name for child in Path(root).iterdir() if child.is_dir()]
+    return sorted(name for name in names if not is_hidden(name))
+
+
+def entries(root: str) -> list[str]:
+    """The names of the files directly below the root, sorted."""
+    if is_remote(root):
+        filesystem, path = _store(root)
+        return sorted(
+            str(i["name"]).rsplit("/", 1)[-1] for i in filesystem.ls(path, detail=True) if i["type"] == "file"
+        )
+    return sorted(child.name for child in Path(root).iterdir() if child.is_file())
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a part of the path is a system's own: `.DS_Store`, `._photo.jpg`, `__MACOSX`, `Thumbs.db`."""
+    return any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
+               for part in path.split("/"))  # fmt: skip
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Write the file whole or not at all: a reader or a crash never meets half of it.
+
+    Raises:
+        PupilaError: the folder can't be written to.
+    """
+    if is_remote(uri):
+        filesystem, path = _store(uri)
+        filesystem.pipe_file(path, data)  # object stores show an object when it is complete
+        return
+    target = Path(uri)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as fault:
+        raise PupilaError(
+            say("Can't write {path}", path=target), found=fault.strerror or str(fault),
+            wanted=say("a folder that may be written to"), remedy="--out FOLDER",
+        ) from fault  # fmt: skip
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_cache(path: Path, content: object) -> None:
+    """Remember JSON where the cache folder can be written to; elsewhere do without."""
+    with contextlib.suppress(PupilaError):
+        write_bytes(str(path), json.dumps(content).encode())
+
+
+def write_parquet(uri: str, frame: Any, metadata: dict[str, str] | None = None) -> None:
+    """Write a polars frame, atomically, compressed, with notes of our own in its metadata."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
+    write_bytes(uri, buffer.getvalue())
+
+
+def write_json(uri: str, content: object) -> None:
+    """Write readable JSON, atomically, with keys in the order given."""
+    write_bytes(uri, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(uri: str) -> Any:
+    """The JSON at the address.
+
+    Raises:
+        PupilaError: the file is no JSON.
+    """
+    try:
+        return json.loads(read_bytes(uri))
+    except ValueError as fault:
+        raise PupilaError(
+            say("Can't read {path}", path=uri), found=str(fault), wanted=say("a JSON file")
+        ) from fault
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of the bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where remembered readings lie: `PUPILA_CACHE`, else the user's cache folder of the system."""
+    if told := os.environ.get("PUPILA_CACHE"):
+        return Path(told)
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "pupila"
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(base) / "pupila" if base else Path.home() / ".cache" / "pupila"

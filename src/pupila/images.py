@@ -1,0 +1,339 @@
+"""The one way from bytes to RGB and from RGB to a model's input.
+
+Training, export, the command line and the server all call these functions, so they can't differ.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from pupila.messages import say
+from pupila.settings import Settings
+
+Array = NDArray[Any]
+
+DECODER = "1"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
+FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".png .apng",
+           "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif"}  # fmt: skip
+_OPENABLE = [name for name in FORMATS if name != "MPO"]  # Pillow opens MPO through its JPEG reader
+_WHITE = 255
+_JPEG_START = b"\xff\xd8\xff"
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+class ImageLimits(Settings):
+    """What is refused before a pixel is decoded."""
+
+    max_bytes: PositiveInt = Field(default=100_000_000, description="largest image file, bytes")
+    max_pixels: PositiveInt = Field(
+        default=89_000_000, le=178_000_000, description="largest image, pixels (width x height)"
+    )
+
+
+class ImageFault(ValueError):
+    """Bytes that are no usable image.
+
+    Args:
+        code: `empty-file`, `not-an-image`, `unreadable`, `truncated` or `oversized`.
+        reason: one clause for the user.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code, self.reason = code, reason
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the bytes say of themselves before any pixel is decoded."""
+
+    format: str  # "JPEG", "PNG", "WEBP", "TIFF", "BMP" or "GIF"
+    width: int  # pixels, upright (after the EXIF orientation)
+    height: int  # pixels, upright
+    mode: str  # Pillow's mode, or "CMYK", "L", "RGB" for JPEG
+    bands: int  # channels in the file: 1, 2, 3 or 4
+    orientation: int  # EXIF 1..8; 1 is upright
+    frames: int  # pages or animation frames; the first is read
+    alpha: bool  # any transparency, also in a palette
+    taken: str  # EXIF time "YYYY:MM:DD HH:MM:SS", or ""
+    camera: str  # EXIF make and model, or ""
+
+
+def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
+    """Read the header and check the limits.
+
+    Raises:
+        ImageFault: empty, no image, or larger than the limits.
+    """
+    limits = limits or ImageLimits()
+    _check_bytes(data, limits)
+    picture = _open(data)
+    width, height = picture.size
+    _check_pixels(width, height, limits)
+    orientation, taken, camera = _exif(picture, data)
+    if orientation >= 5 and picture.format != "TIFF":  # Pillow gives a TIFF's size upright
+        width, height = height, width
+    return Header(
+        format="JPEG" if picture.format == "MPO" else str(picture.format),
+        width=width,
+        height=height,
+        mode=picture.mode,
+        bands=len(picture.getbands()),
+        orientation=orientation,
+        # The second picture of a phone's MPO is a preview or depth map, no page.
+        frames=1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1)),
+        alpha=_has_alpha(picture),
+        taken=taken,
+        camera=camera,
+    )
+
+
+def decode(data: bytes, limits: ImageLimits | None = None, at_least: int | None = None) -> Array:
+    """The first picture in the bytes, upright.
+
+    Transparent pixels are laid on white; 16-bit grey is divided by 257; grey and CMYK become RGB.
+
+    Args:
+        data: a JPEG, PNG, WebP, TIFF, BMP or GIF file.
+        limits: what to refuse; the defaults of `ImageLimits` where None.
+        at_least: a JPEG may be decoded at a half, a quarter or an eighth, down to this length of its
+            shorter side in pixels (an image that is smaller stays as it is). None decodes it whole.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageFault: the bytes are empty, no image, damaged, truncated or above the limits.
+    """
+    limits = limits or ImageLimits()
+    _check_bytes(data, limits)
+    if data[:3] == _JPEG_START:
+        rgb = _decode_jpeg(data, limits, at_least)
+        if rgb is not None:
+            return rgb
+    picture = _open(data)
+    _check_pixels(*picture.size, limits)
+    orientation = _exif(picture, data)[0]
+    try:
+        picture.load()
+        rgb = _to_rgb(picture)
+    except (OSError, SyntaxError, ValueError, MemoryError, EOFError) as fault:
+        raise _damaged(str(fault)) from fault
+    # Pillow turns a TIFF upright by itself.
+    return rgb if picture.format == "TIFF" else upright(rgb, orientation)
+
+
+def upright(pixels: Array, orientation: int) -> Array:
+    """Undo an EXIF orientation.
+
+    Args:
+        pixels: (H, W, ...) as stored.
+        orientation: 1..8 of the EXIF standard; anything else counts as 1.
+
+    Returns:
+        (H, W, ...) or, for 5..8, (W, H, ...), contiguous.
+
+    Source: Exif 2.32, tag 0x0112.
+    """
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+class Preparation(Settings):
+    """How an RGB picture becomes a model's input: plain data, kept in the bundle."""
+
+    height: PositiveInt = Field(default=224, description="input height, pixels")
+    width: PositiveInt = Field(default=224, description="input width, pixels")
+    fit: Literal["squash", "crop", "pad"] = Field(
+        default="squash",
+        description="squash: both sides, aspect ratio lost; crop: fill and cut the centre; pad: fit inside",
+    )
+    crop_share: PositiveFloat = Field(
+        default=1.0, le=1.0, description="share of the resized picture that a crop keeps (timm's crop_pct)"
+    )
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = Field(
+        default="bilinear", description="resampling filter, antialiased"
+    )
+    mean: tuple[float, float, float] = Field(default=(0.485, 0.456, 0.406), description="RGB, of 0..1")
+    std: tuple[float, float, float] = Field(default=(0.229, 0.224, 0.225), description="RGB, of 0..1")
+    padding: int = Field(default=0, ge=0, le=255, description="grey value of the padded border")
+
+
+def prepare(rgb: Array, spec: Preparation) -> Array:
+    """Resize, crop or pad, and normalise.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        spec: the target.
+
+    Returns:
+        (3, spec.height, spec.width) float32, `(x / 255 - mean) / std`.
+    """
+    placed = np.asarray(_place(Image.fromarray(rgb), spec), dtype=np.float32)
+    scale = np.float32(1.0) / (np.float32(255.0) * np.asarray(spec.std, dtype=np.float32))
+    shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
+    return np.ascontiguousarray((placed * scale - shift).transpose(2, 0, 1))
+
+
+def load(data: bytes, spec: Preparation, limits: ImageLimits | None = None) -> Array:
+    """From bytes to a model's input, decoding no more pixels than twice what the input needs.
+
+    Returns:
+        (3, spec.height, spec.width) float32.
+
+    Raises:
+        ImageFault: as `decode`.
+    """
+    side = int(np.ceil(max(spec.height, spec.width) / spec.crop_share))
+    return prepare(decode(data, limits, at_least=2 * side), spec)
+
+
+def _place(picture: Image.Image, spec: Preparation) -> Image.Image:
+    filter_ = _RESAMPLING[spec.interpolation]
+    size = (spec.width, spec.height)
+    if spec.fit == "squash":
+        return picture.resize(size, filter_)
+    ratios = (spec.width / picture.width, spec.height / picture.height)
+    ratio = max(ratios) / spec.crop_share if spec.fit == "crop" else min(ratios)
+    scaled = picture.resize(
+        (max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))), filter_
+    )
+    left, top = (scaled.width - spec.width) // 2, (scaled.height - spec.height) // 2
+    if spec.fit == "crop":
+        return scaled.crop((left, top, left + spec.width, top + spec.height))
+    canvas = Image.new("RGB", size, (spec.padding,) * 3)
+    canvas.paste(scaled, (-left, -top))
+    return canvas
+
+
+def _check_bytes(data: bytes, limits: ImageLimits) -> None:
+    if not data:
+        raise ImageFault("empty-file", say("the file has no bytes"))
+    if len(data) > limits.max_bytes:
+        raise ImageFault(
+            "oversized", say("{n} bytes, allowed are {most}", n=len(data), most=limits.max_bytes)
+        )
+
+
+def _check_pixels(width: int, height: int, limits: ImageLimits) -> None:
+    if width * height > limits.max_pixels:
+        raise ImageFault("oversized", say("{width} x {height} pixels, allowed are {most} in all",
+                                          width=width, height=height, most=limits.max_pixels))  # fmt: skip
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    try:
+        return Image.open(io.BytesIO(data), formats=_OPENABLE)  # type: ignore[return-value]
+    except Image.DecompressionBombError as fault:
+        raise ImageFault("oversized", str(fault)) from fault
+    except UnidentifiedImageError as fault:
+        code = "unreadable" if looks_like_image(data) else "not-an-image"
+        raise ImageFault(code, _kind_of(data)) from fault
+    except (OSError, SyntaxError, ValueError, TypeError, EOFError) as fault:
+        raise _damaged(str(fault)) from fault
+
+
+def looks_like_image(data: bytes) -> bool:
+    """Whether the first bytes are those of a format that Pupila reads, whatever the file is called."""
+    return (
+        data[:3] == _JPEG_START
+        or data[:8] == b"\x89PNG\r\n\x1a\n"
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+        or data[:4] in (b"II*\0", b"MM\0*", b"GIF8")
+        or (data[:2] == b"BM" and data[6:10] == b"\0\0\0\0")
+    )
+
+
+def _kind_of(data: bytes) -> str:
+    start = data[:512].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return say("a web page, perhaps an error page saved by a scraper")
+    if start.startswith((b"<svg", b"<?xml")):
+        return say("XML or SVG, which has no pixels")
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
+        return say("HEIC or AVIF: convert it to JPEG first")
+    if looks_like_image(data):
+        return say("starts like an image, but its header is damaged")
+    return say(
+        "no image format that Pupila reads ({formats})", formats=", ".join(f for f in FORMATS if f != "MPO")
+    )
+
+
+def _damaged(message: str) -> ImageFault:
+    lower = message.lower()
+    cut = any(word in lower for word in ("truncated", "premature", "unexpected end", "eof", "not enough"))
+    return ImageFault("truncated" if cut else "unreadable", message or say("damaged pixel data"))
+
+
+def _decode_jpeg(data: bytes, limits: ImageLimits, at_least: int | None) -> Array | None:
+    """(H, W, 3) by libjpeg-turbo, or None where Pillow has to decide (CMYK, odd headers)."""
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    _check_pixels(width, height, limits)
+    if colours not in ("Gray", "YCbCr", "RGB"):
+        return None
+    orientation = _exif(_open(data), data)[0] if _may_have_exif(data) else 1
+    least = min(at_least, width, height) if at_least else 0
+    try:
+        pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
+    except ValueError as fault:
+        if "premature" in str(fault).lower():
+            raise ImageFault("truncated", say("the file ends before the picture does")) from fault
+        return None  # extra bytes between markers and the like: Pillow reads on
+    return upright(pixels, orientation) if orientation != 1 else pixels
+
+
+def _may_have_exif(data: bytes) -> bool:
+    return b"Exif\0\0" in data[:65_536]
+
+
+def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:
+    """(orientation 1..8, time taken, camera); a damaged block counts as none."""
+    if picture.format in ("JPEG", "MPO") and not _may_have_exif(data):
+        return 1, "", ""
+    if picture.format in ("BMP", "GIF"):
+        return 1, "", ""
+    try:
+        exif = picture.getexif()
+        orientation = exif.get(ExifTags.Base.Orientation, 1)
+        taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal, "")
+        camera = f"{exif.get(ExifTags.Base.Make, '')} {exif.get(ExifTags.Base.Model, '')}"
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError):
+        return 1, "", ""
+    valid = isinstance(orientation, int) and 1 <= orientation <= 8
+    return (orientation if valid else 1), str(taken).strip("\0 "), camera.replace("\0", "").strip()
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info
+
+
+def _to_rgb(picture: Image.Image) -> Array:
+    if picture.mode.startswith("I"):  # 16-bit grey, or 32-bit integers that hold it
+        grey = np.clip(np.asarray(picture).astype(np.int64), 0, 65_535)
+        return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
+    if picture.mode == "F":
+        raise ValueError(say("floating-point pixels; save it with 8 or 16 bits"))
+    if _has_alpha(picture):
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, (_WHITE,) * 4)
+        picture = Image.alpha_composite(ground, picture)
+    return np.asarray(picture.convert("RGB"))

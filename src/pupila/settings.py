@@ -1,0 +1,76 @@
+"""Settings: small frozen models, overrides by `key=value`, did-you-mean, and their description."""
+
+import difflib
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pupila.errors import PupilaError
+from pupila.messages import say
+
+
+class Settings(BaseModel):
+    """A wish: every field has a default and a description that carries the unit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def wish(cls, overrides: dict[str, Any] | None = None, command: str = "") -> Self:
+        """The settings with the overrides applied; all faults are reported at once.
+
+        Args:
+            overrides: field name to value; text is read in pydantic's lax mode.
+            command: the stage that `pupila settings` describes, for the remedy.
+
+        Raises:
+            PupilaError: an unknown field or a bad value.
+        """
+        try:
+            return cls.model_validate(overrides or {})
+        except ValidationError as fault:
+            found = {
+                ".".join(map(str, e["loc"])): _explain(e, list(cls.model_fields)) for e in fault.errors()
+            }
+            raise PupilaError(
+                say("Bad {name} settings", name=command or cls.__name__),
+                found="; ".join(f"{key}: {text}" for key, text in found.items()),
+                remedy=f"pupila settings {command}".strip(),
+            ) from None
+
+    @classmethod
+    def describe(cls) -> list[tuple[str, str, str]]:
+        """(name, default, meaning) of every field, in order."""
+        return [
+            (name, yaml.safe_dump(field.default).splitlines()[0], field.description or "")
+            for name, field in cls.model_fields.items()
+        ]
+
+
+def _explain(error: Any, names: list[str]) -> str:
+    if error["type"] == "extra_forbidden":
+        return unknown(str(error["loc"][-1]), names)
+    return f"{error['msg'][0].lower()}{error['msg'][1:]} ({error['input']!r})"
+
+
+def unknown(name: str, known: list[str]) -> str:
+    """Says that the name is unknown, and which known one is meant, or which there are."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return say("unknown; did you mean '{name}'?", name=close[0])
+    return say("unknown; there are {names}", names=", ".join(known))
+
+
+def parse_overrides(pairs: list[str]) -> dict[str, Any]:
+    """`["seed=3", "by=null"]` as `{"seed": 3, "by": None}`; values are read as YAML.
+
+    Raises:
+        PupilaError: a pair without an equals sign.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise PupilaError(say("Bad --set"), found=repr(pair), wanted="key=value")
+        found[key.strip()] = yaml.safe_load(value) if value.strip() else ""
+    return found

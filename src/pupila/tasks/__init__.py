@@ -1,0 +1,6 @@
+"""What tasks are: the only place that knows how they differ, one frozen record each."""
+
+from pupila.tasks.classify import CLASSIFY
+from pupila.tasks.task import Task
+
+TASKS: dict[str, Task] = {CLASSIFY.name: CLASSIFY}

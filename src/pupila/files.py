@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -207,6 +208,22 @@ def write_bytes(uri: str, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def remove(uri: str) -> None:
+    """Delete the file where there is one."""
+    if is_remote(uri):
+        filesystem, path = _store(uri)
+        if filesystem.exists(path):
+            filesystem.rm_file(path)
+        return
+    Path(uri).unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder on disk with all that is in it, where there is one."""
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def write_cache(path: Path, content: object) -> None:

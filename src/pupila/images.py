@@ -239,7 +239,7 @@ def _check_pixels(width: int, height: int, limits: ImageLimits) -> None:
 
 def _open(data: bytes) -> ImageFile.ImageFile:
     try:
-        return Image.open(io.BytesIO(data), formats=_OPENABLE)  # type: ignore[return-value]
+        return Image.open(io.BytesIO(data), formats=_OPENABLE)
     except Image.DecompressionBombError as fault:
         raise ImageFault("oversized", str(fault)) from fault
     except UnidentifiedImageError as fault:

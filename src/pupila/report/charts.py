@@ -1,0 +1,133 @@
+"""Charts as SVG: bars, a pie, grouped bars and a scatter; always with numbers on them."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+from markupsafe import Markup
+
+COLOURS = (
+    "#1f6feb",
+    "#f0883e",
+    "#2da44e",
+    "#bf4b8a",
+    "#8250df",
+    "#bf8700",
+    "#0598a8",
+    "#cf222e",
+    "#57606a",
+    "#7d4e00",
+)
+_STYLE: Any = {
+    "font.size": 10, "font.family": "sans-serif", "axes.spines.top": False, "axes.spines.right": False,
+    "svg.fonttype": "path", "svg.hashsalt": "pupila", "axes.titlesize": 11, "axes.titleweight": "bold",
+}  # fmt: skip
+
+
+@contextmanager
+def _figure(title: str, width: float, height: float) -> Iterator[tuple[Any, list[Markup]]]:
+    """An axes to draw on, and the list that holds the SVG after the block."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    out: list[Markup] = []
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_title(title)
+        yield axes, out
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    named = f'<svg role="img" aria-label="{Markup.escape(title)}"'
+    out.append(Markup(svg.replace("<svg", named, 1)))  # our own drawing; its texts are glyph paths
+
+
+def bars(title: str, values: dict[str, float]) -> Markup:
+    """Horizontal bars, each with its number."""
+    with _figure(title, 5.2, 0.9 + 0.34 * max(len(values), 1)) as (axes, out):
+        names = [shortened(name) for name in values]
+        drawn = axes.barh(range(len(names)), list(values.values()), color=COLOURS[0])
+        axes.set_yticks(range(len(names)), names)
+        axes.bar_label(drawn, fmt="{:,.0f}", padding=3)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set_xticks([])
+    return out[0]
+
+
+def pie(title: str, values: dict[str, float]) -> Markup:
+    """Shares of a whole; small ones without a number on the slice."""
+    with _figure(title, 4.6, 3.4) as (axes, out):
+        shown = [shortened(name) for name in values]
+        axes.pie(list(values.values()), labels=shown, colors=_cycled(len(shown)), startangle=90, counterclock=False,
+                 autopct=lambda share: f"{share:.1f} %" if share >= 3 else "",
+                 wedgeprops={"edgecolor": "white", "linewidth": 1.5})  # fmt: skip
+    return out[0]
+
+
+def grouped_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
+    """Shares in percent: one cluster of bars for each inner key, one colour for each outer key."""
+    outer = list(table)
+    inner = list(dict.fromkeys(key for row in table.values() for key in row))
+    height = 1.1 + 0.24 * len(inner) * len(outer)
+    with _figure(title, 5.6, height) as (axes, out):
+        thick = 0.8 / max(len(outer), 1)
+        for number, name in enumerate(outer):
+            places = [i + (number - (len(outer) - 1) / 2) * thick for i in range(len(inner))]
+            drawn = axes.barh(
+                places,
+                [table[name].get(key, 0) for key in inner],
+                thick,
+                label=name,
+                color=COLOURS[number % len(COLOURS)],
+            )
+            axes.bar_label(drawn, fmt="{:.1f} %", padding=3, fontsize=8)
+        axes.set_yticks(range(len(inner)), [shortened(name) for name in inner])
+        axes.invert_yaxis()
+        axes.margins(x=0.18)
+        axes.set_xticks([])
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(outer))
+    return out[0]
+
+
+def histogram(title: str, edges: list[float], counts: list[int], label: str) -> Markup:
+    """A histogram that was counted before."""
+    with _figure(title, 4.6, 3.0) as (axes, out):
+        widths = [high - low for low, high in pairwise(edges)]
+        axes.bar(edges[:-1], counts, widths, align="edge", color=COLOURS[0], edgecolor="white", linewidth=0.5)
+        axes.set_xlabel(label)
+    return out[0]
+
+
+def scatter(title: str, points: list[tuple[float, float, int]], labels: tuple[str, str]) -> Markup:
+    """Points with a weight that shows as area."""
+    with _figure(title, 4.6, 3.4) as (axes, out):
+        most = max((count for _, _, count in points), default=1)
+        sizes = [12 + 240 * count / most for _, _, count in points]
+        axes.scatter(
+            [x for x, _, _ in points],
+            [y for _, y, _ in points],
+            s=sizes,
+            alpha=0.5,
+            color=COLOURS[0],
+            linewidths=0,
+        )
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        axes.margins(0.15)
+    return out[0]
+
+
+def shortened(name: str, most: int = 28) -> str:
+    """The name, cut in the middle where it is long; dollar signs kept from becoming formulas."""
+    cut = name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 + 1 :]}"
+    return cut.replace("$", r"\$")
+
+
+def _cycled(count: int) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]

@@ -1,0 +1,222 @@
+"""What follows from a fingerprint, in words: each sentence is a function of it, or of nothing else."""
+
+from collections.abc import Callable
+
+from pupila.explore.fingerprint import Fingerprint
+from pupila.messages import say, say_count
+from pupila.stats import trials_for_width, wilson_width
+from pupila.vocabulary import ERROR, TEST
+
+BALANCED = 1.5  # largest over smallest class, up to which accuracy is a fair measure
+ASSUMED_RECALL = 7 / 8  # of a decent model, where the width of an interval to come is told
+WANTED_WIDTH = 0.10  # of an interval, 10 points
+FEW_GROUPS = 10  # of a class in the test split, under which there is no interval
+FEW_IMAGES = 10  # of a class, under which nothing can be said
+SMALL_SIDE = 64  # pixels
+ONE_SIZE = 0.9  # share of images of one size that is worth a sentence
+
+
+def faults(f: Fingerprint) -> str | None:
+    """How many findings would spoil training."""
+    spoiling = [fault["code"] for fault in f["faults"] if fault["severity"] == ERROR]
+    if not spoiling:
+        return None
+    return say_count(
+        "One finding of the doctor would spoil training: {codes}.",
+        "{n} findings of the doctor would spoil training: {codes}.",
+        len(spoiling),
+        codes=", ".join(spoiling),
+    )
+
+
+def no_labels(f: Fingerprint) -> str | None:
+    """No image has a label."""
+    if f["classes"]:
+        return None
+    return say("No image has a label yet: put the images into one folder per class, or name them in a table.")
+
+
+def imbalance(f: Fingerprint) -> str | None:
+    """The classes are out of balance, so accuracy flatters."""
+    ratio = _ratio(f)
+    if ratio is None or ratio < BALANCED:
+        return None
+    (largest, most), (smallest, _) = _extremes(f)
+    return say(
+        "The classes are out of balance, {ratio:.1f} : 1 ({largest} : {smallest}), so judge by F1 and not by accuracy: "
+        "always answering {largest} is right for {share:.1%} of the images.",
+        ratio=ratio, largest=largest, smallest=smallest, share=most["share"],
+    )  # fmt: skip
+
+
+def balanced(f: Fingerprint) -> str | None:
+    """The classes are about equal."""
+    ratio = _ratio(f)
+    if ratio is None or ratio >= BALANCED:
+        return None
+    return say(
+        "The classes are about balanced ({ratio:.2f} : 1): accuracy and F1 will tell nearly the same.",
+        ratio=ratio,
+    )
+
+
+def small_classes(f: Fingerprint) -> str | None:
+    """Classes that can't be learned or judged."""
+    small = [name for name, row in f["classes"].items() if row["images"] < FEW_IMAGES]
+    if not small:
+        return None
+    return say_count("One class has under 10 images ({names}): nothing can be said of it.",
+                     "{n} classes have under 10 images ({names}): nothing can be said of them.",
+                     len(small), names=", ".join(small[:5]))  # fmt: skip
+
+
+def interval(f: Fingerprint) -> str | None:
+    """How wide the interval of the rarest class's recall will be on the test split, and what would narrow it."""
+    rarest = _rarest_in_test(f)
+    if rarest is None:
+        return None
+    name, count = rarest
+    groups = _test_groups(f, name)
+    if groups < FEW_GROUPS:
+        return None
+    width = wilson_width(ASSUMED_RECALL, groups)
+    unit = say("images") if groups == count else say("groups")
+    told = say(
+        "The test split holds {groups} {unit} of {name}, "
+        "so the interval of its recall will be about {width:.0f} points wide",
+        groups=groups, unit=unit, name=name, width=100 * width,
+    )  # fmt: skip
+    if width <= WANTED_WIDTH:
+        return say("{told}.", told=told)
+    needed = trials_for_width(ASSUMED_RECALL, WANTED_WIDTH)
+    whole = f["splits"]["table"][TEST]["images"] / max(f["images"], 1)
+    return say(
+        "{told}; {needed} would narrow it to 10 points, {all} in all splits together.",
+        told=told, needed=needed, all=round(needed / max(whole, 0.01)),
+    )  # fmt: skip
+
+
+def too_few_groups(f: Fingerprint) -> str | None:
+    """The rarest class has too few groups in the test split."""
+    rarest = _rarest_in_test(f)
+    if rarest is None or (groups := _test_groups(f, rarest[0])) >= FEW_GROUPS:
+        return None
+    return say_count(
+        "The test split holds one group of {name}: too few groups for an interval; "
+        "use folds (pupila split --folds 5 --test 0 --replace).",
+        "The test split holds {n} groups of {name}: too few groups for an interval; "
+        "use folds (pupila split --folds 5 --test 0 --replace).",
+        groups, name=rarest[0],
+    )  # fmt: skip
+
+
+def leaking(f: Fingerprint) -> str | None:
+    """The split parts duplicates or groups."""
+    if not f["splits"] or f["splits"]["verdict"] != "leaking":
+        return None
+    return say_count("The split leaks: one pair of images that belong together is parted; scores on it are too good.",
+                     "The split leaks: {n} pairs of images that belong together are parted; scores on it are too good.",
+                     f["splits"]["leaks"])  # fmt: skip
+
+
+def not_split(f: Fingerprint) -> str | None:
+    """There are labels and no split."""
+    if f["splits"] or not f["classes"]:
+        return None
+    return say("The data are not split yet: pupila split draws train, validation and a sealed test split.")
+
+
+def duplicates(f: Fingerprint) -> str | None:
+    """How many images are copies, and what is done about it."""
+    copies = sum(f["duplicates"].values())
+    if not copies:
+        return None
+    return say_count(
+        "One pair of duplicates was found; a random split would put some on both sides, Pupila's keeps them together.",
+        "{n} pairs of duplicates were found ({exact} exact, {near} near, {mirrored} mirrored); "
+        "a random split would put some on both sides, Pupila's keeps them together.",
+        copies, **f["duplicates"],
+    )  # fmt: skip
+
+
+def one_size(f: Fingerprint) -> str | None:
+    """Nearly all images have one size."""
+    width, height, count = f["sizes"][0]
+    if count < ONE_SIZE * f["images"] or f["images"] < 2:
+        return None
+    return say(
+        "{share:.1%} of the images are {width} x {height}.",
+        share=count / f["images"],
+        width=width,
+        height=height,
+    )
+
+
+def many_sizes(f: Fingerprint) -> str | None:
+    """The sizes differ a lot."""
+    if f["sizes"][0][2] >= ONE_SIZE * f["images"] or f["images"] < 2:
+        return None
+    return say(
+        "The sizes differ: widths from {w[min]:.0f} to {w[max]:.0f} pixels, "
+        "heights from {h[min]:.0f} to {h[max]:.0f}.",
+        w=f["width"], h=f["height"],
+    )  # fmt: skip
+
+
+def small_images(f: Fingerprint) -> str | None:
+    """Half of the images are small, so a large input side gains nothing."""
+    side = min(f["width"]["median"], f["height"]["median"])
+    if side >= SMALL_SIDE:
+        return None
+    return say(
+        "Half of the images are under {side:.0f} pixels: training at a larger side adds no detail.",
+        side=side + 1,
+    )
+
+
+def set_aside(f: Fingerprint) -> str | None:
+    """Files that could not be used."""
+    if not f["set_aside"]:
+        return None
+    return say_count(
+        "One file could not be read and is left out.",
+        "{n} files could not be read and are left out.",
+        f["set_aside"],
+    )
+
+
+# In the order in which a reader needs them.
+SENTENCES: tuple[Callable[[Fingerprint], str | None], ...] = (
+    no_labels, faults, leaking, imbalance, balanced, small_classes, too_few_groups, interval, duplicates, set_aside,
+    one_size, many_sizes, small_images, not_split,
+)  # fmt: skip
+
+
+def sentences(f: Fingerprint) -> list[str]:
+    """All that follow from the fingerprint."""
+    return [text for sentence in SENTENCES if (text := sentence(f)) is not None]
+
+
+def _extremes(f: Fingerprint) -> tuple[tuple[str, dict[str, float]], tuple[str, dict[str, float]]]:
+    rows = list(f["classes"].items())
+    return rows[0], rows[-1]
+
+
+def _ratio(f: Fingerprint) -> float | None:
+    if len(f["classes"]) < 2:
+        return None
+    (_, most), (_, least) = _extremes(f)
+    return float(most["images"] / least["images"])
+
+
+def _rarest_in_test(f: Fingerprint) -> tuple[str, int] | None:
+    """The class with the fewest images in the test split, and how many."""
+    if not f["splits"] or not f["splits"]["table"][TEST]["images"] or len(f["classes"]) < 2:
+        return None
+    counts = f["splits"]["table"][TEST]["classes"]
+    name = min(counts, key=lambda key: (counts[key], key))
+    return name, counts[name]
+
+
+def _test_groups(f: Fingerprint, name: str) -> int:
+    return int(f["splits"]["table"][TEST]["class_groups"][name])

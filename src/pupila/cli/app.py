@@ -1,0 +1,43 @@
+"""The commands. Stages are imported when they are called, so that `pupila --help` loads nothing heavy."""
+
+from typing import Annotated
+
+import typer
+
+import pupila
+from pupila.cli import demo as demo_command
+from pupila.cli import doctor, explore, settings, split
+from pupila.messages import say
+
+app = typer.Typer(
+    name="pupila",
+    help=say("A few hundred images of your own go in; a vision model that you can trust comes out."),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=say("--debug shows the stack trace of an error."),
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(pupila.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help=say("Print the version."))
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+app.command("doctor", help=doctor.HELP)(doctor.doctor)
+app.command("split", help=split.HELP)(split.split)
+app.command("explore", help=explore.HELP)(explore.explore)
+app.command("settings", help=settings.HELP)(settings.settings)
+app.command("demo", help=demo_command.HELP)(demo_command.demo)

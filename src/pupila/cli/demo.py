@@ -1,0 +1,25 @@
+"""`pupila demo [NAME]`."""
+
+from typing import Annotated
+
+import typer
+
+from pupila.errors import PupilaError
+from pupila.messages import say
+from pupila.settings import unknown
+
+HELP = say("Run a story on synthetic data that Pupila draws itself.")
+
+
+def demo(
+    name: Annotated[str, typer.Argument(help=say("packages, or faults."), metavar="[NAME]")] = "packages",
+    out: Annotated[
+        str, typer.Option("--out", metavar="FOLDER", help=say("Folder for everything."))
+    ] = "demo-out",
+) -> None:
+    """Tell one story."""
+    from pupila.demo.stories import STORIES
+
+    if name not in STORIES:
+        raise PupilaError(say("No demo of that name"), found=name, wanted=unknown(name, list(STORIES)))
+    STORIES[name](out)

@@ -1,0 +1,22 @@
+"""`pupila explore DATA`."""
+
+from pupila.cli.options import DataArgument, OutOption, SetOption
+from pupila.messages import say
+from pupila.settings import parse_overrides
+
+HELP = say("Write fingerprint.json and explore.html: what the data look like, and what follows from it.")
+
+
+def explore(data: DataArgument, out: OutOption = None, set_: SetOption = None) -> None:
+    """Explore, and print what follows."""
+    from pupila import flow
+    from pupila.dataset.open import open as open_data
+    from pupila.explore.sentences import sentences
+
+    opened = open_data(data, **parse_overrides(set_ or []))
+    explored = flow.explore(opened, out=out)
+    print(opened, end="\n\n")
+    for sentence in sentences(explored.fingerprint):
+        print(sentence)
+    print("\n" + say("Written: {path}", path=explored.fingerprint_file))
+    print(say("Look at: {path}", path=explored.page))

@@ -1,0 +1,45 @@
+"""Running a command: errors become one clear message, and an exit code."""
+
+import os
+import sys
+
+from pupila.errors import MissingExtra, PupilaError
+from pupila.messages import say
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+# A library that is missing, and the extra that brings it.
+EXTRA_OF = {"polars": "data", "scipy": "data", "sklearn": "data", "matplotlib": "data", "imagehash": "data",
+            "usearch": "data", "jinja2": "data", "markupsafe": "data", "s3fs": "s3"}  # fmt: skip
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of a command: 0 done, 1 faults were found, 2 bad input, 130 interrupted."""
+    from pupila.cli.app import app
+
+    debug = "--debug" in arguments
+    try:
+        app(args=[a for a in arguments if a != "--debug"], standalone_mode=True, prog_name="pupila")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except PupilaError as fault:
+        if debug:
+            raise
+        return _tell(fault)
+    except ModuleNotFoundError as missing:
+        extra = EXTRA_OF.get((missing.name or "").partition(".")[0])
+        if debug or extra is None:
+            raise
+        return _tell(MissingExtra(extra, missing.name or ""))
+    except KeyboardInterrupt:
+        print("\n" + say("Interrupted; what was read so far is remembered."), file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `pupila doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _tell(fault: PupilaError) -> int:
+    print(say("error: {fault}", fault=fault), file=sys.stderr)
+    return BAD_INPUT

@@ -1,0 +1,29 @@
+"""`pupila settings [STAGE]`."""
+
+from typing import Annotated
+
+import typer
+
+from pupila.errors import PupilaError
+from pupila.messages import say
+from pupila.settings import Settings, unknown
+
+HELP = say("Print every setting of a stage with its meaning and unit.")
+
+
+def _stages() -> dict[str, type[Settings]]:
+    from pupila.dataset.reading import ReadSettings
+    from pupila.split.settings import SplitSettings
+
+    return {"read": ReadSettings, "split": SplitSettings}
+
+
+def settings(stage: Annotated[str | None, typer.Argument(metavar="[STAGE]")] = None) -> None:
+    """Describe the settings of one stage, or of all."""
+    stages = _stages()
+    if stage is not None and stage not in stages:
+        raise PupilaError(say("No settings of that name"), found=stage, wanted=unknown(stage, list(stages)))
+    for name in [stage] if stage else stages:
+        print(f"{name}:")
+        for field, default, meaning in stages[name].describe():
+            print(f"  {field:14} {default:12} {meaning}")

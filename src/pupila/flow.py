@@ -1,0 +1,129 @@
+"""Stages in a row: what the Python face and the command line call, for one stage or for several."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pupila import files
+from pupila.dataset.manifest import Dataset
+from pupila.dataset.open import open as open_data
+from pupila.dataset.splits import SplitFile
+from pupila.doctor.examine import examine
+from pupila.doctor.faults import Fault, title
+from pupila.errors import PupilaError
+from pupila.explore.fingerprint import fingerprint
+from pupila.explore.page import explore_page
+from pupila.messages import say
+from pupila.report.page import render
+from pupila.split.make import make_split
+from pupila.split.settings import SplitSettings
+from pupila.vocabulary import EXPLORE_FILE, FINGERPRINT_FILE, OPENINGS_FILE, SPLITS_FILE
+
+Data = str | Path | Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """Where the results of exploring lie."""
+
+    fingerprint: dict[str, Any]
+    fingerprint_file: str
+    page: str  # path of explore.html
+
+
+def doctor(data: Data, **read: Any) -> list[Fault]:
+    """Examine a data set.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        read: fields of `ReadSettings`, where the data are not open yet.
+
+    Returns:
+        All faults, errors first; empty where nothing was found.
+    """
+    return examine(open_data(data, **read))
+
+
+def split(data: Data, *, out: str | Path | None = None, replace: bool = False, **wish: Any) -> SplitFile:
+    """Make `splits.json` (and the manifest beside it).
+
+    Args:
+        data: whatever `pupila.open` takes.
+        out: folder for both files; by default that of the data.
+        replace: overwrite another split; the old one is kept under its hash.
+        wish: fields of `SplitSettings`.
+
+    Raises:
+        PupilaError: see `make_split`; or another split is there and `replace` is not set.
+    """
+    settings = SplitSettings.wish(wish, "split")
+    opened = open_data(data)
+    home = _home(opened, out)
+    made = make_split(opened, settings)
+    old = None if replace and not _readable(home) else SplitFile.read(home)
+    if old is not None and (old.hash, old.data_hash, old.settings) != (
+        made.hash,
+        made.data_hash,
+        made.settings,
+    ):
+        if not replace:
+            raise PupilaError(
+                say("Another split is there already"), found=files.join(home, SPLITS_FILE),
+                wanted=say("one sealed test split for good: drawing again after a look at it is cheating oneself"),
+                remedy=say("--replace keeps the old one under its hash; --out FOLDER leaves it alone"),
+            )  # fmt: skip
+        _keep_aside(home, old)
+    opened.save(home)
+    made.write(home)
+    return made
+
+
+def _readable(home: str) -> bool:
+    try:
+        return SplitFile.read(home) is not None
+    except PupilaError:
+        return False
+
+
+def _keep_aside(home: str, old: SplitFile) -> None:
+    """The old split and the looks at its test split stay beside the new one, under the old hash."""
+    for name in (SPLITS_FILE, OPENINGS_FILE):
+        uri = files.join(home, name)
+        if files.exists(uri):
+            stem, _, suffix = name.partition(".")
+            files.write_bytes(files.join(home, f"{stem}-{old.hash[:12]}.{suffix}"), files.read_bytes(uri))
+    files.remove(files.join(home, OPENINGS_FILE))
+
+
+def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explored:
+    """Write `fingerprint.json` and `explore.html`: the doctor's findings and the splits are part of them.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        out: folder for both files; by default that of the data.
+        read: fields of `ReadSettings`, where the data are not open yet.
+    """
+    opened = open_data(data, **read)
+    home = _home(opened, out)
+    faults = examine(opened)
+    found = fingerprint(opened, [fault.as_dict() for fault in faults], _fitting_split(opened, home))
+    page = explore_page(opened, found, {fault.code: title(fault.code) for fault in faults})
+    fingerprint_file, page_file = files.join(home, FINGERPRINT_FILE), files.join(home, EXPLORE_FILE)
+    files.write_json(fingerprint_file, found)
+    files.write_bytes(page_file, render(page).encode())
+    opened.save(home)
+    return Explored(found, fingerprint_file, page_file)
+
+
+def _fitting_split(data: Dataset, home: str) -> SplitFile | None:
+    """The split beside the data, unless it was made from other data."""
+    for place in dict.fromkeys((home, data.home)):
+        found = SplitFile.read(place)
+        if found is not None and found.data_hash == data.hash:
+            return found
+    return None
+
+
+def _home(data: Dataset, out: str | Path | None) -> str:
+    """Where the data set's own files go; another data set's manifest there is never overwritten."""
+    return str(out) if out is not None else data.home

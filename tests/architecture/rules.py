@@ -1,0 +1,251 @@
+"""The rules of the house, one function each, and `check`, which asks them all."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple, TypeVar
+
+from tests.architecture import house
+from tests.architecture.source import COMPUTED, PACKAGE, Import, Source, last_name, read
+
+
+class Violation(NamedTuple):
+    """What breaks a rule, where, and what to do instead."""
+
+    file: str
+    line: int
+    rule: str
+    says: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.rule}: {self.says}"
+
+
+class Checked(NamedTuple):
+    """What a check found, and how much it looked at."""
+
+    violations: list[Violation]
+    files: int
+    imports: int
+
+
+Found = Iterator[tuple[int, str]]  # (line, what to do instead)
+IMPORTS_GO_DOWN = "imports go down: meet in a file, or move the code"
+NEW_LIBRARY = "use one that has, or add it to DOORS, to pyproject.toml with a lower bound, and `make lock`"
+Node = TypeVar("Node", bound=ast.AST)
+
+
+def known_room(source: Source) -> Found:
+    if source.room not in house.FLOOR_OF:
+        yield 1, f"room '{source.room}' stands on no floor; add it to FLOORS, or move the file into a room"
+
+
+def direction(source: Source) -> Found:
+    for taken in source.imports:
+        room = taken.room
+        if taken.target.startswith("."):
+            yield taken.line, f"'{taken.target}' is relative; imports are absolute"
+        elif taken.target == COMPUTED and source.room != "__init__":
+            yield taken.line, "a module by a computed name can't be checked; name it in a literal"
+        elif room is None or room in (source.room, "__version__"):
+            continue
+        elif room not in house.FLOOR_OF:
+            yield taken.line, f"'{room}' is no room; inside the house a name is imported from its own room"
+        elif source.room in house.FLOOR_OF and not may_know(source.room, room):
+            floors = f"floor {house.FLOOR_OF[source.room]} imports floor {house.FLOOR_OF[room]}"
+            yield taken.line, f"'{source.room}' may not import '{room}' ({floors}); {IMPORTS_GO_DOWN}"
+
+
+def may_know(importer: str, imported: str) -> bool:
+    """Whether the first room may import the second."""
+    floor, below = house.FLOOR_OF[importer], house.FLOOR_OF[imported]
+    if importer == "__init__" or floor < below:  # the Python face loads on use, or `import pupila` gets heavy
+        return False
+    rooms = house.FLOORS[floor]
+    return below < floor or (floor in house.ORDERED and rooms.index(imported) < rooms.index(importer))
+
+
+def torch_free(source: Source) -> Found:
+    if source.room not in house.TORCH_FREE:
+        return
+    for taken in source.imports:
+        if taken.library in house.TORCH:
+            yield taken.line, f"'{source.room}' never imports {taken.library}; torch lives on floor 4"
+        elif taken.room in house.LEARNING and house.FLOOR_OF[source.room] > house.FLOOR_OF[taken.room]:
+            yield taken.line, f"'{source.room}' runs without torch, which '{taken.room}' would bring"
+
+
+def door(source: Source) -> Found:
+    floor = house.FLOOR_OF.get(source.room, 0)
+    for taken in source.imports:
+        library = taken.library
+        if library is None or (library in house.TORCH and source.room in house.TORCH_FREE):
+            continue
+        rooms = house.DOORS.get(library, ())
+        if not rooms and library not in house.OPEN:
+            yield taken.line, f"'{library}' has no door; {NEW_LIBRARY}"
+        elif source.room not in rooms and floor < house.OPEN.get(library, floor + 1):
+            where = " and ".join(rooms) or "higher floors"
+            yield taken.line, f"'{library}' enters through {where}; call that room"
+
+
+def pickles(source: Source) -> Found:
+    for taken in source.imports:
+        if taken.target.partition(".")[0] in house.PICKLES or taken.target == "torch.load":
+            yield taken.line, f"no pickle crosses a border ({taken.target}); write safetensors and JSON"
+    names = {a.asname for node in _all(source, ast.Import) for a in node.names if a.name == "torch"}
+    for node in _all(source, ast.Attribute):
+        if node.attr == "load" and isinstance(node.value, ast.Name) and node.value.id in {"torch", *names}:
+            yield node.lineno, "torch.load reads pickles; read safetensors"
+    for word in _all(source, ast.keyword):
+        refused = isinstance(word.value, ast.Constant) and word.value.value is False
+        if word.arg == "allow_pickle" and not refused:
+            yield word.value.lineno, "allow_pickle reads pickles; write plain arrays"
+
+
+def task_comparison(source: Source) -> Found:
+    if source.room == "tasks":
+        return
+    says = "tasks are told apart in tasks/ alone; add a field to the task's record"
+    for node in _all(source, ast.Compare):
+        sides = [node.left, *node.comparators]
+        absent = any(isinstance(side, ast.Constant) and side.value is None for side in sides)
+        if any(map(_is_task, sides)) and not absent:  # `task is None`: no labels yet
+            yield node.lineno, says
+    for switch in _all(source, ast.Match):
+        if _is_task(switch.subject):
+            yield switch.lineno, says
+
+
+def _is_task(node: ast.expr) -> bool:
+    if isinstance(node, ast.Attribute) and node.attr == "name":
+        node = node.value
+    return last_name(node) == "task"
+
+
+def work_on_import(source: Source) -> Found:
+    if source.room == "cli":  # typer's commands are registered there, and nobody imports it as a library
+        return
+    todo: list[ast.stmt] = list(source.tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and not _is_main(node.test):
+            todo += [*node.body, *node.orelse]
+        elif isinstance(node, ast.Try):
+            todo += [*node.body, *node.orelse, *node.finalbody]
+        elif isinstance(node, (ast.For, ast.While, ast.With)):
+            yield node.lineno, "no work happens on import; put it into a function"
+        elif isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+            yield node.lineno, "no work happens on import; put the call into a function"
+
+
+def _is_main(test: ast.expr) -> bool:
+    return isinstance(test, ast.Compare) and last_name(test.left) == "__name__"
+
+
+def file_size(source: Source) -> Found:
+    if source.lines > house.FILE_LINES:
+        yield source.lines, f"{source.lines} lines, at most {house.FILE_LINES}; split it by purpose"
+
+
+def function_size(source: Source) -> Found:
+    for node in _functions(source):
+        lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        if lines > house.FUNCTION_LINES:
+            yield node.lineno, f"{node.name} has {lines} lines, at most {house.FUNCTION_LINES}; split it"
+
+
+def parameters(source: Source) -> Found:
+    for node in _functions(source):
+        if source.room == "cli" and not node.name.startswith("_"):
+            continue  # a command's options are its parameters: that is how typer reads them
+        given = node.args
+        names = [a.arg for a in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+        count = len(names) - (names[:1] in (["self"], ["cls"]))
+        if count > house.PARAMETERS:
+            yield (
+                node.lineno,
+                f"{node.name} has {count} parameters, at most {house.PARAMETERS}; pass a record",
+            )
+
+
+def _all(source: Source, kind: type[Node]) -> Iterator[Node]:
+    return (node for node in ast.walk(source.tree) if isinstance(node, kind))
+
+
+def _functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    yield from _all(source, ast.FunctionDef)
+    yield from _all(source, ast.AsyncFunctionDef)
+
+
+RULES: dict[str, Callable[[Source], Found]] = {
+    "room": known_room,
+    "direction": direction,
+    "torch": torch_free,
+    "door": door,
+    "pickle": pickles,
+    "task": task_comparison,
+    "import work": work_on_import,
+    "file size": file_size,
+    "function size": function_size,
+    "parameters": parameters,
+}
+
+
+def base_install(sources: list[Source]) -> Iterator[Violation]:
+    """Loading a room of the base, with all that it loads in turn, needs the base's libraries alone."""
+    modules = {source.module: source for source in sources}
+    for source in sources:
+        if source.room not in house.BASE_ROOMS:
+            continue
+        for taken in source.imports:
+            if taken.late or taken.room in house.BASE_ROOMS:
+                continue  # another room of the base answers for itself
+            if source.room == "cli" and house.FLOOR_OF.get(taken.room or "", 0) > 2:
+                says = f"a command imports '{taken.room}' inside its function, or `pupila --help` gets heavy"
+                yield Violation(source.name, taken.line, "base", says)
+            elif brought := sorted(loaded(taken, modules) - house.BASE_LIBRARIES):
+                says = f"{taken.target} brings {', '.join(brought)}, which the base lacks; import it late"
+                yield Violation(source.name, taken.line, "base", says)
+
+
+def loaded(taken: Import, modules: dict[str, Source]) -> set[str]:
+    """The third parties that are loaded as soon as this import runs."""
+    libraries: set[str] = set()
+    todo, done = [taken], set()
+    while todo:
+        current = todo.pop()
+        if current.library:
+            libraries.add(current.library)
+        parts = current.target.split(".")
+        for end in range(2, len(parts) + 1) if parts[0] == PACKAGE else ():
+            module = ".".join(parts[:end])
+            if module in modules and module not in done:
+                done.add(module)
+                todo += [i for i in modules[module].imports if not i.late]
+    return libraries
+
+
+def check(package: Path, exceptions: dict[tuple[str, str], str] | None = None) -> Checked:
+    """Ask every rule about every file of the package in this folder."""
+    sources, allowed = read(package), house.EXCEPTIONS if exceptions is None else exceptions
+    found = {
+        Violation(s.name, line, name, says)
+        for s in sources
+        for name, rule in RULES.items()
+        for line, says in rule(s)
+    }
+    found.update(base_install(sources))
+    middle = median(source.lines for source in sources)
+    if middle > house.FILE_LINES_MEDIAN:
+        says = f"the median file has {middle:g} lines, at most {house.FILE_LINES_MEDIAN}"
+        found.add(Violation(".", 0, "median size", says))
+    broken = {(v.file, v.rule) for v in found}
+    found = {v for v in found if (v.file, v.rule) not in allowed}
+    found |= {
+        Violation(f, 0, "exception", f"nothing breaks '{r}' here; delete the row")
+        for f, r in allowed
+        if (f, r) not in broken
+    }
+    return Checked(sorted(found), len(sources), sum(len({i.line for i in s.imports}) for s in sources))

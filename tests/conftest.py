@@ -1,0 +1,42 @@
+"""What all tests share: a cache of their own, and the way to the real data."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or leaves anything in the user's cache folder; one run shares one."""
+    monkeypatch.setenv("PUPILA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def _shared(variable: str, folder: str) -> Callable[[str], Path]:
+    root = Path(os.environ.get(variable, REPOSITORY.parent / "shared" / folder))
+
+    def find(name: str) -> Path:
+        path = root / name
+        if not path.exists():
+            reason = f"{variable} has no {name} (looked in {root})"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """The path of a real data set by name, such as `brain_mri`; skips where it is absent, fails under CI."""
+    return _shared("PUPILA_DATA", "data")
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> Callable[[str], Path]:
+    """The path of a weights file by name; skips where it is absent, fails under CI."""
+    return _shared("PUPILA_WEIGHTS", "weights")

@@ -1,0 +1,45 @@
+"""Pictures for tests: drawn, photo-like, and told apart by their seed."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Pixels = NDArray[np.uint8]
+
+
+def photo(seed: int, width: int = 96, height: int = 72) -> Pixels:
+    """(height, width, 3) uint8: smooth shapes and some texture, so that hashes and detail have something to see."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
+    texture = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    fine = np.asarray(texture.filter(ImageFilter.GaussianBlur(1.5)), dtype=np.float32) - 127
+    return np.clip(0.85 * smooth + 1.2 * fine + 15, 0, 255).astype(np.uint8)
+
+
+def encoded(pixels: Pixels, format: str = "PNG", **options: Any) -> bytes:
+    """The pixels as the bytes of a file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def write_photo(path: Path, seed: int, width: int = 96, height: int = 72, **options: Any) -> Path:
+    """Write a drawn photo; the ending names the format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(photo(seed, width, height)).save(path, **options)
+    return path
+
+
+def write_classes(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
+    """A folder per class with so many distinct photos; returns the folder."""
+    number = seed * 100_000
+    for name, count in counts.items():
+        for i in range(count):
+            write_photo(folder / name / f"{i:03d}.jpg", number, quality=92)
+            number += 1
+    return folder

@@ -18,7 +18,8 @@ def photo(seed: int, width: int = 96, height: int = 72) -> Pixels:
     smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
     texture = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
     fine = np.asarray(texture.filter(ImageFilter.GaussianBlur(1.5)), dtype=np.float32) - 127
-    return np.clip(0.85 * smooth + 1.2 * fine + 15, 0, 255).astype(np.uint8)
+    pixels: Pixels = np.clip(0.85 * smooth + 1.2 * fine + 15, 0, 255).astype(np.uint8)
+    return pixels
 
 
 def encoded(pixels: Pixels, format: str = "PNG", **options: Any) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pupila import files
+from pupila.dataset.formats.manifest import root_of
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.open import open as open_data
 from pupila.dataset.splits import SplitFile
@@ -125,5 +126,16 @@ def _fitting_split(data: Dataset, home: str) -> SplitFile | None:
 
 
 def _home(data: Dataset, out: str | Path | None) -> str:
-    """Where the data set's own files go; another data set's manifest there is never overwritten."""
-    return str(out) if out is not None else data.home
+    """Where the data set's own files go.
+
+    Raises:
+        PupilaError: another data set's manifest is there.
+    """
+    home = str(out) if out is not None else data.home
+    theirs = root_of(home)
+    if theirs is not None and Path(theirs).resolve() != Path(data.root).resolve():
+        raise PupilaError(
+            say("The manifest of another data set is in {home}", home=home), found=say("images of {root}", root=theirs),
+            wanted=say("images of {root}", root=data.root), remedy=say("another --out FOLDER"),
+        )  # fmt: skip
+    return home

@@ -1,6 +1,7 @@
 """Reading: every file's bytes become one row of facts, in parallel, and no file is read twice."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import Field, PositiveInt
 
 from pupila import files
@@ -89,6 +91,9 @@ def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSetting
     limits = settings.limits()
     workers = settings.workers or os.cpu_count() or 1
     with (
+        warnings.catch_warnings(
+            action="ignore", category=Image.DecompressionBombWarning
+        ),  # our limits decide
         progress(say("reading images"), len(entries)) as advance,
         ThreadPoolExecutor(workers) as pool,
     ):

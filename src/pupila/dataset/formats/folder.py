@@ -1,5 +1,6 @@
 """Folders of images: one per class, with or without train/val/test above, or one flat folder without labels."""
 
+import re
 from collections import Counter
 from pathlib import PurePosixPath
 
@@ -45,6 +46,8 @@ def read(path: str) -> Listing | None:
     _refuse_masks(root)
     levels = _Levels(root, images)
     oddities += levels.empty_classes()
+    if not levels.split_level:
+        notes += _splits_in_names(images)
     rows = as_rows(images, {
         "target": [levels.target(e.path) for e in images],
         "given_split": [levels.split(e.path) for e in images],
@@ -85,6 +88,16 @@ def _unwrapped(path: str) -> tuple[str, list[str]]:
         names = inner
         return path, [say("Read from the inner folder {name}.", name=PurePosixPath(path).name)]
     return path, []
+
+
+def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
+    """A hint, where every file name begins with a word for a split."""
+    starts = {re.split(r"[_\-. ]", PurePosixPath(e.path).name, maxsplit=1)[0] for e in images}
+    if len(starts) < 2 or not starts <= set(SPLIT_WORDS):
+        return []
+    by = f"'^({'|'.join(sorted(starts))})'"
+    return [say("File names begin with {words}: to honour that split, use --by {by}.",
+                words=", ".join(sorted(starts)), by=by)]  # fmt: skip
 
 
 def _refuse_masks(root: str) -> None:

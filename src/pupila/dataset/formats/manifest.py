@@ -18,32 +18,33 @@ READ_AGAIN = frozenset({"sha256", "phash", "width", "height", "bands", "mode", "
 
 def read(path: str) -> Listing | None:
     """The rows of the manifest, where the path is one or a folder whose manifest describes images elsewhere."""
-    uri, home = path, path
-    if files.is_folder(path):
-        uri = files.join(path.rstrip("/") or "/", MANIFEST_FILE)
-        if not files.exists(uri):
-            return None
-        root = _metadata(uri)["root"]
-        if root == ".":  # the images lie here as well: their folder is read anew, so no addition is missed
-            return None
-    elif PurePosixPath(path).name == MANIFEST_FILE:
-        home = path.rpartition("/")[0] or "."
-    else:
+    named = PurePosixPath(path).name == MANIFEST_FILE
+    home = path.rpartition("/")[0] or "." if named else path
+    if not files.is_folder(home) or (root := root_of(home)) is None:
         return None
-    if not files.exists(uri):
-        return None
-    meta = _metadata(uri)
-    root = files.join(home.rstrip("/") or "/", meta["root"]) if meta["root"] != "." else home
-    root = root if files.is_remote(root) else files.normal(root)
+    if not named and root == _normal(home):
+        return None  # the images lie here as well: their folder is read anew, so no addition is missed
+    uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
     return _listing(pl.read_parquet(io.BytesIO(files.read_bytes(uri))), root, home)
 
 
-def _metadata(uri: str) -> dict[str, str]:
-    """The manifest's own notes: schema version and root.
+def root_of(home: str) -> str | None:
+    """Where the images of the folder's manifest lie, or None where the folder has no manifest.
 
     Raises:
-        PupilaError: no manifest, or one of a later Pupila.
+        PupilaError: no manifest that this Pupila can read.
     """
+    uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
+    if not files.exists(uri):
+        return None
+    return _normal(files.join(home, _root_in(uri)))
+
+
+def _normal(path: str) -> str:
+    return path.rstrip("/") if files.is_remote(path) else files.normal(path)
+
+
+def _root_in(uri: str) -> str:
     try:
         meta = pl.read_parquet_metadata(io.BytesIO(files.read_bytes(uri)))
         version = int(meta["pupila.schema"])
@@ -57,7 +58,7 @@ def _metadata(uri: str) -> dict[str, str]:
             say("The manifest {path} is of a later Pupila", path=uri), found=f"schema {version}",
             wanted=f"schema {SCHEMA_VERSION}", remedy="pip install --upgrade pupila",
         )  # fmt: skip
-    return {"root": meta["pupila.root"]}
+    return meta["pupila.root"]
 
 
 def _listing(frame: pl.DataFrame, root: str, home: str) -> Listing:

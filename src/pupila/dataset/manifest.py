@@ -87,13 +87,14 @@ class Dataset:
         if (known := _remembered_pairs(str(remembered))) is not None:
             return known
         hashes = (self.images["phash"].to_list(), self.images["phash_mirrored"].to_list())
-        with progress(say("looking for duplicates"), 1000) as advance:
-            done = [0]
+        with progress(say("looking for duplicates, percent"), 100) as advance:
+            done = 0
 
             def looked(count: int, total: int) -> None:
-                now = 1000 * count // max(total, 1)
-                advance(now - done[0])
-                done[0] = now
+                nonlocal done
+                now = 100 * count // max(total, 1)
+                advance(now - done)
+                done = now
 
             pairs = find_pairs(digests, hashes, self.thumbnails, looked)
         files.write_cache(remembered, [[p.first, p.second, p.kind, p.similarity] for p in pairs])

@@ -25,7 +25,7 @@ _BY = r"(p\d+)_"
 def packages(out: str) -> None:
     """A shop of packages: generate, doctor, explore, split by product."""
     start = time.monotonic()
-    folder = _fresh(Path(out), "packages")
+    folder = _fresh(Path(out), "synthetic_packages")
     _step(say("Drawing a synthetic shop of food packages, a fifth with black octagons"))
     count = write_shop(folder, PRODUCTS, _SEED)
     _spoil(folder)
@@ -52,7 +52,7 @@ def packages(out: str) -> None:
 
 def faults(out: str) -> None:
     """A folder in which nearly everything is wrong, and what the doctor says."""
-    folder = _fresh(Path(out), "faults")
+    folder = _fresh(Path(out), "synthetic_faults")
     plant_faults(folder)
     _step(f"pupila doctor {folder}")
     found = flow.doctor(folder)
@@ -76,7 +76,7 @@ def _two(row: dict[str, int]) -> dict[str, int]:
 def _fresh(out: Path, name: str) -> Path:
     """An empty folder for the story; one that a story made before is emptied, nothing else is touched."""
     folder = out / name
-    mark = out / f".{name}-is-synthetic"
+    mark = out / f".{name}"
     if folder.exists() and not mark.exists():
         raise PupilaError(
             say("The demo writes its data anew"), found=say("{path}, which it did not make", path=folder),

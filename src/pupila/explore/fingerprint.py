@@ -19,10 +19,10 @@ def fingerprint(data: Dataset, faults: list[dict[str, Any]], splits: SplitFile |
     Args:
         data: the data set.
         faults: the doctor's findings, `{code, severity, count, examples, mend}`.
-        splits: `splits.json`, where it was made from these very data.
+        splits: `splits.json`, where it was made from these very data; its groups count then.
     """
     images = data.images
-    groups = data.components()
+    groups = np.array([row.component for row in splits.images]) if splits else data.components()
     kinds = Counter(pair.kind for pair in data.pairs)
     return {
         "schema": SCHEMA_VERSION,

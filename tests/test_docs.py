@@ -1,0 +1,60 @@
+"""The documents do not lie: the example runs, links lead somewhere, tables and commands are those of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pupila.demo.packages import write_shop
+from pupila.doctor.faults import catalogue
+from tests.conftest import REPOSITORY
+
+PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
+
+
+def test_the_readme_example_runs_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    write_shop(tmp_path / "demo-out/synthetic_packages", products=40, seed=3)
+    exec(compile(example, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "2 classes" in printed
+    assert "clean" in printed
+    assert (tmp_path / "demo-out/synthetic_packages/explore.html").stat().st_size > 50_000
+
+
+def test_links_and_pictures_lead_somewhere() -> None:
+    checked = 0
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if not target.startswith("https://"):
+                assert (page.parent / target).exists(), f"{page.name} names {target}"
+                checked += 1
+    print(f"docs: checked {checked} links of {len(PAGES)} pages")
+    assert checked >= 15
+
+
+def test_the_doctors_page_lists_every_fault_as_it_is() -> None:
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| (\w+) \| (.*?) \| (.*?) \|$",
+        (REPOSITORY / "docs/doctor.md").read_text(),
+        re.MULTILINE,
+    )
+    assert {code: tuple(row) for code, *row in rows} == catalogue()
+
+
+@pytest.mark.parametrize("command", ["doctor", "split", "explore", "settings", "demo"])
+def test_every_command_has_a_page_and_a_row_in_the_readme(command: str) -> None:
+    assert (REPOSITORY / f"docs/{command}.md").exists()
+    assert f"| `pupila {command}" in (REPOSITORY / "README.md").read_text()
+
+
+def test_every_stage_and_artefact_has_a_page() -> None:
+    rooms = [p.name for p in (REPOSITORY / "src/pupila").iterdir() if p.is_dir() and p.name[0] not in "_."]
+    pages = {p.stem for p in PAGES}
+    missing = sorted(set(rooms) - pages - {"cli", "tasks"})
+    assert not missing
+    assert len(rooms) >= 8

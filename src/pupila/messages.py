@@ -30,7 +30,7 @@ def say_count(one: str, many: str, n: int, /, **values: object) -> str:
     return _catalogue().ngettext(one, many, n).format(n=n, **values)
 
 
-def listing(names: list[str], most: int = 5) -> str:
-    """The first names in a row, and how many more there are."""
-    shown = ", ".join(names[:most])
-    return shown + (say(" and {n} more", n=len(names) - most) if len(names) > most else "")
+def listing(names: list[str], most: int = 5, total: int | None = None) -> str:
+    """The first names in a row, and how many more there are (of `total`, where only some names are given)."""
+    more = (total or len(names)) - min(most, len(names))
+    return ", ".join(names[:most]) + (say(" and {n} more", n=more) if more > 0 else "")

@@ -46,7 +46,7 @@ def _print_faults(faults: list[Any]) -> None:
 
     for fault in faults:
         print(f"{_coloured(fault.severity):8} {fault.code}: {title(fault.code)} ({fault.count})")
-        print("         " + listing(fault.examples, 3))
+        print("         " + listing(fault.examples, 3, fault.count))
         print("         " + say("Mend: {mend}.", mend=fault.mend))
     errors = sum(fault.severity == "error" for fault in faults)
     if not faults:

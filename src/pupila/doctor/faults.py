@@ -97,7 +97,7 @@ def _of_copies() -> dict[str, Entry]:
     return {
         "exact-duplicates": (WARNING, say("images that are copies, byte by byte"),
                              say("delete the surplus; pupila split keeps them on one side")),
-        "near-duplicates": (WARNING, say("near-duplicates: resized, re-encoded, cropped or brightened"),
+        "near-duplicates": (WARNING, say("copies that were resized, re-encoded, cropped or brightened"),
                             say("keep the best of each; pupila split keeps them on one side")),
         "mirrored-duplicates": (WARNING, say("copies flipped left to right"),
                                 say("delete the surplus; flips belong to augmentation")),

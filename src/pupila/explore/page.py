@@ -169,7 +169,7 @@ def _faults(f: Fingerprint, titles: dict[str, str]) -> Section:
             fault["severity"],
             titles[fault["code"]],
             str(fault["count"]),
-            listing(fault["examples"], 2),
+            listing(fault["examples"], 2, fault["count"]),
             fault["mend"],
         ]
         for fault in f["faults"]

@@ -107,8 +107,8 @@ def decode(data: bytes, limits: ImageLimits | None = None, at_least: int | None 
     Args:
         data: a JPEG, PNG, WebP, TIFF, BMP or GIF file.
         limits: what to refuse; the defaults of `ImageLimits` where None.
-        at_least: a JPEG may be decoded at a half, a quarter or an eighth, down to this length of its
-            shorter side in pixels (an image that is smaller stays as it is). None decodes it whole.
+        at_least: a JPEG may be decoded at some eighths of its size, down to this length of its shorter
+            side in pixels (an image that is smaller stays as it is). None decodes it whole.
 
     Returns:
         (H, W, 3) uint8 RGB.

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import Field, PositiveInt
 
 from pupila import files
@@ -91,9 +90,7 @@ def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSetting
     limits = settings.limits()
     workers = settings.workers or os.cpu_count() or 1
     with (
-        warnings.catch_warnings(
-            action="ignore", category=Image.DecompressionBombWarning
-        ),  # our limits decide
+        warnings.catch_warnings(action="ignore"),  # what Pillow warns of, the doctor tells
         progress(say("reading images"), len(entries)) as advance,
         ThreadPoolExecutor(workers) as pool,
     ):

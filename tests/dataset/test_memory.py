@@ -33,7 +33,7 @@ def test_the_second_opening_reads_no_image(tmp_path: Path, counted: list[str]) -
     assert len(counted) == 5
     second = pupila.open(tmp_path)
     assert len(counted) == 5
-    assert first.images.drop("part", "row").equals(second.images.drop("part", "row"))
+    assert first.images.drop("_part", "_row").equals(second.images.drop("_part", "_row"))
     assert np.array_equal(first.thumbnails([0, 4]), second.thumbnails([0, 4]))
 
 

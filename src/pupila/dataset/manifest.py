@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila import files
-from pupila.dataset.memory import Memory
+from pupila.dataset.memory import PART, ROW, Memory
 from pupila.duplicates.compare import SAME
 from pupila.duplicates.pairs import METHOD, Pair, components, find_pairs
 from pupila.duplicates.search import RADIUS
@@ -22,7 +22,7 @@ from pupila.vocabulary import MANIFEST_FILE, SCHEMA_VERSION
 
 # Columns of every manifest, in order; the facts of the reading and the user's own columns follow.
 MANIFEST = ("image", "sha256", "phash", "width", "height", "bands", "target", "group", "given_split")
-INTERNAL = ("phash_mirrored", "part", "row", "fault", "reason", "modified", "saved_sha256")
+INTERNAL = ("phash_mirrored", PART, ROW, "fault", "reason", "modified", "saved_sha256")
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Dataset:
 
     def thumbnails(self, rows: list[int]) -> NDArray[np.uint8]:
         """(K, 64, 64) uint8 grey copies of the rows."""
-        places = self.images.select("part", "row")[rows]
-        return self.memory.copies(places["part"].to_list(), places["row"].to_list())
+        places = self.images.select(PART, ROW)[rows]
+        return self.memory.copies(places[PART].to_list(), places[ROW].to_list())
 
     def components(self, groups: list[str | None] | None = None) -> NDArray[Any]:
         """(N,) int: images that must stay together have equal numbers (duplicates, and members of a group).

@@ -18,6 +18,7 @@ from pupila.duplicates.signature import SIDE
 from pupila.errors import PupilaError
 
 MOST_PARTS = 24  # above it the parts are merged into one
+PART, ROW = "_part", "_row"  # columns that say where a grey copy lies
 
 
 class Memory:
@@ -32,7 +33,7 @@ class Memory:
     def __init__(self, root: str, version: str, schema: dict[str, Any]) -> None:
         where = root if files.is_remote(root) else str(Path(root).resolve())
         self.folder = files.cache_folder() / "readings" / files.sha256(f"{where}\n{version}".encode())[:24]
-        self._schema = {**schema, "part": pl.String, "row": pl.Int64}
+        self._schema = {**schema, PART: pl.String, ROW: pl.Int64}
         self._frames = [
             frame for path in sorted(self.folder.glob("*.parquet")) if (frame := self._load(path)) is not None
         ]
@@ -54,8 +55,8 @@ class Memory:
             copies: (N, SIDE, SIDE) uint8.
         """
         part = uuid.uuid4().hex
-        frame = pl.DataFrame(rows, schema={k: v for k, v in self._schema.items() if k not in ("part", "row")})
-        frame = frame.with_columns(part=pl.lit(part), row=pl.int_range(pl.len(), dtype=pl.Int64))
+        frame = pl.DataFrame(rows, schema={k: v for k, v in self._schema.items() if k not in (PART, ROW)})
+        frame = _placed(frame, part)
         try:
             self._write(part, frame, copies)
         except PupilaError:  # a cache folder that can't be written to costs time, not the result
@@ -95,12 +96,16 @@ class Memory:
         with (self.folder / f".{part}").open("wb") as stream:
             for start in range(0, frame.height, 4096):
                 rows = frame[start : start + 4096]
-                stream.write(self.copies(rows["part"].to_list(), rows["row"].to_list()).tobytes())
+                stream.write(self.copies(rows[PART].to_list(), rows[ROW].to_list()).tobytes())
         (self.folder / f".{part}").replace(self.folder / f"{part}.copies")
-        merged = frame.with_columns(part=pl.lit(part), row=pl.int_range(pl.len(), dtype=pl.Int64))
+        merged = _placed(frame, part)
         files.write_parquet(str(self.folder / f"{part}.parquet"), merged)
-        for old in {name for f in self._frames for name in f["part"].unique()} - {part}:
+        for old in {name for f in self._frames for name in f[PART].unique()} - {part}:
             for suffix in (".parquet", ".copies"):
                 with contextlib.suppress(OSError):  # mapped on Windows, or another process was faster
                     (self.folder / f"{old}{suffix}").unlink()
         self._frames, self._maps = [merged], {}
+
+
+def _placed(frame: pl.DataFrame, part: str) -> pl.DataFrame:
+    return frame.with_columns(pl.lit(part).alias(PART), pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW))

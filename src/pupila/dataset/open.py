@@ -57,7 +57,9 @@ def _nearby(where: str) -> str:
 def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
     entries = [files.FileEntry(*row) for row in found.rows.select("image", "bytes", "modified").iter_rows()]
     facts, memory = read_facts(found.root, entries, wish)
-    frame = pl.concat([found.rows, facts.drop("image", "bytes", "modified")], how="horizontal").sort("image")
+    facts = facts.drop("image", "bytes", "modified")
+    own = found.rows.rename({name: f"{name}_" for name in facts.columns if name in found.rows.columns})
+    frame = pl.concat([own, facts], how="horizontal").sort("image")
     broken = frame.filter(pl.col("fault").is_not_null())
     good = frame.filter(pl.col("fault").is_null())
     if good.is_empty():

@@ -66,7 +66,7 @@ def read_facts(
         settings: limits and threads.
 
     Returns:
-        A frame with the columns `FACTS`, `part` and `row` (where the grey copy lies), and the memory
+        A frame with the columns `FACTS`, `PART` and `ROW` (where the grey copy lies), and the memory
         that hands out grey copies. `fault` is null for a usable image, else the code of the fault.
     """
     memory = Memory(root, version=f"{DECODER}/{settings.max_bytes}/{settings.max_pixels}", schema=FACTS)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from pupila.dataset.manifest import Dataset
+from pupila.dataset.manifest import INTERNAL, Dataset
 from pupila.errors import PupilaError
 from pupila.messages import listing, say
 from pupila.settings import unknown
@@ -21,8 +21,10 @@ def read_by(data: Dataset, by: str) -> tuple[Names | None, Names | None]:
     Raises:
         PupilaError: no such column, no valid expression, or images that it does not fit.
     """
-    if by in data.images.columns:
-        return _sorted_out([None if v is None else str(v) for v in data.images[by].to_list()])
+    columns = [name for name in data.images.columns if name not in INTERNAL]
+    if by in columns:
+        column = f"{by}_" if f"{by}_" in columns else by  # the user's own, where a fact has the same name
+        return _sorted_out([None if v is None else str(v) for v in data.images[column].to_list()])
     pattern = _compiled(data, by)
     matches = [pattern.search(text) for text in _texts(data, by)]
     _refuse_misses(data, by, matches)
@@ -57,7 +59,7 @@ def _compiled(data: Dataset, by: str) -> re.Pattern[str]:
     ):
         raise PupilaError(
             say("Bad --by"), found=repr(by), wanted=say("a column, or a regular expression that fits the paths"),
-            remedy=unknown(by, data.images.columns),
+            remedy=unknown(by, [name for name in data.images.columns if name not in INTERNAL]),
         )  # fmt: skip
     return pattern
 

@@ -1,6 +1,5 @@
 """Running a command: errors become one clear message, and an exit code."""
 
-import os
 import sys
 
 from pupila.errors import MissingExtra, PupilaError
@@ -20,7 +19,9 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         app(args=[a for a in arguments if a != "--debug"], standalone_mode=True, prog_name="pupila")
-    except SystemExit as end:
+    except SystemExit as end:  # typer always ends so, after Ctrl-C with 130
+        if end.code == INTERRUPTED:
+            print("\n" + say("Interrupted; what was read so far is remembered."), file=sys.stderr)
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except PupilaError as fault:
         if debug:
@@ -31,12 +32,6 @@ def run(arguments: list[str]) -> int:
         if debug or extra is None:
             raise
         return _tell(MissingExtra(extra, missing.name or ""))
-    except KeyboardInterrupt:
-        print("\n" + say("Interrupted; what was read so far is remembered."), file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # `pupila doctor | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return 0
 
 

@@ -61,7 +61,7 @@ def _of_files() -> dict[str, Entry]:
         "unsupported-format": (WARNING, say("image formats that Pupila does not read"),
                                say("convert them to JPEG or PNG, for instance with ImageMagick")),
         "oversized": (WARNING, say("images above the limits"),
-                      say("scale them down, or raise the limit with --set max_pixels=... or max_bytes=...")),
+                      say("scale them down, or raise the limit with --set max_pixels or max_bytes")),
         "broken-link": (WARNING, say("links that lead nowhere"), say("restore what they point to, or delete them")),
         "other-file": (INFO, say("files that are no images"), say("nothing to do; they are left out")),
         "hidden-file": (INFO, say("hidden files of the system"), say("nothing to do; they are left out")),

@@ -1,0 +1,209 @@
+"""The commands: exit codes, what is printed where, and refusals without a stack trace."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pupila import flow
+from pupila.cli.run import run
+from pupila.errors import PupilaError
+from tests.pictures import encoded, photo, write_classes
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return write_classes(tmp_path / "shop", {"cat": 14, "dog": 12})
+
+
+def test_the_doctor_leaves_with_0_where_nothing_would_spoil_training(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["doctor", str(shop)]) == 0
+    told = capsys.readouterr()
+    assert "26 images" in told.out
+    assert "No faults found." in told.out
+
+
+def test_the_doctor_leaves_with_1_where_a_fault_would(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("cat/x.png", "dog/y.png"):
+        (shop / name).write_bytes(encoded(photo(77)))
+    for number in range(7):
+        (shop / f"cat/empty{number}.jpg").write_bytes(b"")
+    assert run(["doctor", str(shop)]) == 1
+    told = capsys.readouterr().out
+    assert "error    conflicting-labels" in told
+    assert "cat/empty2.jpg (the file has no bytes) and 4 more" in told
+    assert "Mend: look at each pair" in told
+    assert run(["doctor", str(shop), "--json"]) == 1
+    faults = json.loads(capsys.readouterr().out)
+    assert [set(fault) for fault in faults] == [{"code", "severity", "count", "examples", "mend"}] * len(
+        faults
+    )
+    assert {fault["code"]: fault["count"] for fault in faults}["empty-file"] == 7
+
+
+@pytest.mark.parametrize("command", ["doctor", "split", "explore"])
+def test_bad_input_is_one_message_on_stderr_and_exit_code_2(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, str(tmp_path / "none")]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("error: No such data: found ")
+    assert "Traceback" not in told.err
+
+
+def test_debug_shows_the_trace(tmp_path: Path) -> None:
+    with pytest.raises(PupilaError):
+        run(["doctor", str(tmp_path / "none"), "--debug"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["docter", "x"], "docter"),
+        (["split", "x", "--fold", "3"], "--folds"),
+        (["doctor", "{shop}", "--set", "max_pixel=5"], "did you mean 'max_pixels'"),
+        (["doctor", "{shop}", "--set", "max_pixels"], "key=value"),
+        (["doctor", "{shop}", "--set", "max_pixels=many"], "max_pixels: input should be"),
+        (["settings", "spilt"], "did you mean 'split'"),
+        (["split", "{shop}", "--val", "0.6"], "val: input should be less"),
+    ],
+)
+def test_what_is_not_understood_is_answered(
+    shop: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([a.replace("{shop}", str(shop)) for a in arguments]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_limits_can_be_set(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", str(shop), "--set", "max_pixels=100"]) == 2  # nothing is left
+    assert "96 x 72 pixels, allowed are 100 in all" in capsys.readouterr().err
+
+
+def test_split_prints_the_verdict_and_writes_both_files(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["split", str(shop)]) == 0
+    told = capsys.readouterr().out
+    assert "Verdict: clean" in told
+    assert f"Written: {shop}/splits.json" in told
+    assert sorted(p.name for p in shop.iterdir() if p.is_file()) == ["pupila.parquet", "splits.json"]
+
+
+def test_a_dry_run_writes_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["split", str(shop), "--dry-run", "--folds", "3"]) == 0
+    assert "folds of" in capsys.readouterr().out
+    assert not [p for p in shop.iterdir() if p.is_file()]
+
+
+def test_split_for_machines(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["split", str(shop), "--json", "--test", "0.2"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == "clean"
+    assert told["balance"]["test"]["images"] == 5
+
+
+def test_another_split_needs_a_word_and_the_old_one_is_kept(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["split", str(shop)])
+    first = (shop / "splits.json").read_bytes()
+    (shop / "openings.jsonl").write_text("{}\n")
+    assert run(["split", str(shop)]) == 0  # the same wish once more is no other split
+    assert (shop / "splits.json").read_bytes() == first
+    assert run(["split", str(shop), "--seed", "5"]) == 2
+    assert "--replace" in capsys.readouterr().err
+    assert run(["split", str(shop), "--seed", "5", "--replace"]) == 0
+    old = json.loads(first)["hash"][:12]
+    assert (shop / f"splits-{old}.json").read_bytes() == first
+    assert (shop / f"openings-{old}.jsonl").exists()
+    assert not (shop / "openings.jsonl").exists()
+
+
+def test_a_folder_that_can_not_be_written_to_names_out(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(30, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tempfile.mkstemp", refuse)
+        assert run(["split", str(shop)]) == 2
+    assert "Try: --out FOLDER" in capsys.readouterr().err
+    assert run(["split", str(shop), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out/splits.json").exists()
+
+
+def test_one_folder_takes_no_second_data_set(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_classes(tmp_path / "other", {"a": 6, "b": 6}, seed=2)
+    assert run(["split", str(shop), "--out", str(tmp_path / "out")]) == 0
+    assert run(["split", str(other), "--out", str(tmp_path / "out")]) == 2
+    assert "another data set" in capsys.readouterr().err
+
+
+def test_explore_says_what_follows_and_where_the_page_lies(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["explore", str(shop)]) == 0
+    told = capsys.readouterr().out
+    assert "about balanced (1.17 : 1)" in told
+    assert f"Look at: {shop}/explore.html" in told
+
+
+def test_every_setting_is_printed_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["settings"]) == 0
+    told = capsys.readouterr().out
+    for name in ("max_bytes", "max_pixels", "workers", "by", "val", "test", "seed", "folds", "ignore_given"):
+        assert f"\n  {name} " in told
+    assert "bytes" in told
+
+
+def test_help_names_every_command_and_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(command in told for command in ("doctor", "split", "explore", "settings", "demo"))
+    assert run(["split", "--help"]) == 0
+    told = capsys.readouterr().out
+    for option in (
+        "--by",
+        "--val",
+        "--test",
+        "--seed",
+        "--folds",
+        "--ignore-given",
+        "--out",
+        "--replace",
+        "--dry-run",
+        "--json",
+        "--set",
+    ):
+        assert option in told
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.strip()[0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"), [(KeyboardInterrupt(), 130), (ModuleNotFoundError("no polars", name="polars"), 2)]
+)
+def test_interruptions_and_missing_extras_have_their_codes(
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    raised: BaseException,
+    code: int,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(flow, "doctor", fail)
+    assert run(["doctor", str(shop)]) == code
+    assert ("remembered" if code == 130 else "pip install 'pupila[data]'") in capsys.readouterr().err

@@ -6,7 +6,6 @@ import typer
 
 from pupila.errors import PupilaError
 from pupila.messages import say
-from pupila.settings import unknown
 
 HELP = say("Run a story on synthetic data that Pupila draws itself.")
 
@@ -19,6 +18,7 @@ def demo(
 ) -> None:
     """Tell one story."""
     from pupila.demo.stories import STORIES
+    from pupila.settings import unknown
 
     if name not in STORIES:
         raise PupilaError(say("No demo of that name"), found=name, wanted=unknown(name, list(STORIES)))

@@ -8,7 +8,6 @@ import typer
 
 from pupila.cli.options import JsonOption, SetOption
 from pupila.messages import listing, say, say_count
-from pupila.settings import parse_overrides
 
 HELP = say("Print every fault of a data set with its mend; without DATA, describe the installation.")
 SPOILED = 1  # exit code where a fault would spoil training
@@ -29,6 +28,7 @@ def doctor(
     from pupila import flow
     from pupila.dataset.open import open as open_data
     from pupila.doctor.examine import spoils_training
+    from pupila.settings import parse_overrides
 
     opened = open_data(data, **parse_overrides(set_ or []))
     faults = flow.doctor(opened)

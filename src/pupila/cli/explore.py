@@ -2,7 +2,6 @@
 
 from pupila.cli.options import DataArgument, OutOption, SetOption
 from pupila.messages import say
-from pupila.settings import parse_overrides
 
 HELP = say("Write fingerprint.json and explore.html: what the data look like, and what follows from it.")
 
@@ -12,6 +11,7 @@ def explore(data: DataArgument, out: OutOption = None, set_: SetOption = None) -
     from pupila import flow
     from pupila.dataset.open import open as open_data
     from pupila.explore.sentences import sentences
+    from pupila.settings import parse_overrides
 
     opened = open_data(data, **parse_overrides(set_ or []))
     explored = flow.explore(opened, out=out)

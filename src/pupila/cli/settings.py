@@ -1,17 +1,19 @@
 """`pupila settings [STAGE]`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pupila.errors import PupilaError
 from pupila.messages import say
-from pupila.settings import Settings, unknown
+
+if TYPE_CHECKING:
+    from pupila.settings import Settings
 
 HELP = say("Print every setting of a stage with its meaning and unit.")
 
 
-def _stages() -> dict[str, type[Settings]]:
+def _stages() -> "dict[str, type[Settings]]":
     from pupila.dataset.reading import ReadSettings
     from pupila.split.settings import SplitSettings
 
@@ -20,6 +22,8 @@ def _stages() -> dict[str, type[Settings]]:
 
 def settings(stage: Annotated[str | None, typer.Argument(metavar="[STAGE]")] = None) -> None:
     """Describe the settings of one stage, or of all."""
+    from pupila.settings import unknown
+
     stages = _stages()
     if stage is not None and stage not in stages:
         raise PupilaError(say("No settings of that name"), found=stage, wanted=unknown(stage, list(stages)))

@@ -7,7 +7,6 @@ import typer
 
 from pupila.cli.options import DataArgument, JsonOption, OutOption, SetOption
 from pupila.messages import say, say_count
-from pupila.settings import parse_overrides
 
 HELP = say(
     "Write splits.json: duplicates and groups stay on one side, classes stay balanced, leaks are said."
@@ -43,6 +42,7 @@ def split(
     """Split, and print what came out."""
     from pupila import flow
     from pupila.dataset.open import open as open_data
+    from pupila.settings import parse_overrides
     from pupila.split.make import make_split
     from pupila.split.settings import SplitSettings
 

@@ -24,6 +24,7 @@ _COARSE_MARGINS = [(low, high) for low in range(0, 9, 2) for high in range(0, 9,
 _FLAT = 1.0  # grey levels: below this detail a picture shows nothing that could be compared
 
 Margins = tuple[int, int, int, int]  # top, bottom, left, right, in 1/_UNIT of the side
+_WHOLE: Margins = (0, 0, 0, 0)
 
 
 def similarity(first: Array, second: Array) -> float:
@@ -40,7 +41,7 @@ def similarity(first: Array, second: Array) -> float:
     a, b = first.astype(np.float32), second.astype(np.float32)
     if flat(a) or flat(b):
         return 0.0
-    whole = float((_detail(_view(a, (0, 0, 0, 0))) * _detail(_view(b, (0, 0, 0, 0)))).sum())
+    whole = float((_details(a, [_WHOLE]) * _details(b, [_WHOLE])).sum())
     if whole >= 0.98:
         return whole
     return max(whole, _aligned(a, b), _aligned(b, a))
@@ -48,28 +49,26 @@ def similarity(first: Array, second: Array) -> float:
 
 def flat(grey: Array) -> bool:
     """Whether the copy has no detail to compare (one colour, or a smooth gradient)."""
-    view = _view(grey.astype(np.float32), (0, 0, 0, 0))
-    return float(np.abs(view - _blurred(view)).mean()) * _FINE / 4 < _FLAT
+    view = _views(grey.astype(np.float32), [_WHOLE])[0]
+    return float(np.abs(view - _blur() @ view @ _blur().T).mean()) * _FINE / 4 < _FLAT
 
 
 def _aligned(a: Array, b: Array) -> float:
     """The best detail correlation of a window of `a` with the whole of `b`."""
-    smooth, start = _coarse(a, b)
+    smooth, margins = _coarse(a, b)
     if smooth < _PROMISING:
         return 0.0
-    target = _detail(_view(b, (0, 0, 0, 0)))
-    best, margins, step = _score(a, target, start), start, 4
+    target = _details(b, [_WHOLE])[0]
+    best, step = float((_details(a, [margins])[0] * target).sum()), 4
     while step:
-        moved = max(((_score(a, target, m), m) for m in _neighbours(margins, step)), default=(best, margins))
-        if moved[0] > best:
-            best, margins = moved
+        windows = _neighbours(margins, step)
+        scores = (_details(a, windows) * target).sum(axis=(1, 2))
+        top = int(scores.argmax())
+        if scores[top] > best:
+            best, margins = float(scores[top]), windows[top]
         else:
             step //= 2
     return best
-
-
-def _score(a: Array, target: Array, margins: Margins) -> float:
-    return float((_detail(_view(a, margins)) * target).sum())
 
 
 def _neighbours(margins: Margins, step: int) -> list[Margins]:
@@ -100,26 +99,34 @@ def _coarse(a: Array, b: Array) -> tuple[float, Margins]:
     return float(scores.max()), (*_COARSE_MARGINS[row], *_COARSE_MARGINS[column])
 
 
-def _view(a: Array, margins: Margins) -> Array:
-    top, bottom, left, right = margins
-    return np.asarray(_sampler(top, bottom, _FINE) @ a @ _sampler(left, right, _FINE).T)
+def _views(a: Array, windows: list[Margins]) -> Array:
+    """(K, _FINE, _FINE): what each window shows."""
+    rows = np.stack([_sampler(top, bottom, _FINE) for top, bottom, _, _ in windows])
+    columns = np.stack([_sampler(left, right, _FINE).T for _, _, left, right in windows])
+    return np.asarray(rows @ a @ columns)
 
 
-def _detail(view: Array) -> Array:
-    return _unit(view - _blurred(view))
-
-
-def _blurred(view: Array) -> Array:
-    """The mean over 3 x 3 pixels, edges repeated."""
-    padded = np.pad(view, 1, mode="edge")
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9)
+def _details(a: Array, windows: list[Margins]) -> Array:
+    """(K, _FINE, _FINE): each pixel minus the mean of its 3 x 3 neighbourhood, scaled to mean 0 and length 1."""
+    views = _views(a, windows)
+    detail = views - _blur() @ views @ _blur().T
+    detail -= detail.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(detail / (np.sqrt((detail**2).sum(axis=(1, 2), keepdims=True)) + 1e-6))
 
 
 def _unit(view: Array) -> Array:
     """Mean 0, length 1."""
     centred = view - view.mean()
     return np.asarray(centred / (np.sqrt((centred**2).sum()) + 1e-6))
+
+
+@cache
+def _blur() -> Array:
+    """(_FINE, _FINE) float32: the mean over three neighbours, edges repeated."""
+    ends = np.clip(np.arange(_FINE)[:, None] + np.arange(-1, 2), 0, _FINE - 1)
+    weights = np.zeros((_FINE, _FINE), np.float32)
+    np.add.at(weights, (np.arange(_FINE)[:, None], ends), np.float32(1 / 3))
+    return weights
 
 
 @cache

@@ -11,7 +11,7 @@ from pupila.duplicates.compare import SAME, similarity
 from pupila.duplicates.search import candidates
 from pupila.duplicates.signature import as_numbers
 
-METHOD = "1"  # changes whenever the same signatures could give other pairs: part of the cache key
+METHOD = "2"  # changes whenever the same signatures could give other pairs: part of the cache key
 
 Thumbnails = Callable[[list[int]], NDArray[np.uint8]]
 

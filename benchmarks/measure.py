@@ -1,0 +1,39 @@
+"""What the benchmarks share: real data, a clock, and a new cache."""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def real_data(name: str) -> Path | None:
+    """A real data set, or None where it is absent, which is said."""
+    path = Path(os.environ.get("PUPILA_DATA", REPOSITORY.parent / "shared/data")) / name
+    if path.exists():
+        return path
+    print(f"  {name} is not there: left out")
+    return None
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long the work took."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def side_by_side(
+    ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 3
+) -> tuple[float, float]:
+    """Median seconds of both, measured in turns, so that a busy machine slows both."""
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
+    return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
+
+
+def new_cache() -> None:
+    """From here on nothing is remembered."""
+    os.environ["PUPILA_CACHE"] = tempfile.mkdtemp(dir=os.environ.get("PUPILA_CACHE"))

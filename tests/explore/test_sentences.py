@@ -23,7 +23,7 @@ SOUND: Fingerprint = {
     "sizes": [[400, 300, 200], [500, 300, 100]],
     "duplicates": {"exact": 0, "near": 0, "mirrored": 0},
     "splits": {
-        "verdict": "clean", "leaks": 0,
+        "verdict": "clean", "leaks": 0, "by": r"(p\d+)_",
         "table": {"train": split_row(490, {"a": 245, "b": 245}), "validation": split_row(0, {}),
                   "test": split_row(210, {"a": 105, "b": 105})},
     },
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "imbalance": (FOUR_TO_ONE, ["4.0 : 1", "(a : b)", "80.0%", "F1"], having(classes=classes(a=560, b=400))),
     "balanced": (having(classes=classes(a=140, b=100)), ["1.40 : 1"], having(classes=classes(a=150, b=100))),
     "small_classes": (TINY, ["2 classes", "(b, c)"], having(classes=classes(a=50, b=10))),
-    "too_few_groups": (of_test(24, groups=9), ["9 groups of b", "--folds"], of_test(24, groups=10)),
+    "too_few_groups": (of_test(24, groups=9), ["9 groups of b", r"--by '(p\d+)_' --folds 5"], of_test(24, groups=10)),
     # 21 of 24: Wilson's interval reaches from 0.690 to 0.957
     "interval": (of_test(24), ["24 images of b", "about 27 points wide", "170 would narrow it to 10"], of_test(9)),
     "duplicates": (having(duplicates=COPIES), ["6 pairs", "2 exact, 3 near, 1 mirrored"], SOUND),

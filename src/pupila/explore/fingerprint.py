@@ -65,7 +65,8 @@ def _splits(splits: SplitFile) -> dict[str, Any]:
     table = {name: row for name, row in splits.balance.items() if name != "largest_deviation"}
     folds = Counter(a.fold for a in splits.images if a.fold is not None)
     return {
-        "hash": splits.hash, "origin": splits.origin, "verdict": splits.verdict, "leaks": len(splits.leaks),
+        "hash": splits.hash, "by": splits.settings.get("by"), "origin": splits.origin,
+        "verdict": splits.verdict, "leaks": len(splits.leaks),
         "table": table, "largest_deviation": splits.balance["largest_deviation"],
         "folds": {str(fold): count for fold, count in sorted(folds.items())},
     }  # fmt: skip

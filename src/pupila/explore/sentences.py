@@ -101,12 +101,11 @@ def too_few_groups(f: Fingerprint) -> str | None:
     rarest = _rarest_in_test(f)
     if rarest is None or (groups := _test_groups(f, rarest[0])) >= FEW_GROUPS:
         return None
+    by = f"--by '{f['splits']['by']}' " if f["splits"]["by"] else ""
     return say_count(
-        "The test split holds one group of {name}: too few groups for an interval; "
-        "use folds (pupila split --folds 5 --test 0 --replace).",
-        "The test split holds {n} groups of {name}: too few groups for an interval; "
-        "use folds (pupila split --folds 5 --test 0 --replace).",
-        groups, name=rarest[0],
+        "The test split holds one group of {name}: too few groups for an interval; use folds ({command}).",
+        "The test split holds {n} groups of {name}: too few groups for an interval; use folds ({command}).",
+        groups, name=rarest[0], command=f"pupila split {by}--folds 5 --test 0 --replace",
     )  # fmt: skip
 
 

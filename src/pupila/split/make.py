@@ -30,7 +30,7 @@ def make_split(data: Dataset, wish: SplitSettings) -> SplitFile:
     given = splits if splits is not None else data.images["given_split"].to_list()
     together = data.components(names)
     if wish.ignore_given or not _is_given(given):
-        sides, origin = _drawn(data, together, wish), say("drawn")
+        sides, origin = _drawn(data, together, wish), say("was drawn")
     else:
         sides, origin = _honoured(data, _checked(data, given), together, wish)
     folds = _folds(data, sides, together, wish)

@@ -91,18 +91,18 @@ def walk(root: str) -> Iterator[FileEntry]:
             continue
         seen.add(real)
         names.sort()
+        below = "" if folder == root else relative(folder, root) + "/"
         for leaf in sorted(leaves):
-            yield stat(folder, leaf, root)
+            yield _stat(f"{folder}/{leaf}", f"{below}{leaf}")
 
 
-def stat(folder: str, leaf: str, root: str) -> FileEntry:
+def _stat(full: str, path: str) -> FileEntry:
     """The entry of one file on disk; size -1 where nothing can be read there."""
-    full = f"{folder}/{leaf}"
     try:
         status = os.stat(full)  # noqa: PTH116
     except OSError:
-        return FileEntry(relative(full, root), -1, 0)
-    return FileEntry(relative(full, root), status.st_size, status.st_mtime_ns)
+        return FileEntry(path, -1, 0)
+    return FileEntry(path, status.st_size, status.st_mtime_ns)
 
 
 def entry(root: str, path: str) -> FileEntry | None:
@@ -116,8 +116,7 @@ def entry(root: str, path: str) -> FileEntry | None:
         return FileEntry(path, int(info["size"]), _remote_time(info))
     if not os.path.lexists(full):
         return None
-    found = stat(str(Path(full).parent), Path(full).name, root)
-    return FileEntry(path, found.size, found.modified)
+    return _stat(full, path)
 
 
 def _remote_time(info: dict[str, Any]) -> int:
@@ -171,6 +170,13 @@ def entries(root: str) -> list[str]:
             str(i["name"]).rsplit("/", 1)[-1] for i in filesystem.ls(path, detail=True) if i["type"] == "file"
         )
     return sorted(child.name for child in Path(root).iterdir() if child.is_file())
+
+
+def suffix(path: str) -> str:
+    """The ending of the file's name in small letters, with its dot; pathlib would take most of a walk's time."""
+    name = path.rpartition("/")[2]
+    stem, dot, ending = name.rpartition(".")
+    return f".{ending.lower()}" if dot and stem else ""
 
 
 def is_hidden(path: str) -> bool:

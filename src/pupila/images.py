@@ -18,12 +18,13 @@ from pupila.settings import Settings
 
 Array = NDArray[Any]
 
-DECODER = "1"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
+DECODER = "2"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
 FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".png .apng",
            "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif"}  # fmt: skip
 _OPENABLE = [name for name in FORMATS if name != "MPO"]  # Pillow opens MPO through its JPEG reader
 _WHITE = 255
 _JPEG_START = b"\xff\xd8\xff"
+_HEAD = 65_536  # bytes at the start in which a JPEG tells of EXIF and further pictures
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -78,6 +79,9 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
     """
     limits = limits or ImageLimits()
     _check_bytes(data, limits)
+    if (plain := _plain_jpeg(data)) is not None:
+        _check_pixels(plain.width, plain.height, limits)
+        return plain
     picture = _open(data)
     width, height = picture.size
     _check_pixels(width, height, limits)
@@ -99,7 +103,9 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
     )
 
 
-def decode(data: bytes, limits: ImageLimits | None = None, at_least: int | None = None) -> Array:
+def decode(
+    data: bytes, limits: ImageLimits | None = None, at_least: int | None = None, header: Header | None = None
+) -> Array:
     """The first picture in the bytes, upright.
 
     Transparent pixels are laid on white; 16-bit grey is divided by 257; grey and CMYK become RGB.
@@ -109,6 +115,7 @@ def decode(data: bytes, limits: ImageLimits | None = None, at_least: int | None 
         limits: what to refuse; the defaults of `ImageLimits` where None.
         at_least: a JPEG may be decoded at some eighths of its size, down to this length of its shorter
             side in pixels (an image that is smaller stays as it is). None decodes it whole.
+        header: what `probe` said of these bytes, which spares reading it again.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -119,7 +126,7 @@ def decode(data: bytes, limits: ImageLimits | None = None, at_least: int | None 
     limits = limits or ImageLimits()
     _check_bytes(data, limits)
     if data[:3] == _JPEG_START:
-        rgb = _decode_jpeg(data, limits, at_least)
+        rgb = _decode_jpeg(data, limits, at_least, header)
         if rgb is not None:
             return rgb
     picture = _open(data)
@@ -153,6 +160,12 @@ def upright(pixels: Array, orientation: int) -> Array:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
+
+
+def spread(rgb: Array) -> int:
+    """Levels, 0..255, between the darkest and the brightest value of the channel where they are furthest apart."""
+    extremes = Image.fromarray(rgb).getextrema()
+    return max(int(high) - int(low) for low, high in extremes)  # type: ignore[misc]
 
 
 class Preparation(Settings):
@@ -281,7 +294,9 @@ def _damaged(message: str) -> ImageFault:
     return ImageFault("truncated" if cut else "unreadable", message or say("damaged pixel data"))
 
 
-def _decode_jpeg(data: bytes, limits: ImageLimits, at_least: int | None) -> Array | None:
+def _decode_jpeg(
+    data: bytes, limits: ImageLimits, at_least: int | None, header: Header | None
+) -> Array | None:
     """(H, W, 3) by libjpeg-turbo, or None where Pillow has to decide (CMYK, odd headers)."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
@@ -290,7 +305,10 @@ def _decode_jpeg(data: bytes, limits: ImageLimits, at_least: int | None) -> Arra
     _check_pixels(width, height, limits)
     if colours not in ("Gray", "YCbCr", "RGB"):
         return None
-    orientation = _exif(_open(data), data)[0] if _may_have_exif(data) else 1
+    if header is not None:
+        orientation = header.orientation
+    else:
+        orientation = _exif(_open(data), data)[0] if _may_have_exif(data) else 1
     least = min(at_least, width, height) if at_least else 0
     try:
         pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
@@ -301,8 +319,21 @@ def _decode_jpeg(data: bytes, limits: ImageLimits, at_least: int | None) -> Arra
     return upright(pixels, orientation) if orientation != 1 else pixels
 
 
+def _plain_jpeg(data: bytes) -> Header | None:
+    """The header of a JPEG without EXIF and further pictures, which libjpeg-turbo reads alone; None for others."""
+    if data[:3] != _JPEG_START or _may_have_exif(data) or data.find(b"MPF\0", 0, _HEAD) >= 0:
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    mode = {"Gray": "L", "YCbCr": "RGB", "RGB": "RGB"}.get(colours, "CMYK")
+    bands = {"L": 1, "RGB": 3, "CMYK": 4}[mode]
+    return Header("JPEG", width, height, mode, bands, 1, 1, False, "", "")
+
+
 def _may_have_exif(data: bytes) -> bool:
-    return b"Exif\0\0" in data[:65_536]
+    return data.find(b"Exif\0\0", 0, _HEAD) >= 0
 
 
 def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:

@@ -35,7 +35,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "fsspec": ("files",),
     "gradio": ("serve",),
     "httpx": ("collect",),
-    "imagehash": ("duplicates",),
     "jinja2": ("report",),
     "limits": ("web",),
     "markupsafe": ("report",),

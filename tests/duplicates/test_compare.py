@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 from pupila.duplicates.compare import SAME, flat, similarity
-from pupila.duplicates.signature import SIDE, sign
+from pupila.duplicates.signature import SIDE, shrink
 from tests.pictures import photo
 
 Grey = NDArray[np.uint8]
@@ -16,7 +16,7 @@ WHOLE = Image.fromarray(photo(11, 400, 300))
 
 
 def grey(picture: Image.Image) -> Grey:
-    return np.frombuffer(sign(np.asarray(picture)).thumbnail, dtype=np.uint8).reshape(SIDE, SIDE)
+    return shrink(np.asarray(picture))
 
 
 def encoded_again(quality: int) -> Image.Image:

@@ -8,7 +8,7 @@ from pupila.messages import say
 BAD_INPUT = 2
 INTERRUPTED = 130
 # A library that is missing, and the extra that brings it.
-EXTRA_OF = {"polars": "data", "scipy": "data", "sklearn": "data", "matplotlib": "data", "imagehash": "data",
+EXTRA_OF = {"polars": "data", "scipy": "data", "sklearn": "data", "matplotlib": "data",
             "usearch": "data", "jinja2": "data", "markupsafe": "data", "s3fs": "s3"}  # fmt: skip
 
 

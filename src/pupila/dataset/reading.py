@@ -3,8 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePosixPath
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,13 @@ from pydantic import Field, PositiveInt
 
 from pupila import files
 from pupila.dataset.memory import Memory
-from pupila.duplicates.signature import AT_LEAST, SIDE, sign
-from pupila.images import DECODER, FORMATS, ImageFault, ImageLimits, decode, looks_like_image, probe
+from pupila.duplicates.signature import AT_LEAST, SIDE, hashes, shrink
+from pupila.images import DECODER, FORMATS, ImageFault, ImageLimits, decode, looks_like_image, probe, spread
 from pupila.messages import say
 from pupila.progress import progress
 
 CHUNK = 512  # images between two saves of what was read
+_AT_ONCE = 16  # images that a thread takes: handing them over one by one costs as much as reading them
 
 FACTS: dict[str, Any] = {
     "image": pl.String,
@@ -94,25 +94,45 @@ def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSetting
         progress(say("reading images"), len(entries)) as advance,
         ThreadPoolExecutor(workers) as pool,
     ):
-        for chunk in _chunks(entries):
-            rows = list(pool.map(lambda entry: read_one(root, entry, limits), chunk))
-            memory.remember([facts for facts, _ in rows], np.stack([copy for _, copy in rows]))
+        chunks = list(_chunks(entries, CHUNK))
+        reading = [_submit(pool, root, chunks[0], limits)]
+        for number, chunk in enumerate(chunks, start=1):
+            rows = [row for some in reading.pop() for row in some.result()]
+            if number < len(chunks):  # the threads read on while this chunk is hashed and saved
+                reading.append(_submit(pool, root, chunks[number], limits))
+            copies = np.stack([copy for _, copy in rows])
+            for (facts, _), phash, mirrored in zip(rows, *hashes(copies), strict=True):
+                if "fault" not in facts:
+                    facts |= {"phash": phash, "phash_mirrored": mirrored}
+            memory.remember([facts for facts, _ in rows], copies)
             advance(len(chunk))
 
 
-def _chunks(entries: list[files.FileEntry]) -> Iterator[list[files.FileEntry]]:
-    for start in range(0, len(entries), CHUNK):
-        yield entries[start : start + CHUNK]
+Row = tuple[dict[str, Any], NDArray[np.uint8]]
+
+
+def _submit(
+    pool: ThreadPoolExecutor, root: str, entries: list[files.FileEntry], limits: ImageLimits
+) -> list[Future[list[Row]]]:
+    return [
+        pool.submit(lambda part: [read_one(root, entry, limits) for entry in part], some)
+        for some in _chunks(entries, _AT_ONCE)
+    ]
+
+
+def _chunks(entries: list[files.FileEntry], size: int) -> Iterator[list[files.FileEntry]]:
+    for start in range(0, len(entries), size):
+        yield entries[start : start + size]
 
 
 def read_one(
     root: str, entry: files.FileEntry, limits: ImageLimits
 ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    """The facts of one file and its grey copy, (SIDE, SIDE) uint8, black where it is no image."""
+    """The facts of one file but for its hashes, and its grey copy, (SIDE, SIDE) uint8, black where it is no image."""
     facts: dict[str, Any] = {"image": entry.path, "bytes": entry.size, "modified": entry.modified}
     try:
-        facts |= _facts_of(_bytes_of(root, entry, limits), limits)
-        copy = np.frombuffer(facts.pop("thumbnail"), dtype=np.uint8).reshape(SIDE, SIDE)
+        found, copy = _facts_of(_bytes_of(root, entry, limits), limits)
+        facts |= found
     except ImageFault as fault:
         facts |= {"fault": fault.code, "reason": fault.reason}
         copy = np.zeros((SIDE, SIDE), dtype=np.uint8)
@@ -132,17 +152,12 @@ def _bytes_of(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
         raise ImageFault("unreadable", fault.strerror or str(fault)) from fault
 
 
-def _facts_of(data: bytes, limits: ImageLimits) -> dict[str, Any]:
+def _facts_of(data: bytes, limits: ImageLimits) -> tuple[dict[str, Any], NDArray[np.uint8]]:
     header = probe(data, limits)
-    rgb = decode(data, limits, at_least=AT_LEAST)
-    signature = sign(rgb)
-    channels = rgb.reshape(-1, 3)
-    spread = channels.max(axis=0).astype(np.int16) - channels.min(axis=0)
+    rgb = decode(data, limits, AT_LEAST, header)
+    copy = shrink(rgb)
     return {
         "sha256": files.sha256(data),
-        "phash": signature.phash,
-        "phash_mirrored": signature.mirrored,
-        "thumbnail": signature.thumbnail,
         "width": header.width,
         "height": header.height,
         "bands": header.bands,
@@ -153,14 +168,14 @@ def _facts_of(data: bytes, limits: ImageLimits) -> dict[str, Any]:
         "alpha": header.alpha,
         "taken": header.taken,
         "camera": header.camera,
-        "brightness": float(np.frombuffer(signature.thumbnail, dtype=np.uint8).mean()),
-        "spread": float(spread.max()),
-    }
+        "brightness": float(copy.mean()),
+        "spread": float(spread(rgb)),
+    }, copy
 
 
 def lies(path: str, format: str) -> bool:
     """Whether the file's ending names another format than its content."""
-    return PurePosixPath(path).suffix.lower() not in FORMATS[format].split()
+    return files.suffix(path) not in FORMATS[format].split()
 
 
 def is_image_inside(root: str, path: str) -> bool:

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from pathlib import PurePosixPath
 
 from pupila import files
 from pupila.dataset.formats.listing import Listing, Oddity, as_rows
@@ -60,16 +59,16 @@ def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
     """The files that are, or claim to be, images; and all others with the reason why they are left out."""
     images, oddities = [], []
     for entry in files.walk(root):
-        path = PurePosixPath(entry.path)
-        if path.name in OWN_FILES and len(path.parts) == 1:
+        suffix = files.suffix(entry.path)
+        if entry.path in OWN_FILES:
             continue
         if files.is_hidden(entry.path):
             oddities.append(Oddity(entry.path, "hidden-file", say("a system's own file")))
-        elif path.suffix.lower() in UNSUPPORTED_SUFFIXES:
+        elif suffix in UNSUPPORTED_SUFFIXES:
             oddities.append(
-                Oddity(entry.path, "unsupported-format", say("{suffix} is not read", suffix=path.suffix))
+                Oddity(entry.path, "unsupported-format", say("{suffix} is not read", suffix=suffix))
             )
-        elif path.suffix.lower() in IMAGE_SUFFIXES or is_image_inside(root, entry.path):
+        elif suffix in IMAGE_SUFFIXES or is_image_inside(root, entry.path):
             images.append(entry)
         else:
             oddities.append(Oddity(entry.path, "other-file", say("no image, by name and content")))
@@ -81,18 +80,18 @@ def _unwrapped(path: str) -> tuple[str, list[str]]:
     names = files.folders(path)
     while len(names) == 1 and names[0].lower() not in SPLIT_WORDS:
         inner = files.folders(files.join(path, names[0]))
-        loose = [e for e in files.entries(path) if PurePosixPath(e).suffix.lower() in IMAGE_SUFFIXES]
+        loose = [e for e in files.entries(path) if files.suffix(e) in IMAGE_SUFFIXES]
         if len(inner) < 2 or loose:
             break
         path = files.join(path, names[0])
         names = inner
-        return path, [say("Read from the inner folder {name}.", name=PurePosixPath(path).name)]
+        return path, [say("Read from the inner folder {name}.", name=path.rpartition("/")[2])]
     return path, []
 
 
 def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
     """A hint, where every file name begins with a word for a split."""
-    starts = {re.split(r"[_\-. ]", PurePosixPath(e.path).name, maxsplit=1)[0] for e in images}
+    starts = {re.split(r"[_\-. ]", e.path.rpartition("/")[2], maxsplit=1)[0] for e in images}
     if len(starts) < 2 or not starts <= set(SPLIT_WORDS):
         return []
     by = f"'^({'|'.join(sorted(starts))})'"
@@ -112,7 +111,7 @@ def _refuse_masks(root: str) -> None:
 
 
 def _found(oddities: list[Oddity]) -> str:
-    counts = Counter(PurePosixPath(o.subject).suffix or o.subject for o in oddities)
+    counts = Counter(files.suffix(o.subject) or o.subject for o in oddities)
     return listing([f"{n} x {suffix}" for suffix, n in counts.most_common()]) or say("an empty folder")
 
 
@@ -121,22 +120,20 @@ class _Levels:
 
     def __init__(self, root: str, images: list[files.FileEntry]) -> None:
         self.root = root
-        tops = {PurePosixPath(e.path).parts[0] for e in images if "/" in e.path}
+        tops = {e.path.partition("/")[0] for e in images if "/" in e.path}
         words = {top for top in tops if top.lower() in SPLIT_WORDS}
         has_train = any(SPLIT_WORDS[word.lower()] == TRAIN for word in words)
         self.split_level = has_train and len(words) > 1
         depth = 1 if self.split_level else 0
-        self.class_level = (
-            depth if any(len(PurePosixPath(e.path).parts) > depth + 1 for e in images) else None
-        )
+        self.class_level = depth if any(e.path.count("/") > depth for e in images) else None
         self.classes = {target for e in images if (target := self.target(e.path)) is not None}
 
     def split(self, path: str) -> str | None:
-        word = PurePosixPath(path).parts[0]
+        word = path.partition("/")[0]
         return SPLIT_WORDS.get(word.lower(), word) if self.split_level and "/" in path else None
 
     def target(self, path: str) -> str | None:
-        parts = PurePosixPath(path).parts
+        parts = path.split("/")
         if self.class_level is None or len(parts) < self.class_level + 2:
             return None
         return parts[self.class_level]
@@ -144,8 +141,8 @@ class _Levels:
     def rest(self, path: str) -> str | None:
         """The folders below the class, "" for none."""
         if self.class_level is None:
-            return PurePosixPath(path).parent.as_posix().removeprefix(".")
-        return "/".join(PurePosixPath(path).parts[self.class_level + 1 : -1])
+            return path.rpartition("/")[0]
+        return "/".join(path.split("/")[self.class_level + 1 : -1])
 
     def empty_classes(self) -> list[Oddity]:
         tops = files.folders(self.root)

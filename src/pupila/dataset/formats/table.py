@@ -186,7 +186,7 @@ class _Finder:
         if self._names is None:
             self._names = {}
             for entry in files.walk(self.root):
-                if PurePosixPath(entry.path).suffix.lower() in IMAGE_SUFFIXES:
+                if files.suffix(entry.path) in IMAGE_SUFFIXES:
                     for key in {PurePosixPath(entry.path).name, PurePosixPath(entry.path).stem}:
                         self._names.setdefault(key, []).append(entry)
         hits = self._names.get(PurePosixPath(path).name, [])

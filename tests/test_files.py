@@ -75,6 +75,29 @@ def test_a_systems_own_files_are_known(path: str, hidden: bool) -> None:
     assert files.is_hidden(path) is hidden
 
 
+def test_paths_are_joined_and_seen_from_a_root_on_disk_and_in_stores() -> None:
+    assert files.join("/data/", "a/b.jpg") == "/data/a/b.jpg"
+    assert files.join("s3://shop", "a.jpg") == "s3://shop/a.jpg"
+    for whole in ("/elsewhere/a.jpg", "s3://shop/a.jpg"):
+        assert files.join("/data", whole) == whole
+    assert files.relative("/data/a/b.jpg", "/data") == "a/b.jpg"
+    assert files.relative("/data/a.jpg", "/data/out") == "../a.jpg"
+    assert files.relative("s3://shop/a.jpg", "s3://shop/") == "a.jpg"
+    assert files.relative("s3://shopping/a.jpg", "s3://shop") == "s3://shopping/a.jpg"
+    assert files.normal("/data/./x/../a.jpg") == "/data/a.jpg"
+
+
+def test_endings_are_those_of_the_name_alone() -> None:
+    assert [files.suffix(path) for path in ("a/B.JPG", "a.b/c", ".hidden", "x.tar.gz")] == [
+        ".jpg", "", "", ".gz",
+    ]  # fmt: skip
+
+
+def test_a_name_that_is_not_utf_8_is_no_text() -> None:
+    assert files.is_text("caf\u00e9.jpg")
+    assert not files.is_text(os.fsdecode(b"caf\xe9.jpg"))
+
+
 def test_damaged_json_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(PupilaError, match="a JSON file"):

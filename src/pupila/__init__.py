@@ -17,15 +17,16 @@ _FACE = {
     "doctor": "pupila.flow",
     "explore": "pupila.flow",
     "split": "pupila.flow",
+    "train": "pupila.flow",
     "PupilaError": "pupila.errors",
 }
 
-__all__ = ["PupilaError", "__version__", "doctor", "explore", "open", "split"]
+__all__ = ["PupilaError", "__version__", "doctor", "explore", "open", "split", "train"]
 
 if TYPE_CHECKING:
     from pupila.dataset.open import open
     from pupila.errors import PupilaError
-    from pupila.flow import doctor, explore, split
+    from pupila.flow import doctor, explore, split, train
 
 
 class _Face(ModuleType):

@@ -152,14 +152,14 @@ def read_start(uri: str, count: int) -> bytes:
 
 
 def folders(root: str) -> list[str]:
-    """The names of the folders directly below the root, sorted; hidden ones left out."""
+    """The names of the folders directly below the root, sorted; without hidden ones and names that are no text."""
     if is_remote(root):
         filesystem, path = _store(root)
         names = [str(i["name"]).rstrip("/").rsplit("/", 1)[-1] for i in filesystem.ls(path, detail=True)
                  if i["type"] == "directory"]  # fmt: skip
     else:
         names = [child.name for child in Path(root).iterdir() if child.is_dir()]
-    return sorted(name for name in names if not is_hidden(name))
+    return sorted(name for name in names if not is_hidden(name) and is_text(name))
 
 
 def entries(root: str) -> list[str]:
@@ -183,6 +183,15 @@ def is_hidden(path: str) -> bool:
     """Whether a part of the path is a system's own: `.DS_Store`, `._photo.jpg`, `__MACOSX`, `Thumbs.db`."""
     return any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
                for part in path.split("/"))  # fmt: skip
+
+
+def is_text(path: str) -> bool:
+    """Whether the path can be written as UTF-8: old archives and old disks leave names that can't."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_bytes(uri: str, data: bytes) -> None:
@@ -232,10 +241,10 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def write_cache(path: Path, content: object) -> None:
-    """Remember JSON where the cache folder can be written to; elsewhere do without."""
+def try_write(path: Path, content: bytes) -> None:
+    """Remember something where the cache folder can be written to; elsewhere do without."""
     with contextlib.suppress(PupilaError):
-        write_bytes(str(path), json.dumps(content).encode())
+        write_bytes(str(path), content)
 
 
 def write_parquet(uri: str, frame: Any, metadata: dict[str, str] | None = None) -> None:

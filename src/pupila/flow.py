@@ -1,8 +1,9 @@
 """Stages in a row: what the Python face and the command line call, for one stage or for several."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pupila import files
 from pupila.dataset.formats.manifest import root_of
@@ -21,6 +22,10 @@ from pupila.split.settings import SplitSettings
 from pupila.vocabulary import EXPLORE_FILE, FINGERPRINT_FILE, OPENINGS_FILE, SPLITS_FILE
 
 Data = str | Path | Dataset
+Tell = Callable[[dict[str, Any]], None]
+if TYPE_CHECKING:
+    from pupila.train.run import Run
+    from pupila.train.settings import TrainPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,72 @@ def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explor
     files.write_bytes(page_file, render(page).encode())
     opened.save(home)
     return Explored(found, fingerprint_file, page_file)
+
+
+def train(
+    data: Data,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    tell: Tell = lambda line: None,
+    **wish: Any,
+) -> "Run":
+    """Train a model and write its run folder, with the bundle in it; data that were not split are split first.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        out: folder of the run; by default `runs/<data>-<model>` where the command was given.
+        resume: go on with the run that is there.
+        tell: called with each line of the log.
+        wish: fields of `TrainSettings`, and `folds` for data that are not split yet.
+
+    Raises:
+        PupilaError: see `pupila.train.run.Trainer`.
+    """
+    from pupila.train.run import Trainer, free_folder
+    from pupila.train.settings import TrainSettings
+
+    folds = wish.pop("folds", None)
+    settings = TrainSettings.wish(wish, "train")
+    opened, splits = _split_first(data, folds)
+    folder = str(out) if out is not None else free_folder(f"runs/{Path(opened.root).name}-{settings.model}")
+    return Trainer(opened, splits, folder, tell).run(settings, resume)
+
+
+def plan(data: Data, **wish: Any) -> "TrainPlan":
+    """The plan of a training, every "auto" decided, without training."""
+    from pupila.train.run import Trainer
+    from pupila.train.settings import TrainSettings
+
+    opened, splits = _split_first(data, wish.pop("folds", None))
+    return Trainer(opened, splits, "").plan(TrainSettings.wish(wish, "train"))
+
+
+def preview(data: Data, out: str | Path, **wish: Any) -> None:
+    """Write a PNG of training images, each as it is and in its first augmented views."""
+    from pupila.train.preview import preview_sheet
+    from pupila.train.settings import TrainSettings
+
+    files.write_bytes(str(out), preview_sheet(open_data(data), TrainSettings.wish(wish, "train")))
+
+
+def _split_first(data: Data, folds: int | None) -> tuple[Dataset, SplitFile]:
+    """The data and their splits, which are made where there are none."""
+    opened = open_data(data)
+    if opened.task is None:
+        raise PupilaError(
+            say("No labels to learn from"), found=opened.layout, wanted=say("a folder per class, or a table")
+        )
+    splits = _fitting_split(opened, opened.home)
+    if splits is None:
+        return opened, split(opened, folds=folds)
+    if folds is not None and splits.settings.get("folds") != folds:
+        raise PupilaError(
+            say("The data are split otherwise"),
+            found=say("folds={folds} in splits.json", folds=splits.settings.get("folds")),
+            wanted=f"folds={folds}", remedy=f"pupila split DATA --folds {folds} --replace",
+        )  # fmt: skip
+    return opened, splits
 
 
 def _fitting_split(data: Dataset, home: str) -> SplitFile | None:

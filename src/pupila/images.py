@@ -4,6 +4,7 @@ Training, export, the command line and the server all call these functions, so t
 """
 
 import io
+import struct
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,6 +26,9 @@ _OPENABLE = [name for name in FORMATS if name != "MPO"]  # Pillow opens MPO thro
 _WHITE = 255
 _JPEG_START = b"\xff\xd8\xff"
 _HEAD = 65_536  # bytes at the start in which a JPEG tells of EXIF and further pictures
+# What Pillow raises on damaged bytes, by its readers of TIFF and GIF above all.
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError,
+           struct.error, Image.DecompressionBombError)  # fmt: skip
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -95,11 +99,10 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
         mode=picture.mode,
         bands=len(picture.getbands()),
         orientation=orientation,
-        # The second picture of a phone's MPO is a preview or depth map, no page.
-        frames=1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1)),
         alpha=_has_alpha(picture),
         taken=taken,
         camera=camera,
+        frames=_frames(picture),
     )
 
 
@@ -135,7 +138,7 @@ def decode(
     try:
         picture.load()
         rgb = _to_rgb(picture)
-    except (OSError, SyntaxError, ValueError, MemoryError, EOFError) as fault:
+    except _DAMAGE as fault:
         raise _damaged(str(fault)) from fault
     # Pillow turns a TIFF upright by itself.
     return rgb if picture.format == "TIFF" else upright(rgb, orientation)
@@ -189,7 +192,7 @@ class Preparation(Settings):
 
 
 def prepare(rgb: Array, spec: Preparation) -> Array:
-    """Resize, crop or pad, and normalise.
+    """Resize, crop or pad, and normalise: `normalise(place(rgb))`.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -198,10 +201,19 @@ def prepare(rgb: Array, spec: Preparation) -> Array:
     Returns:
         (3, spec.height, spec.width) float32, `(x / 255 - mean) / std`.
     """
-    placed = np.asarray(_place(Image.fromarray(rgb), spec), dtype=np.float32)
+    return normalise(place(rgb, spec), spec)
+
+
+def place(rgb: Array, spec: Preparation) -> Array:
+    """Resize, crop or pad: (H, W, 3) uint8 to (spec.height, spec.width, 3) uint8."""
+    return np.asarray(_place(Image.fromarray(rgb), spec))
+
+
+def normalise(placed: Array, spec: Preparation) -> Array:
+    """(H, W, 3) uint8 to (3, H, W) float32, `(x / 255 - mean) / std`."""
     scale = np.float32(1.0) / (np.float32(255.0) * np.asarray(spec.std, dtype=np.float32))
     shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
-    return np.ascontiguousarray((placed * scale - shift).transpose(2, 0, 1))
+    return np.ascontiguousarray((placed.astype(np.float32) * scale - shift).transpose(2, 0, 1))
 
 
 def load(data: bytes, spec: Preparation, limits: ImageLimits | None = None) -> Array:
@@ -213,8 +225,12 @@ def load(data: bytes, spec: Preparation, limits: ImageLimits | None = None) -> A
     Raises:
         ImageFault: as `decode`.
     """
-    side = int(np.ceil(max(spec.height, spec.width) / spec.crop_share))
-    return prepare(decode(data, limits, at_least=2 * side), spec)
+    return prepare(decode(data, limits, at_least=side_to_decode(spec)), spec)
+
+
+def side_to_decode(spec: Preparation) -> int:
+    """The shorter side, pixels, that a scaled decoding has to leave for this preparation."""
+    return 2 * int(np.ceil(max(spec.height, spec.width) / spec.crop_share))
 
 
 def _place(picture: Image.Image, spec: Preparation) -> Image.Image:
@@ -258,7 +274,7 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     except UnidentifiedImageError as fault:
         code = "unreadable" if looks_like_image(data) else "not-an-image"
         raise ImageFault(code, _kind_of(data)) from fault
-    except (OSError, SyntaxError, ValueError, TypeError, EOFError) as fault:
+    except _DAMAGE as fault:
         raise _damaged(str(fault)) from fault
 
 
@@ -347,10 +363,20 @@ def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:
         orientation = exif.get(ExifTags.Base.Orientation, 1)
         taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal, "")
         camera = f"{exif.get(ExifTags.Base.Make, '')} {exif.get(ExifTags.Base.Model, '')}"
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError):
+    except _DAMAGE:
         return 1, "", ""
     valid = isinstance(orientation, int) and 1 <= orientation <= 8
     return (orientation if valid else 1), str(taken).strip("\0 "), camera.replace("\0", "").strip()
+
+
+def _frames(picture: ImageFile.ImageFile) -> int:
+    """Pages or animation frames; 1 where they can't be counted, for the first alone is read."""
+    if picture.format == "MPO":  # the second picture of a phone is a preview or depth map, no page
+        return 1
+    try:
+        return int(getattr(picture, "n_frames", 1))
+    except _DAMAGE:
+        return 1
 
 
 def _has_alpha(picture: Image.Image) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pupila import files
 from pupila.errors import PupilaError
 from pupila.messages import say
 
@@ -62,7 +63,7 @@ def unknown(name: str, known: list[str]) -> str:
 
 
 def parse_overrides(pairs: list[str]) -> dict[str, Any]:
-    """`["seed=3", "by=null"]` as `{"seed": 3, "by": None}`; values are read as YAML.
+    """`["seed=3", "options.pad=same"]` as `{"seed": 3, "options": {"pad": "same"}}`; values are read as YAML.
 
     Raises:
         PupilaError: a pair without an equals sign.
@@ -72,5 +73,28 @@ def parse_overrides(pairs: list[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise PupilaError(say("Bad --set"), found=repr(pair), wanted="key=value")
-        found[key.strip()] = yaml.safe_load(value) if value.strip() else ""
+        *above, last = key.strip().split(".")
+        place = found
+        for name in above:
+            place = place.setdefault(name, {})
+        place[last] = yaml.safe_load(value) if value.strip() else ""
     return found
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """The settings in a YAML file.
+
+    Raises:
+        PupilaError: not there, or no mapping.
+    """
+    try:
+        content = yaml.safe_load(files.read_bytes(path))
+    except (OSError, yaml.YAMLError) as fault:
+        raise PupilaError(
+            say("Can't read {path}", path=path), found=str(fault).splitlines()[0], wanted="YAML"
+        ) from fault
+    if not isinstance(content, dict):
+        raise PupilaError(
+            say("Can't read {path}", path=path), found=type(content).__name__, wanted="NAME: VALUE"
+        )
+    return content

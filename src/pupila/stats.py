@@ -1,8 +1,16 @@
 """Intervals: what a share of n images, or of g groups, can tell."""
 
-from math import sqrt
+from collections.abc import Callable
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 
 Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
+Z_80 = 0.8416212335729143  # its 80 % point
 
 
 def wilson_interval(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
@@ -44,3 +52,96 @@ def trials_for_width(share: float, width: float) -> int:
         else:
             high = middle
     return low
+
+
+REPEATS = 2000  # of a bootstrap
+FEW_GROUPS = 10  # under which there is no interval
+MARGIN = 0.02  # within which two models count as equivalent
+Statistic = Callable[[Array], Array]  # (B, N) multiplicities of N units to (B,) values
+
+
+def bootstrap(
+    groups: Array, statistic: Statistic, seed: int = 0, repeats: int = REPEATS
+) -> tuple[float, float]:
+    """The 95 % percentile interval of a statistic when whole groups are drawn with repetition.
+
+    Args:
+        groups: (N,) group number of each image.
+        statistic: (B, N) int64, how often each image is drawn, to (B,) values.
+        seed: decides the draws.
+        repeats: B.
+
+    Returns:
+        (low, high).
+
+    Source: Efron and Tibshirani 1993, chapter 13; Field and Welsh 2007 for whole clusters.
+    """
+    names, number = np.unique(groups, return_inverse=True)
+    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), repeats)
+    values = statistic(drawn[:, number])
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p-value that two models are right equally often on the same images.
+
+    Args:
+        only_first: images that only the first got right.
+        only_second: images that only the second got right.
+
+    Source: McNemar 1947, in the exact form: a fair coin thrown for every image on which they differ.
+    """
+    from scipy.stats import binomtest
+
+    differ = only_first + only_second
+    return 1.0 if differ == 0 else float(binomtest(only_first, differ, 0.5).pvalue)
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Adjusted p-values of a family of tests, in the order given.
+
+    Source: Holm 1979.
+    """
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def verdict(difference: tuple[float, float], p_value: float, margin: float = MARGIN) -> str:
+    """The comparison in a word.
+
+    Args:
+        difference: 95 % interval of second minus first, -1..1.
+        p_value: that there is no difference.
+        margin: within which they count as equivalent.
+
+    Returns:
+        "better" or "worse" (the interval leaves out 0 and the test agrees), "equivalent" (the interval lies inside
+        the margin), or "not distinguishable".
+    """
+    low, high = difference
+    if p_value < 0.05 and (low > 0 or high < 0):
+        return "better" if low > 0 else "worse"
+    return "equivalent" if -margin < low and high < margin else "not distinguishable"
+
+
+def images_to_settle(only_first: int, only_second: int, n: int) -> int | None:
+    """How many images would show such a difference with power 0.8; None where there is none to show.
+
+    Args:
+        only_first: images that only the first got right.
+        only_second: images that only the second got right.
+        n: images compared.
+
+    Source: Connor 1987, for McNemar's test at 5 %.
+    """
+    p, q = only_first / n, only_second / n
+    if only_first == only_second:
+        return None
+    share, difference = p + q, abs(p - q)
+    wanted = (Z_95 * sqrt(share) + Z_80 * sqrt(max(share - difference**2, 0.0))) / difference
+    return max(n, ceil(wanted**2))

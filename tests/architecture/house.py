@@ -26,9 +26,9 @@ OPEN = {
     "pydantic": 1,  # a room declares its own settings with Field; `settings` opens pydantic for floor 0
 }
 # The rooms through which a third party enters. `PIL` beside images: duplicates hashes a picture, report
-# shrinks it for the page, demo draws it.
+# shrinks it for the page, demo draws it, augment turns it, bundle draws its golden ones.
 DOORS: dict[str, tuple[str, ...]] = {
-    "PIL": ("images", "duplicates", "report", "demo"),
+    "PIL": ("images", "duplicates", "report", "demo", "augment", "bundle"),
     "captum": ("explain",),
     "cleanlab": ("label", "doctor"),
     "fastapi": ("web",),
@@ -54,6 +54,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "doctor",
         "explore",
         "split",
+        "train",
         "evaluate",
         "monitor",
     ),  # readers of its frames

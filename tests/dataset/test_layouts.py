@@ -102,6 +102,15 @@ def test_metadata_of_hugging_face_in_each_split(tmp_path: Path) -> None:
     assert rows(pupila.open(tmp_path)) == [("test/a.png", "cat", "test"), ("train/a.png", "cat", "train")]
 
 
+def test_metadata_tables_of_hugging_face_in_each_split(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "validation")):
+        write_photo(tmp_path / split / "a.png", number)
+        csv(tmp_path / split, "file_name,label\na.png,01\n", "metadata.csv")
+    assert rows(pupila.open(tmp_path)) == [
+        ("train/a.png", "01", "train"), ("validation/a.png", "01", "validation"),
+    ]  # fmt: skip
+
+
 def test_metadata_of_hugging_face_beside_the_images(tmp_path: Path) -> None:
     write_photo(tmp_path / "a.png", 1)
     csv(tmp_path, "file_name,label\na.png,cat\n", "metadata.csv")
@@ -163,6 +172,16 @@ def test_a_store_opens_like_a_folder() -> None:
     data = pupila.open("memory://zoo")
     assert rows(data) == [("cat/a.png", "cat", None), ("dog/b.png", "dog", None)]
     assert pupila.doctor(data)[0].code == "small-class"
+
+
+def test_a_table_and_a_manifest_may_lie_in_a_store() -> None:
+    files.write_bytes("memory://shelf/photos/a.png", encoded(photo(1)))
+    files.write_bytes("memory://shelf/t.csv", b"image,label\nphotos/a.png,cat\nphotos/b.png,cat\n")
+    data = pupila.open("memory://shelf/t.csv")
+    data.save("memory://shelf-out")
+    assert data.set_aside["subject"].to_list() == ["photos/b.png"]
+    for where in ("memory://shelf", "memory://shelf-out", "memory://shelf-out/pupila.parquet"):
+        assert pupila.open(where).hash == data.hash
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,18 @@ def test_the_users_own_columns_and_groups_come_back(tmp_path: Path) -> None:
     assert images.select("group", "shop", "target").rows() == [("g7", "north", "cat")]
 
 
+def test_columns_called_like_our_own_facts_are_kept_beside_them(tmp_path: Path) -> None:
+    write_photo(tmp_path / "a.jpg", 1)
+    names = ["width", "fault", "bytes", "_part", "reason"]
+    (tmp_path / "t.csv").write_text(f"image,label,{','.join(names)}\na.jpg,cat,wide,none,many,two,why\n")
+    theirs = [f"{name}_" for name in names]
+    data = pupila.open(tmp_path / "t.csv")
+    data.save(str(tmp_path / "out"))
+    for images in (data.images, pupila.open(tmp_path / "out").images):
+        assert images.select(theirs).rows() == [("wide", "none", "many", "two", "why")]
+        assert images["width"].to_list() == [96]
+
+
 def test_images_that_are_gone_or_changed_since_are_told(tmp_path: Path) -> None:
     write_classes(tmp_path / "photos", {"a": 3})
     pupila.open(tmp_path / "photos").save(str(tmp_path / "out"))

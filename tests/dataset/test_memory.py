@@ -52,6 +52,14 @@ def test_a_changed_file_and_a_new_one_are_read_and_no_other(tmp_path: Path, coun
     assert counted == ["a/002.jpg"]
 
 
+def test_what_a_limit_refused_is_read_under_a_higher_one(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"a": 1})
+    write_photo(tmp_path / "a/big.jpg", 7, width=200, height=100)
+    refused = pupila.open(tmp_path, max_pixels=19_999)
+    assert refused.set_aside.select("subject", "code").rows() == [("a/big.jpg", "oversized")]
+    assert len(pupila.open(tmp_path, max_pixels=20_000)) == 2
+
+
 def parts() -> list[Path]:
     return sorted((files.cache_folder() / "readings").glob("*/*.parquet"))
 

@@ -95,6 +95,19 @@ def test_components_join_through_others() -> None:
     assert components(2, []).tolist() == [0, 1]
 
 
+def test_the_equal_files_of_brain_mri_are_found_and_stay_together(real_data: Callable[[str], Path]) -> None:
+    data = pupila.open(real_data("brain_mri"))
+    exact = [pair for pair in data.pairs if pair.kind == "exact"]
+    digests = data.images["sha256"].to_list()
+    groups = [
+        [row for row, own in enumerate(digests) if own == d] for d in set(digests) if digests.count(d) > 1
+    ]
+    assert len(exact) == sum(len(group) - 1 for group in groups) == 25
+    assert len(groups) == 22
+    together = data.components()
+    assert all(len(set(together[group].tolist())) == 1 for group in groups)
+
+
 COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "quality": lambda p: _again(p, 50),
     "half": lambda p: p.resize((p.width // 2, p.height // 2)),

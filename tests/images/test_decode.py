@@ -13,6 +13,7 @@ from pupila.images import ImageFault, ImageLimits, decode, probe, upright
 from tests.pictures import Pixels, encoded, photo
 
 PHOTO = photo(1)
+CODES = {"empty-file", "not-an-image", "unreadable", "truncated", "oversized"}
 LOSSLESS: dict[str, dict[str, Any]] = {"PNG": {}, "WEBP": {"lossless": True, "exact": True}, "TIFF": {}}
 
 
@@ -71,9 +72,32 @@ def test_sixteen_bits_are_divided_by_257_and_rounded() -> None:
 
 @pytest.mark.parametrize("mode", ["L", "1", "LA"])
 def test_grey_becomes_three_equal_channels(mode: str) -> None:
-    rgb = decode(saved(Image.fromarray(PHOTO).convert("L").convert(mode), "PNG"))
-    assert rgb.shape == PHOTO.shape
+    picture = Image.fromarray(PHOTO).convert("L").convert(mode)
+    grey = np.asarray(picture.convert("L"))
+    assert len(np.unique(grey)) > 1
+    assert np.array_equal(decode(saved(picture, "PNG")), np.stack([grey] * 3, axis=2))
+
+
+def test_a_grey_jpeg_becomes_three_equal_channels() -> None:
+    grey = np.asarray(Image.fromarray(PHOTO).convert("L"))
+    rgb = decode(encoded(grey, "JPEG", quality=98))
     assert np.array_equal(rgb[..., 0], rgb[..., 2])
+    assert np.abs(rgb[..., 0].astype(int) - grey).mean() < 2
+
+
+def test_the_second_picture_of_a_phone_is_no_page() -> None:
+    data = saved(Image.fromarray(PHOTO), "MPO", save_all=True, append_images=[Image.fromarray(photo(2))])
+    assert (probe(data).format, probe(data).frames) == ("JPEG", 1)
+    assert np.abs(decode(data).astype(int) - PHOTO).mean() < 10
+
+
+def test_a_header_tells_when_and_with_what_a_photo_was_taken() -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Make", "Model 7"
+    exif.get_ifd(0x8769)[0x9003] = "2025:01:02 03:04:05"
+    header = probe(saved(Image.fromarray(PHOTO), "JPEG", exif=exif))
+    assert (header.taken, header.camera) == ("2025:01:02 03:04:05", "Make Model 7")
+    assert (header.bands, header.mode, header.alpha) == (3, "RGB", False)
 
 
 def test_of_an_animation_the_first_frame_is_read() -> None:
@@ -135,6 +159,15 @@ def test_what_can_not_be_used_is_refused_with_its_code(data: bytes, code: str) -
     assert fault.value.reason
 
 
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "TIFF", "BMP"])
+def test_half_a_file_is_truncated_in_every_format_that_can_tell(format: str) -> None:
+    whole = encoded(PHOTO, format)
+    decode(whole)
+    with pytest.raises(ImageFault) as fault:
+        decode(whole[: len(whole) // 2])
+    assert fault.value.code == "truncated"
+
+
 def test_limits_are_checked_before_a_pixel_is_decoded() -> None:
     data = encoded(PHOTO, "PNG")  # 96 x 72 = 6912 pixels
     decode(data, ImageLimits(max_pixels=6912, max_bytes=len(data)))
@@ -156,13 +189,42 @@ def test_damaged_bytes_give_a_picture_or_a_fault_and_nothing_else(draw: st.DataO
     for _ in range(draw.draw(st.integers(0, 4))):
         if data:
             data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
-    try:
-        rgb = decode(bytes(data))
-    except ImageFault as fault:
-        assert fault.reason
-    else:
-        assert rgb.dtype == np.uint8
-        assert rgb.shape[2] == 3
+    _gives_a_picture_or_a_fault(bytes(data))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(
+        [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"RIFF\x40\0\0\0WEBPVP8 "]
+    ),
+    st.binary(max_size=300),
+)
+def test_noise_gives_a_picture_or_a_fault_and_nothing_else(start: bytes, noise: bytes) -> None:
+    _gives_a_picture_or_a_fault(start + noise)
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning:PIL")
+@pytest.mark.parametrize("format", ["GIF", "TIFF", "PNG", "WEBP"])
+def test_a_file_of_several_frames_may_end_at_any_byte(format: str) -> None:
+    frames = [Image.fromarray(photo(seed, 16, 12)) for seed in (5, 6)]
+    whole = saved(frames[0], format, save_all=True, append_images=frames[1:])
+    assert probe(whole).frames == 2
+    for length in range(len(whole)):
+        _gives_a_picture_or_a_fault(whole[:length])
+
+
+def _gives_a_picture_or_a_fault(data: bytes) -> None:
+    limits = ImageLimits(max_pixels=1_000_000)  # a damaged header may claim a vast picture
+    for read in (decode, probe):
+        try:
+            found = read(data, limits)
+        except ImageFault as fault:
+            assert fault.code in CODES
+            assert fault.reason
+        else:
+            if isinstance(found, np.ndarray):
+                assert found.dtype == np.uint8
+                assert found.shape[2] == 3
 
 
 def test_scaled_decoding_keeps_at_least_the_wanted_side() -> None:

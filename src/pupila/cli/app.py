@@ -6,7 +6,7 @@ import typer
 
 import pupila
 from pupila.cli import demo as demo_command
-from pupila.cli import doctor, explore, settings, split
+from pupila.cli import doctor, explore, settings, split, train
 from pupila.messages import say
 
 app = typer.Typer(
@@ -39,5 +39,6 @@ def _root(
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("split", help=split.HELP)(split.split)
 app.command("explore", help=explore.HELP)(explore.explore)
+app.command("train", help=train.HELP)(train.train)
 app.command("settings", help=settings.HELP)(settings.settings)
 app.command("demo", help=demo_command.HELP)(demo_command.demo)

@@ -8,8 +8,11 @@ from pupila.messages import say
 BAD_INPUT = 2
 INTERRUPTED = 130
 # A library that is missing, and the extra that brings it.
-EXTRA_OF = {"polars": "data", "scipy": "data", "sklearn": "data", "matplotlib": "data",
-            "usearch": "data", "jinja2": "data", "markupsafe": "data", "s3fs": "s3"}  # fmt: skip
+EXTRA_OF = {
+    **dict.fromkeys(("polars", "scipy", "sklearn", "matplotlib", "usearch", "jinja2", "markupsafe"), "data"),
+    **dict.fromkeys(("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript"), "train"),
+    "s3fs": "s3",
+}
 
 
 def run(arguments: list[str]) -> int:

@@ -16,8 +16,9 @@ HELP = say("Print every setting of a stage with its meaning and unit.")
 def _stages() -> "dict[str, type[Settings]]":
     from pupila.dataset.reading import ReadSettings
     from pupila.split.settings import SplitSettings
+    from pupila.train.settings import TrainSettings
 
-    return {"read": ReadSettings, "split": SplitSettings}
+    return {"read": ReadSettings, "split": SplitSettings, "train": TrainSettings}
 
 
 def settings(stage: Annotated[str | None, typer.Argument(metavar="[STAGE]")] = None) -> None:

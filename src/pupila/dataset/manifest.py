@@ -97,7 +97,8 @@ class Dataset:
                 done = now
 
             pairs = find_pairs(digests, hashes, self.thumbnails, looked)
-        files.write_cache(remembered, [[p.first, p.second, p.kind, p.similarity] for p in pairs])
+        rows = [[p.first, p.second, p.kind, p.similarity] for p in pairs]
+        files.try_write(remembered, json.dumps(rows).encode())
         return pairs
 
     def thumbnails(self, rows: list[int]) -> NDArray[np.uint8]:

@@ -63,9 +63,11 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
     broken = frame.filter(pl.col("fault").is_not_null())
     good = frame.filter(pl.col("fault").is_null())
     if good.is_empty():
+        told = list(broken.select("image", "reason").iter_rows())
+        told += [(oddity.subject, oddity.reason) for oddity in found.oddities]
         raise PupilaError(
             say("No readable image in {path}", path=found.root),
-            found=listing([f"{image} ({reason})" for image, reason in broken.select("image", "reason").iter_rows()], 3),
+            found=listing([f"{subject} ({reason})" if reason else subject for subject, reason in told], 3),
             wanted=say("JPEG, PNG, WebP, TIFF, BMP or GIF"),
         )  # fmt: skip
     good = good.select([*MANIFEST, *(n for n in good.columns if n not in MANIFEST and n not in INTERNAL),

@@ -131,3 +131,52 @@ def shortened(name: str, most: int = 28) -> str:
 
 def _cycled(count: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(count)]
+
+
+def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tuple[str, str]) -> Markup:
+    """Curves, each named."""
+    with _figure(title, 4.8, 3.2) as (axes, out):
+        for number, (name, points) in enumerate(series.items()):
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            axes.plot(xs, ys, label=shortened(name), color=COLOURS[number % len(COLOURS)], linewidth=1.6)
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        if len(series) > 1:
+            axes.legend(frameon=False, fontsize=8)
+    return out[0]
+
+
+def intervals(title: str, values: dict[str, tuple[float, float | None, float | None]]) -> Markup:
+    """Points with their 95 % interval, 0..1; without one where there are too few groups."""
+    with _figure(title, 5.2, 0.9 + 0.36 * max(len(values), 1)) as (axes, out):
+        for place, (value, low, high) in enumerate(values.values()):
+            if low is not None and high is not None:
+                axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=2.5, alpha=0.5)
+            axes.plot([value], [place], "o", color=COLOURS[0])
+            axes.annotate(
+                f"{value:.3f}", (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=8
+            )
+        axes.set_yticks(range(len(values)), [shortened(name) for name in values])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.02)
+        axes.margins(y=0.3)
+    return out[0]
+
+
+def matrix(title: str, counts: list[list[int]], names: list[str]) -> Markup:
+    """A confusion matrix: rows the truth, columns the answers, numbers in the cells."""
+    side = 1.8 + 0.55 * len(names)
+    with _figure(title, max(side, 3.4), max(side, 3.0)) as (axes, out):
+        shares = [[n / max(sum(row), 1) for n in row] for row in counts]
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for i, row in enumerate(counts):
+            for j, n in enumerate(row):
+                axes.text(
+                    j, i, str(n), ha="center", va="center", color="white" if shares[i][j] > 0.6 else "black"
+                )
+        shown = [shortened(name, 16) for name in names]
+        axes.set_xticks(range(len(names)), shown, rotation=30, ha="right")
+        axes.set_yticks(range(len(names)), shown)
+        axes.set_xlabel("answer")
+        axes.set_ylabel("truth")
+    return out[0]

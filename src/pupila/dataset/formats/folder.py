@@ -62,7 +62,11 @@ def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
         suffix = files.suffix(entry.path)
         if entry.path in OWN_FILES:
             continue
-        if files.is_hidden(entry.path):
+        if not files.is_text(entry.path):
+            shown = entry.path.encode(errors="surrogateescape").decode(errors="replace")
+            code = "unreadable" if suffix in IMAGE_SUFFIXES else "other-file"
+            oddities.append(Oddity(shown, code, say("its name is not UTF-8: rename it")))
+        elif files.is_hidden(entry.path):
             oddities.append(Oddity(entry.path, "hidden-file", say("a system's own file")))
         elif suffix in UNSUPPORTED_SUFFIXES:
             oddities.append(

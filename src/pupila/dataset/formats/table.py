@@ -98,12 +98,12 @@ def read_table(uri: str) -> pl.DataFrame:
                 infer_schema=False,
                 truncate_ragged_lines=True,
             )
+        frame = frame.rename({name: name.strip() for name in frame.columns})
     except (pl.exceptions.PolarsError, OSError) as fault:
         raise PupilaError(
             say("Can't read the table {path}", path=uri), found=str(fault).splitlines()[0],
             wanted=say("CSV, Parquet or JSON lines"),
         ) from fault  # fmt: skip
-    frame = frame.rename({name: name.strip() for name in frame.columns})
     plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
     return frame.select(plain).with_columns(pl.col(plain).cast(pl.String, strict=False))
 
@@ -142,6 +142,7 @@ def _named(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
     if "given_split" not in frame.columns and place.lower() in SPLIT_WORDS:
         frame = frame.with_columns(given_split=pl.lit(SPLIT_WORDS[place.lower()]))
     image = pl.col("image").str.strip_chars().str.replace_all("\\", "/", literal=True)
+    image = pl.when(image != "").then(image)  # a blank cell stays null
     return frame.with_columns(image=pl.concat_str(pl.lit(f"{folder}/" if folder else ""), image))
 
 
@@ -155,10 +156,14 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
         frame = frame.with_columns(given_split=words.replace(SPLIT_WORDS))
     finder = _Finder(root)
     found = {path: finder.find(path) for path in frame["image"].drop_nulls().unique().to_list()}
-    oddities = _missing(frame, found) + _repeats(frame)
-    kept = frame.filter(pl.col("image").is_in([p for p, entry in found.items() if entry]))
+    oddities = _missing(frame, found)
+    places = {path: entry.path for path, entry in found.items() if entry}
+    frame = frame.with_columns(pl.col("image").replace(places))  # rows may name one file in several ways
+    oddities += _repeats(frame)
+    kept = frame.filter(pl.col("image").is_in(list(places.values())))
     kept = kept.unique("image", keep="first", maintain_order=True)
-    entries = [e for path in kept["image"] if (e := found[path])]
+    by_place = {entry.path: entry for entry in found.values() if entry}
+    entries = [by_place[path] for path in kept["image"]]
     columns: dict[str, Any] = {n: kept[n].to_list() for n in kept.columns if n != "image"}
     oddities += _unlisted(root, {e.path for e in entries})
     notes = (
@@ -181,7 +186,7 @@ class _Finder:
     def find(self, path: str) -> files.FileEntry | None:
         if re.match(r"(https?|ftp)://", path):
             return None
-        if entry := files.entry(self.root, path):
+        if entry := files.entry(self.root, path if files.is_remote(path) else files.normal(path)):
             return entry
         if self._names is None:
             self._names = {}

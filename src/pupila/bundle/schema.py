@@ -1,0 +1,56 @@
+"""What `bundle.json` says: everything that answering needs to know, and how far the answers can be trusted."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pupila.images import Preparation
+
+SCHEMA_VERSION = 1
+
+
+class Plain(BaseModel):
+    """Plain data that does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Decision(Plain):
+    """How probabilities become an answer."""
+
+    positive: str | None = None  # of two classes, the one whose threshold was tuned
+    threshold: float | None = None  # probability from which `positive` is answered; None: the largest wins
+    objective: str = ""  # what the threshold was tuned for
+    abstain_below: float = 0.0  # largest probability under which the model says that it does not know
+
+
+class Parity(Plain):
+    """How far the trained and the exported model are apart, from bytes to logits."""
+
+    images: int
+    largest_difference: float  # of a logit, over the largest absolute logit
+    label_agreement: float  # share of images with the same answer
+    tolerance: float
+
+
+class BundleInfo(Plain):
+    """`bundle.json`."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, alias="schema")
+    made_by: str
+    created: str  # ISO 8601
+    task: str
+    classes: list[str]  # in the order of the logits
+    preparation: Preparation
+    temperature: float = 1.0  # logits are divided by it before the softmax
+    decision: Decision = Decision()
+    precision: str = "float32"
+    model: dict[str, Any]  # name, source, parameters
+    validation: dict[str, Any]  # n, groups, metrics with intervals; empty where nothing was validated
+    parity: Parity | None = None
+    data_hash: str = ""
+    splits_hash: str = ""
+    leaking: bool = False  # whether it was trained on a split that leaks
+    golden: dict[str, list[float]] = {}  # picture -> logits that it must give
+    golden_tolerance: float = 1e-3  # of a logit, over the largest absolute logit
+    files: dict[str, str] = {}  # path -> SHA-256

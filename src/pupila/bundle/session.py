@@ -1,0 +1,40 @@
+"""ONNX Runtime, its one door: a file's bytes become a function from pixels to arrays."""
+
+import numpy as np
+import onnxruntime
+
+from pupila.errors import PupilaError
+from pupila.images import Array
+from pupila.messages import say
+
+
+class Session:
+    """A model on ONNX Runtime.
+
+    Args:
+        model: the bytes of an ONNX file with the input `pixels`.
+        threads: that one run uses; None: one per core.
+        providers: of ONNX Runtime, the first that is there counts.
+
+    Raises:
+        PupilaError: the bytes are no model.
+    """
+
+    def __init__(self, model: bytes, threads: int | None = None, providers: tuple[str, ...] = ()) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads:
+            options.intra_op_num_threads = threads
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=list(providers) or ["CPUExecutionProvider"]
+            )
+        except (RuntimeError, ValueError) as fault:
+            raise PupilaError(
+                say("Can't read the model"), found=str(fault).splitlines()[0], wanted="ONNX"
+            ) from fault
+        self.outputs = [output.name for output in self._session.get_outputs()]
+
+    def run(self, pixels: Array) -> list[Array]:
+        """(N, 3, H, W) float32 to the model's outputs, in order."""
+        return [np.asarray(output) for output in self._session.run(None, {"pixels": pixels})]

@@ -1,0 +1,73 @@
+"""`pupila train DATA`."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from pupila.cli.options import DataArgument
+from pupila.messages import say
+
+HELP = say("Train a model: a run folder with plan, log, report and the bundle that answers.")
+COLLAPSED = 1  # exit code of a run that answers one class alone
+
+
+def train(
+    data: DataArgument,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help=say("Settings as YAML; --set overrides them."))
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help=say("A setting (pupila settings train lists them).")),
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help=say("Folds, where the data are not split yet."))] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help=say("Folder of the run [runs/DATA-MODEL]."))
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help=say("Go on with the run in --out."))] = False,
+    allow_leak: Annotated[
+        bool, typer.Option("--allow-leak", help=say("Train on a split that leaks."))
+    ] = False,
+    preview: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help=say("Draw augmented views into a PNG, and train nothing.")),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=say("Print the plan, and train nothing."))
+    ] = False,
+) -> None:
+    """Train, and print how it went."""
+    from pupila import flow
+    from pupila.settings import parse_overrides, read_config
+    from pupila.train.page import sentences
+
+    wish: dict[str, Any] = {**(read_config(config) if config else {}), **parse_overrides(set_ or [])}
+    if allow_leak:
+        wish["allow_leak"] = True
+    if preview:
+        flow.preview(data, preview, **wish)
+        print(say("Look at: {path}", path=preview))
+        return
+    if dry_run:
+        print(json.dumps(flow.plan(data, **wish).model_dump(mode="json"), indent=1, ensure_ascii=False))
+        return
+    run = flow.train(data, out=out, resume=resume, tell=_tell, folds=folds, **wish)
+    print()
+    for sentence in sentences(run.plan, run.state, run.bundle.info):
+        print(sentence)
+    print("\n" + say("Look at: {path}", path=f"{run.folder}/report.html"))
+    print(say("Bundle: {path}", path=run.bundle.folder))
+    print(say("Next: pupila evaluate {folder}/bundle {data}", folder=run.folder, data=data))
+    if run.state == "collapsed":
+        raise typer.Exit(COLLAPSED)
+
+
+def _tell(line: dict[str, Any]) -> None:
+    if "note" in line:
+        print(line["note"], flush=True)
+        return
+    score = say(", macro F1 {f1:.3f}, accuracy {accuracy:.3f}", f1=line["macro_f1"], accuracy=line["accuracy"]) \
+        if "macro_f1" in line else ""  # fmt: skip
+    print(say("{part} epoch {epoch}: loss {loss:.3f}{score}", part=line["part"], epoch=line["epoch"],
+              loss=line["train_loss"], score=score), flush=True)  # fmt: skip

@@ -1,0 +1,125 @@
+"""From a network to ONNX, and the proof that both answer the same, from bytes to answer."""
+
+import contextlib
+import io
+import logging
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from pupila.errors import PupilaError
+from pupila.images import Array, Preparation
+from pupila.messages import say
+from pupila.models.network import Network
+
+TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
+OPSET = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far two ways of answering are apart."""
+
+    images: int
+    largest_difference: float  # of a logit, over the largest absolute logit
+    label_agreement: float  # share of images with the same answer, 0..1
+    tolerance: float = TOLERANCE
+
+
+def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> bytes:
+    """The module as an ONNX file with the input `pixels` (N, 3, H, W) float32, N free.
+
+    Args:
+        module: in evaluation mode while it is exported; on any device.
+        preparation: gives H and W.
+        outputs: names of what the module returns, in order.
+    """
+    module = module.eval().to("cpu")
+    example = torch.zeros(2, 3, preparation.height, preparation.width)
+    logger = logging.getLogger("torch.onnx")
+    level, logger.level = logger.level, logging.ERROR
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+            warnings.simplefilter("ignore")  # the exporter's own, about its libraries
+            program = torch.onnx.export(
+                module, (example,), dynamo=True, input_names=["pixels"], output_names=outputs,
+                dynamic_shapes=({0: torch.export.Dim("batch")},), opset_version=OPSET, verbose=False,
+            )  # fmt: skip
+    finally:
+        logger.level = level
+    if program is None:
+        raise AssertionError("torch.onnx.export(dynamo=True) returned no program")
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+def compare(ours: Array, theirs: Array) -> Parity:
+    """Compare (N, C) logits of torch and of ONNX Runtime.
+
+    Raises:
+        PupilaError: they differ by more than the tolerance.
+    """
+    scale = max(float(np.abs(ours).max()), 1e-6)
+    parity = Parity(
+        images=len(ours),
+        largest_difference=float(np.abs(ours - theirs).max()) / scale,
+        label_agreement=float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+    )
+    if not parity.largest_difference <= TOLERANCE:
+        raise PupilaError(
+            say("The exported model answers differently from the trained one"),
+            found=say("a difference of {found:.2g} of the largest logit", found=parity.largest_difference),
+            wanted=say("at most {most:.0e}", most=TOLERANCE),
+            remedy=say("report it with the output of pupila doctor; the run keeps its checkpoints"),
+        )
+    return parity
+
+
+def with_head(encoder: bytes, head: nn.Module) -> bytes:
+    """An exported encoder with a head added: outputs `logits` and `embedding`.
+
+    Exporting anew takes seconds and gives the same graph; a head of linear layers and ReLU is two nodes a layer.
+
+    Args:
+        encoder: an ONNX file with the output `embedding` (N, size).
+        head: linear layers, ReLU and dropout (which does nothing here), alone or in a Sequential.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load_model_from_string(encoder)
+    layers = list(head) if isinstance(head, nn.Sequential) else [head]
+    layers = [layer for layer in layers if not isinstance(layer, nn.Dropout)]
+    name = "embedding"
+    for number, layer in enumerate(layers):
+        after = "logits" if number == len(layers) - 1 else f"head_{number}"
+        if isinstance(layer, nn.Linear):
+            for part in ("weight", "bias"):
+                values = getattr(layer, part).detach().cpu().numpy()
+                model.graph.initializer.append(numpy_helper.from_array(values, f"head_{number}_{part}"))
+            inputs = [name, f"head_{number}_weight", f"head_{number}_bias"]
+            model.graph.node.append(helper.make_node("Gemm", inputs, [after], transB=1))
+        elif isinstance(layer, nn.ReLU):
+            model.graph.node.append(helper.make_node("Relu", [name], [after]))
+        else:
+            raise AssertionError(f"a head with {type(layer).__name__} can't be added")
+        name = after
+    classes = [layer for layer in layers if isinstance(layer, nn.Linear)][-1].out_features
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])
+    model.graph.output.insert(0, logits)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def weights_of(network: Network) -> bytes:
+    """All tensors of encoder and head as a safetensors file."""
+    tensors = {
+        f"{part}.{name}": tensor.detach().cpu().contiguous().clone()
+        for part, module in (("encoder", network.encoder), ("head", network.head))
+        for name, tensor in module.state_dict().items()
+    }
+    return save(tensors)

@@ -1,0 +1,101 @@
+"""A store of equal arrays in the cache folder: written in whole parts, mapped and not loaded, checked row by row."""
+
+import json
+import uuid
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila import files
+from pupila.errors import PupilaError
+
+Array = NDArray[Any]
+
+
+class ArrayStore:
+    """Arrays of one shape under text keys; a damaged row counts as missing.
+
+    Args:
+        kind: the folder below the cache folder, such as "features".
+        version: everything that the rows depend on besides their key.
+        shape: of one row.
+        dtype: of one row, such as "float32".
+    """
+
+    def __init__(self, kind: str, version: str, shape: tuple[int, ...], dtype: str) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        told = json.dumps([version, list(shape), self.dtype.str])
+        self.folder = files.cache_folder() / kind / files.sha256(told.encode())[:24]
+        self._bytes = int(np.prod(shape)) * self.dtype.itemsize
+        self._parts: list[tuple[Array, list[int]]] = []  # rows, and their checksums
+        self._place: dict[str, tuple[int, int]] = {}  # key -> part, row
+        self._sound: set[str] = set()  # keys whose checksum was compared
+        for path in sorted(self.folder.glob("*.rows")):
+            self._open(path)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._place and self._is_sound(key)
+
+    def missing(self, keys: list[str]) -> list[str]:
+        """The keys, each once and in order, that have no sound row."""
+        return [key for key in dict.fromkeys(keys) if key not in self]
+
+    def rows(self, keys: list[str]) -> Array:
+        """(K, *shape): the rows of the keys.
+
+        Raises:
+            KeyError: a key without a sound row.
+        """
+        out = np.empty((len(keys), *self.shape), dtype=self.dtype)
+        for i, key in enumerate(keys):
+            if key not in self:
+                raise KeyError(key)
+            part, row = self._place[key]
+            out[i] = self._parts[part][0][row]
+        return out
+
+    def add(self, keys: list[str], rows: Array) -> None:
+        """Save (K, *shape) rows under K keys as one part; a cache that can't be written to keeps them in memory."""
+        rows = np.ascontiguousarray(rows, dtype=self.dtype)
+        sums = [zlib.crc32(row.tobytes()) for row in rows]
+        head = json.dumps({"keys": keys, "sums": sums}).encode()
+        path = self.folder / f"{uuid.uuid4().hex}.rows"
+        try:
+            files.write_bytes(str(path), len(head).to_bytes(8, "little") + head + rows.tobytes())
+        except PupilaError:
+            self._take(keys, sums, rows)
+        else:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        """Map one part; a damaged head or a short file makes it be forgotten."""
+        try:
+            with path.open("rb") as stream:
+                length = int.from_bytes(stream.read(8), "little")
+                head = json.loads(stream.read(min(length, path.stat().st_size)))
+            keys, sums = list(head["keys"]), list(head["sums"])
+            shape = (len(keys), *self.shape)
+            rows = np.memmap(path, self.dtype, "r", offset=8 + length, shape=shape)
+        except (OSError, ValueError, KeyError, TypeError):
+            files.remove(str(path))
+            return
+        self._take(keys, sums, rows)
+
+    def _take(self, keys: list[str], sums: list[int], rows: Array) -> None:
+        self._place.update({key: (len(self._parts), row) for row, key in enumerate(keys)})
+        self._sound.difference_update(keys)
+        self._parts.append((rows, sums))
+
+    def _is_sound(self, key: str) -> bool:
+        if key in self._sound:
+            return True
+        part, row = self._place[key]
+        rows, sums = self._parts[part]
+        if zlib.crc32(rows[row].tobytes()) != sums[row]:
+            del self._place[key]
+            return False
+        self._sound.add(key)
+        return True

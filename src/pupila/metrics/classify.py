@@ -1,0 +1,108 @@
+"""Metrics of classification, from counts: the confusion matrix comes first, all else is read from it.
+
+Every function of a confusion matrix takes (..., C, C) and gives (...): a bootstrap hands over many at once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def confusion(truth: Array, answers: Array, classes: int) -> Array:
+    """(C, C) int64: row the true class, column the answer."""
+    counts = np.bincount(truth * classes + answers, minlength=classes * classes)
+    return counts.reshape(classes, classes)
+
+
+def accuracy(matrix: Array) -> Array:
+    """The share of right answers; 0 where there is no image."""
+    return _ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
+
+
+def precision(matrix: Array) -> Array:
+    """(..., C): of the answers of a class those that are right; 0 where it was never answered."""
+    return _ratio(_right(matrix), matrix.sum(axis=-2))
+
+
+def recall(matrix: Array) -> Array:
+    """(..., C): of a class's images those that were found; 0 where there is none."""
+    return _ratio(_right(matrix), matrix.sum(axis=-1))
+
+
+def f1(matrix: Array) -> Array:
+    """(..., C): 2 right / (images + answers) of a class; 0 where both are 0."""
+    return _ratio(2 * _right(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
+
+
+def macro_f1(matrix: Array) -> Array:
+    """Mean F1 over the classes that occur among the images or the answers."""
+    return _mean_of_present(f1(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
+
+
+def balanced_accuracy(matrix: Array) -> Array:
+    """Mean recall over the classes that occur among the images."""
+    return _mean_of_present(recall(matrix), matrix.sum(axis=-1))
+
+
+# Of the whole, in the order of a report; per-class metrics stand beside them in a table of their own.
+OVERALL: dict[str, Callable[[Array], Array]] = {
+    "accuracy": accuracy,
+    "macro F1": macro_f1,
+    "balanced accuracy": balanced_accuracy,
+}
+PER_CLASS: dict[str, Callable[[Array], Array]] = {"precision": precision, "recall": recall, "F1": f1}
+
+
+def roc_auc(truth: Array, scores: Array) -> float | None:
+    """The chance that a positive gets a higher score than a negative, ties counting half.
+
+    Args:
+        truth: (N,) bool.
+        scores: (N,) float.
+
+    Returns:
+        0..1, or None where one of both kinds is missing.
+
+    Source: Mann and Whitney's U over the product of the counts.
+    """
+    positives = int(truth.sum())
+    negatives = len(truth) - positives
+    if not positives or not negatives:
+        return None
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # mean rank of equal scores
+    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def risk_coverage(confidence: Array, right: Array) -> tuple[Array, Array]:
+    """How often answers are wrong when only the surest are given.
+
+    Args:
+        confidence: (N,) of the answer.
+        right: (N,) bool.
+
+    Returns:
+        (coverage, risk), each (N,): of the k surest the share of all, and the share that is wrong.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    count = np.arange(1, len(right) + 1)
+    return count / len(right), np.cumsum(~right[order]) / count
+
+
+def _right(matrix: Array) -> Array:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    return np.asarray(
+        np.divide(part, whole, out=np.zeros(np.shape(part), dtype=np.float64), where=np.asarray(whole) > 0)
+    )
+
+
+def _mean_of_present(values: Array, weight: Array) -> Array:
+    present = weight > 0
+    return _ratio((values * present).sum(axis=-1), present.sum(axis=-1))

@@ -1,0 +1,64 @@
+"""The threshold of a binary task: tuned on validation for what the user cares about."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila.errors import PupilaError
+from pupila.messages import say
+
+Array = NDArray[Any]
+
+
+def tune(objective: str, scores: Array, truth: Array) -> float:
+    """The threshold from which the positive class is answered.
+
+    Args:
+        objective: `f1`; `recall>=0.95` (of those the best precision); `precision>=0.9` (of those the best recall);
+            or `cost:fn=10,fp=1` (the least cost of misses and false alarms).
+        scores: (N,) probability of the positive class.
+        truth: (N,) bool.
+
+    Returns:
+        A threshold halfway between two scores, so that none lies on it.
+
+    Raises:
+        PupilaError: an objective of another form, or one that no threshold reaches.
+    """
+    order = np.sort(np.unique(scores))
+    thresholds = np.concatenate([[order[0] / 2], (order[1:] + order[:-1]) / 2, [(order[-1] + 1) / 2]])
+    answered = scores[None, :] >= thresholds[:, None]
+    hits = (answered & truth).sum(axis=1)
+    alarms = (answered & ~truth).sum(axis=1)
+    misses = truth.sum() - hits
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = np.where(hits + alarms > 0, hits / (hits + alarms), 0.0)
+        recall = hits / max(int(truth.sum()), 1)
+        f1 = np.where(hits > 0, 2 * hits / (2 * hits + alarms + misses), 0.0)
+    value, reached = _valued(objective, {"f1": f1, "precision": precision, "recall": recall}, misses, alarms)
+    if not reached.any():
+        raise PupilaError(
+            say("No threshold reaches {objective} on validation", objective=objective),
+            found=say("at best precision {p:.2f}, recall {r:.2f}", p=precision.max(), r=recall.max()),
+            wanted=say("a weaker objective, or a better model"), remedy="--threshold f1",
+        )  # fmt: skip
+    best = np.flatnonzero(reached & (value == value[reached].max()))
+    return float(thresholds[best[len(best) // 2]])
+
+
+def _valued(objective: str, shares: dict[str, Array], misses: Array, alarms: Array) -> tuple[Array, Array]:
+    """What is to be as large as possible, and where the objective's condition holds."""
+    everywhere = np.ones(len(misses), dtype=bool)
+    if objective == "f1":
+        return shares["f1"], everywhere
+    if found := re.fullmatch(r"(recall|precision)>=(0?\.\d+|1(?:\.0*)?)", objective):
+        name, least = found[1], float(found[2])
+        other = "precision" if name == "recall" else "recall"
+        return shares[other], shares[name] >= least
+    if found := re.fullmatch(r"cost:fn=(\d+\.?\d*),fp=(\d+\.?\d*)", objective):
+        return -(float(found[1]) * misses + float(found[2]) * alarms), everywhere
+    raise PupilaError(
+        say("Bad --threshold"), found=objective, wanted="f1, recall>=0.95, precision>=0.9, cost:fn=10,fp=1"
+    )

@@ -1,0 +1,51 @@
+"""What every model is to the rest of the house: an encoder, a head, and how a picture is prepared for them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from pupila.images import Preparation
+from pupila.models.settings import ModelSettings
+
+NO_WEIGHTS = "none"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model in two parts, which training may treat differently."""
+
+    name: str
+    encoder: nn.Module  # (N, 3, H, W) float32 to (N, size) float32
+    head: nn.Module  # (N, size) to (N, C) logits
+    size: int  # length of the embedding
+    preparation: Preparation
+    blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones thaw first
+    source: str  # where the weights come from, in words; "none" for random ones
+    weights_hash: str  # SHA-256 over the encoder's tensors as they were loaded
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder knows something already."""
+        return self.source != NO_WEIGHTS
+
+
+class Whole(nn.Module):
+    """Encoder and head as one module: what a bundle answers with."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.encoder, self.head = network.encoder, network.head
+
+    def forward(self, pixels: Tensor) -> tuple[Any, Any]:
+        """(N, 3, H, W) to logits (N, C) and embedding (N, size)."""
+        embedding = self.encoder(pixels)
+        return self.head(embedding), embedding
+
+
+def make_head(size: int, classes: int, settings: ModelSettings) -> nn.Module:
+    """(N, size) to (N, classes): one linear layer, or one hidden layer with ReLU and dropout before it."""
+    if settings.head == "linear":
+        return nn.Linear(size, classes)
+    hidden, dropout = settings.head_width, nn.Dropout(settings.dropout)
+    return nn.Sequential(nn.Linear(size, hidden), nn.ReLU(), dropout, nn.Linear(hidden, classes))

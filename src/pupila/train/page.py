@@ -1,0 +1,80 @@
+"""The page of a run: how it ended in words, then the curves, then the plan with its reasons."""
+
+from typing import Any
+
+from pupila.bundle.schema import BundleInfo
+from pupila.messages import say, say_count
+from pupila.report import charts
+from pupila.report.page import Page, Section, Table
+from pupila.train.settings import TrainPlan
+
+COLLAPSED_ADVICE = (
+    "The model answers one class only: it is collapsed. Try a lower learning rate, class_weights=inverse or "
+    "sampling=balanced, or pretrained weights."
+)
+
+
+def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: BundleInfo) -> Page:
+    """The page.
+
+    Args:
+        plan: what was decided.
+        state: "done" or "collapsed".
+        log: one line per epoch.
+        info: of the bundle.
+    """
+    parts = list(dict.fromkeys(line["part"] for line in log))
+    curves = []
+    shown = {say("Loss"): ("train_loss", "validation_loss"), say("Macro F1 on validation"): ("macro_f1",)}
+    for title, keys in shown.items():
+        series = {
+            f"{part} {key}" if len(parts) > 1 else key: [
+                (line["epoch"], line[key]) for line in log if line["part"] == part
+            ]
+            for part in parts for key in keys if any(key in line for line in log if line["part"] == part)
+        }  # fmt: skip
+        if series:
+            curves.append(charts.lines(title, series, (say("epoch"), title)))
+    settings = [
+        [name, str(value), plan.reasons.get(name, "")]
+        for name, value in plan.model_dump().items() if name not in ("reasons", "classes")
+    ]  # fmt: skip
+    return Page(
+        title=say("Training {model}", model=plan.model),
+        verdict=sentences(plan, state, info),
+        sections=[
+            Section(say("Curves"), charts=curves),
+            Section(say("The plan"), tables=[Table([say("setting"), say("value"), say("why")], settings)]),
+        ],
+        footnote=say("Data {hash}, splits {splits}.", hash=plan.data_hash[:12], splits=plan.splits_hash[:12]),
+    )
+
+
+def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
+    """How the run ended, the gravest first."""
+    told = [say(COLLAPSED_ADVICE)] if state == "collapsed" else []
+    if plan.leaking:
+        told.append(
+            say("The split leaks: images that belong together were parted, so these figures are too good.")
+        )
+    if not info.validation:
+        return [*told, say("Nothing was validated.")]
+    row = info.validation["metrics"]["macro F1"]
+    n, groups = info.validation["n"], info.validation["groups"]
+    if row["low"] is None:
+        told.append(say_count(
+            "Macro F1 {value:.3f} on {images} validation images in one group: too few groups for an interval.",
+            "Macro F1 {value:.3f} on {images} validation images in {n} groups: too few groups for an interval.",
+            groups, value=row["value"], images=n,
+        ))  # fmt: skip
+    else:
+        told.append(say(
+            "Macro F1 {value:.3f} on {n} validation images in {groups} groups, 95 % interval {low:.3f} to {high:.3f}.",
+            n=n, groups=groups, **row,
+        ))  # fmt: skip
+    told.append(
+        say(
+            "Validation chose the epoch, so it flatters: only the sealed test split tells how good the model is."
+        )
+    )
+    return told

@@ -1,0 +1,176 @@
+"""From the wish to the plan: every "auto" is decided once, each with its reason, before the first step."""
+
+import os
+import time
+from typing import Any
+
+import torch
+
+from pupila.dataset.manifest import Dataset
+from pupila.dataset.splits import LEAKING, SplitFile
+from pupila.errors import PupilaError
+from pupila.features import BATCH
+from pupila.messages import say
+from pupila.models.network import Network
+from pupila.train.engine import fastest
+from pupila.train.preview import check_preset
+from pupila.train.settings import TrainPlan, TrainSettings
+from pupila.vocabulary import TRAIN
+
+MOST_VIEWS = 10  # of an image, where "auto" decides
+FEW_STEPS = 10  # an epoch, below which "auto" halves the batch
+FASTER = 0.9  # of the time, below which a lower precision is taken
+_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
+
+
+def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network) -> TrainPlan:
+    """Decide every "auto".
+
+    Raises:
+        PupilaError: what can't be honoured: a leaking split, a device that is not there, settings at odds.
+    """
+    _refuse(wish, splits)
+    check_preset(wish.augment)
+    reasons: dict[str, str] = {}
+
+    def auto(name: str, value: Any, reason: str) -> Any:
+        told = getattr(wish, name)
+        if told != "auto":
+            return told
+        reasons[name] = reason
+        return value
+
+    pretrained = network.pretrained
+    images = len(splits.of(TRAIN)) or len(splits.images)
+    batch = 32
+    while batch > 8 and images / batch < FEW_STEPS:
+        batch //= 2
+    rate = auto(
+        "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
+    )
+    device = _device(wish.device)
+    if wish.device == "auto":
+        reasons["device"] = say("the fastest that is there")
+    thaw = auto("thaw", 0 if pretrained else "all", _why_thaw(pretrained))
+    values = {
+        "side": network.preparation.height,
+        "thaw": thaw,
+        "learning_rate": rate,
+        "fine_learning_rate": auto("fine_learning_rate", rate / 10, say("a tenth of learning_rate")),
+        "batch_size": auto("batch_size", batch, say("{n} training images", n=images)),
+        "views": auto("views", min(max(wish.epochs, 1), MOST_VIEWS), say("one for each epoch, 10 at most")),
+        "device": device,
+        "precision": wish.precision,
+    }
+    if wish.side == "auto":
+        reasons["side"] = say("the model's own")
+    if wish.augment == "none":
+        values["views"] = 1
+        reasons["views"] = say("no augmentation, so all views are alike")
+    if wish.precision == "auto":
+        values["precision"], reasons["precision"] = _precision(network, device, thaw)
+    engine = "torch"
+    if pretrained and wish.epochs:
+        engine, reasons["engine"] = fastest(network, device)
+    return TrainPlan.model_validate({
+        **wish.model_dump(), **values, "engine": engine, "threads": torch.get_num_threads(), "reasons": reasons,
+        "data_hash": data.hash, "splits_hash": splits.hash, "classes": data.classes,
+        "leaking": splits.verdict == LEAKING,
+        "folds": len({a.fold for a in splits.images if a.fold is not None}),
+    })  # fmt: skip
+
+
+def _why_thaw(pretrained: bool) -> str:
+    return (
+        say("pretrained weights: the head first")
+        if pretrained
+        else say("no weights: everything has to be learned")
+    )
+
+
+def _refuse(wish: TrainSettings, splits: SplitFile) -> None:
+    if splits.verdict == LEAKING and not wish.allow_leak:
+        raise PupilaError(
+            say("The split leaks"),
+            found=say("{n} pairs that belong together and are parted", n=len(splits.leaks)),
+            wanted=say("a clean split: scores on this one would be too good"),
+            remedy=say("pupila split DATA --replace, or --allow-leak, which the report will show"),
+        )
+    if wish.class_weights != "none" and wish.sampling == "balanced":
+        raise PupilaError(
+            say("Settings at odds"), found=f"class_weights={wish.class_weights}, sampling=balanced",
+            wanted=say("one of them: together they count the rare classes twice"), remedy="--set sampling=natural",
+        )  # fmt: skip
+    if wish.label_smoothing and wish.loss == "focal":
+        raise PupilaError(
+            say("Settings at odds"), found=f"loss=focal, label_smoothing={wish.label_smoothing}",
+            wanted=say("focal loss without label smoothing"), remedy="--set label_smoothing=0",
+        )  # fmt: skip
+
+
+def _device(wish: str) -> str:
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wish == "auto":
+        return next(name for name, is_there in there.items() if is_there)
+    if not there[wish]:
+        raise PupilaError(
+            say("No such device here"), found=wish,
+            wanted=", ".join(name for name, is_there in there.items() if is_there), remedy="--set device=auto",
+        )  # fmt: skip
+    return wish
+
+
+def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str]:
+    """float32, unless a lower precision was measured faster for the steps that are to come."""
+    if not thaw:
+        return "float32", say("only the head is trained, which is quick")
+    if device == "mps":
+        return "float32", say("not measured on mps")
+    lower = "bfloat16"
+    if device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        lower = "float16"
+    if device == "cpu" and "bf16" not in _cpu_flags():
+        return "float32", say("this CPU has no bfloat16")
+    full, half = _step_seconds(network, device, torch.float32), _step_seconds(network, device, _dtype(lower))
+    told = say(
+        "a step took {half:.0f} ms in {lower}, {full:.0f} ms in float32",
+        half=1e3 * half,
+        full=1e3 * full,
+        lower=lower,
+    )
+    return (lower if half < FASTER * full else "float32"), told
+
+
+def _dtype(name: str) -> torch.dtype:
+    return torch.bfloat16 if name == "bfloat16" else torch.float16
+
+
+def _cpu_flags() -> str:
+    try:
+        with open("/proc/cpuinfo") as stream:  # noqa: PTH123 -- no data file
+            return next((line for line in stream if line.startswith("flags")), "").replace(
+                "avx512_bf16", "bf16"
+            )
+    except OSError:
+        return ""
+
+
+def _step_seconds(network: Network, device: str, dtype: torch.dtype) -> float:
+    """The faster of two steps of BATCH / 4 pictures, after one to warm up; no weight is changed."""
+    encoder = network.encoder.to(device).eval()  # batch norm's statistics stay as they are
+    pixels = torch.zeros(BATCH // 4, 3, network.preparation.height, network.preparation.width, device=device)
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+            encoder(pixels).float().sum().backward()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - start)
+    network.encoder.zero_grad(set_to_none=True)
+    return min(taken[1:])
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

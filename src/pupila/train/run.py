@@ -1,0 +1,209 @@
+"""A run: plan, lessons, answers on validation, and the bundle, in one folder that can go on after a kill."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+import pupila
+from pupila import files
+from pupila.bundle.folder import Bundle
+from pupila.dataset.manifest import Dataset
+from pupila.dataset.splits import SplitFile
+from pupila.errors import PupilaError
+from pupila.images import Array
+from pupila.loop import Keeper
+from pupila.messages import say
+from pupila.models.build import build
+from pupila.models.network import Network
+from pupila.report.page import render
+from pupila.train.finish import bundled
+from pupila.train.learn import Learned, Lesson, Sides, learn
+from pupila.train.page import run_page
+from pupila.train.plan import decide
+from pupila.train.settings import TrainPlan, TrainSettings
+from pupila.vocabulary import SCHEMA_VERSION, TRAIN, VALIDATION
+
+PLAN_FILE, LOG_FILE, ANSWERS_FILE, REPORT_FILE = "plan.json", "log.jsonl", "oof.parquet", "report.html"
+RUNNING, DONE, COLLAPSED = "running", "done", "collapsed"
+Tell = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training."""
+
+    folder: str
+    plan: TrainPlan
+    state: str  # done or collapsed
+    log: list[dict[str, Any]]  # one line per epoch
+    bundle: Bundle
+
+
+class Trainer:
+    """Trains one run.
+
+    Args:
+        data: the data set.
+        splits: made from these very data.
+        folder: of the run, on disk.
+        tell: called with each line of the log.
+    """
+
+    def __init__(self, data: Dataset, splits: SplitFile, folder: str, tell: Tell = lambda line: None) -> None:
+        self.data, self.splits, self.folder, self.tell = data, splits, folder, tell
+        self._lines: dict[str, list[dict[str, Any]]] = {}
+
+    def run(self, wish: TrainSettings, resume: bool = False) -> Run:
+        """Plan (or read the plan of the run that goes on), learn, and write what came out.
+
+        Raises:
+            PupilaError: a run is there already and `resume` is not set, or was made from other data.
+        """
+        plan, network = self._planned(wish, resume)
+        torch.manual_seed(plan.seed)
+        logits, rows, folds, learned, network = self._lessons(plan, network)
+        self._write_answers(plan, logits, rows, folds)
+        state = COLLAPSED if learned.collapsed else DONE
+        components = np.array([a.component for a in self.splits.images])
+        truth = [self.data.images["target"][row] for row in rows]
+        answers = (logits, truth, components[rows], rows)
+        bundle = bundled(files.join(self.folder, "bundle"), plan, network, self.data, answers)
+        page = run_page(plan, state, self.log, bundle.info)
+        files.write_bytes(files.join(self.folder, REPORT_FILE), render(page).encode())
+        self._write_plan(plan, state)
+        return Run(self.folder, plan, state, self.log, bundle)
+
+    def _planned(self, wish: TrainSettings, resume: bool) -> tuple[TrainPlan, Network]:
+        where = files.join(self.folder, PLAN_FILE)
+        if files.exists(where):
+            if not resume:
+                raise PupilaError(
+                    say("A run is there already"), found=where, wanted=say("an empty folder"),
+                    remedy=say("--resume goes on with it; --out FOLDER begins another"),
+                )  # fmt: skip
+            plan = TrainPlan.model_validate(files.read_json(where)["plan"])
+            if (plan.data_hash, plan.splits_hash) != (self.data.hash, self.splits.hash):
+                raise PupilaError(
+                    say("The run was made from other data"), found=self.data.hash[:12], wanted=plan.data_hash[:12],
+                    remedy="--out FOLDER",
+                )  # fmt: skip
+            torch.set_num_threads(plan.threads)
+            return plan, self.network(plan)
+        network = self.network(wish)
+        plan = decide(wish, self.data, self.splits, network)
+        self._write_plan(plan, RUNNING)
+        return plan, network
+
+    def plan(self, wish: TrainSettings) -> TrainPlan:
+        """What would be done."""
+        return decide(wish, self.data, self.splits, self.network(wish))
+
+    def network(self, wish: TrainSettings) -> Network:
+        """The untrained network, the same for the same seed."""
+        torch.manual_seed(wish.seed)
+        classes = len(self.data.classes) if wish.epochs or wish.thaw not in ("auto", 0) else None
+        return build(wish, classes, None if wish.side == "auto" else wish.side)
+
+    def _write_plan(self, plan: TrainPlan, state: str) -> None:
+        files.write_json(files.join(self.folder, PLAN_FILE), {
+            "schema": SCHEMA_VERSION, "made_by": f"pupila {pupila.__version__}", "state": state,
+            "plan": plan.model_dump(mode="json"),
+        })  # fmt: skip
+
+    def _lessons(
+        self, plan: TrainPlan, network: Network
+    ) -> tuple[Array, list[int], list[int | None], Learned, Network]:
+        """Validation or out-of-fold logits with their rows and folds, and the network that is bundled."""
+        if not plan.folds:
+            sides = Sides(self._rows(TRAIN), self._rows(VALIDATION))
+            learned = self._learned(plan, network, sides, "")
+            return learned.logits, sides.validation, [None] * len(sides.validation), learned, network
+        every = [
+            row for row, a in enumerate(self.splits.images) if a.fold is not None and self._labelled(row)
+        ]
+        fold_of = {row: self.splits.images[row].fold for row in every}
+        parts, rows, best = [], [], []
+        for fold in range(plan.folds):
+            sides = Sides([r for r in every if fold_of[r] != fold], [r for r in every if fold_of[r] == fold])
+            learned = self._learned(plan, self.network(plan), sides, f"fold{fold}-")
+            parts.append(learned.logits)
+            rows += sides.validation
+            best.append(learned)
+        # The bundled model learns from all folds, for as long as the folds' best took on average.
+        plan = plan.model_copy(update={
+            "epochs": _mean_epochs(best, "head", plan.epochs),
+            "fine_epochs": _mean_epochs(best, "fine", plan.fine_epochs),
+            "patience": 10_000,
+        })  # fmt: skip
+        whole = self._learned(plan, network, Sides(every, []), "whole-")
+        logits = np.concatenate(parts)
+        return logits, rows, [fold_of[row] for row in rows], Learned(logits, whole.states), network
+
+    def _learned(self, plan: TrainPlan, network: Network, sides: Sides, name: str) -> Learned:
+        lesson = Lesson(self.data, sides, plan, network)
+
+        def keeper(phase: str) -> Keeper:
+            return Keeper(self.folder, f"{name}{phase}", lambda lines: self._logged(f"{name}{phase}", lines))
+
+        while True:
+            try:
+                return learn(lesson, keeper)
+            except torch.OutOfMemoryError:
+                if plan.batch_size == 1:
+                    raise
+                plan = plan.model_copy(update={"batch_size": plan.batch_size // 2})
+                lesson.plan = plan
+                self.tell({"note": say("Out of memory: the batch is halved to {n}.", n=plan.batch_size)})
+                self._write_plan(plan, RUNNING)
+
+    def _logged(self, part: str, lines: list[dict[str, Any]]) -> None:
+        """`log.jsonl`: one line per epoch, of all folds and phases in their order."""
+        self._lines[part] = [{"part": part, **line} for line in lines]
+        text = "".join(json.dumps(line) + "\n" for line in self.log)
+        files.write_bytes(files.join(self.folder, LOG_FILE), text.encode())
+        self.tell(self.log[-1])
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """All lines of the log."""
+        return [line for lines in self._lines.values() for line in lines]
+
+    def _rows(self, split: str) -> list[int]:
+        return [row for row, a in enumerate(self.splits.images) if a.split == split and self._labelled(row)]
+
+    def _labelled(self, row: int) -> bool:
+        return self.data.images["target"][row] is not None
+
+    def _write_answers(
+        self, plan: TrainPlan, logits: Array, rows: list[int], folds: list[int | None]
+    ) -> None:
+        """`oof.parquet`: what was answered to every image that the model had not learned from."""
+        images = self.data.images[rows]
+        frame = images.select("image", "sha256", "target").with_columns(
+            split=pl.lit(VALIDATION),
+            fold=pl.Series(folds, dtype=pl.Int64),
+            component=pl.Series([self.splits.images[row].component for row in rows], dtype=pl.Int64),
+            prediction=pl.Series([plan.classes[top] for top in logits.argmax(axis=1)], dtype=pl.String),
+            **{f"logit:{name}": pl.Series(logits[:, number]) for number, name in enumerate(plan.classes)},
+        )
+        files.write_parquet(files.join(self.folder, ANSWERS_FILE), frame)
+
+
+def _mean_epochs(folds: list[Learned], phase: str, otherwise: int) -> int:
+    best = [learned.states[phase].best_epoch for learned in folds if phase in learned.states]
+    return max(1, round(float(np.mean(best)))) if best else otherwise
+
+
+def free_folder(wanted: str) -> str:
+    """The folder, or the first of FOLDER-2, FOLDER-3 and so on that is not there yet."""
+    path, number = wanted, 1
+    while Path(path).exists():
+        number += 1
+        path = f"{wanted}-{number}"
+    return path

@@ -1,0 +1,50 @@
+"""A training that may be killed: `python -m tests.train.child DATA RUN step:7 | rename:2 | none`."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from pupila import flow
+
+WISH: dict[str, Any] = {
+    "model": "lenet", "weights": "none", "side": 32, "epochs": 4, "batch_size": 8, "augment": "flip_rotation",
+    "patience": 9, "collapse_patience": 9, "warmup_epochs": 0.5, "optimizer": "adamw", "clip_norm": 1.0,
+}  # fmt: skip
+
+
+def die() -> None:
+    """As a power cut would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def strike(how: str) -> None:
+    """Die after so many steps, or inside the rename of the so-manieth last checkpoint."""
+    kind, _, number = how.partition(":")
+    left = [int(number or 0)]
+    whole = Path.replace
+
+    def counted(*_: Any) -> None:
+        left[0] -= 1
+        if not left[0]:
+            die()
+
+    def replaced(self: Path, target: Any) -> Path:
+        if str(target).endswith("-last.safetensors"):
+            counted()
+        return whole(self, target)
+
+    if kind == "step":
+        register_optimizer_step_post_hook(counted)
+    elif kind == "rename":
+        Path.replace = replaced  # type: ignore[method-assign, assignment]
+
+
+if __name__ == "__main__":
+    data, run, how = sys.argv[1:4]
+    strike(how)
+    workers = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    flow.train(data, out=run, resume=Path(run, "plan.json").exists(), **{**WISH, "workers": workers})

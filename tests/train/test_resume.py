@@ -1,0 +1,46 @@
+"""A run that was killed at any moment and resumed ends with the same weights, bit for bit, as one that was not."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pupila
+from tests.conftest import REPOSITORY
+from tests.pictures import write_classes
+
+STEPS = 4 * 5  # 4 epochs of 5 batches
+
+
+def trained(data: Path, run: Path, how: str, workers: int = 0) -> int:
+    arguments = [sys.executable, "-m", "tests.train.child", str(data), str(run), how, str(workers)]
+    return subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, check=False).returncode
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_classes(tmp_path_factory.mktemp("data"), {"cat": 28, "dog": 28})
+    pupila.split(folder)
+    return folder
+
+
+def weights(run: Path) -> bytes:
+    return (run / "bundle/weights.safetensors").read_bytes()
+
+
+def test_killed_runs_end_as_one_that_was_not(data: Path, tmp_path: Path) -> None:
+    assert trained(data, tmp_path / "whole", "none") == 0
+    killed = tmp_path / "killed"
+    step = random.Random().randint(1, STEPS - 1)
+    strikes = [f"step:{step}", "rename:1"]
+    print(f"struck at {strikes}")
+    for how in strikes:
+        assert trained(data, killed, how) == -9
+    assert trained(data, killed, "none", workers=2) == 0  # with threads that prepare batches: the same
+    assert weights(killed) == weights(tmp_path / "whole")
+    logs = [(folder / "log.jsonl").read_text().splitlines() for folder in (killed, tmp_path / "whole")]
+    assert len(logs[0]) == len(logs[1]) == 4
+    for file in ("model.onnx", "card.md"):
+        assert (killed / "bundle" / file).exists()

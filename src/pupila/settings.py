@@ -5,6 +5,8 @@ from typing import Any, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from pupila import files
 from pupila.errors import PupilaError
@@ -42,10 +44,13 @@ class Settings(BaseModel):
     @classmethod
     def describe(cls) -> list[tuple[str, str, str]]:
         """(name, default, meaning) of every field, in order."""
-        return [
-            (name, yaml.safe_dump(field.default).splitlines()[0], field.description or "")
-            for name, field in cls.model_fields.items()
-        ]
+        return [(name, _shown(field), field.description or "") for name, field in cls.model_fields.items()]
+
+
+def _shown(field: FieldInfo) -> str:
+    """The default as YAML, or that there is none."""
+    default = field.get_default(call_default_factory=True)
+    return "" if default is PydanticUndefined else str(yaml.safe_dump(default)).splitlines()[0]
 
 
 def _explain(error: Any, names: list[str]) -> str:

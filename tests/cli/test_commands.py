@@ -159,7 +159,19 @@ def test_explore_says_what_follows_and_where_the_page_lies(
 def test_every_setting_is_printed_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["settings"]) == 0
     told = capsys.readouterr().out
-    for name in ("max_bytes", "max_pixels", "workers", "by", "val", "test", "seed", "folds", "ignore_given"):
+    for name in (
+        "max_bytes",
+        "max_pixels",
+        "workers",
+        "by",
+        "val",
+        "test",
+        "seed",
+        "folds",
+        "ignore_given",
+        "epochs",
+        "views",
+    ):
         assert f"\n  {name} " in told
     assert "bytes" in told
 

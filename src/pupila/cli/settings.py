@@ -15,10 +15,11 @@ HELP = say("Print every setting of a stage with its meaning and unit.")
 
 def _stages() -> "dict[str, type[Settings]]":
     from pupila.dataset.reading import ReadSettings
+    from pupila.serve.settings import ServeSettings
     from pupila.split.settings import SplitSettings
     from pupila.train.settings import TrainSettings
 
-    return {"read": ReadSettings, "split": SplitSettings, "train": TrainSettings}
+    return {"read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "serve": ServeSettings}
 
 
 def settings(stage: Annotated[str | None, typer.Argument(metavar="[STAGE]")] = None) -> None:

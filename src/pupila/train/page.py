@@ -8,11 +8,6 @@ from pupila.report import charts
 from pupila.report.page import Page, Section, Table
 from pupila.train.settings import TrainPlan
 
-COLLAPSED_ADVICE = (
-    "The model answers one class only: it is collapsed. Try a lower learning rate, class_weights=inverse or "
-    "sampling=balanced, or pretrained weights."
-)
-
 
 def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: BundleInfo) -> Page:
     """The page.
@@ -52,7 +47,12 @@ def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: Bundl
 
 def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
     """How the run ended, the gravest first."""
-    told = [say(COLLAPSED_ADVICE)] if state == "collapsed" else []
+    told = []
+    if state == "collapsed":
+        told.append(
+            say("The model answers one class only: it is collapsed. Try a lower learning rate, "
+                "class_weights=inverse or sampling=balanced, or pretrained weights.")
+        )  # fmt: skip
     if plan.leaking:
         told.append(
             say("The split leaks: images that belong together were parted, so these figures are too good.")

@@ -1,0 +1,15 @@
+"""What a user may wish of the server."""
+
+from pydantic import Field, PositiveInt
+
+from pupila.images import ImageLimits
+
+
+class ServeSettings(ImageLimits):
+    """The wish."""
+
+    max_bytes: PositiveInt = Field(default=20_000_000, description="largest image file, bytes")
+    max_files: PositiveInt = Field(default=64, description="images of one batch request")
+    queue: PositiveInt = Field(default=256, description="images that may wait; more are answered with 503")
+    batch: PositiveInt = Field(default=16, description="images that the model answers at once, at most")
+    decoders: PositiveInt | None = Field(default=None, description="threads that decode; null: one per core")

@@ -15,18 +15,19 @@ __version__ = "0.1.0"
 _FACE = {
     "open": "pupila.dataset.open",
     "doctor": "pupila.flow",
+    "evaluate": "pupila.flow",
     "explore": "pupila.flow",
     "split": "pupila.flow",
     "train": "pupila.flow",
     "PupilaError": "pupila.errors",
 }
 
-__all__ = ["PupilaError", "__version__", "doctor", "explore", "open", "split", "train"]
+__all__ = ["PupilaError", "__version__", "doctor", "evaluate", "explore", "open", "split", "train"]
 
 if TYPE_CHECKING:
     from pupila.dataset.open import open
     from pupila.errors import PupilaError
-    from pupila.flow import doctor, explore, split, train
+    from pupila.flow import doctor, evaluate, explore, split, train
 
 
 class _Face(ModuleType):

@@ -1,6 +1,6 @@
 """Stages in a row: what the Python face and the command line call, for one stage or for several."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,24 @@ from pupila.doctor.faults import Fault, title
 from pupila.errors import PupilaError
 from pupila.explore.fingerprint import fingerprint
 from pupila.explore.page import explore_page
-from pupila.messages import say
+from pupila.messages import listing, say
 from pupila.report.page import render
 from pupila.split.make import make_split
 from pupila.split.settings import SplitSettings
-from pupila.vocabulary import EXPLORE_FILE, FINGERPRINT_FILE, OPENINGS_FILE, SPLITS_FILE
+from pupila.vocabulary import (
+    EXPLORE_FILE,
+    FINGERPRINT_FILE,
+    OPENINGS_FILE,
+    SPLIT_WORDS,
+    SPLITS,
+    SPLITS_FILE,
+    TEST,
+)
 
 Data = str | Path | Dataset
 Tell = Callable[[dict[str, Any]], None]
 if TYPE_CHECKING:
+    from pupila.evaluate.run import Evaluated
     from pupila.train.run import Run
     from pupila.train.settings import TrainPlan
 
@@ -158,6 +167,51 @@ def plan(data: Data, **wish: Any) -> "TrainPlan":
 
     opened, splits = _split_first(data, wish.pop("folds", None))
     return Trainer(opened, splits, "").plan(TrainSettings.wish(wish, "train"))
+
+
+def evaluate(
+    model: str | Path,
+    data: Data,
+    *,
+    split: str = TEST,
+    against: Sequence[str | Path] = (),
+    threshold: str | None = None,
+    out: str | Path | None = None,
+) -> "Evaluated":
+    """Judge a model with intervals, compare it with others, and write `report.json` and `report.html`.
+
+    Args:
+        model: a bundle, a run (judged on its out-of-fold answers) or a table of answers.
+        data: whatever `pupila.open` takes; it has to be split.
+        split: train, validation, or test, which is sealed: each look is noted and a second one said.
+        against: other models, compared on the same images.
+        threshold: objective for a binary task, tuned on validation.
+        out: folder of the report; by default `evaluation-<split>` beside the bundle or the table.
+
+    Raises:
+        PupilaError: see `pupila.evaluate.run.evaluate_models`; or the data are not split.
+    """
+    from pupila.evaluate.answers import is_run
+    from pupila.evaluate.run import evaluate_models, write
+
+    opened = open_data(data)
+    splits = _fitting_split(opened, opened.home)
+    if splits is None:
+        raise PupilaError(
+            say("These data are not split"), found=say("no splits.json that was made from them"),
+            wanted=say("the split that the model was trained with"), remedy="pupila split DATA",
+        )  # fmt: skip
+    paths = [str(path).rstrip("/") for path in (model, *against)]
+    found = evaluate_models(paths, opened, splits, _split_named(split), threshold)
+    folder = paths[0] if is_run(paths[0]) else str(Path(paths[0]).parent)
+    place = str(out) if out is not None else files.join(folder, f"evaluation-{found['split']}")
+    return write(found, opened, place)
+
+
+def _split_named(name: str) -> str:
+    if name.lower() not in SPLIT_WORDS:
+        raise PupilaError(say("No such split"), found=name, wanted=listing(list(SPLITS)))
+    return SPLIT_WORDS[name.lower()]
 
 
 def preview(data: Data, out: str | Path, **wish: Any) -> None:

@@ -6,7 +6,6 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from pupila import files
 from pupila.errors import PupilaError
@@ -49,8 +48,9 @@ class Settings(BaseModel):
 
 def _shown(field: FieldInfo) -> str:
     """The default as YAML, or that there is none."""
-    default = field.get_default(call_default_factory=True)
-    return "" if default is PydanticUndefined else str(yaml.safe_dump(default)).splitlines()[0]
+    if field.is_required():
+        return ""
+    return str(yaml.safe_dump(field.get_default(call_default_factory=True))).splitlines()[0]
 
 
 def _explain(error: Any, names: list[str]) -> str:

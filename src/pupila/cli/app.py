@@ -6,7 +6,7 @@ import typer
 
 import pupila
 from pupila.cli import demo as demo_command
-from pupila.cli import doctor, explore, predict, serve, settings, split, train
+from pupila.cli import doctor, evaluate, explore, predict, serve, settings, split, train
 from pupila.messages import say
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("split", help=split.HELP)(split.split)
 app.command("explore", help=explore.HELP)(explore.explore)
 app.command("train", help=train.HELP)(train.train)
+app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.command("predict", help=predict.HELP)(predict.predict)
 app.command("serve", help=serve.HELP)(serve.serve)
 app.command("settings", help=settings.HELP)(settings.settings)

@@ -1,0 +1,122 @@
+"""Judging one model: every metric with n, groups and a 95 % interval, beside the majority baseline."""
+
+from typing import Any
+
+import numpy as np
+
+from pupila.evaluate.answers import Answers
+from pupila.images import Array
+from pupila.metrics.calibration import calibration_error, reliability
+from pupila.metrics.classify import OVERALL, confusion, recall, risk_coverage, roc_auc
+from pupila.metrics.intervals import Valued, overall, per_class
+from pupila.metrics.threshold import tune
+from pupila.stats import FEW_GROUPS, bootstrap
+
+MISTAKES = 12  # shown, the surest first
+_REPEATS = 400  # of the bootstraps that go image by image
+_CURVE = 25  # points of the abstention curve
+
+Judged = dict[str, Any]
+
+
+def judge(answers: Answers, truth: Array, groups: Array, classes: list[str]) -> Judged:
+    """Everything that the report says of one model.
+
+    Args:
+        answers: N.
+        truth: (N,) class numbers.
+        groups: (N,) group numbers.
+        classes: names.
+    """
+    majority = int(np.bincount(truth, minlength=len(classes)).argmax())
+    always = confusion(truth, np.full_like(truth, majority), len(classes))
+    right = answers.answers == truth
+    found: Judged = {
+        "name": answers.name,
+        "version": answers.version,
+        "n": len(truth),
+        "groups": len(set(groups.tolist())),
+        "right": int(right.sum()),
+        "metrics": overall(truth, answers.answers, groups, len(classes)),
+        "baseline": {"class": classes[majority], **{name: float(m(always)) for name, m in OVERALL.items()}},
+        "classes": per_class(truth, answers.answers, groups, classes),
+        "confusion": confusion(truth, answers.answers, len(classes)).tolist(),
+        "mistakes": [],
+    }
+    if answers.probabilities is None or answers.raw is None:
+        return found
+    sure = answers.probabilities[np.arange(len(truth)), answers.answers]
+    found["auc"] = _auc(answers.probabilities, truth, groups, classes)
+    found["calibration"] = {
+        "before": _resampled(groups, lambda drawn: _error(answers.raw, truth, drawn)),
+        "after": _resampled(groups, lambda drawn: _error(answers.probabilities, truth, drawn)),
+        "bins": reliability(answers.probabilities.max(axis=1), answers.probabilities.argmax(axis=1) == truth),
+    }
+    coverage, risk = risk_coverage(sure, right)
+    points = np.unique(np.linspace(0, len(truth) - 1, _CURVE).astype(int))
+    found["abstention"] = [[float(coverage[i]), float(risk[i])] for i in points]
+    wrong = np.flatnonzero(~right)
+    worst = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
+    found["mistakes"] = [
+        {
+            "row": answers.rows[i], "truth": classes[truth[i]], "answer": classes[answers.answers[i]],
+            "confidence": float(sure[i]),
+        }
+        for i in worst
+    ]  # fmt: skip
+    return found
+
+
+def _error(probabilities: Array | None, truth: Array, drawn: Array) -> float:
+    given = np.asarray(probabilities)[drawn]
+    return calibration_error(given.max(axis=1), given.argmax(axis=1) == truth[drawn])
+
+
+def _auc(probabilities: Array, truth: Array, groups: Array, classes: list[str]) -> dict[str, Valued]:
+    """Area under the ROC curve: of two classes that of the second, else of each against the rest."""
+    numbers = [1] if len(classes) == 2 else range(len(classes))
+    found = {}
+    for number in numbers:
+        told = _resampled(groups, lambda drawn, k=number: roc_auc(truth[drawn] == k, probabilities[drawn, k]))
+        if told["value"] is not None:
+            found[classes[number]] = told
+    return found
+
+
+def _resampled(groups: Array, metric: Any) -> Valued:
+    """A metric of drawn images, with its interval by a bootstrap over groups."""
+    value = metric(np.arange(len(groups)))
+    if value is None or len(set(groups.tolist())) < FEW_GROUPS:
+        return {"value": value, "low": None, "high": None}
+
+    def statistic(times: Array) -> Array:
+        drawn = (metric(np.repeat(np.arange(len(groups)), row)) for row in times)
+        return np.array([value if one is None else one for one in drawn])
+
+    low, high = bootstrap(groups, statistic, repeats=_REPEATS)
+    return {"value": value, "low": low, "high": high}
+
+
+def tuned(
+    objective: str, classes: list[str], validation: tuple[Answers, Array], judged: tuple[Answers, Array]
+) -> Judged:
+    """What a threshold that was tuned on validation buys on the images that are judged.
+
+    Args:
+        objective: see `metrics.threshold.tune`.
+        classes: two; the rarer one on validation is the positive one.
+        validation: answers and truth.
+        judged: answers and truth.
+    """
+    known, known_truth = validation
+    asked, truth = judged
+    positive = int(np.bincount(known_truth, minlength=2).argmin())
+    threshold = tune(objective, np.asarray(known.probabilities)[:, positive], known_truth == positive)
+    answers = np.where(np.asarray(asked.probabilities)[:, positive] >= threshold, positive, 1 - positive)
+    plain, moved = (confusion(truth, a, 2) for a in (np.asarray(asked.probabilities).argmax(axis=1), answers))
+    return {
+        "objective": objective, "positive": classes[positive], "threshold": threshold,
+        "missed": [int(m[positive, 1 - positive]) for m in (plain, moved)],
+        "false_alarms": [int(m[1 - positive, positive]) for m in (plain, moved)],
+        "recall": [float(recall(m)[positive]) for m in (plain, moved)],
+    }  # fmt: skip

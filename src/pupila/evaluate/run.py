@@ -1,0 +1,122 @@
+"""An evaluation from end to end: whose answers, on which images, judged, compared and written down."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pupila import files
+from pupila.dataset.manifest import Dataset
+from pupila.dataset.openings import openings, record
+from pupila.dataset.splits import LEAKING, SplitFile
+from pupila.errors import PupilaError
+from pupila.evaluate.answers import Answers, answers_of, is_run
+from pupila.evaluate.compare import compare
+from pupila.evaluate.judge import judge, tuned
+from pupila.evaluate.page import evaluation_page
+from pupila.evaluate.sentences import Evaluation
+from pupila.images import Array
+from pupila.messages import say
+from pupila.report.page import render
+from pupila.vocabulary import SCHEMA_VERSION, TEST, TRAIN, VALIDATION
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Where the results lie."""
+
+    evaluation: Evaluation  # what report.json holds
+    report: str  # path of report.html
+    report_json: str
+
+
+def evaluate_models(
+    paths: list[str], data: Dataset, splits: SplitFile, split: str = TEST, threshold: str | None = None
+) -> Evaluation:
+    """Judge the first model, and compare it with the others on the images that all answered.
+
+    Args:
+        paths: bundles, runs or tables of answers.
+        data: the data set.
+        splits: made from these very data.
+        split: that is judged; a run among the models means its out-of-fold answers.
+        threshold: objective for a binary task, tuned on validation.
+
+    Raises:
+        PupilaError: nothing to judge, other classes, answers that are missing, or a threshold that can't be tuned.
+    """
+    runs = any(is_run(path) for path in paths)
+    rows = _rows(data, splits, None if runs else split)
+    found = [answers_of(path, data, rows) for path in paths]
+    common = sorted(set.intersection(*(set(one.rows) for one in found)))
+    if not common:
+        raise PupilaError(
+            say("No image that all models answered"), found=", ".join(paths),
+            wanted=say("models that answered the same images"),
+        )  # fmt: skip
+    found = [one.on(common) for one in found]
+    truth, groups = _truth(data, common), np.array([splits.images[row].component for row in common])
+    looks = (
+        _look(data, splits, found, "pupila evaluate " + " ".join(paths)) if split == TEST and not runs else 0
+    )
+    return {
+        "schema": SCHEMA_VERSION,
+        "split": say("out-of-fold") if runs else split,
+        "classes": data.classes,
+        "data_hash": data.hash,
+        "splits_hash": splits.hash,
+        "leaking": splits.verdict == LEAKING,
+        "looks": looks,
+        "models": [judge(one, truth, groups, data.classes) for one in found],
+        "comparisons": compare(found[0], found[1:], truth, groups, len(data.classes)),
+        "threshold": _tuned(threshold, paths[0], data, splits, (found[0], truth)) if threshold else None,
+    }
+
+
+def write(evaluation: Evaluation, data: Dataset, folder: str) -> Evaluated:
+    """Write `report.json` and `report.html` into the folder."""
+    report, report_json = files.join(folder, "report.html"), files.join(folder, "report.json")
+    files.write_json(report_json, evaluation)
+    files.write_bytes(report, render(evaluation_page(evaluation, data)).encode())
+    return Evaluated(evaluation, report, report_json)
+
+
+def _rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int]:
+    """Labelled rows of a split; of all but the test split for None."""
+    targets = data.images["target"].to_list()
+    wanted = (TRAIN, VALIDATION) if split is None else (split,)
+    rows = [row for row, a in enumerate(splits.images) if a.split in wanted and targets[row] is not None]
+    if not rows:
+        raise PupilaError(
+            say("No labelled image in the {split} split", split=split or VALIDATION), found="splits.json",
+            wanted=say("images to judge by"), remedy="pupila split DATA --replace",
+        )  # fmt: skip
+    return rows
+
+
+def _truth(data: Dataset, rows: list[int]) -> Array:
+    numbers = {name: number for number, name in enumerate(data.classes)}
+    targets = data.images["target"].to_list()
+    return np.array([numbers[targets[row]] for row in rows])
+
+
+def _look(data: Dataset, splits: SplitFile, found: list[Answers], command: str) -> int:
+    """Note the look at the sealed test split, and say the how-manieth it is; the same models again are no new look."""
+    before = openings(data.home)
+    known = {opening.model for opening in before}
+    fresh = [one.version for one in found if one.version not in known]
+    if fresh:
+        record(data.home, fresh, command)
+    return len({opening.time for opening in before}) + (1 if fresh else 0)
+
+
+def _tuned(
+    objective: str, path: str, data: Dataset, splits: SplitFile, judged: tuple[Answers, Array]
+) -> dict[str, object]:
+    if len(data.classes) != 2 or judged[0].probabilities is None:
+        raise PupilaError(
+            say("A threshold needs two classes and probabilities"), found=say("{n} classes", n=len(data.classes)),
+            wanted="2", remedy=say("leave --threshold out"),
+        )  # fmt: skip
+    rows = _rows(data, splits, VALIDATION)
+    known = answers_of(path, data, rows)
+    return tuned(objective, data.classes, (known, _truth(data, known.rows)), judged)

@@ -1,0 +1,94 @@
+"""What an evaluation says in words: the verdict first, then how sure it is, then what to do."""
+
+from typing import Any
+
+from pupila.messages import say, say_count
+
+Evaluation = dict[str, Any]
+
+
+def sentences(e: Evaluation) -> list[str]:
+    """The verdict, most important first."""
+    judged = e["models"][0]
+    told = [_headline(e, judged), _baseline(judged)]
+    told += [_compared(judged["name"], row) for row in e["comparisons"]]
+    told += _warnings(e, judged)
+    if e["threshold"]:
+        told.append(_threshold(e["threshold"]))
+    return told
+
+
+def _headline(e: Evaluation, judged: dict[str, Any]) -> str:
+    f1 = judged["metrics"]["macro F1"]
+    told = say(
+        "{name}: {right} of {n} {split} images right, macro F1 {value:.3f}",
+        name=judged["name"], right=judged["right"], n=judged["n"], split=e["split"], value=f1["value"],
+    )  # fmt: skip
+    if f1["low"] is None:
+        few = say_count("one group", "{n} groups", judged["groups"])
+        return say("{told}; too few groups for an interval ({few}): use folds.", told=told, few=few)
+    return say("{told}, 95 % interval {low:.3f} to {high:.3f}.", told=told, low=f1["low"], high=f1["high"])
+
+
+def _baseline(judged: dict[str, Any]) -> str:
+    base, accuracy = judged["baseline"], judged["metrics"]["accuracy"]
+    told = say(
+        "Always answering {name} would be right for {share:.1%}", name=base["class"], share=base["accuracy"]
+    )
+    if accuracy["low"] is None:
+        return say("{told}; the model is right for {value:.1%}.", told=told, value=accuracy["value"])
+    if accuracy["low"] > base["accuracy"]:
+        return say(
+            "{told}; the model is right for {value:.1%}, surely more.", told=told, value=accuracy["value"]
+        )
+    return say(
+        "{told}; the model is right for {value:.1%}, which is not surely more.",
+        told=told,
+        value=accuracy["value"],
+    )
+
+
+def _compared(name: str, row: dict[str, Any]) -> str:
+    words = {
+        "better": say("{name} is better than {other}", name=name, other=row["name"]),
+        "worse": say("{name} is worse than {other}", name=name, other=row["name"]),
+        "equivalent": say(
+            "{name} and {other} are equivalent within {margin:.0f} points",
+            name=name, other=row["name"], margin=100 * row["margin"],
+        ),
+        "not distinguishable": say("{name} and {other} are not distinguishable", name=name, other=row["name"]),
+    }  # fmt: skip
+    told = say(
+        "{words}: {a} images only the first got right, {b} only the second (exact McNemar p = {p:.3g}).",
+        words=words[row["verdict"]], a=row["only_first"], b=row["only_other"], p=row["p_holm"],
+    )  # fmt: skip
+    if row["verdict"] == "not distinguishable" and row["images_to_settle"]:
+        told += " " + say("About {n} images would settle it.", n=row["images_to_settle"])
+    return told
+
+
+def _warnings(e: Evaluation, judged: dict[str, Any]) -> list[str]:
+    told = []
+    if e["leaking"]:
+        told.append(
+            say("The split leaks: images that belong together were parted, so these figures are too good.")
+        )
+    if e["looks"] > 1:
+        told.append(say(
+            "The test split was opened before, {n} times in all: choosing by it makes its figures too good.",
+            n=e["looks"],
+        ))  # fmt: skip
+    if sum(map(bool, map(sum, zip(*judged["confusion"], strict=True)))) < 2:
+        told.append(say("The model answers one class only: it is collapsed."))
+    few = [name for name, row in judged["classes"].items() if row["recall"]["low"] is None]
+    if few:
+        told.append(say("Too few groups for an interval in {names}.", names=", ".join(few[:5])))
+    return told
+
+
+def _threshold(t: dict[str, Any]) -> str:
+    return say(
+        "The threshold {threshold:.2f} for {positive}, tuned on validation for {objective}: {missed[0]} missed become "
+        "{missed[1]}, {false_alarms[0]} false alarms become {false_alarms[1]}.",
+        **t,
+    )

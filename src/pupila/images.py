@@ -269,7 +269,10 @@ def _check_pixels(width: int, height: int, limits: ImageLimits) -> None:
 def _open(data: bytes) -> ImageFile.ImageFile:
     try:
         return Image.open(io.BytesIO(data), formats=_OPENABLE)
-    except Image.DecompressionBombError as fault:
+    except (
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as fault:  # raised where warnings are errors
         raise ImageFault("oversized", str(fault)) from fault
     except UnidentifiedImageError as fault:
         code = "unreadable" if looks_like_image(data) else "not-an-image"

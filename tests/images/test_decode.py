@@ -232,3 +232,12 @@ def test_scaled_decoding_keeps_at_least_the_wanted_side() -> None:
     assert decode(data, at_least=150).shape == (150, 200, 3)
     assert decode(data, at_least=151).shape == (225, 300, 3)  # three eighths
     assert decode(data, at_least=4000).shape == (600, 800, 3)
+
+
+def test_a_picture_at_the_decoders_own_border_is_oversized_and_no_warning() -> None:
+    # A bitmap's header alone: 18,000 x 5,000 pixels lie above what Pillow takes without a warning.
+    header = bytearray(encoded(photo(1, 24, 16), "BMP"))
+    header[18:26] = (18_000).to_bytes(4, "little") + (5_000).to_bytes(4, "little")
+    with pytest.raises(ImageFault) as fault:
+        decode(bytes(header))
+    assert fault.value.code == "oversized"

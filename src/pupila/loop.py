@@ -14,6 +14,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pupila import files
+from pupila.messages import say
+from pupila.progress import progress
 
 Batch = tuple[Tensor, Tensor]  # inputs, (N,) int64 targets
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -41,6 +43,7 @@ class Phase:
     collapse_patience: int  # epochs in a row that answer one class alone, after which the phase ends
     precision: str
     seed: int
+    learned: bool  # whether the module can answer already: then an epoch has to beat what it was before
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class State:
     stale: int = 0  # epochs since the best
     collapsed: int = 0  # epochs in a row that answered one class alone
     factor: float = 1.0  # of the learning rate, by plateau
+    interrupted: bool = False  # by Ctrl-C; never in a checkpoint, for the run may go on
 
     def after(self, judged: Judged, phase: Phase) -> "State":
         """The state one epoch later."""
@@ -97,6 +101,8 @@ def fit(
 ) -> State:
     """Train until the phase ends; the module is left with the weights of its best epoch.
 
+    Ctrl-C ends the phase too once an epoch is done.
+
     Args:
         module: what is trained; parameters that need no gradient stay as they are.
         phase: the recipe.
@@ -108,19 +114,43 @@ def fit(
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = OPTIMIZERS[phase.optimizer](trained, phase.learning_rate, phase.weight_decay)
     state = keeper.restore(module, optimizer)
-    while not state.ends(phase):
-        start = time.monotonic()
-        loss = _train_epoch(module, optimizer, phase, state, stream(state.epoch), criterion)
-        judged = judge(module, state.epoch)
-        state = state.after(judged, phase)
-        rate = float(optimizer.param_groups[0]["lr"])
-        keeper.keep(module, optimizer, state, {
-            "phase": phase.name, "epoch": state.epoch, "train_loss": loss, "validation_loss": judged.loss,
-            **judged.metrics, "score": judged.score, "learning_rate": rate,
-            "seconds": round(time.monotonic() - start, 3),
-        })  # fmt: skip
+    if phase.learned and not state.epoch:
+        state = replace(state, best_score=judge(module, -1).score)
+        keeper.keep_best(module)
+    try:
+        with progress(say("epochs"), phase.epochs - state.epoch) as advance:
+            while not state.ends(phase):
+                start = time.monotonic()
+                batches = _counted(stream(state.epoch), advance)
+                loss = _train_epoch(module, optimizer, phase, state, batches, criterion)
+                judged = judge(module, state.epoch)
+                state = state.after(judged, phase)
+                rate = float(optimizer.param_groups[0]["lr"])
+                keeper.keep(module, optimizer, state, {
+                    "phase": phase.name, "epoch": state.epoch, "train_loss": loss, "validation_loss": judged.loss,
+                    **judged.metrics, "score": judged.score, "learning_rate": rate,
+                    "seconds": round(time.monotonic() - start, 3),
+                })  # fmt: skip
+    except KeyboardInterrupt:
+        if not state.epoch:
+            raise
+        state = replace(state, interrupted=True)
     keeper.best(module)
     return state
+
+
+def _counted(
+    stream: tuple[int, Iterable[Batch]], advance: Callable[[float], None]
+) -> tuple[int, Iterator[Batch]]:
+    """The batches of an epoch, each of which moves the progress on."""
+    steps, batches = stream
+
+    def counted() -> Iterator[Batch]:
+        for batch in batches:
+            yield batch
+            advance(1 / steps)
+
+    return steps, counted()
 
 
 def _train_epoch(
@@ -187,12 +217,16 @@ class Keeper:
     ) -> None:
         """Save the state after an epoch; the last step makes it count."""
         self.lines.append(line)
-        weights = {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
         if state.stale == 0:
-            files.write_bytes(self._best, _packed(weights, {}))
+            self.keep_best(module)
         told = {"state": asdict(state), "lines": self.lines}
-        files.write_bytes(self.last, _packed({**weights, **dict(_optimizer_tensors(optimizer))}, told))
+        tensors = {**_weights(module), **dict(_optimizer_tensors(optimizer))}
+        files.write_bytes(self.last, _packed(tensors, told))
         self.tell(self.lines)
+
+    def keep_best(self, module: nn.Module) -> None:
+        """Save the weights as the best so far."""
+        files.write_bytes(self._best, _packed(_weights(module), {}))
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
         """The state after the last whole epoch; a fresh one where there is no checkpoint."""
@@ -214,6 +248,10 @@ class Keeper:
         if files.exists(self._best):
             with safe_open(self._best, "pt") as stored:
                 module.load_state_dict({n.removeprefix("module/"): t for n, t in _tensors(stored).items()})
+
+
+def _weights(module: nn.Module) -> dict[str, Tensor]:
+    return {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
 
 
 def _tensors(stored: Any) -> dict[str, Tensor]:

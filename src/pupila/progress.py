@@ -12,7 +12,7 @@ LINE_EVERY = 10.0  # seconds between plain lines
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
     """Show how far the work is; the yielded function is told how many more items are done."""
     if sys.stderr.isatty():
         yield from _bar(title, total)
@@ -20,7 +20,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield from _lines(title, total)
 
 
-def _bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def _bar(title: str, total: int) -> Iterator[Callable[[float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -30,11 +30,11 @@ def _bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda n: bar.advance(task, n)
 
 
-def _lines(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def _lines(title: str, total: int) -> Iterator[Callable[[float], None]]:
     start = time.monotonic()
-    state = {"done": 0, "next": start + FIRST_LINE_AFTER}
+    state = {"done": 0.0, "next": start + FIRST_LINE_AFTER}
 
-    def advance(n: int) -> None:
+    def advance(n: float) -> None:
         state["done"] += n
         now = time.monotonic()
         if now < state["next"] or not state["done"]:

@@ -42,7 +42,7 @@ def draw_products(count: int, seed: int) -> list[Product]:
 
 
 def write_shop(folder: Path, products: int, seed: int) -> int:
-    """Photograph every product two to six times into `folder/<class>/p<product>_<photo>.jpg`.
+    """Photograph every product two to four times into `folder/<class>/p<product>_<photo>.jpg`.
 
     Returns:
         The number of photos.
@@ -50,7 +50,7 @@ def write_shop(folder: Path, products: int, seed: int) -> int:
     rng = np.random.default_rng(seed + 1)
     written = 0
     for product in draw_products(products, seed):
-        for photo in range(int(rng.integers(2, 7))):
+        for photo in range(int(rng.integers(2, 5))):
             name = f"{product.label}/p{product.number:03d}_{photo}.jpg"
             files.write_bytes(str(folder / name), photograph(product.package, rng))
             written += 1

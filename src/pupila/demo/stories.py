@@ -4,27 +4,62 @@ import io
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from pupila import files, flow
+from pupila.bundle.folder import read_bundle
+from pupila.bundle.predictor import Answer, Predictor
 from pupila.dataset.open import open as open_data
+from pupila.dataset.splits import Assignment, SplitFile
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.packages import WITH, WITHOUT, write_shop
+from pupila.demo.round_trip import ask, served
 from pupila.doctor.faults import Fault
 from pupila.errors import PupilaError
+from pupila.evaluate.sentences import sentences as judged
 from pupila.explore.sentences import sentences
 from pupila.messages import say
+from pupila.predict import rows
+from pupila.train.page import sentences as told
+from pupila.vocabulary import TEST
 
-PRODUCTS = 160
+if TYPE_CHECKING:
+    from pupila.train.run import Run
+
+PRODUCTS = 320
 _SEED = 23
 _BY = r"(p\d+)_"
+_TEST = 0.2  # share of the photos: 13 products with octagons, enough for an interval
+_RECIPE: dict[str, Any] = {
+    "weights": "none", "side": 112, "epochs": 16, "augment": "flip_rotation", "class_weights": "inverse",
+}  # fmt: skip
+_MODEL, _RIVAL = "resnet_small", "lenet"
+_SHOWN = 4  # photos that predict answers
 
 
 def packages(out: str) -> None:
-    """A shop of packages: generate, doctor, explore, split by product."""
+    """A shop of packages, from photos to a served classifier that knows black octagons."""
     start = time.monotonic()
+    folder = _examined(out)
+    runs = {name: _trained(folder, Path(out) / f"synthetic_run_{name}", name) for name in (_MODEL, _RIVAL)}
+    best, rival = (runs[name].bundle.folder for name in (_MODEL, _RIVAL))
+    _step(f"pupila evaluate {best} {folder} --against {rival}")
+    done = flow.evaluate(best, folder, against=[rival])
+    verdict = judged(done.evaluation)
+    print("\n".join(verdict))
+    _answered(best, [folder / row.image for row in _some_test_photos(folder)])
+    print("\n" + say("Done in {seconds:.0f} s, all on synthetic data.", seconds=time.monotonic() - start))
+    print(say("Verdict: {verdict}", verdict=verdict[0]))
+    print(say("Look at: {path}", path=done.report))
+    print(say("Serve it: {command}", command=f"pupila serve {best}"))
+    print(say("Your own images: pupila doctor FOLDER"))
+
+
+def _examined(out: str) -> Path:
+    """Generate, doctor, split by product, explore; returns the data's folder."""
     folder = _fresh(Path(out), "synthetic_packages")
     _step(say("Drawing a synthetic shop of food packages, a fifth with black octagons"))
     count = write_shop(folder, PRODUCTS, _SEED)
@@ -35,8 +70,8 @@ def packages(out: str) -> None:
     data = open_data(folder)
     print(data)
     _print_faults(flow.doctor(data))
-    _step(f"pupila split {folder} --by '{_BY}'")
-    made = flow.split(data, by=_BY, replace=True)
+    _step(f"pupila split {folder} --by '{_BY}' --test {_TEST}")
+    made = flow.split(data, by=_BY, test=_TEST, replace=True)
     for name, row in made.balance.items():
         if name != "largest_deviation":
             print(say("  {name}: {images} images of {groups} products", name=name, **_two(row)))
@@ -45,9 +80,51 @@ def packages(out: str) -> None:
     explored = flow.explore(data)
     for sentence in sentences(explored.fingerprint):
         print(sentence)
-    print("\n" + say("Done in {seconds:.0f} s, all on synthetic data. Look at: {path}",
-                     seconds=time.monotonic() - start, path=explored.page))  # fmt: skip
-    print(say("Your own images: pupila doctor FOLDER"))
+    print(say("Look at: {path}", path=explored.page))
+    return folder
+
+
+def _trained(folder: Path, run: Path, model: str) -> "Run":
+    """Train from scratch, beside the data."""
+    settings = " ".join(f"--set {name}={value}" for name, value in {"model": model, **_RECIPE}.items())
+    _step(f"pupila train {folder} {settings} --out {run}")
+    files.remove_folder(run)
+    wish = {"model": model, **_RECIPE}
+    done = flow.train(folder, out=run, **wish)
+    for sentence in told(done.plan, done.state, done.bundle.info):
+        print(sentence)
+    return done
+
+
+def _some_test_photos(folder: Path) -> list[Assignment]:
+    """Photos of the sealed test split, half of them with octagons where there are as many."""
+    split = SplitFile.read(str(folder))
+    assert split is not None  # it was made a minute ago
+    sealed = [row for row in split.images if row.split == TEST]
+    with_, without = ([row for row in sealed if row.image.startswith(name)] for name in (WITH, WITHOUT))
+    return [*with_[: _SHOWN // 2], *without[: _SHOWN // 2]]
+
+
+def _answered(bundle: str, photos: list[Path]) -> None:
+    """Predict, then serve: the same bundle, the same code, so the same answer."""
+    _step(f"pupila predict {bundle} {photos[0]} ...")
+    predictor = Predictor(read_bundle(bundle))
+    answers = dict(predictor.stream([str(photo) for photo in photos]))
+    for uri, answer in answers.items():
+        print(rows.for_people(rows.row(uri, answer)))
+    _step(f"pupila serve {bundle}")
+    with served(bundle) as address:
+        for photo in photos:
+            served_answer = ask(address, photo)
+            known = answers[str(photo)]
+            assert isinstance(known, Answer)  # it was read above
+            same = abs(served_answer["confidence"] - known.confidence) < 1e-4
+            print(say(
+                "{name}: the server says {prediction} ({confidence:.1%}) in {ms:.0f} ms, {same}",
+                name=photo.name, prediction=served_answer["prediction"], confidence=served_answer["confidence"],
+                ms=1e3 * served_answer["processing_time"],
+                same=say("as predict does") if same else say("unlike predict: please report this"),
+            ))  # fmt: skip
 
 
 def faults(out: str) -> None:

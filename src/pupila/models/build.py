@@ -68,6 +68,7 @@ def build(settings: ModelSettings, classes: int | None, side: int | None = None)
         blocks=_blocks(model),
         source=_source(settings, name),
         weights_hash=hash_of(encoder),
+        classes=_classes_of(model, told, first) if classes is None else (),
     )
 
 
@@ -141,6 +142,21 @@ def _preparation(model: Any, told: Told, side: int | None) -> Preparation:
         mean=told.mean or known["mean"],
         std=told.std or known["std"],
     )
+
+
+def _classes_of(model: Any, told: Told, head: Any) -> tuple[str, ...]:
+    """The names of the classes of the head that the weights bring."""
+    count = int(getattr(head, "out_features", 0))
+    if len(told.classes) == count:
+        return tuple(told.classes)
+    from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
+
+    model.num_classes = count
+    subset = infer_imagenet_subset(model)
+    if subset is None:
+        return tuple(say("class {n}", n=number) for number in range(count))
+    info: Any = ImageNetInfo(subset)
+    return tuple(f"{name} {info.label_name_to_description(name)}" for name in info.label_names())
 
 
 def _blocks(model: Any) -> list[nn.Module]:

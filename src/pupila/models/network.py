@@ -23,6 +23,7 @@ class Network:
     blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones thaw first
     source: str  # where the weights come from, in words; "none" for random ones
     weights_hash: str  # SHA-256 over the encoder's tensors as they were loaded
+    classes: tuple[str, ...] = ()  # of the head that the weights brought; none for a new head
 
     @property
     def pretrained(self) -> bool:

@@ -21,6 +21,7 @@ class Told(BaseModel):
     model: str = ""
     options: dict[str, Any] = {}
     part: Literal["classifier", "encoder"] = "classifier"
+    classes: list[str] = []  # of a classifier, in the order of its logits
     side: int | None = None  # pixels
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
@@ -40,7 +41,7 @@ def told_beside(path: str) -> Told:
     except ValidationError as fault:
         raise PupilaError(
             say("Can't read {path}", path=beside), found=str(fault.errors()[0]["msg"]),
-            wanted="model, options, part, side, mean, std",
+            wanted="model, options, part, classes, side, mean, std",
         ) from fault  # fmt: skip
 
 

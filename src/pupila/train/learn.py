@@ -45,6 +45,11 @@ class Learned:
         """Whether the last phase's best weights answer one class alone."""
         return len(self.logits) > 0 and len(set(self.logits.argmax(axis=1).tolist())) < 2
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it: it can go on."""
+        return any(state.interrupted for state in self.states.values())
+
 
 class Lesson:
     """Everything that both phases share.
@@ -109,7 +114,7 @@ def learn(lesson: Lesson, keeper: Callable[[str], Keeper]) -> Learned:
     pretrained = network.pretrained
     if pretrained and plan.epochs:
         states["head"], logits = _learn_head(lesson, keeper("head"))
-    if plan.thaw:
+    if plan.thaw and not any(state.interrupted for state in states.values()):
         states["fine"], logits = _learn_pixels(lesson, keeper("fine"), pretrained)
     return Learned(logits, states)
 
@@ -132,7 +137,7 @@ def _learn_head(lesson: Lesson, keeper: Keeper) -> tuple[State, Array]:
         some = chunks(np.asarray(validation, dtype=np.int64), _FEATURES_AT_ONCE)
         return _answers(module, (features(rows, None) for rows in some), plan)
 
-    phase = _phase("head", plan, plan.epochs, plan.learning_rate, "float32")
+    phase = _phase("head", plan, plan.epochs, plan.learning_rate, "float32", learned=False)
     state = fit(head, phase, stream, lesson.criterion, _judge(lesson, answer), keeper)
     return state, answer(head)
 
@@ -155,13 +160,11 @@ def _learn_pixels(lesson: Lesson, keeper: Keeper, pretrained: bool) -> tuple[Sta
         )
 
     def answer(whole: nn.Module) -> Array:
-        rows = chunks(np.asarray(lesson.sides.validation, dtype=np.int64), _JUDGED_AT_ONCE)
-        inputs = ahead(rows, lambda some: lesson.views.inputs([(row, None) for row in some]), plan.workers)
-        return _answers(whole, inputs, plan)
+        return _pixel_answers(lesson, whole)
 
     epochs = plan.fine_epochs if pretrained else plan.epochs
     rate = plan.fine_learning_rate if pretrained else plan.learning_rate
-    phase = _phase("fine", plan, epochs, rate, plan.precision)
+    phase = _phase("fine", plan, epochs, rate, plan.precision, learned=pretrained and plan.epochs > 0)
     state = fit(module, phase, stream, lesson.criterion, _judge(lesson, answer), keeper)
     return state, answer(module)
 
@@ -202,12 +205,25 @@ class Thawed(nn.Module):
         return self
 
 
-def _phase(name: str, plan: TrainPlan, epochs: int, rate: float, precision: str) -> Phase:
+def answers_as_they_are(lesson: Lesson) -> Array:
+    """(V, C) logits that the network gives before anything is learned."""
+    return _pixel_answers(
+        lesson, nn.Sequential(lesson.network.encoder, lesson.network.head).to(lesson.plan.device)
+    )
+
+
+def _pixel_answers(lesson: Lesson, whole: nn.Module) -> Array:
+    rows = chunks(np.asarray(lesson.sides.validation, dtype=np.int64), _JUDGED_AT_ONCE)
+    inputs = ahead(rows, lambda some: lesson.views.inputs([(row, None) for row in some]), lesson.plan.workers)
+    return _answers(whole, inputs, lesson.plan)
+
+
+def _phase(name: str, plan: TrainPlan, epochs: int, rate: float, precision: str, learned: bool) -> Phase:
     return Phase(
         name=name, epochs=epochs, learning_rate=rate, precision=precision,
         schedule=plan.schedule, warmup_epochs=min(plan.warmup_epochs, epochs / 2), optimizer=plan.optimizer,
         weight_decay=plan.weight_decay, clip_norm=plan.clip_norm, patience=plan.patience,
-        collapse_patience=plan.collapse_patience, seed=plan.seed,
+        collapse_patience=plan.collapse_patience, seed=plan.seed, learned=learned,
     )  # fmt: skip
 
 

@@ -1,7 +1,5 @@
 """From the wish to the plan: every "auto" is decided once, each with its reason, before the first step."""
 
-import os
-import time
 from typing import Any
 
 import torch
@@ -9,10 +7,9 @@ import torch
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import LEAKING, SplitFile
 from pupila.errors import PupilaError
-from pupila.features import BATCH
 from pupila.messages import say
 from pupila.models.network import Network
-from pupila.train.engine import fastest
+from pupila.train.engine import device_of, fastest, step_seconds
 from pupila.train.preview import check_preset
 from pupila.train.settings import TrainPlan, TrainSettings
 from pupila.vocabulary import TRAIN
@@ -48,7 +45,7 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
     rate = auto(
         "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
     )
-    device = _device(wish.device)
+    device = device_of(wish.device)
     if wish.device == "auto":
         reasons["device"] = say("the fastest that is there")
     thaw = auto("thaw", 0 if pretrained else "all", _why_thaw(pretrained))
@@ -71,13 +68,19 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
         values["precision"], reasons["precision"] = _precision(network, device, thaw)
     engine = "torch"
     if pretrained and wish.epochs:
-        engine, reasons["engine"] = fastest(network, device)
+        quickest = fastest(network, device)
+        engine, reasons["engine"] = quickest.engine, quickest.reason
     return TrainPlan.model_validate({
         **wish.model_dump(), **values, "engine": engine, "threads": torch.get_num_threads(), "reasons": reasons,
-        "data_hash": data.hash, "splits_hash": splits.hash, "classes": data.classes,
+        "data_hash": data.hash, "splits_hash": splits.hash, "classes": list(network.classes) or data.classes,
         "leaking": splits.verdict == LEAKING,
         "folds": len({a.fold for a in splits.images if a.fold is not None}),
     })  # fmt: skip
+
+
+def as_it_is(wish: TrainSettings) -> bool:
+    """Whether the pretrained model is bundled without learning anything."""
+    return not wish.epochs and wish.thaw in ("auto", 0)
 
 
 def _why_thaw(pretrained: bool) -> str:
@@ -108,18 +111,6 @@ def _refuse(wish: TrainSettings, splits: SplitFile) -> None:
         )  # fmt: skip
 
 
-def _device(wish: str) -> str:
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wish == "auto":
-        return next(name for name, is_there in there.items() if is_there)
-    if not there[wish]:
-        raise PupilaError(
-            say("No such device here"), found=wish,
-            wanted=", ".join(name for name, is_there in there.items() if is_there), remedy="--set device=auto",
-        )  # fmt: skip
-    return wish
-
-
 def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str]:
     """float32, unless a lower precision was measured faster for the steps that are to come."""
     if not thaw:
@@ -131,7 +122,7 @@ def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str
         lower = "float16"
     if device == "cpu" and "bf16" not in _cpu_flags():
         return "float32", say("this CPU has no bfloat16")
-    full, half = _step_seconds(network, device, torch.float32), _step_seconds(network, device, _dtype(lower))
+    full, half = step_seconds(network, device, torch.float32), step_seconds(network, device, _dtype(lower))
     told = say(
         "a step took {half:.0f} ms in {lower}, {full:.0f} ms in float32",
         half=1e3 * half,
@@ -153,24 +144,3 @@ def _cpu_flags() -> str:
             )
     except OSError:
         return ""
-
-
-def _step_seconds(network: Network, device: str, dtype: torch.dtype) -> float:
-    """The faster of two steps of BATCH / 4 pictures, after one to warm up; no weight is changed."""
-    encoder = network.encoder.to(device).eval()  # batch norm's statistics stay as they are
-    pixels = torch.zeros(BATCH // 4, 3, network.preparation.height, network.preparation.width, device=device)
-    taken = []
-    for _ in range(3):
-        start = time.perf_counter()
-        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-            encoder(pixels).float().sum().backward()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - start)
-    network.encoder.zero_grad(set_to_none=True)
-    return min(taken[1:])
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

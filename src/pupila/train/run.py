@@ -22,15 +22,16 @@ from pupila.messages import say
 from pupila.models.build import build
 from pupila.models.network import Network
 from pupila.report.page import render
+from pupila.train.budget import within_budget
 from pupila.train.finish import bundled
-from pupila.train.learn import Learned, Lesson, Sides, learn
+from pupila.train.learn import Learned, Lesson, Sides, answers_as_they_are, learn
 from pupila.train.page import run_page
-from pupila.train.plan import decide
+from pupila.train.plan import as_it_is, decide
 from pupila.train.settings import TrainPlan, TrainSettings
 from pupila.vocabulary import SCHEMA_VERSION, TRAIN, VALIDATION
 
 PLAN_FILE, LOG_FILE, ANSWERS_FILE, REPORT_FILE = "plan.json", "log.jsonl", "oof.parquet", "report.html"
-RUNNING, DONE, COLLAPSED = "running", "done", "collapsed"
+RUNNING, DONE, COLLAPSED, INTERRUPTED = "running", "done", "collapsed", "interrupted"
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -40,7 +41,7 @@ class Run:
 
     folder: str
     plan: TrainPlan
-    state: str  # done or collapsed
+    state: str  # done, collapsed or interrupted
     log: list[dict[str, Any]]  # one line per epoch
     bundle: Bundle
 
@@ -70,6 +71,7 @@ class Trainer:
         logits, rows, folds, learned, network = self._lessons(plan, network)
         self._write_answers(plan, logits, rows, folds)
         state = COLLAPSED if learned.collapsed else DONE
+        state = INTERRUPTED if learned.interrupted else state
         components = np.array([a.component for a in self.splits.images])
         truth = [self.data.images["target"][row] for row in rows]
         answers = (logits, truth, components[rows], rows)
@@ -95,19 +97,27 @@ class Trainer:
                 )  # fmt: skip
             torch.set_num_threads(plan.threads)
             return plan, self.network(plan)
-        network = self.network(wish)
-        plan = decide(wish, self.data, self.splits, network)
+        plan, network = self._decided(wish)
         self._write_plan(plan, RUNNING)
         return plan, network
 
     def plan(self, wish: TrainSettings) -> TrainPlan:
         """What would be done."""
-        return decide(wish, self.data, self.splits, self.network(wish))
+        return self._decided(wish)[0]
+
+    def _decided(self, wish: TrainSettings) -> tuple[TrainPlan, Network]:
+        reasons: dict[str, str] = {}
+        if wish.budget is not None:
+            within = within_budget(wish, self.data, self.splits, self.network)
+            wish, reasons = within.wish, within.reasons
+        network = self.network(wish)
+        plan = decide(wish, self.data, self.splits, network)
+        return plan.model_copy(update={"reasons": {**plan.reasons, **reasons}}), network
 
     def network(self, wish: TrainSettings) -> Network:
         """The untrained network, the same for the same seed."""
         torch.manual_seed(wish.seed)
-        classes = len(self.data.classes) if wish.epochs or wish.thaw not in ("auto", 0) else None
+        classes = None if as_it_is(wish) else len(self.data.classes)
         return build(wish, classes, None if wish.side == "auto" else wish.side)
 
     def _write_plan(self, plan: TrainPlan, state: str) -> None:
@@ -120,6 +130,10 @@ class Trainer:
         self, plan: TrainPlan, network: Network
     ) -> tuple[Array, list[int], list[int | None], Learned, Network]:
         """Validation or out-of-fold logits with their rows and folds, and the network that is bundled."""
+        if as_it_is(plan):
+            rows = self._rows(VALIDATION) if plan.classes == self.data.classes else []
+            logits = answers_as_they_are(Lesson(self.data, Sides([], rows), plan, network))
+            return logits, rows, [None] * len(rows), Learned(logits, {}), network
         if not plan.folds:
             sides = Sides(self._rows(TRAIN), self._rows(VALIDATION))
             learned = self._learned(plan, network, sides, "")
@@ -132,6 +146,8 @@ class Trainer:
         for fold in range(plan.folds):
             sides = Sides([r for r in every if fold_of[r] != fold], [r for r in every if fold_of[r] == fold])
             learned = self._learned(plan, self.network(plan), sides, f"fold{fold}-")
+            if learned.interrupted:
+                raise KeyboardInterrupt
             parts.append(learned.logits)
             rows += sides.validation
             best.append(learned)

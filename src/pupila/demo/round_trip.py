@@ -1,0 +1,78 @@
+"""A served round trip: start the server as a user would, send it a photo, and end it."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pupila.errors import PupilaError
+from pupila.messages import say
+
+_PATIENCE = 60  # seconds for the server to start
+_HOST = "127.0.0.1"
+
+
+@contextmanager
+def served(bundle: str) -> Iterator[str]:
+    """The address of a server that answers with the bundle; SIGTERM ends it.
+
+    Raises:
+        PupilaError: it did not start.
+    """
+    with socket.socket() as free:
+        free.bind((_HOST, 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "pupila", "serve", bundle, "--host", _HOST, "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    address = f"http://{_HOST}:{port}"
+    try:
+        _wait(server, address)
+        yield address
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate()
+
+
+def _wait(server: "subprocess.Popen[str]", address: str) -> None:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    server.kill()
+    _, told = server.communicate()
+    raise PupilaError(
+        say("The server did not start"), found=told.strip()[-300:], wanted=say("a server that answers")
+    )
+
+
+def ask(address: str, photo: Path) -> dict[str, Any]:
+    """What the server answers to one photo.
+
+    Raises:
+        PupilaError: it refused.
+    """
+    mark = uuid.uuid4().hex
+    head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{photo.name}"\r\n\r\n'
+    request = urllib.request.Request(
+        f"{address}/predict/single",
+        data=head.encode() + photo.read_bytes() + f"\r\n--{mark}--\r\n".encode(),
+        headers={"Content-Type": f"multipart/form-data; boundary={mark}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
+            answer: dict[str, Any] = json.load(response)
+    except urllib.error.HTTPError as refused:
+        raise PupilaError(say("The server refused"), found=refused.read().decode()) from refused
+    return answer

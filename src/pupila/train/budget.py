@@ -1,0 +1,164 @@
+"""Training in a given time: what a few timed pictures and steps say can be afforded."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pupila import files
+from pupila.augment import augment
+from pupila.dataset.manifest import Dataset
+from pupila.dataset.splits import SplitFile
+from pupila.errors import PupilaError
+from pupila.images import decode, place, side_to_decode
+from pupila.messages import say
+from pupila.models.network import Network
+from pupila.train.engine import device_of, fastest, step_seconds
+from pupila.train.settings import TrainSettings
+from pupila.vocabulary import TRAIN
+
+SIDES = (256, 224, 192, 160, 128, 96, 64)  # pixels, that may be tried
+ENOUGH_EPOCHS = 15  # of training from scratch, for which the side is made smaller
+MOST_EPOCHS, MOST_FINE_EPOCHS, MOST_VIEWS = 60, 15, 10
+FEWEST_FINE_EPOCHS = 3
+FINE_BLOCKS = 3
+RESERVE = 20.0  # seconds for the start, the export and its proof
+SPARE = 0.8  # share of what is left that is planned with: a laptop has other work too
+_TIMED = 8  # pictures
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass
+class Measured:
+    """What a picture costs here, in seconds."""
+
+    images: int  # of the training split
+    others: int  # of validation
+    picture: float  # read, decoded, placed and augmented once
+    encoded: float  # by the frozen encoder; 0 where nothing is pretrained
+    step: float  # forward and backward through everything
+    side: int  # at which it was measured
+
+
+@dataclass
+class Decided:
+    """Settings with their reasons; what the user set stays."""
+
+    wish: TrainSettings
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def set(self, name: str, value: Any, reason: str) -> None:
+        """Decide a setting that the user left open."""
+        if name not in self.wish.model_fields_set:
+            self.wish = self.wish.model_copy(update={name: value})
+            self.reasons[name] = reason
+
+
+def seconds_of(budget: str) -> float:
+    """`90s`, `15m` or `2h` in seconds.
+
+    Raises:
+        PupilaError: anything else.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", str(budget).strip())
+    if not found or not float(found[1]):
+        raise PupilaError(say("Bad budget"), found=repr(budget), wanted=say("a time such as 90s, 15m or 2h"))
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def within_budget(
+    wish: TrainSettings, data: Dataset, splits: SplitFile, network_of: Callable[[TrainSettings], Network]
+) -> Decided:
+    """Decide side, epochs, views and what is thawed, so that training ends in time.
+
+    Raises:
+        PupilaError: the budget is no time, or too short for one epoch.
+    """
+    start = time.monotonic()
+    budget = seconds_of(str(wish.budget))
+    network = network_of(wish)
+    measured = _measure(wish, data, splits, network)
+    left = SPARE * (budget - RESERVE - (time.monotonic() - start))
+    decided = Decided(wish)
+    if network.pretrained:
+        _pretrained(decided, measured, left)
+    else:
+        _from_scratch(decided, measured, left, _side_of_images(data))
+    return decided
+
+
+def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network) -> Measured:
+    device = device_of(wish.device)
+    rows = [row for row, a in enumerate(splits.images) if a.split == TRAIN] or list(range(len(data)))
+    some = rows[:: max(1, len(rows) // _TIMED)][:_TIMED]
+    start = time.perf_counter()
+    for row in some:
+        rgb = decode(files.read_bytes(data.path(row)), at_least=side_to_decode(network.preparation))
+        augment(place(rgb, network.preparation), wish.augment, row)
+    picture = (time.perf_counter() - start) / len(some)
+    encoded = fastest(network, device).seconds if network.pretrained else 0.0
+    step = step_seconds(network, device)
+    return Measured(
+        len(rows), len(splits.images) - len(rows), picture, encoded, step, network.preparation.height
+    )
+
+
+def _pretrained(decided: Decided, cost: Measured, left: float) -> None:
+    """Encode once, learn the head, and thaw the last blocks where the rest of the time allows it."""
+    pictures = (cost.images + cost.others) * cost.picture
+    once = pictures + (cost.images + cost.others) * cost.encoded
+    if once > left:
+        _refuse(once)
+    more = (left / 2 - once) / (cost.images * (cost.encoded + cost.picture))
+    views = max(1, min(MOST_VIEWS, 1 + int(more)))
+    decided.set("views", views, say(
+        "half of the time encodes {n} views of each image at {ms:.1f} ms each",
+        n=views, ms=1e3 * (cost.encoded + cost.picture),
+    ))  # fmt: skip
+    spent = once + (views - 1) * cost.images * (cost.encoded + cost.picture)
+    epoch = cost.images * (cost.step + cost.picture) + cost.others * cost.encoded
+    epochs = min(MOST_FINE_EPOCHS, int((left - spent) / epoch))
+    reason = say(
+        "{left:.0f} s are left, and an epoch with thawed blocks takes {epoch:.0f} s",
+        left=max(0.0, left - spent),
+        epoch=epoch,
+    )
+    decided.set("thaw", FINE_BLOCKS if epochs >= FEWEST_FINE_EPOCHS else 0, reason)
+    if epochs >= FEWEST_FINE_EPOCHS:
+        decided.set("fine_epochs", epochs, reason)
+
+
+def _from_scratch(decided: Decided, cost: Measured, left: float, largest: int) -> None:
+    """The largest side at which enough epochs fit."""
+    usual = decided.wish.side
+    sides = [cost.side] if usual != "auto" else [s for s in SIDES if s <= min(cost.side, largest)] or [64]
+    for side in sides:
+        step = cost.step * (side / cost.side) ** 2
+        epoch = cost.images * (step + cost.picture) + cost.others * (step / 3 + cost.picture)
+        epochs = int((left - (cost.images + cost.others) * cost.picture) / epoch)
+        if epochs >= ENOUGH_EPOCHS:
+            break
+    if epochs < 1:
+        _refuse(epoch)
+    decided.set("side", side, say(
+        "the largest at which {enough} epochs fit, or the smallest; half of the images are at least {largest} pixels",
+        enough=ENOUGH_EPOCHS, largest=largest,
+    ))  # fmt: skip
+    decided.set("epochs", min(MOST_EPOCHS, epochs), say(
+        "an epoch takes {epoch:.1f} s at this side, and {left:.0f} s are planned", epoch=epoch, left=left
+    ))  # fmt: skip
+
+
+def _side_of_images(data: Dataset) -> int:
+    """The median of the shorter sides, pixels: a larger input would show nothing more."""
+    shorter = sorted(map(min, data.images["width"].to_list(), data.images["height"].to_list()))
+    return int(shorter[len(shorter) // 2])
+
+
+def _refuse(needed: float) -> None:
+    raise PupilaError(
+        say("The budget is too short"), found=say("not one pass over the images fits"),
+        wanted=say("about {n:.0f} s or more", n=needed / SPARE + RESERVE),
+        remedy=say("a longer --budget, or fewer images"),
+    )  # fmt: skip

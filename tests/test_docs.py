@@ -24,6 +24,7 @@ def test_the_readme_example_runs_as_written(
     assert "2 classes" in printed
     assert "clean" in printed
     assert (tmp_path / "demo-out/synthetic_packages/explore.html").stat().st_size > 50_000
+    assert (tmp_path / "runs/first/evaluation-test/report.html").stat().st_size > 50_000
 
 
 def test_links_and_pictures_lead_somewhere() -> None:
@@ -46,7 +47,9 @@ def test_the_doctors_page_lists_every_fault_as_it_is() -> None:
     assert {code: tuple(row) for code, *row in rows} == catalogue()
 
 
-@pytest.mark.parametrize("command", ["doctor", "split", "explore", "settings", "demo"])
+@pytest.mark.parametrize(
+    "command", ["doctor", "split", "explore", "train", "evaluate", "predict", "serve", "settings", "demo"]
+)
 def test_every_command_has_a_page_and_a_row_in_the_readme(command: str) -> None:
     assert (REPOSITORY / f"docs/{command}.md").exists()
     assert f"| `pupila {command}" in (REPOSITORY / "README.md").read_text()

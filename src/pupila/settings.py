@@ -1,5 +1,6 @@
 """Settings: small frozen models, overrides by `key=value`, did-you-mean, and their description."""
 
+import copy
 import difflib
 from typing import Any, Self
 
@@ -67,13 +68,17 @@ def unknown(name: str, known: list[str]) -> str:
     return say("unknown; there are {names}", names=", ".join(known))
 
 
-def parse_overrides(pairs: list[str]) -> dict[str, Any]:
+def parse_overrides(pairs: list[str], over: dict[str, Any] | None = None) -> dict[str, Any]:
     """`["seed=3", "options.pad=same"]` as `{"seed": 3, "options": {"pad": "same"}}`; values are read as YAML.
 
+    Args:
+        pairs: of `--set`.
+        over: what a file said, which they override.
+
     Raises:
-        PupilaError: a pair without an equals sign.
+        PupilaError: a pair without an equals sign, a value that is no YAML, a dot into what is no mapping.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = copy.deepcopy(over or {})
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
@@ -82,7 +87,16 @@ def parse_overrides(pairs: list[str]) -> dict[str, Any]:
         place = found
         for name in above:
             place = place.setdefault(name, {})
-        place[last] = yaml.safe_load(value) if value.strip() else ""
+            if not isinstance(place, dict):
+                raise PupilaError(
+                    say("Bad --set"), found=repr(pair), wanted=say("one value for {name}", name=name)
+                )
+        try:
+            place[last] = yaml.safe_load(value) if value.strip() else ""
+        except yaml.YAMLError as fault:
+            raise PupilaError(
+                say("Bad --set"), found=repr(pair), wanted=say("a value that YAML can read")
+            ) from fault
     return found
 
 

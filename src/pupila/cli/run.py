@@ -24,7 +24,11 @@ def run(arguments: list[str]) -> int:
         app(args=[a for a in arguments if a != "--debug"], standalone_mode=True, prog_name="pupila")
     except SystemExit as end:  # typer always ends so, after Ctrl-C with 130
         if end.code == INTERRUPTED:
-            print("\n" + say("Interrupted; what was read so far is remembered."), file=sys.stderr)
+            print(
+                "\n"
+                + say("Interrupted; what was read so far is remembered, and a run goes on with --resume."),
+                file=sys.stderr,
+            )
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except PupilaError as fault:
         if debug:

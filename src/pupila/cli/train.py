@@ -9,7 +9,7 @@ from pupila.cli.options import DataArgument
 from pupila.messages import say
 
 HELP = say("Train a model: a run folder with plan, log, report and the bundle that answers.")
-COLLAPSED = 1  # exit code of a run that answers one class alone
+EXIT_CODES = {"collapsed": 1, "interrupted": 130}
 
 
 def train(
@@ -20,6 +20,9 @@ def train(
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help=say("A setting (pupila settings train lists them).")),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help=say("Train within 90s, 15m or 2h."))
     ] = None,
     folds: Annotated[int | None, typer.Option(help=say("Folds, where the data are not split yet."))] = None,
     out: Annotated[
@@ -42,9 +45,8 @@ def train(
     from pupila.settings import parse_overrides, read_config
     from pupila.train.page import sentences
 
-    wish: dict[str, Any] = {**(read_config(config) if config else {}), **parse_overrides(set_ or [])}
-    if allow_leak:
-        wish["allow_leak"] = True
+    wish: dict[str, Any] = parse_overrides(set_ or [], read_config(config) if config else {})
+    wish |= {name: value for name, value in (("allow_leak", allow_leak), ("budget", budget)) if value}
     if preview:
         flow.preview(data, preview, **wish)
         print(say("Look at: {path}", path=preview))
@@ -59,8 +61,8 @@ def train(
     print("\n" + say("Look at: {path}", path=f"{run.folder}/report.html"))
     print(say("Bundle: {path}", path=run.bundle.folder))
     print(say("Next: pupila evaluate {folder}/bundle {data}", folder=run.folder, data=data))
-    if run.state == "collapsed":
-        raise typer.Exit(COLLAPSED)
+    if run.state in EXIT_CODES:
+        raise typer.Exit(EXIT_CODES[run.state])
 
 
 def _tell(line: dict[str, Any]) -> None:

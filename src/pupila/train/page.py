@@ -14,7 +14,7 @@ def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: Bundl
 
     Args:
         plan: what was decided.
-        state: "done" or "collapsed".
+        state: "done", "collapsed" or "interrupted".
         log: one line per epoch.
         info: of the bundle.
     """
@@ -48,6 +48,8 @@ def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: Bundl
 def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
     """How the run ended, the gravest first."""
     told = []
+    if state == "interrupted":
+        told.append(say("Interrupted: these are the best weights so far. --resume goes on."))
     if state == "collapsed":
         told.append(
             say("The model answers one class only: it is collapsed. Try a lower learning rate, "
@@ -58,7 +60,7 @@ def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
             say("The split leaks: images that belong together were parted, so these figures are too good.")
         )
     if not info.validation:
-        return [*told, say("Nothing was validated.")]
+        return [*told, say("Nothing was validated: {why}.", why=_why(plan))]
     row = info.validation["metrics"]["macro F1"]
     n, groups = info.validation["n"], info.validation["groups"]
     if row["low"] is None:
@@ -78,3 +80,9 @@ def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
         )
     )
     return told
+
+
+def _why(plan: TrainPlan) -> str:
+    if plan.epochs or plan.thaw:
+        return say("there is no validation split")
+    return say("the pretrained model knows other classes ({n}) than the data", n=len(plan.classes))

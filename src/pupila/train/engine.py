@@ -1,7 +1,10 @@
 """The engines that run a frozen encoder (torch, and ONNX Runtime on the same weights), and what they take."""
 
+import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -86,16 +89,13 @@ class Fastest:
 
 def fastest(network: Network, device: str) -> Fastest:
     """The engine that encodes faster here; two batches of each are timed, after one to warm up."""
-    pixels = np.zeros((BATCH, 3, network.preparation.height, network.preparation.width), np.float32)
-    taken = {}
-    for engine in ("onnxruntime", "torch") if device == "cpu" else ("torch",):
-        encoder = encoder_on(engine, network, device)
-        seconds = []
-        for _ in range(3):
-            start = time.perf_counter()
-            encoder.run(pixels)
-            seconds.append(time.perf_counter() - start)
-        taken[engine] = min(seconds[1:]) / BATCH
+    engines = ("onnxruntime", "torch") if device == "cpu" else ("torch",)
+    taken = {
+        engine: _measured_once(
+            f"encode {engine}", network, device, partial(_encode_seconds, network, device, engine)
+        )
+        for engine in engines
+    }
     best = min(taken, key=lambda name: taken[name])
     if device != "cpu":
         reason = say("ONNX Runtime runs on the CPU here, torch on {device}", device=device)
@@ -109,15 +109,49 @@ def fastest(network: Network, device: str) -> Fastest:
 
 def step_seconds(network: Network, device: str, dtype: torch.dtype = torch.float32) -> float:
     """Seconds a picture, forward and backward: the faster of two steps, after one to warm up; no weight is changed."""
-    encoder = network.encoder.to(device).eval()  # batch norm's statistics stay as they are
-    pixels = torch.zeros(_STEP, 3, network.preparation.height, network.preparation.width, device=device)
+
+    def measure() -> float:
+        encoder = network.encoder.to(device).eval()  # batch norm's statistics stay as they are
+        side = network.preparation
+        pixels = torch.zeros(_STEP, 3, side.height, side.width, device=device)
+
+        def step() -> None:
+            with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+                encoder(pixels).float().sum().backward()
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        seconds = _faster_of_two(step) / _STEP
+        network.encoder.zero_grad(set_to_none=True)
+        return seconds
+
+    return _measured_once(f"step {dtype}", network, device, measure)
+
+
+def _encode_seconds(network: Network, device: str, engine: str) -> float:
+    pixels = np.zeros((BATCH, 3, network.preparation.height, network.preparation.width), np.float32)
+    encoder = encoder_on(engine, network, device)
+    return _faster_of_two(lambda: encoder.run(pixels)) / BATCH
+
+
+def _faster_of_two(work: Callable[[], object]) -> float:
     taken = []
     for _ in range(3):
         start = time.perf_counter()
-        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-            encoder(pixels).float().sum().backward()
-        if device == "cuda":
-            torch.cuda.synchronize()
+        work()
         taken.append(time.perf_counter() - start)
-    network.encoder.zero_grad(set_to_none=True)
-    return min(taken[1:]) / _STEP
+    return min(taken[1:])
+
+
+def _measured_once(what: str, network: Network, device: str, measure: Callable[[], float]) -> float:
+    """Seconds that were measured here before, or now: another measurement could decide otherwise for the same seed."""
+    size = sum(parameter.numel() for parameter in network.encoder.parameters())
+    told = [what, network.name, size, network.preparation.height, device, torch.get_num_threads(),
+            torch.__version__]  # fmt: skip
+    path = files.cache_folder() / "measured" / f"{files.sha256(json.dumps(told).encode())[:24]}.json"
+    try:
+        return float(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        seconds = measure()
+        files.try_write(path, json.dumps(seconds).encode())
+        return seconds

@@ -124,7 +124,7 @@ def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str
         return "float32", say("this CPU has no bfloat16")
     full, half = step_seconds(network, device, torch.float32), step_seconds(network, device, _dtype(lower))
     told = say(
-        "a step took {half:.0f} ms in {lower}, {full:.0f} ms in float32",
+        "a step took {half:.2f} ms an image in {lower}, {full:.2f} ms in float32",
         half=1e3 * half,
         full=1e3 * full,
         lower=lower,

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pupila.images import Array
 
+DRAWING = "1"  # changes whenever the same draw could give other pixels: part of the key of features
 Random = np.random.Generator
 Step = Callable[[Image.Image, Random], Image.Image]
 

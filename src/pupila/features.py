@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.images import Array
+from pupila.augment import DRAWING
+from pupila.images import DECODER, Array
 from pupila.loader.batches import ahead
 from pupila.loader.store import ArrayStore
 from pupila.loader.views import View, Views
@@ -36,7 +37,8 @@ class Features:
 
     def __init__(self, views: Views, encoder: Encoder) -> None:
         self.views, self.encoder = views, encoder
-        told = [encoder.version, json.loads(views.pictures.preparation.model_dump_json()), BATCH]
+        prepared = json.loads(views.pictures.preparation.model_dump_json())
+        told = [encoder.version, prepared, BATCH, DECODER, DRAWING]
         self.store = ArrayStore("features", json.dumps(told), (encoder.size,), "float32")
 
     def __call__(self, rows: list[int], view: View) -> Array:

@@ -57,7 +57,8 @@ def focal(weights: Tensor | None, settings: LossSettings) -> Loss:
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
         log_p = functional.log_softmax(logits, dim=1).gather(1, targets[:, None])[:, 0]
-        terms = -((1 - log_p.exp()) ** settings.focal_gamma) * log_p
+        unsure = (1 - log_p.exp()).clamp_min(1e-9)  # 0 has no gradient under a gamma below 1
+        terms = -(unsure**settings.focal_gamma) * log_p
         if weights is None:
             return terms.mean()
         each = weights[targets]

@@ -2,10 +2,15 @@
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from pupila.errors import PupilaError
 from pupila.images import Array
 from pupila.messages import say
+
+# What ONNX Runtime raises on bytes that it can't run; none of them has a base class of its own.
+_FAULTS = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented,
+           RuntimeError, ValueError)  # fmt: skip
 
 
 class Session:
@@ -29,7 +34,7 @@ class Session:
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=list(providers) or ["CPUExecutionProvider"]
             )
-        except (RuntimeError, ValueError) as fault:
+        except _FAULTS as fault:
             raise PupilaError(
                 say("Can't read the model"), found=str(fault).splitlines()[0], wanted="ONNX"
             ) from fault

@@ -22,7 +22,7 @@ _HOST = "127.0.0.1"
 
 
 @contextmanager
-def served(bundle: str) -> Iterator[str]:
+def served(bundle: str, *options: str) -> Iterator[str]:
     """The address of a server that answers with the bundle; SIGTERM ends it.
 
     Raises:
@@ -31,7 +31,18 @@ def served(bundle: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind((_HOST, 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "pupila", "serve", bundle, "--host", _HOST, "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "pupila",
+        "serve",
+        bundle,
+        "--host",
+        _HOST,
+        "--port",
+        str(port),
+        *options,
+    ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     address = f"http://{_HOST}:{port}"
     try:

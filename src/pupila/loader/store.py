@@ -31,13 +31,13 @@ class ArrayStore:
         self.folder = files.cache_folder() / kind / files.sha256(told.encode())[:24]
         self._bytes = int(np.prod(shape)) * self.dtype.itemsize
         self._parts: list[tuple[Array, list[int]]] = []  # rows, and their checksums
-        self._place: dict[str, tuple[int, int]] = {}  # key -> part, row
+        self._places: dict[str, list[tuple[int, int]]] = {}  # key -> (part, row), of which the last one counts
         self._sound: set[str] = set()  # keys whose checksum was compared
         for path in sorted(self.folder.glob("*.rows")):
             self._open(path)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._place and self._is_sound(key)
+        return key in self._places and self._is_sound(key)
 
     def missing(self, keys: list[str]) -> list[str]:
         """The keys, each once and in order, that have no sound row."""
@@ -53,14 +53,14 @@ class ArrayStore:
         for i, key in enumerate(keys):
             if key not in self:
                 raise KeyError(key)
-            part, row = self._place[key]
+            part, row = self._places[key][-1]
             out[i] = self._parts[part][0][row]
         return out
 
     def add(self, keys: list[str], rows: Array) -> None:
         """Save (K, *shape) rows under K keys as one part; a cache that can't be written to keeps them in memory."""
         rows = np.ascontiguousarray(rows, dtype=self.dtype)
-        sums = [zlib.crc32(row.tobytes()) for row in rows]
+        sums = [_checksum(key, row) for key, row in zip(keys, rows, strict=True)]
         head = json.dumps({"keys": keys, "sums": sums}).encode()
         path = self.folder / f"{uuid.uuid4().hex}.rows"
         try:
@@ -85,17 +85,26 @@ class ArrayStore:
         self._take(keys, sums, rows)
 
     def _take(self, keys: list[str], sums: list[int], rows: Array) -> None:
-        self._place.update({key: (len(self._parts), row) for row, key in enumerate(keys)})
+        for row, key in enumerate(keys):
+            self._places.setdefault(key, []).append((len(self._parts), row))
         self._sound.difference_update(keys)
         self._parts.append((rows, sums))
 
     def _is_sound(self, key: str) -> bool:
         if key in self._sound:
             return True
-        part, row = self._place[key]
-        rows, sums = self._parts[part]
-        if zlib.crc32(rows[row].tobytes()) != sums[row]:
-            del self._place[key]
-            return False
-        self._sound.add(key)
-        return True
+        places = self._places[key]
+        while places:  # a damaged row may have been made again in another part
+            part, row = places[-1]
+            rows, sums = self._parts[part]
+            if _checksum(key, rows[row]) == sums[row]:
+                self._sound.add(key)
+                return True
+            places.pop()
+        del self._places[key]
+        return False
+
+
+def _checksum(key: str, row: Array) -> int:
+    """Of the row and its key, for a damaged key would lend the row to another."""
+    return zlib.crc32(row.tobytes(), zlib.crc32(key.encode()))

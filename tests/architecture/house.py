@@ -68,6 +68,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "segmentation_models_pytorch": ("models",),
     "simplejpeg": ("images",),
     "sklearn": ("doctor", "evaluate"),
+    "starlette": ("web",),
     "structlog": ("web", "serve"),
     "tenacity": ("collect",),
     "timm": ("models",),
@@ -85,7 +86,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 BASE_ROOMS = {*FLOORS[0], "images", "tasks", "bundle", "web", "predict", "serve", *FLOORS[7]}
 BASE_LIBRARIES = {
     "PIL", "fastapi", "fsspec", "limits", "numpy", "onnxruntime", "prometheus_client", "pydantic",
-    "rich", "simplejpeg", "structlog", "typer", "uvicorn", "yaml",
+    "rich", "simplejpeg", "starlette", "structlog", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 
 PICKLES = {"pickle", "marshal", "shelve"}

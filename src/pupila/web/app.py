@@ -1,13 +1,16 @@
 """An application with the manners that all of Pupila's services share."""
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 import fastapi
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import pupila
 from pupila.messages import say
@@ -19,7 +22,7 @@ SeveralUploaded = Annotated[list[fastapi.UploadFile], fastapi.File(description="
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 
 
-class Refusal(Exception):
+class Refusal(fastapi.HTTPException):
     """A request that can't be answered.
 
     Args:
@@ -40,9 +43,55 @@ class Refusal(Exception):
         remedy: str = "",
         retry_after: int | None = None,
     ) -> None:
-        super().__init__(status, what)
-        self.status, self.retry_after = status, retry_after
+        super().__init__(status, what, {} if retry_after is None else {"retry-after": str(retry_after)})
         self.body = {"error": what, "found": found, "wanted": wanted, "remedy": remedy}
+
+
+class Numbered:
+    """Gives every request a number, and refuses one that is longer than it may be, however it is sent.
+
+    Args:
+        app: what answers.
+        max_body: bytes of a request.
+    """
+
+    def __init__(self, app: ASGIApp, max_body: int) -> None:
+        self.app, self.max_body = app, max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's call."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        number = headers.get("x-request-id", "")[:64] or uuid.uuid4().hex
+        scope.setdefault("state", {})["id"] = number
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self.max_body:
+            await _refused(self._too_large(int(length)), number)(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self.max_body:
+                raise self._too_large(read)
+            return message
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["x-request-id"] = number
+            await send(message)
+
+        await self.app(scope, counted, marked)
+
+    def _too_large(self, length: int) -> Refusal:
+        return Refusal(
+            413, say("The request is too large"), say("{n} bytes", n=length), say("at most {n}", n=self.max_body),
+            say("send fewer or smaller images"),
+        )  # fmt: skip
 
 
 def make_app(title: str, lifespan: Lifespan, max_body: int) -> fastapi.FastAPI:
@@ -51,56 +100,39 @@ def make_app(title: str, lifespan: Lifespan, max_body: int) -> fastapi.FastAPI:
     Args:
         title: shown at /docs.
         lifespan: what is opened before the first request and closed after the last.
-        max_body: bytes of a request, above which it is refused before it is read.
+        max_body: bytes of a request, above which it is refused, before it is read where it says its length.
     """
     app = fastapi.FastAPI(title=title, version=pupila.__version__, lifespan=lifespan)
+    app.add_middleware(Numbered, max_body=max_body)
 
-    @app.middleware("http")
-    async def numbered(
-        request: fastapi.Request, answer: Callable[[fastapi.Request], Awaitable[fastapi.Response]]
-    ) -> fastapi.Response:
-        request.state.id = request.headers.get("x-request-id", "")[:64] or uuid.uuid4().hex
-        length = request.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > max_body:
-            refusal = Refusal(
-                413, say("The request is too large"), f"{length} bytes", say("at most {n}", n=max_body)
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, fault: HTTPException) -> JSONResponse:
+        if not isinstance(fault, Refusal):
+            what = {404: say("No such address"), 405: say("Not this way")}.get(
+                fault.status_code, str(fault.detail)
             )
-            return _refused(request, refusal)
-        response = await answer(request)
-        response.headers["x-request-id"] = request.state.id
-        return response
-
-    @app.exception_handler(Refusal)
-    async def refused(request: fastapi.Request, refusal: Refusal) -> JSONResponse:
-        return _refused(request, refusal)
+            fault = Refusal(fault.status_code, what, remedy=say("see /docs"))
+        return _refused(fault, request.state.id)
 
     @app.exception_handler(RequestValidationError)
-    async def misshapen(request: fastapi.Request, fault: RequestValidationError) -> JSONResponse:
+    async def misshapen(request: Request, fault: RequestValidationError) -> JSONResponse:
         first = fault.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return _refused(
-            request,
-            Refusal(
-                422, say("The request is not understood"), f"{where}: {first['msg']}", remedy=say("see /docs")
-            ),
+        told = Refusal(
+            422, say("The request is not understood"), f"{where}: {first['msg']}", remedy=say("see /docs")
         )
+        return _refused(told, request.state.id)
 
-    for status, what in ((404, say("No such address")), (405, say("Not this way"))):
-        app.exception_handler(status)(_answering(Refusal(status, what, remedy=say("see /docs"))))
+    @app.exception_handler(Exception)
+    async def failed(request: Request, _: Exception) -> JSONResponse:
+        told = Refusal(
+            500, say("The server failed"), remedy=say("its log says why, under the time of this request")
+        )
+        return _refused(told, request.state.id)
 
     return app
 
 
-def _answering(refusal: Refusal) -> Callable[[fastapi.Request, Exception], Awaitable[JSONResponse]]:
-    async def answer(request: fastapi.Request, _: Exception) -> JSONResponse:
-        return _refused(request, refusal)
-
-    return answer
-
-
-def _refused(request: fastapi.Request, refusal: Refusal) -> JSONResponse:
-    number = getattr(request.state, "id", "")
-    headers = {"x-request-id": number}
-    if refusal.retry_after is not None:
-        headers["retry-after"] = str(refusal.retry_after)
-    return JSONResponse({**refusal.body, "request_id": number}, refusal.status, headers)
+def _refused(refusal: Refusal, number: str) -> JSONResponse:
+    headers = {"x-request-id": number, **(refusal.headers or {})}
+    return JSONResponse({**refusal.body, "request_id": number}, refusal.status_code, headers)

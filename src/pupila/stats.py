@@ -31,7 +31,10 @@ def wilson_interval(successes: float, n: float, z: float = Z_95) -> tuple[float,
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the formula gives exactly 0 and 1; rounding must not put the share outside its own interval.
+    low = max(0.0, centre - half) if successes > 0 else 0.0
+    high = min(1.0, centre + half) if successes < n else 1.0
+    return low, high
 
 
 def wilson_width(share: float, n: float) -> float:

@@ -60,7 +60,10 @@ def train(
         print(sentence)
     print("\n" + say("Look at: {path}", path=f"{run.folder}/report.html"))
     print(say("Bundle: {path}", path=run.bundle.folder))
-    print(say("Next: pupila evaluate {folder}/bundle {data}", folder=run.folder, data=data))
+    if run.bundle.info.validation:
+        print(say("Next: pupila evaluate {folder}/bundle {data}", folder=run.folder, data=data))
+    else:
+        print(say("Next: pupila predict {folder}/bundle IMAGES", folder=run.folder))
     if run.state in EXIT_CODES:
         raise typer.Exit(EXIT_CODES[run.state])
 

@@ -1,5 +1,6 @@
 """Where answers come from: a bundle that is asked, a run's out-of-fold answers, or a table of a foreign model."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,11 +15,12 @@ from pupila.dataset.formats.table import TABLE_SUFFIXES, read_table
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images import Array
-from pupila.messages import listing, say
+from pupila.messages import listing, say, say_count
 from pupila.progress import progress
 from pupila.settings import unknown
 
 ANSWERS_FILE = "oof.parquet"
+_ROUNDING = 1e-3  # of a written probability
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,10 @@ def _of_table(path: str, data: Dataset, rows: list[int]) -> Answers:
             say("The table {path} is no table of answers", path=path), found=listing(frame.columns, 8),
             wanted=say("columns image and prediction, or image and p:CLASS for each class"),
         )  # fmt: skip
-    number_of = _finder([str(value) for value in frame[key]], key == "sha256")
+    told = [name for name in (key, "prediction", *shares) if name in frame.columns]
+    _check_repeats(path, frame.select(told), key)
     names = data.images["sha256" if key == "sha256" else "image"].to_list()
+    number_of = _finder([str(value) for value in frame[key]], names, key == "sha256")
     place = [number_of(names[row]) for row in rows]
     lacking = [names[row] for row, number in zip(rows, place, strict=True) if number is None]
     if lacking:
@@ -130,7 +134,7 @@ def _of_table(path: str, data: Dataset, rows: list[int]) -> Answers:
             found=listing(lacking, 3), wanted=say("a row for each image that is judged"),
         )  # fmt: skip
     chosen = frame[[number for number in place if number is not None]]
-    probabilities = chosen.select(pl.col(shares).cast(pl.Float64)).to_numpy() if whole else None
+    probabilities = _probabilities(chosen.select(shares), path) if whole else None
     if "prediction" in frame.columns:
         answers = _numbers(chosen["prediction"].to_list(), data.classes, path)
     else:
@@ -139,11 +143,35 @@ def _of_table(path: str, data: Dataset, rows: list[int]) -> Answers:
     return Answers(path.rpartition("/")[2], version, rows, answers, probabilities, probabilities, None)
 
 
-def _finder(keys: list[str], digests: bool) -> Callable[[str], int | None]:
+def _check_repeats(path: str, frame: pl.DataFrame, key: str) -> None:
+    """Rows that say the same twice are harmless; two answers to one image are not."""
+    given = frame.unique()[key].drop_nulls()
+    odd = sorted(str(name) for name in given.filter(given.is_duplicated()).unique())
+    if odd:
+        raise PupilaError(
+            say("{path} answers an image twice, and not alike", path=path), found=listing(odd, 3),
+            wanted=say("one row for each image"),
+        )  # fmt: skip
+
+
+def _probabilities(given: pl.DataFrame, path: str) -> Array:
+    numbers = given.with_columns(pl.all().cast(pl.Float64, strict=False)).to_numpy()
+    fitting = (numbers >= -_ROUNDING) & (numbers <= 1 + _ROUNDING)  # false for what is not a number, too
+    odd = int((~fitting).any(axis=1).sum())
+    if odd:
+        raise PupilaError(
+            say("{path} has rows without probabilities", path=path),
+            found=say_count("one row", "{n} rows", odd), wanted=say("0 to 1 in each p:CLASS column"),
+        )  # fmt: skip
+    return np.asarray(numbers.clip(0, 1))
+
+
+def _finder(keys: list[str], names: list[str], digests: bool) -> Callable[[str], int | None]:
     """Finds the table's row of an image: by its path, else by the end of it or its file name, where that is unique."""
     whole = {key: number for number, key in enumerate(keys)}
     if digests:
         return whole.get
+    shared = Counter(name.rpartition("/")[2] for name in names)  # a name of two images names neither
     leaves: dict[str, list[int]] = {}
     for number, key in enumerate(keys):
         leaves.setdefault(key.replace("\\", "/").rpartition("/")[2], []).append(number)
@@ -151,9 +179,10 @@ def _finder(keys: list[str], digests: bool) -> Callable[[str], int | None]:
     def find(name: str) -> int | None:
         if name in whole:
             return whole[name]
-        hits = leaves.get(name.rpartition("/")[2], [])
+        leaf = name.rpartition("/")[2]
+        hits = leaves.get(leaf, [])
         ends = [number for number in hits if keys[number].replace("\\", "/").endswith("/" + name)]
-        few = ends or hits
+        few = ends or (hits if shared[leaf] == 1 else [])
         return few[0] if len(few) == 1 else None
 
     return find

@@ -9,7 +9,17 @@ from pupila.evaluate.answers import Answers
 from pupila.images import Array
 from pupila.metrics.classify import OVERALL
 from pupila.metrics.intervals import drawn
-from pupila.stats import FEW_GROUPS, MARGIN, Statistic, bootstrap, holm, images_to_settle, mcnemar, verdict
+from pupila.stats import (
+    FEW_GROUPS,
+    MARGIN,
+    Statistic,
+    bootstrap,
+    holm,
+    images_to_settle,
+    mcnemar,
+    verdict,
+    wilson_interval,
+)
 
 Compared = dict[str, Any]
 
@@ -44,12 +54,11 @@ def compare(
 def _one(first: Answers, other: Answers, truth: Array, groups: Array, classes: int) -> Compared:
     ours, theirs = first.answers == truth, other.answers == truth
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    enough = len(set(groups.tolist())) >= FEW_GROUPS
     metrics = {}
     for name, metric in OVERALL.items():
         of = [drawn(truth, a.answers, classes, metric) for a in (first, other)]
         values = [float(one(np.ones((1, len(truth)), dtype=np.int64))[0]) for one in of]
-        low, high = bootstrap(groups, partial(_difference, of)) if enough else (None, None)
+        low, high = _interval(groups, of)
         change = (values[0] - values[1]) / values[1] if values[1] else None
         metrics[name] = {"first": values[0], "other": values[1], "change": change, "low": low, "high": high}
     return {
@@ -57,6 +66,16 @@ def _one(first: Answers, other: Answers, truth: Array, groups: Array, classes: i
         "only_other": only_theirs, "p_value": mcnemar(only_ours, only_theirs), "margin": MARGIN, "metrics": metrics,
         "images_to_settle": images_to_settle(only_ours, only_theirs, len(truth)),
     }  # fmt: skip
+
+
+def _interval(groups: Array, of: list[Statistic]) -> tuple[float | None, float | None]:
+    """Of the difference; where no draw differs, what Wilson allows of none of the groups still may."""
+    told = len(set(groups.tolist()))
+    if told < FEW_GROUPS:
+        return None, None
+    low, high = bootstrap(groups, partial(_difference, of))
+    unseen = 0.0 if low < high else wilson_interval(0, told)[1]
+    return max(-1.0, low - unseen), min(1.0, high + unseen)
 
 
 def _difference(of: list[Statistic], times: Array) -> Array:

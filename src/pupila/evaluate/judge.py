@@ -10,7 +10,7 @@ from pupila.metrics.calibration import calibration_error, reliability
 from pupila.metrics.classify import OVERALL, confusion, recall, risk_coverage, roc_auc
 from pupila.metrics.intervals import Valued, overall, per_class
 from pupila.metrics.threshold import tune
-from pupila.stats import FEW_GROUPS, bootstrap
+from pupila.stats import FEW_GROUPS, bootstrap, wilson_interval
 
 MISTAKES = 12  # shown, the surest first
 _REPEATS = 400  # of the bootstraps that go image by image
@@ -84,9 +84,9 @@ def _auc(probabilities: Array, truth: Array, groups: Array, classes: list[str]) 
 
 
 def _resampled(groups: Array, metric: Any) -> Valued:
-    """A metric of drawn images, with its interval by a bootstrap over groups."""
-    value = metric(np.arange(len(groups)))
-    if value is None or len(set(groups.tolist())) < FEW_GROUPS:
+    """A metric (0..1) of drawn images; bootstrap over groups, or Wilson's interval where no draw differs."""
+    value, told = metric(np.arange(len(groups))), len(set(groups.tolist()))
+    if value is None or told < FEW_GROUPS:
         return {"value": value, "low": None, "high": None}
 
     def statistic(times: Array) -> Array:
@@ -94,7 +94,10 @@ def _resampled(groups: Array, metric: Any) -> Valued:
         return np.array([value if one is None else one for one in drawn])
 
     low, high = bootstrap(groups, statistic, repeats=_REPEATS)
-    return {"value": value, "low": low, "high": high}
+    if low >= high:
+        low, high = wilson_interval(value * told, told)
+    # Drawing with repetition makes a calibration error larger: the interval is stretched to what was measured.
+    return {"value": value, "low": min(low, value), "high": max(high, value)}
 
 
 def tuned(

@@ -55,6 +55,7 @@ def evaluate_models(
         )  # fmt: skip
     found = [one.on(common) for one in found]
     truth, groups = _truth(data, common), np.array([splits.images[row].component for row in common])
+    moved = _tuned(threshold, paths[0], data, splits, (found[0], truth)) if threshold else None
     looks = (
         _look(data, splits, found, "pupila evaluate " + " ".join(paths)) if split == TEST and not runs else 0
     )
@@ -68,7 +69,7 @@ def evaluate_models(
         "looks": looks,
         "models": [judge(one, truth, groups, data.classes) for one in found],
         "comparisons": compare(found[0], found[1:], truth, groups, len(data.classes)),
-        "threshold": _tuned(threshold, paths[0], data, splits, (found[0], truth)) if threshold else None,
+        "threshold": moved,
     }
 
 
@@ -106,7 +107,7 @@ def _look(data: Dataset, splits: SplitFile, found: list[Answers], command: str) 
     fresh = [one.version for one in found if one.version not in known]
     if fresh:
         record(data.home, fresh, command)
-    return len({opening.time for opening in before}) + (1 if fresh else 0)
+    return len({(opening.time, opening.command) for opening in before}) + (1 if fresh else 0)
 
 
 def _tuned(

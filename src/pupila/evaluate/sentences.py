@@ -11,7 +11,7 @@ def sentences(e: Evaluation) -> list[str]:
     """The verdict, most important first."""
     judged = e["models"][0]
     told = [_headline(e, judged), _baseline(judged)]
-    told += [_compared(judged["name"], row) for row in e["comparisons"]]
+    told += [_compared(judged["name"], row, len(e["comparisons"])) for row in e["comparisons"]]
     told += _warnings(e, judged)
     if e["threshold"]:
         told.append(_threshold(e["threshold"]))
@@ -48,7 +48,7 @@ def _baseline(judged: dict[str, Any]) -> str:
     )
 
 
-def _compared(name: str, row: dict[str, Any]) -> str:
+def _compared(name: str, row: dict[str, Any], rivals: int) -> str:
     words = {
         "better": say("{name} is better than {other}", name=name, other=row["name"]),
         "worse": say("{name} is worse than {other}", name=name, other=row["name"]),
@@ -58,9 +58,12 @@ def _compared(name: str, row: dict[str, Any]) -> str:
         ),
         "not distinguishable": say("{name} and {other} are not distinguishable", name=name, other=row["name"]),
     }  # fmt: skip
+    test = say("exact McNemar p = {p:.3g}", p=row["p_holm"])
+    if rivals > 1:
+        test = say("{test}, adjusted by Holm for {n} comparisons", test=test, n=rivals)
     told = say(
-        "{words}: {a} images only the first got right, {b} only the second (exact McNemar p = {p:.3g}).",
-        words=words[row["verdict"]], a=row["only_first"], b=row["only_other"], p=row["p_holm"],
+        "{words}: {a} images only the first got right, {b} only the second ({test}).",
+        words=words[row["verdict"]], a=row["only_first"], b=row["only_other"], test=test,
     )  # fmt: skip
     if row["verdict"] == "not distinguishable" and row["images_to_settle"]:
         told += " " + say("About {n} images would settle it.", n=row["images_to_settle"])

@@ -22,13 +22,15 @@ def tune(objective: str, scores: Array, truth: Array) -> float:
         truth: (N,) bool.
 
     Returns:
-        A threshold halfway between two scores, so that none lies on it.
+        A threshold halfway between two scores, or beyond them all.
 
     Raises:
         PupilaError: an objective of another form, or one that no threshold reaches.
     """
     order = np.sort(np.unique(scores))
-    thresholds = np.concatenate([[order[0] / 2], (order[1:] + order[:-1]) / 2, [(order[-1] + 1) / 2]])
+    # Never to answer it is a choice, too, also where a score is 1.
+    above = (order[-1] + 1) / 2 if order[-1] < 1 else np.nextafter(1.0, 2.0)
+    thresholds = np.concatenate([[order[0] / 2], (order[1:] + order[:-1]) / 2, [above]])
     answered = scores[None, :] >= thresholds[:, None]
     hits = (answered & truth).sum(axis=1)
     alarms = (answered & ~truth).sum(axis=1)

@@ -32,7 +32,8 @@ def chunks(places: Array, size: int) -> list[list[int]]:
     """The places in batches; a last batch of a single place joins the one before, for batch norm needs two."""
     batches = [places[start : start + size].tolist() for start in range(0, len(places), size)]
     if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2] += batches.pop()
+        last = batches.pop()
+        batches[-1] += last
     return batches
 
 

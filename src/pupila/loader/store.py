@@ -31,7 +31,7 @@ class ArrayStore:
         self.folder = files.cache_folder() / kind / files.sha256(told.encode())[:24]
         self._bytes = int(np.prod(shape)) * self.dtype.itemsize
         self._parts: list[tuple[Array, list[int]]] = []  # rows, and their checksums
-        self._places: dict[str, list[tuple[int, int]]] = {}  # key -> (part, row), of which the last one counts
+        self._places: dict[str, list[tuple[int, int]]] = {}  # key -> part, row; the last counts
         self._sound: set[str] = set()  # keys whose checksum was compared
         for path in sorted(self.folder.glob("*.rows")):
             self._open(path)
@@ -77,6 +77,8 @@ class ArrayStore:
                 length = int.from_bytes(stream.read(8), "little")
                 head = json.loads(stream.read(min(length, path.stat().st_size)))
             keys, sums = list(head["keys"]), list(head["sums"])
+            if len(keys) != len(sums):
+                raise ValueError("damaged head")
             shape = (len(keys), *self.shape)
             rows = np.memmap(path, self.dtype, "r", offset=8 + length, shape=shape)
         except (OSError, ValueError, KeyError, TypeError):

@@ -27,8 +27,10 @@ def build(settings: ModelSettings, classes: int | None, side: int | None = None)
     Raises:
         PupilaError: an unknown name, weights that do not fit, or no way to the hub.
     """
+    if classes is None and (settings.model in NETS or settings.weights == NO_WEIGHTS):
+        raise _no_classifier(f"model={settings.model}, weights={settings.weights}")
     if settings.model in NETS:
-        return _own(settings, classes, side)
+        return _own(settings, classes or 0, side)
     import timm  # takes seconds, and our own nets do without
 
     local = settings.weights not in ("default", NO_WEIGHTS)
@@ -40,6 +42,7 @@ def build(settings: ModelSettings, classes: int | None, side: int | None = None)
             say("No such model"), found=name, wanted=unknown(name, [*NETS, *timm.list_models()][:2000]),
             remedy="--set model=mobilenetv2_100",
         )  # fmt: skip
+    options = {**_size_option(name, side or told.side), **options}
     if local and told.part == "encoder":
         model = _created(name, {**options, "features_only": True}, pretrained=False)
         fill(model, read_tensors(settings.weights), settings.weights)
@@ -53,10 +56,7 @@ def build(settings: ModelSettings, classes: int | None, side: int | None = None)
         model.reset_classifier(0)
         encoder = Pooled(model)
     if classes is None and not isinstance(first, nn.Module):
-        raise PupilaError(
-            say("These weights bring no classifier"), found=settings.weights,
-            wanted=say("a whole classifier, to bundle it as it is"), remedy="--set epochs=20",
-        )  # fmt: skip
+        raise _no_classifier(settings.weights)
     return Network(
         name=name,
         encoder=encoder,
@@ -96,12 +96,19 @@ class LastFeatures(nn.Module):
         return self.model(pixels)[-1].mean(dim=(2, 3))
 
 
-def _own(settings: ModelSettings, classes: int | None, side: int | None) -> Network:
-    if settings.weights not in ("default", NO_WEIGHTS) or settings.options or classes is None:
+def _no_classifier(found: str) -> PupilaError:
+    return PupilaError(
+        say("These weights bring no classifier"), found=found,
+        wanted=say("a whole classifier, to bundle it as it is"), remedy="--set epochs=20",
+    )  # fmt: skip
+
+
+def _own(settings: ModelSettings, classes: int, side: int | None) -> Network:
+    if settings.weights not in ("default", NO_WEIGHTS) or settings.options:
         raise PupilaError(
             say("{model} starts from random weights", model=settings.model),
             found=f"weights={settings.weights}, options={settings.options}",
-            wanted="weights=none", remedy="--set weights=none",
+            wanted="weights=none, options={}", remedy="--set weights=none, --set options={}",
         )  # fmt: skip
     net = NETS[settings.model]()
     return Network(
@@ -119,7 +126,7 @@ def _created(name: str, options: dict[str, Any], pretrained: bool) -> Any:
     except TypeError as fault:
         raise PupilaError(
             say("{model} takes no such options", model=name), found=str(fault),
-            wanted=say("options of timm.create_model"), remedy="--set options=null",
+            wanted=say("options of timm.create_model"), remedy="--set options={}",
         ) from fault  # fmt: skip
     except (OSError, RuntimeError) as fault:
         if not pretrained:
@@ -128,6 +135,14 @@ def _created(name: str, options: dict[str, Any], pretrained: bool) -> Any:
             say("Can't get the weights of {model} from the hub", model=name), found=str(fault).splitlines()[0],
             wanted=say("a way to the hub, or a local file"), remedy="--set weights=FILE.safetensors, weights=none",
         ) from fault  # fmt: skip
+
+
+def _size_option(name: str, side: int | None) -> dict[str, int]:
+    """A model whose input side is fixed when it is created, such as a vision transformer, has to be told."""
+    import timm
+
+    known = timm.get_pretrained_cfg(name)
+    return {"img_size": side} if side and known is not None and known.fixed_input_size else {}
 
 
 def _preparation(model: Any, told: Told, side: int | None) -> Preparation:

@@ -21,13 +21,11 @@ _RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 
 
 def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network) -> TrainPlan:
-    """Decide every "auto".
+    """Decide every "auto" of a wish that was checked.
 
     Raises:
-        PupilaError: what can't be honoured: a leaking split, a device that is not there, settings at odds.
+        PupilaError: a device that is not there.
     """
-    _refuse(wish, splits)
-    check_preset(wish.augment)
     reasons: dict[str, str] = {}
 
     def auto(name: str, value: Any, reason: str) -> Any:
@@ -91,7 +89,13 @@ def _why_thaw(pretrained: bool) -> str:
     )
 
 
-def _refuse(wish: TrainSettings, splits: SplitFile) -> None:
+def check(wish: TrainSettings, splits: SplitFile) -> None:
+    """Refuse at once, before a model is fetched and built, what can't be honoured.
+
+    Raises:
+        PupilaError: a leaking split, an unknown preset, settings at odds.
+    """
+    check_preset(wish.augment)
     if splits.verdict == LEAKING and not wish.allow_leak:
         raise PupilaError(
             say("The split leaks"),

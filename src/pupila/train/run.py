@@ -26,7 +26,7 @@ from pupila.train.budget import within_budget
 from pupila.train.finish import bundled
 from pupila.train.learn import Learned, Lesson, Sides, answers_as_they_are, learn
 from pupila.train.page import run_page
-from pupila.train.plan import as_it_is, decide
+from pupila.train.plan import as_it_is, check, decide
 from pupila.train.settings import TrainPlan, TrainSettings
 from pupila.vocabulary import SCHEMA_VERSION, TRAIN, VALIDATION
 
@@ -67,8 +67,18 @@ class Trainer:
             PupilaError: a run is there already and `resume` is not set, or was made from other data.
         """
         plan, network = self._planned(wish, resume)
-        torch.manual_seed(plan.seed)
-        logits, rows, folds, learned, network = self._lessons(plan, network)
+        while True:
+            torch.manual_seed(plan.seed)
+            try:
+                logits, rows, folds, learned, network = self._lessons(plan, network)
+                break
+            except torch.OutOfMemoryError:
+                if plan.batch_size == 1:
+                    raise
+                plan = plan.model_copy(update={"batch_size": plan.batch_size // 2})
+                self.tell({"note": say("Out of memory: the batch is halved to {n}.", n=plan.batch_size)})
+                self._write_plan(plan, RUNNING)
+                network = self.network(plan)
         self._write_answers(plan, logits, rows, folds)
         state = COLLAPSED if learned.collapsed else DONE
         state = INTERRUPTED if learned.interrupted else state
@@ -106,6 +116,7 @@ class Trainer:
         return self._decided(wish)[0]
 
     def _decided(self, wish: TrainSettings) -> tuple[TrainPlan, Network]:
+        check(wish, self.splits)
         reasons: dict[str, str] = {}
         if wish.budget is not None:
             within = within_budget(wish, self.data, self.splits, self.network)
@@ -167,16 +178,7 @@ class Trainer:
         def keeper(phase: str) -> Keeper:
             return Keeper(self.folder, f"{name}{phase}", lambda lines: self._logged(f"{name}{phase}", lines))
 
-        while True:
-            try:
-                return learn(lesson, keeper)
-            except torch.OutOfMemoryError:
-                if plan.batch_size == 1:
-                    raise
-                plan = plan.model_copy(update={"batch_size": plan.batch_size // 2})
-                lesson.plan = plan
-                self.tell({"note": say("Out of memory: the batch is halved to {n}.", n=plan.batch_size)})
-                self._write_plan(plan, RUNNING)
+        return learn(lesson, keeper)
 
     def _logged(self, part: str, lines: list[dict[str, Any]]) -> None:
         """`log.jsonl`: one line per epoch, of all folds and phases in their order."""

@@ -1,0 +1,111 @@
+"""Transfer learning as people write it: a frozen timm encoder that runs on every image of every epoch."""
+
+import json
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+EPOCHS, BATCH, RATE, SIDE, WORKERS = 10, 32, 1e-3, 224, 2
+CLASSES = ("ants", "bees")
+MEAN = STD = (0.5, 0.5, 0.5)
+
+TRAIN = transforms.Compose([
+    transforms.Resize((SIDE, SIDE)),
+    transforms.RandomHorizontalFlip(),
+    transforms.RandomAffine(20, scale=(0.8, 1.2)),
+    transforms.ToTensor(),
+    transforms.Normalize(MEAN, STD),
+])  # fmt: skip
+EVALUATE = transforms.Compose([
+    transforms.Resize((SIDE, SIDE)), transforms.ToTensor(), transforms.Normalize(MEAN, STD),
+])  # fmt: skip
+
+
+class Photos(Dataset[tuple[Tensor, int]]):
+    """The photos of one split, which their file names say."""
+
+    def __init__(self, data: str, split: str, transform: Any) -> None:
+        self.items = [
+            (path, number)
+            for number, name in enumerate(CLASSES)
+            for path in sorted(Path(data, name).glob(f"{split}__*.jpg"))
+        ]
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        path, number = self.items[place]
+        return self.transform(Image.open(path).convert("RGB")), number
+
+
+class Classifier(nn.Module):
+    """The frozen encoder and a dense head."""
+
+    def __init__(self, weights: str) -> None:
+        super().__init__()
+        self.encoder = timm.create_model("mobilenetv2_100", pad_type="same")
+        self.encoder.load_state_dict(load_file(weights))
+        self.encoder.reset_classifier(0)  # type: ignore[operator]
+        self.encoder.requires_grad_(False)
+        self.head = nn.Sequential(
+            nn.Linear(1280, 128), nn.ReLU(), nn.Dropout(0.3), nn.Linear(128, len(CLASSES))
+        )
+
+    def forward(self, pixels: Tensor) -> Any:
+        """(N, 3, H, W) to (N, C) logits."""
+        return self.head(self.encoder(pixels))
+
+
+def correct(model: nn.Module, photos: DataLoader[tuple[Tensor, int]]) -> int:
+    """How many photos get the right answer."""
+    model.eval()
+    with torch.no_grad():
+        return sum(int((model(images).argmax(1) == targets).sum()) for images, targets in photos)
+
+
+def main(data: str, weights: str, epochs: int = EPOCHS, seed: int = 0) -> None:
+    """Train, and print the validation accuracy of the best and of the last epoch, and the seconds."""
+    start = time.perf_counter()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    train, validation = Photos(data, "train", TRAIN), Photos(data, "val", EVALUATE)
+    learning = DataLoader(train, BATCH, shuffle=True, num_workers=WORKERS)
+    judging = DataLoader(validation, BATCH, num_workers=WORKERS)
+    model = Classifier(weights)
+    optimizer = torch.optim.Adam(model.head.parameters(), RATE)
+    criterion = nn.CrossEntropyLoss()
+    right, best = [], {}
+    for _ in range(epochs):
+        model.train()
+        model.encoder.eval()  # batch norm keeps its statistics
+        for images, targets in learning:
+            optimizer.zero_grad()
+            loss = criterion(model(images), targets)
+            loss.backward()
+            optimizer.step()
+        right.append(correct(model, judging))
+        if right[-1] == max(right):
+            best = {name: tensor.clone() for name, tensor in model.head.state_dict().items()}
+    model.head.load_state_dict(best)
+    print(json.dumps({
+        "correct": max(right), "correct_last": right[-1], "n": len(validation),
+        "accuracy": max(right) / len(validation), "seconds": time.perf_counter() - start,
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -1,0 +1,127 @@
+"""Augmentation: every preset keeps what a picture is, and one number decides what is drawn."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pupila import augment as steps
+from pupila.augment import PRESETS, augment, contact_sheet, draw_number
+from pupila.errors import PupilaError
+from pupila.train.preview import check_preset
+from tests.pictures import Pixels, photo
+
+DRAWN = sorted(name for name in PRESETS if name != "none")
+
+
+class Fixed:
+    """Stands for a generator that draws one number."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+    def random(self) -> float:
+        return self.number
+
+    def uniform(self, low: float, high: float) -> float:
+        return self.number
+
+    def integers(self, end: int) -> int:
+        return 0
+
+
+def step(name: str, pixels: Pixels, number: float, **options: float) -> Pixels:
+    made: Pixels = np.asarray(getattr(steps, name)(Image.fromarray(pixels), Fixed(number), **options))
+    return made
+
+
+@pytest.mark.parametrize("size", [(96, 72), (1, 1), (2, 5)])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_keeps_shape_and_type(preset: str, size: tuple[int, int]) -> None:
+    picture = photo(1, *size)
+    seen = augment(picture, preset, 7)
+    assert seen.shape == picture.shape
+    assert seen.dtype == np.uint8
+
+
+@pytest.mark.parametrize("preset", DRAWN)
+def test_the_same_number_draws_the_same_view_and_others_differ(preset: str) -> None:
+    views = [augment(photo(1), preset, draw_number(23, "aa", view)) for view in (*range(8), 0)]
+    assert np.array_equal(views[0], views[-1])
+    assert len({view.tobytes() for view in views[:8]}) == (2 if preset == "flip" else 8)
+
+
+def test_none_is_the_picture_itself() -> None:
+    assert np.array_equal(augment(photo(1), "none", 7), photo(1))
+
+
+def test_seed_image_and_view_all_play_a_part_in_the_draw() -> None:
+    numbers = {draw_number(*told) for told in [(23, "aa", 0), (24, "aa", 0), (23, "ab", 0), (23, "aa", 1)]}
+    assert len(numbers) == 4
+    assert draw_number(23, "aa", 0) == 1011898055487444291  # the same on every machine
+    assert draw_number(2, "3", 1) != draw_number(23, "", 1)
+
+
+def test_flip_mirrors_every_second_time() -> None:
+    assert np.array_equal(step("flip", photo(1), 0.4), photo(1)[:, ::-1])
+    assert np.array_equal(step("flip", photo(1), 0.6), photo(1))
+
+
+def test_a_quarter_turn_is_a_quarter_turn() -> None:
+    square = photo(1, 32, 32)
+    turned = step("rotate", square, 90, degrees=90).astype(int)
+    assert np.abs(turned - np.rot90(square, -1)).max() <= 1  # by rounding
+
+
+def test_zoom_by_a_half_shows_the_middle_larger_and_fills_with_grey_when_smaller() -> None:
+    picture = np.zeros((30, 30, 3), np.uint8)
+    picture[10:20, 10:20] = 255  # the middle third becomes the middle 15 pixels
+    white = step("zoom", picture, 0.5, share=0.5)[:, :, 0]
+    assert (white > 127).sum() == pytest.approx(15 * 15, abs=30)
+    assert step("zoom", picture, -0.5, share=0.5)[0, 0].tolist() == [127, 127, 127]
+
+
+def test_shear_moves_rows_sideways_and_the_middle_one_not() -> None:
+    picture = np.zeros((41, 41, 3), np.uint8)
+    picture[:, 20] = 255
+    column = step("shear", picture, 45, degrees=45)[:, :, 0].argmax(axis=1)
+    assert column[20] == 20
+    assert (np.abs(np.diff(column[2:39])) == 1).all()
+
+
+def test_crop_enlarges_what_is_left() -> None:
+    picture = np.zeros((20, 20, 3), np.uint8)
+    picture[:10, :10] = 255
+    seen = step("crop", picture, 0.5, share=0.5)  # the upper left quarter, which is white
+    assert (seen[:17, :17] == 255).all()
+    assert seen.min() > 127
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "jitter"])
+def test_colours_change_by_the_share_that_is_drawn_and_0_leaves_them(name: str) -> None:
+    assert np.array_equal(step(name, photo(1), 0.0, share=0.2), photo(1))
+    grey = np.full((4, 4, 3), 100, np.uint8)
+    assert step(name, grey, 0.2, share=0.2).flat[0] == (100 if name == "contrast" else 120)
+
+
+def test_noise_has_the_deviation_that_is_wished() -> None:
+    grey = Image.new("RGB", (100, 100), (127, 127, 127))
+    noisy = np.asarray(steps.noise(grey, np.random.default_rng(0), deviation=8), dtype=np.float64)
+    assert noisy.std() == pytest.approx(8, rel=0.05)
+    assert noisy.mean() == pytest.approx(127, abs=0.2)
+
+
+def test_the_contact_sheet_shows_each_picture_and_its_first_views() -> None:
+    pictures = np.stack([photo(1, 24, 16), photo(2, 24, 16)])
+    sheet = np.asarray(Image.open(io.BytesIO(contact_sheet(pictures, ["aa", "bb"], "A2", 23, views=3))))
+    assert sheet.shape == (2 * 16, (1 + 3) * 24, 3)
+    assert np.array_equal(sheet[16:, :24], pictures[1])
+    assert np.array_equal(sheet[16:, 72:], augment(pictures[1], "A2", draw_number(23, "bb", 2)))
+
+
+def test_an_unknown_preset_is_answered_with_the_one_meant() -> None:
+    with pytest.raises(
+        PupilaError, match=r"No such augmentation: found flip_rotatoin; .*did you mean 'flip_rotation'"
+    ):
+        check_preset("flip_rotatoin")

@@ -10,16 +10,27 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks import duplicates, opening, planted, startup
+from benchmarks import duplicates, opening, planted, startup, training
 
 BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "startup": startup.run,
     "opening": opening.run,
     "duplicates": duplicates.run,
     "planted": planted.run,
+    "training": training.run,
 }
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("numpy", "pillow", "simplejpeg", "imagehash", "usearch", "polars")
+LIBRARIES = (
+    "numpy",
+    "pillow",
+    "simplejpeg",
+    "imagehash",
+    "usearch",
+    "polars",
+    "torch",
+    "timm",
+    "onnxruntime",
+)
 
 
 def machine() -> dict[str, Any]:

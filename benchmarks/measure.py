@@ -12,11 +12,19 @@ REPOSITORY = Path(__file__).parent.parent
 
 def real_data(name: str) -> Path | None:
     """A real data set, or None where it is absent, which is said."""
-    path = Path(os.environ.get("PUPILA_DATA", REPOSITORY.parent / "shared/data")) / name
+    return _there(Path(os.environ.get("PUPILA_DATA", REPOSITORY.parent / "shared/data")) / name)
+
+
+def _there(path: Path) -> Path | None:
     if path.exists():
         return path
-    print(f"  {name} is not there: left out")
+    print(f"  {path.name} is not there: left out")
     return None
+
+
+def real_weights(name: str) -> Path | None:
+    """A file of pretrained weights, or None where it is absent, which is said."""
+    return _there(Path(os.environ.get("PUPILA_WEIGHTS", REPOSITORY.parent / "shared/weights")) / name)
 
 
 def seconds(work: Callable[[], object]) -> float:

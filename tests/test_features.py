@@ -28,9 +28,10 @@ class Counted:
 
     sizes: list[int] = field(default_factory=list)
     version: str = "weights 1"
+    parallel: bool = False
 
     def encoder(self) -> Encoder:
-        return Encoder(self._run, 6, self.version)
+        return Encoder(self._run, 6, self.version, parallel=self.parallel)
 
     def _run(self, pixels: Array) -> Array:
         self.sizes.append(len(pixels))
@@ -60,8 +61,9 @@ def test_the_encoder_sees_each_image_and_view_once(data: Dataset) -> None:
     assert sum(counted.sizes) == 20
 
 
-def test_as_many_views_as_epochs_are_as_if_nothing_were_kept(data: Dataset) -> None:
-    features = made(data, Counted())
+@pytest.mark.parametrize("parallel", [False, True])
+def test_as_many_views_as_epochs_are_as_if_nothing_were_kept(data: Dataset, parallel: bool) -> None:
+    features = made(data, Counted(parallel=parallel))
     features.fill(EVERY)
     for epoch in range(EPOCHS):
         fresh = Counted().encoder().run(features.views.inputs([(row, epoch) for row in ROWS]))

@@ -40,6 +40,9 @@ def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> 
     """
     module = module.eval().to("cpu")
     example = torch.zeros(2, 3, preparation.height, preparation.width)
+    in_place = [part for part in module.modules() if getattr(part, "inplace", False)]
+    for part in in_place:  # taking in-place activations apart is half of an export's time
+        part.inplace = False  # type: ignore[assignment]
     logger = logging.getLogger("torch.onnx")
     level, logger.level = logger.level, logging.ERROR
     try:
@@ -51,6 +54,8 @@ def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> 
             )  # fmt: skip
     finally:
         logger.level = level
+        for part in in_place:
+            part.inplace = True  # type: ignore[assignment]
     if program is None:
         raise AssertionError("torch.onnx.export(dynamo=True) returned no program")
     content: bytes = program.model_proto.SerializeToString()

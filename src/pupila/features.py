@@ -1,8 +1,10 @@
 """Frozen features: an encoder that is not trained runs once per image and view, and its answers are remembered."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,8 +16,10 @@ from pupila.loader.views import View, Views
 from pupila.messages import say
 from pupila.progress import progress
 
-BATCH = 32  # pictures encoded at once; part of the key, for the last digits can depend on it
-_SAVE_EVERY = 16  # batches saved as one part: a killed encoding goes on after them
+BATCH = 8  # pictures encoded at once; part of the key, for the last digits can depend on it
+CORES = os.cpu_count() or 1
+_SAVE_EVERY = 64  # batches saved as one part: a killed encoding goes on after them
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,13 @@ class Encoder:
     run: Callable[[Array], Array]  # (N, 3, H, W) float32 to (N, size) float32
     size: int  # length of the embedding
     version: str  # hash of the weights, and the engine: other last digits are other features
+    parallel: bool  # whether each core runs batches of its own; else one batch has all cores
+
+    def stream(self, items: list[Item], make: Callable[[Item], Array]) -> Iterator[Array]:
+        """(K, size) embeddings of the pixels that `make` gives for each item, in order."""
+        if self.parallel:
+            return ahead(items, lambda item: self.run(make(item)), CORES)
+        return map(self.run, ahead(items, make, CORES))
 
 
 class Features:
@@ -55,9 +66,9 @@ class Features:
         batches = [todo[start : start + BATCH] for start in range(0, len(todo), BATCH)]
         held: list[Array] = []
         with progress(say("encoding pictures"), len(todo)) as advance:
-            for number, inputs in enumerate(ahead(batches, self.views.inputs, workers=1), start=1):
-                held.append(self.encoder.run(inputs))
-                advance(len(inputs))
+            for number, embeddings in enumerate(self.encoder.stream(batches, self.views.inputs), start=1):
+                held.append(embeddings)
+                advance(len(embeddings))
                 if number % _SAVE_EVERY == 0 or number == len(batches):
                     rows = np.concatenate(held)
                     self.store.add(keys[: len(rows)], rows)

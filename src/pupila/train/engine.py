@@ -15,7 +15,7 @@ from pupila import files
 from pupila.bundle.session import Session
 from pupila.errors import PupilaError
 from pupila.export import OPSET, to_onnx
-from pupila.features import BATCH, Encoder
+from pupila.features import BATCH, CORES, Encoder
 from pupila.images import Array
 from pupila.messages import say
 from pupila.models.network import Network
@@ -26,17 +26,19 @@ _STEP = 8  # pictures of a timed step
 def encoder_on(engine: str, network: Network, device: str) -> Encoder:
     """The network's encoder on one engine."""
     if engine == "onnxruntime":
-        session = Session(encoder_onnx(network))
+        session = Session(encoder_onnx(network), threads=1)
         return Encoder(
-            lambda pixels: session.run(pixels)[0], network.size, f"{network.weights_hash}/onnxruntime"
+            lambda pixels: session.run(pixels)[0], network.size, f"{network.weights_hash}/onnxruntime", True
         )
-    module = network.encoder.to(device).eval()
+    module = network.encoder.to(device).to(memory_format=torch.channels_last).eval()
 
     def run(pixels: Array) -> Array:
+        tensor = torch.from_numpy(pixels).to(device).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            return np.asarray(module(torch.from_numpy(pixels).to(device)).float().cpu().numpy())
+            return np.asarray(module(tensor).float().cpu().numpy())
 
-    return Encoder(run, network.size, f"{network.weights_hash}/torch-{device}-{torch.get_num_threads()}")
+    version = f"{network.weights_hash}/torch-{device}-{torch.get_num_threads()}"
+    return Encoder(run, network.size, version, parallel=False)
 
 
 def encoder_onnx(network: Network) -> bytes:
@@ -88,7 +90,7 @@ class Fastest:
 
 
 def fastest(network: Network, device: str) -> Fastest:
-    """The engine that encodes faster here; two batches of each are timed, after one to warm up."""
+    """The engine that encodes faster here; a batch a core is timed twice, after once to warm up."""
     engines = ("onnxruntime", "torch") if device == "cpu" else ("torch",)
     taken = {
         engine: _measured_once(
@@ -111,9 +113,10 @@ def step_seconds(network: Network, device: str, dtype: torch.dtype = torch.float
     """Seconds a picture, forward and backward: the faster of two steps, after one to warm up; no weight is changed."""
 
     def measure() -> float:
-        encoder = network.encoder.to(device).eval()  # batch norm's statistics stay as they are
-        side = network.preparation
-        pixels = torch.zeros(_STEP, 3, side.height, side.width, device=device)
+        encoder = network.encoder.to(device).to(memory_format=torch.channels_last)
+        encoder.eval()  # batch norm's statistics stay as they are
+        shape = (_STEP, 3, network.preparation.height, network.preparation.width)
+        pixels = torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last)
 
         def step() -> None:
             with torch.autocast(device, dtype, enabled=dtype != torch.float32):
@@ -131,7 +134,7 @@ def step_seconds(network: Network, device: str, dtype: torch.dtype = torch.float
 def _encode_seconds(network: Network, device: str, engine: str) -> float:
     pixels = np.zeros((BATCH, 3, network.preparation.height, network.preparation.width), np.float32)
     encoder = encoder_on(engine, network, device)
-    return _faster_of_two(lambda: encoder.run(pixels)) / BATCH
+    return _faster_of_two(lambda: list(encoder.stream([pixels] * CORES, lambda item: item))) / BATCH / CORES
 
 
 def _faster_of_two(work: Callable[[], object]) -> float:

@@ -62,9 +62,11 @@ def proven(model: bytes, network: Network, data: Dataset, rows: list[int]) -> Pa
         pixels += [
             views.inputs([(row, None) for row in chosen[i : i + 16]]) for i in range(0, len(chosen), 16)
         ]
-    whole, session = Whole(network).eval().to("cpu"), Session(model)
+    whole, session = Whole(network).eval().to("cpu").to(memory_format=torch.channels_last), Session(model)
     with torch.inference_mode():
-        ours = np.concatenate([whole(torch.from_numpy(some))[0].numpy() for some in pixels])
+        ours = np.concatenate([
+            whole(torch.from_numpy(some).contiguous(memory_format=torch.channels_last))[0].numpy() for some in pixels
+        ])  # fmt: skip
     found = compare(ours, np.concatenate([session.run(some)[0] for some in pixels]))
     return Parity(
         images=found.images, largest_difference=found.largest_difference,

@@ -1,0 +1,125 @@
+"""Ten epochs on a frozen encoder, first and second run, against a training script as people write it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pupila
+from benchmarks.measure import new_cache, real_data, real_weights
+from pupila.dataset.manifest import Dataset
+from pupila.dataset.splits import SplitFile
+from pupila.vocabulary import TRAIN, VALIDATION
+
+RECIPE: dict[str, Any] = {  # that of naive_training.py
+    "model": "mobilenetv2_100", "epochs": 10, "views": 10, "batch_size": 32, "optimizer": "adam", "weight_decay": 0,
+    "schedule": "constant", "warmup_epochs": 0, "augment": "A1",
+}  # fmt: skip
+OTHER_RATE = 3e-3  # of the second run
+ROUNDS = 3
+
+
+def run() -> dict[str, Any]:
+    """Seconds of each, medians of rounds in turns, and the ratios."""
+    photos, weights = real_data("ants_bees"), real_weights("mobilenetv2_100.safetensors")
+    if photos is None or weights is None:
+        return {}
+    data = copied(photos)
+    rounds = [_round(data, weights) for _ in range(ROUNDS)]
+    middle = {name: sorted(r[name] for r in rounds)[ROUNDS // 2] for name in rounds[0]}
+    figures = {
+        **{name: round(value, 3) for name, value in middle.items()},
+        "alone_first_ratio": round(middle["naive_alone"] / middle["first_alone"], 1),
+        "alone_second_ratio": round(middle["naive_alone"] / middle["second_alone"], 1),
+        "command_first_ratio": round(middle["naive_command"] / middle["first_command"], 1),
+        "command_second_ratio": round(middle["naive_command"] / middle["second_command"], 1),
+    }
+    for name, value in figures.items():
+        print(f"  {name}: {value}")
+    shutil.rmtree(data.parent)
+    return figures
+
+
+def copied(photos: Path) -> Path:
+    """A copy, split as the file names say: val__ is what both sides validate on."""
+    data = Path(tempfile.mkdtemp()) / photos.name
+    shutil.copytree(photos, data)
+    made = pupila.split(data, by="^(train|val)")
+    sides = [VALIDATION if Path(a.image).name.startswith("val__") else TRAIN for a in made.images]
+    images = [replace(a, split=side) for a, side in zip(made.images, sides, strict=True)]
+    replace(made, images=images).write(str(data))
+    return data
+
+
+def _round(data: Path, weights: Path) -> dict[str, float]:
+    """One measurement of everything, with a new cache."""
+    print("  a round of naive script, two commands, two trainings alone", flush=True)
+    naive_command, told = _timed([sys.executable, "-m", "benchmarks.naive_training", str(data), str(weights)])
+    naive = json.loads(told)
+    new_cache()
+    commands = [_command(data, weights, rate) for rate in (1e-3, OTHER_RATE)]
+    new_cache()
+    _, told = _timed([sys.executable, "-m", "benchmarks.training", str(data), str(weights)])
+    alone = json.loads(told.splitlines()[-1])
+    return {
+        "naive_alone": naive["seconds"], "naive_command": naive_command, "naive_accuracy": naive["accuracy"],
+        "first_command": commands[0], "second_command": commands[1], **alone,
+    }  # fmt: skip
+
+
+def _timed(command: list[str]) -> tuple[float, str]:
+    start = time.perf_counter()
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return time.perf_counter() - start, done.stdout
+
+
+def _command(data: Path, weights: Path, rate: float) -> float:
+    """`pupila train`, from the start of the process to its end."""
+    wish = {**RECIPE, "weights": weights, "learning_rate": rate}
+    with tempfile.TemporaryDirectory() as out:
+        told = [f"--set={name}={value}" for name, value in wish.items()]
+        command = [sys.executable, "-m", "pupila", "train", str(data), "--out", f"{out}/run", *told]
+        return _timed(command)[0]
+
+
+def alone(folder: str, weights: str) -> dict[str, float]:
+    """Training from the opened data set to the best weights; the preparation of the engine apart."""
+    data, splits = pupila.open(folder), SplitFile.read(folder)
+    assert splits is not None
+    figures: dict[str, float] = {}
+    for name, rate in (("first", 1e-3), ("second", OTHER_RATE)):
+        figures |= _trained(data, splits, name, {**RECIPE, "weights": weights, "learning_rate": rate})
+    return figures
+
+
+def _trained(data: Dataset, splits: SplitFile, name: str, wish: dict[str, Any]) -> dict[str, float]:
+    from pupila.loop import Keeper
+    from pupila.train.engine import encoder_on, fastest
+    from pupila.train.learn import Lesson, Sides, learn
+    from pupila.train.run import Trainer
+    from pupila.train.settings import TrainSettings
+
+    folder = tempfile.mkdtemp(dir=os.environ["PUPILA_CACHE"])
+    trainer, settings = Trainer(data, splits, folder), TrainSettings.wish(wish)
+    start = time.perf_counter()
+    encoder_on(fastest(network := trainer.network(settings), "cpu").engine, network, "cpu")
+    prepared = time.perf_counter()
+    plan = trainer.plan(settings)
+    sides = [
+        [row for row, a in enumerate(splits.images) if a.split == split] for split in (TRAIN, VALIDATION)
+    ]
+    lesson = Lesson(data, Sides(*sides), plan, trainer.network(plan))
+    learned = learn(lesson, lambda phase: Keeper(folder, phase))
+    end = time.perf_counter()
+    accuracy = lesson.judged(learned.logits, 0).metrics["accuracy"]
+    return {f"{name}_engine": prepared - start, f"{name}_alone": end - prepared, f"{name}_accuracy": accuracy}
+
+
+if __name__ == "__main__":
+    print(json.dumps(alone(sys.argv[1], sys.argv[2])))

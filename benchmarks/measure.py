@@ -1,11 +1,17 @@
 """What the benchmarks share: real data, a clock, and a new cache."""
 
 import os
+import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pupila
+from pupila.bundle.folder import read_bundle
+from pupila.bundle.predictor import Predictor
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -25,6 +31,33 @@ def _there(path: Path) -> Path | None:
 def real_weights(name: str) -> Path | None:
     """A file of pretrained weights, or None where it is absent, which is said."""
     return _there(Path(os.environ.get("PUPILA_WEIGHTS", REPOSITORY.parent / "shared/weights")) / name)
+
+
+def trained_bundle(photos: Path, weights: Path) -> Path:
+    """The bundle of a short training, in a new folder."""
+    folder = Path(tempfile.mkdtemp())
+    shutil.copytree(photos, folder / "data")
+    pupila.train(
+        folder / "data",
+        out=folder / "run",
+        model=weights.stem,
+        weights=str(weights),
+        epochs=1,
+        augment="none",
+    )
+    return folder / "run"
+
+
+def bare_rate(bundle: Path, images: list[bytes]) -> float:
+    """Images per second of nothing but decoding and the model, one image a time on every core."""
+    predictor = Predictor(read_bundle(str(bundle)))
+
+    def answer(image: bytes) -> object:
+        return predictor.logits(predictor.prepare(image)[None])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(answer, images[:8]))
+        return len(images) / seconds(lambda: list(pool.map(answer, images)))
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -1,25 +1,21 @@
 """Frozen features: an encoder that is not trained runs once per image and view, and its answers are remembered."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from pupila.augment import DRAWING
 from pupila.images import DECODER, Array
-from pupila.loader.batches import ahead
 from pupila.loader.store import ArrayStore
 from pupila.loader.views import View, Views
 from pupila.messages import say
 from pupila.progress import progress
+from pupila.threads import Item, ahead
 
 BATCH = 8  # pictures encoded at once; part of the key, for the last digits can depend on it
-CORES = os.cpu_count() or 1
 _SAVE_EVERY = 64  # batches saved as one part: a killed encoding goes on after them
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +30,8 @@ class Encoder:
     def stream(self, items: list[Item], make: Callable[[Item], Array]) -> Iterator[Array]:
         """(K, size) embeddings of the pixels that `make` gives for each item, in order."""
         if self.parallel:
-            return ahead(items, lambda item: self.run(make(item)), CORES)
-        return map(self.run, ahead(items, make, CORES))
+            return ahead(items, lambda item: self.run(make(item)))
+        return map(self.run, ahead(items, make))
 
 
 class Features:

@@ -213,9 +213,8 @@ def normalise(placed: Array, spec: Preparation) -> Array:
     """(H, W, 3) uint8 to (3, H, W) float32, `(x / 255 - mean) / std`."""
     scale = np.float32(1.0) / (np.float32(255.0) * np.asarray(spec.std, dtype=np.float32))
     shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
-    planes: Array = np.multiply(placed.transpose(2, 0, 1), scale[:, None, None], order="C")
-    planes -= shift[:, None, None]
-    return planes
+    scaled: Array = np.multiply(placed.transpose(2, 0, 1), scale[:, None, None], order="C")
+    return scaled - shift[:, None, None]
 
 
 def load(data: bytes, spec: Preparation, limits: ImageLimits | None = None) -> Array:

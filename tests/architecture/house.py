@@ -1,7 +1,7 @@
 """The house as data: its floors, the one door of each third party, and its sizes (DESIGN.md, section 3)."""
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("messages", "errors", "vocabulary", "files", "settings", "progress"),
+    ("messages", "errors", "vocabulary", "files", "settings", "progress", "threads"),
     ("stats", "metrics", "images", "duplicates"),
     ("tasks",),
     ("dataset", "bundle", "report", "web"),

@@ -1,6 +1,5 @@
 """Batches and views: decided by (seed, image, epoch) alone, whatever the number of threads."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +12,10 @@ from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images import Array, Preparation, decode, prepare
 from pupila.loader import pictures as pictures_module
-from pupila.loader.batches import ahead, chunks, order
+from pupila.loader.batches import chunks, order
 from pupila.loader.pictures import Pictures
 from pupila.loader.views import Views
+from pupila.threads import ahead
 from tests.pictures import write_classes, write_photo
 
 SMALL = Preparation(height=24, width=32)
@@ -74,28 +74,6 @@ def test_no_batch_of_one_is_left_over(count: int, size: int, sizes: list[int]) -
     batches = chunks(np.arange(count), size)
     assert [len(batch) for batch in batches] == sizes
     assert [place for batch in batches for place in batch] == list(range(count))
-
-
-@pytest.mark.parametrize("workers", [0, 1, 2, 5])
-def test_what_is_made_ahead_comes_in_order(workers: int) -> None:
-    assert list(ahead(list(range(20)), lambda n: n * n, workers)) == [n * n for n in range(20)]
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_fault_of_the_making_reaches_who_asks(workers: int) -> None:
-    made = ahead([2, 1, 0, 5], lambda n: 2 // n, workers)
-    assert [next(made), next(made)] == [1, 2]
-    with pytest.raises(ZeroDivisionError):
-        next(made)
-
-
-def test_no_more_than_twice_the_workers_are_made_ahead_and_none_after_the_end() -> None:
-    begun: list[int] = []
-    made = ahead(list(range(100)), begun.append, workers=2)
-    next(made)
-    made.close()  # type: ignore[attr-defined]
-    assert len(begun) <= 4
-    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
 
 
 @pytest.mark.parametrize("preset", ["A4", "none"])

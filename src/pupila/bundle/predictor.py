@@ -1,10 +1,9 @@
 """Answering: from bytes to an answer, one image or any number of them in flat memory."""
 
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -12,8 +11,9 @@ from pupila import files
 from pupila.bundle.folder import MODEL_FILE, Bundle, check_golden
 from pupila.bundle.session import Session
 from pupila.images import Array, ImageFault, ImageLimits, load
+from pupila.threads import ahead
 
-BATCH = 16  # images that the model answers at once
+BATCH = 4  # images of a stream that one core answers at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,15 @@ class Predictor:
 
     Args:
         bundle: as `read_bundle` gives it.
-        threads: that one run of the model uses; None: one per core.
         limits: what images to refuse.
 
     Raises:
         PupilaError: a golden answer is off.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None, limits: ImageLimits | None = None) -> None:
+    def __init__(self, bundle: Bundle, limits: ImageLimits | None = None) -> None:
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
-        self.session = Session(bundle.read(MODEL_FILE), threads)
+        self.session = Session(bundle.read(MODEL_FILE), threads=1)  # each caller's thread runs it on a core
         check_golden(bundle, self.session)
 
     def prepare(self, data: bytes) -> Array:
@@ -52,9 +51,19 @@ class Predictor:
         """
         return load(data, self.info.preparation, self.limits)
 
-    def logits(self, pixels: Array) -> Array:
-        """(N, 3, H, W) float32 to (N, C) float32."""
-        return self.session.run(pixels)[0]
+    @cached_property
+    def on_all_cores(self) -> Session:
+        """The same model, of which one run has all cores."""
+        return Session(self.bundle.read(MODEL_FILE))
+
+    def logits(self, pixels: Array, alone: bool = False) -> Array:
+        """(N, 3, H, W) float32 to (N, C) float32.
+
+        Args:
+            pixels: as `prepare` gives them, stacked.
+            alone: nothing else is to be answered, so that the run may have all cores.
+        """
+        return (self.on_all_cores if alone else self.session).run(pixels)[0]
 
     def answers(self, logits: Array) -> list[Answer]:
         """What (N, C) logits say."""
@@ -75,42 +84,25 @@ class Predictor:
     def stream(self, uris: Iterable[str]) -> Iterator[tuple[str, Answer | ImageFault]]:
         """Answers in the order of the addresses, each with its answer or with why there is none.
 
-        Images are read and decoded in threads while the model runs; a few batches are in memory, however many
-        images there are.
+        Every core reads, decodes and answers batches of its own; a few are in memory, however many images there
+        are.
         """
         left = iter(uris)
-        waiting: deque[list[tuple[str, Future[Array]]]] = deque()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in range(3):
-                waiting.append(self._submit(pool, left))
-            while batch := waiting.popleft():
-                waiting.append(self._submit(pool, left))
-                yield from self._answered(batch)
+        batches = iter(lambda: list(islice(left, BATCH)), [])
+        for answered in ahead(batches, self._answered):
+            yield from answered
 
-    def _submit(self, pool: ThreadPoolExecutor, left: Iterator[str]) -> list[tuple[str, Future[Array]]]:
-        batch = []
-        for uri in left:
-            batch.append((uri, pool.submit(self._read, uri)))
-            if len(batch) == BATCH:
-                break
-        return batch
-
-    def _read(self, uri: str) -> Array:
-        try:
-            return self.prepare(files.read_bytes(uri))
-        except OSError as fault:
-            raise ImageFault("unreadable", fault.strerror or str(fault)) from fault
-
-    def _answered(self, batch: list[tuple[str, Future[Array]]]) -> Iterator[tuple[str, Answer | ImageFault]]:
-        faults = {
-            place: fault
-            for place, (_, f) in enumerate(batch)
-            if isinstance(fault := f.exception(), ImageFault)
-        }
-        good = [future.result() for place, (_, future) in enumerate(batch) if place not in faults]
-        answers = iter(self.answers(self.logits(np.stack(good))) if good else [])
-        for place, (uri, _) in enumerate(batch):
-            yield uri, faults[place] if place in faults else next(answers)
+    def _answered(self, uris: list[str]) -> list[tuple[str, Answer | ImageFault]]:
+        pixels, faults = [], {}
+        for place, uri in enumerate(uris):
+            try:
+                pixels.append(self.prepare(files.read_bytes(uri)))
+            except ImageFault as fault:
+                faults[place] = fault
+            except OSError as fault:
+                faults[place] = ImageFault("unreadable", fault.strerror or str(fault))
+        answers = iter(self.answers(self.logits(np.stack(pixels))) if pixels else [])
+        return [(uri, faults[place] if place in faults else next(answers)) for place, uri in enumerate(uris)]
 
 
 def softmax(logits: Array) -> Array:

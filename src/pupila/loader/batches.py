@@ -1,16 +1,11 @@
-"""Batches: which images in which order, made ahead in threads, whose number never changes the result."""
+"""Batches: which images in which order."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 
 def order(count: int, seed: int, epoch: int, chances: Array | None = None) -> Array:
@@ -35,23 +30,3 @@ def chunks(places: Array, size: int) -> list[list[int]]:
         last = batches.pop()
         batches[-1] += last
     return batches
-
-
-def ahead(items: list[Item], make: Callable[[Item], Made], workers: int) -> Iterator[Made]:
-    """What `make` makes of each item, in order; up to 2 x workers are made ahead, 0 makes each when it is asked for."""
-    if workers == 0:
-        yield from map(make, items)
-        return
-    waiting: deque[Future[Made]] = deque()
-    left = iter(items)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in left:
-                waiting.append(pool.submit(make, item))
-                if len(waiting) >= 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -11,5 +11,7 @@ class ServeSettings(ImageLimits):
     max_bytes: PositiveInt = Field(default=20_000_000, description="largest image file, bytes")
     max_files: PositiveInt = Field(default=64, description="images of one batch request")
     queue: PositiveInt = Field(default=256, description="images that may wait; more are answered with 503")
-    batch: PositiveInt = Field(default=16, description="images that the model answers at once, at most")
-    decoders: PositiveInt | None = Field(default=None, description="threads that decode; null: one per core")
+    batch: PositiveInt = Field(default=2, description="images that a thread answers at once, at most")
+    threads: PositiveInt | None = Field(
+        default=None, description="threads that decode and answer, each on one core; null: one per core"
+    )

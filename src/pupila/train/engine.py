@@ -15,10 +15,11 @@ from pupila import files
 from pupila.bundle.session import Session
 from pupila.errors import PupilaError
 from pupila.export import OPSET, to_onnx
-from pupila.features import BATCH, CORES, Encoder
+from pupila.features import BATCH, Encoder
 from pupila.images import Array
 from pupila.messages import say
 from pupila.models.network import Network
+from pupila.threads import CORES
 
 _STEP = 8  # pictures of a timed step
 

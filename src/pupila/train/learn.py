@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from pupila.dataset.manifest import Dataset
 from pupila.features import Features
 from pupila.images import Array
-from pupila.loader.batches import ahead, chunks, order
+from pupila.loader.batches import chunks, order
 from pupila.loader.pictures import Pictures
 from pupila.loader.views import View, Views
 from pupila.loop import Batch, Judged, Keeper, Phase, State, fit
 from pupila.losses import LOSSES, class_weights
 from pupila.metrics.classify import accuracy, confusion, macro_f1
 from pupila.models.network import Network
+from pupila.threads import ahead
 from pupila.train.engine import encoder_on
 from pupila.train.settings import TrainPlan
 

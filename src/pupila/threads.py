@@ -1,0 +1,30 @@
+"""Work made ahead in threads, whose number never changes the result."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+CORES = os.cpu_count() or 1
+
+
+def ahead(items: Iterable[Item], make: Callable[[Item], Made], workers: int = CORES) -> Iterator[Made]:
+    """What `make` makes of each item, in order; up to 2 x workers are made ahead, 0 makes each when it is asked for."""
+    if workers == 0:
+        yield from map(make, items)
+        return
+    waiting: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(make, item))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -24,7 +24,7 @@ EVERY: list[tuple[int, View]] = [(row, view) for view in range(EPOCHS) for row i
 
 @dataclass
 class Counted:
-    """An encoder that remembers how many pictures each call had: the mean of each channel, and of its left half."""
+    """An encoder that counts the different pictures of each call: the mean of each channel, and of its left half."""
 
     sizes: list[int] = field(default_factory=list)
     version: str = "weights 1"
@@ -34,7 +34,8 @@ class Counted:
         return Encoder(self._run, 6, self.version, parallel=self.parallel)
 
     def _run(self, pixels: Array) -> Array:
-        self.sizes.append(len(pixels))
+        assert len(pixels) == features_module.BATCH  # last digits must not depend on what else is lacking
+        self.sizes.append(len(np.unique(pixels, axis=0)))
         return np.concatenate([pixels.mean(axis=(2, 3)), pixels[..., :16].mean(axis=(2, 3))], axis=1)
 
 
@@ -66,7 +67,7 @@ def test_as_many_views_as_epochs_are_as_if_nothing_were_kept(data: Dataset, para
     features = made(data, Counted(parallel=parallel))
     features.fill(EVERY)
     for epoch in range(EPOCHS):
-        fresh = Counted().encoder().run(features.views.inputs([(row, epoch) for row in ROWS]))
+        fresh = Counted().encoder().run(features.views.inputs([(row, epoch) for row in [*ROWS, 0, 0]]))[:6]
         for again in (features, made(data, Counted())):
             assert np.array_equal(again(ROWS, epoch), fresh)
     assert not np.array_equal(features(ROWS, 0), features(ROWS, 1))

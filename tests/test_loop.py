@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pupila.loop import OPTIMIZERS, Batch, Judged, Keeper, Phase, State, checkpoint_exists, fit, rate_at
+from pupila.loop import OPTIMIZERS, Batch, Judged, Keeper, Phase, State, fit, rate_at
 
 PHASE = Phase(
     name="head", epochs=6, learning_rate=0.1, schedule="constant", warmup_epochs=0.0, optimizer="adamw",
@@ -179,13 +179,12 @@ def test_the_state_comes_back_from_its_file(optimizer: str, tmp_path: Path) -> N
 def test_a_folder_without_a_checkpoint_is_a_fresh_start(tmp_path: Path) -> None:
     net = module()
     before = flat(net)
-    assert not checkpoint_exists(str(tmp_path))
     keeper = Keeper(str(tmp_path), "head")
     assert keeper.restore(net, OPTIMIZERS["sgd"](list(net.parameters()), 0.1, 0.0)) == State()
     keeper.best(net)
     assert flat(net) == before
     trained(tmp_path, [0.5], replace(PHASE, epochs=1))
-    assert checkpoint_exists(str(tmp_path))
+    assert list((tmp_path / "checkpoints").glob("*-last.safetensors"))
 
 
 def test_ctrl_c_ends_the_phase_with_the_best_so_far_once_an_epoch_is_done(tmp_path: Path) -> None:
@@ -227,3 +226,25 @@ def test_parameters_that_need_no_gradient_stay(tmp_path: Path) -> None:
     trained(tmp_path, [0.5], replace(PHASE, epochs=1, weight_decay=0.5), net)
     same = [torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True)]
     assert same == [True, True, False, False]
+
+
+def test_ctrl_c_in_the_first_epoch_of_what_can_answer_already_keeps_it(tmp_path: Path) -> None:
+    def judge(_: nn.Module, epoch: int) -> Judged:
+        if epoch == 0:
+            raise KeyboardInterrupt
+        return judged(0.9)
+
+    net = module()
+    before = flat(net)
+    phase = replace(PHASE, learned=True)
+    state = fit(net, phase, stream, functional.cross_entropy, judge, Keeper(str(tmp_path), "fine"))
+    assert (state.epoch, state.interrupted) == (0, True)
+    assert flat(net) == before
+
+
+def test_a_seed_may_be_a_date_or_as_large_as_torch_takes(tmp_path: Path) -> None:
+    weights = {
+        seed: flat(trained(tmp_path / str(seed), [0.5], replace(PHASE, epochs=1, seed=seed))[0])
+        for seed in (20261121, 2**63 - 1)
+    }
+    assert all(weights.values())

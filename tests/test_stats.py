@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest
+from scipy.optimize import minimize_scalar
+from scipy.stats import binom, binomtest, multinomial
 
 from pupila.stats import (
     MARGIN,
+    Z_95,
     Array,
     Statistic,
     bootstrap,
     holm,
     images_to_settle,
     mcnemar,
+    paired_interval,
     trials_for_width,
     verdict,
     wilson_interval,
@@ -178,7 +181,7 @@ def test_a_wider_margin_makes_equivalent() -> None:
         (1, 9, 100, 121),
         (9, 1, 100, 121),
         (1, 0, 78, 610),  # R3's winner, where it is one image ahead
-        (10, 0, 100, 100),  # 77 would do, and 100 are there
+        (10, 0, 100, 101),  # 77 would do, and 100 are there
         (3, 3, 50, None),
         (0, 0, 50, None),
     ],
@@ -204,3 +207,38 @@ def test_so_many_images_settle_it_four_times_in_five(first: int, second: int, n:
         found = sum(p for k, p in enumerate(ways) if p > 1e-9 and mcnemar(k, differ - k) < 0.05)
         power += binom.pmf(differ, images, share) * found
     assert 0.74 < power < 0.82
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "n"), [(9, 1, 100), (1, 9, 100), (12, 2, 50), (3, 3, 40), (20, 0, 20), (0.5, 2.5, 30)]
+)
+def test_the_paired_interval_ends_where_the_likelihood_says(b: float, c: float, n: float) -> None:
+    # The second way: the share of the second at a given difference is found by maximising the likelihood itself.
+    for end in paired_interval(b, c, n):
+        if abs(end) > 1 - 1e-6:
+            continue
+
+        def unlikely(share: float, end: float = end) -> float:
+            cells = ((b, share + end), (c, share), (n - b - c, 1 - 2 * share - end))
+            return -float(sum(count * np.log(max(p, 1e-300)) for count, p in cells if count))
+
+        low, high = max(0.0, -end), (1 - end) / 2
+        share = minimize_scalar(unlikely, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+        score = (b - c - n * end) / np.sqrt(n * (2 * share + end - end**2))
+        assert abs(score) == pytest.approx(Z_95, rel=1e-3)
+
+
+def test_the_paired_interval_of_no_difference_is_wilsons() -> None:
+    low, high = paired_interval(0, 0, 160)
+    assert high == pytest.approx(wilson_interval(0, 160)[1]) and low == pytest.approx(-high)
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.02, 0.02), (0.05, 0.02), (0.1, 0.03), (0.2, 0.2), (0.3, 0.05)])
+def test_the_paired_interval_covers_as_often_as_it_says(p: float, q: float) -> None:
+    n, covered = 40, 0.0
+    for b, c in ((first, second) for first in range(n + 1) for second in range(n + 1 - first)):
+        chance = multinomial.pmf([b, c, n - b - c], n, [p, q, 1 - p - q])
+        if chance > 1e-7:
+            low, high = paired_interval(b, c, n)
+            covered += chance * (low <= p - q <= high)
+    assert 0.93 < covered < 0.995

@@ -62,11 +62,15 @@ class Features:
         batches = [todo[start : start + BATCH] for start in range(0, len(todo), BATCH)]
         held: list[Array] = []
         with progress(say("encoding pictures"), len(todo)) as advance:
-            for number, embeddings in enumerate(self.encoder.stream(batches, self.views.inputs), start=1):
-                held.append(embeddings)
-                advance(len(embeddings))
+            for number, embeddings in enumerate(self.encoder.stream(batches, self._whole_batch), start=1):
+                held.append(embeddings[: len(batches[number - 1])])
+                advance(len(held[-1]))
                 if number % _SAVE_EVERY == 0 or number == len(batches):
                     rows = np.concatenate(held)
                     self.store.add(keys[: len(rows)], rows)
                     keys, held = keys[len(rows) :], []
         return len(todo)
+
+    def _whole_batch(self, wanted: list[tuple[int, View]]) -> Array:
+        """The inputs, the last one repeated up to a whole batch: a smaller batch would give other last digits."""
+        return self.views.inputs(wanted + wanted[-1:] * (BATCH - len(wanted)))

@@ -220,8 +220,13 @@ def write_bytes(uri: str, data: bytes) -> None:
             os.fsync(stream.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
-    except BaseException:
+    except BaseException as fault:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(fault, OSError):
+            raise PupilaError(
+                say("Can't write {path}", path=target), found=fault.strerror or str(fault),
+                wanted=say("{n} bytes of room on a disk that takes them", n=len(data)),
+            ) from fault  # fmt: skip
         raise
 
 

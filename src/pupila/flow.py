@@ -1,5 +1,6 @@
 """Stages in a row: what the Python face and the command line call, for one stage or for several."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from pupila.vocabulary import (
     SPLIT_WORDS,
     SPLITS,
     SPLITS_FILE,
-    TEST,
+    TRAIN,
 )
 
 Data = str | Path | Dataset
@@ -90,6 +91,7 @@ def split(data: Data, *, out: str | Path | None = None, replace: bool = False, *
         _keep_aside(home, old)
     opened.save(home)
     made.write(home)
+    _bring_back_looks(home, made)
     return made
 
 
@@ -108,6 +110,14 @@ def _keep_aside(home: str, old: SplitFile) -> None:
             stem, _, suffix = name.partition(".")
             files.write_bytes(files.join(home, f"{stem}-{old.hash[:12]}.{suffix}"), files.read_bytes(uri))
     files.remove(files.join(home, OPENINGS_FILE))
+
+
+def _bring_back_looks(home: str, made: SplitFile) -> None:
+    """A split that was there before has been looked at before."""
+    stem, _, suffix = OPENINGS_FILE.partition(".")
+    aside, seal = files.join(home, f"{stem}-{made.hash[:12]}.{suffix}"), files.join(home, OPENINGS_FILE)
+    if files.exists(aside) and not files.exists(seal):
+        files.write_bytes(seal, files.read_bytes(aside))
 
 
 def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explored:
@@ -155,25 +165,36 @@ def train(
 
     folds = wish.pop("folds", None)
     settings = TrainSettings.wish(wish, "train")
-    opened, splits = _split_first(data, folds)
+    if resume and out is None:
+        raise PupilaError(
+            say("Which run is to go on?"),
+            found="--resume",
+            wanted=say("its folder"),
+            remedy="--resume --out runs/NAME",
+        )
+    opened = _labelled(data)
+    splits = _agreed_split(opened, folds) or split(opened, folds=folds)
     folder = str(out) if out is not None else free_folder(f"runs/{Path(opened.root).name}-{settings.model}")
     return Trainer(opened, splits, folder, tell).run(settings, resume)
 
 
 def plan(data: Data, **wish: Any) -> "TrainPlan":
-    """The plan of a training, every "auto" decided, without training."""
+    """The plan of a training, every "auto" decided; nothing is trained and nothing written beside the data."""
     from pupila.train.run import Trainer
     from pupila.train.settings import TrainSettings
 
-    opened, splits = _split_first(data, wish.pop("folds", None))
-    return Trainer(opened, splits, "").plan(TrainSettings.wish(wish, "train"))
+    folds = wish.pop("folds", None)
+    settings = TrainSettings.wish(wish, "train")
+    opened = _labelled(data)
+    splits = _agreed_split(opened, folds) or make_split(opened, SplitSettings.wish({"folds": folds}, "split"))
+    return Trainer(opened, splits, "").plan(settings)
 
 
 def evaluate(
     model: str | Path,
     data: Data,
     *,
-    split: str = TEST,
+    split: str | None = None,
     against: Sequence[str | Path] = (),
     threshold: str | None = None,
     out: str | Path | None = None,
@@ -181,11 +202,12 @@ def evaluate(
     """Judge a model with intervals, compare it with others, and write `report.json` and `report.html`.
 
     Args:
-        model: a bundle, a run (judged on its out-of-fold answers) or a table of answers.
+        model: a bundle, a run (judged on what it answered while it trained) or a table of answers.
         data: whatever `pupila.open` takes; it has to be split.
-        split: train, validation, or test, which is sealed: each look is noted and a second one said.
+        split: train, validation, or test, which is sealed: each look is noted and a second one said. None: test, or
+            for runs alone the images of validation, or of all folds.
         against: other models, compared on the same images.
-        threshold: objective for a binary task, tuned on validation.
+        threshold: objective for a binary task, tuned on validation; `CLASS:` before it names the class it is for.
         out: folder of the report; by default `evaluation-<split>` beside the bundle or the table.
 
     Raises:
@@ -201,8 +223,8 @@ def evaluate(
             say("These data are not split"), found=say("no splits.json that was made from them"),
             wanted=say("the split that the model was trained with"), remedy="pupila split DATA",
         )  # fmt: skip
-    paths = [str(path).rstrip("/") for path in (model, *against)]
-    found = evaluate_models(paths, opened, splits, _split_named(split), threshold)
+    paths = [str(path).replace(os.sep, "/").rstrip("/") for path in (model, *against)]
+    found = evaluate_models(paths, opened, splits, split and _split_named(split), threshold)
     folder = paths[0] if is_run(paths[0]) else str(Path(paths[0]).parent)
     place = str(out) if out is not None else files.join(folder, f"evaluation-{found['split']}")
     return write(found, opened, place)
@@ -219,26 +241,36 @@ def preview(data: Data, out: str | Path, **wish: Any) -> None:
     from pupila.train.preview import preview_sheet
     from pupila.train.settings import TrainSettings
 
-    files.write_bytes(str(out), preview_sheet(open_data(data), TrainSettings.wish(wish, "train")))
+    opened = open_data(data)
+    splits = _fitting_split(opened, opened.home)
+    rows = (
+        [row for row, a in enumerate(splits.images) if a.split == TRAIN]
+        if splits
+        else list(range(len(opened)))
+    )
+    files.write_bytes(str(out), preview_sheet(opened, rows, TrainSettings.wish(wish, "train")))
 
 
-def _split_first(data: Data, folds: int | None) -> tuple[Dataset, SplitFile]:
-    """The data and their splits, which are made where there are none."""
+def _labelled(data: Data) -> Dataset:
+    """The data, opened, if there is something to learn."""
     opened = open_data(data)
     if opened.task is None:
         raise PupilaError(
             say("No labels to learn from"), found=opened.layout, wanted=say("a folder per class, or a table")
         )
-    splits = _fitting_split(opened, opened.home)
-    if splits is None:
-        return opened, split(opened, folds=folds)
-    if folds is not None and splits.settings.get("folds") != folds:
+    return opened
+
+
+def _agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
+    """The split beside the data, if there is one; it has to have the folds that are wished."""
+    found = _fitting_split(data, data.home)
+    if found is not None and folds is not None and found.settings.get("folds") != folds:
         raise PupilaError(
             say("The data are split otherwise"),
-            found=say("folds={folds} in splits.json", folds=splits.settings.get("folds")),
+            found=say("folds={folds} in splits.json", folds=found.settings.get("folds")),
             wanted=f"folds={folds}", remedy=f"pupila split DATA --folds {folds} --replace",
         )  # fmt: skip
-    return opened, splits
+    return found
 
 
 def _fitting_split(data: Dataset, home: str) -> SplitFile | None:

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,9 +50,14 @@ class Judged:
     """What validation says of one epoch."""
 
     score: float  # the task's metric, higher is better
-    loss: float
+    loss: float | None  # None without validation
     classes_answered: int
     metrics: dict[str, float]
+
+    @property
+    def told(self) -> dict[str, float]:
+        """What the log says of it."""
+        return self.metrics if self.loss is None else {"validation_loss": self.loss, **self.metrics}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def fit(
 ) -> State:
     """Train until the phase ends; the module is left with the weights of its best epoch.
 
-    Ctrl-C ends the phase too once an epoch is done.
+    Ctrl-C ends the phase too, once an epoch is done or where the module can answer already.
 
     Args:
         module: what is trained; parameters that need no gradient stay as they are.
@@ -114,10 +118,10 @@ def fit(
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = OPTIMIZERS[phase.optimizer](trained, phase.learning_rate, phase.weight_decay)
     state = keeper.restore(module, optimizer)
-    if phase.learned and not state.epoch:
-        state = replace(state, best_score=judge(module, -1).score)
-        keeper.keep_best(module)
     try:
+        if phase.learned and not state.epoch:
+            state = replace(state, best_score=judge(module, -1).score)
+            keeper.keep_best(module)
         with progress(say("epochs"), phase.epochs - state.epoch) as advance:
             while not state.ends(phase):
                 start = time.monotonic()
@@ -127,12 +131,11 @@ def fit(
                 state = state.after(judged, phase)
                 rate = float(optimizer.param_groups[0]["lr"])
                 keeper.keep(module, optimizer, state, {
-                    "phase": phase.name, "epoch": state.epoch, "train_loss": loss, "validation_loss": judged.loss,
-                    **judged.metrics, "score": judged.score, "learning_rate": rate,
-                    "seconds": round(time.monotonic() - start, 3),
+                    "phase": phase.name, "epoch": state.epoch, "train_loss": loss, **judged.told, "score": judged.score,
+                    "learning_rate": rate, "seconds": round(time.monotonic() - start, 3),
                 })  # fmt: skip
     except KeyboardInterrupt:
-        if not state.epoch:
+        if not state.epoch and not phase.learned:
             raise
         state = replace(state, interrupted=True)
     keeper.best(module)
@@ -167,7 +170,7 @@ def _train_epoch(
     device = next(module.parameters()).device
     scaler = torch.GradScaler(device.type, enabled=phase.precision == "float16")
     for step, (inputs, targets) in enumerate(batches):
-        torch.manual_seed((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step)
+        torch.manual_seed(((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step) % 2**63)
         for group in optimizer.param_groups:
             group["lr"] = rate_at(phase, state, state.epoch + step / steps)
         with torch.autocast(device.type, PRECISIONS[phase.precision], enabled=phase.precision != "float32"):
@@ -279,8 +282,3 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
             slots.setdefault(int(number), {})[slot] = tensor
     whole = optimizer.state_dict()
     optimizer.load_state_dict({**whole, "state": slots})
-
-
-def checkpoint_exists(folder: str) -> bool:
-    """Whether a run was begun in the folder."""
-    return any(Path(folder, "checkpoints").glob("*-last.safetensors"))

@@ -86,7 +86,7 @@ def test_a_failed_writing_leaves_the_old_bundle_whole(
         raise OSError("disk full")
 
     monkeypatch.setattr("pupila.bundle.folder.os.replace", full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(PupilaError, match="disk full"):
         write_colours(tmp_path / "bundle", temperature=9.0)
     assert read_bundle(tmp_path / "bundle") == old
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
@@ -95,3 +95,18 @@ def test_a_failed_writing_leaves_the_old_bundle_whole(
 def test_bytes_that_are_no_model_are_refused() -> None:
     with pytest.raises(PupilaError, match="Can't read the model"):
         Session(b"no model")
+
+
+def test_another_schema_is_refused_and_what_a_file_browser_leaves_is_not(tmp_path: Path) -> None:
+    written = write_colours(tmp_path / "bundle")
+    (tmp_path / "bundle/.DS_Store").write_bytes(b"x")
+    assert read_bundle(tmp_path / "bundle") == written
+    with pytest.raises(PupilaError, match="schema"):
+        read_bundle(changed(tmp_path / "bundle", schema=99))
+
+
+def test_a_model_that_was_changed_after_reading_does_not_answer(tmp_path: Path) -> None:
+    predictor = Predictor(write_colours(tmp_path / "bundle"))
+    (tmp_path / "bundle/model.onnx").write_bytes(colour_model(9.0))
+    with pytest.raises(PupilaError, match=r"model.onnx was changed"):
+        _ = predictor.on_all_cores

@@ -12,7 +12,9 @@ from pupila.stats import holm, mcnemar, wilson_interval
 
 
 def model(name: str, answers: Array) -> Answers:
-    return Answers(name, name, list(range(len(answers))), answers, None, None, None)
+    return Answers(
+        name, name, list(range(len(answers))), answers, None, None, None, np.zeros(len(answers), dtype=bool)
+    )
 
 
 def overlap(n: int, right: int, only_first: int, only_second: int) -> tuple[Array, Array, Array]:
@@ -78,10 +80,10 @@ def test_equal_scores_on_78_images_are_no_proof_of_equivalence() -> None:
     ("n", "word"), [(12, "not distinguishable"), (188, "not distinguishable"), (189, "equivalent")]
 )
 def test_identical_answers_have_no_winner_and_are_equivalent_on_many_images(n: int, word: str) -> None:
-    # No draw differs; Wilson's bound of 0 of n is 3.84 / (n + 3.84), which goes under 2 points at 189.
+    # Tango's interval is Wilson's of 0 of n here, 3.84 / (n + 3.84), which goes under 2 points at 189.
     row = compared(n, n - 2, 0, 0)
     interval = row["metrics"]["accuracy"]
-    assert interval["high"] == -interval["low"] == wilson_interval(0, n)[1]
+    assert interval["high"] == pytest.approx(wilson_interval(0, n)[1]) == -interval["low"]
     assert (row["p_value"], row["images_to_settle"], row["verdict"]) == (1.0, None, word)
 
 
@@ -128,3 +130,28 @@ def test_rivals_share_one_error_rate() -> None:
     assert [row["p_holm"] for row in rows] == holm([row["p_value"] for row in rows])
     assert rows[0]["p_holm"] == pytest.approx(3 * 0.021484375)
     assert {row["verdict"] for row in rows} == {"not distinguishable"}
+
+
+def test_photos_of_one_product_count_as_far_as_they_differ_as_one() -> None:
+    truth, first, second = overlap(200, 190, 30, 5)
+    apart, mixed, blocks = np.arange(200), np.arange(200) % 50, np.arange(200) // 4
+    widths, settled = [], []
+    for groups in (
+        apart,
+        mixed,
+        blocks,
+    ):  # 35 images that differ: in as many groups, over all, in nine groups
+        row = compare(model("a", first), [model("b", second)], truth, groups, 2)[0]
+        widths.append(row["metrics"]["accuracy"]["high"] - row["metrics"]["accuracy"]["low"])
+        settled.append(row["images_to_settle"])
+    assert widths[0] < widths[1] < widths[2]
+    assert settled[0] <= settled[1] < settled[2]
+
+
+def test_what_few_images_tell_of_their_groups_is_taken_as_the_worst() -> None:
+    # 160 photos of 16 products, on which the models differ nowhere or once: not equivalent, and less so for no image
+    for only_first in (0, 1):
+        truth, first, second = overlap(160, 158, only_first, 0)
+        row = compare(model("a", first), [model("b", second)], truth, np.arange(160) // 10, 2)[0]
+        assert row["verdict"] == "not distinguishable"
+        assert row["metrics"]["accuracy"]["high"] > 0.02

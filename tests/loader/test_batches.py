@@ -134,3 +134,16 @@ def test_an_image_that_changed_since_is_named(spoil: Callable[[Path], object], t
     spoil(tmp_path / "data/b/000.jpg")
     with pytest.raises(PupilaError, match=r"b/000\.jpg can't be read any more"):
         Pictures(opened, SMALL, [0, 1])
+
+
+@pytest.mark.usefixtures("_own")
+def test_a_photo_that_was_replaced_since_is_refused_and_not_kept(tmp_path: Path) -> None:
+    for number in (0, 1):
+        write_photo(tmp_path / f"data/a/{number}.png", number)
+    data = pupila.open(tmp_path / "data")
+    first = (tmp_path / "data/a/0.png").read_bytes()
+    (tmp_path / "data/a/0.png").write_bytes((tmp_path / "data/a/1.png").read_bytes())
+    with pytest.raises(PupilaError, match="changed since"):
+        Pictures(data, SMALL, [0])
+    (tmp_path / "data/a/0.png").write_bytes(first)
+    assert Pictures(data, SMALL, [0])([0]).shape == (1, 24, 32, 3)

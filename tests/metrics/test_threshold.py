@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pupila.errors import PupilaError
-from pupila.metrics.threshold import tune
+from pupila.metrics.threshold import positive_of, tune
 
 SCORES = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
 TRUTH = np.array([False, False, True, False, False, True, True, True])
@@ -68,7 +68,7 @@ BAD = ["", "F1", "f2", "recall", "recall>0.9", "recall>=", "recall>=1.5", "recal
 
 @pytest.mark.parametrize("objective", BAD)
 def test_another_form_is_refused(objective: str) -> None:
-    with pytest.raises(PupilaError, match="Bad --threshold"):
+    with pytest.raises(PupilaError, match="Bad threshold"):
         tune(objective, SCORES, TRUTH)
 
 
@@ -90,3 +90,19 @@ def test_no_other_threshold_is_better(given: list[tuple[int, bool]], objective: 
 
     best = max(value(threshold) for threshold in np.linspace(-0.05, 1.05, 12))
     assert value(tune(objective, scores, truth)) == pytest.approx(best)
+
+
+@pytest.mark.parametrize(("told", "wanted"), [
+    ("f1", (None, "f1")), ("b:f1", (1, "f1")), ("a:recall>=0.95", (0, "recall>=0.95")),
+    ("cost:fn=10,fp=1", (None, "cost:fn=10,fp=1")), ("b:cost:fn=10,fp=1", (1, "cost:fn=10,fp=1")),
+])  # fmt: skip
+def test_an_objective_may_name_its_class(told: str, wanted: tuple[int | None, str]) -> None:
+    assert positive_of(told, ["a", "b"]) == wanted
+
+
+def test_an_objective_of_another_class_or_form_is_refused() -> None:
+    with pytest.raises(PupilaError, match="No such class: found c; wanted a, b"):
+        positive_of("c:f1", ["a", "b"])
+    for bad in BAD:
+        with pytest.raises(PupilaError, match="Bad threshold"):
+            positive_of(bad, ["a", "b"])

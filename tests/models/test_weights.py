@@ -81,12 +81,18 @@ def test_tensors_that_do_not_fit_are_counted_and_named(tiny: Path, tmp_path: Pat
     assert "1 of another shape: fc.weight (4, 2) for (3, 96)" in fault.value.found
 
 
+def test_a_hash_knows_what_no_tensor_shows() -> None:
+    module = torch.nn.Linear(2, 2)
+    told = [("a", {}), ("b", {}), ("a", {"pad_type": "same"}), ("a", {"pad_type": ""})]
+    assert len({hash_of(module, name, options) for name, options in told}) == 4
+
+
 def test_nothing_is_filled_where_one_tensor_does_not_fit() -> None:
     module = torch.nn.Linear(2, 2)
-    before = hash_of(module)
+    before = hash_of(module, "linear", {})
     with pytest.raises(PupilaError):
         fill(module, {"weight": torch.zeros(2, 2)}, "half.safetensors")
-    assert hash_of(module) == before
+    assert hash_of(module, "linear", {}) == before
 
 
 @pytest.mark.parametrize(("name", "content", "said"), [

@@ -95,8 +95,13 @@ def test_a_run_that_is_there_is_not_overwritten_and_goes_on_only_with_its_own_da
 ) -> None:
     with pytest.raises(PupilaError, match=r"(?s)A run is there already.*--resume"):
         flow.train(data, out=run.folder, **WISH)
-    before = weights(run)
-    assert weights(flow.train(data, out=run.folder, resume=True)) == before  # it was done: nothing changes
+    assert flow.train(data, out=run.folder, resume=True).bundle.hash == run.bundle.hash  # it was done
+    with pytest.raises(
+        PupilaError, match=r"other settings: found epochs=9, seed=5; wanted epochs=2, seed=not set"
+    ):
+        flow.train(data, out=run.folder, resume=True, **{**WISH, "epochs": 9, "seed": 5})
+    with pytest.raises(PupilaError, match="Which run is to go on"):
+        flow.train(data, resume=True, **WISH)
     other = write_classes(tmp_path / "other", {"cat": 20, "dog": 20}, seed=3)
     with pytest.raises(PupilaError, match="other data"):
         flow.train(other, out=run.folder, resume=True)
@@ -155,10 +160,15 @@ def test_out_of_memory_halves_the_batch_and_says_so(
     told: list[dict[str, Any]] = []
     flow.train(data, out=tmp_path / "run", tell=told.append, batch_size=16, **WISH)
     assert sizes == [16, 8, 4]
-    assert [line["note"] for line in told if "note" in line] == [
+    assert [line["note"] for line in told if "Out of" in line.get("note", "")] == [
         f"Out of memory: the batch is halved to {n}." for n in (8, 4)
     ]
-    assert json.loads((tmp_path / "run/plan.json").read_text())["plan"]["batch_size"] == 4
+    plan = json.loads((tmp_path / "run/plan.json").read_text())["plan"]
+    assert (plan["batch_size"], plan["reasons"]["batch_size"]) == (
+        4,
+        "halved from 8, for which there was no memory",
+    )
+    flow.train(data, out=tmp_path / "run", resume=True, batch_size=16, **WISH)  # the same command again
 
 
 def test_folds_answer_every_image_by_a_model_that_did_not_learn_from_it(tmp_path: Path) -> None:
@@ -257,3 +267,102 @@ def test_what_is_not_understood_is_answered(
     told = capsys.readouterr().err
     assert says in told and "Traceback" not in told
     assert not (tmp_path / "run").exists()
+
+
+def test_what_has_to_be_beaten_is_told_first(data: Path, tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    flow.train(data, out=tmp_path / "run", tell=told.append, **WISH)
+    assert (
+        told[0]["note"] == "To beat: always answering cat is right for 50.0% of validation, macro F1 0.333."
+    )
+    assert "Always answering cat would reach macro F1 0.333." in (tmp_path / "run/report.html").read_text()
+
+
+def test_a_dry_run_leaves_the_data_unsplit_and_knows_the_folds(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "pets", {"cat": 12, "dog": 12})
+    before = sorted(path.name for path in folder.iterdir())
+    assert flow.plan(folder, folds=3, **WISH).folds == 3
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_the_bundle_answers_by_the_threshold_that_was_tuned(data: Path, tmp_path: Path) -> None:
+    done = flow.train(data, out=tmp_path / "run", threshold="dog:cost:fn=100,fp=1", abstain_below=0.6, **WISH)
+    decision = done.bundle.info.decision
+    assert (decision.positive, decision.objective, decision.abstain_below) == (
+        "dog",
+        "dog:cost:fn=100,fp=1",
+        0.6,
+    )
+    frame = answers(done)
+    logits = frame.select("logit:cat", "logit:dog").to_numpy()
+    assert decision.threshold is not None
+    found = Predictor(done.bundle).answers(logits)
+    assert [a.prediction == "dog" for a in found] == [
+        a.probabilities["dog"] >= decision.threshold for a in found
+    ]
+    dogs = [a.prediction for a, truth in zip(found, frame["target"], strict=True) if truth == "dog"]
+    assert set(dogs) == {"dog"}  # none may be missed at this price
+
+
+def test_the_bundle_names_what_it_learned_from(run: Run, data: Path) -> None:
+    splits = SplitFile.read(str(data))
+    assert splits is not None
+    assert run.bundle.learned_from() == {a.sha256 for a in splits.images if a.split != "test"}
+
+
+def test_the_plan_names_the_model_that_the_weights_bring(data: Path, tmp_path: Path, classifier: str) -> None:
+    plan = flow.plan(data, weights=classifier, augment="none")
+    assert (plan.model, plan.options) == ("test_resnet", {"num_classes": 2})
+
+
+@pytest.mark.parametrize(("model", "data_folder", "wanted"), [
+    ("run", "run", "validation"), ("bundle", "run", "test"), ("bundle", "bundle", "test"),
+])  # fmt: skip
+def test_runs_alone_are_judged_on_validation_and_beside_bundles_on_test(
+    run: Run, data: Path, tmp_path: Path, model: str, data_folder: str, wanted: str
+) -> None:
+    paths = {"run": run.folder, "bundle": run.bundle.folder}
+    told = pupila.evaluate(paths[model], data, against=[paths[data_folder]], out=tmp_path).evaluation
+    assert told["split"] == wanted
+    seen = [one["seen"] for one in told["models"]]
+    assert seen == ([told["models"][0]["n"]] * 2 if wanted == "validation" else [0, 0])
+    assert [one["name"] for one in told["models"]] == [
+        paths[model],
+        paths[data_folder],
+    ]  # called by their paths
+
+
+def test_a_named_split_is_the_one_that_is_judged(run: Run, data: Path, tmp_path: Path) -> None:
+    sealed = pupila.evaluate(run.folder, data, split="test", out=tmp_path).evaluation
+    assert (sealed["split"], sealed["models"][0]["seen"]) == ("test", 0)
+    learned = pupila.evaluate(run.folder, data, split="train", out=tmp_path)
+    assert learned.evaluation["models"][0]["seen"] == learned.evaluation["models"][0]["n"]
+    assert "its figures are too good" in Path(learned.report).read_text()
+
+
+def test_a_new_split_does_not_hide_what_a_bundle_learned_from(run: Run, data: Path, tmp_path: Path) -> None:
+    old = SplitFile.read(str(data))
+    assert old is not None
+    new = pupila.split(data, val=0.3, seed=99, replace=True)
+    try:
+        told = pupila.evaluate(run.bundle.folder, data, out=tmp_path).evaluation
+    finally:
+        pupila.split(data, val=0.3, replace=True)
+    learned = {a.sha256 for a in old.images if a.split != "test"}
+    fresh = {a.sha256 for a in new.images if a.split == "test"}
+    assert told["models"][0]["seen"] == len(fresh & learned) > 0
+
+
+def test_a_run_and_a_table_of_its_validation_answers_are_compared(
+    run: Run, data: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "theirs.csv"
+    answers(run).select("image", prediction="target").write_csv(table)
+    told = pupila.evaluate(run.folder, data, against=[table], out=tmp_path).evaluation
+    assert (told["split"], told["comparisons"][0]["n"]) == ("validation", 12)
+
+
+def test_a_threshold_is_not_judged_where_it_was_tuned(run: Run, data: Path) -> None:
+    for split in (None, "validation"):
+        with pytest.raises(PupilaError, match="same images"):
+            pupila.evaluate(run.folder, data, split=split, threshold="f1")

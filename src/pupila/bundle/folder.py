@@ -21,6 +21,7 @@ from pupila.messages import listing, say
 
 INFO_FILE = "bundle.json"
 MODEL_FILE = "model.onnx"
+LEARNED_FILE = "learned.txt"
 GOLDEN = "golden"
 
 
@@ -33,8 +34,19 @@ class Bundle:
     hash: str  # SHA-256 of bundle.json, which holds the hashes of all else
 
     def read(self, name: str) -> bytes:
-        """The bytes of one of its files."""
-        return files.read_bytes(files.join(self.folder, name))
+        """The bytes of one of its files.
+
+        Raises:
+            PupilaError: the file was changed since the bundle was read.
+        """
+        content = files.read_bytes(files.join(self.folder, name))
+        if files.sha256(content) != self.info.files[name]:
+            raise _not_as_written(self.folder, [say("{name} was changed", name=name)])
+        return content
+
+    def learned_from(self) -> set[str]:
+        """SHA-256 of the images that it learned from or was chosen by: on these its figures flatter."""
+        return set(self.read(LEARNED_FILE).decode().split()) if LEARNED_FILE in self.info.files else set()
 
 
 def read_bundle(path: str | Path) -> Bundle:
@@ -68,7 +80,7 @@ def read_bundle(path: str | Path) -> Bundle:
 
 
 def _check_files(folder: str, info: BundleInfo) -> None:
-    there = {entry.path for entry in files.walk(folder)} - {INFO_FILE}
+    there = {entry.path for entry in files.walk(folder) if not files.is_hidden(entry.path)} - {INFO_FILE}
     odd = [say("{name} is missing", name=name) for name in sorted(info.files.keys() - there)]
     odd += [say("{name} does not belong there", name=name) for name in sorted(there - info.files.keys())]
     odd += [
@@ -77,10 +89,14 @@ def _check_files(folder: str, info: BundleInfo) -> None:
         if name in there and files.sha256(files.read_bytes(files.join(folder, name))) != digest
     ]
     if odd:
-        raise PupilaError(
-            say("The bundle {folder} is not as it was written", folder=folder), found=listing(odd),
-            wanted=say("the files that bundle.json names, unchanged"), remedy=say("copy it again, or train anew"),
-        )  # fmt: skip
+        raise _not_as_written(folder, odd)
+
+
+def _not_as_written(folder: str, odd: list[str]) -> PupilaError:
+    return PupilaError(
+        say("The bundle {folder} is not as it was written", folder=folder), found=listing(odd),
+        wanted=say("the files that bundle.json names, unchanged"), remedy=say("copy it again, or train anew"),
+    )  # fmt: skip
 
 
 def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) -> Bundle:

@@ -1,12 +1,12 @@
 """What `bundle.json` says: everything that answering needs to know, and how far the answers can be trusted."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pupila.images import Preparation
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 class Plain(BaseModel):
@@ -36,7 +36,7 @@ class Parity(Plain):
 class BundleInfo(Plain):
     """`bundle.json`."""
 
-    schema_version: int = Field(default=SCHEMA_VERSION, alias="schema")
+    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, alias="schema")
     made_by: str
     created: str  # ISO 8601
     task: str

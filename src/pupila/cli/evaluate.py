@@ -15,15 +15,21 @@ def evaluate(
     model: Annotated[str, typer.Argument(metavar="BUNDLE|RUN|TABLE", help=say("What is judged."))],
     data: DataArgument,
     split: Annotated[
-        str, typer.Option(metavar="NAME", help=say("train, validation or test (sealed)."))
-    ] = "test",
+        str | None,
+        typer.Option(
+            metavar="NAME", help=say("train, validation or test (sealed) [test; of a run: validation].")
+        ),
+    ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(metavar="BUNDLE|RUN|TABLE", help=say("Another model; may be given again.")),
     ] = None,
     threshold: Annotated[
         str | None,
-        typer.Option(metavar="OBJECTIVE", help=say("f1, recall>=0.95, precision>=0.9 or cost:fn=10,fp=1.")),
+        typer.Option(
+            metavar="OBJECTIVE",
+            help=say("f1, recall>=0.95, precision>=0.9 or cost:fn=10,fp=1; CLASS:recall>=0.95."),
+        ),
     ] = None,
     out: Annotated[
         str | None, typer.Option(metavar="FOLDER", help=say("Folder of the report [beside the model]."))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import JsonOption
+from pupila.errors import PupilaError
 from pupila.messages import say, say_count
 
 HELP = say("Answer images with a bundle: files, folders or patterns, any number of them.")
@@ -30,6 +31,8 @@ def predict(
     from pupila.predict.table import writing
     from pupila.progress import progress
 
+    if json_ and csv:
+        raise PupilaError(say("Settings at odds"), found="--json, --csv", wanted=say("one of them"))
     predictor = Predictor(read_bundle(bundle))
     classes = predictor.info.classes
     total, bad = count(images), 0

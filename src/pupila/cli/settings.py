@@ -28,7 +28,7 @@ def settings(stage: Annotated[str | None, typer.Argument(metavar="[STAGE]")] = N
 
     stages = _stages()
     if stage is not None and stage not in stages:
-        raise PupilaError(say("No settings of that name"), found=stage, wanted=unknown(stage, list(stages)))
+        raise PupilaError(say("No settings of that name"), found=f"{stage}: {unknown(stage, list(stages))}")
     for name in [stage] if stage else stages:
         print(f"{name}:")
         for field, default, meaning in stages[name].describe():

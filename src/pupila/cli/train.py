@@ -52,7 +52,11 @@ def train(
         print(say("Look at: {path}", path=preview))
         return
     if dry_run:
-        print(json.dumps(flow.plan(data, **wish).model_dump(mode="json"), indent=1, ensure_ascii=False))
+        print(
+            json.dumps(
+                flow.plan(data, folds=folds, **wish).model_dump(mode="json"), indent=1, ensure_ascii=False
+            )
+        )
         return
     run = flow.train(data, out=out, resume=resume, tell=_tell, folds=folds, **wish)
     print()

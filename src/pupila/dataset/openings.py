@@ -34,7 +34,7 @@ def openings(home: str) -> list[Opening]:
 
 def record(home: str, models: list[str], command: str) -> None:
     """Note a look of some models at the test split."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC).isoformat()
     lines = [json.dumps(asdict(Opening(now, model, command)), ensure_ascii=False) for model in models]
     uri = files.join(home, OPENINGS_FILE)
     before = files.read_bytes(uri) if files.exists(uri) else b""

@@ -1,6 +1,5 @@
 """Reading: every file's bytes become one row of facts, in parallel, and no file is read twice."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from pupila.duplicates.signature import AT_LEAST, SIDE, hashes, shrink
 from pupila.images import DECODER, FORMATS, ImageFault, ImageLimits, decode, looks_like_image, probe, spread
 from pupila.messages import say
 from pupila.progress import progress
+from pupila.threads import CORES
 
 CHUNK = 512  # images between two saves of what was read
 _AT_ONCE = 16  # images that a thread takes: handing them over one by one costs as much as reading them
@@ -88,7 +88,7 @@ def read_facts(
 
 def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSettings, memory: Memory) -> None:
     limits = settings.limits()
-    workers = settings.workers or os.cpu_count() or 1
+    workers = settings.workers or CORES
     with (
         warnings.catch_warnings(action="ignore"),  # what Pillow warns of, the doctor tells
         progress(say("reading images"), len(entries)) as advance,

@@ -62,7 +62,7 @@ def _wait(server: "subprocess.Popen[str]", address: str) -> None:
         except OSError:
             time.sleep(0.1)
     server.kill()
-    _, told = server.communicate()
+    told = server.stderr.read() if server.stderr else ""
     raise PupilaError(
         say("The server did not start"), found=told.strip()[-300:], wanted=say("a server that answers")
     )

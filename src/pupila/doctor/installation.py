@@ -1,6 +1,5 @@
 """The installation in words, for bug reports: versions, extras, cores, and where things are remembered."""
 
-import os
 import platform
 import re
 from importlib import metadata
@@ -8,6 +7,7 @@ from importlib import metadata
 import pupila
 from pupila import files
 from pupila.messages import say
+from pupila.threads import CORES
 
 
 def describe() -> dict[str, str]:
@@ -16,7 +16,7 @@ def describe() -> dict[str, str]:
         "pupila": pupila.__version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cores": str(os.cpu_count()),
+        "cores": str(CORES),
         "cache": str(files.cache_folder()),
     }
     for extra, missing in extras().items():

@@ -1,12 +1,13 @@
 """Candidate pairs by Hamming distance: exact below a size, an index above it, so growth stays below quadratic."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pupila.threads import CORES
 
 RADIUS = 16  # bits of 64: a crop of 5 % at every side moves up to 16 to 20, see docs/decisions
 NEIGHBOURS = 16  # nearest candidates looked at for one picture
@@ -48,7 +49,7 @@ def _brute_force(queries: Hashes, hashes: Hashes, radius: int) -> Iterator[Pairs
         i, j = np.nonzero(distance <= radius)
         return _nearest(i, j, distance[i, j], start)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(CORES) as pool:
         yield from pool.map(near, range(0, len(queries), _BLOCK))
 
 

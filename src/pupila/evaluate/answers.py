@@ -32,8 +32,9 @@ class Answers:
     rows: list[int]  # row numbers of the data set
     answers: Array  # (N,) class numbers
     probabilities: Array | None  # (N, C) calibrated, or None where a table gives none
-    raw: Array | None  # (N, C) before calibration
+    raw: Array | None  # (N, C) before calibration; None for a table
     info: BundleInfo | None  # None for a table
+    seen: Array  # (N,) whether the model learned from the image, or was chosen by it; a table can't tell
 
     def on(self, rows: list[int]) -> "Answers":
         """The same answers to some of the rows, in this order."""
@@ -41,23 +42,38 @@ class Answers:
         chosen = [place[row] for row in rows]
         probabilities = None if self.probabilities is None else self.probabilities[chosen]
         raw = None if self.raw is None else self.raw[chosen]
-        return Answers(self.name, self.version, rows, self.answers[chosen], probabilities, raw, self.info)
+        seen = self.seen[chosen]
+        return Answers(
+            self.name, self.version, rows, self.answers[chosen], probabilities, raw, self.info, seen
+        )
+
+
+def is_table(path: str) -> bool:
+    """Whether the path is a table of answers."""
+    return path.lower().endswith(TABLE_SUFFIXES)
 
 
 def is_run(path: str) -> bool:
-    """Whether the path is a run's folder, which is judged on its out-of-fold answers."""
+    """Whether the path is a run's folder, which holds answers to images that it had not learned from."""
     return files.exists(files.join(path, ANSWERS_FILE)) and not files.exists(files.join(path, "bundle.json"))
 
 
-def answers_of(path: str, data: Dataset, rows: list[int]) -> Answers:
-    """The answers of a bundle, a run or a table to the rows; of a run, to those that it answered.
+def answers_of(path: str, data: Dataset, rows: list[int], while_training: bool = False) -> Answers:
+    """The answers of a bundle, a run or a table to the rows.
+
+    Args:
+        path: of the model.
+        data: the data set.
+        rows: row numbers of the data set.
+        while_training: of a run, those that it gave while it trained, to the rows that it answered then; else its
+            bundle is asked.
 
     Raises:
         PupilaError: neither of them, other classes, or rows without an answer.
     """
-    if path.lower().endswith(TABLE_SUFFIXES):
+    if is_table(path):
         return _of_table(path, data, rows)
-    if is_run(path):
+    if while_training and is_run(path):
         return _of_run(path, data, rows)
     return _of_bundle(path, data, rows)
 
@@ -72,7 +88,9 @@ def _of_bundle(path: str, data: Dataset, rows: list[int]) -> Answers:
                 raise PupilaError(say("{path} can't be read any more", path=uri), found=answer.reason)
             found.append(answer)
             advance(1)
-    return _answered(path, predictor.bundle.hash, rows, np.stack([a.logits for a in found]), predictor)
+    learned, digests = predictor.bundle.learned_from(), data.images["sha256"].to_list()
+    seen = np.array([digests[row] in learned for row in rows])
+    return _answered(path, rows, np.stack([a.logits for a in found]), predictor, seen)
 
 
 def _of_run(path: str, data: Dataset, rows: list[int]) -> Answers:
@@ -88,17 +106,22 @@ def _of_run(path: str, data: Dataset, rows: list[int]) -> Answers:
             say("The run answered none of these images"), found=path, wanted=say("a run on this data set")
         )
     logits = frame.select([f"logit:{name}" for name in classes]).to_numpy()
+    # These images chose the best epoch.
     return _answered(
-        path, predictor.bundle.hash, known, logits[[place[digests[row]] for row in known]], predictor
+        path,
+        known,
+        logits[[place[digests[row]] for row in known]],
+        predictor,
+        np.ones(len(known), dtype=bool),
     )
 
 
-def _answered(path: str, version: str, rows: list[int], logits: Array, predictor: Predictor) -> Answers:
+def _answered(path: str, rows: list[int], logits: Array, predictor: Predictor, seen: Array) -> Answers:
     classes = predictor.info.classes
     answers = predictor.answers(logits)
     return Answers(
-        name=path.rstrip("/").removesuffix("/bundle").rpartition("/")[2], version=version, rows=rows,
-        answers=np.array([classes.index(a.prediction) for a in answers]),
+        name=path.rstrip("/").removesuffix("/bundle").rpartition("/")[2], version=predictor.bundle.hash, rows=rows,
+        seen=seen, answers=np.array([classes.index(a.prediction) for a in answers]),
         probabilities=softmax(logits / predictor.info.temperature), raw=softmax(logits), info=predictor.info,
     )  # fmt: skip
 
@@ -140,7 +163,8 @@ def _of_table(path: str, data: Dataset, rows: list[int]) -> Answers:
     else:
         answers = np.asarray(probabilities).argmax(axis=1)
     version = files.sha256(files.read_bytes(path))
-    return Answers(path.rpartition("/")[2], version, rows, answers, probabilities, probabilities, None)
+    seen = np.zeros(len(rows), dtype=bool)
+    return Answers(path.rpartition("/")[2], version, rows, answers, probabilities, None, None, seen)
 
 
 def _check_repeats(path: str, frame: pl.DataFrame, key: str) -> None:

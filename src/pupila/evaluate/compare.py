@@ -17,9 +17,12 @@ from pupila.stats import (
     holm,
     images_to_settle,
     mcnemar,
+    paired_interval,
     verdict,
     wilson_interval,
 )
+
+_UNSEEN = 2  # images, as if they differed in groups that differ as one
 
 Compared = dict[str, Any]
 
@@ -54,27 +57,51 @@ def compare(
 def _one(first: Answers, other: Answers, truth: Array, groups: Array, classes: int) -> Compared:
     ours, theirs = first.answers == truth, other.answers == truth
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    effect = _design_effect(ours.astype(float) - theirs, groups)
+    enough = len(set(groups.tolist())) >= FEW_GROUPS
     metrics = {}
     for name, metric in OVERALL.items():
         of = [drawn(truth, a.answers, classes, metric) for a in (first, other)]
         values = [float(one(np.ones((1, len(truth)), dtype=np.int64))[0]) for one in of]
-        low, high = _interval(groups, of)
+        low, high = None, None
+        if enough and name == "accuracy":
+            low, high = paired_interval(only_ours / effect, only_theirs / effect, len(truth) / effect)
+        elif enough:
+            low, high = _interval(groups, of)
         change = (values[0] - values[1]) / values[1] if values[1] else None
         metrics[name] = {"first": values[0], "other": values[1], "change": change, "low": low, "high": high}
     return {
         "name": other.name, "version": other.version, "n": len(truth), "only_first": only_ours,
         "only_other": only_theirs, "p_value": mcnemar(only_ours, only_theirs), "margin": MARGIN, "metrics": metrics,
-        "images_to_settle": images_to_settle(only_ours, only_theirs, len(truth)),
+        "images_to_settle": images_to_settle(only_ours, only_theirs, len(truth), effect),
     }  # fmt: skip
 
 
-def _interval(groups: Array, of: list[Statistic]) -> tuple[float | None, float | None]:
+def _design_effect(differences: Array, groups: Array) -> float:
+    """How many images of these groups tell as much of a difference as one image that stands alone.
+
+    The variance of the mean when whole groups are drawn, over that when images are drawn. Where few images differ
+    they tell little of how they cluster: as if a few more stood in groups that differ as one.
+
+    Args:
+        differences: (N,) -1, 0 or 1.
+        groups: (N,) group numbers.
+
+    Source: Kish 1965, design effect.
+    """
+    _, place = np.unique(groups, return_inverse=True)
+    worst = len(groups) / (place.max() + 1)
+    centred = differences - differences.mean()
+    alone, together = (centred**2).sum(), (np.bincount(place, centred) ** 2).sum()
+    measured = max(1.0, together / alone) if alone else worst
+    differing = np.abs(differences).sum()
+    return float((differing * measured + _UNSEEN * worst) / (differing + _UNSEEN))
+
+
+def _interval(groups: Array, of: list[Statistic]) -> tuple[float, float]:
     """Of the difference; where no draw differs, what Wilson allows of none of the groups still may."""
-    told = len(set(groups.tolist()))
-    if told < FEW_GROUPS:
-        return None, None
     low, high = bootstrap(groups, partial(_difference, of))
-    unseen = 0.0 if low < high else wilson_interval(0, told)[1]
+    unseen = 0.0 if low < high else wilson_interval(0, len(set(groups.tolist())))[1]
     return max(-1.0, low - unseen), min(1.0, high + unseen)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from pupila.evaluate.answers import Answers
 from pupila.images import Array
 from pupila.metrics.calibration import calibration_error, reliability
-from pupila.metrics.classify import OVERALL, confusion, recall, risk_coverage, roc_auc
+from pupila.metrics.classify import confusion, majority, risk_coverage, roc_auc
 from pupila.metrics.intervals import Valued, overall, per_class
-from pupila.metrics.threshold import tune
+from pupila.metrics.threshold import positive_of, rarer, tune
 from pupila.stats import FEW_GROUPS, bootstrap, wilson_interval
 
 MISTAKES = 12  # shown, the surest first
@@ -28,27 +28,31 @@ def judge(answers: Answers, truth: Array, groups: Array, classes: list[str]) -> 
         groups: (N,) group numbers.
         classes: names.
     """
-    majority = int(np.bincount(truth, minlength=len(classes)).argmax())
-    always = confusion(truth, np.full_like(truth, majority), len(classes))
+    most, always = majority(truth, len(classes))
     right = answers.answers == truth
     found: Judged = {
         "name": answers.name,
         "version": answers.version,
         "n": len(truth),
         "groups": len(set(groups.tolist())),
+        "seen": int(answers.seen.sum()),
         "right": int(right.sum()),
         "metrics": overall(truth, answers.answers, groups, len(classes)),
-        "baseline": {"class": classes[majority], **{name: float(m(always)) for name, m in OVERALL.items()}},
+        "baseline": {"class": classes[most], **always},
         "classes": per_class(truth, answers.answers, groups, classes),
         "confusion": confusion(truth, answers.answers, len(classes)).tolist(),
         "mistakes": [],
     }
-    if answers.probabilities is None or answers.raw is None:
+    if answers.probabilities is None:
         return found
     sure = answers.probabilities[np.arange(len(truth)), answers.answers]
     found["auc"] = _auc(answers.probabilities, truth, groups, classes)
     found["calibration"] = {
-        "before": _resampled(groups, lambda drawn: _error(answers.raw, truth, drawn)),
+        **(
+            {}
+            if answers.raw is None
+            else {"before": _resampled(groups, lambda drawn: _error(answers.raw, truth, drawn))}
+        ),
         "after": _resampled(groups, lambda drawn: _error(answers.probabilities, truth, drawn)),
         "bins": reliability(answers.probabilities.max(axis=1), answers.probabilities.argmax(axis=1) == truth),
     }
@@ -101,25 +105,28 @@ def _resampled(groups: Array, metric: Any) -> Valued:
 
 
 def tuned(
-    objective: str, classes: list[str], validation: tuple[Answers, Array], judged: tuple[Answers, Array]
+    wanted: str, classes: list[str], validation: tuple[Answers, Array], judged: tuple[Answers, Array, Array]
 ) -> Judged:
     """What a threshold that was tuned on validation buys on the images that are judged.
 
     Args:
-        objective: see `metrics.threshold.tune`.
-        classes: two; the rarer one on validation is the positive one.
+        wanted: see `metrics.threshold.positive_of`; of the rarer class on validation unless it names another.
+        classes: two.
         validation: answers and truth.
-        judged: answers and truth.
+        judged: answers, truth and groups.
     """
     known, known_truth = validation
-    asked, truth = judged
-    positive = int(np.bincount(known_truth, minlength=2).argmin())
+    asked, truth, groups = judged
+    named, objective = positive_of(wanted, classes)
+    positive = rarer(known_truth) if named is None else named
     threshold = tune(objective, np.asarray(known.probabilities)[:, positive], known_truth == positive)
     answers = np.where(np.asarray(asked.probabilities)[:, positive] >= threshold, positive, 1 - positive)
-    plain, moved = (confusion(truth, a, 2) for a in (np.asarray(asked.probabilities).argmax(axis=1), answers))
+    both = (np.asarray(asked.probabilities).argmax(axis=1), answers)
+    plain, moved = (confusion(truth, a, 2) for a in both)
+    tables = [per_class(truth, a, groups, classes)[classes[positive]] for a in both]
     return {
         "objective": objective, "positive": classes[positive], "threshold": threshold,
         "missed": [int(m[positive, 1 - positive]) for m in (plain, moved)],
         "false_alarms": [int(m[1 - positive, positive]) for m in (plain, moved)],
-        "recall": [float(recall(m)[positive]) for m in (plain, moved)],
+        **{name: [table[name] for table in tables] for name in ("recall", "precision")},
     }  # fmt: skip

@@ -30,7 +30,7 @@ def evaluation_page(e: Evaluation, data: Dataset) -> Page:
         sections=sections,
         footnote=say(
             "Model {model}, data {data}, splits {splits}. Intervals: Wilson where each image is its own group, "
-            "else 2000 draws of whole groups.",
+            "else 2000 draws of whole groups; of a difference in accuracy Tango's, for what the groups are worth.",
             model=judged["version"][:12], data=e["data_hash"][:12], splits=e["splits_hash"][:12],
         ),
     )  # fmt: skip
@@ -119,8 +119,12 @@ def _comparisons(name: str, rows: list[dict[str, Any]]) -> Section:
 def _confidence(judged: dict[str, Any]) -> Section:
     bins = judged["calibration"]["bins"]
     rows = [
-        [say("calibration error before"), *told(judged["calibration"]["before"])],
-        [say("calibration error after temperature scaling"), *told(judged["calibration"]["after"])],
+        [title, *told(judged["calibration"][name])]
+        for name, title in (
+            ("before", say("calibration error before temperature scaling")),
+            ("after", say("calibration error as answered")),
+        )
+        if name in judged["calibration"]
     ]
     sure = [(confidence, share) for confidence, share, _ in bins]
     return Section(

@@ -1,6 +1,7 @@
 """An evaluation from end to end: whose answers, on which images, judged, compared and written down."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from pupila.dataset.manifest import Dataset
 from pupila.dataset.openings import openings, record
 from pupila.dataset.splits import LEAKING, SplitFile
 from pupila.errors import PupilaError
-from pupila.evaluate.answers import Answers, answers_of, is_run
+from pupila.evaluate.answers import Answers, answers_of, is_run, is_table
 from pupila.evaluate.compare import compare
 from pupila.evaluate.judge import judge, tuned
 from pupila.evaluate.page import evaluation_page
@@ -30,7 +31,11 @@ class Evaluated:
 
 
 def evaluate_models(
-    paths: list[str], data: Dataset, splits: SplitFile, split: str = TEST, threshold: str | None = None
+    paths: list[str],
+    data: Dataset,
+    splits: SplitFile,
+    split: str | None = None,
+    threshold: str | None = None,
 ) -> Evaluation:
     """Judge the first model, and compare it with the others on the images that all answered.
 
@@ -38,30 +43,27 @@ def evaluate_models(
         paths: bundles, runs or tables of answers.
         data: the data set.
         splits: made from these very data.
-        split: that is judged; a run among the models means its out-of-fold answers.
+        split: that is judged, by bundles; None: test, or for runs alone what they answered while they trained.
         threshold: objective for a binary task, tuned on validation.
 
     Raises:
         PupilaError: nothing to judge, other classes, answers that are missing, or a threshold that can't be tuned.
     """
-    runs = any(is_run(path) for path in paths)
-    rows = _rows(data, splits, None if runs else split)
-    found = [answers_of(path, data, rows) for path in paths]
-    common = sorted(set.intersection(*(set(one.rows) for one in found)))
-    if not common:
+    runs = split is None and any(map(is_run, paths)) and all(is_run(path) or is_table(path) for path in paths)
+    split = split or (None if runs else TEST)
+    if threshold and split in (None, VALIDATION):
         raise PupilaError(
-            say("No image that all models answered"), found=", ".join(paths),
-            wanted=say("models that answered the same images"),
+            say("The threshold is tuned on validation"), found=say("the same images to judge it by"),
+            wanted=say("other images"), remedy="--split test",
         )  # fmt: skip
-    found = [one.on(common) for one in found]
+    found = _named_apart(_answers(paths, data, _rows(data, splits, split), runs), paths)
+    common = found[0].rows
     truth, groups = _truth(data, common), np.array([splits.images[row].component for row in common])
-    moved = _tuned(threshold, paths[0], data, splits, (found[0], truth)) if threshold else None
-    looks = (
-        _look(data, splits, found, "pupila evaluate " + " ".join(paths)) if split == TEST and not runs else 0
-    )
+    moved = _tuned(threshold, paths[0], data, splits, (found[0], truth, groups)) if threshold else None
+    looks = _look(data, found, "pupila evaluate " + " ".join(paths)) if split == TEST else 0
     return {
         "schema": SCHEMA_VERSION,
-        "split": say("out-of-fold") if runs else split,
+        "split": split or (say("out-of-fold") if _has_folds(splits) else VALIDATION),
         "classes": data.classes,
         "data_hash": data.hash,
         "splits_hash": splits.hash,
@@ -100,18 +102,43 @@ def _truth(data: Dataset, rows: list[int]) -> Array:
     return np.array([numbers[targets[row]] for row in rows])
 
 
-def _look(data: Dataset, splits: SplitFile, found: list[Answers], command: str) -> int:
-    """Note the look at the sealed test split, and say the how-manieth it is; the same models again are no new look."""
-    before = openings(data.home)
-    known = {opening.model for opening in before}
-    fresh = [one.version for one in found if one.version not in known]
-    if fresh:
-        record(data.home, fresh, command)
-    return len({(opening.time, opening.command) for opening in before}) + (1 if fresh else 0)
+def _answers(paths: list[str], data: Dataset, rows: list[int], while_training: bool) -> list[Answers]:
+    """The answers of all models to the rows that all answered; tables are asked for no more than the runs answered."""
+    found = {path: answers_of(path, data, rows, while_training) for path in paths if not is_table(path)}
+    common = sorted(set.intersection(set(rows), *(set(one.rows) for one in found.values())))
+    if not common:
+        raise PupilaError(
+            say("No image that all models answered"), found=", ".join(paths),
+            wanted=say("models that answered the same images"),
+        )  # fmt: skip
+    return [found[path].on(common) if path in found else answers_of(path, data, common) for path in paths]
+
+
+def _has_folds(splits: SplitFile) -> bool:
+    return any(a.fold is not None for a in splits.images)
+
+
+def _named_apart(found: list[Answers], paths: list[str]) -> list[Answers]:
+    """Models whose names are alike are called by their paths."""
+    shared = Counter(one.name for one in found)
+    return [
+        replace(one, name=path) if shared[one.name] > 1 else one
+        for one, path in zip(found, paths, strict=True)
+    ]
+
+
+def _look(data: Dataset, found: list[Answers], command: str) -> int:
+    """Note the look at the sealed test split, and say the how-manieth it is."""
+    record(data.home, [one.version for one in found], command)
+    return len({(opening.time, opening.command) for opening in openings(data.home)})
 
 
 def _tuned(
-    objective: str, path: str, data: Dataset, splits: SplitFile, judged: tuple[Answers, Array]
+    objective: str,
+    path: str,
+    data: Dataset,
+    splits: SplitFile,
+    judged: tuple[Answers, Array, Array],
 ) -> dict[str, object]:
     if len(data.classes) != 2 or judged[0].probabilities is None:
         raise PupilaError(

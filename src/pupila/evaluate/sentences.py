@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pupila.messages import say, say_count
+from pupila.messages import listing, say, say_count
 
 Evaluation = dict[str, Any]
 
@@ -81,17 +81,31 @@ def _warnings(e: Evaluation, judged: dict[str, Any]) -> list[str]:
             "The test split was opened before, {n} times in all: choosing by it makes its figures too good.",
             n=e["looks"],
         ))  # fmt: skip
+    told += [
+        say(
+            "{name} learned from {seen} of these {n} images, or was chosen by them: its figures are too good.",
+            name=one["name"], seen=one["seen"], n=one["n"],
+        )
+        for one in e["models"] if one["seen"]
+    ]  # fmt: skip
     if sum(map(bool, map(sum, zip(*judged["confusion"], strict=True)))) < 2:
         told.append(say("The model answers one class only: it is collapsed."))
     few = [name for name, row in judged["classes"].items() if row["recall"]["low"] is None]
     if few:
-        told.append(say("Too few groups for an interval in {names}.", names=", ".join(few[:5])))
+        told.append(say(
+            "Too few groups for an interval in {names}: more images, or folds (pupila split DATA --folds 5 --replace), "
+            "would tell more.", names=listing(few),
+        ))  # fmt: skip
     return told
 
 
 def _threshold(t: dict[str, Any]) -> str:
-    return say(
+    told = say(
         "The threshold {threshold:.2f} for {positive}, tuned on validation for {objective}: {missed[0]} missed become "
         "{missed[1]}, {false_alarms[0]} false alarms become {false_alarms[1]}.",
         **t,
     )
+    recall = t["recall"][1]
+    if recall["low"] is None:
+        return told + " " + say("Its recall is {value:.3f}; too few groups for an interval.", **recall)
+    return told + " " + say("Its recall is {value:.3f}, 95 % interval {low:.3f} to {high:.3f}.", **recall)

@@ -1,9 +1,6 @@
 """Placed pictures: each image decoded and resized once for one preparation, then read from the cache folder."""
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+import numpy as np
 
 from pupila import files
 from pupila.dataset.manifest import Dataset
@@ -12,6 +9,7 @@ from pupila.images import DECODER, Array, ImageFault, Preparation, decode, place
 from pupila.loader.store import ArrayStore
 from pupila.messages import say
 from pupila.progress import progress
+from pupila.threads import ahead
 
 _CHUNK = 128  # pictures saved at once
 
@@ -46,15 +44,25 @@ class Pictures:
                 first.setdefault(self.keys[row], row)
         if not first:
             return
+        held: list[Array] = []
+        keys = list(first)
         with progress(say("preparing pictures"), len(first)) as advance:
-            for keys, placed in _in_chunks(list(first.items()), lambda item: self._placed(data, item[1])):
-                self._store.add([key for key, _ in keys], placed)
-                advance(len(keys))
+            for number, placed in enumerate(
+                ahead(first.values(), lambda row: self._placed(data, row)), start=1
+            ):
+                held.append(placed)
+                advance(1)
+                if len(held) == _CHUNK or number == len(first):
+                    self._store.add(keys[number - len(held) : number], np.stack(held))
+                    held = []
 
     def _placed(self, data: Dataset, row: int) -> Array:
         uri = data.path(row)
         try:
-            rgb = decode(files.read_bytes(uri), at_least=side_to_decode(self.preparation))
+            content = files.read_bytes(uri)
+            if files.sha256(content) != self.keys[row]:
+                raise ImageFault("changed", say("the file was changed since"))
+            rgb = decode(content, at_least=side_to_decode(self.preparation))
         except (ImageFault, OSError) as fault:
             raise PupilaError(
                 say("{path} can't be read any more", path=uri), found=str(fault),
@@ -62,14 +70,3 @@ class Pictures:
                 remedy=say("run the command again"),
             ) from fault  # fmt: skip
         return place(rgb, self.preparation)
-
-
-def _in_chunks(
-    items: list[tuple[str, int]], make: Callable[[tuple[str, int]], Array]
-) -> Iterator[tuple[list[tuple[str, int]], Any]]:
-    import numpy as np
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(items), _CHUNK):
-            chunk = items[start : start + _CHUNK]
-            yield chunk, np.stack(list(pool.map(make, chunk)))

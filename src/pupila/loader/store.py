@@ -1,5 +1,6 @@
 """A store of equal arrays in the cache folder: written in whole parts, mapped and not loaded, checked row by row."""
 
+import contextlib
 import json
 import uuid
 import zlib
@@ -82,7 +83,8 @@ class ArrayStore:
             shape = (len(keys), *self.shape)
             rows = np.memmap(path, self.dtype, "r", offset=8 + length, shape=shape)
         except (OSError, ValueError, KeyError, TypeError):
-            files.remove(str(path))
+            with contextlib.suppress(OSError):  # where it may not be deleted it is passed over each time
+                files.remove(str(path))
             return
         self._take(keys, sums, rows)
 

@@ -57,6 +57,13 @@ OVERALL: dict[str, Callable[[Array], Array]] = {
 PER_CLASS: dict[str, Callable[[Array], Array]] = {"precision": precision, "recall": recall, "F1": f1}
 
 
+def majority(truth: Array, classes: int) -> tuple[int, dict[str, float]]:
+    """The class that is the most frequent, and the metrics of always answering it."""
+    most = int(np.bincount(truth, minlength=classes).argmax())
+    matrix = confusion(truth, np.full_like(truth, most), classes)
+    return most, {name: float(metric(matrix)) for name, metric in OVERALL.items()}
+
+
 def roc_auc(truth: Array, scores: Array) -> float | None:
     """The chance that a positive gets a higher score than a negative, ties counting half.
 

@@ -42,14 +42,14 @@ def build(settings: ModelSettings, classes: int | None, side: int | None = None)
             say("No such model"), found=name, wanted=unknown(name, [*NETS, *timm.list_models()][:2000]),
             remedy="--set model=mobilenetv2_100",
         )  # fmt: skip
-    options = {**_size_option(name, side or told.side), **options}
+    sized = {**_size_option(name, side or told.side), **options}
     if local and told.part == "encoder":
-        model = _created(name, {**options, "features_only": True}, pretrained=False)
+        model = _created(name, {**sized, "features_only": True}, pretrained=False)
         fill(model, read_tensors(settings.weights), settings.weights)
         encoder: nn.Module = LastFeatures(model)
         size, first = int(model.feature_info.channels()[-1]), None
     else:
-        model = _created(name, options, pretrained=settings.weights == "default")
+        model = _created(name, sized, pretrained=settings.weights == "default")
         if local:
             fill(model, read_tensors(settings.weights), settings.weights)
         first, size = model.get_classifier(), int(model.head_hidden_size)
@@ -67,7 +67,8 @@ def build(settings: ModelSettings, classes: int | None, side: int | None = None)
         preparation=_preparation(model, told, side),
         blocks=_blocks(model),
         source=_source(settings, name),
-        weights_hash=hash_of(encoder),
+        weights_hash=hash_of(encoder, name, sized),
+        options=options,
         classes=_classes_of(model, told, first) if classes is None else (),
     )
 
@@ -114,7 +115,7 @@ def _own(settings: ModelSettings, classes: int, side: int | None) -> Network:
     return Network(
         name=settings.model, encoder=net.encoder, head=make_head(net.size, classes, settings), size=net.size,
         preparation=Preparation(height=side or net.side, width=side or net.side), blocks=net.blocks,
-        source=NO_WEIGHTS, weights_hash=hash_of(net.encoder),
+        source=NO_WEIGHTS, weights_hash=hash_of(net.encoder, settings.model, {}),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What every model is to the rest of the house: an encoder, a head, and how a picture is prepared for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -22,7 +22,10 @@ class Network:
     preparation: Preparation
     blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones thaw first
     source: str  # where the weights come from, in words; "none" for random ones
-    weights_hash: str  # SHA-256 over the encoder's tensors as they were loaded
+    weights_hash: str  # SHA-256 over the encoder's name, options, and tensors as they were loaded
+    options: dict[str, Any] = field(
+        default_factory=dict
+    )  # of timm.create_model, those beside the weights too
     classes: tuple[str, ...] = ()  # of the head that the weights brought; none for a new head
 
     @property

@@ -1,6 +1,7 @@
 """Weights from a local safetensors file, with the JSON beside it that says what they are."""
 
 import hashlib
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -91,9 +92,9 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], path: str) -> None:
     module.load_state_dict(tensors)
 
 
-def hash_of(module: nn.Module) -> str:
-    """SHA-256 over names, shapes and bytes of the module's tensors."""
-    digest = hashlib.sha256()
+def hash_of(module: nn.Module, name: str, options: dict[str, Any]) -> str:
+    """SHA-256 over the model's name, its options (padding has no tensor), and names and bytes of all tensors."""
+    digest = hashlib.sha256(json.dumps([name, options], sort_keys=True, default=str).encode())
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -32,6 +32,7 @@ class Batcher:
 
     def __init__(self, predictor: Predictor, settings: ServeSettings) -> None:
         self.predictor, self.settings = predictor, settings
+        self.predictor.on_all_cores  # noqa: B018 -- stands ready before the first request
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
         self._waiting: deque[tuple[Array, Waiting]] = deque()
         self._open = 0  # images accepted and not answered

@@ -16,7 +16,7 @@ from pupila.messages import say
 from pupila.models.network import Network
 from pupila.train.engine import device_of, fastest, step_seconds
 from pupila.train.settings import TrainSettings
-from pupila.vocabulary import TRAIN
+from pupila.vocabulary import TRAIN, VALIDATION
 
 SIDES = (256, 224, 192, 160, 128, 96, 64)  # pixels, that may be tried
 ENOUGH_EPOCHS = 15  # of training from scratch, for which the side is made smaller
@@ -79,7 +79,8 @@ def within_budget(
     budget = seconds_of(str(wish.budget))
     network = network_of(wish)
     measured = _measure(wish, data, splits, network)
-    left = SPARE * (budget - RESERVE - (time.monotonic() - start))
+    trainings = _folds(splits) + 1 if _folds(splits) else 1  # one for each fold, and one on all of them
+    left = SPARE * (budget - RESERVE - (time.monotonic() - start)) / trainings
     decided = Decided(wish)
     if network.pretrained:
         _pretrained(decided, measured, left)
@@ -90,7 +91,8 @@ def within_budget(
 
 def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network) -> Measured:
     device = device_of(wish.device)
-    rows = [row for row, a in enumerate(splits.images) if a.split == TRAIN] or list(range(len(data)))
+    rows = [row for row, a in enumerate(splits.images) if a.split == TRAIN or a.fold is not None]
+    folds = _folds(splits)
     some = rows[:: max(1, len(rows) // _TIMED)][:_TIMED]
     start = time.perf_counter()
     for row in some:
@@ -99,9 +101,13 @@ def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Net
     picture = (time.perf_counter() - start) / len(some)
     encoded = fastest(network, device).seconds if network.pretrained else 0.0
     step = step_seconds(network, device)
-    return Measured(
-        len(rows), len(splits.images) - len(rows), picture, encoded, step, network.preparation.height
-    )
+    images = round(len(rows) * (folds - 1) / folds) if folds else len(rows)
+    others = len(rows) - images if folds else len(splits.of(VALIDATION))
+    return Measured(images, others, picture, encoded, step, network.preparation.height)
+
+
+def _folds(splits: SplitFile) -> int:
+    return len({a.fold for a in splits.images if a.fold is not None})
 
 
 def _pretrained(decided: Decided, cost: Measured, left: float) -> None:

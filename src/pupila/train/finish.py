@@ -1,6 +1,7 @@
 """The end of a run: calibrate, export, prove that the export answers the same, and write the bundle and the page."""
 
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import torch
 
 import pupila
 from pupila.bundle.card import card
-from pupila.bundle.folder import MODEL_FILE, Bundle, golden_pictures, write_bundle
-from pupila.bundle.schema import BundleInfo, Parity
+from pupila.bundle.folder import LEARNED_FILE, MODEL_FILE, Bundle, golden_pictures, write_bundle
+from pupila.bundle.predictor import softmax
+from pupila.bundle.schema import BundleInfo, Decision, Parity
 from pupila.bundle.session import Session
 from pupila.dataset.manifest import Dataset
 from pupila.export import compare, to_onnx, weights_of, with_head
@@ -17,13 +19,16 @@ from pupila.images import Array, load
 from pupila.loader.pictures import Pictures
 from pupila.loader.views import Views
 from pupila.metrics.calibration import fit_temperature
+from pupila.metrics.classify import majority
 from pupila.metrics.intervals import overall
+from pupila.metrics.threshold import positive_of, rarer, tune
 from pupila.models.network import Network, Whole
 from pupila.train.engine import encoder_onnx
 from pupila.train.settings import TrainPlan
 
 WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
-PROVEN_ON = 64  # validation images on which the export is proven, besides the drawn ones
+PROVEN_ON = 256  # validation images, at most, on which the export is proven, besides the drawn ones
+_AT_ONCE = 16  # of them
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +50,28 @@ def validated(plan: TrainPlan, logits: Array, truth: "Sequence[str | None]", gro
         "n": len(logits),
         "groups": len(set(groups.tolist())),
         "metrics": overall(numbers, logits.argmax(axis=1), groups, len(plan.classes)),
+        "baseline": baseline(plan.classes, numbers),
     }
+
+
+def baseline(classes: list[str], numbers: Array) -> dict[str, Any]:
+    """What always answering the most frequent class would reach."""
+    most, metrics = majority(numbers, len(classes))
+    return {"class": classes[most], **metrics}
+
+
+def decided(plan: TrainPlan, logits: Array, numbers: Array, temperature: float) -> Decision:
+    """How the bundle's probabilities become answers; a threshold is tuned on validation."""
+    decision = Decision(abstain_below=plan.abstain_below)
+    if plan.threshold is None or not len(logits):
+        return decision
+    named, objective = positive_of(plan.threshold, plan.classes)
+    positive = rarer(numbers) if named is None else named
+    scores = softmax(logits / temperature)[:, positive]
+    tuned = tune(objective, scores, numbers == positive)
+    return decision.model_copy(
+        update={"positive": plan.classes[positive], "threshold": tuned, "objective": plan.threshold}
+    )
 
 
 def proven(model: bytes, network: Network, data: Dataset, rows: list[int]) -> Parity:
@@ -54,27 +80,28 @@ def proven(model: bytes, network: Network, data: Dataset, rows: list[int]) -> Pa
     Raises:
         PupilaError: they differ by more than the tolerance.
     """
-    drawn = np.stack([load(content, network.preparation) for content in golden_pictures().values()])
     chosen = rows[:: max(1, len(rows) // PROVEN_ON)][:PROVEN_ON]
-    pixels = [drawn]
-    if chosen:
-        views = Views(Pictures(data, network.preparation, chosen), "none", 0)
-        pixels += [
-            views.inputs([(row, None) for row in chosen[i : i + 16]]) for i in range(0, len(chosen), 16)
-        ]
+    views = Views(Pictures(data, network.preparation, chosen), "none", 0)
+    batches = (chosen[start : start + _AT_ONCE] for start in range(0, len(chosen), _AT_ONCE))
+    seen = (views.inputs([(row, None) for row in some]) for some in batches)
+    drawn = np.stack([load(content, network.preparation) for content in golden_pictures().values()])
     whole, session = Whole(network).eval().to("cpu").to(memory_format=torch.channels_last), Session(model)
-    with torch.inference_mode():
-        ours = np.concatenate([
-            whole(torch.from_numpy(some).contiguous(memory_format=torch.channels_last))[0].numpy() for some in pixels
-        ])  # fmt: skip
-    found = compare(ours, np.concatenate([session.run(some)[0] for some in pixels]))
+    ours, theirs = [], []
+    for pixels in chain([drawn], seen):
+        tensor = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            ours.append(whole(tensor)[0].numpy())
+        theirs.append(session.run(pixels)[0])
+    found = compare(np.concatenate(ours), np.concatenate(theirs))
     return Parity(
         images=found.images, largest_difference=found.largest_difference,
         label_agreement=found.label_agreement, tolerance=found.tolerance,
     )  # fmt: skip
 
 
-def bundled(folder: str, plan: TrainPlan, network: Network, data: Dataset, answers: "Answers") -> Bundle:
+def bundled(
+    folder: str, plan: TrainPlan, network: Network, data: Dataset, answers: "Answers", learned: list[int]
+) -> Bundle:
     """Write the bundle of a trained network.
 
     Args:
@@ -83,19 +110,22 @@ def bundled(folder: str, plan: TrainPlan, network: Network, data: Dataset, answe
         network: trained.
         data: the data set.
         answers: to validation images.
+        learned: rows that it learned from or was chosen by.
     """
     logits, truth, groups, rows = answers
     network.encoder.to("cpu").eval()
     network.head.to("cpu").eval()
     model = exported(plan, network)
     numbers = np.array([plan.classes.index(str(name)) for name in truth], dtype=np.int64)
+    temperature = fit_temperature(logits, numbers)
     info = BundleInfo(
         made_by=f"pupila {pupila.__version__}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         task="classify",
         classes=plan.classes,
         preparation=network.preparation,
-        temperature=fit_temperature(logits, numbers),
+        temperature=temperature,
+        decision=decided(plan, logits, numbers, temperature),
         model={
             "name": network.name, "source": network.source,
             "parameters": sum(p.numel() for part in (network.encoder, network.head) for p in part.parameters()),
@@ -106,7 +136,12 @@ def bundled(folder: str, plan: TrainPlan, network: Network, data: Dataset, answe
         splits_hash=plan.splits_hash,
         leaking=plan.leaking,
     )  # fmt: skip
-    parts = {MODEL_FILE: model, WEIGHTS_FILE: weights_of(network), CARD_FILE: card(info).encode()}
+    digests = data.images["sha256"].to_list()
+    seen = "".join(f"{digest}\n" for digest in sorted({digests[row] for row in learned}))
+    parts = {
+        MODEL_FILE: model, WEIGHTS_FILE: weights_of(network), CARD_FILE: card(info).encode(),
+        LEARNED_FILE: seen.encode(),
+    }  # fmt: skip
     return write_bundle(folder, info, parts)
 
 

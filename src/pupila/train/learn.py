@@ -88,7 +88,7 @@ class Lesson:
     def judged(self, logits: Array, epoch: int) -> Judged:
         """What validation says of (V, C) logits; without validation a later epoch is a better one."""
         if not len(logits):
-            return Judged(score=float(epoch), loss=0.0, classes_answered=len(self.plan.classes), metrics={})
+            return Judged(score=float(epoch), loss=None, classes_answered=len(self.plan.classes), metrics={})
         truth, answers = self.targets[self.sides.validation], logits.argmax(axis=1)
         with torch.inference_mode():
             loss = self.criterion(*self.tensors(logits, self.sides.validation))

@@ -74,6 +74,15 @@ def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
             "Macro F1 {value:.3f} on {n} validation images in {groups} groups, 95 % interval {low:.3f} to {high:.3f}.",
             n=n, groups=groups, **row,
         ))  # fmt: skip
+    base = info.validation["baseline"]
+    told.append(say(
+        "Always answering {name} would reach macro F1 {value:.3f}.", name=base["class"], value=base["macro F1"]
+    ))  # fmt: skip
+    if info.decision.threshold is not None:
+        told.append(say(
+            "{name} is answered from a probability of {threshold:.2f}, tuned on validation for {objective}.",
+            name=info.decision.positive, threshold=info.decision.threshold, objective=info.decision.objective,
+        ))  # fmt: skip
     told.append(
         say(
             "Validation chose the epoch, so it flatters: only the sealed test split tells how good the model is."

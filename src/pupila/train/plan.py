@@ -7,7 +7,8 @@ import torch
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import LEAKING, SplitFile
 from pupila.errors import PupilaError
-from pupila.messages import say
+from pupila.messages import listing, say
+from pupila.metrics.threshold import positive_of
 from pupila.models.network import Network
 from pupila.train.engine import device_of, fastest, step_seconds
 from pupila.train.preview import check_preset
@@ -24,9 +25,12 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
     """Decide every "auto" of a wish that was checked.
 
     Raises:
-        PupilaError: a device that is not there.
+        PupilaError: a device that is not there, or frozen blocks that know nothing.
     """
     reasons: dict[str, str] = {}
+    if not network.pretrained and wish.thaw not in ("auto", "all"):
+        raise _at_odds(f"weights=none, thaw={wish.thaw}", say("all weights to be trained: there are none to keep"),
+                       "thaw=all")  # fmt: skip
 
     def auto(name: str, value: Any, reason: str) -> Any:
         told = getattr(wish, name)
@@ -36,23 +40,24 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
         return value
 
     pretrained = network.pretrained
+    thaw = auto("thaw", 0 if pretrained else "all", _why_thaw(pretrained))
+    if wish.budget is None:  # which decides some of them itself
+        _refuse_idle(wish, thaw, pretrained)
     images = len(splits.of(TRAIN)) or len(splits.images)
-    batch = 32
-    while batch > 8 and images / batch < FEW_STEPS:
-        batch //= 2
     rate = auto(
         "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
     )
     device = device_of(wish.device)
     if wish.device == "auto":
         reasons["device"] = say("the fastest that is there")
-    thaw = auto("thaw", 0 if pretrained else "all", _why_thaw(pretrained))
     values = {
+        "model": network.name,
+        "options": network.options,
         "side": network.preparation.height,
         "thaw": thaw,
         "learning_rate": rate,
         "fine_learning_rate": auto("fine_learning_rate", rate / 10, say("a tenth of learning_rate")),
-        "batch_size": auto("batch_size", batch, say("{n} training images", n=images)),
+        "batch_size": auto("batch_size", _batch(images), say("{n} training images", n=images)),
         "views": auto("views", min(max(wish.epochs, 1), MOST_VIEWS), say("one for each epoch, 10 at most")),
         "device": device,
         "precision": wish.precision,
@@ -76,6 +81,13 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
     })  # fmt: skip
 
 
+def _batch(images: int) -> int:
+    batch = 32
+    while batch > 8 and images / batch < FEW_STEPS:
+        batch //= 2
+    return batch
+
+
 def as_it_is(wish: TrainSettings) -> bool:
     """Whether the pretrained model is bundled without learning anything."""
     return not wish.epochs and wish.thaw in ("auto", 0)
@@ -89,13 +101,23 @@ def _why_thaw(pretrained: bool) -> str:
     )
 
 
-def check(wish: TrainSettings, splits: SplitFile) -> None:
+def check(wish: TrainSettings, classes: list[str], splits: SplitFile) -> None:
     """Refuse at once, before a model is fetched and built, what can't be honoured.
 
+    Args:
+        wish: of the user.
+        classes: of the data set.
+        splits: made from it.
+
     Raises:
-        PupilaError: a leaking split, an unknown preset, settings at odds.
+        PupilaError: one class only, a leaking split, an unknown preset, settings at odds.
     """
     check_preset(wish.augment)
+    if len(classes) < 2 and not as_it_is(wish):
+        raise PupilaError(
+            say("Nothing to tell apart"), found=say("one class: {names}", names=listing(classes)),
+            wanted=say("two classes or more"),
+        )  # fmt: skip
     if splits.verdict == LEAKING and not wish.allow_leak:
         raise PupilaError(
             say("The split leaks"),
@@ -104,15 +126,40 @@ def check(wish: TrainSettings, splits: SplitFile) -> None:
             remedy=say("pupila split DATA --replace, or --allow-leak, which the report will show"),
         )
     if wish.class_weights != "none" and wish.sampling == "balanced":
-        raise PupilaError(
-            say("Settings at odds"), found=f"class_weights={wish.class_weights}, sampling=balanced",
-            wanted=say("one of them: together they count the rare classes twice"), remedy="--set sampling=natural",
-        )  # fmt: skip
+        raise _at_odds(f"class_weights={wish.class_weights}, sampling=balanced",
+                       say("one of them: together they count the rare classes twice"), "sampling=natural")  # fmt: skip
+    if wish.threshold is not None:
+        if len(classes) != 2:
+            raise _at_odds(
+                f"threshold={wish.threshold}", say("two classes, not {n}", n=len(classes)), "threshold=null"
+            )
+        positive_of(wish.threshold, classes)
     if wish.label_smoothing and wish.loss == "focal":
-        raise PupilaError(
-            say("Settings at odds"), found=f"loss=focal, label_smoothing={wish.label_smoothing}",
-            wanted=say("focal loss without label smoothing"), remedy="--set label_smoothing=0",
-        )  # fmt: skip
+        raise _at_odds(f"loss=focal, label_smoothing={wish.label_smoothing}",
+                       say("focal loss without label smoothing"), "label_smoothing=0")  # fmt: skip
+
+
+def _refuse_idle(wish: TrainSettings, thaw: int | str, pretrained: bool) -> None:
+    """Refuse settings that the user set and that would do nothing."""
+    fine = pretrained and thaw != 0
+    needs = {
+        "focal_gamma": (wish.loss == "focal", "loss=focal"),
+        "head_width": (wish.head == "dense", "head=dense"),
+        "dropout": (wish.head == "dense", "head=dense"),
+        "fine_epochs": (fine, "thaw=3"),
+        "fine_learning_rate": (fine, "thaw=3"),
+        "precision": (wish.precision in ("auto", "float32") or thaw != 0, "thaw=3"),
+        "views": (pretrained and (wish.augment != "none" or wish.views in ("auto", 1)), "augment=A1"),
+        "warmup_epochs": (wish.warmup_epochs <= max(wish.epochs, 1), f"warmup_epochs={max(wish.epochs, 1)}"),
+    }
+    for name in sorted(wish.model_fields_set & needs.keys()):
+        honoured, remedy = needs[name]
+        if not honoured and not as_it_is(wish):
+            raise _at_odds(f"{name}={getattr(wish, name)}", say("a setting that does something here"), remedy)
+
+
+def _at_odds(found: str, wanted: str, remedy: str) -> PupilaError:
+    return PupilaError(say("Settings at odds"), found=found, wanted=wanted, remedy=f"--set {remedy}")
 
 
 def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str]:
@@ -143,8 +190,6 @@ def _dtype(name: str) -> torch.dtype:
 def _cpu_flags() -> str:
     try:
         with open("/proc/cpuinfo") as stream:  # noqa: PTH123 -- no data file
-            return next((line for line in stream if line.startswith("flags")), "").replace(
-                "avx512_bf16", "bf16"
-            )
+            return next((line for line in stream if line.startswith(("flags", "Features"))), "")
     except OSError:
         return ""

@@ -13,15 +13,20 @@ SHOWN = 6  # pictures
 SIDE = 160  # pixels, unless the settings say otherwise
 
 
-def preview_sheet(data: Dataset, wish: TrainSettings) -> bytes:
-    """A PNG of some pictures of the data set, a row each.
+def preview_sheet(data: Dataset, rows: list[int], wish: TrainSettings) -> bytes:
+    """A PNG of some pictures, a row each.
+
+    Args:
+        data: the data set.
+        rows: of the training split; the test split stays sealed.
+        wish: preset, side and seed.
 
     Raises:
         PupilaError: no such preset.
     """
     check_preset(wish.augment)
     side = SIDE if wish.side == "auto" else wish.side
-    rows = list(range(0, len(data), max(1, len(data) // SHOWN)))[:SHOWN]
+    rows = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]
     pictures = Pictures(data, Preparation(height=side, width=side), rows)
     return contact_sheet(pictures(rows), [pictures.keys[row] for row in rows], wish.augment, wish.seed)
 

@@ -12,7 +12,7 @@ import torch
 
 import pupila
 from pupila import files
-from pupila.bundle.folder import Bundle
+from pupila.bundle.folder import Bundle, read_bundle
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
@@ -23,7 +23,7 @@ from pupila.models.build import build
 from pupila.models.network import Network
 from pupila.report.page import render
 from pupila.train.budget import within_budget
-from pupila.train.finish import bundled
+from pupila.train.finish import baseline, bundled
 from pupila.train.learn import Learned, Lesson, Sides, answers_as_they_are, learn
 from pupila.train.page import run_page
 from pupila.train.plan import as_it_is, check, decide
@@ -59,6 +59,7 @@ class Trainer:
     def __init__(self, data: Dataset, splits: SplitFile, folder: str, tell: Tell = lambda line: None) -> None:
         self.data, self.splits, self.folder, self.tell = data, splits, folder, tell
         self._lines: dict[str, list[dict[str, Any]]] = {}
+        self._wish: dict[str, Any] = {}  # what the user set, as JSON
 
     def run(self, wish: TrainSettings, resume: bool = False) -> Run:
         """Plan (or read the plan of the run that goes on), learn, and write what came out.
@@ -67,17 +68,18 @@ class Trainer:
             PupilaError: a run is there already and `resume` is not set, or was made from other data.
         """
         plan, network = self._planned(wish, resume)
+        if (finished := self._finished(plan)) is not None:
+            return finished
+        self._tell_baseline(plan)
         while True:
             torch.manual_seed(plan.seed)
             try:
                 logits, rows, folds, learned, network = self._lessons(plan, network)
                 break
-            except torch.OutOfMemoryError:
-                if plan.batch_size == 1:
+            except (RuntimeError, MemoryError) as fault:
+                if plan.batch_size == 1 or not _is_memory(fault):
                     raise
-                plan = plan.model_copy(update={"batch_size": plan.batch_size // 2})
-                self.tell({"note": say("Out of memory: the batch is halved to {n}.", n=plan.batch_size)})
-                self._write_plan(plan, RUNNING)
+                plan = self._halved(plan)
                 network = self.network(plan)
         self._write_answers(plan, logits, rows, folds)
         state = COLLAPSED if learned.collapsed else DONE
@@ -85,7 +87,8 @@ class Trainer:
         components = np.array([a.component for a in self.splits.images])
         truth = [self.data.images["target"][row] for row in rows]
         answers = (logits, truth, components[rows], rows)
-        bundle = bundled(files.join(self.folder, "bundle"), plan, network, self.data, answers)
+        seen = rows if as_it_is(plan) else self._rows(TRAIN) + self._rows(VALIDATION)
+        bundle = bundled(files.join(self.folder, "bundle"), plan, network, self.data, answers, seen)
         page = run_page(plan, state, self.log, bundle.info)
         files.write_bytes(files.join(self.folder, REPORT_FILE), render(page).encode())
         self._write_plan(plan, state)
@@ -99,24 +102,72 @@ class Trainer:
                     say("A run is there already"), found=where, wanted=say("an empty folder"),
                     remedy=say("--resume goes on with it; --out FOLDER begins another"),
                 )  # fmt: skip
-            plan = TrainPlan.model_validate(files.read_json(where)["plan"])
+            stored = files.read_json(where)
+            plan, self._wish = TrainPlan.model_validate(stored["plan"]), stored["wish"]
             if (plan.data_hash, plan.splits_hash) != (self.data.hash, self.splits.hash):
                 raise PupilaError(
                     say("The run was made from other data"), found=self.data.hash[:12], wanted=plan.data_hash[:12],
                     remedy="--out FOLDER",
                 )  # fmt: skip
+            self._check_same(wish)
+            plan = plan.model_copy(update={"workers": wish.workers})
             torch.set_num_threads(plan.threads)
             return plan, self.network(plan)
         plan, network = self._decided(wish)
+        self._wish = wish.model_dump(mode="json", exclude_unset=True)
         self._write_plan(plan, RUNNING)
         return plan, network
+
+    def _tell_baseline(self, plan: TrainPlan) -> None:
+        """What the model has to beat, before it begins."""
+        rows = self._rows(TRAIN) + self._rows(VALIDATION) if plan.folds else self._rows(VALIDATION)
+        if rows and plan.classes == self.data.classes:
+            told = baseline(
+                plan.classes, np.array([plan.classes.index(self.data.images["target"][row]) for row in rows])
+            )
+            self.tell({"note": say(
+                "To beat: always answering {name} is right for {share:.1%} of validation, macro F1 {f1:.3f}.",
+                name=told["class"], share=told["accuracy"], f1=told["macro F1"],
+            )})  # fmt: skip
+
+    def _halved(self, plan: TrainPlan) -> TrainPlan:
+        """The plan with half the batch; the run begins anew, so that it is what its plan says."""
+        told = say("halved from {n}, for which there was no memory", n=plan.batch_size)
+        reasons = {**plan.reasons, "batch_size": told}
+        plan = plan.model_copy(update={"batch_size": plan.batch_size // 2, "reasons": reasons})
+        self.tell({"note": say("Out of memory: the batch is halved to {n}.", n=plan.batch_size)})
+        files.remove_folder(Path(self.folder, "checkpoints"))
+        self._lines.clear()
+        self._write_plan(plan, RUNNING)
+        return plan
+
+    def _finished(self, plan: TrainPlan) -> Run | None:
+        """The run as it was written, if it had come to its end."""
+        state = files.read_json(files.join(self.folder, PLAN_FILE))["state"]
+        if state not in (DONE, COLLAPSED):
+            return None
+        log = files.join(self.folder, LOG_FILE)
+        lines = files.read_bytes(log).decode().splitlines() if files.exists(log) else []
+        return Run(self.folder, plan, state, [json.loads(line) for line in lines], read_bundle(self.folder))
+
+    def _check_same(self, wish: TrainSettings) -> None:
+        """Refuse settings that the run that goes on was not begun with; threads change nothing."""
+        told = wish.model_dump(mode="json", exclude_unset=True, exclude={"workers"})
+        other = {name: value for name, value in told.items() if self._wish.get(name, value) != value}
+        other |= {name: value for name, value in told.items() if name not in self._wish}
+        if other:
+            raise PupilaError(
+                say("The run has other settings"), found=_pairs(other),
+                wanted=_pairs({name: self._wish.get(name, say("not set")) for name in other}),
+                remedy=say("leave --set out, or --out FOLDER for another run"),
+            )  # fmt: skip
 
     def plan(self, wish: TrainSettings) -> TrainPlan:
         """What would be done."""
         return self._decided(wish)[0]
 
     def _decided(self, wish: TrainSettings) -> tuple[TrainPlan, Network]:
-        check(wish, self.splits)
+        check(wish, self.data.classes, self.splits)
         reasons: dict[str, str] = {}
         if wish.budget is not None:
             within = within_budget(wish, self.data, self.splits, self.network)
@@ -133,7 +184,7 @@ class Trainer:
 
     def _write_plan(self, plan: TrainPlan, state: str) -> None:
         files.write_json(files.join(self.folder, PLAN_FILE), {
-            "schema": SCHEMA_VERSION, "made_by": f"pupila {pupila.__version__}", "state": state,
+            "schema": SCHEMA_VERSION, "made_by": f"pupila {pupila.__version__}", "state": state, "wish": self._wish,
             "plan": plan.model_dump(mode="json"),
         })  # fmt: skip
 
@@ -163,9 +214,11 @@ class Trainer:
             rows += sides.validation
             best.append(learned)
         # The bundled model learns from all folds, for as long as the folds' best took on average.
+        fine = _mean_epochs(best, "fine", plan.fine_epochs)
         plan = plan.model_copy(update={
-            "epochs": _mean_epochs(best, "head", plan.epochs),
-            "fine_epochs": _mean_epochs(best, "fine", plan.fine_epochs),
+            "epochs": max(1, _mean_epochs(best, "head" if network.pretrained else "fine", plan.epochs)),
+            "fine_epochs": max(1, fine),
+            "thaw": plan.thaw if fine or not network.pretrained else 0,
             "patience": 10_000,
         })  # fmt: skip
         whole = self._learned(plan, network, Sides(every, []), "whole-")
@@ -213,9 +266,20 @@ class Trainer:
         files.write_parquet(files.join(self.folder, ANSWERS_FILE), frame)
 
 
+def _pairs(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def _is_memory(fault: Exception) -> bool:
+    """Whether it says that there is not enough memory; on a CPU torch has no class for it."""
+    if isinstance(fault, torch.OutOfMemoryError | MemoryError):
+        return True
+    return "allocate memory" in str(fault) or "not enough memory" in str(fault)
+
+
 def _mean_epochs(folds: list[Learned], phase: str, otherwise: int) -> int:
     best = [learned.states[phase].best_epoch for learned in folds if phase in learned.states]
-    return max(1, round(float(np.mean(best)))) if best else otherwise
+    return round(float(np.mean(best))) if best else otherwise
 
 
 def free_folder(wanted: str) -> str:

@@ -64,7 +64,15 @@ class TrainSettings(ModelSettings):
     collapse_patience: PositiveInt = Field(
         default=5, description="epochs in a row that answer one class alone, after which the run is stopped"
     )
-    seed: NonNegativeInt = Field(default=23, description="decides every draw")
+    threshold: str | None = Field(
+        default=None,
+        description="of two classes: the bundle's threshold is tuned on validation for f1, recall>=0.95, "
+        "precision>=0.9 or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; null: none",
+    )
+    abstain_below: float = Field(
+        default=0.0, ge=0, lt=1, description="confidence under which the bundle says that it does not know"
+    )
+    seed: int = Field(default=23, ge=0, lt=2**63, description="decides every draw")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         default="auto", description="auto: cuda, mps or cpu, what is there"
     )

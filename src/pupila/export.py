@@ -4,13 +4,13 @@ import contextlib
 import io
 import logging
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from safetensors.torch import save
 from torch import nn
 
+from pupila.bundle.schema import Parity
 from pupila.errors import PupilaError
 from pupila.images import Array, Preparation
 from pupila.messages import say
@@ -18,16 +18,6 @@ from pupila.models.network import Network
 
 TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
 OPSET = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """How far two ways of answering are apart."""
-
-    images: int
-    largest_difference: float  # of a logit, over the largest absolute logit
-    label_agreement: float  # share of images with the same answer, 0..1
-    tolerance: float = TOLERANCE
 
 
 def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> bytes:
@@ -73,6 +63,7 @@ def compare(ours: Array, theirs: Array) -> Parity:
         images=len(ours),
         largest_difference=float(np.abs(ours - theirs).max()) / scale,
         label_agreement=float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+        tolerance=TOLERANCE,
     )
     if not parity.largest_difference <= TOLERANCE:
         raise PupilaError(

@@ -53,10 +53,17 @@ def test_ten_photos_of_one_product_are_not_ten_witnesses(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(OVERALL))
 def test_all_right_is_as_sure_as_its_groups(name: str) -> None:
-    # no draw of 12 groups differs, and yet 12 right ones do not prove that all will be
-    truth = np.repeat(np.arange(12) % 2, 5)
-    row = overall(truth, truth, np.repeat(np.arange(12), 5), 2)[name]
-    assert (row["value"], row["low"], row["high"]) == (1.0, *wilson_interval(12, 12))
+    # no draw of 24 groups differs, and yet 24 right ones do not prove that all will be
+    truth = np.repeat(np.arange(24) % 2, 5)
+    row = overall(truth, truth, np.repeat(np.arange(24), 5), 2)[name]
+    assert (row["value"], row["low"], row["high"]) == (1.0, *wilson_interval(24, 24))
+
+
+def test_a_mean_over_classes_needs_ten_groups_in_each() -> None:
+    truth = np.repeat([0, 1], [30, 9])
+    found = overall(truth, truth, np.arange(39), 2)
+    assert found["accuracy"]["low"] is not None
+    assert found["macro F1"]["low"] is found["balanced accuracy"]["low"] is None
 
 
 def test_a_class_counts_its_own_groups() -> None:

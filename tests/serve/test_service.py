@@ -77,7 +77,7 @@ def test_one_bad_file_of_a_batch_gets_an_error_and_the_rest_is_answered(server: 
     first, second, third = told["items"]
     assert (first["answer"]["prediction"], third["answer"]["prediction"]) == ("red", "blue")
     assert second["answer"] is None
-    assert (second["failure"]["file"], second["failure"]["code"]) == ("b.png", "not-an-image")
+    assert (second["file"], second["failure"]["code"]) == ("b.png", "not-an-image")
 
 
 HUGE = encoded(plain(1, 2, 3, side=400))  # 160,000 pixels in a small file
@@ -150,6 +150,10 @@ def test_the_description_names_every_route(server: str) -> None:
     with urllib.request.urlopen(f"http://{server}/openapi.json") as response:
         described = json.load(response)
     assert {"/predict/single", "/predict/batch", "/health", "/model/info"} <= set(described["paths"])
+    refusals = described["paths"]["/predict/batch"]["post"]["responses"]
+    assert {"413", "415", "422", "503"} <= set(refusals)
+    for code in ("413", "422"):  # 422 in our own form, not in FastAPI's
+        assert refusals[code]["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
     with urllib.request.urlopen(f"http://{server}/docs") as response:
         assert b"swagger" in response.read().lower()
 

@@ -44,7 +44,6 @@ class BundleInfo(Plain):
     preparation: Preparation
     temperature: float = 1.0  # logits are divided by it before the softmax
     decision: Decision = Decision()
-    precision: str = "float32"
     model: dict[str, Any]  # name, source, parameters
     validation: dict[str, Any]  # n, groups, metrics with intervals; empty where nothing was validated
     parity: Parity | None = None

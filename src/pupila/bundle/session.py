@@ -19,21 +19,18 @@ class Session:
     Args:
         model: the bytes of an ONNX file with the input `pixels`.
         threads: that one run uses; None: one per core.
-        providers: of ONNX Runtime, the first that is there counts.
 
     Raises:
         PupilaError: the bytes are no model.
     """
 
-    def __init__(self, model: bytes, threads: int | None = None, providers: tuple[str, ...] = ()) -> None:
+    def __init__(self, model: bytes, threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads:
             options.intra_op_num_threads = threads
         try:
-            self._session = onnxruntime.InferenceSession(
-                model, options, providers=list(providers) or ["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except _FAULTS as fault:
             raise PupilaError(
                 say("Can't read the model"), found=str(fault).splitlines()[0], wanted="ONNX"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pupila.dataset.manifest import Dataset
-from pupila.evaluate.sentences import Evaluation, sentences
+from pupila.evaluate.sentences import Evaluation, sentences, verdicts
 from pupila.messages import say
 from pupila.report import charts
 from pupila.report.gallery import picture
@@ -109,7 +109,7 @@ def _comparisons(name: str, rows: list[dict[str, Any]]) -> Section:
         for metric, m in row["metrics"].items():
             change = "" if m["change"] is None else f"{m['change']:+.1%}"
             interval = say("too few groups") if m["low"] is None else f"{m['low']:+.3f} .. {m['high']:+.3f}"
-            word = row["verdict"] if metric == "accuracy" else ""
+            word = verdicts()[row["verdict"]] if metric == "accuracy" else ""
             cells.append(
                 [row["name"], metric, f"{m['first']:.3f}", f"{m['other']:.3f}", change, interval, word]
             )

@@ -20,6 +20,8 @@ from pupila.messages import say
 from pupila.report.page import render
 from pupila.vocabulary import SCHEMA_VERSION, TEST, TRAIN, VALIDATION
 
+OUT_OF_FOLD = "out-of-fold"  # in place of a split's name
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
@@ -63,7 +65,7 @@ def evaluate_models(
     looks = _look(data, found, "pupila evaluate " + " ".join(paths)) if split == TEST else 0
     return {
         "schema": SCHEMA_VERSION,
-        "split": split or (say("out-of-fold") if _has_folds(splits) else VALIDATION),
+        "split": split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION),
         "classes": data.classes,
         "data_hash": data.hash,
         "splits_hash": splits.hash,

@@ -18,6 +18,14 @@ def sentences(e: Evaluation) -> list[str]:
     return told
 
 
+def verdicts() -> dict[str, str]:
+    """The verdicts as words of the user's language."""
+    return {
+        "better": say("better"), "worse": say("worse"), "equivalent": say("equivalent"),
+        "not distinguishable": say("not distinguishable"),
+    }  # fmt: skip
+
+
 def _headline(e: Evaluation, judged: dict[str, Any]) -> str:
     f1 = judged["metrics"]["macro F1"]
     told = say(
@@ -25,9 +33,17 @@ def _headline(e: Evaluation, judged: dict[str, Any]) -> str:
         name=judged["name"], right=judged["right"], n=judged["n"], split=e["split"], value=f1["value"],
     )  # fmt: skip
     if f1["low"] is None:
-        few = say_count("one group", "{n} groups", judged["groups"])
-        return say("{told}; too few groups for an interval ({few}): use folds.", told=told, few=few)
+        return say(
+            "{told}; too few groups for an interval ({few}): use folds.", told=told, few=_fewest(judged)
+        )
     return say("{told}, 95 % interval {low:.3f} to {high:.3f}.", told=told, low=f1["low"], high=f1["high"])
+
+
+def _fewest(judged: dict[str, Any]) -> str:
+    """The class with the fewest groups, of those that are there."""
+    there = {name: row["groups"] for name, row in judged["classes"].items() if row["images"]}
+    name = min(there, key=lambda one: there[one])
+    return say_count("{name} has one", "{name} has {n}", there[name], name=name)
 
 
 def _baseline(judged: dict[str, Any]) -> str:

@@ -3,17 +3,17 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from pydantic import BaseModel, Field
 
 from pupila.bundle.folder import read_bundle
 from pupila.bundle.predictor import Answer, Predictor
+from pupila.bundle.schema import BundleInfo
 from pupila.images import ImageFault
 from pupila.messages import say
 from pupila.serve.batcher import Batcher
 from pupila.serve.settings import ServeSettings
-from pupila.web.app import App, Refusal, Request, SeveralUploaded, Uploaded, make_app
+from pupila.web.app import REFUSALS, App, Refusal, Request, SeveralUploaded, Uploaded, make_app
 
 STATUS = {"oversized": 413, "not-an-image": 415, "unreadable": 422, "truncated": 422, "empty-file": 422}
 
@@ -25,15 +25,14 @@ class Answered(BaseModel):
     confidence: float = Field(description="calibrated probability of the prediction, 0..1")
     probabilities: dict[str, float] = Field(description="calibrated, of every class")
     abstained: bool = Field(description="whether the model is too unsure for the answer to count")
-    processing_time: float = Field(description="seconds from the request's arrival to the answer")
+    processing_time: float = Field(description="seconds from the whole request's arrival to the answer")
     model_version: str = Field(description="hash of the bundle")
     request_id: str
 
 
 class Failed(BaseModel):
-    """An image that could not be answered."""
+    """Why an image could not be answered."""
 
-    file: str
     error: str
     code: str
 
@@ -52,6 +51,12 @@ class Batch(BaseModel):
     items: list[Item]
     processing_time: float
     request_id: str
+
+
+class Described(BundleInfo):
+    """What `bundle.json` says, without golden answers and the hashes of its files."""
+
+    model_version: str = Field(description="hash of the bundle")
 
 
 class Health(BaseModel):
@@ -96,11 +101,17 @@ def _add_predictions(app: App, batcher: Batcher, version: str) -> None:
             request_id=request.state.id,
         )  # fmt: skip
 
-    @app.post("/predict/single", response_model=Answered)
+    most = min(batcher.settings.max_files, batcher.settings.queue)
+
+    async def content(file: Uploaded) -> bytes:
+        """The file, or a byte more than it may have, which the decoder refuses."""
+        return await file.read(batcher.settings.max_bytes + 1)
+
+    @app.post("/predict/single", response_model=Answered, responses=REFUSALS)
     async def single(request: Request, file: Uploaded) -> Answered:
         """Answer one image."""
         start = time.perf_counter()
-        (answer,) = await batcher.answer([await file.read()])
+        (answer,) = await batcher.answer([await content(file)])
         if isinstance(answer, ImageFault):
             raise Refusal(
                 STATUS[answer.code], say("The file can't be answered"), answer.reason,
@@ -110,23 +121,21 @@ def _add_predictions(app: App, batcher: Batcher, version: str) -> None:
             raise answer
         return answered(answer, request, start)
 
-    @app.post("/predict/batch", response_model=Batch)
+    @app.post("/predict/batch", response_model=Batch, responses=REFUSALS)
     async def batch(request: Request, files: SeveralUploaded) -> Batch:
         """Answer several images; a bad one gets an error, the rest their answers."""
         start = time.perf_counter()
-        if len(files) > batcher.settings.max_files:
+        if len(files) > most:
             raise Refusal(
-                413, say("Too many files"), str(len(files)), say("at most {n}", n=batcher.settings.max_files),
+                413, say("Too many files"), str(len(files)), say("at most {n}", n=most),
                 say("send them in several requests"),
             )  # fmt: skip
-        answers = await batcher.answer([await file.read() for file in files])
+        answers = await batcher.answer([await content(file) for file in files])
         items = []
         for file, answer in zip(files, answers, strict=True):
             name = file.filename or ""
             if isinstance(answer, ImageFault):
-                items.append(
-                    Item(file=name, failure=Failed(file=name, error=answer.reason, code=answer.code))
-                )
+                items.append(Item(file=name, failure=Failed(error=answer.reason, code=answer.code)))
             elif isinstance(answer, BaseException):
                 raise answer
             else:
@@ -140,8 +149,9 @@ def _add_descriptions(app: App, predictor: Predictor) -> None:
         """Whether the service answers."""
         return Health(status="ok", model_version=predictor.bundle.hash)
 
-    @app.get("/model/info")
-    async def info() -> dict[str, Any]:
-        """What `bundle.json` says, without the hashes of its files."""
-        told = predictor.info.model_dump(mode="json", by_alias=True, exclude={"golden", "files"})
-        return {**told, "model_version": predictor.bundle.hash}
+    described = Described(**dict(predictor.info), model_version=predictor.bundle.hash)
+
+    @app.get("/model/info", response_model=Described, response_model_exclude={"golden", "files"})
+    async def info() -> Described:
+        """What `bundle.json` says, without golden answers and the hashes of its files."""
+        return described

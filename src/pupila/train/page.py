@@ -65,8 +65,8 @@ def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
     n, groups = info.validation["n"], info.validation["groups"]
     if row["low"] is None:
         told.append(say_count(
-            "Macro F1 {value:.3f} on {images} validation images in one group: too few groups for an interval.",
-            "Macro F1 {value:.3f} on {images} validation images in {n} groups: too few groups for an interval.",
+            "Macro F1 {value:.3f} on {images} validation images, in one group: a class has too few for an interval.",
+            "Macro F1 {value:.3f} on {images} validation images, in {n} groups: a class has too few for an interval.",
             groups, value=row["value"], images=n,
         ))  # fmt: skip
     else:

@@ -1,13 +1,15 @@
 """An application with the manners that all of Pupila's services share."""
 
+import logging
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated
+from typing import Annotated, Any
 
 import fastapi
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import pupila
 from pupila.messages import say
 
+_log = logging.getLogger("uvicorn.error")
 App = fastapi.FastAPI
 Request = fastapi.Request
 Uploaded = Annotated[fastapi.UploadFile, fastapi.File(description="an image")]
@@ -45,6 +48,19 @@ class Refusal(fastapi.HTTPException):
     ) -> None:
         super().__init__(status, what, {} if retry_after is None else {"retry-after": str(retry_after)})
         self.body = {"error": what, "found": found, "wanted": wanted, "remedy": remedy}
+
+
+class Problem(BaseModel):
+    """The body of every refusal."""
+
+    error: str
+    found: str
+    wanted: str
+    remedy: str
+    request_id: str
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (413, 415, 422, 500, 503)}
 
 
 class Numbered:
@@ -125,9 +141,8 @@ def make_app(title: str, lifespan: Lifespan, max_body: int) -> fastapi.FastAPI:
 
     @app.exception_handler(Exception)
     async def failed(request: Request, _: Exception) -> JSONResponse:
-        told = Refusal(
-            500, say("The server failed"), remedy=say("its log says why, under the time of this request")
-        )
+        _log.error("request %s failed", request.state.id)
+        told = Refusal(500, say("The server failed"), remedy=say("its log says why, below this request_id"))
         return _refused(told, request.state.id)
 
     return app

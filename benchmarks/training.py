@@ -15,6 +15,7 @@ import pupila
 from benchmarks.measure import new_cache, real_data, real_weights
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
+from pupila.stats import wilson_interval
 from pupila.vocabulary import TRAIN, VALIDATION
 
 RECIPE: dict[str, Any] = {  # that of naive_training.py
@@ -23,6 +24,7 @@ RECIPE: dict[str, Any] = {  # that of naive_training.py
 }  # fmt: skip
 OTHER_RATE = 3e-3  # of the second run
 ROUNDS = 3
+VALIDATED = 153  # val__ photos
 
 
 def run() -> dict[str, Any]:
@@ -33,8 +35,10 @@ def run() -> dict[str, Any]:
     data = copied(photos)
     rounds = [_round(data, weights) for _ in range(ROUNDS)]
     middle = {name: sorted(r[name] for r in rounds)[ROUNDS // 2] for name in rounds[0]}
-    figures = {
+    figures: dict[str, Any] = {
         **{name: round(value, 3) for name, value in middle.items()},
+        "naive_accuracy_95": _interval(middle["naive_accuracy"]),
+        "first_accuracy_95": _interval(middle["first_accuracy"]),
         "alone_first_ratio": round(middle["naive_alone"] / middle["first_alone"], 1),
         "alone_second_ratio": round(middle["naive_alone"] / middle["second_alone"], 1),
         "command_first_ratio": round(middle["naive_command"] / middle["first_command"], 1),
@@ -44,6 +48,11 @@ def run() -> dict[str, Any]:
         print(f"  {name}: {value}")
     shutil.rmtree(data.parent)
     return figures
+
+
+def _interval(accuracy: float) -> list[float]:
+    """Wilson's 95 % interval on the photos that both sides validate on."""
+    return [round(end, 3) for end in wilson_interval(accuracy * VALIDATED, VALIDATED)]
 
 
 def copied(photos: Path) -> Path:

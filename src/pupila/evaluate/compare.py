@@ -73,7 +73,7 @@ def _one(first: Answers, other: Answers, truth: Array, groups: Array, classes: i
     return {
         "name": other.name, "version": other.version, "n": len(truth), "only_first": only_ours,
         "only_other": only_theirs, "p_value": mcnemar(only_ours, only_theirs), "margin": MARGIN, "metrics": metrics,
-        "images_to_settle": images_to_settle(only_ours, only_theirs, len(truth), effect),
+        "images_to_settle": images_to_settle(only_ours, only_theirs, len(truth), effect) if enough else None,
     }  # fmt: skip
 
 

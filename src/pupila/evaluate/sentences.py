@@ -81,7 +81,9 @@ def _compared(name: str, row: dict[str, Any], rivals: int) -> str:
         "{words}: {a} images only the first got right, {b} only the second ({test}).",
         words=words[row["verdict"]], a=row["only_first"], b=row["only_other"], test=test,
     )  # fmt: skip
-    if row["verdict"] == "not distinguishable" and row["images_to_settle"]:
+    if row["metrics"]["accuracy"]["low"] is None:
+        told += " " + say("There are too few groups for a verdict.")
+    elif row["verdict"] == "not distinguishable" and row["images_to_settle"]:
         told += " " + say("About {n} images would settle it.", n=row["images_to_settle"])
     return told
 

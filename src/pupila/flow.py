@@ -167,7 +167,7 @@ def train(
     settings = TrainSettings.wish(wish, "train")
     if resume and out is None:
         raise PupilaError(
-            say("Which run is to go on?"),
+            say("Which run is to go on was not said"),
             found="--resume",
             wanted=say("its folder"),
             remedy="--resume --out runs/NAME",

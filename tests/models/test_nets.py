@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_net_and_another_seed_another() -> None:
     ("name", "meant"), [("resnet_smal", "resnet_small"), ("mobilenetv2_1000", "mobilenetv2_100")]
 )
 def test_an_unknown_model_is_answered_with_the_one_meant(name: str, meant: str) -> None:
-    with pytest.raises(PupilaError, match=f"No such model: found {name}; .*did you mean '{meant}'"):
+    with pytest.raises(PupilaError, match=f"No such model: found {name}: .*did you mean '{meant}'"):
         untrained(name)
 
 

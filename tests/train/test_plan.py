@@ -259,6 +259,12 @@ def test_a_threshold_is_refused_before_training(data: Dataset, threshold: str, s
         check(TrainSettings(threshold="f1"), ["a", "b", "c"], splits())
 
 
+def test_a_side_that_the_model_can_not_take_is_refused(data: Dataset) -> None:
+    settings = TrainSettings(model="lenet", weights="none", side=2)
+    with pytest.raises(PupilaError, match="lenet can't take this side: found side=2"):
+        decide(settings, data, splits(), build(settings, 2, side=2))
+
+
 def test_frozen_blocks_without_weights_are_refused(data: Dataset) -> None:
     with pytest.raises(PupilaError, match="none to keep"):
         decided(data, pretrained=False, thaw=0)

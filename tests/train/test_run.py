@@ -100,7 +100,7 @@ def test_a_run_that_is_there_is_not_overwritten_and_goes_on_only_with_its_own_da
         PupilaError, match=r"other settings: found epochs=9, seed=5; wanted epochs=2, seed=not set"
     ):
         flow.train(data, out=run.folder, resume=True, **{**WISH, "epochs": 9, "seed": 5})
-    with pytest.raises(PupilaError, match="Which run is to go on"):
+    with pytest.raises(PupilaError, match="Which run is to go on was not said"):
         flow.train(data, resume=True, **WISH)
     other = write_classes(tmp_path / "other", {"cat": 20, "dog": 20}, seed=3)
     with pytest.raises(PupilaError, match="other data"):

@@ -21,5 +21,5 @@ def demo(
     from pupila.settings import unknown
 
     if name not in STORIES:
-        raise PupilaError(say("No demo of that name"), found=name, wanted=unknown(name, list(STORIES)))
+        raise PupilaError(say("No demo of that name"), found=f"{name}: {unknown(name, list(STORIES))}")
     STORIES[name](out)

@@ -39,7 +39,7 @@ def build(settings: ModelSettings, classes: int | None, side: int | None = None)
     options = {**told.options, **settings.options}
     if not timm.is_model(name):
         raise PupilaError(
-            say("No such model"), found=name, wanted=unknown(name, [*NETS, *timm.list_models()][:2000]),
+            say("No such model"), found=f"{name}: {unknown(name, [*NETS, *timm.list_models()])}",
             remedy="--set model=mobilenetv2_100",
         )  # fmt: skip
     sized = {**_size_option(name, side or told.side), **options}

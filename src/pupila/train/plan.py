@@ -25,9 +25,11 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
     """Decide every "auto" of a wish that was checked.
 
     Raises:
-        PupilaError: a device that is not there, or frozen blocks that know nothing.
+        PupilaError: a device that is not there, a side that the model can't take, or settings that do nothing.
     """
     reasons: dict[str, str] = {}
+    if wish.side != "auto":
+        _check_side(network)
     if not network.pretrained and wish.thaw not in ("auto", "all"):
         raise _at_odds(f"weights=none, thaw={wish.thaw}", say("all weights to be trained: there are none to keep"),
                        "thaw=all")  # fmt: skip
@@ -79,6 +81,20 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
         "leaking": splits.verdict == LEAKING,
         "folds": len({a.fold for a in splits.images if a.fold is not None}),
     })  # fmt: skip
+
+
+def _check_side(network: Network) -> None:
+    """Refuse a side that the encoder can't take, before anything is prepared for it."""
+    pixels = torch.zeros(1, 3, network.preparation.height, network.preparation.width)
+    try:
+        with torch.inference_mode():
+            network.encoder.to("cpu").eval()(pixels)
+    except (RuntimeError, AssertionError) as fault:
+        raise PupilaError(
+            say("{model} can't take this side", model=network.name),
+            found=f"side={network.preparation.height} ({str(fault).splitlines()[0]})",
+            wanted=say("a larger one, or the model's own"), remedy="--set side=auto",
+        ) from fault  # fmt: skip
 
 
 def _batch(images: int) -> int:

@@ -38,4 +38,7 @@ def check_preset(name: str) -> None:
         PupilaError: with the one that was meant.
     """
     if name not in PRESETS:
-        raise PupilaError(say("No such augmentation"), found=name, wanted=unknown(name, list(PRESETS)))
+        raise PupilaError(
+            say("No such augmentation"), found=f"{name}: {unknown(name, list(PRESETS))}", wanted=say("a preset"),
+            remedy="pupila train DATA --preview FILE.png",
+        )  # fmt: skip

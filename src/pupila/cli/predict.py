@@ -50,6 +50,6 @@ def predict(
             say_count("One image could not be read.", "{n} images could not be read.", bad), file=sys.stderr
         )
     if csv:
-        print(say("{n} answers in {path}", n=total - bad, path=csv))
+        print(say_count("One answer in {path}", "{n} answers in {path}", total - bad, path=csv))
     if bad == total:
         raise typer.Exit(NOTHING_READ)

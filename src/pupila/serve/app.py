@@ -103,9 +103,12 @@ def _add_predictions(app: App, batcher: Batcher, version: str) -> None:
 
     most = min(batcher.settings.max_files, batcher.settings.queue)
 
-    async def content(file: Uploaded) -> bytes:
-        """The file, or a byte more than it may have, which the decoder refuses."""
-        return await file.read(batcher.settings.max_bytes + 1)
+    async def content(file: Uploaded) -> bytes | ImageFault:
+        """The file's bytes; one that is too large is not even taken into memory."""
+        allowed, size = batcher.settings.max_bytes, file.size or 0
+        if size > allowed:
+            return ImageFault("oversized", say("{n} bytes, allowed are {most}", n=size, most=allowed))
+        return await file.read()
 
     @app.post("/predict/single", response_model=Answered, responses=REFUSALS)
     async def single(request: Request, file: Uploaded) -> Answered:

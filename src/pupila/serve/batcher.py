@@ -7,12 +7,13 @@ images than one run on all cores.
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from pupila.bundle.predictor import Answer, Predictor
-from pupila.images import Array
+from pupila.images import Array, ImageFault
 from pupila.messages import say
 from pupila.serve.settings import ServeSettings
 from pupila.threads import CORES
@@ -37,8 +38,8 @@ class Batcher:
         self._waiting: deque[tuple[Array, Waiting]] = deque()
         self._open = 0  # images accepted and not answered
 
-    async def answer(self, images: list[bytes]) -> list[Answer | BaseException]:
-        """The answers of one request; a bad image gets its fault.
+    async def answer(self, images: Sequence[bytes | ImageFault]) -> list[Answer | BaseException]:
+        """The answers of one request; a bad image gets its fault, also one that was found bad before.
 
         Raises:
             Refusal: 503 where too many images wait already; nothing of the request was begun then.
@@ -54,7 +55,9 @@ class Batcher:
         finally:
             self._open -= len(images)
 
-    async def _one(self, data: bytes) -> Answer:
+    async def _one(self, data: bytes | ImageFault) -> Answer:
+        if isinstance(data, ImageFault):
+            raise data
         loop = asyncio.get_running_loop()
         pixels = await loop.run_in_executor(self._threads, self.predictor.prepare, data)
         answered: Waiting = loop.create_future()

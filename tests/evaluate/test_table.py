@@ -244,3 +244,13 @@ def test_data_that_are_not_split_are_refused(tmp_path: Path, table: Table) -> No
     data = pupila.open(write_classes(tmp_path / "data", {"cat": 2, "dog": 2}))
     with pytest.raises(PupilaError, match="not split"):
         pupila.evaluate(table("theirs", answers(data)), data)
+
+
+def test_a_split_that_comes_back_was_looked_at_before(tmp_path: Path, table: Table) -> None:
+    data = split_data(tmp_path, {"cat": 12, "dog": 20})
+    path = table("theirs", answers(data))
+    pupila.evaluate(path, data)
+    pupila.split(data, val=0.2, test=0.5, seed=99, replace=True)
+    assert pupila.evaluate(path, data).evaluation["looks"] == 1  # at another sealed split
+    pupila.split(data, val=0.2, test=0.5, replace=True)
+    assert pupila.evaluate(path, data).evaluation["looks"] == 2

@@ -34,7 +34,7 @@ class Answers:
     probabilities: Array | None  # (N, C) calibrated, or None where a table gives none
     raw: Array | None  # (N, C) before calibration; None for a table
     info: BundleInfo | None  # None for a table
-    seen: Array  # (N,) whether the model learned from the image, or was chosen by it; a table can't tell
+    seen: Array  # (N,) whether the bundle learned from the image, or was chosen by it; a table can't tell
 
     def on(self, rows: list[int]) -> "Answers":
         """The same answers to some of the rows, in this order."""
@@ -106,14 +106,8 @@ def _of_run(path: str, data: Dataset, rows: list[int]) -> Answers:
             say("The run answered none of these images"), found=path, wanted=say("a run on this data set")
         )
     logits = frame.select([f"logit:{name}" for name in classes]).to_numpy()
-    # These images chose the best epoch.
-    return _answered(
-        path,
-        known,
-        logits[[place[digests[row]] for row in known]],
-        predictor,
-        np.ones(len(known), dtype=bool),
-    )
+    seen = np.zeros(len(known), dtype=bool)
+    return _answered(path, known, logits[[place[digests[row]] for row in known]], predictor, seen)
 
 
 def _answered(path: str, rows: list[int], logits: Array, predictor: Predictor, seen: Array) -> Answers:

@@ -65,6 +65,7 @@ def evaluate_models(
     looks = _look(data, found, "pupila evaluate " + " ".join(paths)) if split == TEST else 0
     return {
         "schema": SCHEMA_VERSION,
+        "while_training": runs,
         "split": split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION),
         "classes": data.classes,
         "data_hash": data.hash,

@@ -99,6 +99,10 @@ def _warnings(e: Evaluation, judged: dict[str, Any]) -> list[str]:
             "The test split was opened before, {n} times in all: choosing by it makes its figures too good.",
             n=e["looks"],
         ))  # fmt: skip
+    if e["while_training"]:
+        told.append(say(
+            "These images chose the best epochs, which flatters: only the sealed test split tells how good it is."
+        ))  # fmt: skip
     told += [
         say(
             "{name} learned from {seen} of these {n} images, or was chosen by them: its figures are too good.",

@@ -303,6 +303,16 @@ def test_the_bundle_answers_by_the_threshold_that_was_tuned(data: Path, tmp_path
     ]
     dogs = [a.prediction for a, truth in zip(found, frame["target"], strict=True) if truth == "dog"]
     assert set(dogs) == {"dog"}  # none may be missed at this price
+    assert frame["prediction"].to_list() == [a.prediction for a in found]
+    right = (frame["prediction"] == frame["target"]).mean()
+    assert done.bundle.info.validation["metrics"]["accuracy"]["value"] == pytest.approx(right)
+
+
+def test_a_threshold_that_validation_does_not_reach_costs_no_model(data: Path, tmp_path: Path) -> None:
+    wish = {**WISH, "learning_rate": 1e-9, "epochs": 1, "collapse_patience": 9}
+    done = flow.train(data, out=tmp_path / "run", threshold="dog:precision>=1", **wish)
+    assert done.bundle.info.decision.threshold is None
+    assert "No threshold reaches dog:precision&gt;=1" in (tmp_path / "run/report.html").read_text()
 
 
 def test_the_bundle_names_what_it_learned_from(run: Run, data: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pupila import files
 from pupila.bundle.folder import MODEL_FILE, Bundle, check_golden
+from pupila.bundle.schema import Decision
 from pupila.bundle.session import Session
 from pupila.images import Array, ImageFault, ImageLimits, load
 from pupila.threads import ahead
@@ -69,10 +70,7 @@ class Predictor:
         """What (N, C) logits say."""
         names, decision = self.info.classes, self.info.decision
         probabilities = softmax(logits / self.info.temperature)
-        best = probabilities.argmax(axis=1)
-        if decision.positive is not None and decision.threshold is not None:
-            positive = names.index(decision.positive)
-            best = np.where(probabilities[:, positive] >= decision.threshold, positive, 1 - positive)
+        best = chosen(probabilities, names, decision)
         return [
             Answer(
                 names[top], float(row[top]), dict(zip(names, row.tolist(), strict=True)),
@@ -103,6 +101,14 @@ class Predictor:
                 faults[place] = ImageFault("unreadable", fault.strerror or str(fault))
         answers = iter(self.answers(self.logits(np.stack(pixels))) if pixels else [])
         return [(uri, faults[place] if place in faults else next(answers)) for place, uri in enumerate(uris)]
+
+
+def chosen(probabilities: Array, classes: list[str], decision: Decision) -> Array:
+    """(N,) class numbers that (N, C) calibrated probabilities become."""
+    if decision.positive is None or decision.threshold is None:
+        return np.asarray(probabilities.argmax(axis=1))
+    positive = classes.index(decision.positive)
+    return np.where(probabilities[:, positive] >= decision.threshold, positive, 1 - positive)
 
 
 def softmax(logits: Array) -> Array:

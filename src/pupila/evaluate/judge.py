@@ -107,7 +107,7 @@ def _resampled(groups: Array, metric: Any) -> Valued:
 def tuned(
     wanted: str, classes: list[str], validation: tuple[Answers, Array], judged: tuple[Answers, Array, Array]
 ) -> Judged:
-    """What a threshold that was tuned on validation buys on the images that are judged.
+    """What a threshold that was tuned on validation buys on the images that are judged, beside the answers as they are.
 
     Args:
         wanted: see `metrics.threshold.positive_of`; of the rarer class on validation unless it names another.
@@ -121,7 +121,7 @@ def tuned(
     positive = rarer(known_truth) if named is None else named
     threshold = tune(objective, np.asarray(known.probabilities)[:, positive], known_truth == positive)
     answers = np.where(np.asarray(asked.probabilities)[:, positive] >= threshold, positive, 1 - positive)
-    both = (np.asarray(asked.probabilities).argmax(axis=1), answers)
+    both = (asked.answers, answers)
     plain, moved = (confusion(truth, a, 2) for a in both)
     tables = [per_class(truth, a, groups, classes)[classes[positive]] for a in both]
     return {

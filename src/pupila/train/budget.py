@@ -80,12 +80,12 @@ def within_budget(
     network = network_of(wish)
     measured = _measure(wish, data, splits, network)
     trainings = _folds(splits) + 1 if _folds(splits) else 1  # one for each fold, and one on all of them
-    left = SPARE * (budget - RESERVE - (time.monotonic() - start)) / trainings
+    left = SPARE * (budget - RESERVE - (time.monotonic() - start))
     decided = Decided(wish)
     if network.pretrained:
-        _pretrained(decided, measured, left)
+        _pretrained(decided, measured, left, trainings)
     else:
-        _from_scratch(decided, measured, left, _side_of_images(data))
+        _from_scratch(decided, measured, left, trainings, _side_of_images(data))
     return decided
 
 
@@ -110,8 +110,8 @@ def _folds(splits: SplitFile) -> int:
     return len({a.fold for a in splits.images if a.fold is not None})
 
 
-def _pretrained(decided: Decided, cost: Measured, left: float) -> None:
-    """Encode once, learn the head, and thaw the last blocks where the rest of the time allows it."""
+def _pretrained(decided: Decided, cost: Measured, left: float, trainings: int) -> None:
+    """Encode once for all trainings, learn the head, and thaw the last blocks where the rest of the time allows it."""
     pictures = (cost.images + cost.others) * cost.picture
     once = pictures + (cost.images + cost.others) * cost.encoded
     if once > left:
@@ -123,7 +123,7 @@ def _pretrained(decided: Decided, cost: Measured, left: float) -> None:
         n=views, ms=1e3 * (cost.encoded + cost.picture),
     ))  # fmt: skip
     spent = once + (views - 1) * cost.images * (cost.encoded + cost.picture)
-    epoch = cost.images * (cost.step + cost.picture) + cost.others * cost.encoded
+    epoch = trainings * (cost.images * (cost.step + cost.picture) + cost.others * cost.encoded)
     epochs = min(MOST_FINE_EPOCHS, int((left - spent) / epoch))
     reason = say(
         "{left:.0f} s are left, and an epoch with thawed blocks takes {epoch:.0f} s",
@@ -135,13 +135,13 @@ def _pretrained(decided: Decided, cost: Measured, left: float) -> None:
         decided.set("fine_epochs", epochs, reason)
 
 
-def _from_scratch(decided: Decided, cost: Measured, left: float, largest: int) -> None:
+def _from_scratch(decided: Decided, cost: Measured, left: float, trainings: int, largest: int) -> None:
     """The largest side at which enough epochs fit."""
     usual = decided.wish.side
     sides = [cost.side] if usual != "auto" else [s for s in SIDES if s <= min(cost.side, largest)] or [64]
     for side in sides:
         step = cost.step * (side / cost.side) ** 2
-        epoch = cost.images * (step + cost.picture) + cost.others * (step / 3 + cost.picture)
+        epoch = trainings * (cost.images * (step + cost.picture) + cost.others * (step / 3 + cost.picture))
         epochs = int((left - (cost.images + cost.others) * cost.picture) / epoch)
         if epochs >= ENOUGH_EPOCHS:
             break

@@ -11,10 +11,11 @@ import pupila
 from pupila import files
 from pupila.bundle.card import card
 from pupila.bundle.folder import LEARNED_FILE, MODEL_FILE, Bundle, golden_pictures, write_bundle
-from pupila.bundle.predictor import softmax
+from pupila.bundle.predictor import chosen, softmax
 from pupila.bundle.schema import BundleInfo, Decision, Parity
 from pupila.bundle.session import Session
 from pupila.dataset.manifest import Dataset
+from pupila.errors import PupilaError
 from pupila.export import compare, to_onnx, weights_of, with_head
 from pupila.images import Array, load
 from pupila.metrics.calibration import fit_temperature
@@ -30,7 +31,7 @@ PROVEN_ON = 256  # validation images, at most, on which the export is proven, be
 _AT_ONCE = 16  # of them
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
 
 def exported(plan: TrainPlan, network: Network) -> bytes:
@@ -40,16 +41,15 @@ def exported(plan: TrainPlan, network: Network) -> bytes:
     return to_onnx(Whole(network), network.preparation, ["logits", "embedding"])
 
 
-def validated(plan: TrainPlan, logits: Array, truth: "Sequence[str | None]", groups: Array) -> dict[str, Any]:
-    """What `bundle.json` says of validation; empty where nothing was validated."""
-    if not len(logits):
+def validated(classes: list[str], numbers: Array, answers: Array, groups: Array) -> dict[str, Any]:
+    """What `bundle.json` says of its answers to validation; empty where nothing was validated."""
+    if not len(numbers):
         return {}
-    numbers = np.array([plan.classes.index(str(name)) for name in truth])
     return {
-        "n": len(logits),
+        "n": len(numbers),
         "groups": len(set(groups.tolist())),
-        "metrics": overall(numbers, logits.argmax(axis=1), groups, len(plan.classes)),
-        "baseline": baseline(plan.classes, numbers),
+        "metrics": overall(numbers, answers, groups, len(classes)),
+        "baseline": baseline(classes, numbers),
     }
 
 
@@ -67,7 +67,10 @@ def decided(plan: TrainPlan, logits: Array, numbers: Array, temperature: float) 
     named, objective = positive_of(plan.threshold, plan.classes)
     positive = rarer(numbers) if named is None else named
     scores = softmax(logits / temperature)[:, positive]
-    tuned = tune(objective, scores, numbers == positive)
+    try:
+        tuned = tune(objective, scores, numbers == positive)
+    except PupilaError:  # none reaches it: said on the page, for a trained model is not thrown away
+        tuned = None
     return decision.model_copy(
         update={"positive": plan.classes[positive], "threshold": tuned, "objective": plan.threshold}
     )
@@ -113,6 +116,8 @@ def bundled(
     model = exported(plan, network)
     numbers = np.array([plan.classes.index(str(name)) for name in truth], dtype=np.int64)
     temperature = fit_temperature(logits, numbers)
+    decision = decided(plan, logits, numbers, temperature)
+    answered = chosen(softmax(logits / temperature), plan.classes, decision)
     info = BundleInfo(
         made_by=f"pupila {pupila.__version__}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -120,12 +125,12 @@ def bundled(
         classes=plan.classes,
         preparation=network.preparation,
         temperature=temperature,
-        decision=decided(plan, logits, numbers, temperature),
+        decision=decision,
         model={
             "name": network.name, "source": network.source,
             "parameters": sum(p.numel() for part in (network.encoder, network.head) for p in part.parameters()),
         },
-        validation=validated(plan, logits, truth, groups),
+        validation=validated(plan.classes, numbers, answered, groups),
         parity=proven(model, network, data, rows),
         data_hash=plan.data_hash,
         splits_hash=plan.splits_hash,

@@ -83,6 +83,11 @@ def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
             "{name} is answered from a probability of {threshold:.2f}, tuned on validation for {objective}.",
             name=info.decision.positive, threshold=info.decision.threshold, objective=info.decision.objective,
         ))  # fmt: skip
+    elif info.decision.objective:
+        told.append(say(
+            "No threshold reaches {objective} on validation: the likelier class is answered.",
+            objective=info.decision.objective,
+        ))  # fmt: skip
     told.append(
         say(
             "Validation chose the epoch, so it flatters: only the sealed test split tells how good the model is."

@@ -156,22 +156,30 @@ def check(wish: TrainSettings, classes: list[str], splits: SplitFile) -> None:
 
 
 def _refuse_idle(wish: TrainSettings, thaw: int | str, pretrained: bool) -> None:
-    """Refuse settings that the user set and that would do nothing."""
-    fine = pretrained and thaw != 0
+    """Refuse settings that the user set to another value than the usual one, and that would do nothing."""
+    fine, frozen = pretrained and thaw != 0, pretrained and wish.epochs > 0
+    longest = max(wish.epochs, wish.fine_epochs if fine else 0)
+    thawed = say("thawed blocks of a pretrained encoder, such as thaw=3")
     needs = {
         "focal_gamma": (wish.loss == "focal", "loss=focal"),
         "head_width": (wish.head == "dense", "head=dense"),
         "dropout": (wish.head == "dense", "head=dense"),
-        "fine_epochs": (fine, "thaw=3"),
-        "fine_learning_rate": (fine, "thaw=3"),
-        "precision": (wish.precision in ("auto", "float32") or thaw != 0, "thaw=3"),
-        "views": (pretrained and (wish.augment != "none" or wish.views in ("auto", 1)), "augment=A1"),
-        "warmup_epochs": (wish.warmup_epochs <= max(wish.epochs, 1), f"warmup_epochs={max(wish.epochs, 1)}"),
+        "fine_epochs": (fine, thawed),
+        "fine_learning_rate": (fine, thawed),
+        "precision": (wish.precision == "float32" or thaw != 0, thawed),
+        "views": (
+            wish.views == 1 or (frozen and wish.augment != "none"),
+            say("a frozen pretrained encoder, and augmentation"),
+        ),
+        "warmup_epochs": (wish.warmup_epochs <= longest, say("at most the {n} epochs of a phase", n=longest)),
     }
-    for name in sorted(wish.model_fields_set & needs.keys()):
-        honoured, remedy = needs[name]
-        if not honoured and not as_it_is(wish):
-            raise _at_odds(f"{name}={getattr(wish, name)}", say("a setting that does something here"), remedy)
+    usual = type(wish).model_fields
+    for name, (honoured, need) in needs.items():
+        if not honoured and getattr(wish, name) != usual[name].default and not as_it_is(wish):
+            raise PupilaError(
+                say("A setting that would do nothing"), found=f"{name}={getattr(wish, name)}", wanted=need,
+                remedy=say("leave {name} out", name=name),
+            )  # fmt: skip
 
 
 def _at_odds(found: str, wanted: str, remedy: str) -> PupilaError:

@@ -13,6 +13,8 @@ import torch
 import pupila
 from pupila import files
 from pupila.bundle.folder import Bundle, read_bundle
+from pupila.bundle.predictor import chosen, softmax
+from pupila.bundle.schema import BundleInfo
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
@@ -81,7 +83,6 @@ class Trainer:
                     raise
                 plan = self._halved(plan)
                 network = self.network(plan)
-        self._write_answers(plan, logits, rows, folds)
         state = COLLAPSED if learned.collapsed else DONE
         state = INTERRUPTED if learned.interrupted else state
         components = np.array([a.component for a in self.splits.images])
@@ -89,6 +90,7 @@ class Trainer:
         answers = (logits, truth, components[rows], rows)
         seen = rows if as_it_is(plan) else self._rows(TRAIN) + self._rows(VALIDATION)
         bundle = bundled(files.join(self.folder, "bundle"), plan, network, self.data, answers, seen)
+        self._write_answers(bundle.info, logits, rows, folds)
         page = run_page(plan, state, self.log, bundle.info)
         files.write_bytes(files.join(self.folder, REPORT_FILE), render(page).encode())
         self._write_plan(plan, state)
@@ -216,7 +218,7 @@ class Trainer:
         # The bundled model learns from all folds, for as long as the folds' best took on average.
         fine = _mean_epochs(best, "fine", plan.fine_epochs)
         plan = plan.model_copy(update={
-            "epochs": max(1, _mean_epochs(best, "head" if network.pretrained else "fine", plan.epochs)),
+            "epochs": _mean_epochs(best, "head" if network.pretrained else "fine", plan.epochs),
             "fine_epochs": max(1, fine),
             "thaw": plan.thaw if fine or not network.pretrained else 0,
             "patience": 10_000,
@@ -252,16 +254,17 @@ class Trainer:
         return self.data.images["target"][row] is not None
 
     def _write_answers(
-        self, plan: TrainPlan, logits: Array, rows: list[int], folds: list[int | None]
+        self, info: BundleInfo, logits: Array, rows: list[int], folds: list[int | None]
     ) -> None:
         """`oof.parquet`: what was answered to every image that the model had not learned from."""
         images = self.data.images[rows]
+        answers = chosen(softmax(logits / info.temperature), info.classes, info.decision)
         frame = images.select("image", "sha256", "target").with_columns(
             split=pl.lit(VALIDATION),
             fold=pl.Series(folds, dtype=pl.Int64),
             component=pl.Series([self.splits.images[row].component for row in rows], dtype=pl.Int64),
-            prediction=pl.Series([plan.classes[top] for top in logits.argmax(axis=1)], dtype=pl.String),
-            **{f"logit:{name}": pl.Series(logits[:, number]) for number, name in enumerate(plan.classes)},
+            prediction=pl.Series([info.classes[number] for number in answers], dtype=pl.String),
+            **{f"logit:{name}": pl.Series(logits[:, number]) for number, name in enumerate(info.classes)},
         )
         files.write_parquet(files.join(self.folder, ANSWERS_FILE), frame)
 

@@ -122,6 +122,6 @@ def test_the_contact_sheet_shows_each_picture_and_its_first_views() -> None:
 
 def test_an_unknown_preset_is_answered_with_the_one_meant() -> None:
     with pytest.raises(
-        PupilaError, match=r"No such augmentation: found flip_rotatoin; .*did you mean 'flip_rotation'"
+        PupilaError, match=r"No such augmentation: found flip_rotatoin: .*did you mean 'flip_rotation'"
     ):
         check_preset("flip_rotatoin")

@@ -254,3 +254,15 @@ def test_a_split_that_comes_back_was_looked_at_before(tmp_path: Path, table: Tab
     assert pupila.evaluate(path, data).evaluation["looks"] == 1  # at another sealed split
     pupila.split(data, val=0.2, test=0.5, replace=True)
     assert pupila.evaluate(path, data).evaluation["looks"] == 2
+
+
+def test_digests_in_capitals_are_digests(pets: Dataset, table: Table) -> None:
+    digest = dict(zip(pets.images["image"], pets.images["sha256"], strict=True))
+    rows = [
+        {"sha256": digest[row["image"]].upper(), "prediction": row["prediction"]} for row in answers(pets)
+    ]
+    assert pupila.evaluate(table("windows", rows), pets).evaluation["models"][0]["right"] == 16
+    with pytest.raises(
+        PupilaError, match=r"have no answer.*found (cat|dog)/"
+    ):  # images are named, not digests
+        pupila.evaluate(table("short", rows[:1]), pets)

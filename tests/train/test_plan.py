@@ -16,7 +16,7 @@ from pupila.models.build import build
 from pupila.models.network import Network
 from pupila.train import budget, plan
 from pupila.train.engine import Fastest
-from pupila.train.plan import as_it_is, check, decide
+from pupila.train.plan import as_it_is, check, decide, refuse_idle
 from pupila.train.settings import TrainPlan, TrainSettings
 from tests.pictures import write_classes
 
@@ -54,7 +54,9 @@ def splits(train: int = 400, verdict: str = CLEAN, folds: int = 0) -> SplitFile:
 def decided(data: Dataset, split: SplitFile | None = None, pretrained: bool = True, **wish: Any) -> TrainPlan:
     settings = TrainSettings.wish(wish)
     check(settings, data.classes, split or splits())
-    return decide(settings, data, split or splits(), network(pretrained))
+    plan = decide(settings, data, split or splits(), network(pretrained))
+    refuse_idle(settings, plan, pretrained)
+    return plan
 
 
 def test_every_auto_is_decided_with_a_reason(data: Dataset) -> None:

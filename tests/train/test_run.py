@@ -17,11 +17,12 @@ from sklearn.metrics import f1_score
 import pupila
 from pupila import flow
 from pupila.bundle.folder import read_bundle
-from pupila.bundle.predictor import Answer, Predictor
+from pupila.bundle.predictor import Answer, Predictor, softmax
 from pupila.cli.run import run as command
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
 from pupila.evaluate.sentences import sentences
+from pupila.metrics.threshold import tune
 from pupila.train.learn import learn
 from pupila.train.run import Run
 from tests.pictures import write_classes
@@ -377,3 +378,25 @@ def test_a_threshold_is_not_judged_where_it_was_tuned(run: Run, data: Path) -> N
     for split in (None, "validation"):
         with pytest.raises(PupilaError, match="same images"):
             pupila.evaluate(run.folder, data, split=split, threshold="f1")
+
+
+def test_a_budget_leaves_a_model_as_it_is_alone(data: Path, classifier: str) -> None:
+    plan = flow.plan(data, weights=classifier, epochs=0, budget="5m")
+    assert (plan.epochs, plan.thaw) == (0, 0)
+
+
+def test_a_budget_hides_no_setting_that_would_do_nothing(data: Path, classifier: str) -> None:
+    with pytest.raises(PupilaError, match="would do nothing: found focal_gamma=5"):
+        flow.plan(data, weights=classifier, augment="none", budget="5m", focal_gamma=5.0)
+
+
+def test_with_folds_a_threshold_is_tuned_on_what_was_answered_out_of_fold(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "pets", {"cat": 18, "dog": 24})
+    done = flow.train(folder, out=tmp_path / "run", folds=3, **{**WISH, "epochs": 1})
+    told = pupila.evaluate(done.folder, folder, split="test", threshold="cost:fn=100,fp=1").evaluation
+    frame = answers(done)
+    shares = softmax(frame.select("logit:cat", "logit:dog").to_numpy() / done.bundle.info.temperature)
+    wanted = tune("cost:fn=100,fp=1", shares[:, 0], frame["target"].to_numpy() == "cat")
+    assert (told["threshold"]["positive"], told["threshold"]["threshold"]) == ("cat", pytest.approx(wanted))
+    with pytest.raises(PupilaError, match="no validation split to tune"):
+        pupila.evaluate(done.bundle.folder, folder, threshold="f1")

@@ -142,9 +142,11 @@ def _of_table(path: str, data: Dataset, rows: list[int]) -> Answers:
     told = [name for name in (key, "prediction", *shares) if name in frame.columns]
     _check_repeats(path, frame.select(told), key)
     names = data.images["sha256" if key == "sha256" else "image"].to_list()
-    number_of = _finder([str(value) for value in frame[key]], names, key == "sha256")
+    keys = [str(value).lower() if key == "sha256" else str(value) for value in frame[key]]
+    number_of = _finder(keys, names, key == "sha256")
     place = [number_of(names[row]) for row in rows]
-    lacking = [names[row] for row, number in zip(rows, place, strict=True) if number is None]
+    images = data.images["image"].to_list()
+    lacking = [images[row] for row, number in zip(rows, place, strict=True) if number is None]
     if lacking:
         raise PupilaError(
             say("{n} of {all} images have no answer in {path}", n=len(lacking), all=len(rows), path=path),

@@ -148,6 +148,14 @@ def _tuned(
             say("A threshold needs two classes and probabilities"), found=say("{n} classes", n=len(data.classes)),
             wanted="2", remedy=say("leave --threshold out"),
         )  # fmt: skip
-    rows = _rows(data, splits, VALIDATION)
-    known = answers_of(path, data, rows)
+    if not _has_folds(splits):
+        known = answers_of(path, data, _rows(data, splits, VALIDATION))
+    elif is_run(path):
+        known = answers_of(path, data, _rows(data, splits, None), while_training=True)
+    else:
+        raise PupilaError(
+            say("Folds have no validation split to tune a threshold on"), found=path,
+            wanted=say("a run, which answered all folds while it trained"),
+            remedy="pupila evaluate RUN DATA --split test",
+        )  # fmt: skip
     return tuned(objective, data.classes, (known, _truth(data, known.rows)), judged)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,9 +29,6 @@ from pupila.train.settings import TrainPlan
 WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
 PROVEN_ON = 256  # validation images, at most, on which the export is proven, besides the drawn ones
 _AT_ONCE = 16  # of them
-
-if TYPE_CHECKING:
-    pass
 
 
 def exported(plan: TrainPlan, network: Network) -> bytes:

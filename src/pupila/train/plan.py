@@ -43,8 +43,6 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
 
     pretrained = network.pretrained
     thaw = auto("thaw", 0 if pretrained else "all", _why_thaw(pretrained))
-    if wish.budget is None:  # which decides some of them itself
-        _refuse_idle(wish, thaw, pretrained)
     images = len(splits.of(TRAIN)) or len(splits.images)
     rate = auto(
         "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
@@ -155,10 +153,19 @@ def check(wish: TrainSettings, classes: list[str], splits: SplitFile) -> None:
                        say("focal loss without label smoothing"), "label_smoothing=0")  # fmt: skip
 
 
-def _refuse_idle(wish: TrainSettings, thaw: int | str, pretrained: bool) -> None:
-    """Refuse settings that the user set to another value than the usual one, and that would do nothing."""
-    fine, frozen = pretrained and thaw != 0, pretrained and wish.epochs > 0
-    longest = max(wish.epochs, wish.fine_epochs if fine else 0)
+def refuse_idle(wish: TrainSettings, plan: TrainPlan, pretrained: bool) -> None:
+    """Refuse settings that the user set to another value than the usual one, and that would do nothing.
+
+    Args:
+        wish: of the user, before a budget decided anything.
+        plan: what it came to.
+        pretrained: whether the encoder knows something already.
+
+    Raises:
+        PupilaError: such a setting.
+    """
+    fine, frozen = pretrained and plan.thaw != 0, pretrained and plan.epochs > 0
+    longest = max(plan.epochs, plan.fine_epochs if fine else 0)
     thawed = say("thawed blocks of a pretrained encoder, such as thaw=3")
     needs = {
         "focal_gamma": (wish.loss == "focal", "loss=focal"),
@@ -166,7 +173,7 @@ def _refuse_idle(wish: TrainSettings, thaw: int | str, pretrained: bool) -> None
         "dropout": (wish.head == "dense", "head=dense"),
         "fine_epochs": (fine, thawed),
         "fine_learning_rate": (fine, thawed),
-        "precision": (wish.precision == "float32" or thaw != 0, thawed),
+        "precision": (wish.precision == "float32" or plan.thaw != 0, thawed),
         "views": (
             wish.views == 1 or (frozen and wish.augment != "none"),
             say("a frozen pretrained encoder, and augmentation"),

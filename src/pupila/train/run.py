@@ -28,7 +28,7 @@ from pupila.train.budget import within_budget
 from pupila.train.finish import baseline, bundled
 from pupila.train.learn import Learned, Lesson, Sides, answers_as_they_are, learn
 from pupila.train.page import run_page
-from pupila.train.plan import as_it_is, check, decide
+from pupila.train.plan import as_it_is, check, decide, refuse_idle
 from pupila.train.settings import TrainPlan, TrainSettings
 from pupila.vocabulary import SCHEMA_VERSION, TRAIN, VALIDATION
 
@@ -105,14 +105,15 @@ class Trainer:
                     remedy=say("--resume goes on with it; --out FOLDER begins another"),
                 )  # fmt: skip
             stored = files.read_json(where)
-            plan, self._wish = TrainPlan.model_validate(stored["plan"]), stored["wish"]
+            plan, self._wish = TrainPlan.model_validate(stored["plan"]), stored.get("wish", {})
             if (plan.data_hash, plan.splits_hash) != (self.data.hash, self.splits.hash):
                 raise PupilaError(
                     say("The run was made from other data"), found=self.data.hash[:12], wanted=plan.data_hash[:12],
                     remedy="--out FOLDER",
                 )  # fmt: skip
             self._check_same(wish)
-            plan = plan.model_copy(update={"workers": wish.workers})
+            if "workers" in wish.model_fields_set:
+                plan = plan.model_copy(update={"workers": wish.workers})
             torch.set_num_threads(plan.threads)
             return plan, self.network(plan)
         plan, network = self._decided(wish)
@@ -171,11 +172,13 @@ class Trainer:
     def _decided(self, wish: TrainSettings) -> tuple[TrainPlan, Network]:
         check(wish, self.data.classes, self.splits)
         reasons: dict[str, str] = {}
-        if wish.budget is not None:
+        asked = wish
+        if wish.budget is not None and not as_it_is(wish):
             within = within_budget(wish, self.data, self.splits, self.network)
             wish, reasons = within.wish, within.reasons
         network = self.network(wish)
         plan = decide(wish, self.data, self.splits, network)
+        refuse_idle(asked, plan, network.pretrained)
         return plan.model_copy(update={"reasons": {**plan.reasons, **reasons}}), network
 
     def network(self, wish: TrainSettings) -> Network:

@@ -88,7 +88,7 @@ def test_every_value_lies_in_its_interval() -> None:
     for seed in range(24):
         rng = np.random.default_rng(seed)
         n, classes = int(rng.integers(20, 120)), int(rng.integers(2, 5))
-        truth, answers = answered(n, classes, rng.choice([0.3, 0.8, 0.97, 1.0]), seed)
+        truth, answers = answered(n, classes, float(rng.choice([0.3, 0.8, 0.97, 1.0])), seed)
         groups = rng.integers(0, n // int(rng.integers(1, 3)) + 10, n)
         rows = list(overall(truth, answers, groups, classes).values())
         table = per_class(truth, answers, groups, [str(number) for number in range(classes)])

@@ -35,4 +35,6 @@ WARNING: Final = "warning"
 INFO: Final = "info"
 SEVERITIES: Final = (ERROR, WARNING, INFO)
 
+IGNORE: Final = 255  # in a mask: a pixel without a label
+
 SCHEMA_VERSION: Final = 1

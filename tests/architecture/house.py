@@ -2,7 +2,7 @@
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("messages", "errors", "vocabulary", "files", "settings", "progress", "threads"),
-    ("stats", "metrics", "images", "duplicates"),
+    ("stats", "metrics", "images", "geotiff", "masks", "regions", "tiles", "duplicates"),
     ("tasks",),
     ("dataset", "bundle", "report", "web"),
     ("models", "losses", "augment", "loader", "features", "loop", "export"),
@@ -30,6 +30,7 @@ OPEN = {
 DOORS: dict[str, tuple[str, ...]] = {
     "PIL": ("images", "duplicates", "report", "demo", "augment", "bundle"),
     "captum": ("explain",),
+    "contourpy": ("regions",),
     "cleanlab": ("label", "doctor"),
     "fastapi": ("web",),
     "fsspec": ("files",),
@@ -59,9 +60,10 @@ DOORS: dict[str, tuple[str, ...]] = {
         "monitor",
     ),  # readers of its frames
     "prometheus_client": ("serve",),
+    "pycocotools": ("regions",),
     "protego": ("collect",),
     "pydantic": ("settings",),
-    "rasterio": ("images",),
+    "rasterio": ("geotiff",),
     "ray": ("train", "predict", "serve", "sweep"),
     "rich": ("progress", "cli"),
     "safetensors": ("models", "loop", "export"),
@@ -83,9 +85,9 @@ DOORS: dict[str, tuple[str, ...]] = {
 }
 
 # Loading one of these rooms must need nothing but these libraries: a container without torch and tables.
-BASE_ROOMS = {*FLOORS[0], "images", "tasks", "bundle", "web", "predict", "serve", *FLOORS[7]}
+BASE_ROOMS = {*FLOORS[0], "images", "geotiff", "masks", "regions", "tiles", "tasks", "bundle", "web", "predict", "serve", *FLOORS[7]}
 BASE_LIBRARIES = {
-    "PIL", "fastapi", "fsspec", "limits", "numpy", "onnxruntime", "prometheus_client", "pydantic",
+    "PIL", "contourpy", "fastapi", "fsspec", "limits", "numpy", "onnxruntime", "prometheus_client", "pycocotools", "pydantic",
     "rich", "simplejpeg", "starlette", "structlog", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 

@@ -103,7 +103,7 @@ def main(data: str, weights: str, splits: str, answers: str = "", seed: int = 0)
         for images, targets in train:
             optimizer.zero_grad()
             loss = dice_loss(model(images), targets)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         trained = time.perf_counter()
         dice = mean(judged(model, validation), "dice")
@@ -138,4 +138,4 @@ def write_answers(model: nn.Module, data: str, stems: list[str], folder: Path) -
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], "".join(sys.argv[4:5]))

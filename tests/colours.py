@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pupila.bundle.folder import Bundle, write_bundle
 from pupila.bundle.schema import BundleInfo
-from pupila.images import Preparation
+from pupila.images.prepare import Preparation
 from tests.pictures import Pixels
 
 CLASSES = ["red", "green", "blue"]

@@ -15,7 +15,7 @@ NO_INDEX = ("error sending request", "network was disabled", "dns error", "opera
 PREPARE = """
 import io, sys
 from PIL import Image
-from pupila.images import Preparation, load
+from pupila.images.prepare import Preparation, load
 file = io.BytesIO()
 Image.new("RGB", (40, 30), (255, 0, 0)).save(file, "JPEG")
 print(load(file.getvalue(), Preparation(height=8, width=6)).shape)

@@ -11,7 +11,8 @@ import pupila
 from pupila import features as features_module
 from pupila.dataset.manifest import Dataset
 from pupila.features import Encoder, Features
-from pupila.images import Array, Preparation
+from pupila.images.decode import Array
+from pupila.images.prepare import Preparation
 from pupila.loader.pictures import Pictures
 from pupila.loader.views import View, Views
 from tests.pictures import write_classes, write_photo

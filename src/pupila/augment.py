@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from pupila.images import Array
+from pupila.images.decode import Array
 
 DRAWING = "1"  # changes whenever the same draw could give other pixels: part of the key of features
 Random = np.random.Generator

@@ -12,7 +12,8 @@ from torch import nn
 
 from pupila.bundle.schema import Parity
 from pupila.errors import PupilaError
-from pupila.images import Array, Preparation
+from pupila.images.decode import Array
+from pupila.images.prepare import Preparation
 from pupila.messages import say
 from pupila.models.network import Network
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pupila.augment import DRAWING
-from pupila.images import DECODER, Array
+from pupila.images.decode import DECODER, Array
 from pupila.loader.store import ArrayStore
 from pupila.loader.views import View, Views
 from pupila.messages import say

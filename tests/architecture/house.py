@@ -28,7 +28,7 @@ OPEN = {
 # The rooms through which a third party enters. `PIL` beside images: duplicates hashes a picture, report
 # shrinks it for the page, demo draws it, augment turns it, bundle draws its golden ones.
 DOORS: dict[str, tuple[str, ...]] = {
-    "PIL": ("images", "duplicates", "report", "demo", "augment", "bundle"),
+    "PIL": ("images", "masks", "regions", "duplicates", "report", "demo", "augment", "bundle"),
     "captum": ("explain",),
     "contourpy": ("regions",),
     "cleanlab": ("label", "doctor"),
@@ -85,10 +85,23 @@ DOORS: dict[str, tuple[str, ...]] = {
 }
 
 # Loading one of these rooms must need nothing but these libraries: a container without torch and tables.
-BASE_ROOMS = {*FLOORS[0], "images", "geotiff", "masks", "regions", "tiles", "tasks", "bundle", "web", "predict", "serve", *FLOORS[7]}
+BASE_ROOMS = {
+    *FLOORS[0],
+    "images",
+    "geotiff",
+    "masks",
+    "regions",
+    "tiles",
+    "tasks",
+    "bundle",
+    "web",
+    "predict",
+    "serve",
+    *FLOORS[7],
+}
 BASE_LIBRARIES = {
-    "PIL", "contourpy", "fastapi", "fsspec", "limits", "numpy", "onnxruntime", "prometheus_client", "pycocotools", "pydantic",
-    "rich", "simplejpeg", "starlette", "structlog", "typer", "uvicorn", "yaml",
+    "PIL", "contourpy", "fastapi", "fsspec", "limits", "numpy", "onnxruntime", "prometheus_client", "pycocotools",
+    "pydantic", "rich", "simplejpeg", "starlette", "structlog", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 
 PICKLES = {"pickle", "marshal", "shelve"}

@@ -9,7 +9,7 @@ import pytest
 
 from pupila.bundle.predictor import BATCH, Answer, Predictor, softmax
 from pupila.bundle.schema import Decision
-from pupila.images import ImageFault, ImageLimits
+from pupila.images.decode import ImageFault, ImageLimits
 from tests.colours import plain, write_colours
 from tests.pictures import encoded
 

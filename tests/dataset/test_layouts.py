@@ -140,12 +140,6 @@ def test_several_tables_are_not_guessed_between(tmp_path: Path) -> None:
         pupila.open(tmp_path)
 
 
-def test_images_with_masks_are_refused_for_now(tmp_path: Path) -> None:
-    write_classes(tmp_path, {"images": 2, "masks": 2})
-    with pytest.raises(PupilaError, match="images with masks"):
-        pupila.open(tmp_path)
-
-
 def test_what_is_not_there_is_told_with_what_is(tmp_path: Path) -> None:
     write_classes(tmp_path / "flowers", {"rose": 1})
     with pytest.raises(PupilaError, match="one of flowers"):

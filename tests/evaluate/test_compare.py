@@ -7,7 +7,7 @@ import pytest
 
 from pupila.evaluate.answers import Answers
 from pupila.evaluate.compare import Compared, compare
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.stats import holm, mcnemar, wilson_interval
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from pupila.images import ImageFault, ImageLimits, decode, probe, upright
+from pupila.images.decode import ImageFault, ImageLimits, decode, probe, upright
 from tests.pictures import Pixels, encoded, photo
 
 PHOTO = photo(1)

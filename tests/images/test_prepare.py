@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pupila.images import Preparation, decode, load, prepare
+from pupila.images.decode import decode
+from pupila.images.prepare import Preparation, load, prepare
 from tests.pictures import Pixels, encoded, photo
 
 

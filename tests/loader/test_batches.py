@@ -10,7 +10,8 @@ import pytest
 import pupila
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
-from pupila.images import Array, Preparation, decode, prepare
+from pupila.images.decode import Array, decode
+from pupila.images.prepare import Preparation, prepare
 from pupila.loader import pictures as pictures_module
 from pupila.loader.batches import chunks, order
 from pupila.loader.pictures import Pictures

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pupila.bundle.predictor import Answer, Predictor
-from pupila.images import Array, ImageFault
+from pupila.images.decode import Array, ImageFault
 from pupila.serve.batcher import Batcher
 from pupila.serve.settings import ServeSettings
 from pupila.web.app import Refusal

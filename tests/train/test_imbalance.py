@@ -11,7 +11,7 @@ import torch
 
 import pupila
 from pupila.dataset.manifest import Dataset
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.loop import Keeper
 from pupila.losses import LOSSES, class_weights
 from pupila.models.build import build

@@ -16,7 +16,8 @@ from pupila import files
 from pupila.bundle.schema import SCHEMA_VERSION, BundleInfo
 from pupila.bundle.session import Session
 from pupila.errors import PupilaError
-from pupila.images import Array, load
+from pupila.images.decode import Array
+from pupila.images.prepare import load
 from pupila.messages import listing, say
 
 INFO_FILE = "bundle.json"

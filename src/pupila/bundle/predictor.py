@@ -11,7 +11,8 @@ from pupila import files
 from pupila.bundle.folder import MODEL_FILE, Bundle, check_golden
 from pupila.bundle.schema import Decision
 from pupila.bundle.session import Session
-from pupila.images import Array, ImageFault, ImageLimits, load
+from pupila.images.decode import Array, ImageFault, ImageLimits
+from pupila.images.prepare import load
 from pupila.threads import ahead
 
 BATCH = 4  # images of a stream that one core answers at once

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pupila.images import Preparation
+from pupila.images.prepare import Preparation
 
 SCHEMA_VERSION: Literal[1] = 1
 

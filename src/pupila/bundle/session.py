@@ -5,7 +5,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from pupila.errors import PupilaError
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.messages import say
 
 # What ONNX Runtime raises on bytes that it can't run; none of them has a base class of its own.

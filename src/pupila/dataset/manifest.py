@@ -10,11 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila import files
+from pupila.dataset.masks import PIXELS, read_mask
 from pupila.dataset.memory import PART, ROW, Memory
 from pupila.duplicates.compare import SAME
 from pupila.duplicates.pairs import METHOD, Pair, components, find_pairs
 from pupila.duplicates.search import RADIUS
-from pupila.images import DECODER
+from pupila.errors import PupilaError
+from pupila.images.decode import DECODER, ImageFault
+from pupila.masks import Legend
 from pupila.messages import say, say_count
 from pupila.progress import progress
 from pupila.tasks.task import Task
@@ -40,6 +43,7 @@ class Dataset:
     set_aside: pl.DataFrame  # subject, code, reason
     notes: list[str]
     memory: Memory
+    legend: Legend | None = None  # of masks: the classes, and what stored values mean
 
     def __len__(self) -> int:
         return self.images.height
@@ -59,12 +63,46 @@ class Dataset:
     @property
     def classes(self) -> list[str]:
         """Class names in order."""
+        if self.legend is not None:
+            return list(self.legend.names)
         return self.images["target"].drop_nulls().unique().sort().to_list()
 
     def class_counts(self) -> dict[str, int]:
-        """Images of each class, in the order of the names."""
-        counts = self.images["target"].drop_nulls().value_counts().sort("target")
-        return dict(counts.iter_rows())
+        """Images of each class, of masks those in which it occurs; in the order of the names."""
+        return dict(zip(self.classes, (self.shares > 0).sum(axis=0).tolist(), strict=True))
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """(N, C): how much of each image is of each class: 1 for its label, of masks the share of labelled pixels."""
+        targets = self.images["target"]
+        if self.legend is None:
+            named = np.array(self.classes, dtype=object)
+            return np.asarray(targets.to_numpy()[:, None] == named[None], dtype=np.float64)
+        blank = [0] * len(self.legend.names)
+        pixels = [
+            blank if target is None else told
+            for target, told in zip(targets, self.images[PIXELS], strict=True)
+        ]
+        counts = np.array(pixels, dtype=np.float64).reshape(len(self), -1)
+        return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+
+    def mask(self, row: int) -> NDArray[np.uint8]:
+        """(H, W) uint8 class indices of the upright image, IGNORE for pixels without a label.
+
+        Raises:
+            PupilaError: the mask can't be read any more, or there is none.
+        """
+        image, target = self.images["image"][row], self.images["target"][row]
+        assert self.legend is not None and target is not None, image  # asked of rows with a mask alone
+        height, width = self.images["height"][row], self.images["width"][row]
+        try:
+            return read_mask(self.root, target, self.legend, height, width)
+        except (ImageFault, OSError) as fault:
+            raise PupilaError(
+                say("The mask {path} can't be read any more", path=target), found=str(fault),
+                wanted=say("the mask that was there when the data set was opened"),
+                remedy=say("run the command again"),
+            ) from fault  # fmt: skip
 
     def path(self, row: int) -> str:
         """Where the row's image lies."""
@@ -72,11 +110,14 @@ class Dataset:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over what is true: every image's path, bytes, target, group and given split."""
-        lines = (
-            self.images.select("image", "sha256", "target", "group", "given_split").sort("image").iter_rows()
-        )
-        return files.sha256("\n".join(json.dumps(line) for line in lines).encode())
+        """SHA-256 over what is true: every image's path, bytes, target, group and given split; bytes of masks."""
+        columns = ["image", "sha256", "target", "group", "given_split"]
+        legend = []
+        if self.legend is not None:
+            columns.append("mask_sha256")
+            legend = [self.legend.as_json()]
+        lines = (json.dumps(line) for line in self.images.select(columns).sort("image").iter_rows())
+        return files.sha256("\n".join([*lines, *legend]).encode())
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -126,7 +167,8 @@ class Dataset:
         frame = self.images.select(kept)
         files.write_parquet(
             uri, frame, {"pupila.schema": str(SCHEMA_VERSION), "pupila.root": files.relative(self.root, home),
-                         "pupila.task": self.task.name if self.task else ""},
+                         "pupila.task": self.task.name if self.task else "",
+                         "pupila.legend": self.legend.as_json() if self.legend else ""},
         )  # fmt: skip
         return uri
 

@@ -9,10 +9,12 @@ from pupila import files
 from pupila.dataset.formats import FORMATS
 from pupila.dataset.formats.listing import Listing, Oddity
 from pupila.dataset.manifest import INTERNAL, MANIFEST, Dataset
+from pupila.dataset.masks import with_masks
 from pupila.dataset.reading import ReadSettings, lies, read_facts
 from pupila.errors import PupilaError
 from pupila.messages import listing, say
 from pupila.tasks import TASKS
+from pupila.tasks.task import Task
 
 _ASIDE = {"subject": pl.String, "code": pl.String, "reason": pl.String}
 
@@ -81,10 +83,24 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
         for image, format in good.select("image", "format").iter_rows() if lies(image, format)
     ]  # fmt: skip
     oddities += _changed(good)
-    oddities += _left_empty(frame, good)
+    legend = None
+    if found.masks:
+        masked = with_masks(found.root, good, found.legend, wish.limits())
+        good, legend = masked.images, masked.legend
+        oddities += masked.oddities
+    else:
+        oddities += _left_empty(frame, good)
     aside = pl.DataFrame([(o.subject, o.code, o.reason) for o in oddities], schema=_ASIDE, orient="row")
-    task = TASKS["classify"] if good["target"].null_count() < good.height else None
-    return Dataset(found.root, found.home, found.layout, task, good, aside, found.notes, memory)
+    return Dataset(
+        found.root, found.home, found.layout, _task(found, good), good, aside, found.notes, memory, legend
+    )
+
+
+def _task(found: Listing, good: pl.DataFrame) -> Task | None:
+    """What the targets say; None where no image has one."""
+    if good["target"].null_count() == good.height:
+        return None
+    return TASKS["segment" if found.masks else "classify"]
 
 
 def _changed(good: pl.DataFrame) -> list[Oddity]:

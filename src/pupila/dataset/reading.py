@@ -13,7 +13,16 @@ from pydantic import Field, PositiveInt
 from pupila import files
 from pupila.dataset.memory import Memory
 from pupila.duplicates.signature import AT_LEAST, SIDE, hashes, shrink
-from pupila.images import DECODER, FORMATS, ImageFault, ImageLimits, decode, looks_like_image, probe, spread
+from pupila.images.decode import (
+    DECODER,
+    FORMATS,
+    ImageFault,
+    ImageLimits,
+    decode,
+    looks_like_image,
+    probe,
+    spread,
+)
 from pupila.messages import say
 from pupila.progress import progress
 from pupila.threads import CORES

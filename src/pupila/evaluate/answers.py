@@ -14,7 +14,7 @@ from pupila.bundle.schema import BundleInfo
 from pupila.dataset.formats.table import TABLE_SUFFIXES, read_table
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.messages import listing, say, say_count
 from pupila.progress import progress
 from pupila.settings import unknown

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pupila.evaluate.answers import Answers
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.metrics.classify import OVERALL
 from pupila.metrics.intervals import drawn
 from pupila.stats import (

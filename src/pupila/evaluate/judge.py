@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pupila.evaluate.answers import Answers
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.metrics.calibration import calibration_error, reliability
 from pupila.metrics.classify import confusion, majority, risk_coverage, roc_auc
 from pupila.metrics.intervals import Valued, overall, per_class

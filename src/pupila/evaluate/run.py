@@ -15,7 +15,7 @@ from pupila.evaluate.compare import compare
 from pupila.evaluate.judge import judge, tuned
 from pupila.evaluate.page import evaluation_page
 from pupila.evaluate.sentences import Evaluation
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.messages import say
 from pupila.report.page import render
 from pupila.vocabulary import SCHEMA_VERSION, TEST, TRAIN, VALIDATION

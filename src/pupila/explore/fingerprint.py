@@ -53,12 +53,13 @@ def fingerprint(data: Dataset, faults: list[dict[str, Any]], splits: SplitFile |
 
 def _classes(data: Dataset, groups: Any) -> dict[str, Any]:
     counts = data.class_counts()
-    labelled = max(sum(counts.values()), 1)
-    targets = data.images["target"].to_numpy()
-    return {
-        name: {"images": n, "share": n / labelled, "groups": len(set(groups[targets == name].tolist()))}
-        for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    }
+    shares = data.shares
+    of = {
+        name: {"images": counts[name], "share": float(shares[:, k].sum() / max(shares.sum(), 1)),
+               "groups": len(set(groups[shares[:, k] > 0].tolist()))}
+        for k, name in enumerate(data.classes)
+    }  # fmt: skip
+    return dict(sorted(of.items(), key=lambda item: (-item[1]["share"], item[0])))
 
 
 def _splits(splits: SplitFile) -> dict[str, Any]:

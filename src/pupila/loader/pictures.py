@@ -5,7 +5,8 @@ import numpy as np
 from pupila import files
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
-from pupila.images import DECODER, Array, ImageFault, Preparation, decode, place, side_to_decode
+from pupila.images.decode import DECODER, Array, ImageFault, decode
+from pupila.images.prepare import Preparation, place, side_to_decode
 from pupila.loader.store import ArrayStore
 from pupila.messages import say
 from pupila.progress import progress

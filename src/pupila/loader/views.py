@@ -3,7 +3,8 @@
 import numpy as np
 
 from pupila.augment import augment, draw_number
-from pupila.images import Array, normalise
+from pupila.images.decode import Array
+from pupila.images.prepare import normalise
 from pupila.loader.pictures import Pictures
 
 View = int | None  # number of an augmented view, or None for the picture as it is

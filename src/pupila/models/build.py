@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pupila.errors import PupilaError
-from pupila.images import Preparation
+from pupila.images.prepare import Preparation
 from pupila.messages import say
 from pupila.models.nets import NETS
 from pupila.models.network import NO_WEIGHTS, Network, make_head

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pupila.images import Preparation
+from pupila.images.prepare import Preparation
 from pupila.models.settings import ModelSettings
 
 NO_WEIGHTS = "none"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pupila.bundle.predictor import Answer
-from pupila.images import ImageFault
+from pupila.images.decode import ImageFault
 from pupila.messages import say
 
 Row = dict[str, Any]

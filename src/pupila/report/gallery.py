@@ -6,7 +6,7 @@ import io
 from PIL import Image
 
 from pupila import files
-from pupila.images import ImageFault, decode
+from pupila.images.decode import ImageFault, decode
 from pupila.report.page import Picture
 
 SIDE = 128  # pixels of the longer side on the page

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from pupila.bundle.folder import read_bundle
 from pupila.bundle.predictor import Answer, Predictor
 from pupila.bundle.schema import BundleInfo
-from pupila.images import ImageFault
+from pupila.images.decode import ImageFault
 from pupila.messages import say
 from pupila.serve.batcher import Batcher
 from pupila.serve.settings import ServeSettings

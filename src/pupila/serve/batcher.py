@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from pupila.bundle.predictor import Answer, Predictor
-from pupila.images import Array, ImageFault
+from pupila.images.decode import Array, ImageFault
 from pupila.messages import say
 from pupila.serve.settings import ServeSettings
 from pupila.threads import CORES

@@ -2,7 +2,7 @@
 
 from pydantic import Field, PositiveInt
 
-from pupila.images import ImageLimits
+from pupila.images.decode import ImageLimits
 
 
 class ServeSettings(ImageLimits):

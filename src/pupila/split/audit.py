@@ -3,6 +3,8 @@
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
+
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import Leak
 from pupila.vocabulary import SPLITS
@@ -30,24 +32,22 @@ def find_leaks(
 
 def balance(data: Dataset, splits: list[str], components: list[int]) -> dict[str, Any]:
     """Images, groups and classes of each split, and the largest distance of a class share from the whole."""
-    targets = data.images["target"].to_list()
-    whole = data.class_counts()
-    labelled = max(sum(whole.values()), 1)
+    shares, names = data.shares, data.classes
+    whole = shares.sum(axis=0) / max(shares.sum(), 1)
     table: dict[str, Any] = {}
     worst = (0.0, "", "")
     for split in SPLITS:
         rows = [row for row, name in enumerate(splits) if name == split]
-        classes = {name: sum(targets[row] == name for row in rows) for name in whole}
-        total = max(sum(classes.values()), 1)
+        there, own = shares[rows] > 0, shares[rows].sum(axis=0)
+        groups = np.array([components[row] for row in rows], dtype=np.int64)
         table[split] = {
             "images": len(rows),
             "groups": len({components[row] for row in rows}),
-            "classes": classes,
-            "class_groups": {n: len({components[r] for r in rows if targets[r] == n}) for n in whole},
+            "classes": dict(zip(names, there.sum(axis=0).tolist(), strict=True)),
+            "class_groups": {name: len(set(groups[there[:, k]].tolist())) for k, name in enumerate(names)},
         }
-        if sum(classes.values()):
-            worst = max(
-                [worst, *((abs(n / total - whole[c] / labelled), c, split) for c, n in classes.items())]
-            )
+        if own.sum():
+            away = np.abs(own / own.sum() - whole)
+            worst = max([worst, *((float(far), name, split) for far, name in zip(away, names, strict=True))])
     table["largest_deviation"] = {"share": round(worst[0], 4), "class": worst[1], "split": worst[2]}
     return table

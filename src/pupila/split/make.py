@@ -113,8 +113,7 @@ def _folds(data: Dataset, sides: list[str], together: Array, wish: SplitSettings
 
 def _parts(data: Dataset, rows: Array, together: Array, shares: list[float], seed: int) -> Array:
     """(len(rows),) the part of each row; rows of one component get one part."""
-    classes = {name: number for number, name in enumerate(data.classes)}
-    targets = data.images["target"].to_list()
+    of, blank = data.shares, data.images["target"].is_null().to_numpy()
     numbers, component = np.unique(together[rows], return_inverse=True)
     wanted = sum(share > 0 for share in shares)
     if len(numbers) < wanted:
@@ -122,7 +121,6 @@ def _parts(data: Dataset, rows: Array, together: Array, shares: list[float], see
             say("Too few groups to split"), found=say("{n} groups of images that belong together", n=len(numbers)),
             wanted=say("at least {n}", n=wanted), remedy=say("fewer folds, or a finer --by"),
         )  # fmt: skip
-    counts = np.zeros((len(numbers), len(classes) + 1))  # the last column: images without a label
-    for row, place in zip(rows.tolist(), component.tolist(), strict=True):
-        counts[place, classes.get(targets[row], len(classes))] += 1
+    counts = np.zeros((len(numbers), of.shape[1] + 1))  # the last column: images without a label
+    np.add.at(counts, component, np.column_stack([of, blank])[rows])
     return np.asarray(allocate(counts, shares, seed)[component])

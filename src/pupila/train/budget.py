@@ -11,7 +11,8 @@ from pupila.augment import augment
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
-from pupila.images import decode, place, side_to_decode
+from pupila.images.decode import decode
+from pupila.images.prepare import place, side_to_decode
 from pupila.messages import say
 from pupila.models.network import Network
 from pupila.train.engine import device_of, fastest, step_seconds

@@ -16,7 +16,7 @@ from pupila.bundle.session import Session
 from pupila.errors import PupilaError
 from pupila.export import OPSET, to_onnx
 from pupila.features import BATCH, Encoder
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.messages import say
 from pupila.models.network import Network
 from pupila.threads import CORES

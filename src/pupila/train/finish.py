@@ -17,7 +17,8 @@ from pupila.bundle.session import Session
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.export import compare, to_onnx, weights_of, with_head
-from pupila.images import Array, load
+from pupila.images.decode import Array
+from pupila.images.prepare import load
 from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.classify import majority
 from pupila.metrics.intervals import overall

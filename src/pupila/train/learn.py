@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pupila.dataset.manifest import Dataset
 from pupila.features import Features
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.loader.batches import chunks, order
 from pupila.loader.pictures import Pictures
 from pupila.loader.views import View, Views

@@ -3,7 +3,7 @@
 from pupila.augment import PRESETS, contact_sheet
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
-from pupila.images import Preparation
+from pupila.images.prepare import Preparation
 from pupila.loader.pictures import Pictures
 from pupila.messages import say
 from pupila.settings import unknown

@@ -18,7 +18,7 @@ from pupila.bundle.schema import BundleInfo
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
-from pupila.images import Array
+from pupila.images.decode import Array
 from pupila.loop import Keeper
 from pupila.messages import say
 from pupila.models.build import build

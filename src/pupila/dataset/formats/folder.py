@@ -27,8 +27,6 @@ UNSUPPORTED_SUFFIXES = frozenset(
         ".dcm",
     }
 )
-_IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
-_MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
 
 
 def read(path: str) -> Listing | None:
@@ -42,7 +40,6 @@ def read(path: str) -> Listing | None:
             say("No images in {path}", path=path), found=_found(oddities),
             wanted=say("a folder per class, a flat folder of images, or a table"), remedy="docs/dataset.md",
         )  # fmt: skip
-    _refuse_masks(root)
     levels = _Levels(root, images)
     oddities += levels.empty_classes()
     if not levels.split_level:
@@ -101,17 +98,6 @@ def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
     by = f"'^({'|'.join(sorted(starts))})'"
     return [say("File names begin with {words}: to honour that split, use --by {by}.",
                 words=", ".join(sorted(starts)), by=by)]  # fmt: skip
-
-
-def _refuse_masks(root: str) -> None:
-    names = {name.lower(): name for name in files.folders(root)}
-    pair = [next((names[n] for n in names if n in known), "") for known in (_IMAGE_FOLDERS, _MASK_FOLDERS)]
-    if all(pair):
-        raise PupilaError(
-            say("This looks like images with masks"), found=listing(pair),
-            wanted=say("a folder per class, or images alone: segmentation is not built yet"),
-            remedy=f"pupila doctor {files.join(root, pair[0])}",
-        )  # fmt: skip
 
 
 def _found(oddities: list[Oddity]) -> str:

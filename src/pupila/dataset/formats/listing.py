@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from pupila import files
+from pupila.masks import Legend
 
 # Columns that every listing has; any others are the user's own and are kept.
 LISTED: dict[str, Any] = {
@@ -37,6 +38,8 @@ class Listing:
     home: str  # where the data set's own files lie by default
     oddities: list[Oddity] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # sentences for the user
+    masks: bool = False  # whether targets are masks
+    legend: Legend | None = None  # what a file says of their values
 
 
 def as_rows(entries: list[files.FileEntry], columns: dict[str, list[str | None]]) -> pl.DataFrame:

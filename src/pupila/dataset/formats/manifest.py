@@ -1,6 +1,7 @@
 """A saved manifest: `pupila.parquet`, or a folder that holds it away from the images."""
 
 import io
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import polars as pl
@@ -8,12 +9,13 @@ import polars as pl
 from pupila import files
 from pupila.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.errors import PupilaError
+from pupila.masks import Legend
 from pupila.messages import say
 from pupila.vocabulary import MANIFEST_FILE, SCHEMA_VERSION
 
 # Facts of the reading: read again (from memory) on opening, so they are not taken over.
 READ_AGAIN = frozenset({"sha256", "phash", "width", "height", "bands", "mode", "format", "orientation", "frames",
-                        "alpha", "taken", "camera", "brightness", "spread"})  # fmt: skip
+                        "alpha", "taken", "camera", "brightness", "spread", "pixels"})  # fmt: skip
 
 
 def read(path: str) -> Listing | None:
@@ -25,7 +27,10 @@ def read(path: str) -> Listing | None:
     if not named and root == _normal(home):
         return None  # the images lie here as well: their folder is read anew, so no addition is missed
     uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
-    return _listing(pl.read_parquet(io.BytesIO(files.read_bytes(uri))), root, home)
+    content = files.read_bytes(uri)
+    told = pl.read_parquet_metadata(io.BytesIO(content)).get("pupila.legend")
+    found = _listing(pl.read_parquet(io.BytesIO(content)), root, home)
+    return replace(found, masks=True, legend=Legend.from_json(told)) if told else found
 
 
 def root_of(home: str) -> str | None:
@@ -69,7 +74,11 @@ def _listing(frame: pl.DataFrame, root: str, home: str) -> Listing:
     ]  # fmt: skip
     kept = frame.filter(pl.Series([entry is not None for entry in found], dtype=pl.Boolean))
     own = [
-        name for name in kept.columns if name not in READ_AGAIN and name not in ("image", "bytes", "modified")
+        name
+        for name in kept.columns
+        if name not in READ_AGAIN
+        and not name.startswith("mask_")
+        and name not in ("image", "bytes", "modified")
     ]
     columns = {name: kept[name].cast(LISTED.get(name, pl.String)).to_list() for name in own}
     rows = as_rows([e for e in found if e is not None], {**columns, "saved_sha256": kept["sha256"].to_list()})

@@ -1,18 +1,15 @@
-"""The one way from bytes to RGB and from RGB to a model's input.
-
-Training, export, the command line and the server all call these functions, so they can't differ.
-"""
+"""From bytes to an upright RGB array: the one way, for training, export, the command line and the server."""
 
 import io
 import struct
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 
 from pupila.messages import say
 from pupila.settings import Settings
@@ -27,14 +24,8 @@ _WHITE = 255
 _JPEG_START = b"\xff\xd8\xff"
 _HEAD = 65_536  # bytes at the start in which a JPEG tells of EXIF and further pictures
 # What Pillow raises on damaged bytes, by its readers of TIFF and GIF above all.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError,
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError,
            struct.error, Image.DecompressionBombError)  # fmt: skip
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
 
 
 class ImageLimits(Settings):
@@ -132,16 +123,26 @@ def decode(
         rgb = _decode_jpeg(data, limits, at_least, header)
         if rgb is not None:
             return rgb
-    picture = _open(data)
-    _check_pixels(*picture.size, limits)
-    orientation = _exif(picture, data)[0]
+    picture, orientation = opened(data, limits)
     try:
         picture.load()
         rgb = _to_rgb(picture)
-    except _DAMAGE as fault:
+    except DAMAGE as fault:
         raise _damaged(str(fault)) from fault
-    # Pillow turns a TIFF upright by itself.
-    return rgb if picture.format == "TIFF" else upright(rgb, orientation)
+    return upright(rgb, orientation)
+
+
+def opened(data: bytes, limits: ImageLimits | None = None) -> tuple[ImageFile.ImageFile, int]:
+    """The picture as Pillow opens it, and the EXIF orientation that is left to undo (Pillow turns a TIFF by itself).
+
+    Raises:
+        ImageFault: empty, no image, or above the limits.
+    """
+    limits = limits or ImageLimits()
+    _check_bytes(data, limits)
+    picture = _open(data)
+    _check_pixels(*picture.size, limits)
+    return picture, 1 if picture.format == "TIFF" else _exif(picture, data)[0]
 
 
 def upright(pixels: Array, orientation: int) -> Array:
@@ -171,87 +172,6 @@ def spread(rgb: Array) -> int:
     return max(int(high) - int(low) for low, high in extremes)  # type: ignore[misc]
 
 
-class Preparation(Settings):
-    """How an RGB picture becomes a model's input: plain data, kept in the bundle."""
-
-    height: PositiveInt = Field(default=224, description="input height, pixels")
-    width: PositiveInt = Field(default=224, description="input width, pixels")
-    fit: Literal["squash", "crop", "pad"] = Field(
-        default="squash",
-        description="squash: both sides, aspect ratio lost; crop: fill and cut the centre; pad: fit inside",
-    )
-    crop_share: PositiveFloat = Field(
-        default=1.0, le=1.0, description="share of the resized picture that a crop keeps (timm's crop_pct)"
-    )
-    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = Field(
-        default="bilinear", description="resampling filter, antialiased"
-    )
-    mean: tuple[float, float, float] = Field(default=(0.485, 0.456, 0.406), description="RGB, of 0..1")
-    std: tuple[float, float, float] = Field(default=(0.229, 0.224, 0.225), description="RGB, of 0..1")
-    padding: int = Field(default=0, ge=0, le=255, description="grey value of the padded border")
-
-
-def prepare(rgb: Array, spec: Preparation) -> Array:
-    """Resize, crop or pad, and normalise: `normalise(place(rgb))`.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        spec: the target.
-
-    Returns:
-        (3, spec.height, spec.width) float32, `(x / 255 - mean) / std`.
-    """
-    return normalise(place(rgb, spec), spec)
-
-
-def place(rgb: Array, spec: Preparation) -> Array:
-    """Resize, crop or pad: (H, W, 3) uint8 to (spec.height, spec.width, 3) uint8."""
-    return np.asarray(_place(Image.fromarray(rgb), spec))
-
-
-def normalise(placed: Array, spec: Preparation) -> Array:
-    """(H, W, 3) uint8 to (3, H, W) float32, `(x / 255 - mean) / std`."""
-    scale = np.float32(1.0) / (np.float32(255.0) * np.asarray(spec.std, dtype=np.float32))
-    shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
-    scaled: Array = np.multiply(placed.transpose(2, 0, 1), scale[:, None, None], order="C")
-    return scaled - shift[:, None, None]
-
-
-def load(data: bytes, spec: Preparation, limits: ImageLimits | None = None) -> Array:
-    """From bytes to a model's input, decoding no more pixels than twice what the input needs.
-
-    Returns:
-        (3, spec.height, spec.width) float32.
-
-    Raises:
-        ImageFault: as `decode`.
-    """
-    return prepare(decode(data, limits, at_least=side_to_decode(spec)), spec)
-
-
-def side_to_decode(spec: Preparation) -> int:
-    """The shorter side, pixels, that a scaled decoding has to leave for this preparation."""
-    return 2 * int(np.ceil(max(spec.height, spec.width) / spec.crop_share))
-
-
-def _place(picture: Image.Image, spec: Preparation) -> Image.Image:
-    filter_ = _RESAMPLING[spec.interpolation]
-    size = (spec.width, spec.height)
-    if spec.fit == "squash":
-        return picture.resize(size, filter_)
-    ratios = (spec.width / picture.width, spec.height / picture.height)
-    ratio = max(ratios) / spec.crop_share if spec.fit == "crop" else min(ratios)
-    scaled = picture.resize(
-        (max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))), filter_
-    )
-    left, top = (scaled.width - spec.width) // 2, (scaled.height - spec.height) // 2
-    if spec.fit == "crop":
-        return scaled.crop((left, top, left + spec.width, top + spec.height))
-    canvas = Image.new("RGB", size, (spec.padding,) * 3)
-    canvas.paste(scaled, (-left, -top))
-    return canvas
-
-
 def _check_bytes(data: bytes, limits: ImageLimits) -> None:
     if not data:
         raise ImageFault("empty-file", say("the file has no bytes"))
@@ -278,7 +198,7 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     except UnidentifiedImageError as fault:
         code = "unreadable" if looks_like_image(data) else "not-an-image"
         raise ImageFault(code, _kind_of(data)) from fault
-    except _DAMAGE as fault:
+    except DAMAGE as fault:
         raise _damaged(str(fault)) from fault
 
 
@@ -367,7 +287,7 @@ def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:
         orientation = exif.get(ExifTags.Base.Orientation, 1)
         taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal, "")
         camera = f"{exif.get(ExifTags.Base.Make, '')} {exif.get(ExifTags.Base.Model, '')}"
-    except _DAMAGE:
+    except DAMAGE:
         return 1, "", ""
     valid = isinstance(orientation, int) and 1 <= orientation <= 8
     return (orientation if valid else 1), str(taken).strip("\0 "), camera.replace("\0", "").strip()
@@ -379,7 +299,7 @@ def _frames(picture: ImageFile.ImageFile) -> int:
         return 1
     try:
         return int(getattr(picture, "n_frames", 1))
-    except _DAMAGE:
+    except DAMAGE:
         return 1
 
 

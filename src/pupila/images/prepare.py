@@ -1,0 +1,98 @@
+"""From RGB to a model's input: the one way, for training, export, the command line and the server."""
+
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from pupila.images.decode import Array, ImageLimits, decode
+from pupila.settings import Settings
+
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+class Preparation(Settings):
+    """How an RGB picture becomes a model's input: plain data, kept in the bundle."""
+
+    height: PositiveInt = Field(default=224, description="input height, pixels")
+    width: PositiveInt = Field(default=224, description="input width, pixels")
+    fit: Literal["squash", "crop", "pad"] = Field(
+        default="squash",
+        description="squash: both sides, aspect ratio lost; crop: fill and cut the centre; pad: fit inside",
+    )
+    crop_share: PositiveFloat = Field(
+        default=1.0, le=1.0, description="share of the resized picture that a crop keeps (timm's crop_pct)"
+    )
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = Field(
+        default="bilinear", description="resampling filter, antialiased"
+    )
+    mean: tuple[float, float, float] = Field(default=(0.485, 0.456, 0.406), description="RGB, of 0..1")
+    std: tuple[float, float, float] = Field(default=(0.229, 0.224, 0.225), description="RGB, of 0..1")
+    padding: int = Field(default=0, ge=0, le=255, description="grey value of the padded border")
+
+
+def prepare(rgb: Array, spec: Preparation) -> Array:
+    """Resize, crop or pad, and normalise: `normalise(place(rgb))`.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        spec: the target.
+
+    Returns:
+        (3, spec.height, spec.width) float32, `(x / 255 - mean) / std`.
+    """
+    return normalise(place(rgb, spec), spec)
+
+
+def place(rgb: Array, spec: Preparation) -> Array:
+    """Resize, crop or pad: (H, W, 3) uint8 to (spec.height, spec.width, 3) uint8."""
+    return np.asarray(_place(Image.fromarray(rgb), spec))
+
+
+def normalise(placed: Array, spec: Preparation) -> Array:
+    """(H, W, 3) uint8 to (3, H, W) float32, `(x / 255 - mean) / std`."""
+    scale = np.float32(1.0) / (np.float32(255.0) * np.asarray(spec.std, dtype=np.float32))
+    shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
+    scaled: Array = np.multiply(placed.transpose(2, 0, 1), scale[:, None, None], order="C")
+    return scaled - shift[:, None, None]
+
+
+def load(data: bytes, spec: Preparation, limits: ImageLimits | None = None) -> Array:
+    """From bytes to a model's input, decoding no more pixels than twice what the input needs.
+
+    Returns:
+        (3, spec.height, spec.width) float32.
+
+    Raises:
+        ImageFault: as `decode`.
+    """
+    return prepare(decode(data, limits, at_least=side_to_decode(spec)), spec)
+
+
+def side_to_decode(spec: Preparation) -> int:
+    """The shorter side, pixels, that a scaled decoding has to leave for this preparation."""
+    return 2 * int(np.ceil(max(spec.height, spec.width) / spec.crop_share))
+
+
+def _place(picture: Image.Image, spec: Preparation) -> Image.Image:
+    filter_ = _RESAMPLING[spec.interpolation]
+    size = (spec.width, spec.height)
+    if spec.fit == "squash":
+        return picture.resize(size, filter_)
+    ratios = (spec.width / picture.width, spec.height / picture.height)
+    ratio = max(ratios) / spec.crop_share if spec.fit == "crop" else min(ratios)
+    scaled = picture.resize(
+        (max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio))), filter_
+    )
+    left, top = (scaled.width - spec.width) // 2, (scaled.height - spec.height) // 2
+    if spec.fit == "crop":
+        return scaled.crop((left, top, left + spec.width, top + spec.height))
+    canvas = Image.new("RGB", size, (spec.padding,) * 3)
+    canvas.paste(scaled, (-left, -top))
+    return canvas

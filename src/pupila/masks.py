@@ -1,0 +1,245 @@
+"""What a mask is in pixels: stored values become class indices, and class indices become colours to look at."""
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pupila.images.decode import DAMAGE, ImageFault, ImageLimits, opened, upright
+from pupila.vocabulary import IGNORE
+
+Array = NDArray[Any]
+
+MOST_CLASSES = 64  # of a mask whose values are taken for class indices
+# Drawn over pictures and kept in palettes: told apart by all eyes (Okabe and Ito 2008, Tol 2021).
+COLOURS = ((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),
+           (204, 121, 167), (170, 68, 153), (136, 34, 85), (153, 153, 51), (68, 170, 153))  # fmt: skip
+_UNLABELLED = (128, 128, 128)
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the stored values of the masks of a data set mean.
+
+    A stored value is a grey level, a palette's index, or a colour as 0xRRGGBB.
+    """
+
+    names: tuple[str, ...]  # class names in the order of their indices
+    values: tuple[int, ...]  # stored values that are known
+    indices: tuple[int, ...]  # of each of them: 0..C-1, or IGNORE
+    colour: bool = False  # whether stored values are colours
+    nearest: bool = (
+        False  # whether another stored value counts as the nearest known one, as in anti-aliased masks
+    )
+
+    def read(self, stored: Array) -> tuple[Array, int]:
+        """The class index of every pixel.
+
+        Args:
+            stored: (H, W) grey levels, palette indices or colours 0xRRGGBB, as `stored_values` gives them.
+
+        Returns:
+            (H, W) uint8 of 0..C-1, IGNORE for pixels without a label and for unknown values; and how many pixels have
+            a value that is none of the known ones.
+        """
+        if not self.colour:
+            table, known = self._levels
+            return table[stored], int((~known[stored]).sum())
+        values, place = np.unique(stored, return_inverse=True)
+        order = np.argsort(self.values)
+        known_values = np.asarray(self.values, dtype=np.int64)[order]
+        at = np.minimum(np.searchsorted(known_values, values), len(known_values) - 1)
+        known = known_values[at] == values
+        found = np.where(known, np.asarray(self.indices)[order][at], IGNORE).astype(np.uint8)
+        if self.nearest and not known.all():
+            found[~known] = self._nearest_colour(values[~known])
+        place = place.reshape(stored.shape)
+        return found[place], int((~known)[place].sum())
+
+    @cached_property
+    def _levels(self) -> tuple[Array, Array]:
+        """(256,) class index of every grey level, and whether it is known."""
+        known = np.zeros(256, dtype=bool)
+        known[list(self.values)] = True
+        table = np.full(256, IGNORE, dtype=np.uint8)
+        table[list(self.values)] = self.indices
+        if self.nearest:
+            order = np.argsort(self.values)
+            values = np.asarray(self.values)[order]
+            middle = (values[1:] + values[:-1]) / 2
+            table = np.asarray(self.indices, dtype=np.uint8)[order][np.searchsorted(middle, np.arange(256))]
+        return table, known
+
+    def _nearest_colour(self, values: Array) -> Array:
+        ours, theirs = (_split(np.asarray(v)) for v in (self.values, values))
+        at = ((theirs[:, None] - ours[None]) ** 2).sum(axis=2).argmin(axis=1)
+        return np.asarray(np.asarray(self.indices, dtype=np.uint8)[at])
+
+    def as_json(self) -> str:
+        """One line that `from_json` reads."""
+        told = {"names": self.names, "values": self.values, "indices": self.indices, "colour": self.colour,
+                "nearest": self.nearest}  # fmt: skip
+        return json.dumps(told, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `as_json` wrote."""
+        told = json.loads(text)
+        return cls(
+            tuple(told["names"]),
+            tuple(told["values"]),
+            tuple(told["indices"]),
+            told["colour"],
+            told["nearest"],
+        )
+
+    @classmethod
+    def plain(cls, names: Iterable[str]) -> Self:
+        """Masks that hold class indices already, and IGNORE."""
+        told = tuple(names)
+        return cls(told, (*range(len(told)), IGNORE), (*range(len(told)), IGNORE))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A mask file as it was read."""
+
+    values: Array  # (H, W) uint8 grey levels or palette indices, or int32 colours 0xRRGGBB; upright
+    coloured: bool  # whether the values are colours
+    mode: str  # Pillow's
+    format: str  # "PNG" and the like
+    orientation: int  # EXIF 1..8; 1 is upright
+
+
+def stored_values(data: bytes, colour: bool = False, limits: ImageLimits | None = None) -> Stored:
+    """The values of a mask file, upright.
+
+    Args:
+        data: of a PNG, TIFF, BMP, GIF, WebP or JPEG file.
+        colour: give colours also of a palette and of grey levels; a coloured file always gives colours.
+        limits: what to refuse.
+
+    Raises:
+        ImageFault: the bytes are empty, no image, damaged or above the limits.
+    """
+    picture, orientation = opened(data, limits)
+    try:
+        picture.load()
+        mode = picture.mode
+        if mode in ("1", "L", "P", "LA") and not colour:
+            plain = picture.convert("L") if mode in ("1", "LA") else picture
+            values = np.asarray(plain)
+        elif mode.startswith("I") and not colour:
+            deep = np.asarray(picture).astype(np.int64)
+            values = np.clip(deep if deep.max() <= 255 else (deep + 128) // 257, 0, 255).astype(np.uint8)
+        else:
+            rgb = np.asarray(picture.convert("RGB")).astype(np.int32)
+            values = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
+    except DAMAGE as fault:
+        raise ImageFault("unreadable", str(fault)) from fault
+    return Stored(
+        upright(values, orientation), values.dtype == np.int32, mode, str(picture.format), orientation
+    )
+
+
+def legend_of(counts: dict[int, int], colour: bool) -> Legend:
+    """What stored values mean where no file names the classes.
+
+    Two levels, or grey between two extremes (anti-aliasing, JPEG), are background and foreground; small whole numbers
+    are class indices, of which 255 has no label; colours are classes named by their colour.
+
+    Args:
+        counts: stored value to pixels, over all masks.
+        colour: whether the values are colours.
+    """
+    values = sorted(counts)
+    if colour:
+        total = sum(counts.values())
+        kept = tuple(v for v in values if counts[v] >= _RARE * total)
+        return Legend(
+            tuple(f"#{v:06x}" for v in kept),
+            kept,
+            tuple(range(len(kept))),
+            colour=True,
+            nearest=len(kept) < len(values),
+        )
+    inner = [v for v in values if v != IGNORE]
+    if inner and max(inner) < MOST_CLASSES and (IGNORE not in values or max(inner) > 0) and len(inner) > 1:
+        names = _two(max(inner) + 1) or tuple(f"class {v}" for v in range(max(inner) + 1))
+        return Legend(names, (*range(len(names)), IGNORE), (*range(len(names)), IGNORE))
+    high = 255 if not inner or max(values) > 1 else 1
+    return Legend(("background", "foreground"), (0, high), (0, 1), nearest=True)
+
+
+_RARE = 1e-3  # share of the pixels under which a colour is taken for damage of a neighbouring one
+
+
+def _two(count: int) -> tuple[str, ...] | None:
+    return ("background", "foreground") if count == 2 else None
+
+
+def colours(classes: int) -> Array:
+    """(256, 3) uint8: the colour of every class index; grey for IGNORE."""
+    table = np.zeros((256, 3), dtype=np.uint8)
+    for index in range(classes):
+        shade = COLOURS[index % len(COLOURS)] if index < len(COLOURS) else _shade(index)
+        table[index] = shade
+    table[IGNORE] = _UNLABELLED
+    return table
+
+
+def _shade(index: int) -> tuple[int, int, int]:
+    red, green, blue = np.random.default_rng(index).integers(40, 230, 3).tolist()
+    return red, green, blue
+
+
+def painted(mask: Array, classes: int) -> Array:
+    """(H, W) class indices as (H, W, 3) uint8 colours."""
+    return np.asarray(colours(classes)[mask])
+
+
+def overlay(rgb: Array, mask: Array, classes: int, strength: float = 0.5) -> Array:
+    """The picture with its classes laid over it; class 0 of two, the background, stays as it is.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        mask: (H, W) uint8 class indices.
+        classes: C.
+        strength: of the colour, 0..1.
+    """
+    laid = (1 - strength) * rgb + strength * painted(mask, classes)
+    bare = (mask == 0) & (classes == 2)
+    return np.where(bare[..., None], rgb, laid + 0.5).astype(np.uint8)
+
+
+def as_png(mask: Array, classes: int) -> bytes:
+    """(H, W) uint8 class indices as a PNG with a palette, whose indices they are."""
+    picture = Image.fromarray(np.ascontiguousarray(mask, dtype=np.uint8), "L")
+    picture.putpalette(colours(classes).tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def from_png(data: bytes) -> Array:
+    """(H, W) uint8: the indices of a PNG that `as_png` wrote."""
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def resized(mask: Array, height: int, width: int) -> Array:
+    """(height, width) uint8: the mask at another size, nearest pixel."""
+    if mask.shape == (height, width):
+        return mask
+    return np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
+
+
+def _split(values: Array) -> Array:
+    """(N, 3) int64 red, green, blue of colours 0xRRGGBB."""
+    values = values.astype(np.int64)
+    return np.stack([values >> 16 & 255, values >> 8 & 255, values & 255], axis=-1)

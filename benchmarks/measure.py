@@ -53,7 +53,7 @@ def bare_rate(bundle: Path, images: list[bytes]) -> float:
     predictor = Predictor(read_bundle(str(bundle)))
 
     def answer(image: bytes) -> object:
-        return predictor.logits(predictor.prepare(image)[None])
+        return predictor.logits(predictor.prepare(image).inputs)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(answer, images[:8]))

@@ -6,8 +6,9 @@ from typing import Any
 
 from benchmarks.measure import bare_rate, real_data, real_weights, seconds, trained_bundle
 from pupila.bundle.folder import read_bundle
-from pupila.bundle.predictor import Answer, Predictor
+from pupila.bundle.predictor import Predictor
 from pupila.predict.images import named
+from pupila.tasks.classify import Answer
 
 ROUNDS = 5
 

@@ -7,7 +7,7 @@ import torch
 from pupila.bundle.session import Session
 from pupila.errors import PupilaError
 from pupila.export import compare, to_onnx, with_head
-from pupila.models.build import build
+from pupila.models.classify import build_classifier as build
 from pupila.models.network import Network, Whole
 from pupila.models.settings import ModelSettings
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pupila.bundle.predictor import BATCH, Answer, Predictor, softmax
-from pupila.bundle.schema import Decision
+from pupila.bundle.predictor import BATCH, Predictor
 from pupila.images.decode import ImageFault, ImageLimits
+from pupila.tasks.classify import Answer, softmax
+from pupila.tasks.task import Decision
 from tests.colours import plain, write_colours
 from tests.pictures import encoded
 
@@ -20,8 +21,9 @@ def predictor(tmp_path: Path) -> Predictor:
 
 
 def answered(predictor: Predictor, red: int, green: int, blue: int) -> Answer:
-    pixels = predictor.prepare(encoded(plain(red, green, blue)))
-    return predictor.answers(predictor.logits(pixels[None]))[0]
+    found = predictor.answers([predictor.prepare(encoded(plain(red, green, blue)))])[0]
+    assert isinstance(found, Answer)
+    return found
 
 
 def test_the_answer_of_a_red_picture_is_computed_by_hand(predictor: Predictor) -> None:

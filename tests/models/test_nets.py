@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pupila.errors import PupilaError
-from pupila.models.build import build
+from pupila.models.classify import build_classifier as build
 from pupila.models.nets import NETS
 from pupila.models.network import Network, Whole, make_head
 from pupila.models.settings import ModelSettings

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pupila.errors import PupilaError
-from pupila.models.build import build
+from pupila.models.classify import build_classifier as build
 from pupila.models.network import Network
 from pupila.models.settings import ModelSettings
 from pupila.models.weights import fill, hash_of, told_beside

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pupila.bundle.predictor import Answer, Predictor
+from pupila.bundle.predictor import Predictor
 from pupila.images.decode import Array, ImageFault
 from pupila.serve.batcher import Batcher
 from pupila.serve.settings import ServeSettings
+from pupila.tasks.classify import Answer
 from pupila.web.app import Refusal
 from tests.colours import plain, write_colours
 from tests.pictures import encoded

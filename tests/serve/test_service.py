@@ -58,7 +58,7 @@ def asked(
 
 def test_one_image_is_answered_as_predict_answers_it(server: str, bundle: str) -> None:
     predictor = Predictor(read_bundle(bundle))
-    known = predictor.answers(predictor.logits(predictor.prepare(PHOTO)[None]))[0]
+    known = predictor.answers([predictor.prepare(PHOTO)])[0]
     status, told, headers = asked(server, "POST", "/predict/single", *form(("x.jpg", PHOTO)))
     assert status == 200
     assert told["prediction"] == known.prediction

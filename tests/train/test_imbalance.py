@@ -14,7 +14,7 @@ from pupila.dataset.manifest import Dataset
 from pupila.images.decode import Array
 from pupila.loop import Keeper
 from pupila.losses import LOSSES, class_weights
-from pupila.models.build import build
+from pupila.models.classify import build_classifier as build
 from pupila.models.network import Whole
 from pupila.train.learn import Learned, Lesson, Sides, learn
 from pupila.train.settings import TrainPlan

@@ -12,7 +12,7 @@ import pupila
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import CLEAN, LEAKING, Assignment, Leak, SplitFile
 from pupila.errors import PupilaError
-from pupila.models.build import build
+from pupila.models.classify import build_classifier as build
 from pupila.models.network import Network
 from pupila.train import budget, plan
 from pupila.train.engine import Fastest

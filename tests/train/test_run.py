@@ -17,12 +17,14 @@ from sklearn.metrics import f1_score
 import pupila
 from pupila import flow
 from pupila.bundle.folder import read_bundle
-from pupila.bundle.predictor import Answer, Predictor, softmax
+from pupila.bundle.predictor import Predictor
 from pupila.cli.run import run as command
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
 from pupila.evaluate.sentences import sentences
 from pupila.metrics.threshold import tune
+from pupila.tasks import classify
+from pupila.tasks.classify import Answer, softmax
 from pupila.train.learn import learn
 from pupila.train.run import Run
 from tests.pictures import write_classes
@@ -208,7 +210,7 @@ def test_no_epoch_bundles_the_pretrained_model_as_it_is(data: Path, tmp_path: Pa
     model = timm.create_model("test_resnet", num_classes=2).eval()
     model.load_state_dict(load_file(classifier))
     predictor = Predictor(done.bundle)
-    pixels = predictor.prepare((data / "cat/000.jpg").read_bytes())[None]
+    pixels = predictor.prepare((data / "cat/000.jpg").read_bytes()).inputs
     with torch.inference_mode():
         wanted = model(torch.from_numpy(pixels)).numpy()
     assert predictor.logits(pixels) == pytest.approx(wanted, abs=1e-4)
@@ -298,7 +300,7 @@ def test_the_bundle_answers_by_the_threshold_that_was_tuned(data: Path, tmp_path
     frame = answers(done)
     logits = frame.select("logit:cat", "logit:dog").to_numpy()
     assert decision.threshold is not None
-    found = Predictor(done.bundle).answers(logits)
+    found = classify.answers(logits, done.bundle.info)
     assert [a.prediction == "dog" for a in found] == [
         a.probabilities["dog"] >= decision.threshold for a in found
     ]

@@ -16,9 +16,11 @@ from pupila import files
 from pupila.bundle.schema import SCHEMA_VERSION, BundleInfo
 from pupila.bundle.session import Session
 from pupila.errors import PupilaError
-from pupila.images.decode import Array
-from pupila.images.prepare import load
+from pupila.images.decode import Array, ImageLimits, decode, probe
+from pupila.images.prepare import Preparation
 from pupila.messages import listing, say
+from pupila.tasks import TASKS
+from pupila.tasks.task import Prepared, Task
 
 INFO_FILE = "bundle.json"
 MODEL_FILE = "model.onnx"
@@ -110,8 +112,9 @@ def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) 
     """
     session = Session(parts[MODEL_FILE])
     pictures = golden_pictures()
+    task = TASKS[info.task]
     answers = {
-        name: session.run(load(data, info.preparation)[None])[0][0].tolist()
+        name: task.digest(session.run(prepared(data, task, info.preparation).inputs[:1])[0][0])
         for name, data in pictures.items()
     }
     whole = {**parts, **{f"{GOLDEN}/{name}": data for name, data in pictures.items()}}
@@ -138,6 +141,17 @@ def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) 
         raise
     files.remove_folder(target.with_name(f".{target.name}.old"))
     return Bundle(str(target), info, files.sha256(content))
+
+
+def prepared(data: bytes, task: Task, spec: Preparation, limits: ImageLimits | None = None) -> Prepared:
+    """From the bytes of an image to the model's inputs: the one way, for training, export, predict and serve.
+
+    Raises:
+        ImageFault: no usable image.
+    """
+    header = probe(data, limits)
+    rgb = decode(data, limits, task.at_least(spec), header)
+    return Prepared(task.inputs(rgb, spec), header.height, header.width)
 
 
 def golden_pictures() -> dict[str, bytes]:
@@ -173,10 +187,10 @@ def check_golden(bundle: Bundle, session: Session) -> None:
     Raises:
         PupilaError: an answer is off: another runtime, decoder or processor answers differently.
     """
-    info = bundle.info
+    info, task = bundle.info, TASKS[bundle.info.task]
     for name, expected in info.golden.items():
-        found = session.run(load(bundle.read(f"{GOLDEN}/{name}"), info.preparation)[None])[0][0]
-        off = _difference(found, np.asarray(expected))
+        image = prepared(bundle.read(f"{GOLDEN}/{name}"), task, info.preparation)
+        off = _difference(np.asarray(task.digest(session.run(image.inputs[:1])[0][0])), np.asarray(expected))
         if not off <= info.golden_tolerance:
             raise PupilaError(
                 say("The bundle answers otherwise here than where it was made"),

@@ -2,26 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pupila.images.prepare import Preparation
+from pupila.tasks.task import Decision, Plain
 
 SCHEMA_VERSION: Literal[1] = 1
-
-
-class Plain(BaseModel):
-    """Plain data that does not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Decision(Plain):
-    """How probabilities become an answer."""
-
-    positive: str | None = None  # of two classes, the one whose threshold was tuned
-    threshold: float | None = None  # probability from which `positive` is answered; None: the largest wins
-    objective: str = ""  # what the threshold was tuned for
-    abstain_below: float = 0.0  # largest probability under which the model says that it does not know
 
 
 class Parity(Plain):
@@ -50,6 +36,6 @@ class BundleInfo(Plain):
     data_hash: str = ""
     splits_hash: str = ""
     leaking: bool = False  # whether it was trained on a split that leaks
-    golden: dict[str, list[float]] = {}  # picture -> logits that it must give
+    golden: dict[str, list[float]] = Field(default_factory=dict)  # picture -> digest of the logits that it must give
     golden_tolerance: float = 1e-3  # of a logit, over the largest absolute logit
-    files: dict[str, str] = {}  # path -> SHA-256
+    files: dict[str, str] = Field(default_factory=dict)  # path -> SHA-256

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pupila import files, flow
 from pupila.bundle.folder import read_bundle
-from pupila.bundle.predictor import Answer, Predictor
+from pupila.bundle.predictor import Predictor
 from pupila.dataset.open import open as open_data
 from pupila.dataset.splits import Assignment, SplitFile
 from pupila.demo.faults import PLANTED, plant_faults
@@ -23,6 +23,7 @@ from pupila.evaluate.sentences import sentences as judged
 from pupila.explore.sentences import sentences
 from pupila.messages import say
 from pupila.predict import rows
+from pupila.tasks.classify import Answer
 from pupila.train.page import sentences as told
 from pupila.vocabulary import TEST
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from pupila import files
 from pupila.bundle.folder import read_bundle
-from pupila.bundle.predictor import Answer, Predictor, softmax
+from pupila.bundle.predictor import Predictor
 from pupila.bundle.schema import BundleInfo
 from pupila.dataset.formats.table import TABLE_SUFFIXES, read_table
 from pupila.dataset.manifest import Dataset
@@ -18,6 +18,7 @@ from pupila.images.decode import Array
 from pupila.messages import listing, say, say_count
 from pupila.progress import progress
 from pupila.settings import unknown
+from pupila.tasks.classify import Answer, answers, softmax
 
 ANSWERS_FILE = "oof.parquet"
 _ROUNDING = 1e-3  # of a written probability
@@ -112,10 +113,10 @@ def _of_run(path: str, data: Dataset, rows: list[int]) -> Answers:
 
 def _answered(path: str, rows: list[int], logits: Array, predictor: Predictor, seen: Array) -> Answers:
     classes = predictor.info.classes
-    answers = predictor.answers(logits)
+    answered = answers(logits, predictor.info)
     return Answers(
         name=path.rstrip("/").removesuffix("/bundle").rpartition("/")[2], version=predictor.bundle.hash, rows=rows,
-        seen=seen, answers=np.array([classes.index(a.prediction) for a in answers]),
+        seen=seen, answers=np.array([classes.index(a.prediction) for a in answered]),
         probabilities=softmax(logits / predictor.info.temperature), raw=softmax(logits), info=predictor.info,
     )  # fmt: skip
 

@@ -20,6 +20,10 @@ _RESAMPLING = {
 class Preparation(Settings):
     """How an RGB picture becomes a model's input: plain data, kept in the bundle."""
 
+    view: Literal["resize", "tile"] = Field(
+        default="resize", description="resize: the whole picture; tile: patches at full resolution, blended"
+    )
+    overlap: int = Field(default=0, ge=0, description="of neighbouring tiles, pixels")
     height: PositiveInt = Field(default=224, description="input height, pixels")
     width: PositiveInt = Field(default=224, description="input width, pixels")
     fit: Literal["squash", "crop", "pad"] = Field(

@@ -1,1 +1,1 @@
-"""Models: a name becomes a network with its weights and its own preparation. The one door to timm."""
+"""Networks: the one door to timm and segmentation_models_pytorch; what builds them is a literal dict of tasks."""

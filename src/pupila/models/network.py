@@ -16,8 +16,8 @@ class Network:
     """A model in two parts, which training may treat differently."""
 
     name: str
-    encoder: nn.Module  # (N, 3, H, W) float32 to (N, size) float32
-    head: nn.Module  # (N, size) to (N, C) logits
+    encoder: nn.Module  # (N, 3, H, W) float32 to (N, size) float32, or to feature maps
+    head: nn.Module  # (N, size) to (N, C) logits, or feature maps to (N, C, H, W)
     size: int  # length of the embedding
     preparation: Preparation
     blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones thaw first
@@ -27,6 +27,9 @@ class Network:
         default_factory=dict
     )  # of timm.create_model, those beside the weights too
     classes: tuple[str, ...] = ()  # of the head that the weights brought; none for a new head
+    encoder_name: str = ""  # of timm, where it is not the model's own name
+    pooled: bool = True  # whether the encoder gives one vector a picture, which is worth keeping
+    stride: int = 1  # pixels; the input's sides have to be multiples of it
 
     @property
     def pretrained(self) -> bool:
@@ -42,9 +45,15 @@ class Whole(nn.Module):
         self.encoder, self.head = network.encoder, network.head
 
     def forward(self, pixels: Tensor) -> tuple[Any, Any]:
-        """(N, 3, H, W) to logits (N, C) and embedding (N, size)."""
-        embedding = self.encoder(pixels)
-        return self.head(embedding), embedding
+        """(N, 3, H, W) to logits (N, C), of masks (N, C, H, W), and embedding (N, size)."""
+        features = self.encoder(pixels)
+        return self.head(features), embedding_of(features)
+
+
+def embedding_of(features: Any) -> Any:
+    """(N, size): an encoder's vector as it is; of its maps the last and coarsest one, averaged."""
+    maps = features[0] if isinstance(features, tuple) else features
+    return maps if isinstance(maps, Tensor) else maps[-1].mean(dim=(2, 3))
 
 
 def make_head(size: int, classes: int, settings: ModelSettings) -> nn.Module:

@@ -11,8 +11,13 @@ class ModelSettings(Settings):
     """The wish."""
 
     model: str = Field(
-        default="mobilenetv2_100",
-        description="lenet, resnet_small, resnet_dropout, or any classifier of timm",
+        default="auto",
+        description="of classes: lenet, resnet_small, resnet_dropout, or any classifier of timm; of masks: unet, "
+        "unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; auto: "
+        "mobilenetv2_100, or unet",
+    )
+    encoder: str = Field(
+        default="auto", description="of masks: any model of timm under the architecture; auto: mobilenetv2_100"
     )
     weights: str = Field(
         default="default",

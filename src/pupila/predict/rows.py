@@ -5,9 +5,9 @@ import io
 import json
 from typing import Any
 
-from pupila.bundle.predictor import Answer
 from pupila.images.decode import ImageFault
 from pupila.messages import say
+from pupila.tasks.classify import Answer
 
 Row = dict[str, Any]
 

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from pydantic import BaseModel, Field
 
 from pupila.bundle.folder import read_bundle
-from pupila.bundle.predictor import Answer, Predictor
+from pupila.bundle.predictor import Predictor
 from pupila.bundle.schema import BundleInfo
 from pupila.images.decode import ImageFault
 from pupila.messages import say
 from pupila.serve.batcher import Batcher
 from pupila.serve.settings import ServeSettings
+from pupila.tasks.classify import Answer
 from pupila.web.app import REFUSALS, App, Refusal, Request, SeveralUploaded, Uploaded, make_app
 
 STATUS = {"oversized": 413, "not-an-image": 415, "unreadable": 422, "truncated": 422, "empty-file": 422}

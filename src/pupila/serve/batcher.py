@@ -10,17 +10,16 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
-from pupila.bundle.predictor import Answer, Predictor
-from pupila.images.decode import Array, ImageFault
+from pupila.bundle.predictor import Answered, Predictor
+from pupila.images.decode import ImageFault
 from pupila.messages import say
 from pupila.serve.settings import ServeSettings
+from pupila.tasks.task import Prepared
 from pupila.threads import CORES
 from pupila.web.app import Refusal
 
 _RETRY_AFTER = 1  # seconds
-Waiting = asyncio.Future[Answer]
+Waiting = asyncio.Future[Answered]
 
 
 class Batcher:
@@ -35,10 +34,10 @@ class Batcher:
         self.predictor, self.settings = predictor, settings
         self.predictor.on_all_cores  # noqa: B018 -- stands ready before the first request
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
-        self._waiting: deque[tuple[Array, Waiting]] = deque()
+        self._waiting: deque[tuple[Prepared, Waiting]] = deque()
         self._open = 0  # images accepted and not answered
 
-    async def answer(self, images: Sequence[bytes | ImageFault]) -> list[Answer | BaseException]:
+    async def answer(self, images: Sequence[bytes | ImageFault]) -> list[Answered | BaseException]:
         """The answers of one request; a bad image gets its fault, also one that was found bad before.
 
         Raises:
@@ -55,20 +54,20 @@ class Batcher:
         finally:
             self._open -= len(images)
 
-    async def _one(self, data: bytes | ImageFault) -> Answer:
+    async def _one(self, data: bytes | ImageFault) -> Answered:
         if isinstance(data, ImageFault):
             raise data
         loop = asyncio.get_running_loop()
-        pixels = await loop.run_in_executor(self._threads, self.predictor.prepare, data)
+        image = await loop.run_in_executor(self._threads, self.predictor.prepare, data)
         answered: Waiting = loop.create_future()
-        self._waiting.append((pixels, answered))
+        self._waiting.append((image, answered))
         # Whoever waits for the answer may go away; the batch that its image is in goes on.
         loop.run_in_executor(self._threads, self._answer_waiting).add_done_callback(_deliver)
         return await answered
 
-    def _answer_waiting(self) -> list[tuple[Waiting, Answer | Exception]]:
+    def _answer_waiting(self) -> list[tuple[Waiting, Answered | Exception]]:
         """In a thread: answer a batch of what waits; nothing where other threads took it all."""
-        batch: list[tuple[Array, Waiting]] = []
+        batch: list[tuple[Prepared, Waiting]] = []
         while self._waiting and len(batch) < self.settings.batch:
             try:
                 batch.append(self._waiting.popleft())
@@ -79,8 +78,8 @@ class Batcher:
         alone = self._open == 1
         futures = [future for _, future in batch]
         try:
-            logits = self.predictor.logits(np.stack([pixels for pixels, _ in batch]), alone)
-            return list(zip(futures, self.predictor.answers(logits), strict=True))
+            answers = self.predictor.answers([image for image, _ in batch], alone)
+            return list(zip(futures, answers, strict=True))
         except Exception as fault:  # noqa: BLE001 -- whatever the runtime raises belongs to these requests
             return [(future, fault) for future in futures]
 
@@ -89,12 +88,12 @@ class Batcher:
         self._threads.shutdown()
 
 
-def _deliver(done: "asyncio.Future[list[tuple[Waiting, Answer | Exception]]]") -> None:
+def _deliver(done: "asyncio.Future[list[tuple[Waiting, Answered | Exception]]]") -> None:
     """In the event loop: hand out the answers of a batch."""
     for future, answer in done.result():
         if future.done():  # a client that went away
             continue
-        if isinstance(answer, Answer):
-            future.set_result(answer)
-        else:
+        if isinstance(answer, Exception):
             future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -1,21 +1,101 @@
 """Segmentation: one class per pixel."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
+from PIL import Image
 
-from pupila.tasks.task import Task
+from pupila.images.prepare import Preparation, normalise, prepare, side_to_decode
+from pupila.regions import drop_small, fill_holes, smooth
+from pupila.tasks.classify import chosen, softmax
+from pupila.tasks.task import Array, Decision, Prepared, Task, Told
+from pupila.tiles import blend, cut, tile_origins
+
+_DIGEST = 4  # cells a side, over which the logits of a golden picture are averaged
 
 
 @dataclass(frozen=True, slots=True)
 class MaskAnswer:
     """What the model says of one image."""
 
-    mask: NDArray[Any]  # (H, W) uint8 class index, at the size of the upright image
+    mask: Array  # (H, W) uint8 class index, at the size of the upright image
     shares: dict[str, float]  # of the pixels, of every class
     confidence: float  # mean over pixels of the calibrated probability of the answered class
     abstained: bool  # whether the model is too unsure for its answer to count
 
 
-SEGMENT = Task(name="segment", target="mask")
+def probabilities_of(logits: Array, image: Prepared, told: Told) -> Array:
+    """(C, H, W) float32 calibrated probabilities at the size of the upright image.
+
+    Args:
+        logits: (K, C, h, w) of the image's inputs: one, which is resized, or tiles, which are blended.
+        image: as it was prepared.
+        told: how to read them.
+    """
+    shares = softmax(logits.astype(np.float32) / np.float32(told.temperature))
+    spec = told.preparation
+    if spec.view == "tile":
+        origins = [
+            (top, left)
+            for top in tile_origins(image.height, spec.height, spec.overlap)
+            for left in tile_origins(image.width, spec.width, spec.overlap)
+        ]
+        return np.asarray(blend(shares, origins, image.height, image.width, spec.height))
+    # The probabilities sum to one, so of two classes one is enough.
+    drawn = shares[0, 1:] if shares.shape[1] == 2 else shares[0]
+    size = (image.width, image.height)
+    enlarged = np.stack([
+        np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR)) for plane in drawn
+    ])  # fmt: skip
+    return enlarged if len(drawn) > 1 else np.concatenate([1 - enlarged, enlarged])
+
+
+def mask_of(probabilities: Array, classes: list[str], decision: Decision) -> Array:
+    """(H, W) uint8 class indices that (C, H, W) probabilities become, post-processed as was decided."""
+    mask = chosen(probabilities[None], classes, decision)[0].astype(np.uint8)
+    return refined(mask, decision)
+
+
+def refined(mask: Array, decision: Decision) -> Array:
+    """The (H, W) mask after the post-processing that was decided."""
+    if decision.smooth:
+        mask = smooth(mask, max(1, round(decision.smooth * mask.size**0.5 / 2)))
+    if decision.largest_hole:
+        mask = fill_holes(mask, int(decision.largest_hole * mask.size))
+    if decision.smallest_region:
+        mask = drop_small(mask, int(decision.smallest_region * mask.size))
+    return mask
+
+
+def answer_of(probabilities: Array, told: Told) -> MaskAnswer:
+    """What (C, H, W) probabilities say."""
+    mask = mask_of(probabilities, told.classes, told.decision)
+    sure = float(np.take_along_axis(probabilities, mask[None].astype(np.intp), axis=0).mean())
+    counts = np.bincount(mask.ravel(), minlength=len(told.classes)) / mask.size
+    shares = dict(zip(told.classes, counts.tolist(), strict=True))
+    return MaskAnswer(mask, shares, sure, sure < told.decision.abstain_below)
+
+
+def _inputs(rgb: Array, spec: Preparation) -> Array:
+    if spec.view == "resize":
+        return prepare(rgb, spec)[None]
+    pieces, _ = cut(rgb, spec.height, spec.overlap)
+    return np.stack([normalise(piece, spec) for piece in pieces])
+
+
+def _at_least(spec: Preparation) -> int | None:
+    return side_to_decode(spec) if spec.view == "resize" else None
+
+
+def _answer(logits: Array, image: Prepared, told: Told) -> MaskAnswer:
+    return answer_of(probabilities_of(logits, image, told), told)
+
+
+def _digest(logits: Array) -> list[float]:
+    """(C, h, w) logits averaged over a few cells."""
+    rows = np.array_split(logits, _DIGEST, axis=1)
+    cells = [cell.mean(axis=(1, 2)) for row in rows for cell in np.array_split(row, _DIGEST, axis=2)]
+    return [float(value) for value in np.stack(cells).ravel()]
+
+
+SEGMENT = Task("segment", "mask", _at_least, _inputs, _answer, _digest)

@@ -11,8 +11,7 @@ import pupila
 from pupila import files
 from pupila.bundle.card import card
 from pupila.bundle.folder import LEARNED_FILE, MODEL_FILE, Bundle, golden_pictures, write_bundle
-from pupila.bundle.predictor import chosen, softmax
-from pupila.bundle.schema import BundleInfo, Decision, Parity
+from pupila.bundle.schema import BundleInfo, Parity
 from pupila.bundle.session import Session
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
@@ -24,6 +23,8 @@ from pupila.metrics.classify import majority
 from pupila.metrics.intervals import overall
 from pupila.metrics.threshold import positive_of, rarer, tune
 from pupila.models.network import Network, Whole
+from pupila.tasks.classify import chosen, softmax
+from pupila.tasks.task import Decision
 from pupila.train.engine import encoder_onnx
 from pupila.train.settings import TrainPlan
 

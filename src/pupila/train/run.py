@@ -13,7 +13,6 @@ import torch
 import pupila
 from pupila import files
 from pupila.bundle.folder import Bundle, read_bundle
-from pupila.bundle.predictor import chosen, softmax
 from pupila.bundle.schema import BundleInfo
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
@@ -24,6 +23,7 @@ from pupila.messages import say
 from pupila.models.build import build
 from pupila.models.network import Network
 from pupila.report.page import render
+from pupila.tasks.classify import chosen, softmax
 from pupila.train.budget import within_budget
 from pupila.train.finish import baseline, bundled
 from pupila.train.learn import Learned, Lesson, Sides, answers_as_they_are, learn

@@ -36,6 +36,8 @@ class BundleInfo(Plain):
     data_hash: str = ""
     splits_hash: str = ""
     leaking: bool = False  # whether it was trained on a split that leaks
-    golden: dict[str, list[float]] = Field(default_factory=dict)  # picture -> digest of the logits that it must give
+    golden: dict[str, list[float]] = Field(
+        default_factory=dict
+    )  # picture -> digest of the logits that it must give
     golden_tolerance: float = 1e-3  # of a logit, over the largest absolute logit
     files: dict[str, str] = Field(default_factory=dict)  # path -> SHA-256

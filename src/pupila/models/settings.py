@@ -17,7 +17,8 @@ class ModelSettings(Settings):
         "mobilenetv2_100, or unet",
     )
     encoder: str = Field(
-        default="auto", description="of masks: any model of timm under the architecture; auto: mobilenetv2_100"
+        default="auto",
+        description="of masks: any model of timm under the architecture; auto: mobilenetv2_100",
     )
     weights: str = Field(
         default="default",

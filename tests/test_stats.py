@@ -15,10 +15,13 @@ from pupila.stats import (
     Array,
     Statistic,
     bootstrap,
+    bootstrap_all,
     holm,
     images_to_settle,
+    images_to_tell,
     mcnemar,
     paired_interval,
+    sign_flip,
     trials_for_width,
     verdict,
     wilson_interval,
@@ -242,3 +245,47 @@ def test_the_paired_interval_covers_as_often_as_it_says(p: float, q: float) -> N
             low, high = paired_interval(b, c, n)
             covered += chance * (low <= p - q <= high)
     assert 0.93 < covered < 0.995
+
+
+def test_many_statistics_of_the_same_draws_have_the_intervals_of_each() -> None:
+    rng = np.random.default_rng(0)
+    values, groups = rng.random((60, 2, 3)), np.arange(60) // 3
+
+    def means(times: Array) -> Array:
+        return np.asarray(np.tensordot(times, values, axes=1) / times.sum(axis=1)[:, None, None])
+
+    low, high = bootstrap_all(groups, means)
+    assert low.shape == high.shape == (2, 3)
+    assert (low[1, 2], high[1, 2]) == bootstrap(groups, lambda times: means(times)[:, 1, 2])
+
+
+def test_flipped_signs_by_hand() -> None:
+    # of the eight ways to sign 1, 2 and 3 only +6 and -6 are as far as +6; with -1 four are as far as 4
+    assert sign_flip(np.array([1.0, 2, 3]), np.arange(3)) == 2 / 8
+    assert sign_flip(np.array([-1.0, 2, 3]), np.arange(3)) == 4 / 8
+    assert sign_flip(np.zeros(5), np.arange(5)) == 1.0
+    # images of one group are flipped as one, and groups that don't differ throw nothing
+    assert sign_flip(np.array([1.0, 1, 0, 0]), np.array([7, 7, 8, 9])) == 1.0
+
+
+def test_many_groups_are_thrown_as_the_exact_test_would_have_it() -> None:
+    # equal differences make it the sign test: 30 groups, 21 of one sign
+    differences = np.where(np.arange(30) < 21, 0.1, -0.1)
+    assert sign_flip(differences, np.arange(30)) == pytest.approx(binomtest(21, 30).pvalue, rel=0.2)
+    assert sign_flip(differences, np.arange(30)) == sign_flip(differences, np.arange(30))
+    assert sign_flip(np.full(30, 0.1), np.arange(30)) == 1 / 10_000  # never 0: the observed one counts
+
+
+def test_so_many_images_tell_a_mean_difference_four_times_in_five() -> None:
+    rng = np.random.default_rng(0)
+    differences = rng.normal(0, 0.1, 400)
+    differences += 0.01 - differences.mean()
+    wanted = images_to_tell(differences, np.arange(400)) or 0
+    assert wanted == pytest.approx((2.8016 * differences.std() / 0.01) ** 2, rel=0.01)
+    noise = rng.normal(0.01, differences.std(), (4000, wanted)).mean(axis=1)
+    assert (noise > Z_95 * differences.std() / np.sqrt(wanted)).mean() == pytest.approx(0.8, abs=0.03)
+    # ten alike in each group tell as little as one
+    assert images_to_tell(np.repeat(differences, 10), np.repeat(np.arange(400), 10)) == pytest.approx(
+        10 * wanted, rel=0.01
+    )
+    assert images_to_tell(np.zeros(5), np.arange(5)) is None

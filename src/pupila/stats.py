@@ -60,6 +60,9 @@ def trials_for_width(share: float, width: float) -> int:
 REPEATS = 2000  # of a bootstrap
 FEW_GROUPS = 10  # under which there is no interval
 _DRAWN_AT_ONCE = 4_000_000  # multiplicities of a bootstrap in memory
+_REPEATS_AT_ONCE = 250  # what a statistic makes of them may be much larger
+_FLIPS = 10_000  # of a permutation test
+_FLIPPED_AT_ONCE = 1_000_000  # signs of a permutation test in memory
 MARGIN = 0.02  # within which two models count as equivalent
 Statistic = Callable[[Array], Array]  # (B, N) multiplicities of N units to (B,) values
 
@@ -80,15 +83,20 @@ def bootstrap(
 
     Source: Efron and Tibshirani 1993, chapter 13; Field and Welsh 2007 for whole clusters.
     """
+    low, high = bootstrap_all(groups, statistic, seed, repeats)
+    return float(low), float(high)
+
+
+def bootstrap_all(groups: Array, statistic: Statistic, seed: int = 0, repeats: int = REPEATS) -> Array:
+    """(2, ...) low and high ends of many statistics of the same draws: as `bootstrap`, of (B, N) to (B, ...) values."""
     names, number = np.unique(groups, return_inverse=True)
     rng, chances = np.random.default_rng(seed), np.full(len(names), 1 / len(names))
-    at_once = max(1, _DRAWN_AT_ONCE // len(number))
+    at_once = min(_REPEATS_AT_ONCE, max(1, _DRAWN_AT_ONCE // len(number)))
     values = np.concatenate([
         statistic(rng.multinomial(len(names), chances, min(at_once, repeats - done))[:, number])
         for done in range(0, repeats, at_once)
     ])  # fmt: skip
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+    return np.asarray(np.quantile(values, [0.025, 0.975], axis=0))
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -104,6 +112,33 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
     differ = only_first + only_second
     return 1.0 if differ == 0 else float(binomtest(only_first, differ, 0.5).pvalue)
+
+
+def sign_flip(differences: Array, groups: Array, seed: int = 0) -> float:
+    """Two-sided p-value that paired differences have mean 0, when the signs of whole groups are thrown anew.
+
+    Args:
+        differences: (N,) of two models on the same images.
+        groups: (N,) group numbers.
+        seed: decides the throws.
+
+    Returns:
+        Exact, over all throws, where there are no more than these; else of 9,999 of them and the one that was observed.
+
+    Source: Fisher 1935, section 21; Phipson and Smyth 2010 for counting the observed one.
+    """
+    _, place = np.unique(groups, return_inverse=True)
+    sums = np.bincount(place, differences)
+    sums = sums[sums != 0]  # a group without a difference throws nothing
+    seen = abs(sums.sum()) * (1 - 1e-9)  # rounding must not part sums that are equal
+    if 2 ** len(sums) <= _FLIPS:
+        signs = 1 - 2 * ((np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums))) & 1)
+        return float((np.abs(signs @ sums) >= seen).mean())
+    rng, at_once, extreme = np.random.default_rng(seed), max(1, _FLIPPED_AT_ONCE // len(sums)), 1
+    for done in range(0, _FLIPS - 1, at_once):
+        signs = 1 - 2 * rng.integers(0, 2, (min(at_once, _FLIPS - 1 - done), len(sums)))
+        extreme += int((np.abs(signs @ sums) >= seen).sum())
+    return extreme / _FLIPS
 
 
 def paired_interval(only_first: float, only_second: float, n: float) -> tuple[float, float]:
@@ -186,3 +221,21 @@ def images_to_settle(only_first: int, only_second: int, n: int, design_effect: f
     share, difference = p + q, abs(p - q)
     wanted = (Z_95 * sqrt(share) + Z_80 * sqrt(max(share - difference**2, 0.0))) / difference
     return max(n + 1, ceil(wanted**2 * design_effect))
+
+
+def images_to_tell(differences: Array, groups: Array) -> int | None:
+    """How many images, in groups like these, would show such a mean difference with power 0.8; None where it is 0.
+
+    Args:
+        differences: (N,) of two models on the same images.
+        groups: (N,) group numbers.
+
+    Source: the normal approximation, with the variance of the mean when whole groups are drawn (Kish 1965).
+    """
+    mean = float(differences.mean())
+    if abs(mean) < 1e-12:
+        return None
+    _, place = np.unique(groups, return_inverse=True)
+    spread = sqrt(float((np.bincount(place, differences - mean) ** 2).sum()))  # of the sum of all
+    wanted = ((Z_95 + Z_80) * spread / (abs(mean) * len(differences))) ** 2
+    return max(len(differences) + 1, ceil(wanted * len(differences)))

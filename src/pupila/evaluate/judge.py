@@ -8,9 +8,9 @@ from pupila.evaluate.answers import Answers
 from pupila.images.decode import Array
 from pupila.metrics.calibration import calibration_error, reliability
 from pupila.metrics.classify import confusion, majority, risk_coverage, roc_auc
-from pupila.metrics.intervals import Valued, overall, per_class
+from pupila.metrics.intervals import Valued, overall, per_class, valued
 from pupila.metrics.threshold import positive_of, rarer, tune
-from pupila.stats import FEW_GROUPS, bootstrap, wilson_interval
+from pupila.stats import FEW_GROUPS, bootstrap
 
 MISTAKES = 12  # shown, the surest first
 _REPEATS = 400  # of the bootstraps that go image by image
@@ -97,11 +97,8 @@ def _resampled(groups: Array, metric: Any) -> Valued:
         drawn = (metric(np.repeat(np.arange(len(groups)), row)) for row in times)
         return np.array([value if one is None else one for one in drawn])
 
-    low, high = bootstrap(groups, statistic, repeats=_REPEATS)
-    if low >= high:
-        low, high = wilson_interval(value * told, told)
     # Drawing with repetition makes a calibration error larger: the interval is stretched to what was measured.
-    return {"value": value, "low": min(low, value), "high": max(high, value)}
+    return valued(value, *bootstrap(groups, statistic, repeats=_REPEATS), told)
 
 
 def tuned(

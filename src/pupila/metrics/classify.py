@@ -20,32 +20,32 @@ def confusion(truth: Array, answers: Array, classes: int) -> Array:
 
 def accuracy(matrix: Array) -> Array:
     """The share of right answers; 0 where there is no image."""
-    return _ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
+    return ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
 
 
 def precision(matrix: Array) -> Array:
     """(..., C): of the answers of a class those that are right; 0 where it was never answered."""
-    return _ratio(_right(matrix), matrix.sum(axis=-2))
+    return ratio(_right(matrix), matrix.sum(axis=-2))
 
 
 def recall(matrix: Array) -> Array:
     """(..., C): of a class's images those that were found; 0 where there is none."""
-    return _ratio(_right(matrix), matrix.sum(axis=-1))
+    return ratio(_right(matrix), matrix.sum(axis=-1))
 
 
 def f1(matrix: Array) -> Array:
     """(..., C): 2 right / (images + answers) of a class; 0 where both are 0."""
-    return _ratio(2 * _right(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
+    return ratio(2 * _right(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
 
 
 def macro_f1(matrix: Array) -> Array:
     """Mean F1 over the classes that occur among the images or the answers."""
-    return _mean_of_present(f1(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
+    return mean_of_present(f1(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
 
 
 def balanced_accuracy(matrix: Array) -> Array:
     """Mean recall over the classes that occur among the images."""
-    return _mean_of_present(recall(matrix), matrix.sum(axis=-1))
+    return mean_of_present(recall(matrix), matrix.sum(axis=-1))
 
 
 # Of the whole, in the order of a report; per-class metrics stand beside them in a table of their own.
@@ -100,16 +100,18 @@ def risk_coverage(confidence: Array, right: Array) -> tuple[Array, Array]:
     return count / len(right), np.cumsum(~right[order]) / count
 
 
-def _right(matrix: Array) -> Array:
-    return np.diagonal(matrix, axis1=-2, axis2=-1)
-
-
-def _ratio(part: Array, whole: Array) -> Array:
+def ratio(part: Array, whole: Array) -> Array:
+    """Part / whole, of equal shapes; 0 where the whole is 0."""
     return np.asarray(
         np.divide(part, whole, out=np.zeros(np.shape(part), dtype=np.float64), where=np.asarray(whole) > 0)
     )
 
 
-def _mean_of_present(values: Array, weight: Array) -> Array:
+def mean_of_present(values: Array, weight: Array) -> Array:
+    """(...) mean of the (..., C) values whose weight is above 0; 0 where there is none."""
     present = weight > 0
-    return _ratio((values * present).sum(axis=-1), present.sum(axis=-1))
+    return ratio((values * present).sum(axis=-1), present.sum(axis=-1))
+
+
+def _right(matrix: Array) -> Array:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)

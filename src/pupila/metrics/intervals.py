@@ -70,12 +70,20 @@ def per_class(truth: Array, answers: Array, groups: Array, names: list[str]) -> 
 def _bootstrapped(
     value: float, told: Array, statistic: Callable[[Array], Array], groups: Array | None = None
 ) -> tuple[float, float]:
+    return _widened(value, *bootstrap(told if groups is None else groups, statistic), len(set(told.tolist())))
+
+
+def _widened(value: float, low: float, high: float, groups: int) -> tuple[float, float]:
     """The bootstrap's interval; Wilson's over the groups where no draw differs, as where all answers are right."""
-    low, high = bootstrap(told if groups is None else groups, statistic)
-    if low < high:
-        return low, high
-    count = len(set(told.tolist()))
-    return wilson_interval(value * count, count)
+    return (low, high) if low < high else wilson_interval(value * groups, groups)
+
+
+def valued(value: float | None, low: float, high: float, groups: int) -> Valued:
+    """A value (0..1) with its bootstrapped interval: stretched to hold it, and none under 10 groups."""
+    if value is None or groups < FEW_GROUPS:
+        return {"value": value, "low": None, "high": None}
+    low, high = _widened(value, low, high, groups)
+    return {"value": value, "low": min(low, value), "high": max(high, value)}
 
 
 def drawn(

@@ -109,8 +109,10 @@ def alone(folder: str, weights: str) -> dict[str, float]:
 
 def _trained(data: Dataset, splits: SplitFile, name: str, wish: dict[str, Any]) -> dict[str, float]:
     from pupila.loop import Keeper
+    from pupila.train.classes import ClassLesson
     from pupila.train.engine import encoder_on, fastest
-    from pupila.train.learn import Lesson, Sides, learn
+    from pupila.train.kind import Sides
+    from pupila.train.learn import learn
     from pupila.train.run import Trainer
     from pupila.train.settings import TrainSettings
 
@@ -123,10 +125,10 @@ def _trained(data: Dataset, splits: SplitFile, name: str, wish: dict[str, Any]) 
     sides = [
         [row for row, a in enumerate(splits.images) if a.split == split] for split in (TRAIN, VALIDATION)
     ]
-    lesson = Lesson(data, Sides(*sides), plan, trainer.network(plan))
+    lesson = ClassLesson(data, Sides(*sides), plan, trainer.network(plan))
     learned = learn(lesson, lambda phase: Keeper(folder, phase))
     end = time.perf_counter()
-    accuracy = lesson.judged(learned.logits, 0).metrics["accuracy"]
+    accuracy = lesson.judged_by(learned.found, 0).metrics["accuracy"]
     return {f"{name}_engine": prepared - start, f"{name}_alone": end - prepared, f"{name}_accuracy": accuracy}
 
 

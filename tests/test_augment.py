@@ -9,7 +9,7 @@ from PIL import Image
 from pupila import augment as steps
 from pupila.augment import PRESETS, augment, contact_sheet, draw_number
 from pupila.errors import PupilaError
-from pupila.train.preview import check_preset
+from pupila.train.plan import check_preset
 from tests.pictures import Pixels, photo
 
 DRAWN = sorted(name for name in PRESETS if name != "none")
@@ -107,14 +107,17 @@ def test_colours_change_by_the_share_that_is_drawn_and_0_leaves_them(name: str) 
 
 def test_noise_has_the_deviation_that_is_wished() -> None:
     grey = Image.new("RGB", (100, 100), (127, 127, 127))
-    noisy = np.asarray(steps.noise(grey, np.random.default_rng(0), deviation=8), dtype=np.float64)
+    scene = steps.noise(steps.Scene(grey), np.random.default_rng(0), deviation=8)
+    noisy = np.asarray(scene.picture, dtype=np.float64)
     assert noisy.std() == pytest.approx(8, rel=0.05)
     assert noisy.mean() == pytest.approx(127, abs=0.2)
 
 
 def test_the_contact_sheet_shows_each_picture_and_its_first_views() -> None:
     pictures = np.stack([photo(1, 24, 16), photo(2, 24, 16)])
-    sheet = np.asarray(Image.open(io.BytesIO(contact_sheet(pictures, ["aa", "bb"], "A2", 23, views=3))))
+    rows = [[picture, *(augment(picture, "A2", draw_number(23, key, view)) for view in range(3))]
+            for picture, key in zip(pictures, ("aa", "bb"), strict=True)]  # fmt: skip
+    sheet = np.asarray(Image.open(io.BytesIO(contact_sheet(rows))))
     assert sheet.shape == (2 * 16, (1 + 3) * 24, 3)
     assert np.array_equal(sheet[16:, :24], pictures[1])
     assert np.array_equal(sheet[16:, 72:], augment(pictures[1], "A2", draw_number(23, "bb", 2)))

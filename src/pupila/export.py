@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -53,17 +54,25 @@ def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> 
     return content
 
 
-def compare(ours: Array, theirs: Array) -> Parity:
-    """Compare (N, C) logits of torch and of ONNX Runtime.
+def compare(both: Iterable[tuple[Array, Array]]) -> Parity:
+    """Compare logits of torch and of ONNX Runtime.
+
+    Args:
+        both: for every image its (K, C, ...) logits by torch, and by ONNX Runtime.
 
     Raises:
         PupilaError: they differ by more than the tolerance.
     """
-    scale = max(float(np.abs(ours).max()), 1e-6)
+    told = [
+        (float(np.abs(ours).max()), float(np.abs(ours - theirs).max()),
+         float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()))
+        for ours, theirs in both
+    ]  # fmt: skip
+    scales, differences, agreements = zip(*told, strict=True)
     parity = Parity(
-        images=len(ours),
-        largest_difference=float(np.abs(ours - theirs).max()) / scale,
-        label_agreement=float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+        images=len(told),
+        largest_difference=float(np.max(differences)) / max(*scales, 1e-6),
+        label_agreement=float(np.mean(agreements)),
         tolerance=TOLERANCE,
     )
     if not parity.largest_difference <= TOLERANCE:

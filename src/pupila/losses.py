@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from pupila.errors import PupilaError
+from pupila.messages import say
+from pupila.settings import unknown
+from pupila.vocabulary import IGNORE
+
 EFFECTIVE_BETA = 0.999  # Cui et al. 2019, section 4, for data sets of this size
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -24,6 +29,10 @@ class LossSettings(Protocol):
     def focal_gamma(self) -> float:
         """How much sure answers are made light of; 0 is cross-entropy."""
 
+    @property
+    def tversky_beta(self) -> float:
+        """Weight of what was missed, 0..1; what was answered too much has the rest."""
+
 
 def cross_entropy(weights: Tensor | None, settings: LossSettings) -> Loss:
     """Mean of -log p of the true class, each times its class weight, over the sum of the weights.
@@ -33,11 +42,16 @@ def cross_entropy(weights: Tensor | None, settings: LossSettings) -> Loss:
         settings: gives the label smoothing.
 
     Returns:
-        Logits (N, C) and targets (N,) int64 to a scalar.
+        Logits (N, C, ...) and targets (N, ...) int64, or IGNORE for a place without a label, to a scalar; exactly 0
+        where no place has one.
     """
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(logits, targets, weights, label_smoothing=settings.label_smoothing)
+        total = functional.cross_entropy(
+            logits.float(), targets, weights, label_smoothing=settings.label_smoothing, ignore_index=IGNORE,
+            reduction="sum",
+        )  # fmt: skip
+        return total / _weight(targets, weights)
 
     return loss
 
@@ -50,31 +64,135 @@ def focal(weights: Tensor | None, settings: LossSettings) -> Loss:
         settings: gives gamma.
 
     Returns:
-        Logits (N, C) and targets (N,) int64 to a scalar.
+        Logits (N, C, ...) and targets (N, ...) int64, or IGNORE for a place without a label, to a scalar; exactly 0
+        where no place has one.
 
     Source: Lin et al. 2017, arXiv:1708.02002, equation 5.
     """
 
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        log_p = functional.log_softmax(logits, dim=1).gather(1, targets[:, None])[:, 0]
+        known = targets != IGNORE
+        true = torch.where(known, targets, 0)
+        log_p = functional.log_softmax(logits.float(), dim=1).gather(1, true[:, None])[:, 0]
         unsure = (1 - log_p.exp()).clamp_min(1e-9)  # 0 has no gradient under a gamma below 1
-        terms = -(unsure**settings.focal_gamma) * log_p
-        if weights is None:
-            return terms.mean()
-        each = weights[targets]
-        return (terms * each).sum() / each.sum()
+        each = known if weights is None else weights[true] * known
+        terms = -(unsure**settings.focal_gamma) * log_p * each
+        return terms.sum() / _weight(targets, weights)
 
     return loss
 
 
-LOSSES: dict[str, Callable[[Tensor | None, Any], Loss]] = {"cross_entropy": cross_entropy, "focal": focal}
+def dice(weights: Tensor | None, settings: LossSettings) -> Loss:
+    """One minus the mean overlap of the classes that occur in the batch; of background and one other the other's.
+
+    Overlap of class c is 2 * sum(p * t) / (sum(p) + sum(t)), over all labelled pixels of the batch. Absent classes are
+    left out: they have no overlap to improve.
+
+    Args:
+        weights: None; an overlap has no use for them.
+        settings: plays no part.
+
+    Returns:
+        Logits (N, C, H, W) and targets (N, H, W) int64, or IGNORE for a pixel without a label, to a scalar in [0, 1];
+        exactly 0, with zero gradient, where no class that counts occurs.
+
+    Source: Milletari et al. 2016, arXiv:1606.04797, section 3, without its squares.
+    """
+    return _overlap(0.5)
+
+
+def tversky(weights: Tensor | None, settings: LossSettings) -> Loss:
+    """Like `dice`, with the overlap sum(p * t) / (sum(p * t) + (1 - beta) * too much + beta * missed).
+
+    Args:
+        weights: None; an overlap has no use for them.
+        settings: gives beta; 0.5 is Dice.
+
+    Returns:
+        As `dice`.
+
+    Source: Salehi et al. 2017, arXiv:1706.05721, equation 4, with alpha = 1 - beta.
+    """
+    return _overlap(settings.tversky_beta)
+
+
+def _overlap(beta: float) -> Loss:
+    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+        known = (targets != IGNORE)[:, None]
+        classes = logits.shape[1]
+        p = functional.softmax(logits.float(), dim=1) * known
+        t = functional.one_hot(torch.where(known[:, 0], targets, 0), classes).permute(0, 3, 1, 2) * known
+        if classes == 2:
+            p, t = p[:, 1:], t[:, 1:]
+        shared, answered, true = ((x).sum(dim=(0, 2, 3)) for x in (p * t, p, t))
+        counts = true > 0
+        overlap = shared / (shared + (1 - beta) * (answered - shared) + beta * (true - shared)).clamp_min(
+            1e-6
+        )
+        return ((1 - overlap) * counts).sum() / counts.sum().clamp_min(1)
+
+    return loss
+
+
+def _weight(targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Sum of the class weights of all labelled places; 1 where there is none, so that 0 / 1 is 0."""
+    known = targets != IGNORE
+    if weights is None:
+        return known.sum().clamp_min(1)
+    total = (weights[torch.where(known, targets, 0)] * known).sum()
+    return torch.where(total > 0, total, torch.ones_like(total))
+
+
+LOSSES: dict[str, Callable[[Tensor | None, Any], Loss]] = {
+    "cross_entropy": cross_entropy, "focal": focal, "dice": dice, "tversky": tversky,
+}  # fmt: skip
+OVERLAPS = ("dice", "tversky")  # of masks alone; class weights and label smoothing play no part in them
+
+
+def terms_of(loss: str) -> list[tuple[float, str]]:
+    """`dice+0.5*focal` as [(1.0, "dice"), (0.5, "focal")].
+
+    Raises:
+        PupilaError: an unknown name, a weight that is no positive number, or a name twice.
+    """
+    terms = []
+    for part in loss.replace(" ", "").split("+"):
+        weight, star, name = part.rpartition("*")
+        try:
+            terms.append((float(weight) if star else 1.0, name))
+        except ValueError:
+            terms.append((0.0, name))
+    names = [name for _, name in terms]
+    for name in names:
+        if name not in LOSSES:
+            raise PupilaError(
+                say("No such loss"), found=f"{name or loss}: {unknown(name, list(LOSSES))}",
+                wanted=say("a sum such as dice+0.5*focal"), remedy="pupila settings train",
+            )  # fmt: skip
+    if len(set(names)) < len(names) or not all(weight > 0 for weight, _ in terms):
+        raise PupilaError(
+            say("Bad loss"), found=loss, wanted=say("a sum such as dice+0.5*focal"),
+            remedy="pupila settings train",
+        )  # fmt: skip
+    return terms
+
+
+def loss_of(loss: str, weights: Tensor | None, settings: LossSettings) -> Loss:
+    """The weighted sum that `terms_of` reads."""
+    terms = [(weight, LOSSES[name](weights, settings)) for weight, name in terms_of(loss)]
+
+    def total(logits: Tensor, targets: Tensor) -> Tensor:
+        parts = [weight * term(logits, targets) for weight, term in terms]
+        return torch.stack(parts).sum()
+
+    return total
 
 
 def class_weights(counts: NDArray[np.int64], kind: str) -> Tensor | None:
     """Weights with mean 1 over the images.
 
     Args:
-        counts: (C,) training images of each class; a class without images gets weight 0.
+        counts: (C,) training images of each class, or pixels; a class without any gets weight 0.
         kind: "none"; "inverse": by 1 / n; "effective": by (1 - beta) / (1 - beta ** n).
 
     Returns:

@@ -16,7 +16,9 @@ from pupila.loop import Keeper
 from pupila.losses import LOSSES, class_weights
 from pupila.models.classify import build_classifier as build
 from pupila.models.network import Whole
-from pupila.train.learn import Learned, Lesson, Sides, learn
+from pupila.train.classes import CLASSES, ClassLesson
+from pupila.train.kind import Sides
+from pupila.train.learn import learn
 from pupila.train.settings import TrainPlan
 from tests.pictures import write_classes
 
@@ -38,16 +40,16 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def lesson(data: Dataset, sides: Sides = TRAIN, **wish: Any) -> Lesson:
+def lesson(data: Dataset, sides: Sides = TRAIN, **wish: Any) -> ClassLesson:
     decided = {
         "model": "lenet", "weights": "none", "side": 32, "epochs": 2, "thaw": "all", "learning_rate": 1e-3,
         "fine_learning_rate": 1e-4, "batch_size": 8, "views": 1, "device": "cpu", "precision": "float32",
         "engine": "torch", "threads": 1, "data_hash": "", "splits_hash": "", "classes": data.classes, "workers": 0,
-        "schedule": "constant", "warmup_epochs": 0.0, "augment": "none",
+        "schedule": "constant", "warmup_epochs": 0.0, "augment": "none", "loss": "cross_entropy", "overlap": 0,
     }  # fmt: skip
     plan = TrainPlan.model_validate({**decided, **wish})
     torch.manual_seed(0)
-    return Lesson(data, sides, plan, build(plan, 2, 32))
+    return ClassLesson(data, sides, plan, build(plan, 2, 32))
 
 
 def weights(data: Dataset, folder: Path, **wish: Any) -> list[float]:
@@ -118,23 +120,23 @@ def answers(*classes: int) -> Array:
 
 
 def test_the_score_is_macro_f1_so_that_the_majority_alone_is_no_good(data: Dataset) -> None:
-    said = lesson(data).judged(answers(*[COMMON] * 5), epoch=0)
+    said = lesson(data).judged_by(answers(*[COMMON] * 5), epoch=0)
     # F1 of common: 2 x 4 / (5 + 4) = 8/9; of rare: 0
     assert said.score == said.metrics["macro_f1"] == pytest.approx(4 / 9)
     assert said.metrics["accuracy"] == pytest.approx(0.8)
     assert said.classes_answered == 1
-    perfect = lesson(data).judged(answers(*[COMMON] * 4, RARE), epoch=0)
+    perfect = lesson(data).judged_by(answers(*[COMMON] * 4, RARE), epoch=0)
     assert (perfect.score, perfect.classes_answered) == (1.0, 2)
 
 
 def test_without_validation_a_later_epoch_is_a_better_one(data: Dataset) -> None:
     told = lesson(data, Sides(TRAIN.train, []))
     nothing = np.empty((0, 2), np.float32)
-    assert told.judged(nothing, 3).score > told.judged(nothing, 2).score
-    assert told.judged(nothing, 0).classes_answered == 2  # no collapse
+    assert told.judged_by(nothing, 3).score > told.judged_by(nothing, 2).score
+    assert told.judged_by(nothing, 0).classes_answered == 2  # no collapse
 
 
 def test_answers_of_one_class_alone_are_a_collapse() -> None:
-    assert Learned(answers(COMMON, COMMON), {}).collapsed
-    assert not Learned(answers(COMMON, RARE), {}).collapsed
-    assert not Learned(answers(), {}).collapsed  # nothing was validated
+    assert CLASSES.collapsed(answers(COMMON, COMMON))
+    assert not CLASSES.collapsed(answers(COMMON, RARE))
+    assert not CLASSES.collapsed(answers())  # nothing was validated

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 
@@ -16,8 +17,8 @@ from pupila.models.classify import build_classifier as build
 from pupila.models.network import Network
 from pupila.train import budget, plan
 from pupila.train.engine import Fastest
-from pupila.train.plan import as_it_is, check, decide, refuse_idle
-from pupila.train.settings import TrainPlan, TrainSettings
+from pupila.train.plan import check, decide, refuse_idle
+from pupila.train.settings import TrainPlan, TrainSettings, as_it_is
 from tests.pictures import write_classes
 
 
@@ -43,6 +44,12 @@ def network(pretrained: bool = False) -> Network:
     return replace(made, source="file: x.safetensors") if pretrained else made
 
 
+def named(data: Dataset, *classes: str) -> Dataset:
+    """The data with other classes."""
+    rows = [classes[row % len(classes)] for row in range(len(data))]
+    return replace(data, images=data.images.with_columns(target=pl.Series(rows)))
+
+
 def splits(train: int = 400, verdict: str = CLEAN, folds: int = 0) -> SplitFile:
     images = [
         Assignment(f"{n}.jpg", f"{n:x}", "train", n % folds if folds else None, n) for n in range(train)
@@ -53,9 +60,10 @@ def splits(train: int = 400, verdict: str = CLEAN, folds: int = 0) -> SplitFile:
 
 def decided(data: Dataset, split: SplitFile | None = None, pretrained: bool = True, **wish: Any) -> TrainPlan:
     settings = TrainSettings.wish(wish)
-    check(settings, data.classes, split or splits())
-    plan = decide(settings, data, split or splits(), network(pretrained))
-    refuse_idle(settings, plan, pretrained)
+    check(settings, data, split or splits())
+    made = network(pretrained)
+    plan = decide(settings, data, split or splits(), made)
+    refuse_idle(settings, plan, made)
     return plan
 
 
@@ -236,7 +244,7 @@ def test_with_folds_a_budget_is_shared_by_all_trainings(
 
 def test_data_of_one_class_are_refused_before_anything_is_built(data: Dataset) -> None:
     with pytest.raises(PupilaError, match="Nothing to tell apart: found one class: cat"):
-        check(TrainSettings(), ["cat"], splits())
+        check(TrainSettings(), named(data, "cat"), splits())
 
 
 @pytest.mark.parametrize("wish", [
@@ -264,9 +272,9 @@ def test_a_setting_that_changes_nothing_or_works_is_taken(data: Dataset, wish: d
 ])  # fmt: skip
 def test_a_threshold_is_refused_before_training(data: Dataset, threshold: str, says: str) -> None:
     with pytest.raises(PupilaError, match=says):
-        check(TrainSettings(threshold=threshold), ["cat", "dog"], splits())
+        check(TrainSettings(threshold=threshold), data, splits())
     with pytest.raises(PupilaError, match="two classes, not 3"):
-        check(TrainSettings(threshold="f1"), ["a", "b", "c"], splits())
+        check(TrainSettings(threshold="f1"), named(data, "a", "b", "c"), splits())
 
 
 def test_a_side_that_the_model_can_not_take_is_refused(data: Dataset) -> None:

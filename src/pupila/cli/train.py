@@ -9,6 +9,12 @@ from pupila.cli.options import DataArgument
 from pupila.messages import say
 
 HELP = say("Train a model: a run folder with plan, log, report and the bundle that answers.")
+_METRICS = {
+    "macro_f1": "macro F1",
+    "accuracy": "accuracy",
+    "dice": "Dice",
+    "iou": "IoU",
+}  # of the log, as shown
 EXIT_CODES = {"collapsed": 1, "interrupted": 130}
 
 
@@ -76,7 +82,6 @@ def _tell(line: dict[str, Any]) -> None:
     if "note" in line:
         print(line["note"], flush=True)
         return
-    score = say(", macro F1 {f1:.3f}, accuracy {accuracy:.3f}", f1=line["macro_f1"], accuracy=line["accuracy"]) \
-        if "macro_f1" in line else ""  # fmt: skip
+    score = "".join(f", {title} {line[name]:.3f}" for name, title in _METRICS.items() if name in line)
     print(say("{part} epoch {epoch}: loss {loss:.3f}{score}", part=line["part"], epoch=line["epoch"],
               loss=line["train_loss"], score=score), flush=True)  # fmt: skip

@@ -79,6 +79,11 @@ def load(data: bytes, spec: Preparation, limits: ImageLimits | None = None) -> A
     return prepare(decode(data, limits, at_least=side_to_decode(spec)), spec)
 
 
+def resampled(plane: Array, height: int, width: int) -> Array:
+    """(h, w) float32 to (height, width) float32, bilinear."""
+    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+
+
 def side_to_decode(spec: Preparation) -> int:
     """The shorter side, pixels, that a scaled decoding has to leave for this preparation."""
     return 2 * int(np.ceil(max(spec.height, spec.width) / spec.crop_share))

@@ -1,5 +1,7 @@
 """Placed pictures: each image decoded and resized once for one preparation, then read from the cache folder."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pupila import files
@@ -28,46 +30,66 @@ class Pictures:
         self.preparation = preparation
         digests = data.images["sha256"].to_list()
         self.keys: dict[int, str] = {row: digests[row] for row in rows}
-        told = preparation.model_dump(exclude={"mean", "std"})
         shape = (preparation.height, preparation.width, 3)
-        self._store = ArrayStore("pictures", f"{DECODER}/{sorted(told.items())}", shape, "uint8")
-        self._fill(data, rows)
+        self._store = ArrayStore("pictures", placing(preparation), shape, "uint8")
+        fill(self._store, self.keys, lambda row: self._placed(data, row), say("preparing pictures"))
 
     def __call__(self, rows: list[int]) -> Array:
         """(K, H, W, 3) uint8: the placed pictures of the rows."""
         return self._store.rows([self.keys[row] for row in rows])
 
-    def _fill(self, data: Dataset, rows: list[int]) -> None:
-        lacking = set(self._store.missing(list(self.keys.values())))
-        first: dict[str, int] = {}
-        for row in rows:
-            if self.keys[row] in lacking:
-                first.setdefault(self.keys[row], row)
-        if not first:
-            return
-        held: list[Array] = []
-        keys = list(first)
-        with progress(say("preparing pictures"), len(first)) as advance:
-            for number, placed in enumerate(
-                ahead(first.values(), lambda row: self._placed(data, row)), start=1
-            ):
-                held.append(placed)
-                advance(1)
-                if len(held) == _CHUNK or number == len(first):
-                    self._store.add(keys[number - len(held) : number], np.stack(held))
-                    held = []
-
     def _placed(self, data: Dataset, row: int) -> Array:
-        uri = data.path(row)
-        try:
-            content = files.read_bytes(uri)
-            if files.sha256(content) != self.keys[row]:
-                raise ImageFault("changed", say("the file was changed since"))
-            rgb = decode(content, at_least=side_to_decode(self.preparation))
-        except (ImageFault, OSError) as fault:
-            raise PupilaError(
-                say("{path} can't be read any more", path=uri), found=str(fault),
-                wanted=say("the image that was there when the data set was opened"),
-                remedy=say("run the command again"),
-            ) from fault  # fmt: skip
-        return place(rgb, self.preparation)
+        return place(decoded(data, row, side_to_decode(self.preparation)), self.preparation)
+
+
+def placing(preparation: Preparation) -> str:
+    """Everything that a placed picture depends on besides its bytes."""
+    told = preparation.model_dump(exclude={"mean", "std", "view", "overlap"})
+    return f"{DECODER}/{sorted(told.items())}"
+
+
+def fill(store: ArrayStore, keys: dict[int, str], make: Callable[[int], Array], title: str) -> None:
+    """Make what the store lacks, and save it part by part.
+
+    Args:
+        store: of equal arrays.
+        keys: row of the data set to key.
+        make: row to array; called in threads.
+        title: of the progress.
+    """
+    lacking = set(store.missing(list(keys.values())))
+    first: dict[str, int] = {}
+    for row, key in keys.items():
+        if key in lacking:
+            first.setdefault(key, row)
+    if not first:
+        return
+    held: list[Array] = []
+    names = list(first)
+    with progress(title, len(first)) as advance:
+        for number, made in enumerate(ahead(first.values(), make), start=1):
+            held.append(made)
+            advance(1)
+            if len(held) == _CHUNK or number == len(first):
+                store.add(names[number - len(held) : number], np.stack(held))
+                held = []
+
+
+def decoded(data: Dataset, row: int, at_least: int | None = None) -> Array:
+    """(H, W, 3) uint8: the image, if its bytes are those that were there when the data set was opened.
+
+    Raises:
+        PupilaError: it can't be read, or was changed.
+    """
+    uri = data.path(row)
+    try:
+        content = files.read_bytes(uri)
+        if files.sha256(content) != data.images["sha256"][row]:
+            raise ImageFault("changed", say("the file was changed since"))
+        return decode(content, at_least=at_least)
+    except (ImageFault, OSError) as fault:
+        raise PupilaError(
+            say("{path} can't be read any more", path=uri), found=str(fault),
+            wanted=say("the image that was there when the data set was opened"),
+            remedy=say("run the command again"),
+        ) from fault  # fmt: skip

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
-from pupila.images.prepare import Preparation, normalise, prepare, side_to_decode
+from pupila.images.prepare import Preparation, normalise, prepare, resampled, side_to_decode
 from pupila.regions import drop_small, fill_holes, smooth
 from pupila.tasks.classify import chosen, softmax
 from pupila.tasks.task import Array, Decision, Prepared, Task, Told
@@ -40,13 +39,10 @@ def probabilities_of(logits: Array, image: Prepared, told: Told) -> Array:
             for top in tile_origins(image.height, spec.height, spec.overlap)
             for left in tile_origins(image.width, spec.width, spec.overlap)
         ]
-        return np.asarray(blend(shares, origins, image.height, image.width, spec.height))
+        return np.asarray(blend(shares, origins, image.height, image.width))
     # The probabilities sum to one, so of two classes one is enough.
     drawn = shares[0, 1:] if shares.shape[1] == 2 else shares[0]
-    size = (image.width, image.height)
-    enlarged = np.stack([
-        np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR)) for plane in drawn
-    ])  # fmt: skip
+    enlarged = np.stack([resampled(plane, image.height, image.width) for plane in drawn])
     return enlarged if len(drawn) > 1 else np.concatenate([1 - enlarged, enlarged])
 
 

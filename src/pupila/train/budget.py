@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from pupila import files
 from pupila.augment import augment
 from pupila.dataset.manifest import Dataset
@@ -15,11 +17,16 @@ from pupila.images.decode import decode
 from pupila.images.prepare import place, side_to_decode
 from pupila.messages import say
 from pupila.models.network import Network
+from pupila.train.classes import CLASSES
 from pupila.train.engine import device_of, fastest, step_seconds
+from pupila.train.kind import Kind
+from pupila.train.learn import in_phases
 from pupila.train.settings import TrainSettings
 from pupila.vocabulary import TRAIN, VALIDATION
 
 SIDES = (256, 224, 192, 160, 128, 96, 64)  # pixels, that may be tried
+MASK_SIDES = (512, 448, 384, 320, 256, 192, 128)  # pixels, that may be tried for masks
+ENOUGH_MASK_EPOCHS = 25  # for which the side is made smaller
 ENOUGH_EPOCHS = 15  # of training from scratch, for which the side is made smaller
 MOST_EPOCHS, MOST_FINE_EPOCHS, MOST_VIEWS = 60, 15, 10
 FEWEST_FINE_EPOCHS = 3
@@ -69,7 +76,11 @@ def seconds_of(budget: str) -> float:
 
 
 def within_budget(
-    wish: TrainSettings, data: Dataset, splits: SplitFile, network_of: Callable[[TrainSettings], Network]
+    wish: TrainSettings,
+    data: Dataset,
+    splits: SplitFile,
+    network_of: Callable[[TrainSettings], Network],
+    kind: Kind = CLASSES,
 ) -> Decided:
     """Decide side, epochs, views and what is thawed, so that training ends in time.
 
@@ -79,29 +90,41 @@ def within_budget(
     start = time.monotonic()
     budget = seconds_of(str(wish.budget))
     network = network_of(wish)
-    measured = _measure(wish, data, splits, network)
+    if not network.pooled:
+        network = network_of(wish.model_copy(update={"side": _measured_side(network, wish)}))
+    measured = _measure(wish, data, splits, network, kind)
     trainings = _folds(splits) + 1 if _folds(splits) else 1  # one for each fold, and one on all of them
     left = SPARE * (budget - RESERVE - (time.monotonic() - start))
     decided = Decided(wish)
-    if network.pretrained:
+    if not network.pooled:
+        _masks(decided, measured, left, trainings, network.stride)
+    elif network.pretrained:
         _pretrained(decided, measured, left, trainings)
     else:
         _from_scratch(decided, measured, left, trainings, _side_of_images(data))
     return decided
 
 
-def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network) -> Measured:
+def _measured_side(network: Network, wish: TrainSettings) -> int:
+    """The side at which steps for masks are timed: that of the user, or a small one, for steps grow with its square."""
+    return network.preparation.height if wish.side != "auto" else MASK_SIDES[-2]
+
+
+def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network, kind: Kind) -> Measured:
     device = device_of(wish.device)
     rows = [row for row, a in enumerate(splits.images) if a.split == TRAIN or a.fold is not None]
     folds = _folds(splits)
     some = rows[:: max(1, len(rows) // _TIMED)][:_TIMED]
+    preset = kind.usual["augment"] if wish.augment == "auto" else wish.augment
     start = time.perf_counter()
     for row in some:
         rgb = decode(files.read_bytes(data.path(row)), at_least=side_to_decode(network.preparation))
-        augment(place(rgb, network.preparation), wish.augment, row)
+        augment(place(rgb, network.preparation), preset, row)
     picture = (time.perf_counter() - start) / len(some)
-    encoded = fastest(network, device).seconds if network.pretrained else 0.0
+    encoded = fastest(network, device).seconds if in_phases(network) else 0.0
     step = step_seconds(network, device)
+    if not network.pooled and wish.precision in ("auto", "bfloat16"):
+        step = min(step, step_seconds(network, device, torch.bfloat16))
     images = round(len(rows) * (folds - 1) / folds) if folds else len(rows)
     others = len(rows) - images if folds else len(splits.of(VALIDATION))
     return Measured(images, others, picture, encoded, step, network.preparation.height)
@@ -151,6 +174,25 @@ def _from_scratch(decided: Decided, cost: Measured, left: float, trainings: int,
     decided.set("side", side, say(
         "the largest at which {enough} epochs fit, or the smallest; half of the images are at least {largest} pixels",
         enough=ENOUGH_EPOCHS, largest=largest,
+    ))  # fmt: skip
+    decided.set("epochs", min(MOST_EPOCHS, epochs), say(
+        "an epoch takes {epoch:.1f} s at this side, and {left:.0f} s are planned", epoch=epoch, left=left
+    ))  # fmt: skip
+
+
+def _masks(decided: Decided, cost: Measured, left: float, trainings: int, stride: int) -> None:
+    """The largest side at which enough epochs fit, up to the pictures' own; then as many epochs as fit."""
+    sides = [cost.side] if decided.wish.side != "auto" else [s for s in MASK_SIDES if s % stride == 0]
+    for side in sides:
+        share = (side / cost.side) ** 2
+        epoch = trainings * share * (cost.images * (cost.step + cost.picture) + cost.others * cost.step)
+        epochs = int(left / epoch)
+        if epochs >= ENOUGH_MASK_EPOCHS:
+            break
+    if epochs < 1:
+        _refuse(epoch)
+    decided.set("side", side, say(
+        "the largest at which {enough} epochs fit, or the smallest", enough=ENOUGH_MASK_EPOCHS
     ))  # fmt: skip
     decided.set("epochs", min(MOST_EPOCHS, epochs), say(
         "an epoch takes {epoch:.1f} s at this side, and {left:.0f} s are planned", epoch=epoch, left=left

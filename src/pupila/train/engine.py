@@ -18,7 +18,7 @@ from pupila.export import OPSET, to_onnx
 from pupila.features import BATCH, Encoder
 from pupila.images.decode import Array
 from pupila.messages import say
-from pupila.models.network import Network
+from pupila.models.network import Network, Whole
 from pupila.threads import CORES
 
 _STEP = 8  # pictures of a timed step
@@ -114,19 +114,19 @@ def step_seconds(network: Network, device: str, dtype: torch.dtype = torch.float
     """Seconds a picture, forward and backward: the faster of two steps, after one to warm up; no weight is changed."""
 
     def measure() -> float:
-        encoder = network.encoder.to(device).to(memory_format=torch.channels_last)
-        encoder.eval()  # batch norm's statistics stay as they are
+        whole = Whole(network).to(device).to(memory_format=torch.channels_last)
+        whole.eval()  # batch norm's statistics stay as they are
         shape = (_STEP, 3, network.preparation.height, network.preparation.width)
         pixels = torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last)
 
         def step() -> None:
             with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-                encoder(pixels).float().sum().backward()
+                whole(pixels)[0].float().sum().backward()
             if device == "cuda":
                 torch.cuda.synchronize()
 
         seconds = _faster_of_two(step) / _STEP
-        network.encoder.zero_grad(set_to_none=True)
+        whole.zero_grad(set_to_none=True)
         return seconds
 
     return _measured_once(f"step {dtype}", network, device, measure)
@@ -150,7 +150,7 @@ def _faster_of_two(work: Callable[[], object]) -> float:
 def _measured_once(what: str, network: Network, device: str, measure: Callable[[], float]) -> float:
     """Seconds that were measured here before, or now: another measurement could decide otherwise for the same seed."""
     size = sum(parameter.numel() for parameter in network.encoder.parameters())
-    told = [what, network.name, size, network.preparation.height, device, torch.get_num_threads(),
+    told = [what, network.name, network.encoder_name, size, network.preparation.height, device, torch.get_num_threads(),
             torch.__version__]  # fmt: skip
     path = files.cache_folder() / "measured" / f"{files.sha256(json.dumps(told).encode())[:24]}.json"
     try:

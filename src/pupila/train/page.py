@@ -6,6 +6,7 @@ from pupila.bundle.schema import BundleInfo
 from pupila.messages import say, say_count
 from pupila.report import charts
 from pupila.report.page import Page, Section, Table
+from pupila.train.kinds import KINDS
 from pupila.train.settings import TrainPlan
 
 
@@ -20,7 +21,10 @@ def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: Bundl
     """
     parts = list(dict.fromkeys(line["part"] for line in log))
     curves = []
-    shown = {say("Loss"): ("train_loss", "validation_loss"), say("Macro F1 on validation"): ("macro_f1",)}
+    known = {"macro_f1": say("Macro F1 on validation"), "dice": say("Dice on validation"),
+             "iou": say("IoU on validation")}  # fmt: skip
+    shown: dict[str, tuple[str, ...]] = {say("Loss"): ("train_loss", "validation_loss")}
+    shown |= {title: (key,) for key, title in known.items()}
     for title, keys in shown.items():
         series = {
             f"{part} {key}" if len(parts) > 1 else key: [
@@ -61,22 +65,23 @@ def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
         )
     if not info.validation:
         return [*told, say("Nothing was validated: {why}.", why=_why(plan))]
-    row = info.validation["metrics"]["macro F1"]
+    score = KINDS[info.task].score(len(info.classes))
+    row = info.validation["metrics"][score]
     n, groups = info.validation["n"], info.validation["groups"]
     if row["low"] is None:
         told.append(say_count(
-            "Macro F1 {value:.3f} on {images} validation images, in one group: a class has too few for an interval.",
-            "Macro F1 {value:.3f} on {images} validation images, in {n} groups: a class has too few for an interval.",
-            groups, value=row["value"], images=n,
+            "{score} {value:.3f} on {images} validation images, in one group: a class has too few for an interval.",
+            "{score} {value:.3f} on {images} validation images, in {n} groups: a class has too few for an interval.",
+            groups, value=row["value"], images=n, score=score,
         ))  # fmt: skip
     else:
         told.append(say(
-            "Macro F1 {value:.3f} on {n} validation images in {groups} groups, 95 % interval {low:.3f} to {high:.3f}.",
-            n=n, groups=groups, **row,
+            "{score} {value:.3f} on {n} validation images in {groups} groups, 95 % interval {low:.3f} to {high:.3f}.",
+            score=score, n=n, groups=groups, **row,
         ))  # fmt: skip
     base = info.validation["baseline"]
     told.append(say(
-        "Always answering {name} would reach macro F1 {value:.3f}.", name=base["class"], value=base["macro F1"]
+        "Always answering {name} would reach {score} {value:.3f}.", name=base["class"], score=score, value=base[score]
     ))  # fmt: skip
     if info.decision.threshold is not None:
         told.append(say(

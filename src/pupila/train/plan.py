@@ -4,24 +4,30 @@ from typing import Any
 
 import torch
 
+from pupila.augment import PRESETS
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import LEAKING, SplitFile
 from pupila.errors import PupilaError
-from pupila.messages import listing, say
-from pupila.metrics.threshold import positive_of
-from pupila.models.network import Network
+from pupila.messages import say
+from pupila.models.network import Network, Whole
+from pupila.settings import unknown
+from pupila.train.classes import CLASSES
 from pupila.train.engine import device_of, fastest, step_seconds
-from pupila.train.preview import check_preset
-from pupila.train.settings import TrainPlan, TrainSettings
+from pupila.train.kind import Kind
+from pupila.train.learn import in_phases, learns_pixels
+from pupila.train.settings import TrainPlan, TrainSettings, as_it_is, at_odds
 from pupila.vocabulary import TRAIN
 
+ENCODER_RATE = 1.0  # of the decoder's, for the encoder under it
 MOST_VIEWS = 10  # of an image, where "auto" decides
 FEW_STEPS = 10  # an epoch, below which "auto" halves the batch
 FASTER = 0.9  # of the time, below which a lower precision is taken
 _RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 
 
-def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network) -> TrainPlan:
+def decide(
+    wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network, kind: Kind = CLASSES
+) -> TrainPlan:
     """Decide every "auto" of a wish that was checked.
 
     Raises:
@@ -31,8 +37,8 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
     if wish.side != "auto":
         _check_side(network)
     if not network.pretrained and wish.thaw not in ("auto", "all"):
-        raise _at_odds(f"weights=none, thaw={wish.thaw}", say("all weights to be trained: there are none to keep"),
-                       "thaw=all")  # fmt: skip
+        raise at_odds(f"weights=none, thaw={wish.thaw}", say("all weights to be trained: there are none to keep"),
+                      "thaw=all")  # fmt: skip
 
     def auto(name: str, value: Any, reason: str) -> Any:
         told = getattr(wish, name)
@@ -41,8 +47,8 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
         reasons[name] = reason
         return value
 
-    pretrained = network.pretrained
-    thaw = auto("thaw", 0 if pretrained else "all", _why_thaw(pretrained))
+    once = in_phases(network)
+    thaw = auto("thaw", 0 if once else "all", _why_thaw(network))
     images = len(splits.of(TRAIN)) or len(splits.images)
     rate = auto(
         "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
@@ -50,27 +56,35 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
     device = device_of(wish.device)
     if wish.device == "auto":
         reasons["device"] = say("the fastest that is there")
+    usual = {name: auto(name, value, say("usual")) for name, value in kind.usual.items()}
     values = {
+        **usual,
         "model": network.name,
+        "encoder": network.encoder_name,
         "options": network.options,
         "side": network.preparation.height,
+        "overlap": network.preparation.overlap,
         "thaw": thaw,
         "learning_rate": rate,
-        "fine_learning_rate": auto("fine_learning_rate", rate / 10, say("a tenth of learning_rate")),
-        "batch_size": auto("batch_size", _batch(images), say("{n} training images", n=images)),
-        "views": auto("views", min(max(wish.epochs, 1), MOST_VIEWS), say("one for each epoch, 10 at most")),
+        "fine_learning_rate": auto("fine_learning_rate", *_fine_rate(rate, network)),
+        "batch_size": auto("batch_size", _batch(images, kind.batch), say("{n} training images", n=images)),
+        "views": auto(
+            "views", min(max(usual["epochs"], 1), MOST_VIEWS), say("one for each epoch, 10 at most")
+        ),
         "device": device,
         "precision": wish.precision,
     }
+    for name in ("model", "encoder", "overlap"):
+        auto(name, None, say("usual"))
     if wish.side == "auto":
         reasons["side"] = say("the model's own")
-    if wish.augment == "none":
+    if usual["augment"] == "none":
         values["views"] = 1
         reasons["views"] = say("no augmentation, so all views are alike")
     if wish.precision == "auto":
         values["precision"], reasons["precision"] = _precision(network, device, thaw)
     engine = "torch"
-    if pretrained and wish.epochs:
+    if once and usual["epochs"]:
         quickest = fastest(network, device)
         engine, reasons["engine"] = quickest.engine, quickest.reason
     return TrainPlan.model_validate({
@@ -81,12 +95,28 @@ def decide(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Netwo
     })  # fmt: skip
 
 
+def _check_stride(network: Network) -> None:
+    side, stride = network.preparation.height, network.stride
+    if side % stride:
+        raise PupilaError(
+            say("{model} can't take this side", model=network.name), found=f"side={side}",
+            wanted=say("a multiple of {stride}", stride=stride), remedy=f"--set side={max(1, side // stride) * stride}",
+        )  # fmt: skip
+
+
+def _fine_rate(rate: float, network: Network) -> tuple[float, str]:
+    if in_phases(network):
+        return rate / 10, say("a tenth of learning_rate")
+    return rate * ENCODER_RATE, say("usual under a decoder that is new")
+
+
 def _check_side(network: Network) -> None:
-    """Refuse a side that the encoder can't take, before anything is prepared for it."""
+    """Refuse a side that the network can't take, before anything is prepared for it."""
+    _check_stride(network)
     pixels = torch.zeros(1, 3, network.preparation.height, network.preparation.width)
     try:
         with torch.inference_mode():
-            network.encoder.to("cpu").eval()(pixels)
+            Whole(network).to("cpu").eval()(pixels)
     except (RuntimeError, AssertionError) as fault:
         raise PupilaError(
             say("{model} can't take this side", model=network.name),
@@ -95,43 +125,37 @@ def _check_side(network: Network) -> None:
         ) from fault  # fmt: skip
 
 
-def _batch(images: int) -> int:
-    batch = 32
-    while batch > 8 and images / batch < FEW_STEPS:
+def _batch(images: int, most: int) -> int:
+    batch = most
+    while batch > min(8, most) and images / batch < FEW_STEPS:
         batch //= 2
     return batch
 
 
-def as_it_is(wish: TrainSettings) -> bool:
-    """Whether the pretrained model is bundled without learning anything."""
-    return not wish.epochs and wish.thaw in ("auto", 0)
-
-
-def _why_thaw(pretrained: bool) -> str:
+def _why_thaw(network: Network) -> str:
+    if not network.pretrained:
+        return say("no weights: everything has to be learned")
     return (
         say("pretrained weights: the head first")
-        if pretrained
-        else say("no weights: everything has to be learned")
+        if network.pooled
+        else say("the encoder learns with the decoder")
     )
 
 
-def check(wish: TrainSettings, classes: list[str], splits: SplitFile) -> None:
+def check(wish: TrainSettings, data: Dataset, splits: SplitFile, kind: Kind = CLASSES) -> None:
     """Refuse at once, before a model is fetched and built, what can't be honoured.
 
     Args:
         wish: of the user.
-        classes: of the data set.
+        data: the data set.
         splits: made from it.
+        kind: of its task.
 
     Raises:
-        PupilaError: one class only, a leaking split, an unknown preset, settings at odds.
+        PupilaError: one class only, a leaking split, an unknown preset or loss, settings at odds or of another task.
     """
     check_preset(wish.augment)
-    if len(classes) < 2 and not as_it_is(wish):
-        raise PupilaError(
-            say("Nothing to tell apart"), found=say("one class: {names}", names=listing(classes)),
-            wanted=say("two classes or more"),
-        )  # fmt: skip
+    kind.check(wish, data)
     if splits.verdict == LEAKING and not wish.allow_leak:
         raise PupilaError(
             say("The split leaks"),
@@ -139,43 +163,47 @@ def check(wish: TrainSettings, classes: list[str], splits: SplitFile) -> None:
             wanted=say("a clean split: scores on this one would be too good"),
             remedy=say("pupila split DATA --replace, or --allow-leak, which the report will show"),
         )
-    if wish.class_weights != "none" and wish.sampling == "balanced":
-        raise _at_odds(f"class_weights={wish.class_weights}, sampling=balanced",
-                       say("one of them: together they count the rare classes twice"), "sampling=natural")  # fmt: skip
-    if wish.threshold is not None:
-        if len(classes) != 2:
-            raise _at_odds(
-                f"threshold={wish.threshold}", say("two classes, not {n}", n=len(classes)), "threshold=null"
-            )
-        positive_of(wish.threshold, classes)
-    if wish.label_smoothing and wish.loss == "focal":
-        raise _at_odds(f"loss=focal, label_smoothing={wish.label_smoothing}",
-                       say("focal loss without label smoothing"), "label_smoothing=0")  # fmt: skip
+    if wish.label_smoothing and wish.loss != "auto" and "cross_entropy" not in wish.loss:
+        raise at_odds(f"loss={wish.loss}, label_smoothing={wish.label_smoothing}",
+                      say("cross-entropy, which alone has label smoothing"), "label_smoothing=0")  # fmt: skip
+    if wish.view == "resize" and wish.overlap != "auto":
+        raise at_odds(f"view=resize, overlap={wish.overlap}", say("tiles, which overlap"), "view=tile")
+    usual = type(wish).model_fields
+    for name in kind.idle:
+        if getattr(wish, name) != usual[name].default:
+            raise PupilaError(
+                say("A setting that would do nothing"), found=f"{name}={getattr(wish, name)}",
+                wanted=say("a setting for the task {task}", task=kind.task.name),
+                remedy=say("leave {name} out", name=name),
+            )  # fmt: skip
 
 
-def refuse_idle(wish: TrainSettings, plan: TrainPlan, pretrained: bool) -> None:
+def refuse_idle(wish: TrainSettings, plan: TrainPlan, network: Network) -> None:
     """Refuse settings that the user set to another value than the usual one, and that would do nothing.
 
     Args:
         wish: of the user, before a budget decided anything.
         plan: what it came to.
-        pretrained: whether the encoder knows something already.
+        network: of the plan.
 
     Raises:
         PupilaError: such a setting.
     """
-    fine, frozen = pretrained and plan.thaw != 0, pretrained and plan.epochs > 0
+    once = in_phases(network)
+    fine, frozen = once and plan.thaw != 0, once and plan.epochs > 0
     longest = max(plan.epochs, plan.fine_epochs if fine else 0)
     thawed = say("thawed blocks of a pretrained encoder, such as thaw=3")
+    pixels = learns_pixels(plan, network)
     needs = {
-        "focal_gamma": (wish.loss == "focal", "loss=focal"),
+        "focal_gamma": ("focal" in plan.loss, "loss=focal"),
+        "tversky_beta": ("tversky" in plan.loss, "loss=tversky"),
         "head_width": (wish.head == "dense", "head=dense"),
         "dropout": (wish.head == "dense", "head=dense"),
         "fine_epochs": (fine, thawed),
-        "fine_learning_rate": (fine, thawed),
-        "precision": (wish.precision == "float32" or plan.thaw != 0, thawed),
+        "fine_learning_rate": (fine or (network.pretrained and pixels and plan.thaw != 0), thawed),
+        "precision": (wish.precision == "float32" or pixels, thawed),
         "views": (
-            wish.views == 1 or (frozen and wish.augment != "none"),
+            wish.views == 1 or (frozen and plan.augment != "none"),
             say("a frozen pretrained encoder, and augmentation"),
         ),
         "warmup_epochs": (wish.warmup_epochs <= longest, say("at most the {n} epochs of a phase", n=longest)),
@@ -189,13 +217,9 @@ def refuse_idle(wish: TrainSettings, plan: TrainPlan, pretrained: bool) -> None:
             )  # fmt: skip
 
 
-def _at_odds(found: str, wanted: str, remedy: str) -> PupilaError:
-    return PupilaError(say("Settings at odds"), found=found, wanted=wanted, remedy=f"--set {remedy}")
-
-
 def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str]:
     """float32, unless a lower precision was measured faster for the steps that are to come."""
-    if not thaw:
+    if not thaw and network.pooled:
         return "float32", say("only the head is trained, which is quick")
     if device == "mps":
         return "float32", say("not measured on mps")
@@ -224,3 +248,16 @@ def _cpu_flags() -> str:
             return next((line for line in stream if line.startswith(("flags", "Features"))), "")
     except OSError:
         return ""
+
+
+def check_preset(name: str) -> None:
+    """Refuse a name that is no preset.
+
+    Raises:
+        PupilaError: with the one that was meant.
+    """
+    if name != "auto" and name not in PRESETS:
+        raise PupilaError(
+            say("No such augmentation"), found=f"{name}: {unknown(name, list(PRESETS))}", wanted=say("a preset"),
+            remedy="pupila train DATA --preview FILE.png",
+        )  # fmt: skip

@@ -1,15 +1,16 @@
 """A look at the augmentation before training: pictures as they are, and in their first views."""
 
-from pupila.augment import PRESETS, contact_sheet
+from pupila.augment import augment, augment_both, contact_sheet, draw_number
 from pupila.dataset.manifest import Dataset
-from pupila.errors import PupilaError
-from pupila.images.prepare import Preparation
-from pupila.loader.pictures import Pictures
-from pupila.messages import say
-from pupila.settings import unknown
+from pupila.images.decode import Array
+from pupila.images.prepare import Preparation, place
+from pupila.loader.pictures import decoded
+from pupila.masks import overlay, resized
+from pupila.train.kinds import KINDS
+from pupila.train.plan import check_preset
 from pupila.train.settings import TrainSettings
 
-SHOWN = 6  # pictures
+SHOWN, VIEWS = 6, 6  # pictures, and views of each
 SIDE = 160  # pixels, unless the settings say otherwise
 
 
@@ -25,20 +26,22 @@ def preview_sheet(data: Dataset, rows: list[int], wish: TrainSettings) -> bytes:
         PupilaError: no such preset.
     """
     check_preset(wish.augment)
-    side = SIDE if wish.side == "auto" else wish.side
     rows = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]
-    pictures = Pictures(data, Preparation(height=side, width=side), rows)
-    return contact_sheet(pictures(rows), [pictures.keys[row] for row in rows], wish.augment, wish.seed)
+    return contact_sheet([_seen(data, row, wish) for row in rows])
 
 
-def check_preset(name: str) -> None:
-    """Refuse a name that is no preset.
-
-    Raises:
-        PupilaError: with the one that was meant.
-    """
-    if name not in PRESETS:
-        raise PupilaError(
-            say("No such augmentation"), found=f"{name}: {unknown(name, list(PRESETS))}", wanted=say("a preset"),
-            remedy="pupila train DATA --preview FILE.png",
-        )  # fmt: skip
+def _seen(data: Dataset, row: int, wish: TrainSettings) -> list[Array]:
+    """The picture as it is and in its first views, masks laid over it."""
+    assert data.task is not None  # previews are of a training
+    preset = KINDS[data.task.name].usual["augment"] if wish.augment == "auto" else wish.augment
+    side = SIDE if wish.side == "auto" else wish.side
+    picture, key = place(decoded(data, row), Preparation(height=side, width=side)), data.images["sha256"][row]
+    if data.legend is None:
+        return [
+            picture,
+            *(augment(picture, preset, draw_number(wish.seed, key, view)) for view in range(VIEWS)),
+        ]
+    classes, mask = len(data.classes), resized(data.mask(row), side, side)
+    pairs = [(picture, mask)]
+    pairs += [augment_both(picture, mask, preset, draw_number(wish.seed, key, view)) for view in range(VIEWS)]
+    return [overlay(one, own, classes) for one, own in pairs]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,22 @@ import torch
 import pupila
 from pupila import files
 from pupila.bundle.folder import Bundle, read_bundle
-from pupila.bundle.schema import BundleInfo
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
-from pupila.images.decode import Array
 from pupila.loop import Keeper
 from pupila.messages import say
-from pupila.models.build import build
+from pupila.models.build import BUILDERS
 from pupila.models.network import Network
 from pupila.report.page import render
-from pupila.tasks.classify import chosen, softmax
 from pupila.train.budget import within_budget
-from pupila.train.finish import baseline, bundled
-from pupila.train.learn import Learned, Lesson, Sides, answers_as_they_are, learn
+from pupila.train.finish import Images, bundled
+from pupila.train.kind import Sides
+from pupila.train.kinds import KINDS
+from pupila.train.learn import Learned, Thawed, in_phases, learn
 from pupila.train.page import run_page
-from pupila.train.plan import as_it_is, check, decide, refuse_idle
-from pupila.train.settings import TrainPlan, TrainSettings
+from pupila.train.plan import check, decide, refuse_idle
+from pupila.train.settings import TrainPlan, TrainSettings, as_it_is
 from pupila.vocabulary import SCHEMA_VERSION, TRAIN, VALIDATION
 
 PLAN_FILE, LOG_FILE, ANSWERS_FILE, REPORT_FILE = "plan.json", "log.jsonl", "oof.parquet", "report.html"
@@ -60,6 +59,8 @@ class Trainer:
 
     def __init__(self, data: Dataset, splits: SplitFile, folder: str, tell: Tell = lambda line: None) -> None:
         self.data, self.splits, self.folder, self.tell = data, splits, folder, tell
+        assert data.task is not None  # there is something to learn
+        self.kind = KINDS[data.task.name]
         self._lines: dict[str, list[dict[str, Any]]] = {}
         self._wish: dict[str, Any] = {}  # what the user set, as JSON
 
@@ -76,21 +77,21 @@ class Trainer:
         while True:
             torch.manual_seed(plan.seed)
             try:
-                logits, rows, folds, learned, network = self._lessons(plan, network)
+                found, rows, folds, learned, network = self._lessons(plan, network)
                 break
             except (RuntimeError, MemoryError) as fault:
                 if plan.batch_size == 1 or not _is_memory(fault):
                     raise
                 plan = self._halved(plan)
                 network = self.network(plan)
-        state = COLLAPSED if learned.collapsed else DONE
+        state = COLLAPSED if self.kind.collapsed(learned.found) else DONE
         state = INTERRUPTED if learned.interrupted else state
-        components = np.array([a.component for a in self.splits.images])
-        truth = [self.data.images["target"][row] for row in rows]
-        answers = (logits, truth, components[rows], rows)
+        groups = np.array([a.component for a in self.splits.images])[rows]
+        concluded = self.kind.conclude(plan, self.data, found, rows, groups)
         seen = rows if as_it_is(plan) else self._rows(TRAIN) + self._rows(VALIDATION)
-        bundle = bundled(files.join(self.folder, "bundle"), plan, network, self.data, answers, seen)
-        self._write_answers(bundle.info, logits, rows, folds)
+        images = Images(self.kind.task, rows, seen)
+        bundle = bundled(files.join(self.folder, "bundle"), plan, network, self.data, concluded, images)
+        self._write_answers(concluded.answers, rows, folds)
         page = run_page(plan, state, self.log, bundle.info)
         files.write_bytes(files.join(self.folder, REPORT_FILE), render(page).encode())
         self._write_plan(plan, state)
@@ -125,12 +126,10 @@ class Trainer:
         """What the model has to beat, before it begins."""
         rows = self._rows(TRAIN) + self._rows(VALIDATION) if plan.folds else self._rows(VALIDATION)
         if rows and plan.classes == self.data.classes:
-            told = baseline(
-                plan.classes, np.array([plan.classes.index(self.data.images["target"][row]) for row in rows])
-            )
+            told, score = self.kind.baseline(self.data, rows), self.kind.score(len(plan.classes))
             self.tell({"note": say(
-                "To beat: always answering {name} is right for {share:.1%} of validation, macro F1 {f1:.3f}.",
-                name=told["class"], share=told["accuracy"], f1=told["macro F1"],
+                "To beat: always answering {name} has {score} {value:.3f} on validation.",
+                name=told["class"], score=score, value=told[score],
             )})  # fmt: skip
 
     def _halved(self, plan: TrainPlan) -> TrainPlan:
@@ -170,22 +169,27 @@ class Trainer:
         return self._decided(wish)[0]
 
     def _decided(self, wish: TrainSettings) -> tuple[TrainPlan, Network]:
-        check(wish, self.data.classes, self.splits)
+        check(wish, self.data, self.splits, self.kind)
         reasons: dict[str, str] = {}
         asked = wish
         if wish.budget is not None and not as_it_is(wish):
-            within = within_budget(wish, self.data, self.splits, self.network)
+            within = within_budget(wish, self.data, self.splits, self.network, self.kind)
             wish, reasons = within.wish, within.reasons
         network = self.network(wish)
-        plan = decide(wish, self.data, self.splits, network)
-        refuse_idle(asked, plan, network.pretrained)
+        plan = decide(wish, self.data, self.splits, network, self.kind)
+        refuse_idle(asked, plan, network)
         return plan.model_copy(update={"reasons": {**plan.reasons, **reasons}}), network
 
     def network(self, wish: TrainSettings) -> Network:
         """The untrained network, the same for the same seed."""
         torch.manual_seed(wish.seed)
         classes = None if as_it_is(wish) else len(self.data.classes)
-        return build(wish, classes, None if wish.side == "auto" else wish.side)
+        network = BUILDERS[self.kind.task.name](wish, classes, None if wish.side == "auto" else wish.side)
+        if wish.view == "resize":
+            return network
+        spec = network.preparation
+        overlap = spec.height // 4 if wish.overlap == "auto" else wish.overlap
+        return replace(network, preparation=spec.model_copy(update={"view": wish.view, "overlap": overlap}))
 
     def _write_plan(self, plan: TrainPlan, state: str) -> None:
         files.write_json(files.join(self.folder, PLAN_FILE), {
@@ -195,43 +199,43 @@ class Trainer:
 
     def _lessons(
         self, plan: TrainPlan, network: Network
-    ) -> tuple[Array, list[int], list[int | None], Learned, Network]:
-        """Validation or out-of-fold logits with their rows and folds, and the network that is bundled."""
+    ) -> tuple[Any, list[int], list[int | None], Learned, Network]:
+        """Validation or out-of-fold answers with their rows and folds, and the network that is bundled."""
         if as_it_is(plan):
             rows = self._rows(VALIDATION) if plan.classes == self.data.classes else []
-            logits = answers_as_they_are(Lesson(self.data, Sides([], rows), plan, network))
-            return logits, rows, [None] * len(rows), Learned(logits, {}), network
+            lesson = self.kind.lesson(self.data, Sides([], rows), plan, network)
+            found = lesson.collected(Thawed(network, 0).to(plan.device))
+            return found, rows, [None] * len(rows), Learned(found, {}), network
         if not plan.folds:
             sides = Sides(self._rows(TRAIN), self._rows(VALIDATION))
             learned = self._learned(plan, network, sides, "")
-            return learned.logits, sides.validation, [None] * len(sides.validation), learned, network
+            return learned.found, sides.validation, [None] * len(sides.validation), learned, network
         every = [
             row for row, a in enumerate(self.splits.images) if a.fold is not None and self._labelled(row)
         ]
         fold_of = {row: self.splits.images[row].fold for row in every}
-        parts, rows, best = [], [], []
+        rows, best = [], []
         for fold in range(plan.folds):
             sides = Sides([r for r in every if fold_of[r] != fold], [r for r in every if fold_of[r] == fold])
             learned = self._learned(plan, self.network(plan), sides, f"fold{fold}-")
             if learned.interrupted:
                 raise KeyboardInterrupt
-            parts.append(learned.logits)
             rows += sides.validation
             best.append(learned)
         # The bundled model learns from all folds, for as long as the folds' best took on average.
-        fine = _mean_epochs(best, "fine", plan.fine_epochs)
+        first, fine = "head" if in_phases(network) else "fine", _mean_epochs(best, "fine", plan.fine_epochs)
         plan = plan.model_copy(update={
-            "epochs": _mean_epochs(best, "head" if network.pretrained else "fine", plan.epochs),
+            "epochs": _mean_epochs(best, first, plan.epochs),
             "fine_epochs": max(1, fine),
-            "thaw": plan.thaw if fine or not network.pretrained else 0,
+            "thaw": plan.thaw if fine or first == "fine" else 0,
             "patience": 10_000,
         })  # fmt: skip
         whole = self._learned(plan, network, Sides(every, []), "whole-")
-        logits = np.concatenate(parts)
-        return logits, rows, [fold_of[row] for row in rows], Learned(logits, whole.states), network
+        found = self.kind.joined([learned.found for learned in best])
+        return found, rows, [fold_of[row] for row in rows], Learned(found, whole.states), network
 
     def _learned(self, plan: TrainPlan, network: Network, sides: Sides, name: str) -> Learned:
-        lesson = Lesson(self.data, sides, plan, network)
+        lesson = self.kind.lesson(self.data, sides, plan, network)
 
         def keeper(phase: str) -> Keeper:
             return Keeper(self.folder, f"{name}{phase}", lambda lines: self._logged(f"{name}{phase}", lines))
@@ -256,20 +260,16 @@ class Trainer:
     def _labelled(self, row: int) -> bool:
         return self.data.images["target"][row] is not None
 
-    def _write_answers(
-        self, info: BundleInfo, logits: Array, rows: list[int], folds: list[int | None]
-    ) -> None:
+    def _write_answers(self, answers: pl.DataFrame, rows: list[int], folds: list[int | None]) -> None:
         """`oof.parquet`: what was answered to every image that the model had not learned from."""
-        images = self.data.images[rows]
-        answers = chosen(softmax(logits / info.temperature), info.classes, info.decision)
-        frame = images.select("image", "sha256", "target").with_columns(
+        frame = self.data.images[rows].select("image", "sha256", "target").with_columns(
             split=pl.lit(VALIDATION),
             fold=pl.Series(folds, dtype=pl.Int64),
             component=pl.Series([self.splits.images[row].component for row in rows], dtype=pl.Int64),
-            prediction=pl.Series([info.classes[number] for number in answers], dtype=pl.String),
-            **{f"logit:{name}": pl.Series(logits[:, number]) for number, name in enumerate(info.classes)},
+        )  # fmt: skip
+        files.write_parquet(
+            files.join(self.folder, ANSWERS_FILE), pl.concat([frame, answers], how="horizontal")
         )
-        files.write_parquet(files.join(self.folder, ANSWERS_FILE), frame)
 
 
 def _pairs(settings: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from pupila.errors import PupilaError
+from pupila.messages import say
 from pupila.models.settings import ModelSettings
 
 
@@ -11,27 +13,37 @@ class TrainSettings(ModelSettings):
     """The wish. A field may be "auto"; its description carries the unit."""
 
     side: PositiveInt | Literal["auto"] = Field(
-        default="auto", description="input side, pixels; auto: the model's own"
+        default="auto",
+        description="input side, or that of a tile, pixels; auto: the model's own, 256 for masks",
     )
-    epochs: NonNegativeInt = Field(
-        default=20,
+    view: Literal["resize", "tile"] = Field(
+        default="resize", description="of masks: the whole picture resized, or tiles at full resolution"
+    )
+    overlap: NonNegativeInt | Literal["auto"] = Field(
+        default="auto",
+        description="of neighbouring tiles when answering, pixels; auto: a quarter of the side",
+    )
+    epochs: NonNegativeInt | Literal["auto"] = Field(
+        default="auto",
         description="passes over the training split while the encoder is frozen (over all weights where it "
-        "starts from none); 0 bundles the pretrained model as it is",
+        "starts from none, and for masks); 0 bundles the pretrained model as it is; auto: 20, for masks 40",
     )
     thaw: NonNegativeInt | Literal["auto", "all"] = Field(
         default="auto",
-        description="last blocks of the encoder that are trained too, after the head; auto: none of a "
-        "pretrained encoder, all of one without weights",
+        description="last blocks of the encoder that are trained too, after the head, for masks with it; auto: none "
+        "of a pretrained encoder, all of one without weights and for masks",
     )
     fine_epochs: PositiveInt = Field(default=10, description="passes with thawed blocks")
     learning_rate: PositiveFloat | Literal["auto"] = Field(
         default="auto", description="of the first phase, per step; auto: 1e-3, 0.01 for sgd"
     )
     fine_learning_rate: PositiveFloat | Literal["auto"] = Field(
-        default="auto", description="of the phase with thawed blocks; auto: a tenth of learning_rate"
+        default="auto",
+        description="of the phase with thawed blocks, for masks of the encoder's thawed blocks; auto: a tenth of "
+        "learning_rate, for masks all of it",
     )
     batch_size: PositiveInt | Literal["auto"] = Field(
-        default="auto", description="images a step; auto: 32, fewer for under 320 training images"
+        default="auto", description="images a step; auto: 32, for masks 8, fewer for few training images"
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="sgd has momentum 0.9")
     weight_decay: NonNegativeFloat = Field(default=1e-4, description="per step, as the optimizer defines it")
@@ -44,8 +56,18 @@ class TrainSettings(ModelSettings):
     clip_norm: PositiveFloat | None = Field(
         default=None, description="largest norm of the gradient; null: not clipped"
     )
-    loss: Literal["cross_entropy", "focal"] = Field(default="cross_entropy", description="what is minimised")
+    loss: str = Field(
+        default="auto",
+        description="what is minimised: cross_entropy, focal, for masks also dice, tversky, or a sum such as "
+        "dice+0.5*focal; auto: cross_entropy, for masks dice+cross_entropy",
+    )
     focal_gamma: NonNegativeFloat = Field(default=2.0, description="focal loss: 0 is cross-entropy")
+    tversky_beta: float = Field(
+        default=0.7,
+        gt=0,
+        lt=1,
+        description="tversky loss: weight of what was missed; the rest is that of false alarms",
+    )
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share given to the other classes")
     class_weights: Literal["none", "inverse", "effective"] = Field(
         default="none", description="by inverse frequency, or by the effective number of images"
@@ -53,13 +75,16 @@ class TrainSettings(ModelSettings):
     sampling: Literal["natural", "balanced"] = Field(
         default="natural", description="balanced: every class is drawn equally often, with repetition"
     )
-    augment: str = Field(default="A1", description="a preset; pupila train DATA --preview draws it")
+    augment: str = Field(
+        default="auto",
+        description="a preset; pupila train DATA --preview draws it; auto: A1, for masks medium",
+    )
     views: PositiveInt | Literal["auto"] = Field(
         default="auto",
         description="different augmented views of an image while the encoder is frozen; auto: epochs, 10 at most",
     )
     patience: PositiveInt = Field(
-        default=10, description="epochs without a better macro F1, after which a phase ends"
+        default=10, description="epochs without a better score, after which a phase ends"
     )
     collapse_patience: PositiveInt = Field(
         default=5, description="epochs in a row that answer one class alone, after which the run is stopped"
@@ -92,7 +117,9 @@ class TrainSettings(ModelSettings):
 class TrainPlan(TrainSettings):
     """The deed: the same fields with every "auto" decided, and the reasons."""
 
-    side: PositiveInt = Field(description="input side, pixels")
+    side: PositiveInt = Field(description="input side, or that of a tile, pixels")
+    overlap: NonNegativeInt = Field(description="of neighbouring tiles when answering, pixels")
+    epochs: NonNegativeInt = Field(description="passes over the training split")
     thaw: NonNegativeInt | Literal["all"] = Field(
         description="last blocks of the encoder that are trained too"
     )
@@ -112,3 +139,13 @@ class TrainPlan(TrainSettings):
     classes: list[str] = Field(description="in the order of the logits")
     leaking: bool = Field(default=False, description="whether the split leaks")
     folds: NonNegativeInt = Field(default=0, description="folds of splits.json; 0: one validation split")
+
+
+def as_it_is(wish: TrainSettings) -> bool:
+    """Whether the pretrained model is bundled without learning anything."""
+    return wish.epochs == 0 and wish.thaw in ("auto", 0)
+
+
+def at_odds(found: str, wanted: str, remedy: str) -> PupilaError:
+    """The refusal of settings that can't be honoured together."""
+    return PupilaError(say("Settings at odds"), found=found, wanted=wanted, remedy=f"--set {remedy}")

@@ -1,0 +1,139 @@
+"""Pictures with their masks: placed once and kept, or decoded once and cut into tiles at full resolution."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pupila.augment import augment_both, draw_number
+from pupila.dataset.manifest import Dataset
+from pupila.images.decode import Array
+from pupila.images.prepare import Preparation, normalise
+from pupila.loader.pictures import Pictures, decoded, fill, placing
+from pupila.loader.store import ArrayStore
+from pupila.masks import resized
+from pupila.messages import say
+from pupila.tasks.task import Prepared, Task
+from pupila.tiles import cut, padded
+from pupila.vocabulary import IGNORE
+
+RARE_SHARE = 1 / 3  # of the tiles, drawn where a class is that is chosen for its rarity (nnU-Net's third)
+_MOST_HELD = 1_500_000_000  # bytes of decoded pictures and masks in memory; beyond it they are decoded anew
+
+
+class Held:
+    """What was made once is kept in memory, as far as it fits."""
+
+    def __init__(self, most: int = _MOST_HELD) -> None:
+        self._left, self._kept = most, dict[int, Array]()
+
+    def get(self, key: int, make: Callable[[int], Array]) -> Array:
+        """The array of the key."""
+        if (known := self._kept.get(key)) is not None:
+            return known
+        made = make(key)
+        if made.nbytes <= self._left:
+            self._left -= made.nbytes
+            self._kept[key] = made
+        return made
+
+
+class MaskedViews:
+    """What a network for masks sees of some rows of a data set, and what it should answer.
+
+    Args:
+        data: the data set.
+        task: gives a whole image's inputs, as everywhere.
+        spec: side and view.
+        rows: row numbers of the data set.
+        preset: of `augment.PRESETS`.
+        seed: of the run.
+    """
+
+    def __init__(
+        self, data: Dataset, task: Task, spec: Preparation, rows: list[int], preset: str, seed: int
+    ) -> None:
+        self.data, self.task, self.spec, self.preset, self.seed = data, task, spec, preset, seed
+        self.keys = dict(zip(rows, data.images["sha256"][rows].to_list(), strict=True))
+        self._images, self._masks = Held(), Held()
+        if spec.view == "resize":
+            self._pictures = Pictures(data, spec, rows)
+            self._placed = ArrayStore("masks", placing(spec), (spec.height, spec.width), "uint8")
+            digests, legend = data.images["mask_sha256"].to_list(), data.legend
+            told = legend.as_json() if legend else ""
+            self._mask_keys = {row: f"{self.keys[row]}:{digests[row]}:{told}" for row in rows}
+            fill(self._placed, self._mask_keys, self._place, say("preparing masks"))
+        shares = data.shares.sum(axis=0)
+        self._rarity = 1 / np.maximum(shares / max(shares.sum(), 1e-9), 1e-4)
+
+    def batch(self, wanted: list[tuple[int, int]]) -> tuple[Array, Array]:
+        """Augmented views.
+
+        Args:
+            wanted: K times (row, number of the view).
+
+        Returns:
+            (K, 3, H, W) float32 inputs and (K, H, W) int64 targets, IGNORE where there is no label.
+        """
+        pairs = [self._seen(row, draw_number(self.seed, self.keys[row], view)) for row, view in wanted]
+        inputs = np.stack([normalise(picture, self.spec) for picture, _ in pairs])
+        return inputs, np.stack([mask for _, mask in pairs]).astype(np.int64)
+
+    def whole(self, row: int) -> tuple[Prepared, Array]:
+        """The image as the bundle will see it, and the (K, H, W) int64 targets of its K inputs."""
+        height, width = self.data.images["height"][row], self.data.images["width"][row]
+        if self.spec.view == "resize":
+            inputs = normalise(self._pictures([row])[0], self.spec)[None]
+            return Prepared(inputs, height, width), self._placed.rows([self._mask_keys[row]]).astype(np.int64)
+        inputs = self.task.inputs(self._image(row), self.spec)
+        targets, _ = cut(
+            _padded_mask(self.truth(row), self.spec.height)[..., None], self.spec.height, self.spec.overlap
+        )
+        return Prepared(inputs, height, width), targets[..., 0].astype(np.int64)
+
+    def truth(self, row: int) -> Array:
+        """(H, W) uint8: the mask at the image's own size."""
+        return self._masks.get(row, self.data.mask)
+
+    def tiles(self, row: int) -> int:
+        """How many views of an image an epoch draws: about as many as cover it; one where it is resized."""
+        if self.spec.view == "resize":
+            return 1
+        pixels = self.data.images["height"][row] * self.data.images["width"][row]
+        return max(1, round(int(pixels) / self.spec.height**2))
+
+    def _seen(self, row: int, draw: int) -> tuple[Array, Array]:
+        if self.spec.view == "tile":
+            picture, mask = self._tile(row, np.random.default_rng(draw))
+        else:
+            picture, mask = self._pictures([row])[0], self._placed.rows([self._mask_keys[row]])[0]
+        return augment_both(picture, mask, self.preset, draw)
+
+    def _tile(self, row: int, random: np.random.Generator) -> tuple[Array, Array]:
+        """A tile from anywhere, or, every third time, around a pixel of a class that is chosen for its rarity."""
+        side = self.spec.height
+        picture, mask = padded(self._image(row), side), _padded_mask(self.truth(row), side)
+        height, width = mask.shape
+        top, left = int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
+        if random.random() < RARE_SHARE:
+            present = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[: len(self._rarity)])
+            if len(present):
+                chances = self._rarity[present]
+                chosen = random.choice(present, p=chances / chances.sum())
+                places = np.flatnonzero(mask.ravel() == chosen)
+                y, x = divmod(int(places[random.integers(len(places))]), width)
+                top = int(np.clip(y - random.integers(side), 0, height - side))
+                left = int(np.clip(x - random.integers(side), 0, width - side))
+        place = slice(top, top + side), slice(left, left + side)
+        return picture[place], mask[place]
+
+    def _image(self, row: int) -> Array:
+        return self._images.get(row, lambda one: decoded(self.data, one))
+
+    def _place(self, row: int) -> Array:
+        return resized(self.data.mask(row), self.spec.height, self.spec.width)
+
+
+def _padded_mask(mask: Array, side: int) -> Array:
+    """The mask filled up to a tile's side; what is added has no label."""
+    below, right = (max(0, side - length) for length in mask.shape)
+    return np.pad(mask, ((0, below), (0, right)), constant_values=IGNORE)

@@ -226,7 +226,7 @@ def evaluate(
     paths = [str(path).replace(os.sep, "/").rstrip("/") for path in (model, *against)]
     found = evaluate_models(paths, opened, splits, split and _split_named(split), threshold)
     folder = paths[0] if is_run(paths[0]) else str(Path(paths[0]).parent)
-    place = str(out) if out is not None else files.join(folder, f"evaluation-{found['split']}")
+    place = str(out) if out is not None else files.join(folder, f"evaluation-{found.evaluation['split']}")
     return write(found, opened, place)
 
 

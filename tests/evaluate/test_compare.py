@@ -5,16 +5,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pupila.evaluate.answers import Answers
-from pupila.evaluate.compare import Compared, compare
+from pupila.evaluate.classify.answers import ClassAnswers
+from pupila.evaluate.classify.compare import compare
+from pupila.evaluate.story import Compared
 from pupila.images.decode import Array
 from pupila.stats import holm, mcnemar, wilson_interval
 
 
-def model(name: str, answers: Array) -> Answers:
-    return Answers(
-        name, name, list(range(len(answers))), answers, None, None, None, np.zeros(len(answers), dtype=bool)
-    )
+def model(name: str, answers: Array) -> ClassAnswers:
+    rows = list(range(len(answers)))
+    return ClassAnswers(name, name, rows, np.zeros(len(rows), dtype=bool), answers)
 
 
 def overlap(n: int, right: int, only_first: int, only_second: int) -> tuple[Array, Array, Array]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pupila.metrics.boundary import boundary_counts
-from pupila.metrics.overlap import FIGURES, Array, Overlaps, _statistics, summary
+from pupila.metrics.overlap import FIGURES, Array, Overlaps, statistics, summary
 from pupila.metrics.segment import counts
 from pupila.stats import FEW_GROUPS, wilson_interval
 from pupila.vocabulary import IGNORE
@@ -96,8 +96,8 @@ def test_a_draw_is_the_figures_of_the_images_it_draws(classes: int) -> None:
     for times in rng.integers(0, 3, (8, 30)):
         again = found.on(np.repeat(np.arange(30), times))
         ones = np.ones((1, int(times.sum())), dtype=np.int64)
-        expected = _statistics(again, ones)[0]
-        assert _statistics(found, times[None])[0] == pytest.approx(expected)
+        expected = statistics(again, ones)[0]
+        assert statistics(found, times[None])[0] == pytest.approx(expected)
         assert expected[1] == pytest.approx(np.median(again.scores[0], axis=0))
         assert expected[2] == pytest.approx(again.scores[0].min(axis=0))
 

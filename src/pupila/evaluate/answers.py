@@ -1,52 +1,64 @@
-"""Where answers come from: a bundle that is asked, a run's out-of-fold answers, or a table of a foreign model."""
+"""Whose answers are judged, and where they come from: a bundle, a run's out-of-fold answers, or a foreign table."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 import polars as pl
 
 from pupila import files
-from pupila.bundle.folder import read_bundle
+from pupila.bundle.folder import Bundle, read_bundle
 from pupila.bundle.predictor import Predictor
-from pupila.bundle.schema import BundleInfo
 from pupila.dataset.formats.table import TABLE_SUFFIXES, read_table
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
-from pupila.images.decode import Array
-from pupila.messages import listing, say, say_count
+from pupila.images.decode import Array, ImageFault
+from pupila.messages import listing, say
 from pupila.progress import progress
-from pupila.settings import unknown
-from pupila.tasks.classify import Answer, answers, softmax
 
 ANSWERS_FILE = "oof.parquet"
-_ROUNDING = 1e-3  # of a written probability
 
 
 @dataclass(frozen=True)
 class Answers:
-    """One model's answers to rows of a data set."""
+    """One model's answers to N rows of a data set; a task adds what it keeps of them, its arrays N long."""
 
     name: str
     version: str  # hash of the bundle or of the table
     rows: list[int]  # row numbers of the data set
-    answers: Array  # (N,) class numbers
-    probabilities: Array | None  # (N, C) calibrated, or None where a table gives none
-    raw: Array | None  # (N, C) before calibration; None for a table
-    info: BundleInfo | None  # None for a table
     seen: Array  # (N,) whether the bundle learned from the image, or was chosen by it; a table can't tell
 
-    def on(self, rows: list[int]) -> "Answers":
+    def on(self, rows: list[int]) -> Self:
         """The same answers to some of the rows, in this order."""
         place = {row: number for number, row in enumerate(self.rows)}
         chosen = [place[row] for row in rows]
-        probabilities = None if self.probabilities is None else self.probabilities[chosen]
-        raw = None if self.raw is None else self.raw[chosen]
-        seen = self.seen[chosen]
-        return Answers(
-            self.name, self.version, rows, self.answers[chosen], probabilities, raw, self.info, seen
-        )
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        told |= {name: value[chosen] for name, value in told.items() if isinstance(value, np.ndarray)}
+        return replace(self, **{**told, "rows": rows})
+
+
+Ask = Callable[[list[int]], Iterator[Any]]  # the bundle's answers to rows
+
+
+class Reader(Protocol):
+    """How a task makes answers of what the three sources hold; each gets whose they are, and to which rows."""
+
+    def asked(self, whose: Answers, ask: Ask, bundle: Bundle, data: Dataset) -> Answers:
+        """Of a bundle."""
+
+    def kept(self, whose: Answers, kept: pl.DataFrame, bundle: Bundle, data: Dataset) -> Answers:
+        """Of a run, whose file has a row for each of the rows."""
+
+    def told(self, whose: Answers, table: pl.DataFrame, path: str, data: Dataset) -> Answers:
+        """Of a table, a row for each of the rows."""
+
+    def columns(self, there: list[str], classes: list[str]) -> list[str]:
+        """The columns of a table that answer; empty where they don't."""
+
+    def wanted(self) -> str:
+        """The columns that would."""
 
 
 def is_table(path: str) -> bool:
@@ -59,46 +71,49 @@ def is_run(path: str) -> bool:
     return files.exists(files.join(path, ANSWERS_FILE)) and not files.exists(files.join(path, "bundle.json"))
 
 
-def answers_of(path: str, data: Dataset, rows: list[int], while_training: bool = False) -> Answers:
+def answers_of(
+    path: str, data: Dataset, rows: list[int], reader: Reader, while_training: bool = False
+) -> Answers:
     """The answers of a bundle, a run or a table to the rows.
 
     Args:
         path: of the model.
         data: the data set.
         rows: row numbers of the data set.
+        reader: of the task.
         while_training: of a run, those that it gave while it trained, to the rows that it answered then; else its
             bundle is asked.
 
     Raises:
-        PupilaError: neither of them, other classes, or rows without an answer.
+        PupilaError: neither of them, another task, other classes, or rows without an answer.
     """
     if is_table(path):
-        return _of_table(path, data, rows)
+        return _of_table(path, data, rows, reader)
+    bundle = read_bundle(path)
+    _check_fits(path, bundle, data)
     if while_training and is_run(path):
-        return _of_run(path, data, rows)
-    return _of_bundle(path, data, rows)
+        return _of_run(path, data, rows, reader, bundle)
+    return _of_bundle(path, data, rows, reader, bundle)
 
 
-def _of_bundle(path: str, data: Dataset, rows: list[int]) -> Answers:
-    predictor = Predictor(read_bundle(path))
-    _check_classes(path, predictor.info.classes, data.classes)
-    found: list[Answer] = []
-    with progress(say("answering"), len(rows)) as advance:
-        for uri, answer in predictor.stream(data.path(row) for row in rows):
-            if not isinstance(answer, Answer):
-                raise PupilaError(say("{path} can't be read any more", path=uri), found=answer.reason)
-            found.append(answer)
-            advance(1)
-    learned, digests = predictor.bundle.learned_from(), data.images["sha256"].to_list()
+def _of_bundle(path: str, data: Dataset, rows: list[int], reader: Reader, bundle: Bundle) -> Answers:
+    predictor = Predictor(bundle)
+
+    def ask(rows: list[int]) -> Iterator[Any]:
+        with progress(say("answering"), len(rows)) as advance:
+            for uri, answer in predictor.stream(data.path(row) for row in rows):
+                if isinstance(answer, ImageFault):
+                    raise PupilaError(say("{path} can't be read any more", path=uri), found=answer.reason)
+                yield answer
+                advance(1)
+
+    learned, digests = bundle.learned_from(), data.images["sha256"].to_list()
     seen = np.array([digests[row] in learned for row in rows])
-    return _answered(path, rows, np.stack([a.logits for a in found]), predictor, seen)
+    return reader.asked(Answers(_name(path), bundle.hash, rows, seen), ask, bundle, data)
 
 
-def _of_run(path: str, data: Dataset, rows: list[int]) -> Answers:
+def _of_run(path: str, data: Dataset, rows: list[int], reader: Reader, bundle: Bundle) -> Answers:
     frame = pl.read_parquet(files.read_bytes(files.join(path, ANSWERS_FILE)))
-    predictor = Predictor(read_bundle(path))
-    classes = predictor.info.classes
-    _check_classes(path, classes, data.classes)
     place = {digest: number for number, digest in enumerate(frame["sha256"])}
     digests = data.images["sha256"].to_list()
     known = [row for row in rows if digests[row] in place]
@@ -106,42 +121,34 @@ def _of_run(path: str, data: Dataset, rows: list[int]) -> Answers:
         raise PupilaError(
             say("The run answered none of these images"), found=path, wanted=say("a run on this data set")
         )
-    logits = frame.select([f"logit:{name}" for name in classes]).to_numpy()
-    seen = np.zeros(len(known), dtype=bool)
-    return _answered(path, known, logits[[place[digests[row]] for row in known]], predictor, seen)
+    whose = Answers(_name(path), bundle.hash, known, np.zeros(len(known), dtype=bool))
+    return reader.kept(whose, frame[[place[digests[row]] for row in known]], bundle, data)
 
 
-def _answered(path: str, rows: list[int], logits: Array, predictor: Predictor, seen: Array) -> Answers:
-    classes = predictor.info.classes
-    answered = answers(logits, predictor.info)
-    return Answers(
-        name=path.rstrip("/").removesuffix("/bundle").rpartition("/")[2], version=predictor.bundle.hash, rows=rows,
-        seen=seen, answers=np.array([classes.index(a.prediction) for a in answered]),
-        probabilities=softmax(logits / predictor.info.temperature), raw=softmax(logits), info=predictor.info,
-    )  # fmt: skip
+def _name(path: str) -> str:
+    return path.rstrip("/").removesuffix("/bundle").rpartition("/")[2]
 
 
-def _check_classes(path: str, theirs: list[str], ours: list[str]) -> None:
+def _check_fits(path: str, bundle: Bundle, data: Dataset) -> None:
+    theirs = [bundle.info.task, *bundle.info.classes]
+    ours = [data.task.name if data.task else "", *data.classes]
     if theirs != ours:
         raise PupilaError(
-            say("{path} knows other classes than the data set", path=path),
-            found=listing(theirs),
-            wanted=listing(ours),
-        )
+            say("{path} was made for another task or other classes than those of the data set", path=path),
+            found=f"{theirs[0]}: {listing(theirs[1:])}", wanted=f"{ours[0]}: {listing(ours[1:])}",
+        )  # fmt: skip
 
 
-def _of_table(path: str, data: Dataset, rows: list[int]) -> Answers:
+def _of_table(path: str, data: Dataset, rows: list[int], reader: Reader) -> Answers:
     frame = read_table(path)
     key = next((name for name in ("image", "file_name", "sha256") if name in frame.columns), None)
-    shares = [f"p:{name}" for name in data.classes]
-    whole = all(name in frame.columns for name in shares)
-    if key is None or not (whole or "prediction" in frame.columns):
+    told = reader.columns(frame.columns, data.classes)
+    if key is None or not told:
         raise PupilaError(
             say("The table {path} is no table of answers", path=path), found=listing(frame.columns, 8),
-            wanted=say("columns image and prediction, or image and p:CLASS for each class"),
+            wanted=reader.wanted(),
         )  # fmt: skip
-    told = [name for name in (key, "prediction", *shares) if name in frame.columns]
-    _check_repeats(path, frame.select(told), key)
+    _check_repeats(path, frame.select(key, *told), key)
     names = data.images["sha256" if key == "sha256" else "image"].to_list()
     keys = [str(value).lower() if key == "sha256" else str(value) for value in frame[key]]
     number_of = _finder(keys, names, key == "sha256")
@@ -153,15 +160,9 @@ def _of_table(path: str, data: Dataset, rows: list[int]) -> Answers:
             say("{n} of {all} images have no answer in {path}", n=len(lacking), all=len(rows), path=path),
             found=listing(lacking, 3), wanted=say("a row for each image that is judged"),
         )  # fmt: skip
-    chosen = frame[[number for number in place if number is not None]]
-    probabilities = _probabilities(chosen.select(shares), path) if whole else None
-    if "prediction" in frame.columns:
-        answers = _numbers(chosen["prediction"].to_list(), data.classes, path)
-    else:
-        answers = np.asarray(probabilities).argmax(axis=1)
-    version = files.sha256(files.read_bytes(path))
-    seen = np.zeros(len(rows), dtype=bool)
-    return Answers(path.rpartition("/")[2], version, rows, answers, probabilities, None, None, seen)
+    version, name = files.sha256(files.read_bytes(path)), path.rpartition("/")[2]
+    whose = Answers(name, version, rows, np.zeros(len(rows), dtype=bool))
+    return reader.told(whose, frame[[number for number in place if number is not None]], path, data)
 
 
 def _check_repeats(path: str, frame: pl.DataFrame, key: str) -> None:
@@ -173,18 +174,6 @@ def _check_repeats(path: str, frame: pl.DataFrame, key: str) -> None:
             say("{path} answers an image twice, and not alike", path=path), found=listing(odd, 3),
             wanted=say("one row for each image"),
         )  # fmt: skip
-
-
-def _probabilities(given: pl.DataFrame, path: str) -> Array:
-    numbers = given.with_columns(pl.all().cast(pl.Float64, strict=False)).to_numpy()
-    fitting = (numbers >= -_ROUNDING) & (numbers <= 1 + _ROUNDING)  # false for what is not a number, too
-    odd = int((~fitting).any(axis=1).sum())
-    if odd:
-        raise PupilaError(
-            say("{path} has rows without probabilities", path=path),
-            found=say_count("one row", "{n} rows", odd), wanted=say("0 to 1 in each p:CLASS column"),
-        )  # fmt: skip
-    return np.asarray(numbers.clip(0, 1))
 
 
 def _finder(keys: list[str], names: list[str], digests: bool) -> Callable[[str], int | None]:
@@ -207,13 +196,3 @@ def _finder(keys: list[str], names: list[str], digests: bool) -> Callable[[str],
         return few[0] if len(few) == 1 else None
 
     return find
-
-
-def _numbers(names: list[str | None], classes: list[str], path: str) -> Array:
-    odd = sorted({str(name) for name in names if name not in classes})
-    if odd:
-        raise PupilaError(
-            say("{path} answers with classes that the data set does not have", path=path), found=listing(odd),
-            wanted=listing(classes), remedy=unknown(odd[0], classes),
-        )  # fmt: skip
-    return np.array([classes.index(str(name)) for name in names])

@@ -10,17 +10,23 @@ from pupila.dataset.manifest import Dataset
 from pupila.dataset.openings import openings, record
 from pupila.dataset.splits import LEAKING, SplitFile
 from pupila.errors import PupilaError
-from pupila.evaluate.answers import Answers, answers_of, is_run, is_table
-from pupila.evaluate.compare import compare
-from pupila.evaluate.judge import judge, tuned
+from pupila.evaluate.answers import Answers, Reader, answers_of, is_run, is_table
 from pupila.evaluate.page import evaluation_page
-from pupila.evaluate.sentences import Evaluation
-from pupila.images.decode import Array
+from pupila.evaluate.stories import STORIES
+from pupila.evaluate.story import Bench, Evaluation, Judged, Known, Story, Tuned
 from pupila.messages import say
 from pupila.report.page import render
 from pupila.vocabulary import SCHEMA_VERSION, TEST, TRAIN, VALIDATION
 
 OUT_OF_FOLD = "out-of-fold"  # in place of a split's name
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is to be written down."""
+
+    evaluation: Evaluation
+    answers: Answers  # of the first model
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ def evaluate_models(
     splits: SplitFile,
     split: str | None = None,
     threshold: str | None = None,
-) -> Evaluation:
+) -> Found:
     """Judge the first model, and compare it with the others on the images that all answered.
 
     Args:
@@ -58,13 +64,17 @@ def evaluate_models(
             say("The threshold is tuned on validation"), found=say("the same images to judge it by"),
             wanted=say("other images"), remedy="--split test",
         )  # fmt: skip
-    found = _named_apart(_answers(paths, data, _rows(data, splits, split), runs), paths)
-    common = found[0].rows
-    truth, groups = _truth(data, common), np.array([splits.images[row].component for row in common])
-    moved = _tuned(threshold, paths[0], data, splits, (found[0], truth, groups)) if threshold else None
+    rows = _rows(data, splits, split)
+    story = STORIES[data.task.name if data.task else ""]
+    if threshold:
+        story.check_tunable(_bench(data, splits, rows), None)
+    found = _named_apart(_answers(paths, data, rows, story.reader, runs), paths)
+    bench = _bench(data, splits, found[0].rows)
+    moved = _tuned(threshold, paths[0], splits, story, (found[0], bench)) if threshold else None
     looks = _look(data, found, "pupila evaluate " + " ".join(paths)) if split == TEST else 0
-    return {
+    evaluation = {
         "schema": SCHEMA_VERSION,
+        "task": data.task.name if data.task else "",
         "while_training": runs,
         "split": split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION),
         "classes": data.classes,
@@ -72,18 +82,19 @@ def evaluate_models(
         "splits_hash": splits.hash,
         "leaking": splits.verdict == LEAKING,
         "looks": looks,
-        "models": [judge(one, truth, groups, data.classes) for one in found],
-        "comparisons": compare(found[0], found[1:], truth, groups, len(data.classes)),
+        "models": [{**_heading(one, bench), **story.judge(one, bench)} for one in found],
+        "comparisons": story.compare(found[0], found[1:], bench),
         "threshold": moved,
     }
+    return Found(evaluation, found[0])
 
 
-def write(evaluation: Evaluation, data: Dataset, folder: str) -> Evaluated:
+def write(found: Found, data: Dataset, folder: str) -> Evaluated:
     """Write `report.json` and `report.html` into the folder."""
     report, report_json = files.join(folder, "report.html"), files.join(folder, "report.json")
-    files.write_json(report_json, evaluation)
-    files.write_bytes(report, render(evaluation_page(evaluation, data)).encode())
-    return Evaluated(evaluation, report, report_json)
+    files.write_json(report_json, found.evaluation)
+    files.write_bytes(report, render(evaluation_page(found.evaluation, data, found.answers)).encode())
+    return Evaluated(found.evaluation, report, report_json)
 
 
 def _rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int]:
@@ -99,22 +110,33 @@ def _rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int]:
     return rows
 
 
-def _truth(data: Dataset, rows: list[int]) -> Array:
-    numbers = {name: number for number, name in enumerate(data.classes)}
-    targets = data.images["target"].to_list()
-    return np.array([numbers[targets[row]] for row in rows])
+def _bench(data: Dataset, splits: SplitFile, rows: list[int]) -> Bench:
+    return Bench(data, rows, np.array([splits.images[row].component for row in rows]))
 
 
-def _answers(paths: list[str], data: Dataset, rows: list[int], while_training: bool) -> list[Answers]:
+def _heading(one: Answers, bench: Bench) -> Judged:
+    groups = len(set(bench.groups.tolist()))
+    return {
+        "name": one.name, "version": one.version, "n": len(one.rows), "groups": groups, "seen": int(one.seen.sum()),
+    }  # fmt: skip
+
+
+def _answers(
+    paths: list[str], data: Dataset, rows: list[int], reader: Reader, while_training: bool
+) -> list[Answers]:
     """The answers of all models to the rows that all answered; tables are asked for no more than the runs answered."""
-    found = {path: answers_of(path, data, rows, while_training) for path in paths if not is_table(path)}
+    found = {
+        path: answers_of(path, data, rows, reader, while_training) for path in paths if not is_table(path)
+    }
     common = sorted(set.intersection(set(rows), *(set(one.rows) for one in found.values())))
     if not common:
         raise PupilaError(
             say("No image that all models answered"), found=", ".join(paths),
             wanted=say("models that answered the same images"),
         )  # fmt: skip
-    return [found[path].on(common) if path in found else answers_of(path, data, common) for path in paths]
+    return [
+        found[path].on(common) if path in found else answers_of(path, data, common, reader) for path in paths
+    ]
 
 
 def _has_folds(splits: SplitFile) -> bool:
@@ -139,23 +161,20 @@ def _look(data: Dataset, found: list[Answers], command: str) -> int:
 def _tuned(
     objective: str,
     path: str,
-    data: Dataset,
     splits: SplitFile,
-    judged: tuple[Answers, Array, Array],
-) -> dict[str, object]:
-    if len(data.classes) != 2 or judged[0].probabilities is None:
-        raise PupilaError(
-            say("A threshold needs two classes and probabilities"), found=say("{n} classes", n=len(data.classes)),
-            wanted="2", remedy=say("leave --threshold out"),
-        )  # fmt: skip
+    story: Story,
+    judged: Known,
+) -> Tuned:
+    data = judged[1].data
+    story.check_tunable(judged[1], judged[0])
     if not _has_folds(splits):
-        known = answers_of(path, data, _rows(data, splits, VALIDATION))
+        known = answers_of(path, data, _rows(data, splits, VALIDATION), story.reader)
     elif is_run(path):
-        known = answers_of(path, data, _rows(data, splits, None), while_training=True)
+        known = answers_of(path, data, _rows(data, splits, None), story.reader, while_training=True)
     else:
         raise PupilaError(
             say("Folds have no validation split to tune a threshold on"), found=path,
             wanted=say("a run, which answered all folds while it trained"),
             remedy="pupila evaluate RUN DATA --split test",
         )  # fmt: skip
-    return tuned(objective, data.classes, (known, _truth(data, known.rows)), judged)
+    return story.tuned(objective, (known, _bench(data, splits, known.rows)), judged)

@@ -64,11 +64,11 @@ def summary(found: Overlaps, groups: Array, names: list[str]) -> dict[str, Any]:
         None where a class is nowhere.
     """
     kept, groups, own = found.on(found.labelled), groups[found.labelled], judged(len(names))
-    statistic = partial(_statistics, kept)
+    statistic = partial(statistics, kept)
     values = statistic(np.ones((1, len(groups)), dtype=np.int64))
     whole = len(np.unique(groups))
     ends = bootstrap_all(groups, statistic) if whole >= FEW_GROUPS else np.concatenate([values, values])
-    table = np.concatenate([values, ends])  # (3, rows of `_statistics`, M): value, low, high
+    table = np.concatenate([values, ends])  # (3, rows of `statistics`, M): value, low, high
     has: Array = np.asarray(kept.regions[:, own].any(axis=2))  # (N, K)
     witnesses = [len(np.unique(groups[column])) for column in has.T]
     there: Array = np.asarray(kept.figures[1].any(axis=0))  # (K, M)
@@ -105,8 +105,16 @@ def _figures(regions: Array, boundaries: Array) -> tuple[Array, Array]:
     return np.stack(values, axis=-1)[..., own, :], np.stack(counting, axis=-1)[..., own, :]
 
 
-def _statistics(found: Overlaps, times: Array) -> Array:
-    """(B, R, M) of (B, N) multiplicities; rows: mean, median, worst, pooled, K means, K pooled, pixel accuracy."""
+def statistics(found: Overlaps, times: Array) -> Array:
+    """Everything that can be said of drawn images.
+
+    Args:
+        found: of N images.
+        times: (B, N) int64, how often each image is drawn.
+
+    Returns:
+        (B, R, M); rows: mean, median and worst per image, pooled, means of K classes, K classes pooled, pixel accuracy.
+    """
     drawn = times.astype(np.float64)
 
     def summed(part: Array) -> Array:

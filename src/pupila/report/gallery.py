@@ -3,13 +3,15 @@
 import base64
 import io
 
+import numpy as np
 from PIL import Image
 
 from pupila import files
-from pupila.images.decode import ImageFault, decode
+from pupila.images.decode import Array, ImageFault, decode
 from pupila.report.page import Picture
 
 SIDE = 128  # pixels of the longer side on the page
+WIDE = 240  # of a picture that is looked at closely
 
 
 def picture(uri: str, caption: str) -> Picture:
@@ -18,9 +20,22 @@ def picture(uri: str, caption: str) -> Picture:
         rgb = decode(files.read_bytes(uri), at_least=SIDE)
     except (ImageFault, OSError) as fault:
         return Picture("data:,", f"{caption} ({fault})", uri)
+    return Picture(_embedded(thumbnail(rgb, SIDE)), caption, uri.rpartition("/")[2])
+
+
+def drawn(rgb: Array, caption: str) -> Picture:
+    """(H, W, 3) uint8 as a wide picture."""
+    return Picture(_embedded(rgb), caption, wide=True)
+
+
+def thumbnail(rgb: Array, side: int) -> Array:
+    """(H, W, 3) uint8, its longer side no longer than so many pixels."""
     small = Image.fromarray(rgb)
-    small.thumbnail((SIDE, SIDE), reducing_gap=2)
+    small.thumbnail((side, side), reducing_gap=2)
+    return np.asarray(small)
+
+
+def _embedded(rgb: Array) -> str:
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    encoded = base64.b64encode(buffer.getvalue()).decode()
-    return Picture(f"data:image/jpeg;base64,{encoded}", caption, uri.rpartition("/")[2])
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

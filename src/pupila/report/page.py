@@ -23,6 +23,7 @@ class Picture:
     source: str  # a data: URI
     caption: str
     title: str = ""  # shown on hover
+    wide: bool = False  # four in a row instead of eight
 
 
 @dataclass(frozen=True, slots=True)

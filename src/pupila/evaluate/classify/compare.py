@@ -1,34 +1,29 @@
-"""Comparing models on the same images: a table with change in %, exact tests, and a verdict in a word."""
+"""Comparing classifiers on the same images: change in %, an exact test, paired intervals."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from pupila.evaluate.answers import Answers
+from pupila.evaluate.classify.answers import ClassAnswers
+from pupila.evaluate.story import Compared
+from pupila.evaluate.verdicts import decided, unsure
 from pupila.images.decode import Array
 from pupila.metrics.classify import OVERALL
 from pupila.metrics.intervals import drawn
 from pupila.stats import (
     FEW_GROUPS,
-    MARGIN,
     Statistic,
     bootstrap,
-    holm,
     images_to_settle,
     mcnemar,
     paired_interval,
-    verdict,
-    wilson_interval,
 )
 
 _UNSEEN = 2  # images, as if they differed in groups that differ as one
 
-Compared = dict[str, Any]
-
 
 def compare(
-    first: Answers, others: list[Answers], truth: Array, groups: Array, classes: int
+    first: ClassAnswers, others: list[ClassAnswers], truth: Array, groups: Array, classes: int
 ) -> list[Compared]:
     """Each other model beside the first, on the same N images.
 
@@ -42,19 +37,10 @@ def compare(
     Returns:
         One row for each other: differences are first minus other, so "better" is said of the first.
     """
-    rows = [_one(first, other, truth, groups, classes) for other in others]
-    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        row["p_holm"] = p
-        interval = row["metrics"]["accuracy"]
-        row["verdict"] = (
-            verdict((interval["low"], interval["high"]), p)
-            if interval["low"] is not None
-            else "not distinguishable"
-        )
-    return rows
+    return decided([_one(first, other, truth, groups, classes) for other in others])
 
 
-def _one(first: Answers, other: Answers, truth: Array, groups: Array, classes: int) -> Compared:
+def _one(first: ClassAnswers, other: ClassAnswers, truth: Array, groups: Array, classes: int) -> Compared:
     ours, theirs = first.answers == truth, other.answers == truth
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     effect = _design_effect(ours.astype(float) - theirs, groups)
@@ -67,12 +53,12 @@ def _one(first: Answers, other: Answers, truth: Array, groups: Array, classes: i
         if enough and name == "accuracy":
             low, high = paired_interval(only_ours / effect, only_theirs / effect, len(truth) / effect)
         elif enough:
-            low, high = _interval(groups, of)
+            low, high = unsure(*bootstrap(groups, partial(_difference, of)), groups)
         change = (values[0] - values[1]) / values[1] if values[1] else None
         metrics[name] = {"first": values[0], "other": values[1], "change": change, "low": low, "high": high}
     return {
         "name": other.name, "version": other.version, "n": len(truth), "only_first": only_ours,
-        "only_other": only_theirs, "p_value": mcnemar(only_ours, only_theirs), "margin": MARGIN, "metrics": metrics,
+        "only_other": only_theirs, "p_value": mcnemar(only_ours, only_theirs), "by": "accuracy", "metrics": metrics,
         "images_to_settle": images_to_settle(only_ours, only_theirs, len(truth), effect) if enough else None,
     }  # fmt: skip
 
@@ -96,13 +82,6 @@ def _design_effect(differences: Array, groups: Array) -> float:
     measured = max(1.0, together / alone) if alone else worst
     differing = np.abs(differences).sum()
     return float((differing * measured + _UNSEEN * worst) / (differing + _UNSEEN))
-
-
-def _interval(groups: Array, of: list[Statistic]) -> tuple[float, float]:
-    """Of the difference; where no draw differs, what Wilson allows of none of the groups still may."""
-    low, high = bootstrap(groups, partial(_difference, of))
-    unseen = 0.0 if low < high else wilson_interval(0, len(set(groups.tolist())))[1]
-    return max(-1.0, low - unseen), min(1.0, high + unseen)
 
 
 def _difference(of: list[Statistic], times: Array) -> Array:

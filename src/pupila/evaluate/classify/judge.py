@@ -1,10 +1,11 @@
-"""Judging one model: every metric with n, groups and a 95 % interval, beside the majority baseline."""
+"""Judging a classifier: every metric with n, groups and a 95 % interval, beside the majority baseline."""
 
 from typing import Any
 
 import numpy as np
 
-from pupila.evaluate.answers import Answers
+from pupila.evaluate.classify.answers import ClassAnswers
+from pupila.evaluate.story import Judged
 from pupila.images.decode import Array
 from pupila.metrics.calibration import calibration_error, reliability
 from pupila.metrics.classify import confusion, majority, risk_coverage, roc_auc
@@ -16,11 +17,9 @@ MISTAKES = 12  # shown, the surest first
 _REPEATS = 400  # of the bootstraps that go image by image
 _CURVE = 25  # points of the abstention curve
 
-Judged = dict[str, Any]
 
-
-def judge(answers: Answers, truth: Array, groups: Array, classes: list[str]) -> Judged:
-    """Everything that the report says of one model.
+def judge(answers: ClassAnswers, truth: Array, groups: Array, classes: list[str]) -> Judged:
+    """What the report says of a classifier.
 
     Args:
         answers: N.
@@ -31,11 +30,6 @@ def judge(answers: Answers, truth: Array, groups: Array, classes: list[str]) -> 
     most, always = majority(truth, len(classes))
     right = answers.answers == truth
     found: Judged = {
-        "name": answers.name,
-        "version": answers.version,
-        "n": len(truth),
-        "groups": len(set(groups.tolist())),
-        "seen": int(answers.seen.sum()),
         "right": int(right.sum()),
         "metrics": overall(truth, answers.answers, groups, len(classes)),
         "baseline": {"class": classes[most], **always},
@@ -102,7 +96,10 @@ def _resampled(groups: Array, metric: Any) -> Valued:
 
 
 def tuned(
-    wanted: str, classes: list[str], validation: tuple[Answers, Array], judged: tuple[Answers, Array, Array]
+    wanted: str,
+    classes: list[str],
+    validation: tuple[ClassAnswers, Array],
+    judged: tuple[ClassAnswers, Array, Array],
 ) -> Judged:
     """What a threshold that was tuned on validation buys on the images that are judged, beside the answers as they are.
 

@@ -1,0 +1,1 @@
+"""Evaluating classification: one class per image."""

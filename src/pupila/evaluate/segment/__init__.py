@@ -1,0 +1,1 @@
+"""Evaluating segmentation: one class per pixel."""

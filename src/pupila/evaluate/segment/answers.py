@@ -1,0 +1,118 @@
+"""The masks that models answer: counted against the truth image by image, and never all in memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pupila import files
+from pupila.bundle.folder import Bundle
+from pupila.dataset.manifest import Dataset
+from pupila.errors import PupilaError
+from pupila.evaluate.answers import Answers, Ask
+from pupila.images.decode import Array, ImageFault
+from pupila.masks import from_png, resized, stored_values
+from pupila.messages import listing, say
+from pupila.metrics.boundary import boundary_counts
+from pupila.metrics.overlap import Overlaps
+from pupila.metrics.segment import counts
+from pupila.threads import ahead
+
+_HALF = 128  # of 0..255, from which a mask of two classes is foreground
+_SAME_SHAPE = 0.02  # of the aspect ratio, within which a mask of another size is scaled
+
+Masks = Callable[[list[int]], Iterator[Array]]
+
+
+@dataclass(frozen=True)
+class MaskAnswers(Answers):
+    """What is kept of the masks of N images."""
+
+    regions: Array  # (N, C, C), see `metrics.segment.counts`
+    boundaries: Array  # (N, C, 3), see `metrics.boundary.boundary_counts`
+    masks: Masks  # (H, W) uint8 answers to rows, made again for the few that are shown
+
+    @property
+    def overlaps(self) -> Overlaps:
+        """The counts."""
+        return Overlaps(self.regions, self.boundaries)
+
+
+class MaskReader:
+    """See `answers.Reader`."""
+
+    def asked(self, whose: Answers, ask: Ask, bundle: Bundle, data: Dataset) -> MaskAnswers:
+        """Of a bundle."""
+        return _counted(whose, lambda rows: (answer.mask for answer in ask(rows)), data)
+
+    def kept(self, whose: Answers, kept: pl.DataFrame, bundle: Bundle, data: Dataset) -> MaskAnswers:
+        """Of a run: column `mask`, a PNG of class indices at the size of the upright image."""
+        known = dict(zip(whose.rows, kept["mask"], strict=True))
+        return _counted(whose, lambda rows: (from_png(known[row]) for row in rows), data)
+
+    def told(self, whose: Answers, table: pl.DataFrame, path: str, data: Dataset) -> MaskAnswers:
+        """Of a table: column `mask`, a file beside the table."""
+        known, folder = dict(zip(whose.rows, table["mask"], strict=True)), path.rpartition("/")[0]
+        return _counted(
+            whose, lambda rows: (_read(files.join(folder, known[row] or ""), data, row) for row in rows), data
+        )
+
+    def columns(self, there: list[str], classes: list[str]) -> list[str]:
+        """The columns of a table that answer; empty where they don't."""
+        return [name for name in there if name == "mask"]
+
+    def wanted(self) -> str:
+        """The columns that would."""
+        return say("columns image and mask, the path of a mask file beside the table")
+
+
+def _counted(whose: Answers, masks: Masks, data: Dataset) -> MaskAnswers:
+    classes = len(data.classes)
+
+    def both(item: tuple[int, Array]) -> tuple[Array, Array]:
+        row, answer = item
+        truth = data.mask(row)
+        return counts(truth, answer, classes), boundary_counts(truth, answer, classes)
+
+    found = list(ahead(zip(whose.rows, masks(whose.rows), strict=True), both))
+    regions, boundaries = (np.stack(part) for part in zip(*found, strict=True))
+    if not regions.any():
+        raise PupilaError(
+            say("No labelled pixel in any of the masks"), found=say("{n} masks", n=len(found)),
+            wanted=say("masks with a class"),
+        )  # fmt: skip
+    return MaskAnswers(**vars(whose), regions=regions, boundaries=boundaries, masks=masks)
+
+
+def _read(uri: str, data: Dataset, row: int) -> Array:
+    """(H, W) uint8 class indices from a file of indices, of the colours of the data's own masks, or of 0..255.
+
+    Raises:
+        PupilaError: no such file, of another shape than the image, or values that are no class.
+    """
+    try:
+        stored = stored_values(files.read_bytes(uri))
+    except (ImageFault, OSError) as fault:
+        raise PupilaError(
+            say("Can't read the mask {path}", path=uri), found=str(fault), wanted=say("a mask file beside the table")
+        ) from fault  # fmt: skip
+    height, width = data.images["height"][row], data.images["width"][row]
+    its_height, its_width = stored.values.shape
+    if abs(width * its_height / (height * its_width) - 1) > _SAME_SHAPE:
+        raise PupilaError(
+            say("The mask {path} has another shape than its image", path=uri),
+            found=f"{its_width} x {its_height}", wanted=f"{width} x {height}",
+        )  # fmt: skip
+    values, classes, unknown = stored.values, len(data.classes), 0
+    if stored.coloured and data.legend is not None and data.legend.colour:
+        values, unknown = data.legend.read(values)
+    elif not stored.coloured and classes == 2 and values.max() > 1:
+        values = (values >= _HALF).astype(np.uint8)
+    if unknown or values.max() >= classes:
+        raise PupilaError(
+            say("The mask {path} has values that are no class", path=uri),
+            found=listing([str(value) for value in np.unique(stored.values)], 8),
+            wanted=say("0 to {last}", last=classes - 1),
+        )  # fmt: skip
+    return resized(values.astype(np.uint8), height, width)

@@ -1,0 +1,143 @@
+"""What the page of an evaluation shows of masks."""
+
+from typing import Any, cast
+
+import numpy as np
+
+from pupila import files
+from pupila.dataset.manifest import Dataset
+from pupila.evaluate.answers import Answers
+from pupila.evaluate.cells import told
+from pupila.evaluate.segment.answers import MaskAnswers
+from pupila.evaluate.story import Evaluation
+from pupila.images.decode import Array, decode
+from pupila.masks import overlay, resized
+from pupila.messages import say
+from pupila.metrics.overlap import FIGURES, PER_IMAGE
+from pupila.report import charts
+from pupila.report.gallery import WIDE, drawn, thumbnail
+from pupila.report.page import Picture, Section, Table
+from pupila.vocabulary import IGNORE
+
+_MISSED, _FALSE, _UNLABELLED = (220, 30, 40), (30, 110, 240), (128, 128, 128)
+
+
+def sections(e: Evaluation, data: Dataset, answers: Answers) -> list[Section]:
+    """How good it is, class by class, how the images spread, the worst, the median and the best of them."""
+    judged = e["models"][0]
+    return [
+        _metrics(judged),
+        _classes(judged),
+        _spread(judged),
+        _panels(judged, data, cast(MaskAnswers, answers)),
+    ]
+
+
+def footnote() -> str:
+    """How intervals were made."""
+    return say(
+        "Intervals: 2000 draws of whole groups. A class that neither truth nor answer has counts 1 with two classes "
+        "and not at all with more; one that only one of them has counts 0. Unlabelled pixels never count."
+    )
+
+
+def _metrics(judged: dict[str, Any]) -> Section:
+    kinds = {"mean": say("mean per image"), "median": say("median image"), "worst": say("worst image")}
+    base = judged["baseline"]
+    rows = []
+    for name in FIGURES:
+        for kind in PER_IMAGE:
+            beside = base["per_image"].get(name) if kind == "mean" else None
+            rows.append([f"{name}, {kinds[kind]}", *told(judged["per_image"][name][kind]), _cell(beside)])
+        rows.append(
+            [f"{name}, " + say("pooled"), *told(judged["pooled"][name]), _cell(base["pooled"].get(name))]
+        )
+    pixels = base["pixel accuracy"]
+    rows.append([
+        say("pixel accuracy"), *told(judged["pixel accuracy"]),
+        say("{value:.3f} (always {name})", value=pixels["value"], name=pixels["class"]),
+    ])  # fmt: skip
+    points = {name: tuple(judged["per_image"][name]["mean"].values()) for name in FIGURES}
+    header = [say("metric"), say("value"), say("95 % interval"), say("always {name}", name=base["class"])]
+    count = say("{n} images in {groups} groups.", n=judged["images"], groups=judged["groups"])
+    return Section(
+        say("How good it is"), [count], charts=[charts.intervals(say("Mean per image, 95 % intervals"), points)],
+        tables=[Table(header, rows)],
+    )  # fmt: skip
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _classes(judged: dict[str, Any]) -> Section:
+    header = [say("class"), say("images"), say("groups"), say("figures")]
+    for name in FIGURES:
+        header += [name, say("interval")]
+    rows = []
+    for name, row in judged["classes"].items():
+        for kind, title in (("pooled", say("pooled")), ("per_image", say("mean per image"))):
+            cells = [cell for figure in FIGURES for cell in told(row[kind][figure])]
+            rows.append([name, str(row["images"]), str(row["groups"]), title, *cells])
+    points = {
+        name: tuple(row["pooled"]["IoU"].values())
+        for name, row in judged["classes"].items()
+        if row["pooled"]["IoU"]["value"] is not None
+    }
+    return Section(
+        say("Class by class"), charts=[charts.intervals(say("IoU, pixels of all images pooled"), points)],
+        tables=[Table(header, rows)],
+    )  # fmt: skip
+
+
+def _spread(judged: dict[str, Any]) -> Section:
+    drawings = []
+    for name, counts in judged["histograms"].items():
+        edges = np.linspace(0, 1, len(counts) + 1).tolist()
+        drawings.append(charts.histogram(say("{name} of each image", name=name), edges, counts, name))
+    return Section(say("How the images spread"), charts=drawings)
+
+
+def _panels(judged: dict[str, Any], data: Dataset, answers: MaskAnswers) -> Section:
+    titles = {"worst": say("Worst"), "median": say("Median"), "best": say("Best")}
+    shown = [(kind, one) for kind, part in judged["shown"].items() for one in part]
+    masks = answers.masks([one["row"] for _, one in shown])
+    galleries = [
+        (
+            say("{kind}: {image}, IoU {iou:.3f}, Dice {dice:.3f}",
+                kind=titles[kind], image=one["image"], iou=one["IoU"], dice=one["Dice"]),
+            _panel(data, one["row"], mask),
+        )
+        for (kind, one), mask in zip(shown, masks, strict=True)
+    ]  # fmt: skip
+    failed = judged["failures"]
+    legend = say(
+        "Errors: what truth has and the model missed is red, what it answered in vain blue, unlabelled grey."
+    )
+    if len(judged["classes"]) > 1:
+        legend = say("Errors: wrong pixels are red, unlabelled ones grey.")
+    count = say("Failures (IoU below {below}): {n}.", below=failed["below"], n=failed["images"])
+    return Section(say("The worst, the median and the best"), [count, legend], galleries=galleries)
+
+
+def _panel(data: Dataset, row: int, answer: Array) -> list[Picture]:
+    """Image, truth, prediction and errors, small."""
+    classes = len(data.classes)
+    rgb = thumbnail(decode(files.read_bytes(data.path(row)), at_least=WIDE), WIDE)
+    truth, answer = (resized(mask, *rgb.shape[:2]) for mask in (data.mask(row), answer))
+    return [
+        drawn(rgb, say("image")),
+        drawn(overlay(rgb, truth, classes), say("truth")),
+        drawn(overlay(rgb, answer, classes), say("prediction")),
+        drawn(_errors(rgb, truth, answer, classes), say("errors")),
+    ]
+
+
+def _errors(rgb: Array, truth: Array, answer: Array, classes: int) -> Array:
+    grey = np.repeat(rgb.mean(axis=2, keepdims=True), 3, axis=2) / 2 + 100  # pale, so that colours stand out
+    wrong = truth != answer
+    grey[wrong] = _MISSED
+    if classes == 2:
+        grey[wrong & (answer == 1)] = _FALSE
+    grey[truth == IGNORE] = _UNLABELLED
+    return grey.astype(np.uint8)

@@ -1,0 +1,43 @@
+"""The record of what evaluating differs in from task to task."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pupila.dataset.manifest import Dataset
+from pupila.evaluate.answers import Answers, Reader
+from pupila.images.decode import Array
+from pupila.report.page import Section
+
+Evaluation = dict[str, Any]  # what report.json holds
+Judged = dict[str, Any]  # of one model
+Compared = dict[str, Any]  # of the first model with another one
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What answers are judged by."""
+
+    data: Dataset
+    rows: list[int]  # N row numbers of the data set
+    groups: Array  # (N,) group numbers; an interval counts groups, not images
+
+
+Tuned = dict[str, Any]
+Known = tuple[Answers, Bench]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One task's part of the story that an evaluation tells; `evaluate.run` tells the rest."""
+
+    reader: Reader
+    judge: Callable[[Answers, Bench], Judged]
+    compare: Callable[[Answers, list[Answers], Bench], list[Compared]]  # differences are first minus other
+    check_tunable: Callable[[Bench, Answers | None], None]  # raises where no threshold can be tuned
+    tuned: Callable[[str, Known, Known], Tuned]  # objective, answers on validation, answers that are judged
+    verdict: Callable[[Evaluation], list[str]]  # of the first model, the most important first
+    evidence: Callable[[Compared], tuple[str, str]]  # what differs, and the test's name with its p-value
+    warnings: Callable[[Evaluation], list[str]]
+    sections: Callable[[Evaluation, Dataset, Answers], list[Section]]  # how good; class by class; more
+    footnote: Callable[[], str]  # how intervals were made

@@ -230,6 +230,25 @@ def write_bytes(uri: str, data: bytes) -> None:
         raise
 
 
+@contextlib.contextmanager
+def growing(path: str) -> Iterator[Path]:
+    """Where to write a file on disk bit by bit; it bears its name once it is whole, and half of it is taken away.
+
+    Raises:
+        PupilaError: the file can't be written.
+    """
+    part = Path(f"{path}.part")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as fault:
+        raise PupilaError(say("Can't write {path}", path=path), found=fault.strerror or str(fault)) from fault
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
 def remove(uri: str) -> None:
     """Delete the file where there is one."""
     if is_remote(uri):

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from pupila.errors import PupilaError
-from pupila.messages import say
+from pupila import files
 
 
 @contextmanager
@@ -18,12 +16,6 @@ def writing(path: str | None, header: str) -> Iterator[Callable[[str], object]]:
     if path is None:
         yield lambda line: None
         return
-    part = Path(f"{path}.part")
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(header + "\n")
-            yield lambda line: stream.write(line + "\n")
-        part.replace(path)
-    except OSError as fault:
-        raise PupilaError(say("Can't write {path}", path=path), found=fault.strerror or str(fault)) from fault
+    with files.growing(path) as part, part.open("w", encoding="utf-8") as stream:
+        stream.write(header + "\n")
+        yield lambda line: stream.write(line + "\n")

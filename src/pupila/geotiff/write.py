@@ -1,0 +1,139 @@
+"""Masks that keep their place on the earth: GeoTIFF strip by strip, and their regions as GeoJSON."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila import files
+from pupila.errors import MissingExtra
+from pupila.geotiff.scene import Scene, opened
+from pupila.messages import say
+from pupila.vocabulary import IGNORE
+
+Array = NDArray[Any]
+Geometry = dict[str, Any]  # GeoJSON's
+
+_BLOCK = 512  # pixels along a side of a block of the file
+_AT_ONCE = 1000  # polygons in memory
+_LON_LAT, _EQUAL_AREA = "EPSG:4326", "EPSG:6933"
+_DIGITS = 8  # of a degree: a millimetre
+
+
+@contextlib.contextmanager
+def writing_mask(
+    path: str, scene: Scene, classes: list[str], colours: Array
+) -> Iterator[Callable[[int, Array], None]]:
+    """What writes strips of class indices into a GeoTIFF: `write(top, (h, W) uint8)`.
+
+    It has the scene's size and place, blocks that are deflated, IGNORE where there is no data, and the names of the
+    classes as its tags `CLASS_0`, ... The file bears its name only once it is whole.
+
+    Args:
+        path: of the file, on disk.
+        scene: what the mask is of.
+        classes: names in the order of their indices.
+        colours: (256, 3) uint8, of every index.
+
+    Raises:
+        PupilaError: the file can't be written.
+        MissingExtra: rasterio is not installed.
+    """
+    rasterio = _rasterio()
+    profile = {
+        "driver": "GTiff", "dtype": "uint8", "count": 1, "nodata": IGNORE, "compress": "deflate", "bigtiff": "if_safer",
+        "height": scene.height, "width": scene.width, "tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK,
+    }  # fmt: skip
+    with files.growing(path) as part, opened(part, "w", **profile, **scene.place) as file:
+        file.write_colormap(1, {index: (*rgb, 255) for index, rgb in enumerate(colours.tolist())})
+        file.update_tags(**{f"CLASS_{index}": name for index, name in enumerate(classes)})
+
+        def write(top: int, strip: Array) -> None:
+            height, width = strip.shape
+            file.write(strip, 1, window=rasterio.windows.Window(0, top, width, height))
+
+        yield write
+
+
+def write_geojson(mask: str, path: str, names: Mapping[int, str]) -> int:
+    """The connected regions of a GeoTIFF of class indices as GeoJSON, a thousand in memory at a time.
+
+    Each has its `class` and its `area_m2`, in the equal-area projection EPSG:6933; coordinates are longitude and
+    latitude on WGS 84. Where the mask has no place on the earth, coordinates are pixels from its upper left corner, as
+    the file then says, and `area_pixels` are pixels.
+
+    Args:
+        mask: the GeoTIFF, as `writing_mask` writes it.
+        path: of the GeoJSON, on disk.
+        names: of the classes whose regions are written, by index.
+
+    Returns:
+        The number of regions.
+
+    Raises:
+        PupilaError: the file can't be written.
+        MissingExtra: rasterio is not installed.
+
+    Source: RFC 7946.
+    """
+    rasterio, count = _rasterio(), 0
+    with (
+        files.growing(path) as part,
+        opened(mask) as file,
+        part.open("w", encoding="utf-8") as stream,
+    ):
+        note = (
+            {}
+            if file.crs
+            else {"coordinates": say("pixels, from the upper left corner to the right and down")}
+        )
+        stream.write(
+            json.dumps({"type": "FeatureCollection", **note}, ensure_ascii=False)[:-1] + ', "features": ['
+        )
+        shapes = rasterio.features.shapes(rasterio.band(file, 1), connectivity=8, transform=file.transform)
+        wanted = ((shape, names[int(value)]) for shape, value in shapes if int(value) in names)
+        while some := list(islice(wanted, _AT_ONCE)):
+            for told in _features(some, file.crs):
+                stream.write(("," if count else "") + "\n" + json.dumps(told, ensure_ascii=False))
+                count += 1
+        stream.write("\n]}\n")
+    return count
+
+
+def _features(shapes: list[tuple[Geometry, str]], crs: Any) -> Iterator[Geometry]:
+    placed = level = [shape for shape, _ in shapes]
+    if crs:
+        transform = _rasterio().warp.transform_geom
+        placed = transform(crs, _LON_LAT, placed, precision=_DIGITS)
+        level = transform(crs, _EQUAL_AREA, level)
+    for (_, name), shape, plane in zip(shapes, placed, level, strict=True):
+        area = sum(map(_area, _oriented(plane["coordinates"])))
+        told = {"area_m2": round(area, 2)} if crs else {"area_pixels": round(area)}
+        if shape["type"] == "Polygon":
+            shape = {"type": "Polygon", "coordinates": _oriented(shape["coordinates"])}
+        yield {"type": "Feature", "properties": {"class": name, **told}, "geometry": shape}
+
+
+def _oriented(rings: list[Any]) -> list[Any]:
+    """The outer ring counterclockwise, its holes clockwise, as RFC 7946 wants them, with y upwards."""
+    return [ring if (_area(ring) > 0) == (place == 0) else ring[::-1] for place, ring in enumerate(rings)]
+
+
+def _area(ring: list[Any]) -> float:
+    """What a closed ring encloses: above 0 counterclockwise, below 0 clockwise."""
+    x, y = (np.asarray(ring) - ring[0]).T
+    return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
+
+
+def _rasterio() -> Any:
+    try:
+        import rasterio
+        import rasterio.features
+        import rasterio.warp
+    except ImportError:
+        raise MissingExtra("geo", "rasterio") from None
+    return rasterio

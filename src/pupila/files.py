@@ -237,6 +237,8 @@ def growing(path: str) -> Iterator[Path]:
     Raises:
         PupilaError: the file can't be written.
     """
+    if is_remote(path):
+        raise PupilaError(say("Can't write {path}", path=path), wanted=say("a path on this machine's disk"))
     part = Path(f"{path}.part")
     try:
         part.parent.mkdir(parents=True, exist_ok=True)

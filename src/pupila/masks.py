@@ -218,6 +218,13 @@ def overlay(rgb: Array, mask: Array, classes: int, strength: float = 0.5) -> Arr
     return np.where(bare[..., None], rgb, laid + 0.5).astype(np.uint8)
 
 
+def overlay_jpeg(rgb: Array, mask: Array, classes: int) -> bytes:
+    """What `overlay` gives as a JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(overlay(rgb, mask, classes)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
 def as_png(mask: Array, classes: int) -> bytes:
     """(H, W) uint8 class indices as a PNG with a palette, whose indices they are."""
     picture = Image.fromarray(np.ascontiguousarray(mask, dtype=np.uint8), "L")

@@ -6,6 +6,7 @@ runs, the longest stretches of equal pixels in a row: far fewer than pixels, and
 neighbours.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -278,6 +279,23 @@ def polygons(binary: Array) -> list[Polygon]:
         outer, *holes = (_straight(halves[a:b]) for a, b in pairwise(offsets))
         found.append((outer, holes))
     return found
+
+
+def coco_regions(binary: Array) -> Iterator[dict[str, Any]]:
+    """COCO's `segmentation`, `bbox` and `area` (pixels) of each region of (H, W) bool.
+
+    A region with holes is given as run lengths, for COCO's polygons can't leave anything out.
+    """
+    for outer, holes in polygons(binary):
+        corner, end = np.floor(outer.min(axis=0)).astype(int), np.ceil(outer.max(axis=0)).astype(int)
+        (left, top), (width, height) = corner.tolist(), (end - corner).tolist()
+        inside = fill_polygons([(outer - corner, [hole - corner for hole in holes])], height, width)
+        outline: Any = [outer[:-1].ravel().tolist()]
+        if holes:
+            whole = np.zeros_like(binary)
+            whole[top : top + height, left : left + width] = inside
+            outline = to_rle(whole)
+        yield {"segmentation": outline, "bbox": [left, top, width, height], "area": int(inside.sum())}
 
 
 def _straight(ring: Array) -> Array:

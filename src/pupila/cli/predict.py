@@ -22,34 +22,47 @@ def predict(
     csv: Annotated[
         str | None, typer.Option(metavar="FILE", help=say("Write a table instead of printing."))
     ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help=say("Write masks and overlays, and a table of them."))
+    ] = None,
+    polygons: Annotated[
+        bool,
+        typer.Option("--polygons", help=say("Also outlines of the regions: COCO; GeoJSON of a GeoTIFF.")),
+    ] = False,
 ) -> None:
     """Answer each image as it comes."""
     from pupila.bundle.folder import read_bundle
     from pupila.bundle.predictor import Predictor
     from pupila.predict.images import count, named
-    from pupila.predict.rows import as_csv, as_json, csv_header, for_people, row
+    from pupila.predict.rows import Output, as_csv, as_json, for_people, line
     from pupila.predict.table import writing
+    from pupila.predict.tasks import TELLING
     from pupila.progress import progress
 
     if json_ and csv:
         raise PupilaError(say("Settings at odds"), found="--json, --csv", wanted=say("one of them"))
+    if polygons and not out:
+        raise PupilaError(say("Settings at odds"), found="--polygons", wanted="--polygons --out FOLDER")
     predictor = Predictor(read_bundle(bundle))
-    classes = predictor.info.classes
+    telling = TELLING[predictor.info.task]
+    if out and not telling.writes:
+        raise PupilaError(
+            say("Nothing to write"), found="--out", wanted=say("a bundle of masks"), remedy="--csv FILE"
+        )
+    columns, table = telling.columns(predictor.info.classes), csv or (out and f"{out}/answers.csv")
     total, bad = count(images), 0
-    with progress(say("answering"), total) as advance, writing(csv, csv_header(classes)) as write:
-        for uri, answer in predictor.stream(named(images)):
-            told = row(uri, answer)
+    with progress(say("answering"), total) as advance, writing(table, line(columns)) as write:
+        for told in telling.rows(predictor, named(images), Output(out, polygons)):
             bad += "error" in told
-            if csv:
-                write(as_csv(told, classes))
-            else:
-                print(as_json(told) if json_ else for_people(told))
+            write(as_csv(told, telling, columns))
+            if not csv:
+                print(as_json(told) if json_ else for_people(told, telling))
             advance(1)
     if bad:
         print(
             say_count("One image could not be read.", "{n} images could not be read.", bad), file=sys.stderr
         )
-    if csv:
-        print(say_count("One answer in {path}", "{n} answers in {path}", total - bad, path=csv))
+    if table and not json_:
+        print(say_count("One answer in {path}", "{n} answers in {path}", total - bad, path=table))
     if bad == total:
         raise typer.Exit(NOTHING_READ)

@@ -185,6 +185,15 @@ def decide_bands(sources: Iterable[str | bytes], settings: BandSettings | None =
     return _decided(samples, settings)
 
 
+def is_tiff(source: str | bytes) -> bool:
+    """Whether a file begins as a TIFF does, whatever it is called.
+
+    Raises:
+        OSError: nothing can be read there.
+    """
+    return (files.read_start(source, 4) if isinstance(source, str) else source[:4]) in _TIFF
+
+
 def _decided(samples: list[Array], settings: BandSettings) -> BandSettings:
     deep = np.concatenate([s for s in samples if s.dtype != np.uint8] or [np.zeros(0)])
     found = np.percentile(deep, _PERCENTILES).tolist() if deep.size else [0.0, 255.0]
@@ -223,8 +232,7 @@ def _bytes(source: str | bytes) -> bytes:
 
 def _open_tiff(source: str | bytes, stack: contextlib.ExitStack, must: bool) -> Any:
     """rasterio's file of a TIFF, closed with the stack; None of another format, and of what does not need rasterio."""
-    start = files.read_start(source, 4) if isinstance(source, str) else source[:4]
-    if start not in _TIFF:
+    if not is_tiff(source):
         return None
     try:
         import rasterio  # noqa: F401 -- asked here for whether it is there

@@ -1,33 +1,52 @@
-"""Answers as rows: for people, as JSON lines and as CSV."""
+"""Answers as rows: for people, as JSON lines and as CSV; what all tasks share."""
 
 import csv
 import io
 import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from pupila.bundle.predictor import Predictor
+from pupila.errors import PupilaError
 from pupila.images.decode import ImageFault
 from pupila.messages import say
-from pupila.tasks.classify import Answer
 
 Row = dict[str, Any]
 
 
-def row(uri: str, answer: Answer | ImageFault) -> Row:
-    """One image's answer as plain data; `error` says why there is none."""
-    if isinstance(answer, ImageFault):
-        return {"image": uri, "error": {"code": answer.code, "reason": answer.reason}}
-    return {
-        "image": uri, "prediction": answer.prediction, "confidence": round(answer.confidence, 6),
-        "abstained": answer.abstained, "probabilities": {k: round(v, 6) for k, v in answer.probabilities.items()},
-    }  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is to be written beside the rows."""
+
+    folder: str | None = None  # None: nothing
+    polygons: bool = False  # also the outlines of regions
 
 
-def for_people(told: Row) -> str:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How the answers of one task are told."""
+
+    rows: Callable[[Predictor, Iterable[str], Output], Iterator[Row]]  # one per address, in order
+    columns: Callable[[list[str]], list[str]]  # of the table, for these classes
+    cells: Callable[[Row], Row]  # of an answer, by column
+    for_people: Callable[[Row], str]  # what follows the image's name
+    writes: bool  # whether there is anything to write into a folder
+
+
+def fault_row(uri: str, fault: ImageFault | OSError | PupilaError) -> Row:
+    """Why there is no answer."""
+    if isinstance(fault, ImageFault):
+        return {"image": uri, "error": {"code": fault.code, "reason": fault.reason}}
+    reason = fault.strerror if isinstance(fault, OSError) else None
+    return {"image": uri, "error": {"code": "unreadable", "reason": reason or " ".join(str(fault).split())}}
+
+
+def for_people(told: Row, telling: Telling) -> str:
     """A line for a person."""
     if "error" in told:
         return say("{image}: {reason}", image=told["image"], reason=told["error"]["reason"])
-    unsure = say(", too unsure to count") if told["abstained"] else ""
-    return f"{told['image']}: {told['prediction']} ({told['confidence']:.1%}{unsure})"
+    return f"{told['image']}: {telling.for_people(told)}"
 
 
 def as_json(told: Row) -> str:
@@ -35,22 +54,14 @@ def as_json(told: Row) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
-def csv_header(classes: list[str]) -> str:
-    """The first line of the table."""
-    return _line(
-        ["image", "prediction", "confidence", "abstained", "error", *(f"p:{name}" for name in classes)]
-    )
+def as_csv(told: Row, telling: Telling, columns: list[str]) -> str:
+    """A line of the table."""
+    given = {"error": told["error"]["reason"]} if "error" in told else telling.cells(told)
+    return line([{"image": told["image"], **given}.get(column, "") for column in columns])
 
 
-def as_csv(told: Row, classes: list[str]) -> str:
-    """A line of the table; the columns `image`, `prediction` and `p:<class>` are those that evaluate reads."""
-    if "error" in told:
-        return _line([told["image"], "", "", "", told["error"]["reason"], *[""] * len(classes)])
-    shares = [told["probabilities"][name] for name in classes]
-    return _line([told["image"], told["prediction"], told["confidence"], told["abstained"], "", *shares])
-
-
-def _line(cells: list[Any]) -> str:
+def line(cells: list[Any]) -> str:
+    """The cells as CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().removesuffix("\n")

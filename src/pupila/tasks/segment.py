@@ -1,5 +1,6 @@
 """Segmentation: one class per pixel."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from pupila.images.prepare import Preparation, normalise, prepare, resampled, si
 from pupila.regions import drop_small, fill_holes, smooth
 from pupila.tasks.classify import chosen, softmax
 from pupila.tasks.task import Array, Decision, Prepared, Task, Told
-from pupila.tiles import blend, cut, tile_origins
+from pupila.tiles import Readable, blend, blended_strips, cut, tile_origins
 
 _DIGEST = 4  # cells a side, over which the logits of a golden picture are averaged
 
@@ -70,6 +71,33 @@ def answer_of(probabilities: Array, told: Told) -> MaskAnswer:
     counts = np.bincount(mask.ravel(), minlength=len(told.classes)) / mask.size
     shares = dict(zip(told.classes, counts.tolist(), strict=True))
     return MaskAnswer(mask, shares, sure, sure < told.decision.abstain_below)
+
+
+def answered_strips(
+    scene: Readable, run: Callable[[Array], Array], told: Told, batch: int
+) -> Iterator[tuple[int, Array, Array]]:
+    """The answer to a scene of any size in tiles, strip by strip from the top, in flat memory.
+
+    Post-processing, which has to see the whole mask, is left to `refined`.
+
+    Args:
+        scene: the picture.
+        run: (N, 3, tile, tile) float32 to (N, C, tile, tile) logits; called from several threads.
+        told: how to read them; its view is `tile`.
+        batch: tiles that are answered at once.
+
+    Yields:
+        (top, (h, W) uint8 class indices, (h, W) calibrated probability of each pixel's class).
+    """
+    spec = told.preparation
+
+    def shares_of(tiles: Array) -> Array:
+        logits = run(np.stack([normalise(tile, spec) for tile in tiles]))
+        return softmax(logits.astype(np.float32) / np.float32(told.temperature))
+
+    for top, shares in blended_strips(scene, spec.height, spec.overlap, shares_of, batch):
+        mask = chosen(shares[None], told.classes, told.decision)[0]
+        yield top, mask.astype(np.uint8), np.take_along_axis(shares, mask[None], axis=0)[0]
 
 
 def _inputs(rgb: Array, spec: Preparation) -> Array:

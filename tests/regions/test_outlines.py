@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pupila.images import decode
+from pupila.images.decode import decode
 from pupila.regions import fill_polygons, from_rle, polygons, to_rle
 
 BINARY = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))

@@ -1,8 +1,10 @@
 """The service: its routes and what they answer."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -13,45 +15,10 @@ from pupila.images.decode import ImageFault
 from pupila.messages import say
 from pupila.serve.batcher import Batcher
 from pupila.serve.settings import ServeSettings
-from pupila.tasks.classify import Answer
-from pupila.web.app import REFUSALS, App, Refusal, Request, SeveralUploaded, Uploaded, make_app
+from pupila.serve.shapes import PNG, SHAPES, Answered, Batch, Shape
+from pupila.web.app import REFUSALS, App, Refusal, Request, Response, SeveralUploaded, Uploaded, make_app
 
 STATUS = {"oversized": 413, "not-an-image": 415, "unreadable": 422, "truncated": 422, "empty-file": 422}
-
-
-class Answered(BaseModel):
-    """The answer to one image."""
-
-    prediction: str
-    confidence: float = Field(description="calibrated probability of the prediction, 0..1")
-    probabilities: dict[str, float] = Field(description="calibrated, of every class")
-    abstained: bool = Field(description="whether the model is too unsure for the answer to count")
-    processing_time: float = Field(description="seconds from the whole request's arrival to the answer")
-    model_version: str = Field(description="hash of the bundle")
-    request_id: str
-
-
-class Failed(BaseModel):
-    """Why an image could not be answered."""
-
-    error: str
-    code: str
-
-
-class Item(BaseModel):
-    """One image of a batch: an answer or an error."""
-
-    file: str
-    answer: Answered | None = None
-    failure: Failed | None = None
-
-
-class Batch(BaseModel):
-    """The answers of a batch, in the order of the files."""
-
-    items: list[Item]
-    processing_time: float
-    request_id: str
 
 
 class Described(BundleInfo):
@@ -89,33 +56,32 @@ def make_service(bundle: str, settings: ServeSettings) -> App:
         f"Pupila: {predictor.info.model['name']}", lifespan, settings.max_bytes * settings.max_files
     )
     app.state.batcher = batcher
-    _add_predictions(app, batcher, predictor.bundle.hash)
+    _add_predictions(app, batcher, SHAPES[predictor.info.task])
     _add_descriptions(app, predictor)
     return app
 
 
-def _add_predictions(app: App, batcher: Batcher, version: str) -> None:
-    def answered(answer: Answer, request: Request, start: float) -> Answered:
-        return Answered(
-            prediction=answer.prediction, confidence=answer.confidence, probabilities=answer.probabilities,
-            abstained=answer.abstained, processing_time=time.perf_counter() - start, model_version=version,
+def _add_predictions(app: App, batcher: Batcher, shape: Shape) -> None:
+    version, picture = batcher.predictor.bundle.hash, shape.picture
+
+    async def answered(answer: Any, request: Request, start: float) -> Answered:
+        fields = await asyncio.to_thread(shape.fields, answer) if picture else shape.fields(answer)
+        return shape.model(
+            **fields,
+            processing_time=time.perf_counter() - start,
+            model_version=version,
             request_id=request.state.id,
-        )  # fmt: skip
+        )
 
-    most = min(batcher.settings.max_files, batcher.settings.queue)
+    most, allowed = min(batcher.settings.max_files, batcher.settings.queue), batcher.settings.max_bytes
 
-    async def content(file: Uploaded) -> bytes | ImageFault:
-        """The file's bytes; one that is too large is not even taken into memory."""
-        allowed, size = batcher.settings.max_bytes, file.size or 0
-        if size > allowed:
-            return ImageFault("oversized", say("{n} bytes, allowed are {most}", n=size, most=allowed))
-        return await file.read()
+    kinds: dict[str, Any] = {"content": {PNG: {}}} if picture else {}
 
-    @app.post("/predict/single", response_model=Answered, responses=REFUSALS)
-    async def single(request: Request, file: Uploaded) -> Answered:
+    @app.post("/predict/single", response_model=shape.model, responses={**REFUSALS, 200: kinds})
+    async def single(request: Request, file: Uploaded) -> Answered | Response:
         """Answer one image."""
         start = time.perf_counter()
-        (answer,) = await batcher.answer([await content(file)])
+        (answer,) = await batcher.answer([await _content(file, allowed)])
         if isinstance(answer, ImageFault):
             raise Refusal(
                 STATUS[answer.code], say("The file can't be answered"), answer.reason,
@@ -123,10 +89,12 @@ def _add_predictions(app: App, batcher: Batcher, version: str) -> None:
             )  # fmt: skip
         if isinstance(answer, BaseException):
             raise answer
-        return answered(answer, request, start)
+        if picture and request.headers.get("accept", "").startswith(PNG):
+            return Response(await asyncio.to_thread(picture, answer), media_type=PNG)
+        return await answered(answer, request, start)
 
-    @app.post("/predict/batch", response_model=Batch, responses=REFUSALS)
-    async def batch(request: Request, files: SeveralUploaded) -> Batch:
+    @app.post("/predict/batch", response_model=shape.batch, responses=REFUSALS)
+    async def batch(request: Request, files: SeveralUploaded) -> Batch[Any]:
         """Answer several images; a bad one gets an error, the rest their answers."""
         start = time.perf_counter()
         if len(files) > most:
@@ -134,17 +102,26 @@ def _add_predictions(app: App, batcher: Batcher, version: str) -> None:
                 413, say("Too many files"), str(len(files)), say("at most {n}", n=most),
                 say("send them in several requests"),
             )  # fmt: skip
-        answers = await batcher.answer([await content(file) for file in files])
-        items = []
+        answers = await batcher.answer([await _content(file, allowed) for file in files])
+        items: Any = []
         for file, answer in zip(files, answers, strict=True):
             name = file.filename or ""
             if isinstance(answer, ImageFault):
-                items.append(Item(file=name, failure=Failed(error=answer.reason, code=answer.code)))
+                items.append({"file": name, "failure": {"error": answer.reason, "code": answer.code}})
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                items.append(Item(file=name, answer=answered(answer, request, start)))
-        return Batch(items=items, processing_time=time.perf_counter() - start, request_id=request.state.id)
+                items.append({"file": name, "answer": await answered(answer, request, start)})
+        return shape.batch(
+            items=items, processing_time=time.perf_counter() - start, request_id=request.state.id
+        )
+
+
+async def _content(file: Uploaded, allowed: int) -> bytes | ImageFault:
+    """The file's bytes; one that is too large is not even taken into memory."""
+    if (size := file.size or 0) > allowed:
+        return ImageFault("oversized", say("{n} bytes, allowed are {most}", n=size, most=allowed))
+    return await file.read()
 
 
 def _add_descriptions(app: App, predictor: Predictor) -> None:

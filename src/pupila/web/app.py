@@ -20,6 +20,7 @@ from pupila.messages import say
 _log = logging.getLogger("uvicorn.error")
 App = fastapi.FastAPI
 Request = fastapi.Request
+Response = fastapi.Response
 Uploaded = Annotated[fastapi.UploadFile, fastapi.File(description="an image")]
 SeveralUploaded = Annotated[list[fastapi.UploadFile], fastapi.File(description="images")]
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]

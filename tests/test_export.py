@@ -45,7 +45,8 @@ def test_a_linear_head_is_added_too(network: Network, encoder: bytes) -> None:
 
 def test_the_difference_is_counted_in_shares_of_the_largest_logit() -> None:
     ours = np.array([[10.0, 0.0], [0.0, 5.0]])
-    parity = compare(ours, ours + np.array([[0.001, 0], [0, 0]]))
+    theirs = ours + np.array([[0.001, 0], [0, 0]])
+    parity = compare(zip(ours[:, None], theirs[:, None], strict=True))
     assert parity.largest_difference == pytest.approx(1e-4)
     assert (parity.images, parity.label_agreement) == (2, 1.0)
 
@@ -54,4 +55,4 @@ def test_the_difference_is_counted_in_shares_of_the_largest_logit() -> None:
 def test_a_difference_above_the_tolerance_is_refused(off: float) -> None:
     ours = np.array([[10.0, 0.0]])
     with pytest.raises(PupilaError, match="answers differently"):
-        compare(ours, ours + off)
+        compare([(ours, ours + off)])

@@ -22,7 +22,8 @@ from pupila.errors import PupilaError
 from pupila.evaluate.sentences import sentences as judged
 from pupila.explore.sentences import sentences
 from pupila.messages import say
-from pupila.predict import rows
+from pupila.predict.rows import Output, for_people
+from pupila.predict.tasks import TELLING
 from pupila.tasks.classify import Answer
 from pupila.train.page import sentences as told
 from pupila.vocabulary import TEST
@@ -111,8 +112,9 @@ def _answered(bundle: str, photos: list[Path]) -> None:
     _step(f"pupila predict {bundle} {photos[0]} ...")
     predictor = Predictor(read_bundle(bundle))
     answers = dict(predictor.stream([str(photo) for photo in photos]))
-    for uri, answer in answers.items():
-        print(rows.for_people(rows.row(uri, answer)))
+    telling = TELLING[predictor.info.task]
+    for row in telling.rows(predictor, map(str, photos), Output()):
+        print(for_people(row, telling))
     _step(f"pupila serve {bundle}")
     with served(bundle) as address:
         for photo in photos:

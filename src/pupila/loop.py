@@ -54,6 +54,7 @@ class Judged:
     loss: float | None  # None without validation
     classes_answered: int
     metrics: dict[str, float]
+    example: bytes | None = None  # a PNG to look at, of some epochs
 
     @property
     def told(self) -> dict[str, float]:
@@ -130,6 +131,7 @@ def fit(
                 judged = judge(module, state.epoch)
                 state = state.after(judged, phase)
                 rate = float(optimizer.param_groups[-1]["lr"])
+                keeper.show(state, judged.example)
                 keeper.keep(module, optimizer, state, {
                     "phase": phase.name, "epoch": state.epoch, "train_loss": loss, **judged.told, "score": judged.score,
                     "learning_rate": rate, "seconds": round(time.monotonic() - start, 3),
@@ -221,6 +223,7 @@ class Keeper:
     ) -> None:
         self.last = f"{folder}/checkpoints/{name}-last.safetensors"
         self._best = f"{folder}/checkpoints/{name}-best.safetensors"
+        self._examples = f"{folder}/examples/{name}"
         self.tell = tell
         self.lines: list[dict[str, Any]] = []
 
@@ -235,6 +238,11 @@ class Keeper:
         tensors = {**_weights(module), **dict(_optimizer_tensors(optimizer))}
         files.write_bytes(self.last, _packed(tensors, told))
         self.tell(self.lines)
+
+    def show(self, state: State, example: bytes | None) -> None:
+        """Save what an epoch has to show."""
+        if example is not None:
+            files.write_bytes(f"{self._examples}-{state.epoch:03d}.png", example)
 
     def keep_best(self, module: nn.Module) -> None:
         """Save the weights as the best so far."""

@@ -8,15 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pupila.augment import contact_sheet
 from pupila.bundle.schema import BundleInfo
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images.decode import Array
+from pupila.images.prepare import Preparation, place
 from pupila.loader.batches import chunks, order
 from pupila.loader.masked import MaskedViews
+from pupila.loader.pictures import decoded
 from pupila.loop import Judged
 from pupila.losses import OVERLAPS, class_weights, loss_of, terms_of
-from pupila.masks import as_png
+from pupila.masks import as_png, overlay, resized
 from pupila.messages import listing, say
 from pupila.metrics import segment as figures
 from pupila.models.network import Network
@@ -29,6 +32,7 @@ from pupila.train.settings import TrainPlan, TrainSettings, at_odds
 from pupila.vocabulary import IGNORE
 
 _AT_ONCE = 8  # inputs that run through the network together
+EXAMPLES, EXAMPLE_SIDE = 6, 160  # panels of a training, and the side of a picture on them, pixels
 _SAMPLED = 500  # pixels of an image, by which the temperature is fitted
 
 
@@ -65,6 +69,7 @@ class MaskLesson:
         self._most = max(tiles.values(), default=1)
         self._items = np.array([row + tile * len(data) for row in sides.train for tile in range(tiles[row])])
         self.told = reading(plan, network)
+        self._examples = sides.validation[:: max(1, len(sides.validation) // 3)][:3]
 
     def batches(self, epoch: int) -> list[list[int]]:
         """The items of the epoch's batches."""
@@ -81,8 +86,12 @@ class MaskLesson:
         if not self.sides.validation:
             return Judged(score=float(epoch), loss=None, classes_answered=classes, metrics={})
 
+        shown: dict[int, Array] = {}
+
         def counted(asked: Asked) -> tuple[Array, float]:
             answer = probabilities_of(asked.logits, asked.image, self.told).argmax(axis=0)
+            if asked.row in self._examples:
+                shown[asked.row] = answer.astype(np.uint8)
             return figures.counts(self.views.truth(asked.row), answer, classes), asked.loss
 
         told = list(ahead(self._asked(module), counted))
@@ -97,7 +106,23 @@ class MaskLesson:
             loss=float(np.mean([loss for _, loss in told])),
             classes_answered=int(counts.sum(axis=(0, 1)).astype(bool).sum()),
             metrics=means,
+            example=self._panel(shown) if self._is_shown(epoch) else None,
         )
+
+    def _is_shown(self, epoch: int) -> bool:
+        """The first epoch that is judged, and every few from there."""
+        return epoch >= 0 and epoch % max(1, -(-self.plan.epochs // EXAMPLES)) == 0
+
+    def _panel(self, answers: dict[int, Array]) -> bytes:
+        """A PNG: some pictures, one below the other, each with its truth and with the answer laid over it."""
+        classes, side = len(self.plan.classes), EXAMPLE_SIDE
+        size = Preparation(height=side, width=side)
+        rows = []
+        for row in self._examples:
+            picture = place(decoded(self.data, row, 2 * side), size)
+            masks = (self.views.truth(row), answers[row])
+            rows.append([picture, *(overlay(picture, resized(mask, side, side), classes) for mask in masks)])
+        return contact_sheet(rows)
 
     def collected(self, module: nn.Module) -> list[Answered]:
         """What the module answers to the validation rows, in their order."""

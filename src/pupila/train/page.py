@@ -3,14 +3,18 @@
 from typing import Any
 
 from pupila.bundle.schema import BundleInfo
+from pupila.images.decode import decode
 from pupila.messages import say, say_count
 from pupila.report import charts
+from pupila.report.gallery import drawn
 from pupila.report.page import Page, Section, Table
 from pupila.train.kinds import KINDS
 from pupila.train.settings import TrainPlan
 
 
-def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: BundleInfo) -> Page:
+def run_page(
+    plan: TrainPlan, state: str, log: list[dict[str, Any]], info: BundleInfo, examples: dict[str, bytes]
+) -> Page:
     """The page.
 
     Args:
@@ -18,6 +22,7 @@ def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: Bundl
         state: "done", "collapsed" or "interrupted".
         log: one line per epoch.
         info: of the bundle.
+        examples: name of an epoch to a PNG of what was answered after it.
     """
     parts = list(dict.fromkeys(line["part"] for line in log))
     curves = []
@@ -43,10 +48,21 @@ def run_page(plan: TrainPlan, state: str, log: list[dict[str, Any]], info: Bundl
         verdict=sentences(plan, state, info),
         sections=[
             Section(say("Curves"), charts=curves),
+            *_shown(examples),
             Section(say("The plan"), tables=[Table([say("setting"), say("value"), say("why")], settings)]),
         ],
         footnote=say("Data {hash}, splits {splits}.", hash=plan.data_hash[:12], splits=plan.splits_hash[:12]),
     )
+
+
+def _shown(examples: dict[str, bytes]) -> list[Section]:
+    if not examples:
+        return []
+    told = say(
+        "Validation pictures as they are, with their masks, and with what was answered after that epoch."
+    )
+    pictures = [drawn(decode(png), name) for name, png in examples.items()]
+    return [Section(say("What it learned"), [told], galleries=[("", pictures)])]
 
 
 def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:

@@ -92,7 +92,7 @@ class Trainer:
         images = Images(self.kind.task, rows, seen)
         bundle = bundled(files.join(self.folder, "bundle"), plan, network, self.data, concluded, images)
         self._write_answers(concluded.answers, rows, folds)
-        page = run_page(plan, state, self.log, bundle.info)
+        page = run_page(plan, state, self.log, bundle.info, self._examples())
         files.write_bytes(files.join(self.folder, REPORT_FILE), render(page).encode())
         self._write_plan(plan, state)
         return Run(self.folder, plan, state, self.log, bundle)
@@ -241,6 +241,11 @@ class Trainer:
             return Keeper(self.folder, f"{name}{phase}", lambda lines: self._logged(f"{name}{phase}", lines))
 
         return learn(lesson, keeper)
+
+    def _examples(self) -> dict[str, bytes]:
+        """What was shown of some epochs, in their order."""
+        folder = Path(self.folder, "examples")
+        return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
     def _logged(self, part: str, lines: list[dict[str, Any]]) -> None:
         """`log.jsonl`: one line per epoch, of all folds and phases in their order."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pupila.threads import ahead
 
 Array = NDArray[Any]
-Answer = Callable[[Array], Array]  # (K, tile, tile, 3) uint8 to (K, C, tile, tile) probabilities
+Answer = Callable[[Array], Array]  # (tile, tile, 3) uint8 to (C, tile, tile) probabilities
 
 _LEAST = 1e-3  # weight at a tile's edge: the picture's own borders lie in no other tile
 
@@ -132,43 +132,40 @@ def blend(probabilities: Array, origins: list[tuple[int, int]], height: int, wid
     return np.asarray((total / norm)[:, :height, :width])
 
 
-def blended_strips(
-    scene: Readable, tile: int, overlap: int, answer: Answer, batch: int = 4
-) -> Iterator[tuple[int, Array]]:
+def blended_strips(scene: Readable, tile: int, overlap: int, answer: Answer) -> Iterator[tuple[int, Array]]:
     """What `blend` gives for a scene of any size, strip by strip from the top; one row of tiles is in memory.
+
+    Every core answers a tile of its own: measured, batches only take more memory.
 
     Args:
         scene: the picture; it is read from several threads.
         tile: side, pixels.
         overlap: pixels that neighbours share at least.
-        answer: (K, tile, tile, 3) uint8 to (K, C, tile, tile) probabilities; called from several threads.
-        batch: tiles that are answered at once, at most.
+        answer: (tile, tile, 3) uint8 to (C, tile, tile) probabilities; called from several threads.
 
     Yields:
         (top, (C, h, W) float32): strips without gaps, each row once.
     """
     tops = tile_origins(scene.height, tile, overlap)
     lefts = tile_origins(scene.width, tile, overlap)
-    places = [(row, left) for row in range(len(tops)) for left in lefts]
-    batches = [places[begin : begin + batch] for begin in range(0, len(places), batch)]
     weights, down, across = window(tile), _sums(tops, tile), _sums(lefts, tile)
     ends = [*tops[1:], scene.height]
     open_ = np.zeros((0, tile, len(across)), np.float32)  # weighted sums of rows that further tiles may reach
 
-    def answered(now: list[tuple[int, int]]) -> list[tuple[tuple[int, int], Array]]:
-        parts = answer(np.stack([_read(scene, tops[row], left, tile) for row, left in now]))
-        return list(zip(now, parts, strict=True))
+    def answered(place: tuple[int, int]) -> tuple[int, int, Array]:
+        row, left = place
+        return row, left, answer(_read(scene, tops[row], left, tile))
 
-    for parts in ahead(batches, answered):
-        for (row, left), part in parts:
-            if not len(open_):
-                open_ = np.zeros((len(part), *open_.shape[1:]), np.float32)
-            open_[:, :, left : left + tile] += part * weights
-            if left == lefts[-1]:
-                top, ready = tops[row], ends[row] - tops[row]
-                norm = np.outer(down[top : top + ready], across)
-                yield top, (open_[:, :ready] / norm)[:, :, : scene.width]
-                open_ = np.concatenate([open_[:, ready:], np.zeros_like(open_[:, :ready])], axis=1)
+    places = ((row, left) for row in range(len(tops)) for left in lefts)
+    for row, left, part in ahead(places, answered):
+        if not len(open_):
+            open_ = np.zeros((len(part), *open_.shape[1:]), np.float32)
+        open_[:, :, left : left + tile] += part * weights
+        if left == lefts[-1]:
+            top, ready = tops[row], ends[row] - tops[row]
+            norm = np.outer(down[top : top + ready], across)
+            yield top, (open_[:, :ready] / norm)[:, :, : scene.width]
+            open_ = np.concatenate([open_[:, ready:], np.zeros_like(open_[:, :ready])], axis=1)
 
 
 def _read(scene: Readable, top: int, left: int, tile: int) -> Array:

@@ -18,9 +18,9 @@ def picture(height: int, width: int) -> Array:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def of_pixels(tiles: Array) -> Array:
-    """(K, t, t, 3) to (K, 3, t, t): an answer that knows nothing but its own pixel."""
-    return tiles.transpose(0, 3, 1, 2).astype(np.float32) / 255
+def of_pixels(tile: Array) -> Array:
+    """(t, t, 3) to (3, t, t): an answer that knows nothing but its own pixel."""
+    return tile.transpose(2, 0, 1).astype(np.float32) / 255
 
 
 def test_tiles_stand_evenly_and_the_last_is_flush_with_the_edge() -> None:
@@ -54,7 +54,9 @@ def test_a_small_picture_is_mirrored_up_to_a_tile_and_comes_back_cut() -> None:
     assert origins == [(0, 0), (0, 1)]
     assert tiles.shape == (2, 4, 4, 3)
     assert (tiles[0, 3] == pixels[2, :4]).all()
-    assert np.allclose(blend(of_pixels(tiles), origins, 3, 5), pixels.transpose(2, 0, 1) / 255, atol=1e-6)
+    assert np.allclose(
+        blend(np.stack([*map(of_pixels, tiles)]), origins, 3, 5), pixels.transpose(2, 0, 1) / 255, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 40), (16, 16), (37, 50), (64, 23)])
@@ -65,23 +67,15 @@ def test_constants_stay_constant_and_strips_are_the_blend(size: tuple[int, int],
     constant = np.full((len(tiles), 2, 16, 16), 0.3, np.float32)
     assert np.abs(blend(constant, origins, *size) - 0.3).max() < 1e-6
     # An answer that differs from tile to tile, so that the blend counts.
-    uneven = of_pixels(tiles) + tiles.mean(axis=(1, 2, 3))[:, None, None, None] / 255
+    uneven = np.stack([of_pixels(tile) + tile.mean() / 255 for tile in tiles])
     strips = list(
-        blended_strips(
-            Whole(pixels),
-            16,
-            overlap,
-            lambda t: of_pixels(t) + t.mean((1, 2, 3))[:, None, None, None] / 255,
-            3,
-        )
+        blended_strips(Whole(pixels), 16, overlap, lambda tile: of_pixels(tile) + tile.mean() / 255)
     )
     tops = np.cumsum([0, *(strip.shape[1] for _, strip in strips)])
     assert [top for top, _ in strips] == tops[:-1].tolist()
     assert tops[-1] == size[0]
-    assert (
-        np.abs(np.concatenate([strip for _, strip in strips], axis=1) - blend(uneven, origins, *size)).max()
-        < 1e-6
-    )
+    streamed = np.concatenate([strip for _, strip in strips], axis=1)
+    assert np.abs(streamed - blend(uneven, origins, *size)).max() < 1e-6
 
 
 @given(
@@ -105,7 +99,7 @@ def test_each_tile_is_read_once_and_a_strip_comes_before_the_next_rows() -> None
             read.append(top)
             return super().read(top, left, height, width)
 
-    strips = blended_strips(Watched(picture(2000, 16)), 16, 0, of_pixels, 1)
+    strips = blended_strips(Watched(picture(2000, 16)), 16, 0, of_pixels)
     next(strips)
     assert len(read) < 2000 / 16 / 2
     assert len(list(strips)) + 1 == len(read) == 2000 / 16

@@ -15,7 +15,7 @@ from pupila.tasks import TASKS
 from pupila.tasks.task import Prepared
 from pupila.threads import ahead
 
-BATCH = 4  # images of a stream, or tiles of one image, that one core answers at once
+BATCH = 4  # images of a stream that one core answers at once
 Answered = Any  # what the task's `answer` gives: classify.Answer, segment.MaskAnswer
 
 
@@ -52,14 +52,14 @@ class Predictor:
     def logits(self, pixels: Array, alone: bool = False) -> Array:
         """(N, 3, H, W) float32 to (N, C), of masks (N, C, H, W), float32.
 
-        Of the many tiles of a picture a few are in the model at once.
+        The tiles of a picture run one by one: measured, a batch of them only takes more memory.
 
         Args:
             pixels: as `prepare` gives them, stacked.
             alone: nothing else is to be answered, so that the run may have all cores.
         """
         session = self.on_all_cores if alone else self.session
-        step = BATCH if self.info.preparation.view == "tile" else len(pixels)
+        step = 1 if self.info.preparation.view == "tile" else len(pixels)
         return np.concatenate([session.run(pixels[at : at + step])[0] for at in range(0, len(pixels), step)])
 
     def answer(self, logits: Array, image: Prepared) -> Answered:

@@ -8,7 +8,7 @@ from pathlib import PurePath
 import numpy as np
 
 from pupila import files
-from pupila.bundle.predictor import BATCH, Predictor
+from pupila.bundle.predictor import Predictor
 from pupila.errors import MissingExtra
 from pupila.geotiff.scene import Scene, is_tiff, open_scene
 from pupila.geotiff.write import write_geojson, writing_mask
@@ -110,7 +110,7 @@ def _strips(predictor: Predictor, scene: Scene) -> Iterator[tuple[int, Array, Ar
     """(top, class indices, probability of each pixel's class), the scene from its top."""
     info, fits = predictor.info, scene.height * scene.width <= predictor.limits.max_pixels
     if info.preparation.view == "tile":
-        strips = answered_strips(scene, predictor.logits, info, BATCH)
+        strips = answered_strips(scene, predictor.logits, info)
         if not fits:
             yield from strips
             return

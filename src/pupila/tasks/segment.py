@@ -74,7 +74,7 @@ def answer_of(probabilities: Array, told: Told) -> MaskAnswer:
 
 
 def answered_strips(
-    scene: Readable, run: Callable[[Array], Array], told: Told, batch: int
+    scene: Readable, run: Callable[[Array], Array], told: Told
 ) -> Iterator[tuple[int, Array, Array]]:
     """The answer to a scene of any size in tiles, strip by strip from the top, in flat memory.
 
@@ -84,18 +84,17 @@ def answered_strips(
         scene: the picture.
         run: (N, 3, tile, tile) float32 to (N, C, tile, tile) logits; called from several threads.
         told: how to read them; its view is `tile`.
-        batch: tiles that are answered at once.
 
     Yields:
         (top, (h, W) uint8 class indices, (h, W) calibrated probability of each pixel's class).
     """
     spec = told.preparation
 
-    def shares_of(tiles: Array) -> Array:
-        logits = run(np.stack([normalise(tile, spec) for tile in tiles]))
-        return softmax(logits.astype(np.float32) / np.float32(told.temperature))
+    def shares_of(tile: Array) -> Array:
+        logits = run(normalise(tile, spec)[None])
+        return np.asarray(softmax(logits.astype(np.float32) / np.float32(told.temperature))[0])
 
-    for top, shares in blended_strips(scene, spec.height, spec.overlap, shares_of, batch):
+    for top, shares in blended_strips(scene, spec.height, spec.overlap, shares_of):
         mask = chosen(shares[None], told.classes, told.decision)[0]
         yield top, mask.astype(np.uint8), np.take_along_axis(shares, mask[None], axis=0)[0]
 

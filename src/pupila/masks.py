@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -16,6 +16,9 @@ from pupila.vocabulary import IGNORE
 
 Array = NDArray[Any]
 
+# Names of pixels without a label, and of what lies around everything that has a name; in small letters.
+NO_LABEL = {"unlabeled", "unlabelled", "ignore", "ignored", "void", "unknown", "no label", "nolabel"}
+BACKGROUND = {"background", "_background_", "bg"}
 MOST_CLASSES = 64  # of a mask whose values are taken for class indices
 # Drawn over pictures and kept in palettes: told apart by all eyes (Okabe and Ito 2008, Tol 2021).
 COLOURS = ((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),
@@ -122,7 +125,8 @@ def stored_values(data: bytes, colour: bool = False, limits: ImageLimits | None 
 
     Args:
         data: of a PNG, TIFF, BMP, GIF, WebP or JPEG file.
-        colour: give colours also of a palette and of grey levels; a coloured file always gives colours.
+        colour: give colours also of a palette and of grey levels; a file with another colour than grey always
+            gives colours.
         limits: what to refuse.
 
     Raises:
@@ -139,8 +143,10 @@ def stored_values(data: bytes, colour: bool = False, limits: ImageLimits | None 
             deep = np.asarray(picture).astype(np.int64)
             values = np.clip(deep if deep.max() <= 255 else (deep + 128) // 257, 0, 255).astype(np.uint8)
         else:
-            rgb = np.asarray(picture.convert("RGB")).astype(np.int32)
-            values = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
+            rgb = np.asarray(picture.convert("RGB"))
+            grey = not colour and bool((rgb == rgb[..., :1]).all())  # grey levels saved as RGB
+            deep = rgb.astype(np.int32)
+            values = rgb[..., 0] if grey else (deep[..., 0] << 16) | (deep[..., 1] << 8) | deep[..., 2]
     except DAMAGE as fault:
         raise ImageFault("unreadable", str(fault)) from fault
     return Stored(
@@ -158,26 +164,46 @@ def legend_of(counts: dict[int, int], colour: bool) -> Legend:
         counts: stored value to pixels, over all masks.
         colour: whether the values are colours.
     """
-    values = sorted(counts)
     if colour:
-        total = sum(counts.values())
-        kept = tuple(v for v in values if counts[v] >= _RARE * total)
-        return Legend(
-            tuple(f"#{v:06x}" for v in kept),
-            kept,
-            tuple(range(len(kept))),
-            colour=True,
-            nearest=len(kept) < len(values),
-        )
+        kept = sorted(_frequent(counts, ()))
+        names = tuple(f"#{v:06x}" for v in kept)
+        return Legend(names, tuple(kept), tuple(range(len(kept))), colour=True, nearest=True)
+    values = sorted(counts)
     inner = [v for v in values if v != IGNORE]
     if inner and max(inner) < MOST_CLASSES and (IGNORE not in values or max(inner) > 0) and len(inner) > 1:
         names = _two(max(inner) + 1) or tuple(f"class {v}" for v in range(max(inner) + 1))
         return Legend(names, (*range(len(names)), IGNORE), (*range(len(names)), IGNORE))
-    high = 255 if not inner or max(values) > 1 else 1
-    return Legend(("background", "foreground"), (0, high), (0, 1), nearest=True)
+    return Legend(("background", "foreground"), (0, max(values, default=0) or 255), (0, 1), nearest=True)
+
+
+def with_unnamed(legend: Legend, counts: dict[int, int]) -> Legend:
+    """The legend that gives frequent colours without a name no label, instead of that of the nearest named colour.
+
+    Args:
+        legend: of colours, as a file names them.
+        counts: stored value to pixels, over all masks.
+    """
+    unnamed = _frequent(counts, legend.values)
+    return replace(
+        legend, values=(*legend.values, *unnamed), indices=(*legend.indices, *[IGNORE] * len(unnamed))
+    )
 
 
 _RARE = 1e-3  # share of the pixels under which a colour is taken for damage of a neighbouring one
+_NEAR = 24  # distance in 0..255 within which a colour is taken for damage (JPEG) of a more frequent one
+
+
+def _frequent(counts: dict[int, int], known: tuple[int, ...]) -> list[int]:
+    """Colours, besides the known ones, too frequent and too far from others to be damage; most frequent first."""
+    least = _RARE * sum(counts.values())
+    kept = list(known)
+    for value in sorted(counts, key=lambda v: (-counts[v], v)):
+        if counts[value] < least:
+            break
+        apart = _split(np.array([value])) - _split(np.array(kept, dtype=np.int64))
+        if not ((apart**2).sum(axis=1) <= _NEAR**2).any():
+            kept.append(value)
+    return kept[len(known) :]
 
 
 def _two(count: int) -> tuple[str, ...] | None:

@@ -111,10 +111,10 @@ class Dataset:
     @cached_property
     def hash(self) -> str:
         """SHA-256 over what is true: every image's path, bytes, target, group and given split; bytes of masks."""
-        columns = ["image", "sha256", "target", "group", "given_split"]
+        columns: list[Any] = ["image", "sha256", "target", "group", "given_split"]
         legend = []
         if self.legend is not None:
-            columns.append("mask_sha256")
+            columns.append(pl.when(pl.col("target").is_not_null()).then("mask_sha256"))
             legend = [self.legend.as_json()]
         lines = (json.dumps(line) for line in self.images.select(columns).sort("image").iter_rows())
         return files.sha256("\n".join([*lines, *legend]).encode())

@@ -3,7 +3,9 @@
 import contextlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila import files
+from pupila.dataset.annotations import drawn, file_of, is_annotation
 from pupila.dataset.formats.listing import Oddity
 from pupila.errors import PupilaError
 from pupila.images.decode import DECODER, ImageFault, ImageLimits
-from pupila.masks import Legend, legend_of, resized, stored_values
-from pupila.messages import say
+from pupila.masks import Legend, legend_of, resized, stored_values, with_unnamed
+from pupila.messages import listing, say
 from pupila.progress import progress
 from pupila.threads import ahead
 
@@ -62,25 +65,35 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
         legend: what a file beside the masks says of their values; None: decided from what they hold.
         limits: what to refuse.
     """
-    targets = images["target"].to_list()
+    wanted = list(images.select("target", "height", "width").iter_rows())
     colour = legend.colour if legend else False
-    facts = _facts(root, targets, colour, limits)
+    facts = _facts(root, wanted, legend, colour, limits)
     coloured = facts.filter(pl.col("mask_fault").is_null())["mask_coloured"]
+    if legend is not None and not colour and coloured.any():
+        raise PupilaError(
+            say("The masks are coloured, and the class file names grey levels"), found=_colours(facts),
+            wanted=say("the colour of each class, as {{\"road\": [128, 64, 128]}}"),
+        )  # fmt: skip
     if not colour and coloured.any() and not coloured.all():
-        facts = _facts(root, targets, True, limits)  # colours beside palettes: all are read as colours
-    if legend is None:
-        whole: Counter[int] = Counter()
-        for told in facts["mask_values"].drop_nulls():
-            whole.update({int(value): count for value, count in json.loads(told).items()})
-        legend = legend_of(dict(whole), bool(coloured.any()))
-    counted = [_pixels(told, legend) for told in facts["mask_values"]]
+        facts = _facts(root, wanted, None, True, limits)  # colours beside palettes: all are read as colours
+    named = legend or legend_of(_whole(facts), bool(coloured.any()))
+    if len(named.names) == 0:
+        raise PupilaError(
+            say("The masks hold no classes"), found=_colours(facts), wanted=say("one colour for each class")
+        )
+    legend = with_unnamed(named, _whole(facts)) if legend and colour else named
     facts = facts.with_columns(
-        pl.Series(PIXELS, [one and one[0] for one in counted], dtype=pl.List(pl.Int64)),
-        pl.Series(UNKNOWN, [one and one[1] for one in counted], dtype=pl.Int64),
+        pl.Series(PIXELS, [_pixels(told, legend) for told in facts["mask_values"]], dtype=pl.List(pl.Int64)),
+        pl.Series(UNKNOWN, [_unknown(told, named) for told in facts["mask_values"]], dtype=pl.Int64),
     )
     joined = pl.concat([images, facts.drop("target")], how="horizontal")
     oddities = _oddities(joined)
     unusable = [o.subject for o in oddities]
+    if unusable and images["target"].drop_nulls().len() == len(unusable):
+        raise PupilaError(
+            say("None of the masks can be used"), found=listing([f"{o.subject}: {o.reason}" for o in oddities], 3),
+            wanted=say("masks that can be read, of the shape of their images"),
+        )  # fmt: skip
     usable = pl.when(pl.col("image").is_in(unusable)).then(None).otherwise(pl.col("target"))
     return Masked(joined.with_columns(target=usable), legend, oddities)
 
@@ -90,7 +103,7 @@ def read_mask(root: str, target: str, legend: Legend, height: int, width: int) -
 
     Args:
         root: folder or URI that the target is relative to.
-        target: a mask's path.
+        target: a mask's path, or an annotation that it is drawn from.
         legend: what its values mean.
         height: of the upright image, pixels.
         width: of the upright image, pixels.
@@ -99,7 +112,10 @@ def read_mask(root: str, target: str, legend: Legend, height: int, width: int) -
         ImageFault: the file is damaged.
         OSError: it can't be read.
     """
-    stored = stored_values(files.read_bytes(files.join(root, target)), legend.colour)
+    if is_annotation(target):
+        stored, _ = drawn(root, target, legend, height, width)
+    else:
+        stored = stored_values(files.read_bytes(files.join(root, target)), legend.colour)
     return resized(legend.read(stored.values)[0], height, width)
 
 
@@ -119,37 +135,77 @@ def _oddities(images: pl.DataFrame) -> list[Oddity]:
     return found
 
 
-def _pixels(told: str | None, legend: Legend) -> tuple[list[int], int] | None:
-    """Pixels of each class, and pixels of no known value."""
+def _counts(told: str) -> dict[int, int]:
+    """Stored value to pixels."""
+    return {int(value): count for value, count in json.loads(told).items()}
+
+
+def _whole(facts: pl.DataFrame) -> dict[int, int]:
+    """Stored value to pixels, over all masks."""
+    whole: Counter[int] = Counter()
+    for told in facts["mask_values"].drop_nulls():
+        whole.update(_counts(told))
+    return dict(whole)
+
+
+def _colours(facts: pl.DataFrame) -> str:
+    coloured = facts.filter(pl.col("mask_coloured"))["mask_values"].drop_nulls()
+    return listing([f"#{value:06x}" for told in coloured[:1] for value in _counts(told)], 3)
+
+
+def _read_values(told: str, legend: Legend) -> tuple[Array, Array, Array]:
+    """(V,) pixels, class index, and whether the value is unknown, of every value of a mask."""
+    counts = _counts(told)
+    values = np.array(list(counts), dtype=np.int32 if legend.colour else np.uint8)
+    classes, unknown = legend.read(values[None])[0][0], ~np.isin(values, legend.values)
+    return np.array(list(counts.values()), dtype=np.int64), classes, unknown
+
+
+def _pixels(told: str | None, legend: Legend) -> list[int] | None:
+    """Pixels of each class."""
     if told is None:
         return None
-    counts = {int(value): count for value, count in json.loads(told).items()}
-    if not counts:
-        return [0] * len(legend.names), 0
-    values = np.array([list(counts)], dtype=np.int32 if legend.colour else np.uint8)
-    pixels = np.array(list(counts.values()), dtype=np.int64)
-    classes = legend.read(values)[0][0]
-    unknown = sum(int(n) for value, n in zip(values[0], pixels, strict=True)
-                  if legend.read(np.array([[value]], dtype=values.dtype))[1])  # fmt: skip
-    found = [int(pixels[classes == index].sum()) for index in range(len(legend.names))]
-    return found, unknown
+    pixels, classes, _ = _read_values(told, legend)
+    return [int(pixels[classes == index].sum()) for index in range(len(legend.names))]
 
 
-def _facts(root: str, targets: list[str | None], colour: bool, limits: ImageLimits) -> pl.DataFrame:
-    """A row of `FACTS` for each target, from memory where it has them; nulls for no target."""
-    version = f"{root}\n{DECODER}/{limits.max_bytes}/{limits.max_pixels}/{colour}"
+def _unknown(told: str | None, legend: Legend) -> int | None:
+    """Pixels of no known value."""
+    if told is None:
+        return None
+    pixels, _, unknown = _read_values(told, legend)
+    return int(pixels[unknown].sum())
+
+
+Wanted = tuple[str | None, int, int]  # target; height and width of the upright image
+Key = tuple[str, int, int]  # target, bytes and time of modification of the file that it lies in
+
+
+def _facts(
+    root: str, wanted: list[Wanted], legend: Legend | None, colour: bool, limits: ImageLimits
+) -> pl.DataFrame:
+    """A row of `FACTS` for each image, from memory where it has them; nulls for no target."""
+    drawn_with = legend.as_json() if legend and any(t and is_annotation(t) for t, _, _ in wanted) else ""
+    version = f"{root}\n{DECODER}/{limits.max_bytes}/{limits.max_pixels}/{colour}\n{drawn_with}"
     remembered = files.cache_folder() / "masks" / f"{files.sha256(version.encode())[:24]}.parquet"
-    known: dict[tuple[Any, ...], dict[str, Any]] = {}
+    known: dict[Key, dict[str, Any]] = {}
     try:
         for row in pl.read_parquet(remembered, memory_map=False).iter_rows(named=True):
             known[row["target"], row["mask_bytes"], row["mask_modified"]] = row
     except (OSError, pl.exceptions.PolarsError, KeyError):
         known = {}
-    keys = [_key(root, target) for target in targets]
-    fresh = [key for key in dict.fromkeys(keys) if key is not None and key not in known]
+    stat = cache(lambda path: files.entry(root, path))
+    keys = [_key(target, stat) for target, _, _ in wanted]
+    fresh = {
+        key: (height, width) for key, (_, height, width) in zip(keys, wanted, strict=True)
+        if key is not None and (key not in known or _of_another_size(known[key], height, width))
+    }  # fmt: skip
     with progress(say("reading masks"), len(fresh)) as advance:
-        for number, row in enumerate(ahead(fresh, lambda key: _read(root, key, colour, limits)), start=1):
-            known[fresh[number - 1]] = row
+        rows = ahead(
+            fresh.items(), lambda one: _read(root, one[0], one[1], legend if drawn_with else colour, limits)
+        )
+        for number, (key, row) in enumerate(zip(fresh, rows, strict=True), start=1):
+            known[key] = row
             advance(1)
             if number % _SAVE_EVERY == 0 or number == len(fresh):
                 frame = pl.DataFrame(list(known.values()), schema=FACTS, orient="row")
@@ -161,29 +217,37 @@ def _facts(root: str, targets: list[str | None], colour: bool, limits: ImageLimi
     return pl.DataFrame([blank if key is None else known[key] for key in keys], schema=FACTS, orient="row")
 
 
-Key = tuple[str, int, int]  # target, bytes, time of modification
-
-
-def _key(root: str, target: str | None) -> Key | None:
+def _key(target: str | None, stat: Callable[[str], files.FileEntry | None]) -> Key | None:
     if target is None:
         return None
-    entry = files.entry(root, target)
+    entry = stat(file_of(target))
     return (target, entry.size, entry.modified) if entry else (target, -1, 0)
 
 
-def _read(root: str, key: Key, colour: bool, limits: ImageLimits) -> dict[str, Any]:
+def _of_another_size(row: dict[str, Any], height: int, width: int) -> bool:
+    """Whether a mask was drawn at the size that the image had then."""
+    return row["mask_format"] == "YOLO" and (row["mask_height"], row["mask_width"]) != (height, width)
+
+
+def _read(
+    root: str, key: Key, size: tuple[int, int], meaning: Legend | bool | None, limits: ImageLimits
+) -> dict[str, Any]:
+    """The facts of one mask; `meaning` is the legend of masks that are drawn, else whether values are colours."""
     row: dict[str, Any] = dict.fromkeys(FACTS)
     row |= {"target": key[0], "mask_bytes": key[1], "mask_modified": key[2]}
     try:
-        data = files.read_bytes(files.join(root, key[0]))
-        stored = stored_values(data, colour, limits)
+        if isinstance(meaning, Legend):
+            stored, said = drawn(root, key[0], meaning, *size)
+        else:
+            said = files.read_bytes(files.join(root, key[0]))
+            stored = stored_values(said, bool(meaning), limits)
     except (ImageFault, OSError) as fault:
         return {**row, "mask_fault": fault.reason if isinstance(fault, ImageFault) else str(fault)}
     values, counts = np.unique(stored.values, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
     height, width = stored.values.shape
     return {
-        **row, "mask_sha256": files.sha256(data), "mask_width": width, "mask_height": height,
+        **row, "mask_sha256": files.sha256(said), "mask_width": width, "mask_height": height,
         "mask_mode": stored.mode, "mask_format": stored.format, "mask_orientation": stored.orientation,
         "mask_coloured": stored.coloured,
         "mask_values": json.dumps({int(values[i]): int(counts[i]) for i in most}),

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
-from pupila.dataset.formats import folder, manifest, pairs, table
+from pupila.dataset.formats import coco, folder, manifest, pairs, table, yolo
 from pupila.dataset.formats.listing import Listing
 
 # Each reader returns None where the path is not of its layout.
 FORMATS: dict[str, Callable[[str], Listing | None]] = {
     "manifest": manifest.read,
     "table": table.read,
+    "coco": coco.read,
+    "yolo": yolo.read,
     "pairs": pairs.read,
     "folder": folder.read,
 }

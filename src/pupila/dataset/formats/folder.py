@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 from pupila import files
+from pupila.dataset.formats.beside import paired
 from pupila.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.dataset.reading import is_image_inside
 from pupila.errors import PupilaError
@@ -33,13 +35,15 @@ def read(path: str) -> Listing | None:
     """The folder's images with the classes and splits that its subfolders name."""
     if not files.is_folder(path):
         return None
-    root, notes = _unwrapped(path.rstrip("/") or "/")
+    root, notes = unwrapped(path.rstrip("/") or "/")
     images, oddities = sort_out(root)
     if not images:
         raise PupilaError(
             say("No images in {path}", path=path), found=_found(oddities),
             wanted=say("a folder per class, a flat folder of images, or a table"), remedy="docs/dataset.md",
         )  # fmt: skip
+    if (found := paired(root, images, oddities)) is not None:
+        return replace(found, home=path, notes=notes)
     levels = _Levels(root, images)
     oddities += levels.empty_classes()
     if not levels.split_level:
@@ -76,7 +80,7 @@ def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
     return images, oddities
 
 
-def _unwrapped(path: str) -> tuple[str, list[str]]:
+def unwrapped(path: str) -> tuple[str, list[str]]:
     """Step into a lone folder that an archive put around the data: class or split folders lie inside it."""
     names = files.folders(path)
     while len(names) == 1 and names[0].lower() not in SPLIT_WORDS:

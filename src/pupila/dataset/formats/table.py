@@ -1,14 +1,14 @@
 """Tables of images and labels: CSV, Parquet, JSON lines, and Hugging Face's metadata files."""
 
 import io
-import re
 from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
 
 from pupila import files
-from pupila.dataset.formats.folder import sort_out
+from pupila.dataset.formats.classes import class_legend
+from pupila.dataset.formats.finding import Finder, kind_of, unlisted
 from pupila.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.errors import PupilaError
 from pupila.messages import listing, say
@@ -17,8 +17,10 @@ from pupila.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 # What other people call our columns, the first that occurs counts.
+MASK = "_mask"  # our name for a column of mask files until they are found and become targets
 COLUMN_WORDS = {
     "image": ("image", "file_name", "filename", "file", "path", "image_path", "filepath", "image_id", "img"),
+    MASK: ("mask", "mask_path", "mask_file", "mask_name", "mask_filename", "segmentation"),
     "target": ("label", "target", "class", "category", "labels", "class_name"),
     "group": ("group",),
     "given_split": ("split", "given_split"),
@@ -75,7 +77,7 @@ def _fits(table: str) -> bool:
     except PupilaError:
         return False
     has = {ours for ours, words in COLUMN_WORDS.items() if columns & set(words)}
-    return {"image", "target"} <= has
+    return "image" in has and bool({"target", MASK} & has)
 
 
 def read_table(uri: str) -> pl.DataFrame:
@@ -128,7 +130,11 @@ def _named(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
     ours: dict[str, str] = {}
     for column, words in COLUMN_WORDS.items():
         theirs = next((lower[word] for word in words if word in lower), None)
-        if theirs is not None and theirs not in ours:
+        if theirs is None or theirs in ours or (column == MASK and not _names_files(frame[theirs])):
+            continue
+        if (
+            column != "target" or MASK not in ours.values()
+        ):  # a class beside a mask stays a column of the user's
             ours[theirs] = column
     if "image" not in ours.values():
         raise PupilaError(
@@ -141,9 +147,20 @@ def _named(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
     place = folder or PurePosixPath(table).stem
     if "given_split" not in frame.columns and place.lower() in SPLIT_WORDS:
         frame = frame.with_columns(given_split=pl.lit(SPLIT_WORDS[place.lower()]))
-    image = pl.col("image").str.strip_chars().str.replace_all("\\", "/", literal=True)
-    image = pl.when(image != "").then(image)  # a blank cell stays null
-    return frame.with_columns(image=pl.concat_str(pl.lit(f"{folder}/" if folder else ""), image))
+    return frame.with_columns(_path(name, folder) for name in ("image", MASK) if name in frame.columns)
+
+
+def _path(column: str, folder: str) -> pl.Expr:
+    """The paths with forward slashes below the table's folder; a blank cell stays null."""
+    path = pl.col(column).str.strip_chars().str.replace_all("\\", "/", literal=True)
+    path = pl.when(path != "").then(path)
+    return pl.concat_str(pl.lit(f"{folder}/" if folder else ""), path).alias(column)
+
+
+def _names_files(column: pl.Series) -> bool:
+    """Whether most cells end as images do: a column `mask` may also say who wears one."""
+    told = column.drop_nulls()
+    return 2 * sum(files.suffix(cell.strip()) in IMAGE_SUFFIXES for cell in told) > len(told)
 
 
 def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
@@ -154,49 +171,57 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     if "given_split" in frame.columns:
         words = pl.col("given_split").str.strip_chars().str.to_lowercase()
         frame = frame.with_columns(given_split=words.replace(SPLIT_WORDS))
-    finder = _Finder(root)
-    found = {path: finder.find(path) for path in frame["image"].drop_nulls().unique().to_list()}
+    finder = Finder(root)
+    found = {path: finder.find(path, _is_no_mask) for path in frame["image"].drop_nulls().unique().to_list()}
     oddities = _missing(frame, found)
     places = {path: entry.path for path, entry in found.items() if entry}
     frame = frame.with_columns(pl.col("image").replace(places))  # rows may name one file in several ways
+    masks = MASK in frame.columns
+    if masks:
+        frame = frame.with_columns(target=_masks(frame[MASK], finder))
     oddities += _repeats(frame)
     kept = frame.filter(pl.col("image").is_in(list(places.values())))
     kept = kept.unique("image", keep="first", maintain_order=True)
     by_place = {entry.path: entry for entry in found.values() if entry}
     entries = [by_place[path] for path in kept["image"]]
+    if masks:
+        oddities += _without_mask(kept)
+        kept = kept.drop(MASK)
     columns: dict[str, Any] = {n: kept[n].to_list() for n in kept.columns if n != "image"}
-    oddities += _unlisted(root, {e.path for e in entries})
+    named = {e.path for e in entries}
+    targets = set(kept["target"].drop_nulls()) if masks else set()
+    oddities += [
+        o
+        for o in unlisted(root, named)
+        if o.subject not in targets and not o.subject.endswith(TABLE_SUFFIXES)
+    ]
     notes = (
         [say("Images were found by their name in other folders than the table says.")]
         if finder.searched
         else []
     )
     layout = say("a table ({names})", names=listing(tables))
-    return Listing(layout, root, as_rows(entries, columns), root, oddities, notes)
+    legend = class_legend(root) if masks else None
+    return Listing(layout, root, as_rows(entries, columns), root, oddities, notes, masks, legend)
 
 
-class _Finder:
-    """Finds the file that a row means: at its path, else by its name or its stem anywhere below the table."""
+def _is_no_mask(path: str) -> bool:
+    return kind_of(path) != "mask"
 
-    def __init__(self, root: str) -> None:
-        self.root = root
-        self.searched = False
-        self._names: dict[str, list[files.FileEntry]] | None = None
 
-    def find(self, path: str) -> files.FileEntry | None:
-        if re.match(r"(https?|ftp)://", path):
-            return None
-        if entry := files.entry(self.root, path if files.is_remote(path) else files.normal(path)):
-            return entry
-        if self._names is None:
-            self._names = {}
-            for entry in files.walk(self.root):
-                if files.suffix(entry.path) in IMAGE_SUFFIXES:
-                    for key in {PurePosixPath(entry.path).name, PurePosixPath(entry.path).stem}:
-                        self._names.setdefault(key, []).append(entry)
-        hits = self._names.get(PurePosixPath(path).name, [])
-        self.searched |= len(hits) == 1
-        return hits[0] if len(hits) == 1 else None
+def _masks(paths: pl.Series, finder: Finder) -> pl.Series:
+    """Where the masks lie; null for those that are not there."""
+    found = {p: finder.find(p, lambda hit: kind_of(hit) == "mask") for p in paths.drop_nulls().unique()}
+    places = [entry and entry.path for entry in (found.get(path) for path in paths)]
+    return pl.Series("target", places, dtype=pl.String)
+
+
+def _without_mask(rows: pl.DataFrame) -> list[Oddity]:
+    without = rows.filter(pl.col("target").is_null()).select("image", MASK)
+    return [
+        Oddity(image, "image-without-mask", say("{mask}: no such file", mask=mask) if mask else "")
+        for image, mask in without.iter_rows()
+    ]
 
 
 def _missing(frame: pl.DataFrame, found: dict[str, files.FileEntry | None]) -> list[Oddity]:
@@ -220,18 +245,3 @@ def _repeats(frame: pl.DataFrame) -> list[Oddity]:
         code = "conflicting-rows" if len(distinct) > 1 else "repeated-row"
         oddities.append(Oddity(image, code, " / ".join(distinct)))
     return oddities
-
-
-def _unlisted(root: str, listed: set[str]) -> list[Oddity]:
-    """Everything odd in the folders where listed images lie: images without a row, strays, hidden files."""
-    folders = {path.rpartition("/")[0] for path in listed}
-    if files.is_remote(root) or not listed or any(path.startswith(("/", "../")) for path in listed):
-        return []
-    images, oddities = sort_out(root)
-    unlisted = [e.path for e in images if e.path not in listed and e.path.rpartition("/")[0] in folders]
-    strays = [
-        o
-        for o in oddities
-        if o.subject.rpartition("/")[0] in folders and not o.subject.endswith(TABLE_SUFFIXES)
-    ]
-    return strays + [Oddity(p, "image-without-row", say("no row names it")) for p in unlisted]

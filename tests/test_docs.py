@@ -48,7 +48,8 @@ def test_the_doctors_page_lists_every_fault_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["doctor", "split", "explore", "train", "evaluate", "predict", "serve", "settings", "demo"]
+    "command",
+    ["doctor", "split", "explore", "convert", "train", "evaluate", "predict", "serve", "settings", "demo"],
 )
 def test_every_command_has_a_page_and_a_row_in_the_readme(command: str) -> None:
     assert (REPOSITORY / f"docs/{command}.md").exists()

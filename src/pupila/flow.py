@@ -33,6 +33,7 @@ from pupila.vocabulary import (
 Data = str | Path | Dataset
 Tell = Callable[[dict[str, Any]], None]
 if TYPE_CHECKING:
+    from pupila.convert.convert import Converted
     from pupila.evaluate.run import Evaluated
     from pupila.train.run import Run
     from pupila.train.settings import TrainPlan
@@ -138,6 +139,26 @@ def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explor
     files.write_bytes(page_file, render(page).encode())
     opened.save(home)
     return Explored(found, fingerprint_file, page_file)
+
+
+def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "Converted":
+    """Write the images and masks as other tools read them, by the split that is there.
+
+    Args:
+        data: whatever `pupila.open` takes, with masks.
+        to: masks, coco, coco-polygons or yolo.
+        out: a new or an empty folder.
+        read: fields of `ReadSettings`, where the data are not open yet.
+
+    Raises:
+        PupilaError: see `pupila.convert.convert.convert`.
+    """
+    from pupila.convert.convert import convert as write
+
+    opened = open_data(data, **read)
+    made = _fitting_split(opened, opened.home)
+    given = opened.images["given_split"].to_list()
+    return write(opened, to, str(out), [one.split for one in made.images] if made else given)
 
 
 def train(

@@ -6,7 +6,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("tasks",),
     ("dataset", "bundle", "report", "web"),
     ("models", "losses", "augment", "loader", "features", "loop", "export"),
-    ("collect", "label", "doctor", "explore", "split", "train",
+    ("collect", "label", "doctor", "explore", "split", "convert", "train",
      "explain", "compress", "evaluate", "predict", "serve", "monitor"),
     ("flow", "sweep", "demo"),
     ("cli", "__main__", "__init__"),

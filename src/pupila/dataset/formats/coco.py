@@ -7,8 +7,7 @@ from typing import Any
 from pupila import files
 from pupila.dataset.annotations import CocoFile, coco_file
 from pupila.dataset.formats.classes import CLASS_FILES, class_legend, drawn_legend
-from pupila.dataset.formats.finding import Finder, split_named, unlisted
-from pupila.dataset.formats.folder import unwrapped
+from pupila.dataset.formats.finding import Finder, split_named, unlisted, unwrapped
 from pupila.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.errors import PupilaError
 from pupila.messages import listing, say

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from pupila import files
-from pupila.dataset.formats.folder import sort_out
 from pupila.dataset.formats.listing import Oddity
+from pupila.dataset.reading import is_image_inside
 from pupila.messages import say
-from pupila.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS
+from pupila.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 
 IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
 MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
+UNSUPPORTED_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".psd", ".dng", ".cr2", ".nef", ".arw", ".raw", ".dcm"}
+)  # fmt: skip
 
 
 class Finder:
@@ -44,6 +47,44 @@ class Finder:
             hits = [hit for hit in hits if fits(hit.path)]
         self.searched |= len(hits) == 1
         return hits[0] if len(hits) == 1 else None
+
+
+def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
+    """The files that are, or claim to be, images; and all others with the reason why they are left out."""
+    images, oddities = [], []
+    for entry in files.walk(root):
+        suffix = files.suffix(entry.path)
+        if entry.path in OWN_FILES:
+            continue
+        if not files.is_text(entry.path):
+            shown = entry.path.encode(errors="surrogateescape").decode(errors="replace")
+            code = "unreadable" if suffix in IMAGE_SUFFIXES else "other-file"
+            oddities.append(Oddity(shown, code, say("its name is not UTF-8: rename it")))
+        elif files.is_hidden(entry.path):
+            oddities.append(Oddity(entry.path, "hidden-file", say("a system's own file")))
+        elif suffix in UNSUPPORTED_SUFFIXES:
+            oddities.append(
+                Oddity(entry.path, "unsupported-format", say("{suffix} is not read", suffix=suffix))
+            )
+        elif suffix in IMAGE_SUFFIXES or is_image_inside(root, entry.path):
+            images.append(entry)
+        else:
+            oddities.append(Oddity(entry.path, "other-file", say("no image, by name and content")))
+    return images, oddities
+
+
+def unwrapped(path: str) -> tuple[str, list[str]]:
+    """Step into a lone folder that an archive put around the data: class or split folders lie inside it."""
+    names = files.folders(path)
+    while len(names) == 1 and names[0].lower() not in SPLIT_WORDS:
+        inner = files.folders(files.join(path, names[0]))
+        loose = [e for e in files.entries(path) if files.suffix(e) in IMAGE_SUFFIXES]
+        if len(inner) < 2 or loose:
+            break
+        path = files.join(path, names[0])
+        names = inner
+        return path, [say("Read from the inner folder {name}.", name=path.rpartition("/")[2])]
+    return path, []
 
 
 def kind(folder: str) -> str:

@@ -6,29 +6,11 @@ from dataclasses import replace
 
 from pupila import files
 from pupila.dataset.formats.beside import paired
+from pupila.dataset.formats.finding import sort_out, unwrapped
 from pupila.dataset.formats.listing import Listing, Oddity, as_rows
-from pupila.dataset.reading import is_image_inside
 from pupila.errors import PupilaError
 from pupila.messages import listing, say
-from pupila.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TRAIN
-
-UNSUPPORTED_SUFFIXES = frozenset(
-    {
-        ".heic",
-        ".heif",
-        ".avif",
-        ".svg",
-        ".jp2",
-        ".jxl",
-        ".psd",
-        ".dng",
-        ".cr2",
-        ".nef",
-        ".arw",
-        ".raw",
-        ".dcm",
-    }
-)
+from pupila.vocabulary import SPLIT_WORDS, TRAIN
 
 
 def read(path: str) -> Listing | None:
@@ -54,44 +36,6 @@ def read(path: str) -> Listing | None:
         "subfolder": [levels.rest(e.path) for e in images],
     })  # fmt: skip
     return Listing(levels.layout(), root, rows, path, oddities, notes)
-
-
-def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
-    """The files that are, or claim to be, images; and all others with the reason why they are left out."""
-    images, oddities = [], []
-    for entry in files.walk(root):
-        suffix = files.suffix(entry.path)
-        if entry.path in OWN_FILES:
-            continue
-        if not files.is_text(entry.path):
-            shown = entry.path.encode(errors="surrogateescape").decode(errors="replace")
-            code = "unreadable" if suffix in IMAGE_SUFFIXES else "other-file"
-            oddities.append(Oddity(shown, code, say("its name is not UTF-8: rename it")))
-        elif files.is_hidden(entry.path):
-            oddities.append(Oddity(entry.path, "hidden-file", say("a system's own file")))
-        elif suffix in UNSUPPORTED_SUFFIXES:
-            oddities.append(
-                Oddity(entry.path, "unsupported-format", say("{suffix} is not read", suffix=suffix))
-            )
-        elif suffix in IMAGE_SUFFIXES or is_image_inside(root, entry.path):
-            images.append(entry)
-        else:
-            oddities.append(Oddity(entry.path, "other-file", say("no image, by name and content")))
-    return images, oddities
-
-
-def unwrapped(path: str) -> tuple[str, list[str]]:
-    """Step into a lone folder that an archive put around the data: class or split folders lie inside it."""
-    names = files.folders(path)
-    while len(names) == 1 and names[0].lower() not in SPLIT_WORDS:
-        inner = files.folders(files.join(path, names[0]))
-        loose = [e for e in files.entries(path) if files.suffix(e) in IMAGE_SUFFIXES]
-        if len(inner) < 2 or loose:
-            break
-        path = files.join(path, names[0])
-        names = inner
-        return path, [say("Read from the inner folder {name}.", name=path.rpartition("/")[2])]
-    return path, []
 
 
 def _splits_in_names(images: list[files.FileEntry]) -> list[str]:

@@ -6,8 +6,7 @@ from pathlib import PurePosixPath
 
 from pupila import files
 from pupila.dataset.formats.classes import CLASS_FILES, class_legend
-from pupila.dataset.formats.finding import kind, kind_of, split_of
-from pupila.dataset.formats.folder import sort_out, unwrapped
+from pupila.dataset.formats.finding import kind, kind_of, sort_out, split_of, unwrapped
 from pupila.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.errors import PupilaError
 from pupila.messages import say

@@ -5,7 +5,7 @@ from typing import Any
 
 from pupila import files
 from pupila.dataset.formats.classes import class_legend, drawn_legend
-from pupila.dataset.formats.folder import sort_out, unwrapped
+from pupila.dataset.formats.finding import sort_out, unwrapped
 from pupila.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.errors import PupilaError
 from pupila.masks import BACKGROUND, Legend

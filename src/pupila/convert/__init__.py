@@ -1,0 +1,1 @@
+"""Write a data set with masks as other tools read it."""

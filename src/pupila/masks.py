@@ -19,7 +19,7 @@ Array = NDArray[Any]
 # Names of pixels without a label, and of what lies around everything that has a name; in small letters.
 NO_LABEL = {"unlabeled", "unlabelled", "ignore", "ignored", "void", "unknown", "no label", "nolabel"}
 BACKGROUND = {"background", "_background_", "bg"}
-MOST_CLASSES = 64  # of a mask whose values are taken for class indices
+MOST_CLASSES = 64  # of masks whose values no file names
 # Drawn over pictures and kept in palettes: told apart by all eyes (Okabe and Ito 2008, Tol 2021).
 COLOURS = ((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),
            (204, 121, 167), (170, 68, 153), (136, 34, 85), (153, 153, 51), (68, 170, 153))  # fmt: skip

@@ -17,7 +17,7 @@ from pupila.dataset.annotations import drawn, file_of, is_annotation
 from pupila.dataset.formats.listing import Oddity
 from pupila.errors import PupilaError
 from pupila.images.decode import DECODER, ImageFault, ImageLimits
-from pupila.masks import Legend, legend_of, resized, stored_values, with_unnamed
+from pupila.masks import MOST_CLASSES, Legend, legend_of, resized, stored_values, with_unnamed
 from pupila.messages import listing, say
 from pupila.progress import progress
 from pupila.threads import ahead
@@ -72,12 +72,12 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
     if legend is not None and not colour and coloured.any():
         raise PupilaError(
             say("The masks are coloured, and the class file names grey levels"), found=_colours(facts),
-            wanted=say("the colour of each class, as {{\"road\": [128, 64, 128]}}"),
+            wanted=say("the colour of each class, as {example}", example='{"road": [128, 64, 128]}'),
         )  # fmt: skip
     if not colour and coloured.any() and not coloured.all():
         facts = _facts(root, wanted, None, True, limits)  # colours beside palettes: all are read as colours
     named = legend or legend_of(_whole(facts), bool(coloured.any()))
-    if len(named.names) == 0:
+    if legend is None and not 0 < len(named.names) <= MOST_CLASSES:
         raise PupilaError(
             say("The masks hold no classes"), found=_colours(facts), wanted=say("one colour for each class")
         )

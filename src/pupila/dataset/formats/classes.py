@@ -129,5 +129,6 @@ def _value(told: Any, uri: str) -> tuple[int, bool]:
 def _bad_classes(uri: str, found: str) -> PupilaError:
     return PupilaError(
         say("Can't read the classes in {path}", path=uri), found=found,
-        wanted=say('two to 255 classes, as {{"0": "background", "255": "water"}} or {{"road": [128, 64, 128]}}'),
+        wanted=say("two to 255 classes, as {first} or {second}", first='{"0": "background", "255": "water"}',
+                   second='{"road": [128, 64, 128]}'),
     )  # fmt: skip

@@ -44,3 +44,24 @@ def write_classes(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
             write_photo(folder / name / f"{i:03d}.jpg", number, quality=92)
             number += 1
     return folder
+
+
+def scene(seed: int, width: int = 96, height: int = 72) -> tuple[Pixels, Pixels]:
+    """A drawn photo with dark water in it, and (height, width) uint8, 1 where the water is."""
+    rng = np.random.default_rng([7, seed])
+    coarse = Image.fromarray(rng.integers(0, 256, (4, 5), dtype=np.uint8))
+    heights = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
+    water: Pixels = (heights < np.quantile(heights, rng.uniform(0.2, 0.6))).astype(np.uint8)
+    land = photo(seed, width, height)
+    return np.where(water[..., None] == 1, land // 4 + np.uint8(20), land // 2 + np.uint8(100)), water
+
+
+def write_scenes(folder: Path, count: int, seed: int = 0, high: int = 255) -> Path:
+    """`images/NNN.png` beside `masks/NNN.png` of 0 and `high`; returns the folder."""
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        shown, water = scene(1000 * seed + number)
+        Image.fromarray(shown).save(folder / f"images/{number:03d}.png")
+        Image.fromarray(water * np.uint8(high)).save(folder / f"masks/{number:03d}.png")
+    return folder

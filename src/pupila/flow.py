@@ -48,17 +48,21 @@ class Explored:
     page: str  # path of explore.html
 
 
-def doctor(data: Data, **read: Any) -> list[Fault]:
+def doctor(data: Data, *, run: str | Path | None = None, **read: Any) -> list[Fault]:
     """Examine a data set.
 
     Args:
         data: whatever `pupila.open` takes.
+        run: folder of a run; masks that disagree with its answers to unseen images are ranked.
         read: fields of `ReadSettings`, where the data are not open yet.
 
     Returns:
         All faults, errors first; empty where nothing was found.
+
+    Raises:
+        PupilaError: the run has no answers to masks of these data.
     """
-    return examine(open_data(data, **read))
+    return examine(open_data(data, **read), None if run is None else str(run))
 
 
 def split(data: Data, *, out: str | Path | None = None, replace: bool = False, **wish: Any) -> SplitFile:

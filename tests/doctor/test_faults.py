@@ -12,6 +12,7 @@ from PIL import Image
 import pupila
 from pupila.doctor.examine import spoils_training
 from pupila.doctor.faults import Fault, catalogue
+from tests.doctor.test_masks import ALL_CODES
 from tests.pictures import encoded, photo, write_classes, write_photo
 
 Plant = Callable[[Path], object]
@@ -201,7 +202,7 @@ def test_the_look_alike_is_not_called_so(sound: Path, code: str) -> None:
 
 
 def test_every_code_has_its_case_and_a_mend_of_one_line() -> None:
-    assert set(catalogue()) == set(CASES) | ELSEWHERE
+    assert set(catalogue()) == set(CASES) | ELSEWHERE | ALL_CODES
     for severity, title, mend in catalogue().values():
         assert severity in ("error", "warning", "info")
         for text in (title, mend):

@@ -18,6 +18,12 @@ def doctor(
         str | None,
         typer.Argument(help=say("A folder of images, a table, or a saved manifest."), metavar="[DATA]"),
     ] = None,
+    with_: Annotated[
+        str | None,
+        typer.Option(
+            "--with", metavar="RUN", help=say("Rank masks by how far they disagree with a run's answers.")
+        ),
+    ] = None,
     json_: JsonOption = False,
     set_: SetOption = None,
 ) -> None:
@@ -31,7 +37,7 @@ def doctor(
     from pupila.settings import parse_overrides
 
     opened = open_data(data, **parse_overrides(set_ or []))
-    faults = flow.doctor(opened)
+    faults = flow.doctor(opened, run=with_)
     if json_:
         print(json.dumps([fault.as_dict() for fault in faults], indent=1, ensure_ascii=False))
     else:
@@ -42,11 +48,13 @@ def doctor(
 
 
 def _print_faults(faults: list[Any]) -> None:
-    from pupila.doctor.faults import title
+    from pupila.doctor.faults import EXAMPLES, title
 
     for fault in faults:
         print(f"{_coloured(fault.severity):8} {fault.code}: {title(fault.code)} ({fault.count})")
-        print("         " + listing(fault.examples, 3, fault.count))
+        ranked = len(fault.examples) > EXAMPLES
+        lines = fault.examples if ranked else [listing(fault.examples, 3, fault.count)]
+        print("\n".join("         " + line for line in lines))
         print("         " + say("Mend: {mend}.", mend=fault.mend))
     errors = sum(fault.severity == "error" for fault in faults)
     if not faults:

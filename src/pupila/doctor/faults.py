@@ -8,6 +8,7 @@ from pupila.messages import say
 from pupila.vocabulary import ERROR, INFO, WARNING
 
 EXAMPLES = 5  # shown of each fault
+RANKED = 20  # shown of a fault whose examples are a ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,14 @@ class Fault:
         return asdict(self)
 
 
-def fault(code: str, examples: Sequence[str], severity: str | None = None) -> list[Fault]:
+def fault(
+    code: str, examples: Sequence[str], severity: str | None = None, shown: int = EXAMPLES
+) -> list[Fault]:
     """The fault in a list, or an empty list where there is no example of it."""
     if not examples:
         return []
     usual, _, mend = catalogue()[code]
-    return [Fault(code, severity or usual, len(examples), list(examples[:EXAMPLES]), mend)]
+    return [Fault(code, severity or usual, len(examples), list(examples[:shown]), mend)]
 
 
 def title(code: str) -> str:
@@ -45,7 +48,8 @@ def catalogue() -> dict[str, Entry]:
     """Code to (severity, title, mend), in the user's language."""
     return (
         _of_files() | _of_pictures() | _of_copies() | _of_labels() | _of_tables() | _of_splits_and_shortcuts()
-    )
+        | _of_mask_files() | _of_mask_values() | _of_pairs()
+    )  # fmt: skip
 
 
 def _of_files() -> dict[str, Entry]:
@@ -152,4 +156,71 @@ def _of_splits_and_shortcuts() -> dict[str, Entry]:
                                     say("bring all classes to one size and format from one source, or collect anew")),
         "looks-like-groups": (INFO, say("subfolders or columns that look like groups"),
                               say("if their images belong together, split with --by so they can't straddle")),
+    }  # fmt: skip
+
+
+def _of_mask_files() -> dict[str, Entry]:
+    """Masks and the images that they are for, as files."""
+    return {
+        "image-without-mask": (WARNING, say("images without a mask"),
+                               say("label them, or move them away; training leaves them out")),
+        "mask-without-image": (WARNING, say("masks without an image"),
+                               say("name the image like its mask, or delete the mask")),
+        "second-mask": (WARNING, say("further masks of one image"),
+                        say("keep the right one; now the first by name counts")),
+        "mask-unreadable": (WARNING, say("masks that can't be decoded"),
+                            say("get them again; training leaves their images out")),
+        "mask-of-another-shape": (WARNING, say("masks of another aspect ratio than their image"),
+                                  say("find the right mask or draw it anew; training leaves these images out")),
+        "mask-of-another-size": (INFO, say("masks of another size than their image"),
+                                 say("scaled to the image here; other tools may refuse them")),
+        "exif-of-one": (INFO, say("images with an EXIF rotation that their masks lack, or the reverse"),
+                        say("both lie upright here; other tools may turn one of them")),
+        "mask-not-turned": (ERROR, say("masks that lie as the photo is stored, while its EXIF note turns the photo"),
+                            say("turn the mask as the note says, or save both upright")),
+    }  # fmt: skip
+
+
+def _of_mask_values() -> dict[str, Entry]:
+    """What the values of masks say."""
+    return {
+        "soft-mask": (INFO, say("masks with values between those of the classes (anti-aliased, or once a JPEG)"),
+                      say("nothing to do where the threshold is right; save masks as PNG, resized by nearest pixel")),
+        "jpeg-mask": (WARNING, say("masks stored as JPEG, which smears their borders"),
+                      say("save masks as PNG")),
+        "unknown-mask-values": (WARNING, say("masks with values that stand for no class"),
+                                say("name them in classes.json, or correct them; now they count as unlabelled")),
+        "misread-mask-values": (ERROR, say("classes that are stored by another value than the class file says"),
+                                say("correct classes.json: 0 and 255 are no class indices, nor the reverse")),
+        "mask-without-labels": (WARNING, say("masks without a labelled pixel"),
+                                say("label them, or move them away: nothing is learned from them")),
+        "empty-mask": (INFO, say("masks of background alone"),
+                       say("right where there is nothing to see; look that none was forgotten")),
+        "full-mask": (WARNING, say("masks of foreground alone"),
+                      say("look at them: an inverted or an unfinished mask looks so")),
+        "one-class-mask": (INFO, say("masks of one class alone"),
+                           say("right where there is nothing else to see; look that none is unfinished")),
+        "unlabelled-pixels": (INFO, say("masks with pixels that have no label"),
+                              say("nothing to do: they count neither in training nor in any figure")),
+    }  # fmt: skip
+
+
+def _of_pairs() -> dict[str, Entry]:
+    """Whether a mask is that of its image, and as good as a second one."""
+    return {
+        "label-ceiling": (INFO, say("how far two labellings of one picture agree: no score means more than that"),
+                          say("judge models against it; agree on rules for labelling to raise it")),
+        "labelled-differently": (WARNING, say("duplicates whose masks differ"),
+                                 say("look at each pair and keep the better mask for both")),
+        "mask-of-another-image": (ERROR, say("masks that belong to another image"),
+                                  say("look at both images with both masks, and swap the masks back")),
+        "mask-fits-badly": (WARNING, say("masks that fit their image no better than those of other images"),
+                            say("look at each: it may be shifted, unfinished, or that of an image that is not here")),
+        "masks-fit-by-chance": (WARNING, say("masks that fit other images about as well as their own"),
+                                say("look at some in explore.html: either the scenes are all alike, "
+                                    "or images and masks are paired wrongly")),
+        "answer-fits-another-mask": (ERROR, say("answers of the run that fit the mask of another image"),
+                                     say("look at both images with both masks, and swap the masks back")),
+        "mask-against-answers": (WARNING, say("masks that agree with a run's answers less than half as well as usual"),
+                                 say("look at them in this order: the mask or the model is wrong")),
     }  # fmt: skip

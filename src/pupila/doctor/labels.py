@@ -16,7 +16,8 @@ HOPELESS = 3  # images of a class under which it can't be in train, validation a
 
 def single_class(data: Dataset) -> list[Fault]:
     """All labelled images have one label."""
-    return fault("single-class", data.classes) if len(data.classes) == 1 else []
+    present = [name for name, count in data.class_counts().items() if count]
+    return fault("single-class", present) if len(present) == 1 else []
 
 
 def small_class(data: Dataset) -> list[Fault]:
@@ -44,7 +45,7 @@ def _plain(name: str) -> str:
 def unlabelled(data: Dataset) -> list[Fault]:
     """Images without a label, where others have one."""
     blank = data.images.filter(pl.col("target").is_null())["image"].to_list()
-    return fault("unlabelled", blank) if data.task else []
+    return fault("unlabelled", blank)
 
 
 def unknown_split(data: Dataset) -> list[Fault]:
@@ -57,9 +58,10 @@ def unknown_split(data: Dataset) -> list[Fault]:
 def class_missing_from_split(data: Dataset) -> list[Fault]:
     """Classes that a given split with labels does not hold."""
     told = []
-    labelled = data.images.filter(pl.col("target").is_not_null())
+    there = data.shares > 0
     for split in SPLITS:
-        present = set(labelled.filter(pl.col("given_split") == split)["target"])
-        if present:
-            told += [say("{name} in {split}", name=n, split=split) for n in data.classes if n not in present]
+        present = there[(data.images["given_split"] == split).fill_null(False).to_numpy()].any(axis=0)
+        if present.any():
+            told += [say("{name} in {split}", name=n, split=split)
+                     for n, found in zip(data.classes, present, strict=True) if not found]  # fmt: skip
     return fault("class-missing-from-split", told)

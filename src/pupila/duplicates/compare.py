@@ -52,6 +52,13 @@ def similarities(copies: Array, pairs: list[tuple[int, int, bool]]) -> Array:
     return scores
 
 
+def uncropped(copies: Array, pairs: list[tuple[int, int, bool]]) -> Array:
+    """(K,) bool: whether the wholes show the same, from edge to edge; arguments as those of `similarities`."""
+    first, second, mirrored = np.array(pairs, dtype=np.int64).reshape(-1, 3).T
+    sharp = unit(details(whole(copies.astype(np.float32), FINE)))
+    return np.asarray(products(sharp[first], _turned(sharp[second], mirrored)) >= SAME)
+
+
 def flat(grey: Array) -> bool:
     """Whether the copy has no detail to compare (one colour, or a smooth gradient)."""
     return bool(_depth(details(whole(grey.astype(np.float32), FINE))) < _FLAT)

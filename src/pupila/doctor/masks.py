@@ -1,0 +1,138 @@
+"""Checks on masks: how they are stored, what their values mean, and what they leave unsaid."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from pupila.dataset.manifest import Dataset
+from pupila.dataset.masks import PIXELS, UNKNOWN
+from pupila.doctor.faults import Fault, fault
+from pupila.masks import Legend
+from pupila.messages import listing, say
+from pupila.vocabulary import IGNORE
+
+Row = dict[str, Any]
+
+
+def other_size(data: Dataset) -> list[Fault]:
+    """Masks of the image's shape and another size."""
+    return fault("mask-of-another-size", [
+        say("{image} ({width} x {height}, its mask {mask_width} x {mask_height})",
+            image=row["image"], width=row["width"], height=row["height"], mask_width=row["mask_width"],
+            mask_height=row["mask_height"])
+        for row in _usable(data)
+        if (row["mask_width"], row["mask_height"]) != (row["width"], row["height"])
+    ])  # fmt: skip
+
+
+def between_values(data: Dataset) -> list[Fault]:
+    """Masks with values between those of the classes, as smoothing leaves them, and masks stored as JPEG."""
+    assert data.legend is not None
+    how = _cut(data.legend)
+    soft = _with_unknown(data) if data.legend.nearest else []
+    jpegs = [row["target"] for row in _usable(data) if row["mask_format"] == "JPEG"]
+    return fault("soft-mask", [
+        say("{mask} ({share:.2%} of the pixels; {how})", mask=row["target"], share=share, how=how)
+        for share, row in soft
+    ]) + fault("jpeg-mask", jpegs)  # fmt: skip
+
+
+def _cut(legend: Legend) -> str:
+    """What becomes of a value between the known ones."""
+    if legend.colour or len(legend.values) != 2:
+        return say("each counts as the nearest known value")
+    low, high = sorted(legend.values)
+    name = legend.names[legend.indices[legend.values.index(high)]]
+    return say("{threshold} and above count as {name}", threshold=(low + high) // 2 + 1, name=name)
+
+
+def unknown_values(data: Dataset) -> list[Fault]:
+    """Masks with values that stand for no class."""
+    assert data.legend is not None
+    if data.legend.nearest:
+        return []
+    known = set(data.legend.values)
+    return fault("unknown-mask-values", [
+        say("{mask} ({share:.2%} of the pixels: {values})", mask=row["target"], share=share,
+            values=listing([_value(v, data.legend) for v in _stored(row) if v not in known], 3))
+        for share, row in _with_unknown(data)
+    ])  # fmt: skip
+
+
+def misread_values(data: Dataset) -> list[Fault]:
+    """0/255 read as class indices, or indices read as 0/255: a class is nowhere, and other values are there."""
+    legend = data.legend
+    assert legend is not None
+    counts = data.class_counts()
+    absent = [name for name, count in counts.items() if not count]
+    stored: Counter[int] = Counter()
+    for row in _usable(data):
+        stored.update(_stored(row))
+    classes = [v for v, index in zip(legend.values, legend.indices, strict=True) if index != IGNORE]
+    strange = [value for value in stored if value not in classes]
+    if not absent or not strange or legend.colour:
+        return []
+    total = sum(stored.values())
+    held = [f"{value} ({count / total:.1%})" for value, count in stored.most_common(4)]
+    return fault("misread-mask-values", [
+        say("{name} is {value} by the class file and in no mask; the masks hold {values}", name=name,
+            value=legend.values[legend.indices.index(legend.names.index(name))], values=", ".join(held))
+        for name in absent
+    ])  # fmt: skip
+
+
+def of_one_class(data: Dataset) -> list[Fault]:
+    """Masks that say nothing, or one thing of the whole image."""
+    found: dict[str, list[str]] = {}
+    several = len(data.classes) > 2
+    for row in _usable(data):
+        there = [index for index, pixels in enumerate(row[PIXELS]) if pixels]
+        if not there:
+            found.setdefault("mask-without-labels", []).append(row["image"])
+        elif len(there) == 1 and several:
+            told = say("{image} ({name})", image=row["image"], name=data.classes[there[0]])
+            found.setdefault("one-class-mask", []).append(told)
+        elif len(there) == 1:
+            found.setdefault("full-mask" if there[0] else "empty-mask", []).append(row["image"])
+    return [one for code, told in found.items() for one in fault(code, told)]
+
+
+def unlabelled_pixels(data: Dataset) -> list[Fault]:
+    """Masks with pixels that are meant to have no label."""
+    assert data.legend is not None
+    shares = []
+    for row in _usable(data):
+        size = row["mask_width"] * row["mask_height"]
+        told = sum(row[PIXELS]) + (0 if data.legend.nearest else row[UNKNOWN])
+        if told < size:
+            shares.append((1 - told / size, row["target"]))
+    return fault("unlabelled-pixels", [
+        say("{mask} ({share:.1%} of the pixels)", mask=mask, share=share)
+        for share, mask in sorted(shares, reverse=True)
+    ])  # fmt: skip
+
+
+def _usable(data: Dataset) -> Iterator[Row]:
+    return data.images.filter(pl.col("target").is_not_null()).iter_rows(named=True)
+
+
+def _stored(row: Row) -> dict[int, int]:
+    """Stored value to pixels."""
+    return {int(value): count for value, count in json.loads(row["mask_values"]).items()}
+
+
+def _with_unknown(data: Dataset) -> list[tuple[float, Row]]:
+    """Masks with values that are none of the known ones, and their share of the pixels; the largest first."""
+    found = [
+        (row[UNKNOWN] / (row["mask_width"] * row["mask_height"]), row)
+        for row in _usable(data)
+        if row[UNKNOWN]
+    ]
+    return sorted(found, key=lambda one: -one[0])
+
+
+def _value(value: int, legend: Legend) -> str:
+    return f"#{value:06x}" if legend.colour else str(value)

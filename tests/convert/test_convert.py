@@ -31,7 +31,7 @@ def scene(seed: int) -> Any:
     coarse = rng.choice(np.array([0, 1, 2, 3, IGNORE], np.uint8), (HEIGHT // 4, WIDTH // 4))
     mask = np.kron(coarse, np.ones((4, 4), np.uint8))
     specks = rng.random(mask.shape) < 0.05
-    mask[specks] = rng.integers(0, 4, specks.sum())
+    mask[specks] = rng.integers(0, 4, int(np.sum(specks)))
     return mask
 
 

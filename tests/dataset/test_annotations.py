@@ -47,7 +47,7 @@ def annotation(image: Any, category: int, segmentation: Any, **more: Any) -> dic
 
 
 def coco(path: Path, annotations: list[dict[str, Any]], images: Any = None, categories: Any = None) -> Path:
-    told = {
+    told: dict[str, Any] = {
         "info": {},
         "images": images
         or [{"id": n, "file_name": f"{n}.jpg", "height": HEIGHT, "width": WIDTH} for n in (1, 2)],

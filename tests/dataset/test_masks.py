@@ -294,7 +294,7 @@ def test_masks_beside_their_images_as_roboflow_exports_them(tmp_path: Path) -> N
         for name in "ab":
             write_photo(tmp_path / split / f"{name}.rf.1.jpg", ord(name), WIDTH, HEIGHT)
             Image.fromarray(THREE).save(tmp_path / split / f"{name}.rf.1_mask.png")
-        (tmp_path / split / "_classes.csv").write_text(CLASSES["csv-roboflow"])
+        (tmp_path / split / "_classes.csv").write_text(str(CLASSES["csv-roboflow"]))
     write_photo(tmp_path / "valid/c.jpg", 3, WIDTH, HEIGHT)
     data = pupila.open(tmp_path)
     assert len(data) == 5

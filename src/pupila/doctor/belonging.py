@@ -145,7 +145,8 @@ def shared_information(kinds: Array, masks: Array, many: tuple[int, int]) -> Arr
 def _indicators(values: Array, many: int) -> Array:
     """(n * many, S * S) float32: 1 where a pixel has a value."""
     flat = values.reshape(len(values), 1, -1)
-    return (flat == np.arange(many)[None, :, None]).astype(np.float32).reshape(len(values) * many, -1)
+    found = (flat == np.arange(many)[None, :, None]).astype(np.float32)
+    return np.asarray(found.reshape(len(values) * many, -1))
 
 
 def _entropy(shares: Array) -> Array:

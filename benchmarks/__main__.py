@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks import duplicates, opening, planted, predicting, serving, startup, training
+from benchmarks import duplicates, opening, planted, predicting, segmentation, serving, startup, training
 
 BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "startup": startup.run,
@@ -18,6 +18,8 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "duplicates": duplicates.run,
     "planted": planted.run,
     "training": training.run,
+    "segmentation": segmentation.run,
+    "segmentation_folds": segmentation.folds,
     "serving": serving.run,
     "predicting": predicting.run,
 }
@@ -31,6 +33,7 @@ LIBRARIES = (
     "polars",
     "torch",
     "timm",
+    "segmentation-models-pytorch",
     "onnxruntime",
 )
 

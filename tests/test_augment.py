@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from pupila import augment as steps
-from pupila.augment import PRESETS, augment, contact_sheet, draw_number
+from pupila.augment import PRESETS, augment, augment_both, contact_sheet, draw_number
 from pupila.errors import PupilaError
 from pupila.train.plan import check_preset
+from pupila.vocabulary import IGNORE
 from tests.pictures import Pixels, photo
 
 DRAWN = sorted(name for name in PRESETS if name != "none")
@@ -32,7 +33,8 @@ class Fixed:
 
 
 def step(name: str, pixels: Pixels, number: float, **options: float) -> Pixels:
-    made: Pixels = np.asarray(getattr(steps, name)(Image.fromarray(pixels), Fixed(number), **options))
+    scene = getattr(steps, name)(steps.Scene(Image.fromarray(pixels)), Fixed(number), **options)
+    made: Pixels = np.asarray(scene.picture)
     return made
 
 
@@ -128,3 +130,46 @@ def test_an_unknown_preset_is_answered_with_the_one_meant() -> None:
         PupilaError, match=r"No such augmentation: found flip_rotatoin: .*did you mean 'flip_rotation'"
     ):
         check_preset("flip_rotatoin")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_mask_moves_with_its_picture(preset: str) -> None:
+    mask = np.zeros((64, 64), np.uint8)
+    mask[8:40, 4:24] = 1
+    picture = np.repeat(mask[..., None] * np.uint8(255), 3, axis=2)
+    for draw in range(6):
+        seen, moved = augment_both(picture, mask, preset, draw)
+        assert seen.shape == (64, 64, 3) and moved.shape == (64, 64)
+        assert set(np.unique(moved)) <= {0, 1, IGNORE}
+        known = moved != IGNORE
+        grey = (seen.astype(int).max(axis=2) - seen.astype(int).min(axis=2) == 0) & (
+            abs(seen[..., 0] - 127.0) < 60
+        )
+        bright = seen.mean(axis=2) > 127
+        agree = (bright == (moved == 1))[known & ~grey]
+        assert agree.mean() > 0.97  # but for the soft edge
+
+
+def test_what_comes_from_outside_has_no_label() -> None:
+    mask = np.ones((40, 40), np.uint8)
+    turned = steps.rotate(
+        steps.Scene(Image.fromarray(np.zeros((40, 40, 3), np.uint8)), Image.fromarray(mask)), Fixed(45), degrees=45
+    )  # fmt: skip
+    moved = np.asarray(turned.mask)
+    assert moved[0, 0] == IGNORE and moved[20, 20] == 1
+    assert np.asarray(turned.picture)[0, 0].tolist() == [127, 127, 127]
+
+
+def test_a_picture_that_is_no_square_is_turned_by_half_turns_alone() -> None:
+    scene = steps.Scene(Image.fromarray(photo(1, 30, 20)))
+    sizes = {steps.quarter(scene, np.random.default_rng(n)).picture.size for n in range(12)}
+    assert sizes == {(30, 20)}
+
+
+def test_cutout_covers_the_picture_and_never_the_mask() -> None:
+    scene = steps.Scene(Image.fromarray(photo(1, 40, 40)), Image.fromarray(np.ones((40, 40), np.uint8)))
+    made = [steps.cutout(scene, np.random.default_rng(n), share=0.5) for n in range(8)]
+    assert all((np.asarray(one.mask) == 1).all() for one in made)
+    covered = [(np.asarray(one.picture) == 127).all(axis=2).mean() for one in made]
+    assert 0 < sum(share > 0.01 for share in covered) < 8
+    assert max(covered) <= 0.26

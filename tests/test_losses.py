@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pupila.losses import EFFECTIVE_BETA, LOSSES, class_weights
+from pupila.errors import PupilaError
+from pupila.losses import EFFECTIVE_BETA, LOSSES, OVERLAPS, class_weights, loss_of, terms_of
+from pupila.vocabulary import IGNORE
 
 LOG3 = math.log(3)  # logits (log 3, 0) are probabilities (3/4, 1/4)
 LOGITS = torch.tensor([[LOG3, 0.0], [LOG3, 0.0]])
@@ -20,6 +22,7 @@ UNLIKE = torch.tensor([1.0, 3.0])
 class Wish:
     label_smoothing: float = 0.0
     focal_gamma: float = 0.0
+    tversky_beta: float = 0.7
 
 
 def cost(name: str, weights: torch.Tensor | None = None, **wish: float) -> float:
@@ -63,11 +66,84 @@ def test_a_sure_and_right_answer_has_a_finite_gradient(gamma: float) -> None:
     assert logits.grad[1, 0] < 0  # the unsure one still learns
 
 
+def maps(*rows: list[float]) -> torch.Tensor:
+    """(1, C, 1, W) logits whose softmax gives class 1 these probabilities (two classes)."""
+    p = torch.tensor(rows)
+    return torch.stack([torch.log(1 - p), torch.log(p)], dim=1)[:, :, None]
+
+
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_every_loss_goes_down_on_the_way_to_the_truth(name: str) -> None:
-    loss = LOSSES[name](UNLIKE, Wish(focal_gamma=2))
-    truth = functional.one_hot(TARGETS).float()
-    assert float(loss(LOGITS + 2 * truth, TARGETS)) < float(loss(LOGITS, TARGETS))
+    loss = LOSSES[name](None if name in OVERLAPS else UNLIKE, Wish(focal_gamma=2))
+    targets = torch.tensor([[[0, 1, 1, 0]]])
+    logits = torch.zeros(1, 2, 1, 4)
+    truth = functional.one_hot(targets).permute(0, 3, 1, 2).float()
+    assert float(loss(logits + 2 * truth, targets)) < float(loss(logits, targets))
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+@pytest.mark.parametrize("weights", [None, UNLIKE])
+def test_an_unlabelled_pixel_never_moves_the_loss(name: str, weights: torch.Tensor | None) -> None:
+    loss = LOSSES[name](None if name in OVERLAPS else weights, Wish(focal_gamma=1, label_smoothing=0.1))
+    targets = torch.tensor([[[0, 1, IGNORE, 1]]])
+    logits = torch.randn(1, 2, 1, 4, generator=torch.Generator().manual_seed(0))
+    other = logits.clone()
+    other[..., 2] += torch.tensor([9.0, -9.0])[:, None]
+    assert torch.equal(loss(logits, targets), loss(other, targets))
+    kept = loss(logits[..., [0, 1, 3]], targets[..., [0, 1, 3]])
+    assert float(loss(logits, targets)) == pytest.approx(float(kept), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_without_a_labelled_pixel_loss_and_gradient_are_0(name: str) -> None:
+    logits = torch.randn(2, 3, 2, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    cost = LOSSES[name](None, Wish())(logits, torch.full((2, 2, 2), IGNORE))
+    cost.backward()  # type: ignore[no-untyped-call]
+    assert float(cost.detach()) == 0
+    assert logits.grad is not None and not logits.grad.any()
+
+
+def test_half_overlap_has_the_hand_computed_cost() -> None:
+    # truth 1100, p(1) = 1010: shared 1, sizes 2 + 2, so overlap 2*1/4 = 0.5
+    logits, targets = maps([0.9999999, 1e-7, 0.9999999, 1e-7]), torch.tensor([[[1, 1, 0, 0]]])
+    assert float(LOSSES["dice"](None, Wish())(logits, targets)) == pytest.approx(0.5, abs=1e-5)
+    # Tversky with beta 0.75: 1 / (1 + 0.25 * 1 + 0.75 * 1) = 0.5 here too; 3 of 4 missed: 1 / (1 + 0 + 0.75 * 3)
+    assert float(LOSSES["tversky"](None, Wish(tversky_beta=0.75))(logits, targets)) == pytest.approx(
+        0.5, abs=1e-5
+    )
+    missed = LOSSES["tversky"](None, Wish(tversky_beta=0.75))(
+        maps([0.9999999, 1e-7, 1e-7, 1e-7]), torch.tensor([[[1, 1, 1, 1]]])
+    )
+    assert float(missed) == pytest.approx(1 - 1 / 3.25, abs=1e-5)
+
+
+def test_of_three_classes_those_that_occur_are_averaged() -> None:
+    # class 0 on both pixels with p = 1/2 each: overlap 2 * 1 / (1 + 2); classes 1 and 2 do not occur
+    logits = torch.log(torch.tensor([0.5, 0.25, 0.25]))[None, :, None, None].expand(1, 3, 1, 2)
+    assert float(
+        LOSSES["dice"](None, Wish())(logits, torch.zeros(1, 1, 2, dtype=torch.long))
+    ) == pytest.approx(1 / 3)
+
+
+def test_a_batch_without_foreground_costs_no_overlap() -> None:
+    assert float(LOSSES["dice"](None, Wish())(maps([0.3, 0.4]), torch.zeros(1, 1, 2, dtype=torch.long))) == 0
+
+
+def test_a_sum_is_the_weighted_sum_of_its_terms() -> None:
+    logits, targets = maps([0.3, 0.6, 0.8]), torch.tensor([[[0, 1, 0]]])
+    wish = Wish(focal_gamma=2)
+    parts = [float(LOSSES[name](None, wish)(logits, targets)) for name in ("dice", "focal")]
+    assert float(loss_of("dice+0.5*focal", None, wish)(logits, targets)) == pytest.approx(
+        parts[0] + 0.5 * parts[1]
+    )
+    assert terms_of("2 * dice + focal") == [(2.0, "dice"), (1.0, "focal")]
+
+
+@pytest.mark.parametrize("loss", ["", "dise", "dice+", "dice+dice", "-1*dice", "x*dice", "dice-focal"])
+def test_what_is_no_sum_is_refused(loss: str) -> None:
+    with pytest.raises(PupilaError) as fault:
+        terms_of(loss)
+    assert fault.value.wanted
 
 
 def test_no_weights_are_none() -> None:

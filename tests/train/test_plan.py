@@ -86,7 +86,7 @@ def test_what_was_wished_stays_and_has_no_reason(data: Dataset) -> None:
     }  # fmt: skip
     made = decided(data, **wish)
     assert {name: getattr(made, name) for name in wish} == wish
-    assert set(made.reasons) == {"engine"}
+    assert not set(wish) & set(made.reasons)
 
 
 @pytest.mark.parametrize(("images", "size"), [(320, 32), (319, 16), (160, 16), (159, 8), (20, 8)])
@@ -144,6 +144,10 @@ def test_a_plan_comes_back_from_its_file(data: Dataset, tmp_path: Path) -> None:
     ({"loss": "focal", "label_smoothing": 0.1}, "found loss=focal, label_smoothing=0.1"),
     ({"device": "cuda"}, "No such device here: found cuda; wanted cpu"),
     ({"augment": "A9"}, "No such augmentation: found A9"),
+    ({"loss": "focall"}, "No such loss: found focall: unknown; did you mean 'focal'"),
+    ({"loss": "focal+focal"}, "Bad loss: found focal"),
+    ({"loss": "0*focal"}, "Bad loss"),
+    ({"loss": "dice+cross_entropy"}, "masks: dice measures"),
 ])  # fmt: skip
 def test_what_cannot_be_honoured_is_refused(data: Dataset, wish: dict[str, Any], said: str) -> None:
     with pytest.raises(PupilaError, match=said) as fault:
@@ -162,7 +166,6 @@ def test_a_split_that_leaks_is_refused(data: Dataset) -> None:
 @pytest.mark.parametrize(("wish", "said"), [
     ({"epoch": 5}, "epoch: unknown; did you mean 'epochs'?"),
     ({"class_weight": "inverse"}, "class_weight: unknown; did you mean 'class_weights'?"),
-    ({"loss": "focall"}, "loss: "),
     ({"thaw": -1}, "thaw"),
     ({"label_smoothing": 1.0}, "label_smoothing: "),
     ({"learning_rate": 0}, "learning_rate"),

@@ -276,9 +276,7 @@ def test_what_is_not_understood_is_answered(
 def test_what_has_to_be_beaten_is_told_first(data: Path, tmp_path: Path) -> None:
     told: list[dict[str, Any]] = []
     flow.train(data, out=tmp_path / "run", tell=told.append, **WISH)
-    assert (
-        told[0]["note"] == "To beat: always answering cat is right for 50.0% of validation, macro F1 0.333."
-    )
+    assert told[0]["note"] == "To beat: always answering cat has macro F1 0.333 on validation."
     assert "Always answering cat would reach macro F1 0.333." in (tmp_path / "run/report.html").read_text()
 
 

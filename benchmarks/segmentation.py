@@ -1,0 +1,176 @@
+"""A U-Net on flood photos against a script as people write it: seconds of an epoch, time to its Dice, and test Dice."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import polars as pl
+
+import pupila
+from benchmarks.measure import new_cache, real_data, real_weights
+from pupila.dataset.splits import SplitFile
+from pupila.vocabulary import SPLITS, TEST
+
+RECIPE: dict[str, Any] = {  # that of naive_segmentation.py, as far as speed goes
+    "model": "unet", "encoder": "mobilenetv2_100", "side": 256, "batch_size": 8, "optimizer": "adam", "weight_decay": 0,
+}  # fmt: skip
+BUDGET = "20m"
+FOLDS = 5
+
+
+def run() -> dict[str, Any]:
+    """The same side and batch as the script, then what `--budget 20m` decides."""
+    found = _prepared()
+    if found is None:
+        return {}
+    data, weights = found
+    print("  the script as people write it", flush=True)
+    naive = naive_on(data, weights, splits_of(data), data.parent / "naive")
+    new_cache()
+    print("  the same side and batch", flush=True)
+    same = trained(data, data.parent / "same", {**RECIPE, "weights": str(weights), "epochs": 30})
+    print(f"  --budget {BUDGET}", flush=True)
+    budget = trained(data, data.parent / "budget", {"budget": BUDGET, "weights": str(_encoder(weights))})
+    judged = against_naive(data, data.parent / "budget", data.parent / "naive")
+    epoch = {"naive": median(line["train_seconds"] for line in naive["log"]),
+             "pupila": median(line["seconds"] for line in same["log"])}  # fmt: skip
+    reached = next((line["at"] for line in same["log"] if line["dice"] >= naive["validation_dice"]), None)
+    figures = {
+        "naive_epoch_seconds": epoch["naive"],
+        "pupila_epoch_seconds_with_validation": epoch["pupila"],
+        "epoch_ratio": round(epoch["naive"] / epoch["pupila"], 2),
+        "naive_seconds": naive["seconds"],
+        "naive_validation_dice": naive["validation_dice"],
+        "seconds_to_naive_dice": reached,
+        "time_ratio": reached and round(naive["seconds"] / reached, 2),
+        "same_recipe_validation_dice": max(line["dice"] for line in same["log"]),
+        "budget_seconds": budget["seconds"],
+        "budget_plan": budget["plan"],
+        "budget_validation_dice": max(line["dice"] for line in budget["log"]),
+        "test": judged,
+    }
+    for name, value in figures.items():
+        print(f"  {name}: {value}")
+    shutil.rmtree(data.parent)
+    return figures
+
+
+def folds() -> dict[str, Any]:
+    """All photos in the same five folds: out-of-fold answers of both, paired."""
+    found = _prepared(folds=FOLDS)
+    if found is None:
+        return {}
+    data, weights = found
+    splits = SplitFile.read(str(data))
+    assert splits is not None
+    for fold in range(FOLDS):
+        print(f"  fold {fold} of the script", flush=True)
+        naive_on(data, weights, fold_of(splits, fold), data.parent / "naive")
+    print(f"  {FOLDS} folds within --budget {BUDGET}", flush=True)
+    trained(data, data.parent / "run", {"budget": BUDGET, "weights": str(_encoder(weights))})
+    judged = against_naive(data, data.parent / "run", data.parent / "naive", split=None)
+    print(json.dumps(judged, indent=1))
+    shutil.rmtree(data.parent)
+    return judged
+
+
+def _prepared(folds: int | None = None) -> tuple[Path, Path] | None:
+    """A copy whose table keeps near-duplicates together, split."""
+    photos, weights = real_data("flood_area"), real_weights("mobilenetv2_100.safetensors")
+    if photos is None or weights is None:
+        return None
+    data = Path(tempfile.mkdtemp(dir=os.environ.get("PUPILA_CACHE"))) / "flood_area"
+    shutil.copytree(photos, data)
+    groups = json.loads((data / "duplicate_groups.json").read_text())
+    group = {stem: f"copies of {stems[0]}" for stems in groups for stem in stems}
+    stems = sorted(path.stem for path in (data / "images").iterdir())
+    rows = {
+        "image": [f"images/{s}.jpg" for s in stems],
+        "mask": [f"masks/{s}.png" for s in stems],
+        "group": [group.get(s) for s in stems],
+    }
+    pl.DataFrame(rows).write_csv(data / "table.csv")
+    pupila.split(data, **({} if folds is None else {"folds": folds, "test": 0}))
+    return data, weights
+
+
+def _encoder(weights: Path) -> Path:
+    """The better of both encoders for masks; the script has the one that its authors took."""
+    return weights.with_name("tf_efficientnet_b0_encoder.safetensors")
+
+
+def splits_of(data: Path) -> dict[str, list[str]]:
+    """Stems of each split."""
+    splits = SplitFile.read(str(data))
+    assert splits is not None
+    return {name: [Path(a.image).stem for a in splits.of(name)] for name in SPLITS}
+
+
+def fold_of(splits: SplitFile, fold: int) -> dict[str, list[str]]:
+    """The script stops by an eighth of the other folds, and is tested on the fold."""
+    others = [Path(a.image).stem for a in splits.images if a.fold != fold]
+    return {
+        "train": [stem for number, stem in enumerate(others) if number % 8],
+        "validation": others[::8],
+        "test": [Path(a.image).stem for a in splits.images if a.fold == fold],
+    }
+
+
+def naive_on(data: Path, weights: Path, stems: dict[str, list[str]], answers: Path) -> dict[str, Any]:
+    """The script's figures; its masks lie in the folder."""
+    told = data.parent / "stems.json"
+    told.write_text(json.dumps(stems))
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.naive_segmentation",
+        *map(str, (data, weights, told, answers)),
+    ]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def trained(data: Path, out: Path, wish: dict[str, Any]) -> dict[str, Any]:
+    """`pupila train`, from the start of the process: its log with the time of each line, and what was decided."""
+    settings = [f"--set={name}={value}" for name, value in wish.items()]
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "pupila", "train", str(data), "--out", str(out), *settings]
+    log: list[dict[str, Any]] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print("   ", line.rstrip(), flush=True)
+            if " epoch " in line:
+                log.append({"at": time.perf_counter() - start})
+    assert process.returncode == 0
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    log = [{**line, **at} for line, at in zip(lines, log, strict=True)]
+    plan = json.loads((out / "plan.json").read_text())["plan"]
+    kept = ("side", "view", "epochs", "batch_size", "precision", "loss", "augment", "encoder")
+    return {"seconds": time.perf_counter() - start, "log": log, "plan": {name: plan[name] for name in kept}}
+
+
+def against_naive(data: Path, run: Path, answers: Path, split: str | None = TEST) -> dict[str, Any]:
+    """Both on the same pictures at their own size, paired."""
+    masks = sorted(answers.iterdir())
+    table = {"image": [f"images/{m.stem}.jpg" for m in masks], "mask": [str(m) for m in masks]}
+    pl.DataFrame(table).write_csv(answers.parent / "naive.csv")
+    model = run if split is None else run / "bundle"
+    out = answers.parent / "report"
+    told = pupila.evaluate(
+        model, data, split=split, against=[answers.parent / "naive.csv"], out=out
+    ).evaluation
+    return {
+        "models": {
+            one["name"]: {name: rows["mean"] for name, rows in one["per_image"].items()}
+            for one in told["models"]
+        },
+        "comparisons": told["comparisons"],
+    }

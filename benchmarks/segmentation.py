@@ -97,7 +97,10 @@ def _prepared(folds: int | None = None) -> tuple[Path, Path] | None:
         "group": [group.get(s) for s in stems],
     }
     pl.DataFrame(rows).write_csv(data / "table.csv")
-    pupila.split(data, **({} if folds is None else {"folds": folds, "test": 0}))
+    if folds is None:
+        pupila.split(data)
+    else:
+        pupila.split(data, folds=folds, test=0)
     return data, weights
 
 

@@ -1,0 +1,106 @@
+"""Pictures with their masks: placed as everywhere, tiles at full resolution, rare classes drawn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pupila
+from pupila.bundle.folder import prepared
+from pupila.dataset.manifest import Dataset
+from pupila.images.prepare import Preparation
+from pupila.loader.masked import Held, MaskedViews
+from pupila.tasks.segment import SEGMENT
+from pupila.vocabulary import IGNORE
+from tests.pictures import write_photo, write_scenes
+
+RESIZE = Preparation(height=32, width=32)
+TILE = Preparation(height=32, width=32, view="tile", overlap=8)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return pupila.open(write_scenes(tmp_path_factory.mktemp("scenes"), 4))
+
+
+def views(data: Dataset, spec: Preparation, preset: str = "none") -> MaskedViews:
+    return MaskedViews(data, SEGMENT, spec, list(range(len(data))), preset, seed=23)
+
+
+@pytest.mark.parametrize("spec", [RESIZE, TILE], ids=["resize", "tile"])
+def test_a_whole_image_is_seen_as_the_bundle_will_see_it(data: Dataset, spec: Preparation) -> None:
+    image, targets = views(data, spec).whole(1)
+    served = prepared(Path(data.path(1)).read_bytes(), SEGMENT, spec)
+    assert np.array_equal(image.inputs, served.inputs)
+    assert (image.height, image.width) == (served.height, served.width) == (72, 96)
+    assert targets.shape == (len(image.inputs), 32, 32)
+
+
+def test_an_image_that_is_resized_keeps_its_shares(data: Dataset) -> None:
+    inputs, targets = views(data, RESIZE).batch([(row, 0) for row in range(4)])
+    assert inputs.shape == (4, 3, 32, 32) and targets.shape == (4, 32, 32) and targets.dtype == np.int64
+    assert targets.mean(axis=(1, 2)) == pytest.approx(data.shares[:, 1], abs=0.05)
+
+
+def test_tiles_are_cut_at_full_resolution(data: Dataset) -> None:
+    told = views(data, TILE)
+    whole, mask = np.asarray(Image.open(data.path(0)).convert("RGB")), data.mask(0)
+    inputs, targets = told.batch([(0, view) for view in range(6)])
+    spec = TILE
+    for tile, target in zip(inputs, targets, strict=True):
+        back = (tile.transpose(1, 2, 0) * spec.std + spec.mean) * 255
+        places = [
+            (top, left) for top in range(72 - 31) for left in range(96 - 31)
+            if np.array_equal(mask[top:top + 32, left:left + 32], target)
+            and abs(whole[top:top + 32, left:left + 32] - back).max() < 0.51
+        ]  # fmt: skip
+        assert places
+    assert told.tiles(0) == round(72 * 96 / 32**2) and views(data, RESIZE).tiles(0) == 1
+
+
+def test_a_rare_class_is_drawn_more_often_than_its_share(tmp_path: Path) -> None:
+    mask = np.zeros((128, 128), np.uint8)
+    mask[5:9, 100:104] = 2  # a thousandth
+    mask[64:] = 1
+    write_photo(tmp_path / "images/a.png", 1, 128, 128)
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(mask).save(tmp_path / "masks/a.png")
+    rare = pupila.open(tmp_path)
+    told = MaskedViews(rare, SEGMENT, TILE, [0], "none", 23)
+    _, targets = told.batch([(0, view) for view in range(300)])
+    seen = (targets == 2).any(axis=(1, 2)).mean()
+    # by chance alone: (32 + 4 - 1) x 9 of the 97 x 97 places, about 3 %
+    assert 0.2 < seen < 0.5
+
+
+def test_a_picture_smaller_than_a_tile_is_filled_up_without_labels(tmp_path: Path) -> None:
+    write_photo(tmp_path / "images/a.png", 1, 20, 12)
+    (tmp_path / "masks").mkdir()
+    Image.fromarray((np.arange(240).reshape(12, 20) % 2).astype(np.uint8)).save(tmp_path / "masks/a.png")
+    told = MaskedViews(pupila.open(tmp_path), SEGMENT, TILE, [0], "none", 23)
+    inputs, targets = told.batch([(0, 0)])
+    assert inputs.shape == (1, 3, 32, 32)
+    assert (targets[0, 12:] == IGNORE).all() and (targets[0, :, 20:] == IGNORE).all()
+    assert set(np.unique(targets[0, :12, :20])) == {0, 1}
+
+
+def test_the_same_view_is_the_same_whoever_asks(data: Dataset) -> None:
+    one, other = (views(data, TILE, "strong") for _ in range(2))
+    pairs: list[Any] = [told.batch([(2, 5)]) for told in (one, other)]
+    assert all(np.array_equal(a, b) for a, b in zip(*pairs, strict=True))
+    assert not np.array_equal(one.batch([(2, 6)])[0], pairs[0][0])
+
+
+def test_what_does_not_fit_is_made_anew() -> None:
+    made: list[int] = []
+
+    def make(key: int) -> Any:
+        made.append(key)
+        return np.zeros(10, np.uint8)
+
+    held = Held(most=15)
+    for key in (1, 2, 1, 2):
+        held.get(key, make)
+    assert made == [1, 2, 2]

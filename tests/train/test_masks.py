@@ -1,0 +1,147 @@
+"""Training for masks, from folders of drawn scenes to a bundle that answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+import pupila
+from pupila import flow
+from pupila.bundle.predictor import Predictor
+from pupila.dataset.splits import SplitFile
+from pupila.errors import PupilaError
+from pupila.masks import from_png
+from pupila.metrics import segment as figures
+from pupila.tasks.segment import MaskAnswer
+from pupila.train.run import Run
+from pupila.vocabulary import VALIDATION
+from tests.pictures import write_scenes
+
+WISH: dict[str, Any] = {
+    "encoder": "test_efficientnet", "weights": "none", "side": 64, "epochs": 3, "augment": "light", "batch_size": 4,
+    "learning_rate": 3e-3, "precision": "float32", "options": {"decoder_channels": [16, 16, 8, 8, 8]},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_scenes(tmp_path_factory.mktemp("data"), 44)
+    pupila.split(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return flow.train(data, out=tmp_path_factory.mktemp("runs") / "run", **WISH)
+
+
+def validation(data: Path) -> list[str]:
+    splits = SplitFile.read(str(data))
+    assert splits is not None
+    return [row.image for row in splits.of(VALIDATION)]
+
+
+def test_a_run_learns_and_says_what_it_did(run: Run) -> None:
+    assert run.state == "done"
+    plan = run.plan
+    assert (plan.model, plan.encoder, plan.thaw) == ("unet", "test_efficientnet", "all")
+    assert plan.loss == "dice+cross_entropy"
+    assert [line["epoch"] for line in run.log] == [1, 2, 3]
+    assert run.log[-1]["train_loss"] < run.log[0]["train_loss"]
+    assert {"dice", "iou", "validation_loss"} <= run.log[0].keys()
+    told = run.bundle.info
+    assert told.task == "segment" and told.classes == ["background", "foreground"]
+    assert told.parity is not None and told.parity.largest_difference < 1e-3
+    page = (Path(run.folder) / "report.html").read_text()
+    assert "What it learned" in page and "mean Dice" in page
+
+
+def test_the_bundle_answers_every_image_at_its_own_size(run: Run, data: Path) -> None:
+    opened = pupila.open(data)
+    uris = [opened.path(row) for row in range(3)]
+    for (_, answer), row in zip(Predictor(run.bundle).stream(uris), range(3), strict=True):
+        assert isinstance(answer, MaskAnswer)
+        assert answer.mask.shape == opened.mask(row).shape and answer.mask.dtype == np.uint8
+        assert sum(answer.shares.values()) == pytest.approx(1)
+
+
+def test_what_is_kept_of_validation_is_what_the_bundle_answers_and_what_it_claims(
+    run: Run, data: Path
+) -> None:
+    frame = pl.read_parquet(Path(run.folder) / "oof.parquet")
+    assert frame["image"].to_list() == validation(data)
+    opened = pupila.open(data)
+    rows = {image: row for row, image in enumerate(opened.images["image"])}
+    predictor, counts = Predictor(run.bundle), []
+    for image, png in frame.select("image", "mask").iter_rows():
+        ((_, answer),) = predictor.stream([opened.path(rows[image])])
+        kept = from_png(png)
+        assert isinstance(answer, MaskAnswer)
+        assert (kept != answer.mask).mean() < 0.005  # a kept probability has 254 steps
+        counts.append(figures.counts(opened.mask(rows[image]), kept, 2))
+    claimed = run.bundle.info.validation["metrics"]["mean Dice"]["value"]
+    assert claimed == pytest.approx(figures.score(np.stack(counts)))
+
+
+def test_tiles_learn_and_answer_images_of_any_size(data: Path, tmp_path: Path) -> None:
+    wish = {**WISH, "view": "tile", "side": 64, "epochs": 1, "loss": "tversky+0.5*focal"}
+    done = flow.train(data, out=tmp_path / "run", **wish)
+    spec = done.bundle.info.preparation
+    assert (spec.view, spec.height, spec.overlap) == ("tile", 64, 16)
+    Image.new("RGB", (150, 40), (90, 100, 110)).save(tmp_path / "wide.png")
+    ((_, answer),) = Predictor(done.bundle).stream([str(tmp_path / "wide.png")])
+    assert isinstance(answer, MaskAnswer)
+    assert answer.mask.shape == (40, 150)
+
+
+def test_folds_answer_every_image_once(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "data", 24)
+    done = flow.train(folder, out=tmp_path / "run", folds=2, **{**WISH, "epochs": 1})
+    frame = pl.read_parquet(tmp_path / "run/oof.parquet")
+    splits = SplitFile.read(str(folder))
+    assert splits is not None
+    assert sorted(frame["image"]) == sorted(a.image for a in splits.images if a.fold is not None)
+    assert done.plan.folds == 2
+
+
+def test_three_classes_with_unlabelled_pixels(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "data", 24)
+    for number, path in enumerate(sorted((folder / "masks").iterdir())):
+        mask = np.asarray(Image.open(path)) // 255
+        mask[:10, :10], mask[-8:, :] = 2, 255
+        Image.fromarray(mask.astype(np.uint8)).save(path)
+        assert number < 24
+    (folder / "classes.json").write_text(
+        json.dumps({"0": "land", "1": "water", "2": "roof", "255": "unlabeled"})
+    )
+    done = flow.train(folder, out=tmp_path / "run", **{**WISH, "epochs": 1, "class_weights": "inverse"})
+    told = done.bundle.info
+    assert told.classes == ["land", "water", "roof"]
+    assert next(iter(told.validation["metrics"])) == "pooled IoU"
+    assert told.decision.threshold is None
+
+
+@pytest.mark.parametrize(("wish", "said"), [
+    ({"side": 65}, "can't take this side: found side=65; wanted a multiple of 32"),
+    ({"head": "linear"}, "would do nothing: found head=linear"),
+    ({"views": 3}, "would do nothing: found views=3"),
+    ({"epochs": 0}, "has to learn its classes"),
+    ({"loss": "dice", "class_weights": "inverse"}, "Settings at odds"),
+    ({"loss": "dice", "label_smoothing": 0.1}, "Settings at odds"),
+    ({"overlap": 8}, "Settings at odds: found view=resize, overlap=8"),
+    ({"tversky_beta": 0.6}, "would do nothing: found tversky_beta=0.6"),
+])  # fmt: skip
+def test_what_can_not_be_honoured_is_refused(data: Path, wish: dict[str, Any], said: str) -> None:
+    with pytest.raises(PupilaError, match=said) as fault:
+        flow.plan(data, **{**WISH, **wish})
+    assert fault.value.found
+
+
+def test_a_preview_lays_masks_over_the_views(data: Path, tmp_path: Path) -> None:
+    flow.preview(data, tmp_path / "views.png", side=64)
+    with Image.open(tmp_path / "views.png") as sheet:
+        assert sheet.size == (7 * 64, 6 * 64)

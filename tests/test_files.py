@@ -110,3 +110,16 @@ def test_the_cache_folder_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("PUPILA_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
     assert files.cache_folder() == Path("/caches/pupila")
+
+
+def test_what_grows_bears_its_name_once_it_is_whole(tmp_path: Path) -> None:
+    with files.growing(str(tmp_path / "new/a.txt")) as part:
+        part.write_text("whole")
+        assert not (tmp_path / "new/a.txt").exists()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.txt"]
+    with pytest.raises(KeyError), files.growing(str(tmp_path / "b.txt")) as part:
+        part.write_text("half")
+        raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    with pytest.raises(PupilaError, match="wanted a path on this machine's disk"), files.growing("s3://a/b"):
+        pass

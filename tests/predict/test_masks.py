@@ -151,6 +151,19 @@ def test_a_geotiff_gives_a_geotiff_and_geojson(bundle: str, tmp_path: Path) -> N
     assert not (tmp_path / "out/annotations.json").read_text().count("category_id")
 
 
+def test_the_bands_of_a_scene_are_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bands = np.zeros((5, 20, 30), np.uint16)
+    bands[[4, 2, 0]] = scene().transpose(2, 0, 1) * np.uint16(10)
+    source = write(tmp_path / "b.tif", bands)
+    folder = write_painted(tmp_path / "bundle").folder
+    chosen = ["--set", "bands=[5,3,1]", "--set", "low=0", "--set", "high=2550"]
+    assert run(["predict", folder, source, "--json", *chosen]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["classes"]["green"]["pixels"], told["classes"]["blue"]["pixels"]) == (34, 90)
+    assert run(["predict", folder, source, "--set", "bands=[6,3,1]"]) == 2
+    assert "no band 6: the file has 5" in capsys.readouterr().out
+
+
 def test_what_is_too_large_is_answered_in_tiles_or_refused(tmp_path: Path) -> None:
     source = Path(write(tmp_path / "b.tif", scene().transpose(2, 0, 1), crs=None, transform=None))
     tiled = write_painted(tmp_path / "tiled").folder
@@ -196,7 +209,11 @@ def test_without_rasterio_a_geotiff_is_refused_and_the_rest_answered(
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [(["--polygons"], "--polygons --out FOLDER"), (["--out", "x"], "wanted a bundle of masks")],
+    [
+        (["--polygons"], "--polygons --out FOLDER"),
+        (["--out", "x"], "wanted a bundle of masks"),
+        (["--set", "low=3"], "wanted a bundle of masks"),
+    ],
 )
 def test_what_can_not_be_honoured_is_refused(
     tmp_path: Path, photos: Path, options: list[str], says: str, capsys: pytest.CaptureFixture[str]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.options import JsonOption
+from pupila.cli.options import JsonOption, SetOption
 from pupila.errors import PupilaError
 from pupila.messages import say, say_count
 
@@ -29,15 +29,18 @@ def predict(
         bool,
         typer.Option("--polygons", help=say("Also outlines of the regions: COCO; GeoJSON of a GeoTIFF.")),
     ] = False,
+    set_: SetOption = None,
 ) -> None:
     """Answer each image as it comes."""
     from pupila.bundle.folder import read_bundle
     from pupila.bundle.predictor import Predictor
+    from pupila.geotiff.scene import BandSettings
     from pupila.predict.images import count, named
     from pupila.predict.rows import Output, as_csv, as_json, for_people, line
     from pupila.predict.table import writing
     from pupila.predict.tasks import TELLING
     from pupila.progress import progress
+    from pupila.settings import parse_overrides
 
     if json_ and csv:
         raise PupilaError(say("Settings at odds"), found="--json, --csv", wanted=say("one of them"))
@@ -45,14 +48,15 @@ def predict(
         raise PupilaError(say("Settings at odds"), found="--polygons", wanted="--polygons --out FOLDER")
     predictor = Predictor(read_bundle(bundle))
     telling = TELLING[predictor.info.task]
-    if out and not telling.writes:
+    if (out or set_) and not telling.writes:
         raise PupilaError(
-            say("Nothing to write"), found="--out", wanted=say("a bundle of masks"), remedy="--csv FILE"
+            say("Settings at odds"), found="--out" if out else "--set", wanted=say("a bundle of masks")
         )
+    output = Output(out, polygons, BandSettings.wish(parse_overrides(set_ or []), "predict"))
     columns, table = telling.columns(predictor.info.classes), csv or (out and f"{out}/answers.csv")
     total, bad = count(images), 0
     with progress(say("answering"), total) as advance, writing(table, line(columns)) as write:
-        for told in telling.rows(predictor, named(images), Output(out, polygons)):
+        for told in telling.rows(predictor, named(images), output):
             bad += "error" in told
             write(as_csv(told, telling, columns))
             if not csv:

@@ -15,11 +15,15 @@ HELP = say("Print every setting of a stage with its meaning and unit.")
 
 def _stages() -> "dict[str, type[Settings]]":
     from pupila.dataset.reading import ReadSettings
+    from pupila.geotiff.scene import BandSettings
     from pupila.serve.settings import ServeSettings
     from pupila.split.settings import SplitSettings
     from pupila.train.settings import TrainSettings
 
-    return {"read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "serve": ServeSettings}
+    return {
+        "read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "predict": BandSettings,
+        "serve": ServeSettings,
+    }  # fmt: skip
 
 
 def settings(stage: Annotated[str | None, typer.Argument(metavar="[STAGE]")] = None) -> None:

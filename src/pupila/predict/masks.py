@@ -55,7 +55,7 @@ def _answered(
     uri, stem = named
     try:
         if is_tiff(uri):
-            with open_scene(uri, limits=predictor.limits) as scene:
+            with open_scene(uri, output.bands, predictor.limits) as scene:
                 if scene.by_windows:
                     return {"image": uri, **_scene(predictor, scene, output, stem)}, None
         told, found = _picture(predictor, files.read_bytes(uri), output, stem)

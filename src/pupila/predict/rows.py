@@ -9,6 +9,7 @@ from typing import Any
 
 from pupila.bundle.predictor import Predictor
 from pupila.errors import PupilaError
+from pupila.geotiff.scene import BandSettings
 from pupila.images.decode import ImageFault
 from pupila.messages import say
 
@@ -17,10 +18,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What is to be written beside the rows."""
+    """How images are read, and what is written beside the rows."""
 
     folder: str | None = None  # None: nothing
     polygons: bool = False  # also the outlines of regions
+    bands: BandSettings | None = None  # how the bands of a TIFF become colours
 
 
 @dataclass(frozen=True, slots=True)

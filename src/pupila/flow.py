@@ -150,7 +150,7 @@ def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "Converted"
 
     Args:
         data: whatever `pupila.open` takes, with masks.
-        to: masks, coco, coco-polygons or yolo.
+        to: masks, coco or yolo.
         out: a new or an empty folder.
         read: fields of `ReadSettings`, where the data are not open yet.
 

@@ -149,7 +149,7 @@ def test_colours_and_palettes_side_by_side_are_read_as_colours(tmp_path: Path) -
     assert np.array_equal(data.mask(0), np.array([1, 2, 0], np.uint8)[THREE])
 
 
-CLASSES = {
+CLASSES: dict[str, Any] = {
     "index-name": {"0": "ground", "1": "road", "2": "water"},
     "name-index": {"ground": 0, "road": 1, "water": 2},
     "list": ["ground", "road", "water"],
@@ -157,7 +157,7 @@ CLASSES = {
     "csv": "name,value\nground,0\nroad,1\nwater,2\n",
     "csv-roboflow": "Pixel Value, Class\n0, ground\n1, road\n2, water\n",
 }
-COLOURED = {
+COLOURED: dict[str, Any] = {
     "name-rgb": {"ground": [10, 20, 30], "road": [200, 0, 0], "water": [0, 0, 250]},
     "name-hex": {"ground": "#0a141e", "road": "#C80000", "water": "#0000FA"},
     "hex-name": {"#0a141e": "ground", "#c80000": "road", "#0000fa": "water"},

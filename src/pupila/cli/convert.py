@@ -12,7 +12,7 @@ HELP = say("Write images and masks as COCO, YOLO or PNG files.")
 
 def convert(
     data: DataArgument,
-    to: Annotated[str, typer.Option(help=say("masks, coco, coco-polygons or yolo."), metavar="LAYOUT")],
+    to: Annotated[str, typer.Option(help=say("masks, coco or yolo."), metavar="LAYOUT")],
     out: Annotated[str, typer.Option(help=say("A new or an empty folder."), metavar="FOLDER")],
     set_: SetOption = None,
 ) -> None:

@@ -27,8 +27,7 @@ def _write_masks(items: Iterable[Item], classes: tuple[str, ...], out: str) -> N
 
 LAYOUTS: dict[str, Writer] = {
     "masks": _write_masks,
-    "coco": coco.write_rle,
-    "coco-polygons": coco.write_polygons,
+    "coco": coco.write,
     "yolo": yolo.write,
 }
 

@@ -28,9 +28,9 @@ class Item:
             part for part in (folder, self.split, f"{PurePosixPath(self.name).stem}{suffix}") if part
         )
 
-    def classes(self) -> list[int]:
-        """The class indices, and IGNORE, that occur."""
-        return [int(index) for index in np.unique(self.mask)]
+    def told(self, names: dict[int, str]) -> list[int]:
+        """The class indices with a name, and IGNORE, that occur."""
+        return [index for index in np.unique(self.mask).tolist() if index in names]
 
 
 def told_names(classes: tuple[str, ...]) -> dict[int, str]:

@@ -168,9 +168,10 @@ def _painted(height: int, width: int, around: int, pieces: Iterable[Piece]) -> A
     """(height, width) uint8: the pieces one over the other; neighbours of one value are filled in one go."""
     values = np.full((height, width), around, dtype=np.uint8)
     for (value, outlined), some in groupby(pieces, key=lambda piece: (piece[0], isinstance(piece[1], list))):
-        shapes = [shape for _, shape in some]
         if outlined:
-            values[regions.fill_polygons([one for shape in shapes for one in shape], height, width)] = value
+            shapes = [one for _, told in some for one in told]
+            values[regions.fill_polygons(shapes, height, width)] = value
         else:
-            values[np.logical_or.reduce(shapes)] = value
+            for _, covered in some:
+                values[covered] = value
     return values

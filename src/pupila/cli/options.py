@@ -7,7 +7,10 @@ import typer
 from pupila.messages import say
 
 DataArgument = Annotated[
-    str, typer.Argument(help=say("A folder of images, a table, or a saved manifest."), metavar="DATA")
+    str,
+    typer.Argument(
+        help=say("A folder of images, a table, annotations, or a saved manifest."), metavar="DATA"
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

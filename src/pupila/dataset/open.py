@@ -23,8 +23,9 @@ def open(path: str | Path | Dataset, **settings: Any) -> Dataset:
     """Open images with whatever labels, groups and splits they come with.
 
     Args:
-        path: a folder per class (also below train/val/test), a flat folder, a CSV, Parquet or JSON-lines
-            table, a folder with Hugging Face's metadata file, a saved manifest, or an open data set.
+        path: a folder per class (also below train/val/test), a flat folder, images beside masks, COCO or YOLO
+            annotations, a CSV, Parquet or JSON-lines table, a folder with Hugging Face's metadata file, a saved
+            manifest, or an open data set.
         settings: fields of `ReadSettings`.
 
     Raises:
@@ -36,15 +37,15 @@ def open(path: str | Path | Dataset, **settings: Any) -> Dataset:
     where = str(path)
     if not files.exists(where):
         raise PupilaError(
-            say("No such data"), found=where, wanted=say("a folder of images, a table, or a saved manifest"),
-            remedy=_nearby(where),
+            say("No such data"), found=where,
+            wanted=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_nearby(where),
         )  # fmt: skip
     for read in FORMATS.values():
         if (found := read(where)) is not None:
             return _assemble(found, wish)
     raise PupilaError(
         say("Can't tell what {path} is", path=where), found=say("a file"),
-        wanted=say("a folder, a CSV, Parquet or JSON-lines table, or pupila.parquet"),
+        wanted=say("a folder, a CSV, Parquet or JSON-lines table, COCO's JSON, data.yaml, or pupila.parquet"),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Augmentation: every preset keeps what a picture is, and one number decides what is drawn."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,9 +153,9 @@ def test_a_mask_moves_with_its_picture(preset: str) -> None:
 
 def test_what_comes_from_outside_has_no_label() -> None:
     mask = np.ones((40, 40), np.uint8)
-    turned = steps.rotate(
-        steps.Scene(Image.fromarray(np.zeros((40, 40, 3), np.uint8)), Image.fromarray(mask)), Fixed(45), degrees=45
-    )  # fmt: skip
+    random: Any = Fixed(45)
+    scene = steps.Scene(Image.fromarray(np.zeros((40, 40, 3), np.uint8)), Image.fromarray(mask))
+    turned = steps.rotate(scene, random, degrees=45)
     moved = np.asarray(turned.mask)
     assert moved[0, 0] == IGNORE and moved[20, 20] == 1
     assert np.asarray(turned.picture)[0, 0].tolist() == [127, 127, 127]

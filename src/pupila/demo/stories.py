@@ -15,16 +15,17 @@ from pupila.bundle.predictor import Predictor
 from pupila.dataset.open import open as open_data
 from pupila.dataset.splits import Assignment, SplitFile
 from pupila.demo.faults import PLANTED, plant_faults
+from pupila.demo.floods import write_scenes
 from pupila.demo.packages import WITH, WITHOUT, write_shop
 from pupila.demo.round_trip import ask, served
 from pupila.doctor.faults import Fault
 from pupila.errors import PupilaError
 from pupila.evaluate.sentences import sentences as judged
 from pupila.explore.sentences import sentences
+from pupila.images.decode import ImageFault
 from pupila.messages import say
 from pupila.predict.rows import Output, for_people
 from pupila.predict.tasks import TELLING
-from pupila.tasks.classify import Answer
 from pupila.train.page import sentences as told
 from pupila.vocabulary import TEST
 
@@ -39,6 +40,10 @@ _RECIPE: dict[str, Any] = {
     "weights": "none", "side": 112, "epochs": 16, "augment": "flip_rotation", "class_weights": "inverse",
 }  # fmt: skip
 _MODEL, _RIVAL = "resnet_small", "lenet"
+SCENES = 140  # of floods
+_FLOOD_RECIPE: dict[str, Any] = {
+    "model": "unet", "encoder": "resnet10t", "weights": "none", "side": 128, "epochs": 14, "learning_rate": 2e-3,
+}  # fmt: skip
 _SHOWN = 4  # photos that predict answers
 
 
@@ -46,7 +51,10 @@ def packages(out: str) -> None:
     """A shop of packages, from photos to a served classifier that knows black octagons."""
     start = time.monotonic()
     folder = _examined(out)
-    runs = {name: _trained(folder, Path(out) / f"synthetic_run_{name}", name) for name in (_MODEL, _RIVAL)}
+    runs = {
+        name: _trained(folder, Path(out) / f"synthetic_run_{name}", {"model": name, **_RECIPE})
+        for name in (_MODEL, _RIVAL)
+    }
     best, rival = (runs[name].bundle.folder for name in (_MODEL, _RIVAL))
     _step(f"pupila evaluate {best} {folder} --against {rival}")
     done = flow.evaluate(best, folder, against=[rival])
@@ -86,47 +94,49 @@ def _examined(out: str) -> Path:
     return folder
 
 
-def _trained(folder: Path, run: Path, model: str) -> "Run":
+def _trained(folder: Path, run: Path, wish: dict[str, Any]) -> "Run":
     """Train from scratch, beside the data."""
-    settings = " ".join(f"--set {name}={value}" for name, value in {"model": model, **_RECIPE}.items())
+    settings = " ".join(f"--set {name}={value}" for name, value in wish.items())
     _step(f"pupila train {folder} {settings} --out {run}")
     files.remove_folder(run)
-    wish = {"model": model, **_RECIPE}
     done = flow.train(folder, out=run, **wish)
     for sentence in told(done.plan, done.state, done.bundle.info):
         print(sentence)
     return done
 
 
-def _some_test_photos(folder: Path) -> list[Assignment]:
-    """Photos of the sealed test split, half of them with octagons where there are as many."""
+def _sealed(folder: Path) -> list[Assignment]:
+    """The images of the test split."""
     split = SplitFile.read(str(folder))
     assert split is not None  # it was made a minute ago
-    sealed = [row for row in split.images if row.split == TEST]
+    return split.of(TEST)
+
+
+def _some_test_photos(folder: Path) -> list[Assignment]:
+    """Photos of the sealed test split, half of them with octagons where there are as many."""
+    sealed = _sealed(folder)
     with_, without = ([row for row in sealed if row.image.startswith(name)] for name in (WITH, WITHOUT))
     return [*with_[: _SHOWN // 2], *without[: _SHOWN // 2]]
 
 
-def _answered(bundle: str, photos: list[Path]) -> None:
+def _answered(bundle: str, photos: list[Path], out: str | None = None) -> None:
     """Predict, then serve: the same bundle, the same code, so the same answer."""
-    _step(f"pupila predict {bundle} {photos[0]} ...")
+    _step(f"pupila predict {bundle} {photos[0]} ..." + (f" --out {out}" if out else ""))
     predictor = Predictor(read_bundle(bundle))
-    answers = dict(predictor.stream([str(photo) for photo in photos]))
     telling = TELLING[predictor.info.task]
-    for row in telling.rows(predictor, map(str, photos), Output()):
+    uris = [str(photo) for photo in photos]
+    for row in telling.rows(predictor, uris, Output(out)):
         print(for_people(row, telling))
     _step(f"pupila serve {bundle}")
     with served(bundle) as address:
-        for photo in photos:
-            served_answer = ask(address, photo)
-            known = answers[str(photo)]
-            assert isinstance(known, Answer)  # it was read above
-            same = abs(served_answer["confidence"] - known.confidence) < 1e-4
+        for photo, (_, known) in zip(photos, predictor.stream(uris), strict=True):
+            assert not isinstance(known, ImageFault)  # it was read above
+            told = ask(address, photo)
+            same = abs(told["confidence"] - known.confidence) < 1e-4
             print(say(
-                "{name}: the server says {prediction} ({confidence:.1%}) in {ms:.0f} ms, {same}",
-                name=photo.name, prediction=served_answer["prediction"], confidence=served_answer["confidence"],
-                ms=1e3 * served_answer["processing_time"],
-                same=say("as predict does") if same else say("unlike predict: please report this"),
+                "{name}: the server is {confidence:.1%} sure after {ms:.0f} ms, {same}",
+                name=photo.name, confidence=told["confidence"], ms=1e3 * told["processing_time"],
+                same=say("as predict is") if same else say("unlike predict: please report this"),
             ))  # fmt: skip
 
 
@@ -146,7 +156,35 @@ def faults(out: str) -> None:
     )
 
 
-STORIES: dict[str, Callable[[str], None]] = {"packages": packages, "faults": faults}
+def floods(out: str) -> None:
+    """Flood scenes from the air, from drawn photos and masks to a served U-Net."""
+    start = time.monotonic()
+    folder = _fresh(Path(out), "synthetic_floods")
+    _step(say("Drawing {n} synthetic scenes of floods, with the water as masks", n=SCENES))
+    write_scenes(folder, SCENES, _SEED)
+    _step(f"pupila doctor {folder}")
+    data = open_data(folder)
+    print(data)
+    _print_faults(flow.doctor(data))
+    _step(f"pupila split {folder}")
+    print(say("Verdict: {verdict}.", verdict=flow.split(data, replace=True).verdict))
+    _step(f"pupila explore {folder}")
+    explored = flow.explore(data)
+    print("\n".join(sentences(explored.fingerprint)))
+    print(say("Look at: {path}", path=explored.page))
+    run = _trained(folder, Path(out) / "synthetic_run_unet", _FLOOD_RECIPE)
+    _step(f"pupila evaluate {run.bundle.folder} {folder}")
+    done = flow.evaluate(run.bundle.folder, folder)
+    verdict = judged(done.evaluation)
+    print("\n".join(verdict))
+    photos = [folder / row.image for row in _sealed(folder)[:_SHOWN]]
+    _answered(run.bundle.folder, photos, f"{out}/synthetic_masks")
+    print("\n" + say("Done in {seconds:.0f} s, all on synthetic data.", seconds=time.monotonic() - start))
+    print(say("Verdict: {verdict}", verdict=verdict[0]))
+    print(say("Look at: {path}", path=done.report))
+
+
+STORIES: dict[str, Callable[[str], None]] = {"packages": packages, "floods": floods, "faults": faults}
 
 
 def _two(row: dict[str, int]) -> dict[str, int]:

@@ -15,6 +15,11 @@ WISH: dict[str, Any] = {
     "patience": 9, "collapse_patience": 9, "warmup_epochs": 0.5, "optimizer": "adamw", "clip_norm": 1.0,
 }  # fmt: skip
 
+MASKS: dict[str, Any] = {
+    "encoder": "test_efficientnet", "weights": "none", "side": 32, "epochs": 4, "batch_size": 8, "augment": "strong",
+    "options": {"decoder_channels": [8, 8, 8, 8, 8]}, "patience": 9, "collapse_patience": 9, "precision": "float32",
+}  # fmt: skip
+
 
 def die() -> None:
     """As a power cut would."""
@@ -47,4 +52,5 @@ if __name__ == "__main__":
     data, run, how = sys.argv[1:4]
     strike(how)
     workers = int(sys.argv[4]) if len(sys.argv) > 4 else 0
-    flow.train(data, out=run, resume=Path(run, "plan.json").exists(), **{**WISH, "workers": workers})
+    wish = MASKS if Path(data, "masks").exists() else WISH
+    flow.train(data, out=run, resume=Path(run, "plan.json").exists(), **{**wish, "workers": workers})

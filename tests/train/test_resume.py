@@ -9,7 +9,7 @@ import pytest
 
 import pupila
 from tests.conftest import REPOSITORY
-from tests.pictures import write_classes
+from tests.pictures import write_classes, write_scenes
 
 STEPS = 4 * 5  # 4 epochs of 5 batches
 
@@ -19,9 +19,13 @@ def trained(data: Path, run: Path, how: str, workers: int = 0) -> int:
     return subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, check=False).returncode
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_classes(tmp_path_factory.mktemp("data"), {"cat": 28, "dog": 28})
+@pytest.fixture(scope="module", params=["classes", "masks"])
+def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    if request.param == "classes":
+        write_classes(folder, {"cat": 28, "dog": 28})
+    else:
+        write_scenes(folder, 56)
     pupila.split(folder)
     return folder
 

@@ -212,6 +212,7 @@ def test_damaged_colours_are_the_nearest_named_one_and_frequent_strangers_are_no
     wanted[18:, 16:] = IGNORE
     assert np.array_equal(data.mask(0), wanted)
     assert data.images["mask_unknown"].to_list() == [1 + 96]
+    assert "Colours of no class, so without a label: #00fa00." in str(data)
 
 
 def test_colours_saved_as_jpeg_are_still_the_named_ones(tmp_path: Path) -> None:

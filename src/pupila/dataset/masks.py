@@ -54,6 +54,7 @@ class Masked:
     )  # the images' rows with the columns `COLUMNS`; target null where the mask can't be used
     legend: Legend
     oddities: list[Oddity]
+    notes: list[str]  # sentences for the user
 
 
 def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: ImageLimits) -> Masked:
@@ -95,7 +96,13 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
             wanted=say("masks that can be read, of the shape of their images"),
         )  # fmt: skip
     usable = pl.when(pl.col("image").is_in(unusable)).then(None).otherwise(pl.col("target"))
-    return Masked(joined.with_columns(target=usable), legend, oddities)
+    unnamed = [f"#{value:06x}" for value in legend.values[len(named.values) :]]
+    notes = (
+        [say("Colours of no class, so without a label: {colours}.", colours=listing(unnamed))]
+        if unnamed
+        else []
+    )
+    return Masked(joined.with_columns(target=usable), legend, oddities, notes)
 
 
 def read_mask(root: str, target: str, legend: Legend, height: int, width: int) -> Array:

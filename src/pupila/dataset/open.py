@@ -84,16 +84,17 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
         for image, format in good.select("image", "format").iter_rows() if lies(image, format)
     ]  # fmt: skip
     oddities += _changed(good)
-    legend = None
+    legend, notes = None, found.notes
     if found.masks:
         masked = with_masks(found.root, good, found.legend, wish.limits())
         good, legend = masked.images, masked.legend
         oddities += masked.oddities
+        notes = notes + masked.notes
     else:
         oddities += _left_empty(frame, good)
     aside = pl.DataFrame([(o.subject, o.code, o.reason) for o in oddities], schema=_ASIDE, orient="row")
     return Dataset(
-        found.root, found.home, found.layout, _task(found, good), good, aside, found.notes, memory, legend
+        found.root, found.home, found.layout, _task(found, good), good, aside, notes, memory, legend
     )
 
 

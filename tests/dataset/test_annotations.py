@@ -163,9 +163,13 @@ def test_annotations_of_another_size_are_scaled_and_of_another_shape_left_out(tm
     [
         ([], "a box without an outline"),
         ([[1, 2, 3]], "an outline that is none"),
-        ([[1, 2, 3, 4, 5, float("nan")]], "an outline that is none"),
+        ([[1, 2, 3, 4, 5, float("nan")]], "an outline far outside of the image"),
+        ([[1, 2, 3, 4, 5, 1e9]], "an outline far outside of the image"),
+        (["x"], "could not convert"),
+        (7, "neither an outline nor run lengths"),
+        ({"size": [HEIGHT, WIDTH], "counts": [3]}, "run lengths of 3 pixels for 192"),
         ({"size": [HEIGHT, WIDTH + 1], "counts": [3]}, "run lengths of another size"),
-        ({"counts": [3]}, "size"),
+        ({"counts": [3]}, "neither an outline nor run lengths"),
     ],
 )
 def test_what_can_not_be_drawn_leaves_its_image_without_a_mask(
@@ -178,6 +182,19 @@ def test_what_can_not_be_drawn_leaves_its_image_without_a_mask(
     ((subject, code, told),) = data.set_aside.rows()
     assert (subject, code) == ("2.jpg", "mask-unreadable")
     assert reason in told
+
+
+@pytest.mark.parametrize("height", [-3, 10**9, "12"])
+def test_a_record_of_no_possible_size_leaves_its_image_without_a_mask(tmp_path: Path, height: Any) -> None:
+    photos(tmp_path, "1", "2")
+    images = [
+        {"id": n, "file_name": f"{n}.jpg", "height": h, "width": WIDTH} for n, h in ((1, None), (2, height))
+    ]
+    coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE])], images)
+    data = pupila.open(tmp_path)
+    assert data.images["target"].to_list() == ["a.json#1", None]
+    assert (data.mask(0) == 1).sum() == 16
+    assert f"its record has the size {WIDTH} x {height}" in data.set_aside["reason"][0]
 
 
 def test_coco_of_boxes_alone_or_without_its_images_is_refused(tmp_path: Path) -> None:
@@ -292,7 +309,8 @@ def test_yolo_may_list_its_images(tmp_path: Path) -> None:
     [
         (f"{line(0, SQUARE)}0 0.5 0.5 0.1 0.1", "line 2 is a box without an outline"),
         ("0 0.1 0.1 0.2 0.2 0.3", "line 1 is no outline"),
-        ("0 0.1 0.1 0.2 0.2 0.3 nan", "line 1 is no outline"),
+        ("0 0.1 0.1 0.2 0.2 0.3 nan", "line 1 is no outline in shares of width and height"),
+        ("0 10 10 20 20 30 30", "line 1 is no outline in shares of width and height"),
         ("road 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 holds no numbers"),
         ("0.5 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 names no class"),
         ("-1 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 names no class"),

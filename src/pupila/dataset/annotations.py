@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila import files, regions
-from pupila.images.decode import ImageFault
+from pupila.images.decode import ImageFault, ImageLimits
 from pupila.masks import BACKGROUND, NO_LABEL, Legend, Stored
 from pupila.messages import say
 from pupila.vocabulary import IGNORE
@@ -28,6 +28,7 @@ Piece = tuple[int, Any]  # stored value; a list of polygons, or (H, W) bool
 _COCO = re.compile(r"(.+?\.json)#(.+)", re.IGNORECASE | re.DOTALL)
 _LEAST = 6  # numbers of an outline: three points
 _EXACT = 3  # digits after the point of a coordinate in pixels that are kept: YOLO's shares round them
+_MOST_PIXELS = ImageLimits().max_pixels
 _FILES_KEPT = 8  # COCO files in memory
 
 
@@ -77,7 +78,14 @@ def drawn(root: str, target: str, legend: Legend, height: int, width: int) -> tu
     if file is None or found[2] not in file.images:
         raise ImageFault("unreadable", say("the file has no image {id}", id=found[2]))
     record, annotations = file.images[found[2]], file.annotations.get(found[2], [])
-    height, width = int(record.get("height") or height), int(record.get("width") or width)
+    height, width = record.get("height") or height, record.get("width") or width
+    if (
+        not all(isinstance(side, int) and side > 0 for side in (height, width))
+        or height * width > _MOST_PIXELS
+    ):
+        raise ImageFault(
+            "unreadable", say("its record has the size {width} x {height}", width=width, height=height)
+        )
     pieces = [(str(file.names.get(a.get("category_id"))), a.get("segmentation")) for a in annotations]
     around = next((n for n, name in enumerate(legend.names) if name.strip().lower() in BACKGROUND), IGNORE)
     values = _painted(
@@ -138,11 +146,24 @@ def _piece(name: str, told: Any, legend: Legend, size: tuple[int, int]) -> Piece
         rings = [np.asarray(ring, dtype=np.float64) for ring in told or []]
         if not rings:
             raise ValueError(say("a box without an outline"))
-        if any(ring.ndim != 1 or len(ring) % 2 or not np.isfinite(ring).all() for ring in rings):
+        if any(ring.ndim != 1 or len(ring) % 2 for ring in rings):
             raise ValueError(say("an outline that is none"))
-    except (ValueError, TypeError, KeyError) as fault:
+        height, width = size
+        if not all(_near(ring.reshape(-1, 2) / (width, height)) for ring in rings):
+            raise ValueError(say("an outline far outside of the image"))
+    except ValueError as fault:
         raise ImageFault("unreadable", str(fault)) from fault
+    except (TypeError, KeyError) as fault:
+        raise ImageFault("unreadable", say("neither an outline nor run lengths")) from fault
     return value, [(ring.reshape(-1, 2), []) for ring in rings if len(ring) >= _LEAST]
+
+
+def _near(shares: Array) -> bool:
+    """Whether points, in shares of width and height, lie in the image or one image beside it.
+
+    COCO's library dies of coordinates that are far away, and YOLO's shares may be pixels by mistake.
+    """
+    return bool(((shares >= -1) & (shares <= 2)).all())
 
 
 def _outlines(said: bytes, height: int, width: int) -> Iterable[Piece]:
@@ -156,12 +177,15 @@ def _outlines(said: bytes, height: int, width: int) -> Iterable[Piece]:
             raise ImageFault("unreadable", say("line {n} holds no numbers", n=number)) from fault
         if len(numbers) == 4:
             raise ImageFault("unreadable", say("line {n} is a box without an outline", n=number))
-        if len(numbers) < _LEAST or len(numbers) % 2 or not np.isfinite(numbers).all():
+        if len(numbers) < _LEAST or len(numbers) % 2:
             raise ImageFault("unreadable", say("line {n} is no outline", n=number))
+        if not _near(shares := np.asarray(numbers).reshape(-1, 2)):
+            raise ImageFault(
+                "unreadable", say("line {n} is no outline in shares of width and height", n=number)
+            )
         if not kind.is_integer() or not 0 <= kind < IGNORE - 1:
             raise ImageFault("unreadable", say("line {n} names no class", n=number))
-        ring = np.round(np.asarray(numbers).reshape(-1, 2) * (width, height), _EXACT)
-        yield int(kind) + 1, [(ring, [])]
+        yield int(kind) + 1, [(np.round(shares * (width, height), _EXACT), [])]
 
 
 def _painted(height: int, width: int, around: int, pieces: Iterable[Piece]) -> Array:

@@ -76,7 +76,7 @@ def turning(ring: list[list[float]]) -> float:
 def test_without_a_place_polygons_are_in_pixels_and_the_file_says_so(tmp_path: Path) -> None:
     write_geojson(written(tmp_path, crs=None, transform=None), str(tmp_path / "a.geojson"), {2: "roof"})
     told = json.loads((tmp_path / "a.geojson").read_text())
-    assert told["coordinates"].startswith("pixels")
+    assert "pixels" in told["coordinates"]
     (roof,) = told["features"]
     assert roof["properties"] == {"class": "roof", "area_pixels": 40}
     assert {tuple(point) for point in roof["geometry"]["coordinates"][0]} == {
@@ -85,6 +85,19 @@ def test_without_a_place_polygons_are_in_pixels_and_the_file_says_so(tmp_path: P
         (50, 34),
         (40, 34),
     }
+
+
+def test_a_plan_of_its_own_is_no_place_on_the_earth(tmp_path: Path) -> None:
+    plan = 'LOCAL_CS["a building site",UNIT["metre",1]]'
+    write_geojson(written(tmp_path, crs=plan), str(tmp_path / "a.geojson"), {2: "roof"})
+    told = json.loads((tmp_path / "a.geojson").read_text())
+    (roof,) = told["features"]
+    assert roof["properties"] == {"class": "roof", "area_pixels": 40}
+    assert np.min(roof["geometry"]["coordinates"][0], axis=0).tolist() == [500_020, 5_399_983]
+
+
+def test_the_background_is_outlined_where_it_is_asked_for(tmp_path: Path) -> None:
+    assert write_geojson(written(tmp_path), str(tmp_path / "a.geojson"), dict(enumerate(CLASSES))) == 4
 
 
 def test_degrees_have_square_metres_too(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def write_geojson(mask: str, path: str, names: Mapping[int, str]) -> int:
     """The connected regions of a GeoTIFF of class indices as GeoJSON, a thousand in memory at a time.
 
     Each has its `class` and its `area_m2`, in the equal-area projection EPSG:6933; coordinates are longitude and
-    latitude on WGS 84. Where the mask has no place on the earth, coordinates are pixels from its upper left corner, as
-    the file then says, and `area_pixels` are pixels.
+    latitude on WGS 84. Where the mask has no place on the earth, coordinates are those of its own plan, or pixels from
+    its upper left corner, as the file then says, and areas are `area_pixels`.
 
     Args:
         mask: the GeoTIFF, as `writing_mask` writes it.
@@ -86,47 +86,62 @@ def write_geojson(mask: str, path: str, names: Mapping[int, str]) -> int:
         opened(mask) as file,
         part.open("w", encoding="utf-8") as stream,
     ):
-        note = (
+        crs = file.crs if file.crs and (file.crs.is_geographic or file.crs.is_projected) else None
+        told = (
             {}
-            if file.crs
-            else {"coordinates": say("pixels, from the upper left corner to the right and down")}
+            if crs
+            else {"coordinates": say("the file's own: where it has none, pixels to the right and down")}
         )
-        stream.write(
-            json.dumps({"type": "FeatureCollection", **note}, ensure_ascii=False)[:-1] + ', "features": ['
+        stream.write(_json({"type": "FeatureCollection", **told})[:-1] + ', "features": [')
+        band = rasterio.band(file, 1)
+        # As its own mask the band keeps out class 0, whose outline would have all the other regions as holes.
+        inside = None if 0 in names else band
+        shapes = rasterio.features.shapes(
+            band, inside, 8, file.transform if crs else rasterio.Affine.identity()
         )
-        shapes = rasterio.features.shapes(rasterio.band(file, 1), connectivity=8, transform=file.transform)
         wanted = ((shape, names[int(value)]) for shape, value in shapes if int(value) in names)
         while some := list(islice(wanted, _AT_ONCE)):
-            for told in _features(some, file.crs):
-                stream.write(("," if count else "") + "\n" + json.dumps(told, ensure_ascii=False))
+            for feature in _features(some, crs, abs(file.transform.determinant)):
+                stream.write(("," if count else "") + "\n" + _json(feature))
                 count += 1
         stream.write("\n]}\n")
     return count
 
 
-def _features(shapes: list[tuple[Geometry, str]], crs: Any) -> Iterator[Geometry]:
-    placed = level = [shape for shape, _ in shapes]
-    if crs:
-        transform = _rasterio().warp.transform_geom
-        placed = transform(crs, _LON_LAT, placed, precision=_DIGITS)
-        level = transform(crs, _EQUAL_AREA, level)
-    for (_, name), shape, plane in zip(shapes, placed, level, strict=True):
-        area = sum(map(_area, _oriented(plane["coordinates"])))
-        told = {"area_m2": round(area, 2)} if crs else {"area_pixels": round(area)}
-        if shape["type"] == "Polygon":
-            shape = {"type": "Polygon", "coordinates": _oriented(shape["coordinates"])}
-        yield {"type": "Feature", "properties": {"class": name, **told}, "geometry": shape}
+def _features(shapes: list[tuple[Geometry, str]], crs: Any, pixel: float) -> Iterator[Geometry]:
+    rings = [[np.asarray(ring) for ring in shape["coordinates"]] for shape, _ in shapes]
+    placed = [[np.round(ring, _DIGITS) for ring in own] for own in _moved(rings, crs, _LON_LAT)]
+    for (_, name), own, plane in zip(shapes, placed, _moved(rings, crs, _EQUAL_AREA), strict=True):
+        outer, *holes = (abs(_area(ring)) for ring in plane)
+        area = outer - sum(holes)
+        told = {"area_m2": round(area, 2)} if crs else {"area_pixels": round(area / pixel)}
+        # RFC 7946 wants the outer ring counterclockwise and its holes clockwise.
+        turned = [
+            ring[:: 1 if (_area(ring) > 0) == (place == 0) else -1].tolist() for place, ring in enumerate(own)
+        ]
+        geometry = {"type": "Polygon", "coordinates": turned}
+        yield {"type": "Feature", "properties": {"class": name, **told}, "geometry": geometry}
 
 
-def _oriented(rings: list[Any]) -> list[Any]:
-    """The outer ring counterclockwise, its holes clockwise, as RFC 7946 wants them, with y upwards."""
-    return [ring if (_area(ring) > 0) == (place == 0) else ring[::-1] for place, ring in enumerate(rings)]
+def _moved(shapes: list[list[Array]], crs: Any, to: str) -> list[list[Array]]:
+    """The rings of many shapes in another coordinate system, in one go; without one they stay."""
+    if not crs:
+        return shapes
+    rings = [ring for shape in shapes for ring in shape]
+    x, y = np.concatenate(rings).T
+    moved = np.stack(_rasterio().warp.transform(crs, to, x, y), axis=1)
+    parts = iter(np.split(moved, np.cumsum([len(ring) for ring in rings])[:-1]))
+    return [list(islice(parts, len(shape))) for shape in shapes]
 
 
-def _area(ring: list[Any]) -> float:
+def _area(ring: Array) -> float:
     """What a closed ring encloses: above 0 counterclockwise, below 0 clockwise."""
-    x, y = (np.asarray(ring) - ring[0]).T
+    x, y = (ring - ring[0]).T
     return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False)
 
 
 def _rasterio() -> Any:

@@ -33,12 +33,8 @@ def decide(
     Raises:
         PupilaError: a device that is not there, a side that the model can't take, or settings that do nothing.
     """
+    _check_network(wish, network)
     reasons: dict[str, str] = {}
-    if wish.side != "auto":
-        _check_side(network)
-    if not network.pretrained and wish.thaw not in ("auto", "all"):
-        raise at_odds(f"weights=none, thaw={wish.thaw}", say("all weights to be trained: there are none to keep"),
-                      "thaw=all")  # fmt: skip
 
     def auto(name: str, value: Any, reason: str) -> Any:
         told = getattr(wish, name)
@@ -47,8 +43,7 @@ def decide(
         reasons[name] = reason
         return value
 
-    once = in_phases(network)
-    thaw = auto("thaw", 0 if once else "all", _why_thaw(network))
+    thaw = auto("thaw", 0 if in_phases(network) else "all", _why_thaw(network))
     images = len(splits.of(TRAIN)) or len(splits.images)
     rate = auto(
         "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
@@ -68,9 +63,7 @@ def decide(
         "learning_rate": rate,
         "fine_learning_rate": auto("fine_learning_rate", *_fine_rate(rate, network)),
         "batch_size": auto("batch_size", _batch(images, kind.batch), say("{n} training images", n=images)),
-        "views": auto(
-            "views", min(max(usual["epochs"], 1), MOST_VIEWS), say("one for each epoch, 10 at most")
-        ),
+        "views": auto("views", *_views(usual["epochs"], usual["augment"])),
         "device": device,
         "precision": wish.precision,
     }
@@ -80,11 +73,10 @@ def decide(
         reasons["side"] = say("the model's own")
     if usual["augment"] == "none":
         values["views"] = 1
-        reasons["views"] = say("no augmentation, so all views are alike")
     if wish.precision == "auto":
         values["precision"], reasons["precision"] = _precision(network, device, thaw)
     engine = "torch"
-    if once and usual["epochs"]:
+    if in_phases(network) and usual["epochs"]:
         quickest = fastest(network, device)
         engine, reasons["engine"] = quickest.engine, quickest.reason
     return TrainPlan.model_validate({
@@ -93,6 +85,21 @@ def decide(
         "leaking": splits.verdict == LEAKING,
         "folds": len({a.fold for a in splits.images if a.fold is not None}),
     })  # fmt: skip
+
+
+def _views(epochs: int, augment: str) -> tuple[int, str]:
+    if augment == "none":
+        return 1, say("no augmentation, so all views are alike")
+    return min(max(epochs, 1), MOST_VIEWS), say("one for each epoch, 10 at most")
+
+
+def _check_network(wish: TrainSettings, network: Network) -> None:
+    """Refuse a side that the network can't take, and to keep weights that are random."""
+    if wish.side != "auto":
+        _check_side(network)
+    if not network.pretrained and wish.thaw not in ("auto", "all"):
+        raise at_odds(f"weights=none, thaw={wish.thaw}", say("all weights to be trained: there are none to keep"),
+                      "thaw=all")  # fmt: skip
 
 
 def _check_stride(network: Network) -> None:

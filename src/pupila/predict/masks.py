@@ -115,7 +115,7 @@ def _strips(predictor: Predictor, scene: Scene) -> Iterator[tuple[int, Array, Ar
             yield from strips
             return
         _, masks, shares = zip(*strips, strict=True)
-        yield 0, refined(np.concatenate(masks), info.decision), np.concatenate(shares)
+        yield 0, refined(np.concatenate(masks), info.decision, info.preparation), np.concatenate(shares)
         return
     if not fits:
         raise ImageFault("oversized", say(

@@ -47,26 +47,22 @@ def probabilities_of(logits: Array, image: Prepared, told: Told) -> Array:
     return enlarged if len(drawn) > 1 else np.concatenate([1 - enlarged, enlarged])
 
 
-def mask_of(probabilities: Array, classes: list[str], decision: Decision) -> Array:
-    """(H, W) uint8 class indices that (C, H, W) probabilities become, post-processed as was decided."""
-    mask = chosen(probabilities[None], classes, decision)[0].astype(np.uint8)
-    return refined(mask, decision)
-
-
-def refined(mask: Array, decision: Decision) -> Array:
-    """The (H, W) mask after the post-processing that was decided."""
+def refined(mask: Array, decision: Decision, spec: Preparation) -> Array:
+    """The (H, W) mask after the post-processing that was decided, in shares of the picture, in tiles of a tile."""
+    whole = spec.height * spec.width if spec.view == "tile" else mask.size
     if decision.smooth:
-        mask = smooth(mask, max(1, round(decision.smooth * mask.size**0.5 / 2)))
+        mask = smooth(mask, max(1, round(decision.smooth * whole**0.5 / 2)))
     if decision.largest_hole:
-        mask = fill_holes(mask, int(decision.largest_hole * mask.size))
+        mask = fill_holes(mask, int(decision.largest_hole * whole))
     if decision.smallest_region:
-        mask = drop_small(mask, int(decision.smallest_region * mask.size))
+        mask = drop_small(mask, int(decision.smallest_region * whole))
     return mask
 
 
 def answer_of(probabilities: Array, told: Told) -> MaskAnswer:
     """What (C, H, W) probabilities say."""
-    mask = mask_of(probabilities, told.classes, told.decision)
+    mask = chosen(probabilities[None], told.classes, told.decision)[0].astype(np.uint8)
+    mask = refined(mask, told.decision, told.preparation)
     sure = float(np.take_along_axis(probabilities, mask[None].astype(np.intp), axis=0).mean())
     counts = np.bincount(mask.ravel(), minlength=len(told.classes)) / mask.size
     shares = dict(zip(told.classes, counts.tolist(), strict=True))

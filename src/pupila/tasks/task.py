@@ -25,7 +25,7 @@ class Decision(Plain):
     threshold: float | None = None  # probability from which `positive` is answered; None: the largest wins
     objective: str = ""  # what the threshold was tuned for
     abstain_below: float = 0.0  # confidence under which the model says that it does not know
-    # Of masks, in shares of the picture's pixels; 0 leaves the mask as it is.
+    # Of masks, in shares of the picture's pixels, in tiles of a tile's; 0 leaves the mask as it is.
     smallest_region: float = 0.0  # smaller connected regions are dropped
     largest_hole: float = 0.0  # smaller holes are filled
     smooth: float = 0.0  # side of the window whose majority counts, over the square root of the pixels

@@ -12,6 +12,7 @@ import polars as pl
 
 from pupila.dataset.manifest import Dataset
 from pupila.images.decode import Array
+from pupila.images.prepare import Preparation
 from pupila.masks import as_png, from_png
 from pupila.messages import say
 from pupila.metrics import segment as figures
@@ -57,13 +58,13 @@ def levels_of(probability: Array) -> Array:
     return (probability * _LEVELS + 0.5).astype(np.uint8)
 
 
-def mask_of(one: Answered, decision: Decision, temperature: float) -> Array:
+def mask_of(one: Answered, decision: Decision, temperature: float, spec: Preparation) -> Array:
     """(H, W) uint8 class indices that the kept answer becomes under a decision."""
     pixels = from_png(one.png)
     if one.logits.shape[1] > 2:
-        return refined(pixels, decision)
+        return refined(pixels, decision, spec)
     level = 0.5 if decision.threshold is None else _before(decision.threshold, temperature)
-    return refined((pixels >= round(level * _LEVELS)).astype(np.uint8), decision)
+    return refined((pixels >= round(level * _LEVELS)).astype(np.uint8), decision, spec)
 
 
 def _before(threshold: float, temperature: float) -> float:
@@ -91,13 +92,18 @@ class Tuning:
     groups: Array
     temperature: float
 
+    @property
+    def spec(self) -> Preparation:
+        """What the shares of a decision are of."""
+        return Preparation(view=self.plan.view, height=self.plan.side, width=self.plan.side)
+
     def counts(self, decisions: list[Decision]) -> Array:
         """(P, V, C, C) pixel counts under P decisions."""
         classes = len(self.plan.classes)
 
         def counted(number: int) -> Array:
             truth = self.data.mask(self.rows[number])
-            masks = (mask_of(self.found[number], one, self.temperature) for one in decisions)
+            masks = (mask_of(self.found[number], one, self.temperature, self.spec) for one in decisions)
             return np.stack([figures.counts(truth, mask, classes) for mask in masks])
 
         return np.stack(list(ahead(range(len(self.rows)), counted)), axis=1)
@@ -128,7 +134,7 @@ class Tuning:
 
         def made(number: int) -> tuple[Array, Array, bytes]:
             truth = self.data.mask(self.rows[number])
-            mask = mask_of(self.found[number], decision, self.temperature)
+            mask = mask_of(self.found[number], decision, self.temperature, self.spec)
             return (
                 figures.counts(truth, mask, classes),
                 boundary_counts(truth, mask, classes),

@@ -14,8 +14,9 @@ _TERRAIN = 5  # coarse cells a side, of which heights are made
 
 
 def write_scenes(folder: Path, count: int, seed: int) -> None:
-    """Draw `images/NNN.jpg` and `masks/NNN.png` (0 land, 255 water)."""
+    """Draw `images/NNN.jpg`, `masks/NNN.png` (0 land, 255 water), and `classes.json`, which says so."""
     rng = np.random.default_rng(seed)
+    files.write_json(str(folder / "classes.json"), {"0": "land", "255": "water"})
     for number in range(count):
         picture, water = draw_scene(rng)
         buffer = io.BytesIO()

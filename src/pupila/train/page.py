@@ -41,7 +41,7 @@ def run_page(
             curves.append(charts.lines(title, series, (say("epoch"), title)))
     settings = [
         [name, str(value), plan.reasons.get(name, "")]
-        for name, value in plan.model_dump().items() if name not in ("reasons", "classes")
+        for name, value in plan.model_dump().items() if name not in ("reasons", "classes", *KINDS[info.task].idle)
     ]  # fmt: skip
     return Page(
         title=say("Training {model}", model=plan.model),
@@ -61,8 +61,16 @@ def _shown(examples: dict[str, bytes]) -> list[Section]:
     told = say(
         "Validation pictures as they are, with their masks, and with what was answered after that epoch."
     )
-    pictures = [drawn(decode(png), name) for name, png in examples.items()]
+    pictures = [drawn(decode(png), _after(name)) for name, png in examples.items()]
     return [Section(say("What it learned"), [told], galleries=[("", pictures)])]
+
+
+def _after(name: str) -> str:
+    """`fold0-fine-007` as a caption."""
+    part, _, epoch = name.rpartition("-")
+    fold = part.removesuffix("fine").strip("-")
+    told = say("after epoch {n}", n=int(epoch))
+    return f"{fold}: {told}" if fold else told
 
 
 def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
@@ -83,17 +91,18 @@ def sentences(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
         return [*told, say("Nothing was validated: {why}.", why=_why(plan))]
     score = KINDS[info.task].score(len(info.classes))
     row = info.validation["metrics"][score]
+    titled = score[0].upper() + score[1:]
     n, groups = info.validation["n"], info.validation["groups"]
     if row["low"] is None:
         told.append(say_count(
             "{score} {value:.3f} on {images} validation images, in one group: a class has too few for an interval.",
             "{score} {value:.3f} on {images} validation images, in {n} groups: a class has too few for an interval.",
-            groups, value=row["value"], images=n, score=score,
+            groups, value=row["value"], images=n, score=titled,
         ))  # fmt: skip
     else:
         told.append(say(
             "{score} {value:.3f} on {n} validation images in {groups} groups, 95 % interval {low:.3f} to {high:.3f}.",
-            score=score, n=n, groups=groups, **row,
+            score=titled, n=n, groups=groups, **row,
         ))  # fmt: skip
     base = info.validation["baseline"]
     told.append(say(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from pupila import files
@@ -15,7 +16,9 @@ from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
 from pupila.images.decode import decode
 from pupila.images.prepare import place, side_to_decode
+from pupila.masks import resized
 from pupila.messages import say
+from pupila.metrics.segment import counts, iou
 from pupila.models.network import Network
 from pupila.train.classes import CLASSES
 from pupila.train.engine import device_of, fastest, step_seconds
@@ -27,6 +30,12 @@ from pupila.vocabulary import TRAIN, VALIDATION
 SIDES = (256, 224, 192, 160, 128, 96, 64)  # pixels, that may be tried
 MASK_SIDES = (512, 448, 384, 320, 256, 192, 128)  # pixels, that may be tried for masks
 ENOUGH_MASK_EPOCHS = 25  # for which the side is made smaller
+TILE_SIDE, FEWEST_TILE_EPOCHS = (
+    256,
+    6,
+)  # pixels; epochs of all tiles, below which pictures are resized after all
+TOO_COARSE = 0.8  # IoU of a class with itself after resizing there and back, below which tiles are better
+_LOOKED_AT = 24  # masks
 ENOUGH_EPOCHS = 15  # of training from scratch, for which the side is made smaller
 MOST_EPOCHS, MOST_FINE_EPOCHS, MOST_VIEWS = 60, 15, 10
 FEWEST_FINE_EPOCHS = 3
@@ -97,7 +106,7 @@ def within_budget(
     left = SPARE * (budget - RESERVE - (time.monotonic() - start))
     decided = Decided(wish)
     if not network.pooled:
-        _masks(decided, measured, left, trainings, network.stride)
+        _masks(decided, measured, left, trainings, Scenes(data, network.stride))
     elif network.pretrained:
         _pretrained(decided, measured, left, trainings)
     else:
@@ -180,23 +189,69 @@ def _from_scratch(decided: Decided, cost: Measured, left: float, trainings: int,
     ))  # fmt: skip
 
 
-def _masks(decided: Decided, cost: Measured, left: float, trainings: int, stride: int) -> None:
-    """The largest side at which enough epochs fit, up to the pictures' own; then as many epochs as fit."""
-    sides = [cost.side] if decided.wish.side != "auto" else [s for s in MASK_SIDES if s % stride == 0]
-    for side in sides:
-        share = (side / cost.side) ** 2
-        epoch = trainings * share * (cost.images * (cost.step + cost.picture) + cost.others * cost.step)
-        epochs = int(left / epoch)
-        if epochs >= ENOUGH_MASK_EPOCHS:
-            break
-    if epochs < 1:
+def _masks(decided: Decided, cost: Measured, left: float, trainings: int, scenes: "Scenes") -> None:
+    """The largest side at which enough epochs fit; tiles where resizing to it would lose a class; then the epochs."""
+
+    def seconds(side: int, inputs: float) -> float:
+        """Of an epoch, with so many inputs an image."""
+        share = inputs * (side / cost.side) ** 2
+        return trainings * share * (cost.images * (cost.step + cost.picture) + cost.others * cost.step)
+
+    sides = [cost.side]
+    if decided.wish.side == "auto":
+        fitting = [s for s in MASK_SIDES if s % scenes.stride == 0]
+        sides = [s for s in fitting if s <= scenes.side] or fitting[-1:]
+    side = next((s for s in sides if left / seconds(s, 1) >= ENOUGH_MASK_EPOCHS), sides[-1])
+    epoch, name, kept = seconds(side, 1), *scenes.kept(side)
+    tiles = max(1.0, scenes.pixels / TILE_SIDE**2)
+    if kept < TOO_COARSE and left / seconds(TILE_SIDE, tiles) >= FEWEST_TILE_EPOCHS:
+        decided.set("view", "tile", say(
+            "resized to {side} pixels, {name} would keep an IoU of {kept:.2f} with itself",
+            side=side, name=name, kept=kept,
+        ))  # fmt: skip
+    if decided.wish.view == "tile":
+        side = TILE_SIDE if decided.wish.side == "auto" else side
+        epoch = seconds(side, max(1.0, scenes.pixels / side**2))
+    if left < epoch:
         _refuse(epoch)
     decided.set("side", side, say(
-        "the largest at which {enough} epochs fit, or the smallest", enough=ENOUGH_MASK_EPOCHS
+        "the largest at which {enough} epochs fit, or the smallest; of a tile {tile}",
+        enough=ENOUGH_MASK_EPOCHS, tile=TILE_SIDE,
     ))  # fmt: skip
-    decided.set("epochs", min(MOST_EPOCHS, epochs), say(
+    decided.set("epochs", min(MOST_EPOCHS, int(left / epoch)), say(
         "an epoch takes {epoch:.1f} s at this side, and {left:.0f} s are planned", epoch=epoch, left=left
     ))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """The masks of a data set, as far as a budget has to know them."""
+
+    data: Dataset
+    stride: int  # pixels, of which a side is a multiple
+
+    @property
+    def side(self) -> int:
+        """The median of the shorter sides, pixels."""
+        return max(_side_of_images(self.data), self.stride)
+
+    @property
+    def pixels(self) -> float:
+        """Of an image, in the mean."""
+        return float((self.data.images["width"].cast(int) * self.data.images["height"].cast(int)).mean())  # type: ignore[arg-type]
+
+    def kept(self, side: int) -> tuple[str, float]:
+        """The class that loses most when masks are resized to a square, and its IoU with itself after the way back."""
+        rows = [row for row, target in enumerate(self.data.images["target"]) if target is not None]
+        classes = len(self.data.classes)
+        total = np.zeros((classes + 1, classes + 1), dtype=np.int64)  # the last one: pixels that got no label
+        for row in rows[:: max(1, len(rows) // _LOOKED_AT)][:_LOOKED_AT]:
+            mask = self.data.mask(row)
+            back = np.minimum(resized(resized(mask, side, side), *mask.shape), classes)
+            total += counts(mask, back, classes + 1)
+        told = iou(total[:classes, :classes])
+        worst = int(told.argmin())
+        return self.data.classes[worst], float(told[worst])
 
 
 def _side_of_images(data: Dataset) -> int:

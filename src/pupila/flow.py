@@ -136,8 +136,10 @@ def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explor
     opened = open_data(data, **read)
     home = _home(opened, out)
     faults = examine(opened)
-    found = fingerprint(opened, [fault.as_dict() for fault in faults], _fitting_split(opened, home))
-    page = explore_page(opened, found, {fault.code: title(fault.code) for fault in faults})
+    splits = _fitting_split(opened, home)
+    found = fingerprint(opened, [fault.as_dict() for fault in faults], splits)
+    sides = [a.split for a in splits.images] if splits else None
+    page = explore_page(opened, found, {fault.code: title(fault.code) for fault in faults}, sides)
     fingerprint_file, page_file = files.join(home, FINGERPRINT_FILE), files.join(home, EXPLORE_FILE)
     files.write_json(fingerprint_file, found)
     files.write_bytes(page_file, render(page).encode())

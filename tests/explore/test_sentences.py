@@ -17,7 +17,7 @@ def split_row(images: int, classes: dict[str, int], groups: dict[str, int] | Non
 
 # 700 images, 1 : 1, of many sizes, split without a leak, without a fault or a copy: nothing to say but what is good
 SOUND: Fingerprint = {
-    "images": 700, "set_aside": 0, "unlabelled": 0, "faults": [],
+    "masks": None, "images": 700, "set_aside": 0, "unlabelled": 0, "faults": [],
     "classes": {"a": {"images": 350, "share": 0.5, "groups": 350}, "b": {"images": 350, "share": 0.5, "groups": 350}},
     "width": {"min": 100, "median": 400, "max": 900}, "height": {"min": 90, "median": 300, "max": 800},
     "sizes": [[400, 300, 200], [500, 300, 100]],
@@ -54,6 +54,14 @@ COPIES = {"exact": 2, "near": 3, "mirrored": 1}
 FAULT = {"code": "conflicting-labels", "severity": "error", "count": 1, "examples": [], "mend": ""}
 HARMLESS = {**FAULT, "severity": "warning"}
 FOUR_TO_ONE = having(classes=classes(a=560, b=140))
+CEILING = {**HARMLESS, "code": "label-ceiling", "examples": ["9 pairs: mean IoU 0.824, from 0.639 to 0.903"]}
+ROADS = having(  # synthetic masks: land everywhere, a road of 0.4 % of the area in every second image
+    masks={"images": 690, "splits": {}},
+    classes={
+        "land": {"images": 690, "share": 0.996, "groups": 690},
+        "road": {"images": 350, "share": 0.004, "groups": 9},
+    },
+)
 TINY = having(classes=classes(a=50, b=9, c=2))
 # sentence -> (where it must appear, what it says there, where it must not)
 CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
@@ -62,6 +70,9 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "leaking": (having(splits__verdict="leaking", splits__leaks=51), ["51 pairs"], SOUND),
     "imbalance": (FOUR_TO_ONE, ["4.0 : 1", "(a : b)", "80.0%", "F1"], having(classes=classes(a=560, b=400))),
     "balanced": (having(classes=classes(a=140, b=100)), ["1.40 : 1"], having(classes=classes(a=150, b=100))),
+    "areas": (ROADS, ["road covers 0.4%", "in 350 of 690", "always answering land is right for 99.6%", "IoU"], SOUND),
+    "small_areas": (ROADS, ["One class covers under 1 %", "(road)"], having(masks=ROADS["masks"])),
+    "ceiling": (having(faults=[CEILING]), ["9 pairs", "0.824"], having(faults=[HARMLESS])),
     "small_classes": (TINY, ["2 classes", "(b, c)"], having(classes=classes(a=50, b=10))),
     "too_few_groups": (of_test(24, groups=9), ["9 groups of b", r"--by '(p\d+)_' --folds 5"], of_test(24, groups=10)),
     # 21 of 24: Wilson's interval reaches from 0.690 to 0.957
@@ -99,6 +110,13 @@ def test_the_numbers_of_the_interval_are_right_by_a_second_way() -> None:
 
     assert round(100 * width(21, 24)) == 27
     assert width(147, 168) > 0.10 > width(154, 176)  # 170 lies between; both are 7 of 8
+
+
+def test_masks_are_not_judged_by_accuracy_f1_or_recall() -> None:
+    told = " ".join(sentences(ROADS))
+    assert "accuracy and F1" not in told
+    assert "recall" not in told
+    assert " : 1" not in told
 
 
 def test_a_sound_data_set_is_told_in_a_few_words() -> None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from pupila.dataset.manifest import UNUSABLE, Dataset
 from pupila.dataset.splits import SplitFile
-from pupila.vocabulary import SCHEMA_VERSION
+from pupila.vocabulary import SCHEMA_VERSION, SPLITS
 
 Fingerprint = dict[str, Any]
 
@@ -48,6 +48,7 @@ def fingerprint(data: Dataset, faults: list[dict[str, Any]], splits: SplitFile |
         "duplicates": {kind: kinds.get(kind, 0) for kind in ("exact", "near", "mirrored")},
         "faults": faults,
         "splits": _splits(splits) if splits else None,
+        "masks": None if data.legend is None else _masks(data, splits),
     }
 
 
@@ -60,6 +61,23 @@ def _classes(data: Dataset, groups: Any) -> dict[str, Any]:
         for k, name in enumerate(data.classes)
     }  # fmt: skip
     return dict(sorted(of.items(), key=lambda item: (-item[1]["share"], item[0])))
+
+
+def _masks(data: Dataset, splits: SplitFile | None) -> dict[str, Any]:
+    """What masks tell besides classes: how many there are, and the share of an average image's area by split."""
+    usable = data.images["target"].is_not_null().to_numpy()
+    sides = np.array([a.split for a in splits.images] if splits else [""] * len(data))
+    of_splits = {
+        str(side): dict(zip(data.classes, _mean(data.shares[usable & (sides == side)]), strict=True))
+        for side in SPLITS if (usable & (sides == side)).any()
+    }  # fmt: skip
+    return {"images": int(usable.sum()), "splits": of_splits}
+
+
+def _mean(shares: Any) -> list[float]:
+    """(C,) of (N, C) shares, over those with a labelled pixel."""
+    whole = shares.sum(axis=0)
+    return [float(share) for share in whole / max(whole.sum(), 1)]
 
 
 def _splits(splits: SplitFile) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import polars as pl
 from pupila.dataset.manifest import Dataset
 from pupila.duplicates.pairs import Pair, components
 from pupila.explore.fingerprint import Fingerprint
+from pupila.explore.masks import areas, laid_over, overlays
 from pupila.explore.sentences import sentences
 from pupila.messages import listing, say, say_count
 from pupila.report import charts
@@ -21,15 +22,19 @@ PER_GROUP = 4  # photos of each duplicate group
 _SEED = 23
 
 
-def explore_page(data: Dataset, f: Fingerprint, titles: dict[str, str]) -> Page:
+def explore_page(
+    data: Dataset, f: Fingerprint, titles: dict[str, str], sides: list[str] | None = None
+) -> Page:
     """The page.
 
     Args:
         data: for the photos.
         f: for everything else.
         titles: what each fault's code means, in a few words.
+        sides: the split of each row, where the data are split.
     """
-    sections = [_classes(f), _sizes(f), _photos(data), _duplicates(data, f), _faults(f, titles), _splits(f)]
+    first = (_classes(f), _photos(data)) if data.legend is None else (areas(f), overlays(data, sides))
+    sections = [first[0], _sizes(f), first[1], _duplicates(data, f), _faults(f, titles), _splits(f)]
     name = data.root.rstrip("/").rpartition("/")[2] or data.root
     return Page(
         title=say("{name}: {n} images", name=name, n=f["images"]),
@@ -117,6 +122,8 @@ def _photos(data: Dataset) -> Section:
 
 
 def _photo(data: Dataset, row: int, label: bool = False) -> Picture:
+    if data.legend is not None:
+        return laid_over(data, row)
     image = data.images["image"][row]
     caption = image.rpartition("/")[2]
     target = data.images["target"][row]
@@ -183,14 +190,12 @@ def _splits(f: Fingerprint) -> Section | None:
     if not splits:
         return None
     used: dict[str, Any] = {name: row for name, row in splits["table"].items() if row["images"]}
-    shares = {
-        name: {
-            c: 100 * n / max(sum(row["classes"].values()), 1)
-            for c, n in list(row["classes"].items())[:MOST_CLASSES]
-        }
-        for name, row in used.items()
-    }
     classes = list(f["classes"])
+    of_splits = f["masks"]["splits"] if f["masks"] else {name: row["classes"] for name, row in used.items()}
+    shares = {
+        name: {c: 100 * row.get(c, 0) / max(sum(row.values()), 1e-9) for c in classes[:MOST_CLASSES]}
+        for name, row in of_splits.items()
+    }
     rows = [
         [
             name,
@@ -209,6 +214,7 @@ def _splits(f: Fingerprint) -> Section | None:
                         share=worst["share"], name=worst["class"], split=worst["split"]))  # fmt: skip
     if splits["folds"]:
         told.append(say("Folds: {folds} images.", folds=", ".join(str(n) for n in splits["folds"].values())))
-    drawn = [charts.grouped_bars(say("Class shares in each split"), shares)] if classes else []
+    heading = say("Shares of the area in each split") if f["masks"] else say("Class shares in each split")
+    drawn = [charts.grouped_bars(heading, shares)] if classes else []
     header = [say("split"), say("images"), say("groups"), *classes[:MOST_CLASSES]]
     return Section(say("Splits side by side"), told, charts=drawn, tables=[Table(header, rows)])

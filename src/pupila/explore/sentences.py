@@ -12,6 +12,7 @@ ASSUMED_RECALL = 7 / 8  # of a decent model, where the width of an interval to c
 WANTED_WIDTH = 0.10  # of an interval, 10 points
 FEW_GROUPS = 10  # of a class in the test split, under which there is no interval
 FEW_IMAGES = 10  # of a class, under which nothing can be said
+SMALL_AREA = 0.01  # of an average image
 SMALL_SIDE = 64  # pixels
 ONE_SIZE = 0.9  # share of images of one size that is worth a sentence
 
@@ -60,6 +61,42 @@ def balanced(f: Fingerprint) -> str | None:
     )
 
 
+def areas(f: Fingerprint) -> str | None:
+    """How the classes of masks share the area, so pixel accuracy flatters."""
+    if not f["masks"] or len(f["classes"]) < 2:
+        return None
+    (largest, most), (smallest, least) = _extremes(f)
+    return say(
+        "{smallest} covers {least:.1%} of an average image and occurs in {n} of {all}; always answering {largest} is "
+        "right for {most:.1%} of the pixels of an average image: judge by Dice or IoU and not by pixel accuracy.",
+        smallest=smallest, least=least["share"], n=least["images"], all=f["masks"]["images"], largest=largest,
+        most=most["share"],
+    )  # fmt: skip
+
+
+def small_areas(f: Fingerprint) -> str | None:
+    """Classes of which resizing leaves little."""
+    small = [name for name, row in f["classes"].items() if row["images"] and row["share"] < SMALL_AREA]
+    if not f["masks"] or not small:
+        return None
+    return say_count(
+        "One class covers under 1 % of the area ({names}): resizing may leave too little of it, tiles keep it.",
+        "{n} classes cover under 1 % of the area ({names}): resizing may leave too little of them, tiles keep them.",
+        len(small), names=", ".join(small[:5]),
+    )  # fmt: skip
+
+
+def ceiling(f: Fingerprint) -> str | None:
+    """How far two labellings of one picture agree, as the doctor measured it."""
+    told = [fault["examples"][0] for fault in f["faults"] if fault["code"] == "label-ceiling"]
+    if not told:
+        return None
+    return say(
+        "Pictures that were labelled twice show how far labels agree here ({told}): no score means more.",
+        told=told[0],
+    )
+
+
 def small_classes(f: Fingerprint) -> str | None:
     """Classes that can't be learned or judged."""
     small = [name for name, row in f["classes"].items() if row["images"] < FEW_IMAGES]
@@ -73,7 +110,7 @@ def small_classes(f: Fingerprint) -> str | None:
 def interval(f: Fingerprint) -> str | None:
     """How wide the interval of the rarest class's recall will be on the test split, and what would narrow it."""
     rarest = _rarest_in_test(f)
-    if rarest is None:
+    if rarest is None or f["masks"]:  # of masks, no image is simply right or wrong
         return None
     name, count = rarest
     groups = _test_groups(f, name)
@@ -186,8 +223,8 @@ def set_aside(f: Fingerprint) -> str | None:
 
 # In the order in which a reader needs them.
 SENTENCES: tuple[Callable[[Fingerprint], str | None], ...] = (
-    no_labels, faults, leaking, imbalance, balanced, small_classes, too_few_groups, interval, duplicates, set_aside,
-    one_size, many_sizes, small_images, not_split,
+    no_labels, faults, leaking, imbalance, balanced, areas, small_areas, ceiling, small_classes, too_few_groups,
+    interval, duplicates, set_aside, one_size, many_sizes, small_images, not_split,
 )  # fmt: skip
 
 
@@ -202,7 +239,7 @@ def _extremes(f: Fingerprint) -> tuple[tuple[str, dict[str, float]], tuple[str, 
 
 
 def _ratio(f: Fingerprint) -> float | None:
-    if len(f["classes"]) < 2:
+    if len(f["classes"]) < 2 or f["masks"]:  # of masks the areas count
         return None
     (_, most), (_, least) = _extremes(f)
     return float(most["images"] / least["images"])

@@ -47,13 +47,13 @@ def _figure(title: str, width: float, height: float) -> Iterator[tuple[Any, list
     out.append(Markup(svg.replace("<svg", named, 1)))  # our own drawing; its texts are glyph paths
 
 
-def bars(title: str, values: dict[str, float]) -> Markup:
-    """Horizontal bars, each with its number."""
+def bars(title: str, values: dict[str, float], form: str = "{:,.0f}") -> Markup:
+    """Horizontal bars, each with its number in that form."""
     with _figure(title, 5.2, 0.9 + 0.34 * max(len(values), 1)) as (axes, out):
         names = [shortened(name) for name in values]
         drawn = axes.barh(range(len(names)), list(values.values()), color=COLOURS[0])
         axes.set_yticks(range(len(names)), names)
-        axes.bar_label(drawn, fmt="{:,.0f}", padding=3)
+        axes.bar_label(drawn, fmt=form, padding=3)
         axes.invert_yaxis()
         axes.margins(x=0.15)
         axes.set_xticks([])

@@ -20,7 +20,12 @@ def picture(uri: str, caption: str) -> Picture:
         rgb = decode(files.read_bytes(uri), at_least=SIDE)
     except (ImageFault, OSError) as fault:
         return Picture("data:,", f"{caption} ({fault})", uri)
-    return Picture(_embedded(thumbnail(rgb, SIDE)), caption, uri.rpartition("/")[2])
+    return picture_of(rgb, caption, uri.rpartition("/")[2])
+
+
+def picture_of(rgb: Array, caption: str, title: str = "") -> Picture:
+    """(H, W, 3) uint8 as a small embedded photo."""
+    return Picture(_embedded(thumbnail(rgb, SIDE)), caption, title)
 
 
 def drawn(rgb: Array, caption: str) -> Picture:

@@ -83,7 +83,9 @@ def disagreeing(data: Dataset, run: str) -> list[Fault]:
         say("{image} (its answer fits the mask of {other})", image=images[row], other=images[other])
         for row, other in _exchanged(data, answers)
     ]
-    return fault("answer-fits-another-mask", exchanged) + fault("mask-against-answers", ranked, shown=RANKED)
+    return fault("answer-fits-another-mask", exchanged, shown=RANKED) + fault(
+        "mask-against-answers", ranked, shown=RANKED
+    )
 
 
 def _exchanged(data: Dataset, answers: Answers) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from pupila.messages import say
 from pupila.vocabulary import ERROR, INFO, WARNING
 
 EXAMPLES = 5  # shown of each fault
-RANKED = 20  # shown of a fault whose examples are a ranking
+RANKED = 20  # shown of a fault each of whose examples wants a look
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pupila.doctor.belonging import (
     misfits,
     shared_information,
 )
-from pupila.doctor.faults import Fault, fault
+from pupila.doctor.faults import RANKED, Fault, fault
 from pupila.duplicates.signature import SIDE
 from pupila.images.decode import upright
 from pupila.masks import resized
@@ -98,10 +98,11 @@ def belonging(data: Dataset) -> list[Fault]:
         say("{image} (the mask of {other} fits it)", image=images[one.row], other=images[one.other])
         for one in found if one.other is not None
     ]  # fmt: skip
+    alone = [images[one.row] for one in found if one.other is None]
     # Those of another shape are left out of training anyway.
-    return fault("mask-of-another-image", named + exchanged, None if named else WARNING) + fault(
-        "mask-fits-badly", [images[one.row] for one in found if one.other is None]
-    )
+    return fault(
+        "mask-of-another-image", named + exchanged, None if named else WARNING, shown=RANKED
+    ) + fault("mask-fits-badly", alone, shown=RANKED)
 
 
 def small_masks(data: Dataset) -> tuple[Array, Array]:

@@ -21,8 +21,8 @@ NO_LABEL = {"unlabeled", "unlabelled", "ignore", "ignored", "void", "unknown", "
 BACKGROUND = {"background", "_background_", "bg"}
 MOST_CLASSES = 64  # of masks whose values no file names
 # Drawn over pictures and kept in palettes: told apart by all eyes (Okabe and Ito 2008, Tol 2021).
-COLOURS = ((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),
-           (204, 121, 167), (170, 68, 153), (136, 34, 85), (153, 153, 51), (68, 170, 153))  # fmt: skip
+COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
+           (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip
 _UNLABELLED = (128, 128, 128)
 
 
@@ -211,11 +211,12 @@ def _two(count: int) -> tuple[str, ...] | None:
 
 
 def colours(classes: int) -> Array:
-    """(256, 3) uint8: the colour of every class index; grey for IGNORE."""
+    """(256, 3) uint8: the colour of every class index; of two classes the first is black; grey for IGNORE."""
     table = np.zeros((256, 3), dtype=np.uint8)
-    for index in range(classes):
-        shade = COLOURS[index % len(COLOURS)] if index < len(COLOURS) else _shade(index)
-        table[index] = shade
+    first = 1 if classes == 2 else 0  # the background
+    for index in range(first, classes):
+        number = index - first
+        table[index] = COLOURS[number] if number < len(COLOURS) else _shade(number)
     table[IGNORE] = _UNLABELLED
     return table
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 import pupila
 from pupila.explore.masks import laid_over, overlays
+from pupila.masks import COLOURS
 from tests.explore.test_page import opened_page
 from tests.pictures import scene, write_scenes
 
@@ -71,7 +72,7 @@ def test_the_mask_lies_over_its_picture_and_the_background_stays(tmp_path: Path)
     bare = scene(0)[0].astype(int)
     assert shown.shape == bare.shape
     assert np.abs(shown - bare)[:, 56:].mean() < 8  # JPEG
-    laid = (bare[:, :40] + np.array([230, 159, 0])) / 2
+    laid = (bare[:, :40] + np.array(COLOURS[0])) / 2
     assert np.abs(shown[:, :40] - laid).mean() < 8
 
 

@@ -1,5 +1,6 @@
 """The end of a run: export, prove that the export answers the same, and write the bundle."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -14,8 +15,10 @@ from pupila.bundle.folder import LEARNED_FILE, MODEL_FILE, Bundle, golden_pictur
 from pupila.bundle.schema import BundleInfo, Parity
 from pupila.bundle.session import Session
 from pupila.dataset.manifest import Dataset
-from pupila.export import compare, to_onnx, weights_of, with_head
+from pupila.errors import PupilaError
+from pupila.export import OPSET, compare, to_onnx, weights_of, with_head
 from pupila.images.decode import Array
+from pupila.messages import say
 from pupila.models.network import Network, Whole
 from pupila.tasks.task import Task
 from pupila.train.engine import encoder_onnx
@@ -44,6 +47,35 @@ def exported(plan: TrainPlan, network: Network) -> bytes:
     if network.pooled and not plan.thaw and plan.engine == "onnxruntime":
         return with_head(encoder_onnx(network), network.head)
     return to_onnx(Whole(network), network.preparation, ["logits", "embedding"])
+
+
+def check_exportable(network: Network, task: Task) -> None:
+    """Refuse an architecture whose export fails or answers differently, before hours go into its training.
+
+    What was found equal is remembered.
+
+    Raises:
+        PupilaError: such an architecture, by name.
+    """
+    told = json.dumps([network.name, network.encoder_name, network.options, network.preparation.height, OPSET,
+                       torch.__version__, pupila.__version__], default=str)  # fmt: skip
+    known = files.cache_folder() / "exportable" / files.sha256(told.encode())[:24]
+    if known.exists():
+        return
+    drawn = golden_pictures()["turned.jpg"]
+    pixels = prepared(drawn, task, network.preparation).inputs[:1]
+    whole = Whole(network).to("cpu").eval()
+    try:
+        session = Session(to_onnx(whole, network.preparation, ["logits", "embedding"]))
+        with torch.inference_mode():
+            compare([(np.asarray(whole(torch.from_numpy(pixels))[0].numpy()), session.run(pixels)[0])])
+    except (torch.onnx.OnnxExporterError, RuntimeError, PupilaError) as fault:
+        raise PupilaError(
+            say("{model} on {encoder} can't be exported", model=network.name, encoder=network.encoder_name),
+            found=str(fault).splitlines()[0], wanted=say("an architecture that answers the same in ONNX Runtime"),
+            remedy="--set model=unet",
+        ) from fault  # fmt: skip
+    files.try_write(known, told.encode())
 
 
 def proven(model: bytes, network: Network, data: Dataset, rows: list[int], task: Task) -> Parity:

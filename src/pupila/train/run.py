@@ -22,7 +22,7 @@ from pupila.models.build import BUILDERS
 from pupila.models.network import Network
 from pupila.report.page import render
 from pupila.train.budget import within_budget
-from pupila.train.finish import Images, bundled
+from pupila.train.finish import Images, bundled, check_exportable
 from pupila.train.kind import Sides
 from pupila.train.kinds import KINDS
 from pupila.train.learn import Learned, Thawed, in_phases, learn
@@ -73,6 +73,8 @@ class Trainer:
         plan, network = self._planned(wish, resume)
         if (finished := self._finished(plan)) is not None:
             return finished
+        if not network.pooled:
+            check_exportable(network, self.kind.task)
         self._tell_baseline(plan)
         while True:
             torch.manual_seed(plan.seed)

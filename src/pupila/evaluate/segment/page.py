@@ -42,27 +42,25 @@ def footnote() -> str:
 
 
 def _metrics(judged: dict[str, Any]) -> Section:
-    kinds = {"mean": say("mean per image"), "median": say("median image"), "worst": say("worst image")}
-    base = judged["baseline"]
+    base, header = judged["baseline"], [say("metric")]
+    for kind in (say("mean of the images"), say("median"), say("worst"), say("pooled")):
+        header += [kind, say("interval")]
+    header += [say("mean with {name} everywhere", name=base["class"]), say("pooled with it")]
     rows = []
     for name in FIGURES:
-        for kind in PER_IMAGE:
-            beside = base["per_image"].get(name) if kind == "mean" else None
-            rows.append([f"{name}, {kinds[kind]}", *told(judged["per_image"][name][kind]), _cell(beside)])
-        rows.append(
-            [f"{name}, " + say("pooled"), *told(judged["pooled"][name]), _cell(base["pooled"].get(name))]
-        )
-    pixels = base["pixel accuracy"]
-    rows.append([
-        say("pixel accuracy"), *told(judged["pixel accuracy"]),
-        say("{value:.3f} (always {name})", value=pixels["value"], name=pixels["class"]),
-    ])  # fmt: skip
+        every = [*(judged["per_image"][name][kind] for kind in PER_IMAGE), judged["pooled"][name]]
+        always = [base[place].get(name) for place in ("per_image", "pooled")]
+        rows.append([name, *(cell for row in every for cell in told(row)), *map(_cell, always)])
+    pixels, most = judged["pixel accuracy"], base["pixel accuracy"]
+    accuracy = Table(
+        [say("metric"), say("value"), say("95 % interval"), say("always {name}", name=most["class"])],
+        [[say("pixel accuracy"), *told(pixels), _cell(most["value"])]],
+    )
     points = {name: tuple(judged["per_image"][name]["mean"].values()) for name in FIGURES}
-    header = [say("metric"), say("value"), say("95 % interval"), say("always {name}", name=base["class"])]
     count = say("{n} images in {groups} groups.", n=judged["images"], groups=judged["groups"])
     return Section(
         say("How good it is"), [count], charts=[charts.intervals(say("Mean per image, 95 % intervals"), points)],
-        tables=[Table(header, rows)],
+        tables=[Table(header, rows), accuracy],
     )  # fmt: skip
 
 

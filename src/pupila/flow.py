@@ -16,6 +16,7 @@ from pupila.doctor.faults import Fault, title
 from pupila.errors import PupilaError
 from pupila.explore.fingerprint import fingerprint
 from pupila.explore.page import explore_page
+from pupila.images.bands import BandSettings
 from pupila.messages import listing, say
 from pupila.report.page import render
 from pupila.split.make import make_split
@@ -182,7 +183,8 @@ def train(
         out: folder of the run; by default `runs/<data>-<model>` where the command was given.
         resume: go on with the run that is there.
         tell: called with each line of the log.
-        wish: fields of `TrainSettings`, and `folds` for data that are not split yet.
+        wish: fields of `TrainSettings`; `folds` for data that are not split yet; and, for TIFFs, those of
+            `BandSettings`, where the data are not open yet.
 
     Raises:
         PupilaError: see `pupila.train.run.Trainer`.
@@ -190,7 +192,7 @@ def train(
     from pupila.train.run import Trainer, free_folder
     from pupila.train.settings import TrainSettings
 
-    folds = wish.pop("folds", None)
+    folds, read = wish.pop("folds", None), _bands(wish)
     settings = TrainSettings.wish(wish, "train")
     if resume and out is None:
         raise PupilaError(
@@ -199,7 +201,7 @@ def train(
             wanted=say("its folder"),
             remedy="--resume --out runs/NAME",
         )
-    opened = _labelled(data)
+    opened = _labelled(data, read)
     splits = _agreed_split(opened, folds) or split(opened, folds=folds)
     folder = str(out) if out is not None else free_folder(f"runs/{Path(opened.root).name}-{settings.model}")
     return Trainer(opened, splits, folder, tell).run(settings, resume)
@@ -210,9 +212,9 @@ def plan(data: Data, **wish: Any) -> "TrainPlan":
     from pupila.train.run import Trainer
     from pupila.train.settings import TrainSettings
 
-    folds = wish.pop("folds", None)
+    folds, read = wish.pop("folds", None), _bands(wish)
     settings = TrainSettings.wish(wish, "train")
-    opened = _labelled(data)
+    opened = _labelled(data, read)
     splits = _agreed_split(opened, folds) or make_split(opened, SplitSettings.wish({"folds": folds}, "split"))
     return Trainer(opened, splits, "").plan(settings)
 
@@ -268,7 +270,7 @@ def preview(data: Data, out: str | Path, **wish: Any) -> None:
     from pupila.train.preview import preview_sheet
     from pupila.train.settings import TrainSettings
 
-    opened = open_data(data)
+    opened = open_data(data, **_bands(wish))
     splits = _fitting_split(opened, opened.home)
     rows = (
         [row for row, a in enumerate(splits.images) if a.split == TRAIN]
@@ -278,9 +280,14 @@ def preview(data: Data, out: str | Path, **wish: Any) -> None:
     files.write_bytes(str(out), preview_sheet(opened, rows, TrainSettings.wish(wish, "train")))
 
 
-def _labelled(data: Data) -> Dataset:
+def _bands(wish: dict[str, Any]) -> dict[str, Any]:
+    """What a wish for training says of the bands of TIFFs, taken out of it: it is for reading."""
+    return {name: wish.pop(name) for name in BandSettings.model_fields if name in wish}
+
+
+def _labelled(data: Data, read: dict[str, Any]) -> Dataset:
     """The data, opened, if there is something to learn."""
-    opened = open_data(data)
+    opened = open_data(data, **read)
     if opened.task is None:
         raise PupilaError(
             say("No labels to learn from"), found=opened.layout, wanted=say("a folder per class, or a table")

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pupila.errors import MissingExtra, PupilaError
-from pupila.geotiff.scene import BandSettings, decide_bands, decode_bands, open_scene, opened
+from pupila.geotiff.picture import read_picture
+from pupila.geotiff.scene import decide_bands, open_scene, opened
+from pupila.images.bands import BandSettings
 from pupila.images.decode import ImageFault, ImageLimits
 
 Array = NDArray[Any]
@@ -34,6 +36,14 @@ def write(path: Path, bands: Array, **more: Any) -> str:
     return str(path)
 
 
+def pixels(
+    source: str | bytes, settings: BandSettings | None = None, limits: ImageLimits | None = None
+) -> Array:
+    """A whole picture: (H, W, 3) uint8 RGB."""
+    data = Path(source).read_bytes() if isinstance(source, str) else source
+    return read_picture(data, settings, limits)[1]
+
+
 def deep(height: int = 60, width: int = 90, bands: int = 5) -> Array:
     """(B, H, W) uint16 of 300..10000, no two bands alike."""
     return np.random.default_rng(0).integers(300, 10_000, (bands, height, width)).astype(np.uint16)
@@ -42,7 +52,7 @@ def deep(height: int = 60, width: int = 90, bands: int = 5) -> Array:
 def test_chosen_bands_become_colours_between_low_and_high(tmp_path: Path) -> None:
     bands = np.array([0, 1000, 2000, 3000, 9000], np.uint16)[:, None, None].repeat(4, 1).repeat(3, 2)
     path = write(tmp_path / "a.tif", bands)
-    rgb = decode_bands(path, BandSettings(bands=(4, 3, 1), low=1000, high=3000))
+    rgb = pixels(path, BandSettings(bands=(4, 3, 1), low=1000, high=3000))
     assert rgb.shape == (4, 3, 3)
     assert rgb[0, 0].tolist() == [255, 128, 0]
 
@@ -50,8 +60,8 @@ def test_chosen_bands_become_colours_between_low_and_high(tmp_path: Path) -> Non
 def test_windows_give_what_the_whole_gives(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", deep(), tiled=True, blockxsize=16, blockysize=16)
     settings = BandSettings(bands=(5, 3, 2))
-    whole = decode_bands(path, settings)
-    assert (decode_bands(Path(path).read_bytes(), settings) == whole).all()
+    whole = pixels(path, settings)
+    assert (pixels(path, settings) == whole).all()
     with open_scene(path, settings) as scene:
         assert (scene.height, scene.width, scene.by_windows) == (60, 90, True)
         assert scene.place["crs"].to_epsg() == 32633
@@ -62,8 +72,8 @@ def test_windows_give_what_the_whole_gives(tmp_path: Path) -> None:
 
 def test_eight_bits_stay_as_they_are_and_one_band_is_grey(tmp_path: Path) -> None:
     bands = np.random.default_rng(0).integers(0, 256, (4, 5, 6)).astype(np.uint8)
-    assert (decode_bands(write(tmp_path / "a.tif", bands)) == bands[:3].transpose(1, 2, 0)).all()
-    grey = decode_bands(write(tmp_path / "b.tif", bands[:1]))
+    assert (pixels(write(tmp_path / "a.tif", bands)) == bands[:3].transpose(1, 2, 0)).all()
+    grey = pixels(write(tmp_path / "b.tif", bands[:1]))
     assert (grey == bands[0][..., None]).all()
 
 
@@ -75,13 +85,13 @@ def test_black_and_white_are_decided_once_from_all_files(tmp_path: Path) -> None
     assert decided.high == pytest.approx(19_600, abs=5)
     assert decide_bands([dark, light], decided) == decided
     assert decide_bands([dark], BandSettings(low=0, high=9)) == BandSettings(low=0, high=9)
-    assert decode_bands(light, decided).min() > 120
+    assert pixels(light, decided).min() > 120
 
 
 def test_a_flat_file_is_black_and_fractions_are_scaled(tmp_path: Path) -> None:
-    assert not decode_bands(write(tmp_path / "a.tif", np.full((1, 4, 4), 777, np.uint16))).any()
+    assert not pixels(write(tmp_path / "a.tif", np.full((1, 4, 4), 777, np.uint16))).any()
     values = np.array([[[0.0, 0.5, 1.0, np.nan]]], np.float32)
-    assert decode_bands(write(tmp_path / "b.tif", values), BandSettings(low=0, high=1))[0, :, 0].tolist() == [
+    assert pixels(write(tmp_path / "b.tif", values), BandSettings(low=0, high=1))[0, :, 0].tolist() == [
         0, 128, 255, 0
     ]  # fmt: skip
 
@@ -116,16 +126,16 @@ def test_a_tiff_that_is_too_large_to_decode_or_has_more_bands_is_read_by_windows
         assert (scene.by_windows, scene.place) == (True, {})
     with open_scene(five) as scene:
         assert scene.by_windows
-    with pytest.raises(ImageFault, match="5400 pixels, allowed are 100"):
-        decode_bands(large, limits=ImageLimits(max_pixels=100))
+    with pytest.raises(ImageFault, match="90 x 60 pixels, allowed are 100"):
+        pixels(large, limits=ImageLimits(max_pixels=100))
 
 
 def test_a_band_that_is_not_there_is_said(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", deep())
     with pytest.raises(ImageFault, match="no band 6: the file has 5"):
-        decode_bands(path, BandSettings(bands=(6, 1, 2)))
+        pixels(path, BandSettings(bands=(6, 1, 2)))
     with pytest.raises(PupilaError, match="low=9, high=3; wanted high above low"):
-        decode_bands(path, BandSettings(low=9, high=3))
+        pixels(path, BandSettings(low=9, high=3))
 
 
 def test_damaged_files_are_image_faults(tmp_path: Path) -> None:
@@ -136,9 +146,9 @@ def test_damaged_files_are_image_faults(tmp_path: Path) -> None:
         scene.read(0, 0, 60, 90)
     path.write_bytes(b"II*\0 and nothing else")
     with pytest.raises(ImageFault):
-        decode_bands(str(path))
+        pixels(str(path))
     with pytest.raises(ImageFault):
-        decode_bands(b"")
+        pixels(b"")
 
 
 def test_without_rasterio_only_what_needs_it_is_refused(
@@ -148,7 +158,11 @@ def test_without_rasterio_only_what_needs_it_is_refused(
     plain = io.BytesIO()
     Image.new("RGB", (3, 2), (1, 2, 3)).save(plain, "TIFF")
     monkeypatch.setitem(sys.modules, "rasterio", None)
-    assert decode_bands(plain.getvalue())[0, 0].tolist() == [1, 2, 3]
+    assert pixels(plain.getvalue())[0, 0].tolist() == [1, 2, 3]
     for source, settings in ((placed, BandSettings()), (plain.getvalue(), BandSettings(low=1))):
-        with pytest.raises(MissingExtra, match="pupila\\[geo\\]"):
-            decode_bands(source, settings)
+        with pytest.raises(MissingExtra, match="pupila\\[geo\\]"), open_scene(source, settings):
+            pass
+        data = Path(source).read_bytes() if isinstance(source, str) else source
+        with pytest.raises(ImageFault, match="pupila\\[geo\\]") as fault:
+            read_picture(data, settings)
+        assert fault.value.code == "missing-extra"

@@ -16,7 +16,8 @@ from pupila import files
 from pupila.bundle.schema import SCHEMA_VERSION, BundleInfo
 from pupila.bundle.session import Session
 from pupila.errors import PupilaError
-from pupila.images.decode import Array, ImageLimits, decode, probe
+from pupila.geotiff.picture import read_picture
+from pupila.images.decode import Array, ImageLimits
 from pupila.images.prepare import Preparation
 from pupila.messages import listing, say
 from pupila.tasks import TASKS
@@ -149,8 +150,7 @@ def prepared(data: bytes, task: Task, spec: Preparation, limits: ImageLimits | N
     Raises:
         ImageFault: no usable image.
     """
-    header = probe(data, limits)
-    rgb = decode(data, limits, task.at_least(spec), header)
+    header, rgb = read_picture(data, spec.bands, limits, task.at_least(spec))
     return Prepared(task.inputs(rgb, spec), header.height, header.width)
 
 

@@ -34,9 +34,9 @@ def predict(
     """Answer each image as it comes."""
     from pupila.bundle.folder import read_bundle
     from pupila.bundle.predictor import Predictor
-    from pupila.geotiff.scene import BandSettings
+    from pupila.images.bands import BandSettings
     from pupila.predict.images import count, named
-    from pupila.predict.rows import Output, as_csv, as_json, for_people, line
+    from pupila.predict.rows import Output, as_csv, as_json, check_bands, for_people, line
     from pupila.predict.table import writing
     from pupila.predict.tasks import TELLING
     from pupila.progress import progress
@@ -52,7 +52,9 @@ def predict(
         raise PupilaError(
             say("Settings at odds"), found="--out" if out else "--set", wanted=say("a bundle of masks")
         )
-    output = Output(out, polygons, BandSettings.wish(parse_overrides(set_ or []), "predict"))
+    bands = BandSettings.wish(parse_overrides(set_ or []), "predict")
+    check_bands(predictor.info.preparation.bands, bands)
+    output = Output(out, polygons, bands)
     columns, table = telling.columns(predictor.info.classes), csv or (out and f"{out}/answers.csv")
     total, bad = count(images), 0
     with progress(say("answering"), total) as advance, writing(table, line(columns)) as write:

@@ -15,7 +15,7 @@ HELP = say("Print every setting of a stage with its meaning and unit.")
 
 def _stages() -> "dict[str, type[Settings]]":
     from pupila.dataset.reading import ReadSettings
-    from pupila.geotiff.scene import BandSettings
+    from pupila.images.bands import BandSettings
     from pupila.serve.settings import ServeSettings
     from pupila.split.settings import SplitSettings
     from pupila.train.settings import TrainSettings

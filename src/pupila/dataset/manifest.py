@@ -16,6 +16,8 @@ from pupila.duplicates.compare import SAME
 from pupila.duplicates.pairs import METHOD, Pair, components, find_pairs
 from pupila.duplicates.search import RADIUS
 from pupila.errors import PupilaError
+from pupila.geotiff.picture import read_picture
+from pupila.images.bands import BandSettings
 from pupila.images.decode import DECODER, ImageFault
 from pupila.masks import Legend
 from pupila.messages import say, say_count
@@ -44,6 +46,7 @@ class Dataset:
     notes: list[str]
     memory: Memory
     legend: Legend | None = None  # of masks: the classes, and what stored values mean
+    bands: BandSettings | None = None  # how the bands of TIFFs become colours; None: by each file alone
 
     def __len__(self) -> int:
         return self.images.height
@@ -104,26 +107,52 @@ class Dataset:
                 remedy=say("run the command again"),
             ) from fault  # fmt: skip
 
+    def pixels(self, row: int, at_least: int | None = None) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB: the upright image, if its bytes are those that were there on opening.
+
+        Args:
+            row: of the image.
+            at_least: shorter side, pixels, that a scaled decoding has to leave; None decodes the image whole.
+
+        Raises:
+            PupilaError: it can't be read, or was changed.
+        """
+        uri = self.path(row)
+        try:
+            content = files.read_bytes(uri)
+            if files.sha256(content) != self.images["sha256"][row]:
+                raise ImageFault("changed", say("the file was changed since"))
+            return read_picture(content, self.bands, at_least=at_least)[1]
+        except (ImageFault, OSError) as fault:
+            raise PupilaError(
+                say("{path} can't be read any more", path=uri), found=str(fault),
+                wanted=say("the image that was there when the data set was opened"),
+                remedy=say("run the command again"),
+            ) from fault  # fmt: skip
+
     def path(self, row: int) -> str:
         """Where the row's image lies."""
         return files.join(self.root, self.images["image"][row])
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over what is true: every image's path, bytes, target, group and given split; bytes of masks."""
+        """SHA-256 over what is true: every image's path, bytes, target, group and given split; masks' bytes; bands."""
         columns: list[Any] = ["image", "sha256", "target", "group", "given_split"]
-        legend = []
+        told = []
         if self.legend is not None:
             columns.append(pl.when(pl.col("target").is_not_null()).then("mask_sha256"))
-            legend = [self.legend.as_json()]
+            told.append(self.legend.as_json())
+        if self.bands is not None:
+            told.append(self.bands.model_dump_json())
         lines = (json.dumps(line) for line in self.images.select(columns).sort("image").iter_rows())
-        return files.sha256("\n".join([*lines, *legend]).encode())
+        return files.sha256("\n".join([*lines, *told]).encode())
 
     @cached_property
     def pairs(self) -> list[Pair]:
         """Exact, near and mirrored duplicates, by row number; found once and remembered."""
         digests = self.images["sha256"].to_list()
-        key = files.sha256(json.dumps([METHOD, DECODER, SAME, RADIUS, digests]).encode())
+        bands = self.bands.model_dump_json() if self.bands else ""
+        key = files.sha256(json.dumps([METHOD, DECODER, SAME, RADIUS, bands, digests]).encode())
         remembered = files.cache_folder() / "pairs" / f"{key}.json"
         if (known := _remembered_pairs(str(remembered))) is not None:
             return known
@@ -168,7 +197,8 @@ class Dataset:
         files.write_parquet(
             uri, frame, {"pupila.schema": str(SCHEMA_VERSION), "pupila.root": files.relative(self.root, home),
                          "pupila.task": self.task.name if self.task else "",
-                         "pupila.legend": self.legend.as_json() if self.legend else ""},
+                         "pupila.legend": self.legend.as_json() if self.legend else "",
+                         "pupila.bands": self.bands.model_dump_json() if self.bands else ""},
         )  # fmt: skip
         return uri
 
@@ -180,6 +210,7 @@ UNUSABLE = (
     "empty-file",
     "not-an-image",
     "oversized",
+    "missing-extra",
     "broken-link",
     "unsupported-format",
 )

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from pupila import files
+from pupila.dataset.bands import with_bands
 from pupila.dataset.formats import FORMATS
 from pupila.dataset.formats.listing import Listing, Oddity
 from pupila.dataset.manifest import INTERNAL, MANIFEST, Dataset
@@ -58,6 +59,7 @@ def _nearby(where: str) -> str:
 
 
 def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
+    wish = with_bands(found, wish)
     entries = [files.FileEntry(*row) for row in found.rows.select("image", "bytes", "modified").iter_rows()]
     facts, memory = read_facts(found.root, entries, wish)
     facts = facts.drop("image", "bytes", "modified")
@@ -94,7 +96,16 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
         oddities += _left_empty(frame, good)
     aside = pl.DataFrame([(o.subject, o.code, o.reason) for o in oddities], schema=_ASIDE, orient="row")
     return Dataset(
-        found.root, found.home, found.layout, _task(found, good), good, aside, notes, memory, legend
+        found.root,
+        found.home,
+        found.layout,
+        _task(found, good),
+        good,
+        aside,
+        notes,
+        memory,
+        legend,
+        wish.choice(),
     )
 
 

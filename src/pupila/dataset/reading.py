@@ -13,16 +13,9 @@ from pydantic import Field, PositiveInt
 from pupila import files
 from pupila.dataset.memory import Memory
 from pupila.duplicates.signature import AT_LEAST, SIDE, hashes, shrink
-from pupila.images.decode import (
-    DECODER,
-    FORMATS,
-    ImageFault,
-    ImageLimits,
-    decode,
-    looks_like_image,
-    probe,
-    spread,
-)
+from pupila.geotiff.picture import read_picture
+from pupila.images.bands import BandSettings
+from pupila.images.decode import DECODER, FORMATS, ImageFault, ImageLimits, looks_like_image, spread
 from pupila.messages import say
 from pupila.progress import progress
 from pupila.threads import CORES
@@ -39,7 +32,7 @@ FACTS: dict[str, Any] = {
     "phash_mirrored": pl.String,
     "width": pl.Int32,
     "height": pl.Int32,
-    "bands": pl.Int8,
+    "bands": pl.Int16,
     "mode": pl.String,
     "format": pl.String,
     "orientation": pl.Int8,
@@ -54,7 +47,7 @@ FACTS: dict[str, Any] = {
 }
 
 
-class ReadSettings(ImageLimits):
+class ReadSettings(BandSettings, ImageLimits):
     """How the images of a data set are read."""
 
     workers: PositiveInt | None = Field(default=None, description="reading threads; null: one per core")
@@ -62,6 +55,11 @@ class ReadSettings(ImageLimits):
     def limits(self) -> ImageLimits:
         """The limits alone."""
         return ImageLimits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
+
+    def choice(self) -> BandSettings | None:
+        """How bands become colours; None where nothing is chosen."""
+        told = BandSettings(bands=self.bands, low=self.low, high=self.high)
+        return None if told == BandSettings() else told
 
 
 def read_facts(
@@ -78,7 +76,9 @@ def read_facts(
         A frame with the columns `FACTS`, `PART` and `ROW` (where the grey copy lies), and the memory
         that hands out grey copies. `fault` is null for a usable image, else the code of the fault.
     """
-    memory = Memory(root, version=f"{DECODER}/{settings.max_bytes}/{settings.max_pixels}", schema=FACTS)
+    choice = settings.choice()
+    version = f"{DECODER}/{settings.max_bytes}/{settings.max_pixels}"
+    memory = Memory(root, version + (f"/{choice.model_dump_json()}" if choice else ""), FACTS)
     wanted = pl.DataFrame(
         {
             "image": [e.path for e in entries],
@@ -88,7 +88,8 @@ def read_facts(
         schema={name: FACTS[name] for name in ("image", "bytes", "modified")},
     )
     key = ["image", "bytes", "modified"]
-    fresh = wanted.join(memory.facts(), on=key, how="anti", maintain_order="left")
+    sure = memory.facts().filter(pl.col("fault").ne_missing("missing-extra"))  # it may be there by now
+    fresh = wanted.join(sure, on=key, how="anti", maintain_order="left")
     if fresh.height:
         _read_fresh(root, [files.FileEntry(*row) for row in fresh.iter_rows()], settings, memory)
     known = memory.facts()
@@ -96,7 +97,6 @@ def read_facts(
 
 
 def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSettings, memory: Memory) -> None:
-    limits = settings.limits()
     workers = settings.workers or CORES
     with (
         warnings.catch_warnings(action="ignore"),  # what Pillow warns of, the doctor tells
@@ -104,11 +104,11 @@ def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSetting
         ThreadPoolExecutor(workers) as pool,
     ):
         chunks = list(_chunks(entries, CHUNK))
-        reading = [_submit(pool, root, chunks[0], limits)]
+        reading = [_submit(pool, root, chunks[0], settings)]
         for number, chunk in enumerate(chunks, start=1):
             rows = [row for some in reading.pop() for row in some.result()]
             if number < len(chunks):  # the threads read on while this chunk is hashed and saved
-                reading.append(_submit(pool, root, chunks[number], limits))
+                reading.append(_submit(pool, root, chunks[number], settings))
             copies = np.stack([copy for _, copy in rows])
             for (facts, _), phash, mirrored in zip(rows, *hashes(copies), strict=True):
                 if "fault" not in facts:
@@ -121,10 +121,10 @@ Row = tuple[dict[str, Any], NDArray[np.uint8]]
 
 
 def _submit(
-    pool: ThreadPoolExecutor, root: str, entries: list[files.FileEntry], limits: ImageLimits
+    pool: ThreadPoolExecutor, root: str, entries: list[files.FileEntry], settings: ReadSettings
 ) -> list[Future[list[Row]]]:
     return [
-        pool.submit(lambda part: [read_one(root, entry, limits) for entry in part], some)
+        pool.submit(lambda part: [read_one(root, entry, settings) for entry in part], some)
         for some in _chunks(entries, _AT_ONCE)
     ]
 
@@ -135,12 +135,12 @@ def _chunks(entries: list[files.FileEntry], size: int) -> Iterator[list[files.Fi
 
 
 def read_one(
-    root: str, entry: files.FileEntry, limits: ImageLimits
+    root: str, entry: files.FileEntry, settings: ReadSettings
 ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
     """The facts of one file but for its hashes, and its grey copy, (SIDE, SIDE) uint8, black where it is no image."""
     facts: dict[str, Any] = {"image": entry.path, "bytes": entry.size, "modified": entry.modified}
     try:
-        found, copy = _facts_of(_bytes_of(root, entry, limits), limits)
+        found, copy = _facts_of(_bytes_of(root, entry, settings), settings)
         facts |= found
     except ImageFault as fault:
         facts |= {"fault": fault.code, "reason": fault.reason}
@@ -161,9 +161,8 @@ def _bytes_of(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
         raise ImageFault("unreadable", fault.strerror or str(fault)) from fault
 
 
-def _facts_of(data: bytes, limits: ImageLimits) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    header = probe(data, limits)
-    rgb = decode(data, limits, AT_LEAST, header)
+def _facts_of(data: bytes, settings: ReadSettings) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    header, rgb = read_picture(data, settings.choice(), settings.limits(), AT_LEAST)
     copy = shrink(rgb)
     return {
         "sha256": files.sha256(data),

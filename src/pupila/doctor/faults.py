@@ -64,6 +64,8 @@ def _of_files() -> dict[str, Entry]:
                          say("delete them; a scraper may have saved error pages")),
         "unsupported-format": (WARNING, say("image formats that Pupila does not read"),
                                say("convert them to JPEG or PNG, for instance with ImageMagick")),
+        "missing-extra": (WARNING, say("GeoTIFFs and the like, which need the extra 'geo'"),
+                          say("pip install 'pupila[geo]'")),
         "oversized": (WARNING, say("images above the limits"),
                       say("scale them down, or raise the limit with --set max_pixels or max_bytes")),
         "broken-link": (WARNING, say("links that lead nowhere"), say("restore what they point to, or delete them")),

@@ -127,7 +127,8 @@ def _photo(data: Dataset, row: int, label: bool = False) -> Picture:
     image = data.images["image"][row]
     caption = image.rpartition("/")[2]
     target = data.images["target"][row]
-    return picture(data.path(row), f"{caption} ({target})" if label and target is not None else caption)
+    caption = f"{caption} ({target})" if label and target is not None else caption
+    return picture(data.path(row), caption, data.bands)
 
 
 def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:

@@ -2,44 +2,26 @@
 
 import contextlib
 import io
-import struct
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt
 
 from pupila import files
 from pupila.errors import MissingExtra, PupilaError
-from pupila.images.decode import ImageFault, ImageLimits, decode
+from pupila.images.bands import BandSettings, has_bands, without_warnings
+from pupila.images.decode import Header, ImageFault, ImageLimits, decode
 from pupila.messages import say
-from pupila.settings import Settings
 
 Array = NDArray[Any]
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_GEO_KEYS = 34735  # the tag that holds a coordinate system
 _CACHE = 128_000_000  # bytes of blocks that GDAL keeps; by default it takes a share of the machine's memory
 _SAMPLE = 128  # pixels along a side of what is read of a file to find its black and white
 _PERCENTILES = (2, 98)
-
-
-class BandSettings(Settings):
-    """How the bands of a TIFF become red, green and blue."""
-
-    bands: tuple[PositiveInt, PositiveInt, PositiveInt] | None = Field(
-        default=None,
-        description="numbers, from 1, of the bands that are red, green and blue; null: the first three, or the first",
-    )
-    low: float | None = Field(
-        default=None, description="value that becomes black; null: 0 of 8 bits, else the 2nd percentile"
-    )
-    high: float | None = Field(
-        default=None, description="value that becomes white; null: 255 of 8 bits, else the 98th percentile"
-    )
 
 
 class Scene:
@@ -71,6 +53,14 @@ class Scene:
         return int(self._file.width if self.by_windows else self._pixels.shape[1])
 
     @property
+    def header(self) -> Header | None:
+        """What the file says of itself; None where there is none."""
+        if not self.by_windows:
+            return None
+        kind, count = self._file.dtypes[0], self._file.count
+        return Header("TIFF", self.width, self.height, kind, count, 1, 1, False, "", "")
+
+    @property
     def place(self) -> dict[str, Any]:
         """The coordinate system and the transform from pixels to it, as rasterio writes them; empty without one."""
         return {"crs": self._file.crs, "transform": self._file.transform} if _is_placed(self._file) else {}
@@ -85,7 +75,7 @@ class Scene:
             return self._pixels[top : top + height, left : left + width]
         raw = self._windowed(self._file.read, top, left, height, width)
         low, high = float(self.settings.low or 0), float(self.settings.high or 0)
-        if raw.dtype != np.uint8 or (low, high) != (0, 255):
+        if raw.dtype != np.uint8:
             scaled = (np.nan_to_num(raw).astype(np.float32) - low) * (255 / (high - low)) + 0.5
             raw = np.clip(scaled, 0, 255).astype(np.uint8)
         rgb: Array = np.repeat(raw.transpose(1, 2, 0), 3 // len(raw), axis=2)
@@ -116,8 +106,8 @@ def open_scene(
 ) -> Iterator[Scene]:
     """A picture to be read part by part.
 
-    A TIFF is read by windows where it has a georeference, where settings are given that are not the defaults, or where
-    `images.decode` can't take it (too large, more bands, more bits). Any other picture is decoded whole.
+    A TIFF is read by windows where `by_bands` says so, or where `images.decode` can't take it (too large, or stored in
+    a way of its own). Any other picture is decoded whole.
 
     Args:
         source: a path, or the bytes of a file.
@@ -130,59 +120,72 @@ def open_scene(
         PupilaError: white is not above black.
     """
     settings = settings or BandSettings()
+    if isinstance(source, str) and files.is_remote(source):
+        source = files.read_bytes(source)  # once
     with contextlib.ExitStack() as stack:
-        file = _open_tiff(source, stack, must=settings != BandSettings())
-        pixels = np.zeros((0, 0, 3), np.uint8)
-        if not _is_placed(file) and settings == BandSettings():
+        file, pixels = None, np.zeros((0, 0, 3), np.uint8)
+        if by_bands(source, settings):
+            file = _open_tiff(source, stack)
+        else:
             try:
                 pixels = decode(_bytes(source), limits)
-                file = None
-            except ImageFault:
-                if file is None:
+            except ImageFault as fault:
+                if not is_tiff(source) or fault.code not in ("oversized", "unreadable"):
                     raise
+                try:
+                    file = _open_tiff(source, stack)
+                except MissingExtra:
+                    raise fault from None
         if file is not None:
-            settings = _decided([_sample(file, settings)], settings)
+            _bands(file, settings)
+            is_open = None in (settings.low, settings.high)
+            settings = _decided([_sample(file, settings)] if is_open else [], settings)
         yield Scene(file, pixels, settings)
-
-
-def decode_bands(
-    source: str | bytes, settings: BandSettings | None = None, limits: ImageLimits | None = None
-) -> Array:
-    """A whole picture as `open_scene` reads it: (H, W, 3) uint8 RGB.
-
-    Raises:
-        ImageFault: no usable image, a band that is not there, or above the limits.
-        MissingExtra: it needs rasterio, which is not installed.
-    """
-    limits = limits or ImageLimits()
-    with open_scene(source, settings, limits) as scene:
-        if scene.height * scene.width > limits.max_pixels:
-            raise ImageFault(
-                "oversized",
-                say("{n} pixels, allowed are {most}", n=scene.height * scene.width, most=limits.max_pixels),
-            )
-        return scene.read(0, 0, scene.height, scene.width)
 
 
 def decide_bands(sources: Iterable[str | bytes], settings: BandSettings | None = None) -> BandSettings:
     """The settings with black and white decided, once for all the files: a data set's, say.
 
     Args:
-        sources: TIFFs, paths or bytes; a sample of each is read.
+        sources: TIFFs, paths or bytes; a sample of each is read. What can't be read tells nothing.
         settings: what they say already stays.
 
+    Returns:
+        Black and white stay open where all files have 8 bits: these stay as they are.
+
     Raises:
-        ImageFault: one can't be read.
         MissingExtra: rasterio is not installed.
-        PupilaError: white is not above black.
+        PupilaError: white is not above black, or one of them is set and all files have 8 bits.
     """
     settings, samples = settings or BandSettings(), []
     for source in sources:
-        with contextlib.ExitStack() as stack:
-            file = _open_tiff(source, stack, must=True)
-            if file is not None:
-                samples.append(_sample(file, settings))
-    return _decided(samples, settings)
+        with contextlib.ExitStack() as stack, contextlib.suppress(ImageFault, OSError):
+            samples.append(_sample(_open_tiff(source, stack), settings))
+    if any(sample.dtype != np.uint8 for sample in samples):
+        return _decided(samples, settings)
+    if samples and (settings.low, settings.high) != (None, None):
+        raise PupilaError(
+            say("Black and white would do nothing"), found=say("8 bits in all files, which stay as they are"),
+            wanted=say("low and high left open"),
+        )  # fmt: skip
+    return settings
+
+
+def by_bands(source: str | bytes, settings: BandSettings | None = None) -> bool:
+    """Whether a file is read band by band: a TIFF whose bands are chosen, or that is no ordinary picture.
+
+    Raises:
+        ImageFault: a TIFF whose tags are damaged.
+        OSError: nothing can be read there.
+    """
+    if not is_tiff(source):
+        return False
+    if settings not in (None, BandSettings()):
+        return True
+    if isinstance(source, str) and not files.is_remote(source):
+        with Path(source).open("rb") as stream:
+            return has_bands(stream)
+    return has_bands(io.BytesIO(_bytes(source)))
 
 
 def is_tiff(source: str | bytes) -> bool:
@@ -203,7 +206,7 @@ def _decided(samples: list[Array], settings: BandSettings) -> BandSettings:
         raise PupilaError(
             say("Bad band settings"), found=f"low={low:g}, high={high:g}", wanted=say("high above low")
         )
-    return settings.model_copy(update={"low": low, "high": max(high, low + 1)})
+    return settings.model_copy(update={"low": low, "high": high if high > low else low + 1})
 
 
 def _sample(file: Any, settings: BandSettings) -> Array:
@@ -212,8 +215,6 @@ def _sample(file: Any, settings: BandSettings) -> Array:
     shape = (len(bands), min(_SAMPLE, file.height), min(_SAMPLE, file.width))
     with _faults():
         values, valid = file.read(bands, out_shape=shape), file.read_masks(bands, out_shape=shape) > 0
-    if np.iscomplexobj(values):
-        raise ImageFault("unreadable", say("complex numbers, which have no colour"))
     return np.asarray(values[valid & np.isfinite(values)])
 
 
@@ -223,6 +224,8 @@ def _bands(file: Any, settings: BandSettings) -> list[int]:
         raise ImageFault(
             "unreadable", say("no band {band}: the file has {n}", band=max(chosen), n=file.count)
         )
+    if any("complex" in file.dtypes[band - 1] for band in chosen):
+        raise ImageFault("unreadable", say("complex numbers, which have no colour"))
     return list(chosen)
 
 
@@ -230,16 +233,12 @@ def _bytes(source: str | bytes) -> bytes:
     return files.read_bytes(source) if isinstance(source, str) else source
 
 
-def _open_tiff(source: str | bytes, stack: contextlib.ExitStack, must: bool) -> Any:
-    """rasterio's file of a TIFF, closed with the stack; None of another format, and of what does not need rasterio."""
-    if not is_tiff(source):
-        return None
+def _open_tiff(source: str | bytes, stack: contextlib.ExitStack) -> Any:
+    """rasterio's file of a TIFF, closed with the stack."""
     try:
         import rasterio  # noqa: F401 -- asked here for whether it is there
     except ImportError:
-        if must or _has_geo_keys(_bytes(source)):
-            raise MissingExtra("geo", "rasterio") from None
-        return None
+        raise MissingExtra("geo", "rasterio") from None
     on_disk = isinstance(source, str) and not files.is_remote(source)
     with _faults():
         return stack.enter_context(opened(source if on_disk else io.BytesIO(_bytes(source))))
@@ -249,12 +248,9 @@ def _open_tiff(source: str | bytes, stack: contextlib.ExitStack, must: bool) -> 
 def opened(source: Any, mode: str = "r", **profile: Any) -> Iterator[Any]:
     """rasterio's file, in flat memory; a picture that has no place on the earth is nothing to be warned of."""
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
 
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE), contextlib.ExitStack() as stack:
+        with without_warnings():
             file = stack.enter_context(rasterio.open(source, mode, **profile))
         yield file
 
@@ -272,16 +268,3 @@ def _faults() -> Iterator[None]:
 
 def _is_placed(file: Any) -> bool:
     return file is not None and bool(file.crs)
-
-
-def _has_geo_keys(data: bytes) -> bool:
-    """Whether the first directory of a classic TIFF names a coordinate system; read without rasterio."""
-    order = "<" if data[:2] == b"II" else ">"
-    try:
-        (at,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, at)
-        return any(
-            struct.unpack_from(order + "H", data, at + 2 + 12 * n)[0] == _GEO_KEYS for n in range(count)
-        )
-    except struct.error:
-        return False

@@ -16,7 +16,7 @@ from pupila.settings import Settings
 
 Array = NDArray[Any]
 
-DECODER = "2"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
+DECODER = "3"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
 FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".png .apng",
            "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif"}  # fmt: skip
 _OPENABLE = [name for name in FORMATS if name != "MPO"]  # Pillow opens MPO through its JPEG reader
@@ -41,7 +41,7 @@ class ImageFault(ValueError):
     """Bytes that are no usable image.
 
     Args:
-        code: `empty-file`, `not-an-image`, `unreadable`, `truncated` or `oversized`.
+        code: `empty-file`, `not-an-image`, `unreadable`, `truncated`, `oversized` or `missing-extra`.
         reason: one clause for the user.
     """
 
@@ -57,8 +57,8 @@ class Header:
     format: str  # "JPEG", "PNG", "WEBP", "TIFF", "BMP" or "GIF"
     width: int  # pixels, upright (after the EXIF orientation)
     height: int  # pixels, upright
-    mode: str  # Pillow's mode, or "CMYK", "L", "RGB" for JPEG
-    bands: int  # channels in the file: 1, 2, 3 or 4
+    mode: str  # Pillow's mode, "CMYK", "L", "RGB" for JPEG, or rasterio's type of a TIFF that it reads
+    bands: int  # channels in the file
     orientation: int  # EXIF 1..8; 1 is upright
     frames: int  # pages or animation frames; the first is read
     alpha: bool  # any transparency, also in a palette
@@ -73,13 +73,13 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
         ImageFault: empty, no image, or larger than the limits.
     """
     limits = limits or ImageLimits()
-    _check_bytes(data, limits)
+    check_bytes(data, limits)
     if (plain := _plain_jpeg(data)) is not None:
-        _check_pixels(plain.width, plain.height, limits)
+        check_pixels(plain.width, plain.height, limits)
         return plain
     picture = _open(data)
     width, height = picture.size
-    _check_pixels(width, height, limits)
+    check_pixels(width, height, limits)
     orientation, taken, camera = _exif(picture, data)
     if orientation >= 5 and picture.format != "TIFF":  # Pillow gives a TIFF's size upright
         width, height = height, width
@@ -118,7 +118,7 @@ def decode(
         ImageFault: the bytes are empty, no image, damaged, truncated or above the limits.
     """
     limits = limits or ImageLimits()
-    _check_bytes(data, limits)
+    check_bytes(data, limits)
     if data[:3] == _JPEG_START:
         rgb = _decode_jpeg(data, limits, at_least, header)
         if rgb is not None:
@@ -139,9 +139,9 @@ def opened(data: bytes, limits: ImageLimits | None = None) -> tuple[ImageFile.Im
         ImageFault: empty, no image, or above the limits.
     """
     limits = limits or ImageLimits()
-    _check_bytes(data, limits)
+    check_bytes(data, limits)
     picture = _open(data)
-    _check_pixels(*picture.size, limits)
+    check_pixels(*picture.size, limits)
     return picture, 1 if picture.format == "TIFF" else _exif(picture, data)[0]
 
 
@@ -172,7 +172,12 @@ def spread(rgb: Array) -> int:
     return max(int(high) - int(low) for low, high in extremes)  # type: ignore[misc]
 
 
-def _check_bytes(data: bytes, limits: ImageLimits) -> None:
+def check_bytes(data: bytes, limits: ImageLimits) -> None:
+    """Refuse a file without bytes, or with more than allowed.
+
+    Raises:
+        ImageFault: `empty-file` or `oversized`.
+    """
     if not data:
         raise ImageFault("empty-file", say("the file has no bytes"))
     if len(data) > limits.max_bytes:
@@ -181,7 +186,12 @@ def _check_bytes(data: bytes, limits: ImageLimits) -> None:
         )
 
 
-def _check_pixels(width: int, height: int, limits: ImageLimits) -> None:
+def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
+    """Refuse more pixels than allowed.
+
+    Raises:
+        ImageFault: `oversized`.
+    """
     if width * height > limits.max_pixels:
         raise ImageFault("oversized", say("{width} x {height} pixels, allowed are {most} in all",
                                           width=width, height=height, most=limits.max_pixels))  # fmt: skip
@@ -208,7 +218,7 @@ def looks_like_image(data: bytes) -> bool:
         data[:3] == _JPEG_START
         or data[:8] == b"\x89PNG\r\n\x1a\n"
         or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
-        or data[:4] in (b"II*\0", b"MM\0*", b"GIF8")
+        or data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8")
         or (data[:2] == b"BM" and data[6:10] == b"\0\0\0\0")
     )
 
@@ -242,7 +252,7 @@ def _decode_jpeg(
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return None
-    _check_pixels(width, height, limits)
+    check_pixels(width, height, limits)
     if colours not in ("Gray", "YCbCr", "RGB"):
         return None
     if header is not None:

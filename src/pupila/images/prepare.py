@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from pupila.images.bands import BandSettings
 from pupila.images.decode import Array, ImageLimits, decode
 from pupila.settings import Settings
 
@@ -18,8 +19,11 @@ _RESAMPLING = {
 
 
 class Preparation(Settings):
-    """How an RGB picture becomes a model's input: plain data, kept in the bundle."""
+    """How a file becomes a model's input: plain data, kept in the bundle."""
 
+    bands: BandSettings | None = Field(
+        default=None, description="how the bands of a TIFF become colours; null: by each file alone"
+    )
     view: Literal["resize", "tile"] = Field(
         default="resize", description="resize: the whole picture; tile: patches at full resolution, blended"
     )

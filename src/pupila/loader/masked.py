@@ -8,7 +8,7 @@ from pupila.augment import augment_both, draw_number
 from pupila.dataset.manifest import Dataset
 from pupila.images.decode import Array
 from pupila.images.prepare import Preparation, normalise
-from pupila.loader.pictures import Pictures, decoded, fill, placing
+from pupila.loader.pictures import Pictures, fill, placing
 from pupila.loader.store import ArrayStore
 from pupila.masks import resized
 from pupila.messages import say
@@ -127,7 +127,7 @@ class MaskedViews:
         return picture[place], mask[place]
 
     def _image(self, row: int) -> Array:
-        return self._images.get(row, lambda one: decoded(self.data, one))
+        return self._images.get(row, self.data.pixels)
 
     def _place(self, row: int) -> Array:
         return resized(self.data.mask(row), self.spec.height, self.spec.width)

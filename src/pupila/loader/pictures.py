@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pupila import files
 from pupila.dataset.manifest import Dataset
-from pupila.errors import PupilaError
-from pupila.images.decode import DECODER, Array, ImageFault, decode
+from pupila.images.decode import DECODER, Array
 from pupila.images.prepare import Preparation, place, side_to_decode
 from pupila.loader.store import ArrayStore
 from pupila.messages import say
@@ -39,7 +37,7 @@ class Pictures:
         return self._store.rows([self.keys[row] for row in rows])
 
     def _placed(self, data: Dataset, row: int) -> Array:
-        return place(decoded(data, row, side_to_decode(self.preparation)), self.preparation)
+        return place(data.pixels(row, side_to_decode(self.preparation)), self.preparation)
 
 
 def placing(preparation: Preparation) -> str:
@@ -73,23 +71,3 @@ def fill(store: ArrayStore, keys: dict[int, str], make: Callable[[int], Array], 
             if len(held) == _CHUNK or number == len(first):
                 store.add(names[number - len(held) : number], np.stack(held))
                 held = []
-
-
-def decoded(data: Dataset, row: int, at_least: int | None = None) -> Array:
-    """(H, W, 3) uint8: the image, if its bytes are those that were there when the data set was opened.
-
-    Raises:
-        PupilaError: it can't be read, or was changed.
-    """
-    uri = data.path(row)
-    try:
-        content = files.read_bytes(uri)
-        if files.sha256(content) != data.images["sha256"][row]:
-            raise ImageFault("changed", say("the file was changed since"))
-        return decode(content, at_least=at_least)
-    except (ImageFault, OSError) as fault:
-        raise PupilaError(
-            say("{path} can't be read any more", path=uri), found=str(fault),
-            wanted=say("the image that was there when the data set was opened"),
-            remedy=say("run the command again"),
-        ) from fault  # fmt: skip

@@ -55,7 +55,8 @@ def _answered(
     uri, stem = named
     try:
         if is_tiff(uri):
-            with open_scene(uri, output.bands, predictor.limits) as scene:
+            bands = predictor.info.preparation.bands or output.bands
+            with open_scene(uri, bands, predictor.limits) as scene:
                 if scene.by_windows:
                     return {"image": uri, **_scene(predictor, scene, output, stem)}, None
         told, found = _picture(predictor, files.read_bytes(uri), output, stem)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pupila.bundle.predictor import Predictor
 from pupila.errors import PupilaError
-from pupila.geotiff.scene import BandSettings
+from pupila.images.bands import BandSettings
 from pupila.images.decode import ImageFault
 from pupila.messages import say
 
@@ -22,7 +22,9 @@ class Output:
 
     folder: str | None = None  # None: nothing
     polygons: bool = False  # also the outlines of regions
-    bands: BandSettings | None = None  # how the bands of a TIFF become colours
+    bands: BandSettings | None = (
+        None  # how the bands of a TIFF become colours, where the bundle leaves it open
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,33 @@ class Telling:
     cells: Callable[[Row], Row]  # of an answer, by column
     for_people: Callable[[Row], str]  # what follows the image's name
     writes: bool  # whether there is anything to write into a folder
+
+
+def check_bands(kept: BandSettings | None, wish: BandSettings) -> None:
+    """Refuse other bands than those that the bundle was trained on.
+
+    Args:
+        kept: of the bundle; None: it leaves them open.
+        wish: of the user.
+
+    Raises:
+        PupilaError: they disagree.
+    """
+    told = wish.model_dump(mode="json", exclude_unset=True)
+    wanted = (
+        {name: value for name, value in kept.model_dump(mode="json").items() if name in told}
+        if kept
+        else told
+    )
+    if told != wanted:
+        raise PupilaError(
+            say("The bundle was trained on other bands"), found=_pairs(told), wanted=_pairs(wanted),
+            remedy=say("leave --set out: the bundle knows its bands"),
+        )  # fmt: skip
+
+
+def _pairs(settings: Row) -> str:
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())
 
 
 def fault_row(uri: str, fault: ImageFault | OSError | PupilaError) -> Row:

@@ -18,7 +18,9 @@ from pupila.serve.settings import ServeSettings
 from pupila.serve.shapes import PNG, SHAPES, Answered, Batch, Shape
 from pupila.web.app import REFUSALS, App, Refusal, Request, Response, SeveralUploaded, Uploaded, make_app
 
-STATUS = {"oversized": 413, "not-an-image": 415, "unreadable": 422, "truncated": 422, "empty-file": 422}
+STATUS = {
+    "oversized": 413, "not-an-image": 415, "missing-extra": 415, "unreadable": 422, "truncated": 422, "empty-file": 422,
+}  # fmt: skip
 
 
 class Described(BundleInfo):

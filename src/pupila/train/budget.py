@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from pupila import files
 from pupila.augment import augment
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
-from pupila.images.decode import decode
 from pupila.images.prepare import place, side_to_decode
 from pupila.masks import resized
 from pupila.messages import say
@@ -127,7 +125,7 @@ def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Net
     preset = kind.usual["augment"] if wish.augment == "auto" else wish.augment
     start = time.perf_counter()
     for row in some:
-        rgb = decode(files.read_bytes(data.path(row)), at_least=side_to_decode(network.preparation))
+        rgb = data.pixels(row, side_to_decode(network.preparation))
         augment(place(rgb, network.preparation), preset, row)
     picture = (time.perf_counter() - start) / len(some)
     encoded = fastest(network, device).seconds if in_phases(network) else 0.0

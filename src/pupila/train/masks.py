@@ -16,7 +16,6 @@ from pupila.images.decode import Array
 from pupila.images.prepare import Preparation, place
 from pupila.loader.batches import chunks, order
 from pupila.loader.masked import MaskedViews
-from pupila.loader.pictures import decoded
 from pupila.loop import Judged
 from pupila.losses import OVERLAPS, class_weights, loss_of, terms_of
 from pupila.masks import as_png, overlay, resized
@@ -119,7 +118,7 @@ class MaskLesson:
         size = Preparation(height=side, width=side)
         rows = []
         for row in self._examples:
-            picture = place(decoded(self.data, row, 2 * side), size)
+            picture = place(self.data.pixels(row, 2 * side), size)
             masks = (self.views.truth(row), answers[row])
             rows.append([picture, *(overlay(picture, resized(mask, side, side), classes) for mask in masks)])
         return contact_sheet(rows)

@@ -4,7 +4,6 @@ from pupila.augment import augment, augment_both, contact_sheet, draw_number
 from pupila.dataset.manifest import Dataset
 from pupila.images.decode import Array
 from pupila.images.prepare import Preparation, place
-from pupila.loader.pictures import decoded
 from pupila.masks import overlay, resized
 from pupila.train.kinds import KINDS
 from pupila.train.plan import check_preset
@@ -35,7 +34,7 @@ def _seen(data: Dataset, row: int, wish: TrainSettings) -> list[Array]:
     assert data.task is not None  # previews are of a training
     preset = KINDS[data.task.name].usual["augment"] if wish.augment == "auto" else wish.augment
     side = SIDE if wish.side == "auto" else wish.side
-    picture, key = place(decoded(data, row), Preparation(height=side, width=side)), data.images["sha256"][row]
+    picture, key = place(data.pixels(row), Preparation(height=side, width=side)), data.images["sha256"][row]
     if data.legend is None:
         return [
             picture,

@@ -187,11 +187,11 @@ class Trainer:
         torch.manual_seed(wish.seed)
         classes = None if as_it_is(wish) else len(self.data.classes)
         network = BUILDERS[self.kind.task.name](wish, classes, None if wish.side == "auto" else wish.side)
-        if wish.view == "resize":
-            return network
-        spec = network.preparation
-        overlap = spec.height // 4 if wish.overlap == "auto" else wish.overlap
-        return replace(network, preparation=spec.model_copy(update={"view": wish.view, "overlap": overlap}))
+        spec = network.preparation.model_copy(update={"bands": self.data.bands})
+        if wish.view == "tile":
+            overlap = spec.height // 4 if wish.overlap == "auto" else wish.overlap
+            spec = spec.model_copy(update={"view": wish.view, "overlap": overlap})
+        return replace(network, preparation=spec)
 
     def _write_plan(self, plan: TrainPlan, state: str) -> None:
         files.write_json(files.join(self.folder, PLAN_FILE), {

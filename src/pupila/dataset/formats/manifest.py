@@ -9,6 +9,7 @@ import polars as pl
 from pupila import files
 from pupila.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.errors import PupilaError
+from pupila.images.bands import BandSettings
 from pupila.masks import Legend
 from pupila.messages import say
 from pupila.vocabulary import MANIFEST_FILE, SCHEMA_VERSION
@@ -43,6 +44,20 @@ def root_of(home: str) -> str | None:
     if not files.exists(uri):
         return None
     return _normal(files.join(home, _root_in(uri)))
+
+
+def bands_of(home: str, root: str) -> BandSettings | None:
+    """How bands become colours in the folder's manifest; None where it has none, or one of other images.
+
+    Raises:
+        PupilaError: no manifest that this Pupila can read.
+    """
+    theirs = root_of(home)
+    if theirs is None or theirs != _normal(root):
+        return None
+    content = files.read_bytes(files.join(home.rstrip("/") or "/", MANIFEST_FILE))
+    told = pl.read_parquet_metadata(io.BytesIO(content)).get("pupila.bands")
+    return BandSettings.model_validate_json(told) if told else None
 
 
 def _normal(path: str) -> str:

@@ -105,7 +105,7 @@ def _mistakes(judged: dict[str, Any], data: Dataset) -> Section:
         return Section(say("The worst mistakes"), [say("None that could be shown.")])
     photos = [
         picture(data.path(m["row"]), say("{truth}, answered {answer} ({sure:.0%})",
-                truth=m["truth"], answer=m["answer"], sure=m["confidence"]))
+                truth=m["truth"], answer=m["answer"], sure=m["confidence"]), data.bands)
         for m in judged["mistakes"]
     ]  # fmt: skip
     return Section(say("The worst mistakes"), galleries=[(say("The surest wrong answers first"), photos)])

@@ -4,13 +4,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from pupila import files
 from pupila.dataset.manifest import Dataset
 from pupila.evaluate.answers import Answers
 from pupila.evaluate.cells import told
 from pupila.evaluate.segment.answers import MaskAnswers
 from pupila.evaluate.story import Evaluation
-from pupila.images.decode import Array, decode
+from pupila.images.decode import Array
 from pupila.masks import overlay, resized
 from pupila.messages import say
 from pupila.metrics.overlap import FIGURES, PER_IMAGE
@@ -121,7 +120,7 @@ def _panels(judged: dict[str, Any], data: Dataset, answers: MaskAnswers) -> Sect
 def _panel(data: Dataset, row: int, answer: Array) -> list[Picture]:
     """Image, truth, prediction and errors, small."""
     classes = len(data.classes)
-    rgb = thumbnail(decode(files.read_bytes(data.path(row)), at_least=WIDE), WIDE)
+    rgb = thumbnail(data.pixels(row, WIDE), WIDE)
     truth, answer = (resized(mask, *rgb.shape[:2]) for mask in (data.mask(row), answer))
     return [
         drawn(rgb, say("image")),

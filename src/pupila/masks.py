@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from pupila.images.decode import DAMAGE, ImageFault, ImageLimits, opened, upright
 from pupila.vocabulary import IGNORE
@@ -24,6 +25,7 @@ MOST_CLASSES = 64  # of masks whose values no file names
 COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
            (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip
 _UNLABELLED = (128, 128, 128)
+_NO_DATA = 42113  # GDAL's tag of the value that means that there is no data
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,8 @@ def stored_values(data: bytes, colour: bool = False, limits: ImageLimits | None 
         if mode in ("1", "L", "P", "LA") and not colour:
             plain = picture.convert("L") if mode in ("1", "LA") else picture
             values = np.asarray(plain)
-        elif mode.startswith("I") and not colour:
-            deep = np.asarray(picture).astype(np.int64)
-            values = np.clip(deep if deep.max() <= 255 else (deep + 128) // 257, 0, 255).astype(np.uint8)
+        elif mode[0] in "IF" and not colour:
+            values = _deep_values(picture)
         else:
             rgb = np.asarray(picture.convert("RGB"))
             grey = not colour and bool((rgb == rgb[..., :1]).all())  # grey levels saved as RGB
@@ -152,6 +153,19 @@ def stored_values(data: bytes, colour: bool = False, limits: ImageLimits | None 
     return Stored(
         upright(values, orientation), values.dtype == np.int32, mode, str(picture.format), orientation
     )
+
+
+def _deep_values(picture: Image.Image) -> Array:
+    """(H, W) uint8 of a mask with more than 8 bits; IGNORE where there is no data, as GDAL's tag or no number says."""
+    deep = np.asarray(picture, dtype=np.float64)
+    missing = ~(deep >= 0)
+    if isinstance(picture, TiffImageFile) and (told := picture.tag_v2.get(_NO_DATA)):
+        no_data = float(str(told).strip("\0 "))
+        missing |= (deep == no_data) & (no_data > 255)  # a smaller one is a value like others
+    whole = np.rint(np.where(missing, 0, deep))
+    if whole.max() > 255:
+        whole = (whole + 128) // 257
+    return np.where(missing, IGNORE, np.minimum(whole, 255)).astype(np.uint8)
 
 
 def legend_of(counts: dict[int, int], colour: bool) -> Legend:

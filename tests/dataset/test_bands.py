@@ -14,6 +14,7 @@ from pupila.dataset import bands as bands_module
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
 from pupila.images.bands import BandSettings
+from pupila.vocabulary import IGNORE
 from tests.bands import BLACK, RGB, STEP, write_banded
 from tests.geotiff.test_scene import deep, write
 from tests.pictures import scene, write_classes, write_photo
@@ -146,6 +147,17 @@ def test_what_can_not_be_honoured_is_refused(data: Path, tmp_path: Path) -> None
     write_photo(tmp_path / "plain/a.png", 1)
     with pytest.raises(PupilaError, match="no TIFF among the images"):
         pupila.open(tmp_path / "plain", bands=[3, 2, 1])
+
+
+@pytest.mark.parametrize(("kind", "no_data"), [("int16", -9_999), ("uint16", 65_535), ("float32", np.nan)])
+def test_masks_have_no_label_where_they_have_no_data(data: Path, kind: str, no_data: float) -> None:
+    mask = scene(0)[1].astype(kind)
+    mask[:9] = no_data
+    write(data / "masks/000.tif", mask[None], nodata=no_data)
+    opened = pupila.open(data)
+    assert opened.classes == ["background", "foreground"]
+    assert (opened.mask(0)[:9] == IGNORE).all()
+    assert (opened.mask(0)[9:] == scene(0)[1][9:]).all()
 
 
 def test_files_are_asked_once_while_they_stay_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

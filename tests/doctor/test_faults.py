@@ -167,6 +167,7 @@ CASES: dict[str, tuple[Plant, Plant]] = {
 }
 ELSEWHERE = {
     "changed-file",
+    "missing-extra",
     "folder-predicts-label",
     "column-predicts-label",
     "property-predicts-label",

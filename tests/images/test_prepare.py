@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pupila.images.decode import decode
-from pupila.images.prepare import Preparation, load, prepare
+from pupila.images.prepare import Preparation, prepare, side_to_decode
 from tests.pictures import Pixels, encoded, photo
 
 
@@ -68,5 +68,5 @@ def test_any_size_becomes_the_wanted_size(fit: str, shape: tuple[int, int]) -> N
 def test_loading_by_scaled_decoding_stays_close_to_whole_decoding() -> None:
     data = encoded(photo(2, 900, 700), "JPEG", quality=95)
     spec = plain(height=64, width=64)
-    whole, scaled = prepare(decode(data), spec), load(data, spec)
+    whole, scaled = (prepare(decode(data, at_least=side), spec) for side in (None, side_to_decode(spec)))
     assert 0 < np.abs(whole - scaled).mean() < 0.02

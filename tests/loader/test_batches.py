@@ -12,7 +12,6 @@ from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images.decode import Array, decode
 from pupila.images.prepare import Preparation, prepare
-from pupila.loader import pictures as pictures_module
 from pupila.loader.batches import chunks, order
 from pupila.loader.pictures import Pictures
 from pupila.loader.views import Views
@@ -34,15 +33,16 @@ def _own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes in bytes of the files that were really decoded."""
-    sizes: list[int] = []
+    """The rows that were really decoded."""
+    rows: list[int] = []
+    pixels = Dataset.pixels
 
-    def counted(content: bytes, at_least: int | None = None) -> Array:
-        sizes.append(len(content))
-        return decode(content, at_least=at_least)
+    def counted(data: Dataset, row: int, at_least: int | None = None) -> Array:
+        rows.append(row)
+        return pixels(data, row, at_least)
 
-    monkeypatch.setattr(pictures_module, "decode", counted)
-    return sizes
+    monkeypatch.setattr(Dataset, "pixels", counted)
+    return rows
 
 
 def test_an_epoch_takes_each_place_once_in_an_order_of_its_own() -> None:

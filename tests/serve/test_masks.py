@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from pupila.demo.round_trip import served
+from pupila.images.bands import BandSettings
 from pupila.masks import from_png
 from pupila.regions import from_rle
-from tests.colours import write_painted
+from tests.colours import PLAIN, write_painted
+from tests.geotiff.test_scene import write
 from tests.pictures import encoded
 from tests.predict.test_masks import scene, truth
 from tests.serve.test_service import asked, form
@@ -81,3 +83,17 @@ def test_the_same_answer_as_predict_writes(server: str, tmp_path: Path) -> None:
     _, told, _ = asked(server, "POST", "/predict/single", *form(("x.png", PICTURE)))
     written = from_png((tmp_path / "out/masks/a.png").read_bytes())
     assert (from_rle(told["masks"]["green"]) == (written == 1)).all()
+
+
+def test_a_scene_of_many_bands_is_answered_by_the_bands_that_the_bundle_keeps(tmp_path: Path) -> None:
+    bands = np.full((5, 20, 30), 9_000, np.uint16)
+    bands[[3, 2, 1]] = 300 + 20 * scene().transpose(2, 0, 1).astype(np.uint16)
+    sent = Path(write(tmp_path / "scene.tif", bands)).read_bytes()
+    kept = BandSettings(bands=(4, 3, 2), low=300, high=300 + 20 * 255)
+    spec = PLAIN.model_copy(update={"view": "tile", "overlap": 2, "bands": kept})
+    folder = write_painted(tmp_path / "bundle", preparation=spec).folder
+    with served(folder) as address:
+        answered = asked(address.removeprefix("http://"), "POST", "/predict/single", *form(("x.tif", sent)))
+    assert answered[0] == 200
+    drawn = np.stack([from_rle(answered[1]["masks"][name]) for name in ("red", "green", "blue")])
+    assert (drawn.argmax(axis=0) == truth()).all()

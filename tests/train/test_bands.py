@@ -14,6 +14,7 @@ from pupila.bundle.predictor import Predictor
 from pupila.cli.run import run as pupila_command
 from pupila.images.prepare import normalise
 from pupila.loader.pictures import Pictures
+from pupila.tasks.classify import Answer
 from pupila.tasks.segment import SEGMENT
 from pupila.train.run import Run
 from tests.bands import RGB, write_banded
@@ -94,4 +95,5 @@ def test_classes_learn_from_bands_as_well(tmp_path: Path) -> None:
     assert kept is not None and kept.bands == (5, 3, 1)
     uri = str(tmp_path / "data/a/00.tif")
     ((_, answer),) = Predictor(done.bundle).stream([uri])
+    assert isinstance(answer, Answer)
     assert answer.prediction in ("a", "b")

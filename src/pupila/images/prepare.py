@@ -7,7 +7,7 @@ from PIL import Image
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from pupila.images.bands import BandSettings
-from pupila.images.decode import Array, ImageLimits, decode
+from pupila.images.decode import Array
 from pupila.settings import Settings
 
 _RESAMPLING = {
@@ -69,18 +69,6 @@ def normalise(placed: Array, spec: Preparation) -> Array:
     shift = np.asarray(spec.mean, dtype=np.float32) / np.asarray(spec.std, dtype=np.float32)
     scaled: Array = np.multiply(placed.transpose(2, 0, 1), scale[:, None, None], order="C")
     return scaled - shift[:, None, None]
-
-
-def load(data: bytes, spec: Preparation, limits: ImageLimits | None = None) -> Array:
-    """From bytes to a model's input, decoding no more pixels than twice what the input needs.
-
-    Returns:
-        (3, spec.height, spec.width) float32.
-
-    Raises:
-        ImageFault: as `decode`.
-    """
-    return prepare(decode(data, limits, at_least=side_to_decode(spec)), spec)
 
 
 def resampled(plane: Array, height: int, width: int) -> Array:

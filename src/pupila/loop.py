@@ -43,7 +43,6 @@ class Phase:
     precision: str
     seed: int
     learned: bool  # whether the module can answer already: then an epoch has to beat what it was before
-    factors: tuple[float, ...] = (1.0,)  # of the learning rate, for each of the module's `parts`
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,8 @@ def fit(
         judge: the module and the epoch's number to what validation says.
         keeper: keeps and restores checkpoints, and writes the log.
     """
-    optimizer = OPTIMIZERS[phase.optimizer](_groups(module, phase), phase.learning_rate, phase.weight_decay)
+    trained = [p for p in module.parameters() if p.requires_grad]
+    optimizer = OPTIMIZERS[phase.optimizer](trained, phase.learning_rate, phase.weight_decay)
     state = keeper.restore(module, optimizer)
     try:
         if phase.learned and not state.epoch:
@@ -130,7 +130,7 @@ def fit(
                 loss = _train_epoch(module, optimizer, phase, state, batches, criterion)
                 judged = judge(module, state.epoch)
                 state = state.after(judged, phase)
-                rate = float(optimizer.param_groups[-1]["lr"])
+                rate = float(optimizer.param_groups[0]["lr"])
                 keeper.show(state, judged.example)
                 keeper.keep(module, optimizer, state, {
                     "phase": phase.name, "epoch": state.epoch, "train_loss": loss, **judged.told, "score": judged.score,
@@ -142,15 +142,6 @@ def fit(
         state = replace(state, interrupted=True)
     keeper.best(module)
     return state
-
-
-def _groups(module: nn.Module, phase: Phase) -> list[dict[str, Any]]:
-    """The parameters that are trained: those of each of the module's parts, with its factor, or all together."""
-    if len(phase.factors) == 1:
-        return [{"params": [p for p in module.parameters() if p.requires_grad], "factor": 1.0}]
-    parts: list[list[nn.Parameter]] = module.parts()  # type: ignore[operator]
-    pairs = zip(parts, phase.factors, strict=True)
-    return [{"params": part, "factor": factor} for part, factor in pairs if part]
 
 
 def _counted(
@@ -183,7 +174,7 @@ def _train_epoch(
     for step, (inputs, targets) in enumerate(batches):
         torch.manual_seed(((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step) % 2**63)
         for group in optimizer.param_groups:
-            group["lr"] = group["factor"] * rate_at(phase, state, state.epoch + step / steps)
+            group["lr"] = rate_at(phase, state, state.epoch + step / steps)
         with torch.autocast(device.type, PRECISIONS[phase.precision], enabled=phase.precision != "float32"):
             loss = criterion(module(inputs), targets)
         optimizer.zero_grad()

@@ -21,7 +21,6 @@ from pupila.models.network import Network
 from pupila.train.classes import CLASSES
 from pupila.train.engine import device_of, fastest, step_seconds
 from pupila.train.kind import Kind
-from pupila.train.learn import in_phases
 from pupila.train.settings import TrainSettings
 from pupila.vocabulary import TRAIN, VALIDATION
 
@@ -37,6 +36,7 @@ _LOOKED_AT = 24  # masks
 ENOUGH_EPOCHS = 15  # of training from scratch, for which the side is made smaller
 MOST_EPOCHS, MOST_FINE_EPOCHS, MOST_VIEWS = 60, 15, 10
 FEWEST_FINE_EPOCHS = 3
+HEAD_COST = 0.6  # of a step in which only the decoder learns, over one in which everything does
 FINE_BLOCKS = 3
 RESERVE = 20.0  # seconds for the start, the export and its proof
 SPARE = 0.8  # share of what is left that is planned with: a laptop has other work too
@@ -104,7 +104,7 @@ def within_budget(
     left = SPARE * (budget - RESERVE - (time.monotonic() - start))
     decided = Decided(wish)
     if not network.pooled:
-        _masks(decided, measured, left, trainings, Scenes(data, network.stride))
+        _masks(decided, measured, left, trainings, Scenes(data, network.stride), network.pretrained)
     elif network.pretrained:
         _pretrained(decided, measured, left, trainings)
     else:
@@ -122,13 +122,13 @@ def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Net
     rows = [row for row, a in enumerate(splits.images) if a.split == TRAIN or a.fold is not None]
     folds = _folds(splits)
     some = rows[:: max(1, len(rows) // _TIMED)][:_TIMED]
-    preset = kind.usual["augment"] if wish.augment == "auto" else wish.augment
+    preset = kind.usual(True)["augment"] if wish.augment == "auto" else wish.augment
     start = time.perf_counter()
     for row in some:
         rgb = data.pixels(row, side_to_decode(network.preparation))
         augment(place(rgb, network.preparation), preset, row)
     picture = (time.perf_counter() - start) / len(some)
-    encoded = fastest(network, device).seconds if in_phases(network) else 0.0
+    encoded = fastest(network, device).seconds if network.pretrained and network.pooled else 0.0
     step = step_seconds(network, device)
     if not network.pooled and wish.precision in ("auto", "bfloat16"):
         step = min(step, step_seconds(network, device, torch.bfloat16))
@@ -187,7 +187,9 @@ def _from_scratch(decided: Decided, cost: Measured, left: float, trainings: int,
     ))  # fmt: skip
 
 
-def _masks(decided: Decided, cost: Measured, left: float, trainings: int, scenes: "Scenes") -> None:
+def _masks(
+    decided: Decided, cost: Measured, left: float, trainings: int, scenes: "Scenes", pretrained: bool
+) -> None:
     """The largest side at which enough epochs fit; tiles where resizing to it would lose a class; then the epochs."""
 
     def seconds(side: int, inputs: float) -> float:
@@ -216,9 +218,23 @@ def _masks(decided: Decided, cost: Measured, left: float, trainings: int, scenes
         "the largest at which {enough} epochs fit, or the smallest; of a tile {tile}",
         enough=ENOUGH_MASK_EPOCHS, tile=TILE_SIDE,
     ))  # fmt: skip
-    decided.set("epochs", min(MOST_EPOCHS, int(left / epoch)), say(
+    _mask_epochs(decided, min(MOST_EPOCHS, left / epoch), say(
         "an epoch takes {epoch:.1f} s at this side, and {left:.0f} s are planned", epoch=epoch, left=left
-    ))  # fmt: skip
+    ), pretrained)  # fmt: skip
+
+
+def _mask_epochs(decided: Decided, whole: float, reason: str, pretrained: bool) -> None:
+    """Share out what is as long as so many epochs of everything: a quarter of them for the decoder first."""
+    head = max(1, int(whole / 4))
+    fine = int(whole - HEAD_COST * head)
+    if not pretrained:
+        decided.set("epochs", int(whole), reason)
+    elif fine < FEWEST_FINE_EPOCHS:
+        decided.set("thaw", 0, reason)
+        decided.set("epochs", max(1, int(whole / HEAD_COST)), reason)
+    else:
+        decided.set("epochs", head, reason)
+        decided.set("fine_epochs", fine, reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,7 @@ def _check(wish: TrainSettings, data: Dataset) -> None:
 
 CLASSES = Kind(
     task=CLASSIFY,
-    usual={"augment": "A1", "loss": "cross_entropy", "epochs": 20},
+    usual=lambda pretrained: {"augment": "A1", "loss": "cross_entropy", "epochs": 20, "fine_epochs": 10},
     idle=("encoder", "view", "overlap", "tversky_beta"),
     score=lambda classes: "macro F1",
     batch=32,

@@ -79,7 +79,9 @@ class Kind:
     """How one task is trained."""
 
     task: Task
-    usual: dict[str, Any]  # setting -> what "auto" means where nothing is measured
+    usual: Callable[
+        [bool], dict[str, Any]
+    ]  # pretrained or not, to what "auto" means where nothing is measured
     idle: tuple[str, ...]  # settings that do nothing for this task
     score: Callable[[int], str]  # number of classes to the name of the metric that chooses the epoch
     batch: int  # largest that "auto" takes

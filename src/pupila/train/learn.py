@@ -1,7 +1,7 @@
-"""Learning one split: first the head on frozen features, where they are worth keeping, then from pixels."""
+"""Learning one split: first the head under a frozen encoder, then the encoder's last blocks too."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -38,31 +38,27 @@ def learn(lesson: Lesson, keeper: Callable[[str], Keeper]) -> Learned:
     plan, network = lesson.plan, lesson.network
     states: dict[str, State] = {}
     found: Any = None
-    if in_phases(network) and plan.epochs and (frozen := lesson.head()) is not None:
-        phase = _phase("head", plan, plan.epochs, plan.learning_rate, "float32", learned=False)
-        states["head"] = fit(
-            frozen.module, phase, frozen.stream, lesson.criterion, frozen.judged, keeper("head")
-        )
-        found = frozen.collected(frozen.module)
-    if learns_pixels(plan, network) and not any(state.interrupted for state in states.values()):
-        states["fine"], found = _learn_pixels(lesson, keeper("fine"))
+    if network.pretrained and plan.epochs:
+        states["head"], found = _learn_head(lesson, keeper("head"))
+    if plan.thaw and not any(state.interrupted for state in states.values()):
+        states["fine"], found = _learn_pixels(lesson, keeper("fine"), plan.thaw)
     return Learned(found, states)
 
 
-def in_phases(network: Network) -> bool:
-    """Whether the head learns first, alone, from features that are kept."""
-    return network.pretrained and network.pooled
+def _learn_head(lesson: Lesson, keeper: Keeper) -> tuple[State, Any]:
+    """The head alone, from kept features where there are such."""
+    plan, frozen = lesson.plan, lesson.head()
+    if frozen is None:
+        return _learn_pixels(lesson, keeper, 0)
+    phase = _phase("head", plan, plan.epochs, plan.learning_rate, "float32", learned=False)
+    state = fit(frozen.module, phase, frozen.stream, lesson.criterion, frozen.judged, keeper)
+    return state, frozen.collected(frozen.module)
 
 
-def learns_pixels(plan: TrainPlan, network: Network) -> bool:
-    """Whether there is a phase in which pictures run through the network."""
-    return bool(plan.thaw) or not network.pooled
-
-
-def _learn_pixels(lesson: Lesson, keeper: Keeper) -> tuple[State, Any]:
+def _learn_pixels(lesson: Lesson, keeper: Keeper, thaw: int | str) -> tuple[State, Any]:
     plan, network = lesson.plan, lesson.network
-    later = in_phases(network)
-    module = Thawed(network, plan.thaw).to(plan.device)
+    later = network.pretrained and thaw != 0
+    module = Thawed(network, thaw).to(plan.device)
     module = module.to(memory_format=torch.channels_last)
     first_view = plan.epochs if later else 0  # other draws than those of the head's phase
 
@@ -74,9 +70,8 @@ def _learn_pixels(lesson: Lesson, keeper: Keeper) -> tuple[State, Any]:
 
     epochs = plan.fine_epochs if later else plan.epochs
     rate = plan.fine_learning_rate if later else plan.learning_rate
-    phase = _phase("fine", plan, epochs, rate, plan.precision, learned=later and plan.epochs > 0)
-    if network.pretrained and not later:
-        phase = replace(phase, factors=(plan.fine_learning_rate / plan.learning_rate, 1.0))
+    name = "head" if network.pretrained and not later else "fine"
+    phase = _phase(name, plan, epochs, rate, plan.precision, learned=later and plan.epochs > 0)
     state = fit(module, phase, stream, lesson.criterion, lesson.judged, keeper)
     return state, lesson.collected(module)
 
@@ -92,8 +87,7 @@ def on_device(inputs: Array, targets: Array, plan: TrainPlan) -> Batch:
 class Thawed(nn.Module):
     """Encoder and head as one module of which only some blocks of the encoder are trained.
 
-    An encoder that gives one vector keeps its batch-norm statistics once it is pretrained: small batches of new
-    pictures would spoil them. Under a decoder of masks the thawed blocks learn new ones.
+    A pretrained encoder keeps its batch-norm statistics: small batches of new pictures would spoil them.
 
     Args:
         network: is trained in place.
@@ -102,8 +96,7 @@ class Thawed(nn.Module):
 
     def __init__(self, network: Network, thaw: int | str) -> None:
         super().__init__()
-        self.encoder, self.head = network.encoder, network.head
-        self._pretrained, self._keeps = network.pretrained, in_phases(network)
+        self.encoder, self.head, self._pretrained = network.encoder, network.head, network.pretrained
         self._thawed = (
             [network.encoder] if thaw == "all" else network.blocks[len(network.blocks) - int(thaw) :]
         )
@@ -115,10 +108,6 @@ class Thawed(nn.Module):
         """(N, 3, H, W) to (N, C) logits, of masks (N, C, H, W)."""
         return self.head(self.encoder(pixels))
 
-    def parts(self) -> list[list[nn.Parameter]]:
-        """The parameters that are trained: the encoder's, and the head's."""
-        return [[p for p in part.parameters() if p.requires_grad] for part in (self.encoder, self.head)]
-
     def train(self, mode: bool = True) -> "Thawed":
         """Training mode for what is trained; the rest stays as it answers."""
         super().train(mode)
@@ -126,7 +115,6 @@ class Thawed(nn.Module):
             self.encoder.eval()
             for block in self._thawed:
                 block.train(mode)
-        if self._keeps:
             for part in self.encoder.modules():
                 if isinstance(part, nn.modules.batchnorm._BatchNorm):
                     part.eval()

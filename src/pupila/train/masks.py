@@ -27,7 +27,7 @@ from pupila.tasks.task import Decision, Prepared
 from pupila.threads import ahead
 from pupila.train.kind import Frozen, Kind, Sides
 from pupila.train.refine import Answered, baseline, conclude, levels_of, score_name
-from pupila.train.settings import TrainPlan, TrainSettings, at_odds
+from pupila.train.settings import TrainPlan, TrainSettings, as_it_is, at_odds
 from pupila.vocabulary import IGNORE
 
 _AT_ONCE = 8  # inputs that run through the network together
@@ -110,7 +110,8 @@ class MaskLesson:
 
     def _is_shown(self, epoch: int) -> bool:
         """The first epoch that is judged, and every few from there."""
-        return epoch >= 0 and epoch % max(1, -(-self.plan.epochs // EXAMPLES)) == 0
+        epochs = max(self.plan.epochs, self.plan.fine_epochs)
+        return epoch >= 0 and epoch % max(1, -(-epochs // EXAMPLES)) == 0
 
     def _panel(self, answers: dict[int, Array]) -> bytes:
         """A PNG: some pictures, one below the other, each with its truth and with the answer laid over it."""
@@ -197,7 +198,7 @@ def _check(wish: TrainSettings, data: Dataset) -> None:
             say("Nothing to tell apart"), found=say("one class: {names}", names=listing(data.classes)),
             wanted=say("two classes or more"),
         )  # fmt: skip
-    if not wish.epochs:
+    if as_it_is(wish):
         raise PupilaError(
             say("A network for masks has to learn its classes"), found="epochs=0", wanted=say("one epoch or more"),
             remedy="--set epochs=20",
@@ -209,10 +210,15 @@ def _check(wish: TrainSettings, data: Dataset) -> None:
                       "loss=dice+cross_entropy")  # fmt: skip
 
 
+def _usual(pretrained: bool) -> dict[str, Any]:
+    epochs = 8 if pretrained else 40
+    return {"augment": "medium", "loss": "dice+cross_entropy", "epochs": epochs, "fine_epochs": 24}
+
+
 MASKS = Kind(
     task=SEGMENT,
-    usual={"augment": "medium", "loss": "dice+cross_entropy", "epochs": 40},
-    idle=("head", "head_width", "dropout", "fine_epochs", "views", "sampling", "threshold"),
+    usual=_usual,
+    idle=("head", "head_width", "dropout", "views", "sampling", "threshold"),
     score=score_name,
     batch=8,
     lesson=MaskLesson,

@@ -14,11 +14,9 @@ from pupila.settings import unknown
 from pupila.train.classes import CLASSES
 from pupila.train.engine import device_of, fastest, step_seconds
 from pupila.train.kind import Kind
-from pupila.train.learn import in_phases, learns_pixels
 from pupila.train.settings import TrainPlan, TrainSettings, as_it_is, at_odds
 from pupila.vocabulary import TRAIN
 
-ENCODER_RATE = 1.0  # of the decoder's, for the encoder under it
 MOST_VIEWS = 10  # of an image, where "auto" decides
 FEW_STEPS = 10  # an epoch, below which "auto" halves the batch
 FASTER = 0.9  # of the time, below which a lower precision is taken
@@ -43,7 +41,7 @@ def decide(
         reasons[name] = reason
         return value
 
-    thaw = auto("thaw", 0 if in_phases(network) else "all", _why_thaw(network))
+    thaw = auto("thaw", 0 if network.pretrained and network.pooled else "all", _why_thaw(network))
     images = len(splits.of(TRAIN)) or len(splits.images)
     rate = auto(
         "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
@@ -51,7 +49,7 @@ def decide(
     device = device_of(wish.device)
     if wish.device == "auto":
         reasons["device"] = say("the fastest that is there")
-    usual = {name: auto(name, value, say("usual")) for name, value in kind.usual.items()}
+    usual = {name: auto(name, value, say("usual")) for name, value in kind.usual(network.pretrained).items()}
     values = {
         **usual,
         "model": network.name,
@@ -76,7 +74,7 @@ def decide(
     if wish.precision == "auto":
         values["precision"], reasons["precision"] = _precision(network, device, thaw)
     engine = "torch"
-    if in_phases(network) and usual["epochs"]:
+    if network.pretrained and network.pooled and usual["epochs"]:
         quickest = fastest(network, device)
         engine, reasons["engine"] = quickest.engine, quickest.reason
     return TrainPlan.model_validate({
@@ -112,9 +110,9 @@ def _check_stride(network: Network) -> None:
 
 
 def _fine_rate(rate: float, network: Network) -> tuple[float, str]:
-    if in_phases(network):
+    if network.pooled:
         return rate / 10, say("a tenth of learning_rate")
-    return rate * ENCODER_RATE, say("usual under a decoder that is new")
+    return rate * 0.3, say("three tenths of learning_rate: a decoder goes on learning much")
 
 
 def _check_side(network: Network) -> None:
@@ -145,7 +143,7 @@ def _why_thaw(network: Network) -> str:
     return (
         say("pretrained weights: the head first")
         if network.pooled
-        else say("the encoder learns with the decoder")
+        else say("pretrained weights: the decoder first, then all")
     )
 
 
@@ -196,19 +194,18 @@ def refuse_idle(wish: TrainSettings, plan: TrainPlan, network: Network) -> None:
     Raises:
         PupilaError: such a setting.
     """
-    once = in_phases(network)
-    fine, frozen = once and plan.thaw != 0, once and plan.epochs > 0
+    pretrained, pixels = network.pretrained, not network.pooled
+    fine, frozen = pretrained and plan.thaw != 0, pretrained and plan.epochs > 0
     longest = max(plan.epochs, plan.fine_epochs if fine else 0)
     thawed = say("thawed blocks of a pretrained encoder, such as thaw=3")
-    pixels = learns_pixels(plan, network)
     needs = {
         "focal_gamma": ("focal" in plan.loss, "loss=focal"),
         "tversky_beta": ("tversky" in plan.loss, "loss=tversky"),
         "head_width": (wish.head == "dense", "head=dense"),
         "dropout": (wish.head == "dense", "head=dense"),
         "fine_epochs": (fine, thawed),
-        "fine_learning_rate": (fine or (network.pretrained and pixels and plan.thaw != 0), thawed),
-        "precision": (wish.precision == "float32" or pixels, thawed),
+        "fine_learning_rate": (fine, thawed),
+        "precision": (wish.precision == "float32" or pixels or plan.thaw != 0, thawed),
         "views": (
             wish.views == 1 or (frozen and plan.augment != "none"),
             say("a frozen pretrained encoder, and augmentation"),

@@ -25,7 +25,7 @@ from pupila.train.budget import within_budget
 from pupila.train.finish import Images, bundled, check_exportable
 from pupila.train.kind import Sides
 from pupila.train.kinds import KINDS
-from pupila.train.learn import Learned, Thawed, in_phases, learn
+from pupila.train.learn import Learned, Thawed, learn
 from pupila.train.page import run_page
 from pupila.train.plan import check, decide, refuse_idle
 from pupila.train.settings import TrainPlan, TrainSettings, as_it_is
@@ -225,11 +225,11 @@ class Trainer:
             rows += sides.validation
             best.append(learned)
         # The bundled model learns from all folds, for as long as the folds' best took on average.
-        first, fine = "head" if in_phases(network) else "fine", _mean_epochs(best, "fine", plan.fine_epochs)
+        fine = _mean_epochs(best, "fine", plan.fine_epochs)
         plan = plan.model_copy(update={
-            "epochs": _mean_epochs(best, first, plan.epochs),
+            "epochs": _mean_epochs(best, "head" if network.pretrained else "fine", plan.epochs),
             "fine_epochs": max(1, fine),
-            "thaw": plan.thaw if fine or first == "fine" else 0,
+            "thaw": plan.thaw if fine or not network.pretrained else 0,
             "patience": 10_000,
         })  # fmt: skip
         whole = self._learned(plan, network, Sides(every, []), "whole-")

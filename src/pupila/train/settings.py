@@ -26,21 +26,22 @@ class TrainSettings(ModelSettings):
     epochs: NonNegativeInt | Literal["auto"] = Field(
         default="auto",
         description="passes over the training split while the encoder is frozen (over all weights where it "
-        "starts from none, and for masks); 0 bundles the pretrained model as it is; auto: 20, for masks 40",
+        "starts from none); 0 bundles the pretrained model as it is; auto: 20, for masks 8, or 40 from none",
     )
     thaw: NonNegativeInt | Literal["auto", "all"] = Field(
         default="auto",
-        description="last blocks of the encoder that are trained too, after the head, for masks with it; auto: none "
-        "of a pretrained encoder, all of one without weights and for masks",
+        description="last blocks of the encoder that are trained too, after the head; auto: none of a pretrained "
+        "encoder, all of one without weights and for masks",
     )
-    fine_epochs: PositiveInt = Field(default=10, description="passes with thawed blocks")
+    fine_epochs: PositiveInt | Literal["auto"] = Field(
+        default="auto", description="passes with thawed blocks; auto: 10, for masks 24"
+    )
     learning_rate: PositiveFloat | Literal["auto"] = Field(
         default="auto", description="of the first phase, per step; auto: 1e-3, 0.01 for sgd"
     )
     fine_learning_rate: PositiveFloat | Literal["auto"] = Field(
         default="auto",
-        description="of the phase with thawed blocks, for masks of the encoder's thawed blocks; auto: a tenth of "
-        "learning_rate, for masks all of it",
+        description="of the phase with thawed blocks; auto: a tenth of learning_rate, for masks three tenths",
     )
     batch_size: PositiveInt | Literal["auto"] = Field(
         default="auto", description="images a step; auto: 32, for masks 8, fewer for few training images"
@@ -120,6 +121,7 @@ class TrainPlan(TrainSettings):
     side: PositiveInt = Field(description="input side, or that of a tile, pixels")
     overlap: NonNegativeInt = Field(description="of neighbouring tiles when answering, pixels")
     epochs: NonNegativeInt = Field(description="passes over the training split")
+    fine_epochs: PositiveInt = Field(description="passes with thawed blocks")
     thaw: NonNegativeInt | Literal["all"] = Field(
         description="last blocks of the encoder that are trained too"
     )

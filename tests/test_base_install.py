@@ -15,10 +15,12 @@ NO_INDEX = ("error sending request", "network was disabled", "dns error", "opera
 PREPARE = """
 import io, sys
 from PIL import Image
-from pupila.images.prepare import Preparation, load
+from pupila.bundle.folder import prepared
+from pupila.images.prepare import Preparation
+from pupila.tasks import TASKS
 file = io.BytesIO()
 Image.new("RGB", (40, 30), (255, 0, 0)).save(file, "JPEG")
-print(load(file.getvalue(), Preparation(height=8, width=6)).shape)
+print(prepared(file.getvalue(), TASKS["classify"], Preparation(height=8, width=6)).inputs[0].shape)
 """
 FIND = f"""
 from importlib.util import find_spec

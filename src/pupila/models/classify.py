@@ -10,7 +10,7 @@ from pupila.messages import say
 from pupila.models.nets import NETS
 from pupila.models.network import NO_WEIGHTS, Network, make_head
 from pupila.models.settings import ModelSettings
-from pupila.models.weights import Told, fill, hash_of, read_tensors, told_beside
+from pupila.models.weights import Told, fill, hash_of, no_hub, read_tensors, source_of, told_beside
 from pupila.settings import unknown
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -69,7 +69,7 @@ def build_classifier(settings: ModelSettings, classes: int | None, side: int | N
         size=size,
         preparation=_preparation(model, told, side),
         blocks=_blocks(model),
-        source=_source(settings, name),
+        source=source_of(settings.weights, name),
         weights_hash=hash_of(encoder, name, sized),
         options=options,
         classes=_classes_of(model, told, first) if classes is None else (),
@@ -135,10 +135,7 @@ def _created(name: str, options: dict[str, Any], pretrained: bool) -> Any:
     except (OSError, RuntimeError) as fault:
         if not pretrained:
             raise
-        raise PupilaError(
-            say("Can't get the weights of {model} from the hub", model=name), found=str(fault).splitlines()[0],
-            wanted=say("a way to the hub, or a local file"), remedy="--set weights=FILE.safetensors, weights=none",
-        ) from fault  # fmt: skip
+        raise no_hub(name, fault) from fault
 
 
 def _size_option(name: str, side: int | None) -> dict[str, int]:
@@ -189,9 +186,3 @@ def _blocks(model: Any) -> list[nn.Module]:
                 return parts  # stages of their own, such as layer1 to layer4
             return [*parts[:number], *inner, nn.ModuleList([last, *after])]
     return parts
-
-
-def _source(settings: ModelSettings, name: str) -> str:
-    if settings.weights == "default":
-        return f"hub: {name}"
-    return NO_WEIGHTS if settings.weights == NO_WEIGHTS else f"file: {settings.weights.rpartition('/')[2]}"

@@ -12,7 +12,7 @@ from pupila.images.prepare import Preparation
 from pupila.messages import say
 from pupila.models.network import NO_WEIGHTS, Network
 from pupila.models.settings import ModelSettings
-from pupila.models.weights import Told, fill, hash_of, read_tensors, told_beside
+from pupila.models.weights import Told, fill, hash_of, no_hub, read_tensors, source_of, told_beside
 from pupila.settings import unknown
 
 ARCHITECTURES = ("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
@@ -69,7 +69,7 @@ def build_segmenter(settings: ModelSettings, classes: int | None, side: int | No
         size=channels[-1],
         preparation=Preparation(height=side or SIDE, width=side or SIDE, mean=mean, std=std),
         blocks=_blocks(inner.model),
-        source=_source(settings, encoder),
+        source=source_of(settings.weights, encoder),
         weights_hash=hash_of(inner, encoder, options),
         options=options,
         encoder_name=encoder,
@@ -111,10 +111,7 @@ def _created(model: str, encoder: str, options: dict[str, Any], classes: int, pr
     except (OSError, RuntimeError) as fault:
         if not pretrained:
             raise
-        raise PupilaError(
-            say("Can't get the weights of {model} from the hub", model=encoder), found=str(fault).splitlines()[0],
-            wanted=say("a way to the hub, or a local file"), remedy="--set weights=FILE.safetensors, weights=none",
-        ) from fault  # fmt: skip
+        raise no_hub(encoder, fault) from fault
 
 
 def _own_tensors(module: nn.Module, tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
@@ -151,9 +148,3 @@ def _blocks(model: Any) -> list[nn.Module]:
         many = isinstance(part, nn.Sequential | nn.ModuleList) and len(part) > 1
         parts += list(part) if many else [part]
     return [part for part in parts if any(True for _ in part.parameters())]
-
-
-def _source(settings: ModelSettings, encoder: str) -> str:
-    if settings.weights == "default":
-        return f"hub: {encoder}"
-    return NO_WEIGHTS if settings.weights == NO_WEIGHTS else f"file: {settings.weights.rpartition('/')[2]}"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pupila import files
 from pupila.errors import PupilaError
 from pupila.messages import listing, say
+from pupila.models.network import NO_WEIGHTS
 
 
 class Told(BaseModel):
@@ -99,3 +100,18 @@ def hash_of(module: nn.Module, name: str, options: dict[str, Any]) -> str:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def source_of(weights: str, model: str) -> str:
+    """Where weights come from, in words."""
+    if weights == "default":
+        return f"hub: {model}"
+    return NO_WEIGHTS if weights == NO_WEIGHTS else f"file: {weights.rpartition('/')[2]}"
+
+
+def no_hub(model: str, fault: Exception) -> PupilaError:
+    """The refusal where the hub can't be reached."""
+    return PupilaError(
+        say("Can't get the weights of {model} from the hub", model=model), found=str(fault).splitlines()[0],
+        wanted=say("a way to the hub, or a local file"), remedy="--set weights=FILE.safetensors, weights=none",
+    )  # fmt: skip

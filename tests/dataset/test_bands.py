@@ -69,6 +69,7 @@ def test_commands_take_the_choice_and_later_ones_know_it(
     splits = SplitFile.read(str(data))
     assert splits is not None
     assert run(["explore", str(data)]) == 0
+    assert "Masks laid over their pictures" in (data / "explore.html").read_text()
     assert pupila.open(data).hash == splits.data_hash
     assert run(["split", str(data), "--set", "bands=[1,2,3]"]) == 2
     assert "Another split is there already" in capsys.readouterr().err

@@ -174,7 +174,7 @@ def test_what_is_too_large_is_answered_in_tiles_or_refused(tmp_path: Path) -> No
 
 
 def test_a_scene_that_fits_is_post_processed_as_pictures_are(tmp_path: Path) -> None:
-    decision = Decision(smallest_region=3 / 600, largest_hole=4 / 600)
+    decision = Decision(smallest_region=3 / 64, largest_hole=4 / 64)  # of a tile of 8 pixels
     folder = write_painted(tmp_path / "bundle", decision=decision).folder
     (tmp_path / "a.png").write_bytes(encoded(scene()))
     write(tmp_path / "b.tif", scene().transpose(2, 0, 1))

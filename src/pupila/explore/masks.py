@@ -4,11 +4,9 @@ import random
 
 import numpy as np
 
-from pupila import files
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.explore.fingerprint import Fingerprint
-from pupila.images.decode import ImageFault, decode
 from pupila.masks import colours, overlay, resized
 from pupila.messages import say
 from pupila.metrics.segment import judged
@@ -79,10 +77,10 @@ def laid_over(data: Dataset, row: int, told: str = "") -> Picture:
     image = data.images["image"][row]
     caption = " ".join(part for part in (image.rpartition("/")[2], told) if part)
     try:
-        rgb = decode(files.read_bytes(data.path(row)), at_least=SIDE)
+        rgb = data.pixels(row, SIDE)
         if data.images["target"][row] is not None:
             rgb = overlay(rgb, resized(data.mask(row), *rgb.shape[:2]), len(data.classes))
-    except (ImageFault, OSError, PupilaError) as fault:
+    except PupilaError as fault:
         return Picture("data:,", f"{caption} ({fault})", image)
     return picture_of(rgb, caption, image)
 

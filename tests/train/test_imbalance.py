@@ -45,7 +45,8 @@ def lesson(data: Dataset, sides: Sides = TRAIN, **wish: Any) -> ClassLesson:
         "model": "lenet", "weights": "none", "side": 32, "epochs": 2, "thaw": "all", "learning_rate": 1e-3,
         "fine_learning_rate": 1e-4, "batch_size": 8, "views": 1, "device": "cpu", "precision": "float32",
         "engine": "torch", "threads": 1, "data_hash": "", "splits_hash": "", "classes": data.classes, "workers": 0,
-        "schedule": "constant", "warmup_epochs": 0.0, "augment": "none", "loss": "cross_entropy", "overlap": 0, "fine_epochs": 1,
+        "schedule": "constant", "warmup_epochs": 0.0, "augment": "none", "loss": "cross_entropy", "overlap": 0,
+        "fine_epochs": 1,
     }  # fmt: skip
     plan = TrainPlan.model_validate({**decided, **wish})
     torch.manual_seed(0)

@@ -48,8 +48,13 @@ def catalogue() -> dict[str, Entry]:
     """Code to (severity, title, mend), in the user's language."""
     return (
         _of_files() | _of_pictures() | _of_copies() | _of_labels() | _of_tables() | _of_splits_and_shortcuts()
-        | _of_mask_files() | _of_mask_values() | _of_pairs()
+        | of_masks()
     )  # fmt: skip
+
+
+def of_masks() -> dict[str, Entry]:
+    """What masks alone can have."""
+    return _of_mask_files() | _of_mask_values() | _of_pairs()
 
 
 def _of_files() -> dict[str, Entry]:

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # workers that share the cores would wait for each other in every step
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

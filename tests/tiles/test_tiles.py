@@ -88,7 +88,7 @@ def test_answers_that_need_no_neighbours_are_those_of_the_whole(
     pixels = picture(height, width)
     strips = blended_strips(Whole(pixels), tile, min(overlap, tile - 1), of_pixels)
     whole = np.concatenate([strip for _, strip in strips], axis=1)
-    assert np.abs(whole - pixels.transpose(2, 0, 1) / 255).max() < 1e-6
+    assert np.abs(whole - pixels.transpose(2, 0, 1) / 255).max() < 1e-5
 
 
 def test_each_tile_is_read_once_and_a_strip_comes_before_the_next_rows() -> None:

@@ -189,6 +189,7 @@ def train(
     Raises:
         PupilaError: see `pupila.train.run.Trainer`.
     """
+    from pupila.models.settings import USUAL
     from pupila.train.run import Trainer, free_folder
     from pupila.train.settings import TrainSettings
 
@@ -203,7 +204,9 @@ def train(
         )
     opened = _labelled(data, read)
     splits = _agreed_split(opened, folds) or split(opened, folds=folds)
-    folder = str(out) if out is not None else free_folder(f"runs/{Path(opened.root).name}-{settings.model}")
+    assert opened.task is not None  # it has labels
+    model = USUAL[opened.task.name] if settings.model == "auto" else settings.model
+    folder = str(out) if out is not None else free_folder(f"runs/{Path(opened.root).name}-{model}")
     return Trainer(opened, splits, folder, tell).run(settings, resume)
 
 

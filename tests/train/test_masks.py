@@ -87,9 +87,13 @@ def test_what_is_kept_of_validation_is_what_the_bundle_answers_and_what_it_claim
     assert claimed == pytest.approx(figures.score(np.stack(counts)))
 
 
-def test_tiles_learn_and_answer_images_of_any_size(data: Path, tmp_path: Path) -> None:
+def test_tiles_learn_and_answer_images_of_any_size(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     wish = {**WISH, "view": "tile", "side": 64, "epochs": 1, "loss": "tversky+0.5*focal"}
-    done = flow.train(data, out=tmp_path / "run", **wish)
+    done = flow.train(data, **wish)
+    assert done.folder == f"runs/{data.name}-unet"
     spec = done.bundle.info.preparation
     assert (spec.view, spec.height, spec.overlap) == ("tile", 64, 16)
     Image.new("RGB", (150, 40), (90, 100, 110)).save(tmp_path / "wide.png")

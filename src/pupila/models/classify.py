@@ -9,7 +9,7 @@ from pupila.images.prepare import Preparation
 from pupila.messages import say
 from pupila.models.nets import NETS
 from pupila.models.network import NO_WEIGHTS, Network, make_head
-from pupila.models.settings import ModelSettings
+from pupila.models.settings import USUAL, ModelSettings
 from pupila.models.weights import Told, fill, hash_of, no_hub, read_tensors, source_of, told_beside
 from pupila.settings import unknown
 
@@ -29,7 +29,7 @@ def build_classifier(settings: ModelSettings, classes: int | None, side: int | N
     """
     auto = settings.model == "auto"
     if auto:
-        settings = settings.model_copy(update={"model": "mobilenetv2_100"})
+        settings = settings.model_copy(update={"model": USUAL["classify"]})
     if classes is None and (settings.model in NETS or settings.weights == NO_WEIGHTS):
         raise _no_classifier(f"model={settings.model}, weights={settings.weights}")
     if settings.model in NETS:

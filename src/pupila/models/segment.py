@@ -11,7 +11,7 @@ from pupila.errors import PupilaError
 from pupila.images.prepare import Preparation
 from pupila.messages import say
 from pupila.models.network import NO_WEIGHTS, Network
-from pupila.models.settings import ModelSettings
+from pupila.models.settings import USUAL, ModelSettings
 from pupila.models.weights import Told, fill, hash_of, no_hub, read_tensors, source_of, told_beside
 from pupila.settings import unknown
 
@@ -47,7 +47,7 @@ def build_segmenter(settings: ModelSettings, classes: int | None, side: int | No
     local = settings.weights not in ("default", NO_WEIGHTS)
     told = told_beside(settings.weights) if local else Told()
     encoder = settings.encoder if settings.encoder != "auto" else told.model or "mobilenetv2_100"
-    model = "unet" if settings.model == "auto" else settings.model
+    model = USUAL["segment"] if settings.model == "auto" else settings.model
     _check_names(model, encoder)
     options = {**told.options, **settings.options}
     if not classes:

@@ -6,6 +6,8 @@ from pydantic import Field, PositiveInt
 
 from pupila.settings import Settings
 
+USUAL = {"classify": "mobilenetv2_100", "segment": "unet"}  # task -> the model that "auto" means
+
 
 class ModelSettings(Settings):
     """The wish."""

@@ -245,9 +245,11 @@ class Trainer:
         return learn(lesson, keeper)
 
     def _examples(self) -> dict[str, bytes]:
-        """What was shown of some epochs, in their order."""
-        folder = Path(self.folder, "examples")
-        return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+        """What was shown of some epochs, in their order; of folds, of the first one."""
+        paths = Path(self.folder, "examples").glob("*.png")
+        shown = [path for path in paths if not path.stem.startswith("fold") or path.stem.startswith("fold0-")]
+        ordered = sorted(shown, key=lambda path: path.stem.replace("fine", "late"))  # after "head"
+        return {path.stem: path.read_bytes() for path in ordered}
 
     def _logged(self, part: str, lines: list[dict[str, Any]]) -> None:
         """`log.jsonl`: one line per epoch, of all folds and phases in their order."""

@@ -1,6 +1,7 @@
 """Training for masks, from folders of drawn scenes to a bundle that answers."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from pupila.errors import PupilaError
 from pupila.masks import from_png
 from pupila.metrics import segment as figures
 from pupila.tasks.segment import MaskAnswer
+from pupila.train import budget
 from pupila.train.run import Run
+from pupila.train.settings import TrainSettings
 from pupila.vocabulary import VALIDATION
 from tests.pictures import write_scenes
 
@@ -149,3 +152,48 @@ def test_a_preview_lays_masks_over_the_views(data: Path, tmp_path: Path) -> None
     flow.preview(data, tmp_path / "views.png", side=64)
     with Image.open(tmp_path / "views.png") as sheet:
         assert sheet.size == (7 * 64, 6 * 64)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Masks of which a road is lost where they are made small."""
+
+    stride: int = 32
+    side: int = 512
+    pixels: float = 512.0 * 512
+
+    def kept(self, side: int) -> tuple[str, float]:
+        return "road", 0.5 if side < 256 else 0.95
+
+
+def within(left: float, pretrained: bool = True, scenes: Any = None, **wish: Any) -> dict[str, Any]:
+    """What a budget decides where a step takes 0.1 s an image at 192 pixels, for 100 + 20 images."""
+    cost = budget.Measured(images=100, others=20, picture=0.0, encoded=0.0, step=0.1, side=192)
+    decided = budget.Decided(TrainSettings.wish(wish))
+    drawn: Any = scenes or Drawn()
+    budget._masks(decided, cost, left, 1, drawn, pretrained)
+    assert all(decided.reasons.values())
+    return {name: getattr(decided.wish, name) for name in decided.reasons}
+
+
+def test_a_budget_takes_the_largest_side_at_which_enough_epochs_fit() -> None:
+    # an epoch at 512 takes 12 s x (512 / 192)^2 = 85.3 s: 35.2 of them, a quarter for the decoder at six tenths
+    assert within(3000) == {"side": 512, "epochs": 8, "fine_epochs": int(3000 / 85.333 - 0.6 * 8)}
+    # at 320, 33.3 s: 27 of them; at 384, 48 s: 18.8
+    assert within(900)["side"] == 320
+    assert within(3000, scenes=Drawn(side=300))["side"] == 256  # larger than the pictures shows nothing more
+    assert within(3000, pretrained=False) == {"side": 512, "epochs": 35}
+
+
+def test_a_budget_takes_tiles_where_resizing_loses_a_class() -> None:
+    found = within(400, scenes=Drawn())  # 192 pixels for 25 epochs: the road would keep half of itself
+    # four tiles of 256 an image: 12 s x (256 / 192)^2 x 4 = 85.3 s an epoch, of which 4.7 fit: too few
+    assert (found["side"], "view" in found) == (192, False)
+    small = within(300, scenes=Drawn(pixels=256.0 * 256))
+    assert (small["view"], small["side"]) == ("tile", 256)  # 21.3 s an epoch
+
+
+def test_a_short_budget_leaves_the_encoder_as_it_is_and_a_shorter_one_is_refused() -> None:
+    assert within(16) == {"side": 128, "thaw": 0, "epochs": int(16 / (12 * (128 / 192) ** 2) / 0.6)}
+    with pytest.raises(PupilaError, match="too short"):
+        within(4)

@@ -39,6 +39,10 @@ FEWEST_FINE_EPOCHS = 3
 HEAD_COST = 0.6  # of a step in which only the decoder learns, over one in which everything does
 FINE_BLOCKS = 3
 RESERVE = 20.0  # seconds for the start, the export and its proof
+TUNED, EXPORTED = (
+    0.25,
+    15.0,
+)  # seconds: to tune the answer to an image of validation; to try the export of masks
 SPARE = 0.8  # share of what is left that is planned with: a laptop has other work too
 _TIMED = 8  # pictures
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -101,7 +105,10 @@ def within_budget(
         network = network_of(wish.model_copy(update={"side": _measured_side(network, wish)}))
     measured = _measure(wish, data, splits, network, kind)
     trainings = _folds(splits) + 1 if _folds(splits) else 1  # one for each fold, and one on all of them
-    left = SPARE * (budget - RESERVE - (time.monotonic() - start))
+    spent = RESERVE + (time.monotonic() - start)
+    if not network.pooled:
+        spent += TUNED * measured.others * max(1, trainings - 1) + EXPORTED
+    left = SPARE * (budget - spent)
     decided = Decided(wish)
     if not network.pooled:
         _masks(decided, measured, left, trainings, Scenes(data, network.stride), network.pretrained)

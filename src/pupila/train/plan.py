@@ -41,7 +41,7 @@ def decide(
         reasons[name] = reason
         return value
 
-    thaw = auto("thaw", 0 if network.pretrained and network.pooled else "all", _why_thaw(network))
+    thaw = auto("thaw", *_thaw(network))
     images = len(splits.of(TRAIN)) or len(splits.images)
     rate = auto(
         "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
@@ -137,13 +137,13 @@ def _batch(images: int, most: int) -> int:
     return batch
 
 
-def _why_thaw(network: Network) -> str:
+def _thaw(network: Network) -> tuple[int | str, str]:
     if not network.pretrained:
-        return say("no weights: everything has to be learned")
-    return (
-        say("pretrained weights: the head first")
-        if network.pooled
-        else say("pretrained weights: the decoder first, then all")
+        return "all", say("no weights: everything has to be learned")
+    if network.pooled:
+        return 0, say("pretrained weights: the head first")
+    return len(network.blocks) // 2, say(
+        "the deeper half of the encoder: the other half sees edges and colours, and costs the most"
     )
 
 

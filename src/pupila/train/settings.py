@@ -31,7 +31,7 @@ class TrainSettings(ModelSettings):
     thaw: NonNegativeInt | Literal["auto", "all"] = Field(
         default="auto",
         description="last blocks of the encoder that are trained too, after the head; auto: none of a pretrained "
-        "encoder, all of one without weights and for masks",
+        "encoder, for masks half of them, all of one without weights",
     )
     fine_epochs: PositiveInt | Literal["auto"] = Field(
         default="auto", description="passes with thawed blocks; auto: 10, for masks 24"

@@ -19,7 +19,6 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "planted": planted.run,
     "training": training.run,
     "segmentation": segmentation.run,
-    "segmentation_budget": segmentation.budget,
     "segmentation_folds": segmentation.folds,
     "serving": serving.run,
     "predicting": predicting.run,

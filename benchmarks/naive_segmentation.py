@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-SIDE, BATCH, RATE, EPOCHS, PATIENCE, WORKERS = 256, 8, 1e-3, 40, 6, 2
+SIDE, BATCH, RATE, EPOCHS, PATIENCE, WORKERS = 256, 8, 1e-3, 40, 4, 2
 MEAN = STD = 0.5
 Images = Dataset[tuple[Tensor, Tensor]]
 

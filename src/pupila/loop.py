@@ -43,6 +43,9 @@ class Phase:
     precision: str
     seed: int
     learned: bool  # whether the module can answer already: then an epoch has to beat what it was before
+    encoder_rate: float | None = (
+        None  # of the module's `encoder`, where it learns at another rate than the rest
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,7 @@ def fit(
         judge: the module and the epoch's number to what validation says.
         keeper: keeps and restores checkpoints, and writes the log.
     """
-    trained = [p for p in module.parameters() if p.requires_grad]
-    optimizer = OPTIMIZERS[phase.optimizer](trained, phase.learning_rate, phase.weight_decay)
+    optimizer = OPTIMIZERS[phase.optimizer](_groups(module, phase), phase.learning_rate, phase.weight_decay)
     state = keeper.restore(module, optimizer)
     try:
         if phase.learned and not state.epoch:
@@ -142,6 +144,18 @@ def fit(
         state = replace(state, interrupted=True)
     keeper.best(module)
     return state
+
+
+def _groups(module: nn.Module, phase: Phase) -> list[dict[str, Any]]:
+    """What is trained, with the share of the phase's learning rate at which it learns."""
+    trained = [(name.startswith("encoder."), p) for name, p in module.named_parameters() if p.requires_grad]
+    if phase.encoder_rate is None:
+        return [{"params": [p for _, p in trained], "share": 1.0}]
+    slower = phase.encoder_rate / phase.learning_rate
+    return [
+        {"params": [p for inside, p in trained if inside == where], "share": share}
+        for where, share in ((False, 1.0), (True, slower))
+    ]
 
 
 def _counted(
@@ -174,7 +188,7 @@ def _train_epoch(
     for step, (inputs, targets) in enumerate(batches):
         torch.manual_seed(((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step) % 2**63)
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(phase, state, state.epoch + step / steps)
+            group["lr"] = group["share"] * rate_at(phase, state, state.epoch + step / steps)
         with torch.autocast(device.type, PRECISIONS[phase.precision], enabled=phase.precision != "float32"):
             loss = criterion(module(inputs), targets)
         optimizer.zero_grad()

@@ -36,7 +36,11 @@ _LOOKED_AT = 24  # masks
 ENOUGH_EPOCHS = 15  # of training from scratch, for which the side is made smaller
 MOST_EPOCHS, MOST_FINE_EPOCHS, MOST_VIEWS = 60, 15, 10
 FEWEST_FINE_EPOCHS = 3
-HEAD_COST = 0.6  # of a step in which only the decoder learns, over one in which everything does
+MOST_HEAD_EPOCHS = 3  # of a decoder alone
+HEAD_COST, HALF_COST = (
+    0.65,
+    0.8,
+)  # of a step in which the decoder, or the deeper half too, learns, over one of all
 FINE_BLOCKS = 3
 RESERVE = 20.0  # seconds for the start, the export and its proof
 TUNED, EXPORTED = (
@@ -231,9 +235,9 @@ def _masks(
 
 
 def _mask_epochs(decided: Decided, whole: float, reason: str, pretrained: bool) -> None:
-    """Share out what is as long as so many epochs of everything: a quarter of them for the decoder first."""
-    head = max(1, int(whole / 4))
-    fine = int(whole - HEAD_COST * head)
+    """Share out what is as long as so many epochs of everything: a few for the decoder first."""
+    head = max(1, min(MOST_HEAD_EPOCHS, int(whole / 4)))
+    fine = int((whole - HEAD_COST * head) / (1.0 if decided.wish.thaw == "all" else HALF_COST))
     if not pretrained:
         decided.set("epochs", int(whole), reason)
     elif fine < FEWEST_FINE_EPOCHS:

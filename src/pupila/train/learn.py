@@ -1,7 +1,7 @@
 """Learning one split: first the head under a frozen encoder, then the encoder's last blocks too."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -69,9 +69,11 @@ def _learn_pixels(lesson: Lesson, keeper: Keeper, thaw: int | str) -> tuple[Stat
         return len(batches), (on_device(inputs, targets, plan) for inputs, targets in made)
 
     epochs = plan.fine_epochs if later else plan.epochs
-    rate = plan.fine_learning_rate if later else plan.learning_rate
+    rate = plan.fine_learning_rate if later and network.pooled else plan.learning_rate
     name = "head" if network.pretrained and not later else "fine"
     phase = _phase(name, plan, epochs, rate, plan.precision, learned=later and plan.epochs > 0)
+    if later and not network.pooled:  # a decoder has much more to learn than what was pretrained
+        phase = replace(phase, encoder_rate=plan.fine_learning_rate)
     state = fit(module, phase, stream, lesson.criterion, lesson.judged, keeper)
     return state, lesson.collected(module)
 

@@ -211,7 +211,7 @@ def _check(wish: TrainSettings, data: Dataset) -> None:
 
 
 def _usual(pretrained: bool) -> dict[str, Any]:
-    epochs = 8 if pretrained else 40
+    epochs = 3 if pretrained else 40
     return {"augment": "medium", "loss": "dice+cross_entropy", "epochs": epochs, "fine_epochs": 24}
 
 

@@ -59,7 +59,7 @@ def decide(
         "overlap": network.preparation.overlap,
         "thaw": thaw,
         "learning_rate": rate,
-        "fine_learning_rate": auto("fine_learning_rate", *_fine_rate(rate, network)),
+        "fine_learning_rate": auto("fine_learning_rate", rate / 10, say("a tenth of learning_rate")),
         "batch_size": auto("batch_size", _batch(images, kind.batch), say("{n} training images", n=images)),
         "views": auto("views", *_views(usual["epochs"], usual["augment"])),
         "device": device,
@@ -107,12 +107,6 @@ def _check_stride(network: Network) -> None:
             say("{model} can't take this side", model=network.name), found=f"side={side}",
             wanted=say("a multiple of {stride}", stride=stride), remedy=f"--set side={max(1, side // stride) * stride}",
         )  # fmt: skip
-
-
-def _fine_rate(rate: float, network: Network) -> tuple[float, str]:
-    if network.pooled:
-        return rate / 10, say("a tenth of learning_rate")
-    return rate * 0.3, say("three tenths of learning_rate: a decoder goes on learning much")
 
 
 def _check_side(network: Network) -> None:

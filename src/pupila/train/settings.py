@@ -26,7 +26,7 @@ class TrainSettings(ModelSettings):
     epochs: NonNegativeInt | Literal["auto"] = Field(
         default="auto",
         description="passes over the training split while the encoder is frozen (over all weights where it "
-        "starts from none); 0 bundles the pretrained model as it is; auto: 20, for masks 8, or 40 from none",
+        "starts from none); 0 bundles the pretrained model as it is; auto: 20, for masks 3, or 40 from none",
     )
     thaw: NonNegativeInt | Literal["auto", "all"] = Field(
         default="auto",
@@ -41,7 +41,8 @@ class TrainSettings(ModelSettings):
     )
     fine_learning_rate: PositiveFloat | Literal["auto"] = Field(
         default="auto",
-        description="of the phase with thawed blocks; auto: a tenth of learning_rate, for masks three tenths",
+        description="of thawed blocks, and of a head with them (the decoder of masks stays at learning_rate); auto: "
+        "a tenth of learning_rate",
     )
     batch_size: PositiveInt | Literal["auto"] = Field(
         default="auto", description="images a step; auto: 32, for masks 8, fewer for few training images"
@@ -126,7 +127,7 @@ class TrainPlan(TrainSettings):
         description="last blocks of the encoder that are trained too"
     )
     learning_rate: PositiveFloat = Field(description="of the first phase, per step")
-    fine_learning_rate: PositiveFloat = Field(description="of the phase with thawed blocks")
+    fine_learning_rate: PositiveFloat = Field(description="of thawed blocks")
     batch_size: PositiveInt = Field(description="images a step")
     views: PositiveInt = Field(
         description="different augmented views of an image while the encoder is frozen"

@@ -15,13 +15,12 @@ import polars as pl
 import pupila
 from benchmarks.measure import new_cache, real_data, real_weights
 from pupila.dataset.splits import SplitFile
-from pupila.vocabulary import SPLITS, TEST
+from pupila.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
 
 RECIPE: dict[str, Any] = {  # that of naive_segmentation.py, as far as speed goes
     "model": "unet", "encoder": "mobilenetv2_100", "side": 256, "batch_size": 8, "augment": "light",
     "epochs": 2, "fine_epochs": 8,
 }  # fmt: skip
-FOLDS_RECIPE: dict[str, Any] = {"encoder": "mobilenetv2_100", "side": 256, "fine_epochs": 16}
 BUDGET = "20m"
 FOLDS = 5
 
@@ -82,7 +81,7 @@ def _told(figures: dict[str, Any], data: Path) -> dict[str, Any]:
 
 
 def folds() -> dict[str, Any]:
-    """All photos in the same five folds: out-of-fold answers of both, paired. Goes on where it was interrupted."""
+    """All photos in five folds, which neither saw while it trained, paired. Goes on where it was interrupted."""
     found = _prepared(Path(tempfile.gettempdir()) / "pupila_benchmark_folds", folds=FOLDS)
     if found is None:
         return {}
@@ -90,13 +89,49 @@ def folds() -> dict[str, Any]:
     splits = SplitFile.read(str(data))
     assert splits is not None
     for fold in range(FOLDS):
+        stems = fold_of(splits, fold)
         told = data.parent / f"script-{fold}.json"
         if not told.exists():
             print(f"  fold {fold} of the script", flush=True)
-            told.write_text(json.dumps(naive_on(data, weights, fold_of(splits, fold), data.parent / "naive")))
-    print(f"  {FOLDS} folds", flush=True)
-    trained(data, data.parent / "run", {**FOLDS_RECIPE, "weights": str(weights)})
-    return _told(against_naive(data, data.parent / "run", split=None), data)
+            told.write_text(json.dumps(naive_on(data, weights, stems, data.parent / "naive")))
+        if not (data.parent / f"fold-{fold}/answers/answers.csv").exists():
+            print(f"  fold {fold}", flush=True)
+            _answered(data, stems, {**RECIPE, "weights": str(weights)}, data.parent / f"fold-{fold}")
+    ours = [pl.read_csv(data.parent / f"fold-{fold}/answers/answers.csv") for fold in range(FOLDS)]
+    table = pl.concat([one.select("image", "mask").with_columns(
+        image=pl.col("image").str.replace(".*/images/", "images/"),
+        mask=pl.format(f"fold-{fold}/answers/{{}}", "mask"),
+    ) for fold, one in enumerate(ours)])  # fmt: skip
+    table.write_csv(data.parent / "pupila.csv")
+    return _told(against_naive(data, data.parent / "pupila.csv", split=TRAIN), data)
+
+
+def _answered(data: Path, stems: dict[str, list[str]], wish: dict[str, Any], home: Path) -> None:
+    """Train on the stems of a fold, and answer those of its test split."""
+    fold = home / "data"
+    for part in ("images", "masks"):
+        shutil.copytree(data / part, fold / part, dirs_exist_ok=True)
+    split = {stem: name for name, of in stems.items() for stem in of}
+    rows = pl.read_csv(data / "table.csv").filter(
+        pl.col("image").str.extract("([^/]*).jpg").is_in(list(split))
+    )
+    side = rows["image"].str.extract("([^/]*).jpg").replace_strict(split)
+    rows.with_columns(split=side).write_csv(fold / "table.csv")
+    if SplitFile.read(str(fold)) is None:
+        pupila.split(fold)
+    trained(fold, home / "run", wish)
+    asked = [str(fold / f"images/{stem}.jpg") for stem in stems[TEST]]
+    command = [
+        sys.executable,
+        "-m",
+        "pupila",
+        "predict",
+        str(home / "run"),
+        *asked,
+        "--out",
+        str(home / "answers"),
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def _prepared(home: Path, folds: int | None = None) -> tuple[Path, Path] | None:
@@ -137,13 +172,13 @@ def splits_of(data: Path) -> dict[str, list[str]]:
 
 
 def fold_of(splits: SplitFile, fold: int) -> dict[str, list[str]]:
-    """The script stops by an eighth of the other folds, and is tested on the fold."""
-    others = [Path(a.image).stem for a in splits.images if a.fold != fold]
-    return {
-        "train": [stem for number, stem in enumerate(others) if number % 8],
-        "validation": others[::8],
-        "test": [Path(a.image).stem for a in splits.images if a.fold == fold],
-    }
+    """Both stop by an eighth of the other folds, and are tested on the fold; what belongs together stays so."""
+    others = [a for a in splits.images if a.fold != fold]
+    chosen = set(sorted({a.component for a in others})[::8])
+    sides = [VALIDATION if a.component in chosen else TRAIN for a in others]
+    named = {name: [Path(a.image).stem for a, s in zip(others, sides, strict=True) if s == name]
+             for name in (TRAIN, VALIDATION)}  # fmt: skip
+    return {**named, TEST: [Path(a.image).stem for a in splits.images if a.fold == fold]}
 
 
 def naive_on(data: Path, weights: Path, stems: dict[str, list[str]], answers: Path) -> dict[str, Any]:
@@ -181,13 +216,13 @@ def trained(data: Path, out: Path, wish: dict[str, Any]) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - start, "log": log, "plan": {name: plan[name] for name in kept}}
 
 
-def against_naive(data: Path, run: Path, split: str | None = TEST) -> dict[str, Any]:
-    """Both on the same pictures at their own size, paired; the script's masks lie beside the data."""
+def against_naive(data: Path, run: Path, split: str = TEST) -> dict[str, Any]:
+    """A run or a table and the script on the same pictures at their own size, paired; its masks lie beside the data."""
     answers = data.parent / "naive"
     masks = sorted(answers.iterdir())
     table = {"image": [f"images/{m.stem}.jpg" for m in masks], "mask": [str(m) for m in masks]}
     pl.DataFrame(table).write_csv(answers.parent / "naive.csv")
-    model = run if split is None else run / "bundle"
+    model = run if run.suffix else run / "bundle"
     out = answers.parent / "report"
     told = pupila.evaluate(
         model, data, split=split, against=[answers.parent / "naive.csv"], out=out

@@ -73,7 +73,8 @@ class Predictor:
             images: as `prepare` gives them.
             alone: nothing else is to be answered, so that the run may have all cores.
         """
-        logits = self.logits(np.concatenate([image.inputs for image in images]), alone)
+        inputs = [image.inputs for image in images]
+        logits = self.logits(np.concatenate(inputs) if len(inputs) > 1 else inputs[0], alone)
         ends = np.cumsum([len(image.inputs) for image in images])[:-1]
         return [self.answer(own, image) for own, image in zip(np.split(logits, ends), images, strict=True)]
 
@@ -83,8 +84,8 @@ class Predictor:
         Every core reads, decodes and answers batches of its own; a few are in memory, however many images there
         are.
         """
-        left = iter(uris)
-        batches = iter(lambda: list(islice(left, BATCH)), [])
+        left, size = iter(uris), 1 if self.info.preparation.view == "tile" else BATCH
+        batches = iter(lambda: list(islice(left, size)), [])
         for answered in ahead(batches, self._answered):
             yield from answered
 

@@ -60,7 +60,7 @@ def predict(
     with progress(say("answering"), total) as advance, writing(table, line(columns)) as write:
         for told in telling.rows(predictor, named(images), output):
             bad += "error" in told
-            write(as_csv(told, telling, columns))
+            write(as_csv(told, telling, columns, table))
             if not csv:
                 print(as_json(told) if json_ else for_people(told, telling))
             advance(1)

@@ -26,7 +26,7 @@ def _columns(classes: list[str]) -> list[str]:
     return ["image", "prediction", "confidence", "abstained", "error", *(f"p:{name}" for name in classes)]
 
 
-def _cells(told: Row) -> Row:
+def _cells(told: Row, _: str) -> Row:
     return {**told, **{f"p:{name}": share for name, share in told["probabilities"].items()}}
 
 

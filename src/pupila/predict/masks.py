@@ -27,7 +27,7 @@ _FIGURES = ("share", "regions", "pixels", "mean", "largest")  # of each class
 
 
 def _rows(predictor: Predictor, uris: Iterable[str], output: Output) -> Iterator[Row]:
-    # The tiles of one picture keep every core busy; pictures that are resized are answered on one core each.
+    # The tiles of one picture run on all cores; pictures that are resized are answered on one core each.
     workers = 0 if predictor.info.preparation.view == "tile" else CORES
     with annotating(output, predictor.info.classes) as annotate:
         for row, found in ahead(_named(uris), partial(_answered, predictor, output), workers):
@@ -66,7 +66,8 @@ def _answered(
 
 
 def _picture(predictor: Predictor, data: bytes, output: Output, stem: str) -> tuple[Row, list[Annotation]]:
-    answer: MaskAnswer = predictor.answers([predictor.prepare(data)])[0]
+    alone = predictor.info.preparation.view == "tile"
+    answer: MaskAnswer = predictor.answers([predictor.prepare(data)], alone)[0]
     mask, classes = answer.mask, predictor.info.classes
     counter = RegionCounter()
     counter.add(mask)
@@ -153,9 +154,10 @@ def _columns(classes: list[str]) -> list[str]:
     return ["image", "mask", "width", "height", "confidence", "abstained", "error", *figures]
 
 
-def _cells(told: Row) -> Row:
+def _cells(told: Row, folder: str) -> Row:
     figures = {f"{key}:{name}": figure for name, of in told["classes"].items() for key, figure in of.items()}
-    return {**told, **figures}
+    mask = {"mask": files.relative(told["mask"], folder)} if "mask" in told else {}
+    return {**told, **mask, **figures}
 
 
 def _for_people(told: Row) -> str:

@@ -33,7 +33,7 @@ class Telling:
 
     rows: Callable[[Predictor, Iterable[str], Output], Iterator[Row]]  # one per address, in order
     columns: Callable[[list[str]], list[str]]  # of the table, for these classes
-    cells: Callable[[Row], Row]  # of an answer, by column
+    cells: Callable[[Row, str], Row]  # of an answer, by column, files as seen from the table's folder
     for_people: Callable[[Row], str]  # what follows the image's name
     writes: bool  # whether there is anything to write into a folder
 
@@ -85,9 +85,10 @@ def as_json(told: Row) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
-def as_csv(told: Row, telling: Telling, columns: list[str]) -> str:
-    """A line of the table."""
-    given = {"error": told["error"]["reason"]} if "error" in told else telling.cells(told)
+def as_csv(told: Row, telling: Telling, columns: list[str], table: str | None) -> str:
+    """A line of the table at this path."""
+    folder = (table or "").rpartition("/")[0] or "."
+    given = {"error": told["error"]["reason"]} if "error" in told else telling.cells(told, folder)
     return line([{"image": told["image"], **given}.get(column, "") for column in columns])
 
 

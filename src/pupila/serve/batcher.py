@@ -36,6 +36,9 @@ class Batcher:
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
         self._waiting: deque[tuple[Prepared, Waiting]] = deque()
         self._open = 0  # images accepted and not answered
+        # A picture in tiles takes hundreds of megabytes once it is prepared: no more of them than are worked on.
+        threads, tiled = settings.threads or CORES, predictor.info.preparation.view == "tile"
+        self._room = asyncio.Semaphore(threads if tiled else settings.queue)
 
     async def answer(self, images: Sequence[bytes | ImageFault]) -> list[Answered | BaseException]:
         """The answers of one request; a bad image gets its fault, also one that was found bad before.
@@ -58,12 +61,13 @@ class Batcher:
         if isinstance(data, ImageFault):
             raise data
         loop = asyncio.get_running_loop()
-        image = await loop.run_in_executor(self._threads, self.predictor.prepare, data)
-        answered: Waiting = loop.create_future()
-        self._waiting.append((image, answered))
-        # Whoever waits for the answer may go away; the batch that its image is in goes on.
-        loop.run_in_executor(self._threads, self._answer_waiting).add_done_callback(_deliver)
-        return await answered
+        async with self._room:
+            image = await loop.run_in_executor(self._threads, self.predictor.prepare, data)
+            answered: Waiting = loop.create_future()
+            self._waiting.append((image, answered))
+            # Whoever waits for the answer may go away; the batch that its image is in goes on.
+            loop.run_in_executor(self._threads, self._answer_waiting).add_done_callback(_deliver)
+            return await answered
 
     def _answer_waiting(self) -> list[tuple[Waiting, Answered | Exception]]:
         """In a thread: answer a batch of what waits; nothing where other threads took it all."""

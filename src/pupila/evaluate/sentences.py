@@ -60,7 +60,8 @@ def _warnings(e: Evaluation) -> list[str]:
         ))  # fmt: skip
     if e["while_training"]:
         told.append(say(
-            "These images chose the best epochs, which flatters: only the sealed test split tells how good it is."
+            "These images chose the best epochs and whatever was tuned, which flatters: only the sealed test split "
+            "tells how good it is."
         ))  # fmt: skip
     told += [
         say(

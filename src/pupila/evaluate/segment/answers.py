@@ -107,7 +107,7 @@ def _read(uri: str, data: Dataset, row: int) -> Array:
     values, classes, unknown = stored.values, len(data.classes), 0
     if stored.coloured and data.legend is not None and data.legend.colour:
         values, unknown = data.legend.read(values)
-    elif not stored.coloured and classes == 2 and values.max() > 1:
+    elif not stored.coloured and classes == 2 and values.max() > 1 and not (values == 1).any():
         values = (values >= _HALF).astype(np.uint8)
     if unknown or values.max() >= classes:
         raise PupilaError(

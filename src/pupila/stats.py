@@ -63,6 +63,7 @@ _DRAWN_AT_ONCE = 4_000_000  # multiplicities of a bootstrap in memory
 _REPEATS_AT_ONCE = 250  # what a statistic makes of them may be much larger
 _FLIPS = 10_000  # of a permutation test
 _FLIPPED_AT_ONCE = 1_000_000  # signs of a permutation test in memory
+SIGNIFICANT = 0.05  # p-value below which a difference is told
 MARGIN = 0.02  # within which two models count as equivalent
 Statistic = Callable[[Array], Array]  # (B, N) multiplicities of N units to (B,) values
 
@@ -199,7 +200,7 @@ def verdict(difference: tuple[float, float], p_value: float, margin: float = MAR
         the margin), or "not distinguishable".
     """
     low, high = difference
-    if p_value < 0.05 and (low > 0 or high < 0):
+    if p_value < SIGNIFICANT and (low > 0 or high < 0):
         return "better" if low > 0 else "worse"
     return "equivalent" if -margin < low and high < margin else "not distinguishable"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,25 +38,25 @@ def learn(lesson: Lesson, keeper: Callable[[str], Keeper]) -> Learned:
     """
     plan, network = lesson.plan, lesson.network
     states: dict[str, State] = {}
-    found: Any = None
+    collect: Callable[[], Any] | None = None  # what the last phase leaves behind
     if network.pretrained and plan.epochs:
-        states["head"], found = _learn_head(lesson, keeper("head"))
+        states["head"], collect = _learn_head(lesson, keeper("head"))
     if plan.thaw and not any(state.interrupted for state in states.values()):
-        states["fine"], found = _learn_pixels(lesson, keeper("fine"), plan.thaw)
-    return Learned(found, states)
+        states["fine"], collect = _learn_pixels(lesson, keeper("fine"), plan.thaw)
+    return Learned(collect() if collect else None, states)
 
 
-def _learn_head(lesson: Lesson, keeper: Keeper) -> tuple[State, Any]:
-    """The head alone, from kept features where there are such."""
+def _learn_head(lesson: Lesson, keeper: Keeper) -> tuple[State, Callable[[], Any]]:
+    """The head alone, from kept features where there are such; what collects its answers."""
     plan, frozen = lesson.plan, lesson.head()
     if frozen is None:
         return _learn_pixels(lesson, keeper, 0)
     phase = _phase("head", plan, plan.epochs, plan.learning_rate, "float32", learned=False)
     state = fit(frozen.module, phase, frozen.stream, lesson.criterion, frozen.judged, keeper)
-    return state, frozen.collected(frozen.module)
+    return state, partial(frozen.collected, frozen.module)
 
 
-def _learn_pixels(lesson: Lesson, keeper: Keeper, thaw: int | str) -> tuple[State, Any]:
+def _learn_pixels(lesson: Lesson, keeper: Keeper, thaw: int | str) -> tuple[State, Callable[[], Any]]:
     plan, network = lesson.plan, lesson.network
     later = network.pretrained and thaw != 0
     module = Thawed(network, thaw).to(plan.device)
@@ -75,7 +76,7 @@ def _learn_pixels(lesson: Lesson, keeper: Keeper, thaw: int | str) -> tuple[Stat
     if later and not network.pooled:  # a decoder has much more to learn than what was pretrained
         phase = replace(phase, encoder_rate=plan.fine_learning_rate)
     state = fit(module, phase, stream, lesson.criterion, lesson.judged, keeper)
-    return state, lesson.collected(module)
+    return state, partial(lesson.collected, module)
 
 
 def on_device(inputs: Array, targets: Array, plan: TrainPlan) -> Batch:

@@ -1,7 +1,8 @@
 """Training for masks: pictures resized or in tiles, Dice or IoU on validation at the images' own size."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pupila.losses import OVERLAPS, class_weights, loss_of, terms_of
 from pupila.masks import as_png, overlay, resized
 from pupila.messages import listing, say
 from pupila.metrics import segment as figures
+from pupila.metrics.calibration import fit_temperature
 from pupila.models.network import Network
 from pupila.tasks.segment import SEGMENT, probabilities_of
 from pupila.tasks.task import Decision, Prepared
@@ -61,7 +63,8 @@ class MaskLesson:
     def __init__(self, data: Dataset, sides: Sides, plan: TrainPlan, network: Network) -> None:
         self.data, self.sides, self.plan, self.network = data, sides, plan, network
         rows = [*sides.train, *sides.validation]
-        self.views = MaskedViews(data, SEGMENT, network.preparation, rows, plan.augment, plan.seed)
+        spec, learned = network.preparation, sides.train or sides.validation
+        self.views = MaskedViews(data, spec, rows, plan.augment, plan.seed, learned)
         weights = class_weights(data.shares[sides.train].sum(axis=0), plan.class_weights)
         self.criterion = loss_of(plan.loss, None if weights is None else weights.to(plan.device), plan)
         tiles = {row: self.views.tiles(row) for row in sides.train}
@@ -125,22 +128,34 @@ class MaskLesson:
         return contact_sheet(rows)
 
     def collected(self, module: nn.Module) -> list[Answered]:
-        """What the module answers to the validation rows, in their order."""
-        return list(ahead(self._asked(module), self._kept))
+        """What the module answers to the validation rows, in their order, as the calibrated bundle would."""
+        samples = list(ahead(self._asked(module), self._sampled))
+        if not samples:
+            return []
+        logits, truth = (np.concatenate(part) for part in zip(*samples, strict=True))
+        told = self.told.model_copy(update={"temperature": fit_temperature(logits, truth)})
+        pngs = ahead(self._asked(module), partial(self._drawn, told))
+        return [Answered(png, *sample) for png, sample in zip(pngs, samples, strict=True)]
 
     def head(self) -> Frozen | None:
         """None: an encoder's maps are too large to be kept for every view."""
         return None
 
-    def _kept(self, asked: Asked) -> Answered:
-        probabilities = probabilities_of(asked.logits, asked.image, self.told)
-        binary = len(self.plan.classes) == 2
+    def _sampled(self, asked: Asked) -> tuple[Array, Array]:
+        """Logits and classes of some labelled pixels, by which the temperature is fitted."""
         random = np.random.default_rng([self.plan.seed, asked.row])
         known = np.flatnonzero(asked.targets.ravel() != IGNORE)
         some = known[random.integers(len(known), size=_SAMPLED)] if len(known) else known
         flat = asked.logits.transpose(0, 2, 3, 1).reshape(-1, asked.logits.shape[1])
-        mask = levels_of(probabilities[1]) if binary else probabilities.argmax(axis=0).astype(np.uint8)
-        return Answered(as_png(mask, 0), flat[some], asked.targets.ravel()[some])
+        return flat[some], asked.targets.ravel()[some]
+
+    def _drawn(self, told: BundleInfo, asked: Asked) -> bytes:
+        """Of two classes the foreground's probability in levels, else the likeliest class, as PNG."""
+        probabilities = probabilities_of(asked.logits, asked.image, told)
+        binary = len(self.plan.classes) == 2
+        return as_png(
+            levels_of(probabilities[1]) if binary else probabilities.argmax(axis=0).astype(np.uint8), 0
+        )
 
     def _asked(self, module: nn.Module) -> Iterator[Asked]:
         """The network's answers to the validation rows, image by image; the next ones are prepared meanwhile."""
@@ -159,7 +174,8 @@ class MaskLesson:
                 start += len(image.inputs)
                 with torch.inference_mode():
                     loss = float(self.criterion(own, torch.from_numpy(targets).to(self.plan.device)))
-                yield Asked(row, image, targets, own.cpu().numpy(), loss)
+                seen = replace(image, inputs=image.inputs[:0])  # large, and of no more use
+                yield Asked(row, seen, targets, own.cpu().numpy(), loss)
 
     def _run(self, module: nn.Module, inputs: Array) -> Tensor:
         """(K, C, h, w) float32 logits, in float32 whatever the steps run in."""
@@ -186,9 +202,9 @@ def _collapsed(found: list[Answered]) -> bool:
 
 def _baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
     """What always answering the best single class would reach."""
-    shares = data.shares[rows]
-    matrices = np.zeros((len(rows), shares.shape[1], shares.shape[1]))
-    matrices[:, :, 0] = shares  # of a constant answer the true shares alone count
+    counts = data.class_pixels[rows]
+    matrices = np.zeros((len(rows), counts.shape[1], counts.shape[1]), dtype=np.int64)
+    matrices[:, :, 0] = counts  # of a constant answer the true classes alone count
     return baseline(matrices, data.classes)
 
 

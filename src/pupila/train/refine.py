@@ -3,7 +3,6 @@
 Threshold and post-processing are kept only if they help beyond the interval.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ from pupila.metrics.boundary import boundary_counts
 from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.overlap import Overlaps, summary
 from pupila.progress import progress
-from pupila.stats import FEW_GROUPS, bootstrap
+from pupila.stats import FEW_GROUPS, SIGNIFICANT, bootstrap, holm, sign_flip
 from pupila.tasks.segment import refined
 from pupila.tasks.task import Decision
 from pupila.threads import ahead
@@ -58,18 +57,13 @@ def levels_of(probability: Array) -> Array:
     return (probability * _LEVELS + 0.5).astype(np.uint8)
 
 
-def mask_of(one: Answered, decision: Decision, temperature: float, spec: Preparation) -> Array:
+def mask_of(one: Answered, decision: Decision, spec: Preparation) -> Array:
     """(H, W) uint8 class indices that the kept answer becomes under a decision."""
     pixels = from_png(one.png)
     if one.logits.shape[1] > 2:
         return refined(pixels, decision, spec)
-    level = 0.5 if decision.threshold is None else _before(decision.threshold, temperature)
+    level = 0.5 if decision.threshold is None else decision.threshold
     return refined((pixels >= round(level * _LEVELS)).astype(np.uint8), decision, spec)
-
-
-def _before(threshold: float, temperature: float) -> float:
-    """The uncalibrated probability that a calibrated one of two classes comes from."""
-    return 1 / (1 + math.exp(-temperature * math.log(threshold / (1 - threshold))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +76,6 @@ class Tuning:
         found: what was answered to V rows.
         rows: V row numbers.
         groups: (V,) group numbers.
-        temperature: of the calibration.
     """
 
     plan: TrainPlan
@@ -90,7 +83,6 @@ class Tuning:
     found: list[Answered]
     rows: list[int]
     groups: Array
-    temperature: float
 
     @property
     def spec(self) -> Preparation:
@@ -103,30 +95,31 @@ class Tuning:
 
         def counted(number: int) -> Array:
             truth = self.data.mask(self.rows[number])
-            masks = (mask_of(self.found[number], one, self.temperature, self.spec) for one in decisions)
+            masks = (mask_of(self.found[number], one, self.spec) for one in decisions)
             return np.stack([figures.counts(truth, mask, classes) for mask in masks])
 
         return np.stack(list(ahead(range(len(self.rows)), counted)), axis=1)
 
     def best(self, decision: Decision, changes: list[dict[str, Any]]) -> Decision:
-        """The decision with the change that helps most; as it is where none helps beyond its interval."""
+        """The decision with the change that helps most; as it is where none helps beyond its interval.
+
+        Of several that are tried one helps by chance: the test of each is Holm-adjusted for all of them.
+        """
         tried = [decision.model_copy(update=change) for change in changes]
         before, *after = self.counts([decision, *tried])
-        gains = [self._gain(before, one) for one in after]
-        return tried[int(np.argmax(gains))] if max(gains) > 0 else decision
-
-    def _gain(self, before: Array, after: Array) -> float:
-        """By how much the mean score of an image grows; 0 unless the 95 % interval over groups lies above 0."""
-        metric = figures.dice if before.shape[-1] == 2 else figures.iou
         labelled = before.any(axis=(1, 2))
         groups = self.groups[labelled]
         if len(np.unique(groups)) < FEW_GROUPS:
-            return 0.0
-        gained = figures.image_scores(after[labelled], metric) - figures.image_scores(
-            before[labelled], metric
-        )
-        low, _ = bootstrap(groups, lambda times: np.asarray(times @ gained / times.sum(axis=1)))
-        return float(gained.mean()) if low > 0 else 0.0
+            return decision
+        metric = figures.dice if before.shape[-1] == 2 else figures.iou
+        scores = figures.image_scores(np.stack([before, *after])[:, labelled], metric)
+        gained = scores[1:] - scores[0]
+        proven = holm([sign_flip(one, groups) for one in gained])
+        gains = [
+            float(one.mean()) if p < SIGNIFICANT and _surely_grows(one, groups) else 0.0
+            for one, p in zip(gained, proven, strict=True)
+        ]
+        return tried[int(np.argmax(gains))] if max(gains) > 0 else decision
 
     def overlaps(self, decision: Decision) -> tuple[Overlaps, list[bytes]]:
         """The pixel counts of the final masks, and the masks as PNG."""
@@ -134,7 +127,7 @@ class Tuning:
 
         def made(number: int) -> tuple[Array, Array, bytes]:
             truth = self.data.mask(self.rows[number])
-            mask = mask_of(self.found[number], decision, self.temperature, self.spec)
+            mask = mask_of(self.found[number], decision, self.spec)
             return (
                 figures.counts(truth, mask, classes),
                 boundary_counts(truth, mask, classes),
@@ -144,6 +137,12 @@ class Tuning:
         told = list(ahead(range(len(self.rows)), made))
         regions, boundaries = (np.stack([one[part] for one in told]) for part in (0, 1))
         return Overlaps(regions, boundaries), [png for _, _, png in told]
+
+
+def _surely_grows(gained: Array, groups: Array) -> bool:
+    """Whether the 95 % interval of the mean gain over groups lies above 0."""
+    low, _ = bootstrap(groups, lambda times: np.asarray(times @ gained / times.sum(axis=1)))
+    return bool(low > 0)
 
 
 def conclude(
@@ -163,7 +162,7 @@ def conclude(
         return Concluded(1.0, decision, {}, pl.DataFrame({"mask": pl.Series([], dtype=pl.Binary)}))
     truth = np.concatenate([one.truth for one in found])
     temperature = fit_temperature(np.concatenate([one.logits for one in found]), truth)
-    tuning = Tuning(plan, data, found, rows, groups, temperature)
+    tuning = Tuning(plan, data, found, rows, groups)
     with progress(say("tuning the masks"), 2 + len(TRIED)) as advance:
         if len(plan.classes) == 2:
             told = {"positive": plan.classes[1], "objective": "mean Dice"}

@@ -151,6 +151,11 @@ def test_no_weights_are_none() -> None:
 
 
 def test_inverse_weights_give_every_class_the_same_say() -> None:
+    shares = class_weights(
+        np.array([60.0, 2.8, 0.2]), "inverse"
+    )  # of masks: images' worth, also less than one
+    assert shares is not None
+    assert (shares * torch.tensor([60.0, 2.8, 0.2])).tolist() == pytest.approx([21, 21, 21])
     weights = class_weights(np.array([30, 10, 0]), "inverse")
     assert weights is not None
     assert weights.tolist() == pytest.approx(

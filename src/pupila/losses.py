@@ -188,11 +188,11 @@ def loss_of(loss: str, weights: Tensor | None, settings: LossSettings) -> Loss:
     return total
 
 
-def class_weights(counts: NDArray[np.int64], kind: str) -> Tensor | None:
+def class_weights(counts: NDArray[Any], kind: str) -> Tensor | None:
     """Weights with mean 1 over the images.
 
     Args:
-        counts: (C,) training images of each class, or pixels; a class without any gets weight 0.
+        counts: (C,) training images of each class, of masks the sum of its shares; a class without any gets weight 0.
         kind: "none"; "inverse": by 1 / n; "effective": by (1 - beta) / (1 - beta ** n).
 
     Returns:
@@ -202,7 +202,7 @@ def class_weights(counts: NDArray[np.int64], kind: str) -> Tensor | None:
     """
     if kind == "none":
         return None
-    n = np.maximum(counts, 1).astype(np.float64)
+    n = np.where(counts > 0, counts, 1).astype(np.float64)
     raw = 1 / n if kind == "inverse" else (1 - EFFECTIVE_BETA) / (1 - EFFECTIVE_BETA**n)
     raw = np.where(counts > 0, raw, 0.0)
     return torch.tensor(raw * counts.sum() / (raw * counts).sum(), dtype=torch.float32)

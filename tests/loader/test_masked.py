@@ -26,7 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def views(data: Dataset, spec: Preparation, preset: str = "none") -> MaskedViews:
-    return MaskedViews(data, SEGMENT, spec, list(range(len(data))), preset, seed=23)
+    return MaskedViews(data, spec, list(range(len(data))), preset, seed=23)
 
 
 @pytest.mark.parametrize("spec", [RESIZE, TILE], ids=["resize", "tile"])
@@ -68,18 +68,31 @@ def test_a_rare_class_is_drawn_more_often_than_its_share(tmp_path: Path) -> None
     (tmp_path / "masks").mkdir()
     Image.fromarray(mask).save(tmp_path / "masks/a.png")
     rare = pupila.open(tmp_path)
-    told = MaskedViews(rare, SEGMENT, TILE, [0], "none", 23)
+    told = MaskedViews(rare, TILE, [0], "none", 23)
     _, targets = told.batch([(0, view) for view in range(300)])
     seen = (targets == 2).any(axis=(1, 2)).mean()
     # by chance alone: (32 + 4 - 1) x 9 of the 97 x 97 places, about 3 %
     assert 0.2 < seen < 0.5
 
 
+def test_rarity_is_told_by_what_is_learned_from_alone(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for name, half in (("a", 1), ("b", 0)):
+        mask = np.zeros((64, 64), np.uint8)
+        mask[:32] = half
+        write_photo(tmp_path / f"images/{name}.png", 1 + half, 64, 64)
+        Image.fromarray(mask).save(tmp_path / f"masks/{name}.png")
+    data = pupila.open(tmp_path)
+    told, every = (MaskedViews(data, TILE, [0, 1], "none", 23, rows) for rows in ([0], [0, 1]))
+    assert told._rarity.tolist() == [2, 2]
+    assert every._rarity.tolist() == pytest.approx([4 / 3, 4])
+
+
 def test_a_picture_smaller_than_a_tile_is_filled_up_without_labels(tmp_path: Path) -> None:
     write_photo(tmp_path / "images/a.png", 1, 20, 12)
     (tmp_path / "masks").mkdir()
     Image.fromarray((np.arange(240).reshape(12, 20) % 2).astype(np.uint8)).save(tmp_path / "masks/a.png")
-    told = MaskedViews(pupila.open(tmp_path), SEGMENT, TILE, [0], "none", 23)
+    told = MaskedViews(pupila.open(tmp_path), TILE, [0], "none", 23)
     inputs, targets = told.batch([(0, 0)])
     assert inputs.shape == (1, 3, 32, 32)
     assert (targets[0, 12:] == IGNORE).all() and (targets[0, :, 20:] == IGNORE).all()

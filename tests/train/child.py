@@ -16,7 +16,7 @@ WISH: dict[str, Any] = {
 }  # fmt: skip
 
 MASKS: dict[str, Any] = {
-    "encoder": "test_efficientnet", "weights": "none", "side": 32, "epochs": 4, "batch_size": 8, "augment": "strong",
+    "encoder": "test_efficientnet", "side": 32, "epochs": 2, "fine_epochs": 2, "batch_size": 8, "augment": "strong",
     "options": {"decoder_channels": [8, 8, 8, 8, 8]}, "patience": 9, "collapse_patience": 9, "precision": "float32",
 }  # fmt: skip
 
@@ -52,5 +52,8 @@ if __name__ == "__main__":
     data, run, how = sys.argv[1:4]
     strike(how)
     workers = int(sys.argv[4]) if len(sys.argv) > 4 else 0
-    wish = MASKS if Path(data, "masks").exists() else WISH
+    encoder = Path(data).with_suffix(
+        ".safetensors"
+    )  # two phases: the decoder first, then some of the encoder too
+    wish = {**MASKS, "weights": str(encoder)} if encoder.exists() else WISH
     flow.train(data, out=run, resume=Path(run, "plan.json").exists(), **{**wish, "workers": workers})

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
+import torch
+from safetensors.torch import save_file
 
 import pupila
 from tests.conftest import REPOSITORY
@@ -26,6 +29,8 @@ def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         write_classes(folder, {"cat": 28, "dog": 28})
     else:
         write_scenes(folder, 56)
+        torch.manual_seed(0)
+        save_file(timm.create_model("test_efficientnet").state_dict(), folder.with_suffix(".safetensors"))
     pupila.split(folder)
     return folder
 

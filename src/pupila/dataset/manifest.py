@@ -81,13 +81,19 @@ class Dataset:
         if self.legend is None:
             named = np.array(self.classes, dtype=object)
             return np.asarray(targets.to_numpy()[:, None] == named[None], dtype=np.float64)
-        blank = [0] * len(self.legend.names)
-        pixels = [
-            blank if target is None else told
-            for target, told in zip(targets, self.images[PIXELS], strict=True)
-        ]
-        counts = np.array(pixels, dtype=np.float64).reshape(len(self), -1)
+        counts = self.class_pixels
         return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+
+    @cached_property
+    def class_pixels(self) -> NDArray[np.int64]:
+        """(N, C): labelled pixels of each class of data with masks; all 0 of an image without a mask."""
+        assert self.legend is not None  # asked of masks alone
+        blank = [0] * len(self.legend.names)
+        told = [
+            blank if target is None else counts
+            for target, counts in zip(self.images["target"], self.images[PIXELS], strict=True)
+        ]
+        return np.array(told, dtype=np.int64).reshape(len(self), -1)
 
     def mask(self, row: int) -> NDArray[np.uint8]:
         """(H, W) uint8 class indices of the upright image, IGNORE for pixels without a label.

@@ -12,18 +12,19 @@ from pupila.loader.pictures import Pictures, fill, placing
 from pupila.loader.store import ArrayStore
 from pupila.masks import resized
 from pupila.messages import say
-from pupila.tasks.task import Prepared, Task
+from pupila.tasks.segment import SEGMENT
+from pupila.tasks.task import Prepared
 from pupila.tiles import cut, padded
 from pupila.vocabulary import IGNORE
 
 RARE_SHARE = 1 / 3  # of the tiles, drawn where a class is that is chosen for its rarity (nnU-Net's third)
-_MOST_HELD = 1_500_000_000  # bytes of decoded pictures and masks in memory; beyond it they are decoded anew
+_MOST_IMAGES, _MOST_MASKS = 1_000_000_000, 500_000_000  # bytes in memory; beyond it they are decoded anew
 
 
 class Held:
-    """What was made once is kept in memory, as far as it fits."""
+    """What was made once is kept in memory, up to so many bytes."""
 
-    def __init__(self, most: int = _MOST_HELD) -> None:
+    def __init__(self, most: int) -> None:
         self._left, self._kept = most, dict[int, Array]()
 
     def get(self, key: int, make: Callable[[int], Array]) -> Array:
@@ -42,19 +43,20 @@ class MaskedViews:
 
     Args:
         data: the data set.
-        task: gives a whole image's inputs, as everywhere.
         spec: side and view.
         rows: row numbers of the data set.
         preset: of `augment.PRESETS`.
         seed: of the run.
+        learned: the rows whose masks tell which classes are rare; None: all of `rows`.
     """
 
     def __init__(
-        self, data: Dataset, task: Task, spec: Preparation, rows: list[int], preset: str, seed: int
-    ) -> None:
-        self.data, self.task, self.spec, self.preset, self.seed = data, task, spec, preset, seed
+        self, data: Dataset, spec: Preparation, rows: list[int], preset: str, seed: int,
+        learned: list[int] | None = None,
+    ) -> None:  # fmt: skip
+        self.data, self.spec, self.preset, self.seed = data, spec, preset, seed
         self.keys = dict(zip(rows, data.images["sha256"][rows].to_list(), strict=True))
-        self._images, self._masks = Held(), Held()
+        self._images, self._masks = Held(_MOST_IMAGES), Held(_MOST_MASKS)
         if spec.view == "resize":
             self._pictures = Pictures(data, spec, rows)
             self._placed = ArrayStore("masks", placing(spec), (spec.height, spec.width), "uint8")
@@ -62,7 +64,7 @@ class MaskedViews:
             told = legend.as_json() if legend else ""
             self._mask_keys = {row: f"{self.keys[row]}:{digests[row]}:{told}" for row in rows}
             fill(self._placed, self._mask_keys, self._place, say("preparing masks"))
-        shares = data.shares.sum(axis=0)
+        shares = data.shares[rows if learned is None else learned].sum(axis=0)
         self._rarity = 1 / np.maximum(shares / max(shares.sum(), 1e-9), 1e-4)
 
     def batch(self, wanted: list[tuple[int, int]]) -> tuple[Array, Array]:
@@ -74,7 +76,7 @@ class MaskedViews:
         Returns:
             (K, 3, H, W) float32 inputs and (K, H, W) int64 targets, IGNORE where there is no label.
         """
-        pairs = [self._seen(row, draw_number(self.seed, self.keys[row], view)) for row, view in wanted]
+        pairs = [self.seen(row, view) for row, view in wanted]
         inputs = np.stack([normalise(picture, self.spec) for picture, _ in pairs])
         return inputs, np.stack([mask for _, mask in pairs]).astype(np.int64)
 
@@ -84,7 +86,7 @@ class MaskedViews:
         if self.spec.view == "resize":
             inputs = normalise(self._pictures([row])[0], self.spec)[None]
             return Prepared(inputs, height, width), self._placed.rows([self._mask_keys[row]]).astype(np.int64)
-        inputs = self.task.inputs(self._image(row), self.spec)
+        inputs = SEGMENT.inputs(self._image(row), self.spec)
         targets, _ = cut(
             _padded_mask(self.truth(row), self.spec.height)[..., None], self.spec.height, self.spec.overlap
         )
@@ -101,7 +103,9 @@ class MaskedViews:
         pixels = self.data.images["height"][row] * self.data.images["width"][row]
         return max(1, round(int(pixels) / self.spec.height**2))
 
-    def _seen(self, row: int, draw: int) -> tuple[Array, Array]:
+    def seen(self, row: int, view: int) -> tuple[Array, Array]:
+        """One augmented view: (H, W, 3) uint8 and (H, W) uint8 classes, IGNORE where there is no label."""
+        draw = draw_number(self.seed, self.keys[row], view)
         if self.spec.view == "tile":
             picture, mask = self._tile(row, np.random.default_rng(draw))
         else:

@@ -115,7 +115,10 @@ def within_budget(
     left = SPARE * (budget - spent)
     decided = Decided(wish)
     if not network.pooled:
-        _masks(decided, measured, left, trainings, Scenes(data, network.stride), network.pretrained)
+        scenes = Scenes(
+            data, [row for row in _learned(splits) if data.images["target"][row] is not None], network.stride
+        )
+        _masks(decided, measured, left, trainings, scenes, network.pretrained)
     elif network.pretrained:
         _pretrained(decided, measured, left, trainings)
     else:
@@ -130,8 +133,7 @@ def _measured_side(network: Network, wish: TrainSettings) -> int:
 
 def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network, kind: Kind) -> Measured:
     device = device_of(wish.device)
-    rows = [row for row, a in enumerate(splits.images) if a.split == TRAIN or a.fold is not None]
-    folds = _folds(splits)
+    rows, folds = _learned(splits), _folds(splits)
     some = rows[:: max(1, len(rows) // _TIMED)][:_TIMED]
     preset = kind.usual(True)["augment"] if wish.augment == "auto" else wish.augment
     start = time.perf_counter()
@@ -146,6 +148,11 @@ def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Net
     images = round(len(rows) * (folds - 1) / folds) if folds else len(rows)
     others = len(rows) - images if folds else len(splits.of(VALIDATION))
     return Measured(images, others, picture, encoded, step, network.preparation.height)
+
+
+def _learned(splits: SplitFile) -> list[int]:
+    """The rows that training learns from."""
+    return [row for row, a in enumerate(splits.images) if a.split == TRAIN or a.fold is not None]
 
 
 def _folds(splits: SplitFile) -> int:
@@ -236,11 +243,13 @@ def _masks(
 
 def _mask_epochs(decided: Decided, whole: float, reason: str, pretrained: bool) -> None:
     """Share out what is as long as so many epochs of everything: a few for the decoder first."""
-    head = max(1, min(MOST_HEAD_EPOCHS, int(whole / 4)))
-    fine = int((whole - HEAD_COST * head) / (1.0 if decided.wish.thaw == "all" else HALF_COST))
+    wish = decided.wish
+    head = wish.epochs if isinstance(wish.epochs, int) else max(1, min(MOST_HEAD_EPOCHS, int(whole / 4)))
+    fine = max(1, int((whole - HEAD_COST * head) / (1.0 if wish.thaw == "all" else HALF_COST)))
+    few = fine < FEWEST_FINE_EPOCHS and wish.thaw == wish.fine_epochs == "auto"
     if not pretrained:
         decided.set("epochs", int(whole), reason)
-    elif fine < FEWEST_FINE_EPOCHS:
+    elif few or wish.thaw == 0:
         decided.set("thaw", 0, reason)
         decided.set("epochs", max(1, int(whole / HEAD_COST)), reason)
     else:
@@ -253,6 +262,7 @@ class Scenes:
     """The masks of a data set, as far as a budget has to know them."""
 
     data: Dataset
+    rows: list[int]  # that may be looked at, for the test split is sealed
     stride: int  # pixels, of which a side is a multiple
 
     @property
@@ -267,8 +277,7 @@ class Scenes:
 
     def kept(self, side: int) -> tuple[str, float]:
         """The class that loses most when masks are resized to a square, and its IoU with itself after the way back."""
-        rows = [row for row, target in enumerate(self.data.images["target"]) if target is not None]
-        classes = len(self.data.classes)
+        rows, classes = self.rows, len(self.data.classes)
         total = np.zeros((classes + 1, classes + 1), dtype=np.int64)  # the last one: pixels that got no label
         for row in rows[:: max(1, len(rows) // _LOOKED_AT)][:_LOOKED_AT]:
             mask = self.data.mask(row)

@@ -95,6 +95,14 @@ def _check_network(wish: TrainSettings, network: Network) -> None:
     """Refuse a side that the network can't take, and to keep weights that are random."""
     if wish.side != "auto":
         _check_side(network)
+    spec, blocks = network.preparation, len(network.blocks)
+    if spec.view == "tile" and spec.overlap >= spec.height:
+        raise at_odds(f"side={spec.height}, overlap={spec.overlap}", say("an overlap below the side"),
+                      f"overlap={spec.height // 4}")  # fmt: skip
+    if isinstance(wish.thaw, int) and wish.thaw > blocks:
+        raise at_odds(
+            f"thaw={wish.thaw}", say("at most {n}, which are all blocks of the encoder", n=blocks), "thaw=all"
+        )
     if not network.pretrained and wish.thaw not in ("auto", "all"):
         raise at_odds(f"weights=none, thaw={wish.thaw}", say("all weights to be trained: there are none to keep"),
                       "thaw=all")  # fmt: skip

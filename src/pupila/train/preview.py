@@ -4,6 +4,7 @@ from pupila.augment import augment, augment_both, contact_sheet, draw_number
 from pupila.dataset.manifest import Dataset
 from pupila.images.decode import Array
 from pupila.images.prepare import Preparation, place
+from pupila.loader.masked import MaskedViews
 from pupila.masks import overlay, resized
 from pupila.train.kinds import KINDS
 from pupila.train.plan import check_preset
@@ -42,5 +43,10 @@ def _seen(data: Dataset, row: int, wish: TrainSettings) -> list[Array]:
         ]
     classes, mask = len(data.classes), resized(data.mask(row), side, side)
     pairs = [(picture, mask)]
-    pairs += [augment_both(picture, mask, preset, draw_number(wish.seed, key, view)) for view in range(VIEWS)]
+    if wish.view == "tile":
+        views = MaskedViews(data, Preparation(view="tile", height=side, width=side), [row], preset, wish.seed)
+        pairs += [views.seen(row, view) for view in range(VIEWS)]
+    else:
+        draws = [draw_number(wish.seed, key, view) for view in range(VIEWS)]
+        pairs += [augment_both(picture, mask, preset, draw) for draw in draws]
     return [overlay(one, own, classes) for one, own in pairs]

@@ -140,7 +140,8 @@ class Trainer:
         reasons = {**plan.reasons, "batch_size": told}
         plan = plan.model_copy(update={"batch_size": plan.batch_size // 2, "reasons": reasons})
         self.tell({"note": say("Out of memory: the batch is halved to {n}.", n=plan.batch_size)})
-        files.remove_folder(Path(self.folder, "checkpoints"))
+        for kept in ("checkpoints", "examples"):
+            files.remove_folder(Path(self.folder, kept))
         self._lines.clear()
         self._write_plan(plan, RUNNING)
         return plan

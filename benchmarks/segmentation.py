@@ -183,7 +183,7 @@ def fold_of(splits: SplitFile, fold: int) -> dict[str, list[str]]:
 
 def naive_on(data: Path, weights: Path, stems: dict[str, list[str]], answers: Path) -> dict[str, Any]:
     """The script's figures; its masks lie in the folder."""
-    told = data.parent / "stems.json"
+    told = Path(tempfile.mkdtemp()) / "stems.json"  # of its own: folds may run side by side
     told.write_text(json.dumps(stems))
     command = [
         sys.executable,

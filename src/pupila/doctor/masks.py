@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from pupila.dataset.annotations import is_annotation
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.masks import PIXELS, UNKNOWN
 from pupila.doctor.faults import Fault, fault
@@ -66,21 +67,23 @@ def misread_values(data: Dataset) -> list[Fault]:
     """0/255 read as class indices, or indices read as 0/255: a class is nowhere, and other values are there."""
     legend = data.legend
     assert legend is not None
-    counts = data.class_counts()
-    absent = [name for name, count in counts.items() if not count]
+    there = list(data.class_counts().values())
+    absent = [index for index, count in enumerate(there) if not count and index in legend.indices]
     stored: Counter[int] = Counter()
     for row in _usable(data):
-        stored.update(_stored(row))
-    classes = [v for v, index in zip(legend.values, legend.indices, strict=True) if index != IGNORE]
-    strange = [value for value in stored if value not in classes]
+        if not is_annotation(row["target"]):
+            stored.update(_stored(row))
+    classes = {v for v, index in zip(legend.values, legend.indices, strict=True) if index != IGNORE}
+    known = set(legend.values) if sum(count > 0 for count in there) > 1 else classes  # 255 may be misread
+    strange = [value for value in stored if value not in known]
     if not absent or not strange or legend.colour:
         return []
     total = sum(stored.values())
     held = [f"{value} ({count / total:.1%})" for value, count in stored.most_common(4)]
     return fault("misread-mask-values", [
-        say("{name} is {value} by the class file and in no mask; the masks hold {values}", name=name,
-            value=legend.values[legend.indices.index(legend.names.index(name))], values=", ".join(held))
-        for name in absent
+        say("{name} is {value} by the class file and in no mask; the masks hold {values}", name=legend.names[index],
+            value=legend.values[legend.indices.index(index)], values=", ".join(held))
+        for index in absent
     ])  # fmt: skip
 
 

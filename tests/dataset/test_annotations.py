@@ -241,6 +241,20 @@ def test_the_hash_follows_what_is_said_of_the_images_that_are_there(tmp_path: Pa
     assert changed.images["mask_sha256"][1] == data.images["mask_sha256"][1]  # nothing new of image 2
 
 
+def test_annotations_that_changed_since_the_opening_are_refused(tmp_path: Path) -> None:
+    photos(tmp_path / "coco", "1", "2")
+    path = coco(tmp_path / "coco/a.json", [annotation(1, 7, [SQUARE])])
+    data = pupila.open(tmp_path / "coco")
+    coco(path, [annotation(1, 7, [CORNER])])
+    with pytest.raises(PupilaError, match="changed since"):
+        data.mask(0)
+    assert not data.mask(1).any()  # nothing new of image 2
+    data = pupila.open(yolo(tmp_path / "yolo", {"labels/a.txt": line(0, SQUARE)}))
+    (tmp_path / "yolo/labels/a.txt").unlink()
+    with pytest.raises(PupilaError, match="changed since"):
+        data.mask(0)
+
+
 def yolo(folder: Path, labels: dict[str, str], names: Any = None, **keys: Any) -> Path:
     """`images/` and `labels/`, and a `data.yaml` that names them."""
     for path, text in labels.items():

@@ -289,6 +289,13 @@ def test_a_changed_mask_changes_the_hash_and_a_manifest_keeps_it(tmp_path: Path)
     assert pupila.open(tmp_path / "data").hash != data.hash
 
 
+def test_a_mask_that_changed_since_the_opening_is_refused(tmp_path: Path) -> None:
+    data = pupila.open(pair(tmp_path, THREE))
+    Image.fromarray(THREE[::-1].copy()).save(tmp_path / "masks/a.png")
+    with pytest.raises(PupilaError, match=r"can.t be read any more: found the file was changed since;"):
+        data.mask(0)
+
+
 def test_masks_beside_their_images_as_roboflow_exports_them(tmp_path: Path) -> None:
     for split in ("train", "valid"):
         (tmp_path / split).mkdir()

@@ -10,6 +10,7 @@ from PIL import Image
 import pupila
 from pupila.bundle.folder import prepared
 from pupila.dataset.manifest import Dataset
+from pupila.errors import PupilaError
 from pupila.images.prepare import Preparation
 from pupila.loader.masked import Held, MaskedViews
 from pupila.tasks.segment import SEGMENT
@@ -86,6 +87,17 @@ def test_rarity_is_told_by_what_is_learned_from_alone(tmp_path: Path) -> None:
     told, every = (MaskedViews(data, TILE, [0, 1], "none", 23, rows) for rows in ([0], [0, 1]))
     assert told._rarity.tolist() == [2, 2]
     assert every._rarity.tolist() == pytest.approx([4 / 3, 4])
+
+
+def test_a_mask_that_changed_since_the_opening_is_not_kept(tmp_path: Path) -> None:
+    scenes = write_scenes(tmp_path, 2, seed=8)
+    data, kept = pupila.open(scenes), (scenes / "masks/000.png").read_bytes()
+    (scenes / "masks/000.png").write_bytes((scenes / "masks/001.png").read_bytes())
+    with pytest.raises(PupilaError, match="changed since"):
+        views(data, RESIZE)
+    (scenes / "masks/000.png").write_bytes(kept)
+    _, targets = views(data, RESIZE).batch([(0, 0), (1, 0)])
+    assert targets.mean(axis=(1, 2)) == pytest.approx(data.shares[:, 1], abs=0.05)
 
 
 def test_a_picture_smaller_than_a_tile_is_filled_up_without_labels(tmp_path: Path) -> None:

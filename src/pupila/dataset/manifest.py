@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila import files
-from pupila.dataset.masks import PIXELS, read_mask
+from pupila.dataset.masks import PIXELS, MaskRow, read_mask
 from pupila.dataset.memory import PART, ROW, Memory
 from pupila.duplicates.compare import SAME
 from pupila.duplicates.pairs import METHOD, Pair, components, find_pairs
@@ -99,16 +99,16 @@ class Dataset:
         """(H, W) uint8 class indices of the upright image, IGNORE for pixels without a label.
 
         Raises:
-            PupilaError: the mask can't be read any more, or there is none.
+            PupilaError: the mask can't be read any more, or was changed.
         """
-        image, target = self.images["image"][row], self.images["target"][row]
-        assert self.legend is not None and target is not None, image  # asked of rows with a mask alone
-        height, width = self.images["height"][row], self.images["width"][row]
+        columns = ("target", "mask_sha256", "height", "width")
+        told = MaskRow(*(self.images[name][row] for name in columns))
+        assert self.legend is not None and told.target is not None, row  # asked of rows with a mask alone
         try:
-            return read_mask(self.root, target, self.legend, height, width)
+            return read_mask(self.root, told, self.legend)
         except (ImageFault, OSError) as fault:
             raise PupilaError(
-                say("The mask {path} can't be read any more", path=target), found=str(fault),
+                say("The mask {path} can't be read any more", path=told.target), found=str(fault),
                 wanted=say("the mask that was there when the data set was opened"),
                 remedy=say("run the command again"),
             ) from fault  # fmt: skip

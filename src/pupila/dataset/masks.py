@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -105,24 +105,35 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
     return Masked(joined.with_columns(target=usable), legend, oddities, notes)
 
 
-def read_mask(root: str, target: str, legend: Legend, height: int, width: int) -> Array:
+class MaskRow(NamedTuple):
+    """A mask that can be used, as it was on opening."""
+
+    target: str  # its path, or an annotation that it is drawn from
+    sha256: str  # of the file, or of what the annotation says
+    height: int  # of the upright image, pixels
+    width: int  # of the upright image, pixels
+
+
+def read_mask(root: str, row: MaskRow, legend: Legend) -> Array:
     """(height, width) uint8 class indices, IGNORE for pixels without a label.
 
     Args:
         root: folder or URI that the target is relative to.
-        target: a mask's path, or an annotation that it is drawn from.
-        legend: what its values mean.
-        height: of the upright image, pixels.
-        width: of the upright image, pixels.
+        row: of the data set.
+        legend: what the stored values mean.
 
     Raises:
-        ImageFault: the file is damaged.
+        ImageFault: the file is damaged, or was changed.
         OSError: it can't be read.
     """
+    target, digest, height, width = row
     if is_annotation(target):
-        stored, _ = drawn(root, target, legend, height, width)
+        stored, said = drawn(root, target, legend, height, width)
     else:
-        stored = stored_values(files.read_bytes(files.join(root, target)), legend.colour)
+        said = files.read_bytes(files.join(root, target))
+        stored = stored_values(said, legend.colour)
+    if files.sha256(said) != digest:
+        raise ImageFault("changed", say("the file was changed since"))
     return resized(legend.read(stored.values)[0], height, width)
 
 
@@ -249,7 +260,7 @@ def _read(
             said = files.read_bytes(files.join(root, key[0]))
             stored = stored_values(said, bool(meaning), limits)
     except (ImageFault, OSError) as fault:
-        return {**row, "mask_fault": fault.reason if isinstance(fault, ImageFault) else str(fault)}
+        return {**row, "mask_fault": str(fault)}
     values, counts = np.unique(stored.values, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
     height, width = stored.values.shape

@@ -49,6 +49,9 @@ class ImageFault(ValueError):
         super().__init__(code, reason)
         self.code, self.reason = code, reason
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class Header:

@@ -25,7 +25,8 @@ MOST_CLASSES = 64  # of masks whose values no file names
 COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
            (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip
 _UNLABELLED = (128, 128, 128)
-_NO_DATA = 42113  # GDAL's tag of the value that means that there is no data
+NO_DATA = 256  # grey level, above all that a file can hold, of pixels without data: they have no label
+_TAG = 42113  # GDAL's tag of the value that means that there is no data
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,23 @@ class Legend:
         place = place.reshape(stored.shape)
         return found[place], int((~known)[place].sum())
 
+    def knows(self, stored: Array) -> Array:
+        """Whether each stored value is one of the known ones, or stands for no data; bool of the same shape."""
+        return np.isin(stored, self.values) if self.colour else np.asarray(self._levels[1][stored])
+
     @cached_property
     def _levels(self) -> tuple[Array, Array]:
-        """(256,) class index of every grey level, and whether it is known."""
-        known = np.zeros(256, dtype=bool)
-        known[list(self.values)] = True
-        table = np.full(256, IGNORE, dtype=np.uint8)
+        """(257,) class index of every grey level and of no data, and whether it is known."""
+        known = np.zeros(NO_DATA + 1, dtype=bool)
+        known[[*self.values, NO_DATA]] = True
+        table = np.full(NO_DATA + 1, IGNORE, dtype=np.uint8)
         table[list(self.values)] = self.indices
         if self.nearest:
             order = np.argsort(self.values)
             values = np.asarray(self.values)[order]
             middle = (values[1:] + values[:-1]) / 2
-            table = np.asarray(self.indices, dtype=np.uint8)[order][np.searchsorted(middle, np.arange(256))]
+            nearest = np.searchsorted(middle, np.arange(NO_DATA))
+            table[:NO_DATA] = np.asarray(self.indices, dtype=np.uint8)[order][nearest]
         return table, known
 
     def _nearest_colour(self, values: Array) -> Array:
@@ -115,7 +121,7 @@ class Legend:
 class Stored:
     """A mask file as it was read."""
 
-    values: Array  # (H, W) uint8 grey levels or palette indices, or int32 colours 0xRRGGBB; upright
+    values: Array  # (H, W), upright: uint8 grey levels or palette indices, uint16 with NO_DATA, int32 colours 0xRRGGBB
     coloured: bool  # whether the values are colours
     mode: str  # Pillow's
     format: str  # "PNG" and the like
@@ -137,35 +143,44 @@ def stored_values(data: bytes, colour: bool = False, limits: ImageLimits | None 
     picture, orientation = opened(data, limits)
     try:
         picture.load()
-        mode = picture.mode
-        if mode in ("1", "L", "P", "LA") and not colour:
-            plain = picture.convert("L") if mode in ("1", "LA") else picture
+        shown = _with_the_shape(picture)
+        if shown.mode in ("1", "L", "P", "LA") and not colour:
+            plain = shown.convert("L") if shown.mode in ("1", "LA") else shown
             values = np.asarray(plain)
-        elif mode[0] in "IF" and not colour:
-            values = _deep_values(picture)
+        elif shown.mode[0] in "IF" and not colour:
+            values = _deep_values(shown)
         else:
-            rgb = np.asarray(picture.convert("RGB"))
+            rgb = np.asarray(shown.convert("RGB"))
             grey = not colour and bool((rgb == rgb[..., :1]).all())  # grey levels saved as RGB
             deep = rgb.astype(np.int32)
             values = rgb[..., 0] if grey else (deep[..., 0] << 16) | (deep[..., 1] << 8) | deep[..., 2]
     except DAMAGE as fault:
         raise ImageFault("unreadable", str(fault)) from fault
     return Stored(
-        upright(values, orientation), values.dtype == np.int32, mode, str(picture.format), orientation
+        upright(values, orientation), values.dtype == np.int32, picture.mode, str(picture.format), orientation
     )
 
 
+def _with_the_shape(picture: Image.Image) -> Image.Image:
+    """The picture, or its alpha as a grey picture where that alone holds the shape: all of one colour, partly clear."""
+    if picture.mode not in ("LA", "RGBA"):
+        return picture
+    *colours, alpha = picture.split()
+    plain = all(low == high for low, high in (band.getextrema() for band in colours))
+    return alpha if plain and alpha.getextrema()[0] == 0 else picture
+
+
 def _deep_values(picture: Image.Image) -> Array:
-    """(H, W) uint8 of a mask with more than 8 bits; IGNORE where there is no data, as GDAL's tag or no number says."""
+    """(H, W) uint16 of a mask with more than 8 bits: 0..255, or NO_DATA, as GDAL's tag or no number says."""
     deep = np.asarray(picture, dtype=np.float64)
     missing = ~(deep >= 0)
-    if isinstance(picture, TiffImageFile) and (told := picture.tag_v2.get(_NO_DATA)):
+    if isinstance(picture, TiffImageFile) and (told := picture.tag_v2.get(_TAG)):
         no_data = float(str(told).strip("\0 "))
         missing |= (deep == no_data) & (no_data > 255)  # a smaller one is a value like others
     whole = np.rint(np.where(missing, 0, deep))
     if whole.max() > 255:
         whole = (whole + 128) // 257
-    return np.where(missing, IGNORE, np.minimum(whole, 255)).astype(np.uint8)
+    return np.where(missing, NO_DATA, np.minimum(whole, 255)).astype(np.uint16)
 
 
 def legend_of(counts: dict[int, int], colour: bool) -> Legend:
@@ -182,7 +197,7 @@ def legend_of(counts: dict[int, int], colour: bool) -> Legend:
         kept = sorted(_frequent(counts, ()))
         names = tuple(f"#{v:06x}" for v in kept)
         return Legend(names, tuple(kept), tuple(range(len(kept))), colour=True, nearest=True)
-    values = sorted(counts)
+    values = sorted(set(counts) - {NO_DATA})
     inner = [v for v in values if v != IGNORE]
     if inner and max(inner) < MOST_CLASSES and (IGNORE not in values or max(inner) > 0) and len(inner) > 1:
         names = _two(max(inner) + 1) or tuple(f"class {v}" for v in range(max(inner) + 1))

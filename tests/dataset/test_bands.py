@@ -161,6 +161,26 @@ def test_masks_have_no_label_where_they_have_no_data(data: Path, kind: str, no_d
     assert (opened.mask(0)[9:] == scene(0)[1][9:]).all()
 
 
+@pytest.mark.parametrize("high", [100, 255])
+@pytest.mark.parametrize(("kind", "no_data"), [("int16", -9_999), ("float32", np.nan)])
+def test_no_data_beside_levels_as_high_as_255_are_no_class(
+    data: Path, high: int, kind: str, no_data: float
+) -> None:
+    for number in range(8):
+        mask = high * scene(number)[1].astype(kind)
+        mask[:9] = no_data
+        write(data / f"masks/{number:03d}.tif", mask[None], nodata=no_data)
+    opened = pupila.open(data)
+    assert opened.classes == ["background", "foreground"]
+    assert (opened.mask(0)[:9] == IGNORE).all()
+    assert (opened.mask(0)[9:] == scene(0)[1][9:]).all()
+    assert opened.images["pixels"][0].sum() == scene(0)[1][9:].size
+    assert opened.images["mask_unknown"].to_list() == [0] * 8
+    faults = {fault.code: fault.count for fault in pupila.doctor(opened)}
+    assert faults["unlabelled-pixels"] == 8
+    assert not {"soft-mask", "unknown-mask-values", "misread-mask-values", "full-mask"} & set(faults)
+
+
 def test_files_are_asked_once_while_they_stay_the_same(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = pupila.open(data)
     monkeypatch.setattr(bands_module, "decide_bands", None)

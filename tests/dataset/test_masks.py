@@ -119,6 +119,29 @@ def test_two_classes_are_read_however_they_are_stored(tmp_path: Path, mask: Any,
     assert data.shares.tolist() == [[0.75, 0.25]]
 
 
+CLEAR = Image.fromarray(255 * TWO)  # an alpha that holds the shape
+
+
+@pytest.mark.parametrize("colour", ["white", "black", "red"])
+def test_a_shape_that_lies_in_the_alpha_alone_is_seen(tmp_path: Path, colour: str) -> None:
+    for name, alpha in (("a", CLEAR), ("b", Image.new("L", (WIDTH, HEIGHT), 0))):
+        mask = Image.new("RGB", (WIDTH, HEIGHT), colour)
+        mask.putalpha(alpha)
+        pair(tmp_path, mask, name)
+    grey = Image.new("L", (WIDTH, HEIGHT), colour)
+    pair(tmp_path, Image.merge("LA", (grey, CLEAR)), "c")
+    data = pupila.open(tmp_path)
+    assert all(np.array_equal(data.mask(row), wanted) for row, wanted in enumerate((TWO, 0 * TWO, TWO)))
+
+
+def test_a_background_that_is_clear_and_of_another_colour_stays_background(tmp_path: Path) -> None:
+    alpha = (255 * (THREE > 0)).astype(np.uint8)
+    shown = np.where(alpha[..., None] > 0, RGB[THREE], 0).astype(np.uint8)
+    data = pupila.open(pair(tmp_path, np.dstack([shown, alpha])))
+    assert data.classes == ["#000000", "#0000fa", "#c80000"]
+    assert np.array_equal(data.mask(0), np.array([0, 2, 1], np.uint8)[THREE])
+
+
 def test_anti_aliased_edges_go_to_the_nearer_extreme_and_are_counted(tmp_path: Path) -> None:
     data = pupila.open(pair(tmp_path, SOFT))
     assert data.legend is not None

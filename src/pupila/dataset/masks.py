@@ -174,8 +174,8 @@ def _colours(facts: pl.DataFrame) -> str:
 def _read_values(told: str, legend: Legend) -> tuple[Array, Array, Array]:
     """(V,) pixels, class index, and whether the value is unknown, of every value of a mask."""
     counts = _counts(told)
-    values = np.array(list(counts), dtype=np.int32 if legend.colour else np.uint8)
-    classes, unknown = legend.read(values[None])[0][0], ~np.isin(values, legend.values)
+    values = np.array(list(counts), dtype=np.int32 if legend.colour else np.uint16)
+    classes, unknown = legend.read(values[None])[0][0], ~legend.knows(values)
     return np.array(list(counts.values()), dtype=np.int64), classes, unknown
 
 

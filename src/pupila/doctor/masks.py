@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from pupila.dataset.annotations import is_annotation
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.masks import PIXELS, UNKNOWN
 from pupila.doctor.faults import Fault, fault
-from pupila.masks import Legend
+from pupila.masks import NO_DATA, Legend
 from pupila.messages import listing, say
 from pupila.vocabulary import IGNORE
 
@@ -55,10 +56,9 @@ def unknown_values(data: Dataset) -> list[Fault]:
     assert data.legend is not None
     if data.legend.nearest:
         return []
-    known = set(data.legend.values)
     return fault("unknown-mask-values", [
         say("{mask} ({share:.2%} of the pixels: {values})", mask=row["target"], share=share,
-            values=listing([_value(v, data.legend) for v in _stored(row) if v not in known], 3))
+            values=listing([_value(v, data.legend) for v in _stored(row) if not data.legend.knows(np.array(v))], 3))
         for share, row in _with_unknown(data)
     ])  # fmt: skip
 
@@ -75,7 +75,7 @@ def misread_values(data: Dataset) -> list[Fault]:
             stored.update(_stored(row))
     classes = {v for v, index in zip(legend.values, legend.indices, strict=True) if index != IGNORE}
     known = set(legend.values) if sum(count > 0 for count in there) > 1 else classes  # 255 may be misread
-    strange = [value for value in stored if value not in known]
+    strange = [value for value in stored if value not in known and value != NO_DATA]
     if not absent or not strange or legend.colour:
         return []
     total = sum(stored.values())

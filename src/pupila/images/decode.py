@@ -16,7 +16,7 @@ from pupila.settings import Settings
 
 Array = NDArray[Any]
 
-DECODER = "3"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
+DECODER = "4"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
 FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".png .apng",
            "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif"}  # fmt: skip
 _OPENABLE = [name for name in FORMATS if name != "MPO"]  # Pillow opens MPO through its JPEG reader

@@ -172,6 +172,46 @@ def test_colours_and_palettes_side_by_side_are_read_as_colours(tmp_path: Path) -
     assert np.array_equal(data.mask(0), np.array([1, 2, 0], np.uint8)[THREE])
 
 
+INDICES = {"0": "ground", "1": "road", "2": "water"}
+
+
+@pytest.mark.parametrize("told", [None, INDICES], ids=["no-class-file", "class-file"])
+@pytest.mark.parametrize("kind", ["grey", "grey-as-rgb", "palette"])
+def test_one_coloured_mask_among_levels_is_left_out_alone(tmp_path: Path, kind: str, told: Any) -> None:
+    kinds: dict[str, Any] = {
+        "grey": THREE,
+        "grey-as-rgb": np.stack([THREE] * 3, axis=-1),
+        "palette": palette(THREE),
+    }
+    for name in "abc":
+        pair(tmp_path, kinds[kind], name)
+    pair(tmp_path, RGB[THREE], "d")
+    if told:
+        write_class_file(tmp_path, told)
+    data = pupila.open(tmp_path)
+    if kind == "palette" and not told:  # these are colours as well
+        assert data.classes == ["#0000fa", "#0a141e", "#c80000"]
+        assert data.set_aside.is_empty()
+        return
+    assert data.classes == (["ground", "road", "water"] if told else ["class 0", "class 1", "class 2"])
+    assert data.images["target"].to_list() == ["masks/a.png", "masks/b.png", "masks/c.png", None]
+    assert all(np.array_equal(data.mask(row), THREE) for row in range(3))
+    assert data.set_aside.rows() == [
+        ("images/d.jpg", "mask-unreadable", "masks/d.png: it is coloured, and most masks hold grey levels")
+    ]
+    assert {fault.code for fault in pupila.doctor(data)} >= {"mask-unreadable"}
+
+
+def test_coloured_masks_of_which_most_are_black_are_read_as_colours(tmp_path: Path) -> None:
+    black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pair(tmp_path, np.array([(0, 0, 0), (200, 0, 0), (0, 0, 250)], np.uint8)[THREE], "a")
+    for name, mask in (("b", black), ("c", black[..., 0]), ("d", 255 - black)):
+        pair(tmp_path, mask, name)
+    data = pupila.open(tmp_path)
+    assert data.classes == ["#000000", "#0000fa", "#c80000", "#ffffff"]
+    assert data.set_aside.is_empty()
+
+
 CLASSES: dict[str, Any] = {
     "index-name": {"0": "ground", "1": "road", "2": "water"},
     "name-index": {"ground": 0, "road": 1, "water": 2},

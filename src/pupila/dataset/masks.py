@@ -69,15 +69,9 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
     wanted = list(images.select("target", "height", "width").iter_rows())
     colour = legend.colour if legend else False
     facts = _facts(root, wanted, legend, colour, limits)
-    coloured = facts.filter(pl.col("mask_fault").is_null())["mask_coloured"]
-    if legend is not None and not colour and coloured.any():
-        raise PupilaError(
-            say("The masks are coloured, and the class file names grey levels"), found=_colours(facts),
-            wanted=say("the colour of each class, as {example}", example='{"road": [128, 64, 128]}'),
-        )  # fmt: skip
-    if not colour and coloured.any() and not coloured.all():
-        facts = _facts(root, wanted, None, True, limits)  # colours beside palettes: all are read as colours
-    named = legend or legend_of(_whole(facts), bool(coloured.any()))
+    if not colour and facts["mask_coloured"].any():
+        facts = _of_one_kind(facts, legend, lambda: _facts(root, wanted, None, True, limits))
+    named = legend or legend_of(_whole(facts), bool(facts["mask_coloured"].any()))
     if legend is None and not 0 < len(named.names) <= MOST_CLASSES:
         raise PupilaError(
             say("The masks hold no classes"), found=_colours(facts), wanted=say("one colour for each class")
@@ -103,6 +97,44 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
         else []
     )
     return Masked(joined.with_columns(target=usable), legend, oddities, notes)
+
+
+def _of_one_kind(
+    facts: pl.DataFrame, legend: Legend | None, as_colours: Callable[[], pl.DataFrame]
+) -> pl.DataFrame:
+    """The facts of masks that are all coloured, or all hold levels; the few that are of the other kind are faulty.
+
+    What goes with both has no say: a mask that is black from edge to edge, a palette, black and white saved as RGB.
+
+    Args:
+        facts: as they were read where each file alone decides; some are coloured.
+        legend: of levels, as a file names them.
+        as_colours: reads all masks as colours.
+    """
+    coloured = facts["mask_coloured"].fill_null(False)
+    plain = facts.filter(~coloured).drop_nulls("mask_values").select("mask_mode", "mask_values")
+    named = legend is not None
+    if coloured.sum() <= sum(_holds_levels(mode, told, named) for mode, told in plain.iter_rows()):
+        read = [name for name in FACTS if name not in ("target", "mask_bytes", "mask_modified", "mask_fault")]
+        why = say("it is coloured, and most masks hold grey levels")
+        return facts.with_columns(
+            pl.when(coloured).then(None).otherwise(pl.col(read)).name.keep(),
+            mask_fault=pl.when(coloured).then(pl.lit(why)).otherwise("mask_fault"),
+        )
+    if legend is not None:
+        raise PupilaError(
+            say("The masks are coloured, and the class file names grey levels"), found=_colours(facts),
+            wanted=say("the colour of each class, as {example}", example='{"road": [128, 64, 128]}'),
+        )  # fmt: skip
+    return facts if plain.is_empty() else as_colours()
+
+
+def _holds_levels(mode: str, told: str, named: bool) -> bool:
+    """Whether a mask without a colour can be none of coloured masks: of levels that a file names, or small numbers."""
+    values = _counts(told).keys() - {0}
+    if named or mode not in ("P", "RGB", "RGBA"):
+        return bool(values)
+    return mode != "P" and any(value < MOST_CLASSES for value in values)
 
 
 class MaskRow(NamedTuple):

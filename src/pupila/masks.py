@@ -20,7 +20,7 @@ Array = NDArray[Any]
 # Names of pixels without a label, and of what lies around everything that has a name; in small letters.
 NO_LABEL = {"unlabeled", "unlabelled", "ignore", "ignored", "void", "unknown", "no label", "nolabel"}
 BACKGROUND = {"background", "_background_", "bg"}
-MOST_CLASSES = 64  # of masks whose values no file names
+MOST_CLASSES = 64  # of masks whose values no file names; a level from there up is no index
 # Drawn over pictures and kept in palettes: told apart by all eyes (Okabe and Ito 2008, Tol 2021).
 COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
            (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip

@@ -264,6 +264,16 @@ def test_values_that_the_class_file_does_not_name_have_no_label_and_are_counted(
     assert data.images["mask_unknown"].to_list() == [192]
 
 
+def test_a_class_file_of_two_levels_apart_leaves_the_others_without_a_label(tmp_path: Path) -> None:
+    mask = np.repeat(np.arange(6, dtype=np.uint8), HEIGHT // 6)[:, None].repeat(WIDTH, axis=1)
+    pair(tmp_path, mask)
+    write_class_file(tmp_path, {"1": "water", "3": "road"})
+    data = pupila.open(tmp_path)
+    wanted = np.array([IGNORE, 0, IGNORE, 1, IGNORE, IGNORE], np.uint8)
+    assert np.array_equal(data.mask(0), wanted[mask])
+    assert data.images["mask_unknown"].to_list() == [mask.size * 4 // 6]
+
+
 def test_damaged_colours_are_the_nearest_named_one_and_frequent_strangers_are_none(tmp_path: Path) -> None:
     mask = RGB[THREE]
     mask[0, 0] = (12, 20, 33)  # damage

@@ -7,7 +7,7 @@ from typing import Any
 
 from pupila import files
 from pupila.errors import PupilaError
-from pupila.masks import BACKGROUND, NO_LABEL, Legend
+from pupila.masks import BACKGROUND, MOST_CLASSES, NO_LABEL, Legend
 from pupila.messages import listing, say
 from pupila.vocabulary import IGNORE
 
@@ -101,7 +101,7 @@ def _legend(pairs: Pairs, uri: str) -> Legend:
     if len(numbers) > IGNORE or (not colour and max(stored) > 255):
         raise _bad_classes(uri, listing([str(value) for value in stored if value > 255] or names))
     indices = tuple(numbers.get(name, IGNORE) for name, _ in pairs)
-    soft = colour or (len(stored) == 2 and abs(stored[0] - stored[1]) > 1)
+    soft = colour or (len(stored) == 2 and min(stored) == 0 and max(stored) >= MOST_CLASSES)
     if not colour and IGNORE not in stored:
         stored, indices = (*stored, IGNORE), (*indices, IGNORE)
     return Legend(tuple(numbers), stored, indices, colour, nearest=soft)

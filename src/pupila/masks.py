@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -43,6 +43,7 @@ class Legend:
     nearest: bool = (
         False  # whether another stored value counts as the nearest known one, as in anti-aliased masks
     )
+    levels: "Legend | None" = field(default=None, compare=False)  # of colours: what a file says of levels too
 
     def read(self, stored: Array) -> tuple[Array, int]:
         """The class index of every pixel.
@@ -216,6 +217,19 @@ def with_unnamed(legend: Legend, counts: dict[int, int]) -> Legend:
     return replace(
         legend, values=(*legend.values, *unnamed), indices=(*legend.indices, *[IGNORE] * len(unnamed))
     )
+
+
+def holds_numbers(counts: dict[int, int], legend: Legend) -> bool:
+    """Whether masks that were read as colours hold grey levels: small numbers alone, of which one at most is a class's.
+
+    Args:
+        counts: stored value to pixels, over all masks.
+        legend: of colours, as a file names them.
+    """
+    known = set(counts) & set(legend.values)
+    grey = all(value == (value & 255) * 0x010101 for value in counts)
+    small = sum(n for value, n in counts.items() if value not in known and 0 < value & 255 < MOST_CLASSES)
+    return grey and len(known) < 2 and small > _RARE * sum(counts.values())
 
 
 _RARE = 1e-3  # share of the pixels under which a colour is taken for damage of a neighbouring one

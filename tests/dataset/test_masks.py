@@ -313,6 +313,39 @@ def test_grey_levels_in_the_class_file_of_coloured_masks_are_refused(tmp_path: P
         pupila.open(tmp_path)
 
 
+BOTH: dict[str, Any] = {
+    "id": [{"id": 0, "name": "ground", "color": "#0a141e"}, {"id": 1, "name": "road", "color": "#c80000"},
+           {"id": 2, "name": "water", "color": [0, 0, 250]}],
+    "csv": "name,r,g,b,value\nground,10,20,30,0\nroad,200,0,0,1\nwater,0,0,250,2\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", sorted(BOTH))
+@pytest.mark.parametrize("stored", ["levels", "levels-as-rgb", "colours", "palette"])
+def test_a_class_file_of_colours_and_levels_is_read_by_what_the_masks_hold(
+    tmp_path: Path, told: str, stored: str
+) -> None:
+    masks: dict[str, Any] = {"levels": THREE, "levels-as-rgb": np.stack([THREE] * 3, axis=-1), "colours": RGB[THREE],
+                             "palette": palette(THREE)}  # fmt: skip
+    pair(tmp_path, masks[stored])
+    write_class_file(tmp_path, BOTH[told])
+    data = pupila.open(tmp_path)
+    assert data.classes == ["ground", "road", "water"]
+    assert np.array_equal(data.mask(0), THREE)
+    assert data.images["mask_unknown"].to_list() == [0]
+
+
+@pytest.mark.parametrize("told", [
+    {"land": "#000000", "water": "#0000ff"},
+    [{"id": 7001, "name": "land", "color": "#000000"}, {"id": 7002, "name": "water", "color": "#0000ff"}],
+])  # fmt: skip
+def test_colours_alone_in_the_class_file_of_grey_levels_are_refused(tmp_path: Path, told: Any) -> None:
+    pair(tmp_path, TWO)
+    write_class_file(tmp_path, told)
+    with pytest.raises(PupilaError, match="hold grey levels, and the class file names colours: found 0, 1;"):
+        pupila.open(tmp_path)
+
+
 def test_photos_in_the_place_of_masks_are_refused(tmp_path: Path) -> None:
     pair(tmp_path, np.random.default_rng(0).integers(0, 256, (HEIGHT * 5, WIDTH * 5, 3), dtype=np.uint8))
     with pytest.raises(PupilaError, match="The masks hold no classes"):

@@ -17,7 +17,15 @@ from pupila.dataset.annotations import drawn, file_of, is_annotation
 from pupila.dataset.formats.listing import Oddity
 from pupila.errors import PupilaError
 from pupila.images.decode import DECODER, ImageFault, ImageLimits
-from pupila.masks import MOST_CLASSES, Legend, legend_of, resized, stored_values, with_unnamed
+from pupila.masks import (
+    MOST_CLASSES,
+    Legend,
+    holds_numbers,
+    legend_of,
+    resized,
+    stored_values,
+    with_unnamed,
+)
 from pupila.messages import listing, say
 from pupila.progress import progress
 from pupila.threads import ahead
@@ -69,6 +77,9 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
     wanted = list(images.select("target", "height", "width").iter_rows())
     colour = legend.colour if legend else False
     facts = _facts(root, wanted, legend, colour, limits)
+    if legend is not None and colour and holds_numbers(_whole(facts), legend):
+        legend, colour = _its_levels(legend, facts), False
+        facts = _facts(root, wanted, legend, colour, limits)
     if not colour and facts["mask_coloured"].any():
         facts = _of_one_kind(facts, legend, lambda: _facts(root, wanted, None, True, limits))
     named = legend or legend_of(_whole(facts), bool(facts["mask_coloured"].any()))
@@ -97,6 +108,17 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
         else []
     )
     return Masked(joined.with_columns(target=usable), legend, oddities, notes)
+
+
+def _its_levels(legend: Legend, facts: pl.DataFrame) -> Legend:
+    """What the class file says of grey levels besides colours."""
+    if legend.levels is None:
+        held = sorted(value & 255 for value in _whole(facts))
+        raise PupilaError(
+            say("The masks hold grey levels, and the class file names colours"), found=listing([str(v) for v in held]),
+            wanted=say("the level of each class, as {example}", example='{"0": "ground", "1": "water"}'),
+        )  # fmt: skip
+    return legend.levels
 
 
 def _of_one_kind(

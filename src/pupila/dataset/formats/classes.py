@@ -1,8 +1,11 @@
 """Class files beside masks: what the stored values of masks are called."""
 
+import contextlib
 import csv
 import io
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pupila import files
@@ -14,7 +17,8 @@ from pupila.vocabulary import IGNORE
 CLASS_FILES = ("classes.json", "classes.csv", "class_dict.csv", "_classes.csv")
 # What other people call a class's name and the value that stands for it, the first that occurs counts.
 _NAMES = ("name", "title", "class", "label", "class_name")
-_VALUES = ("color", "colour", "rgb", "value", "pixel value", "index", "id")
+_LEVELS = ("value", "pixel value", "index", "id")
+_VALUES = ("color", "colour", "rgb", *_LEVELS)
 _STORED = re.compile(r"#[0-9a-f]{6}|\d+|\D{0,1}\d+(\D+\d+){2}\D?", re.IGNORECASE)
 
 Pairs = list[tuple[str, Any]]  # class name; stored value, colour as text or [red, green, blue]
@@ -30,8 +34,19 @@ def class_legend(*folders: str) -> Legend | None:
         for name in CLASS_FILES:
             uri = files.join(folder, name)
             if files.exists(uri):
-                return _legend(_csv_pairs(uri) if name.endswith(".csv") else _json_pairs(uri), uri)
+                return _both(_csv_pairs if name.endswith(".csv") else _json_pairs, uri)
     return None
+
+
+def _both(read: Callable[[str, bool], Pairs], uri: str) -> Legend:
+    """What the file says; where its records have a colour and a level each, the levels besides."""
+    legend = _legend(read(uri, False), uri)
+    if not legend.colour:
+        return legend
+    with contextlib.suppress(PupilaError):  # no levels, or the numbers of a data base
+        levels = _legend(read(uri, True), uri)
+        return legend if levels.colour else replace(legend, levels=levels)
+    return legend
 
 
 def drawn_legend(names: list[str], given: Legend | None) -> Legend:
@@ -55,13 +70,13 @@ def drawn_legend(names: list[str], given: Legend | None) -> Legend:
     return Legend.plain(told)
 
 
-def _json_pairs(uri: str) -> Pairs:
+def _json_pairs(uri: str, levels: bool) -> Pairs:
     told = files.read_json(uri)
     if isinstance(told, dict) and isinstance(told.get("classes"), list | dict):
         told = told["classes"]
     if isinstance(told, list):
         return [
-            _pair(one, number, uri) if isinstance(one, dict) else (str(one), number)
+            _pair(one, None if levels else number, uri) if isinstance(one, dict) else (str(one), number)
             for number, one in enumerate(told)
         ]
     if isinstance(told, dict):
@@ -72,17 +87,20 @@ def _json_pairs(uri: str) -> Pairs:
     raise _bad_classes(uri, repr(told)[:60])
 
 
-def _csv_pairs(uri: str) -> Pairs:
+def _csv_pairs(uri: str, levels: bool) -> Pairs:
     text = files.read_bytes(uri).decode("utf-8-sig")
-    return [_pair(row, number, uri) for number, row in enumerate(csv.DictReader(io.StringIO(text)))]
+    rows = csv.DictReader(io.StringIO(text))
+    return [_pair(row, None if levels else number, uri) for number, row in enumerate(rows)]
 
 
-def _pair(row: dict[str, Any], number: int, uri: str) -> tuple[str, Any]:
-    """A record's name, and its value, colour, or its place where it tells neither."""
+def _pair(row: dict[str, Any], number: int | None, uri: str) -> tuple[str, Any]:
+    """A record's name, and its colour, value, or its place where it tells neither; without a place its value alone."""
     told = {str(key).strip().lower(): value for key, value in row.items() if value is not None}
     name = next((str(told[key]).strip() for key in _NAMES if key in told), "")
     if not name:
         raise _bad_classes(uri, listing([str(key) for key in row]))
+    if number is None:
+        return name, next((told[key] for key in _LEVELS if key in told), None)
     for red, green, blue in (("r", "g", "b"), ("red", "green", "blue")):
         if {red, green, blue} <= told.keys():
             return name, [told[red], told[green], told[blue]]

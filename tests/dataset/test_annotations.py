@@ -66,6 +66,10 @@ def photos(folder: Path, *names: str, **size: int) -> None:
         )
 
 
+def targets(data: Dataset) -> list[tuple[Any, ...]]:
+    return data.images.select("image", "target", "given_split").rows()
+
+
 def masks(data: Dataset) -> list[Any]:
     return [data.mask(row) for row in range(len(data))]
 
@@ -113,6 +117,19 @@ def test_one_name_in_two_splits_is_found_in_its_own(tmp_path: Path) -> None:
     data = pupila.open(tmp_path)
     assert data.images["image"].to_list() == ["images/train/1.jpg", "images/val/1.jpg"]
     assert data.images["mask_height"].to_list() == [HEIGHT, 2 * HEIGHT]
+
+
+def test_json_files_beside_a_lone_folder_of_images_are_seen(tmp_path: Path) -> None:
+    for split, name in (("train", "1"), ("val", "2")):
+        photos(tmp_path / "images" / split, name)
+        image = [{"id": 1, "file_name": f"{name}.jpg", "height": HEIGHT, "width": WIDTH}]
+        coco(tmp_path / f"{split}.json", [annotation(1, 7, [SQUARE])], image)
+    data = pupila.open(tmp_path)
+    assert targets(data) == [
+        ("images/train/1.jpg", "train.json#1", "train"),
+        ("images/val/2.jpg", "val.json#1", "validation"),
+    ]
+    assert not data.notes
 
 
 def test_roboflow_exports_of_coco_without_the_heading_category(tmp_path: Path) -> None:
@@ -307,6 +324,17 @@ def test_yolo_splits_lie_where_exports_put_them(tmp_path: Path, places: str, key
     data = pupila.open(yolo(folder, labels, **keys))
     assert data.images["given_split"].to_list() == ["train", "validation"]
     assert [int(one.sum()) for one in masks(data)] == [16, 16]
+
+
+def test_a_yaml_file_beside_one_lone_folder_is_seen(tmp_path: Path) -> None:
+    for split in ("images", "labels"):
+        (tmp_path / "all" / split).mkdir(parents=True)
+    photos(tmp_path / "all/images", "a")
+    (tmp_path / "all/labels/a.txt").write_text(line(0, SQUARE))
+    (tmp_path / "data.yaml").write_text(json.dumps({"train": "all/images", "names": ["road", "water"]}))
+    data = pupila.open(tmp_path)
+    assert data.images["target"].to_list() == ["all/labels/a.txt"]
+    assert (data.mask(0) == 1).sum() == 16
 
 
 def test_yolo_may_list_its_images(tmp_path: Path) -> None:

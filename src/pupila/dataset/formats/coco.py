@@ -21,8 +21,10 @@ _KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"info"', b'"licenses"
 def read(path: str) -> Listing | None:
     """The images that the folder's COCO files name, or the one file."""
     if files.is_folder(path):
-        root, notes = unwrapped(path.rstrip("/") or "/")
-        found = _files_in(root)
+        root, notes = path.rstrip("/") or "/", list[str]()
+        if not (found := _files_in(root)):
+            root, notes = unwrapped(root)
+            found = _files_in(root)
     elif path.lower().endswith(".json"):
         home = path.rpartition("/")[0] or "."
         above = home.rpartition("/")[0] or "."

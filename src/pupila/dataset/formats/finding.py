@@ -76,15 +76,13 @@ def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
 def unwrapped(path: str) -> tuple[str, list[str]]:
     """Step into a lone folder that an archive put around the data: class or split folders lie inside it."""
     names = files.folders(path)
-    while len(names) == 1 and names[0].lower() not in SPLIT_WORDS:
-        inner = files.folders(files.join(path, names[0]))
-        loose = [e for e in files.entries(path) if files.suffix(e) in IMAGE_SUFFIXES]
-        if len(inner) < 2 or loose:
-            break
-        path = files.join(path, names[0])
-        names = inner
-        return path, [say("Read from the inner folder {name}.", name=path.rpartition("/")[2])]
-    return path, []
+    if len(names) != 1 or names[0].lower() in SPLIT_WORDS:
+        return path, []
+    inner = files.join(path, names[0])
+    loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.entries(path))
+    if loose or len(files.folders(inner)) < 2:
+        return path, []
+    return inner, [say("Read from the inner folder {name}.", name=names[0])]
 
 
 def kind(folder: str) -> str:

@@ -19,8 +19,10 @@ YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 def read(path: str) -> Listing | None:
     """The images that the folders or lists named in `data.yaml` hold."""
     if files.is_folder(path):
-        root, notes = unwrapped(path.rstrip("/") or "/")
-        uri = next((files.join(root, n) for n in YAML_FILES if files.exists(files.join(root, n))), None)
+        root, notes = path.rstrip("/") or "/", list[str]()
+        if (uri := _yaml_in(root)) is None:
+            root, notes = unwrapped(root)
+            uri = _yaml_in(root)
     else:
         root, notes, uri = path.rpartition("/")[0] or ".", [], path
     if uri is None or not uri.lower().endswith((".yaml", ".yml")):
@@ -45,6 +47,10 @@ def read(path: str) -> Listing | None:
     rows = as_rows(entries, columns)
     home = path if files.is_folder(path) else root
     return Listing(say("YOLO outlines"), root, rows, home, oddities, notes, masks=True, legend=legend)
+
+
+def _yaml_in(root: str) -> str | None:
+    return next((files.join(root, n) for n in YAML_FILES if files.exists(files.join(root, n))), None)
 
 
 def _images(

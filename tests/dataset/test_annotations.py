@@ -236,6 +236,26 @@ def test_images_that_are_missing_repeated_or_not_named_are_told(tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_ids_and_sizes_that_are_whole_numbers_with_a_point_are_the_same(tmp_path: Path) -> None:
+    photos(tmp_path, "1", "2")
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": 12.0, "width": 16.0} for n in (1, 2)]
+    coco(tmp_path / "a.json", [annotation(1.0, 7, [SQUARE]), annotation("2", 7, [CORNER])], images)
+    data = pupila.open(tmp_path)
+    assert data.images["target"].to_list() == ["a.json#1", "a.json#2"]
+    assert [int((one == 1).sum()) for one in masks(data)] == [16, 16]
+
+
+def test_annotations_of_no_image_are_told(tmp_path: Path) -> None:
+    photos(tmp_path, "1", "2")
+    coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE]), annotation("2.jpg", 7, [CORNER])])
+    data = pupila.open(tmp_path)
+    assert data.set_aside.rows() == [
+        ("a.json#2.jpg", "row-without-image", "annotations of no image in the file")
+    ]
+    assert not data.mask(1).any()
+    assert "row-without-image" in {fault.code for fault in pupila.doctor(data)}
+
+
 def test_more_categories_than_a_mask_can_hold_are_refused(tmp_path: Path) -> None:
     photos(tmp_path, "1")
     many = [{"id": n, "name": f"thing {n}"} for n in range(255)]

@@ -78,7 +78,7 @@ def drawn(root: str, target: str, legend: Legend, height: int, width: int) -> tu
     if file is None or found[2] not in file.images:
         raise ImageFault("unreadable", say("the file has no image {id}", id=found[2]))
     record, annotations = file.images[found[2]], file.annotations.get(found[2], [])
-    height, width = record.get("height") or height, record.get("width") or width
+    height, width = _whole(record.get("height")) or height, _whole(record.get("width")) or width
     if (
         not all(isinstance(side, int) and side > 0 for side in (height, width))
         or height * width > _MOST_PIXELS
@@ -121,13 +121,22 @@ def _coco_file(uri: str, version: object) -> CocoFile | None:
         return None
     by_image: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in annotations:
-        by_image[str(one.get("image_id"))].append(one)
+        by_image[_id(one.get("image_id"))].append(one)
     used = {one.get("category_id") for one in annotations}
     above = {one.get("supercategory") for one in categories if one.get("supercategory") != one["name"]}
     names = {
         one["id"]: str(one["name"]) for one in categories if one["id"] in used or one["name"] not in above
     }  # Roboflow heads its list with a category that is only the name of the others together
-    return CocoFile({str(one["id"]): one for one in images if "id" in one}, dict(by_image), names)
+    return CocoFile({_id(one["id"]): one for one in images if "id" in one}, dict(by_image), names)
+
+
+def _id(told: Any) -> str:
+    """An image's id as text; pandas writes whole numbers with a point where a column has a gap."""
+    return str(_whole(told))
+
+
+def _whole(told: Any) -> Any:
+    return int(told) if isinstance(told, float) and told.is_integer() else told
 
 
 def _piece(name: str, told: Any, legend: Legend, size: tuple[int, int]) -> Piece:

@@ -96,6 +96,11 @@ def _images(
                 oddities.append(Oddity(entry.path, "repeated-row", f"{name}#{key}"))
             else:
                 by_path[entry.path] = entry, f"{name}#{key}", split
+        lost = [key for key in file.annotations if key not in file.images]
+        oddities += [
+            Oddity(f"{name}#{key}", "row-without-image", say("annotations of no image in the file"))
+            for key in lost
+        ]
     entries = [entry for entry, _, _ in by_path.values()]
     columns: dict[str, list[str | None]] = {
         "target": [target for _, target, _ in by_path.values()],

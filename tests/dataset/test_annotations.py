@@ -388,10 +388,14 @@ def test_a_line_that_is_no_outline_leaves_its_image_without_a_mask(
 
 
 def test_yolo_of_boxes_alone_or_without_labels_or_names_is_refused(tmp_path: Path) -> None:
-    yolo(tmp_path, {"labels/a.txt": "0 0.5 0.5 0.1 0.1"})
-    with pytest.raises(PupilaError, match=r"None of the masks can be used.*a box without an outline"):
+    yolo(tmp_path, {"labels/a.txt": "0 0.5 0.5 0.1 0.1\n\n", "labels/b.txt": ""})  # b shows no object
+    photos(tmp_path / "images", "c")
+    with pytest.raises(PupilaError, match=r"are boxes, not masks: found labels/a\.txt"):
         pupila.open(tmp_path)
-    (tmp_path / "labels/a.txt").unlink()
+    (tmp_path / "labels/a.txt").write_text("")
+    assert not pupila.open(tmp_path).mask(0).any()
+    for name in "ab":
+        (tmp_path / f"labels/{name}.txt").unlink()
     with pytest.raises(PupilaError, match="No images with labels"):
         pupila.open(tmp_path)
     yolo(tmp_path, {"labels/a.txt": line(0, SQUARE)}, names={"road": 0})

@@ -1,5 +1,7 @@
 """YOLO's segmentation: `data.yaml`, folders of images, and a text file of outlines for each image."""
 
+import contextlib
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,6 +15,7 @@ from pupila.messages import listing, say, say_count
 from pupila.settings import read_config
 from pupila.vocabulary import IGNORE, SPLIT_WORDS
 
+_BOX = 5  # numbers of a line: class, centre, width and height
 YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
@@ -39,6 +42,12 @@ def read(path: str) -> Listing | None:
             say("No images with labels where {path} says", path=uri),
             found=listing([f"{key}: {value}" for key, value in splits.items()]),
             wanted=say("images/NAME.jpg beside labels/NAME.txt"), remedy="docs/dataset.md",
+        )  # fmt: skip
+    if _are_boxes(root, sorted({*labels} - {*without})):
+        raise PupilaError(
+            say("The labels in {path} are boxes, not masks", path=path), found=labels[0],
+            wanted=say("class and outline of each object, a line of seven numbers or more"),
+            remedy=say("export them anew for segmentation"),
         )  # fmt: skip
     if without:
         notes += [say_count("{n} image has no label file and counts as background.",
@@ -119,6 +128,18 @@ def _label(image: str) -> str:
     if at is not None:
         parts[at] = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS"}.get(parts[at], "labels")
     return "/".join(parts)
+
+
+def _are_boxes(root: str, labels: Iterable[str]) -> bool:
+    """Whether the label files hold lines, and all of them as long as a box; read until one is longer."""
+    several = False
+    for label in labels:
+        with contextlib.suppress(OSError):  # told with the masks
+            for line in files.read_bytes(files.join(root, label)).splitlines():
+                if len(words := line.split()) > _BOX:
+                    return False
+                several |= bool(words)
+    return several
 
 
 def _legend(told: Any, root: str, uri: str) -> Legend:

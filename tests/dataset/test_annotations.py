@@ -201,6 +201,15 @@ def test_what_can_not_be_drawn_leaves_its_image_without_a_mask(
     assert reason in told
 
 
+def test_the_limits_of_the_opening_hold_for_what_is_drawn(tmp_path: Path) -> None:
+    photos(tmp_path, "1")
+    images = [{"id": 1, "file_name": "1.jpg", "height": 2 * HEIGHT, "width": 2 * WIDTH}]
+    coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE])], images)
+    assert pupila.open(tmp_path, max_pixels=4 * WIDTH * HEIGHT).mask(0).any()
+    with pytest.raises(PupilaError, match="its record has the size 32 x 24"):
+        pupila.open(tmp_path, max_pixels=4 * WIDTH * HEIGHT - 1)
+
+
 @pytest.mark.parametrize("height", [-3, 10**9, "12"])
 def test_a_record_of_no_possible_size_leaves_its_image_without_a_mask(tmp_path: Path, height: Any) -> None:
     photos(tmp_path, "1", "2")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 import pupila
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
+from pupila.images.decode import ImageLimits
 from pupila.masks import Legend, stored_values
 from pupila.vocabulary import IGNORE
 from tests.pictures import encoded, photo, write_photo
@@ -400,6 +402,19 @@ def test_a_mask_that_changed_since_the_opening_is_refused(tmp_path: Path) -> Non
     Image.fromarray(THREE[::-1].copy()).save(tmp_path / "masks/a.png")
     with pytest.raises(PupilaError, match=r"can.t be read any more: found the file was changed since;"):
         data.mask(0)
+
+
+def test_the_limits_of_the_opening_hold_for_every_later_reading(tmp_path: Path) -> None:
+    small = ImageLimits(max_pixels=WIDTH * HEIGHT)
+    data = pupila.open(pair(tmp_path, THREE), max_pixels=small.max_pixels)
+    assert data.limits == small
+    assert np.array_equal(data.mask(0), THREE)
+    below = replace(data, limits=ImageLimits(max_pixels=small.max_pixels - 1))
+    for read in (below.mask, below.pixels):
+        with pytest.raises(
+            PupilaError, match=f"{WIDTH} x {HEIGHT} pixels, allowed are {small.max_pixels - 1}"
+        ):
+            read(0)
 
 
 def test_masks_beside_their_images_as_roboflow_exports_them(tmp_path: Path) -> None:

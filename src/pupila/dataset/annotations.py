@@ -28,7 +28,6 @@ Piece = tuple[int, Any]  # stored value; a list of polygons, or (H, W) bool
 _COCO = re.compile(r"(.+?\.json)#(.+)", re.IGNORECASE | re.DOTALL)
 _LEAST = 6  # numbers of an outline: three points
 _EXACT = 3  # digits after the point of a coordinate in pixels that are kept: YOLO's shares round them
-_MOST_PIXELS = ImageLimits().max_pixels
 _FILES_KEPT = 8  # COCO files in memory
 
 
@@ -52,7 +51,9 @@ def file_of(target: str) -> str:
     return found[1] if found else target
 
 
-def drawn(root: str, target: str, legend: Legend, height: int, width: int) -> tuple[Stored, bytes]:
+def drawn(
+    root: str, target: str, legend: Legend, size: tuple[int, int], limits: ImageLimits
+) -> tuple[Stored, bytes]:
     """The stored values that a text describes, and what it says of this image.
 
     What is told later lies on top. A YOLO file that is not there is an image without any object.
@@ -61,13 +62,14 @@ def drawn(root: str, target: str, legend: Legend, height: int, width: int) -> tu
         root: folder or URI that the target is relative to.
         target: see above.
         legend: of COCO, class indices by category name; of YOLO, 0 is around everything and k + 1 is class k.
-        height: of the upright image, pixels; a COCO record that tells its own size is drawn at that.
-        width: of the upright image, pixels.
+        size: (height, width) of the upright image; a COCO record that tells its own size is drawn at that.
+        limits: what to refuse.
 
     Raises:
         ImageFault: the text can't be drawn.
         OSError: it can't be read.
     """
+    height, width = size
     found = _COCO.fullmatch(target)
     if found is None:
         uri = files.join(root, target)
@@ -81,7 +83,7 @@ def drawn(root: str, target: str, legend: Legend, height: int, width: int) -> tu
     height, width = _whole(record.get("height")) or height, _whole(record.get("width")) or width
     if (
         not all(isinstance(side, int) and side > 0 for side in (height, width))
-        or height * width > _MOST_PIXELS
+        or height * width > limits.max_pixels
     ):
         raise ImageFault(
             "unreadable", say("its record has the size {width} x {height}", width=width, height=height)

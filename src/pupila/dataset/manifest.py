@@ -1,7 +1,7 @@
 """The data set in memory, and its manifest on disk."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from pupila.duplicates.search import RADIUS
 from pupila.errors import PupilaError
 from pupila.geotiff.picture import read_picture
 from pupila.images.bands import BandSettings
-from pupila.images.decode import DECODER, ImageFault
+from pupila.images.decode import DECODER, ImageFault, ImageLimits
 from pupila.masks import Legend
 from pupila.messages import say, say_count
 from pupila.progress import progress
@@ -47,6 +47,7 @@ class Dataset:
     memory: Memory
     legend: Legend | None = None  # of masks: the classes, and what stored values mean
     bands: BandSettings | None = None  # how the bands of TIFFs become colours; None: by each file alone
+    limits: ImageLimits = field(default_factory=ImageLimits)  # that the images and masks were read under
 
     def __len__(self) -> int:
         return self.images.height
@@ -105,7 +106,7 @@ class Dataset:
         told = MaskRow(*(self.images[name][row] for name in columns))
         assert self.legend is not None and told.target is not None, row  # asked of rows with a mask alone
         try:
-            return read_mask(self.root, told, self.legend)
+            return read_mask(self.root, told, self.legend, self.limits)
         except (ImageFault, OSError) as fault:
             raise PupilaError(
                 say("The mask {path} can't be read any more", path=told.target), found=str(fault),
@@ -128,7 +129,7 @@ class Dataset:
             content = files.read_bytes(uri)
             if files.sha256(content) != self.images["sha256"][row]:
                 raise ImageFault("changed", say("the file was changed since"))
-            return read_picture(content, self.bands, at_least=at_least)[1]
+            return read_picture(content, self.bands, self.limits, at_least)[1]
         except (ImageFault, OSError) as fault:
             raise PupilaError(
                 say("{path} can't be read any more", path=uri), found=str(fault),

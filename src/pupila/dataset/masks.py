@@ -168,24 +168,25 @@ class MaskRow(NamedTuple):
     width: int  # of the upright image, pixels
 
 
-def read_mask(root: str, row: MaskRow, legend: Legend) -> Array:
+def read_mask(root: str, row: MaskRow, legend: Legend, limits: ImageLimits) -> Array:
     """(height, width) uint8 class indices, IGNORE for pixels without a label.
 
     Args:
         root: folder or URI that the target is relative to.
         row: of the data set.
         legend: what the stored values mean.
+        limits: what to refuse.
 
     Raises:
-        ImageFault: the file is damaged, or was changed.
+        ImageFault: the file is damaged, above the limits, or was changed.
         OSError: it can't be read.
     """
     target, digest, height, width = row
     if is_annotation(target):
-        stored, said = drawn(root, target, legend, height, width)
+        stored, said = drawn(root, target, legend, (height, width), limits)
     else:
         said = files.read_bytes(files.join(root, target))
-        stored = stored_values(said, legend.colour)
+        stored = stored_values(said, legend.colour, limits)
     if files.sha256(said) != digest:
         raise ImageFault("changed", say("the file was changed since"))
     return resized(legend.read(stored.values)[0], height, width)
@@ -309,7 +310,7 @@ def _read(
     row |= {"target": key[0], "mask_bytes": key[1], "mask_modified": key[2]}
     try:
         if isinstance(meaning, Legend):
-            stored, said = drawn(root, key[0], meaning, *size)
+            stored, said = drawn(root, key[0], meaning, size, limits)
         else:
             said = files.read_bytes(files.join(root, key[0]))
             stored = stored_values(said, bool(meaning), limits)

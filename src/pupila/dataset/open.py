@@ -106,6 +106,7 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
         memory,
         legend,
         wish.choice(),
+        wish.limits(),
     )
 
 

@@ -128,7 +128,7 @@ def _photo(data: Dataset, row: int, label: bool = False) -> Picture:
     caption = image.rpartition("/")[2]
     target = data.images["target"][row]
     caption = f"{caption} ({target})" if label and target is not None else caption
-    return picture(data.path(row), caption, data.bands)
+    return picture(data.path(row), caption, data.bands, data.limits)
 
 
 def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:

@@ -9,23 +9,26 @@ from PIL import Image
 from pupila import files
 from pupila.geotiff.picture import read_picture
 from pupila.images.bands import BandSettings
-from pupila.images.decode import Array, ImageFault
+from pupila.images.decode import Array, ImageFault, ImageLimits
 from pupila.report.page import Picture
 
 SIDE = 128  # pixels of the longer side on the page
 WIDE = 240  # of a picture that is looked at closely
 
 
-def picture(uri: str, caption: str, bands: BandSettings | None = None) -> Picture:
+def picture(
+    uri: str, caption: str, bands: BandSettings | None = None, limits: ImageLimits | None = None
+) -> Picture:
     """The image as a small embedded photo; a note where it is gone since it was read.
 
     Args:
         uri: of the image.
         caption: below it.
         bands: how those of a TIFF become colours.
+        limits: what to refuse.
     """
     try:
-        _, rgb = read_picture(files.read_bytes(uri), bands, at_least=SIDE)
+        _, rgb = read_picture(files.read_bytes(uri), bands, limits, SIDE)
     except (ImageFault, OSError) as fault:
         return Picture("data:,", f"{caption} ({fault})", uri)
     return picture_of(rgb, caption, uri.rpartition("/")[2])

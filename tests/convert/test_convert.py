@@ -166,6 +166,20 @@ def test_what_can_not_be_converted_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_a_split_of_some_images_alone_is_refused(tmp_path: Path, layout: str) -> None:
+    write_scenes(tmp_path / "data", WITH_BACKGROUND)
+    write_photo(tmp_path / "data/images/c.jpg", 5, WIDTH, HEIGHT)
+    (tmp_path / "data/masks").mkdir()
+    Image.fromarray(scene(5)).save(tmp_path / "data/masks/c.png")
+    with pytest.raises(PupilaError, match=r"Only some.* split: found 1 without one \(images/c\.jpg\)"):
+        pupila.convert(tmp_path / "data", to=layout, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    pupila.split(tmp_path / "data", ignore_given=True, val=0.25, test=0.25)
+    assert pupila.convert(tmp_path / "data", to=layout, out=tmp_path / "out").images == 4
+    assert len(pupila.open(tmp_path / "out")) == 4
+
+
 def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_scenes(tmp_path / "data", WITH_BACKGROUND)
     out = str(tmp_path / "out")

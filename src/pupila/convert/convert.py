@@ -10,7 +10,7 @@ from pupila.convert.item import UNLABELLED, Item
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.masks import as_png
-from pupila.messages import say
+from pupila.messages import listing, say
 from pupila.progress import progress
 from pupila.threads import ahead
 from pupila.vocabulary import IGNORE, SPLITS, VALIDATION
@@ -51,7 +51,8 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
         splits: of each row: train, validation or test; anything else is no split.
 
     Raises:
-        PupilaError: no such layout, data without masks, or a folder that holds something.
+        PupilaError: no such layout, data without masks, a split of some images alone, or a folder that holds
+            something.
     """
     if to not in LAYOUTS:
         raise PupilaError(say("No such layout"), found=to, wanted=", ".join(LAYOUTS))
@@ -67,6 +68,14 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
     rows = [row for row, target in enumerate(data.images["target"]) if target is not None]
     names = dict(zip(rows, _names([data.images["image"][row] for row in rows]), strict=True))
     folders = [_FOLDERS.get(split or "", "") for split in splits]
+    without = [row for row in rows if not folders[row]]
+    if 0 < len(without) < len(rows):  # the layouts' readers take no image beside the splits
+        raise PupilaError(
+            say("Only some of the images have a split"),
+            found=say("{n} without one ({examples})", n=len(without),
+                      examples=listing([data.images["image"][row] for row in without], 3)),
+            wanted=say("train, validation or test for all, or for none"), remedy="pupila split DATA --ignore-given",
+        )  # fmt: skip
 
     def item(row: int) -> Item:
         one = Item(names[row], folders[row], data.mask(row))

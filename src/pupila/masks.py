@@ -43,6 +43,9 @@ class Legend:
     nearest: bool = (
         False  # whether another stored value counts as the nearest known one, as in anti-aliased masks
     )
+    unnamed: int = (
+        0  # how many of the values, the last ones, are colours that no file names and that have no label
+    )
     levels: "Legend | None" = field(default=None, compare=False)  # of colours: what a file says of levels too
 
     def read(self, stored: Array) -> tuple[Array, int]:
@@ -93,10 +96,16 @@ class Legend:
         at = ((theirs[:, None] - ours[None]) ** 2).sum(axis=2).argmin(axis=1)
         return np.asarray(np.asarray(self.indices, dtype=np.uint8)[at])
 
+    @cached_property
+    def named(self) -> "Legend":
+        """The legend without the colours that no file names."""
+        count = len(self.values) - self.unnamed
+        return replace(self, values=self.values[:count], indices=self.indices[:count], unnamed=0)
+
     def as_json(self) -> str:
         """One line that `from_json` reads."""
         told = {"names": self.names, "values": self.values, "indices": self.indices, "colour": self.colour,
-                "nearest": self.nearest}  # fmt: skip
+                "nearest": self.nearest, **({"unnamed": self.unnamed} if self.unnamed else {})}  # fmt: skip
         return json.dumps(told, ensure_ascii=False)
 
     @classmethod
@@ -109,6 +118,7 @@ class Legend:
             tuple(told["indices"]),
             told["colour"],
             told["nearest"],
+            told.get("unnamed", 0),
         )
 
     @classmethod
@@ -215,7 +225,10 @@ def with_unnamed(legend: Legend, counts: dict[int, int]) -> Legend:
     """
     unnamed = _frequent(counts, legend.values)
     return replace(
-        legend, values=(*legend.values, *unnamed), indices=(*legend.indices, *[IGNORE] * len(unnamed))
+        legend,
+        values=(*legend.values, *unnamed),
+        indices=(*legend.indices, *[IGNORE] * len(unnamed)),
+        unnamed=len(unnamed),
     )
 
 

@@ -82,7 +82,7 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
         facts = _facts(root, wanted, legend, colour, limits)
     if not colour and facts["mask_coloured"].any():
         facts = _of_one_kind(facts, legend, lambda: _facts(root, wanted, None, True, limits))
-    named = legend or legend_of(_whole(facts), bool(facts["mask_coloured"].any()))
+    named = legend.named if legend else legend_of(_whole(facts), bool(facts["mask_coloured"].any()))
     if legend is None and not 0 < len(named.names) <= MOST_CLASSES:
         raise PupilaError(
             say("The masks hold no classes"), found=_colours(facts), wanted=say("one colour for each class")

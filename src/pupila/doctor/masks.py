@@ -10,7 +10,7 @@ import polars as pl
 
 from pupila.dataset.annotations import is_annotation
 from pupila.dataset.manifest import Dataset
-from pupila.dataset.masks import PIXELS, UNKNOWN
+from pupila.dataset.masks import PIXELS
 from pupila.doctor.faults import Fault, fault
 from pupila.masks import NO_DATA, Legend
 from pupila.messages import listing, say
@@ -34,11 +34,10 @@ def between_values(data: Dataset) -> list[Fault]:
     """Masks with values between those of the classes, as smoothing leaves them, and masks stored as JPEG."""
     assert data.legend is not None
     how = _cut(data.legend)
-    soft = _with_unknown(data) if data.legend.nearest else []
     jpegs = [row["target"] for row in _usable(data) if row["mask_format"] == "JPEG"]
     return fault("soft-mask", [
         say("{mask} ({share:.2%} of the pixels; {how})", mask=row["target"], share=share, how=how)
-        for share, row in soft
+        for share, row, _ in _holding(data, lost=False)
     ]) + fault("jpeg-mask", jpegs)  # fmt: skip
 
 
@@ -54,12 +53,10 @@ def _cut(legend: Legend) -> str:
 def unknown_values(data: Dataset) -> list[Fault]:
     """Masks with values that stand for no class."""
     assert data.legend is not None
-    if data.legend.nearest:
-        return []
     return fault("unknown-mask-values", [
         say("{mask} ({share:.2%} of the pixels: {values})", mask=row["target"], share=share,
-            values=listing([_value(v, data.legend) for v in _stored(row) if not data.legend.knows(np.array(v))], 3))
-        for share, row in _with_unknown(data)
+            values=listing([_value(value, data.legend) for value in values], 3))
+        for share, row, values in _holding(data, lost=True)
     ])  # fmt: skip
 
 
@@ -108,8 +105,8 @@ def unlabelled_pixels(data: Dataset) -> list[Fault]:
     assert data.legend is not None
     shares = []
     for row in _usable(data):
-        size = row["mask_width"] * row["mask_height"]
-        told = sum(row[PIXELS]) + (0 if data.legend.nearest else row[UNKNOWN])
+        size = sum(_stored(row).values())
+        told = sum(row[PIXELS]) + sum(_strange(row, data.legend, lost=True).values())
         if told < size:
             shares.append((1 - told / size, row["target"]))
     return fault("unlabelled-pixels", [
@@ -127,13 +124,22 @@ def _stored(row: Row) -> dict[int, int]:
     return {int(value): count for value, count in json.loads(row["mask_values"]).items()}
 
 
-def _with_unknown(data: Dataset) -> list[tuple[float, Row]]:
-    """Masks with values that are none of the known ones, and their share of the pixels; the largest first."""
+def _strange(row: Row, legend: Legend, lost: bool) -> dict[int, int]:
+    """Values that no file names to pixels: those that have no label, or else those that count as the nearest named."""
+    stored = _stored(row)
+    values = np.array(list(stored))
+    without = legend.knows(values) if legend.nearest else np.ones(len(values), dtype=bool)
+    chosen = values[~legend.named.knows(values) & (without == lost)]
+    return {value: stored[value] for value in chosen.tolist()}
+
+
+def _holding(data: Dataset, lost: bool) -> list[tuple[float, Row, list[int]]]:
+    """Masks with such values, and their share of the pixels; the largest first."""
+    assert data.legend is not None
     found = [
-        (row[UNKNOWN] / (row["mask_width"] * row["mask_height"]), row)
-        for row in _usable(data)
-        if row[UNKNOWN]
-    ]
+        (sum(strange.values()) / sum(_stored(row).values()), row, list(strange)) for row in _usable(data)
+        if (strange := _strange(row, data.legend, lost))
+    ]  # fmt: skip
     return sorted(found, key=lambda one: -one[0])
 
 

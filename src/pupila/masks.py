@@ -137,6 +137,7 @@ class Stored:
     mode: str  # Pillow's
     format: str  # "PNG" and the like
     orientation: int  # EXIF 1..8; 1 is upright
+    palette: tuple[int, ...] = ()  # the colours 0xRRGGBB of palette indices, where these are the values
 
 
 def stored_values(data: bytes, colour: bool = False, limits: ImageLimits | None = None) -> Stored:
@@ -167,9 +168,16 @@ def stored_values(data: bytes, colour: bool = False, limits: ImageLimits | None 
             values = rgb[..., 0] if grey else (deep[..., 0] << 16) | (deep[..., 1] << 8) | deep[..., 2]
     except DAMAGE as fault:
         raise ImageFault("unreadable", str(fault)) from fault
-    return Stored(
-        upright(values, orientation), values.dtype == np.int32, picture.mode, str(picture.format), orientation
-    )
+    coloured = values.dtype == np.int32
+    palette = () if coloured else _palette(picture)
+    values = upright(values, orientation)
+    return Stored(values, coloured, picture.mode, str(picture.format), orientation, palette)
+
+
+def _palette(picture: Image.Image) -> tuple[int, ...]:
+    """The colours 0xRRGGBB of a palette's indices; empty for a picture without a palette."""
+    told = iter(picture.getpalette() or ())
+    return tuple((red << 16) | (green << 8) | blue for red, green, blue in zip(told, told, told, strict=True))
 
 
 def _with_the_shape(picture: Image.Image) -> Image.Image:

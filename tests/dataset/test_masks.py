@@ -174,6 +174,29 @@ def test_colours_and_palettes_side_by_side_are_read_as_colours(tmp_path: Path) -
     assert np.array_equal(data.mask(0), np.array([1, 2, 0], np.uint8)[THREE])
 
 
+def test_palettes_in_another_order_from_file_to_file_are_colours(tmp_path: Path) -> None:
+    order = np.array([2, 0, 1], np.uint8)  # index of each class in the second file
+    pair(tmp_path, palette(THREE), "a")
+    pair(tmp_path, palette(order[THREE], RGB[np.argsort(order)]), "b")
+    pair(tmp_path, np.zeros((HEIGHT, WIDTH), np.uint8), "c")  # black: a tool made it grey
+    data = pupila.open(tmp_path)
+    assert data.classes == ["#000000", "#0000fa", "#0a141e", "#c80000"]
+    assert np.array_equal(data.mask(0), np.array([2, 3, 1], np.uint8)[THREE])
+    assert np.array_equal(data.mask(1), data.mask(0))
+
+
+@pytest.mark.parametrize(
+    "other", [RGB + 5, np.zeros((3, 3)), np.eye(3) * 255], ids=["other", "none", "third"]
+)
+def test_palettes_of_other_colours_leave_the_indices_as_they_are(tmp_path: Path, other: Any) -> None:
+    pair(tmp_path, palette(THREE), "a")
+    pair(tmp_path, palette(THREE, other), "b")
+    data = pupila.open(tmp_path)
+    assert data.classes == ["class 0", "class 1", "class 2"]
+    assert np.array_equal(data.mask(0), THREE)
+    assert np.array_equal(data.mask(1), THREE)
+
+
 INDICES = {"0": "ground", "1": "road", "2": "water"}
 
 

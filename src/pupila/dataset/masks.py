@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -44,6 +44,7 @@ FACTS: dict[str, Any] = {
     "mask_orientation": pl.Int8,
     "mask_coloured": pl.Boolean,
     "mask_values": pl.String,  # JSON: stored value to pixels, the most frequent first
+    "mask_palette": pl.String,  # JSON: palette index to colour, of those that occur
     "mask_fault": pl.String,
 }
 PIXELS, UNKNOWN = "pixels", "mask_unknown"  # columns: pixels of each class; pixels of no known value
@@ -82,6 +83,8 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
         facts = _facts(root, wanted, legend, colour, limits)
     if not colour and facts["mask_coloured"].any():
         facts = _of_one_kind(facts, legend, lambda: _facts(root, wanted, None, True, limits))
+    elif legend is None and _are_reordered(facts):
+        facts = _facts(root, wanted, None, True, limits)
     named = legend.named if legend else legend_of(_whole(facts), bool(facts["mask_coloured"].any()))
     if legend is None and not 0 < len(named.names) <= MOST_CLASSES:
         raise PupilaError(
@@ -149,6 +152,21 @@ def _of_one_kind(
             wanted=say("the colour of each class, as {example}", example='{"road": [128, 64, 128]}'),
         )  # fmt: skip
     return facts if plain.is_empty() else as_colours()
+
+
+def _are_reordered(facts: pl.DataFrame) -> bool:
+    """Whether palettes give the same colours other indices from file to file, as tools that shrink files do."""
+    colours, indices = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    for mode, values, told in facts.select("mask_mode", "mask_values", "mask_palette").iter_rows():
+        if values is not None and mode != "P" and _holds_levels(mode, values, named=False):
+            return False
+        palette = _counts(told or "{}")
+        if len({*palette.values()}) < len(palette):  # it says nothing
+            return False
+        for index, colour in palette.items():
+            colours[index].add(colour)
+            indices[colour].add(index)
+    return any(len(some) > 1 for some in colours.values()) and any(len(some) > 1 for some in indices.values())
 
 
 def _holds_levels(mode: str, told: str, named: bool) -> bool:
@@ -318,10 +336,12 @@ def _read(
         return {**row, "mask_fault": str(fault)}
     values, counts = np.unique(stored.values, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
+    palette = {value: stored.palette[value] for value in values.tolist() if value < len(stored.palette)}
     height, width = stored.values.shape
     return {
         **row, "mask_sha256": files.sha256(said), "mask_width": width, "mask_height": height,
         "mask_mode": stored.mode, "mask_format": stored.format, "mask_orientation": stored.orientation,
         "mask_coloured": stored.coloured,
         "mask_values": json.dumps({int(values[i]): int(counts[i]) for i in most}),
+        "mask_palette": json.dumps(palette) if palette else None,
     }  # fmt: skip

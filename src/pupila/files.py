@@ -60,6 +60,11 @@ def normal(path: str) -> str:
     return Path(os.path.normpath(path)).as_posix()
 
 
+def absolute(uri: str) -> str:
+    """The address from anywhere: a path on disk from its root and without links, a URI as it is."""
+    return uri if is_remote(uri) else str(Path(uri).resolve())
+
+
 def exists(uri: str) -> bool:
     """Whether a file or folder lies at the address."""
     if is_remote(uri):

@@ -1,11 +1,9 @@
 """The masks of a data set: what their files hold, what that means, and the class indices of one image."""
 
-import contextlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +11,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila import files
-from pupila.dataset.annotations import drawn, file_of, is_annotation
+from pupila.dataset.annotations import drawn, is_annotation
 from pupila.dataset.formats.listing import Oddity
+from pupila.dataset.mask_reading import FACTS, mask_facts
 from pupila.errors import PupilaError
-from pupila.images.decode import DECODER, ImageFault, ImageLimits
+from pupila.images.decode import ImageFault, ImageLimits
 from pupila.masks import (
     MOST_CLASSES,
     Legend,
@@ -27,31 +26,12 @@ from pupila.masks import (
     with_unnamed,
 )
 from pupila.messages import listing, say
-from pupila.progress import progress
-from pupila.threads import ahead
 
 Array = NDArray[Any]
 
-FACTS: dict[str, Any] = {
-    "target": pl.String,
-    "mask_bytes": pl.Int64,
-    "mask_modified": pl.Int64,
-    "mask_sha256": pl.String,
-    "mask_width": pl.Int32,
-    "mask_height": pl.Int32,
-    "mask_mode": pl.String,
-    "mask_format": pl.String,
-    "mask_orientation": pl.Int8,
-    "mask_coloured": pl.Boolean,
-    "mask_values": pl.String,  # JSON: stored value to pixels, the most frequent first
-    "mask_palette": pl.String,  # JSON: palette index to colour, of those that occur
-    "mask_fault": pl.String,
-}
 PIXELS, UNKNOWN = "pixels", "mask_unknown"  # columns: pixels of each class; pixels of no known value
 COLUMNS = (*FACTS, PIXELS, UNKNOWN)
-_MOST_VALUES = 512  # kept of a mask
 _SAME_SHAPE = 0.02  # of the aspect ratio, within which a mask of another size is scaled
-_SAVE_EVERY = 512  # masks between two saves of what was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +57,14 @@ def with_masks(root: str, images: pl.DataFrame, legend: Legend | None, limits: I
     """
     wanted = list(images.select("target", "height", "width").iter_rows())
     colour = legend.colour if legend else False
-    facts = _facts(root, wanted, legend, colour, limits)
+    facts = mask_facts(root, wanted, legend, colour, limits)
     if legend is not None and colour and holds_numbers(_whole(facts), legend):
         legend, colour = _its_levels(legend, facts), False
-        facts = _facts(root, wanted, legend, colour, limits)
+        facts = mask_facts(root, wanted, legend, colour, limits)
     if not colour and facts["mask_coloured"].any():
-        facts = _of_one_kind(facts, legend, lambda: _facts(root, wanted, None, True, limits))
+        facts = _of_one_kind(facts, legend, lambda: mask_facts(root, wanted, None, True, limits))
     elif legend is None and _are_reordered(facts):
-        facts = _facts(root, wanted, None, True, limits)
+        facts = mask_facts(root, wanted, None, True, limits)
     named = legend.named if legend else legend_of(_whole(facts), bool(facts["mask_coloured"].any()))
     if legend is None and not 0 < len(named.names) <= MOST_CLASSES:
         raise PupilaError(
@@ -266,82 +246,3 @@ def _unknown(told: str | None, legend: Legend) -> int | None:
         return None
     pixels, _, unknown = _read_values(told, legend)
     return int(pixels[unknown].sum())
-
-
-Wanted = tuple[str | None, int, int]  # target; height and width of the upright image
-Key = tuple[str, int, int]  # target, bytes and time of modification of the file that it lies in
-
-
-def _facts(
-    root: str, wanted: list[Wanted], legend: Legend | None, colour: bool, limits: ImageLimits
-) -> pl.DataFrame:
-    """A row of `FACTS` for each image, from memory where it has them; nulls for no target."""
-    drawn_with = legend.as_json() if legend and any(t and is_annotation(t) for t, _, _ in wanted) else ""
-    version = f"{root}\n{DECODER}/{limits.max_bytes}/{limits.max_pixels}/{colour}\n{drawn_with}"
-    remembered = files.cache_folder() / "masks" / f"{files.sha256(version.encode())[:24]}.parquet"
-    known: dict[Key, dict[str, Any]] = {}
-    try:
-        for row in pl.read_parquet(remembered, memory_map=False).iter_rows(named=True):
-            known[row["target"], row["mask_bytes"], row["mask_modified"]] = row
-    except (OSError, pl.exceptions.PolarsError, KeyError):
-        known = {}
-    stat = cache(lambda path: files.entry(root, path))
-    keys = [_key(target, stat) for target, _, _ in wanted]
-    fresh = {
-        key: (height, width) for key, (_, height, width) in zip(keys, wanted, strict=True)
-        if key is not None and (key not in known or _of_another_size(known[key], height, width))
-    }  # fmt: skip
-    with progress(say("reading masks"), len(fresh)) as advance:
-        rows = ahead(
-            fresh.items(), lambda one: _read(root, one[0], one[1], legend if drawn_with else colour, limits)
-        )
-        for number, (key, row) in enumerate(zip(fresh, rows, strict=True), start=1):
-            known[key] = row
-            advance(1)
-            if number % _SAVE_EVERY == 0 or number == len(fresh):
-                frame = pl.DataFrame(list(known.values()), schema=FACTS, orient="row")
-                with contextlib.suppress(
-                    PupilaError
-                ):  # a cache folder that can't be written to costs time only
-                    files.write_parquet(str(remembered), frame)
-    blank: dict[str, Any] = dict.fromkeys(FACTS)
-    return pl.DataFrame([blank if key is None else known[key] for key in keys], schema=FACTS, orient="row")
-
-
-def _key(target: str | None, stat: Callable[[str], files.FileEntry | None]) -> Key | None:
-    if target is None:
-        return None
-    entry = stat(file_of(target))
-    return (target, entry.size, entry.modified) if entry else (target, -1, 0)
-
-
-def _of_another_size(row: dict[str, Any], height: int, width: int) -> bool:
-    """Whether a mask was drawn at the size that the image had then."""
-    return row["mask_format"] == "YOLO" and (row["mask_height"], row["mask_width"]) != (height, width)
-
-
-def _read(
-    root: str, key: Key, size: tuple[int, int], meaning: Legend | bool | None, limits: ImageLimits
-) -> dict[str, Any]:
-    """The facts of one mask; `meaning` is the legend of masks that are drawn, else whether values are colours."""
-    row: dict[str, Any] = dict.fromkeys(FACTS)
-    row |= {"target": key[0], "mask_bytes": key[1], "mask_modified": key[2]}
-    try:
-        if isinstance(meaning, Legend):
-            stored, said = drawn(root, key[0], meaning, size, limits)
-        else:
-            said = files.read_bytes(files.join(root, key[0]))
-            stored = stored_values(said, bool(meaning), limits)
-    except (ImageFault, OSError) as fault:
-        return {**row, "mask_fault": str(fault)}
-    values, counts = np.unique(stored.values, return_counts=True)
-    most = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
-    palette = {value: stored.palette[value] for value in values.tolist() if value < len(stored.palette)}
-    height, width = stored.values.shape
-    return {
-        **row, "mask_sha256": files.sha256(said), "mask_width": width, "mask_height": height,
-        "mask_mode": stored.mode, "mask_format": stored.format, "mask_orientation": stored.orientation,
-        "mask_coloured": stored.coloured,
-        "mask_values": json.dumps({int(values[i]): int(counts[i]) for i in most}),
-        "mask_palette": json.dumps(palette) if palette else None,
-    }  # fmt: skip

@@ -31,8 +31,8 @@ class Memory:
     """
 
     def __init__(self, root: str, version: str, schema: dict[str, Any]) -> None:
-        where = root if files.is_remote(root) else str(Path(root).resolve())
-        self.folder = files.cache_folder() / "readings" / files.sha256(f"{where}\n{version}".encode())[:24]
+        told = f"{files.absolute(root)}\n{version}"
+        self.folder = files.cache_folder() / "readings" / files.sha256(told.encode())[:24]
         self._schema = {**schema, PART: pl.String, ROW: pl.Int64}
         self._frames = [
             frame for path in sorted(self.folder.glob("*.parquet")) if (frame := self._load(path)) is not None

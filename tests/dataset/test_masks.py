@@ -272,6 +272,15 @@ def test_class_files_of_every_usual_shape(tmp_path: Path, shape: str) -> None:
     assert data.set_aside.is_empty()
 
 
+@pytest.mark.parametrize("separator", list(";\t|"))
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig"])
+def test_a_class_file_as_a_spreadsheet_writes_it(tmp_path: Path, separator: str, encoding: str) -> None:
+    pair(tmp_path, THREE)
+    text = "name,value\r\ngründ,0\r\nroad,1\r\nwater,2\r\n".replace(",", separator)
+    (tmp_path / "classes.csv").write_bytes(text.encode(encoding))
+    assert pupila.open(tmp_path).classes == ["gründ", "road", "water"]
+
+
 def test_a_class_called_unlabeled_is_none(tmp_path: Path) -> None:
     pair(tmp_path, THREE)
     write_class_file(tmp_path, {"0": "ground", "1": "Unlabeled", "2": "water"})

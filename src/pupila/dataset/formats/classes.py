@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from pupila import files
+from pupila.dataset.formats.text import separator, text_of
 from pupila.errors import PupilaError
 from pupila.masks import BACKGROUND, MOST_CLASSES, NO_LABEL, Legend
 from pupila.messages import listing, say
@@ -88,8 +89,8 @@ def _json_pairs(uri: str, levels: bool) -> Pairs:
 
 
 def _csv_pairs(uri: str, levels: bool) -> Pairs:
-    text = files.read_bytes(uri).decode("utf-8-sig")
-    rows = csv.DictReader(io.StringIO(text))
+    text = text_of(files.read_bytes(uri))
+    rows = csv.DictReader(io.StringIO(text), delimiter=separator(text))
     return [_pair(row, None if levels else number, uri) for number, row in enumerate(rows)]
 
 

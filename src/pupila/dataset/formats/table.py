@@ -10,6 +10,7 @@ from pupila import files
 from pupila.dataset.formats.classes import class_legend
 from pupila.dataset.formats.finding import Finder, kind_of, unlisted
 from pupila.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
+from pupila.dataset.formats.text import separator, text_of
 from pupila.errors import PupilaError
 from pupila.messages import listing, say
 from pupila.settings import unknown
@@ -93,10 +94,10 @@ def read_table(uri: str) -> pl.DataFrame:
         elif uri.lower().endswith((".jsonl", ".ndjson")):
             frame = pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)
         else:
-            text = _text(data)
+            text = text_of(data)
             frame = pl.read_csv(
                 io.BytesIO(text.encode()),
-                separator=_separator(text),
+                separator=separator(text),
                 infer_schema=False,
                 truncate_ragged_lines=True,
             )
@@ -108,18 +109,6 @@ def read_table(uri: str) -> pl.DataFrame:
         ) from fault  # fmt: skip
     plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
     return frame.select(plain).with_columns(pl.col(plain).cast(pl.String, strict=False))
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _separator(text: str) -> str:
-    header = text.split("\n", 1)[0]
-    return max(",;\t|", key=header.count)
 
 
 def _named(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:

@@ -374,6 +374,17 @@ def test_what_can_not_be_examined_with_a_run_is_refused(sound: Path, tmp_path: P
         pupila.doctor(sound, run=made)
 
 
+def test_a_run_whose_classes_stand_in_another_order_is_refused(sound: Path, tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run", sound)
+    (made / "plan.json").write_text(json.dumps({"plan": {"classes": ["background", "foreground"]}}))
+    assert found(sound, run=made) == {}
+    classes({"255": "water", "0": "land"})(sound)
+    with pytest.raises(
+        pupila.PupilaError, match="other classes: found background, foreground; wanted water, land"
+    ):
+        pupila.doctor(sound, run=made)
+
+
 def test_the_command_prints_the_ranking(
     sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

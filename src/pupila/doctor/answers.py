@@ -21,7 +21,7 @@ from pupila.threads import ahead
 
 Array = NDArray[Any]
 
-ANSWERS_FILE = "oof.parquet"
+ANSWERS_FILE, PLAN_FILE = "oof.parquet", "plan.json"
 FAR_BELOW = 0.5  # of the run's median IoU, under which a mask and its answer disagree
 
 
@@ -37,7 +37,7 @@ def read_answers(run: str, data: Dataset) -> Answers:
     """The masks that a run answered to images which it had not learned from.
 
     Raises:
-        PupilaError: no answers there, answers without masks, or none to these images.
+        PupilaError: no answers there, answers without masks, of other classes, or none to these images.
     """
     uri = files.join(run, ANSWERS_FILE)
     if not files.exists(uri):
@@ -51,6 +51,13 @@ def read_answers(run: str, data: Dataset) -> Answers:
             say("Only masks are examined with a run so far"),
             found=say("a data set without masks") if data.legend is None else listing(frame.columns, 8),
             wanted=say("a data set with masks, and a run that learned it: a column mask in {name}", name=ANSWERS_FILE),
+        )  # fmt: skip
+    plan = files.join(run, PLAN_FILE)
+    learned = files.read_json(plan)["plan"]["classes"] if files.exists(plan) else data.classes
+    if learned != data.classes:
+        raise PupilaError(
+            say("The run learned other classes"), found=listing(learned, 8), wanted=listing(data.classes, 8),
+            remedy=say("train anew, or bring the class file back to what it was"),
         )  # fmt: skip
     answered = dict(frame.select("sha256", "mask").iter_rows())
     images = data.images.select("sha256", "target").iter_rows()

@@ -316,6 +316,19 @@ def test_standing_takes_out_what_fits_everything() -> None:
     assert belonging.standing(np.ones((3, 3))) == pytest.approx(0)
 
 
+@pytest.mark.parametrize(("cells", "most"), [(32, 256), (64_000, 31), (64_000_000, 20)])
+def test_blocks_are_smaller_where_classes_are_many(cells: int, most: int) -> None:
+    sizes: list[int] = []
+
+    def score(rows: Pixels) -> Any:
+        sizes.append(len(rows))
+        return 100 * np.eye(len(rows)) + np.random.default_rng(1).normal(size=(len(rows), len(rows)))
+
+    assert belonging.misfits(np.arange(600), score, cells) == []
+    assert most - 5 <= max(sizes) <= most
+    assert sum(sizes) == 600 + most  # each once, and those that stood out again
+
+
 def test_shared_information_of_hand_made_pictures() -> None:
     # two kinds of pixels; the first mask follows them, the second has half of each kind in each class
     kinds = np.array([[[0, 0], [1, 1]], [[0, 0], [1, 1]]])

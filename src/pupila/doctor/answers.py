@@ -106,7 +106,9 @@ def _exchanged(data: Dataset, answers: Answers) -> list[tuple[int, int]]:
     small = np.stack([resized(from_png(answered[int(rows[place])]), SIDE, SIDE) for place in kept])
     truth = masks[kept]
     found = misfits(
-        np.arange(len(kept)), lambda some: shared_information(small[some], truth[some], (classes, classes))
+        np.arange(len(kept)),
+        lambda some: shared_information(small[some], truth[some], (classes, classes)),
+        classes**2,
     )
     return [
         (int(rows[kept[one.row]]), int(rows[kept[one.other]])) for one in found or [] if one.other is not None

@@ -4,6 +4,7 @@ A mask that was drawn for a picture follows its brightness, texture and edges; t
 alone. How well a mask fits is therefore counted in standard deviations from what other images and other masks give.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ TELLING = 3.0  # fit of the typical mask under which the measure tells nothing o
 FITS = 4.0  # fit from which the mask of another image counts as found
 BRIGHTNESS, TEXTURE = 8, 2  # steps of equally many pixels
 _BLOCK = 256  # images compared with each other at once: cost and memory grow linearly with the images
+_CELLS = 64_000_000  # of a block's table, the most
 _WINDOW = 5  # pixels, in which texture is measured
 _SEED = 7
 
@@ -34,7 +36,7 @@ class Misfit:
     other: int | None  # the row whose mask fits this image far better, where there is one
 
 
-def misfits(rows: Array, score: Score) -> list[Misfit] | None:
+def misfits(rows: Array, score: Score, cells: int) -> list[Misfit] | None:
     """The masks that don't belong to their images; None where the measure can't tell (or nearly all are wrong).
 
     Rows are compared in random blocks; a second look compares those that stood out, so two whose masks were swapped
@@ -43,14 +45,16 @@ def misfits(rows: Array, score: Score) -> list[Misfit] | None:
     Args:
         rows: (N,) row numbers, N at least `LEAST`.
         score: how well images and masks of n rows fit.
+        cells: of the table of one image and one mask: kinds of pixels times classes.
     """
     drawn = np.random.default_rng(_SEED).permutation(rows)
-    blocks = np.array_split(drawn, -(-len(drawn) // _BLOCK))
+    block = max(LEAST, min(_BLOCK, math.isqrt(_CELLS // cells)))
+    blocks = np.array_split(drawn, -(-len(drawn) // block))
     own = np.concatenate([np.diagonal(standing(score(block))) for block in blocks])
     if np.median(own) < TELLING:
         return None
     order = np.argsort(own)
-    together = drawn[order[:_BLOCK]]
+    together = drawn[order[:block]]
     others = _others(standing(score(together)))
     doubtful = drawn[order[: int((own < CHANCE).sum())]].tolist()
     named = {int(together[place]): int(together[other]) for place, other in others.items()}

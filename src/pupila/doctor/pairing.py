@@ -89,6 +89,7 @@ def belonging(data: Dataset) -> list[Fault]:
     found = misfits(
         rows,
         lambda some: fit_of_pictures(data.thumbnails(some.tolist()), masks[place[some]], len(data.classes)),
+        BRIGHTNESS * TEXTURE * len(data.classes),
     )
     if found is None:
         told = say_count("{n} image", "{n} images", len(rows))

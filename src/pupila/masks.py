@@ -21,6 +21,7 @@ Array = NDArray[Any]
 NO_LABEL = {"unlabeled", "unlabelled", "ignore", "ignored", "void", "unknown", "no label", "nolabel"}
 BACKGROUND = {"background", "_background_", "bg"}
 MOST_CLASSES = 64  # of masks whose values no file names; a level from there up is no index
+SAME_SHAPE = 0.02  # of the aspect ratio, within which pictures and masks are laid on each other
 # Drawn over pictures and kept in palettes: told apart by all eyes (Okabe and Ito 2008, Tol 2021).
 COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
            (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip

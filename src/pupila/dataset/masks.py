@@ -18,6 +18,7 @@ from pupila.errors import PupilaError
 from pupila.images.decode import ImageFault, ImageLimits
 from pupila.masks import (
     MOST_CLASSES,
+    SAME_SHAPE,
     Legend,
     holds_numbers,
     legend_of,
@@ -31,7 +32,6 @@ Array = NDArray[Any]
 
 PIXELS, UNKNOWN = "pixels", "mask_unknown"  # columns: pixels of each class; pixels of no known value
 COLUMNS = (*FACTS, PIXELS, UNKNOWN)
-_SAME_SHAPE = 0.02  # of the aspect ratio, within which a mask of another size is scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _are_reordered(facts: pl.DataFrame) -> bool:
     for mode, values, told in facts.select("mask_mode", "mask_values", "mask_palette").iter_rows():
         if values is not None and mode != "P" and _holds_levels(mode, values, named=False):
             return False
-        palette = _counts(told or "{}")
+        palette = stored_counts(told or "{}")
         if len({*palette.values()}) < len(palette):  # it says nothing
             return False
         for index, colour in palette.items():
@@ -151,7 +151,7 @@ def _are_reordered(facts: pl.DataFrame) -> bool:
 
 def _holds_levels(mode: str, told: str, named: bool) -> bool:
     """Whether a mask without a colour can be none of coloured masks: of levels that a file names, or small numbers."""
-    values = _counts(told).keys() - {0}
+    values = stored_counts(told).keys() - {0}
     if named or mode not in ("P", "RGB", "RGBA"):
         return bool(values)
     return mode != "P" and any(value < MOST_CLASSES for value in values)
@@ -199,15 +199,15 @@ def _oddities(images: pl.DataFrame) -> list[Oddity]:
             continue
         if fault is not None:
             found.append(Oddity(image, "mask-unreadable", say("{mask}: {fault}", mask=target, fault=fault)))
-        elif abs(width * mask_height / (height * mask_width) - 1) > _SAME_SHAPE:
+        elif abs(width * mask_height / (height * mask_width) - 1) > SAME_SHAPE:
             told = say("{width} x {height}, its mask {mask_width} x {mask_height}", width=width, height=height,
                        mask_width=mask_width, mask_height=mask_height)  # fmt: skip
             found.append(Oddity(image, "mask-of-another-shape", told))
     return found
 
 
-def _counts(told: str) -> dict[int, int]:
-    """Stored value to pixels."""
+def stored_counts(told: str) -> dict[int, int]:
+    """Stored value to pixels, of a mask's `mask_values`."""
     return {int(value): count for value, count in json.loads(told).items()}
 
 
@@ -215,18 +215,18 @@ def _whole(facts: pl.DataFrame) -> dict[int, int]:
     """Stored value to pixels, over all masks."""
     whole: Counter[int] = Counter()
     for told in facts["mask_values"].drop_nulls():
-        whole.update(_counts(told))
+        whole.update(stored_counts(told))
     return dict(whole)
 
 
 def _colours(facts: pl.DataFrame) -> str:
     coloured = facts.filter(pl.col("mask_coloured"))["mask_values"].drop_nulls()
-    return listing([f"#{value:06x}" for told in coloured[:1] for value in _counts(told)], 3)
+    return listing([f"#{value:06x}" for told in coloured[:1] for value in stored_counts(told)], 3)
 
 
 def _read_values(told: str, legend: Legend) -> tuple[Array, Array, Array]:
     """(V,) pixels, class index, and whether the value is unknown, of every value of a mask."""
-    counts = _counts(told)
+    counts = stored_counts(told)
     values = np.array(list(counts), dtype=np.int32 if legend.colour else np.uint16)
     classes, unknown = legend.read(values[None])[0][0], ~legend.knows(values)
     return np.array(list(counts.values()), dtype=np.int64), classes, unknown

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from pupila.dataset.manifest import Dataset
 from pupila.duplicates.compare import uncropped
 from pupila.duplicates.pairs import Pair
-from pupila.masks import resized
+from pupila.masks import SAME_SHAPE, resized
 from pupila.metrics.segment import counts, image_scores, iou
 from pupila.vocabulary import IGNORE
 
 Array = NDArray[Any]
-
-SAME_SHAPE = 0.02  # of the aspect ratio, within which two copies can be laid on each other
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Checks on masks: how they are stored, what their values mean, and what they leave unsaid."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +9,7 @@ import polars as pl
 
 from pupila.dataset.annotations import is_annotation
 from pupila.dataset.manifest import Dataset
-from pupila.dataset.masks import PIXELS
+from pupila.dataset.masks import PIXELS, stored_counts
 from pupila.doctor.faults import Fault, fault
 from pupila.masks import NO_DATA, Legend
 from pupila.messages import listing, say
@@ -69,7 +68,7 @@ def misread_values(data: Dataset) -> list[Fault]:
     stored: Counter[int] = Counter()
     for row in _usable(data):
         if not is_annotation(row["target"]):
-            stored.update(_stored(row))
+            stored.update(stored_counts(row["mask_values"]))
     classes = {v for v, index in zip(legend.values, legend.indices, strict=True) if index != IGNORE}
     known = set(legend.values) if sum(count > 0 for count in there) > 1 else classes  # 255 may be misread
     strange = [value for value in stored if value not in known and value != NO_DATA]
@@ -105,7 +104,7 @@ def unlabelled_pixels(data: Dataset) -> list[Fault]:
     assert data.legend is not None
     shares = []
     for row in _usable(data):
-        size = sum(_stored(row).values())
+        size = _size(row)
         told = sum(row[PIXELS]) + sum(_strange(row, data.legend, lost=True).values())
         if told < size:
             shares.append((1 - told / size, row["target"]))
@@ -119,14 +118,14 @@ def _usable(data: Dataset) -> Iterator[Row]:
     return data.images.filter(pl.col("target").is_not_null()).iter_rows(named=True)
 
 
-def _stored(row: Row) -> dict[int, int]:
-    """Stored value to pixels."""
-    return {int(value): count for value, count in json.loads(row["mask_values"]).items()}
+def _size(row: Row) -> int:
+    """Pixels of the values that are kept of a mask."""
+    return sum(stored_counts(row["mask_values"]).values())
 
 
 def _strange(row: Row, legend: Legend, lost: bool) -> dict[int, int]:
     """Values that no file names to pixels: those that have no label, or else those that count as the nearest named."""
-    stored = _stored(row)
+    stored = stored_counts(row["mask_values"])
     values = np.array(list(stored))
     without = legend.knows(values) if legend.nearest else np.ones(len(values), dtype=bool)
     chosen = values[~legend.named.knows(values) & (without == lost)]
@@ -137,7 +136,7 @@ def _holding(data: Dataset, lost: bool) -> list[tuple[float, Row, list[int]]]:
     """Masks with such values, and their share of the pixels; the largest first."""
     assert data.legend is not None
     found = [
-        (sum(strange.values()) / sum(_stored(row).values()), row, list(strange)) for row in _usable(data)
+        (sum(strange.values()) / _size(row), row, list(strange)) for row in _usable(data)
         if (strange := _strange(row, data.legend, lost))
     ]  # fmt: skip
     return sorted(found, key=lambda one: -one[0])

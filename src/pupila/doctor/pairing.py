@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.dataset.manifest import Dataset
-from pupila.dataset.twice import SAME_SHAPE, labelled_twice
+from pupila.dataset.twice import labelled_twice
 from pupila.doctor.belonging import (
     BRIGHTNESS,
     LEAST,
@@ -20,7 +20,7 @@ from pupila.doctor.belonging import (
 from pupila.doctor.faults import RANKED, Fault, fault
 from pupila.duplicates.signature import SIDE
 from pupila.images.decode import upright
-from pupila.masks import resized
+from pupila.masks import SAME_SHAPE, resized
 from pupila.messages import say, say_count
 from pupila.threads import ahead
 from pupila.vocabulary import IGNORE, WARNING

@@ -17,8 +17,8 @@ from pupila.vocabulary import IGNORE, SPLITS
 
 OF_EACH = 7  # overlays with most of a class, typical ones, and ones with least: a row of the page each
 OF_A_SPLIT = 14  # overlays of each split
-MOST_CLASSES = 24
-_SEED = 23
+MOST_CLASSES = 24  # shown as contact sheets and bars
+SEED = 23
 
 
 def areas(f: Fingerprint) -> Section:
@@ -63,7 +63,7 @@ def overlays(data: Dataset, sides: list[str] | None) -> Section:
     usable = data.images["target"].is_not_null().to_list()
     for split in SPLITS if sides else ():
         rows = [row for row, side in enumerate(sides or []) if side == split and usable[row]]
-        chosen = sorted(random.Random(_SEED).sample(rows, min(OF_A_SPLIT, len(rows))))
+        chosen = sorted(random.Random(SEED).sample(rows, min(OF_A_SPLIT, len(rows))))
         if rows:
             heading = say(
                 "{split}, {shown} of {n}, drawn at random", split=split, shown=len(chosen), n=len(rows)

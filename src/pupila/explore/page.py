@@ -8,7 +8,7 @@ import polars as pl
 from pupila.dataset.manifest import Dataset
 from pupila.duplicates.pairs import Pair, components
 from pupila.explore.fingerprint import Fingerprint
-from pupila.explore.masks import areas, laid_over, overlays
+from pupila.explore.masks import MOST_CLASSES, SEED, areas, laid_over, overlays
 from pupila.explore.sentences import sentences
 from pupila.messages import listing, say, say_count
 from pupila.report import charts
@@ -16,10 +16,8 @@ from pupila.report.gallery import picture
 from pupila.report.page import Page, Picture, Section, Table
 
 PER_CLASS = 12  # photos of each class on the contact sheet
-MOST_CLASSES = 24  # shown as contact sheets and bars
 MOST_GROUPS = 12  # duplicate groups shown
 PER_GROUP = 4  # photos of each duplicate group
-_SEED = 23
 
 
 def explore_page(
@@ -111,7 +109,7 @@ def _photos(data: Dataset) -> Section:
     for name in names:
         same = pl.col("target").is_null() if name is None else pl.col("target") == name
         rows = data.images.with_row_index("number").filter(same)["number"].to_list()
-        chosen = sorted(random.Random(_SEED).sample(rows, min(PER_CLASS, len(rows))))
+        chosen = sorted(random.Random(SEED).sample(rows, min(PER_CLASS, len(rows))))
         heading = say(
             "{name}, {shown} of {n}", name=name or say("without a label"), shown=len(chosen), n=len(rows)
         )

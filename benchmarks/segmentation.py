@@ -93,7 +93,7 @@ def folds() -> dict[str, Any]:
         told = data.parent / f"script-{fold}.json"
         if not told.exists():
             print(f"  fold {fold} of the script", flush=True)
-            told.write_text(json.dumps(naive_on(data, weights, stems, data.parent / "naive")))
+            told.write_text(json.dumps(naive_on(data, weights, stems, data.parent / "naive", "hurry")))
         if not (data.parent / f"fold-{fold}/answers/answers.csv").exists():
             print(f"  fold {fold}", flush=True)
             _answered(data, stems, {**RECIPE, "weights": str(weights)}, data.parent / f"fold-{fold}")
@@ -181,7 +181,9 @@ def fold_of(splits: SplitFile, fold: int) -> dict[str, list[str]]:
     return {**named, TEST: [Path(a.image).stem for a in splits.images if a.fold == fold]}
 
 
-def naive_on(data: Path, weights: Path, stems: dict[str, list[str]], answers: Path) -> dict[str, Any]:
+def naive_on(
+    data: Path, weights: Path, stems: dict[str, list[str]], answers: Path, *hurry: str
+) -> dict[str, Any]:
     """The script's figures; its masks lie in the folder."""
     told = Path(tempfile.mkdtemp()) / "stems.json"  # of its own: folds may run side by side
     told.write_text(json.dumps(stems))
@@ -189,7 +191,7 @@ def naive_on(data: Path, weights: Path, stems: dict[str, list[str]], answers: Pa
         sys.executable,
         "-m",
         "benchmarks.naive_segmentation",
-        *map(str, (data, weights, told, answers)),
+        *map(str, (data, weights, told, answers, *hurry)),
     ]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -65,6 +65,12 @@ def tile_origins(length: int, tile: int, overlap: int) -> list[int]:
     return [(length - tile) * step // steps for step in range(steps + 1)]
 
 
+def origins(height: int, width: int, tile: int, overlap: int) -> list[tuple[int, int]]:
+    """(top, left) of all tiles of a picture, row by row: the order in which they are cut, answered and blended."""
+    lefts = tile_origins(width, tile, overlap)
+    return [(top, left) for top in tile_origins(height, tile, overlap) for left in lefts]
+
+
 def _profile(tile: int) -> Array:
     """(tile,) float32 weights along one side: half a period of a squared sine, with a floor."""
     place = (np.arange(tile, dtype=np.float32) + 0.5) / tile
@@ -88,8 +94,8 @@ def padded(pixels: Array, tile: int) -> Array:
     return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="symmetric")
 
 
-def cut(pixels: Array, tile: int, overlap: int) -> tuple[Array, list[tuple[int, int]]]:
-    """All tiles of a picture, and where they begin.
+def cut(pixels: Array, tile: int, overlap: int) -> Array:
+    """All tiles of a picture, in the order of `origins`.
 
     Args:
         pixels: (H, W, 3) uint8; mirrored up to a tile's side where it is smaller.
@@ -97,16 +103,11 @@ def cut(pixels: Array, tile: int, overlap: int) -> tuple[Array, list[tuple[int, 
         overlap: pixels that neighbours share at least.
 
     Returns:
-        (K, tile, tile, 3) uint8, and K origins (top, left).
+        (K, tile, tile, 3) uint8.
     """
     height, width = pixels.shape[:2]
-    origins = [
-        (top, left)
-        for top in tile_origins(height, tile, overlap)
-        for left in tile_origins(width, tile, overlap)
-    ]
-    large = padded(pixels, tile)
-    return np.stack([large[top : top + tile, left : left + tile] for top, left in origins]), origins
+    large, places = padded(pixels, tile), origins(height, width, tile, overlap)
+    return np.stack([large[top : top + tile, left : left + tile] for top, left in places])
 
 
 def blend(probabilities: Array, origins: list[tuple[int, int]], height: int, width: int) -> Array:

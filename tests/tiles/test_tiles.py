@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pupila.tiles import Whole, blend, blended_strips, cut, tile_origins, window
+from pupila.tiles import Whole, blend, blended_strips, cut, origins, tile_origins, window
 
 Array = NDArray[Any]
 
@@ -50,12 +50,12 @@ def test_the_window_is_even_positive_and_highest_in_the_middle() -> None:
 
 def test_a_small_picture_is_mirrored_up_to_a_tile_and_comes_back_cut() -> None:
     pixels = picture(3, 5)
-    tiles, origins = cut(pixels, 4, 1)
-    assert origins == [(0, 0), (0, 1)]
+    tiles, places = cut(pixels, 4, 1), origins(3, 5, 4, 1)
+    assert places == [(0, 0), (0, 1)]
     assert tiles.shape == (2, 4, 4, 3)
     assert (tiles[0, 3] == pixels[2, :4]).all()
     assert np.allclose(
-        blend(np.stack([*map(of_pixels, tiles)]), origins, 3, 5), pixels.transpose(2, 0, 1) / 255, atol=1e-6
+        blend(np.stack([*map(of_pixels, tiles)]), places, 3, 5), pixels.transpose(2, 0, 1) / 255, atol=1e-6
     )
 
 
@@ -63,9 +63,9 @@ def test_a_small_picture_is_mirrored_up_to_a_tile_and_comes_back_cut() -> None:
 @pytest.mark.parametrize("overlap", [0, 5, 12])
 def test_constants_stay_constant_and_strips_are_the_blend(size: tuple[int, int], overlap: int) -> None:
     pixels = picture(*size)
-    tiles, origins = cut(pixels, 16, overlap)
+    tiles, places = cut(pixels, 16, overlap), origins(*size, 16, overlap)
     constant = np.full((len(tiles), 2, 16, 16), 0.3, np.float32)
-    assert np.abs(blend(constant, origins, *size) - 0.3).max() < 1e-6
+    assert np.abs(blend(constant, places, *size) - 0.3).max() < 1e-6
     # An answer that differs from tile to tile, so that the blend counts.
     uneven = np.stack([of_pixels(tile) + tile.mean() / 255 for tile in tiles])
     strips = list(
@@ -75,7 +75,7 @@ def test_constants_stay_constant_and_strips_are_the_blend(size: tuple[int, int],
     assert [top for top, _ in strips] == tops[:-1].tolist()
     assert tops[-1] == size[0]
     streamed = np.concatenate([strip for _, strip in strips], axis=1)
-    assert np.abs(streamed - blend(uneven, origins, *size)).max() < 1e-6
+    assert np.abs(streamed - blend(uneven, places, *size)).max() < 1e-6
 
 
 @given(

@@ -87,7 +87,7 @@ class MaskedViews:
             inputs = normalise(self._pictures([row])[0], self.spec)[None]
             return Prepared(inputs, height, width), self._placed.rows([self._mask_keys[row]]).astype(np.int64)
         inputs = SEGMENT.inputs(self._image(row), self.spec)
-        targets, _ = cut(
+        targets = cut(
             _padded_mask(self.truth(row), self.spec.height)[..., None], self.spec.height, self.spec.overlap
         )
         return Prepared(inputs, height, width), targets[..., 0].astype(np.int64)

@@ -76,6 +76,11 @@ def told(matrix: Array) -> Array:
     return there
 
 
+def chosen_by(classes: int) -> str:
+    """The figure of `METRICS` by which models are chosen and compared."""
+    return "Dice" if classes == 2 else "IoU"
+
+
 def image_scores(matrix: Array, metric: Callable[[Array], Array]) -> Array:
     """(...) mean of an image's classes that count, of (..., C, C) counts; 0 where none does."""
     own = judged(matrix.shape[-1])

@@ -9,7 +9,7 @@ from pupila.images.prepare import Preparation, normalise, prepare, resampled, si
 from pupila.regions import drop_small, fill_holes, smooth
 from pupila.tasks.classify import chosen, softmax
 from pupila.tasks.task import Array, Decision, Prepared, Task, Told
-from pupila.tiles import Readable, blend, blended_strips, cut, tile_origins
+from pupila.tiles import Readable, blend, blended_strips, cut, origins
 
 _DIGEST = 4  # cells a side, over which the logits of a golden picture are averaged
 
@@ -35,12 +35,8 @@ def probabilities_of(logits: Array, image: Prepared, told: Told) -> Array:
     shares = softmax(logits.astype(np.float32) / np.float32(told.temperature))
     spec = told.preparation
     if spec.view == "tile":
-        origins = [
-            (top, left)
-            for top in tile_origins(image.height, spec.height, spec.overlap)
-            for left in tile_origins(image.width, spec.width, spec.overlap)
-        ]
-        return np.asarray(blend(shares, origins, image.height, image.width))
+        places = origins(image.height, image.width, spec.height, spec.overlap)
+        return np.asarray(blend(shares, places, image.height, image.width))
     # The probabilities sum to one, so of two classes one is enough.
     drawn = shares[0, 1:] if shares.shape[1] == 2 else shares[0]
     enlarged = np.stack([resampled(plane, image.height, image.width) for plane in drawn])
@@ -98,8 +94,7 @@ def answered_strips(
 def _inputs(rgb: Array, spec: Preparation) -> Array:
     if spec.view == "resize":
         return prepare(rgb, spec)[None]
-    pieces, _ = cut(rgb, spec.height, spec.overlap)
-    return np.stack([normalise(piece, spec) for piece in pieces])
+    return np.stack([normalise(piece, spec) for piece in cut(rgb, spec.height, spec.overlap)])
 
 
 def _at_least(spec: Preparation) -> int | None:

@@ -111,7 +111,7 @@ class Tuning:
         groups = self.groups[labelled]
         if len(np.unique(groups)) < FEW_GROUPS:
             return decision
-        metric = figures.dice if before.shape[-1] == 2 else figures.iou
+        metric = figures.METRICS[figures.chosen_by(before.shape[-1])]
         scores = figures.image_scores(np.stack([before, *after])[:, labelled], metric)
         gained = scores[1:] - scores[0]
         proven = holm([sign_flip(one, groups) for one in gained])
@@ -198,7 +198,7 @@ def validated(overlaps: Overlaps, groups: Array, classes: list[str]) -> dict[str
 
 def score_name(classes: int) -> str:
     """What `metrics.segment.score` is called among `validated`'s metrics."""
-    return "mean Dice" if classes == 2 else "pooled IoU"
+    return f"{'mean' if classes == 2 else 'pooled'} {figures.chosen_by(classes)}"
 
 
 def baseline(counts: Array, classes: list[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pupila.evaluate.story import Bench, Compared
 from pupila.evaluate.verdicts import decided, unsure
 from pupila.images.decode import Array
 from pupila.metrics.overlap import FIGURES, PER_IMAGE, statistics
+from pupila.metrics.segment import chosen_by
 from pupila.stats import FEW_GROUPS, bootstrap_all, images_to_tell, sign_flip
 
 _POOLED = len(PER_IMAGE)  # row of the pooled figures in `statistics`
@@ -18,7 +19,7 @@ def compare(first: MaskAnswers, others: list[MaskAnswers], bench: Bench) -> list
     Returns:
         One row for each other: differences are first minus other, so "better" is said of the first.
     """
-    by = "Dice" if len(bench.data.classes) == 2 else "IoU"
+    by = chosen_by(len(bench.data.classes))
     return decided([_one(first, other, bench.groups, by) for other in others])
 
 

@@ -9,7 +9,7 @@ from pupila.evaluate.segment.ceiling import ceiling
 from pupila.evaluate.story import Bench, Judged
 from pupila.images.decode import Array
 from pupila.metrics.overlap import FIGURES, Overlaps, summary
-from pupila.metrics.segment import best_constant, constant, most_frequent, pixel_accuracy
+from pupila.metrics.segment import best_constant, chosen_by, constant, most_frequent, pixel_accuracy
 
 FAILED_BELOW = 0.5  # IoU of an image
 _BINS = 20  # of a histogram over 0..1
@@ -18,7 +18,7 @@ _SHOWN, _MOST_FAILED = 3, 12  # images shown of a kind; of failures
 
 def headline(classes: int) -> tuple[str, str]:
     """(place, figure) in the summary that a verdict starts with, by which training chooses, too."""
-    return ("per_image", "Dice") if classes == 2 else ("pooled", "IoU")
+    return "per_image" if classes == 2 else "pooled", chosen_by(classes)
 
 
 def judge(answers: MaskAnswers, bench: Bench) -> Judged:

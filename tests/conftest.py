@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).parent.parent
+settings.register_profile("pupila", deadline=None)  # a busy machine is no fault
+settings.load_profile("pupila")
 if (
     "PYTEST_XDIST_WORKER" in os.environ
 ):  # workers that share the cores would wait for each other in every step

@@ -146,7 +146,7 @@ def test_a_store_takes_what_was_converted(tmp_path: Path) -> None:
 
 
 @given(arrays(bool, (9, 11)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_one_ring_for_each_region_fills_to_the_same_mask(binary: Any) -> None:
     found = rings(binary)
     assert np.array_equal(regions.fill_polygons([(ring, []) for ring in found], *binary.shape), binary)

@@ -107,7 +107,7 @@ def test_of_an_animation_the_first_frame_is_read() -> None:
     assert decode(data)[0, 0].tolist() == [250, 0, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     orientation=st.integers(1, 8),
     format=st.sampled_from(sorted(LOSSLESS)),
@@ -179,7 +179,7 @@ def test_limits_are_checked_before_a_pixel_is_decoded() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning:PIL")  # Pillow tells of corrupt EXIF data
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_bytes_give_a_picture_or_a_fault_and_nothing_else(draw: st.DataObject) -> None:
     whole = draw.draw(
@@ -192,7 +192,7 @@ def test_damaged_bytes_give_a_picture_or_a_fault_and_nothing_else(draw: st.DataO
     _gives_a_picture_or_a_fault(bytes(data))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(
         [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"RIFF\x40\0\0\0WEBPVP8 "]

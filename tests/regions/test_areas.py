@@ -56,7 +56,7 @@ def test_nothing_has_no_regions() -> None:
 
 
 @given(mask=MASKS, cuts=st.lists(st.integers(1, 11), max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_strips_of_any_height_give_what_scipy_gives(mask: Array, cuts: list[int]) -> None:
     assert counted(mask, sorted(cuts)) == by_scipy(mask)
 
@@ -118,14 +118,14 @@ def test_holes_are_filled_with_what_surrounds_them_and_open_ones_stay() -> None:
 
 
 @given(mask=MASKS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_filled_holes_are_those_of_scipy(mask: Array) -> None:
     binary = (mask == 1).astype(np.uint8)
     assert (fill_holes(binary, mask.size) == ndimage.binary_fill_holes(binary)).all()
 
 
 @given(mask=MASKS, least=st.integers(1, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_dropped_is_what_is_small(mask: Array, least: int) -> None:
     binary = (mask == 1).astype(np.uint8)
     labels, _ = ndimage.label(binary, CORNERS)
@@ -140,7 +140,7 @@ def test_the_majority_of_the_square_wins_and_an_even_pixel_keeps_its_own() -> No
 
 
 @given(mask=MASKS, radius=st.integers(1, 3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_majority_is_that_of_counting(mask: Array, radius: int) -> None:
     for (row, column), given_ in np.ndenumerate(smooth(mask, radius)):
         square = mask[max(0, row - radius) : row + radius + 1, max(0, column - radius) : column + radius + 1]

@@ -29,7 +29,7 @@ def test_run_lengths_are_cocos() -> None:
 
 
 @given(mask=BINARY)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_run_lengths_come_back(mask: Array) -> None:
     assert (from_rle(to_rle(mask)) == mask).all()
 
@@ -61,7 +61,7 @@ def test_an_empty_mask_has_no_outline() -> None:
 
 
 @given(mask=BINARY)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_one_polygon_a_region_and_the_same_mask_again(mask: Array) -> None:
     found = polygons(mask)
     assert len(found) == ndimage.label(mask, np.ones((3, 3)))[1]

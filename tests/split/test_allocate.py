@@ -20,7 +20,7 @@ def test_every_part_gets_of_a_rare_class_before_any_gets_two() -> None:
     assert sorted(parts[27:]) == [0, 1, 2]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(20, 120), st.integers(1, 4), st.integers(0, 10_000))
 def test_single_images_are_shared_out_within_one_or_two_of_each_class(
     count: int, classes: int, seed: int

@@ -81,7 +81,7 @@ def test_constants_stay_constant_and_strips_are_the_blend(size: tuple[int, int],
 @given(
     height=st.integers(1, 40), width=st.integers(1, 40), tile=st.integers(2, 17), overlap=st.integers(0, 16)
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_answers_that_need_no_neighbours_are_those_of_the_whole(
     height: int, width: int, tile: int, overlap: int
 ) -> None:

@@ -12,7 +12,7 @@ from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.evaluate.answers import Answers, Ask
 from pupila.images.decode import Array, ImageFault
-from pupila.masks import from_png, resized, stored_values
+from pupila.masks import NO_DATA, SAME_SHAPE, from_png, resized, stored_values
 from pupila.messages import listing, say
 from pupila.metrics.boundary import boundary_counts
 from pupila.metrics.overlap import Overlaps
@@ -20,7 +20,6 @@ from pupila.metrics.segment import counts
 from pupila.threads import ahead
 
 _HALF = 128  # of 0..255, from which a mask of two classes is foreground
-_SAME_SHAPE = 0.02  # of the aspect ratio, within which a mask of another size is scaled
 
 Masks = Callable[[list[int]], Iterator[Array]]
 
@@ -99,7 +98,7 @@ def _read(uri: str, data: Dataset, row: int) -> Array:
         ) from fault  # fmt: skip
     height, width = data.images["height"][row], data.images["width"][row]
     its_height, its_width = stored.values.shape
-    if abs(width * its_height / (height * its_width) - 1) > _SAME_SHAPE:
+    if abs(width * its_height / (height * its_width) - 1) > SAME_SHAPE:
         raise PupilaError(
             say("The mask {path} has another shape than its image", path=uri),
             found=f"{its_width} x {its_height}", wanted=f"{width} x {height}",
@@ -107,7 +106,7 @@ def _read(uri: str, data: Dataset, row: int) -> Array:
     values, classes, unknown = stored.values, len(data.classes), 0
     if stored.coloured and data.legend is not None and data.legend.colour:
         values, unknown = data.legend.read(values)
-    elif not stored.coloured and classes == 2 and values.max() > 1 and not (values == 1).any():
+    elif not stored.coloured and classes == 2 and 1 < values.max() < NO_DATA and not (values == 1).any():
         values = (values >= _HALF).astype(np.uint8)
     if unknown or values.max() >= classes:
         raise PupilaError(

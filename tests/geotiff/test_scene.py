@@ -41,7 +41,7 @@ def pixels(
 ) -> Array:
     """A whole picture: (H, W, 3) uint8 RGB."""
     data = Path(source).read_bytes() if isinstance(source, str) else source
-    return read_picture(data, settings, limits)[1]
+    return read_picture(data, settings, limits).rgb
 
 
 def deep(height: int = 60, width: int = 90, bands: int = 5) -> Array:

@@ -19,6 +19,7 @@ from pupila.masks import from_png
 from pupila.predict.masks import MASKS
 from pupila.predict.rows import Output, Row
 from pupila.regions import fill_polygons, from_rle
+from pupila.tasks.segment import MaskAnswer
 from pupila.tasks.task import Decision
 from pupila.vocabulary import IGNORE
 from tests.colours import write_colours, write_painted
@@ -146,6 +147,14 @@ def test_a_geotiff_gives_a_geotiff_and_geojson(bundle: str, tmp_path: Path) -> N
         assert (file.read(1) == expected).all()
         assert file.crs.to_epsg() == 32633
     assert row["classes"]["blue"]["share"] == pytest.approx(3 / 20)
+    predictor = Predictor(read_bundle(bundle))  # the way of serve and evaluate
+    (answer,) = predictor.answers([predictor.prepare(Path(source).read_bytes())])
+    assert isinstance(answer, MaskAnswer)
+    assert (answer.mask == expected).all()
+    assert answer.shares == pytest.approx(
+        {name: of["share"] for name, of in row["classes"].items()}, abs=1e-6
+    )
+    assert answer.confidence == pytest.approx(row["confidence"], abs=1e-5)
     features = json.loads(Path(row["polygons"]).read_text())["features"]
     assert sorted(f["properties"]["class"] for f in features) == ["blue", "green", "green", "red", "red"]
     assert not (tmp_path / "out/annotations.json").read_text().count("category_id")

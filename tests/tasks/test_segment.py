@@ -69,6 +69,17 @@ def test_an_answer_says_shares_and_how_sure_it_is() -> None:
     ]
 
 
+def test_where_there_are_no_data_there_is_no_answer() -> None:
+    foreground = np.array([[0.9, 0.6], [0.2, 0.4]])
+    probabilities = np.stack([1 - foreground, foreground])
+    answer = answer_of(probabilities, told(), np.array([[True, False], [True, False]]))
+    assert answer.mask.tolist() == [[1, 255], [0, 255]]
+    assert answer.shares == {"class 0": 0.5, "class 1": 0.5}
+    assert answer.confidence == pytest.approx((0.9 + 0.8) / 2)
+    nothing = answer_of(probabilities, told(), np.zeros((2, 2), bool))
+    assert (set(nothing.shares.values()), nothing.confidence) == ({0.0}, 0.0)
+
+
 def test_post_processing_counts_in_shares_of_the_picture_or_of_a_tile() -> None:
     mask = np.zeros((20, 20), np.uint8)
     mask[2:12, 2:12] = 1

@@ -150,8 +150,8 @@ def prepared(data: bytes, task: Task, spec: Preparation, limits: ImageLimits | N
     Raises:
         ImageFault: no usable image.
     """
-    header, rgb = read_picture(data, spec.bands, limits, task.at_least(spec))
-    return Prepared(task.inputs(rgb, spec), header.height, header.width)
+    seen = read_picture(data, spec.bands, limits, task.at_least(spec))
+    return Prepared(task.inputs(seen.rgb, spec), seen.header.height, seen.header.width, seen.valid)
 
 
 def golden_pictures() -> dict[str, bytes]:

@@ -129,7 +129,7 @@ class Dataset:
             content = files.read_bytes(uri)
             if files.sha256(content) != self.images["sha256"][row]:
                 raise ImageFault("changed", say("the file was changed since"))
-            return read_picture(content, self.bands, self.limits, at_least)[1]
+            return read_picture(content, self.bands, self.limits, at_least).rgb
         except (ImageFault, OSError) as fault:
             raise PupilaError(
                 say("{path} can't be read any more", path=uri), found=str(fault),

@@ -162,7 +162,8 @@ def _bytes_of(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
 
 
 def _facts_of(data: bytes, settings: ReadSettings) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    header, rgb = read_picture(data, settings.choice(), settings.limits(), AT_LEAST)
+    seen = read_picture(data, settings.choice(), settings.limits(), AT_LEAST)
+    header, rgb = seen.header, seen.rgb
     copy = shrink(rgb)
     return {
         "sha256": files.sha256(data),

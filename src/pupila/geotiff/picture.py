@@ -1,5 +1,7 @@
 """From bytes to an upright RGB picture, whatever its bands: the one way, for training, export, predict and serve."""
 
+from dataclasses import dataclass
+
 from pupila.errors import MissingExtra
 from pupila.geotiff.scene import is_tiff, open_scene
 from pupila.images.bands import BandSettings
@@ -15,13 +17,22 @@ from pupila.images.decode import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An upright picture."""
+
+    header: Header
+    rgb: Array  # (H, W, 3) uint8
+    valid: Array | None = None  # (H, W) bool: where a scene has data; None: everywhere
+
+
 def read_picture(
     data: bytes,
     bands: BandSettings | None = None,
     limits: ImageLimits | None = None,
     at_least: int | None = None,
-) -> tuple[Header, Array]:
-    """What the header says, and the pixels as (H, W, 3) uint8 RGB.
+) -> Picture:
+    """What the header says, and the pixels.
 
     Args:
         data: of a file.
@@ -35,13 +46,15 @@ def read_picture(
     """
     if not is_tiff(data):
         header = probe(data, limits)
-        return header, decode(data, limits, at_least, header)
+        return Picture(header, decode(data, limits, at_least, header))
     limits = limits or ImageLimits()
     check_bytes(data, limits)
     try:
         with open_scene(data, bands, limits) as scene:
             check_pixels(scene.width, scene.height, limits)
             header = scene.header or probe(data, limits)
-            return header, scene.read(0, 0, scene.height, scene.width)
+            valid = scene.valid(0, 0, scene.height, scene.width)
+            rgb = scene.read(0, 0, scene.height, scene.width)
+            return Picture(header, rgb, None if valid.all() else valid)
     except MissingExtra as lack:
         raise ImageFault("missing-extra", " ".join(str(lack).split())) from lack

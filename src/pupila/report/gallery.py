@@ -28,7 +28,7 @@ def picture(
         limits: what to refuse.
     """
     try:
-        _, rgb = read_picture(files.read_bytes(uri), bands, limits, SIDE)
+        rgb = read_picture(files.read_bytes(uri), bands, limits, SIDE).rgb
     except (ImageFault, OSError) as fault:
         return Picture("data:,", f"{caption} ({fault})", uri)
     return picture_of(rgb, caption, uri.rpartition("/")[2])

@@ -10,6 +10,7 @@ from pupila.regions import drop_small, fill_holes, smooth
 from pupila.tasks.classify import chosen, softmax
 from pupila.tasks.task import Array, Decision, Prepared, Task, Told
 from pupila.tiles import Readable, blend, blended_strips, cut, origins
+from pupila.vocabulary import IGNORE
 
 _DIGEST = 4  # cells a side, over which the logits of a golden picture are averaged
 
@@ -18,9 +19,9 @@ _DIGEST = 4  # cells a side, over which the logits of a golden picture are avera
 class MaskAnswer:
     """What the model says of one image."""
 
-    mask: Array  # (H, W) uint8 class index, at the size of the upright image
-    shares: dict[str, float]  # of the pixels, of every class
-    confidence: float  # mean over pixels of the calibrated probability of the answered class
+    mask: Array  # (H, W) uint8 class index, at the size of the upright image; IGNORE where it has no data
+    shares: dict[str, float]  # of the answered pixels, of every class
+    confidence: float  # mean over them of the calibrated probability of the answered class
     abstained: bool  # whether the model is too unsure for its answer to count
 
 
@@ -55,13 +56,17 @@ def refined(mask: Array, decision: Decision, spec: Preparation) -> Array:
     return mask
 
 
-def answer_of(probabilities: Array, told: Told) -> MaskAnswer:
-    """What (C, H, W) probabilities say."""
+def answer_of(probabilities: Array, told: Told, valid: Array | None = None) -> MaskAnswer:
+    """What (C, H, W) probabilities say where pixels are valid, (H, W) bool, or everywhere."""
     mask = chosen(probabilities[None], told.classes, told.decision)[0].astype(np.uint8)
     mask = refined(mask, told.decision, told.preparation)
-    sure = float(np.take_along_axis(probabilities, mask[None].astype(np.intp), axis=0).mean())
-    counts = np.bincount(mask.ravel(), minlength=len(told.classes)) / mask.size
-    shares = dict(zip(told.classes, counts.tolist(), strict=True))
+    surest = np.take_along_axis(probabilities, mask[None].astype(np.intp), axis=0)[0]
+    if valid is not None:
+        mask = np.where(valid, mask, np.uint8(IGNORE))
+        surest = surest[valid]
+    sure = float(surest.mean()) if surest.size else 0.0
+    counts = np.bincount(mask.ravel(), minlength=len(told.classes))[: len(told.classes)]
+    shares = dict(zip(told.classes, (counts / max(1, surest.size)).tolist(), strict=True))
     return MaskAnswer(mask, shares, sure, sure < told.decision.abstain_below)
 
 
@@ -102,7 +107,7 @@ def _at_least(spec: Preparation) -> int | None:
 
 
 def _answer(logits: Array, image: Prepared, told: Told) -> MaskAnswer:
-    return answer_of(probabilities_of(logits, image, told), told)
+    return answer_of(probabilities_of(logits, image, told), told, image.valid)
 
 
 def _digest(logits: Array) -> list[float]:

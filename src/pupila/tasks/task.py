@@ -58,6 +58,7 @@ class Prepared:
     inputs: Array  # (K, 3, H, W) float32: what the model sees of it, in one piece or in tiles
     height: int  # of the upright image, pixels
     width: int
+    valid: Array | None = None  # (H, W) bool: where there are data; None: everywhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pupila.metrics.boundary import boundary_counts
 from pupila.metrics.overlap import Overlaps
 from pupila.metrics.segment import counts
 from pupila.threads import ahead
+from pupila.vocabulary import IGNORE
 
 _HALF = 128  # of 0..255, from which a mask of two classes is foreground
 
@@ -72,6 +73,12 @@ def _counted(whose: Answers, masks: Masks, data: Dataset) -> MaskAnswers:
     def both(item: tuple[int, Array]) -> tuple[Array, Array]:
         row, answer = item
         truth = data.mask(row)
+        unanswered = answer == IGNORE  # a scene has no data there
+        if unanswered.any():
+            truth, answer = (
+                np.where(unanswered, np.uint8(IGNORE), truth),
+                np.where(unanswered, np.uint8(0), answer),
+            )
         return counts(truth, answer, classes), boundary_counts(truth, answer, classes)
 
     found = list(ahead(zip(whose.rows, masks(whose.rows), strict=True), both))

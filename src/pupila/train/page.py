@@ -33,7 +33,7 @@ def run_page(
     for title, keys in shown.items():
         series = {
             f"{part} {key}" if len(parts) > 1 else key: [
-                (line["epoch"], line[key]) for line in log if line["part"] == part
+                (_before(part, log) + line["epoch"], line[key]) for line in log if line["part"] == part
             ]
             for part in parts for key in keys if any(key in line for line in log if line["part"] == part)
         }  # fmt: skip
@@ -53,6 +53,12 @@ def run_page(
         ],
         footnote=say("Data {hash}, splits {splits}.", hash=plan.data_hash[:12], splits=plan.splits_hash[:12]),
     )
+
+
+def _before(part: str, log: list[dict[str, Any]]) -> int:
+    """Epochs of the head, after which those with thawed blocks are drawn."""
+    head = f"{part.removesuffix('fine')}head"
+    return sum(line["part"] == head for line in log) if part.endswith("fine") else 0
 
 
 def _shown(examples: dict[str, bytes]) -> list[Section]:

@@ -68,7 +68,7 @@ def decide(
     for name in ("model", "encoder", "overlap"):
         auto(name, None, say("usual"))
     if wish.side == "auto":
-        reasons["side"] = say("the model's own")
+        reasons["side"] = say("the model's own") if network.pooled else say("usual")
     if usual["augment"] == "none":
         values["views"] = 1
     if wish.precision == "auto":

@@ -20,6 +20,8 @@ from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
 from pupila.evaluate.sentences import sentences
+from pupila.evaluate.story import OUT_OF_FOLD
+from pupila.evaluate.verdicts import few_groups_remedy, too_few_groups
 from pupila.masks import from_png
 from pupila.train.run import Run
 from pupila.vocabulary import OPENINGS_FILE, TEST, VALIDATION
@@ -326,6 +328,14 @@ def test_a_mask_that_can_not_be_compared_is_refused_by_its_path(
     with pytest.raises(PupilaError, match=said) as fault:
         pupila.evaluate(table, scenes)
     assert str(broken) in str(fault.value)
+
+
+def test_folds_are_not_advised_where_there_are_folds() -> None:
+    told = [too_few_groups({"split": split}, ["road"]) for split in (TEST, OUT_OF_FOLD)]
+    assert ["--folds" in line for line in told] == [True, False]
+    assert [few_groups_remedy({"split": split}) for split in (TEST, OUT_OF_FOLD)] == [
+        "use folds", "more images would give one"
+    ]  # fmt: skip
 
 
 def test_no_threshold_is_tuned_and_a_table_without_masks_is_refused(scenes: Dataset, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pupila.errors import PupilaError
 from pupila.masks import from_png
 from pupila.metrics import segment as figures
 from pupila.tasks.segment import MaskAnswer
-from pupila.train import budget
+from pupila.train import budget, page
 from pupila.train.run import Run
 from pupila.train.settings import TrainSettings
 from pupila.vocabulary import VALIDATION
@@ -158,6 +158,24 @@ def test_a_preview_lays_masks_over_the_views(data: Path, tmp_path: Path) -> None
     with Image.open(tmp_path / "views.png") as resized, Image.open(tmp_path / "tiles.png") as tiles:
         assert tiles.size == resized.size
         assert np.asarray(tiles).tolist() != np.asarray(resized).tolist()
+
+
+def test_the_curves_of_folds_are_their_mean_and_thawed_epochs_come_after_the_head() -> None:
+    log = [
+        {"part": f"fold{fold}-{phase}", "phase": phase, "epoch": epoch, "dice": 0.5 + 0.1 * fold + 0.01 * epoch}
+        for fold in (0, 1) for phase, epochs in (("head", 2), ("fine", 1 + fold)) for epoch in range(1, epochs + 1)
+    ]  # fmt: skip
+    told = page._over_folds(log)
+    assert [(line["part"], line["epoch"]) for line in told] == [
+        ("head", 1),
+        ("head", 2),
+        ("fine", 1),
+        ("fine", 2),
+    ]
+    assert [line["dice"] for line in told] == pytest.approx(
+        [0.56, 0.57, 0.56, 0.62]
+    )  # the last of one fold alone
+    assert (page._before("head", told), page._before("fine", told)) == (0, 2)
 
 
 @dataclass(frozen=True)

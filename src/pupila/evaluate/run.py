@@ -13,12 +13,10 @@ from pupila.errors import PupilaError
 from pupila.evaluate.answers import Answers, Reader, answers_of, is_run, is_table
 from pupila.evaluate.page import evaluation_page
 from pupila.evaluate.stories import STORIES
-from pupila.evaluate.story import Bench, Evaluation, Judged, Known, Story, Tuned
+from pupila.evaluate.story import OUT_OF_FOLD, Bench, Evaluation, Judged, Known, Story, Tuned
 from pupila.messages import say
 from pupila.report.page import render
 from pupila.vocabulary import SCHEMA_VERSION, TEST, TRAIN, VALIDATION
-
-OUT_OF_FOLD = "out-of-fold"  # in place of a split's name
 
 
 @dataclass(frozen=True, slots=True)

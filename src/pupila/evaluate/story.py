@@ -9,6 +9,7 @@ from pupila.evaluate.answers import Answers, Reader
 from pupila.images.decode import Array
 from pupila.report.page import Section
 
+OUT_OF_FOLD = "out-of-fold"  # in place of a split's name
 Evaluation = dict[str, Any]  # what report.json holds
 Judged = dict[str, Any]  # of one model
 Compared = dict[str, Any]  # of the first model with another one

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from pupila.evaluate.story import Compared
+from pupila.evaluate.story import OUT_OF_FOLD, Compared, Evaluation
 from pupila.images.decode import Array
+from pupila.messages import listing, say
 from pupila.stats import MARGIN, holm, verdict, wilson_interval
 
 
@@ -15,6 +16,23 @@ def decided(rows: list[Compared]) -> list[Compared]:
         row["p_holm"], row["margin"] = p, MARGIN
         row["verdict"] = verdict((interval["low"], interval["high"]), p) if known else "not distinguishable"
     return rows
+
+
+def few_groups_remedy(e: Evaluation) -> str:
+    """What would give an interval, in short."""
+    return say("more images would give one") if e["split"] == OUT_OF_FOLD else say("use folds")
+
+
+def too_few_groups(e: Evaluation, classes: list[str]) -> str:
+    """That classes have too few groups for an interval, and what would tell more."""
+    if e["split"] == OUT_OF_FOLD:
+        return say(
+            "Too few groups for an interval in {names}: more images would tell more.", names=listing(classes)
+        )
+    return say(
+        "Too few groups for an interval in {names}: more images, or folds (pupila split DATA --folds 5 --replace), "
+        "would tell more.", names=listing(classes),
+    )  # fmt: skip
 
 
 def unsure(low: float, high: float, groups: Array) -> tuple[float, float]:

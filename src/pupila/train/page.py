@@ -1,5 +1,6 @@
 """The page of a run: how it ended in words, then the curves, then the plan with its reasons."""
 
+import re
 from typing import Any
 
 from pupila.bundle.schema import BundleInfo
@@ -24,6 +25,7 @@ def run_page(
         info: of the bundle.
         examples: name of an epoch to a PNG of what was answered after it.
     """
+    log = _over_folds(log)
     parts = list(dict.fromkeys(line["part"] for line in log))
     curves = []
     known = {"macro_f1": say("Macro F1 on validation"), "dice": say("Dice on validation"),
@@ -47,12 +49,32 @@ def run_page(
         title=say("Training {model}", model=plan.model),
         verdict=sentences(plan, state, info),
         sections=[
-            Section(say("Curves"), charts=curves),
+            Section(
+                say("Curves"),
+                [say("Of {n} folds: their mean.", n=plan.folds)] if plan.folds else [],
+                charts=curves,
+            ),
             *_shown(examples),
             Section(say("The plan"), tables=[Table([say("setting"), say("value"), say("why")], settings)]),
         ],
         footnote=say("Data {hash}, splits {splits}.", hash=plan.data_hash[:12], splits=plan.splits_hash[:12]),
     )
+
+
+def _over_folds(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The log with one line for an epoch of all folds: the mean of those that came as far."""
+    epochs: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for line in log:
+        epochs.setdefault((re.sub(r"^fold\d+-", "", line["part"]), line["epoch"]), []).append(line)
+    return [
+        {"part": part, "epoch": epoch}
+        | {
+            key: sum(line[key] for line in lines) / len(lines)
+            for key in lines[0]
+            if isinstance(lines[0][key], float)
+        }
+        for (part, epoch), lines in epochs.items()
+    ]
 
 
 def _before(part: str, log: list[dict[str, Any]]) -> int:

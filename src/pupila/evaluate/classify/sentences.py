@@ -3,7 +3,8 @@
 from typing import Any
 
 from pupila.evaluate.story import Compared, Evaluation
-from pupila.messages import listing, say, say_count
+from pupila.evaluate.verdicts import few_groups_remedy, too_few_groups
+from pupila.messages import say, say_count
 
 
 def verdict(e: Evaluation) -> list[str]:
@@ -26,10 +27,7 @@ def warnings(e: Evaluation) -> list[str]:
         told.append(say("The model answers one class only: it is collapsed."))
     few = [name for name, row in judged["classes"].items() if row["recall"]["low"] is None]
     if few:
-        told.append(say(
-            "Too few groups for an interval in {names}: more images, or folds (pupila split DATA --folds 5 --replace), "
-            "would tell more.", names=listing(few),
-        ))  # fmt: skip
+        told.append(too_few_groups(e, few))
     if e["threshold"]:
         told.append(_threshold(e["threshold"]))
     return told
@@ -43,7 +41,10 @@ def _headline(e: Evaluation, judged: dict[str, Any]) -> str:
     )  # fmt: skip
     if f1["low"] is None:
         return say(
-            "{told}; too few groups for an interval ({few}): use folds.", told=told, few=_fewest(judged)
+            "{told}; too few groups for an interval ({few}): {remedy}.",
+            told=told,
+            few=_fewest(judged),
+            remedy=few_groups_remedy(e),
         )
     return say("{told}, 95 % interval {low:.3f} to {high:.3f}.", told=told, low=f1["low"], high=f1["high"])
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from pupila.evaluate.segment.judge import collapsed, few_groups, headline
 from pupila.evaluate.story import Compared, Evaluation
-from pupila.messages import listing, say, say_count
+from pupila.evaluate.verdicts import few_groups_remedy, too_few_groups
+from pupila.messages import say, say_count
 
 
 def verdict(e: Evaluation) -> list[str]:
@@ -44,10 +45,7 @@ def warnings(e: Evaluation) -> list[str]:
         ))  # fmt: skip
     few = few_groups(judged)
     if few:
-        told.append(say(
-            "Too few groups for an interval in {names}: more images, or folds (pupila split DATA --folds 5 --replace), "
-            "would tell more.", names=listing(few),
-        ))  # fmt: skip
+        told.append(too_few_groups(e, few))
     return told
 
 
@@ -58,7 +56,7 @@ def _two(e: Evaluation, judged: dict[str, Any]) -> str:
         name=judged["name"], dice=row["value"], iou=judged["per_image"]["IoU"]["mean"]["value"], class_name=name,
         n=judged["images"], split=e["split"], groups=judged["groups"],
     )  # fmt: skip
-    return _sure(told, row, say("Dice"))
+    return _sure(e, told, row, say("Dice"))
 
 
 def _more(e: Evaluation, judged: dict[str, Any]) -> str:
@@ -71,12 +69,14 @@ def _more(e: Evaluation, judged: dict[str, Any]) -> str:
         name=judged["name"], value=row["value"], classes=len(there), n=judged["images"], split=e["split"],
         groups=judged["groups"], worst=worst, low=there[worst],
     )  # fmt: skip
-    return _sure(told, row, say("mean IoU"))
+    return _sure(e, told, row, say("mean IoU"))
 
 
-def _sure(told: str, row: dict[str, Any], name: str) -> str:
+def _sure(e: Evaluation, told: str, row: dict[str, Any], name: str) -> str:
     if row["low"] is None:
-        return say("{told}; too few groups for an interval: use folds.", told=told)
+        return say(
+            "{told}; too few groups for an interval: {remedy}.", told=told, remedy=few_groups_remedy(e)
+        )
     return say(
         "{told}; 95 % interval of the {name} {low:.3f} to {high:.3f}.", told=told, name=name, low=row["low"],
         high=row["high"],

@@ -5,11 +5,12 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from pupila.bundle.schema import Parity
 from pupila.errors import PupilaError
@@ -17,6 +18,7 @@ from pupila.images.decode import Array
 from pupila.images.prepare import Preparation
 from pupila.messages import say
 from pupila.models.network import Network
+from pupila.models.prompted import DecoderPart, PromptHead
 
 TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
 OPSET = 20
@@ -30,8 +32,28 @@ def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> 
         preparation: gives H and W.
         outputs: names of what the module returns, in order.
     """
-    module = module.eval().to("cpu")
     example = torch.zeros(2, 3, preparation.height, preparation.width)
+    return _graph(module, {"pixels": example}, ({0: torch.export.Dim("batch")},), outputs)
+
+
+def decoder_to_onnx(head: PromptHead, maps: tuple[Tensor, ...]) -> bytes:
+    """What answers prompts, as an ONNX file: the maps, `points` (N, 1, P, 2) and `labels` (N, 1, P), N and P free.
+
+    Args:
+        head: in evaluation mode while it is exported; on any device.
+        maps: of two images, for their shapes.
+    """
+    batch, count = torch.export.Dim("batch"), torch.export.Dim("points", min=1)
+    names = ["embedding", "finest", "finer"][: len(maps)]
+    example = dict(zip(names, maps, strict=True))
+    example |= {"points": torch.zeros(2, 1, 3, 2), "labels": torch.zeros(2, 1, 3, dtype=torch.int64)}
+    free: Any = (tuple({0: batch} for _ in maps) + ({0: batch, 2: count}, {0: batch, 2: count}),)
+    return _graph(DecoderPart(head), example, free, ["masks", "quality"])
+
+
+def _graph(module: nn.Module, example: dict[str, Tensor], free: Any, outputs: list[str]) -> bytes:
+    """The module as an ONNX file: examples by the names of the inputs, their free axes, and names of the outputs."""
+    module = module.eval().to("cpu")
     in_place = [part for part in module.modules() if getattr(part, "inplace", False)]
     for part in in_place:  # taking in-place activations apart is half of an export's time
         part.inplace = False  # type: ignore[assignment]
@@ -41,8 +63,8 @@ def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> 
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
             warnings.simplefilter("ignore")  # the exporter's own, about its libraries
             program = torch.onnx.export(
-                module, (example,), dynamo=True, input_names=["pixels"], output_names=outputs,
-                dynamic_shapes=({0: torch.export.Dim("batch")},), opset_version=OPSET, verbose=False,
+                module, tuple(example.values()), dynamo=True, input_names=list(example), output_names=outputs,
+                dynamic_shapes=free, opset_version=OPSET, verbose=False,
             )  # fmt: skip
     finally:
         logger.level = level

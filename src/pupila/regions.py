@@ -89,6 +89,15 @@ def _regions(runs: _Runs, corners: bool = True) -> Array:
     return _united(len(runs.value), upper[same], lower[same])
 
 
+def numbered(binary: Array) -> Array:
+    """(H, W) int64: the number of each pixel's region, from 1; 0 where an (H, W) bool mask is not."""
+    runs = _runs(binary.astype(np.uint8))
+    own = runs.value != BACKGROUND
+    number = np.zeros(len(runs.value), np.int64)
+    number[own] = np.unique(_regions(runs)[own], return_inverse=True)[1] + 1
+    return runs.spread(number, binary.shape)
+
+
 class RegionCounter:
     """Counts the regions of a mask of any height that comes in strips, from the top; it keeps one row."""
 

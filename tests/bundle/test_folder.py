@@ -72,7 +72,7 @@ def test_a_golden_answer_that_is_off_is_refused_and_a_last_digit_is_not(tmp_path
         bundle = read_bundle(changed(tmp_path / "bundle", golden=golden))
         if refused:
             with pytest.raises(PupilaError, match="answers otherwise here"):
-                check_golden(bundle, Session(colour_model()))
+                check_golden(bundle, {"model": Session(colour_model()).run})
         else:
             Predictor(bundle)
 

@@ -21,10 +21,10 @@ from pupila.images.decode import Array, ImageLimits
 from pupila.images.prepare import Preparation
 from pupila.messages import listing, say
 from pupila.tasks import TASKS
-from pupila.tasks.task import Prepared, Task
+from pupila.tasks.task import Prepared, Runs, Task
 
 INFO_FILE = "bundle.json"
-MODEL_FILE = "model.onnx"
+MODEL_FILE = "model.onnx"  # of a task with one role
 LEARNED_FILE = "learned.txt"
 GOLDEN = "golden"
 
@@ -109,13 +109,13 @@ def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) 
     Args:
         folder: on disk.
         info: without golden answers and hashes, which are made here.
-        parts: file name to content; `model.onnx` must be among them.
+        parts: file name to content; an ONNX file for each role of the task must be among them.
     """
-    session = Session(parts[MODEL_FILE])
-    pictures = golden_pictures()
     task = TASKS[info.task]
+    runs = {role: Session(parts[file_of(role)]).run for role in task.roles}
+    pictures = golden_pictures()
     answers = {
-        name: task.digest(session.run(prepared(data, task, info.preparation).inputs[:1])[0][0])
+        name: task.digest(task.trial(runs, prepared(data, task, info.preparation).inputs[:1]))
         for name, data in pictures.items()
     }
     whole = {**parts, **{f"{GOLDEN}/{name}": data for name, data in pictures.items()}}
@@ -181,7 +181,12 @@ def _saved(picture: Image.Image, format: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def check_golden(bundle: Bundle, session: Session) -> None:
+def file_of(role: str) -> str:
+    """The ONNX file of one of a task's roles."""
+    return f"{role}.onnx"
+
+
+def check_golden(bundle: Bundle, runs: Runs) -> None:
     """Whether the drawn pictures get the answers that they got where the bundle was made.
 
     Raises:
@@ -190,7 +195,7 @@ def check_golden(bundle: Bundle, session: Session) -> None:
     info, task = bundle.info, TASKS[bundle.info.task]
     for name, expected in info.golden.items():
         image = prepared(bundle.read(f"{GOLDEN}/{name}"), task, info.preparation)
-        off = _difference(np.asarray(task.digest(session.run(image.inputs[:1])[0][0])), np.asarray(expected))
+        off = _difference(np.asarray(task.digest(task.trial(runs, image.inputs[:1]))), np.asarray(expected))
         if not off <= info.golden_tolerance:
             raise PupilaError(
                 say("The bundle answers otherwise here than where it was made"),

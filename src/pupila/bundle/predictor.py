@@ -10,7 +10,9 @@ import numpy as np
 from pupila import files
 from pupila.bundle.folder import MODEL_FILE, Bundle, check_golden, prepared
 from pupila.bundle.session import Session
+from pupila.errors import PupilaError
 from pupila.images.decode import Array, ImageFault, ImageLimits
+from pupila.messages import say
 from pupila.tasks import TASKS
 from pupila.tasks.task import Prepared
 from pupila.threads import ahead
@@ -33,8 +35,13 @@ class Predictor:
     def __init__(self, bundle: Bundle, limits: ImageLimits | None = None) -> None:
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
         self.task = TASKS[self.info.task]
+        if MODEL_FILE not in self.info.files:
+            raise PupilaError(
+                say("This bundle answers to prompts"), found=bundle.folder,
+                wanted=say("a bundle that answers an image alone"), remedy="pupila predict BUNDLE IMAGE --point X,Y",
+            )  # fmt: skip
         self.session = Session(bundle.read(MODEL_FILE), threads=1)  # each caller's thread runs it on a core
-        check_golden(bundle, self.session)
+        check_golden(bundle, {"model": self.session.run})
 
     def prepare(self, data: bytes) -> Prepared:
         """The bytes of an image as the model's inputs.

@@ -17,7 +17,7 @@ class Session:
     """A model on ONNX Runtime.
 
     Args:
-        model: the bytes of an ONNX file with the input `pixels`.
+        model: the bytes of an ONNX file.
         threads: that one run uses; None: one per core.
 
     Raises:
@@ -35,8 +35,10 @@ class Session:
             raise PupilaError(
                 say("Can't read the model"), found=str(fault).splitlines()[0], wanted="ONNX"
             ) from fault
+        self.inputs = [one.name for one in self._session.get_inputs()]
         self.outputs = [output.name for output in self._session.get_outputs()]
 
-    def run(self, pixels: Array) -> list[Array]:
-        """(N, 3, H, W) float32 to the model's outputs, in order."""
-        return [np.asarray(output) for output in self._session.run(None, {"pixels": pixels})]
+    def run(self, *inputs: Array) -> list[Array]:
+        """The model's inputs, such as (N, 3, H, W) float32 pixels, to its outputs, both in order."""
+        fed = dict(zip(self.inputs, inputs, strict=True))
+        return [np.asarray(output) for output in self._session.run(None, fed)]

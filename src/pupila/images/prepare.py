@@ -1,6 +1,6 @@
 """From RGB to a model's input: the one way, for training, export, the command line and the server."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from PIL import Image
@@ -30,9 +30,10 @@ class Preparation(Settings):
     overlap: int = Field(default=0, ge=0, description="of neighbouring tiles, pixels")
     height: PositiveInt = Field(default=224, description="input height, pixels")
     width: PositiveInt = Field(default=224, description="input width, pixels")
-    fit: Literal["squash", "crop", "pad"] = Field(
+    fit: Literal["squash", "crop", "pad", "corner"] = Field(
         default="squash",
-        description="squash: both sides, aspect ratio lost; crop: fill and cut the centre; pad: fit inside",
+        description="squash: both sides, aspect ratio lost; crop: fill and cut the centre; pad: fit inside, in the "
+        "middle; corner: fit inside, at the upper left",
     )
     crop_share: PositiveFloat = Field(
         default=1.0, le=1.0, description="share of the resized picture that a crop keeps (timm's crop_pct)"
@@ -42,7 +43,9 @@ class Preparation(Settings):
     )
     mean: tuple[float, float, float] = Field(default=(0.485, 0.456, 0.406), description="RGB, of 0..1")
     std: tuple[float, float, float] = Field(default=(0.229, 0.224, 0.225), description="RGB, of 0..1")
-    padding: int = Field(default=0, ge=0, le=255, description="grey value of the padded border")
+    padding: Annotated[int, Field(ge=0, le=255)] | Literal["mean"] = Field(
+        default=0, description="grey value of the padded border; mean: what becomes 0"
+    )
 
 
 def prepare(rgb: Array, spec: Preparation) -> Array:
@@ -71,14 +74,32 @@ def normalise(placed: Array, spec: Preparation) -> Array:
     return scaled - shift[:, None, None]
 
 
-def resampled(plane: Array, height: int, width: int) -> Array:
-    """(h, w) float32 to (height, width) float32, bilinear."""
-    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+def resampled(
+    plane: Array, height: int, width: int, box: tuple[float, float, float, float] | None = None
+) -> Array:
+    """(h, w) float32, or its part in a box of left, top, right, bottom, to (height, width) float32, bilinear."""
+    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR, box=box))
 
 
 def side_to_decode(spec: Preparation) -> int:
     """The shorter side, pixels, that a scaled decoding has to leave for this preparation."""
     return 2 * int(np.ceil(max(spec.height, spec.width) / spec.crop_share))
+
+
+def covered(height: int, width: int, spec: Preparation) -> tuple[float, float]:
+    """Height and width, pixels of the input, that a picture of this size covers from the upper left corner.
+
+    Args:
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        spec: how it is prepared; `fit` is squash or corner.
+    """
+    if spec.fit == "squash":
+        return spec.height, spec.width
+    if spec.fit != "corner":
+        raise AssertionError(f"a picture under fit={spec.fit} does not begin in the corner")
+    ratio = min(spec.height / height, spec.width / width)
+    return max(1, round(height * ratio)), max(1, round(width * ratio))
 
 
 def _place(picture: Image.Image, spec: Preparation) -> Image.Image:
@@ -94,6 +115,7 @@ def _place(picture: Image.Image, spec: Preparation) -> Image.Image:
     left, top = (scaled.width - spec.width) // 2, (scaled.height - spec.height) // 2
     if spec.fit == "crop":
         return scaled.crop((left, top, left + spec.width, top + spec.height))
-    canvas = Image.new("RGB", size, (spec.padding,) * 3)
-    canvas.paste(scaled, (-left, -top))
+    mean = tuple(round(255 * value) for value in spec.mean)
+    canvas = Image.new("RGB", size, mean if spec.padding == "mean" else (spec.padding,) * 3)
+    canvas.paste(scaled, (0, 0) if spec.fit == "corner" else (-left, -top))
     return canvas

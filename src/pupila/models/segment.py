@@ -59,8 +59,8 @@ def build_segmenter(settings: ModelSettings, classes: int | None, side: int | No
     inner: Any = whole.encoder
     if local:
         tensors = read_tensors(settings.weights)
-        fill(inner.model, _own_tensors(inner.model, tensors, told.part), settings.weights)
-    mean, std = _statistics(inner.model, encoder, told)
+        fill(inner.model, own_tensors(inner.model, tensors, told.part), settings.weights)
+    mean, std = statistics(inner.model, encoder, told)
     channels = [int(c) for c in inner.out_channels]
     return Network(
         name=model,
@@ -68,7 +68,7 @@ def build_segmenter(settings: ModelSettings, classes: int | None, side: int | No
         head=Decoder(whole),
         size=channels[-1],
         preparation=Preparation(height=side or SIDE, width=side or SIDE, mean=mean, std=std),
-        blocks=_blocks(inner.model),
+        blocks=blocks_of(inner.model),
         source=source_of(settings.weights, encoder),
         weights_hash=hash_of(inner, encoder, options),
         options=options,
@@ -114,7 +114,7 @@ def _created(model: str, encoder: str, options: dict[str, Any], classes: int, pr
         raise no_hub(encoder, fault) from fault
 
 
-def _own_tensors(module: nn.Module, tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+def own_tensors(module: nn.Module, tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
     """The tensors under the encoder's own names; of a whole classifier, those that an encoder has.
 
     timm calls a stage `stages.0` in a classifier and `stages_0` in some encoders.
@@ -127,7 +127,7 @@ def _own_tensors(module: nn.Module, tensors: dict[str, Tensor], part: str) -> di
     return found
 
 
-def _statistics(model: Any, encoder: str, told: Told) -> tuple[Any, Any]:
+def statistics(model: Any, encoder: str, told: Told) -> tuple[Any, Any]:
     """Mean and standard deviation that the weights were trained with."""
     import timm
 
@@ -141,7 +141,7 @@ def _both(known: Any) -> tuple[Any, Any]:
     return tuple(told["mean"]), tuple(told["std"])
 
 
-def _blocks(model: Any) -> list[nn.Module]:
+def blocks_of(model: Any) -> list[nn.Module]:
     """Parts from input to output."""
     parts: list[nn.Module] = []
     for part in model.children():

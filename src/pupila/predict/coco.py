@@ -9,15 +9,10 @@ from pupila import files
 from pupila.images.decode import Array
 from pupila.predict.rows import Output, Row
 from pupila.regions import coco_regions
+from pupila.tasks.segment import things
 
 FILE = "annotations.json"
 Annotation = dict[str, Any]
-
-
-def things(classes: list[str]) -> dict[int, str]:
-    """The classes whose regions are outlined, by index: all but the background, which is the first of two."""
-    bare = len(classes) == 2 or classes[0].casefold() == "background"
-    return {index: name for index, name in enumerate(classes) if index or not bare}
 
 
 def annotations(mask: Array, classes: list[str]) -> list[Annotation]:

@@ -15,10 +15,10 @@ from pupila.geotiff.write import write_geojson, writing_mask
 from pupila.images.decode import Array, ImageFault, decode
 from pupila.masks import as_png, colours, overlay_jpeg
 from pupila.messages import say, say_count
-from pupila.predict.coco import Annotation, annotating, annotations, things
+from pupila.predict.coco import Annotation, annotating, annotations
 from pupila.predict.rows import Output, Row, Telling, fault_row
 from pupila.regions import RegionCounter
-from pupila.tasks.segment import MaskAnswer, answered_strips, refined
+from pupila.tasks.segment import MaskAnswer, answered_strips, refined, things
 from pupila.tasks.task import Prepared
 from pupila.threads import CORES, ahead
 from pupila.vocabulary import IGNORE

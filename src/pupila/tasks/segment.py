@@ -25,6 +25,12 @@ class MaskAnswer:
     abstained: bool  # whether the model is too unsure for its answer to count
 
 
+def things(classes: list[str]) -> dict[int, str]:
+    """The classes that are there to be found, by index: all but the background, which is the first of two."""
+    bare = len(classes) == 2 or classes[0].casefold() == "background"
+    return {index: name for index, name in enumerate(classes) if index or not bare}
+
+
 def probabilities_of(logits: Array, image: Prepared, told: Told) -> Array:
     """(C, H, W) float32 calibrated probabilities at the size of the upright image.
 
@@ -110,11 +116,11 @@ def _answer(logits: Array, image: Prepared, told: Told) -> MaskAnswer:
     return answer_of(probabilities_of(logits, image, told), told, image.valid)
 
 
-def _digest(logits: Array) -> list[float]:
+def digest(logits: Array) -> list[float]:
     """(C, h, w) logits averaged over a few cells."""
     rows = np.array_split(logits, _DIGEST, axis=1)
     cells = [cell.mean(axis=(1, 2)) for row in rows for cell in np.array_split(row, _DIGEST, axis=2)]
     return [float(value) for value in np.stack(cells).ravel()]
 
 
-SEGMENT = Task("segment", "mask", _at_least, _inputs, _answer, _digest)
+SEGMENT = Task("segment", "mask", _at_least, _inputs, _answer, digest)

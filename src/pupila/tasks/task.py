@@ -1,6 +1,6 @@
 """The record that describes a task, and what an answer is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from pupila.images.prepare import Preparation
 
 Array = NDArray[Any]
+Run = Callable[..., list[Array]]  # one part of a bundle: its inputs to its outputs, in order
+Runs = Mapping[str, Run]  # by role
 
 
 class Plain(BaseModel):
@@ -61,6 +63,10 @@ class Prepared:
     valid: Array | None = None  # (H, W) bool: where there are data; None: everywhere
 
 
+def _of_the_model(runs: Runs, inputs: Array) -> Array:
+    return runs["model"](inputs)[0][0]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """How one task differs from the others, as far as answering goes."""
@@ -69,7 +75,7 @@ class Task:
     target: Literal["class", "classes", "mask", "regions"]  # what one image's target is
     at_least: Callable[[Preparation], int | None]  # shorter side that a scaled decoding has to leave, pixels
     inputs: Callable[[Array, Preparation], Array]  # (H, W, 3) uint8 RGB to (K, 3, h, w) float32
-    answer: Callable[[Array, Prepared, Told], Any]  # the logits of its K inputs, the image, to the answer
-    digest: Callable[
-        [Array], list[float]
-    ]  # the logits of one input to the numbers that a golden answer keeps
+    answer: Callable[[Any, Prepared, Told], Any]  # the logits of its K inputs, the image, to the answer
+    digest: Callable[[Array], list[float]]  # what a trial gives to the numbers that a golden answer keeps
+    roles: tuple[str, ...] = ("model",)  # of a bundle's ONNX files
+    trial: Callable[[Runs, Array], Array] = _of_the_model  # (1, 3, h, w) of a golden picture to its logits

@@ -1,0 +1,102 @@
+"""Answering prompts: an image is encoded once, then every prompt costs the small decoder alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pupila.bundle.folder import Bundle, check_golden, file_of, prepared
+from pupila.bundle.session import Session
+from pupila.errors import PupilaError
+from pupila.images.decode import Array, ImageLimits
+from pupila.messages import say
+from pupila.tasks.prompt import (
+    DECODER,
+    ENCODER,
+    PROMPT,
+    Prompt,
+    PromptAnswer,
+    Raw,
+    check_prompt,
+    placed_prompt,
+    prompt_answer,
+)
+from pupila.tasks.task import Prepared
+from pupila.threads import ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An image, ready for prompts."""
+
+    maps: list[Array]  # what the decoder takes of it, (1, ...) float32 each
+    image: Prepared  # its sizes; the inputs are of no more use
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        return sum(one.nbytes for one in self.maps)
+
+
+class Prompter:
+    """A bundle that answers prompts.
+
+    Args:
+        bundle: as `read_bundle` gives it.
+        limits: what images to refuse.
+        threads: that one run uses; None: one per core.
+
+    Raises:
+        PupilaError: the bundle answers no prompts, or a golden answer is off.
+    """
+
+    def __init__(self, bundle: Bundle, limits: ImageLimits | None = None, threads: int | None = None) -> None:
+        self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
+        if self.info.task != PROMPT.name:
+            raise PupilaError(
+                say("This bundle answers no prompts"), found=say("the task {task}", task=self.info.task),
+                wanted=say("a bundle of a promptable model, such as pupila-sam"),
+                remedy="pupila train DATA --set model=pupila-sam",
+            )  # fmt: skip
+        self._encoder = Session(bundle.read(file_of(ENCODER)), threads)
+        self._decoder = Session(bundle.read(file_of(DECODER)), threads)
+        check_golden(bundle, {ENCODER: self._encoder.run, DECODER: self._decoder.run})
+
+    def prepare(self, data: bytes) -> Prepared:
+        """The bytes of an image as the encoder's input.
+
+        Raises:
+            ImageFault: no usable image.
+        """
+        return prepared(data, PROMPT, self.info.preparation, self.limits)
+
+    def encode(self, image: Prepared) -> Encoded:
+        """The slow part, once for each image."""
+        known = Prepared(image.inputs[:0], image.height, image.width, image.valid)
+        return Encoded(self._encoder.run(image.inputs), known)
+
+    def raw(self, encoded: Encoded, prompt: Prompt) -> Raw:
+        """What the decoder says to a prompt.
+
+        Raises:
+            PupilaError: the prompt means nothing in this image.
+        """
+        height, width = encoded.image.height, encoded.image.width
+        check_prompt(prompt, height, width)
+        points, labels = placed_prompt(prompt, height, width, self.info.preparation)
+        masks, quality = self._decoder.run(*encoded.maps, points[None, None], labels[None, None])
+        return Raw(masks[0, 0], quality[0, 0], prompt)
+
+    def answer(self, encoded: Encoded, prompt: Prompt) -> PromptAnswer:
+        """The quick part, for each prompt.
+
+        Raises:
+            PupilaError: the prompt means nothing in this image.
+        """
+        return prompt_answer(self.raw(encoded, prompt), encoded.image, self.info)
+
+    def stream(self, images: Iterator[bytes]) -> Iterator[Encoded]:
+        """Images encoded in their order; the next ones are read and prepared meanwhile.
+
+        Raises:
+            ImageFault: no usable image.
+        """
+        return map(self.encode, ahead(images, self.prepare))

@@ -1,0 +1,158 @@
+"""The promptable half of a model: what makes masks of an encoder's maps and of prompts, after Segment Anything."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Shape = tuple[int, int, int]  # (C, h, w) of a map
+
+
+class PromptHead(nn.Module):
+    """Prompt encoder and mask decoder of SAM or SAM 2, with a neck before them where the encoder has none.
+
+    All four masks of the decoder come out, the one mask first and then the three for an ambiguous prompt.
+
+    Args:
+        prompt_encoder: a SamPromptEncoder or a Sam2PromptEncoder.
+        decoder: a SamMaskDecoder or a Sam2MaskDecoder.
+        shapes: of the encoder's maps, which come flat, one after the other.
+        neck: makes the one embedding of several maps; None: the first map is it, the others are of higher resolution.
+    """
+
+    def __init__(
+        self, prompt_encoder: nn.Module, decoder: nn.Module, shapes: tuple[Shape, ...], neck: nn.Module | None = None
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.prompt_encoder: Any = prompt_encoder
+        self.decoder: Any = decoder
+        self.shapes = shapes
+        self.neck = neck
+
+    def forward(self, features: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, size) features, (N, M, P, 2) points in pixels of the input and (N, M, P) labels to masks and quality.
+
+        Returns:
+            (N, M, 4, h, w) logits, and (N, M, 4) IoU that the model expects of each.
+        """
+        return self.decoded(self.embedded(features), points, labels)
+
+    def embedded(self, features: Tensor) -> tuple[Tensor, ...]:
+        """(N, size) to the (N, C, h, w) maps that `decoded` takes, the embedding first."""
+        parts = features.split([math.prod(shape) for shape in self.shapes], dim=1)
+        maps = tuple(part.unflatten(1, shape) for part, shape in zip(parts, self.shapes, strict=True))
+        return maps if self.neck is None else (self.neck(maps),)
+
+    def decoded(self, maps: tuple[Tensor, ...], points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """See `forward`.
+
+        Source: Kirillov et al. 2023, arXiv:2304.02643, appendix A; Ravi et al. 2024, arXiv:2408.00714, appendix D.
+        """
+        decoder, count = self.decoder, points.shape[1]
+        sparse = self._sparse(points, labels).flatten(0, 1)[:, None]  # (N * M, 1, P, 256)
+        tokens = [part.weight for part in self._tokens()]
+        first = sum(len(part) for part in tokens) - decoder.num_mask_tokens
+        every = torch.cat([torch.cat(tokens).expand(sparse.shape[0], 1, -1, -1), sparse], dim=2)
+        dense = self.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
+        image = _repeated(maps[0] + dense, count)
+        every, image = decoder.transformer(
+            point_embeddings=every, image_embeddings=image,
+            image_positional_embeddings=self._positions(maps[0]).expand(image.shape[0], -1, -1, -1),
+            attention_similarity=None, target_embedding=None,
+        )  # fmt: skip
+        image = image.transpose(2, 3).reshape(-1, *maps[0].shape[1:])
+        enlarged = self._enlarged(image, [_repeated(one, count) for one in maps[1:]])
+        own = every[:, 0, first : first + decoder.num_mask_tokens]
+        weights = [mlp(own[:, number]) for number, mlp in enumerate(decoder.output_hypernetworks_mlps)]
+        masks = torch.einsum("nkc,nchw->nkhw", torch.stack(weights, dim=1), enlarged)
+        quality = decoder.iou_prediction_head(every[:, 0, first - 1])
+        return masks.unflatten(0, (-1, count)), quality.unflatten(0, (-1, count))
+
+    def _tokens(self) -> list[Any]:
+        """The decoder's own tokens in their order; SAM 2 begins with one that tells whether the object is there."""
+        decoder = self.decoder
+        there = [decoder.obj_score_token] if hasattr(decoder, "obj_score_token") else []
+        return [*there, decoder.iou_token, decoder.mask_tokens]
+
+    def _enlarged(self, image: Tensor, finer: list[Tensor]) -> Any:
+        """(N, 256, h, w) to (N, 32, 4h, 4w), with the maps of SAM 2's encoder of 4 and 2 times the resolution."""
+        decoder = self.decoder
+        once = decoder.upscale_conv1(image)
+        once = decoder.activation(decoder.upscale_layer_norm(once + finer[1] if finer else once))
+        twice = decoder.upscale_conv2(once)
+        return decoder.activation(twice + finer[0] if finer else twice)
+
+    def _sparse(self, points: Tensor, labels: Tensor) -> Tensor:
+        """(N, M, P, 256): each point's place and meaning; `NO_POINT` has a meaning and no place."""
+        encoder = self.prompt_encoder
+        side = encoder.input_image_size
+        places = encoder.shared_embedding(points + 0.5, (side, side))  # the centre of the pixel
+        embed = encoder.point_embed
+        meanings = (
+            embed.weight if isinstance(embed, nn.Embedding) else torch.cat([one.weight for one in embed])
+        )
+        known = (labels >= 0)[..., None]
+        return torch.where(known, places + meanings[labels.clamp_min(0)], encoder.not_a_point_embed.weight)
+
+    def _positions(self, image: Tensor) -> Tensor:
+        """(1, 256, h, w): where each cell of the embedding is."""
+        height, width = image.shape[2:]
+        y, x = ((torch.arange(n, device=image.device, dtype=image.dtype) + 0.5) / n for n in (height, width))
+        grid = torch.stack([x.expand(height, -1), y[:, None].expand(-1, width)], dim=-1)
+        found: Tensor = self.prompt_encoder.shared_embedding(grid)
+        return found.permute(2, 0, 1)[None]
+
+
+class Neck(nn.Module):
+    """Maps of strides 16 and up to one embedding at stride 16: two convolutions, each with a norm, as in SAM.
+
+    Args:
+        channels: of the maps.
+        width: channels of the embedding.
+    """
+
+    def __init__(self, channels: list[int], width: int = 256) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(sum(channels), width, 1, bias=False)
+        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList(nn.GroupNorm(1, width) for _ in range(2))
+
+    def forward(self, maps: tuple[Tensor, ...]) -> Any:
+        """(N, C, h, w) each, the largest first, to (N, width, h, w)."""
+        size = maps[0].shape[2:]
+        even = [
+            nn.functional.interpolate(one, size, mode="bilinear", align_corners=False) for one in maps[1:]
+        ]
+        found = self.norms[0](self.first(torch.cat([maps[0], *even], dim=1)))
+        return self.norms[1](self.second(nn.functional.gelu(found)))
+
+
+class EncoderPart(nn.Module):
+    """Pixels to the maps that prompts are decoded from: what runs once for each image."""
+
+    def __init__(self, encoder: nn.Module, head: PromptHead) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """(N, 3, H, W) to the maps."""
+        return self.head.embedded(self.encoder(pixels))
+
+
+class DecoderPart(nn.Module):
+    """Maps and prompts to masks: what runs once for each prompt."""
+
+    def __init__(self, head: PromptHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps, (N, 1, P, 2) points and (N, 1, P) labels to (N, 1, 4, h, w) and (N, 1, 4)."""
+        *maps, points, labels = inputs
+        return self.head.decoded(tuple(maps), points, labels)
+
+
+def _repeated(image: Tensor, count: int) -> Tensor:
+    """(N, ...) to (N * count, ...), each as often as it has prompts."""
+    return image if count == 1 else image.repeat_interleave(count, dim=0)

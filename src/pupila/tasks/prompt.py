@@ -1,0 +1,154 @@
+"""Prompted segmentation: one mask for what a person points at, with points and a box."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pupila.errors import PupilaError
+from pupila.images.prepare import Preparation, covered, prepare, resampled, side_to_decode
+from pupila.messages import say
+from pupila.tasks.segment import digest, refined
+from pupila.tasks.task import Array, Prepared, Runs, Task, Told
+
+ENCODER, DECODER = "encoder", "decoder"  # the two parts of a bundle
+HERE, NOT_HERE, FIRST_CORNER, LAST_CORNER, NO_POINT = (
+    1,
+    0,
+    2,
+    3,
+    -1,
+)  # labels of points, as Segment Anything has them
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is meant, in pixels of the upright image, x to the right and y down from the upper left corner."""
+
+    points: tuple[Point, ...] = ()  # (x, y) that belong to it
+    negatives: tuple[Point, ...] = ()  # (x, y) that do not
+    box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1: all of it lies in here
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether it may mean a thing, a part of it or more than it: a single point."""
+        return self.box is None and len(self.points) + len(self.negatives) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What the decoder says to one prompt."""
+
+    masks: Array  # (4, h, w) float32 logits: of the one mask, then of three for an ambiguous prompt
+    quality: Array  # (4,) float32 IoU that it expects of each
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class PromptAnswer:
+    """The mask of what is meant."""
+
+    mask: Array  # (H, W) uint8 at the size of the upright image: 1 where it is, else 0
+    quality: float  # IoU with the truth that the model expects, 0..1
+    confidence: float  # mean over all pixels of the calibrated probability of what they were answered
+    abstained: bool  # whether the expected IoU is too low for the answer to count
+
+
+def check_prompt(prompt: Prompt, height: int, width: int) -> None:
+    """Refuse a prompt that means nothing in an image of this size.
+
+    Raises:
+        PupilaError: nothing to go by, a point outside, or a box without an area or outside.
+    """
+    places = [*prompt.points, *prompt.negatives]
+    if not prompt.points and prompt.box is None:
+        raise PupilaError(
+            say("No prompt"), found=say("{n} points that do not belong to it", n=len(places)),
+            wanted=say("a point that belongs to what is meant, or a box around it"), remedy="--point X,Y, --box X0,Y0,X1,Y1",
+        )  # fmt: skip
+    odd = [f"{x:g},{y:g}" for x, y in places if not (0 <= x < width and 0 <= y < height)]
+    if odd:
+        raise PupilaError(
+            say("A point lies outside the image"), found=", ".join(odd),
+            wanted=say("x from 0 to below {width}, y from 0 to below {height}", width=width, height=height),
+        )  # fmt: skip
+    if prompt.box is not None:
+        x0, y0, x1, y1 = prompt.box
+        if not (x0 < x1 and y0 < y1 and x0 < width and y0 < height and x1 > 0 and y1 > 0):
+            raise PupilaError(
+                say("The box holds nothing of the image"), found=",".join(f"{v:g}" for v in prompt.box),
+                wanted=say("x0,y0,x1,y1 with x0 < x1 and y0 < y1, in an image of {width} x {height}",
+                           width=width, height=height),
+            )  # fmt: skip
+
+
+def placed_prompt(prompt: Prompt, height: int, width: int, spec: Preparation) -> tuple[Array, Array]:
+    """The prompt as the decoder takes it: (P, 2) float32 x and y in pixels of the input, and (P,) int64 labels.
+
+    Args:
+        prompt: in pixels of the upright image.
+        height: of that image.
+        width: of that image.
+        spec: how it was prepared.
+    """
+    labels = [HERE] * len(prompt.points) + [NOT_HERE] * len(prompt.negatives)
+    places = [*prompt.points, *prompt.negatives]
+    if prompt.box is None:
+        labels, places = [*labels, NO_POINT], [*places, (0.0, 0.0)]
+    else:
+        labels, places = [*labels, FIRST_CORNER, LAST_CORNER], [*places, prompt.box[:2], prompt.box[2:]]
+    inner_height, inner_width = covered(height, width, spec)
+    scale = np.array([inner_width / width, inner_height / height])
+    return (np.asarray(places) * scale).astype(np.float32), np.asarray(labels, dtype=np.int64)
+
+
+def probability_of(raw: Raw, image: Prepared, told: Told) -> tuple[Array, float]:
+    """(H, W) float32 calibrated probability of belonging to it, and the IoU that the model expects.
+
+    An ambiguous prompt has three candidates, of which the one with the highest expected IoU counts.
+
+    Source: Kirillov et al. 2023, arXiv:2304.02643, section 3.
+    """
+    number = 1 + int(raw.quality[1:].argmax()) if raw.prompt.ambiguous else 0
+    logits = raw.masks[number] / np.float32(told.temperature)
+    height, width = logits.shape
+    inner_height, inner_width = covered(image.height, image.width, told.preparation)
+    right, bottom = (
+        width * inner_width / told.preparation.width,
+        height * inner_height / told.preparation.height,
+    )
+    enlarged = resampled(logits, image.height, image.width, (0.0, 0.0, right, bottom))
+    return 1 / (1 + np.exp(-np.clip(enlarged, -60, 60))), float(np.clip(raw.quality[number], 0, 1))
+
+
+def prompt_answer(raw: Raw, image: Prepared, told: Told) -> PromptAnswer:
+    """The mask, after the post-processing that was decided."""
+    probability, quality = probability_of(raw, image, told)
+    level = 0.5 if told.decision.threshold is None else told.decision.threshold
+    mask = refined((probability >= level).astype(np.uint8), told.decision, told.preparation)
+    if image.valid is not None:
+        mask = mask * image.valid
+    sure = float(np.where(mask, probability, 1 - probability).mean())
+    return PromptAnswer(mask, quality, sure, quality < told.decision.abstain_below)
+
+
+def _trial(runs: Runs, inputs: Array) -> Array:
+    """(8, h, w): the masks to a prompt in the middle of a golden picture, and their expected IoUs as planes."""
+    height, width = inputs.shape[2:]
+    points = np.array([[[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]]]], np.float32) * np.float32([width, height])
+    labels = np.array([[[HERE, FIRST_CORNER, LAST_CORNER]]], np.int64)
+    masks, quality = runs[DECODER](*runs[ENCODER](inputs), points, labels)
+    planes = np.broadcast_to(quality[0, 0][:, None, None], masks.shape[2:])
+    return np.concatenate([masks[0, 0], planes])
+
+
+PROMPT = Task(
+    name="prompt",
+    target="mask",
+    at_least=side_to_decode,
+    inputs=lambda rgb, spec: prepare(rgb, spec)[None],
+    answer=prompt_answer,
+    digest=digest,
+    roles=(ENCODER, DECODER),
+    trial=_trial,
+)

@@ -81,3 +81,78 @@ def write_painted(folder: Path, scale: float = 10.0, view: str = "tile", **chang
 def plain(red: int, green: int, blue: int, side: int = 16) -> Pixels:
     """(side, side, 3) uint8 of one colour."""
     return np.full((side, side, 3), (red, green, blue), dtype=np.uint8)
+
+
+POINTED = Preparation(height=32, width=32, mean=(0, 0, 0), std=(1, 1, 1))
+
+
+def pointing_models() -> dict[str, bytes]:
+    """The two ONNX files of a promptable bundle: what has nearly the colour of the place that is pointed at.
+
+    That place is the middle of the positive points and of the box's corners. The second and fourth masks are smaller;
+    the qualities are 0.9, 0.5, 0.8 and 0.7.
+    """
+    side = POINTED.height
+    shape: list[str | int | None] = ["batch", 3, side, side]
+    constants = {
+        "zero": np.array(0, np.int64), "last": np.array([[side - 1]], np.int64), "row": np.array([[1, side]], np.int64),
+        "places": np.array([1], np.int64), "corner": np.array([3], np.int64), "flat": np.array([0, 3, -1], np.int64),
+        "one": np.array([0, 1, 1], np.int64), "colours": np.array([1, 3, 1], np.int64), "axis": np.array([1], np.int64),
+        "image": np.array([0, 3, 1, 1], np.int64), "near": np.array(0.25, np.float32), "sure": np.array(20, np.float32),
+        "shift": np.array([0, -1, 0, -2], np.float32).reshape(1, 1, 4, 1, 1), "nothing": np.array([0], np.float32),
+        "quality4": np.array([0.9, 0.5, 0.8, 0.7], np.float32).reshape(1, 1, 4), "last_axis": np.array([2], np.int64),
+        "outer": np.array([1], np.int64),
+    }  # fmt: skip
+    node = helper.make_node
+    steps = [
+        node("Greater", ["labels", "zero"], ["positive"]),
+        node("Cast", ["positive"], ["counted"], to=TensorProto.FLOAT),
+        node("Unsqueeze", ["counted", "corner"], ["weights"]),
+        node("Mul", ["points", "weights"], ["weighted"]),
+        node("ReduceSum", ["weighted", "last_axis"], ["total"], keepdims=0),  # (N, 1, 2)
+        node("ReduceSum", ["counted", "last_axis"], ["count"], keepdims=1),  # (N, 1, 1)
+        node("Div", ["total", "count"], ["middle"]),
+        node("Squeeze", ["middle", "outer"], ["xy"]),
+        node("Cast", ["xy"], ["whole"], to=TensorProto.INT64),
+        node("Min", ["whole", "last"], ["inside"]),
+        node("Mul", ["inside", "row"], ["steps"]),
+        node("ReduceSum", ["steps", "places"], ["index"], keepdims=1),  # (N, 1)
+        node("Unsqueeze", ["index", "axis"], ["index3"]),  # (N, 1, 1)
+        node("Expand", ["index3", "colours"], ["indices"]),  # (N, 3, 1)
+        node("Reshape", ["embedding", "flat"], ["pixels_flat"]),
+        node("GatherElements", ["pixels_flat", "indices"], ["colour"], axis=2),  # (N, 3, 1)
+        node("Reshape", ["colour", "image"], ["colour4"]),
+        node("Sub", ["embedding", "colour4"], ["difference"]),
+        node("Abs", ["difference"], ["distance"]),
+        node("ReduceSum", ["distance", "axis"], ["apart"], keepdims=1),  # (N, 1, S, S)
+        node("Sub", ["near", "apart"], ["alike"]),
+        node("Mul", ["alike", "sure"], ["logits"]),
+        node("Unsqueeze", ["logits", "axis"], ["logits5"]),
+        node("Add", ["logits5", "shift"], ["masks"]),
+        node("Mul", ["count", "nothing"], ["none"]),
+        node("Add", ["none", "quality4"], ["quality"]),
+    ]  # fmt: skip
+    value = helper.make_tensor_value_info
+    decoder = helper.make_graph(
+        steps, "pointing",
+        [value("embedding", TensorProto.FLOAT, shape), value("points", TensorProto.FLOAT, ["batch", 1, "points", 2]),
+         value("labels", TensorProto.INT64, ["batch", 1, "points"])],
+        [value("masks", TensorProto.FLOAT, ["batch", 1, 4, side, side]),
+         value("quality", TensorProto.FLOAT, ["batch", 1, 4])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )  # fmt: skip
+    encoder = helper.make_graph(
+        [node("Identity", ["pixels"], ["embedding"])], "looking",
+        [value("pixels", TensorProto.FLOAT, shape)], [value("embedding", TensorProto.FLOAT, shape)],
+    )  # fmt: skip
+    opset = [helper.make_opsetid("", 20)]
+    return {
+        f"{role}.onnx": helper.make_model(graph, opset_imports=opset, ir_version=10).SerializeToString()
+        for role, graph in (("encoder", encoder), ("decoder", decoder))
+    }
+
+
+def write_pointing(folder: Path, **changes: Any) -> Bundle:
+    """A promptable bundle on disk: see `pointing_models`."""
+    told = info(task="prompt", classes=["background", "thing"], **{"preparation": POINTED, **changes})
+    return write_bundle(folder, told, {**pointing_models(), "card.md": b"# By hand\n"})

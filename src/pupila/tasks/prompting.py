@@ -73,7 +73,8 @@ def box_around(target: Array, jitter: float, random: Random) -> tuple[float, flo
     left, top, right, bottom = np.clip(
         np.array([x0, y0, x1, y1]) + off, 0, [width, height, width, height]
     ).tolist()
-    return min(left, right - 1), min(top, bottom - 1), max(right, 1.0), max(bottom, 1.0)
+    right, bottom = max(right, 1.0), max(bottom, 1.0)
+    return min(left, right - 1), min(top, bottom - 1), right, bottom
 
 
 def _ends(there: Array) -> tuple[int, int]:

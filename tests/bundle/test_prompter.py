@@ -1,0 +1,81 @@
+"""Answering prompts: encoded once, answered for each prompt, at the size of the upright image."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pupila.bundle.folder import read_bundle
+from pupila.bundle.predictor import Predictor
+from pupila.bundle.prompter import Prompter
+from pupila.errors import PupilaError
+from pupila.tasks.prompt import Prompt
+from tests.colours import write_colours, write_pointing
+from tests.pictures import Pixels, encoded
+
+
+def scene() -> Pixels:
+    """40 x 80 pixels: green, with a red rectangle of 20 x 30 at (10, 10) and a blue one of 10 x 10 at (60, 20)."""
+    picture = np.full((40, 80, 3), (0, 255, 0), np.uint8)
+    picture[10:30, 10:40] = (255, 0, 0)
+    picture[20:30, 60:70] = (0, 0, 255)
+    return picture
+
+
+def wanted(value: tuple[int, int, int]) -> Pixels:
+    return np.asarray((scene() == value).all(axis=2))
+
+
+@pytest.fixture(scope="module")
+def prompter(tmp_path_factory: pytest.TempPathFactory) -> Prompter:
+    return Prompter(read_bundle(write_pointing(tmp_path_factory.mktemp("pointing") / "bundle").folder))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "colour"),
+    [
+        (Prompt(points=((20.5, 15.5),)), (255, 0, 0)),
+        (Prompt(points=((65.5, 25.5),), negatives=((20.5, 15.5),)), (0, 0, 255)),
+        (Prompt(box=(8.0, 8.0, 42.0, 32.0)), (255, 0, 0)),
+    ],
+)
+def test_what_is_pointed_at_is_answered(
+    prompter: Prompter, prompt: Prompt, colour: tuple[int, int, int]
+) -> None:
+    image = prompter.encode(prompter.prepare(encoded(scene())))
+    answer = prompter.answer(image, prompt)
+    truth = wanted(colour)
+    assert answer.mask.shape == (40, 80) and set(np.unique(answer.mask)) == {0, 1}
+    shared = (answer.mask.astype(bool) & truth).sum() / (answer.mask.astype(bool) | truth).sum()
+    assert shared > 0.7  # the sides were resampled: 80 x 40 to 32 x 32 and back
+    assert answer.confidence > 0.9 and not answer.abstained
+
+
+def test_of_a_single_point_the_best_of_three_counts_and_else_the_one_mask(prompter: Prompter) -> None:
+    image = prompter.encode(prompter.prepare(encoded(scene())))
+    assert prompter.answer(image, Prompt(points=((20.0, 15.0),))).quality == pytest.approx(0.8)
+    assert prompter.answer(image, Prompt(points=((20.0, 15.0), (30.0, 20.0)))).quality == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        (Prompt(), "No prompt"),
+        (Prompt(negatives=((1.0, 1.0),)), "No prompt"),
+        (Prompt(points=((80.0, 1.0),)), r"(?s)outside the image.*80,1.*below 80"),
+        (Prompt(box=(5.0, 5.0, 5.0, 9.0)), r"(?s)holds nothing.*5,5,5,9"),
+        (Prompt(box=(90.0, 5.0, 95.0, 9.0)), "holds nothing"),
+        (Prompt(points=((float("nan"), 1.0),)), "outside the image"),
+    ],
+)
+def test_a_prompt_that_means_nothing_is_refused(prompter: Prompter, prompt: Prompt, told: str) -> None:
+    image = prompter.encode(prompter.prepare(encoded(scene())))
+    with pytest.raises(PupilaError, match=told):
+        prompter.answer(image, prompt)
+
+
+def test_bundles_of_other_tasks_are_told_apart(prompter: Prompter, tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match=r"(?s)answers to prompts.*--point"):
+        Predictor(prompter.bundle)
+    with pytest.raises(PupilaError, match=r"(?s)answers no prompts.*pupila-sam"):
+        Prompter(write_colours(tmp_path / "bundle"))

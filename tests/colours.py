@@ -98,7 +98,7 @@ def pointing_models() -> dict[str, bytes]:
         "zero": np.array(0, np.int64), "last": np.array([[side - 1]], np.int64), "row": np.array([[1, side]], np.int64),
         "places": np.array([1], np.int64), "corner": np.array([3], np.int64), "flat": np.array([0, 3, -1], np.int64),
         "one": np.array([0, 1, 1], np.int64), "colours": np.array([1, 3, 1], np.int64), "axis": np.array([1], np.int64),
-        "image": np.array([0, 3, 1, 1], np.int64), "near": np.array(0.25, np.float32), "sure": np.array(20, np.float32),
+        "image": np.array([0, 3, 1, 1], np.int64), "near": np.array(1, np.float32), "sure": np.array(20, np.float32),
         "shift": np.array([0, -1, 0, -2], np.float32).reshape(1, 1, 4, 1, 1), "nothing": np.array([0], np.float32),
         "quality4": np.array([0.9, 0.5, 0.8, 0.7], np.float32).reshape(1, 1, 4), "last_axis": np.array([2], np.int64),
         "outer": np.array([1], np.int64),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from pupila.bundle.folder import Bundle, write_bundle
@@ -94,7 +95,7 @@ def pointing_models() -> dict[str, bytes]:
     """
     side = POINTED.height
     shape: list[str | int | None] = ["batch", 3, side, side]
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "zero": np.array(0, np.int64), "last": np.array([[side - 1]], np.int64), "row": np.array([[1, side]], np.int64),
         "places": np.array([1], np.int64), "corner": np.array([3], np.int64), "flat": np.array([0, 3, -1], np.int64),
         "one": np.array([0, 1, 1], np.int64), "colours": np.array([1, 3, 1], np.int64), "axis": np.array([1], np.int64),

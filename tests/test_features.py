@@ -10,6 +10,7 @@ import pytest
 import pupila
 from pupila import features as features_module
 from pupila.dataset.manifest import Dataset
+from pupila.errors import PupilaError
 from pupila.features import Encoder, Features
 from pupila.images.decode import Array
 from pupila.images.prepare import Preparation
@@ -30,12 +31,13 @@ class Counted:
     sizes: list[int] = field(default_factory=list)
     version: str = "weights 1"
     parallel: bool = False
+    batch: int = features_module.BATCH
 
     def encoder(self) -> Encoder:
-        return Encoder(self._run, 6, self.version, parallel=self.parallel)
+        return Encoder(self._run, 6, self.version, self.parallel, self.batch)
 
     def _run(self, pixels: Array) -> Array:
-        assert len(pixels) == features_module.BATCH  # last digits must not depend on what else is lacking
+        assert len(pixels) == self.batch  # last digits must not depend on what else is lacking
         self.sizes.append(len(np.unique(pixels, axis=0)))
         return np.concatenate([pixels.mean(axis=(2, 3)), pixels[..., :16].mean(axis=(2, 3))], axis=1)
 
@@ -111,6 +113,7 @@ def test_a_damaged_feature_is_made_again_and_no_other(data: Dataset) -> None:
     first = made(data, Counted())
     first.fill(EVERY)
     before = first(ROWS, EPOCHS - 1)
+    assert first.store is not None
     (path,) = first.store.folder.glob("*.rows")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # of the last row, which is that of the last image's last view
@@ -126,9 +129,8 @@ def test_a_damaged_feature_is_made_again_and_no_other(data: Dataset) -> None:
 def test_a_killed_encoding_goes_on_after_what_was_saved(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features_module, "BATCH", 2)
-    monkeypatch.setattr(features_module, "_SAVE_EVERY", 2)
-    counted = Counted()
+    monkeypatch.setattr(features_module, "_PART_ROWS", 4)
+    counted = Counted(batch=2)
 
     def dies_at_the_fourth_batch(pixels: Array) -> Array:
         if len(counted.sizes) == 3:
@@ -139,7 +141,31 @@ def test_a_killed_encoding_goes_on_after_what_was_saved(
     features.encoder = replace(features.encoder, run=dies_at_the_fourth_batch)
     with pytest.raises(KeyboardInterrupt):
         features.fill(EVERY)
-    assert made(data, Counted()).fill(EVERY) == len(EVERY) - 2 * 2
+    assert made(data, Counted(batch=2)).fill(EVERY) == len(EVERY) - 2 * 2
+
+
+def test_half_floats_are_kept_and_what_does_not_fit_into_them_is_refused(data: Dataset) -> None:
+    full, half = made(data, Counted()), made(data, Counted())
+    full.fill(EVERY)
+    half = Features(half.views, half.encoder, "float16")
+    assert half.fill(EVERY) == len(EVERY)  # not those of the other type
+    assert half.store is not None and half.store.dtype == np.float16
+    found, wanted = half(ROWS, 0), full(ROWS, 0)
+    assert found.dtype == np.float32 and np.array_equal(found, wanted.astype(np.float16).astype(np.float32))
+    large = Counted(version="large")
+    encoder = replace(large.encoder(), run=lambda pixels: 1e5 + large._run(pixels))
+    with pytest.raises(PupilaError, match=r"(?s)too large.*float16.*cache=float32"):
+        Features(half.views, encoder, "float16").fill(EVERY)
+
+
+def test_without_a_cache_features_are_the_same_and_nothing_is_written(data: Dataset, tmp_path: Path) -> None:
+    kept, counted = made(data, Counted(batch=1)), Counted(batch=1)
+    kept.fill(EVERY)
+    fresh = Features(kept.views, counted.encoder(), "none")
+    written = sorted((tmp_path / "cache").rglob("*.rows"))
+    assert fresh.fill(EVERY) == 0
+    assert np.array_equal(fresh(ROWS, 1), kept(ROWS, 1)) and len(counted.sizes) == len(ROWS)
+    assert sorted((tmp_path / "cache").rglob("*.rows")) == written
 
 
 def test_what_was_not_filled_is_an_error(data: Dataset) -> None:

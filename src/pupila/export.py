@@ -22,6 +22,7 @@ from pupila.models.prompted import DecoderPart, PromptHead
 
 TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
 OPSET = 20
+MAPS = ["embedding", "finest", "finer"]  # what a promptable encoder gives, the last two of SAM 2 alone
 
 
 def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> bytes:
@@ -44,10 +45,9 @@ def decoder_to_onnx(head: PromptHead, maps: tuple[Tensor, ...]) -> bytes:
         maps: of two images, for their shapes.
     """
     batch, count = torch.export.Dim("batch"), torch.export.Dim("points", min=1)
-    names = ["embedding", "finest", "finer"][: len(maps)]
-    example = dict(zip(names, maps, strict=True))
+    example = dict(zip(MAPS[: len(maps)], maps, strict=True))
     example |= {"points": torch.zeros(2, 1, 3, 2), "labels": torch.zeros(2, 1, 3, dtype=torch.int64)}
-    free: Any = (tuple({0: batch} for _ in maps) + ({0: batch, 2: count}, {0: batch, 2: count}),)
+    free: Any = ((*({0: batch} for _ in maps), {0: batch, 2: count}, {0: batch, 2: count}),)
     return _graph(DecoderPart(head), example, free, ["masks", "quality"])
 
 

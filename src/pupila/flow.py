@@ -205,7 +205,7 @@ def train(
     opened = _labelled(data, read)
     splits = _agreed_split(opened, folds) or split(opened, folds=folds)
     assert opened.task is not None  # it has labels
-    model = USUAL[opened.task.name] if settings.model == "auto" else settings.model
+    model = USUAL[opened.task.name] if settings.model == "auto" else Path(settings.model).name
     folder = str(out) if out is not None else free_folder(f"runs/{Path(opened.root).name}-{model}")
     return Trainer(opened, splits, folder, tell).run(settings, resume)
 

@@ -16,7 +16,8 @@ from pupila import files
 from pupila.messages import say
 from pupila.progress import progress
 
-Batch = tuple[Tensor, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W)
+Inputs = Tensor | tuple[Tensor, ...]  # of a module; a tuple is taken apart
+Batch = tuple[Inputs, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W)
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": lambda parameters, lr, decay: torch.optim.Adam(parameters, lr, weight_decay=decay),
     "adamw": lambda parameters, lr, decay: torch.optim.AdamW(parameters, lr, weight_decay=decay),
@@ -103,7 +104,7 @@ def fit(
     module: nn.Module,
     phase: Phase,
     stream: Callable[[int], tuple[int, Iterable[Batch]]],
-    criterion: Callable[[Tensor, Tensor], Tensor],
+    criterion: Callable[[Any, Tensor], Tensor],
     judge: Callable[[nn.Module, int], Judged],
     keeper: "Keeper",
 ) -> State:
@@ -115,7 +116,7 @@ def fit(
         module: what is trained; parameters that need no gradient stay as they are.
         phase: the recipe.
         stream: epoch number to (batches in it, batches), the same for the same number.
-        criterion: logits (N, C) and targets (N,) to a scalar.
+        criterion: what the module answers, such as logits (N, C), and targets (N,) to a scalar.
         judge: the module and the epoch's number to what validation says.
         keeper: keeps and restores checkpoints, and writes the log.
     """
@@ -178,7 +179,7 @@ def _train_epoch(
     phase: Phase,
     state: State,
     stream: tuple[int, Iterable[Batch]],
-    criterion: Callable[[Tensor, Tensor], Tensor],
+    criterion: Callable[[Any, Tensor], Tensor],
 ) -> float:
     """One pass; returns the mean loss. Dropout's draws depend on (seed, epoch, step) alone."""
     steps, batches = stream
@@ -190,7 +191,8 @@ def _train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = group["share"] * rate_at(phase, state, state.epoch + step / steps)
         with torch.autocast(device.type, PRECISIONS[phase.precision], enabled=phase.precision != "float32"):
-            loss = criterion(module(inputs), targets)
+            answered = module(*inputs) if isinstance(inputs, tuple) else module(inputs)
+            loss = criterion(answered, targets)
         optimizer.zero_grad()
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if phase.clip_norm is not None:

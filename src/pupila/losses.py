@@ -14,6 +14,7 @@ from pupila.messages import say
 from pupila.settings import unknown
 from pupila.vocabulary import IGNORE
 
+_ALPHA = 0.25  # weight of the thing's pixels in the focal loss of prompts
 EFFECTIVE_BETA = 0.999  # Cui et al. 2019, section 4, for data sets of this size
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -141,6 +142,46 @@ def _weight(targets: Tensor, weights: Tensor | None) -> Tensor:
         return known.sum().clamp_min(1)
     total = (weights[torch.where(known, targets, 0)] * known).sum()
     return torch.where(total > 0, total, torch.ones_like(total))
+
+
+def prompted(masks: Tensor, quality: Tensor, truth: Tensor, ambiguous: Tensor) -> Tensor:
+    """What a promptable model learns by: 20 * focal + Dice of its mask, and the squared error of its expected IoU.
+
+    Of the three masks of an ambiguous prompt the best one alone counts, and the expected IoUs of all three.
+
+    Args:
+        masks: (K, 4, h, w) logits: of the one mask, then of three for an ambiguous prompt.
+        quality: (K, 4) IoU that the model expects of each.
+        truth: (K, h, w) uint8: 1 where the thing is, 0 where not, IGNORE where there is no label.
+        ambiguous: (K,) bool.
+
+    Returns:
+        A scalar, the mean over the K prompts; exactly 0 of one whose truth has no label.
+
+    Source: Kirillov et al. 2023, arXiv:2304.02643, section 3 and appendix A; focal loss with alpha 0.25 and gamma 2.
+    """
+    logits, known = masks.float(), (truth != IGNORE)[:, None].float()
+    target = (truth == 1)[:, None].float().expand_as(logits)
+    there = known.sum(dim=(2, 3)).clamp_min(1)
+    p = torch.sigmoid(logits)
+    each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    missed = (1 - p) * target + p * (1 - target)
+    alpha = _ALPHA * target + (1 - _ALPHA) * (1 - target)
+    focal_term = (alpha * missed**2 * each * known).sum(dim=(2, 3)) / there
+    p, target = p * known, target * known
+    overlap = (2 * (p * target).sum(dim=(2, 3)) + 1) / (p.sum(dim=(2, 3)) + target.sum(dim=(2, 3)) + 1)
+    mask_term = 20 * focal_term + 1 - overlap
+    off = (quality.float() - _iou(logits, target, known)) ** 2
+    three = mask_term[:, 1:].min(dim=1).values + off[:, 1:].mean(dim=1)
+    total = torch.where(ambiguous, three, mask_term[:, 0] + off[:, 0])
+    return (total * known.any(dim=3).any(dim=2)[:, 0]).mean()
+
+
+def _iou(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """(K, 4) of the masks as they would be answered."""
+    answered = (logits.detach() > 0) * known
+    shared = (answered * target).sum(dim=(2, 3))
+    return shared / (answered.sum(dim=(2, 3)) + target.sum(dim=(2, 3)) - shared).clamp_min(1)
 
 
 LOSSES: dict[str, Callable[[Tensor | None, Any], Loss]] = {

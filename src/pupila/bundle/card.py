@@ -4,11 +4,21 @@ from pupila.bundle.schema import BundleInfo
 from pupila.messages import say
 
 
+def _purpose(info: BundleInfo) -> str:
+    names = ", ".join(info.classes[:20])
+    if info.prompts:
+        return say(
+            "Answers what points and a box ask for with a mask. Its data have the classes {names}.",
+            names=names,
+        )
+    return say("Answers one of {n} classes: {names}.", n=len(info.classes), names=names)
+
+
 def card(info: BundleInfo) -> str:
     """Markdown."""
     lines = [
         f"# {info.model.get('name', info.task)}", "",
-        say("Answers one of {n} classes: {names}.", n=len(info.classes), names=", ".join(info.classes[:20])), "",
+        _purpose(info), "",
         say("Made by {made_by}, {created}. Weights: {source}.",
             made_by=info.made_by, created=info.created, source=info.model.get("source", "")), "",
     ]  # fmt: skip

@@ -50,7 +50,7 @@ class Prompter:
 
     def __init__(self, bundle: Bundle, limits: ImageLimits | None = None, threads: int | None = None) -> None:
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
-        if self.info.task != PROMPT.name:
+        if file_of(DECODER) not in self.info.files:
             raise PupilaError(
                 say("This bundle answers no prompts"), found=say("the task {task}", task=self.info.task),
                 wanted=say("a bundle of a promptable model, such as pupila-sam"),
@@ -81,7 +81,7 @@ class Prompter:
         """
         height, width = encoded.image.height, encoded.image.width
         check_prompt(prompt, height, width)
-        points, labels = placed_prompt(prompt, height, width, self.info.preparation)
+        points, labels = placed_prompt(prompt, height, width, self.info)
         masks, quality = self._decoder.run(*encoded.maps, points[None, None], labels[None, None])
         return Raw(masks[0, 0], quality[0, 0], prompt)
 

@@ -30,6 +30,7 @@ class BundleInfo(Plain):
     preparation: Preparation
     temperature: float = 1.0  # logits are divided by it before the softmax
     decision: Decision = Decision()
+    prompts: Literal["", "sam", "sam2"] = ""  # how prompts are told to the decoder; empty: it takes none
     model: dict[str, Any]  # name, source, parameters
     validation: dict[str, Any]  # n, groups, metrics with intervals; empty where nothing was validated
     parity: Parity | None = None

@@ -7,7 +7,7 @@ import numpy as np
 from pupila.augment import augment_both, draw_number
 from pupila.dataset.manifest import Dataset
 from pupila.images.decode import Array
-from pupila.images.prepare import Preparation, normalise
+from pupila.images.prepare import Preparation, covered, normalise
 from pupila.loader.pictures import Pictures, fill, placing
 from pupila.loader.store import ArrayStore
 from pupila.masks import resized
@@ -38,6 +38,35 @@ class Held:
         return made
 
 
+class PlacedMasks:
+    """The masks of some rows of a data set, resized as their pictures are; made once, then read from the cache folder.
+
+    Args:
+        data: the data set.
+        spec: decides the size; a picture that lies in a corner leaves the rest without a label.
+        rows: row numbers of the data set.
+    """
+
+    def __init__(self, data: Dataset, spec: Preparation, rows: list[int]) -> None:
+        self._data, self._spec = data, spec
+        self._store = ArrayStore("masks", placing(spec), (spec.height, spec.width), "uint8")
+        keys, digests = data.images["sha256"].to_list(), data.images["mask_sha256"].to_list()
+        told = data.legend.as_json() if data.legend else ""
+        self._keys = {row: f"{keys[row]}:{digests[row]}:{told}" for row in rows}
+        fill(self._store, self._keys, self._place, say("preparing masks"))
+
+    def __call__(self, row: int) -> Array:
+        """(H, W) uint8 class indices, IGNORE where there is no label."""
+        return np.asarray(self._store.rows([self._keys[row]])[0])
+
+    def _place(self, row: int) -> Array:
+        mask, spec = self._data.mask(row), self._spec
+        height, width = (round(side) for side in covered(mask.shape[0], mask.shape[1], spec))
+        placed = np.full((spec.height, spec.width), IGNORE, np.uint8)
+        placed[:height, :width] = resized(mask, height, width)
+        return placed
+
+
 class MaskedViews:
     """What a network for masks sees of some rows of a data set, and what it should answer.
 
@@ -59,11 +88,7 @@ class MaskedViews:
         self._images, self._masks = Held(_MOST_IMAGES), Held(_MOST_MASKS)
         if spec.view == "resize":
             self._pictures = Pictures(data, spec, rows)
-            self._placed = ArrayStore("masks", placing(spec), (spec.height, spec.width), "uint8")
-            digests, legend = data.images["mask_sha256"].to_list(), data.legend
-            told = legend.as_json() if legend else ""
-            self._mask_keys = {row: f"{self.keys[row]}:{digests[row]}:{told}" for row in rows}
-            fill(self._placed, self._mask_keys, self._place, say("preparing masks"))
+            self._placed = PlacedMasks(data, spec, rows)
         shares = data.shares[rows if learned is None else learned].sum(axis=0)
         self._rarity = 1 / np.maximum(shares / max(shares.sum(), 1e-9), 1e-4)
 
@@ -85,7 +110,7 @@ class MaskedViews:
         height, width = self.data.images["height"][row], self.data.images["width"][row]
         if self.spec.view == "resize":
             inputs = normalise(self._pictures([row])[0], self.spec)[None]
-            return Prepared(inputs, height, width), self._placed.rows([self._mask_keys[row]]).astype(np.int64)
+            return Prepared(inputs, height, width), self._placed(row)[None].astype(np.int64)
         inputs = SEGMENT.inputs(self._image(row), self.spec)
         targets = cut(
             _padded_mask(self.truth(row), self.spec.height)[..., None], self.spec.height, self.spec.overlap
@@ -109,7 +134,7 @@ class MaskedViews:
         if self.spec.view == "tile":
             picture, mask = self._tile(row, np.random.default_rng(draw))
         else:
-            picture, mask = self._pictures([row])[0], self._placed.rows([self._mask_keys[row]])[0]
+            picture, mask = self._pictures([row])[0], self._placed(row)
         return augment_both(picture, mask, self.preset, draw)
 
     def _tile(self, row: int, random: np.random.Generator) -> tuple[Array, Array]:
@@ -132,9 +157,6 @@ class MaskedViews:
 
     def _image(self, row: int) -> Array:
         return self._images.get(row, self.data.pixels)
-
-    def _place(self, row: int) -> Array:
-        return resized(self.data.mask(row), self.spec.height, self.spec.width)
 
 
 def _padded_mask(mask: Array, side: int) -> Array:

@@ -2,8 +2,11 @@
 
 import contextlib
 import json
+import threading
 import uuid
 import zlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,17 @@ from pupila import files
 from pupila.errors import PupilaError
 
 Array = NDArray[Any]
+_MOST_OPEN = 128  # parts mapped at once
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows that were saved together."""
+
+    sums: list[int]  # the rows' checksums
+    path: Path | None = None  # None: the cache can't be written to
+    offset: int = 0  # bytes before the first row
+    held: Array = field(default_factory=lambda: np.empty(0))  # the rows, where there is no file
 
 
 class ArrayStore:
@@ -31,7 +45,11 @@ class ArrayStore:
         told = json.dumps([version, list(shape), self.dtype.str])
         self.folder = files.cache_folder() / kind / files.sha256(told.encode())[:24]
         self._bytes = int(np.prod(shape)) * self.dtype.itemsize
-        self._parts: list[tuple[Array, list[int]]] = []  # rows, and their checksums
+        self._parts: list[_Part] = []
+        self._mapped: OrderedDict[int, Array] = (
+            OrderedDict()
+        )  # the parts that were read last: a map holds a file open
+        self._lock = threading.Lock()
         self._places: dict[str, list[tuple[int, int]]] = {}  # key -> part, row; the last counts
         self._sound: set[str] = set()  # keys whose checksum was compared
         for path in sorted(self.folder.glob("*.rows")):
@@ -55,7 +73,7 @@ class ArrayStore:
             if key not in self:
                 raise KeyError(key)
             part, row = self._places[key][-1]
-            out[i] = self._parts[part][0][row]
+            out[i] = self._rows(part)[row]
         return out
 
     def add(self, keys: list[str], rows: Array) -> None:
@@ -67,32 +85,47 @@ class ArrayStore:
         try:
             files.write_bytes(str(path), len(head).to_bytes(8, "little") + head + rows.tobytes())
         except PupilaError:
-            self._take(keys, sums, rows)
+            self._take(keys, _Part(sums, held=rows))
         else:
             self._open(path)
 
     def _open(self, path: Path) -> None:
-        """Map one part; a damaged head or a short file makes it be forgotten."""
+        """Take in one part; a damaged head or a short file makes it be forgotten."""
         try:
             with path.open("rb") as stream:
+                size = path.stat().st_size
                 length = int.from_bytes(stream.read(8), "little")
-                head = json.loads(stream.read(min(length, path.stat().st_size)))
+                head = json.loads(stream.read(min(length, size)))
             keys, sums = list(head["keys"]), list(head["sums"])
             if len(keys) != len(sums):
                 raise ValueError("damaged head")
-            shape = (len(keys), *self.shape)
-            rows = np.memmap(path, self.dtype, "r", offset=8 + length, shape=shape)
+            if size < 8 + length + len(keys) * self._bytes:
+                raise ValueError("short file")
         except (OSError, ValueError, KeyError, TypeError):
             with contextlib.suppress(OSError):  # where it may not be deleted it is passed over each time
                 files.remove(str(path))
             return
-        self._take(keys, sums, rows)
+        self._take(keys, _Part(sums, path, 8 + length))
 
-    def _take(self, keys: list[str], sums: list[int], rows: Array) -> None:
+    def _take(self, keys: list[str], part: "_Part") -> None:
         for row, key in enumerate(keys):
             self._places.setdefault(key, []).append((len(self._parts), row))
         self._sound.difference_update(keys)
-        self._parts.append((rows, sums))
+        self._parts.append(part)
+
+    def _rows(self, number: int) -> Array:
+        """The rows of a part, mapped."""
+        part = self._parts[number]
+        if part.path is None:
+            return part.held
+        with self._lock:
+            if number not in self._mapped:
+                shape = (len(part.sums), *self.shape)
+                self._mapped[number] = np.memmap(part.path, self.dtype, "r", offset=part.offset, shape=shape)
+                if len(self._mapped) > _MOST_OPEN:
+                    self._mapped.popitem(last=False)
+            self._mapped.move_to_end(number)
+            return self._mapped[number]
 
     def _is_sound(self, key: str) -> bool:
         if key in self._sound:
@@ -100,8 +133,7 @@ class ArrayStore:
         places = self._places[key]
         while places:  # a damaged row may have been made again in another part
             part, row = places[-1]
-            rows, sums = self._parts[part]
-            if _checksum(key, rows[row]) == sums[row]:
+            if _checksum(key, self._rows(part)[row]) == self._parts[part].sums[row]:
                 self._sound.add(key)
                 return True
             places.pop()

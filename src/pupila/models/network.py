@@ -1,7 +1,7 @@
 """What every model is to the rest of the house: an encoder, a head, and how a picture is prepared for them."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -30,7 +30,9 @@ class Network:
     encoder_name: str = ""  # of timm, where it is not the model's own name
     pooled: bool = True  # whether the encoder gives one vector a picture, which is worth keeping
     stride: int = 1  # pixels; the input's sides have to be multiples of it
-    prompts: str = ""  # "sam" or "sam2": how prompts are told to the head; empty: it takes none
+    prompts: Literal["", "sam", "sam2"] = (
+        ""  # "sam" or "sam2": how prompts are told to the head; empty: it takes none
+    )
 
     @property
     def pretrained(self) -> bool:
@@ -49,6 +51,43 @@ class Whole(nn.Module):
         """(N, 3, H, W) to logits (N, C), of masks (N, C, H, W), and embedding (N, size)."""
         features = self.encoder(pixels)
         return self.head(features), embedding_of(features)
+
+
+class Thawed(nn.Module):
+    """Encoder and head as one module of which only some blocks of the encoder are trained.
+
+    A pretrained encoder keeps its batch-norm statistics: small batches of new pictures would spoil them.
+
+    Args:
+        network: is trained in place.
+        thaw: how many of the last blocks, or "all".
+    """
+
+    def __init__(self, network: Network, thaw: int | str) -> None:
+        super().__init__()
+        self.encoder, self.head, self._pretrained = network.encoder, network.head, network.pretrained
+        self._thawed = (
+            [network.encoder] if thaw == "all" else network.blocks[len(network.blocks) - int(thaw) :]
+        )
+        self.encoder.requires_grad_(False)
+        for block in self._thawed:
+            block.requires_grad_(True)
+
+    def forward(self, pixels: Tensor) -> Any:
+        """(N, 3, H, W) to (N, C) logits, of masks (N, C, H, W)."""
+        return self.head(self.encoder(pixels))
+
+    def train(self, mode: bool = True) -> "Thawed":
+        """Training mode for what is trained; the rest stays as it answers."""
+        super().train(mode)
+        if self._pretrained:
+            self.encoder.eval()
+            for block in self._thawed:
+                block.train(mode)
+            for part in self.encoder.modules():
+                if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                    part.eval()
+        return self
 
 
 def embedding_of(features: Any) -> Any:

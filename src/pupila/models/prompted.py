@@ -40,8 +40,8 @@ class PromptHead(nn.Module):
 
     def embedded(self, features: Tensor) -> tuple[Tensor, ...]:
         """(N, size) to the (N, C, h, w) maps that `decoded` takes, the embedding first."""
-        parts = features.split([math.prod(shape) for shape in self.shapes], dim=1)
-        maps = tuple(part.unflatten(1, shape) for part, shape in zip(parts, self.shapes, strict=True))
+        parts = torch.split(features, [math.prod(shape) for shape in self.shapes], dim=1)
+        maps = tuple(part.reshape(-1, *shape) for part, shape in zip(parts, self.shapes, strict=True))
         return maps if self.neck is None else (self.neck(maps),)
 
     def decoded(self, maps: tuple[Tensor, ...], points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ class PromptHead(nn.Module):
         weights = [mlp(own[:, number]) for number, mlp in enumerate(decoder.output_hypernetworks_mlps)]
         masks = torch.einsum("nkc,nchw->nkhw", torch.stack(weights, dim=1), enlarged)
         quality = decoder.iou_prediction_head(every[:, 0, first - 1])
-        return masks.unflatten(0, (-1, count)), quality.unflatten(0, (-1, count))
+        return masks.reshape(-1, count, *masks.shape[1:]), quality.reshape(-1, count, quality.shape[1])
 
     def _tokens(self) -> list[Any]:
         """The decoder's own tokens in their order; SAM 2 begins with one that tells whether the object is there."""

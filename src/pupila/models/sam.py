@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,9 @@ from pupila.settings import unknown
 
 SIDE, STRIDE = 512, 16  # pixels: of pupila-sam's input unless told otherwise, and of its embedding's cells
 _MOST_BYTES = 2**31  # of an ONNX file
-SAM, SAM2 = "sam", "sam2"
+Kind = Literal["sam", "sam2"]
+SAM: Kind = "sam"
+SAM2: Kind = "sam2"
 
 
 def build_promptable(settings: ModelSettings, classes: int | None, side: int | None = None) -> Network:
@@ -153,20 +155,22 @@ def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple
     import timm
 
     try:
-        reductions = timm.create_model(encoder, features_only=True, **options).feature_info.reduction()
+        probe: Any = timm.create_model(encoder, features_only=True, **options)
+        reductions = probe.feature_info.reduction()
         levels = [
             max((n for n, r in enumerate(reductions) if r == stride), default=None) for stride in (16, 32)
         ]
         if levels[0] is None:
             raise ValueError(say("no map of stride 16"))
         wanted = [level for level in levels if level is not None]
-        model = timm.create_model(
+        model: Any = timm.create_model(
             encoder, pretrained=pretrained, features_only=True, out_indices=wanted, **options
         )
     except (TypeError, ValueError, KeyError, AttributeError) as fault:
         raise PupilaError(
             say("{model} can't be built on {encoder}", model=OWN, encoder=encoder),
-            found=str(fault).splitlines()[0][:200], wanted=say("an encoder with maps of stride 16 and options that fit it"),
+            found=str(fault).splitlines()[0][:200],
+            wanted=say("an encoder with maps of stride 16, and options that fit it"),
             remedy="--set encoder=mobilenetv2_100",
         ) from fault  # fmt: skip
     except (OSError, RuntimeError) as fault:
@@ -201,7 +205,7 @@ def _sam_head(side: int, shapes: tuple[Shape, ...], neck: nn.Module) -> PromptHe
 
 def _checkpoint(settings: ModelSettings, side: int | None) -> Network:
     """SAM or SAM 2 from the hub or from a local folder; its prompt encoder stays as it is."""
-    if settings.weights != "default" or settings.options or settings.encoder != "auto":
+    if settings.weights != "default" or settings.options or settings.encoder not in ("auto", ""):
         raise PupilaError(
             say("{model} brings its weights and its encoder", model=settings.model),
             found=f"weights={settings.weights}, encoder={settings.encoder}, options={settings.options}",
@@ -231,11 +235,11 @@ def _checkpoint(settings: ModelSettings, side: int | None) -> Network:
         name=name, encoder=encoder, head=head, size=sum(math.prod(shape) for shape in shapes), preparation=spec,
         blocks=list(vision.layers if kind == SAM else vision.backbone.blocks),
         source=f"file: {name}" if files.exists(settings.model) else f"hub: {CHECKPOINTS.get(name, settings.model)}",
-        weights_hash=hash_of(encoder, name, {}), encoder_name=name, stride=spec.height, prompts=kind,
+        weights_hash=hash_of(encoder, name, {}), stride=spec.height, prompts=kind,
     )  # fmt: skip
 
 
-def _loaded(name: str) -> tuple[Any, str]:
+def _loaded(name: str) -> tuple[Any, Kind]:
     """The model and its kind.
 
     Raises:
@@ -246,20 +250,20 @@ def _loaded(name: str) -> tuple[Any, str]:
         from transformers import AutoConfig, Sam2Model, SamModel
 
         try:
-            kind = str(AutoConfig.from_pretrained(where).model_type)
-            if kind not in (SAM, SAM2, "sam2_video"):
+            found = str(AutoConfig.from_pretrained(where).model_type)
+            if found not in (SAM, SAM2, "sam2_video"):
                 raise PupilaError(
-                    say("{model} is no promptable model", model=name), found=f"model_type={kind}",
+                    say("{model} is no promptable model", model=name), found=f"model_type={found}",
                     wanted="sam, sam2", remedy="--set model=sam-vit-base, --set model=pupila-sam",
                 )  # fmt: skip
-            loads: Any = SamModel if kind == SAM else Sam2Model
+            loads: Any = SamModel if found == SAM else Sam2Model
             model = loads.from_pretrained(where, dtype=torch.float32)
         except (OSError, ValueError) as fault:
             raise no_hub(name, fault) from fault
-    return model.eval(), SAM if kind == SAM else SAM2
+    return model.eval(), SAM if found == SAM else SAM2
 
 
-def _preparation(model: Any, kind: str) -> Preparation:
+def _preparation(model: Any, kind: Kind) -> Preparation:
     """As the hub's processors do it: SAM keeps the aspect ratio and fills up, SAM 2 squashes."""
     side = model.config.prompt_encoder_config.image_size
     side = int(side if isinstance(side, int) else side[0])
@@ -267,7 +271,7 @@ def _preparation(model: Any, kind: str) -> Preparation:
     return Preparation(height=side, width=side, **fit)
 
 
-def _sam_shapes(model: Any, kind: str) -> tuple[Shape, ...]:
+def _sam_shapes(model: Any, kind: Kind) -> tuple[Shape, ...]:
     """Of the encoder's maps, the embedding first."""
     if kind == SAM:
         cells = int(model.config.prompt_encoder_config.image_embedding_size)
@@ -280,8 +284,9 @@ def _sam_shapes(model: Any, kind: str) -> tuple[Shape, ...]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """transformers warns of what is meant so here, such as loading a video checkpoint for images."""
-    from transformers.utils import logging
+    from transformers.utils import logging as untyped
 
+    logging: Any = untyped
     level, barred = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()  # of reading a file; a download shows its own

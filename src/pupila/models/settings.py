@@ -32,9 +32,9 @@ class ModelSettings(Settings):
     model: str = Field(
         default="auto",
         description="of classes: lenet, resnet_small, resnet_dropout, or any classifier of timm; of masks: unet, "
-        "unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; of prompts: "
-        "pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a folder or hub's "
-        "name with a slash; auto: mobilenetv2_100, or unet",
+        "unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; of "
+        "prompts: pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a folder "
+        "or a hub's name with a slash; auto: mobilenetv2_100, or unet",
     )
     encoder: str = Field(
         default="auto",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pupila.errors import PupilaError
-from pupila.images.prepare import Preparation, covered, prepare, resampled, side_to_decode
+from pupila.images.prepare import covered, prepare, resampled, side_to_decode
 from pupila.messages import say
 from pupila.tasks.segment import digest, refined
 from pupila.tasks.task import Array, Prepared, Runs, Task, Told
@@ -64,7 +64,8 @@ def check_prompt(prompt: Prompt, height: int, width: int) -> None:
     if not prompt.points and prompt.box is None:
         raise PupilaError(
             say("No prompt"), found=say("{n} points that do not belong to it", n=len(places)),
-            wanted=say("a point that belongs to what is meant, or a box around it"), remedy="--point X,Y, --box X0,Y0,X1,Y1",
+            wanted=say("a point that belongs to what is meant, or a box around it"),
+            remedy="--point X,Y, --box X0,Y0,X1,Y1",
         )  # fmt: skip
     odd = [f"{x:g},{y:g}" for x, y in places if not (0 <= x < width and 0 <= y < height)]
     if odd:
@@ -82,24 +83,34 @@ def check_prompt(prompt: Prompt, height: int, width: int) -> None:
             )  # fmt: skip
 
 
-def placed_prompt(prompt: Prompt, height: int, width: int, spec: Preparation) -> tuple[Array, Array]:
+def tokens(prompt: Prompt, kind: str) -> tuple[Array, Array]:
+    """The prompt as a decoder counts it: (P, 2) float32 x and y, still in the prompt's pixels, and (P,) int64 labels.
+
+    Args:
+        prompt: points, then the corners of a box.
+        kind: "sam" ends with `NO_POINT` where there is no box, "sam2" always, as they were trained.
+    """
+    labels = [HERE] * len(prompt.points) + [NOT_HERE] * len(prompt.negatives)
+    places = [*prompt.points, *prompt.negatives]
+    if prompt.box is not None:
+        labels, places = [*labels, FIRST_CORNER, LAST_CORNER], [*places, prompt.box[:2], prompt.box[2:]]
+    if prompt.box is None or kind == "sam2":
+        labels, places = [*labels, NO_POINT], [*places, (0.0, 0.0)]
+    return np.asarray(places, dtype=np.float32), np.asarray(labels, dtype=np.int64)
+
+
+def placed_prompt(prompt: Prompt, height: int, width: int, told: Told) -> tuple[Array, Array]:
     """The prompt as the decoder takes it: (P, 2) float32 x and y in pixels of the input, and (P,) int64 labels.
 
     Args:
         prompt: in pixels of the upright image.
         height: of that image.
         width: of that image.
-        spec: how it was prepared.
+        told: how it was prepared, and which kind of decoder it is for.
     """
-    labels = [HERE] * len(prompt.points) + [NOT_HERE] * len(prompt.negatives)
-    places = [*prompt.points, *prompt.negatives]
-    if prompt.box is None:
-        labels, places = [*labels, NO_POINT], [*places, (0.0, 0.0)]
-    else:
-        labels, places = [*labels, FIRST_CORNER, LAST_CORNER], [*places, prompt.box[:2], prompt.box[2:]]
-    inner_height, inner_width = covered(height, width, spec)
-    scale = np.array([inner_width / width, inner_height / height])
-    return (np.asarray(places) * scale).astype(np.float32), np.asarray(labels, dtype=np.int64)
+    places, labels = tokens(prompt, told.prompts)
+    inner_height, inner_width = covered(height, width, told.preparation)
+    return places * np.array([inner_width / width, inner_height / height], np.float32), labels
 
 
 def probability_of(raw: Raw, image: Prepared, told: Told) -> tuple[Array, float]:
@@ -135,7 +146,9 @@ def prompt_answer(raw: Raw, image: Prepared, told: Told) -> PromptAnswer:
 def _trial(runs: Runs, inputs: Array) -> Array:
     """(8, h, w): the masks to a prompt in the middle of a golden picture, and their expected IoUs as planes."""
     height, width = inputs.shape[2:]
-    points = np.array([[[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]]]], np.float32) * np.float32([width, height])
+    points = np.array([[[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]]]], np.float32) * np.array(
+        [width, height], np.float32
+    )
     labels = np.array([[[HERE, FIRST_CORNER, LAST_CORNER]]], np.int64)
     masks, quality = runs[DECODER](*runs[ENCODER](inputs), points, labels)
     planes = np.broadcast_to(quality[0, 0][:, None, None], masks.shape[2:])

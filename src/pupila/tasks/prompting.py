@@ -66,8 +66,8 @@ def box_around(target: Array, jitter: float, random: Random) -> tuple[float, flo
 
     It keeps an area, and stays within the image.
     """
-    x0, x1 = _ends(target.any(axis=0))
-    y0, y1 = _ends(target.any(axis=1))
+    x0, x1 = _ends(target, 1)
+    y0, y1 = _ends(target, 0)
     off = random.uniform(-jitter, jitter, 4) * [x1 - x0, y1 - y0, x1 - x0, y1 - y0]
     height, width = target.shape
     left, top, right, bottom = np.clip(
@@ -77,16 +77,16 @@ def box_around(target: Array, jitter: float, random: Random) -> tuple[float, flo
     return min(left, right - 1), min(top, bottom - 1), right, bottom
 
 
-def _ends(there: Array) -> tuple[int, int]:
-    """The first place, and that after the last."""
-    places = np.flatnonzero(there)
+def _ends(target: Array, axis: int) -> tuple[int, int]:
+    """The first place along an axis where an (H, W) bool mask is, and that after the last."""
+    places = np.flatnonzero(target.any(axis=1 - axis))
     return int(places[0]), int(places[-1]) + 1
 
 
 def _near(target: Array, outside: Array) -> Array:
     """The outside around the box of the target; all of it where that is empty."""
-    x0, x1 = _ends(target.any(axis=0))
-    y0, y1 = _ends(target.any(axis=1))
+    x0, x1 = _ends(target, 1)
+    y0, y1 = _ends(target, 0)
     across, down = int(_AROUND * (x1 - x0)) + 1, int(_AROUND * (y1 - y0)) + 1
     near = np.zeros_like(outside)
     place = slice(max(0, y0 - down), y1 + down), slice(max(0, x0 - across), x1 + across)

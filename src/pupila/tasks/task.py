@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -49,6 +50,10 @@ class Told(Protocol):
         """Logits are divided by it before the softmax."""
 
     @property
+    def prompts(self) -> str:
+        """The kind of the decoder that takes prompts."""
+
+    @property
     def decision(self) -> Decision:
         """From probabilities to an answer."""
 
@@ -64,7 +69,7 @@ class Prepared:
 
 
 def _of_the_model(runs: Runs, inputs: Array) -> Array:
-    return runs["model"](inputs)[0][0]
+    return np.asarray(runs["model"](inputs)[0][0])
 
 
 @dataclass(frozen=True, slots=True)

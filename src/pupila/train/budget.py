@@ -135,7 +135,7 @@ def _measure(wish: TrainSettings, data: Dataset, splits: SplitFile, network: Net
     device = device_of(wish.device)
     rows, folds = _learned(splits), _folds(splits)
     some = rows[:: max(1, len(rows) // _TIMED)][:_TIMED]
-    preset = kind.usual(True)["augment"] if wish.augment == "auto" else wish.augment
+    preset = kind.augment if wish.augment == "auto" else wish.augment
     start = time.perf_counter()
     for row in some:
         rgb = data.pixels(row, side_to_decode(network.preparation))

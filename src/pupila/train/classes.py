@@ -23,13 +23,13 @@ from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.classify import accuracy, confusion, macro_f1, majority
 from pupila.metrics.intervals import overall
 from pupila.metrics.threshold import positive_of, rarer, tune
-from pupila.models.network import Network
+from pupila.models.network import Network, Thawed
 from pupila.tasks.classify import CLASSIFY, chosen, softmax
 from pupila.tasks.task import Decision
 from pupila.threads import ahead
 from pupila.train.engine import encoder_on
 from pupila.train.kind import Concluded, Kind, Sides
-from pupila.train.settings import TrainPlan, TrainSettings, as_it_is, at_odds
+from pupila.train.settings import OF_PROMPTS, TrainPlan, TrainSettings, as_it_is, at_odds
 
 _JUDGED_AT_ONCE = 64  # pictures
 _FEATURES_AT_ONCE = 4096
@@ -65,6 +65,10 @@ class ClassLesson:
     def inputs(self, items: list[int], view: int) -> tuple[Array, Array]:
         """(K, 3, H, W) float32 pictures and (K,) int64 classes."""
         return self.views.inputs([(row, view) for row in items]), self.targets[items]
+
+    def module(self, thaw: int | str) -> nn.Module:
+        """Encoder and head."""
+        return Thawed(self.network, thaw)
 
     def judged(self, module: nn.Module, epoch: int) -> Judged:
         """What validation says of a module that answers pictures."""
@@ -237,8 +241,9 @@ def _check(wish: TrainSettings, data: Dataset) -> None:
 
 CLASSES = Kind(
     task=CLASSIFY,
-    usual=lambda pretrained: {"augment": "A1", "loss": "cross_entropy", "epochs": 20, "fine_epochs": 10},
-    idle=("encoder", "view", "overlap", "tversky_beta"),
+    usual=lambda network: {"loss": "cross_entropy", "epochs": 20, "fine_epochs": 10},
+    augment="A1",
+    idle=("encoder", "view", "overlap", "tversky_beta", *OF_PROMPTS),
     score=lambda classes: "macro F1",
     batch=32,
     lesson=ClassLesson,

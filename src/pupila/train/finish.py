@@ -1,26 +1,40 @@
 """The end of a run: export, prove that the export answers the same, and write the bundle."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 import pupila
 from pupila import files
 from pupila.bundle.card import card
-from pupila.bundle.folder import LEARNED_FILE, MODEL_FILE, Bundle, golden_pictures, prepared, write_bundle
+from pupila.bundle.folder import (
+    LEARNED_FILE,
+    MODEL_FILE,
+    Bundle,
+    file_of,
+    golden_pictures,
+    prepared,
+    write_bundle,
+)
 from pupila.bundle.schema import BundleInfo, Parity
 from pupila.bundle.session import Session
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
-from pupila.export import OPSET, compare, to_onnx, weights_of, with_head
+from pupila.export import MAPS, OPSET, compare, decoder_to_onnx, to_onnx, weights_of, with_head
 from pupila.images.decode import Array
 from pupila.messages import say
 from pupila.models.network import Network, Whole
-from pupila.tasks.task import Task
+from pupila.models.prompted import DecoderPart, EncoderPart
+from pupila.tasks.prompt import DECODER, ENCODER
+from pupila.tasks.task import Run, Runs, Task
 from pupila.train.engine import encoder_onnx
 from pupila.train.kind import Concluded
 from pupila.train.settings import TrainPlan
@@ -42,11 +56,26 @@ class Images:
     learned: list[int]
 
 
-def exported(plan: TrainPlan, network: Network) -> bytes:
-    """The trained network as ONNX; a frozen encoder that was exported before only gets its new head."""
+def exported(plan: TrainPlan, network: Network) -> dict[str, bytes]:
+    """The trained network as ONNX, file by file; a frozen encoder that was exported before only gets its new head."""
+    if network.prompts:
+        return exported_parts(network)
     if network.pooled and not plan.thaw and plan.engine == "onnxruntime":
-        return with_head(encoder_onnx(network), network.head)
-    return to_onnx(Whole(network), network.preparation, ["logits", "embedding"])
+        return {MODEL_FILE: with_head(encoder_onnx(network), network.head)}
+    return {MODEL_FILE: to_onnx(Whole(network), network.preparation, ["logits", "embedding"])}
+
+
+def exported_parts(network: Network) -> dict[str, bytes]:
+    """Encoder and decoder of a promptable network."""
+    head: Any = network.head
+    encoder = EncoderPart(network.encoder, head).eval().to("cpu")
+    spec = network.preparation
+    with torch.no_grad():
+        maps = tuple(encoder(torch.zeros(2, 3, spec.height, spec.width)))
+    return {
+        file_of(ENCODER): to_onnx(encoder, spec, MAPS[: len(maps)]),
+        file_of(DECODER): decoder_to_onnx(head, maps),
+    }
 
 
 def check_exportable(network: Network, task: Task) -> None:
@@ -66,9 +95,14 @@ def check_exportable(network: Network, task: Task) -> None:
     pixels = prepared(drawn, task, network.preparation).inputs[:1]
     whole = Whole(network).to("cpu").eval()
     try:
-        session = Session(to_onnx(whole, network.preparation, ["logits", "embedding"]))
-        with torch.inference_mode():
-            compare([(np.asarray(whole(torch.from_numpy(pixels))[0].numpy()), session.run(pixels)[0])])
+        if network.prompts:
+            parts = exported_parts(network)
+            runs = {role: Session(parts[file_of(role)]).run for role in task.roles}
+            compare(_both_parts(runs, network, task, pixels))
+        else:
+            session = Session(to_onnx(whole, network.preparation, ["logits", "embedding"]))
+            with torch.inference_mode():
+                compare([(np.asarray(whole(torch.from_numpy(pixels))[0].numpy()), session.run(pixels)[0])])
     except (torch.onnx.OnnxExporterError, RuntimeError, PupilaError) as fault:
         raise PupilaError(
             say("{model} on {encoder} can't be exported", model=network.name, encoder=network.encoder_name),
@@ -78,16 +112,20 @@ def check_exportable(network: Network, task: Task) -> None:
     files.try_write(known, told.encode())
 
 
-def proven(model: bytes, network: Network, data: Dataset, rows: list[int], task: Task) -> Parity:
+def proven(parts: dict[str, bytes], network: Network, data: Dataset, rows: list[int], task: Task) -> Parity:
     """Torch against ONNX Runtime, from bytes to logits, on awkward drawn files and on real images.
 
     Raises:
         PupilaError: they differ by more than the tolerance.
     """
-    most = PROVEN_ON if network.pooled else PROVEN_MASKS
+    most = PROVEN_ON if network.pooled and not network.prompts else PROVEN_MASKS
     some = rows[:: max(1, len(rows) // most)][:most]
     contents = chain(golden_pictures().values(), (files.read_bytes(data.path(row)) for row in some))
     seen = (prepared(content, task, network.preparation).inputs[:MOST_INPUTS] for content in contents)
+    if network.prompts:
+        runs = {role: Session(parts[file_of(role)]).run for role in task.roles}
+        return compare(chain.from_iterable(map(partial(_both_parts, runs, network, task), seen)))
+    model = parts[MODEL_FILE]
     whole, session = Whole(network).eval().to("cpu").to(memory_format=torch.channels_last), Session(model)
 
     def both(pixels: Array) -> tuple[Array, Array]:
@@ -96,6 +134,22 @@ def proven(model: bytes, network: Network, data: Dataset, rows: list[int], task:
             return np.asarray(whole(tensor)[0].numpy()), session.run(pixels)[0]
 
     return compare(map(both, seen))
+
+
+def _both_parts(theirs: Runs, network: Network, task: Task, pixels: Array) -> Iterator[tuple[Array, Array]]:
+    """The maps of the encoder, and the masks of the decoder from each one's own maps, by torch and by ONNX Runtime."""
+    head: Any = network.head
+
+    def torch_run(part: nn.Module) -> Run:
+        def run(*inputs: Array) -> list[Array]:
+            with torch.inference_mode():
+                return [np.asarray(one.numpy()) for one in part(*map(torch.from_numpy, inputs))]
+
+        return run
+
+    ours = {ENCODER: torch_run(EncoderPart(network.encoder, head)), DECODER: torch_run(DecoderPart(head))}
+    yield from zip(ours[ENCODER](pixels), theirs[ENCODER](pixels), strict=True)
+    yield task.trial(ours, pixels)[None], task.trial(theirs, pixels)[None]
 
 
 def bundled(
@@ -113,7 +167,7 @@ def bundled(
     """
     network.encoder.to("cpu").eval()
     network.head.to("cpu").eval()
-    model = exported(plan, network)
+    onnx = exported(plan, network)
     task = images.task
     info = BundleInfo(
         made_by=f"pupila {pupila.__version__}",
@@ -125,11 +179,13 @@ def bundled(
         decision=concluded.decision,
         model={
             "name": network.name, **({"encoder": network.encoder_name} if network.encoder_name else {}),
+            **({"options": network.options} if network.prompts else {}),
             "source": network.source,
             "parameters": sum(p.numel() for part in (network.encoder, network.head) for p in part.parameters()),
         },
         validation=concluded.validation,
-        parity=proven(model, network, data, images.validation, task),
+        prompts=network.prompts,
+        parity=proven(onnx, network, data, images.validation, task),
         data_hash=plan.data_hash,
         splits_hash=plan.splits_hash,
         leaking=plan.leaking,
@@ -137,7 +193,7 @@ def bundled(
     digests = data.images["sha256"].to_list()
     seen = "".join(f"{digest}\n" for digest in sorted({digests[row] for row in images.learned}))
     parts = {
-        MODEL_FILE: model, WEIGHTS_FILE: weights_of(network), CARD_FILE: card(info).encode(),
+        **onnx, WEIGHTS_FILE: weights_of(network), CARD_FILE: card(info).encode(),
         LEARNED_FILE: seen.encode(),
     }  # fmt: skip
     return write_bundle(folder, info, parts)

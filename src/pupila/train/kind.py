@@ -29,13 +29,16 @@ class Lesson(Protocol):
     sides: Sides
     plan: TrainPlan
     network: Network
-    criterion: Callable[[Tensor, Tensor], Tensor]
+    criterion: Callable[[Any, Tensor], Tensor]
 
     def batches(self, epoch: int) -> list[list[int]]:
         """The items of the epoch's batches."""
 
-    def inputs(self, items: list[int], view: int) -> tuple[Array, Array]:
-        """(K, 3, H, W) float32 inputs and int64 targets of K items, in the so-manieth view of each."""
+    def inputs(self, items: list[int], view: int) -> tuple[Array | tuple[Array, ...], Array]:
+        """(K, 3, H, W) float32 inputs, maybe with more, and targets of K items, in the so-manieth view of each."""
+
+    def module(self, thaw: int | str) -> nn.Module:
+        """Encoder and head as one module that answers the inputs, of whose encoder some blocks are trained."""
 
     def judged(self, module: nn.Module, epoch: int) -> Judged:
         """What validation says of the module."""
@@ -79,9 +82,8 @@ class Kind:
     """How one task is trained."""
 
     task: Task
-    usual: Callable[
-        [bool], dict[str, Any]
-    ]  # pretrained or not, to what "auto" means where nothing is measured
+    usual: Callable[[Network], dict[str, Any]]  # what "auto" means where nothing is measured
+    augment: str  # the preset that "auto" means, unless `usual` says otherwise
     idle: tuple[str, ...]  # settings that do nothing for this task
     score: Callable[[int], str]  # number of classes to the name of the metric that chooses the epoch
     batch: int  # largest that "auto" takes

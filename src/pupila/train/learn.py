@@ -6,11 +6,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from pupila.images.decode import Array
 from pupila.loop import Batch, Keeper, Phase, State, fit
-from pupila.models.network import Network
 from pupila.threads import ahead
 from pupila.train.kind import Lesson
 from pupila.train.settings import TrainPlan
@@ -59,7 +57,7 @@ def _learn_head(lesson: Lesson, keeper: Keeper) -> tuple[State, Callable[[], Any
 def _learn_pixels(lesson: Lesson, keeper: Keeper, thaw: int | str) -> tuple[State, Callable[[], Any]]:
     plan, network = lesson.plan, lesson.network
     later = network.pretrained and thaw != 0
-    module = Thawed(network, thaw).to(plan.device)
+    module = lesson.module(thaw).to(plan.device)
     module = module.to(memory_format=torch.channels_last)
     first_view = plan.epochs if later else 0  # other draws than those of the head's phase
 
@@ -79,49 +77,14 @@ def _learn_pixels(lesson: Lesson, keeper: Keeper, thaw: int | str) -> tuple[Stat
     return state, partial(lesson.collected, module)
 
 
-def on_device(inputs: Array, targets: Array, plan: TrainPlan) -> Batch:
+def on_device(inputs: Array | tuple[Array, ...], targets: Array, plan: TrainPlan) -> Batch:
     """Inputs and targets as tensors on the plan's device; pictures in the layout in which convolutions are quickest."""
-    pixels = torch.from_numpy(inputs).to(plan.device)
+    first, *others = inputs if isinstance(inputs, tuple) else (inputs,)
+    pixels = torch.from_numpy(first).to(plan.device)
     if pixels.ndim == 4:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-    return pixels, torch.from_numpy(targets).to(plan.device)
-
-
-class Thawed(nn.Module):
-    """Encoder and head as one module of which only some blocks of the encoder are trained.
-
-    A pretrained encoder keeps its batch-norm statistics: small batches of new pictures would spoil them.
-
-    Args:
-        network: is trained in place.
-        thaw: how many of the last blocks, or "all".
-    """
-
-    def __init__(self, network: Network, thaw: int | str) -> None:
-        super().__init__()
-        self.encoder, self.head, self._pretrained = network.encoder, network.head, network.pretrained
-        self._thawed = (
-            [network.encoder] if thaw == "all" else network.blocks[len(network.blocks) - int(thaw) :]
-        )
-        self.encoder.requires_grad_(False)
-        for block in self._thawed:
-            block.requires_grad_(True)
-
-    def forward(self, pixels: Tensor) -> Any:
-        """(N, 3, H, W) to (N, C) logits, of masks (N, C, H, W)."""
-        return self.head(self.encoder(pixels))
-
-    def train(self, mode: bool = True) -> "Thawed":
-        """Training mode for what is trained; the rest stays as it answers."""
-        super().train(mode)
-        if self._pretrained:
-            self.encoder.eval()
-            for block in self._thawed:
-                block.train(mode)
-            for part in self.encoder.modules():
-                if isinstance(part, nn.modules.batchnorm._BatchNorm):
-                    part.eval()
-        return self
+    more = tuple(torch.from_numpy(one).to(plan.device) for one in others)
+    return (pixels, *more) if more else pixels, torch.from_numpy(targets).to(plan.device)
 
 
 def _phase(name: str, plan: TrainPlan, epochs: int, rate: float, precision: str, learned: bool) -> Phase:

@@ -23,13 +23,13 @@ from pupila.masks import as_png, overlay, resized
 from pupila.messages import listing, say
 from pupila.metrics import segment as figures
 from pupila.metrics.calibration import fit_temperature
-from pupila.models.network import Network
+from pupila.models.network import Network, Thawed
 from pupila.tasks.segment import SEGMENT, probabilities_of
 from pupila.tasks.task import Decision, Prepared
 from pupila.threads import ahead
 from pupila.train.kind import Frozen, Kind, Sides
 from pupila.train.refine import Answered, baseline, conclude, levels_of, score_name
-from pupila.train.settings import TrainPlan, TrainSettings, as_it_is, at_odds
+from pupila.train.settings import OF_PROMPTS, TrainPlan, TrainSettings, as_it_is, at_odds
 from pupila.vocabulary import IGNORE
 
 _AT_ONCE = 8  # inputs that run through the network together
@@ -81,6 +81,10 @@ class MaskLesson:
         """(K, 3, H, W) float32 pictures and (K, H, W) int64 classes of their pixels."""
         count = len(self.data)
         return self.views.batch([(item % count, view * self._most + item // count) for item in items])
+
+    def module(self, thaw: int | str) -> nn.Module:
+        """Encoder and head."""
+        return Thawed(self.network, thaw)
 
     def judged(self, module: nn.Module, epoch: int) -> Judged:
         """What validation says of the module, at the images' own size."""
@@ -226,15 +230,16 @@ def _check(wish: TrainSettings, data: Dataset) -> None:
                       "loss=dice+cross_entropy")  # fmt: skip
 
 
-def _usual(pretrained: bool) -> dict[str, Any]:
-    epochs = 3 if pretrained else 40
-    return {"augment": "medium", "loss": "dice+cross_entropy", "epochs": epochs, "fine_epochs": 24}
+def _usual(network: Network) -> dict[str, Any]:
+    epochs = 3 if network.pretrained else 40
+    return {"loss": "dice+cross_entropy", "epochs": epochs, "fine_epochs": 24}
 
 
 MASKS = Kind(
     task=SEGMENT,
     usual=_usual,
-    idle=("head", "head_width", "dropout", "views", "sampling", "threshold"),
+    augment="medium",
+    idle=("head", "head_width", "dropout", "views", "sampling", "threshold", *OF_PROMPTS),
     score=score_name,
     batch=8,
     lesson=MaskLesson,

@@ -12,7 +12,7 @@ from pupila.messages import say
 from pupila.models.network import Network, Whole
 from pupila.settings import unknown
 from pupila.train.classes import CLASSES
-from pupila.train.engine import device_of, fastest, step_seconds
+from pupila.train.engine import device_of, fastest, has_bfloat16, step_seconds
 from pupila.train.kind import Kind
 from pupila.train.settings import TrainPlan, TrainSettings, as_it_is, at_odds
 from pupila.vocabulary import TRAIN
@@ -41,18 +41,18 @@ def decide(
         reasons[name] = reason
         return value
 
+    own = {"augment": kind.augment, **kind.usual(network)}
     thaw = auto("thaw", *_thaw(network))
     images = len(splits.of(TRAIN)) or len(splits.images)
-    rate = auto(
-        "learning_rate", _RATES[wish.optimizer], say("usual for {optimizer}", optimizer=wish.optimizer)
-    )
+    rate = own.pop("learning_rate", _RATES[wish.optimizer])
+    rate = auto("learning_rate", rate, say("usual for {optimizer}", optimizer=wish.optimizer))
     device = device_of(wish.device)
-    if wish.device == "auto":
-        reasons["device"] = say("the fastest that is there")
-    usual = {name: auto(name, value, say("usual")) for name, value in kind.usual(network.pretrained).items()}
+    auto("device", device, say("the fastest that is there"))
+    views = own.pop("views", MOST_VIEWS)
+    usual = {name: auto(name, value, say("usual")) for name, value in own.items()}
     values = {
         **usual,
-        "model": network.name,
+        "model": wish.model if network.prompts else network.name,
         "encoder": network.encoder_name,
         "options": network.options,
         "side": network.preparation.height,
@@ -61,7 +61,7 @@ def decide(
         "learning_rate": rate,
         "fine_learning_rate": auto("fine_learning_rate", rate / 10, say("a tenth of learning_rate")),
         "batch_size": auto("batch_size", _batch(images, kind.batch), say("{n} training images", n=images)),
-        "views": auto("views", *_views(usual["epochs"], usual["augment"])),
+        "views": auto("views", *_views(usual["epochs"], usual["augment"], views)),
         "device": device,
         "precision": wish.precision,
     }
@@ -75,8 +75,7 @@ def decide(
         values["precision"], reasons["precision"] = _precision(network, device, thaw)
     engine = "torch"
     if network.pretrained and network.pooled and usual["epochs"]:
-        quickest = fastest(network, device)
-        engine, reasons["engine"] = quickest.engine, quickest.reason
+        engine, reasons["engine"] = _engine(network, device)
     return TrainPlan.model_validate({
         **wish.model_dump(), **values, "engine": engine, "threads": torch.get_num_threads(), "reasons": reasons,
         "data_hash": data.hash, "splits_hash": splits.hash, "classes": list(network.classes) or data.classes,
@@ -85,16 +84,23 @@ def decide(
     })  # fmt: skip
 
 
-def _views(epochs: int, augment: str) -> tuple[int, str]:
+def _engine(network: Network, device: str) -> tuple[str, str]:
+    quickest = fastest(network, device)
+    return quickest.engine, quickest.reason
+
+
+def _views(epochs: int, augment: str, most: int) -> tuple[int, str]:
     if augment == "none":
         return 1, say("no augmentation, so all views are alike")
-    return min(max(epochs, 1), MOST_VIEWS), say("one for each epoch, 10 at most")
+    return min(max(epochs, 1), most), say("one for each epoch, {most} at most", most=most)
 
 
 def _check_network(wish: TrainSettings, network: Network) -> None:
     """Refuse a side that the network can't take, and to keep weights that are random."""
     if wish.side != "auto":
-        _check_side(network)
+        _check_stride(network)
+        if not network.prompts:  # it was tried when it was built
+            _check_side(network)
     spec, blocks = network.preparation, len(network.blocks)
     if spec.view == "tile" and spec.overlap >= spec.height:
         raise at_odds(f"side={spec.height}, overlap={spec.overlap}", say("an overlap below the side"),
@@ -119,7 +125,6 @@ def _check_stride(network: Network) -> None:
 
 def _check_side(network: Network) -> None:
     """Refuse a side that the network can't take, before anything is prepared for it."""
-    _check_stride(network)
     pixels = torch.zeros(1, 3, network.preparation.height, network.preparation.width)
     try:
         with torch.inference_mode():
@@ -227,13 +232,13 @@ def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str
     """float32, unless a lower precision was measured faster for the steps that are to come."""
     if not thaw and network.pooled:
         return "float32", say("only the head is trained, which is quick")
-    if device == "mps":
-        return "float32", say("not measured on mps")
+    if device == "mps" or network.prompts:
+        return "float32", say("not measured here")
     lower = "bfloat16"
-    if device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+    if not has_bfloat16(device):
+        if device == "cpu":
+            return "float32", say("this CPU has no bfloat16")
         lower = "float16"
-    if device == "cpu" and "bf16" not in _cpu_flags():
-        return "float32", say("this CPU has no bfloat16")
     full, half = step_seconds(network, device, torch.float32), step_seconds(network, device, _dtype(lower))
     told = say(
         "a step took {half:.2f} ms an image in {lower}, {full:.2f} ms in float32",
@@ -246,14 +251,6 @@ def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str
 
 def _dtype(name: str) -> torch.dtype:
     return torch.bfloat16 if name == "bfloat16" else torch.float16
-
-
-def _cpu_flags() -> str:
-    try:
-        with open("/proc/cpuinfo") as stream:  # noqa: PTH123 -- no data file
-            return next((line for line in stream if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        return ""
 
 
 def check_preset(name: str) -> None:

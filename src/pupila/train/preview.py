@@ -33,7 +33,7 @@ def preview_sheet(data: Dataset, rows: list[int], wish: TrainSettings) -> bytes:
 def _seen(data: Dataset, row: int, wish: TrainSettings) -> list[Array]:
     """The picture as it is and in its first views, masks laid over it."""
     assert data.task is not None  # previews are of a training
-    preset = KINDS[data.task.name].usual(True)["augment"] if wish.augment == "auto" else wish.augment
+    preset = KINDS[data.task.name].augment if wish.augment == "auto" else wish.augment
     side = SIDE if wish.side == "auto" else wish.side
     picture, key = place(data.pixels(row), Preparation(height=side, width=side)), data.images["sha256"][row]
     if data.legend is None:

@@ -3,6 +3,7 @@
 Threshold and post-processing are kept only if they help beyond the interval.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,34 +72,28 @@ class Tuning:
     """What the decisions are made on.
 
     Args:
-        plan: of the run.
-        data: the data set.
-        found: what was answered to V rows.
-        rows: V row numbers.
+        spec: what the shares of a decision are of.
+        classes: C.
+        found: V answers.
+        truth: number of an answer to its (H, W) uint8 class indices.
         groups: (V,) group numbers.
     """
 
-    plan: TrainPlan
-    data: Dataset
+    spec: Preparation
+    classes: int
     found: list[Answered]
-    rows: list[int]
+    truth: Callable[[int], Array]
     groups: Array
-
-    @property
-    def spec(self) -> Preparation:
-        """What the shares of a decision are of."""
-        return Preparation(view=self.plan.view, height=self.plan.side, width=self.plan.side)
 
     def counts(self, decisions: list[Decision]) -> Array:
         """(P, V, C, C) pixel counts under P decisions."""
-        classes = len(self.plan.classes)
 
         def counted(number: int) -> Array:
-            truth = self.data.mask(self.rows[number])
+            truth = self.truth(number)
             masks = (mask_of(self.found[number], one, self.spec) for one in decisions)
-            return np.stack([figures.counts(truth, mask, classes) for mask in masks])
+            return np.stack([figures.counts(truth, mask, self.classes) for mask in masks])
 
-        return np.stack(list(ahead(range(len(self.rows)), counted)), axis=1)
+        return np.stack(list(ahead(range(len(self.found)), counted)), axis=1)
 
     def best(self, decision: Decision, changes: list[dict[str, Any]]) -> Decision:
         """The decision with the change that helps most; as it is where none helps beyond its interval.
@@ -123,10 +118,10 @@ class Tuning:
 
     def overlaps(self, decision: Decision) -> tuple[Overlaps, list[bytes]]:
         """The pixel counts of the final masks, and the masks as PNG."""
-        classes = len(self.plan.classes)
+        classes = self.classes
 
         def made(number: int) -> tuple[Array, Array, bytes]:
-            truth = self.data.mask(self.rows[number])
+            truth = self.truth(number)
             mask = mask_of(self.found[number], decision, self.spec)
             return (
                 figures.counts(truth, mask, classes),
@@ -134,7 +129,7 @@ class Tuning:
                 as_png(mask, classes),
             )
 
-        told = list(ahead(range(len(self.rows)), made))
+        told = list(ahead(range(len(self.found)), made))
         regions, boundaries = (np.stack([one[part] for one in told]) for part in (0, 1))
         return Overlaps(regions, boundaries), [png for _, _, png in told]
 
@@ -162,23 +157,34 @@ def conclude(
         return Concluded(1.0, decision, {}, pl.DataFrame({"mask": pl.Series([], dtype=pl.Binary)}))
     truth = np.concatenate([one.truth for one in found])
     temperature = fit_temperature(np.concatenate([one.logits for one in found]), truth)
-    tuning = Tuning(plan, data, found, rows, groups)
-    with progress(say("tuning the masks"), 2 + len(TRIED)) as advance:
-        if len(plan.classes) == 2:
-            told = {"positive": plan.classes[1], "objective": "mean Dice"}
-            decision = tuning.best(
-                decision, [{**told, "threshold": value} for value in THRESHOLDS if value != 0.5]
-            )
-        advance(1)
-        for name, values in TRIED.items():
-            decision = tuning.best(decision, [{name: value} for value in values])
-            advance(1)
-        overlaps, pngs = tuning.overlaps(decision)
-        advance(1)
+    spec = Preparation(view=plan.view, height=plan.side, width=plan.side)
+    tuning = Tuning(spec, len(plan.classes), found, lambda number: data.mask(rows[number]), groups)
+    told = {"positive": plan.classes[1], "objective": "mean Dice"} if len(plan.classes) == 2 else None
+    decision = refine(tuning, decision, told)
+    overlaps, pngs = tuning.overlaps(decision)
     validation = validated(overlaps, groups, plan.classes)
     return Concluded(
         temperature, decision, validation, pl.DataFrame({"mask": pl.Series(pngs, dtype=pl.Binary)})
     )
+
+
+def refine(tuning: Tuning, decision: Decision, told: dict[str, Any] | None) -> Decision:
+    """The decision with the threshold and the post-processing that help.
+
+    Args:
+        tuning: what decides.
+        decision: to begin with.
+        told: what a decision says of a threshold; None: none is tried.
+    """
+    with progress(say("tuning the masks"), 1 + len(TRIED)) as advance:
+        if told is not None:
+            changes = [{**told, "threshold": value} for value in THRESHOLDS if value != 0.5]
+            decision = tuning.best(decision, changes)
+        advance(1)
+        for name, values in TRIED.items():
+            decision = tuning.best(decision, [{name: value} for value in values])
+            advance(1)
+    return decision
 
 
 def validated(overlaps: Overlaps, groups: Array, classes: list[str]) -> dict[str, Any]:

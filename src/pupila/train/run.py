@@ -20,12 +20,14 @@ from pupila.loop import Keeper
 from pupila.messages import say
 from pupila.models.build import BUILDERS
 from pupila.models.network import Network
+from pupila.models.settings import is_promptable
 from pupila.report.page import render
+from pupila.tasks.prompt import PROMPT
 from pupila.train.budget import within_budget
 from pupila.train.finish import Images, bundled, check_exportable
 from pupila.train.kind import Sides
 from pupila.train.kinds import KINDS
-from pupila.train.learn import Learned, Thawed, learn
+from pupila.train.learn import Learned, learn
 from pupila.train.page import run_page
 from pupila.train.plan import check, decide, refuse_idle
 from pupila.train.settings import TrainPlan, TrainSettings, as_it_is
@@ -59,8 +61,7 @@ class Trainer:
 
     def __init__(self, data: Dataset, splits: SplitFile, folder: str, tell: Tell = lambda line: None) -> None:
         self.data, self.splits, self.folder, self.tell = data, splits, folder, tell
-        assert data.task is not None  # there is something to learn
-        self.kind = KINDS[data.task.name]
+        self.kind = KINDS[data.task.name if data.task else ""]
         self._lines: dict[str, list[dict[str, Any]]] = {}
         self._wish: dict[str, Any] = {}  # what the user set, as JSON
 
@@ -73,7 +74,7 @@ class Trainer:
         plan, network = self._planned(wish, resume)
         if (finished := self._finished(plan)) is not None:
             return finished
-        if not network.pooled:
+        if not network.pooled or network.prompts:
             check_exportable(network, self.kind.task)
         self._tell_baseline(plan)
         while True:
@@ -115,6 +116,7 @@ class Trainer:
                     remedy="--out FOLDER",
                 )  # fmt: skip
             self._check_same(wish)
+            self._choose(plan)
             if "workers" in wish.model_fields_set:
                 plan = plan.model_copy(update={"workers": wish.workers})
             torch.set_num_threads(plan.threads)
@@ -171,7 +173,13 @@ class Trainer:
         """What would be done."""
         return self._decided(wish)[0]
 
+    def _choose(self, wish: TrainSettings) -> None:
+        """What is learned from the data: their own task, or to answer prompts for what their masks show."""
+        if is_promptable(wish.model):
+            self.kind = KINDS[PROMPT.name]
+
     def _decided(self, wish: TrainSettings) -> tuple[TrainPlan, Network]:
+        self._choose(wish)
         check(wish, self.data, self.splits, self.kind)
         reasons: dict[str, str] = {}
         asked = wish
@@ -207,7 +215,7 @@ class Trainer:
         if as_it_is(plan):
             rows = self._rows(VALIDATION) if plan.classes == self.data.classes else []
             lesson = self.kind.lesson(self.data, Sides([], rows), plan, network)
-            found = lesson.collected(Thawed(network, 0).to(plan.device))
+            found = lesson.collected(lesson.module(0).to(plan.device))
             return found, rows, [None] * len(rows), Learned(found, {}), network
         if not plan.folds:
             sides = Sides(self._rows(TRAIN), self._rows(VALIDATION))

@@ -8,6 +8,9 @@ from pupila.errors import PupilaError
 from pupila.messages import say
 from pupila.models.settings import ModelSettings
 
+# Settings that mean something for promptable models alone.
+OF_PROMPTS = ("target", "targets", "boxes", "box_jitter", "points", "corrections", "cache")
+
 
 class TrainSettings(ModelSettings):
     """The wish. A field may be "auto"; its description carries the unit."""
@@ -37,7 +40,7 @@ class TrainSettings(ModelSettings):
         default="auto", description="passes with thawed blocks; auto: 10, for masks 24"
     )
     learning_rate: PositiveFloat | Literal["auto"] = Field(
-        default="auto", description="of the first phase, per step; auto: 1e-3, 0.01 for sgd"
+        default="auto", description="of the first phase, per step; auto: 1e-3, 0.01 for sgd, of prompts 1e-4"
     )
     fine_learning_rate: PositiveFloat | Literal["auto"] = Field(
         default="auto",
@@ -45,7 +48,8 @@ class TrainSettings(ModelSettings):
         "a tenth of learning_rate",
     )
     batch_size: PositiveInt | Literal["auto"] = Field(
-        default="auto", description="images a step; auto: 32, for masks 8, fewer for few training images"
+        default="auto",
+        description="images a step; auto: 32, for masks 8, fewer for few training images; of prompts 2",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="sgd has momentum 0.9")
     weight_decay: NonNegativeFloat = Field(default=1e-4, description="per step, as the optimizer defines it")
@@ -61,7 +65,7 @@ class TrainSettings(ModelSettings):
     loss: str = Field(
         default="auto",
         description="what is minimised: cross_entropy, focal, for masks also dice, tversky, or a sum such as "
-        "dice+0.5*focal; auto: cross_entropy, for masks dice+cross_entropy",
+        "dice+0.5*focal; auto: cross_entropy, for masks dice+cross_entropy, of prompts their own",
     )
     focal_gamma: NonNegativeFloat = Field(default=2.0, description="focal loss: 0 is cross-entropy")
     tversky_beta: float = Field(
@@ -79,11 +83,36 @@ class TrainSettings(ModelSettings):
     )
     augment: str = Field(
         default="auto",
-        description="a preset; pupila train DATA --preview draws it; auto: A1, for masks medium",
+        description="a preset; pupila train DATA --preview draws it; auto: A1, for masks medium, for pupila-sam light, "
+        "for other promptable models none",
     )
     views: PositiveInt | Literal["auto"] = Field(
         default="auto",
         description="different augmented views of an image while the encoder is frozen; auto: epochs, 10 at most",
+    )
+    target: Literal["class", "region", "both"] = Field(
+        default="class",
+        description="of prompts: what is pointed at: a class of an image, a connected region of one, or by turns",
+    )
+    targets: PositiveInt = Field(default=1, description="of prompts: things of an image that an epoch draws")
+    boxes: float = Field(
+        default=0.5, ge=0, le=1, description="of prompts: share that are a box; the others are points"
+    )
+    box_jitter: float = Field(
+        default=0.1,
+        ge=0,
+        lt=0.5,
+        description="of prompts: how far a box's side is off, at most, over its own side",
+    )
+    points: PositiveInt = Field(
+        default=4, description="of prompts: most points that belong to a thing; half as many that do not"
+    )
+    corrections: NonNegativeInt = Field(
+        default=0, description="of prompts: rounds in which a point is added where the answer is most wrong"
+    )
+    cache: Literal["float16", "float32", "none"] = Field(
+        default="float16",
+        description="of prompts: how encoded images are kept; none: they are encoded anew in every epoch",
     )
     patience: PositiveInt = Field(
         default=10, description="epochs without a better score, after which a phase ends"
@@ -134,7 +163,9 @@ class TrainPlan(TrainSettings):
     )
     device: Literal["cpu", "cuda", "mps"] = Field(description="where the steps run")
     precision: Literal["float32", "bfloat16", "float16"] = Field(description="of the steps")
-    engine: Literal["torch", "onnxruntime"] = Field(description="what runs the frozen encoder")
+    engine: Literal["torch", "torch-bfloat16", "onnxruntime"] = Field(
+        description="what runs the frozen encoder"
+    )
     threads: PositiveInt = Field(description="of torch; another number gives other last digits")
     reasons: dict[str, str] = Field(default_factory=dict, description="why each auto was decided so")
     data_hash: str = Field(description="of the data set")

@@ -1,0 +1,156 @@
+"""What validation decides for prompts once the weights stand: temperature, threshold and post-processing."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pupila.dataset.manifest import Dataset
+from pupila.images.decode import Array
+from pupila.images.prepare import Preparation
+from pupila.metrics.calibration import fit_temperature
+from pupila.metrics.overlap import Overlaps, summary
+from pupila.metrics.segment import METRICS, counts
+from pupila.tasks.prompt import Raw
+from pupila.tasks.prompting import BOX, WAYS, prompt_for, random_for
+from pupila.tasks.segment import things
+from pupila.tasks.task import Decision
+from pupila.threads import ahead
+from pupila.train.kind import Concluded
+from pupila.train.refine import Answered, Tuning, refine
+from pupila.train.settings import TrainPlan
+from pupila.vocabulary import IGNORE
+
+_SAMPLED = 500  # cells of a mask, by which the temperature is fitted
+FILLED_BOX = "the filled box"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A class of an image, asked for in one way, and what is kept of the answer."""
+
+    row: int  # of the data set
+    number: int  # of the class
+    way: str
+    kept: Answered | None = None
+
+    def answered(self, png: bytes, logits: Array, truth: Array) -> "Unit":
+        """The unit with its answer: see `Answered`."""
+        return replace(self, kept=Answered(png, logits, truth))
+
+    @property
+    def answer(self) -> Answered:
+        """What is kept."""
+        assert self.kept is not None  # it was asked
+        return self.kept
+
+    def classes(self) -> set[int]:
+        """Whether anything was answered, and whether anything was not."""
+        return self.answer.classes()
+
+
+def sampled(raw: Raw, small: Array, seed: list[int]) -> tuple[Array, Array]:
+    """(S, 2) logits of not belonging and of belonging, and (S,) whether it does, of some labelled cells.
+
+    Args:
+        raw: what the decoder said.
+        small: (h, w) uint8 truth: 1, 0 or IGNORE.
+        seed: decides which cells.
+    """
+    number = 1 + int(raw.quality[1:].argmax()) if raw.prompt.ambiguous else 0
+    known = np.flatnonzero(small.ravel() != IGNORE)
+    some = known[np.random.default_rng(seed).integers(len(known), size=_SAMPLED)] if len(known) else known
+    logits = raw.masks[number].ravel()[some]
+    return np.stack([np.zeros_like(logits), logits], axis=1), small.ravel()[some].astype(np.int64)
+
+
+def conclude(plan: TrainPlan, data: Dataset, found: list[Unit], rows: list[int], groups: Array) -> Concluded:
+    """The decisions, and the figures of what points and boxes ask for.
+
+    Args:
+        plan: of the run.
+        data: the data set.
+        found: what was answered of V rows; rows without a thing to point at have no unit.
+        rows: V row numbers.
+        groups: (V,) group numbers.
+    """
+    decision = Decision(abstain_below=plan.abstain_below)
+    blank = pl.DataFrame({f"iou:{way.name}": pl.Series([None] * len(rows), dtype=pl.Float64) for way in WAYS})
+    if not found:
+        return Concluded(1.0, decision, {}, blank)
+    group_of = dict(zip(rows, groups.tolist(), strict=True))
+    own = np.array([group_of[unit.row] for unit in found])
+    kept = [unit.answer for unit in found]
+    temperature = fit_temperature(*(np.concatenate(part) for part in zip(
+        *((one.logits, one.truth) for one in kept), strict=True)))  # fmt: skip
+    spec = Preparation(height=plan.side, width=plan.side)
+    tuning = Tuning(spec, 2, kept, lambda number: _truth(data, found[number]), own)
+    decision = refine(tuning, decision, {"positive": "thing", "objective": "mean Dice"})
+    overlaps, _ = tuning.overlaps(decision)
+    return Concluded(
+        temperature, decision, _validated(overlaps, found, own, data), _answers(overlaps, found, rows)
+    )
+
+
+def _truth(data: Dataset, unit: Unit) -> Array:
+    """(H, W) uint8: 1 where the unit's class is, 0 where not, IGNORE where there is no label."""
+    mask = data.mask(unit.row)
+    return np.where(mask == IGNORE, IGNORE, mask == unit.number).astype(np.uint8)
+
+
+def _validated(overlaps: Overlaps, found: list[Unit], groups: Array, data: Dataset) -> dict[str, Any]:
+    """What `bundle.json` says: the chosen score first, then the means of each way of asking."""
+    every = summary(overlaps, groups, ["other", "thing"])
+    metrics = {score_name(2): every["per_image"]["IoU"]["mean"]}
+    for way in WAYS:
+        own = np.array([number for number, unit in enumerate(found) if unit.way == way.name])
+        told = summary(overlaps.on(own), groups[own], ["other", "thing"])["per_image"]
+        metrics |= {f"mean {name} ({way.name})": told[name]["mean"] for name in ("IoU", "Dice")}
+    rows = list(dict.fromkeys(unit.row for unit in found))
+    return {
+        "n": len(rows),
+        "groups": len(set(groups.tolist())),
+        "metrics": metrics,
+        "baseline": baseline(data, rows),
+    }
+
+
+def _answers(overlaps: Overlaps, found: list[Unit], rows: list[int]) -> pl.DataFrame:
+    """What `oof.parquet` holds of each row: the mean IoU of its classes, for each way of asking."""
+    scores = METRICS["IoU"](overlaps.regions)[:, 1]
+    told: dict[str, list[float | None]] = {}
+    for way in WAYS:
+        of: dict[int, list[float]] = {}
+        for unit, score in zip(found, scores.tolist(), strict=True):
+            if unit.way == way.name:
+                of.setdefault(unit.row, []).append(score)
+        told[f"iou:{way.name}"] = [float(np.mean(of[row])) if row in of else None for row in rows]
+    return pl.DataFrame({name: pl.Series(values, dtype=pl.Float64) for name, values in told.items()})
+
+
+def score_name(_: int) -> str:
+    """What validation chooses by: over the images' classes, and over all ways of asking for them."""
+    return "mean IoU"
+
+
+def baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
+    """What filling the box of each thing would reach."""
+
+    def scores(row: int) -> list[float]:
+        mask, key, found = data.mask(row), data.images["sha256"][row], []
+        for number, name in things(data.classes).items():
+            target = mask == number
+            if not target.any():
+                continue
+            outside = (mask != IGNORE) & ~target
+            box = prompt_for(target, outside, BOX, random_for(0, key, name, BOX.name)).box
+            x0, y0, x1, y1 = np.rint(np.asarray(box)).astype(int)
+            filled = np.zeros(mask.shape, np.uint8)
+            filled[y0:y1, x0:x1] = 1
+            truth = np.where(mask == IGNORE, IGNORE, target).astype(np.uint8)
+            found.append(float(METRICS["IoU"](counts(truth, filled, 2))[1]))
+        return found
+
+    every = [score for found in ahead(rows, scores) for score in found]
+    return {"class": FILLED_BOX, score_name(2): float(np.mean(every)) if every else 0.0}

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from pupila.errors import PupilaError
-from pupila.losses import EFFECTIVE_BETA, LOSSES, OVERLAPS, class_weights, loss_of, terms_of
+from pupila.losses import EFFECTIVE_BETA, LOSSES, OVERLAPS, class_weights, loss_of, prompted, terms_of
 from pupila.vocabulary import IGNORE
 
 LOG3 = math.log(3)  # logits (log 3, 0) are probabilities (3/4, 1/4)
@@ -178,3 +179,36 @@ def test_weights_have_mean_1_over_the_images(kind: str) -> None:
     weights = class_weights(counts, kind)
     assert weights is not None
     assert float(weights @ torch.from_numpy(counts).float()) / counts.sum() == pytest.approx(1)
+
+
+def prompts(logits: list[float], truth: int, quality: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
+    """One prompt whose four masks have one logit each, on 2 x 2 cells of one truth."""
+    masks = torch.tensor(logits)[None, :, None, None].expand(1, 4, 2, 2).clone()
+    return masks, torch.full((1, 4), quality), torch.full((1, 2, 2), truth, dtype=torch.uint8)
+
+
+def test_the_loss_of_a_prompt_is_twenty_focal_and_dice_and_the_error_of_its_quality() -> None:
+    masks, quality, truth = prompts([0.0, 9.0, 9.0, 9.0], 1, quality=0.25)
+    # p = 1/2 everywhere: focal 0.25 * (1/2)^2 * ln 2; Dice (2 * 2 + 1) / (2 + 4 + 1); a logit of 0 answers nothing
+    wanted = 20 * 0.25 * 0.25 * math.log(2) + 1 - 5 / 7 + 0.25**2
+    assert float(prompted(masks, quality, truth, torch.tensor([False]))) == pytest.approx(wanted)
+
+
+def test_of_an_ambiguous_prompt_the_best_of_three_counts_and_all_qualities_learn() -> None:
+    masks, quality, truth = prompts([-9.0, -9.0, 0.0, 30.0], 1, quality=1.0)
+    # the fourth mask is right: no focal loss, no Dice loss; the qualities of 1 are off by 1, 1 and 0
+    found = prompted(masks, quality, truth, torch.tensor([True]))
+    assert float(found) == pytest.approx(2 / 3, abs=1e-4)
+    masks.requires_grad_(True)
+    prompted(masks, quality, truth, torch.tensor([True])).backward()  # type: ignore[no-untyped-call]
+    assert masks.grad is not None and not masks.grad[0, :3].any()
+
+
+def test_cells_without_a_label_play_no_part() -> None:
+    masks, quality, truth = prompts([0.3, 0.1, 0.2, 0.4], 1)
+    truth[0, 0, 0] = IGNORE
+    one = prompted(masks, quality, truth, torch.tensor([False]))
+    masks[0, :, 0, 0] = -50
+    assert float(prompted(masks, quality, truth, torch.tensor([False]))) == pytest.approx(float(one))
+    nothing = torch.full_like(truth, IGNORE)
+    assert float(prompted(masks, quality, nothing, torch.tensor([True]))) == 0.0

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +19,7 @@ from pupila.images.decode import Array
 from pupila.images.prepare import Preparation
 from pupila.messages import say
 from pupila.models.network import Network
-from pupila.models.prompted import DecoderPart, PromptHead
+from pupila.models.prompted import DecoderPart, PromptHead, Shape
 
 TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
 OPSET = 20
@@ -139,6 +140,35 @@ def with_head(encoder: bytes, head: nn.Module) -> bytes:
     classes = [layer for layer in layers if isinstance(layer, nn.Linear)][-1].out_features
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])
     model.graph.output.insert(0, logits)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def with_maps(encoder: bytes, shapes: tuple[Shape, ...]) -> bytes:
+    """An exported promptable encoder whose flat output is taken apart into its maps.
+
+    Args:
+        encoder: an ONNX file with the output `embedding` (N, size).
+        shapes: (C, h, w) of the maps, one after the other.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load_model_from_string(encoder)
+    graph, names = model.graph, MAPS[: len(shapes)]
+    for node in graph.node:  # the maps are to have the name
+        for place, name in enumerate(node.output):
+            if name == MAPS[0]:
+                node.output[place] = "flat"
+    sizes = np.array([math.prod(shape) for shape in shapes], np.int64)
+    graph.initializer.append(numpy_helper.from_array(sizes, "map_sizes"))
+    parts = [f"flat_{name}" for name in names]
+    graph.node.append(helper.make_node("Split", ["flat", "map_sizes"], parts, axis=1))
+    del graph.output[:]
+    for name, part, shape in zip(names, parts, shapes, strict=True):
+        graph.initializer.append(numpy_helper.from_array(np.array([-1, *shape], np.int64), f"{name}_shape"))
+        graph.node.append(helper.make_node("Reshape", [part, f"{name}_shape"], [name]))
+        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]))
     content: bytes = model.SerializeToString()
     return content
 

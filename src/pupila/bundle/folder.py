@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) 
     """
     task = TASKS[info.task]
     runs = {role: Session(parts[file_of(role)]).run for role in task.roles}
-    pictures = golden_pictures()
+    pictures = dict(islice(golden_pictures().items(), task.golden))
     answers = {
         name: task.digest(task.trial(runs, prepared(data, task, info.preparation).inputs[:1]))
         for name, data in pictures.items()

@@ -83,4 +83,5 @@ class Task:
     answer: Callable[[Any, Prepared, Told], Any]  # the logits of its K inputs, the image, to the answer
     digest: Callable[[Array], list[float]]  # what a trial gives to the numbers that a golden answer keeps
     roles: tuple[str, ...] = ("model",)  # of a bundle's ONNX files
+    golden: int | None = None  # drawn pictures that a bundle keeps; None: all
     trial: Callable[[Runs, Array], Array] = _of_the_model  # (1, 3, h, w) of a golden picture to its logits

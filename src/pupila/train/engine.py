@@ -147,13 +147,13 @@ def _encode_seconds(network: Network, device: str, engine: str) -> float:
 
 
 def _faster_of_two(work: Callable[[], object]) -> float:
-    """After once to warm up; what takes seconds is timed once."""
+    """After once to warm up; what takes seconds needs no warming."""
     taken: list[float] = []
-    while len(taken) < 3 and not (len(taken) == 2 and taken[0] > _LONG):
+    while len(taken) < 3 and not (taken and taken[0] > _LONG):
         start = time.perf_counter()
         work()
         taken.append(time.perf_counter() - start)
-    return min(taken[1:])
+    return min(taken[1:] or taken)
 
 
 def has_bfloat16(device: str) -> bool:

@@ -1,11 +1,11 @@
 """The end of a run: export, prove that the export answers the same, and write the bundle."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from pupila.bundle.schema import BundleInfo, Parity
 from pupila.bundle.session import Session
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
-from pupila.export import MAPS, OPSET, compare, decoder_to_onnx, to_onnx, weights_of, with_head
+from pupila.export import MAPS, OPSET, compare, decoder_to_onnx, to_onnx, weights_of, with_head, with_maps
 from pupila.images.decode import Array
 from pupila.messages import say
 from pupila.models.network import Network, Whole
@@ -40,10 +40,12 @@ from pupila.train.kind import Concluded
 from pupila.train.settings import TrainPlan
 
 WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
-PROVEN_ON, PROVEN_MASKS = (
-    256,
-    16,
-)  # validation images, at most, on which the export is proven, besides the drawn ones
+# Validation images, at most, on which the export is proven, besides the drawn ones.
+PROVEN_ON, PROVEN_MASKS = 256, 16
+LARGE, PROVEN_LARGE = (
+    50_000_000,
+    1,
+)  # weights of a promptable encoder; images in all that it is proven on: it takes seconds
 MOST_INPUTS = 8  # tiles of one of them
 
 
@@ -59,23 +61,23 @@ class Images:
 def exported(plan: TrainPlan, network: Network) -> dict[str, bytes]:
     """The trained network as ONNX, file by file; a frozen encoder that was exported before only gets its new head."""
     if network.prompts:
-        return exported_parts(network)
+        return exported_parts(plan, network)
     if network.pooled and not plan.thaw and plan.engine == "onnxruntime":
         return {MODEL_FILE: with_head(encoder_onnx(network), network.head)}
     return {MODEL_FILE: to_onnx(Whole(network), network.preparation, ["logits", "embedding"])}
 
 
-def exported_parts(network: Network) -> dict[str, bytes]:
+def exported_parts(plan: TrainPlan, network: Network) -> dict[str, bytes]:
     """Encoder and decoder of a promptable network."""
     head: Any = network.head
-    encoder = EncoderPart(network.encoder, head).eval().to("cpu")
-    spec = network.preparation
     with torch.no_grad():
         maps = head.embedded(torch.zeros(2, network.size))
-    return {
-        file_of(ENCODER): to_onnx(encoder, spec, MAPS[: len(maps)]),
-        file_of(DECODER): decoder_to_onnx(head, maps),
-    }
+    if head.neck is None and not plan.thaw:  # as it was exported before
+        encoder = with_maps(encoder_onnx(network), head.shapes)
+    else:
+        part = EncoderPart(network.encoder, head)
+        encoder = to_onnx(part, network.preparation, MAPS[: len(maps)])
+    return {file_of(ENCODER): encoder, file_of(DECODER): decoder_to_onnx(head, maps)}
 
 
 def check_exportable(network: Network, task: Task) -> None:
@@ -119,7 +121,11 @@ def proven(parts: dict[str, bytes], network: Network, data: Dataset, rows: list[
     """
     most = PROVEN_ON if network.pooled and not network.prompts else PROVEN_MASKS
     some = rows[:: max(1, len(rows) // most)][:most]
-    contents = chain(golden_pictures().values(), (files.read_bytes(data.path(row)) for row in some))
+    contents: Iterable[bytes] = chain(
+        golden_pictures().values(), (files.read_bytes(data.path(row)) for row in some)
+    )
+    if network.prompts and sum(p.numel() for p in network.encoder.parameters()) > LARGE:
+        contents = islice(contents, PROVEN_LARGE)
     seen = (prepared(content, task, network.preparation).inputs[:MOST_INPUTS] for content in contents)
     if network.prompts:
         runs = {role: Session(parts[file_of(role)]).run for role in task.roles}

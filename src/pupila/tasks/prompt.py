@@ -50,8 +50,23 @@ class PromptAnswer:
 
     mask: Array  # (H, W) uint8 at the size of the upright image: 1 where it is, else 0
     quality: float  # IoU with the truth that the model expects, 0..1
-    confidence: float  # mean over all pixels of the calibrated probability of what they were answered
+    share: float  # of the pixels that have data
+    confidence: float  # mean over them of the calibrated probability of what they were answered
     abstained: bool  # whether the expected IoU is too low for the answer to count
+
+
+def check_given(prompt: Prompt) -> None:
+    """Refuse a prompt that means nothing in any image.
+
+    Raises:
+        PupilaError: nothing to go by.
+    """
+    if not prompt.points and prompt.box is None:
+        raise PupilaError(
+            say("No prompt"), found=say("{n} points that do not belong to it", n=len(prompt.negatives)),
+            wanted=say("a point that belongs to what is meant, or a box around it"),
+            remedy="--point X,Y, --box X0,Y0,X1,Y1",
+        )  # fmt: skip
 
 
 def check_prompt(prompt: Prompt, height: int, width: int) -> None:
@@ -60,12 +75,8 @@ def check_prompt(prompt: Prompt, height: int, width: int) -> None:
     Raises:
         PupilaError: nothing to go by, a point outside, or a box without an area or outside.
     """
+    check_given(prompt)
     places = [*prompt.points, *prompt.negatives]
-    if not prompt.points and prompt.box is None:
-        raise PupilaError(
-            say("No prompt"), found=say("{n} points that do not belong to it", n=len(places)),
-            wanted=say("a point that belongs to what is meant, or a box around it"), remedy="--point X,Y, --box X0,Y0,X1,Y1",
-        )  # fmt: skip
     odd = [f"{x:g},{y:g}" for x, y in places if not (0 <= x < width and 0 <= y < height)]
     if odd:
         raise PupilaError(
@@ -126,10 +137,15 @@ def prompt_answer(raw: Raw, image: Prepared, told: Told) -> PromptAnswer:
     probability, quality = probability_of(raw, image, told)
     level = 0.5 if told.decision.threshold is None else told.decision.threshold
     mask = refined((probability >= level).astype(np.uint8), told.decision, told.preparation)
+    sure = np.where(mask, probability, 1 - probability)
     if image.valid is not None:
         mask = mask * image.valid
-    sure = float(np.where(mask, probability, 1 - probability).mean())
-    return PromptAnswer(mask, quality, sure, quality < told.decision.abstain_below)
+        sure = sure[image.valid]
+    count = max(1, sure.size)
+    return PromptAnswer(
+        mask, quality, int(mask.sum()) / count, float(sure.sum(dtype=float)) / count,
+        quality < told.decision.abstain_below,
+    )  # fmt: skip
 
 
 def _trial(runs: Runs, inputs: Array) -> Array:

@@ -53,7 +53,7 @@ class Prompter:
 
     def __init__(self, bundle: Bundle, limits: ImageLimits | None = None, threads: int | None = None) -> None:
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
-        if self.info.task != PROMPT.name:
+        if file_of(DECODER) not in self.info.files:
             raise PupilaError(
                 say("This bundle answers no prompts"), found=say("the task {task}", task=self.info.task),
                 wanted=say("a bundle of a promptable model, such as pupila-sam"),

@@ -59,13 +59,18 @@ def check_given(prompt: Prompt) -> None:
     """Refuse a prompt that means nothing in any image.
 
     Raises:
-        PupilaError: nothing to go by.
+        PupilaError: nothing to go by, or a box without an area.
     """
     if not prompt.points and prompt.box is None:
         raise PupilaError(
             say("No prompt"), found=say("{n} points that do not belong to it", n=len(prompt.negatives)),
             wanted=say("a point that belongs to what is meant, or a box around it"),
             remedy="--point X,Y, --box X0,Y0,X1,Y1",
+        )  # fmt: skip
+    if prompt.box is not None and not (prompt.box[0] < prompt.box[2] and prompt.box[1] < prompt.box[3]):
+        raise PupilaError(
+            say("The box holds nothing"), found=_shown(prompt.box),
+            wanted=say("x0,y0,x1,y1 with x0 < x1 and y0 < y1"),
         )  # fmt: skip
 
 
@@ -85,12 +90,15 @@ def check_prompt(prompt: Prompt, height: int, width: int) -> None:
         )  # fmt: skip
     if prompt.box is not None:
         x0, y0, x1, y1 = prompt.box
-        if not (x0 < x1 and y0 < y1 and x0 < width and y0 < height and x1 > 0 and y1 > 0):
+        if not (x0 < width and y0 < height and x1 > 0 and y1 > 0):
             raise PupilaError(
-                say("The box holds nothing of the image"), found=",".join(f"{v:g}" for v in prompt.box),
-                wanted=say("x0,y0,x1,y1 with x0 < x1 and y0 < y1, in an image of {width} x {height}",
-                           width=width, height=height),
+                say("The box holds nothing of the image"), found=_shown(prompt.box),
+                wanted=say("a box in an image of {width} x {height} pixels", width=width, height=height),
             )  # fmt: skip
+
+
+def _shown(box: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in box)
 
 
 def placed_prompt(prompt: Prompt, height: int, width: int, spec: Preparation) -> tuple[Array, Array]:

@@ -151,8 +151,8 @@ def test_the_bands_of_a_scene_are_chosen_and_what_has_no_data_is_left_out(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ([], "No prompt: found 0 points"),
-        (["--negative", "1,1"], "No prompt: found 1 points that do not belong"),
+        ([], "No prompt: found nothing; wanted a point"),
+        (["--negative", "1,1"], "No prompt: found one point that does not belong"),
         (["--point", "1"], "Bad --point: found 1; wanted 2 numbers"),
         (["--point", "1,x"], "Bad --point: found 1,x"),
         (["--negative", "1,nan", "--point", "1,1"], "Bad --negative: found 1,nan"),

@@ -141,18 +141,23 @@ def test_a_lone_image_has_all_cores_and_several_have_one_each(held: Held) -> Non
     assert held.alone == [True, False, True]
 
 
-def test_a_client_that_goes_away_takes_nobody_with_it(held: Held) -> None:
-    async def story(embeddings: Embeddings) -> tuple[bool, Encoded | None]:
-        leaver = await begun(embeddings.encoded(RED), held, 1)
-        stayer = asyncio.ensure_future(embeddings.known(next(iter(embeddings._coming))))
-        await asyncio.sleep(0)  # it waits
+@pytest.mark.parametrize("who", [0, 1], ids=["who sent it first", "who sent it later"])
+def test_a_client_that_goes_away_takes_nobody_with_it(held: Held, who: int) -> None:
+    async def story(embeddings: Embeddings) -> Encoded:
+        first = await begun(embeddings.encoded(RED), held, 1)
+        image_id = next(iter(embeddings._coming))
+        leaver = [first, asyncio.ensure_future(embeddings.known(image_id))][who]
+        stayer = asyncio.ensure_future(embeddings.known(image_id))
+        await asyncio.sleep(0)  # all wait
         leaver.cancel()
         await asyncio.sleep(0)
         held.let_go.set()
-        return leaver.cancelled(), await stayer
+        found = await stayer
+        assert leaver.cancelled() and found is not None
+        assert await embeddings.known(image_id) is found
+        return found
 
-    left, found = told(held, story)
-    assert left and found is not None
+    assert told(held, story).image.height == 16
 
 
 def test_a_bad_image_leaves_nothing_behind(held: Held) -> None:

@@ -125,8 +125,8 @@ MANY = json.dumps([[1, 1]] * 257)
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
-        (click(PICTURE), 422, "No prompt 0 points that do not belong to it"),
-        (click(PICTURE, negatives="[[1,1]]"), 422, "No prompt 1 points"),
+        (click(PICTURE), 422, "No prompt nothing a point that belongs"),
+        (click(PICTURE, negatives="[[1,1]]"), 422, "No prompt one point"),
         (click(PICTURE, points="[[1,1,1]]"), 422, "Bad points [[1,1,1]] JSON"),
         (click(PICTURE, points="1,1"), 422, "Bad points 1,1"),
         (click(PICTURE, points=MANY), 422, "Bad points [[1, 1], [1, 1]"),

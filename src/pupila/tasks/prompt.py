@@ -6,7 +6,7 @@ import numpy as np
 
 from pupila.errors import PupilaError
 from pupila.images.prepare import Preparation, covered, prepare, resampled, side_to_decode
-from pupila.messages import say
+from pupila.messages import say, say_count
 from pupila.tasks.segment import digest, refined
 from pupila.tasks.task import Array, Prepared, Runs, Task, Told
 
@@ -62,8 +62,10 @@ def check_given(prompt: Prompt) -> None:
         PupilaError: nothing to go by, or a box without an area.
     """
     if not prompt.points and prompt.box is None:
+        told = say_count("one point that does not belong to it", "{n} points that do not belong to it",
+                         len(prompt.negatives))  # fmt: skip
         raise PupilaError(
-            say("No prompt"), found=say("{n} points that do not belong to it", n=len(prompt.negatives)),
+            say("No prompt"), found=told if prompt.negatives else say("nothing"),
             wanted=say("a point that belongs to what is meant, or a box around it"),
             remedy="--point X,Y, --box X0,Y0,X1,Y1",
         )  # fmt: skip

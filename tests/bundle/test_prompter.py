@@ -1,5 +1,6 @@
 """Answering prompts: encoded once, answered for each prompt, at the size of the upright image."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from pupila.bundle.folder import read_bundle
 from pupila.bundle.predictor import Predictor
-from pupila.bundle.prompter import Prompter
+from pupila.bundle.prompter import Encoded, Prompter
 from pupila.errors import PupilaError
 from pupila.tasks.prompt import Prompt
 from tests.colours import write_colours, write_pointing
@@ -79,3 +80,31 @@ def test_bundles_of_other_tasks_are_told_apart(prompter: Prompter, tmp_path: Pat
         Predictor(prompter.bundle)
     with pytest.raises(PupilaError, match=r"(?s)answers no prompts.*pupila-sam"):
         Prompter(write_colours(tmp_path / "bundle"))
+
+
+def test_what_is_kept_of_an_image_is_its_maps_alone(prompter: Prompter) -> None:
+    image = prompter.encode(prompter.prepare(encoded(scene())))
+    assert image.image.inputs.base is None and image.image.inputs.size == 0  # nothing holds the pixels
+    assert image.nbytes == 3 * 32 * 32 * 4
+    valid = np.ones((32, 64), bool)
+    assert Encoded(image.maps, replace(image.image, valid=valid)).nbytes == image.nbytes + 32 * 64
+
+
+def test_on_all_cores_the_same_is_encoded(prompter: Prompter) -> None:
+    image = prompter.prepare(encoded(scene()))
+    (one,), (other,) = prompter.encode(image).maps, prompter.encode(image, alone=True).maps
+    assert (one == other).all()
+
+
+def test_only_pixels_with_data_count(prompter: Prompter) -> None:
+    whole = prompter.prepare(encoded(scene()))
+    prompt = Prompt(points=((20.5, 15.5),))
+    everywhere = prompter.answer(prompter.encode(whole), prompt)
+    assert everywhere.share == pytest.approx(int(everywhere.mask.sum()) / (32 * 64))
+    valid = np.zeros((32, 64), bool)
+    valid[12:20, 12:28] = True  # inside the red rectangle, where all is sure
+    part = prompter.answer(prompter.encode(replace(whole, valid=valid)), prompt)
+    assert (part.share, int(part.mask.sum())) == (1.0, 8 * 16)
+    assert part.confidence == everywhere.confidence  # of the decoder's cells
+    nowhere = prompter.answer(prompter.encode(replace(whole, valid=~valid & valid)), prompt)
+    assert (nowhere.share, nowhere.confidence) == (0.0, 0.0)

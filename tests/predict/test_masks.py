@@ -78,7 +78,7 @@ def test_masks_overlays_outlines_and_a_table_are_written(
         f"{photos}/deeper/a.png: red 79.3% in 2 regions, green 5.7% in 2 regions, blue 15.0% in one region",
         f"2 answers in {out}/answers.csv",
     ]
-    assert "One image could not be read." in told.err
+    assert "One image could not be answered." in told.err
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == [
         "annotations.json", "answers.csv", "masks/a-2.png", "masks/a.png", "overlays/a-2.jpg", "overlays/a.jpg",
     ]  # fmt: skip

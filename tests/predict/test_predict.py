@@ -43,7 +43,7 @@ def test_a_folder_is_answered_with_all_below_it(
         f"{photos}/b.jpg: the file has no bytes",
         f"{photos}/deeper/c.png: blue (57.6%)",
     ]
-    assert "One image could not be read." in told.err
+    assert "One image could not be answered." in told.err
 
 
 def test_files_folders_and_patterns_come_in_the_order_given(photos: Path) -> None:

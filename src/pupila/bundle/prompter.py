@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from pupila.bundle.folder import Bundle, check_golden, file_of, prepared
 from pupila.bundle.session import Session
 from pupila.errors import PupilaError
+from pupila.images.bands import BandSettings
 from pupila.images.decode import Array, ImageLimits
 from pupila.messages import say
 from pupila.tasks.prompt import (
@@ -33,7 +35,8 @@ class Encoded:
     @property
     def nbytes(self) -> int:
         """What it takes in memory."""
-        return sum(one.nbytes for one in self.maps)
+        valid = self.image.valid
+        return sum(one.nbytes for one in self.maps) + (0 if valid is None else valid.nbytes)
 
 
 class Prompter:
@@ -60,18 +63,35 @@ class Prompter:
         self._decoder = Session(bundle.read(file_of(DECODER)), threads)
         check_golden(bundle, {ENCODER: self._encoder.run, DECODER: self._decoder.run})
 
-    def prepare(self, data: bytes) -> Prepared:
+    def prepare(self, data: bytes, bands: BandSettings | None = None) -> Prepared:
         """The bytes of an image as the encoder's input.
+
+        Args:
+            data: of a file.
+            bands: how the bands of a TIFF become colours, where the bundle leaves it open.
 
         Raises:
             ImageFault: no usable image.
         """
-        return prepared(data, PROMPT, self.info.preparation, self.limits)
+        spec = self.info.preparation
+        return prepared(data, PROMPT, spec.model_copy(update={"bands": spec.bands or bands}), self.limits)
 
-    def encode(self, image: Prepared) -> Encoded:
-        """The slow part, once for each image."""
-        known = Prepared(image.inputs[:0], image.height, image.width, image.valid)
-        return Encoded(self._encoder.run(image.inputs), known)
+    @cached_property
+    def on_all_cores(self) -> Session:
+        """The encoder once more; one run of it has all cores, however many `threads` the others have."""
+        return Session(self.bundle.read(file_of(ENCODER)))
+
+    def encode(self, image: Prepared, alone: bool = False) -> Encoded:
+        """The slow part, once for each image.
+
+        Args:
+            image: as `prepare` gives it.
+            alone: nothing else is to be encoded, so that the run may have all cores.
+        """
+        session = self.on_all_cores if alone else self._encoder
+        # A slice would keep the inputs in memory, which are larger than the maps.
+        known = Prepared(image.inputs[:0].copy(), image.height, image.width, image.valid)
+        return Encoded(session.run(image.inputs), known)
 
     def raw(self, encoded: Encoded, prompt: Prompt) -> Raw:
         """What the decoder says to a prompt.

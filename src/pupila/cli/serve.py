@@ -7,7 +7,9 @@ import typer
 from pupila.cli.options import SetOption
 from pupila.messages import say
 
-HELP = say("Serve a bundle over HTTP: /predict/single, /predict/batch, /health, /model/info, /docs.")
+HELP = say(
+    "Serve a bundle over HTTP: /predict/single and /predict/batch, or /segment, /health, /model/info, /docs."
+)
 
 
 def serve(

@@ -35,4 +35,4 @@ def _for_people(told: Row) -> str:
     return f"{told['prediction']} ({told['confidence']:.1%}{unsure})"
 
 
-CLASSES = Telling(_rows, _columns, _cells, _for_people, writes=False)
+CLASSES = Telling(Predictor, _rows, _columns, _cells, _for_people, writes=False)

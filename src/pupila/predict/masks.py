@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from pathlib import PurePath
 
 import numpy as np
 
@@ -13,9 +12,10 @@ from pupila.errors import MissingExtra
 from pupila.geotiff.scene import Scene, is_tiff, open_scene
 from pupila.geotiff.write import write_geojson, writing_mask
 from pupila.images.decode import Array, ImageFault, decode
-from pupila.masks import as_png, colours, overlay_jpeg
+from pupila.masks import colours
 from pupila.messages import say, say_count
 from pupila.predict.coco import Annotation, annotating, annotations
+from pupila.predict.drawn import figures, stems, write_drawn
 from pupila.predict.rows import Output, Row, Telling, fault_row
 from pupila.regions import RegionCounter
 from pupila.tasks.segment import MaskAnswer, answered_strips, refined, things
@@ -30,22 +30,9 @@ def _rows(predictor: Predictor, uris: Iterable[str], output: Output) -> Iterator
     # The tiles of one picture run on all cores; pictures that are resized are answered on one core each.
     workers = 0 if predictor.info.preparation.view == "tile" else CORES
     with annotating(output, predictor.info.classes) as annotate:
-        for row, found in ahead(_named(uris), partial(_answered, predictor, output), workers):
+        for row, found in ahead(stems(uris), partial(_answered, predictor, output), workers):
             annotate(row, found)
             yield row
-
-
-def _named(uris: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each address with the stem of its files; one that was there before gets a number."""
-    taken: set[str] = set()
-    for uri in uris:
-        stem = name = PurePath(uri).stem
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
-        yield uri, name
 
 
 def _answered(
@@ -74,12 +61,7 @@ def _picture(predictor: Predictor, data: bytes, output: Output, stem: str) -> tu
     told = _row(mask.shape, answer.confidence, predictor, counter)
     if output.folder is None:
         return told, []
-    told["mask"], told["overlay"] = (
-        f"{output.folder}/masks/{stem}.png",
-        f"{output.folder}/overlays/{stem}.jpg",
-    )
-    files.write_bytes(told["mask"], as_png(mask, len(classes)))
-    files.write_bytes(told["overlay"], overlay_jpeg(decode(data, predictor.limits), mask, len(classes)))
+    told |= write_drawn(output.folder, stem, decode(data, predictor.limits), mask, len(classes))
     return told, annotations(mask, classes) if output.polygons else []
 
 
@@ -132,20 +114,11 @@ def _strips(predictor: Predictor, scene: Scene) -> Iterator[tuple[int, Array, Ar
 
 def _row(size: tuple[int, ...], confidence: float, predictor: Predictor, counter: RegionCounter) -> Row:
     areas, info = counter.areas(), predictor.info
-    answered = max(1, sum(map(sum, areas.values())))
+    answered = sum(map(sum, areas.values()))
     return {
         "width": size[1], "height": size[0], "confidence": round(confidence, 6),
         "abstained": confidence < info.decision.abstain_below,
-        "classes": {name: _figures(areas.get(index, []), answered) for index, name in enumerate(info.classes)},
-    }  # fmt: skip
-
-
-def _figures(areas: list[int], answered: int) -> Row:
-    """A class in one image: its share of the answered pixels, and the areas of its regions, pixels."""
-    total, count = sum(areas), len(areas)
-    return {
-        "share": round(total / answered, 6), "regions": count, "pixels": total,
-        "mean": round(total / max(1, count), 2), "largest": max(areas, default=0),
+        "classes": {name: figures(areas.get(index, []), answered) for index, name in enumerate(info.classes)},
     }  # fmt: skip
 
 
@@ -171,4 +144,4 @@ def _for_people(told: Row) -> str:
     return (", ".join(parts) or say("background only")) + unsure
 
 
-MASKS = Telling(_rows, _columns, _cells, _for_people, writes=True)
+MASKS = Telling(Predictor, _rows, _columns, _cells, _for_people, writes=True)

@@ -4,38 +4,43 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
-from pupila.bundle.predictor import Predictor
+from pupila.bundle.folder import Bundle
 from pupila.errors import PupilaError
 from pupila.images.bands import BandSettings
 from pupila.images.decode import ImageFault
 from pupila.messages import say
+from pupila.tasks.prompt import Prompt
 
 Row = dict[str, Any]
+Opened = TypeVar("Opened")  # what answers: a Predictor or a Prompter
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How images are read, and what is written beside the rows."""
+    """How images are read, what is meant in them, and what is written beside the rows."""
 
     folder: str | None = None  # None: nothing
     polygons: bool = False  # also the outlines of regions
     bands: BandSettings | None = (
         None  # how the bands of a TIFF become colours, where the bundle leaves it open
     )
+    prompt: Prompt = field(default_factory=Prompt)  # in every image, of a bundle that answers prompts
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """How the answers of one task are told."""
+class Telling(Generic[Opened]):
+    """How the bundles of one task are asked, and how their answers are told."""
 
-    rows: Callable[[Predictor, Iterable[str], Output], Iterator[Row]]  # one per address, in order
+    opened: Callable[[Bundle], Opened]  # a bundle, ready to answer
+    rows: Callable[[Opened, Iterable[str], Output], Iterator[Row]]  # one per address, in order
     columns: Callable[[list[str]], list[str]]  # of the table, for these classes
     cells: Callable[[Row, str], Row]  # of an answer, by column, files as seen from the table's folder
     for_people: Callable[[Row], str]  # what follows the image's name
     writes: bool  # whether there is anything to write into a folder
+    prompted: bool = False  # whether it answers prompts
 
 
 def check_bands(kept: BandSettings | None, wish: BandSettings) -> None:
@@ -65,15 +70,15 @@ def _pairs(settings: Row) -> str:
     return ", ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())
 
 
-def fault_row(uri: str, fault: ImageFault | OSError | PupilaError) -> Row:
-    """Why there is no answer."""
+def fault_row(uri: str, fault: ImageFault | OSError | PupilaError, code: str = "unreadable") -> Row:
+    """Why there is no answer; an ImageFault has a code of its own."""
     if isinstance(fault, ImageFault):
         return {"image": uri, "error": {"code": fault.code, "reason": fault.reason}}
     reason = fault.strerror if isinstance(fault, OSError) else None
-    return {"image": uri, "error": {"code": "unreadable", "reason": reason or " ".join(str(fault).split())}}
+    return {"image": uri, "error": {"code": code, "reason": reason or " ".join(str(fault).split())}}
 
 
-def for_people(told: Row, telling: Telling) -> str:
+def for_people(told: Row, telling: Telling[Any]) -> str:
     """A line for a person."""
     if "error" in told:
         return say("{image}: {reason}", image=told["image"], reason=told["error"]["reason"])
@@ -85,7 +90,7 @@ def as_json(told: Row) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
-def as_csv(told: Row, telling: Telling, columns: list[str], table: str | None) -> str:
+def as_csv(told: Row, telling: Telling[Any], columns: list[str], table: str | None) -> str:
     """A line of the table at this path."""
     folder = (table or "").rpartition("/")[0] or "."
     given = {"error": told["error"]["reason"]} if "error" in told else telling.cells(told, folder)

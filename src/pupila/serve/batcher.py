@@ -12,13 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pupila.bundle.predictor import Answered, Predictor
 from pupila.images.decode import ImageFault
-from pupila.messages import say
 from pupila.serve.settings import ServeSettings
+from pupila.serve.uploads import crowded
 from pupila.tasks.task import Prepared
 from pupila.threads import CORES
-from pupila.web.app import Refusal
 
-_RETRY_AFTER = 1  # seconds
 Waiting = asyncio.Future[Answered]
 
 
@@ -47,10 +45,7 @@ class Batcher:
             Refusal: 503 where too many images wait already; nothing of the request was begun then.
         """
         if self._open + len(images) > self.settings.queue:
-            raise Refusal(
-                503, say("Too many images wait"), str(self._open), say("at most {n}", n=self.settings.queue),
-                say("try again in a moment"), retry_after=_RETRY_AFTER,
-            )  # fmt: skip
+            raise crowded(self._open, self.settings.queue)
         self._open += len(images)
         try:
             return await asyncio.gather(*map(self._one, images), return_exceptions=True)

@@ -52,6 +52,22 @@ class MaskAnswered(Answered):
     masks: dict[str, RunLengths] = Field(description="where each class is")
 
 
+class PromptAnswered(Answered):
+    """What was meant in one image."""
+
+    abstained: bool = Field(description="whether the quality is too low for the answer to count")
+    confidence: float = Field(
+        description="mean over pixels of the calibrated probability of what they were answered, 0..1"
+    )
+    image_id: str = Field(description="SHA-256 of the image's bytes, which asks again without sending it")
+    height: int = Field(description="of the upright image, pixels")
+    width: int = Field(description="of the upright image, pixels")
+    quality: float = Field(description="IoU with the truth that the model expects, 0..1")
+    share: float = Field(description="of the pixels")
+    mask: RunLengths
+    encoded: bool = Field(description="whether the image had to be encoded for this request")
+
+
 class Failed(BaseModel):
     """Why an image could not be answered."""
 

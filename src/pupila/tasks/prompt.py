@@ -6,7 +6,7 @@ import numpy as np
 
 from pupila.errors import PupilaError
 from pupila.images.prepare import covered, prepare, resampled, side_to_decode
-from pupila.messages import say
+from pupila.messages import say, say_count
 from pupila.tasks.segment import digest, refined
 from pupila.tasks.task import Array, Prepared, Runs, Task, Told
 
@@ -50,8 +50,32 @@ class PromptAnswer:
 
     mask: Array  # (H, W) uint8 at the size of the upright image: 1 where it is, else 0
     quality: float  # IoU with the truth that the model expects, 0..1
-    confidence: float  # mean over all pixels of the calibrated probability of what they were answered
+    share: float  # of the pixels that have data
+    confidence: (
+        float  # mean over the decoder's cells of the calibrated probability of what they were answered
+    )
     abstained: bool  # whether the expected IoU is too low for the answer to count
+
+
+def check_given(prompt: Prompt) -> None:
+    """Refuse a prompt that means nothing in any image.
+
+    Raises:
+        PupilaError: nothing to go by, or a box without an area.
+    """
+    if not prompt.points and prompt.box is None:
+        told = say_count("one point that does not belong to it", "{n} points that do not belong to it",
+                         len(prompt.negatives))  # fmt: skip
+        raise PupilaError(
+            say("No prompt"), found=told if prompt.negatives else say("nothing"),
+            wanted=say("a point that belongs to what is meant, or a box around it"),
+            remedy="--point X,Y, --box X0,Y0,X1,Y1",
+        )  # fmt: skip
+    if prompt.box is not None and not (prompt.box[0] < prompt.box[2] and prompt.box[1] < prompt.box[3]):
+        raise PupilaError(
+            say("The box holds nothing"), found=_shown(prompt.box),
+            wanted=say("x0,y0,x1,y1 with x0 < x1 and y0 < y1"),
+        )  # fmt: skip
 
 
 def check_prompt(prompt: Prompt, height: int, width: int) -> None:
@@ -60,13 +84,8 @@ def check_prompt(prompt: Prompt, height: int, width: int) -> None:
     Raises:
         PupilaError: nothing to go by, a point outside, or a box without an area or outside.
     """
+    check_given(prompt)
     places = [*prompt.points, *prompt.negatives]
-    if not prompt.points and prompt.box is None:
-        raise PupilaError(
-            say("No prompt"), found=say("{n} points that do not belong to it", n=len(places)),
-            wanted=say("a point that belongs to what is meant, or a box around it"),
-            remedy="--point X,Y, --box X0,Y0,X1,Y1",
-        )  # fmt: skip
     odd = [f"{x:g},{y:g}" for x, y in places if not (0 <= x < width and 0 <= y < height)]
     if odd:
         raise PupilaError(
@@ -75,12 +94,15 @@ def check_prompt(prompt: Prompt, height: int, width: int) -> None:
         )  # fmt: skip
     if prompt.box is not None:
         x0, y0, x1, y1 = prompt.box
-        if not (x0 < x1 and y0 < y1 and x0 < width and y0 < height and x1 > 0 and y1 > 0):
+        if not (x0 < width and y0 < height and x1 > 0 and y1 > 0):
             raise PupilaError(
-                say("The box holds nothing of the image"), found=",".join(f"{v:g}" for v in prompt.box),
-                wanted=say("x0,y0,x1,y1 with x0 < x1 and y0 < y1, in an image of {width} x {height}",
-                           width=width, height=height),
+                say("The box holds nothing of the image"), found=_shown(prompt.box),
+                wanted=say("a box in an image of {width} x {height} pixels", width=width, height=height),
             )  # fmt: skip
+
+
+def _shown(box: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in box)
 
 
 def tokens(prompt: Prompt, kind: str) -> tuple[Array, Array]:
@@ -113,34 +135,57 @@ def placed_prompt(prompt: Prompt, height: int, width: int, told: Told) -> tuple[
     return places * np.array([inner_width / width, inner_height / height], np.float32), labels
 
 
-def probability_of(raw: Raw, image: Prepared, told: Told) -> tuple[Array, float]:
-    """(H, W) float32 calibrated probability of belonging to it, and the IoU that the model expects.
-
-    An ambiguous prompt has three candidates, of which the one with the highest expected IoU counts.
+def number_of(raw: Raw) -> int:
+    """Which of the four masks counts: of an ambiguous prompt the one of three that is expected best, else the first.
 
     Source: Kirillov et al. 2023, arXiv:2304.02643, section 3.
     """
-    number = 1 + int(raw.quality[1:].argmax()) if raw.prompt.ambiguous else 0
-    logits = raw.masks[number] / np.float32(told.temperature)
-    height, width = logits.shape
-    inner_height, inner_width = covered(image.height, image.width, told.preparation)
-    right, bottom = (
-        width * inner_width / told.preparation.width,
-        height * inner_height / told.preparation.height,
-    )
-    enlarged = resampled(logits, image.height, image.width, (0.0, 0.0, right, bottom))
-    return 1 / (1 + np.exp(-np.clip(enlarged, -60, 60))), float(np.clip(raw.quality[number], 0, 1))
+    return 1 + int(raw.quality[1:].argmax()) if raw.prompt.ambiguous else 0
+
+
+def probability_of(raw: Raw, image: Prepared, told: Told) -> tuple[Array, float]:
+    """(H, W) float32 calibrated probability of belonging to it, and the IoU that the model expects."""
+    logits, quality = _counted(raw, told)
+    return _probability(_enlarged(logits, image, told)), quality
 
 
 def prompt_answer(raw: Raw, image: Prepared, told: Told) -> PromptAnswer:
     """The mask, after the post-processing that was decided."""
-    probability, quality = probability_of(raw, image, told)
+    logits, quality = _counted(raw, told)
     level = 0.5 if told.decision.threshold is None else told.decision.threshold
-    mask = refined((probability >= level).astype(np.uint8), told.decision, told.preparation)
+    # Logits are compared, and confidence is that of the decoder's cells: a large image has millions of probabilities.
+    mask = (_enlarged(logits, image, told) >= np.log(level / (1 - level))).astype(np.uint8)
+    mask = refined(mask, told.decision, told.preparation)
+    pixels = mask.size
     if image.valid is not None:
-        mask = mask * image.valid
-    sure = float(np.where(mask, probability, 1 - probability).mean())
-    return PromptAnswer(mask, quality, sure, quality < told.decision.abstain_below)
+        mask, pixels = mask * image.valid, max(1, int(image.valid.sum()))
+    height, width = _part(logits, image, told)
+    cells = _probability(logits[: round(height), : round(width)])
+    sure = float(np.where(cells >= level, cells, 1 - cells).mean())
+    return PromptAnswer(mask, quality, int(mask.sum()) / pixels, sure, quality < told.decision.abstain_below)
+
+
+def _counted(raw: Raw, told: Told) -> tuple[Array, float]:
+    """(h, w) calibrated logits of the mask that counts, and its expected IoU."""
+    number = number_of(raw)
+    return raw.masks[number] / np.float32(told.temperature), float(np.clip(raw.quality[number], 0, 1))
+
+
+def _part(logits: Array, image: Prepared, told: Told) -> tuple[float, float]:
+    """Height and width, in cells, that the image covers from the upper left corner."""
+    spec = told.preparation
+    height, width = covered(image.height, image.width, spec)
+    return logits.shape[0] * height / spec.height, logits.shape[1] * width / spec.width
+
+
+def _enlarged(logits: Array, image: Prepared, told: Told) -> Array:
+    """(H, W) float32 logits at the size of the upright image."""
+    bottom, right = _part(logits, image, told)
+    return resampled(logits, image.height, image.width, (0.0, 0.0, right, bottom))
+
+
+def _probability(logits: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
 
 
 def _trial(runs: Runs, inputs: Array) -> Array:

@@ -42,6 +42,7 @@ from pupila.train.settings import TrainPlan
 WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
 # Validation images, at most, on which the export is proven, besides the drawn ones.
 PROVEN_ON, PROVEN_MASKS = 256, 16
+BACKGROUND_NAME, THING = "background", "thing"
 LARGE, PROVEN_LARGE = (
     50_000_000,
     1,
@@ -157,6 +158,12 @@ def _both_parts(theirs: Runs, network: Network, task: Task, pixels: Array) -> It
     yield task.trial(ours, pixels)[None], task.trial(theirs, pixels)[None]
 
 
+def _classes(plan: TrainPlan, network: Network) -> list[str]:
+    """What is answered: of prompts a thing and what it is not, whatever the data call it."""
+    two = network.prompts and len(plan.classes) != 2
+    return [BACKGROUND_NAME, THING] if two else plan.classes
+
+
 def bundled(
     folder: str, plan: TrainPlan, network: Network, data: Dataset, concluded: Concluded, images: Images
 ) -> Bundle:
@@ -178,7 +185,7 @@ def bundled(
         made_by=f"pupila {pupila.__version__}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         task=task.name,
-        classes=plan.classes,
+        classes=_classes(plan, network),
         preparation=network.preparation,
         temperature=concluded.temperature,
         decision=concluded.decision,

@@ -12,7 +12,7 @@ from pupila.images.prepare import Preparation
 from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.overlap import Overlaps, summary
 from pupila.metrics.segment import METRICS, counts
-from pupila.tasks.prompt import Raw
+from pupila.tasks.prompt import Raw, number_of
 from pupila.tasks.prompting import BOX, WAYS, prompt_for, random_for
 from pupila.tasks.segment import things
 from pupila.tasks.task import Decision
@@ -58,10 +58,9 @@ def sampled(raw: Raw, small: Array, seed: list[int]) -> tuple[Array, Array]:
         small: (h, w) uint8 truth: 1, 0 or IGNORE.
         seed: decides which cells.
     """
-    number = 1 + int(raw.quality[1:].argmax()) if raw.prompt.ambiguous else 0
     known = np.flatnonzero(small.ravel() != IGNORE)
     some = known[np.random.default_rng(seed).integers(len(known), size=_SAMPLED)] if len(known) else known
-    logits = raw.masks[number].ravel()[some]
+    logits = raw.masks[number_of(raw)].ravel()[some]
     return np.stack([np.zeros_like(logits), logits], axis=1), small.ravel()[some].astype(np.int64)
 
 

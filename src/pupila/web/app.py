@@ -22,6 +22,8 @@ App = fastapi.FastAPI
 Request = fastapi.Request
 Response = fastapi.Response
 Uploaded = Annotated[fastapi.UploadFile, fastapi.File(description="an image")]
+UploadedOrNone = Annotated[fastapi.UploadFile | None, fastapi.File(description="an image")]
+TextField = Annotated[str | None, fastapi.Form()]
 SeveralUploaded = Annotated[list[fastapi.UploadFile], fastapi.File(description="images")]
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 

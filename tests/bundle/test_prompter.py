@@ -107,4 +107,4 @@ def test_only_pixels_with_data_count(prompter: Prompter) -> None:
     assert (part.share, int(part.mask.sum())) == (1.0, 8 * 16)
     assert part.confidence == everywhere.confidence  # of the decoder's cells
     nowhere = prompter.answer(prompter.encode(replace(whole, valid=~valid & valid)), prompt)
-    assert (nowhere.share, nowhere.confidence) == (0.0, 0.0)
+    assert (nowhere.share, int(nowhere.mask.sum())) == (0.0, 0)

@@ -233,11 +233,14 @@ def evaluate(
 ) -> "Evaluated":
     """Judge a model with intervals, compare it with others, and write `report.json` and `report.html`.
 
+    A promptable model is judged by prompts that are drawn from the masks; they are written into `prompts.jsonl`.
+
     Args:
-        model: a bundle, a run (judged on what it answered while it trained) or a table of answers.
+        model: a bundle, a run (judged on what it answered while it trained; a promptable one by its bundle) or a table
+            of answers.
         data: whatever `pupila.open` takes; it has to be split.
         split: train, validation, or test, which is sealed: each look is noted and a second one said. None: test, or
-            for runs alone the images of validation, or of all folds.
+            for runs alone, none of them promptable, the images of validation, or of all folds.
         against: other models, compared on the same images.
         threshold: objective for a binary task, tuned on validation; `CLASS:` before it names the class it is for.
         out: folder of the report; by default `evaluation-<split>` beside the bundle or the table.
@@ -245,7 +248,8 @@ def evaluate(
     Raises:
         PupilaError: see `pupila.evaluate.run.evaluate_models`; or the data are not split.
     """
-    from pupila.evaluate.answers import is_run
+    from pupila.evaluate.answers import answers_prompts, is_run
+    from pupila.evaluate.prompt.run import evaluate_prompts
     from pupila.evaluate.run import evaluate_models, write
 
     opened = open_data(data)
@@ -256,8 +260,10 @@ def evaluate(
             wanted=say("the split that the model was trained with"), remedy="pupila split DATA",
         )  # fmt: skip
     paths = [str(path).replace(os.sep, "/").rstrip("/") for path in (model, *against)]
-    found = evaluate_models(paths, opened, splits, split and _split_named(split), threshold)
-    folder = paths[0] if is_run(paths[0]) else str(Path(paths[0]).parent)
+    find = evaluate_prompts if any(map(answers_prompts, paths)) else evaluate_models
+    found = find(paths, opened, splits, split and _split_named(split), threshold)
+    own = is_run(paths[0]) or files.is_folder(files.join(paths[0], "bundle"))
+    folder = paths[0] if own else str(Path(paths[0]).parent)
     place = str(out) if out is not None else files.join(folder, f"evaluation-{found.evaluation['split']}")
     return write(found, opened, place)
 

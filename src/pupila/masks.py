@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pupila.images.decode import DAMAGE, ImageFault, ImageLimits, opened, upright
@@ -26,6 +26,7 @@ SAME_SHAPE = 0.02  # of the aspect ratio, within which pictures and masks are la
 COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
            (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip
 _UNLABELLED = (128, 128, 128)
+_HERE, _NOT_HERE, _BOXED = (30, 170, 60), (220, 30, 40), (255, 215, 0)  # of a prompt
 NO_DATA = 256  # grey level, above all that a file can hold, of pixels without data: they have no label
 _TAG = 42113  # GDAL's tag of the value that means that there is no data
 
@@ -308,6 +309,37 @@ def overlay(rgb: Array, mask: Array, classes: int, strength: float = 0.5) -> Arr
     laid = (1 - strength) * rgb + strength * painted(mask, classes)
     bare = (mask == 0) & (classes == 2)
     return np.where(bare[..., None], rgb, laid + 0.5).astype(np.uint8)
+
+
+def pointed_at(
+    rgb: Array,
+    points: Iterable[tuple[float, float]],
+    negatives: Iterable[tuple[float, float]],
+    box: tuple[float, float, float, float] | None,
+) -> Array:
+    """The picture with a prompt drawn on it.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        points: (x, y) in pixels, green.
+        negatives: (x, y) in pixels, red.
+        box: x0, y0, x1, y1 in pixels, yellow.
+    """
+    picture = Image.fromarray(rgb)
+    pen, radius = ImageDraw.Draw(picture), max(3, max(picture.size) // 55)
+    if box is not None:
+        edges = (
+            max(0, box[0]),
+            max(0, box[1]),
+            min(picture.width, box[2]) - 1,
+            min(picture.height, box[3]) - 1,
+        )
+        pen.rectangle([round(edge) for edge in edges], outline=_BOXED, width=max(2, radius // 2))
+    for places, colour in ((points, _HERE), (negatives, _NOT_HERE)):
+        for x, y in places:
+            corners = (x - radius, y - radius, x + radius, y + radius)
+            pen.ellipse(corners, fill=colour, outline=(255, 255, 255), width=max(1, radius // 3))
+    return np.asarray(picture)
 
 
 def overlay_jpeg(rgb: Array, mask: Array, classes: int) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pupila import files
-from pupila.bundle.folder import Bundle, read_bundle
+from pupila.bundle.folder import Bundle, file_of, read_bundle
 from pupila.bundle.predictor import Predictor
 from pupila.dataset.formats.table import TABLE_SUFFIXES, read_table
 from pupila.dataset.manifest import Dataset
@@ -17,6 +17,7 @@ from pupila.errors import PupilaError
 from pupila.images.decode import Array, ImageFault
 from pupila.messages import listing, say
 from pupila.progress import progress
+from pupila.tasks.prompt import DECODER
 
 ANSWERS_FILE = "oof.parquet"
 
@@ -71,6 +72,12 @@ def is_run(path: str) -> bool:
     return files.exists(files.join(path, ANSWERS_FILE)) and not files.exists(files.join(path, "bundle.json"))
 
 
+def answers_prompts(path: str) -> bool:
+    """Whether the path is a promptable bundle, or a run that made one."""
+    decoder = file_of(DECODER)
+    return any(files.exists(files.join(path, name)) for name in (decoder, f"bundle/{decoder}"))
+
+
 def answers_of(
     path: str, data: Dataset, rows: list[int], reader: Reader, while_training: bool = False
 ) -> Answers:
@@ -103,13 +110,24 @@ def _of_bundle(path: str, data: Dataset, rows: list[int], reader: Reader, bundle
         with progress(say("answering"), len(rows)) as advance:
             for uri, answer in predictor.stream(data.path(row) for row in rows):
                 if isinstance(answer, ImageFault):
-                    raise PupilaError(say("{path} can't be read any more", path=uri), found=answer.reason)
+                    raise unreadable(uri, answer)
                 yield answer
                 advance(1)
 
+    return reader.asked(answers_by(path, bundle, data, rows), ask, bundle, data)
+
+
+def answers_by(path: str, bundle: Bundle, data: Dataset, rows: list[int]) -> Answers:
+    """Whose answers they are, and which rows the bundle has learned from."""
     learned, digests = bundle.learned_from(), data.images["sha256"].to_list()
     seen = np.array([digests[row] in learned for row in rows])
-    return reader.asked(Answers(_name(path), bundle.hash, rows, seen), ask, bundle, data)
+    return Answers(_name(path), bundle.hash, rows, seen)
+
+
+def unreadable(uri: str, fault: ImageFault | OSError) -> PupilaError:
+    """An image that was there when the data set was opened."""
+    reason = fault.reason if isinstance(fault, ImageFault) else fault.strerror or str(fault)
+    return PupilaError(say("{path} can't be read any more", path=uri), found=reason)
 
 
 def _of_run(path: str, data: Dataset, rows: list[int], reader: Reader, bundle: Bundle) -> Answers:

@@ -1,26 +1,28 @@
 """The page of an evaluation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pupila.dataset.manifest import Dataset
 from pupila.evaluate.answers import Answers
-from pupila.evaluate.sentences import sentences, verdicts
-from pupila.evaluate.stories import STORIES
+from pupila.evaluate.sentences import sentences
+from pupila.evaluate.stories import TELLINGS
 from pupila.evaluate.story import Evaluation
+from pupila.evaluate.verdicts import verdicts
 from pupila.messages import say
 from pupila.report.page import Page, Section, Table
 
 
-def evaluation_page(e: Evaluation, data: Dataset, answers: Answers) -> Page:
+def evaluation_page(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> Page:
     """The page.
 
     Args:
         e: what `report.json` holds.
         data: for the photos that are shown.
-        answers: of the first model, for what it answered to them.
+        answers: of the models, for what they answered to them.
     """
-    judged, story = e["models"][0], STORIES[e["task"]]
-    sections = story.sections(e, data, answers)
+    judged, telling = e["models"][0], TELLINGS[e["task"]]
+    sections = telling.sections(e, data, answers)
     if e["comparisons"]:
         sections.insert(2, _comparisons(judged["name"], e["comparisons"]))
     return Page(
@@ -30,7 +32,7 @@ def evaluation_page(e: Evaluation, data: Dataset, answers: Answers) -> Page:
         footnote=say(
             "Model {model}, data {data}, splits {splits}.",
             model=judged["version"][:12], data=e["data_hash"][:12], splits=e["splits_hash"][:12],
-        ) + " " + story.footnote(),
+        ) + " " + telling.footnote(),
     )  # fmt: skip
 
 
@@ -46,11 +48,10 @@ def _comparisons(name: str, rows: list[dict[str, Any]]) -> Section:
     ]
     cells = []
     for row in rows:
+        against = f"{row['name']} ({row['way']})" if "way" in row else row["name"]  # prompts have two
         for metric, m in row["metrics"].items():
             change = "" if m["change"] is None else f"{m['change']:+.1%}"
             interval = say("too few groups") if m["low"] is None else f"{m['low']:+.3f} .. {m['high']:+.3f}"
             word = verdicts()[row["verdict"]] if metric == row["by"] else ""
-            cells.append(
-                [row["name"], metric, f"{m['first']:.3f}", f"{m['other']:.3f}", change, interval, word]
-            )
+            cells.append([against, metric, f"{m['first']:.3f}", f"{m['other']:.3f}", change, interval, word])
     return Section(say("Compared on the same images"), tables=[Table(header, cells)])

@@ -1,30 +1,19 @@
 """An evaluation from end to end: whose answers, on which images, judged, compared and written down."""
 
-from collections import Counter
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from pupila import files
 from pupila.dataset.manifest import Dataset
-from pupila.dataset.openings import openings, record
-from pupila.dataset.splits import LEAKING, SplitFile
+from pupila.dataset.splits import SplitFile
 from pupila.errors import PupilaError
 from pupila.evaluate.answers import Answers, Reader, answers_of, is_run, is_table
+from pupila.evaluate.bench import bench_of, head, heading, look, named_apart, rows_of
 from pupila.evaluate.page import evaluation_page
 from pupila.evaluate.stories import STORIES
-from pupila.evaluate.story import OUT_OF_FOLD, Bench, Evaluation, Judged, Known, Story, Tuned
+from pupila.evaluate.story import OUT_OF_FOLD, Evaluation, Found, Known, Story, Tuned
 from pupila.messages import say
 from pupila.report.page import render
-from pupila.vocabulary import SCHEMA_VERSION, TEST, TRAIN, VALIDATION
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What is to be written down."""
-
-    evaluation: Evaluation
-    answers: Answers  # of the first model
+from pupila.vocabulary import TEST, VALIDATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,61 +51,34 @@ def evaluate_models(
             say("The threshold is tuned on validation"), found=say("the same images to judge it by"),
             wanted=say("other images"), remedy="--split test",
         )  # fmt: skip
-    rows = _rows(data, splits, split)
+    rows = rows_of(data, splits, split)
     story = STORIES[data.task.name if data.task else ""]
     if threshold:
-        story.check_tunable(_bench(data, splits, rows), None)
-    found = _named_apart(_answers(paths, data, rows, story.reader, runs), paths)
-    bench = _bench(data, splits, found[0].rows)
+        story.check_tunable(bench_of(data, splits, rows), None)
+    found = named_apart(_answers(paths, data, rows, story.reader, runs), paths)
+    bench = bench_of(data, splits, found[0].rows)
     moved = _tuned(threshold, paths[0], splits, story, (found[0], bench)) if threshold else None
-    looks = _look(data, found, "pupila evaluate " + " ".join(paths)) if split == TEST else 0
+    looks = look(data, [one.version for one in found], paths) if split == TEST else 0
     evaluation = {
-        "schema": SCHEMA_VERSION,
-        "task": data.task.name if data.task else "",
+        **head(data.task.name if data.task else "", data, splits),
         "while_training": runs,
         "split": split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION),
-        "classes": data.classes,
-        "data_hash": data.hash,
-        "splits_hash": splits.hash,
-        "leaking": splits.verdict == LEAKING,
         "looks": looks,
-        "models": [{**_heading(one, bench), **story.judge(one, bench)} for one in found],
+        "models": [{**heading(one, bench), **story.judge(one, bench)} for one in found],
         "comparisons": story.compare(found[0], found[1:], bench),
         "threshold": moved,
     }
-    return Found(evaluation, found[0])
+    return Found(evaluation, found)
 
 
 def write(found: Found, data: Dataset, folder: str) -> Evaluated:
-    """Write `report.json` and `report.html` into the folder."""
+    """Write `report.json`, `report.html` and what belongs beside them into the folder."""
     report, report_json = files.join(folder, "report.html"), files.join(folder, "report.json")
     files.write_json(report_json, found.evaluation)
     files.write_bytes(report, render(evaluation_page(found.evaluation, data, found.answers)).encode())
+    for name, content in found.beside.items():
+        files.write_bytes(files.join(folder, name), content)
     return Evaluated(found.evaluation, report, report_json)
-
-
-def _rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int]:
-    """Labelled rows of a split; of all but the test split for None."""
-    targets = data.images["target"].to_list()
-    wanted = (TRAIN, VALIDATION) if split is None else (split,)
-    rows = [row for row, a in enumerate(splits.images) if a.split in wanted and targets[row] is not None]
-    if not rows:
-        raise PupilaError(
-            say("No labelled image in the {split} split", split=split or VALIDATION), found="splits.json",
-            wanted=say("images to judge by"), remedy="pupila split DATA --replace",
-        )  # fmt: skip
-    return rows
-
-
-def _bench(data: Dataset, splits: SplitFile, rows: list[int]) -> Bench:
-    return Bench(data, rows, np.array([splits.images[row].component for row in rows]))
-
-
-def _heading(one: Answers, bench: Bench) -> Judged:
-    groups = len(set(bench.groups.tolist()))
-    return {
-        "name": one.name, "version": one.version, "n": len(one.rows), "groups": groups, "seen": int(one.seen.sum()),
-    }  # fmt: skip
 
 
 def _answers(
@@ -141,21 +103,6 @@ def _has_folds(splits: SplitFile) -> bool:
     return any(a.fold is not None for a in splits.images)
 
 
-def _named_apart(found: list[Answers], paths: list[str]) -> list[Answers]:
-    """Models whose names are alike are called by their paths."""
-    shared = Counter(one.name for one in found)
-    return [
-        replace(one, name=path) if shared[one.name] > 1 else one
-        for one, path in zip(found, paths, strict=True)
-    ]
-
-
-def _look(data: Dataset, found: list[Answers], command: str) -> int:
-    """Note the look at the sealed test split, and say the how-manieth it is."""
-    record(data.home, [one.version for one in found], command)
-    return len({(opening.time, opening.command) for opening in openings(data.home)})
-
-
 def _tuned(
     objective: str,
     path: str,
@@ -166,13 +113,13 @@ def _tuned(
     data = judged[1].data
     story.check_tunable(judged[1], judged[0])
     if not _has_folds(splits):
-        known = answers_of(path, data, _rows(data, splits, VALIDATION), story.reader)
+        known = answers_of(path, data, rows_of(data, splits, VALIDATION), story.reader)
     elif is_run(path):
-        known = answers_of(path, data, _rows(data, splits, None), story.reader, while_training=True)
+        known = answers_of(path, data, rows_of(data, splits, None), story.reader, while_training=True)
     else:
         raise PupilaError(
             say("Folds have no validation split to tune a threshold on"), found=path,
             wanted=say("a run, which answered all folds while it trained"),
             remedy="pupila evaluate RUN DATA --split test",
         )  # fmt: skip
-    return story.tuned(objective, (known, _bench(data, splits, known.rows)), judged)
+    return story.tuned(objective, (known, bench_of(data, splits, known.rows)), judged)

@@ -1,50 +1,14 @@
 """What an evaluation says in words: the verdict first, then how sure it is, then what to do."""
 
-from typing import Any
-
-from pupila.evaluate.stories import STORIES
+from pupila.evaluate.stories import TELLINGS
 from pupila.evaluate.story import Evaluation
 from pupila.messages import say
 
 
 def sentences(e: Evaluation) -> list[str]:
     """The verdict, most important first."""
-    story, judged = STORIES[e["task"]], e["models"][0]
-    told = story.verdict(e)
-    rivals = len(e["comparisons"])
-    told += [_compared(judged["name"], row, story.evidence(row), rivals) for row in e["comparisons"]]
-    return told + _warnings(e) + story.warnings(e)
-
-
-def verdicts() -> dict[str, str]:
-    """The verdicts as words of the user's language."""
-    return {
-        "better": say("better"), "worse": say("worse"), "equivalent": say("equivalent"),
-        "not distinguishable": say("not distinguishable"),
-    }  # fmt: skip
-
-
-def _compared(name: str, row: dict[str, Any], evidence: tuple[str, str], rivals: int) -> str:
-    words = {
-        "better": say("{name} is better than {other}", name=name, other=row["name"]),
-        "worse": say("{name} is worse than {other}", name=name, other=row["name"]),
-        "equivalent": say(
-            "{name} and {other} are equivalent within {margin:.0f} points",
-            name=name, other=row["name"], margin=100 * row["margin"],
-        ),
-        "not distinguishable": say("{name} and {other} are not distinguishable", name=name, other=row["name"]),
-    }  # fmt: skip
-    difference, test = evidence
-    if rivals > 1:
-        test = say("{test}, adjusted by Holm for {n} comparisons", test=test, n=rivals)
-    told = say(
-        "{words}: {difference} ({test}).", words=words[row["verdict"]], difference=difference, test=test
-    )
-    if row["metrics"][row["by"]]["low"] is None:
-        told += " " + say("There are too few groups for a verdict.")
-    elif row["verdict"] == "not distinguishable" and row["images_to_settle"]:
-        told += " " + say("About {n} images would settle it.", n=row["images_to_settle"])
-    return told
+    telling = TELLINGS[e["task"]]
+    return telling.verdict(e) + _warnings(e) + telling.warnings(e)
 
 
 def _warnings(e: Evaluation) -> list[str]:

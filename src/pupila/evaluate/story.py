@@ -1,7 +1,7 @@
 """The record of what evaluating differs in from task to task."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pupila.dataset.manifest import Dataset
@@ -29,7 +29,28 @@ Known = tuple[Answers, Bench]
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Found:
+    """What is to be written down."""
+
+    evaluation: Evaluation
+    answers: Sequence[Answers]  # of the models
+    beside: dict[str, bytes] = field(default_factory=dict)  # files beside the report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How a report is told."""
+
+    verdict: Callable[[Evaluation], list[str]]  # the most important first, comparisons included
+    warnings: Callable[[Evaluation], list[str]]
+    sections: Callable[
+        [Evaluation, Dataset, Sequence[Answers]], list[Section]
+    ]  # two, behind which models are compared; more
+    footnote: Callable[[], str]  # how intervals were made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story(Telling):
     """One task's part of the story that an evaluation tells; `evaluate.run` tells the rest."""
 
     reader: Reader
@@ -37,8 +58,3 @@ class Story:
     compare: Callable[[Answers, list[Answers], Bench], list[Compared]]  # differences are first minus other
     check_tunable: Callable[[Bench, Answers | None], None]  # raises where no threshold can be tuned
     tuned: Callable[[str, Known, Known], Tuned]  # objective, answers on validation, answers that are judged
-    verdict: Callable[[Evaluation], list[str]]  # of the first model, the most important first
-    evidence: Callable[[Compared], tuple[str, str]]  # what differs, and the test's name with its p-value
-    warnings: Callable[[Evaluation], list[str]]
-    sections: Callable[[Evaluation, Dataset, Answers], list[Section]]  # how good; class by class; more
-    footnote: Callable[[], str]  # how intervals were made

@@ -1,11 +1,15 @@
 """From tests and intervals of differences to verdicts in a word, the same for every task."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pupila.evaluate.story import OUT_OF_FOLD, Compared, Evaluation
 from pupila.images.decode import Array
 from pupila.messages import listing, say
 from pupila.stats import MARGIN, holm, verdict, wilson_interval
+
+Evidence = Callable[[Compared], tuple[str, str]]  # what differs, and the test's name with its p-value
 
 
 def decided(rows: list[Compared]) -> list[Compared]:
@@ -39,3 +43,41 @@ def unsure(low: float, high: float, groups: Array) -> tuple[float, float]:
     """The ends of a difference; where no draw differs, what Wilson allows of none of the groups still may."""
     still = 0.0 if low < high else wilson_interval(0, len(np.unique(groups)))[1]
     return max(-1.0, low - still), min(1.0, high + still)
+
+
+def verdicts() -> dict[str, str]:
+    """The verdicts as words of the user's language."""
+    return {
+        "better": say("better"), "worse": say("worse"), "equivalent": say("equivalent"),
+        "not distinguishable": say("not distinguishable"),
+    }  # fmt: skip
+
+
+def compared(e: Evaluation, evidence: Evidence) -> list[str]:
+    """A sentence for each comparison."""
+    return [compared_with(row, e, evidence) for row in e["comparisons"]]
+
+
+def compared_with(row: Compared, e: Evaluation, evidence: Evidence) -> str:
+    """Whether the first model is better than the other, and how sure that is."""
+    name, other, rivals = e["models"][0]["name"], row["name"], len(e["comparisons"])
+    words = {
+        "better": say("{name} is better than {other}", name=name, other=other),
+        "worse": say("{name} is worse than {other}", name=name, other=other),
+        "equivalent": say(
+            "{name} and {other} are equivalent within {margin:.0f} points",
+            name=name, other=other, margin=100 * row["margin"],
+        ),
+        "not distinguishable": say("{name} and {other} are not distinguishable", name=name, other=other),
+    }  # fmt: skip
+    difference, test = evidence(row)
+    if rivals > 1:
+        test = say("{test}, adjusted by Holm for {n} comparisons", test=test, n=rivals)
+    told = say(
+        "{words}: {difference} ({test}).", words=words[row["verdict"]], difference=difference, test=test
+    )
+    if row["metrics"][row["by"]]["low"] is None:
+        told += " " + say("There are too few groups for a verdict.")
+    elif row["verdict"] == "not distinguishable" and row["images_to_settle"]:
+        told += " " + say("About {n} images would settle it.", n=row["images_to_settle"])
+    return told

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.metrics.classify import OVERALL, PER_CLASS, confusion
-from pupila.stats import FEW_GROUPS, bootstrap, wilson_interval
+from pupila.stats import FEW_GROUPS, bootstrap, bootstrap_all, wilson_interval
 
 Array = NDArray[Any]
 Valued = dict[str, Any]  # value, low, high; low and high None where there are too few groups
@@ -84,6 +84,18 @@ def valued(value: float | None, low: float, high: float, groups: int) -> Valued:
         return {"value": value, "low": None, "high": None}
     low, high = _widened(value, low, high, groups)
     return {"value": value, "low": min(low, value), "high": max(high, value)}
+
+
+def means(values: Array, groups: Array) -> list[Valued]:
+    """The means (0..1) of the K columns of (N, K) values with their intervals, of N images in groups."""
+    witnesses, mean = len(np.unique(groups)), values.mean(axis=0)
+
+    def statistic(times: Array) -> Array:
+        return np.asarray(times @ values / times.sum(axis=1, keepdims=True))
+
+    ends = bootstrap_all(groups, statistic) if witnesses >= FEW_GROUPS else np.stack([mean, mean])
+    cells = zip(mean.tolist(), *ends.tolist(), strict=True)
+    return [valued(value, low, high, witnesses) for value, low, high in cells]
 
 
 def drawn(

@@ -1,5 +1,6 @@
 """What the page of an evaluation shows of a classifier."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pupila.dataset.manifest import Dataset
@@ -12,7 +13,7 @@ from pupila.report.gallery import picture
 from pupila.report.page import Section, Table
 
 
-def sections(e: Evaluation, data: Dataset, answers: Answers) -> list[Section]:
+def sections(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> list[Section]:
     """How good it is, class by class, how far its confidence can be trusted, its worst mistakes."""
     judged = e["models"][0]
     sure = [_confidence(judged)] if "calibration" in judged else []

@@ -3,13 +3,13 @@
 from typing import Any
 
 from pupila.evaluate.story import Compared, Evaluation
-from pupila.evaluate.verdicts import few_groups_remedy, too_few_groups
+from pupila.evaluate.verdicts import compared, few_groups_remedy, too_few_groups
 from pupila.messages import say, say_count
 
 
 def verdict(e: Evaluation) -> list[str]:
-    """How good it is, and beside what."""
-    return [_headline(e, e["models"][0]), _baseline(e["models"][0])]
+    """How good it is, and beside what; better than which."""
+    return [_headline(e, e["models"][0]), _baseline(e["models"][0]), *compared(e, evidence)]
 
 
 def evidence(row: Compared) -> tuple[str, str]:

@@ -47,6 +47,6 @@ def _tuned(objective: str, validation: Known, judged: Known) -> Tuned:
 
 CLASSIFY = Story(
     reader=ClassReader(), judge=_judge, compare=_compare, check_tunable=_check_tunable, tuned=_tuned,
-    verdict=sentences.verdict, evidence=sentences.evidence, warnings=sentences.warnings, sections=page.sections,
+    verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
     footnote=page.footnote,
 )  # fmt: skip

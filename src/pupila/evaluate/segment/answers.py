@@ -39,22 +39,25 @@ class MaskAnswers(Answers):
         return Overlaps(self.regions, self.boundaries)
 
 
+@dataclass(frozen=True, slots=True)
 class MaskReader:
     """See `answers.Reader`."""
 
-    def asked(self, whose: Answers, ask: Ask, bundle: Bundle, data: Dataset) -> MaskAnswers:
-        """Of a bundle."""
-        return _counted(whose, lambda rows: (answer.mask for answer in ask(rows)), data)
+    counted: Callable[[Answers, Masks, Dataset], Answers]  # what is kept of the masks
 
-    def kept(self, whose: Answers, kept: pl.DataFrame, bundle: Bundle, data: Dataset) -> MaskAnswers:
+    def asked(self, whose: Answers, ask: Ask, bundle: Bundle, data: Dataset) -> Answers:
+        """Of a bundle."""
+        return self.counted(whose, lambda rows: (answer.mask for answer in ask(rows)), data)
+
+    def kept(self, whose: Answers, kept: pl.DataFrame, bundle: Bundle, data: Dataset) -> Answers:
         """Of a run: column `mask`, a PNG of class indices at the size of the upright image."""
         known = dict(zip(whose.rows, kept["mask"], strict=True))
-        return _counted(whose, lambda rows: (from_png(known[row]) for row in rows), data)
+        return self.counted(whose, lambda rows: (from_png(known[row]) for row in rows), data)
 
-    def told(self, whose: Answers, table: pl.DataFrame, path: str, data: Dataset) -> MaskAnswers:
+    def told(self, whose: Answers, table: pl.DataFrame, path: str, data: Dataset) -> Answers:
         """Of a table: column `mask`, a file beside the table."""
         known, folder = dict(zip(whose.rows, table["mask"], strict=True)), path.rpartition("/")[0]
-        return _counted(
+        return self.counted(
             whose, lambda rows: (_read(files.join(folder, known[row] or ""), data, row) for row in rows), data
         )
 
@@ -67,7 +70,8 @@ class MaskReader:
         return say("columns image and mask, the path of a mask file beside the table")
 
 
-def _counted(whose: Answers, masks: Masks, data: Dataset) -> MaskAnswers:
+def counted(whose: Answers, masks: Masks, data: Dataset) -> MaskAnswers:
+    """The pixels of the masks, class by class."""
     classes = len(data.classes)
 
     def both(item: tuple[int, Array]) -> tuple[Array, Array]:

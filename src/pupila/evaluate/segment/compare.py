@@ -6,7 +6,7 @@ from pupila.evaluate.segment.answers import MaskAnswers
 from pupila.evaluate.story import Bench, Compared
 from pupila.evaluate.verdicts import decided, unsure
 from pupila.images.decode import Array
-from pupila.metrics.overlap import FIGURES, PER_IMAGE, statistics
+from pupila.metrics.overlap import FIGURES, PER_IMAGE, Overlaps, statistics
 from pupila.metrics.segment import chosen_by
 from pupila.stats import FEW_GROUPS, bootstrap_all, images_to_tell, sign_flip
 
@@ -20,13 +20,27 @@ def compare(first: MaskAnswers, others: list[MaskAnswers], bench: Bench) -> list
         One row for each other: differences are first minus other, so "better" is said of the first.
     """
     by = chosen_by(len(bench.data.classes))
-    return decided([_one(first, other, bench.groups, by) for other in others])
+    return decided([
+        {
+            "name": other.name, "version": other.version,
+            **paired(first.overlaps, other.overlaps, bench.groups, f"{by} per image"),
+        }
+        for other in others
+    ])  # fmt: skip
 
 
-def _one(first: MaskAnswers, other: MaskAnswers, groups: Array, by: str) -> Compared:
-    labelled, place = first.overlaps.labelled, FIGURES.index(by)
+def paired(first: Overlaps, other: Overlaps, groups: Array, by: str) -> Compared:
+    """Two models' figures with the intervals of their differences, and a test.
+
+    Args:
+        first: of N images, or of N masks.
+        other: of the same.
+        groups: (N,) group numbers.
+        by: the figure that decides, and what N counts, as in "Dice per image".
+    """
+    labelled, (figure, _, unit) = first.labelled, by.partition(" per ")
     groups = groups[labelled]
-    ours, theirs = (one.overlaps.on(labelled) for one in (first, other))
+    ours, theirs = (one.on(labelled) for one in (first, other))
 
     def both(times: Array) -> Array:
         """(B, 2, 2, M): ours and theirs; mean and pooled figures."""
@@ -38,7 +52,7 @@ def _one(first: MaskAnswers, other: MaskAnswers, groups: Array, by: str) -> Comp
         bootstrap_all(groups, lambda times: np.subtract(*np.moveaxis(both(times), 1, 0))) if enough else None
     )
     metrics = {}
-    for kind, suffix in enumerate(("per image", "pooled")):
+    for kind, suffix in enumerate((f"per {unit}", "pooled")):
         for number, name in enumerate(FIGURES):
             one, two = values[:, kind, number].tolist()
             low, high = None, None
@@ -52,9 +66,8 @@ def _one(first: MaskAnswers, other: MaskAnswers, groups: Array, by: str) -> Comp
                 "low": low,
                 "high": high,
             }
-    differences = ours.scores[0][:, place] - theirs.scores[0][:, place]
+    differences = np.subtract(*(one.scores[0][:, FIGURES.index(figure)] for one in (ours, theirs)))
     return {
-        "name": other.name, "version": other.version, "n": len(groups), "by": f"{by} per image", "metrics": metrics,
-        "p_value": sign_flip(differences, groups),
+        "n": len(groups), "by": by, "metrics": metrics, "p_value": sign_flip(differences, groups),
         "images_to_settle": images_to_tell(differences, groups) if enough else None,
     }  # fmt: skip

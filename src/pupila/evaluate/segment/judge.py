@@ -12,8 +12,8 @@ from pupila.metrics.overlap import FIGURES, Overlaps, summary
 from pupila.metrics.segment import best_constant, chosen_by, constant, most_frequent, pixel_accuracy
 
 FAILED_BELOW = 0.5  # IoU of an image
-_BINS = 20  # of a histogram over 0..1
-_SHOWN, _MOST_FAILED = 3, 12  # images shown of a kind; of failures
+BINS = 20  # of a histogram over 0..1
+_SHOWN, MOST_FAILED = 3, 12  # images shown of a kind; of failures
 
 
 def headline(classes: int) -> tuple[str, str]:
@@ -35,7 +35,7 @@ def judge(answers: MaskAnswers, bench: Bench) -> Judged:
         "baseline": _baseline(found.regions, names),
         "failures": {"below": FAILED_BELOW, "images": len(low)},
         "histograms": {
-            name: np.histogram(column[there], _BINS, (0, 1))[0].tolist()
+            name: np.histogram(column[there], BINS, (0, 1))[0].tolist()
             for name, column, there in zip(FIGURES, scores.T, counting.T, strict=True)
         },
         "shown": _shown(answers, bench, images, len(low)),
@@ -67,7 +67,7 @@ def _shown(answers: MaskAnswers, bench: Bench, images: Array, failed: int) -> di
     scores = answers.overlaps.scores[0]
     order = images[np.argsort(scores[images, 0], kind="stable")].tolist()
     before = (len(order) - _SHOWN) // 2
-    low = max(_SHOWN, min(failed, _MOST_FAILED, before))
+    low = max(_SHOWN, min(failed, MOST_FAILED, before))
     middle = max(low, before)
     high = max(middle + _SHOWN, len(order) - _SHOWN)
     parts = {"worst": order[:low], "median": order[middle:middle + _SHOWN], "best": order[high:][::-1]}  # fmt: skip

@@ -1,5 +1,6 @@
 """What the page of an evaluation shows of masks."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -21,14 +22,14 @@ from pupila.vocabulary import IGNORE
 _MISSED, _FALSE, _UNLABELLED = (220, 30, 40), (30, 110, 240), (128, 128, 128)
 
 
-def sections(e: Evaluation, data: Dataset, answers: Answers) -> list[Section]:
+def sections(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> list[Section]:
     """How good it is, class by class, how the images spread, the worst, the median and the best of them."""
     judged = e["models"][0]
     return [
         _metrics(judged),
         _classes(judged),
         _spread(judged),
-        _panels(judged, data, cast(MaskAnswers, answers)),
+        _panels(judged, data, cast(MaskAnswers, answers[0])),
     ]
 
 

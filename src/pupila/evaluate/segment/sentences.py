@@ -4,12 +4,12 @@ from typing import Any
 
 from pupila.evaluate.segment.judge import collapsed, few_groups, headline
 from pupila.evaluate.story import Compared, Evaluation
-from pupila.evaluate.verdicts import few_groups_remedy, too_few_groups
+from pupila.evaluate.verdicts import compared, few_groups_remedy, too_few_groups
 from pupila.messages import say, say_count
 
 
 def verdict(e: Evaluation) -> list[str]:
-    """How good it is, beside what, how often it fails, and what the labels allow."""
+    """How good it is, beside what, how often it fails, what the labels allow, and better than which."""
     judged = e["models"][0]
     told = [
         _two(e, judged) if len(e["classes"]) == 2 else _more(e, judged),
@@ -21,7 +21,8 @@ def verdict(e: Evaluation) -> list[str]:
         "{n} of {all} images has an IoU below {below}.", "{n} of {all} images have an IoU below {below}.",
         failed["images"], all=judged["images"], below=failed["below"],
     ))  # fmt: skip
-    return told + ([_ceiling(judged["ceiling"])] if judged["ceiling"] else [])
+    told += [ceiling_told(judged["ceiling"])] if judged["ceiling"] else []
+    return told + compared(e, evidence)
 
 
 def evidence(row: Compared) -> tuple[str, str]:
@@ -108,7 +109,8 @@ def _pixels(judged: dict[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _ceiling(found: dict[str, Any]) -> str:
+def ceiling_told(found: dict[str, Any]) -> str:
+    """What the labels allow."""
     told = say_count(
         "One picture is labelled twice and unlike in these data: the two labellings agree with Dice {dice:.3f}, "
         "IoU {iou:.3f}",

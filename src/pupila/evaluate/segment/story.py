@@ -5,7 +5,7 @@ from typing import NoReturn, cast
 from pupila.errors import PupilaError
 from pupila.evaluate.answers import Answers
 from pupila.evaluate.segment import compare, judge, page, sentences
-from pupila.evaluate.segment.answers import MaskAnswers, MaskReader
+from pupila.evaluate.segment.answers import MaskAnswers, MaskReader, counted
 from pupila.evaluate.story import Bench, Compared, Judged, Known, Story
 from pupila.messages import say
 
@@ -18,7 +18,8 @@ def _compare(first: Answers, others: list[Answers], bench: Bench) -> list[Compar
     return compare.compare(cast(MaskAnswers, first), cast(list[MaskAnswers], others), bench)
 
 
-def _check_tunable(bench: Bench, answers: Answers | None) -> NoReturn:
+def no_threshold(bench: Bench, answers: Answers | None) -> NoReturn:
+    """Refuse a threshold of masks."""
     raise PupilaError(
         say("No threshold of masks is tuned here"), found="--threshold",
         wanted=say("answered masks, as they are: training tunes their threshold on validation"),
@@ -27,11 +28,11 @@ def _check_tunable(bench: Bench, answers: Answers | None) -> NoReturn:
 
 
 def _tuned(objective: str, validation: Known, judged: Known) -> NoReturn:
-    raise AssertionError(objective)  # refused by `_check_tunable`
+    raise AssertionError(objective)  # refused by `no_threshold`
 
 
 SEGMENT = Story(
-    reader=MaskReader(), judge=_judge, compare=_compare, check_tunable=_check_tunable, tuned=_tuned,
-    verdict=sentences.verdict, evidence=sentences.evidence, warnings=sentences.warnings, sections=page.sections,
+    reader=MaskReader(counted), judge=_judge, compare=_compare, check_tunable=no_threshold, tuned=_tuned,
+    verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
     footnote=page.footnote,
 )  # fmt: skip

@@ -43,9 +43,7 @@ class Telling:
 
     verdict: Callable[[Evaluation], list[str]]  # the most important first, comparisons included
     warnings: Callable[[Evaluation], list[str]]
-    sections: Callable[
-        [Evaluation, Dataset, Sequence[Answers]], list[Section]
-    ]  # two, behind which models are compared; more
+    sections: Callable[[Evaluation, Dataset, Sequence[Answers]], list[Section]]
     footnote: Callable[[], str]  # how intervals were made
 
 

@@ -21,6 +21,7 @@ COLOURS = (
     "#57606a",
     "#7d4e00",
 )
+_FEW = 12  # points of a curve that are marked
 _STYLE: Any = {
     "font.size": 10, "font.family": "sans-serif", "axes.spines.top": False, "axes.spines.right": False,
     "svg.fonttype": "path", "svg.hashsalt": "pupila", "axes.titlesize": 11, "axes.titleweight": "bold",
@@ -75,7 +76,7 @@ def grouped_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
     outer = list(table)
     inner = list(dict.fromkeys(key for row in table.values() for key in row))
     height = 1.1 + 0.24 * len(inner) * len(outer)
-    with _figure(title, 5.6, height) as (axes, out):
+    with _figure(title, 5.3, height) as (axes, out):
         thick = 0.8 / max(len(outer), 1)
         for number, name in enumerate(outer):
             places = [i + (number - (len(outer) - 1) / 2) * thick for i in range(len(inner))]
@@ -91,7 +92,9 @@ def grouped_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
         axes.invert_yaxis()
         axes.margins(x=0.18)
         axes.set_xticks([])
-        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=len(outer))
+        axes.legend(
+            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(len(outer), 3)
+        )
     return out[0]
 
 
@@ -112,6 +115,7 @@ def histograms(title: str, edges: list[float], counts: dict[str, list[int]], lab
             axes.stairs(own, edges, fill=True, color=colour, alpha=0.25)
             axes.stairs(own, edges, color=colour, linewidth=1.6, label=shortened(name))
         axes.set_xlabel(label)
+        axes.yaxis.get_major_locator().set_params(integer=True)
         if len(counts) > 1:
             axes.legend(frameon=False, fontsize=8, loc="best")
     return out[0]
@@ -151,7 +155,16 @@ def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tupl
     with _figure(title, 4.8, 3.2) as (axes, out):
         for number, (name, points) in enumerate(series.items()):
             xs, ys = [x for x, _ in points], [y for _, y in points]
-            axes.plot(xs, ys, label=shortened(name), color=COLOURS[number % len(COLOURS)], linewidth=1.6)
+            mark = "o" if len(points) <= _FEW else None  # a point alone would not be seen
+            axes.plot(
+                xs,
+                ys,
+                marker=mark,
+                markersize=4,
+                label=shortened(name),
+                color=COLOURS[number % len(COLOURS)],
+                linewidth=1.6,
+            )
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
         if len(series) > 1:

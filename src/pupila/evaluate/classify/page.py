@@ -6,6 +6,7 @@ from typing import Any
 from pupila.dataset.manifest import Dataset
 from pupila.evaluate.answers import Answers
 from pupila.evaluate.cells import told
+from pupila.evaluate.comparisons import compared_section
 from pupila.evaluate.story import Evaluation
 from pupila.messages import say
 from pupila.report import charts
@@ -17,7 +18,13 @@ def sections(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> list[S
     """How good it is, class by class, how far its confidence can be trusted, its worst mistakes."""
     judged = e["models"][0]
     sure = [_confidence(judged)] if "calibration" in judged else []
-    return [_metrics(judged), _classes(judged, e["classes"]), *sure, _mistakes(judged, data)]
+    return [
+        _metrics(judged),
+        _classes(judged, e["classes"]),
+        *compared_section(e),
+        *sure,
+        _mistakes(judged, data),
+    ]
 
 
 def footnote() -> str:

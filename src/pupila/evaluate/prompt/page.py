@@ -8,15 +8,18 @@ import numpy as np
 from pupila.dataset.manifest import Dataset
 from pupila.evaluate.answers import Answers
 from pupila.evaluate.cells import told
+from pupila.evaluate.comparisons import compared_cells, compared_header
 from pupila.evaluate.prompt.answers import PromptAnswers
 from pupila.evaluate.prompt.panels import Panels, key_of, panels
 from pupila.evaluate.prompt.sentences import way_titles
-from pupila.evaluate.story import Evaluation, Judged
-from pupila.messages import say, say_count
-from pupila.metrics.overlap import FIGURES, PER_IMAGE
+from pupila.evaluate.prompt.trust import expected, sensitivity
+from pupila.evaluate.story import Evaluation
+from pupila.evaluate.verdicts import verdicts
+from pupila.messages import listing, say, say_count
+from pupila.metrics.overlap import FIGURES
 from pupila.report import charts
 from pupila.report.page import Section, Table
-from pupila.tasks.prompting import BOX, POINTS
+from pupila.tasks.prompting import BOX
 
 _BARS = ("IoU", "Dice", "precision", "recall")
 _SIDE_BY_SIDE = 2  # models in the pictures
@@ -32,8 +35,8 @@ def sections(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> list[S
         *_curves(e["log"]),
         *(_shown(e, way, drawn) for way in e["asked"]),
         *(_failed(e, way, drawn) for way in e["asked"]),
-        *_sensitivity(e),
-        *_expected(e),
+        *sensitivity(e),
+        *expected(e),
         _figures(e),
     ]
 
@@ -47,47 +50,65 @@ def footnote() -> str:
     )
 
 
-def _everyone(e: Evaluation) -> list[Judged]:
-    return [*e["models"], *e["baselines"]]
-
-
 def _how_good(e: Evaluation, way: str) -> Section:
-    title = way_titles()[way]
-    table = {
-        one["name"]: {name: 100 * one["ways"][way]["per_mask"][name]["mean"]["value"] for name in _BARS}
-        for one in _everyone(e)
+    title, everyone = way_titles()[way], [*e["models"], *e["baselines"]]
+    means = {
+        one["name"]: {name: one["ways"][way]["per_mask"][name]["mean"] for name in _BARS} for one in everyone
     }
-    points = {
-        one["name"]: tuple(one["ways"][way]["per_mask"]["IoU"]["mean"].values()) for one in _everyone(e)
-    }
+    bars = {one: {name: 100 * row["value"] for name, row in own.items()} for one, own in means.items()}
+    points = {one: tuple(own["IoU"].values()) for one, own in means.items()}
     header = [say("model")]
     for name in _BARS:
         header += [name, say("95 % interval")]
-    header.append(say("failures"))
     rows = [
-        [one["name"], *(cell for name in _BARS for cell in told(one["ways"][way]["per_mask"][name]["mean"])),
+        [one["name"], *(cell for row in means[one["name"]].values() for cell in told(row)),
          str(one["ways"][way]["failures"]["masks"])]
-        for one in _everyone(e)
+        for one in everyone
     ]  # fmt: skip
     return Section(
-        say("How good it is with {way}", way=title), [_asked(e, way)],
+        say("How good it is with {way}", way=title), [_asked(e, way), *_unasked(e)],
         charts=[
-            charts.grouped_bars(say("Means over the masks, with {way}", way=title), table),
+            charts.grouped_bars(say("Means over the masks"), bars),
             charts.intervals(say("Mean IoU, 95 % intervals"), points),
         ],
-        tables=[Table(header, rows)],
+        tables=[Table([*header, say("failures")], rows), _compared(e, way)],
     )  # fmt: skip
 
 
+def _compared(e: Evaluation, way: str) -> Table:
+    rows = []
+    for row in (row for row in e["comparisons"] if row["way"] == way):
+        for name in _BARS:
+            metric = f"{name} per mask"
+            word = verdicts()[row["verdict"]] if metric == row["by"] else ""
+            rows.append([row["name"], name, *compared_cells(row["metrics"][metric]), word])
+        failed = row["failures"]
+        change = f"{failed['first'] / failed['other'] - 1:+.1%}" if failed["other"] else ""
+        test = say("McNemar p = {p:.3g}", p=failed["p_value"])
+        rows.append(
+            [row["name"], say("failures"), str(failed["first"]), str(failed["other"]), change, "", test]
+        )
+    return Table([say("against"), say("figure"), *compared_header(e), say("verdict")], rows)
+
+
 def _asked(e: Evaluation, way: str) -> str:
-    asked = e["asked"][way]
+    asked, times = e["asked"][way], e["enlarged"]
     if way == BOX.name:
-        return say("A box around the mask, each of its sides off by up to {jitter:.0%} of the box.", **asked)
-    told = say("{points} points in the mask and {negatives} beside it, all drawn at random.", **asked)
-    times = e["enlarged"]
-    box = say("The filled box is that around the points of the mask, {times:g} times as large", times=times) if times \
-        else say("The filled box is the whole picture")  # fmt: skip
-    return say("{told} {box}, which fits the training split best.", told=told, box=box)
+        return say("A box around the mask, each of its sides off by up to {jitter:.0%} of the box. Filled, it is the "
+                   "filled box.", jitter=asked["jitter"])  # fmt: skip
+    told = say("{points} points in the mask and {negatives} beside it, drawn at random.",
+               points=asked["points"], negatives=asked["negatives"])  # fmt: skip
+    if times is None:
+        return say(
+            "{told} The filled box is the whole picture, which fits the training split best.", told=told
+        )
+    return say("{told} The filled box is the one around the points in the mask, {times:g} times as large: so it fits "
+               "the training split best.", told=told, times=times)  # fmt: skip
+
+
+def _unasked(e: Evaluation) -> list[str]:
+    names = [one["name"] for one in e["models"] if not one["prompted"]]
+    return [say("Without a prompt: {names}.", names=listing(names))] if names else []
 
 
 def _spread(e: Evaluation) -> Section:
@@ -166,74 +187,19 @@ def _said(e: Evaluation, one: dict[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _sensitivity(e: Evaluation) -> list[Section]:
-    models = [one for one in e["models"] if one["sensitivity"]]
-    if not models:
-        return []
-    titles = {
-        "points": (say("IoU over the number of points"), say("points")),
-        "jitter": (say("IoU over how far the box is off"), say("share of its sides")),
-    }
-    drawings = [
-        charts.lines(
-            title, {one["name"]: [(row["at"], row["value"]) for row in one["sensitivity"][kind]] for one in models},
-            (label, "IoU"),
-        )
-        for kind, (title, label) in titles.items()
-    ]  # fmt: skip
-    border = {"anywhere": say("anywhere in the mask"), "at the border": say("at its border")}
-    header, rows = [say("model"), say("prompt"), "IoU", say("95 % interval")], []
-    for one in models:
-        own = one["sensitivity"]
-        said = [(say_count("{n} point", "{n} points", row["at"]), row) for row in own["points"]]
-        said += [(say("box off by {at:.0%}", at=row["at"]), row) for row in own["jitter"]]
-        said += [
-            (say("{points} points and {negatives} beside, {where}",
-                 points=POINTS.points, negatives=POINTS.negatives, where=where), own["border"][key])
-            for key, where in border.items()
-        ]  # fmt: skip
-        rows += [[one["name"], title, *told(row)] for title, row in said]
-    note = say("The more points are the fewer ones and others. A single point is ambiguous: the best of three masks, "
-               "as the model expects, is its answer.")  # fmt: skip
-    return [
-        Section(
-            say("How far it depends on the prompt"), [note], charts=drawings, tables=[Table(header, rows)]
-        )
-    ]
-
-
-def _expected(e: Evaluation) -> list[Section]:
-    drawings, rows = [], []
-    for one in (one for one in e["models"] if one["prompted"]):
-        for way, title in way_titles().items():
-            found = one["ways"][way]["expected"]
-            rows.append([one["name"], title, *told(found["error"])])
-            if one is e["models"][0]:
-                points = [(band["expected"], band["IoU"], band["masks"]) for band in found["bands"]]
-                drawings.append(
-                    charts.scatter(
-                        say("With {way}", way=title), points, (say("expected IoU"), say("true IoU"))
-                    )
-                )
-    header = [say("model"), say("prompt"), say("mean absolute error"), say("95 % interval")]
-    return (
-        [Section(say("What it expects of itself"), charts=drawings, tables=[Table(header, rows)])]
-        if rows
-        else []
-    )
-
-
 def _figures(e: Evaluation) -> Section:
-    header = [say("model"), say("prompt"), say("figure")]
-    for kind in (say("mean of the masks"), say("median"), say("worst"), say("pooled")):
-        header += [kind, say("95 % interval")]
+    header = [say("model"), say("prompt"), say("figure"), say("mean of the masks"), say("95 % interval"), say("median"),
+              say("worst"), say("pooled"), say("95 % interval")]  # fmt: skip
     rows, classes = [], []
-    for one in _everyone(e):
+    for one in [*e["models"], *e["baselines"]]:
         for way, title in way_titles().items():
             judged = one["ways"][way]
             for name in FIGURES:
-                every = [*(judged["per_mask"][name][kind] for kind in PER_IMAGE), judged["pooled"][name]]
-                rows.append([one["name"], title, name, *(cell for row in every for cell in told(row))])
+                own = judged["per_mask"][name]
+                inner = [f"{own[kind]['value']:.3f}" for kind in ("median", "worst")]
+                rows.append(
+                    [one["name"], title, name, *told(own["mean"]), *inner, *told(judged["pooled"][name])]
+                )
             classes += [
                 [one["name"], title, name, str(row["masks"]), str(row["groups"]), *told(row["IoU"])]
                 for name, row in judged["classes"].items()
@@ -249,5 +215,5 @@ def _figures(e: Evaluation) -> Section:
             "IoU",
             say("95 % interval"),
         ]
-        tables.append(Table(own, classes))
+        tables.insert(0, Table(own, classes))
     return Section(say("All figures"), tables=tables)

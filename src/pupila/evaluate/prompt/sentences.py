@@ -42,7 +42,7 @@ def way_titles() -> dict[str, str]:
 
 def with_way(way: str, told: str) -> str:
     """A sentence of one way."""
-    return say("With {way}: {told}", way=way_titles()[way], told=told)
+    return say("With {way}, {told}", way=way_titles()[way], told=told)
 
 
 def _headline(e: Evaluation) -> str:
@@ -81,23 +81,27 @@ def _failed(e: Evaluation, way: str, rivals: list[Compared]) -> str:
         pair = row["failures"]
         change = f"{pair['first'] / pair['other'] - 1:+.0%}, " if pair["other"] else ""
         parts.append(say(
-            "{n} of {name} ({change}exact McNemar p = {p:.3g})",
+            "of {name}'s {n} ({change}exact McNemar p = {p:.3g})",
             n=pair["other"], name=row["name"], change=change, p=pair["p_value"],
         ))  # fmt: skip
-    return with_way(way, say("{told}, {others}.", told=told, others=listing(parts)) if parts else f"{told}.")
+    return with_way(way, say("{told}; {others}.", told=told, others=listing(parts)) if parts else f"{told}.")
 
 
 def _beside(e: Evaluation, way: str, rows: list[Compared]) -> str:
     parts = [
         say("{name} {value:.3f}", name=row["name"], value=row["metrics"][row["by"]]["other"]) for row in rows
     ]
-    short = [row["name"] for row in rows if row["verdict"] != "better"]
-    name = e["models"][0]["name"]
-    sure = (
-        say("{name} is not surely better than the {names}", name=name, names=listing(short)) if short
-        else say("{name} is better than each", name=name)
-    )  # fmt: skip
-    return with_way(way, say("trivial answers reach: {parts}; {sure}.", parts=listing(parts), sure=sure))
+    name, words = e["models"][0]["name"], []
+    for verdicts, word in (
+        (("worse",), say("{name} is worse than", name=name)),
+        (("equivalent", "not distinguishable"), say("{name} is not surely better than", name=name)),
+        (("better",), say("{name} is better than", name=name)),
+    ):
+        those = [row["name"] for row in rows if row["verdict"] in verdicts]
+        words += [f"{word} {listing(those)}"] if those else []
+    return with_way(
+        way, say("trivial answers reach: {parts}; {words}.", parts=listing(parts), words="; ".join(words))
+    )
 
 
 def _expecting(e: Evaluation) -> list[str]:

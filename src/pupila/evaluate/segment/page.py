@@ -8,6 +8,7 @@ import numpy as np
 from pupila.dataset.manifest import Dataset
 from pupila.evaluate.answers import Answers
 from pupila.evaluate.cells import told
+from pupila.evaluate.comparisons import compared_section
 from pupila.evaluate.segment.answers import MaskAnswers
 from pupila.evaluate.story import Evaluation
 from pupila.images.decode import Array
@@ -28,6 +29,7 @@ def sections(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> list[S
     return [
         _metrics(judged),
         _classes(judged),
+        *compared_section(e),
         _spread(judged),
         _panels(judged, data, cast(MaskAnswers, answers[0])),
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pupila.metrics.classify import OVERALL, PER_CLASS, Array, accuracy, confusion, f1, macro_f1
-from pupila.metrics.intervals import drawn, overall, per_class
+from pupila.metrics.intervals import drawn, means, overall, per_class
 from pupila.stats import FEW_GROUPS, wilson_interval
 
 
@@ -117,3 +117,17 @@ def test_a_draw_is_the_metric_of_the_images_it_draws() -> None:
         assert drawn(truth, answers, 4, metric)(times) == pytest.approx(expected)
     column = drawn(truth, answers, 4, f1, 2)(times)
     assert column == pytest.approx([float(f1(matrix)[2]) for matrix in repeated])
+
+
+def test_means_of_columns_have_intervals_over_groups_and_none_where_there_are_few() -> None:
+    values = np.array([[0.0, 0.5], [1.0, 0.5]] * FEW_GROUPS)
+    mixed, constant = means(values, np.arange(len(values)))
+    assert mixed["value"] == constant["value"] == 0.5
+    assert 0.2 < mixed["low"] < 0.4 < 0.6 < mixed["high"] < 0.8
+    alike = means(values, np.repeat(np.arange(FEW_GROUPS), 2))[0]  # each group holds one of both
+    assert alike["low"] <= 0.5 <= alike["high"]
+    assert means(values, np.arange(len(values)) % (FEW_GROUPS - 1))[0] == {
+        "value": 0.5,
+        "low": None,
+        "high": None,
+    }

@@ -21,9 +21,11 @@ from tests.pictures import photo, write_photo
         charts.pie("A <title>", {"a": 3.0, "b": 1.0}),
         charts.grouped_bars("A <title>", {"train": {"a": 60.0}, "test": {"a": 40.0, "b": 60.0}}),
         charts.histogram("A <title>", [0.0, 1.0, 2.0], [3, 4], "pixels"),
+        charts.histograms("A <title>", [0.0, 1.0, 2.0], {"first": [3, 4], "other": [0, 7]}, "IoU"),
         charts.scatter("A <title>", [(1, 2, 3)], ("x", "y")),
+        charts.lines("A <title>", {"a": [(1, 2), (2, 3)], "b": [(1, 1)]}, ("x", "y")),
     ],
-    ids=["bars", "no bars", "pie", "grouped bars", "histogram", "scatter"],
+    ids=["bars", "no bars", "pie", "grouped bars", "histogram", "histograms", "scatter", "lines"],
 )
 def test_a_chart_is_one_svg_that_a_screen_reader_can_name(drawn: str) -> None:
     assert drawn.startswith('<svg role="img" aria-label="A &lt;title&gt;"')

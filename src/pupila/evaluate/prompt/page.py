@@ -129,7 +129,7 @@ def _curves(log: list[dict[str, Any]]) -> list[Section]:
     parts = list(dict.fromkeys(str(line.get("part", "")) for line in log))
     drawings = []
     for title, word in ((say("Loss"), "loss"), (say("IoU on validation"), "iou")):
-        keys = [key for key in dict.fromkeys(key for line in log for key in line) if word in key]
+        keys = [key for key in dict.fromkeys(key for line in log for key in line) if word in key.split("_")]
         series = {
             f"{part} {key}" if len(parts) > 1 else key: [
                 (line["epoch"], line[key]) for line in log if str(line.get("part", "")) == part and key in line

@@ -376,7 +376,7 @@ def test_the_page_of_a_run_stands_alone_and_shows_it_all(
         "How it was trained",
         "Largest gain: ",
         "Median: ",
-        "Largest loss: ",
+        "Smallest gain: ",
         "With a box: failures",
     ):
         assert heading in page

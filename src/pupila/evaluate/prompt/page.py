@@ -143,21 +143,27 @@ def _curves(log: list[dict[str, Any]]) -> list[Section]:
 
 
 def _shown(e: Evaluation, way: str, drawn: Panels) -> Section:
-    rival = len(e["models"]) > 1
-    kinds = {
-        "best": say("Largest gain") if rival else say("Best"), "median": say("Median"),
-        "worst": say("Largest loss") if rival else say("Worst"),
-    }  # fmt: skip
     galleries = [
-        (f"{title}: {_said(e, one)}", drawn[key_of(way, one)])
-        for kind, title in kinds.items() for one in e["shown"][way][kind]
+        (f"{_kind(kind, one)}: {_said(e, one)}", drawn[key_of(way, one)])
+        for kind in ("best", "median", "worst") for one in e["shown"][way][kind]
     ]  # fmt: skip
     title = (
-        say("With {way}: the largest gain, the median and the largest loss", way=way_titles()[way]) if rival
+        say("With {way}: the largest gain, the median and the largest loss", way=way_titles()[way])
+        if len(e["models"]) > 1
         else say("With {way}: the best, the median and the worst", way=way_titles()[way])
-    )  # fmt: skip
+    )
     legend = say("Points that belong to it are green, those that don't red; the box is yellow.")
     return Section(title, [legend], galleries=galleries)
+
+
+def _kind(kind: str, one: dict[str, Any]) -> str:
+    if kind == "median":
+        return say("Median")
+    if one["rival"] is None:
+        return say("Best") if kind == "best" else say("Worst")
+    if one["IoU"] >= one["rival"]:
+        return say("Largest gain") if kind == "best" else say("Smallest gain")
+    return say("Smallest loss") if kind == "best" else say("Largest loss")
 
 
 def _failed(e: Evaluation, way: str, drawn: Panels) -> Section:

@@ -37,8 +37,10 @@ def sensitivity(e: Evaluation) -> list[Section]:
             for key, where in border.items()
         ]  # fmt: skip
         rows += [[one["name"], title, *told(row)] for title, row in said]
-    note = say("The more points are the fewer ones and others. A single point is ambiguous: the best of three masks, "
-               "as the model expects, is its answer.")  # fmt: skip
+    note = say(
+        "Eight points are the five and three others, and so on. A single point is ambiguous: of three masks the one of "
+        "which the model expects most is its answer."
+    )
     return [
         Section(
             say("How far it depends on the prompt"), [note], charts=drawings, tables=[Table(header, rows)]

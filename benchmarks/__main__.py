@@ -10,7 +10,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks import duplicates, opening, planted, predicting, segmentation, serving, startup, training
+from benchmarks import (
+    duplicates,
+    opening,
+    planted,
+    predicting,
+    prompting,
+    segmentation,
+    serving,
+    startup,
+    training,
+)
 
 BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "startup": startup.run,
@@ -20,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "training": training.run,
     "segmentation": segmentation.run,
     "segmentation_folds": segmentation.folds,
+    "prompting": prompting.run,
     "serving": serving.run,
     "predicting": predicting.run,
 }
@@ -34,6 +45,7 @@ LIBRARIES = (
     "torch",
     "timm",
     "segmentation-models-pytorch",
+    "transformers",
     "onnxruntime",
 )
 

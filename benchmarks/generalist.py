@@ -28,7 +28,7 @@ SOURCES = ("dsb2018_nuclei", "dubai_aerial")
 SCENES, SIDE, SHAPES = 400, 320, 4  # drawn scenes, their sides in pixels, and kinds of things in one
 WISH = {
     "model": "pupila-sam", "weights": str(WEIGHTS / "tf_efficientnet_b0_encoder.safetensors"), "target": "both",
-    "targets": 3, "epochs": 8, "views": 2, "batch_size": 4, "learning_rate": 4e-4, "points": 4,
+    "targets": 2, "epochs": 8, "views": 2, "batch_size": 4, "learning_rate": 4e-4, "points": 4, "clip_norm": 1.0,
     "box_jitter": 0.15,
 }  # fmt: skip
 

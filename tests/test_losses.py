@@ -189,8 +189,8 @@ def prompts(logits: list[float], truth: int, quality: float = 0.0) -> tuple[Tens
 
 def test_the_loss_of_a_prompt_is_twenty_focal_and_dice_and_the_error_of_its_quality() -> None:
     masks, quality, truth = prompts([0.0, 9.0, 9.0, 9.0], 1, quality=0.25)
-    # p = 1/2 everywhere: focal 0.25 * (1/2)^2 * ln 2; Dice (2 * 2 + 1) / (2 + 4 + 1); a logit of 0 answers nothing
-    wanted = 20 * 0.25 * 0.25 * math.log(2) + 1 - 5 / 7 + 0.25**2
+    # p = 1/2 everywhere: focal 0.75 * (1/2)^2 * ln 2; Dice (2 * 2 + 1) / (2 + 4 + 1); a logit of 0 answers nothing
+    wanted = 20 * 0.75 * 0.25 * math.log(2) + 1 - 5 / 7 + 0.25**2
     assert float(prompted(masks, quality, truth, torch.tensor([False]))) == pytest.approx(wanted)
 
 

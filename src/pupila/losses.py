@@ -14,7 +14,9 @@ from pupila.messages import say
 from pupila.settings import unknown
 from pupila.vocabulary import IGNORE
 
-_ALPHA = 0.25  # weight of the thing's pixels in the focal loss of prompts
+# Weight of the thing's pixels in the focal loss of prompts. With the paper's usual 0.25 a decoder from random weights
+# answers nothing for hundreds of steps (IoU 0.13 on validation after 200), with 0.75 it does not (0.44).
+_ALPHA = 0.75
 EFFECTIVE_BETA = 0.999  # Cui et al. 2019, section 4, for data sets of this size
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -158,7 +160,7 @@ def prompted(masks: Tensor, quality: Tensor, truth: Tensor, ambiguous: Tensor) -
     Returns:
         A scalar, the mean over the K prompts; exactly 0 of one whose truth has no label.
 
-    Source: Kirillov et al. 2023, arXiv:2304.02643, section 3 and appendix A; focal loss with alpha 0.25 and gamma 2.
+    Source: Kirillov et al. 2023, arXiv:2304.02643, section 3 and appendix A; focal loss with gamma 2.
     """
     logits, known = masks.float(), (truth != IGNORE)[:, None].float()
     target = (truth == 1)[:, None].float().expand_as(logits)

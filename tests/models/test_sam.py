@@ -159,3 +159,13 @@ def test_names_tell_promptable_models_apart() -> None:
         )
     )
     assert not any(map(is_promptable, ("auto", "unet", "mobilenetv2_100", "lenet")))
+
+
+def test_near_places_have_much_in_common_and_far_ones_little() -> None:
+    torch.manual_seed(0)
+    network = build_promptable(
+        ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none"), None, 512
+    )
+    places = torch.tensor([[[[100.0, 100.0], [104.0, 100.0], [400.0, 300.0]]]])
+    one, near, far = network.head.prompt_encoder.shared_embedding(places, (512, 512))[0, 0]  # type: ignore[union-attr,operator]
+    assert torch.cosine_similarity(one, near, dim=0) > 0.9 > 0.5 > torch.cosine_similarity(one, far, dim=0)

@@ -12,6 +12,7 @@ EXTRA_OF = {
     **dict.fromkeys(("polars", "scipy", "sklearn", "matplotlib", "usearch", "jinja2", "markupsafe"), "data"),
     **dict.fromkeys(("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript"), "train"),
     "s3fs": "s3",
+    "transformers": "sam",
 }
 
 

@@ -199,7 +199,10 @@ def _sam_head(side: int, shapes: tuple[Shape, ...], neck: nn.Module) -> PromptHe
         )
     config.mask_decoder_config._attn_implementation = "sdpa"
     prompt_encoder: Any = SamPromptEncoder(config)
-    prompt_encoder.shared_embedding.requires_grad_(False)
+    places = prompt_encoder.shared_embedding
+    places.requires_grad_(False)
+    # Of deviation 1, as in the paper; under transformers' own of hundreds near places have nothing in common.
+    places.positional_embedding.copy_(torch.randn_like(places.positional_embedding))
     return PromptHead(prompt_encoder, SamMaskDecoder(config.mask_decoder_config), shapes, neck)
 
 

@@ -9,6 +9,7 @@ from pupila.tasks.prompt import Point, Prompt
 from pupila.tasks.task import Array
 
 Random = np.random.Generator
+SEED = 0  # of the prompts by which models are judged: every model and every evaluation gets the same
 _AROUND = 0.5  # of a thing's sides, within which around it points are drawn that do not belong to it
 
 

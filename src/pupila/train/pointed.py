@@ -13,7 +13,7 @@ from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.overlap import Overlaps, summary
 from pupila.metrics.segment import METRICS, counts
 from pupila.tasks.prompt import Raw, number_of
-from pupila.tasks.prompting import BOX, WAYS, prompt_for, random_for
+from pupila.tasks.prompting import BOX, SEED, WAYS, prompt_for, random_for
 from pupila.tasks.segment import things
 from pupila.tasks.task import Decision
 from pupila.threads import ahead
@@ -143,7 +143,7 @@ def baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
             if not target.any():
                 continue
             outside = (mask != IGNORE) & ~target
-            box = prompt_for(target, outside, BOX, random_for(0, key, name, BOX.name)).box
+            box = prompt_for(target, outside, BOX, random_for(SEED, key, name, BOX.name)).box
             x0, y0, x1, y1 = np.rint(np.asarray(box)).astype(int)
             filled = np.zeros(mask.shape, np.uint8)
             filled[y0:y1, x0:x1] = 1

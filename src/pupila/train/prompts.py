@@ -25,7 +25,7 @@ from pupila.metrics.segment import METRICS, counts
 from pupila.models.network import Network, Thawed
 from pupila.models.settings import OWN
 from pupila.tasks.prompt import HERE, NO_POINT, NOT_HERE, PROMPT, Raw, placed_prompt, probability_of
-from pupila.tasks.prompting import WAYS, prompt_for, random_for
+from pupila.tasks.prompting import SEED, WAYS, prompt_for, random_for
 from pupila.tasks.segment import things
 from pupila.tasks.task import Decision, Prepared
 from pupila.threads import ahead
@@ -236,7 +236,7 @@ class PromptLesson:
             truth = np.where(known, target, IGNORE).astype(np.uint8)
             small = self.views.truth(placed == number, placed != IGNORE)
             for way in WAYS:
-                random = random_for(self.plan.seed, self.views.views.pictures.keys[row], name, way.name)
+                random = random_for(SEED, self.views.views.pictures.keys[row], name, way.name)
                 prompt = prompt_for(target, known & ~target, way, random)
                 found.append((Unit(row, number, way.name), prompt, truth, small))
         return found

@@ -13,12 +13,12 @@ from pupila.evaluate.bench import bench_of, head, heading, look, named_apart, ro
 from pupila.evaluate.prompt.answers import prompt_answers
 from pupila.evaluate.prompt.baselines import fitted, trivial_answers
 from pupila.evaluate.prompt.judge import compare, judge, shown
-from pupila.evaluate.prompt.things import SEED, units_of
+from pupila.evaluate.prompt.things import units_of
 from pupila.evaluate.segment.ceiling import ceiling
 from pupila.evaluate.segment.story import no_threshold
 from pupila.evaluate.story import Found
 from pupila.tasks.prompt import PROMPT
-from pupila.tasks.prompting import WAYS
+from pupila.tasks.prompting import SEED, WAYS
 from pupila.vocabulary import TEST, TRAIN
 
 _LOG = "log.jsonl"

@@ -13,12 +13,11 @@ from pupila.images.decode import Array
 from pupila.messages import listing, say
 from pupila.progress import progress
 from pupila.tasks.prompt import Prompt
-from pupila.tasks.prompting import BOX, POINTS, WAYS, Way, prompt_for, random_for
+from pupila.tasks.prompting import BOX, POINTS, SEED, WAYS, Way, prompt_for, random_for
 from pupila.tasks.segment import things
 from pupila.threads import ahead
 from pupila.vocabulary import IGNORE
 
-SEED = 0  # of the prompts; a constant, so that every model and every evaluation gets the same
 COUNTS = (1, 2, 3, 5, 8)  # points of a prompt whose number is varied
 JITTERS = (0.0, 0.05, 0.1, 0.2)  # by how much a box is off, over its sides
 MORE_POINTS = tuple(Way(f"{count} of points", points=count) for count in COUNTS)

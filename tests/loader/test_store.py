@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pupila import files
+from pupila.errors import PupilaError
 from pupila.loader.store import ArrayStore
 
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -29,6 +30,29 @@ def flip(path: Path, place: int, bit: int = 0) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 1 << bit
     path.write_bytes(content)
+
+
+def test_what_can_t_be_written_is_held_in_memory_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("PUPILA_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr("pupila.loader.store._MOST_HELD", ROWS[:2].nbytes)
+    store = opened()
+    store.add(["a", "b"], ROWS[:2])
+    assert np.array_equal(store.rows(["b"]), ROWS[1:2])
+    with pytest.raises(PupilaError):
+        store.add(["c"], ROWS[2:])
+
+
+def test_many_parts_hold_few_files_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pupila.loader.store._MOST_OPEN", 2)
+    for number in range(5):
+        opened().add([str(number)], ROWS[:1] + number)
+    store = opened()
+    for _ in range(2):
+        assert store.rows([str(n) for n in range(5)])[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert len(store._mapped) == 2
 
 
 def test_rows_come_back_in_the_order_that_is_asked_for() -> None:

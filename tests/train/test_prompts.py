@@ -173,6 +173,36 @@ def test_a_bundle_is_a_start_for_another_training(run: Run, scenes: Scenes) -> N
     assert plan.side == 64 and plan.encoder == "test_efficientnet"
 
 
+def test_what_validation_says_is_what_the_bundle_answers(run: Run, scenes: Scenes, tmp_path: Path) -> None:
+    told = run.bundle.info
+    assert told.temperature != 1 and told.decision.threshold not in (
+        None,
+        0.5,
+    )  # or they could not be at odds
+    found = flow.evaluate(run.folder, scenes.folder, split="validation", out=tmp_path).evaluation["models"][0]
+    for way in ("points", "box"):
+        value = found["ways"][way]["figures"]["IoU"]["value"]
+        assert value == pytest.approx(told.validation["metrics"][f"mean IoU ({way})"]["value"], abs=0.003)
+
+
+def test_a_bundle_remembers_what_its_start_had_learned_from(run: Run, scenes: Scenes, tmp_path: Path) -> None:
+    other = write_scenes(tmp_path / "other", 12, seed=5)
+    pupila.split(other)
+    wish: dict[str, Any] = {"model": "pupila-sam", "weights": run.folder, "epochs": 0}
+    later = flow.train(other, out=tmp_path / "later", **wish)
+    assert run.bundle.learned_from() <= later.bundle.learned_from()
+    assert later.bundle.info.model["source"] == "file: run"
+
+
+def test_masks_without_a_thing_are_nothing_to_point_at(scenes: Scenes) -> None:
+    plan: TrainPlan = flow.plan(scenes.folder, **scenes.wish)
+    data = pupila.open(scenes.folder)
+    data.__dict__["class_pixels"] = np.stack([np.ones(len(data)), np.zeros(len(data))], axis=1)
+    network = build_promptable(plan, None, plan.side)
+    with pytest.raises(PupilaError, match=r"(?s)Nothing to point at.*21 training masks.*foreground"):
+        PromptLesson(data, Sides(rows(data, TRAIN), []), plan, network)
+
+
 def test_cached_and_uncached_training_are_equal_bit_for_bit(scenes: Scenes, tmp_path: Path) -> None:
     kept = trained(scenes, tmp_path / "kept", cache="float32")
     again = trained(scenes, tmp_path / "again", cache="float32")  # all from the cache
@@ -235,6 +265,8 @@ def test_a_folder_of_sam_is_tuned_and_one_of_sam2_bundled_as_it_is(scenes: Scene
         ({"budget": "5m"}, "would do nothing"),
         ({"side": 50}, r"(?s)can't take this side.*multiple of 32"),
         ({"boxes": 1.5}, "Bad train settings"),
+        ({"boxes": 1.0, "points": 8}, "would do nothing"),
+        ({"boxes": 0.0, "box_jitter": 0.2}, "would do nothing"),
     ],
 )
 def test_settings_that_can_t_be_honoured_are_refused(scenes: Scenes, wish: dict[str, Any], told: str) -> None:

@@ -5,12 +5,9 @@ from pupila.messages import say
 
 
 def _purpose(info: BundleInfo) -> str:
-    names = ", ".join(info.classes[:20])
     if info.prompts:
-        return say(
-            "Answers what points and a box ask for with a mask. Its data have the classes {names}.",
-            names=names,
-        )
+        return say("Answers what points and a box ask for with a mask.")
+    names = ", ".join(info.classes[:20])
     return say("Answers one of {n} classes: {names}.", n=len(info.classes), names=names)
 
 

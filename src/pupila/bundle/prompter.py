@@ -1,6 +1,5 @@
 """Answering prompts: an image is encoded once, then every prompt costs the small decoder alone."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,7 +21,6 @@ from pupila.tasks.prompt import (
     prompt_answer,
 )
 from pupila.tasks.task import Prepared
-from pupila.threads import ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +110,3 @@ class Prompter:
             PupilaError: the prompt means nothing in this image.
         """
         return prompt_answer(self.raw(encoded, prompt), encoded.image, self.info)
-
-    def stream(self, images: Iterator[bytes]) -> Iterator[Encoded]:
-        """Images encoded in their order; the next ones are read and prepared meanwhile.
-
-        Raises:
-            ImageFault: no usable image.
-        """
-        return map(self.encode, ahead(images, self.prepare))

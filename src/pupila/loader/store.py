@@ -18,6 +18,7 @@ from pupila.errors import PupilaError
 
 Array = NDArray[Any]
 _MOST_OPEN = 128  # parts mapped at once
+_MOST_HELD = 2**30  # bytes kept in memory where the cache can't be written to
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class ArrayStore:
             OrderedDict()
         )  # the parts that were read last: a map holds a file open
         self._lock = threading.Lock()
+        self._held = 0  # bytes of the parts that are in memory
         self._places: dict[str, list[tuple[int, int]]] = {}  # key -> part, row; the last counts
         self._sound: set[str] = set()  # keys whose checksum was compared
         for path in sorted(self.folder.glob("*.rows")):
@@ -77,7 +79,11 @@ class ArrayStore:
         return out
 
     def add(self, keys: list[str], rows: Array) -> None:
-        """Save (K, *shape) rows under K keys as one part; a cache that can't be written to keeps them in memory."""
+        """Save (K, *shape) rows under K keys as one part; a cache that can't be written to keeps some in memory.
+
+        Raises:
+            PupilaError: the cache can't be written to, and the rows are too many for memory.
+        """
         rows = np.ascontiguousarray(rows, dtype=self.dtype)
         sums = [_checksum(key, row) for key, row in zip(keys, rows, strict=True)]
         head = json.dumps({"keys": keys, "sums": sums}).encode()
@@ -85,6 +91,9 @@ class ArrayStore:
         try:
             files.write_bytes(str(path), len(head).to_bytes(8, "little") + head + rows.tobytes())
         except PupilaError:
+            self._held += rows.nbytes
+            if self._held > _MOST_HELD:
+                raise
             self._take(keys, _Part(sums, held=rows))
         else:
             self._open(path)

@@ -30,6 +30,9 @@ class Network:
     encoder_name: str = ""  # of timm, where it is not the model's own name
     pooled: bool = True  # whether the encoder gives one vector a picture, which is worth keeping
     stride: int = 1  # pixels; the input's sides have to be multiples of it
+    learned: frozenset[str] = (
+        frozenset()
+    )  # SHA-256 of the images that the weights learned from, as far as they say
     prompts: Literal["", "sam", "sam2"] = (
         ""  # "sam" or "sam2": how prompts are told to the head; empty: it takes none
     )

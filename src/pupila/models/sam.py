@@ -9,17 +9,28 @@ import torch
 from torch import Tensor, nn
 
 from pupila import files
+from pupila.bundle.folder import Bundle, read_bundle
 from pupila.errors import PupilaError
 from pupila.images.prepare import Preparation
-from pupila.messages import say
+from pupila.messages import listing, say
 from pupila.models.network import NO_WEIGHTS, Network
 from pupila.models.prompted import Neck, PromptHead, Shape
 from pupila.models.segment import blocks_of, own_tensors, statistics
-from pupila.models.settings import CHECKPOINTS, OWN, ModelSettings
-from pupila.models.weights import Told, fill, hash_of, no_hub, read_tensors, source_of, told_beside
+from pupila.models.settings import CHECKPOINTS, OWN, TOO_LARGE, ModelSettings
+from pupila.models.weights import (
+    Told,
+    fill,
+    hash_of,
+    no_hub,
+    read_tensors,
+    source_of,
+    tensors_of,
+    told_beside,
+)
 from pupila.settings import unknown
 
 SIDE, STRIDE = 512, 16  # pixels: of pupila-sam's input unless told otherwise, and of its embedding's cells
+_WEIGHTS = "weights.safetensors"  # of a bundle
 _MOST_BYTES = 2**31  # of an ONNX file
 Kind = Literal["sam", "sam2"]
 SAM: Kind = "sam"
@@ -87,9 +98,14 @@ def _own(settings: ModelSettings, side: int | None) -> Network:
 
     known = _bundled(settings.weights)
     if known is not None:
-        told_side = known["preparation"]["height"]
-        encoder, options = known["model"]["encoder"], dict(known["model"]["options"])
+        told_side = known.info.preparation.height
+        encoder, options = known.info.model["encoder"], dict(known.info.model["options"])
         told, local = Told(), False
+        if settings.encoder not in ("auto", encoder):
+            raise PupilaError(
+                say("The bundle has another encoder"), found=encoder, wanted=settings.encoder,
+                remedy=say("leave encoder out, or the weights"),
+            )  # fmt: skip
     else:
         local = settings.weights not in ("default", NO_WEIGHTS)
         told = told_beside(settings.weights) if local else Told()
@@ -109,45 +125,36 @@ def _own(settings: ModelSettings, side: int | None) -> Network:
         fill(model, own_tensors(model, read_tensors(settings.weights), told.part), settings.weights)
     inner, side = TimmMaps(model), side or told_side
     mean, std = statistics(model, encoder, told)
-    shapes = _shapes_of(model, side)
+    shapes = _shapes_of(model, side, encoder)
     head = _sam_head(side, shapes, Neck(channels))
+    learned: set[str] = set()
     if known is not None:
-        _fill_both(inner, head, settings.weights)
-        mean, std = known["preparation"]["mean"], known["preparation"]["std"]
+        fill(
+            nn.ModuleDict({"encoder": inner, "head": head}),
+            tensors_of(known.read(_WEIGHTS), _WEIGHTS),
+            known.folder,
+        )
+        mean, std, learned = known.info.preparation.mean, known.info.preparation.std, known.learned_from()
     return Network(
         name=OWN, encoder=inner, head=head, size=sum(math.prod(shape) for shape in shapes),
         preparation=Preparation(height=side, width=side, mean=mean, std=std), blocks=blocks_of(model),
         source=source_of(settings.weights, encoder), weights_hash=hash_of(inner, encoder, options), options=options,
-        encoder_name=encoder, stride=32, prompts=SAM,
+        encoder_name=encoder, stride=32, learned=frozenset(learned), prompts=SAM,
     )  # fmt: skip
 
 
-def _bundled(weights: str) -> dict[str, Any] | None:
-    """What the bundle in the folder, or in that run's folder, says, where the weights are one's."""
-    for place in (weights, files.join(weights, "bundle")):
-        where = files.join(place, "bundle.json")
-        if (
-            weights not in ("default", NO_WEIGHTS)
-            and not weights.endswith(".safetensors")
-            and files.exists(where)
-        ):
-            found: dict[str, Any] = {**files.read_json(where), "folder": place}
-            if found["model"].get("name") != OWN:
-                raise PupilaError(
-                    say("The bundle {folder} is no pupila-sam", folder=place), found=str(found["model"].get("name")),
-                    wanted=say("a bundle that pupila-sam was trained to"),
-                    remedy="--set model=pupila-sam, --set weights=FILE.safetensors",
-                )  # fmt: skip
-            return found
-    return None
-
-
-def _fill_both(encoder: nn.Module, head: nn.Module, weights: str) -> None:
-    """The weights of a bundle of this very model."""
-    known = _bundled(weights)
-    assert known is not None  # it was found before
-    path = files.join(known["folder"], "weights.safetensors")
-    fill(nn.ModuleDict({"encoder": encoder, "head": head}), read_tensors(path), path)
+def _bundled(weights: str) -> Bundle | None:
+    """The bundle in the folder, or in that run's folder, where the weights are one's."""
+    if weights in ("default", NO_WEIGHTS) or weights.endswith(".safetensors"):
+        return None
+    bundle = read_bundle(weights)
+    if bundle.info.model.get("name") != OWN:
+        raise PupilaError(
+            say("The bundle {folder} is no pupila-sam", folder=bundle.folder), found=str(bundle.info.model.get("name")),
+            wanted=say("a bundle that pupila-sam was trained to"),
+            remedy="--set model=pupila-sam, --set weights=FILE.safetensors",
+        )  # fmt: skip
+    return bundle
 
 
 def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple[Any, list[int]]:
@@ -180,11 +187,25 @@ def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple
     return model, [int(c) for c in model.feature_info.channels()]
 
 
-def _shapes_of(model: nn.Module, side: int) -> tuple[Shape, ...]:
-    """Of the maps, for an input of this side."""
+def _shapes_of(model: Any, side: int, encoder: str) -> tuple[Shape, ...]:
+    """Of the maps, for an input of this side.
+
+    Raises:
+        PupilaError: the encoder can't take this side, or gives maps of another layout.
+    """
     model.eval()
-    with torch.inference_mode():
-        found = model(torch.zeros(1, 3, side, side))
+    try:
+        with torch.inference_mode():
+            found = model(torch.zeros(1, 3, side, side))
+        if [int(one.shape[1]) for one in found] != [int(c) for c in model.feature_info.channels()]:
+            raise ValueError(say("maps with the channels last"))
+    except (AssertionError, RuntimeError, ValueError) as fault:
+        raise PupilaError(
+            say("{model} can't be built on {encoder}", model=OWN, encoder=encoder),
+            found=f"side={side}: {str(fault).splitlines()[0][:200]}",
+            wanted=say("an encoder that takes this side and gives maps with the channels first"),
+            remedy=f"--set options.img_size={side}, --set encoder=mobilenetv2_100",
+        ) from fault  # fmt: skip
     return tuple((int(one.shape[1]), int(one.shape[2]), int(one.shape[3])) for one in found)
 
 
@@ -214,6 +235,8 @@ def _checkpoint(settings: ModelSettings, side: int | None) -> Network:
             found=f"weights={settings.weights}, encoder={settings.encoder}, options={settings.options}",
             wanted="weights=default, encoder=auto, options={}", remedy=say("leave them out, or --set model=pupila-sam"),
         )  # fmt: skip
+    if settings.model in TOO_LARGE:
+        raise _too_large(settings.model)
     model, kind = _loaded(settings.model)
     spec = _preparation(model, kind)
     if side is not None and side != spec.height:
@@ -222,13 +245,8 @@ def _checkpoint(settings: ModelSettings, side: int | None) -> Network:
             wanted=f"side={spec.height}", remedy="--set side=auto, --set model=pupila-sam",
         )  # fmt: skip
     encoder: Any = SamMaps(model) if kind == SAM else Sam2Maps(model)
-    size = sum(p.numel() * 4 for p in encoder.parameters())
-    if size > _MOST_BYTES:
-        raise PupilaError(
-            say("The encoder of {model} is too large for one ONNX file", model=settings.model),
-            found=say("{n:.1f} GB", n=size / 1e9), wanted=say("at most {n:.1f} GB", n=_MOST_BYTES / 1e9),
-            remedy="--set model=sam-vit-large",
-        )  # fmt: skip
+    if sum(p.numel() * 4 for p in encoder.parameters()) > _MOST_BYTES:
+        raise _too_large(settings.model)
     shapes = _sam_shapes(model, kind)
     head = PromptHead(model.prompt_encoder, model.mask_decoder, shapes)
     head.prompt_encoder.requires_grad_(False)
@@ -239,6 +257,13 @@ def _checkpoint(settings: ModelSettings, side: int | None) -> Network:
         blocks=list(vision.layers if kind == SAM else vision.backbone.blocks),
         source=f"file: {name}" if files.exists(settings.model) else f"hub: {CHECKPOINTS.get(name, settings.model)}",
         weights_hash=hash_of(encoder, name, {}), stride=spec.height, prompts=kind,
+    )  # fmt: skip
+
+
+def _too_large(name: str) -> PupilaError:
+    return PupilaError(
+        say("The encoder of {model} is too large for one ONNX file", model=name), found=say("more than 2 GB"),
+        wanted=say("at most {n:.1f} GB", n=_MOST_BYTES / 1e9), remedy="--set model=sam-vit-large",
     )  # fmt: skip
 
 
@@ -260,9 +285,16 @@ def _loaded(name: str) -> tuple[Any, Kind]:
                     wanted="sam, sam2", remedy="--set model=sam-vit-base, --set model=pupila-sam",
                 )  # fmt: skip
             loads: Any = SamModel if found == SAM else Sam2Model
-            model = loads.from_pretrained(where, dtype=torch.float32)
+            model, told = loads.from_pretrained(
+                where, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            )
         except (OSError, ValueError) as fault:
             raise no_hub(name, fault) from fault
+    if told["missing_keys"]:
+        raise PupilaError(
+            say("The checkpoint {model} lacks tensors", model=name), found=listing(sorted(told["missing_keys"]), 3),
+            wanted=say("a whole model, as save_pretrained writes it"),
+        )  # fmt: skip
     return model.eval(), SAM if found == SAM else SAM2
 
 

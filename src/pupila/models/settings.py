@@ -19,6 +19,9 @@ CHECKPOINTS = {
         for size in ("tiny", "small", "base-plus", "large")
     },
 }  # short name -> name on the hub
+TOO_LARGE = (
+    "sam-vit-huge",
+)  # whose encoder does not fit into one ONNX file, as is known before it is fetched
 
 
 def is_promptable(model: str) -> bool:

@@ -58,8 +58,17 @@ def read_tensors(path: str) -> dict[str, Tensor]:
             say("No such weights"), found=path,
             wanted=say("default, none, or a .safetensors file"), remedy="pupila settings train",
         )  # fmt: skip
+    return tensors_of(files.read_bytes(path), path)
+
+
+def tensors_of(content: bytes, path: str) -> dict[str, Tensor]:
+    """A safetensors file's tensors by name.
+
+    Raises:
+        PupilaError: no safetensors file.
+    """
     try:
-        return load(files.read_bytes(path))
+        return load(content)
     except SafetensorError as fault:
         raise PupilaError(
             say("Can't read the weights {path}", path=path),

@@ -39,6 +39,8 @@ class Kept:
 
     def add(self, image_id: str, image: Encoded) -> None:
         """Keep an image that is not kept yet, and drop those that were not used for longest."""
+        if image.nbytes > self._most_bytes:
+            return
         self._images[image_id] = image
         self._bytes += image.nbytes
         while len(self._images) > self._most or self._bytes > self._most_bytes:

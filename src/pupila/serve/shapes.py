@@ -57,13 +57,13 @@ class PromptAnswered(Answered):
 
     abstained: bool = Field(description="whether the quality is too low for the answer to count")
     confidence: float = Field(
-        description="mean over pixels of the calibrated probability of what they were answered, 0..1"
+        description="mean over the decoder's cells of the calibrated probability of what they were answered"
     )
     image_id: str = Field(description="SHA-256 of the image's bytes, which asks again without sending it")
     height: int = Field(description="of the upright image, pixels")
     width: int = Field(description="of the upright image, pixels")
     quality: float = Field(description="IoU with the truth that the model expects, 0..1")
-    share: float = Field(description="of the pixels")
+    share: float = Field(description="of the pixels that have data")
     mask: RunLengths
     encoded: bool = Field(description="whether the image had to be encoded for this request")
 

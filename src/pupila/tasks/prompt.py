@@ -18,6 +18,7 @@ HERE, NOT_HERE, FIRST_CORNER, LAST_CORNER, NO_POINT = (
     3,
     -1,
 )  # labels of points, as Segment Anything has them
+_STABILITY_STEP, _STABLE = 0.05, 0.98  # of logits around 0; IoU of the two masks from which one is stable
 Point = tuple[float, float]
 
 
@@ -135,12 +136,18 @@ def placed_prompt(prompt: Prompt, height: int, width: int, told: Told) -> tuple[
     return places * np.array([inner_width / width, inner_height / height], np.float32), labels
 
 
-def number_of(raw: Raw) -> int:
+def number_of(raw: Raw, kind: str) -> int:
     """Which of the four masks counts: of an ambiguous prompt the one of three that is expected best, else the first.
 
-    Source: Kirillov et al. 2023, arXiv:2304.02643, section 3.
+    SAM 2 takes the best of three also where its first mask is not stable.
+
+    Source: Kirillov et al. 2023, arXiv:2304.02643, section 3; Ravi et al. 2024, arXiv:2408.00714, appendix D.
     """
-    return 1 + int(raw.quality[1:].argmax()) if raw.prompt.ambiguous else 0
+    first = not raw.prompt.ambiguous
+    if first and kind == "sam2":
+        inner, outer = (int((raw.masks[0] > level).sum()) for level in (_STABILITY_STEP, -_STABILITY_STEP))
+        first = outer == 0 or inner / outer >= _STABLE
+    return 0 if first else 1 + int(raw.quality[1:].argmax())
 
 
 def probability_of(raw: Raw, image: Prepared, told: Told) -> tuple[Array, float]:
@@ -160,14 +167,14 @@ def prompt_answer(raw: Raw, image: Prepared, told: Told) -> PromptAnswer:
     if image.valid is not None:
         mask, pixels = mask * image.valid, max(1, int(image.valid.sum()))
     height, width = _part(logits, image, told)
-    cells = _probability(logits[: round(height), : round(width)])
+    cells = _probability(logits[: max(1, round(height)), : max(1, round(width))])
     sure = float(np.where(cells >= level, cells, 1 - cells).mean())
     return PromptAnswer(mask, quality, int(mask.sum()) / pixels, sure, quality < told.decision.abstain_below)
 
 
 def _counted(raw: Raw, told: Told) -> tuple[Array, float]:
     """(h, w) calibrated logits of the mask that counts, and its expected IoU."""
-    number = number_of(raw)
+    number = number_of(raw, told.prompts)
     return raw.masks[number] / np.float32(told.temperature), float(np.clip(raw.quality[number], 0, 1))
 
 
@@ -188,14 +195,15 @@ def _probability(logits: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
 
 
+def middle_prompt(height: int, width: int) -> tuple[Array, Array]:
+    """(1, 1, 3, 2) points and (1, 1, 3) labels: one in the middle of an input of this size, and a box around it."""
+    places = np.array([[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]]) * [width, height]
+    return places.astype(np.float32)[None, None], np.array([[[HERE, FIRST_CORNER, LAST_CORNER]]], np.int64)
+
+
 def _trial(runs: Runs, inputs: Array) -> Array:
     """(8, h, w): the masks to a prompt in the middle of a golden picture, and their expected IoUs as planes."""
-    height, width = inputs.shape[2:]
-    points = np.array([[[[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]]]], np.float32) * np.array(
-        [width, height], np.float32
-    )
-    labels = np.array([[[HERE, FIRST_CORNER, LAST_CORNER]]], np.int64)
-    masks, quality = runs[DECODER](*runs[ENCODER](inputs), points, labels)
+    masks, quality = runs[DECODER](*runs[ENCODER](inputs), *middle_prompt(inputs.shape[2], inputs.shape[3]))
     planes = np.broadcast_to(quality[0, 0][:, None, None], masks.shape[2:])
     return np.concatenate([masks[0, 0], planes])
 

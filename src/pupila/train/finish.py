@@ -1,16 +1,14 @@
 """The end of a run: export, prove that the export answers the same, and write the bundle."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 import pupila
 from pupila import files
@@ -33,20 +31,17 @@ from pupila.images.decode import Array
 from pupila.messages import say
 from pupila.models.network import Network, Whole
 from pupila.models.prompted import DecoderPart, EncoderPart
-from pupila.tasks.prompt import DECODER, ENCODER
-from pupila.tasks.task import Run, Runs, Task
-from pupila.train.engine import encoder_onnx
+from pupila.tasks.prompt import DECODER, ENCODER, middle_prompt
+from pupila.tasks.task import Runs, Task
+from pupila.train.engine import LARGE, encoder_onnx
 from pupila.train.kind import Concluded
 from pupila.train.settings import TrainPlan
 
 WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
 # Validation images, at most, on which the export is proven, besides the drawn ones.
 PROVEN_ON, PROVEN_MASKS = 256, 16
-BACKGROUND_NAME, THING = "background", "thing"
-LARGE, PROVEN_LARGE = (
-    50_000_000,
-    1,
-)  # weights of a promptable encoder; images in all that it is proven on: it takes seconds
+BACKGROUND_NAME, THING = "background", "thing"  # of promptable bundles of data with other classes
+PROVEN_LARGE = 1  # images in all that a large encoder is proven on
 MOST_INPUTS = 8  # tiles of one of them
 
 
@@ -89,8 +84,8 @@ def check_exportable(network: Network, task: Task) -> None:
     Raises:
         PupilaError: such an architecture, by name.
     """
-    told = json.dumps([network.name, network.encoder_name, network.options, network.preparation.height, OPSET,
-                       torch.__version__, pupila.__version__], default=str)  # fmt: skip
+    told = json.dumps([network.name, network.encoder_name, network.options, network.preparation.height, network.size,
+                       OPSET, torch.__version__, pupila.__version__], default=str)  # fmt: skip
     known = files.cache_folder() / "exportable" / files.sha256(told.encode())[:24]
     if known.exists():
         return
@@ -129,8 +124,7 @@ def proven(parts: dict[str, bytes], network: Network, data: Dataset, rows: list[
         contents = islice(contents, PROVEN_LARGE)
     seen = (prepared(content, task, network.preparation).inputs[:MOST_INPUTS] for content in contents)
     if network.prompts:
-        runs = {role: Session(parts[file_of(role)]).run for role in task.roles}
-        return compare(chain.from_iterable(map(partial(_both_parts, runs, network, task), seen)))
+        return _parts_proven({role: Session(parts[file_of(role)]).run for role in task.roles}, network, seen)
     model = parts[MODEL_FILE]
     whole, session = Whole(network).eval().to("cpu").to(memory_format=torch.channels_last), Session(model)
 
@@ -142,20 +136,28 @@ def proven(parts: dict[str, bytes], network: Network, data: Dataset, rows: list[
     return compare(map(both, seen))
 
 
-def _both_parts(theirs: Runs, network: Network, task: Task, pixels: Array) -> Iterator[tuple[Array, Array]]:
-    """The maps of the encoder, and the masks of the decoder from each one's own maps, by torch and by ONNX Runtime."""
+def _parts_proven(theirs: Runs, network: Network, seen: Iterable[Array]) -> Parity:
+    """Maps, masks and expected IoUs, each by its own scale; the masks from each one's own maps."""
     head: Any = network.head
-
-    def torch_run(part: nn.Module) -> Run:
-        def run(*inputs: Array) -> list[Array]:
-            with torch.inference_mode():
-                return [np.asarray(one.numpy()) for one in part(*map(torch.from_numpy, inputs))]
-
-        return run
-
-    ours = {ENCODER: torch_run(EncoderPart(network.encoder, head)), DECODER: torch_run(DecoderPart(head))}
-    yield from zip(ours[ENCODER](pixels), theirs[ENCODER](pixels), strict=True)
-    yield task.trial(ours, pixels)[None], task.trial(theirs, pixels)[None]
+    encoder, decoder = EncoderPart(network.encoder, head).eval(), DecoderPart(head).eval()
+    maps: list[list[tuple[Array, Array]]] = []
+    masks, quality = [], []
+    for pixels in seen:
+        prompt = middle_prompt(*pixels.shape[2:])
+        with torch.inference_mode():
+            ours = encoder(torch.from_numpy(pixels))
+            said = decoder(*ours, *map(torch.from_numpy, prompt))
+        ours, said = ([np.asarray(one.numpy()) for one in part] for part in (ours, said))
+        exported = theirs[ENCODER](pixels)
+        answered = theirs[DECODER](*exported, *prompt)
+        maps.append(list(zip(ours, exported, strict=True)))
+        # As two classes, so that the agreement is that of the masks.
+        masks.append(
+            tuple(np.stack([np.zeros_like(one[0]), one[0]], axis=2)[0] for one in (said[0], answered[0]))
+        )
+        quality.append((said[1], answered[1]))
+    told = [*map(compare, zip(*maps, strict=True)), compare(quality), compare(masks)]
+    return told[-1].model_copy(update={"largest_difference": max(one.largest_difference for one in told)})
 
 
 def _classes(plan: TrainPlan, network: Network) -> list[str]:
@@ -203,7 +205,8 @@ def bundled(
         leaking=plan.leaking,
     )  # fmt: skip
     digests = data.images["sha256"].to_list()
-    seen = "".join(f"{digest}\n" for digest in sorted({digests[row] for row in images.learned}))
+    learned = {digests[row] for row in images.learned} | network.learned
+    seen = "".join(f"{digest}\n" for digest in sorted(learned))
     parts = {
         **onnx, WEIGHTS_FILE: weights_of(network), CARD_FILE: card(info).encode(),
         LEARNED_FILE: seen.encode(),

@@ -12,14 +12,13 @@ from pupila.messages import say
 from pupila.models.network import Network, Whole
 from pupila.settings import unknown
 from pupila.train.classes import CLASSES
-from pupila.train.engine import device_of, fastest, has_bfloat16, step_seconds
+from pupila.train.engine import FASTER, device_of, fastest, has_bfloat16, step_seconds
 from pupila.train.kind import Kind
 from pupila.train.settings import TrainPlan, TrainSettings, as_it_is, at_odds
 from pupila.vocabulary import TRAIN
 
 MOST_VIEWS = 10  # of an image, where "auto" decides
 FEW_STEPS = 10  # an epoch, below which "auto" halves the batch
-FASTER = 0.9  # of the time, below which a lower precision is taken
 _RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 
 
@@ -217,6 +216,9 @@ def refuse_idle(wish: TrainSettings, plan: TrainPlan, network: Network) -> None:
             wish.views == 1 or (frozen and plan.augment != "none"),
             say("a frozen pretrained encoder, and augmentation"),
         ),
+        "cache": (frozen, say("a frozen pretrained encoder")),
+        "box_jitter": (wish.boxes > 0, "boxes=0.5"),
+        "points": (wish.boxes < 1, "boxes=0.5"),
         "warmup_epochs": (wish.warmup_epochs <= longest, say("at most the {n} epochs of a phase", n=longest)),
     }
     usual = type(wish).model_fields

@@ -9,6 +9,7 @@ import polars as pl
 from pupila.dataset.manifest import Dataset
 from pupila.images.decode import Array
 from pupila.images.prepare import Preparation
+from pupila.messages import say
 from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.overlap import Overlaps, summary
 from pupila.metrics.segment import METRICS, counts
@@ -23,7 +24,6 @@ from pupila.train.settings import TrainPlan
 from pupila.vocabulary import IGNORE
 
 _SAMPLED = 500  # cells of a mask, by which the temperature is fitted
-FILLED_BOX = "the filled box"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,18 @@ class Unit:
         return self.answer.classes()
 
 
-def sampled(raw: Raw, small: Array, seed: list[int]) -> tuple[Array, Array]:
+def sampled(raw: Raw, kind: str, small: Array, seed: list[int]) -> tuple[Array, Array]:
     """(S, 2) logits of not belonging and of belonging, and (S,) whether it does, of some labelled cells.
 
     Args:
         raw: what the decoder said.
+        kind: of the decoder.
         small: (h, w) uint8 truth: 1, 0 or IGNORE.
         seed: decides which cells.
     """
     known = np.flatnonzero(small.ravel() != IGNORE)
     some = known[np.random.default_rng(seed).integers(len(known), size=_SAMPLED)] if len(known) else known
-    logits = raw.masks[number_of(raw)].ravel()[some]
+    logits = raw.masks[number_of(raw, kind)].ravel()[some]
     return np.stack([np.zeros_like(logits), logits], axis=1), small.ravel()[some].astype(np.int64)
 
 
@@ -152,4 +153,7 @@ def baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
         return found
 
     every = [score for found in ahead(rows, scores) for score in found]
-    return {"class": FILLED_BOX, score_name(2): float(np.mean(every)) if every else 0.0}
+    return {
+        "class": say("the filled box of a prompt with a box"),
+        score_name(2): float(np.mean(every)) if every else 0.0,
+    }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pupila.loop import Batch, Judged
 from pupila.losses import prompted
 from pupila.masks import as_png
 from pupila.messages import listing, say
+from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.segment import METRICS, counts
 from pupila.models.network import Network, Thawed
 from pupila.models.settings import OWN
@@ -130,11 +132,19 @@ class PromptLesson:
         self.data, self.plan, self.network = data, plan, network
         there = np.asarray(data.class_pixels[:, list(things(data.classes))].sum(axis=1) > 0)
         self.sides = Sides(*([row for row in rows if there[row]] for rows in (sides.train, sides.validation)))
+        if sides.train and not self.sides.train:
+            raise PupilaError(
+                say("Nothing to point at"), found=say("{n} training masks without a thing", n=len(sides.train)),
+                wanted=listing(list(things(data.classes).values())) or say("a class besides the background"),
+            )  # fmt: skip
         rows = [*self.sides.train, *self.sides.validation]
         head: Any = network.head
         cells = 4 * head.shapes[0][1]
         self.views = PromptedViews(data, network.preparation, rows, plan.augment, plan.seed, cells)
         self.features = Features(self.views.views, encoder_on(plan.engine, network, plan.device), plan.cache)
+        # What judges and decides is encoded as the bundle will encode it, whatever training does for speed.
+        exact = encoder_on("onnxruntime" if plan.device == "cpu" else "torch", network, plan.device)
+        self.exact = Features(self.views.views, exact, "none" if plan.cache == "none" else "float32")
         self.criterion: Callable[[Any, Tensor], Tensor] = criterion
         self.told = reading(plan, network)
 
@@ -186,19 +196,28 @@ class PromptLesson:
         )
 
     def collected(self, module: nn.Module) -> list[Unit]:
-        """What the module answers to the prompts of the validation rows, in their order."""
-        return list(ahead(self._asked(module), self._kept))
+        """What the module answers to the prompts of the validation rows, as the calibrated bundle would."""
+        samples = list(ahead(self._asked(module), self._sampled))
+        if not samples:
+            return []
+        logits, truth = (np.concatenate(part) for part in zip(*samples, strict=True))
+        told = self.told.model_copy(update={"temperature": fit_temperature(logits, truth)})
+        units = ahead(self._asked(module), partial(self._drawn, told))
+        return [unit.answered(png, *sample) for (unit, png), sample in zip(units, samples, strict=True)]
 
-    def _kept(self, asked: "_Asked") -> Unit:
-        probability, _ = probability_of(asked.raw, asked.image, self.told)
-        logits, truth = sampled(asked.raw, asked.small, [self.plan.seed, asked.unit.row, asked.unit.number])
-        return asked.unit.answered(as_png(levels_of(probability), 0), logits, truth)
+    def _sampled(self, asked: "_Asked") -> tuple[Array, Array]:
+        seed = [self.plan.seed, asked.unit.row, asked.unit.number]
+        return sampled(asked.raw, self.told.prompts, asked.small, seed)
+
+    def _drawn(self, told: BundleInfo, asked: "_Asked") -> tuple[Unit, bytes]:
+        probability, _ = probability_of(asked.raw, asked.image, told)
+        return asked.unit, as_png(levels_of(probability), 0)
 
     def _asked(self, module: nn.Module) -> "Iterator[_Asked]":
         """The head's answers to the prompts of the validation rows, image by image; the next are drawn meanwhile."""
         module.eval()
         head, rows = self.network.head, self.sides.validation
-        self.features.fill([(row, None) for row in rows] if _is_frozen(module) else [])
+        self.exact.fill([(row, None) for row in rows] if _is_frozen(module) else [])
         for row, units in zip(rows, ahead(rows, self._units, self.plan.workers), strict=True):
             with torch.inference_mode():
                 maps = head.embedded(self._seen(module, row))  # type: ignore[operator]
@@ -220,7 +239,7 @@ class PromptLesson:
     def _seen(self, module: nn.Module, row: int) -> Any:
         """(1, size) features of a validation row: kept ones, unless the encoder is trained too."""
         if _is_frozen(module):
-            return torch.from_numpy(self.features([row], None)).to(self.plan.device)
+            return torch.from_numpy(self.exact([row], None)).to(self.plan.device)
         pixels = torch.from_numpy(self.views.views.inputs([(row, None)])).to(self.plan.device)
         return module.encoder(pixels)  # type: ignore[operator]
 
@@ -262,10 +281,7 @@ class FrozenPrompts:
         self.views: list[View] = (
             list(range(min(plan.views, plan.epochs))) if plan.augment != "none" else [None]
         )
-        train, validation = lesson.sides.train, lesson.sides.validation
-        lesson.features.fill(
-            [(row, view) for view in self.views for row in train] + [(r, None) for r in validation]
-        )
+        lesson.features.fill([(row, view) for view in self.views for row in lesson.sides.train])
         self.module: nn.Module = Prompting(lesson.network, plan.corrections, None).to(plan.device)
 
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:

@@ -139,14 +139,23 @@ def shown(
         lowest = ours if theirs is None else np.minimum(ours, theirs)
         failed = np.flatnonzero(lowest < FAILED_BELOW)
         middle = max(_SHOWN, (len(order) - _SHOWN) // 2)
-        parts = {
+        parts: dict[str, Any] = {
             "best": order[max(middle + _SHOWN, len(order) - _SHOWN):][::-1], "median": order[middle:middle + _SHOWN],
-            "worst": order[:_SHOWN], "failures": failed[np.argsort(ours[failed], kind="stable")][:MOST_FAILED],
+            "worst": order[:_SHOWN], "failures": _failed(failed, ours, theirs),
         }  # fmt: skip
         told[way.name] = {
             kind: [_one(int(i), ours, theirs, units, data) for i in part] for kind, part in parts.items()
         }
     return told
+
+
+def _failed(failed: Array, ours: Array, theirs: Array | None) -> list[int]:
+    """Failures of both, by turns the worst of ours and the worst of theirs that are not told yet."""
+    turns = [
+        failed[np.argsort(of[failed], kind="stable")].tolist() for of in (ours, theirs) if of is not None
+    ]
+    told: dict[int, None] = dict.fromkeys(one for pair in zip(*turns, strict=True) for one in pair)
+    return list(told)[:MOST_FAILED]
 
 
 def _one(i: int, ours: Array, theirs: Array | None, units: Units, data: Dataset) -> dict[str, Any]:

@@ -21,6 +21,12 @@ MASKS: dict[str, Any] = {
 }  # fmt: skip
 
 
+PROMPTS: dict[str, Any] = {
+    "model": "pupila-sam", "side": 64, "epochs": 2, "views": 2, "thaw": 1, "fine_epochs": 2, "batch_size": 8,
+    "targets": 2, "corrections": 1, "patience": 9, "collapse_patience": 9,
+}  # fmt: skip
+
+
 def die() -> None:
     """As a power cut would."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -55,5 +61,6 @@ if __name__ == "__main__":
     encoder = Path(data).with_suffix(
         ".safetensors"
     )  # two phases: the decoder first, then some of the encoder too
-    wish = {**MASKS, "weights": str(encoder)} if encoder.exists() else WISH
+    usual = PROMPTS if Path(data).name.startswith("prompts") else MASKS
+    wish = {**usual, "weights": str(encoder)} if encoder.exists() else WISH
     flow.train(data, out=run, resume=Path(run, "plan.json").exists(), **{**wish, "workers": workers})

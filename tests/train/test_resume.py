@@ -22,15 +22,16 @@ def trained(data: Path, run: Path, how: str, workers: int = 0) -> int:
     return subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, check=False).returncode
 
 
-@pytest.fixture(scope="module", params=["classes", "masks"])
+@pytest.fixture(scope="module", params=["classes", "masks", pytest.param("prompts", marks=pytest.mark.slow)])
 def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
+    folder = tmp_path_factory.mktemp(request.param)
     if request.param == "classes":
         write_classes(folder, {"cat": 28, "dog": 28})
     else:
         write_scenes(folder, 56)
         torch.manual_seed(0)
         save_file(timm.create_model("test_efficientnet").state_dict(), folder.with_suffix(".safetensors"))
+        folder.with_suffix(".json").write_text('{"model": "test_efficientnet"}')
     pupila.split(folder)
     return folder
 
@@ -53,5 +54,6 @@ def test_killed_runs_end_as_one_that_was_not(data: Path, tmp_path: Path) -> None
     assert weights(killed) == weights(tmp_path / "whole")
     logs = [(folder / "log.jsonl").read_text().splitlines() for folder in (killed, tmp_path / "whole")]
     assert len(logs[0]) == len(logs[1]) == 4
-    for file in ("model.onnx", "card.md"):
+    parts = ("encoder.onnx", "decoder.onnx") if data.name.startswith("prompts") else ("model.onnx",)
+    for file in (*parts, "card.md"):
         assert (killed / "bundle" / file).exists()

@@ -15,7 +15,7 @@ from pupila.dataset.splits import CLEAN, LEAKING, Assignment, Leak, SplitFile
 from pupila.errors import PupilaError
 from pupila.models.classify import build_classifier as build
 from pupila.models.network import Network
-from pupila.train import budget, plan
+from pupila.train import budget, engine, plan
 from pupila.train.engine import Fastest
 from pupila.train.plan import check, decide, refuse_idle
 from pupila.train.settings import TrainPlan, TrainSettings, as_it_is
@@ -33,7 +33,7 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(plan, "fastest", lambda *_: Fastest("onnxruntime", "it was measured", 0.01))
-    monkeypatch.setattr(plan, "_cpu_flags", lambda: "flags: sse2 bf16")
+    monkeypatch.setattr(engine, "_cpu_flags", lambda: "flags: sse2 bf16")
     seconds = {torch.float32: 0.010, torch.bfloat16: 0.005}
     monkeypatch.setattr(plan, "step_seconds", lambda network, device, dtype: seconds[dtype])
 
@@ -121,7 +121,7 @@ def test_a_lower_precision_is_taken_where_it_is_faster_by_a_tenth(
         plan, "step_seconds", lambda network, device, dtype: 0.01 + 0.0005 * (dtype != torch.bfloat16)
     )
     assert decided(data, thaw=1).precision == "float32"
-    monkeypatch.setattr(plan, "_cpu_flags", lambda: "flags: sse2")
+    monkeypatch.setattr(engine, "_cpu_flags", lambda: "flags: sse2")
     assert "no bfloat16" in decided(data, thaw=1).reasons["precision"]
 
 

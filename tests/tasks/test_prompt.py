@@ -37,7 +37,7 @@ def raw(masks: list[float], quality: list[float], prompt: Prompt, side: int = 4)
 
 
 ONE, TWO = Prompt(points=((1.0, 2.0),)), Prompt(points=((1.0, 2.0),), negatives=((3.0, 4.0),))
-BOX = Prompt(box=(1.0, 2.0, 5.0, 6.0))
+BOX, ALL = Prompt(box=(1.0, 2.0, 5.0, 6.0)), Prompt(box=(0.0, 0.0, 5.0, 3.0))
 
 
 @pytest.mark.parametrize(
@@ -72,27 +72,36 @@ def test_a_picture_in_the_corner_covers_its_part_and_the_rest_becomes_zero() -> 
 
 def test_of_a_single_point_the_best_of_three_counts_and_else_the_first_mask() -> None:
     masks, quality = [1.0, 2.0, 3.0, 4.0], [0.9, 0.1, 0.7, 0.3]
-    for prompt, logit, expected in ((ONE, 3.0, 0.7), (TWO, 1.0, 0.9), (BOX, 1.0, 0.9)):
+    for prompt, logit, expected in ((ONE, 3.0, 0.7), (TWO, 1.0, 0.9), (ALL, 1.0, 0.9)):
         probability, found = probability_of(raw(masks, quality, prompt), image(3, 5), told())
         assert probability.shape == (3, 5) and probability == pytest.approx(1 / (1 + np.exp(-logit)))
         assert found == pytest.approx(expected)
 
 
 def test_a_temperature_divides_the_logits_and_the_expected_iou_stays_within_its_range() -> None:
-    probability, quality = probability_of(raw([2.0] * 4, [1.5] * 4, BOX), image(3, 5), told(temperature=2.0))
+    probability, quality = probability_of(raw([2.0] * 4, [1.5] * 4, TWO), image(3, 5), told(temperature=2.0))
     assert probability == pytest.approx(1 / (1 + np.exp(-1))) and quality == 1.0
 
 
 def test_only_the_part_that_the_picture_covers_is_enlarged() -> None:
     planes = np.full((4, 4, 4), -9, np.float32)
     planes[:, :, :1] = 9  # of 4 columns the first; a picture four times as high as wide covers just that
-    seen = Raw(planes, np.ones(4, np.float32), BOX)
+    seen = Raw(planes, np.ones(4, np.float32), TWO)
     assert probability_of(seen, image(16, 4), told(CORNER))[0].min() > 0.9
     assert probability_of(seen, image(16, 4), told(SQUASH))[0].min() < 0.01
 
 
+def test_what_lies_far_beyond_the_box_is_not_it() -> None:
+    prompt = Prompt(box=(10.0, 5.0, 20.0, 15.0))
+    answer = prompt_answer(raw([9.0] * 4, [1.0] * 4, prompt), image(20, 30), told())
+    wanted = np.zeros((20, 30), np.uint8)
+    wanted[3:17, 8:22] = 1  # the box, and a fifth of its sides around it
+    assert (answer.mask == wanted).all()
+    assert prompt_answer(raw([9.0] * 4, [1.0] * 4, ONE), image(20, 30), told()).mask.all()
+
+
 def test_the_decision_turns_probabilities_into_a_mask() -> None:
-    seen = raw([0.0] * 4, [0.4] * 4, BOX)  # a half everywhere
+    seen = raw([0.0] * 4, [0.4] * 4, TWO)  # a half everywhere
     assert prompt_answer(seen, image(3, 5), told()).mask.all()
     strict = told(decision=Decision(positive="b", threshold=0.6, abstain_below=0.5))
     answer = prompt_answer(seen, image(3, 5), strict)
@@ -102,4 +111,4 @@ def test_the_decision_turns_probabilities_into_a_mask() -> None:
 def test_where_there_are_no_data_there_is_no_mask() -> None:
     valid = np.array([[True, False], [True, True]])
     seen = Prepared(np.empty(0), 2, 2, valid)
-    assert prompt_answer(raw([5.0] * 4, [1.0] * 4, BOX), seen, told()).mask.tolist() == [[1, 0], [1, 1]]
+    assert prompt_answer(raw([5.0] * 4, [1.0] * 4, TWO), seen, told()).mask.tolist() == [[1, 0], [1, 1]]

@@ -1,5 +1,6 @@
 """Prompted segmentation: one mask for what a person points at, with points and a box."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ HERE, NOT_HERE, FIRST_CORNER, LAST_CORNER, NO_POINT = (
     -1,
 )  # labels of points, as Segment Anything has them
 _STABILITY_STEP, _STABLE = 0.05, 0.98  # of logits around 0; IoU of the two masks from which one is stable
+_ASKEW = 0.2  # of a box's sides, by which something may reach beyond it
+_SURE = 60.0  # a logit beyond which nothing changes
 Point = tuple[float, float]
 
 
@@ -153,7 +156,7 @@ def number_of(raw: Raw, kind: str) -> int:
 def probability_of(raw: Raw, image: Prepared, told: Told) -> tuple[Array, float]:
     """(H, W) float32 calibrated probability of belonging to it, and the IoU that the model expects."""
     logits, quality = _counted(raw, told)
-    return _probability(_enlarged(logits, image, told)), quality
+    return _probability(_boxed(_enlarged(logits, image, told), raw.prompt)), quality
 
 
 def prompt_answer(raw: Raw, image: Prepared, told: Told) -> PromptAnswer:
@@ -161,7 +164,8 @@ def prompt_answer(raw: Raw, image: Prepared, told: Told) -> PromptAnswer:
     logits, quality = _counted(raw, told)
     level = 0.5 if told.decision.threshold is None else told.decision.threshold
     # Logits are compared, and confidence is that of the decoder's cells: a large image has millions of probabilities.
-    mask = (_enlarged(logits, image, told) >= np.log(level / (1 - level))).astype(np.uint8)
+    enlarged = _boxed(_enlarged(logits, image, told), raw.prompt)
+    mask = (enlarged >= np.log(level / (1 - level))).astype(np.uint8)
     mask = refined(mask, told.decision, told.preparation)
     pixels = mask.size
     if image.valid is not None:
@@ -191,8 +195,23 @@ def _enlarged(logits: Array, image: Prepared, told: Told) -> Array:
     return resampled(logits, image.height, image.width, (0.0, 0.0, right, bottom))
 
 
+def _boxed(logits: Array, prompt: Prompt) -> Array:
+    """(H, W) logits that say no far beyond the prompt's box, which holds all of it and may be drawn askew."""
+    if prompt.box is None:
+        return logits
+    x0, y0, x1, y1 = prompt.box
+    across, down = _ASKEW * (x1 - x0), _ASKEW * (y1 - y0)
+    inside = np.full_like(logits, -_SURE)
+    place = (
+        slice(max(0, math.floor(y0 - down)), max(0, math.ceil(y1 + down))),
+        slice(max(0, math.floor(x0 - across)), max(0, math.ceil(x1 + across))),
+    )
+    inside[place] = logits[place]
+    return inside
+
+
 def _probability(logits: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -_SURE, _SURE))))
 
 
 def middle_prompt(height: int, width: int) -> tuple[Array, Array]:

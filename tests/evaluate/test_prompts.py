@@ -20,10 +20,10 @@ from pupila.bundle.prompter import Prompter
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.openings import openings
 from pupila.dataset.splits import SplitFile
+from pupila.dataset.things import things_of
 from pupila.errors import PupilaError
 from pupila.evaluate.prompt.baselines import ENLARGED, fitted
 from pupila.evaluate.prompt.run import evaluate_prompts
-from pupila.evaluate.prompt.things import things_of
 from pupila.evaluate.sentences import sentences
 from pupila.evaluate.story import Found
 from pupila.tasks.prompt import Prompt

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from pupila.dataset.manifest import Dataset
+from pupila.dataset.things import things_of
 from pupila.images.decode import Array
 from pupila.images.prepare import Preparation
 from pupila.messages import say
@@ -14,8 +15,7 @@ from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.overlap import Overlaps, summary
 from pupila.metrics.segment import METRICS, counts
 from pupila.tasks.prompt import Raw, number_of
-from pupila.tasks.prompting import BOX, SEED, WAYS, prompt_for, random_for
-from pupila.tasks.segment import things
+from pupila.tasks.prompting import BOX, WAYS
 from pupila.tasks.task import Decision
 from pupila.threads import ahead
 from pupila.train.kind import Concluded
@@ -138,18 +138,12 @@ def baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
     """What filling the box of each thing would reach."""
 
     def scores(row: int) -> list[float]:
-        mask, key, found = data.mask(row), data.images["sha256"][row], []
-        for number, name in things(data.classes).items():
-            target = mask == number
-            if not target.any():
-                continue
-            outside = (mask != IGNORE) & ~target
-            box = prompt_for(target, outside, BOX, random_for(SEED, key, name, BOX.name)).box
-            x0, y0, x1, y1 = np.rint(np.asarray(box)).astype(int)
-            filled = np.zeros(mask.shape, np.uint8)
+        found = []
+        for thing in things_of(data, row):
+            x0, y0, x1, y1 = np.rint(np.asarray(thing.prompt(BOX).box)).astype(int)
+            filled = np.zeros(thing.truth.shape, np.uint8)
             filled[y0:y1, x0:x1] = 1
-            truth = np.where(mask == IGNORE, IGNORE, target).astype(np.uint8)
-            found.append(float(METRICS["IoU"](counts(truth, filled, 2))[1]))
+            found.append(float(METRICS["IoU"](counts(thing.truth, filled, 2))[1]))
         return found
 
     every = [score for found in ahead(rows, scores) for score in found]

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from pupila.bundle.schema import BundleInfo
 from pupila.dataset.manifest import Dataset
+from pupila.dataset.things import things_of
 from pupila.errors import PupilaError
 from pupila.features import Features
 from pupila.images.decode import Array
@@ -27,7 +28,7 @@ from pupila.metrics.segment import METRICS, counts
 from pupila.models.network import Network, Thawed
 from pupila.models.settings import OWN
 from pupila.tasks.prompt import HERE, NO_POINT, NOT_HERE, PROMPT, Raw, placed_prompt, probability_of
-from pupila.tasks.prompting import SEED, WAYS, prompt_for, random_for
+from pupila.tasks.prompting import WAYS
 from pupila.tasks.segment import things
 from pupila.tasks.task import Decision, Prepared
 from pupila.threads import ahead
@@ -245,20 +246,13 @@ class PromptLesson:
 
     def _units(self, row: int) -> list[tuple[Unit, Any, Array, Array]]:
         """Every thing of an image and every way of asking for it, with the prompt and the truth, large and small."""
-        mask, placed = self.data.mask(row), self.views.mask(row, None)
-        found = []
-        for number, name in things(self.data.classes).items():
-            target = mask == number
-            if not target.any():
-                continue
-            known = mask != IGNORE
-            truth = np.where(known, target, IGNORE).astype(np.uint8)
-            small = self.views.truth(placed == number, placed != IGNORE)
-            for way in WAYS:
-                random = random_for(SEED, self.views.views.pictures.keys[row], name, way.name)
-                prompt = prompt_for(target, known & ~target, way, random)
-                found.append((Unit(row, number, way.name), prompt, truth, small))
-        return found
+        placed = self.views.mask(row, None)
+        known = placed != IGNORE
+        return [
+            (Unit(row, thing.number, way.name), thing.prompt(way), thing.truth,
+             self.views.truth(placed == thing.number, known))
+            for thing in things_of(self.data, row) for way in WAYS
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from pupila import files
 from pupila.bundle.folder import read_bundle
 from pupila.bundle.prompter import Prompter
 from pupila.dataset.manifest import Dataset
+from pupila.dataset.things import Thing, things_of
 from pupila.evaluate.answers import Answers, answers_by, answers_of, answers_prompts, unreadable
-from pupila.evaluate.prompt.things import FURTHER, Thing, things_of
+from pupila.evaluate.prompt.things import FURTHER
 from pupila.evaluate.segment.answers import MaskReader, Masks
 from pupila.images.decode import Array, ImageFault
 from pupila.messages import say

@@ -6,9 +6,9 @@ from math import ceil, floor
 import numpy as np
 
 from pupila.dataset.manifest import Dataset
+from pupila.dataset.things import Thing, things_of
 from pupila.evaluate.answers import Answers
 from pupila.evaluate.prompt.answers import UNTOLD, Answerer, PromptAnswers, answered
-from pupila.evaluate.prompt.things import Thing, things_of
 from pupila.images.decode import Array
 from pupila.images.prepare import resampled
 from pupila.messages import say

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pupila.dataset.manifest import Dataset
+from pupila.dataset.things import Thing, things_of
 from pupila.evaluate.prompt.answers import PromptAnswers
-from pupila.evaluate.prompt.things import Thing, things_of
 from pupila.evaluate.story import Evaluation
 from pupila.images.decode import Array
 from pupila.masks import overlay, pointed_at, resized

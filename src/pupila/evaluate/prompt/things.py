@@ -1,22 +1,19 @@
 """What is prompted for: one mask per class and image, and the prompts that are drawn from it."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from pupila.dataset.manifest import Dataset
+from pupila.dataset.things import Thing, things_of
 from pupila.errors import PupilaError
 from pupila.evaluate.story import Bench
 from pupila.images.decode import Array
 from pupila.messages import listing, say
 from pupila.progress import progress
-from pupila.tasks.prompt import Prompt
-from pupila.tasks.prompting import BOX, POINTS, SEED, WAYS, Way, prompt_for, random_for
+from pupila.tasks.prompting import BOX, POINTS, WAYS, Way
 from pupila.tasks.segment import things
 from pupila.threads import ahead
-from pupila.vocabulary import IGNORE
 
 COUNTS = (1, 2, 3, 5, 8)  # points of a prompt whose number is varied
 JITTERS = (0.0, 0.05, 0.1, 0.2)  # by how much a box is off, over its sides
@@ -29,22 +26,6 @@ FURTHER = (*MORE_POINTS, *OTHER_BOXES, AT_BORDER)  # how far an answer depends o
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """What an image shows of one class."""
-
-    sha256: str  # of the image
-    number: int  # of the class
-    name: str
-    truth: Array  # (H, W) uint8: 1 where it is, 0 where it is not, IGNORE for a pixel without a label
-
-    def prompt(self, way: Way) -> Prompt:
-        """The same for every model; a prompt of more points has the fewer ones, a worse box is off in the same way."""
-        kind = POINTS.name if way.jitter is None else BOX.name
-        random = random_for(SEED, self.sha256, self.name, kind)
-        return prompt_for(self.truth == 1, self.truth == 0, way, random)
-
-
-@dataclass(frozen=True, slots=True)
 class Units:
     """What is judged: U things, in the order of the images and of the classes."""
 
@@ -52,17 +33,6 @@ class Units:
     numbers: list[int]  # of its class
     groups: Array  # (U,) of its image
     prompts: bytes  # `prompts.jsonl`: a line for each thing and way
-
-
-def things_of(data: Dataset, row: int) -> Iterator[Thing]:
-    """What an image shows of the classes, in their order."""
-    mask, sha256 = data.mask(row), data.images["sha256"][row]
-    for number, name in things(data.classes).items():
-        here = mask == number
-        if here.any():
-            yield Thing(
-                sha256, number, name, np.where(mask == IGNORE, np.uint8(IGNORE), here.astype(np.uint8))
-            )
 
 
 def units_of(bench: Bench) -> Units:

@@ -1,0 +1,40 @@
+"""What the images show that can be pointed at: one thing for each class of an image."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pupila.dataset.manifest import Dataset
+from pupila.images.decode import Array
+from pupila.tasks.prompt import Prompt
+from pupila.tasks.prompting import BOX, POINTS, SEED, Way, prompt_for, random_for
+from pupila.tasks.segment import things
+from pupila.vocabulary import IGNORE
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What an image shows of one class."""
+
+    sha256: str  # of the image
+    number: int  # of the class
+    name: str
+    truth: Array  # (H, W) uint8: 1 where it is, 0 where it is not, IGNORE for a pixel without a label
+
+    def prompt(self, way: Way) -> Prompt:
+        """The same for every model; a prompt of more points has the fewer ones, a worse box is off in the same way."""
+        kind = POINTS.name if way.jitter is None else BOX.name
+        random = random_for(SEED, self.sha256, self.name, kind)
+        return prompt_for(self.truth == 1, self.truth == 0, way, random)
+
+
+def things_of(data: Dataset, row: int) -> Iterator[Thing]:
+    """What an image shows of the classes, in their order."""
+    mask, sha256 = data.mask(row), data.images["sha256"][row]
+    for number, name in things(data.classes).items():
+        here = mask == number
+        if here.any():
+            yield Thing(
+                sha256, number, name, np.where(mask == IGNORE, np.uint8(IGNORE), here.astype(np.uint8))
+            )

@@ -24,7 +24,8 @@ from pupila.evaluate.story import OUT_OF_FOLD
 from pupila.evaluate.verdicts import few_groups_remedy, too_few_groups
 from pupila.masks import from_png
 from pupila.train.run import Run
-from pupila.vocabulary import OPENINGS_FILE, TEST, VALIDATION
+from pupila.vocabulary import TEST, VALIDATION
+from tests.evaluate.sealed import split_data, unopened
 from tests.pictures import scene, write_scenes
 
 Mask = NDArray[np.uint8]
@@ -38,21 +39,14 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def split_scenes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """56 drawn scenes, 22 of them in the test split."""
-    folder = tmp_path_factory.mktemp("scenes")
-    with pytest.MonkeyPatch.context() as patch:  # the shared cache comes with each test, later than this
-        patch.setenv("PUPILA_CACHE", str(folder / "cache"))
-        data = pupila.open(write_scenes(folder / "data", 56))
-        pupila.split(data, val=0.2, test=0.4)
-    return data
+    return split_data(tmp_path_factory.mktemp("scenes"), lambda folder: write_scenes(folder, 56), 0.2, 0.4)
 
 
 @pytest.fixture
 def scenes(split_scenes: Dataset) -> Iterator[Dataset]:
     """The scenes, whose test split nobody has opened."""
-    seal = Path(split_scenes.home) / OPENINGS_FILE
-    seal.unlink(missing_ok=True)
-    yield split_scenes
-    seal.unlink(missing_ok=True)
+    with unopened(split_scenes) as data:
+        yield data
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,9 @@ from pupila.evaluate.sentences import sentences
 from pupila.evaluate.story import Found
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.prompting import BOX, POINTS, Way
-from pupila.vocabulary import OPENINGS_FILE, TEST, TRAIN, VALIDATION
+from pupila.vocabulary import TEST, TRAIN, VALIDATION
 from tests.colours import POINTED, write_painted, write_pointing
+from tests.evaluate.sealed import split_data, unopened
 from tests.pictures import photo, write_classes
 
 Mask = NDArray[np.uint8]
@@ -69,21 +70,14 @@ def write_pools(folder: Path, count: int, labels: dict[str, str] | None = None) 
 @pytest.fixture(scope="module")
 def split_pools(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """40 pictures, 20 of them in the test split."""
-    folder = tmp_path_factory.mktemp("pools")
-    with pytest.MonkeyPatch.context() as patch:  # the shared cache comes with each test, later than this
-        patch.setenv("PUPILA_CACHE", str(folder / "cache"))
-        data = pupila.open(write_pools(folder / "data", 40))
-        pupila.split(data, val=0.1, test=0.5)
-    return data
+    return split_data(tmp_path_factory.mktemp("pools"), lambda folder: write_pools(folder, 40), 0.1, 0.5)
 
 
 @pytest.fixture
 def pools(split_pools: Dataset) -> Iterator[Dataset]:
     """The pictures, whose test split nobody has opened."""
-    seal = Path(split_pools.home) / OPENINGS_FILE
-    seal.unlink(missing_ok=True)
-    yield split_pools
-    seal.unlink(missing_ok=True)
+    with unopened(split_pools) as data:
+        yield data
 
 
 @pytest.fixture(scope="module")

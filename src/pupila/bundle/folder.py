@@ -26,7 +26,7 @@ from pupila.tasks.task import Prepared, Runs, Task
 
 INFO_FILE = "bundle.json"
 MODEL_FILE = "model.onnx"  # of a task with one role
-LEARNED_FILE = "learned.txt"
+LEARNED_FILE, WEIGHTS_FILE = "learned.txt", "weights.safetensors"
 GOLDEN = "golden"
 
 

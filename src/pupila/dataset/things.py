@@ -33,8 +33,11 @@ def things_of(data: Dataset, row: int) -> Iterator[Thing]:
     """What an image shows of the classes, in their order."""
     mask, sha256 = data.mask(row), data.images["sha256"][row]
     for number, name in things(data.classes).items():
-        here = mask == number
-        if here.any():
-            yield Thing(
-                sha256, number, name, np.where(mask == IGNORE, np.uint8(IGNORE), here.astype(np.uint8))
-            )
+        truth = truth_of(mask, number)
+        if (truth == 1).any():
+            yield Thing(sha256, number, name, truth)
+
+
+def truth_of(mask: Array, number: int) -> Array:
+    """(H, W) uint8: 1 where an (H, W) mask has the class, 0 where it has another, IGNORE where it has none."""
+    return np.where(mask == IGNORE, np.uint8(IGNORE), (mask == number).astype(np.uint8))

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from pupila import files
-from pupila.bundle.folder import Bundle, read_bundle
+from pupila.bundle.folder import WEIGHTS_FILE, Bundle, read_bundle
 from pupila.errors import PupilaError
 from pupila.images.prepare import Preparation
 from pupila.messages import listing, say
 from pupila.models.network import NO_WEIGHTS, Network
 from pupila.models.prompted import Neck, PromptHead, Shape
-from pupila.models.segment import blocks_of, own_tensors, statistics
+from pupila.models.segment import blocks_of, check_encoder, own_tensors, statistics
 from pupila.models.settings import CHECKPOINTS, OWN, TOO_LARGE, ModelSettings
 from pupila.models.weights import (
     Told,
@@ -27,10 +27,8 @@ from pupila.models.weights import (
     tensors_of,
     told_beside,
 )
-from pupila.settings import unknown
 
 SIDE, STRIDE = 512, 16  # pixels: of pupila-sam's input unless told otherwise, and of its embedding's cells
-_WEIGHTS = "weights.safetensors"  # of a bundle
 _MOST_BYTES = 2**31  # of an ONNX file
 Kind = Literal["sam", "sam2"]
 SAM: Kind = "sam"
@@ -94,8 +92,6 @@ class Sam2Maps(nn.Module):
 
 def _own(settings: ModelSettings, side: int | None) -> Network:
     """pupila-sam: any encoder of timm, a neck, and SAM's prompt encoder and mask decoder."""
-    import timm
-
     known = _bundled(settings.weights)
     if known is not None:
         told_side = known.info.preparation.height
@@ -115,11 +111,7 @@ def _own(settings: ModelSettings, side: int | None) -> Network:
         )
         options = {name: value for name, value in told.options.items() if name != "features_only"}
     options |= settings.options
-    if not timm.is_model(encoder):
-        raise PupilaError(
-            say("No such encoder"), found=f"{encoder}: {unknown(encoder, timm.list_models())}",
-            wanted=say("a model of timm"), remedy="--set encoder=mobilenetv2_100",
-        )  # fmt: skip
+    check_encoder(encoder)
     model, channels = _extractor(encoder, options, settings.weights == "default")
     if local:
         fill(model, own_tensors(model, read_tensors(settings.weights), told.part), settings.weights)
@@ -131,7 +123,7 @@ def _own(settings: ModelSettings, side: int | None) -> Network:
     if known is not None:
         fill(
             nn.ModuleDict({"encoder": inner, "head": head}),
-            tensors_of(known.read(_WEIGHTS), _WEIGHTS),
+            tensors_of(known.read(WEIGHTS_FILE), WEIGHTS_FILE),
             known.folder,
         )
         mean, std, learned = known.info.preparation.mean, known.info.preparation.std, known.learned_from()
@@ -174,12 +166,8 @@ def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple
             encoder, pretrained=pretrained, features_only=True, out_indices=wanted, **options
         )
     except (TypeError, ValueError, KeyError, AttributeError) as fault:
-        raise PupilaError(
-            say("{model} can't be built on {encoder}", model=OWN, encoder=encoder),
-            found=str(fault).splitlines()[0][:200],
-            wanted=say("an encoder with maps of stride 16, and options that fit it"),
-            remedy="--set encoder=mobilenetv2_100",
-        ) from fault  # fmt: skip
+        needed = say("an encoder with maps of stride 16, and options that fit it")
+        raise _unfit(encoder, str(fault), needed, "--set encoder=mobilenetv2_100") from fault
     except (OSError, RuntimeError) as fault:
         if not pretrained:
             raise
@@ -200,13 +188,17 @@ def _shapes_of(model: Any, side: int, encoder: str) -> tuple[Shape, ...]:
         if [int(one.shape[1]) for one in found] != [int(c) for c in model.feature_info.channels()]:
             raise ValueError(say("maps with the channels last"))
     except (AssertionError, RuntimeError, ValueError) as fault:
-        raise PupilaError(
-            say("{model} can't be built on {encoder}", model=OWN, encoder=encoder),
-            found=f"side={side}: {str(fault).splitlines()[0][:200]}",
-            wanted=say("an encoder that takes this side and gives maps with the channels first"),
-            remedy=f"--set options.img_size={side}, --set encoder=mobilenetv2_100",
-        ) from fault  # fmt: skip
+        wanted = say("an encoder that takes this side and gives maps with the channels first")
+        remedy = f"--set options.img_size={side}, --set encoder=mobilenetv2_100"
+        raise _unfit(encoder, f"side={side}: {fault}", wanted, remedy) from fault
     return tuple((int(one.shape[1]), int(one.shape[2]), int(one.shape[3])) for one in found)
+
+
+def _unfit(encoder: str, found: str, wanted: str, remedy: str) -> PupilaError:
+    return PupilaError(
+        say("{model} can't be built on {encoder}", model=OWN, encoder=encoder),
+        found=found.splitlines()[0][:200], wanted=wanted, remedy=remedy,
+    )  # fmt: skip
 
 
 def _sam_head(side: int, shapes: tuple[Shape, ...], neck: nn.Module) -> PromptHead:

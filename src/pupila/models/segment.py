@@ -79,13 +79,22 @@ def build_segmenter(settings: ModelSettings, classes: int | None, side: int | No
 
 
 def _check_names(model: str, encoder: str) -> None:
-    import timm
-
     if model not in ARCHITECTURES:
         raise PupilaError(
             say("No such architecture for masks"), found=f"{model}: {unknown(model, list(ARCHITECTURES))}",
             wanted=say("one of segmentation_models_pytorch"), remedy="--set model=unet",
         )  # fmt: skip
+    check_encoder(encoder)
+
+
+def check_encoder(encoder: str) -> None:
+    """Refuse a name that is no model of timm.
+
+    Raises:
+        PupilaError: with the one that was meant.
+    """
+    import timm
+
     if not timm.is_model(encoder):
         raise PupilaError(
             say("No such encoder"), found=f"{encoder}: {unknown(encoder, timm.list_models())}",

@@ -23,6 +23,7 @@ _STABILITY_STEP, _STABLE = 0.05, 0.98  # of logits around 0; IoU of the two mask
 _ASKEW = 0.2  # of a box's sides, by which something may reach beyond it
 _SURE = 60.0  # a logit beyond which nothing changes
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Prompt:
 
     points: tuple[Point, ...] = ()  # (x, y) that belong to it
     negatives: tuple[Point, ...] = ()  # (x, y) that do not
-    box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1: all of it lies in here
+    box: Box | None = None  # x0, y0, x1, y1: all of it lies in here
 
     @property
     def ambiguous(self) -> bool:

@@ -2,10 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 
-from pupila.tasks.prompt import Point, Prompt
+from pupila.tasks.prompt import Box, Point, Prompt
 from pupila.tasks.task import Array
 
 Random = np.random.Generator
@@ -62,7 +63,7 @@ def drawn_points(where: Array, count: int, random: Random) -> tuple[Point, ...]:
     return tuple((float(column) + 0.5, float(row) + 0.5) for column, row in zip(x, y, strict=True))
 
 
-def box_around(target: Array, jitter: float, random: Random) -> tuple[float, float, float, float]:
+def box_around(target: Array, jitter: float, random: Random) -> Box:
     """x0, y0, x1, y1 around the pixels of an (H, W) bool mask; each side off by up to `jitter` of the box's own side.
 
     It keeps an area, and stays within the image.
@@ -76,6 +77,21 @@ def box_around(target: Array, jitter: float, random: Random) -> tuple[float, flo
     ).tolist()
     right, bottom = max(right, 1.0), max(bottom, 1.0)
     return min(left, right - 1), min(top, bottom - 1), right, bottom
+
+
+def filled_box(box: Box, shape: tuple[int, ...]) -> Array:
+    """(H, W) uint8 of this shape: 1 for the pixels in the box."""
+    filled = np.zeros(shape, np.uint8)
+    filled[pixels_in(box, shape)] = 1
+    return filled
+
+
+def pixels_in(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The pixels of an image of this shape whose middle lies in the box."""
+    height, width = shape
+    x0, x1 = (min(max(value, 0), width) for value in (box[0], box[2]))
+    y0, y1 = (min(max(value, 0), height) for value in (box[1], box[3]))
+    return slice(ceil(y0 - 0.5), floor(y1 + 0.5)), slice(ceil(x0 - 0.5), floor(x1 + 0.5))
 
 
 def _ends(target: Array, axis: int) -> tuple[int, int]:

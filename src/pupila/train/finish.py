@@ -16,6 +16,7 @@ from pupila.bundle.card import card
 from pupila.bundle.folder import (
     LEARNED_FILE,
     MODEL_FILE,
+    WEIGHTS_FILE,
     Bundle,
     file_of,
     golden_pictures,
@@ -37,7 +38,7 @@ from pupila.train.engine import LARGE, encoder_onnx
 from pupila.train.kind import Concluded
 from pupila.train.settings import TrainPlan
 
-WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
+CARD_FILE = "card.md"
 # Validation images, at most, on which the export is proven, besides the drawn ones.
 PROVEN_ON, PROVEN_MASKS = 256, 16
 BACKGROUND_NAME, THING = "background", "thing"  # of promptable bundles of data with other classes

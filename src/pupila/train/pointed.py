@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pupila.dataset.manifest import Dataset
-from pupila.dataset.things import things_of
+from pupila.dataset.things import Thing, things_of, truth_of
 from pupila.images.decode import Array
 from pupila.images.prepare import Preparation
 from pupila.messages import say
@@ -15,7 +15,7 @@ from pupila.metrics.calibration import fit_temperature
 from pupila.metrics.overlap import Overlaps, summary
 from pupila.metrics.segment import METRICS, counts
 from pupila.tasks.prompt import Raw, number_of
-from pupila.tasks.prompting import BOX, WAYS
+from pupila.tasks.prompting import BOX, WAYS, filled_box
 from pupila.tasks.task import Decision
 from pupila.threads import ahead
 from pupila.train.kind import Concluded
@@ -85,18 +85,16 @@ def conclude(plan: TrainPlan, data: Dataset, found: list[Unit], rows: list[int],
     temperature = fit_temperature(*(np.concatenate(part) for part in zip(
         *((one.logits, one.truth) for one in kept), strict=True)))  # fmt: skip
     spec = Preparation(height=plan.side, width=plan.side)
-    tuning = Tuning(spec, 2, kept, lambda number: _truth(data, found[number]), own)
+
+    def truth(number: int) -> Array:
+        return truth_of(data.mask(found[number].row), found[number].number)
+
+    tuning = Tuning(spec, 2, kept, truth, own)
     decision = refine(tuning, decision, {"positive": "thing", "objective": "mean Dice"})
     overlaps, _ = tuning.overlaps(decision)
     return Concluded(
         temperature, decision, _validated(overlaps, found, own, data), _answers(overlaps, found, rows)
     )
-
-
-def _truth(data: Dataset, unit: Unit) -> Array:
-    """(H, W) uint8: 1 where the unit's class is, 0 where not, IGNORE where there is no label."""
-    mask = data.mask(unit.row)
-    return np.where(mask == IGNORE, IGNORE, mask == unit.number).astype(np.uint8)
 
 
 def _validated(overlaps: Overlaps, found: list[Unit], groups: Array, data: Dataset) -> dict[str, Any]:
@@ -137,16 +135,15 @@ def score_name(_: int) -> str:
 def baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
     """What filling the box of each thing would reach."""
 
-    def scores(row: int) -> list[float]:
-        found = []
-        for thing in things_of(data, row):
-            x0, y0, x1, y1 = np.rint(np.asarray(thing.prompt(BOX).box)).astype(int)
-            filled = np.zeros(thing.truth.shape, np.uint8)
-            filled[y0:y1, x0:x1] = 1
-            found.append(float(METRICS["IoU"](counts(thing.truth, filled, 2))[1]))
-        return found
+    def score(thing: Thing) -> float:
+        box = thing.prompt(BOX).box
+        assert box is not None  # it is asked for with one
+        return float(METRICS["IoU"](counts(thing.truth, filled_box(box, thing.truth.shape), 2))[1])
 
-    every = [score for found in ahead(rows, scores) for score in found]
+    def scores(row: int) -> list[float]:
+        return [score(thing) for thing in things_of(data, row)]
+
+    every = [one for found in ahead(rows, scores) for one in found]
     return {
         "class": say("the filled box of a prompt with a box"),
         score_name(2): float(np.mean(every)) if every else 0.0,

@@ -6,9 +6,7 @@ from pupila.images.decode import Array
 from pupila.images.prepare import Preparation, place
 from pupila.loader.masked import MaskedViews
 from pupila.masks import overlay, resized
-from pupila.models.settings import is_promptable
-from pupila.tasks.prompt import PROMPT
-from pupila.train.kinds import KINDS
+from pupila.train.kinds import kind_of
 from pupila.train.plan import check_preset
 from pupila.train.settings import TrainSettings
 
@@ -35,8 +33,7 @@ def preview_sheet(data: Dataset, rows: list[int], wish: TrainSettings) -> bytes:
 def _seen(data: Dataset, row: int, wish: TrainSettings) -> list[Array]:
     """The picture as it is and in its first views, masks laid over it."""
     assert data.task is not None  # previews are of a training
-    kind = KINDS[PROMPT.name if is_promptable(wish.model) else data.task.name]
-    preset = kind.augment if wish.augment == "auto" else wish.augment
+    preset = kind_of(data.task.name, wish.model).augment if wish.augment == "auto" else wish.augment
     side = SIDE if wish.side == "auto" else wish.side
     picture, key = place(data.pixels(row), Preparation(height=side, width=side)), data.images["sha256"][row]
     if data.legend is None:

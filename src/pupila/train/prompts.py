@@ -34,6 +34,7 @@ from pupila.tasks.task import Decision, Prepared
 from pupila.threads import ahead
 from pupila.train.engine import encoder_on
 from pupila.train.kind import Kind, Sides
+from pupila.train.learn import on_device
 from pupila.train.pointed import Unit, baseline, conclude, sampled, score_name
 from pupila.train.refine import levels_of
 from pupila.train.settings import TrainPlan, TrainSettings
@@ -142,9 +143,11 @@ class PromptLesson:
         head: Any = network.head
         cells = 4 * head.shapes[0][1]
         self.views = PromptedViews(data, network.preparation, rows, plan.augment, plan.seed, cells)
-        self.features = Features(self.views.views, encoder_on(plan.engine, network, plan.device), plan.cache)
+        encoder = encoder_on(plan.engine, network, plan.device)
+        self.features = Features(self.views.views, encoder, plan.cache)
         # What judges and decides is encoded as the bundle will encode it, whatever training does for speed.
-        exact = encoder_on("onnxruntime" if plan.device == "cpu" else "torch", network, plan.device)
+        engine = "onnxruntime" if plan.device == "cpu" else "torch"
+        exact = encoder if plan.engine == engine else encoder_on(engine, network, plan.device)
         self.exact = Features(self.views.views, exact, "none" if plan.cache == "none" else "float32")
         self.criterion: Callable[[Any, Tensor], Tensor] = criterion
         self.told = reading(plan, network)
@@ -186,14 +189,12 @@ class PromptLesson:
         found = {way.name: np.stack([count for name, count, _ in told if name == way.name]) for way in WAYS}
         scores = {name: float(METRICS["IoU"](each)[:, 1].mean()) for name, each in found.items()}
         answered = np.concatenate(list(found.values())).sum(axis=(0, 1)).astype(bool)
+        score = float(np.mean(list(scores.values())))
         return Judged(
-            score=float(np.mean(list(scores.values()))),
+            score=score,
             loss=float(np.mean([loss for *_, loss in told])),
             classes_answered=int(answered.sum()),
-            metrics={
-                "iou": float(np.mean(list(scores.values()))),
-                **{f"iou_{name}": v for name, v in scores.items()},
-            },
+            metrics={"iou": score, **{f"iou_{name}": v for name, v in scores.items()}},
         )
 
     def collected(self, module: nn.Module) -> list[Unit]:
@@ -281,20 +282,14 @@ class FrozenPrompts:
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
         """Batches in the epoch, and the batches."""
         self.module.train()
-        lesson, view, device = self.lesson, self.views[epoch % len(self.views)], self.lesson.plan.device
+        lesson, view = self.lesson, self.views[epoch % len(self.views)]
         batches = lesson.batches(epoch)
 
         def made(rows: list[int]) -> tuple[tuple[Array, ...], Array]:
             return lesson.asked(lesson.features(rows, view), rows, view, epoch)
 
-        def tensors() -> Iterator[Batch]:
-            for inputs, targets in ahead(batches, made, lesson.plan.workers):
-                yield (
-                    tuple(torch.from_numpy(one).to(device) for one in inputs),
-                    torch.from_numpy(targets).to(device),
-                )
-
-        return len(batches), tensors()
+        made_ahead = ahead(batches, made, lesson.plan.workers)
+        return len(batches), (on_device(inputs, targets, lesson.plan) for inputs, targets in made_ahead)
 
     def judged(self, module: nn.Module, epoch: int) -> Judged:
         """What validation says of the head."""

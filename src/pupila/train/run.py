@@ -20,13 +20,11 @@ from pupila.loop import Keeper
 from pupila.messages import say
 from pupila.models.build import BUILDERS
 from pupila.models.network import Network
-from pupila.models.settings import is_promptable
 from pupila.report.page import render
-from pupila.tasks.prompt import PROMPT
 from pupila.train.budget import within_budget
 from pupila.train.finish import Images, bundled, check_exportable
-from pupila.train.kind import Sides
-from pupila.train.kinds import KINDS
+from pupila.train.kind import Kind, Sides
+from pupila.train.kinds import kind_of
 from pupila.train.learn import Learned, learn
 from pupila.train.page import run_page
 from pupila.train.plan import check, decide, refuse_idle
@@ -61,7 +59,7 @@ class Trainer:
 
     def __init__(self, data: Dataset, splits: SplitFile, folder: str, tell: Tell = lambda line: None) -> None:
         self.data, self.splits, self.folder, self.tell = data, splits, folder, tell
-        self.kind = KINDS[data.task.name if data.task else ""]
+        self.kind = self._kind("auto")
         self._lines: dict[str, list[dict[str, Any]]] = {}
         self._wish: dict[str, Any] = {}  # what the user set, as JSON
 
@@ -116,7 +114,7 @@ class Trainer:
                     remedy="--out FOLDER",
                 )  # fmt: skip
             self._check_same(wish)
-            self._choose(plan)
+            self.kind = self._kind(plan.model)
             if "workers" in wish.model_fields_set:
                 plan = plan.model_copy(update={"workers": wish.workers})
             torch.set_num_threads(plan.threads)
@@ -173,13 +171,11 @@ class Trainer:
         """What would be done."""
         return self._decided(wish)[0]
 
-    def _choose(self, wish: TrainSettings) -> None:
-        """What is learned from the data: their own task, or to answer prompts for what their masks show."""
-        if is_promptable(wish.model):
-            self.kind = KINDS[PROMPT.name]
+    def _kind(self, model: str) -> Kind:
+        return kind_of(self.data.task.name if self.data.task else "", model)
 
     def _decided(self, wish: TrainSettings) -> tuple[TrainPlan, Network]:
-        self._choose(wish)
+        self.kind = self._kind(wish.model)
         check(wish, self.data, self.splits, self.kind)
         reasons: dict[str, str] = {}
         asked = wish

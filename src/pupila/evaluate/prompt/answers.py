@@ -121,8 +121,9 @@ def _of_masks(whose: Answers, masks: Masks, data: Dataset) -> PromptAnswers:
 
 def _tried(thing: Thing, answer: Answerer, further: tuple[Way, ...]) -> _Tried:
     truth = thing.truth
-    answers = [answer(thing, thing.prompt(way)) for way in WAYS]
-    others = (answer(thing, thing.prompt(way))[0] for way in further)
+    told = {way: answer(thing, thing.prompt(way)) for way in WAYS}
+    answers = list(told.values())
+    others = (told[way][0] if way in told else answer(thing, thing.prompt(way))[0] for way in further)
     return _Tried(
         np.stack([counts(truth, mask, 2) for mask, _ in answers]),
         np.stack([boundary_counts(truth, mask, 2) for mask, _ in answers]),

@@ -1,7 +1,6 @@
 """Trivial answers to prompts: a gain over a weak start is no claim, so these stand beside every model."""
 
 from dataclasses import dataclass
-from math import ceil, floor
 
 import numpy as np
 
@@ -14,8 +13,8 @@ from pupila.images.prepare import resampled
 from pupila.messages import say
 from pupila.metrics.classify import ratio
 from pupila.progress import progress
-from pupila.tasks.prompt import Prompt
-from pupila.tasks.prompting import POINTS
+from pupila.tasks.prompt import Box, Prompt
+from pupila.tasks.prompting import POINTS, filled_box, pixels_in
 from pupila.threads import ahead
 from pupila.vocabulary import IGNORE
 
@@ -31,7 +30,6 @@ ENLARGED = (
 )  # the points' box, times so much; the last: the picture
 _GRID = 64  # cells a side of a mean mask
 _LEVELS = np.linspace(0.05, 0.95, 19)  # shares of the training masks from which a mean mask may have a cell
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,7 @@ class Trivial:
 
     def box(self, thing: Thing, prompt: Prompt) -> tuple[Array, float]:
         """The prompt's box, filled; of points theirs, enlarged."""
-        filled = np.zeros(thing.truth.shape, np.uint8)
-        filled[_inside(prompt.box or _around(prompt, self.enlarged), thing.truth.shape)] = 1
-        return filled, UNTOLD
+        return filled_box(prompt.box or _around(prompt, self.enlarged), thing.truth.shape), UNTOLD
 
     def mean(self, thing: Thing, prompt: Prompt) -> tuple[Array, float]:
         """Where the class mostly is; everywhere for a class that the training split does not have."""
@@ -98,7 +94,7 @@ def _fits(thing: Thing) -> Array:
     prompt, here, known = thing.prompt(POINTS), thing.truth == 1, thing.truth != IGNORE
     whole, found = int(here.sum()), []
     for times in ENLARGED:
-        place = _inside(_around(prompt, times), thing.truth.shape)
+        place = pixels_in(_around(prompt, times), thing.truth.shape)
         shared = int(here[place].sum())
         found.append(shared / (whole + int(known[place].sum()) - shared))
     return np.array(found)
@@ -122,11 +118,3 @@ def _around(prompt: Prompt, times: float) -> Box:
     (left, right), (top, bottom) = ((float(one.min()) - 0.5, float(one.max()) + 0.5) for one in (x, y))
     across, down = (times - 1) * (right - left) / 2, (times - 1) * (bottom - top) / 2
     return left - across, top - down, right + across, bottom + down
-
-
-def _inside(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The pixels whose middle lies in the box."""
-    height, width = shape
-    x0, x1 = (min(max(value, 0), width) for value in (box[0], box[2]))
-    y0, y1 = (min(max(value, 0), height) for value in (box[1], box[3]))
-    return slice(ceil(y0 - 0.5), floor(y1 + 0.5)), slice(ceil(x0 - 0.5), floor(x1 + 0.5))

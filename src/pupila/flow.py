@@ -317,12 +317,23 @@ def _agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
 
 
 def _fitting_split(data: Dataset, home: str) -> SplitFile | None:
-    """The split beside the data, unless it was made from other data."""
+    """The split beside the data, unless it was made from other images; labels may have been mended since."""
     for place in dict.fromkeys((home, data.home)):
         found = SplitFile.read(place)
-        if found is not None and found.data_hash == data.hash:
+        if found is not None and (found.data_hash == data.hash or _still_holds(found, data)):
             return found
     return None
+
+
+def _still_holds(split: SplitFile, data: Dataset) -> bool:
+    """Whether it is of these very images, and parts none that must stay together."""
+    rows = list(data.images.select("image", "sha256").iter_rows())
+    sides = {(a.image, a.sha256): (a.split, a.fold) for a in split.images}
+    if set(rows) != set(sides):
+        return False
+    side_of: dict[int, tuple[str, int | None]] = {}
+    parts = zip(data.components().tolist(), rows, strict=True)
+    return all(side_of.setdefault(part, sides[row]) == sides[row] for part, row in parts)
 
 
 def _home(data: Dataset, out: str | Path | None) -> str:

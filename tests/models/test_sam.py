@@ -129,13 +129,25 @@ def test_pupila_sam_is_any_encoder_of_timm_and_the_same_for_the_same_seed() -> N
         torch.manual_seed(5)
         built.append(build_promptable(wish, None, 64))
     one, two = built
-    assert [shape[1:] for shape in one.head.shapes] == [(4, 4), (2, 2)]  # type: ignore[union-attr]
+    assert [shape[1:] for shape in one.head.shapes] == [(16, 16), (8, 8), (4, 4), (2, 2)]  # type: ignore[union-attr]
     assert one.size == sum(int(np.prod(shape)) for shape in one.head.shapes)  # type: ignore[union-attr, misc]
     masks, quality = one.head(one.encoder(torch.zeros(1, 3, 64, 64)), POINTS, LABELS)
     assert masks.shape == (1, 1, 4, 16, 16) and quality.shape == (1, 1, 4)
+    maps = one.head.embedded(one.encoder(torch.zeros(1, 3, 64, 64)))  # type: ignore[union-attr, operator]
+    assert [tuple(part.shape[1:]) for part in maps] == [(256, 4, 4), (32, 16, 16), (64, 8, 8)]
     ours, theirs = one.head.state_dict(), two.head.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert not one.pretrained
+
+
+def test_pupila_sam_stands_on_a_plain_vit_without_finer_maps() -> None:
+    wish = ModelSettings(
+        model="pupila-sam", encoder="vit_tiny_patch16_224", weights="none", options={"img_size": 64}
+    )
+    network = build_promptable(wish, None, 64)
+    assert [shape[1:] for shape in network.head.shapes] == [(4, 4)]  # type: ignore[union-attr]
+    masks, _ = network.head(network.encoder(torch.zeros(1, 3, 64, 64)), POINTS, LABELS)
+    assert masks.shape == (1, 1, 4, 16, 16)
 
 
 def test_pupila_sam_takes_an_encoder_from_a_file(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ EXTRA_OF = {
     **dict.fromkeys(("polars", "scipy", "sklearn", "matplotlib", "usearch", "jinja2", "markupsafe"), "data"),
     **dict.fromkeys(("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript"), "train"),
     "s3fs": "s3",
+    "filelock": "data",
+    **dict.fromkeys(("httpx", "playwright", "protego", "tenacity"), "collect"),
+    **dict.fromkeys(("openai", "cleanlab"), "label"),
     "transformers": "sam",
 }
 

@@ -9,6 +9,7 @@ from pupila import files
 from pupila.dataset.bands import with_bands
 from pupila.dataset.formats import FORMATS
 from pupila.dataset.formats.listing import Listing, Oddity
+from pupila.dataset.labels import history, with_labels
 from pupila.dataset.manifest import INTERNAL, MANIFEST, Dataset
 from pupila.dataset.masks import with_masks
 from pupila.dataset.reading import ReadSettings, lies, read_facts
@@ -64,7 +65,7 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
     facts, memory = read_facts(found.root, entries, wish)
     facts = facts.drop("image", "bytes", "modified")
     own = found.rows.rename({name: f"{name}_" for name in facts.columns if name in found.rows.columns})
-    frame = pl.concat([own, facts], how="horizontal").sort("image")
+    frame = with_labels(pl.concat([own, facts], how="horizontal").sort("image"), history(found.home))
     broken = frame.filter(pl.col("fault").is_not_null())
     good = frame.filter(pl.col("fault").is_null())
     if good.is_empty():

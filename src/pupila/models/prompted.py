@@ -18,7 +18,7 @@ class PromptHead(nn.Module):
         prompt_encoder: a SamPromptEncoder or a Sam2PromptEncoder.
         decoder: a SamMaskDecoder or a Sam2MaskDecoder.
         shapes: of the encoder's maps, which come flat, one after the other.
-        neck: makes the one embedding of several maps; None: the first map is it, the others are of higher resolution.
+        neck: makes the embedding and the maps of higher resolution of the encoder's; None: they are so already.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class PromptHead(nn.Module):
         """(N, size) to the (N, C, h, w) maps that `decoded` takes, the embedding first."""
         parts = torch.split(features, [math.prod(shape) for shape in self.shapes], dim=1)
         maps = tuple(part.reshape(-1, *shape) for part, shape in zip(parts, self.shapes, strict=True))
-        return maps if self.neck is None else (self.neck(maps),)
+        return maps if self.neck is None else self.neck(maps)
 
     def decoded(self, maps: tuple[Tensor, ...], points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """See `forward`.
@@ -76,7 +76,7 @@ class PromptHead(nn.Module):
         return [*there, decoder.iou_token, decoder.mask_tokens]
 
     def _enlarged(self, image: Tensor, finer: list[Tensor]) -> Any:
-        """(N, 256, h, w) to (N, 32, 4h, 4w), with the maps of SAM 2's encoder of 4 and 2 times the resolution."""
+        """(N, 256, h, w) to (N, 32, 4h, 4w), with maps of 4 and 2 times the resolution, as in SAM 2."""
         decoder = self.decoder
         once = decoder.upscale_conv1(image)
         once = decoder.activation(decoder.upscale_layer_norm(once + finer[1] if finer else once))
@@ -105,27 +105,41 @@ class PromptHead(nn.Module):
 
 
 class Neck(nn.Module):
-    """Maps of strides 16 and up to one embedding at stride 16: two convolutions, each with a norm, as in SAM.
+    """Maps of strides 4, 8, 16 and up to an embedding at stride 16, and to what edges are drawn from at 4 and 8.
+
+    The embedding is made by two convolutions, each with a norm, as in SAM; the finer maps join where it is enlarged,
+    as in SAM 2.
 
     Args:
         channels: of the maps.
-        width: channels of the embedding.
+        fine: the first two are of stride 4 and 8; else all are of stride 16 and up, as a plain ViT's.
+        width: channels of the embedding; the map of stride 4 gets an eighth of them, that of stride 8 a quarter.
     """
 
-    def __init__(self, channels: list[int], width: int = 256) -> None:
+    def __init__(self, channels: list[int], fine: bool, width: int = 256) -> None:
         super().__init__()
-        self.first = nn.Conv2d(sum(channels), width, 1, bias=False)
+        edges, coarse = (channels[:2], channels[2:]) if fine else ([], channels)
+        self.first = nn.Conv2d(sum(coarse), width, 1, bias=False)
         self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.norms = nn.ModuleList(nn.GroupNorm(1, width) for _ in range(2))
+        self.edges = nn.ModuleList(
+            _edge(*pair) for pair in zip(edges, (width // 8, width // 4), strict=False)
+        )
 
-    def forward(self, maps: tuple[Tensor, ...]) -> Any:
-        """(N, C, h, w) each, the largest first, to (N, width, h, w)."""
-        size = maps[0].shape[2:]
+    def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """(N, C, h, w) each, the largest first, to (N, width, h, w) and those of 4 and 2 times its resolution."""
+        fine, coarse = maps[: len(self.edges)], maps[len(self.edges) :]
+        size = coarse[0].shape[2:]
         even = [
-            nn.functional.interpolate(one, size, mode="bilinear", align_corners=False) for one in maps[1:]
+            nn.functional.interpolate(one, size, mode="bilinear", align_corners=False) for one in coarse[1:]
         ]
-        found = self.norms[0](self.first(torch.cat([maps[0], *even], dim=1)))
-        return self.norms[1](self.second(nn.functional.gelu(found)))
+        found = self.norms[0](self.first(torch.cat([coarse[0], *even], dim=1)))
+        embedding = self.norms[1](self.second(nn.functional.gelu(found)))
+        return embedding, *(edge(one) for edge, one in zip(self.edges, fine, strict=True))
+
+
+def _edge(channels: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.GroupNorm(1, width))
 
 
 class EncoderPart(nn.Module):

@@ -29,6 +29,7 @@ from pupila.models.weights import (
 )
 
 SIDE, STRIDE = 512, 16  # pixels: of pupila-sam's input unless told otherwise, and of its embedding's cells
+STRIDES = (4, 8, 16, 32)  # of the maps that pupila-sam is made of; 16 must be there, 4 and 8 count together
 _MOST_BYTES = 2**31  # of an ONNX file
 Kind = Literal["sam", "sam2"]
 SAM: Kind = "sam"
@@ -50,7 +51,7 @@ def build_promptable(settings: ModelSettings, classes: int | None, side: int | N
 
 
 class TimmMaps(nn.Module):
-    """A timm feature extractor whose maps of stride 16 and 32 come flat."""
+    """A timm feature extractor whose maps come flat."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -112,13 +113,13 @@ def _own(settings: ModelSettings, side: int | None) -> Network:
         options = {name: value for name, value in told.options.items() if name != "features_only"}
     options |= settings.options
     check_encoder(encoder)
-    model, channels = _extractor(encoder, options, settings.weights == "default")
+    model, channels, fine = _extractor(encoder, options, settings.weights == "default")
     if local:
         fill(model, own_tensors(model, read_tensors(settings.weights), told.part), settings.weights)
     inner, side = TimmMaps(model), side or told_side
     mean, std = statistics(model, encoder, told)
     shapes = _shapes_of(model, side, encoder)
-    head = _sam_head(side, shapes, Neck(channels))
+    head = _sam_head(side, shapes, Neck(channels, fine))
     learned: set[str] = set()
     if known is not None:
         fill(
@@ -130,7 +131,8 @@ def _own(settings: ModelSettings, side: int | None) -> Network:
     return Network(
         name=OWN, encoder=inner, head=head, size=sum(math.prod(shape) for shape in shapes),
         preparation=Preparation(height=side, width=side, mean=mean, std=std), blocks=blocks_of(model),
-        source=source_of(settings.weights, encoder), weights_hash=hash_of(inner, encoder, options), options=options,
+        source=source_of(settings.weights, encoder), options=options,
+        weights_hash=hash_of(inner, encoder, {**options, "maps": channels}),  # the same tensors give other maps
         encoder_name=encoder, stride=32, learned=frozenset(learned), prompts=SAM,
     )  # fmt: skip
 
@@ -149,18 +151,19 @@ def _bundled(weights: str) -> Bundle | None:
     return bundle
 
 
-def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple[Any, list[int]]:
-    """The encoder as a feature extractor, and the channels of its maps of stride 16 and, where it has one, 32."""
+def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple[Any, list[int], bool]:
+    """The encoder as a feature extractor, the channels of its maps of `STRIDES`, and whether 4 and 8 are among them."""
     import timm
 
     try:
         probe: Any = timm.create_model(encoder, features_only=True, **options)
         reductions = probe.feature_info.reduction()
         levels = [
-            max((n for n, r in enumerate(reductions) if r == stride), default=None) for stride in (16, 32)
+            max((n for n, r in enumerate(reductions) if r == stride), default=None) for stride in STRIDES
         ]
-        if levels[0] is None:
+        if levels[2] is None:
             raise ValueError(say("no map of stride 16"))
+        levels = levels[2:] if None in levels[:2] else levels
         wanted = [level for level in levels if level is not None]
         model: Any = timm.create_model(
             encoder, pretrained=pretrained, features_only=True, out_indices=wanted, **options
@@ -172,7 +175,7 @@ def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple
         if not pretrained:
             raise
         raise no_hub(encoder, fault) from fault
-    return model, [int(c) for c in model.feature_info.channels()]
+    return model, [int(c) for c in model.feature_info.channels()], len(levels) > 2
 
 
 def _shapes_of(model: Any, side: int, encoder: str) -> tuple[Shape, ...]:

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pupila.errors import PupilaError
+from pupila.models import sam as promptable
 from pupila.models.network import Network
 from pupila.models.sam import build_promptable
 from pupila.models.settings import ModelSettings, is_promptable
@@ -138,6 +139,18 @@ def test_pupila_sam_is_any_encoder_of_timm_and_the_same_for_the_same_seed() -> N
     ours, theirs = one.head.state_dict(), two.head.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert not one.pretrained
+
+
+def test_maps_kept_of_other_strides_are_told_apart_though_the_tensors_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wish = ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
+    hashes = []
+    for strides in (promptable.STRIDES, (1, 2, 16, 32)):  # none of stride 1: without finer maps
+        monkeypatch.setattr(promptable, "STRIDES", strides)
+        torch.manual_seed(5)
+        hashes.append(build_promptable(wish, None, 64).weights_hash)
+    assert hashes[0] != hashes[1]
 
 
 def test_pupila_sam_stands_on_a_plain_vit_without_finer_maps() -> None:

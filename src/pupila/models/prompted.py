@@ -30,6 +30,11 @@ class PromptHead(nn.Module):
         self.shapes = shapes
         self.neck = neck
 
+    @property
+    def cells(self) -> int:
+        """Of the masks, along a side."""
+        return 4 * int(self.prompt_encoder.image_embedding_size[0])
+
     def forward(self, features: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """(N, size) features, (N, M, P, 2) points in pixels of the input and (N, M, P) labels to masks and quality.
 

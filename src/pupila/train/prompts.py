@@ -141,8 +141,7 @@ class PromptLesson:
             )  # fmt: skip
         rows = [*self.sides.train, *self.sides.validation]
         head: Any = network.head
-        cells = 4 * head.shapes[0][1]
-        self.views = PromptedViews(data, network.preparation, rows, plan.augment, plan.seed, cells)
+        self.views = PromptedViews(data, network.preparation, rows, plan.augment, plan.seed, head.cells)
         encoder = encoder_on(plan.engine, network, plan.device)
         self.features = Features(self.views.views, encoder, plan.cache)
         # What judges and decides is encoded as the bundle will encode it, whatever training does for speed.

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _FACE = {
     "open": "pupila.dataset.open",
+    "collect": "pupila.flow",
     "convert": "pupila.flow",
     "doctor": "pupila.flow",
     "evaluate": "pupila.flow",
@@ -23,12 +24,23 @@ _FACE = {
     "PupilaError": "pupila.errors",
 }
 
-__all__ = ["PupilaError", "__version__", "convert", "doctor", "evaluate", "explore", "open", "split", "train"]
+__all__ = [
+    "PupilaError",
+    "__version__",
+    "collect",
+    "convert",
+    "doctor",
+    "evaluate",
+    "explore",
+    "open",
+    "split",
+    "train",
+]
 
 if TYPE_CHECKING:
     from pupila.dataset.open import open
     from pupila.errors import PupilaError
-    from pupila.flow import convert, doctor, evaluate, explore, split, train
+    from pupila.flow import collect, convert, doctor, evaluate, explore, split, train
 
 
 class _Face(ModuleType):

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pupila.errors import PupilaError
 from pupila.messages import say
@@ -233,6 +233,40 @@ def write_bytes(uri: str, data: bytes) -> None:
                 wanted=say("{n} bytes of room on a disk that takes them", n=len(data)),
             ) from fault  # fmt: skip
         raise
+
+
+def append(uri: str, lines: bytes) -> None:
+    """Add whole lines to the end of a file of lines, and have them on the disk before returning.
+
+    Half a line, as a crash leaves it, is taken away first. A store knows no appending: the object is written anew.
+
+    Raises:
+        PupilaError: the file can't be written.
+    """
+    if is_remote(uri) or not Path(uri).exists():
+        write_bytes(uri, (read_bytes(uri) if exists(uri) else b"") + lines)
+        return
+    try:
+        with Path(uri).open("r+b") as stream:
+            stream.seek(_end_of_lines(stream))
+            stream.truncate()
+            stream.write(lines)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as fault:
+        raise PupilaError(say("Can't write {path}", path=uri), found=fault.strerror or str(fault)) from fault
+
+
+def _end_of_lines(stream: BinaryIO) -> int:
+    """Where the last whole line ends, bytes."""
+    end = stream.seek(0, os.SEEK_END)
+    while end:
+        start = max(end - 65_536, 0)
+        stream.seek(start)
+        if (found := stream.read(end - start).rfind(b"\n")) >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 @contextlib.contextmanager

@@ -12,15 +12,20 @@ LINE_EVERY = 10.0  # seconds between plain lines
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
-    """Show how far the work is; the yielded function is told how many more items are done."""
+def progress(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
+    """Show how far the work is; the yielded function is told how many more items are done.
+
+    Args:
+        title: what is done.
+        total: items; None where nobody knows, and then no time left is told.
+    """
     if sys.stderr.isatty():
         yield from _bar(title, total)
     else:
         yield from _lines(title, total)
 
 
-def _bar(title: str, total: int) -> Iterator[Callable[[float], None]]:
+def _bar(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -30,7 +35,7 @@ def _bar(title: str, total: int) -> Iterator[Callable[[float], None]]:
         yield lambda n: bar.advance(task, n)
 
 
-def _lines(title: str, total: int) -> Iterator[Callable[[float], None]]:
+def _lines(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
     start = time.monotonic()
     state = {"done": 0.0, "next": start + FIRST_LINE_AFTER}
 
@@ -40,9 +45,18 @@ def _lines(title: str, total: int) -> Iterator[Callable[[float], None]]:
         if now < state["next"] or not state["done"]:
             return
         state["next"] = now + LINE_EVERY
-        left = (now - start) / state["done"] * (total - state["done"])
-        text = say("{title}: {done} of {total}, {left:.0f} s left",
-                   title=title, done=int(state["done"]), total=total, left=left)  # fmt: skip
+        done = int(state["done"])
+        if total is None:
+            text = say("{title}: {done}", title=title, done=done)
+        else:
+            left = (now - start) / state["done"] * (total - state["done"])
+            text = say(
+                "{title}: {done} of {total}, {left:.0f} s left",
+                title=title,
+                done=done,
+                total=total,
+                left=left,
+            )
         print(text, file=sys.stderr, flush=True)
 
     yield advance

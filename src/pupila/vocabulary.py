@@ -21,9 +21,15 @@ OPENINGS_FILE: Final = "openings.jsonl"
 FINGERPRINT_FILE: Final = "fingerprint.json"
 EXPLORE_FILE: Final = "explore.html"
 LABELS_FILE: Final = "labels.parquet"
+PRODUCTS_FILE: Final = "products.jsonl"
+SET_ASIDE_FILE: Final = "set_aside.jsonl"
+VISITS_FILE: Final = "visits.jsonl"
 OWN_FILES: Final = frozenset(
-    {MANIFEST_FILE, SPLITS_FILE, OPENINGS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE}
-)
+    {
+        MANIFEST_FILE, SPLITS_FILE, OPENINGS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, PRODUCTS_FILE,
+        SET_ASIDE_FILE, VISITS_FILE,
+    }
+)  # fmt: skip
 
 IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}

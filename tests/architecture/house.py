@@ -70,6 +70,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "safetensors": ("models", "loop", "export"),
     "segmentation_models_pytorch": ("models",),
     "simplejpeg": ("images",),
+    "selectolax": ("collect",),
     "sklearn": ("doctor", "evaluate"),
     "starlette": ("web",),
     "structlog": ("web", "serve"),

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import pupila
-from pupila.cli import convert, doctor, evaluate, explore, predict, serve, settings, split, train
+from pupila.cli import collect, convert, doctor, evaluate, explore, predict, serve, settings, split, train
 from pupila.cli import demo as demo_command
 from pupila.messages import say
 
@@ -36,6 +36,7 @@ def _root(
     """Options that stand before the command."""
 
 
+app.command("collect", help=collect.HELP)(collect.collect)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("split", help=split.HELP)(split.split)
 app.command("explore", help=explore.HELP)(explore.explore)

@@ -13,7 +13,7 @@ EXTRA_OF = {
     **dict.fromkeys(("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript"), "train"),
     "s3fs": "s3",
     "filelock": "data",
-    **dict.fromkeys(("httpx", "playwright", "protego", "tenacity"), "collect"),
+    **dict.fromkeys(("httpx", "playwright", "protego", "selectolax", "tenacity"), "collect"),
     **dict.fromkeys(("openai", "cleanlab"), "label"),
     "transformers": "sam",
 }

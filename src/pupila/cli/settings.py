@@ -14,6 +14,7 @@ HELP = say("Print every setting of a stage with its meaning and unit.")
 
 
 def _stages() -> "dict[str, type[Settings]]":
+    from pupila.collect.site import Site
     from pupila.dataset.reading import ReadSettings
     from pupila.images.bands import BandSettings
     from pupila.serve.settings import ServeSettings
@@ -21,7 +22,7 @@ def _stages() -> "dict[str, type[Settings]]":
     from pupila.train.settings import TrainSettings
 
     return {
-        "read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "predict": BandSettings,
+        "collect": Site, "read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "predict": BandSettings,
         "serve": ServeSettings,
     }  # fmt: skip
 

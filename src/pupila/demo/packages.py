@@ -26,6 +26,8 @@ class Product:
 
     number: int
     octagons: int  # 0 to 3
+    brand: str
+    good: str
     package: Image.Image
 
     @property
@@ -37,8 +39,19 @@ class Product:
 def draw_products(count: int, seed: int) -> list[Product]:
     """Products of which exactly a fifth carries octagons."""
     rng = np.random.default_rng(seed)
-    marked = set(rng.permutation(count)[: round(_SHARE * count)].tolist())
+    marked = _marked(count, rng)
     return [_product(number, number in marked, rng) for number in range(count)]
+
+
+def draw_product(number: int, count: int, seed: int) -> Product:
+    """One of `count` products, drawn without the others, so not the same as `draw_products` draws."""
+    marked = _marked(count, np.random.default_rng(seed))
+    return _product(number, number in marked, np.random.default_rng((seed, number)))
+
+
+def _marked(count: int, rng: np.random.Generator) -> set[int]:
+    """The products that carry octagons."""
+    return set(rng.permutation(count)[: round(_SHARE * count)].tolist())
 
 
 def write_shop(folder: Path, products: int, seed: int) -> int:
@@ -106,7 +119,7 @@ def _product(number: int, marked: bool, rng: np.random.Generator) -> Product:
     for i in range(octagons):
         centre = (width - radius - 8 - i * (2 * radius + 4), int(height * 0.36) + int(rng.integers(-12, 12)))
         _octagon(draw, centre, radius, _WARNINGS[int(rng.integers(len(_WARNINGS)))])
-    return Product(number, octagons, picture)
+    return Product(number, octagons, brand, good, picture)
 
 
 def _pattern(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator) -> None:

@@ -1,0 +1,48 @@
+"""`pupila collect SITE`."""
+
+from typing import Annotated
+
+import typer
+
+from pupila.messages import say
+
+HELP = say("Collect products and their images from the pages of a web shop into a data set.")
+
+
+def collect(
+    site: Annotated[
+        str,
+        typer.Argument(
+            metavar="SITE", help=say("A YAML file, or one that comes along: disco, vtex, static.")
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option("--out", metavar="DATA", help=say("Folder of the data set, or s3://..."))
+    ],
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help=say("Products, the first of the listing [all]."))
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help=say("Go on with the collection in --out, or visit once more."))
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help=say("A field of SITE (pupila settings collect lists them).")
+        ),
+    ] = None,
+    browser: Annotated[
+        str | None, typer.Option("--browser", metavar="PATH", help=say("Chromium [found on PATH]."))
+    ] = None,
+) -> None:
+    """Collect, and print what came."""
+    from pupila import flow
+    from pupila.collect.sentences import sentences
+    from pupila.settings import parse_overrides
+
+    done = flow.collect(
+        site, out=out, limit=limit, resume=resume, browser=browser, **parse_overrides(set_ or [])
+    )
+    print("\n".join(sentences(done)))
+    print(say("Look into: {path}", path=f"{done.folder}/products.jsonl"))
+    print(say("Next: pupila doctor {folder}", folder=done.folder))

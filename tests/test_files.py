@@ -123,3 +123,25 @@ def test_what_grows_bears_its_name_once_it_is_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
     with pytest.raises(PupilaError, match="wanted a path on this machine's disk"), files.growing("s3://a/b"):
         pass
+
+
+@pytest.mark.parametrize("root", ["{tmp}/new", "memory://lines"])
+def test_lines_are_added_at_the_end(root: str, tmp_path: Path) -> None:
+    uri = root.format(tmp=tmp_path) + "/a.jsonl"
+    files.append(uri, b"1\n")
+    files.append(uri, b"2\n3\n")
+    assert files.read_bytes(uri) == b"1\n2\n3\n"
+
+
+@pytest.mark.parametrize("half", [b"", b"hal", b"x" * 200_000])
+@pytest.mark.parametrize("whole", [b"", b"1\n", b"1\n" + b"y" * 100_000 + b"\n"])
+def test_half_a_line_is_taken_away_before_more_are_added(half: bytes, whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(whole + half)
+    files.append(str(path), b"2\n")
+    assert path.read_bytes() == whole + b"2\n"
+
+
+def test_a_file_that_takes_no_lines_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="Can't write"):
+        files.append(str(tmp_path), b"1\n")

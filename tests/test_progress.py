@@ -26,6 +26,20 @@ def test_long_work_tells_how_much_time_is_left(
     ]
 
 
+def test_where_nobody_knows_the_end_no_time_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with progress("products", None) as advance:
+        clock[0] += room.FIRST_LINE_AFTER + 2
+        advance(3)
+    assert capsys.readouterr().err == "products: 3\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with progress("products", None) as advance:
+        advance(2)
+
+
 def test_short_work_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("reading", 2) as advance:
         advance(2)

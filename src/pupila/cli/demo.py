@@ -12,7 +12,7 @@ HELP = say("Run a story on synthetic data that Pupila draws itself.")
 
 def demo(
     name: Annotated[
-        str, typer.Argument(help=say("packages, floods, or faults."), metavar="[NAME]")
+        str, typer.Argument(help=say("packages, floods, shop, or faults."), metavar="[NAME]")
     ] = "packages",
     out: Annotated[
         str, typer.Option("--out", metavar="FOLDER", help=say("Folder for everything."))

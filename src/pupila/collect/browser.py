@@ -13,10 +13,10 @@ from playwright.async_api import Browser, Error, Page, Playwright, Request, Rout
 
 from pupila.collect.fetch import Ask, Fetcher
 from pupila.collect.listing import Listing
-from pupila.collect.pages import numbered
+from pupila.collect.pages import check_page, numbered
 from pupila.collect.reader import Product, Reader
-from pupila.collect.rules import Failed, Refused, opted_out
-from pupila.collect.site import AGENT, Site
+from pupila.collect.rules import Failed, Refused
+from pupila.collect.site import Site
 from pupila.errors import PupilaError
 from pupila.messages import say
 
@@ -54,10 +54,6 @@ _LOOK = """
   }
   return {fresh, end, base: document.baseURI};
 }
-"""
-_METAS = """
-(names) => [...document.querySelectorAll("meta[name][content]")]
-  .filter((meta) => names.includes(meta.name.trim().toLowerCase())).map((meta) => meta.content)
 """
 
 
@@ -123,6 +119,7 @@ class Drawn:
     def __init__(self, site: Site, reader: Reader, fetcher: Fetcher, listing: Listing) -> None:
         self._site, self._reader, self._fetcher, self._listing = site, reader, fetcher, listing
         self._moved: dict[str, str] = {}  # of documents: where they lie now
+        self._longest = site.tries * (site.timeout + site.longest_wait)  # seconds that one answer can take
         self._barred = ""  # why the last document was not had
         self._asked = 0  # requests of the page that wait or run
         self._bare: dict[str, Product] = {}  # items whose images have not come yet
@@ -163,29 +160,22 @@ class Drawn:
                 return
 
     async def _open(self, page: Page, address: str) -> bool:
-        """Whether the page is there and may be kept."""
+        """Whether the page is there, and may be kept."""
         for _ in range(2):
             try:  # the fetcher has its own patience
-                answer = await page.goto(address, wait_until="domcontentloaded", timeout=0)
-                word = opted_out(await page.evaluate(_METAS, ["robots", AGENT.lower()]))
+                await page.goto(address, wait_until="domcontentloaded", timeout=1000 * self._longest)
             except Error as fault:
                 self._listing.missed(address, self._barred or fault.message.splitlines()[0])
                 return False
             if (moved := self._moved.pop(urldefrag(page.url)[0], None)) is None:
                 break
             address = moved  # asked again by its own name, or its relative addresses would lead elsewhere
-        if word:
-            self._listing.missed(address, say("its robots meta says {word}", word=word))
-        elif answer is not None and answer.status >= 400:
-            self._listing.missed(address, say("the server answered {status}", status=answer.status))
-            return False
-        return not word
+        return True
 
     async def _until_quiet(self, page: Page) -> AsyncGenerator[None, None]:
         """Scroll on and look until nothing new comes any more: not while something is asked for, and not at once."""
         quiet = idle = waited = 0.0
-        longest = self._site.tries * (self._site.timeout + self._site.longest_wait)
-        while quiet < self._site.patience and idle < _STALLED and waited < longest:
+        while quiet < self._site.patience and idle < _STALLED and waited < self._longest:
             found = await self._look(page, nudge=quiet > 0)
             if self._took(*self._reader.fragments(found["fresh"], found["base"])):
                 quiet = idle = waited = 0.0
@@ -258,6 +248,8 @@ class Drawn:
         ask = Ask(request.method, headers, request.post_data_buffer, paced=works, kept=document)
         try:
             answer = await self._fetcher.get(request.url, ask)
+            if document:
+                check_page(answer)
         except (Refused, Failed) as fault:
             if document:
                 self._barred = str(fault)
@@ -265,7 +257,7 @@ class Drawn:
                 self._listing.missed(request.url, str(fault), lost=isinstance(fault, Failed))
             await route.abort()
             return
-        if works and not document and answer.status >= 400:
+        if works and answer.status >= 400:
             lost = answer.status >= 500 or answer.status == 429
             self._listing.missed(request.url, say("the server answered {status}", status=answer.status), lost)
         if document and answer.url != request.url:

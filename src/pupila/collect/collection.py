@@ -84,23 +84,25 @@ class Collection:
 
     def mend(self) -> None:
         """Take away what a killed visit left behind: rows of images that never came, and half-written files."""
-        known = {name for row in self.products.values() for name in row["files"]}
         there = set()
-        if files.exists(files.join(self.folder, IMAGES)):
-            for entry in files.walk(files.join(self.folder, IMAGES)):
-                if files.is_hidden(entry.path) and not files.is_remote(self.folder):
-                    files.remove(files.join(self.folder, f"{IMAGES}/{entry.path}"))
-                there.add(f"{IMAGES}/{entry.path}")
+        if files.is_folder(files.join(self.folder, IMAGES)):
+            there = {f"{IMAGES}/{entry.path}" for entry in files.walk(files.join(self.folder, IMAGES))}
+        if not files.is_remote(self.folder) and files.is_folder(self.folder):
+            ours = [f".{name}." for name in (METADATA_FILE, SET_ASIDE_FILE, PRODUCTS_FILE, VISITS_FILE)]
+            loose = {name for name in files.entries(self.folder) if name.startswith(tuple(ours))}
+            for name in loose | {name for name in there if files.is_hidden(name)}:
+                files.remove(files.join(self.folder, name))
+        known = {name for row in self.products.values() for name in row["files"]}
         # An image of a whole product that is gone was taken away by a person.
         lost = [name for name in self._images if name not in there and name not in known]
         for name in lost:
             del self._images[name]
-        loose = [
+        stray = [
             url for url, row in self._aside.items() if row["code"] == COPY and row["file"] not in self._images
         ]
-        for url in loose:
+        for url in stray:
             del self._aside[url]
-        if lost or loose:
+        if lost or stray:
             self._by_url = self._files_by_url()
             self._write(METADATA_FILE, list(self._images.values()))
             self._write(SET_ASIDE_FILE, list(self._aside.values()))

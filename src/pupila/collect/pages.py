@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pupila.collect.fetch import Fetcher
+from pupila.collect.fetch import Answer, Fetcher
 from pupila.collect.listing import Listing
 from pupila.collect.reader import Reader, robots_metas
 from pupila.collect.rules import Failed, Refused, opted_out
@@ -20,37 +20,33 @@ async def read_pages(
         while address and address not in seen:
             seen.add(address)
             try:
-                html = await _page(fetcher, address)
+                answer = await fetcher.get(address)
+                check_page(answer)
             except (Refused, Failed) as fault:
                 listing.missed(address, str(fault))
                 break
-            if not listing.take(*reader.page(html[0], html[1])):
+            html = answer.text
+            if not listing.take(*reader.page(html, answer.url)):
                 break
             yield
             number += 1
-            address = _onward(site, reader, start, number, html)
+            if site.more == "page":
+                address = numbered(start, site.page, number)
+            else:
+                address = reader.next_page(html, answer.url) if site.more == "next" else ""
 
 
-async def _page(fetcher: Fetcher, address: str) -> tuple[str, str]:
-    """The HTML, and the address where it was found.
+def check_page(answer: Answer) -> None:
+    """Pass a page that is there and says nothing against being kept.
 
     Raises:
-        Refused: the page says no.
-        Failed: no page.
+        Refused: its robots meta says no.
+        Failed: it is an error's page.
     """
-    answer = await fetcher.get(address)
     if answer.status >= 400:
         raise Failed(say("the server answered {status}", status=answer.status))
-    html = answer.text
-    if word := opted_out(robots_metas(html)):
+    if word := opted_out(robots_metas(answer.text)):
         raise Refused(say("its robots meta says {word}", word=word))
-    return html, answer.url
-
-
-def _onward(site: Site, reader: Reader, start: str, number: int, html: tuple[str, str]) -> str:
-    if site.more == "page":
-        return numbered(start, site.page, number)
-    return reader.next_page(*html) if site.more == "next" else ""
 
 
 def numbered(address: str, parameter: str, number: int) -> str:

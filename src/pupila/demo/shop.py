@@ -103,7 +103,8 @@ class Shop:
                 if "content-length" not in told:
                     self.send_header("content-length", str(len(reply.body)))
                 for name, value in reply.headers:
-                    self.send_header(name, value)
+                    if value:
+                        self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.body)
 

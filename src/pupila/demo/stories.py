@@ -1,6 +1,7 @@
 """The stories that `pupila demo` tells, in one literal dict."""
 
 import io
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.floods import write_scenes
 from pupila.demo.packages import WITH, WITHOUT, write_shop
 from pupila.demo.round_trip import ask, served
+from pupila.demo.shop import Shop
 from pupila.doctor.faults import Fault
 from pupila.errors import PupilaError
 from pupila.evaluate.sentences import sentences as judged
@@ -41,6 +43,7 @@ _RECIPE: dict[str, Any] = {
 }  # fmt: skip
 _MODEL, _RIVAL = "resnet_small", "lenet"
 SCENES = 140  # of floods
+OFFERS = 120  # products of the web shop
 _FLOOD_RECIPE: dict[str, Any] = {
     "model": "unet", "encoder": "resnet10t", "weights": "none", "side": 128, "epochs": 14, "learning_rate": 2e-3,
 }  # fmt: skip
@@ -184,7 +187,36 @@ def floods(out: str) -> None:
     print(say("Look at: {path}", path=done.report))
 
 
-STORIES: dict[str, Callable[[str], None]] = {"packages": packages, "floods": floods, "faults": faults}
+def shop(out: str) -> None:
+    """A web shop on this machine, collected with a browser where there is one, then examined."""
+    from pupila.collect.browser import NAMES
+    from pupila.collect.sentences import sentences as collected
+
+    folder = _fresh(Path(out), "synthetic_collection")
+    _step(say("Opening a synthetic web shop of {n} packages on this machine", n=OFFERS))
+    with Shop(OFFERS, _SEED).open() as address:
+        site, start = (
+            ("disco", f"{address}/") if any(map(shutil.which, NAMES)) else ("static", f"{address}/static")
+        )
+        _step(
+            f"pupila collect {site} --out {folder} --set start={start} --set allow_private=true --set rate=100"
+        )
+        done = flow.collect(site, out=folder, start=start, allow_private=True, rate=100, patience=2)
+    print("\n".join(collected(done)))
+    _step(f"pupila doctor {folder}")
+    data = open_data(folder)
+    print(data)
+    _print_faults(flow.doctor(data))
+    _step(f"pupila explore {folder}")
+    print(say("Look at: {path}", path=flow.explore(data).page))
+
+
+STORIES: dict[str, Callable[[str], None]] = {
+    "packages": packages,
+    "floods": floods,
+    "shop": shop,
+    "faults": faults,
+}
 
 
 def _two(row: dict[str, int]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Visits without a browser: what is stored, what is set aside, and that no kill loses or doubles anything."""
 
+import asyncio
 import io
 import json
 import os
@@ -197,6 +198,14 @@ def test_an_endless_shop_ends_at_its_bound_and_one_that_repeats_itself_at_once(t
             "/static",
             "/static?page=2",
         ]
+
+
+def test_a_loop_that_runs_already_as_in_a_notebook_is_no_hindrance(tmp_path: Path) -> None:
+    async def cell(shop: Shop) -> int:
+        return collected(shop, tmp_path).products
+
+    with opened(catalogue=[1]) as shop:
+        assert asyncio.run(cell(shop)) == 1
 
 
 def test_links_to_the_next_page_are_followed(tmp_path: Path) -> None:

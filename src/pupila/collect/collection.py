@@ -1,6 +1,7 @@
 """What was collected, on disk or in a store: nothing is lost and nothing comes twice, whenever a visit is killed."""
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -64,6 +65,7 @@ class Collection:
         self._images: dict[str, Row] = {row["file_name"]: row for row in self._read(METADATA_FILE)}
         self._aside: dict[str, Row] = {row["url"]: row for row in self._read(SET_ASIDE_FILE)}
         self.visits: list[Row] = self._read(VISITS_FILE)
+        self._lock = threading.RLock()  # a visit that is interrupted may flush while a thread still adds
         self._unwritten: dict[str, list[Row]] = {}
         self._waiting = 0  # products whose rows are not written yet
         self._by_url = self._files_by_url()
@@ -136,43 +138,42 @@ class Collection:
             came: of the addresses whose fate was not known.
             note: more columns for the rows of images.
         """
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        fresh = [one for one in came if isinstance(one, Picture)]
+        remote = files.is_remote(self.folder)
+        with self._lock:
+            contents = self._take(product, came, note)
+            if not remote:
+                self.flush()
+            for name, content in contents.items():
+                files.write_bytes(files.join(self.folder, name), content)
+            if product.id not in self.products:
+                row = {**self._record(product), "collected": _now(), "seen": _now(), "vanished": None}
+                self.products[product.id] = row
+                self._unwritten.setdefault(PRODUCTS_FILE, []).append(row)
+            self._waiting += 1
+            if not remote or self._waiting >= _BATCH:
+                self.flush()
+
+    def _take(self, product: Product, came: Sequence[Picture | Aside], note: Row) -> dict[str, bytes]:
+        """Have rows for what came; the contents of the images that are new, by their files."""
         contents: dict[str, bytes] = {}
-        for picture in fresh:
-            if picture.file in self._images:
-                if self.fate(picture.url) is None:
-                    self._set_aside(picture.url, product.id, COPY, say("the same bytes as {file}", file=picture.file),
-                                    file=picture.file)  # fmt: skip
-                    self._by_url[picture.url] = picture.file
-                continue
-            contents[picture.file] = picture.content
-            row = {
-                "file_name": picture.file, "group": product.id, "product": product.id, "name": product.name,
-                "brand": product.brand, "price": product.price, "link": product.link, "url": picture.url,
-                "collected": now, "sha256": picture.sha256, **note,
-            }  # fmt: skip
-            self._images[picture.file] = row
-            self._by_url[picture.url] = picture.file
-            self._unwritten.setdefault(METADATA_FILE, []).append(row)
         for one in came:
             if isinstance(one, Aside):
                 self._set_aside(one.url, product.id, one.code, one.reason)
-        if not files.is_remote(self.folder):
-            self.flush()
-        for name, content in contents.items():
-            files.write_bytes(files.join(self.folder, name), content)
-        if product.id not in self.products:
-            self.products[product.id] = {
-                **self._record(product),
-                "collected": now,
-                "seen": now,
-                "vanished": None,
-            }
-            self._unwritten.setdefault(PRODUCTS_FILE, []).append(self.products[product.id])
-        self._waiting += 1
-        if not files.is_remote(self.folder) or self._waiting >= _BATCH:
-            self.flush()
+            elif one.file in self._images:
+                why = say("the same bytes as {file}", file=one.file)
+                self._set_aside(one.url, product.id, COPY, why, file=one.file)
+                self._by_url[one.url] = one.file
+            else:
+                row = {
+                    "file_name": one.file, "group": product.id, "product": product.id, "name": product.name,
+                    "brand": product.brand, "price": product.price, "link": product.link, "url": one.url,
+                    "collected": _now(), "sha256": one.sha256, **note,
+                }  # fmt: skip
+                self._images[one.file] = row
+                self._by_url[one.url] = one.file
+                self._unwritten.setdefault(METADATA_FILE, []).append(row)
+                contents[one.file] = one.content
+        return contents
 
     def set_aside(self, url: str, product: str, code: str, reason: str) -> None:
         """Note what can't be used."""
@@ -191,8 +192,7 @@ class Collection:
             How many products vanished.
         """
         self.flush()
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        vanished = 0
+        now, vanished = _now(), 0
         for key, row in self.products.items():
             if key in listed:
                 row |= {**self._record(listed[key]), "seen": now, "vanished": None}
@@ -211,17 +211,17 @@ class Collection:
         return {**asdict(product), "images": list(product.images), "files": list(dict.fromkeys(known))}
 
     def _set_aside(self, url: str, product: str, code: str, reason: str, **more: str) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        row = {"url": url, "product": product, "code": code, "reason": reason, "time": now, **more}
+        row = {"url": url, "product": product, "code": code, "reason": reason, "time": _now(), **more}
         self._aside[url] = row
         self._unwritten.setdefault(SET_ASIDE_FILE, []).append(row)
 
     def flush(self) -> None:
         """Write the rows that wait to be written."""
-        for name in (METADATA_FILE, SET_ASIDE_FILE, PRODUCTS_FILE):
-            if rows := self._unwritten.pop(name, []):
-                files.append(files.join(self.folder, name), _lines(rows))
-        self._waiting = 0
+        with self._lock:
+            for name in (METADATA_FILE, SET_ASIDE_FILE, PRODUCTS_FILE):
+                if rows := self._unwritten.pop(name, []):
+                    files.append(files.join(self.folder, name), _lines(rows))
+            self._waiting = 0
 
     def _write(self, name: str, rows: list[Row]) -> None:
         self._unwritten.pop(name, None)
@@ -250,3 +250,8 @@ class Collection:
 
 def _lines(rows: list[Row]) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def _now() -> str:
+    """ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -36,6 +36,7 @@ Tell = Callable[[dict[str, Any]], None]
 if TYPE_CHECKING:
     from pupila.convert.convert import Converted
     from pupila.evaluate.run import Evaluated
+    from pupila.label.run import Labelled, Labelling
     from pupila.train.run import Run
     from pupila.train.settings import TrainPlan
 
@@ -146,6 +147,38 @@ def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explor
     files.write_bytes(page_file, render(page).encode())
     opened.save(home)
     return Explored(found, fingerprint_file, page_file)
+
+
+def label(
+    data: Data, *, with_: str, limit: int | None = None, everything: bool = False, **wish: Any
+) -> "Labelled":
+    """Label images, and append what was said to the history.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        with_: vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER or csv:FILE.
+        limit: most pictures to ask for.
+        everything: also ask a machine for what a person or the data labelled; their labels stay in force.
+        wish: fields of the labeller's settings.
+
+    Raises:
+        PupilaError: the labeller can't label these data, or nothing more can be had from it; what it said before is
+            in the history.
+    """
+    return labelling(data, with_=with_, limit=limit, everything=everything, **wish).run()
+
+
+def labelling(
+    data: Data, *, with_: str, limit: int | None = None, everything: bool = False, **wish: Any
+) -> "Labelling":
+    """What `label` would do, before it does: whom it asks for which images, and what that takes."""
+    from pupila.label.choose import choose
+    from pupila.label.labellers import labeller_of
+    from pupila.label.run import Labelling
+
+    opened = open_data(data)
+    labeller = labeller_of(with_, wish, opened)
+    return Labelling(opened, labeller, choose(opened, labeller, everything, limit))
 
 
 def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "Converted":

@@ -1,0 +1,34 @@
+"""Keys: read from the environment, sent to one server, and never seen elsewhere."""
+
+import os
+
+from pupila.errors import PupilaError
+from pupila.messages import say
+
+
+class Secret:
+    """The key of one server.
+
+    Args:
+        variable: environment variable that holds it; None: the server wants none.
+        needed: refuse to go without.
+
+    Raises:
+        PupilaError: it is needed, and the variable is empty.
+    """
+
+    def __init__(self, variable: str | None, needed: bool) -> None:
+        self.variable = variable
+        self.value = os.environ.get(variable, "").strip() if variable else ""
+        if needed and not self.value:
+            raise PupilaError(
+                say("No key for the server"), found=say("nothing in {variable}", variable=variable),
+                wanted=say("the key, in the environment alone"), remedy=f"export {variable}=...",
+            )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"Secret({self.variable!r})"
+
+    def scrub(self, text: str) -> str:
+        """The text without the key."""
+        return text.replace(self.value, "***") if self.value else text

@@ -142,7 +142,7 @@ class Endpoint:
                 reply = self._send(body)
             except Unreachable as fault:
                 reason = self._secret.scrub(str(fault))
-                asked = 0.0
+                asked = None
             else:
                 if reply.status < 300:
                     with self._lock:
@@ -150,14 +150,17 @@ class Endpoint:
                     return reply
                 reason = self._refused(reply)
                 asked = _asked_to_wait(reply.headers)
-                if asked > _PATIENCE:
-                    raise self._end(say("The server asks to come back later"), f"Retry-After: {asked:.0f} s")
-                self._pace.hold(asked)
+                if asked is not None:
+                    if asked > _PATIENCE:
+                        raise self._end(
+                            say("The server asks to come back later"), f"Retry-After: {asked:.0f} s"
+                        )
+                    self._pace.hold(asked)
                 if reply.status not in _PASSING and reply.status < 500:
                     break
             if left:
                 longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._retries - left))
-                self._pace.rest(asked if asked else longest * random.uniform(0.5, 1))
+                self._pace.rest(longest * random.uniform(0.5, 1) if asked is None else asked)
         self._give_up(reason)
         raise Unanswered(reason)
 
@@ -205,8 +208,8 @@ class Endpoint:
         return self.end(PupilaError(what, found=found, remedy=remedy))
 
 
-def _asked_to_wait(headers: Mapping[str, str]) -> float:
-    """Seconds that Retry-After asks for; 0 where it says nothing that can be read."""
+def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that Retry-After asks for; None where it says nothing that can be read."""
     told = headers.get("retry-after", "")
     try:
         return max(0.0, float(told))
@@ -215,4 +218,4 @@ def _asked_to_wait(headers: Mapping[str, str]) -> float:
     try:
         return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
-        return 0.0
+        return None

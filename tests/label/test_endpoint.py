@@ -9,8 +9,8 @@ import pytest
 
 from pupila.errors import PupilaError
 from pupila.label import endpoint
-from pupila.label.budget import Budget, Prices, tokens
-from pupila.label.endpoint import Endpoint, Pace, Reply, Stopped, Unanswered, Unreachable
+from pupila.label.budget import Budget, Prices, patches, text_tokens
+from pupila.label.endpoint import Endpoint, Pace, Reply, Stopped, Unanswered, Unreachable, host_of
 from pupila.label.question import Question
 from pupila.label.secret import Secret
 
@@ -118,6 +118,11 @@ def test_a_server_that_is_gone_ends_the_run(answered: int, most: int) -> None:
     assert server.requests == answered + most
 
 
+def test_of_an_address_only_the_host_is_shown() -> None:
+    assert host_of("https://ana:secret@api.example:8443/v1?key=secret") == "api.example:8443"
+    assert host_of("https://api.example/v1") == "api.example"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -137,16 +142,20 @@ def test_the_key_is_taken_out_of_what_is_said(monkeypatch: pytest.MonkeyPatch) -
     secret = Secret("SOME_KEY", needed=True)
     assert secret.scrub("is abc right?") == "is *** right?"
     assert "abc" not in repr(secret)
+    monkeypatch.setenv("SOME_KEY", "abç")
+    with pytest.raises(PupilaError, match="can't be sent") as refused:
+        Secret("SOME_KEY", needed=True)
+    assert "abç" not in str(refused.value)
     monkeypatch.delenv("SOME_KEY")
     assert Secret("SOME_KEY", needed=False).scrub("as it is") == "as it is"
 
 
 def test_tokens_and_money_by_hand() -> None:
     question = Question(prompt="p" * 30, classes={"a": None, "b": None})
-    # 512 x 384 is 16 x 12 patches
+    assert patches(384, 512) == 12 * 16
+    assert patches(1, 33) == 2
     letters = len(question.text) + len(str(question.answer_format))
-    assert tokens(question, 384, 512) == 192 + -(-letters // 3) + 20
-    assert tokens(question, 1, 1) == 1 + -(-letters // 3) + 20
+    assert text_tokens(question) == -(-letters // 3) + 20
     assert Prices(2.0, 8.0).of(1000, 10) == pytest.approx(0.00208)
 
 

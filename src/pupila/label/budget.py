@@ -25,14 +25,15 @@ class Prices:
         return (input_tokens * self.input + output_tokens * self.output) / 1e6
 
 
-def tokens(question: Question, height: int, width: int) -> int:
-    """Tokens of input, estimated: one for each patch of 32 x 32 pixels, one for each three letters of text.
+def patches(height: int, width: int) -> int:
+    """Tokens of a picture, estimated: one for each patch of 32 x 32 pixels; some models count many times as many."""
+    return math.ceil(height / _PATCH) * math.ceil(width / _PATCH)
 
-    How servers count differs by up to some times; the first answers correct it.
-    """
-    patches = math.ceil(height / _PATCH) * math.ceil(width / _PATCH)
+
+def text_tokens(question: Question) -> int:
+    """Tokens of a question, estimated: one for each three letters of prompt and schema."""
     letters = len(question.text) + len(str(question.answer_format))
-    return patches + math.ceil(letters / _LETTERS) + _AROUND
+    return math.ceil(letters / _LETTERS) + _AROUND
 
 
 class Budget:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from pupila.errors import PupilaError
 from pupila.label.secret import Secret
@@ -52,6 +53,12 @@ class Reply:
             return "", str(inner)[:300]
         message = inner.get("message") or inner.get("detail") or inner.get("error") or self.text
         return str(inner.get("code") or inner.get("type") or ""), str(message)[:300]
+
+
+def host_of(address: str) -> str:
+    """Host and port of a server's address, and no more of it: users put secrets into addresses."""
+    told = urlsplit(address)
+    return f"{told.hostname}:{told.port}" if told.port else str(told.hostname)
 
 
 class Pace:

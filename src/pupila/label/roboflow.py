@@ -15,7 +15,7 @@ from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images.encode import small_jpeg
 from pupila.label.asking import asked_rows
-from pupila.label.endpoint import Endpoint, Pace, Reply, Stopped, Unanswered, Unreachable
+from pupila.label.endpoint import Endpoint, Pace, Reply, Stopped, Unanswered, Unreachable, host_of
 from pupila.label.labeller import Labeller, Left, Outcome, Outcomes, Said
 from pupila.label.masks import MaskWriter
 from pupila.label.secret import Secret
@@ -179,9 +179,7 @@ def _sender(settings: RoboflowSettings, secret: Secret) -> Callable[[Any], Reply
         except httpx.TimeoutException:
             raise Unreachable(say("no answer within {seconds:.0f} s", seconds=settings.timeout)) from None
         except httpx.HTTPError as fault:
-            raise Unreachable(
-                say("no connection to {host}: {why}", host=urlsplit(url).netloc, why=fault)
-            ) from None
+            raise Unreachable(say("no connection to {host}: {why}", host=host_of(url), why=fault)) from None
         return Reply(
             answer.status_code, {name.lower(): told for name, told in answer.headers.items()}, answer.text
         )

@@ -20,6 +20,11 @@ class Secret:
     def __init__(self, variable: str | None, needed: bool) -> None:
         self.variable = variable
         self.value = os.environ.get(variable, "").strip() if variable else ""
+        if not (self.value.isascii() and self.value.isprintable()):
+            raise PupilaError(
+                say("The key in {variable} can't be sent", variable=variable), found=say("characters that no key has"),
+                remedy=f"export {variable}=...",
+            )  # fmt: skip
         if needed and not self.value:
             raise PupilaError(
                 say("No key for the server"), found=say("nothing in {variable}", variable=variable),

@@ -45,6 +45,9 @@ class VlmSettings(EndpointSettings):
     output_price: NonNegativeFloat | None = Field(
         default=None, description="US dollars for a million tokens of output; null: unknown"
     )
+    picture_tokens: PositiveInt | None = Field(
+        default=None, description="of a picture, as the estimate has it; null: one for each 32 x 32 pixels"
+    )
     max_cost: PositiveFloat | None = Field(default=None, description="most that a run may cost, US dollars")
 
 

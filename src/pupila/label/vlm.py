@@ -15,8 +15,8 @@ from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images.encode import scaled, small_jpeg
 from pupila.label.asking import asked_rows
-from pupila.label.budget import ANSWER, Budget, Prices, tokens
-from pupila.label.endpoint import Endpoint, Pace, Reply, Unreachable
+from pupila.label.budget import ANSWER, Budget, Prices, patches, text_tokens
+from pupila.label.endpoint import Endpoint, Pace, Reply, Unreachable, host_of
 from pupila.label.labeller import Labeller, Left, Outcome, Outcomes, Said
 from pupila.label.question import UNSURE, read_question
 from pupila.label.secret import Secret
@@ -78,7 +78,7 @@ class VisionModel(Labeller):
         used = sum(self._tokens(data, row) for row in fresh)
         lines = [say_count("One request to {host}; {known} answers are remembered.",
                            "{n} requests to {host}; {known} answers are remembered.", len(fresh),
-                           host=urlsplit(self.settings.base_url).netloc, known=len(wanted) - len(fresh))]  # fmt: skip
+                           host=host_of(self.settings.base_url), known=len(wanted) - len(fresh))]  # fmt: skip
         if self._prices:
             usual, most = (self._prices.of(used, len(fresh) * n) for n in (ANSWER, self.settings.max_tokens))
             lines.append(
@@ -220,7 +220,8 @@ class VisionModel(Labeller):
 
     def _tokens(self, data: Dataset, row: int) -> int:
         height, width = data.images.select("height", "width").row(row)
-        return tokens(self.question, *scaled(height, width, self.settings.side))
+        picture = self.settings.picture_tokens or patches(*scaled(height, width, self.settings.side))
+        return picture + text_tokens(self.question)
 
     def _place(self, data: Dataset, row: int, number: int) -> Any:
         """Where a vote is remembered."""
@@ -283,7 +284,7 @@ def _sender(settings: VlmSettings, secret: Secret) -> Callable[[Any], Reply]:
         except openai.APIConnectionError as fault:
             cause = f"{fault.__cause__}" if fault.__cause__ else ""
             raise Unreachable(say("no connection to {host}: {why}", why=cause,
-                                  host=urlsplit(settings.base_url).netloc)) from None  # fmt: skip
+                                  host=host_of(settings.base_url))) from None  # fmt: skip
 
     return send
 

@@ -29,7 +29,9 @@ def colours(folder: Path) -> Path:
 def test_what_it_is_sure_of_becomes_a_label_and_the_rest_is_counted(tmp_path: Path) -> None:
     folder, bundle = colours(tmp_path / "shop"), write_colours(tmp_path / "bundle")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    done = flow.label(folder, with_=f"bundle:{bundle.folder}", confidence=0.5)
+    planned = flow.labelling(folder, with_=f"bundle:{bundle.folder}", confidence=0.5)
+    assert planned.forecast() == ["One file can't be read: pupila doctor says why."]
+    done = planned.run()
     assert (done.labelled, done.below, done.failed) == (2, 1, [])
     assert targets(folder) == {"blue.png": "blue", "grey.png": None, "red.png": "red"}
     row = told(folder).row(0, named=True)

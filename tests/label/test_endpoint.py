@@ -142,6 +142,9 @@ def test_the_key_is_taken_out_of_what_is_said(monkeypatch: pytest.MonkeyPatch) -
     secret = Secret("SOME_KEY", needed=True)
     assert secret.scrub("is abc right?") == "is *** right?"
     assert "abc" not in repr(secret)
+    with pytest.raises(PupilaError, match="never the key itself") as refused:
+        Secret("sk-abc", needed=True)  # someone gave the key instead of its name
+    assert "sk-abc" not in str(refused.value)
     monkeypatch.setenv("SOME_KEY", "abç")
     with pytest.raises(PupilaError, match="can't be sent") as refused:
         Secret("SOME_KEY", needed=True)

@@ -1,11 +1,13 @@
 """The question: data that a person can read, and a set that is closed."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from pupila.errors import PupilaError
 from pupila.label.question import FOLDER, Question, read_question
+from tests.conftest import REPOSITORY
 
 
 def test_the_shipped_question_is_in_spanish_and_has_two_classes() -> None:
@@ -22,6 +24,15 @@ def test_a_question_of_ones_own_is_a_file(tmp_path: Path) -> None:
     assert question.text == "Which?\n\n- a: an apple\n- b\n- unsure: no fruit"
     path.write_text("prompt: Which?\nclasses: [a, b]\n")
     assert read_question(str(path)).names == ("a", "b")
+
+
+def test_the_question_of_the_docs_can_be_asked(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs/label.md").read_text(), re.DOTALL)
+    (tmp_path / "q.yaml").write_text(text)
+    question = read_question(str(tmp_path / "q.yaml"))
+    assert question.classes == {
+        "asphalt": "smooth and dark", "cobbles": "single stones can be told apart", "other": None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

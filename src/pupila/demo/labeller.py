@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +99,16 @@ def nearest(data: Dataset, labels: Sequence[str]) -> Truth:
     return truth
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Takes it without a word where an asker was killed."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def answering(loopback: Loopback) -> Iterator[Loopback]:
     """The server while it listens on this machine; `url` is what a labeller's `base_url` is set to."""
@@ -120,8 +131,7 @@ def answering(loopback: Loopback) -> Iterator[Loopback]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Quiet(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     loopback.url = f"http://127.0.0.1:{server.server_address[1]}/v1"

@@ -27,6 +27,8 @@ def asked_rows(
     """
 
     def outcome(row: int) -> tuple[int, Outcome]:
+        if endpoint.fatal is not None:
+            return row, Left("unasked")
         try:
             return row, ask(row)
         except Unanswered as fault:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
+
 from pupila.dataset.labels import Label, append
-from pupila.dataset.manifest import Dataset
+from pupila.dataset.manifest import UNUSABLE, Dataset
 from pupila.label.choose import Chosen, passed_over
 from pupila.label.labeller import Labeller, Left, Outcome, Said
-from pupila.messages import say
+from pupila.messages import say, say_count
 from pupila.progress import progress
 
 SAVE_EVERY = 3.0  # seconds of work that an interruption may lose
@@ -61,7 +63,10 @@ class Labelling:
     def forecast(self) -> list[str]:
         """Sentences on which pictures are passed over, and on what asking the others takes."""
         asked = self.labeller.forecast(self.data, self.chosen.rows) if self.chosen.rows else []
-        return [*passed_over(self.chosen), *asked]
+        count = self.data.set_aside.filter(pl.col("code").is_in(UNUSABLE)).height
+        aside = say_count("One file can't be read: pupila doctor says why.",
+                          "{n} files can't be read: pupila doctor says why.", count)  # fmt: skip
+        return [*([aside] if count else []), *passed_over(self.chosen), *asked]
 
     def run(self, clock: Callable[[], float] = time.monotonic) -> Labelled:
         """Ask, and append the answers to the history as they come; what was said before an interruption stays.

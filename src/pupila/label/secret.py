@@ -1,6 +1,7 @@
 """Keys: read from the environment, sent to one server, and never seen elsewhere."""
 
 import os
+import re
 
 from pupila.errors import PupilaError
 from pupila.messages import say
@@ -18,6 +19,11 @@ class Secret:
     """
 
     def __init__(self, variable: str | None, needed: bool) -> None:
+        if variable and not re.fullmatch("[A-Z_][A-Z0-9_]*", variable):  # it may be the key: it is not shown
+            raise PupilaError(
+                say("The setting key names an environment variable, and is never the key itself"),
+                wanted=say("a name in capitals"), remedy="export SOME_KEY=..., --set key=SOME_KEY",
+            )  # fmt: skip
         self.variable = variable
         self.value = os.environ.get(variable, "").strip() if variable else ""
         if not (self.value.isascii() and self.value.isprintable()):

@@ -159,6 +159,8 @@ class VisionModel(Labeller):
             Stopped: the run ends.
             PupilaError: the image can't be read.
         """
+        if self._budget.closed:
+            return None
         body = {
             "model": self.settings.model,
             "messages": [{"role": "user", "content": [

@@ -21,9 +21,14 @@ OPENINGS_FILE: Final = "openings.jsonl"
 FINGERPRINT_FILE: Final = "fingerprint.json"
 EXPLORE_FILE: Final = "explore.html"
 LABELS_FILE: Final = "labels.parquet"
+AUDIT_FILE: Final = "audit.json"
+AUDIT_PAGE_FILE: Final = "audit.html"
+SUSPECTS_FILE: Final = "suspects.json"
+PATCH_FILE: Final = "label-patch.jsonl"
 OWN_FILES: Final = frozenset(
-    {MANIFEST_FILE, SPLITS_FILE, OPENINGS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE}
-)
+    {MANIFEST_FILE, SPLITS_FILE, OPENINGS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE,
+     AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE, PATCH_FILE}
+)  # fmt: skip
 
 IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}

@@ -6,7 +6,19 @@ import typer
 from typer.core import TyperGroup
 
 import pupila
-from pupila.cli import convert, doctor, evaluate, explore, label, predict, serve, settings, split, train
+from pupila.cli import (
+    audit,
+    convert,
+    doctor,
+    evaluate,
+    explore,
+    label,
+    predict,
+    serve,
+    settings,
+    split,
+    train,
+)
 from pupila.cli import demo as demo_command
 from pupila.messages import say
 
@@ -53,6 +65,8 @@ app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("split", help=split.HELP)(split.split)
 app.command("explore", help=explore.HELP)(explore.explore)
 app.command("label", help=label.HELP)(label.label)
+app.command("label audit", help=audit.AUDIT)(audit.audit)
+app.command("label suspects", help=audit.SUSPECTS)(audit.suspects)
 app.command("convert", help=convert.HELP)(convert.convert)
 app.command("train", help=train.HELP)(train.train)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)

@@ -49,9 +49,7 @@ def read_kept(run: str, data: Dataset) -> Kept:
         )  # fmt: skip
     place = {digest: number for number, digest in enumerate(frame["sha256"])}
     images = data.images.select("sha256", "target").iter_rows()
-    rows = [
-        row for row, (digest, target) in enumerate(images) if target is not None and digest in place
-    ]
+    rows = [row for row, (digest, target) in enumerate(images) if target is not None and digest in place]
     if not rows:
         raise PupilaError(
             say("The run answered none of these images"), found=run, wanted=say("a run on this data set")

@@ -29,7 +29,7 @@ _BODY = 4096  # bytes of a request
 _ABOUT = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
 _SAFE = {
     "cache-control": "no-store", "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; img-src 'self' blob:; connect-src 'self'; "
+    "content-security-policy": "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
                                "style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'",
 }  # fmt: skip
 
@@ -38,7 +38,9 @@ class Said(BaseModel):
     """An answer."""
 
     number: int = Field(description="of the question", ge=0)
-    choice: int | None = Field(description="number of the class; of a mask 0 accepts, 1 rejects; null: unsure", ge=0)
+    choice: int | None = Field(
+        description="number of the class; of a mask 0 accepts, 1 rejects; null: unsure", ge=0
+    )
 
 
 class State(BaseModel):
@@ -94,7 +96,11 @@ def review_app(review: Review, data: Dataset, title: str, stop: Callable[[], Non
             raise Refusal(404, say("No such question"))
         try:
             return Response(shown(number, mask and not review.choices), media_type="image/jpeg")
-        except (PupilaError, ImageFault, OSError) as fault:  # its words would name the file, and its folder the class
+        except (
+            PupilaError,
+            ImageFault,
+            OSError,
+        ) as fault:  # its words would name the file, and its folder the class
             raise Refusal(410, say("The picture can't be shown")) from fault
 
     @app.post("/answer")
@@ -151,7 +157,8 @@ def _page(title: str, choices: list[str]) -> str:
         "choices": choices or [say("accept"), say("reject")], "masks": not choices, "unsure": say("unsure"),
         "back": say("take back"), "more": say("more classes"), "mask": say("mask on or off"),
         "progress": say("{0} of {1} answered"), "last": say("last: {0}"), "all": say("All are answered."),
-        "finish": say("Finish and write the report"), "finished": say("The report is written. This page can be closed."),
+        "finish": say("Finish and write the report"),
+        "finished": say("The report is written. This page can be closed."),
         "gone": say("The command that serves this page has ended. What was answered is kept."),
         "blind": say("What is already said of this picture is not shown, so that it does not sway you.")
                  if choices else say("Is the mask right?"),

@@ -29,13 +29,17 @@ class AuditSettings(Settings):
     """What is asked."""
 
     sample: NonNegativeInt | None = Field(
-        default=None, description="pictures that are drawn at random; null: 100, or as many as in the draw that goes on"
+        default=None,
+        description="pictures that are drawn at random; null: 100, or as many as in the draw that goes on",
     )
     doubtful: NonNegativeInt | None = Field(
-        default=None, description="further pictures, those that the machine doubted most; null: 20, or as many as before"
+        default=None,
+        description="further pictures, those that the machine doubted most; null: 20, or as many as before",
     )
     seed: NonNegativeInt = Field(default=0, description="decides the draw")
-    classes: tuple[str, ...] = Field(default=(), description="further answers, of which the machine gave none")
+    classes: tuple[str, ...] = Field(
+        default=(), description="further answers, of which the machine gave none"
+    )
     again: bool = Field(default=False, description="draw anew, of the labels that are in force now")
 
 
@@ -67,7 +71,9 @@ def audit(
     if port is not None:
         labels = machine_labels(data, history(data.home), draw.rows)
         whose = Whose(data.home, name, WHY, draw.rows)
-        review = Review(questions(labels, draw), _classes(data, labels["said"].to_list(), settings.classes), whose)
+        review = Review(
+            questions(labels, draw), _classes(data, labels["said"].to_list(), settings.classes), whose
+        )
         if review.current is not None:
             title = say("Audit of {n} labels", n=len(review.questions))
             run_local(lambda stop: review_app(review, data, title, stop), port, tell)

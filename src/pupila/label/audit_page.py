@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from pupila import files
 from pupila.dataset.manifest import Dataset
 from pupila.label.app import mask_of
@@ -34,19 +33,22 @@ def _verdict(audit: Audit) -> list[str]:
         return [f"{told} {few}"]
     if drawn["answered"] == audit["labels"]:
         return [told, say("All labels were looked at: this is no estimate.")]
-    found = [say("{told} With 95 % confidence {low:.1%} to {high:.1%} of all {labels} are.",
-                 told=told, low=accuracy["low"], high=accuracy["high"], labels=audit["labels"])]  # fmt: skip
-    if drawn["more_to_halve"]:
-        found.append(say_count("One more answer would halve the interval.", "{n} more answers would halve the interval: "
-                               "--sample {sample}.", drawn["more_to_halve"], sample=drawn["asked"] + drawn["more_to_halve"]))  # fmt: skip
-    return found
+    sure = say("With 95 % confidence {low:.1%} to {high:.1%} of all {labels} are right.", low=accuracy["low"],
+               high=accuracy["high"], labels=audit["labels"])  # fmt: skip
+    more = drawn["more_to_halve"]
+    if not more:
+        return [f"{told} {sure}"]
+    wish = say_count("One more answer would halve the interval: --sample {sample}.",
+                     "{n} more answers would halve the interval: --sample {sample}.", more,
+                     sample=drawn["asked"] + more)  # fmt: skip
+    return [f"{told} {sure}", wish]
 
 
 def _doubt(audit: Audit) -> list[str]:
     """What bounds the interval besides chance."""
     drawn, found = audit["random"], []
     if drawn["unsure"]:
-        found.append(say_count("One answer was unsure and is left out", "{n} answers were unsure and are left out",
+        found.append(say_count("One answer was unsure and is left out.", "{n} answers were unsure and are left out.",
                                drawn["unsure"]) + _bounds(drawn))  # fmt: skip
     if drawn["large_share"] and drawn["answered"] < audit["labels"]:
         found.append(say("The sample is {share:.0%} of all labels, so the interval is narrower than that of endlessly "
@@ -56,17 +58,18 @@ def _doubt(audit: Audit) -> list[str]:
         found.append(say("The {n} answers are of {groups} groups: too few for an interval on pictures of other groups.",
                          n=drawn["answered"], groups=drawn["groups"]))  # fmt: skip
     elif new is not None:
-        found.append(say("The {n} answers are of {groups} groups: of pictures from other groups {low:.1%} to {high:.1%} "
-                         "would be labelled rightly.", n=drawn["answered"], groups=drawn["groups"], low=new["low"],
-                         high=new["high"]))  # fmt: skip
+        found.append(say("The {n} answers are of {groups} groups: of pictures from other groups {low:.1%} to "
+                         "{high:.1%} would be labelled rightly.", n=drawn["answered"], groups=drawn["groups"],
+                         low=new["low"], high=new["high"]))  # fmt: skip
     return found
 
 
 def _bounds(drawn: dict[str, Any]) -> str:
+    """How far unsure answers could move the interval."""
     if drawn["at_worst"] is None:
-        return "."
-    return say(": if all of them were wrong the interval would reach down to {low:.1%}, if right up to {high:.1%}.",
-               low=drawn["at_worst"], high=drawn["at_best"])  # fmt: skip
+        return ""
+    return " " + say("If such labels are all wrong, it may be {low:.1%} that are right; if all right, {high:.1%}.",
+                     low=drawn["at_worst"], high=drawn["at_best"])  # fmt: skip
 
 
 def _advice(audit: Audit) -> list[str]:
@@ -85,15 +88,17 @@ def _advice(audit: Audit) -> list[str]:
     if worse:
         found.append(say("Labels of {names} are wrong more often than others.", names=listing(worse)))
     if audit["kind"] == "classes" and audit["answered"] and not found:
-        found.append(say("No class stands out: nothing that the errors have in common can be told from these answers."))
+        found.append(
+            say("No class stands out: nothing that the errors have in common can be told from these answers.")
+        )
     return found
 
 
 def _doubtful(audit: Audit) -> list[str]:
     told, found = audit["doubtful"], []
     if told["answered"]:
-        found.append(say("Of those that the machine doubted most {right} of {n} are right; they are no random sample and "
-                         "count in no share.", right=told["right"], n=told["answered"]))  # fmt: skip
+        found.append(say("Of those that the machine doubted most {right} of {n} are right; they are no random sample "
+                         "and count in no share.", right=told["right"], n=told["answered"]))  # fmt: skip
     if told["without_label"]:
         found.append(say_count("Of one picture that was asked about the machine had been unsure.",
                                "Of {n} pictures that were asked about the machine had been unsure.",
@@ -149,7 +154,7 @@ def _by_class(audit: Audit) -> Section:
     }
     drawn = [charts.intervals(say("Share of right labels, by label"), points)] if points else []
     if len(names) <= MATRIX and audit["random"]["answered"]:
-        title = say("Rows: the person; columns: the machine")
+        title = say("Person and machine")
         drawn.append(charts.matrix(title, audit["matrix"], names))
     return Section(say("Class by class"), charts=drawn, tables=[Table(header, rows)])
 
@@ -168,16 +173,20 @@ def _wrong(audit: Audit, data: Dataset) -> Section:
         return Section(say("Labels that are wrong"), [say("None was found.")])
     rows = {digest: row for row, digest in enumerate(data.images["sha256"])}
     photos = [_photo(one, rows[one["sha256"]], data) for one in told[:SHOWN] if one["sha256"] in rows]
-    more = [say("{n} more are in {file}.", n=len(told) - SHOWN, file="audit.json")] if len(told) > SHOWN else []
+    more = (
+        [say("{n} more are in {file}.", n=len(told) - SHOWN, file="audit.json")] if len(told) > SHOWN else []
+    )
     return Section(say("Labels that are wrong"), more, galleries=[(say("The surest first"), photos)])
 
 
 def _photo(one: dict[str, Any], row: int, data: Dataset) -> Picture:
     sure = "" if one["confidence"] is None else f" ({one['confidence']:.0%})"
     if data.legend is not None:
-        small = thumbnail(overlay(data.pixels(row), mask_of(data, row, one["machine"]), len(data.classes)), SIDE)
+        small = thumbnail(
+            overlay(data.pixels(row), mask_of(data, row, one["machine"]), len(data.classes)), SIDE
+        )
         return picture_of(small, say("rejected{sure}", sure=sure), one["image"])
-    caption = say("is {person}, machine said {machine}{sure}", person=one["person"], machine=one["machine"], sure=sure)
+    caption = say(
+        "is {person}, machine said {machine}{sure}", person=one["person"], machine=one["machine"], sure=sure
+    )
     return picture(data.path(row), caption, data.bands)
-
-

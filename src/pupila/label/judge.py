@@ -164,9 +164,7 @@ def _confused(asked: Sequence[Question], answers: Mapping[str, Answer]) -> list[
 def _disagreements(asked: Sequence[Question], answers: Mapping[str, Answer]) -> list[dict[str, Any]]:
     """Pictures whose label is wrong, the surest first."""
     wrong = [
-        one
-        for one in asked
-        if one.said is not None and _answered(one, answers) and not _right(one, answers)
+        one for one in asked if one.said is not None and _answered(one, answers) and not _right(one, answers)
     ]
     wrong.sort(key=lambda one: (-(one.confidence or 0), one.sha256))
     return [

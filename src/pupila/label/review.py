@@ -33,7 +33,7 @@ class Whose:
     since: int  # rows of the history before the first question
 
 
-Heard = Callable[[Question, Answer | None], None]  # an answer was given, or taken back (None)
+Heard = Callable[[Question, Label], None]  # the row of the history that was just written
 
 
 class Review:
@@ -43,7 +43,7 @@ class Review:
         questions: in their order.
         choices: classes, or none where masks are accepted or rejected.
         whose: who answers.
-        heard: told of each answer after it is in the history.
+        heard: told of each answer, and of each that is taken back, after it is in the history.
     """
 
     def __init__(
@@ -51,12 +51,14 @@ class Review:
         questions: Sequence[Question],
         choices: Sequence[str],
         whose: Whose,
-        heard: Heard = lambda question, answer: None,
+        heard: Heard = lambda question, label: None,
     ) -> None:
         self.questions, self.choices, self.whose, self._heard = list(questions), list(choices), whose, heard
         self._numbers = {one.sha256: number for number, one in enumerate(self.questions)}
         given = answers(history(whose.home), whose.since, whose.why)
-        self.answers = {self._numbers[digest]: one for digest, one in given.items() if digest in self._numbers}
+        self.answers = {
+            self._numbers[digest]: one for digest, one in given.items() if digest in self._numbers
+        }
         self._lock = threading.Lock()
 
     @property
@@ -81,7 +83,6 @@ class Review:
                 target, rejected = (None, True) if choice else (question.said, False)
             told = self._say(question, target, REJECTED if rejected else "")
             self.answers[number] = Answer(target, rejected, told.labeller, told.time)
-            self._heard(question, self.answers[number])
             return True
 
     def take_back(self) -> bool:
@@ -92,7 +93,6 @@ class Review:
             number = list(self.answers)[-1]
             self._say(self.questions[number], None, TAKEN_BACK)
             del self.answers[number]
-            self._heard(self.questions[number], None)
             return True
 
     def last(self) -> Answer | None:
@@ -105,6 +105,7 @@ class Review:
             datetime.now(UTC).isoformat(timespec="seconds"), note=_note(self.whose.why, more),
         )  # fmt: skip
         append(self.whose.home, [label])
+        self._heard(question, label)
         return label
 
 
@@ -123,7 +124,9 @@ def answers(told: pl.DataFrame, since: int, why: str) -> dict[str, Answer]:
     notes = [_note(why, more) for more in ("", REJECTED, TAKEN_BACK)]
     rows = told.slice(since).filter(pl.col("person") & pl.col("note").is_in(notes))
     found: dict[str, Answer] = {}
-    for digest, target, note, by, time in rows.select("sha256", "target", "note", "labeller", "time").iter_rows():
+    for digest, target, note, by, time in rows.select(
+        "sha256", "target", "note", "labeller", "time"
+    ).iter_rows():
         found.pop(digest, None)
         if note != notes[2]:
             found[digest] = Answer(target, note == notes[1], by, time)

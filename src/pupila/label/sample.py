@@ -37,7 +37,9 @@ class Question:
     image: str
     sha256: str
     part: str  # RANDOM, DOUBTFUL, or why else it is asked; the person is not told
-    said: str | None  # the label that is examined: a class, or the path of a mask; None: the machine was unsure
+    said: (
+        str | None
+    )  # the label that is examined: a class, or the path of a mask; None: the machine was unsure
     labeller: str = ""
     confidence: float | None = None
 
@@ -57,11 +59,17 @@ def machine_labels(data: Dataset, told: pl.DataFrame, rows: int) -> pl.DataFrame
     then = in_force(told.head(rows)).filter(~pl.col("person"))
     now = in_force(told).select("sha256", by_person="person", now="target")
     votes = pl.Series("votes", [_agreement(text) for text in then["votes"]], dtype=pl.Float64)
-    labels = then.select("sha256", pl.coalesce("confidence", votes).alias("confidence"), "labeller", said="target")
+    labels = then.select(
+        "sha256", pl.coalesce("confidence", votes).alias("confidence"), "labeller", said="target"
+    )
     images = data.images.with_row_index("row").unique("sha256", keep="first", maintain_order=True)
     joined = images.select("row", "image", "sha256", "target").join(labels, "sha256").join(now, "sha256")
     counts = pl.col("by_person") | pl.col("target").eq_missing(pl.col("now"))
-    return joined.filter(counts).select("row", "image", "sha256", "said", "labeller", "confidence").sort("sha256")
+    return (
+        joined.filter(counts)
+        .select("row", "image", "sha256", "said", "labeller", "confidence")
+        .sort("sha256")
+    )
 
 
 def _agreement(votes: str) -> float | None:

@@ -30,7 +30,9 @@ class Local:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's call."""
-        if scope["type"] == "lifespan" or (scope["type"] == "http" and _is_own(scope["method"], Headers(scope=scope))):
+        if scope["type"] == "lifespan" or (
+            scope["type"] == "http" and _is_own(scope["method"], Headers(scope=scope))
+        ):
             await self.app(scope, receive, send)
             return
         body = {"error": say("This page is for the person at this machine alone")}

@@ -17,6 +17,7 @@ from pupila.cli import (
     serve,
     settings,
     split,
+    studio,
     train,
 )
 from pupila.cli import demo as demo_command
@@ -67,6 +68,8 @@ app.command("explore", help=explore.HELP)(explore.explore)
 app.command("label", help=label.HELP)(label.label)
 app.command("label audit", help=audit.AUDIT)(audit.audit)
 app.command("label suspects", help=audit.SUSPECTS)(audit.suspects)
+app.command("label export", help=studio.EXPORT)(studio.export)
+app.command("label import", help=studio.IMPORT)(studio.import_)
 app.command("convert", help=convert.HELP)(convert.convert)
 app.command("train", help=train.HELP)(train.train)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)

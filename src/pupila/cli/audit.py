@@ -47,7 +47,9 @@ def audit(
     set_: SetOption = None,
 ) -> None:
     """Ask, and print what was found."""
-    from pupila import flow
+    from pupila.dataset.open import open as open_data
+    from pupila.label.audit import AuditSettings
+    from pupila.label.audit import audit as ask
     from pupila.label.audit_page import sentences
     from pupila.settings import parse_overrides
 
@@ -57,8 +59,9 @@ def audit(
         "seed": seed,
         "classes": tuple(class_ or ()),
     }
-    done = flow.audit(data, name=name, port=None if report else port, tell=_address,
-                      read=parse_overrides(set_ or []), again=again, **wish)  # fmt: skip
+    settings = AuditSettings.wish({**wish, "again": again}, "audit")
+    opened = open_data(data, **parse_overrides(set_ or []))
+    done = ask(opened, settings, name, None if report else port, _address)
     if json_:
         print(json.dumps(done.audit, indent=1, ensure_ascii=False))
         return
@@ -80,10 +83,11 @@ def suspects(
     json_: JsonOption = False,
 ) -> None:
     """Rank, ask, and print what came of it."""
-    from pupila import flow
-    from pupila.label.suspects import sentences
+    from pupila.dataset.open import open as open_data
+    from pupila.label.suspects import review_suspects, sentences
 
-    done = flow.suspects(data, with_, limit=limit, name=name, port=None if report else port, tell=_address)
+    page = None if report else (port, _address)
+    done = review_suspects(open_data(data), with_, limit, name, page)
     if json_:
         told = {"judged": done.judged, "suspected": len(done.suspects), **done.counts()}
         print(json.dumps(told, indent=1))

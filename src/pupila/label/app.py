@@ -65,26 +65,23 @@ def review_app(review: Review, data: Dataset, title: str, stop: Callable[[], Non
     # The pages about the interface would load scripts from elsewhere.
     app.router.routes = [one for one in app.router.routes if getattr(one, "path", "") not in _ABOUT]
 
-    def state() -> State:
-        last = review.last()
-        return State(
-            answered=len(review.answers), total=len(review.questions), current=review.current,
-            last=None if last is None else _shown(last.target, last.rejected, bool(review.choices)),
-        )  # fmt: skip
-
     @app.middleware("http")
     async def safe(request: Request, answered: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await answered(request)
         response.headers.update(_SAFE)
         return response
 
+    _add_pages(app, review, data, title)
+    _add_answers(app, review, stop)
+    return app
+
+
+def _add_pages(app: App, review: Review, data: Dataset, title: str) -> None:
+    """What the person sees."""
+
     @app.get("/")
     def page() -> Response:
         return Response(_page(title, review.choices), media_type="text/html")
-
-    @app.get("/state")
-    def now() -> State:
-        return state()
 
     @lru_cache(maxsize=4)
     def shown(number: int, mask: bool) -> bytes:
@@ -103,6 +100,21 @@ def review_app(review: Review, data: Dataset, title: str, stop: Callable[[], Non
         ) as fault:  # its words would name the file, and its folder the class
             raise Refusal(410, say("The picture can't be shown")) from fault
 
+
+def _add_answers(app: App, review: Review, stop: Callable[[], None]) -> None:
+    """What the person says."""
+
+    def state() -> State:
+        last = review.last()
+        return State(
+            answered=len(review.answers), total=len(review.questions), current=review.current,
+            last=None if last is None else _shown(last.target, last.rejected, bool(review.choices)),
+        )  # fmt: skip
+
+    @app.get("/state")
+    def now() -> State:
+        return state()
+
     @app.post("/answer")
     def answer(said: Said) -> State:
         if said.choice is not None and said.choice >= (len(review.choices) or 2):
@@ -120,8 +132,6 @@ def review_app(review: Review, data: Dataset, title: str, stop: Callable[[], Non
     def finish() -> State:
         stop()
         return state()
-
-    return app
 
 
 @contextlib.asynccontextmanager

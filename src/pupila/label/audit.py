@@ -60,7 +60,7 @@ def audit(
     Args:
         data: the data set.
         settings: what is asked. A draw that was begun goes on, with more pictures where more are wished.
-        name: of the person, for the history.
+        name: of the person, for the history; by default the user's of this machine.
         port: of the page; 0 takes a free one; None asks nothing and judges alone.
         tell: is given the page's address.
 

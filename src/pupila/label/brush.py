@@ -1,8 +1,8 @@
 """Label Studio's brush masks: the run lengths of an RGBA picture as a stream of bits, whose alpha is the mask.
 
-The stream: 32 bits, how many values follow; 5, the bits of a value less 1; four times 4, the bits of a run's length less
-1. Then runs: a bit, whether one value is repeated; 2, which of the four sizes the length has; the length less 1; and
-the value, or as many values as the length says.
+The stream: 32 bits, how many values follow; 5, the bits of a value less 1; four times 4, the bits of a run's length
+less 1. Then runs: a bit, whether one value is repeated; 2, which of the four sizes the length has; the length less 1;
+and the value, or as many values as the length says.
 
 Source: the format of `rle-pack` in thi.ng/umbrella, which Label Studio's editor writes.
 """

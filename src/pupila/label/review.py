@@ -1,5 +1,6 @@
 """A review: questions to a person, one after the other, each answer in the history as soon as it is given."""
 
+import getpass
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Whose:
     """Who answers, why, and where it is written."""
 
     home: str  # folder of the data set's own files
-    name: str  # of the person
+    name: str  # of the person; "": the user's of this machine
     why: str  # "audit" or "suspect"
     since: int  # rows of the history before the first question
 
@@ -101,12 +102,19 @@ class Review:
 
     def _say(self, question: Question, target: str | None, more: str) -> Label:
         label = Label(
-            question.image, question.sha256, f"person:{self.whose.name}", True, target,
+            question.image, question.sha256, f"person:{self.whose.name or _user()}", True, target,
             datetime.now(UTC).isoformat(timespec="seconds"), note=_note(self.whose.why, more),
         )  # fmt: skip
         append(self.whose.home, [label])
         self._heard(question, label)
         return label
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container that has no name for its user
+        return "anonymous"
 
 
 def _note(why: str, more: str) -> str:

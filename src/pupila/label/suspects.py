@@ -136,7 +136,7 @@ def review_suspects(
         data: the data set.
         run: folder of the run.
         limit: labels that are asked about, at most.
-        whose: name of the person.
+        whose: name of the person; by default the user's of this machine.
         page: port (0 takes a free one) and what is given the page's address; None asks nothing.
 
     Raises:

@@ -1,0 +1,121 @@
+"""New masks of a data set: where they are written, so that `pupila.open` finds them and no file is replaced."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import PurePosixPath
+
+from pupila import files
+from pupila.dataset.annotations import is_annotation
+from pupila.dataset.formats.classes import CLASS_FILES, class_legend
+from pupila.dataset.formats.finding import kind
+from pupila.dataset.manifest import Dataset
+from pupila.errors import PupilaError
+from pupila.images.decode import Array
+from pupila.masks import BACKGROUND, Legend, as_stored
+from pupila.messages import listing, say
+from pupila.vocabulary import IGNORE
+
+FOLDER = "masks"
+MENDED = "mended-masks"  # whose files no layout's reader takes for an image or for an image's only mask
+
+
+def legend_for(data: Dataset, names: Sequence[str]) -> Legend:
+    """What the values of new masks mean: as in the masks that are there, as a class file says, or by the names.
+
+    Args:
+        data: the data set.
+        names: of the classes that are drawn; what none covers is background.
+
+    Raises:
+        PupilaError: a name is none of the classes.
+    """
+    given = data.legend or class_legend(
+        data.root, *(files.join(data.root, name) for name in files.folders(data.root))
+    )
+    kept = [name for name in dict.fromkeys(names) if name.strip().lower() not in BACKGROUND]
+    legend = given or Legend.plain(["background", *sorted(kept)])
+    unknown = [name for name in kept if name not in legend.names]
+    if unknown:
+        raise PupilaError(
+            say("Masks of classes that the data set does not have"), found=listing(unknown),
+            wanted=listing(list(legend.names)), remedy=say("name them in {file}", file=CLASS_FILES[0]),
+        )  # fmt: skip
+    return legend
+
+
+def around(legend: Legend) -> int:
+    """The class index of pixels that nothing covers: the background where there is one, else IGNORE."""
+    named = [index for index, name in enumerate(legend.names) if name.strip().lower() in BACKGROUND]
+    return named[0] if named else 0 if len(legend.names) == 2 else IGNORE
+
+
+def write_mask(data: Dataset, row: int, mask: Array, legend: Legend) -> str:
+    """Write a mask of the row, and return its path below the data's root, for the history.
+
+    An image's first mask gets the name that the layout looks for; a mended one lies in a folder of its own, under a
+    name with its hash, and the history puts it in force.
+
+    Args:
+        data: the data set.
+        row: of the image.
+        mask: (H, W) uint8 class indices.
+        legend: see `legend_for`.
+
+    Raises:
+        PupilaError: the data set's layout has no place for masks, or its values none for pixels without a label.
+    """
+    if IGNORE not in legend.indices and (mask == IGNORE).any():
+        raise PupilaError(
+            say("Pixels without a label can't be stored"), found=listing(list(legend.names)),
+            wanted=say("a class for all pixels, or a value that means no label"),
+            remedy=say("name them in {file}", file=CLASS_FILES[0]),
+        )  # fmt: skip
+    content = as_stored(mask, legend)
+    for place in _places(data, data.images["image"][row], files.sha256(content)[:8]):
+        uri = files.join(data.root, place)
+        if not files.exists(uri):
+            files.write_bytes(uri, content)
+            if data.legend is None:
+                _name_classes(data, legend)
+            return place
+        if files.read_bytes(uri) == content:
+            return place
+    raise AssertionError("a place is always found")
+
+
+def _places(data: Dataset, image: str, digest: str) -> Iterator[str]:
+    """Where a mask of the image may lie, the best place first."""
+    path = PurePosixPath(image)
+    folders = [part for part in path.parts[:-1] if part not in ("/", "..")]
+    number = next((n for n, part in enumerate(folders) if kind(part) == "image"), None)
+    if number is None and data.legend is None:
+        raise PupilaError(
+            say("No place for masks beside these images"), found=image, wanted="images/NAME.jpg",
+            remedy=say("move the images into DATA/images: labels are found by their content"),
+        )  # fmt: skip
+    if number is None and _beside(data):  # elsewhere its file would count as an image
+        yield str(path.with_name(f"{path.stem}_mask.png"))
+        yield from (str(path.with_name(f"{path.stem}_mask_{more}.png")) for more in count(2))
+    if number is not None:
+        told = [*folders[:number], FOLDER, *folders[number + 1 :]]
+        yield str(PurePosixPath(*told, f"{path.stem}.png"))
+    yield str(PurePosixPath(MENDED, *folders, f"{path.stem}-{digest}.png"))
+    yield from (str(PurePosixPath(MENDED, *folders, f"{path.stem}-{digest}-{more}.png")) for more in count(2))
+
+
+def _beside(data: Dataset) -> bool:
+    """Whether masks lie in the folders of their images."""
+    pairs = data.images.select("image", "target").drop_nulls().iter_rows()
+    return any(
+        not is_annotation(target) and PurePosixPath(target).parent == PurePosixPath(image).parent
+        for image, target in pairs
+    )
+
+
+def _name_classes(data: Dataset, legend: Legend) -> None:
+    """A class file, where masks are the first of the data set."""
+    uri = files.join(data.root, CLASS_FILES[0])
+    if not any(files.exists(files.join(data.root, name)) for name in CLASS_FILES):
+        files.write_json(
+            uri, {str(index): name for index, name in enumerate(legend.names)} | {"255": "unlabelled"}
+        )

@@ -89,7 +89,9 @@ def suspects(
     page = None if report else (port, _address)
     done = review_suspects(open_data(data), with_, limit, name, page)
     if json_:
-        told = {"judged": done.judged, "suspected": len(done.suspects), **done.counts()}
+        ranking = done.ranking
+        told = {"judged": ranking.judged, "estimated": ranking.estimated, "suspected": len(ranking.suspects)}
+        told |= done.counts()
         print(json.dumps(told, indent=1))
         return
     for sentence in sentences(done, with_):

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import PurePosixPath
 
+import numpy as np
+
 from pupila import files
 from pupila.dataset.annotations import is_annotation
 from pupila.dataset.formats.classes import CLASS_FILES, class_legend
@@ -52,8 +54,8 @@ def around(legend: Legend) -> int:
 def write_mask(data: Dataset, row: int, mask: Array, legend: Legend) -> str:
     """Write a mask of the row, and return its path below the data's root, for the history.
 
-    An image's first mask gets the name that the layout looks for; a mended one lies in a folder of its own, under a
-    name with its hash, and the history puts it in force.
+    A mask that is there already stays. An image's first mask gets the name that the layout looks for; a mended one lies
+    in a folder of its own, under a name with its hash, and the history puts it in force.
 
     Args:
         data: the data set.
@@ -70,6 +72,9 @@ def write_mask(data: Dataset, row: int, mask: Array, legend: Legend) -> str:
             wanted=say("a class for all pixels, or a value that means no label"),
             remedy=say("name them in {file}", file=CLASS_FILES[0]),
         )  # fmt: skip
+    there = data.images["target"][row] if data.legend is not None else None
+    if there is not None and np.array_equal(data.mask(row), mask):
+        return str(there)
     content = as_stored(mask, legend)
     for place in _places(data, data.images["image"][row], files.sha256(content)[:8]):
         uri = files.join(data.root, place)
@@ -99,8 +104,9 @@ def _places(data: Dataset, image: str, digest: str) -> Iterator[str]:
     if number is not None:
         told = [*folders[:number], FOLDER, *folders[number + 1 :]]
         yield str(PurePosixPath(*told, f"{path.stem}.png"))
-    yield str(PurePosixPath(MENDED, *folders, f"{path.stem}-{digest}.png"))
-    yield from (str(PurePosixPath(MENDED, *folders, f"{path.stem}-{digest}-{more}.png")) for more in count(2))
+    above = [part for part in folders if not kind(part)]
+    yield str(PurePosixPath(MENDED, *above, f"{path.stem}-{digest}.png"))
+    yield from (str(PurePosixPath(MENDED, *above, f"{path.stem}-{digest}-{more}.png")) for more in count(2))
 
 
 def _beside(data: Dataset) -> bool:

@@ -38,11 +38,19 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranking:
+    """What a run's answers say of the labels."""
+
+    judged: int  # labels that were looked at
+    estimated: int | None  # about so many are wrong; None of masks
+    suspects: list[Suspect]  # the gravest first
+
+
+@dataclass(frozen=True, slots=True)
 class Suspected:
     """What was ranked and what the person said of it."""
 
-    judged: int  # labels that the run answered to and no person had confirmed
-    suspects: list[Suspect]  # the gravest first
+    ranking: Ranking  # of labels that the run answered to and no person had confirmed
     asked: int
     answers: dict[str, Answer]  # by the hash of the picture
     file: str
@@ -50,7 +58,7 @@ class Suspected:
 
     def counts(self) -> dict[str, int]:
         """Of what the person answered."""
-        given = {one.sha256: one.label for one in self.suspects}
+        given = {one.sha256: one.label for one in self.ranking.suspects}
         told = [(given[digest], answer) for digest, answer in self.answers.items() if digest in given]
         kept = sum(answer.target == label for label, answer in told)
         unsure = sum(answer.target is None and not answer.rejected for _, answer in told)
@@ -62,8 +70,8 @@ class Suspected:
         }
 
 
-def suspects(data: Dataset, kept: Kept, confirmed: frozenset[str]) -> tuple[int, list[Suspect]]:
-    """The labels that the run's answers speak against, the gravest first, and how many labels were looked at.
+def suspects(data: Dataset, kept: Kept, confirmed: frozenset[str]) -> Ranking:
+    """The labels that the run's answers speak against.
 
     Args:
         data: the data set.
@@ -74,55 +82,66 @@ def suspects(data: Dataset, kept: Kept, confirmed: frozenset[str]) -> tuple[int,
     places = [place for place, row in enumerate(kept.rows) if digests[row] not in confirmed]
     kept = Kept([kept.rows[place] for place in places], kept.frame[places], kept.hash)
     if not places:
-        return 0, []
+        return Ranking(0, 0, [])
+    about, found = _masks(data, kept) if data.legend is not None else _classes(data, kept)
     images, targets = data.images["image"], data.images["target"]
-    if data.legend is not None:
-        fits = mask_fits(data, kept)
-        order = np.argsort(fits, kind="stable")
-        low = order[fits[order] < FAR_BELOW * np.median(fits)]
-        found: list[tuple[int, str | None, float]] = [(int(place), None, float(fits[place])) for place in low]
-    else:
-        found = _classes(data, kept)
-    return len(places), [
+    return Ranking(len(places), about, [
         Suspect(images[row := kept.rows[place]], digests[row], targets[row], answer, sure)
         for place, answer, sure in found
-    ]
+    ])  # fmt: skip
 
 
-def _classes(data: Dataset, kept: Kept) -> list[tuple[int, str | None, float]]:
+Found = list[
+    tuple[int, str | None, float]
+]  # place among the run's answers, answer, how sure it is of the label
+
+
+def _masks(data: Dataset, kept: Kept) -> tuple[None, Found]:
+    fits = mask_fits(data, kept)
+    order = np.argsort(fits, kind="stable")
+    low = order[fits[order] < FAR_BELOW * np.median(fits)]
+    return None, [(int(place), None, float(fits[place])) for place in low]
+
+
+def _classes(data: Dataset, kept: Kept) -> tuple[int, Found]:
     names = data.classes
     logits = kept.frame.select([f"logit:{name}" for name in names]).to_numpy()
     numbers = np.array([names.index(target) for target in data.images["target"][kept.rows]])
     probabilities = softmax(logits)
     best = probabilities.argmax(axis=1)
-    return [
+    return estimated(numbers, probabilities), [
         (place, names[best[place]], float(probabilities[place, numbers[place]]))
         for place in ranked(numbers, probabilities)
     ]
 
 
 def ranked(labels: Array, probabilities: Array) -> list[int]:
-    """The places of labels that are probably wrong, the gravest first.
+    """The places of labels that the model contradicts, the gravest first: by the probability of the label.
 
     Args:
         labels: (N,) class numbers as given.
         probabilities: (N, C) of a model that had not learned from those images.
 
-    Source: confident learning, Northcutt, Jiang and Chuang 2021 (arXiv:1911.00068), by cleanlab: how many, by the rate
-        at which each class is taken for each other; which, by the probability of the label.
+    Source: Northcutt, Jiang and Chuang 2021 (arXiv:1911.00068), by cleanlab. Its own cut, by confident learning, is
+        left to `estimated`: of few errors it leaves many out, and here a person looks at each.
     """
     from cleanlab.filter import find_label_issues
 
-    if len(np.unique(labels)) < 2:
-        return []
     found = find_label_issues(
         labels,
         probabilities,
-        filter_by="prune_by_noise_rate",
+        filter_by="predicted_neq_given",
         return_indices_ranked_by="self_confidence",
         n_jobs=1,
     )
     return [int(place) for place in found]
+
+
+def estimated(labels: Array, probabilities: Array) -> int:
+    """About how many labels are wrong, by confident learning; see `ranked`."""
+    from cleanlab.count import num_label_issues
+
+    return int(num_label_issues(labels, probabilities)) if len(np.unique(labels)) > 1 else 0
 
 
 def review_suspects(
@@ -149,6 +168,7 @@ def review_suspects(
         told = _ranking(data, run, kept)
         files.write_json(uri, told)
     found = [Suspect(**one) for one in told["suspects"]]
+    ranking = Ranking(told["judged"], told["estimated"], found)
     rows = {digest: row for row, digest in enumerate(data.images["sha256"])}
     asked = _questions([one for one in found if one.sha256 in rows][:limit], rows)
     if page is not None and asked:
@@ -159,21 +179,20 @@ def review_suspects(
         if review.current is not None:
             run_local(lambda stop: review_app(review, data, title, stop), *page)
     given = answers(history(data.home), told["rows"], WHY)
-    return Suspected(told["judged"], found, len(asked), given, uri, patch)
+    return Suspected(ranking, len(asked), given, uri, patch)
 
 
 def _ranking(data: Dataset, run: str, kept: Kept) -> dict[str, Any]:
     told = history(data.home)
     confirmed = in_force(told).filter(pl.col("person"))["sha256"].to_list()
-    judged, found = suspects(data, kept, frozenset(confirmed))
+    found = suspects(data, kept, frozenset(confirmed))
     return {
         "schema": SCHEMA_VERSION,
         "run": run,
         "answers": kept.hash,
         "rows": told.height,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "judged": judged,
-        "suspects": [asdict(one) for one in found],
+        **asdict(found),
     }
 
 
@@ -195,11 +214,19 @@ def _note(patch: str, question: Question, label: Label) -> None:
 
 def sentences(found: Suspected, run: str) -> list[str]:
     """What came of it."""
-    if not found.suspects:
-        return [say("The run's answers speak against none of {n} labels.", n=found.judged)]
+    ranking = found.ranking
+    if not ranking.suspects:
+        return [say("The run's answers speak against none of {n} labels.", n=ranking.judged)]
     told = [say_count("The run's answers speak against one of {judged} labels.",
-                      "The run's answers speak against {n} of {judged} labels.", len(found.suspects),
-                      judged=found.judged)]  # fmt: skip
+                      "The run's answers speak against {n} of {judged} labels.", len(ranking.suspects),
+                      judged=ranking.judged)]  # fmt: skip
+    if ranking.estimated is not None:
+        told.append(
+            say(
+                "About {n} labels are wrong, by how surely each class is taken for each other.",
+                n=ranking.estimated,
+            )
+        )
     counts = found.counts()
     if not counts["answered"]:
         return told

@@ -171,7 +171,7 @@ def test_masks_there_and_back_are_the_same(tmp_path: Path) -> None:
     tasks = exported(folder)
     regions = [task["predictions"][0]["result"] for task in tasks]
     assert [len(some) for some in regions] == [1, 1, 1]  # no brush for the background
-    before = {path.name: path.read_bytes() for path in (folder / "masks").iterdir()}
+    before = {path.name: path.read_bytes() for path in (folder / "masks").glob("*.png")}
     mended = scene(50)[1] == 1
     done = taken(folder, annotated(tasks, regions[0], [brush("foreground", mended)], []))
     assert (done.labels, done.masks) == (3, 3)
@@ -179,17 +179,19 @@ def test_masks_there_and_back_are_the_same(tmp_path: Path) -> None:
     assert np.array_equal(after.mask(0), scene(0)[1])
     assert np.array_equal(after.mask(1), mended)
     assert not after.mask(2).any()  # nothing was drawn: background alone
-    assert {path.name: path.read_bytes() for path in (folder / "masks").iterdir()} == before  # none replaced
+    there = {path.name: path.read_bytes() for path in (folder / "masks").glob("*.png")}
+    assert there == before  # none was replaced
     targets = after.images["target"].to_list()
-    assert targets[0] == "masks/000.png" and targets[1].startswith("mended-masks/001-")
+    assert targets[0] == "masks/000.png" and targets[1].startswith("masks/mended/001-")
     assert after.set_aside.is_empty()
     assert history(str(folder))["person"].all()
 
 
-def test_the_first_masks_of_a_data_set_lie_where_they_are_looked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("above", ["images", ""])
+def test_the_first_masks_of_a_data_set_lie_where_they_are_looked_for(tmp_path: Path, above: str) -> None:
     folder = tmp_path / "data"
     for number in range(3):
-        write_photo(folder / "images" / f"{number}.jpg", number)
+        write_photo(folder / above / f"{number}.jpg", number)
     ground, tree = np.zeros((72, 96), bool), np.zeros((72, 96), bool)
     ground[40:], tree[20:60, 30:50] = True, True
     tasks = [{"data": {"image": f"/data/upload/1/{number}.jpg"}} for number in range(2)]
@@ -242,13 +244,13 @@ def test_masks_of_other_classes_or_shapes_are_refused(tmp_path: Path) -> None:
     assert list(done.left_out) == ["a region that can't be read (the run lengths end too early)"]
 
 
-def test_images_without_a_folder_of_theirs_have_no_place_for_masks(tmp_path: Path) -> None:
-    flat(tmp_path / "data", 2)
-    mask = np.ones((72, 96), bool)
+def test_data_of_classes_take_no_masks(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    label(flat(folder, 2), ["cow", "cow"])
     task = {"data": {"image": "000.jpg"}}
-    with pytest.raises(PupilaError, match="No place for masks"):
-        taken(tmp_path / "data", annotated([task], [brush("tree", mask)]))
-    assert history(str(tmp_path / "data")).is_empty()
+    with pytest.raises(PupilaError, match="These data have classes"):
+        taken(folder, annotated([task], [brush("tree", np.ones((72, 96), bool))]))
+    assert history(str(folder)).height == 2
 
 
 def test_masks_beside_their_images_stay_there(tmp_path: Path) -> None:

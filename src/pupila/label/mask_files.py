@@ -8,17 +8,16 @@ import numpy as np
 
 from pupila import files
 from pupila.dataset.annotations import is_annotation
-from pupila.dataset.formats.classes import CLASS_FILES, class_legend
-from pupila.dataset.formats.finding import kind
+from pupila.dataset.formats.classes import class_legend
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images.decode import Array
+from pupila.label.masks import CLASS_FILE, check_for_masks, mask_path
 from pupila.masks import BACKGROUND, Legend, as_stored
 from pupila.messages import listing, say
 from pupila.vocabulary import IGNORE
 
-FOLDER = "masks"
-MENDED = "mended-masks"  # whose files no layout's reader takes for an image or for an image's only mask
+MENDED = "mended"  # folder below that of masks
 
 
 def legend_for(data: Dataset, names: Sequence[str]) -> Legend:
@@ -29,8 +28,9 @@ def legend_for(data: Dataset, names: Sequence[str]) -> Legend:
         names: of the classes that are drawn; what none covers is background.
 
     Raises:
-        PupilaError: a name is none of the classes.
+        PupilaError: the data have one class for each image, or a name is none of the masks' classes.
     """
+    check_for_masks(data)
     given = data.legend or class_legend(
         data.root, *(files.join(data.root, name) for name in files.folders(data.root))
     )
@@ -40,7 +40,7 @@ def legend_for(data: Dataset, names: Sequence[str]) -> Legend:
     if unknown:
         raise PupilaError(
             say("Masks of classes that the data set does not have"), found=listing(unknown),
-            wanted=listing(list(legend.names)), remedy=say("name them in {file}", file=CLASS_FILES[0]),
+            wanted=listing(list(legend.names)), remedy=say("name them in {file}", file=CLASS_FILE),
         )  # fmt: skip
     return legend
 
@@ -55,7 +55,7 @@ def write_mask(data: Dataset, row: int, mask: Array, legend: Legend) -> str:
     """Write a mask of the row, and return its path below the data's root, for the history.
 
     A mask that is there already stays. An image's first mask gets the name that the layout looks for; a mended one lies
-    in a folder of its own, under a name with its hash, and the history puts it in force.
+    in a folder below, under a name with its hash, and the history puts it in force.
 
     Args:
         data: the data set.
@@ -64,13 +64,13 @@ def write_mask(data: Dataset, row: int, mask: Array, legend: Legend) -> str:
         legend: see `legend_for`.
 
     Raises:
-        PupilaError: the data set's layout has no place for masks, or its values none for pixels without a label.
+        PupilaError: the values of its masks have none for pixels without a label.
     """
     if IGNORE not in legend.indices and (mask == IGNORE).any():
         raise PupilaError(
             say("Pixels without a label can't be stored"), found=listing(list(legend.names)),
             wanted=say("a class for all pixels, or a value that means no label"),
-            remedy=say("name them in {file}", file=CLASS_FILES[0]),
+            remedy=say("name them in {file}", file=CLASS_FILE),
         )  # fmt: skip
     there = data.images["target"][row] if data.legend is not None else None
     if there is not None and np.array_equal(data.mask(row), mask):
@@ -91,22 +91,14 @@ def write_mask(data: Dataset, row: int, mask: Array, legend: Legend) -> str:
 def _places(data: Dataset, image: str, digest: str) -> Iterator[str]:
     """Where a mask of the image may lie, the best place first."""
     path = PurePosixPath(image)
-    folders = [part for part in path.parts[:-1] if part not in ("/", "..")]
-    number = next((n for n, part in enumerate(folders) if kind(part) == "image"), None)
-    if number is None and data.legend is None:
-        raise PupilaError(
-            say("No place for masks beside these images"), found=image, wanted="images/NAME.jpg",
-            remedy=say("move the images into DATA/images: labels are found by their content"),
-        )  # fmt: skip
-    if number is None and _beside(data):  # elsewhere its file would count as an image
+    if _beside(data):  # elsewhere its file would count as an image
         yield str(path.with_name(f"{path.stem}_mask.png"))
         yield from (str(path.with_name(f"{path.stem}_mask_{more}.png")) for more in count(2))
-    if number is not None:
-        told = [*folders[:number], FOLDER, *folders[number + 1 :]]
-        yield str(PurePosixPath(*told, f"{path.stem}.png"))
-    above = [part for part in folders if not kind(part)]
-    yield str(PurePosixPath(MENDED, *above, f"{path.stem}-{digest}.png"))
-    yield from (str(PurePosixPath(MENDED, *above, f"{path.stem}-{digest}-{more}.png")) for more in count(2))
+    first = PurePosixPath(mask_path(image))
+    yield str(first)
+    mended = PurePosixPath(first.parts[0], MENDED, *first.parts[1:])
+    yield str(mended.with_name(f"{path.stem}-{digest}.png"))
+    yield from (str(mended.with_name(f"{path.stem}-{digest}-{more}.png")) for more in count(2))
 
 
 def _beside(data: Dataset) -> bool:
@@ -119,9 +111,7 @@ def _beside(data: Dataset) -> bool:
 
 
 def _name_classes(data: Dataset, legend: Legend) -> None:
-    """A class file, where masks are the first of the data set."""
-    uri = files.join(data.root, CLASS_FILES[0])
-    if not any(files.exists(files.join(data.root, name)) for name in CLASS_FILES):
-        files.write_json(
-            uri, {str(index): name for index, name in enumerate(legend.names)} | {"255": "unlabelled"}
-        )
+    """A class file, where masks are the first of the data set: it also says that the folder is one of masks."""
+    uri = files.join(data.root, CLASS_FILE)
+    if not files.exists(uri):
+        files.write_json(uri, list(legend.names))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 import pupila
 from pupila.dataset.labels import Label, append, history
@@ -21,6 +22,7 @@ from pupila.label.sample import DOUBTFUL, RANDOM, Draw, machine_labels, question
 from pupila.stats import finite_interval, more_to_halve
 from pupila.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
 from tests.label.reviews import WHEN, flat, label, machine_table
+from tests.pictures import write_scenes
 
 NOBODY = 10**9  # rows of a history that hold all of it
 
@@ -239,3 +241,37 @@ def test_what_the_audit_writes_is_no_part_of_the_data(tmp_path: Path) -> None:
     again = pupila.open(tmp_path)
     assert len(again) == 12 and again.set_aside.is_empty()
     assert "no estimate" in " ".join(sentences(report(again)))
+
+
+def test_masks_are_audited_as_accepted_or_rejected(tmp_path: Path) -> None:
+    write_scenes(tmp_path, 14)
+    data = pupila.open(tmp_path)
+    data = label(data, data.images["target"].to_list(), [0.5 + n / 30 for n in range(14)], by="roboflow:m")
+    rows = history(data.home).height
+    begun(data, 14, 0)
+    asked = questions(machine_labels(data, history(data.home), rows), draw(14, rows=rows))
+    review = Review(asked, [], Whose(data.home, "ana", "audit", rows))
+    for number, one in enumerate(asked):
+        review.answer(number, None if one.image == "images/005.png" else int(one.image < "images/003.png"))
+    found = report(pupila.open(tmp_path))
+    drawn = found["random"]
+    assert (found["kind"], drawn["answered"], drawn["right"], drawn["unsure"]) == ("masks", 13, 10, 1)
+    assert {one["machine"] for one in found["disagreements"]} == {f"masks/{n:03d}.png" for n in range(3)}
+    assert found["classes"] == {} and found["matrix"] == []
+    assert (tmp_path / AUDIT_PAGE_FILE).read_text().count("rejected (") == 3
+    again = pupila.open(tmp_path)
+    assert (
+        again.images["target"].null_count() == 4
+    )  # the rejected ones and the unsure one are learned from no more
+
+
+def test_pictures_of_one_group_are_not_told_apart_as_many(tmp_path: Path) -> None:
+    data = flat(tmp_path, 12)
+    for number in range(6):  # copies, so the groups are pairs
+        with Image.open(tmp_path / f"{number:03d}.jpg") as picture:
+            picture.save(tmp_path / f"{number + 6:03d}.jpg", quality=80)
+    data = label(pupila.open(tmp_path), ["a"] * 12)
+    answer(data, 12, dict.fromkeys(data.images["image"], "a"))
+    found = report(data)
+    assert (found["random"]["groups"], found["random"]["new_groups"]["low"]) == (6, None)
+    assert "6 groups: too few" in " ".join(sentences(found))

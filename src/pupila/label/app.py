@@ -166,7 +166,8 @@ def _page(title: str, choices: list[str]) -> str:
     words = {
         "choices": choices or [say("accept"), say("reject")], "masks": not choices, "unsure": say("unsure"),
         "back": say("take back"), "more": say("more classes"), "mask": say("mask on or off"),
-        "progress": say("{done} of {all} answered", done="{0}", all="{1}"), "last": say("last: {answer}", answer="{0}"), "all": say("All are answered."),
+        "progress": say("{done} of {all} answered", done="{0}", all="{1}"),
+        "last": say("last: {answer}", answer="{0}"), "all": say("All are answered."),
         "finish": say("Finish and write the report"),
         "finished": say("The report is written. This page can be closed."),
         "gone": say("The command that serves this page has ended. What was answered is kept."),

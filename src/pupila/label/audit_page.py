@@ -40,8 +40,13 @@ def _verdict(audit: Audit) -> list[str]:
         return [f"{told} {sure}"]
     wish = say_count("One more answer would halve the interval: --sample {sample}.",
                      "{n} more answers would halve the interval: --sample {sample}.", more,
-                     sample=drawn["asked"] + more)  # fmt: skip
+                     sample=_sample(drawn, audit["labels"]))  # fmt: skip
     return [f"{told} {sure}", wish]
+
+
+def _sample(drawn: dict[str, Any], labels: int) -> int:
+    """The sample that brings the answers that are lacking."""
+    return min(labels, max(drawn["asked"], drawn["answered"] + drawn["unsure"] + drawn["more_to_halve"]))
 
 
 def _doubt(audit: Audit) -> list[str]:

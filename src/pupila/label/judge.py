@@ -99,7 +99,7 @@ def _accuracy(right: Array, unsure: int, asked: int, labels: int) -> dict[str, A
         "accuracy": share(good, n, labels),
         "at_worst": share(good, n + unsure, labels)["low"],
         "at_best": share(good + unsure, n + unsure, labels)["high"],
-        "more_to_halve": more_to_halve(good, n, labels) if n >= FEW_GROUPS else None,
+        "more_to_halve": more_to_halve(good, n, labels) if n >= FEW_GROUPS and n + unsure < labels else None,
         "large_share": n > LARGE * labels,
     }
 

@@ -19,6 +19,7 @@ from benchmarks import (
     segmentation,
     serving,
     startup,
+    suspects,
     training,
 )
 
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "duplicates": duplicates.run,
     "planted": planted.run,
     "training": training.run,
+    "suspects": suspects.run,
     "segmentation": segmentation.run,
     "segmentation_folds": segmentation.folds,
     "prompting": prompting.run,

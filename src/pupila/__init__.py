@@ -19,28 +19,21 @@ _FACE = {
     "doctor": "pupila.flow",
     "evaluate": "pupila.flow",
     "explore": "pupila.flow",
+    "label": "pupila.flow",
     "split": "pupila.flow",
     "train": "pupila.flow",
     "PupilaError": "pupila.errors",
 }
 
 __all__ = [
-    "PupilaError",
-    "__version__",
-    "collect",
-    "convert",
-    "doctor",
-    "evaluate",
-    "explore",
-    "open",
-    "split",
+    "PupilaError", "__version__", "collect", "convert", "doctor", "evaluate", "explore", "label", "open", "split",
     "train",
-]
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from pupila.dataset.open import open
     from pupila.errors import PupilaError
-    from pupila.flow import collect, convert, doctor, evaluate, explore, split, train
+    from pupila.flow import collect, convert, doctor, evaluate, explore, label, split, train
 
 
 class _Face(ModuleType):

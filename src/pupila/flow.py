@@ -10,7 +10,7 @@ from pupila import files
 from pupila.dataset.formats.manifest import root_of
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.open import open as open_data
-from pupila.dataset.splits import SplitFile
+from pupila.dataset.splits import SplitFile, fitting_split
 from pupila.doctor.examine import examine
 from pupila.doctor.faults import Fault, title
 from pupila.errors import PupilaError
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pupila.collect.visit import Visited
     from pupila.convert.convert import Converted
     from pupila.evaluate.run import Evaluated
+    from pupila.label.run import Labelled, Labelling
     from pupila.train.run import Run
     from pupila.train.settings import TrainPlan
 
@@ -169,7 +170,7 @@ def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explor
     opened = open_data(data, **read)
     home = _home(opened, out)
     faults = examine(opened)
-    splits = _fitting_split(opened, home)
+    splits = fitting_split(opened, home)
     found = fingerprint(opened, [fault.as_dict() for fault in faults], splits)
     sides = [a.split for a in splits.images] if splits else None
     page = explore_page(opened, found, {fault.code: title(fault.code) for fault in faults}, sides)
@@ -178,6 +179,38 @@ def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explor
     files.write_bytes(page_file, render(page).encode())
     opened.save(home)
     return Explored(found, fingerprint_file, page_file)
+
+
+def label(
+    data: Data, *, with_: str, limit: int | None = None, everything: bool = False, **wish: Any
+) -> "Labelled":
+    """Label images, and append what was said to the history.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        with_: vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER or csv:FILE.
+        limit: most pictures to ask for.
+        everything: also ask a machine for what a person or the data labelled; their labels stay in force.
+        wish: fields of the labeller's settings.
+
+    Raises:
+        PupilaError: the labeller can't label these data, or nothing more can be had from it; what it said before is
+            in the history.
+    """
+    return labelling(data, with_=with_, limit=limit, everything=everything, **wish).run()
+
+
+def labelling(
+    data: Data, *, with_: str, limit: int | None = None, everything: bool = False, **wish: Any
+) -> "Labelling":
+    """What `label` would do, before it does: whom it asks for which images, and what that takes."""
+    from pupila.label.choose import choose
+    from pupila.label.labellers import labeller_of
+    from pupila.label.run import Labelling
+
+    opened = open_data(data)
+    labeller = labeller_of(with_, wish, opened)
+    return Labelling(opened, labeller, choose(opened, labeller, everything, limit))
 
 
 def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "Converted":
@@ -195,7 +228,7 @@ def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "Converted"
     from pupila.convert.convert import convert as write
 
     opened = open_data(data, **read)
-    made = _fitting_split(opened, opened.home)
+    made = fitting_split(opened, opened.home)
     given = opened.images["given_split"].to_list()
     return write(opened, to, str(out), [one.split for one in made.images] if made else given)
 
@@ -285,7 +318,7 @@ def evaluate(
     from pupila.evaluate.run import evaluate_models, write
 
     opened = open_data(data)
-    splits = _fitting_split(opened, opened.home)
+    splits = fitting_split(opened, opened.home)
     if splits is None:
         raise PupilaError(
             say("These data are not split"), found=say("no splits.json that was made from them"),
@@ -312,7 +345,7 @@ def preview(data: Data, out: str | Path, **wish: Any) -> None:
     from pupila.train.settings import TrainSettings
 
     opened = open_data(data, **_bands(wish))
-    splits = _fitting_split(opened, opened.home)
+    splits = fitting_split(opened, opened.home)
     rows = (
         [row for row, a in enumerate(splits.images) if a.split == TRAIN]
         if splits
@@ -338,7 +371,7 @@ def _labelled(data: Data, read: dict[str, Any]) -> Dataset:
 
 def _agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
     """The split beside the data, if there is one; it has to have the folds that are wished."""
-    found = _fitting_split(data, data.home)
+    found = fitting_split(data, data.home)
     if found is not None and folds is not None and found.settings.get("folds") != folds:
         raise PupilaError(
             say("The data are split otherwise"),
@@ -346,26 +379,6 @@ def _agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
             wanted=f"folds={folds}", remedy=f"pupila split DATA --folds {folds} --replace",
         )  # fmt: skip
     return found
-
-
-def _fitting_split(data: Dataset, home: str) -> SplitFile | None:
-    """The split beside the data, unless it was made from other images; labels may have been mended since."""
-    for place in dict.fromkeys((home, data.home)):
-        found = SplitFile.read(place)
-        if found is not None and (found.data_hash == data.hash or _still_holds(found, data)):
-            return found
-    return None
-
-
-def _still_holds(split: SplitFile, data: Dataset) -> bool:
-    """Whether it is of these very images, and parts none that must stay together."""
-    rows = list(data.images.select("image", "sha256").iter_rows())
-    sides = {(a.image, a.sha256): (a.split, a.fold) for a in split.images}
-    if set(rows) != set(sides):
-        return False
-    side_of: dict[int, tuple[str, int | None]] = {}
-    parts = zip(data.components().tolist(), rows, strict=True)
-    return all(side_of.setdefault(part, sides[row]) == sides[row] for part, row in parts)
 
 
 def _home(data: Dataset, out: str | Path | None) -> str:

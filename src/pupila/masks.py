@@ -358,6 +358,18 @@ def as_png(mask: Array, classes: int) -> bytes:
     return buffer.getvalue()
 
 
+def as_stored(mask: Array, legend: Legend) -> bytes:
+    """(H, W) uint8 class indices as a PNG with the values that the legend reads as them, 0 for what it has none for."""
+    table = np.zeros(IGNORE + 1, dtype=np.int64)
+    for value, index in reversed(list(zip(legend.values, legend.indices, strict=True))):
+        table[index] = value
+    stored = table[mask]
+    shown = _split(stored).reshape(*mask.shape, 3) if legend.colour else stored
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(shown, dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def from_png(data: bytes) -> Array:
     """(H, W) uint8: the indices of a PNG that `as_png` wrote."""
     return np.asarray(Image.open(io.BytesIO(data)))

@@ -37,6 +37,51 @@ def wilson_interval(successes: float, n: float, z: float = Z_95) -> tuple[float,
     return low, high
 
 
+def finite_interval(successes: float, n: int, population: int, z: float = Z_95) -> tuple[float, float]:
+    """The score interval of the share in a finite whole, of which n were drawn without putting back.
+
+    Args:
+        successes: 0..n; a fraction is allowed, for planning.
+        n: drawn at random.
+        population: things in the whole, n or more.
+        z: 1.96 for 95 %.
+
+    Returns:
+        (low, high), each 0..1; the share itself where all were drawn. What was seen bounds it too: successes of the
+        whole are no fewer than those drawn.
+
+    Source: Wilson's interval of the n that would tell as much of an endless whole (Cochran 1977, section 2.6).
+    """
+    if n >= population:
+        return (successes / n, successes / n) if n else (0.0, 1.0)
+    worth = n * (population - 1) / (population - n)
+    low, high = wilson_interval(successes / n * worth, worth, z) if n else (0.0, 1.0)
+    return max(low, successes / population), min(high, 1 - (n - successes) / population)
+
+
+def more_to_halve(successes: int, n: int, population: int) -> int:
+    """How many more to draw of the finite whole, at the same share, until the 95 % interval is half as wide.
+
+    Args:
+        successes: 0..n.
+        n: drawn so far, 1 or more.
+        population: things in the whole.
+
+    Returns:
+        0 where all were drawn.
+    """
+
+    def width(drawn: int) -> float:
+        low, high = finite_interval(successes / n * drawn, drawn, population)
+        return high - low
+
+    wanted, low, high = width(n) / 2, n, population
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if width(middle) > wanted else (low, middle)
+    return low - n
+
+
 def wilson_width(share: float, n: float) -> float:
     """Width of the 95 % interval, 0..1, that n trials give at this share."""
     low, high = wilson_interval(share * n, n)

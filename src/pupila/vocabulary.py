@@ -24,10 +24,14 @@ LABELS_FILE: Final = "labels.parquet"
 PRODUCTS_FILE: Final = "products.jsonl"
 SET_ASIDE_FILE: Final = "set_aside.jsonl"
 VISITS_FILE: Final = "visits.jsonl"
+AUDIT_FILE: Final = "audit.json"
+AUDIT_PAGE_FILE: Final = "audit.html"
+SUSPECTS_FILE: Final = "suspects.json"
+PATCH_FILE: Final = "label-patch.jsonl"
 OWN_FILES: Final = frozenset(
     {
         MANIFEST_FILE, SPLITS_FILE, OPENINGS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, PRODUCTS_FILE,
-        SET_ASIDE_FILE, VISITS_FILE,
+        SET_ASIDE_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE, PATCH_FILE,
     }
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ import pupila
 from pupila import flow
 from pupila.dataset.labels import HISTORY, Label, append, history, in_force
 from pupila.dataset.manifest import Dataset
+from pupila.dataset.splits import fitting_split
 from pupila.errors import PupilaError
 from tests.pictures import write_photo
 
@@ -68,10 +69,10 @@ def test_a_split_holds_where_labels_alone_were_mended(tmp_path: Path) -> None:
     made = flow.split(folder)
     data = pupila.open(folder)
     append(data.home, [said(data, 0, "cow", person=True)])
-    kept = flow._fitting_split(pupila.open(folder), str(folder))
+    kept = fitting_split(pupila.open(folder), str(folder))
     assert kept is not None and kept.hash == made.hash
     write_photo(folder / "cat" / "new.png", 99)
-    assert flow._fitting_split(pupila.open(folder), str(folder)) is None
+    assert fitting_split(pupila.open(folder), str(folder)) is None
 
 
 def test_a_damaged_history_is_refused_and_an_absent_one_is_empty(tmp_path: Path) -> None:

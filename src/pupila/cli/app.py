@@ -1,16 +1,43 @@
 """The commands. Stages are imported when they are called, so that `pupila --help` loads nothing heavy."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import pupila
-from pupila.cli import collect, convert, doctor, evaluate, explore, predict, serve, settings, split, train
+from pupila.cli import (
+    audit,
+    collect,
+    convert,
+    doctor,
+    evaluate,
+    explore,
+    label,
+    predict,
+    serve,
+    settings,
+    split,
+    studio,
+    train,
+)
 from pupila.cli import demo as demo_command
 from pupila.messages import say
 
+
+class _Words(TyperGroup):
+    """Commands, of which some have two words: `label` labels, and `label audit` is a command beside it."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        two = " ".join(args[:2])
+        if (command := self.commands.get(two)) is not None:
+            return two, command, args[2:]
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="pupila",
+    cls=_Words,
     help=say("A few hundred images of your own go in; a vision model that you can trust comes out."),
     no_args_is_help=True,
     add_completion=False,
@@ -40,6 +67,11 @@ app.command("collect", help=collect.HELP)(collect.collect)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("split", help=split.HELP)(split.split)
 app.command("explore", help=explore.HELP)(explore.explore)
+app.command("label", help=label.HELP)(label.label)
+app.command("label audit", help=audit.AUDIT)(audit.audit)
+app.command("label suspects", help=audit.SUSPECTS)(audit.suspects)
+app.command("label export", help=studio.EXPORT)(studio.export)
+app.command("label import", help=studio.IMPORT)(studio.import_)
 app.command("convert", help=convert.HELP)(convert.convert)
 app.command("train", help=train.HELP)(train.train)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)

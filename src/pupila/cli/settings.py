@@ -17,13 +17,14 @@ def _stages() -> "dict[str, type[Settings]]":
     from pupila.collect.site import Site
     from pupila.dataset.reading import ReadSettings
     from pupila.images.bands import BandSettings
+    from pupila.label.labellers import KINDS
     from pupila.serve.settings import ServeSettings
     from pupila.split.settings import SplitSettings
     from pupila.train.settings import TrainSettings
 
     return {
         "collect": Site, "read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "predict": BandSettings,
-        "serve": ServeSettings,
+        "serve": ServeSettings, **{f"label-{name}": kind.settings for name, kind in KINDS.items()},
     }  # fmt: skip
 
 

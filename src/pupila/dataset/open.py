@@ -91,7 +91,7 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
     if found.masks:
         masked = with_masks(found.root, good, found.legend, wish.limits())
         good, legend = masked.images, masked.legend
-        oddities += masked.oddities
+        oddities = _unanswered(oddities, good) + masked.oddities
         notes = notes + masked.notes
     else:
         oddities += _left_empty(frame, good)
@@ -109,6 +109,13 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
         wish.choice(),
         wish.limits(),
     )
+
+
+def _unanswered(oddities: list[Oddity], good: pl.DataFrame) -> list[Oddity]:
+    """Without the images that lack a mask, and masks that lack an image, which the history has put together."""
+    paired = {*good.filter(pl.col("target").is_not_null())["image"], *good["target"].drop_nulls()}
+    lone = ("image-without-mask", "mask-without-image")
+    return [oddity for oddity in oddities if oddity.code not in lone or oddity.subject not in paired]
 
 
 def _task(found: Listing, good: pl.DataFrame) -> Task | None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from pupila import files
+from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.messages import say
 from pupila.vocabulary import SCHEMA_VERSION, SPLITS, SPLITS_FILE
@@ -103,3 +104,31 @@ class SplitFile:
                 wanted=say("the file as pupila split wrote it"), remedy="pupila split --replace",
             )  # fmt: skip
         return found
+
+
+def fitting_split(data: Dataset, home: str) -> SplitFile | None:
+    """The split beside the data, unless it was made from other images; labels may have been mended since.
+
+    Args:
+        data: is asked about.
+        home: folder of the split; that of the data is looked into as well.
+
+    Raises:
+        PupilaError: see `SplitFile.read`.
+    """
+    for place in dict.fromkeys((home, data.home)):
+        found = SplitFile.read(place)
+        if found is not None and (found.data_hash == data.hash or _still_holds(found, data)):
+            return found
+    return None
+
+
+def _still_holds(split: SplitFile, data: Dataset) -> bool:
+    """Whether it is of these very images, and parts none that must stay together."""
+    rows = list(data.images.select("image", "sha256").iter_rows())
+    sides = {(a.image, a.sha256): (a.split, a.fold) for a in split.images}
+    if set(rows) != set(sides):
+        return False
+    side_of: dict[int, tuple[str, int | None]] = {}
+    parts = zip(data.components().tolist(), rows, strict=True)
+    return all(side_of.setdefault(part, sides[row]) == sides[row] for part, row in parts)

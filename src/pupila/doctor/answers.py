@@ -1,13 +1,11 @@
 """Masks against the answers that a run gave to images it had not learned from; nothing is trained here."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from pupila import files
+from pupila.dataset.kept import Kept, mask_fits, read_kept
 from pupila.dataset.manifest import Dataset
 from pupila.doctor.belonging import LEAST, misfits, shared_information
 from pupila.doctor.faults import RANKED, Fault, fault
@@ -16,71 +14,33 @@ from pupila.duplicates.signature import SIDE
 from pupila.errors import PupilaError
 from pupila.masks import from_png, resized
 from pupila.messages import listing, say
-from pupila.metrics.segment import counts, image_scores, iou
-from pupila.threads import ahead
 
 Array = NDArray[Any]
 
-ANSWERS_FILE, PLAN_FILE = "oof.parquet", "plan.json"
 FAR_BELOW = 0.5  # of the run's median IoU, under which a mask and its answer disagree
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What a run answered to images of a data set with masks."""
-
-    rows: list[int]  # of the data set: those with a mask and an answer
-    masks: list[bytes]  # PNG with the answered class indices, at the size of the upright image
-
-
-def read_answers(run: str, data: Dataset) -> Answers:
+def read_answers(run: str, data: Dataset) -> Kept:
     """The masks that a run answered to images which it had not learned from.
 
     Raises:
         PupilaError: no answers there, answers without masks, of other classes, or none to these images.
     """
-    uri = files.join(run, ANSWERS_FILE)
-    if not files.exists(uri):
-        raise PupilaError(
-            say("No run with answers"), found=run, wanted=say("the folder of a run, with {name}", name=ANSWERS_FILE),
-            remedy="pupila split DATA --folds 5; pupila train DATA",
-        )  # fmt: skip
-    frame = pl.read_parquet(files.read_bytes(uri))
-    if data.legend is None or "mask" not in frame.columns:
+    kept = read_kept(run, data) if data.legend is not None else None
+    if kept is None or "mask" not in kept.frame.columns:
         raise PupilaError(
             say("Only masks are examined with a run so far"),
-            found=say("a data set without masks") if data.legend is None else listing(frame.columns, 8),
-            wanted=say("a data set with masks, and a run that learned it: a column mask in {name}", name=ANSWERS_FILE),
+            found=say("a data set without masks") if kept is None else listing(kept.frame.columns, 8),
+            wanted=say("a data set with masks, and a run that learned it: a column mask in {name}", name="oof.parquet"),
         )  # fmt: skip
-    plan = files.join(run, PLAN_FILE)
-    learned = files.read_json(plan)["plan"]["classes"] if files.exists(plan) else data.classes
-    if learned != data.classes:
-        raise PupilaError(
-            say("The run learned other classes"), found=listing(learned, 8), wanted=listing(data.classes, 8),
-            remedy=say("train anew, or bring the class file back to what it was"),
-        )  # fmt: skip
-    answered = dict(frame.select("sha256", "mask").iter_rows())
-    images = data.images.select("sha256", "target").iter_rows()
-    known = [(row, answered[digest]) for row, (digest, target) in enumerate(images)
-             if target is not None and digest in answered]  # fmt: skip
-    if not known:
-        raise PupilaError(
-            say("The run answered none of these images"), found=run, wanted=say("a run on this data set")
-        )
-    return Answers([row for row, _ in known], [mask for _, mask in known])
+    return kept
 
 
 def disagreeing(data: Dataset, run: str) -> list[Fault]:
     """Masks that agree far less with the run's answers than is usual, and answers that fit another image's mask."""
     answers = read_answers(run, data)
     images = data.images["image"]
-    classes = len(data.classes)
-
-    def fit(place: int) -> float:
-        truth, answer = data.mask(answers.rows[place]), from_png(answers.masks[place])
-        return float(image_scores(counts(truth, resized(answer, *truth.shape), classes), iou))
-
-    fits = np.array(list(ahead(range(len(answers.rows)), fit)))
+    fits = mask_fits(data, answers)
     order = np.argsort(fits, kind="stable")
     low = [place for place in order.tolist() if fits[place] < FAR_BELOW * np.median(fits)]
     ranked = [
@@ -95,10 +55,10 @@ def disagreeing(data: Dataset, run: str) -> list[Fault]:
     )
 
 
-def _exchanged(data: Dataset, answers: Answers) -> list[tuple[int, int]]:
+def _exchanged(data: Dataset, answers: Kept) -> list[tuple[int, int]]:
     """Rows whose answer fits the mask of another row far better than its own."""
     rows, masks = small_masks(data)
-    answered = dict(zip(answers.rows, answers.masks, strict=True))
+    answered = dict(zip(answers.rows, answers.frame["mask"], strict=True))
     kept = [place for place, row in enumerate(rows.tolist()) if row in answered]
     if len(kept) < LEAST:
         return []

@@ -51,7 +51,12 @@ def thumbnail(rgb: Array, side: int) -> Array:
     return np.asarray(small)
 
 
-def _embedded(rgb: Array) -> str:
+def as_jpeg(rgb: Array, quality: int = 80) -> bytes:
+    """(H, W, 3) uint8 as a JPEG, without whatever the file told besides the pixels."""
     buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _embedded(rgb: Array) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(as_jpeg(rgb)).decode()}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pupila import files
 from pupila.dataset.formats.beside import paired
-from pupila.dataset.formats.finding import sort_out, unwrapped
+from pupila.dataset.formats.finding import kind, sort_out, unwrapped
 from pupila.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.errors import PupilaError
 from pupila.messages import listing, say
@@ -63,7 +63,9 @@ class _Levels:
         has_train = any(SPLIT_WORDS[word.lower()] == TRAIN for word in words)
         self.split_level = has_train and len(words) > 1
         depth = 1 if self.split_level else 0
-        self.class_level = depth if any(e.path.count("/") > depth for e in images) else None
+        levels = {e.path.split("/")[depth] for e in images if e.path.count("/") > depth}
+        named = any(kind(name) != "image" for name in levels)  # a lone `images/` is no class
+        self.class_level = depth if named else None
         self.classes = {target for e in images if (target := self.target(e.path)) is not None}
 
     def split(self, path: str) -> str | None:

@@ -1,4 +1,7 @@
-"""Images beside masks of the same stem: `images/` and `masks/`, also below train/val/test, under their usual names."""
+"""Images beside masks of the same stem: `images/` and `masks/`, also below train/val/test, under their usual names.
+
+Where no folder is one of images, a class file among the masks says that all other images are meant.
+"""
 
 import re
 from collections import defaultdict
@@ -23,6 +26,8 @@ def read(path: str) -> Listing | None:
         return None
     entries, oddities = sort_out(root)
     images = [e for e in entries if kind_of(e.path) == "image"]
+    if not images and _names_classes(root):
+        images = [e for e in entries if kind_of(e.path) != "mask"]
     masks = [e for e in entries if kind_of(e.path) == "mask"]
     if not images or not masks:
         return None
@@ -52,6 +57,12 @@ def read(path: str) -> Listing | None:
     rows = as_rows(images, {"target": targets, "given_split": [split_of(e.path) for e in images]})
     legend = class_legend(root, *(files.join(root, name) for name in files.folders(root)))
     return Listing(say("images beside masks"), root, rows, path, oddities, notes, masks=True, legend=legend)
+
+
+def _names_classes(root: str) -> bool:
+    """Whether a folder of masks holds a class file: then it is no class of images that is called so."""
+    folders = [name for name in files.folders(root) if kind(name) == "mask"]
+    return any(files.exists(files.join(root, f"{name}/{file}")) for name in folders for file in CLASS_FILES)
 
 
 def _folder_names(root: str) -> list[str]:

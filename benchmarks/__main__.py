@@ -19,12 +19,14 @@ from benchmarks import (
     segmentation,
     serving,
     startup,
+    stores,
     training,
 )
 
 BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "startup": startup.run,
     "opening": opening.run,
+    "stores": stores.run,
     "duplicates": duplicates.run,
     "planted": planted.run,
     "training": training.run,

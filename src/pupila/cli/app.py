@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import pupila
-from pupila.cli import convert, doctor, evaluate, explore, predict, serve, settings, split, train
+from pupila.cli import clean, convert, doctor, evaluate, explore, predict, serve, settings, split, train
 from pupila.cli import demo as demo_command
 from pupila.messages import say
 
@@ -40,6 +40,7 @@ app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("split", help=split.HELP)(split.split)
 app.command("explore", help=explore.HELP)(explore.explore)
 app.command("convert", help=convert.HELP)(convert.convert)
+app.command("clean", help=clean.HELP)(clean.clean)
 app.command("train", help=train.HELP)(train.train)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.command("predict", help=predict.HELP)(predict.predict)

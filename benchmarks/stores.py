@@ -48,7 +48,8 @@ def run() -> dict[str, Any]:
         requests["warm"] = _asked(server, lambda: pupila.open(ROOT))
     figures = {
         "images": IMAGES, "latency_ms": 1000 * LATENCY, "cold_seconds": round(ours, 2),
-        "naive_seconds": round(theirs, 2), "warm_seconds": round(warm, 2), "ratio": round(theirs / ours, 1), "requests": requests,
+        "naive_seconds": round(theirs, 2), "warm_seconds": round(warm, 2), "ratio": round(theirs / ours, 1),
+        "requests": requests,
     }  # fmt: skip
     print(f"  {figures}")
     return figures

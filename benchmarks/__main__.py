@@ -19,6 +19,7 @@ from benchmarks import (
     segmentation,
     serving,
     startup,
+    stores,
     suspects,
     training,
 )
@@ -26,6 +27,7 @@ from benchmarks import (
 BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "startup": startup.run,
     "opening": opening.run,
+    "stores": stores.run,
     "duplicates": duplicates.run,
     "planted": planted.run,
     "training": training.run,

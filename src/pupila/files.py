@@ -1,17 +1,21 @@
 """URIs and bytes: walking, reading, hashing and atomic writing; disk and object stores are alike above it."""
 
 import contextlib
+import glob
 import hashlib
 import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pupila import stores
 from pupila.errors import PupilaError
 from pupila.messages import say
 
@@ -28,13 +32,6 @@ class FileEntry:
 def is_remote(uri: str | Path) -> bool:
     """Whether the address names a store (`s3://...`, `memory://...`) and not this machine's disk."""
     return "://" in str(uri) and not str(uri).startswith("file://")
-
-
-def _store(uri: str) -> tuple[Any, str]:
-    import fsspec
-
-    filesystem, path = fsspec.core.url_to_fs(uri)
-    return filesystem, path.rstrip("/")
 
 
 def join(root: str, path: str) -> str:
@@ -62,31 +59,33 @@ def normal(path: str) -> str:
 
 def absolute(uri: str) -> str:
     """The address from anywhere: a path on disk from its root and without links, a URI as it is."""
-    return uri if is_remote(uri) else str(Path(uri).resolve())
+    return uri.rstrip("/") if is_remote(uri) else str(Path(uri).resolve())
+
+
+def parent(uri: str) -> str:
+    """The folder that the address lies in, `.` for a bare name."""
+    return uri.rstrip("/").rpartition("/")[0] if is_remote(uri) else Path(uri).parent.as_posix()
 
 
 def exists(uri: str) -> bool:
     """Whether a file or folder lies at the address."""
     if is_remote(uri):
-        filesystem, path = _store(uri)
-        return bool(filesystem.exists(path))
+        return bool(stores.kind(uri))
     return Path(uri).exists()
 
 
 def is_folder(uri: str) -> bool:
     """Whether the address is a folder."""
     if is_remote(uri):
-        filesystem, path = _store(uri)
-        return bool(filesystem.isdir(path))
+        return stores.kind(uri) == stores.FOLDER
     return Path(uri).is_dir()
 
 
 def walk(root: str) -> Iterator[FileEntry]:
     """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
     if is_remote(root):
-        filesystem, path = _store(root)
-        for name, info in sorted(filesystem.find(path, detail=True).items()):
-            yield FileEntry(name[len(path) :].lstrip("/"), int(info["size"]), _remote_time(info))
+        for found in stores.walk(root):
+            yield FileEntry(*found)
         return
     seen: set[str] = set()
     for folder, names, leaves in os.walk(root, followlinks=True):
@@ -114,21 +113,38 @@ def entry(root: str, path: str) -> FileEntry | None:
     """The entry of the file at `path` below `root`, or None where there is none."""
     full = join(root, path)
     if is_remote(full):
-        filesystem, inner = _store(full)
-        if not filesystem.exists(inner):
-            return None
-        info = filesystem.info(inner)
-        return FileEntry(path, int(info["size"]), _remote_time(info))
+        found = stores.one(full)
+        return FileEntry(path, *found[1:]) if found else None
     if not os.path.lexists(full):
         return None
     return _stat(full, path)
 
 
-def _remote_time(info: dict[str, Any]) -> int:
-    when = info.get("mtime") or info.get("LastModified") or info.get("created")
-    if when is None:
-        return 0
-    return int((when.timestamp() if hasattr(when, "timestamp") else float(when)) * 1e9)
+def listed_once(uri: str) -> AbstractContextManager[None]:
+    """Within it all questions for what lies beside or below the address are answered by one listing of the store."""
+    if not is_remote(uri):
+        return contextlib.nullcontext()
+    return stores.listed_once(uri if is_folder(uri) else parent(uri))
+
+
+def lookup(root: str) -> Callable[[str], FileEntry | None]:
+    """What tells the entry of any path, as `entry` does; of many in a store it asks once for all below the root."""
+
+    @cache
+    def listed() -> dict[str, FileEntry]:
+        return {found.path: found for found in walk(root)}
+
+    def find(path: str) -> FileEntry | None:
+        below = relative(path, root)
+        outside = join(root, below) == below
+        return entry(root, path) if outside or not is_remote(root) else listed().get(below)
+
+    return find
+
+
+def matching(pattern: str) -> list[str]:
+    """The files that a pattern such as `photos/*.jpg` fits, sorted."""
+    return stores.matching(pattern) if is_remote(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
 
 
 def read_bytes(uri: str) -> bytes:
@@ -138,8 +154,7 @@ def read_bytes(uri: str) -> bytes:
         OSError: nothing can be read there.
     """
     if is_remote(uri):
-        filesystem, path = _store(uri)
-        return bytes(filesystem.cat_file(path))
+        return stores.read(uri)
     return Path(uri).read_bytes()
 
 
@@ -150,8 +165,7 @@ def read_start(uri: str, count: int) -> bytes:
         OSError: nothing can be read there.
     """
     if is_remote(uri):
-        filesystem, path = _store(uri)
-        return bytes(filesystem.cat_file(path, start=0, end=count))
+        return stores.read(uri, 0, count)
     with Path(uri).open("rb") as stream:
         return stream.read(count)
 
@@ -159,9 +173,7 @@ def read_start(uri: str, count: int) -> bytes:
 def folders(root: str) -> list[str]:
     """The names of the folders directly below the root, sorted; without hidden ones and names that are no text."""
     if is_remote(root):
-        filesystem, path = _store(root)
-        names = [str(i["name"]).rstrip("/").rsplit("/", 1)[-1] for i in filesystem.ls(path, detail=True)
-                 if i["type"] == "directory"]  # fmt: skip
+        names = [name for name, what in stores.listed(root) if what == stores.FOLDER]
     else:
         names = [child.name for child in Path(root).iterdir() if child.is_dir()]
     return sorted(name for name in names if not is_hidden(name) and is_text(name))
@@ -170,10 +182,7 @@ def folders(root: str) -> list[str]:
 def entries(root: str) -> list[str]:
     """The names of the files directly below the root, sorted."""
     if is_remote(root):
-        filesystem, path = _store(root)
-        return sorted(
-            str(i["name"]).rsplit("/", 1)[-1] for i in filesystem.ls(path, detail=True) if i["type"] == "file"
-        )
+        return sorted(name for name, what in stores.listed(root) if what == stores.FILE)
     return sorted(child.name for child in Path(root).iterdir() if child.is_file())
 
 
@@ -206,8 +215,7 @@ def write_bytes(uri: str, data: bytes) -> None:
         PupilaError: the folder can't be written to.
     """
     if is_remote(uri):
-        filesystem, path = _store(uri)
-        filesystem.pipe_file(path, data)  # object stores show an object when it is complete
+        stores.write(uri, data)
         return
     target = Path(uri)
     try:
@@ -273,29 +281,35 @@ def _end_of_lines(stream: BinaryIO) -> int:
 def growing(path: str) -> Iterator[Path]:
     """Where to write a file on disk bit by bit; it bears its name once it is whole, and half of it is taken away.
 
+    Args:
+        path: on disk, or a URI: then the file grows on this machine's disk and is sent once it is whole.
+
     Raises:
         PupilaError: the file can't be written.
     """
-    if is_remote(path):
-        raise PupilaError(say("Can't write {path}", path=path), wanted=say("a path on this machine's disk"))
-    part = Path(f"{path}.part")
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as fault:
-        raise PupilaError(say("Can't write {path}", path=path), found=fault.strerror or str(fault)) from fault
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    beside = contextlib.nullcontext("") if not is_remote(path) else tempfile.TemporaryDirectory()
+    with beside as folder:
+        part = Path(folder, path.rpartition("/")[2]) if folder else Path(f"{path}.part")
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            if folder:
+                stores.put(part, path)
+            else:
+                part.replace(path)
+        except OSError as fault:
+            raise PupilaError(
+                say("Can't write {path}", path=path), found=fault.strerror or str(fault)
+            ) from fault
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def remove(uri: str) -> None:
     """Delete the file where there is one."""
     if is_remote(uri):
-        filesystem, path = _store(uri)
-        if filesystem.exists(path):
-            filesystem.rm_file(path)
+        stores.remove(uri)
         return
     Path(uri).unlink(missing_ok=True)
 

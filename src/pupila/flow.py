@@ -267,6 +267,11 @@ def train(
             wanted=say("its folder"),
             remedy="--resume --out runs/NAME",
         )
+    if out is not None and files.is_remote(str(out)):
+        raise PupilaError(
+            say("A run is written on this machine's disk"), found=str(out), wanted=say("a folder on disk"),
+            remedy=say("train here and copy the run's bundle into the store: predict and evaluate read it there"),
+        )  # fmt: skip
     opened = _labelled(data, read)
     splits = _agreed_split(opened, folds) or split(opened, folds=folds)
     assert opened.task is not None  # it has labels
@@ -328,7 +333,7 @@ def evaluate(
     find = evaluate_prompts if any(map(answers_prompts, paths)) else evaluate_models
     found = find(paths, opened, splits, split and _split_named(split), threshold)
     own = is_run(paths[0]) or files.is_folder(files.join(paths[0], "bundle"))
-    folder = paths[0] if own else str(Path(paths[0]).parent)
+    folder = paths[0] if own else files.parent(paths[0])
     place = str(out) if out is not None else files.join(folder, f"evaluation-{found.evaluation['split']}")
     return write(found, opened, place)
 
@@ -389,7 +394,7 @@ def _home(data: Dataset, out: str | Path | None) -> str:
     """
     home = str(out) if out is not None else data.home
     theirs = root_of(home)
-    if theirs is not None and Path(theirs).resolve() != Path(data.root).resolve():
+    if theirs is not None and files.absolute(theirs) != files.absolute(data.root):
         raise PupilaError(
             say("The manifest of another data set is in {home}", home=home), found=say("images of {root}", root=theirs),
             wanted=say("images of {root}", root=data.root), remedy=say("another --out FOLDER"),

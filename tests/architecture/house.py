@@ -1,7 +1,7 @@
 """The house as data: its floors, the one door of each third party, and its sizes (DESIGN.md, section 3)."""
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("messages", "errors", "vocabulary", "files", "settings", "progress", "threads"),
+    ("messages", "errors", "vocabulary", "stores", "files", "settings", "progress", "threads"),
     ("stats", "metrics", "images", "geotiff", "masks", "regions", "tiles", "duplicates"),
     ("tasks",),
     ("dataset", "bundle", "report", "web"),
@@ -34,7 +34,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "cleanlab": ("label", "doctor"),
     "fastapi": ("web",),
     "filelock": ("dataset",),
-    "fsspec": ("files",),
+    "fsspec": ("stores",),
     "gradio": ("serve",),
     "httpx": ("collect", "label"),
     "jinja2": ("report",),

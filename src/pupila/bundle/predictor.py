@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pupila.images.decode import Array, ImageFault, ImageLimits
 from pupila.messages import say
 from pupila.tasks import TASKS
 from pupila.tasks.task import Prepared
-from pupila.threads import ahead
+from pupila.threads import ahead, readers
 
 BATCH = 4  # images of a stream that one core answers at once
 Answered = Any  # what the task's `answer` gives: classify.Answer, segment.MaskAnswer
@@ -92,8 +92,9 @@ class Predictor:
         are.
         """
         left, size = iter(uris), 1 if self.info.preparation.view == "tile" else BATCH
-        batches = iter(lambda: list(islice(left, size)), [])
-        for answered in ahead(batches, self._answered):
+        first = list(islice(left, size))
+        batches = chain([first], iter(lambda: list(islice(left, size)), []))
+        for answered in ahead(batches, self._answered, readers(first[0]) if first else 0):
             yield from answered
 
     def _answered(self, uris: list[str]) -> list[tuple[str, Answered | ImageFault]]:

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 import pupila
 from pupila.cli import (
     audit,
+    clean,
     collect,
     convert,
     doctor,
@@ -73,6 +74,7 @@ app.command("label suspects", help=audit.SUSPECTS)(audit.suspects)
 app.command("label export", help=studio.EXPORT)(studio.export)
 app.command("label import", help=studio.IMPORT)(studio.import_)
 app.command("convert", help=convert.HELP)(convert.convert)
+app.command("clean", help=clean.HELP)(clean.clean)
 app.command("train", help=train.HELP)(train.train)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.command("predict", help=predict.HELP)(predict.predict)

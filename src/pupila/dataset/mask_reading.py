@@ -17,7 +17,7 @@ from pupila.images.decode import DECODER, ImageFault, ImageLimits
 from pupila.masks import Legend, stored_values
 from pupila.messages import say
 from pupila.progress import progress
-from pupila.threads import ahead
+from pupila.threads import ahead, readers
 
 FACTS: dict[str, Any] = {
     "target": pl.String,
@@ -58,7 +58,7 @@ def mask_facts(
         f"{files.absolute(root)}\n{DECODER}/{limits.max_bytes}/{limits.max_pixels}/{colour}\n{drawn_with}"
     )
     remembered = files.cache_folder() / "masks" / f"{files.sha256(version.encode())[:24]}.parquet"
-    stat = cache(lambda path: files.entry(root, path))
+    stat = cache(files.lookup(root))
     keys = [_key(target, stat) for target, _, _ in wanted]
     lasting = _remembered(remembered, keys)
     known, unsaved = dict(lasting), 0
@@ -68,7 +68,9 @@ def mask_facts(
     }  # fmt: skip
     with progress(say("reading masks"), len(fresh)) as advance:
         rows = ahead(
-            fresh.items(), lambda one: _read(root, one[0], one[1], legend if drawn_with else colour, limits)
+            fresh.items(),
+            lambda one: _read(root, one[0], one[1], legend if drawn_with else colour, limits),
+            readers(root),
         )
         for key, (row, lasts) in zip(fresh, rows, strict=True):
             known[key] = row

@@ -42,9 +42,10 @@ def open(path: str | Path | Dataset, **settings: Any) -> Dataset:
             say("No such data"), found=where,
             wanted=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_nearby(where),
         )  # fmt: skip
-    for read in FORMATS.values():
-        if (found := read(where)) is not None:
-            return _assemble(found, wish)
+    with files.listed_once(where):
+        for read in FORMATS.values():
+            if (found := read(where)) is not None:
+                return _assemble(found, wish)
     raise PupilaError(
         say("Can't tell what {path} is", path=where), found=say("a file"),
         wanted=say("a folder, a CSV, Parquet or JSON-lines table, COCO's JSON, data.yaml, or pupila.parquet"),

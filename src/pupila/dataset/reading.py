@@ -18,7 +18,7 @@ from pupila.images.bands import BandSettings
 from pupila.images.decode import DECODER, FORMATS, ImageFault, ImageLimits, looks_like_image, spread
 from pupila.messages import say
 from pupila.progress import progress
-from pupila.threads import CORES
+from pupila.threads import readers
 
 CHUNK = 512  # images between two saves of what was read
 _AT_ONCE = 16  # images that a thread takes: handing them over one by one costs as much as reading them
@@ -50,7 +50,9 @@ FACTS: dict[str, Any] = {
 class ReadSettings(BandSettings, ImageLimits):
     """How the images of a data set are read."""
 
-    workers: PositiveInt | None = Field(default=None, description="reading threads; null: one per core")
+    workers: PositiveInt | None = Field(
+        default=None, description="reading threads; null: one per core, 16 for a store"
+    )
 
     def limits(self) -> ImageLimits:
         """The limits alone."""
@@ -97,7 +99,7 @@ def read_facts(
 
 
 def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSettings, memory: Memory) -> None:
-    workers = settings.workers or CORES
+    workers = settings.workers or readers(root)
     with (
         warnings.catch_warnings(action="ignore"),  # what Pillow warns of, the doctor tells
         progress(say("reading images"), len(entries)) as advance,

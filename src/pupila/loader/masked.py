@@ -14,6 +14,7 @@ from pupila.masks import resized
 from pupila.messages import say
 from pupila.tasks.segment import SEGMENT
 from pupila.tasks.task import Prepared
+from pupila.threads import readers
 from pupila.tiles import cut, padded
 from pupila.vocabulary import IGNORE
 
@@ -53,7 +54,7 @@ class PlacedMasks:
         keys, digests = data.images["sha256"].to_list(), data.images["mask_sha256"].to_list()
         told = data.legend.as_json() if data.legend else ""
         self._keys = {row: f"{keys[row]}:{digests[row]}:{told}" for row in rows}
-        fill(self._store, self._keys, self._place, say("preparing masks"))
+        fill(self._store, self._keys, self._place, say("preparing masks"), readers(data.root))
 
     def __call__(self, row: int) -> Array:
         """(H, W) uint8 class indices, IGNORE where there is no label."""

@@ -10,7 +10,7 @@ from pupila.images.prepare import Preparation, place, side_to_decode
 from pupila.loader.store import ArrayStore
 from pupila.messages import say
 from pupila.progress import progress
-from pupila.threads import ahead
+from pupila.threads import ahead, readers
 
 _CHUNK = 128  # pictures saved at once
 
@@ -30,7 +30,13 @@ class Pictures:
         self.keys: dict[int, str] = {row: digests[row] for row in rows}
         shape = (preparation.height, preparation.width, 3)
         self._store = ArrayStore("pictures", placing(preparation), shape, "uint8")
-        fill(self._store, self.keys, lambda row: self._placed(data, row), say("preparing pictures"))
+        fill(
+            self._store,
+            self.keys,
+            lambda row: self._placed(data, row),
+            say("preparing pictures"),
+            readers(data.root),
+        )
 
     def __call__(self, rows: list[int]) -> Array:
         """(K, H, W, 3) uint8: the placed pictures of the rows."""
@@ -46,7 +52,9 @@ def placing(preparation: Preparation) -> str:
     return f"{DECODER}/{sorted(told.items())}"
 
 
-def fill(store: ArrayStore, keys: dict[int, str], make: Callable[[int], Array], title: str) -> None:
+def fill(
+    store: ArrayStore, keys: dict[int, str], make: Callable[[int], Array], title: str, workers: int
+) -> None:
     """Make what the store lacks, and save it part by part.
 
     Args:
@@ -54,6 +62,7 @@ def fill(store: ArrayStore, keys: dict[int, str], make: Callable[[int], Array], 
         keys: row of the data set to key.
         make: row to array; called in threads.
         title: of the progress.
+        workers: threads.
     """
     lacking = set(store.missing(list(keys.values())))
     first: dict[str, int] = {}
@@ -65,7 +74,7 @@ def fill(store: ArrayStore, keys: dict[int, str], make: Callable[[int], Array], 
     held: list[Array] = []
     names = list(first)
     with progress(title, len(first)) as advance:
-        for number, made in enumerate(ahead(first.values(), make), start=1):
+        for number, made in enumerate(ahead(first.values(), make, workers), start=1):
             held.append(made)
             advance(1)
             if len(held) == _CHUNK or number == len(first):

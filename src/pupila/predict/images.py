@@ -1,6 +1,5 @@
 """Which images are meant: files, folders and patterns, one after the other and never all in memory."""
 
-import glob
 from collections.abc import Iterator
 
 from pupila import files
@@ -22,8 +21,7 @@ def named(paths: list[str]) -> Iterator[str]:
         if files.exists(path):
             yield from below(path) if files.is_folder(path) else [path]
             continue
-        found = sorted(glob.glob(path, recursive=True)) if not files.is_remote(path) else []  # noqa: PTH207
-        if not found:
+        if not (found := files.matching(path)):
             raise PupilaError(
                 say("No such images"),
                 found=path,

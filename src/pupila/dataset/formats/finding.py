@@ -23,6 +23,7 @@ class Finder:
     def __init__(self, root: str) -> None:
         self.root = root
         self.searched = False
+        self._entry = files.lookup(root)
         self._names: dict[str, list[files.FileEntry]] | None = None
 
     def find(self, path: str, fits: Callable[[str], bool]) -> files.FileEntry | None:
@@ -34,7 +35,7 @@ class Finder:
         """
         if re.match(r"(https?|ftp)://", path):
             return None
-        if entry := files.entry(self.root, path if files.is_remote(path) else files.normal(path)):
+        if entry := self._entry(path if files.is_remote(path) else files.normal(path)):
             return entry
         if self._names is None:
             self._names = {}

@@ -82,7 +82,7 @@ def _root_in(uri: str) -> str:
 
 
 def _listing(frame: pl.DataFrame, root: str, home: str) -> Listing:
-    found = [files.entry(root, path) for path in frame["image"]]
+    found = list(map(files.lookup(root), frame["image"]))
     oddities = [
         Oddity(path, "row-without-image", say("the file is gone since the manifest was saved"))
         for path, entry in zip(frame["image"], found, strict=True) if entry is None

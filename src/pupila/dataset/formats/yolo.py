@@ -36,7 +36,8 @@ def read(path: str) -> Listing | None:
         return None
     entries, columns, oddities = _images(root, told, splits)
     labels = [str(label) for label in columns["target"]]
-    without = [label for label in labels if not files.exists(files.join(root, label))]
+    there = files.lookup(root)
+    without = [label for label in labels if there(label) is None]
     if not labels or len(without) == len(labels):
         raise PupilaError(
             say("No images with labels where {path} says", path=uri),
@@ -111,11 +112,11 @@ def _listed(root: str, place: str) -> tuple[list[files.FileEntry], list[Oddity]]
         ]  # fmt: skip
         return [files.FileEntry(f"{under}{e.path}", e.size, e.modified) for e in images], oddities
     home = place.rpartition("/")[0]
-    entries, oddities = [], []
+    entries, oddities, there = [], [], files.lookup(root)
     for line in files.read_bytes(place).decode("utf-8-sig").splitlines():
         if told := line.strip().replace("\\", "/"):
             tries = [files.relative(files.join(base, told.removeprefix("./")), root) for base in (home, root)]
-            entry = next((e for one in tries if (e := files.entry(root, one))), None)
+            entry = next((e for one in tries if (e := there(one))), None)
             entries += [entry] if entry else []
             oddities += [] if entry else [Oddity(told, "row-without-image", say("no such file"))]
     return entries, oddities

@@ -10,6 +10,7 @@ from pupila import files
 from pupila.dataset.formats.manifest import root_of
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.open import open as open_data
+from pupila.dataset.openings import bring_back, set_aside
 from pupila.dataset.splits import SplitFile, fitting_split
 from pupila.doctor.examine import examine
 from pupila.doctor.faults import Fault, title
@@ -24,7 +25,6 @@ from pupila.split.settings import SplitSettings
 from pupila.vocabulary import (
     EXPLORE_FILE,
     FINGERPRINT_FILE,
-    OPENINGS_FILE,
     SPLIT_WORDS,
     SPLITS,
     SPLITS_FILE,
@@ -127,10 +127,10 @@ def split(data: Data, *, out: str | Path | None = None, replace: bool = False, *
                 wanted=say("one sealed test split for good: drawing again after a look at it is cheating oneself"),
                 remedy=say("--replace keeps the old one under its hash; --out FOLDER leaves it alone"),
             )  # fmt: skip
-        _keep_aside(home, old)
+        set_aside(home, old.hash)
     opened.save(home)
     made.write(home)
-    _bring_back_looks(home, made)
+    bring_back(home, made.hash)
     return made
 
 
@@ -139,24 +139,6 @@ def _readable(home: str) -> bool:
         return SplitFile.read(home) is not None
     except PupilaError:
         return False
-
-
-def _keep_aside(home: str, old: SplitFile) -> None:
-    """The old split and the looks at its test split stay beside the new one, under the old hash."""
-    for name in (SPLITS_FILE, OPENINGS_FILE):
-        uri = files.join(home, name)
-        if files.exists(uri):
-            stem, _, suffix = name.partition(".")
-            files.write_bytes(files.join(home, f"{stem}-{old.hash[:12]}.{suffix}"), files.read_bytes(uri))
-    files.remove(files.join(home, OPENINGS_FILE))
-
-
-def _bring_back_looks(home: str, made: SplitFile) -> None:
-    """A split that was there before has been looked at before."""
-    stem, _, suffix = OPENINGS_FILE.partition(".")
-    aside, seal = files.join(home, f"{stem}-{made.hash[:12]}.{suffix}"), files.join(home, OPENINGS_FILE)
-    if files.exists(aside) and not files.exists(seal):
-        files.write_bytes(seal, files.read_bytes(aside))
 
 
 def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explored:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from pupila import files
-from pupila.vocabulary import OPENINGS_FILE
+from pupila.vocabulary import OPENINGS_FILE, SPLITS_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +39,24 @@ def record(home: str, models: list[str], command: str) -> None:
     uri = files.join(home, OPENINGS_FILE)
     before = files.read_bytes(uri) if files.exists(uri) else b""
     files.write_bytes(uri, before + ("\n".join(lines) + "\n").encode())
+
+
+def set_aside(home: str, split: str) -> None:
+    """Keep the split of this hash, and the looks at its test images, beside the one that is to come."""
+    for name in (SPLITS_FILE, OPENINGS_FILE):
+        uri = files.join(home, name)
+        if files.exists(uri):
+            files.write_bytes(_beside(home, name, split), files.read_bytes(uri))
+    files.remove(files.join(home, OPENINGS_FILE))
+
+
+def bring_back(home: str, split: str) -> None:
+    """Take the looks at a split that was there before: it has been looked at before."""
+    aside, seal = _beside(home, OPENINGS_FILE, split), files.join(home, OPENINGS_FILE)
+    if files.exists(aside) and not files.exists(seal):
+        files.write_bytes(seal, files.read_bytes(aside))
+
+
+def _beside(home: str, name: str, split: str) -> str:
+    stem, _, suffix = name.partition(".")
+    return files.join(home, f"{stem}-{split[:12]}.{suffix}")

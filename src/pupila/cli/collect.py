@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pupila.errors import PupilaError
 from pupila.messages import say
 
 HELP = say("Collect products and their images from the pages of a web shop into a data set.")
@@ -34,15 +35,30 @@ def collect(
     browser: Annotated[
         str | None, typer.Option("--browser", metavar="PATH", help=say("Chromium [found on PATH]."))
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="LABELLER", help=say("Then label, as pupila label --with does.")),
+    ] = None,
+    label_config: Annotated[
+        str | None, typer.Option("--label-config", metavar="FILE", help=say("Settings of --label, as YAML."))
+    ] = None,
 ) -> None:
-    """Collect, and print what came."""
+    """Collect, and print what came; label it, where that is wished, and print how it went."""
     from pupila import flow
     from pupila.collect.sentences import sentences
-    from pupila.settings import parse_overrides
+    from pupila.label.sentences import sentences as labelled
+    from pupila.settings import parse_overrides, read_config
 
+    if label_config and not label:
+        raise PupilaError(say("Settings at odds"), found="--label-config", wanted="--label LABELLER")
+    asking = read_config(label_config) if label_config else {}
     done = flow.collect(
         site, out=out, limit=limit, resume=resume, browser=browser, **parse_overrides(set_ or [])
     )
     print("\n".join(sentences(done)))
     print(say("Look into: {path}", path=f"{done.folder}/products.jsonl"))
+    if label is not None:
+        planned = flow.labelling(done.folder, with_=label, **asking)
+        print("\n".join(["", *planned.forecast()]), flush=True)
+        print("\n".join(["", *labelled(planned.run(), done.folder)]))
     print(say("Next: pupila doctor {folder}", folder=done.folder))

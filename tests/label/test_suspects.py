@@ -165,6 +165,9 @@ def test_a_run_of_other_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="No run with answers"):
         review_suspects(data, str(tmp_path), 50, "ana", None)
     run = run_that_answers(tmp_path / "run", data, sure)
+    pl.read_parquet(f"{run}/oof.parquet").drop("logit:dog").write_parquet(f"{run}/oof.parquet")
+    with pytest.raises(PupilaError, match="answered something else"):
+        review_suspects(data, run, 50, "ana", None)
     write_classes(tmp_path / "others", dict.fromkeys(CLASSES, 3), seed=9)
     with pytest.raises(PupilaError, match="answered none of these images"):
         review_suspects(pupila.open(tmp_path / "others"), run, 50, "ana", None)

@@ -59,7 +59,7 @@ def audit(
         "seed": seed,
         "classes": tuple(class_ or ()),
     }
-    settings = AuditSettings.wish({**wish, "again": again}, "audit")
+    settings = AuditSettings.wish({**wish, "again": again}, "label-audit")
     opened = open_data(data, **parse_overrides(set_ or []))
     done = ask(opened, settings, name, None if report else port, _address)
     if json_:

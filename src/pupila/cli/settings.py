@@ -17,6 +17,7 @@ def _stages() -> "dict[str, type[Settings]]":
     from pupila.collect.site import Site
     from pupila.dataset.reading import ReadSettings
     from pupila.images.bands import BandSettings
+    from pupila.label.audit import AuditSettings
     from pupila.label.labellers import KINDS
     from pupila.serve.settings import ServeSettings
     from pupila.split.settings import SplitSettings
@@ -24,7 +25,8 @@ def _stages() -> "dict[str, type[Settings]]":
 
     return {
         "collect": Site, "read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "predict": BandSettings,
-        "serve": ServeSettings, **{f"label-{name}": kind.settings for name, kind in KINDS.items()},
+        "serve": ServeSettings, "label-audit": AuditSettings,
+        **{f"label-{name}": kind.settings for name, kind in KINDS.items()},
     }  # fmt: skip
 
 

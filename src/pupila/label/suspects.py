@@ -13,11 +13,12 @@ from pupila import files
 from pupila.dataset.kept import Kept, mask_fits, read_kept
 from pupila.dataset.labels import Label, history, in_force
 from pupila.dataset.manifest import Dataset
+from pupila.errors import PupilaError
 from pupila.images.decode import Array
 from pupila.label.app import review_app
 from pupila.label.review import Answer, Review, Whose, answers
 from pupila.label.sample import Question
-from pupila.messages import say, say_count
+from pupila.messages import listing, say, say_count
 from pupila.tasks.classify import softmax
 from pupila.vocabulary import PATCH_FILE, SCHEMA_VERSION, SUSPECTS_FILE
 from pupila.web.local import run_local
@@ -77,12 +78,21 @@ def suspects(data: Dataset, kept: Kept, confirmed: frozenset[str]) -> Ranking:
         data: the data set.
         kept: the run's answers.
         confirmed: hashes of pictures that a person answered already: they are left out.
+
+    Raises:
+        PupilaError: the run answered something else, such as masks for classes.
     """
     digests = data.images["sha256"]
     places = [place for place, row in enumerate(kept.rows) if digests[row] not in confirmed]
     kept = Kept([kept.rows[place] for place in places], kept.frame[places], kept.hash)
     if not places:
         return Ranking(0, 0, [])
+    wanted = ["mask"] if data.legend is not None else [f"logit:{name}" for name in data.classes]
+    if missing := [name for name in wanted if name not in kept.frame.columns]:
+        raise PupilaError(
+            say("The run answered something else"), found=listing(kept.frame.columns, 8), wanted=listing(missing),
+            remedy=say("a run of these classes, or of these masks"),
+        )  # fmt: skip
     about, found = _masks(data, kept) if data.legend is not None else _classes(data, kept)
     images, targets = data.images["image"], data.images["target"]
     return Ranking(len(places), about, [
@@ -91,9 +101,8 @@ def suspects(data: Dataset, kept: Kept, confirmed: frozenset[str]) -> Ranking:
     ])  # fmt: skip
 
 
-Found = list[
-    tuple[int, str | None, float]
-]  # place among the run's answers, answer, how sure it is of the label
+# Place among the run's answers, the answer, and how sure it is of the label.
+Found = list[tuple[int, str | None, float]]
 
 
 def _masks(data: Dataset, kept: Kept) -> tuple[None, Found]:
@@ -159,7 +168,7 @@ def review_suspects(
         page: port (0 takes a free one) and what is given the page's address; None asks nothing.
 
     Raises:
-        PupilaError: see `read_kept`.
+        PupilaError: see `read_kept` and `suspects`.
     """
     uri, patch = files.join(data.home, SUSPECTS_FILE), files.join(data.home, PATCH_FILE)
     kept = read_kept(run, data)

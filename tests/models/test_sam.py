@@ -134,7 +134,7 @@ def test_pupila_sam_is_any_encoder_of_timm_and_the_same_for_the_same_seed() -> N
     assert one.size == sum(int(np.prod(shape)) for shape in one.head.shapes)  # type: ignore[union-attr, misc]
     masks, quality = one.head(one.encoder(torch.zeros(1, 3, 64, 64)), POINTS, LABELS)
     assert masks.shape == (1, 1, 4, 16, 16) and quality.shape == (1, 1, 4)
-    maps = one.head.embedded(one.encoder(torch.zeros(1, 3, 64, 64)))  # type: ignore[union-attr, operator]
+    maps = one.head.embedded(one.encoder(torch.zeros(1, 3, 64, 64)))  # type: ignore[operator]
     assert [tuple(part.shape[1:]) for part in maps] == [(256, 4, 4), (32, 16, 16), (64, 8, 8)]
     ours, theirs = one.head.state_dict(), two.head.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)

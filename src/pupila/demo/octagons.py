@@ -18,6 +18,7 @@ from pupila.demo.shop import Reply, Shop
 from pupila.demo.telling import answered, fresh, print_faults, sealed, step, trained
 from pupila.evaluate.sentences import sentences as judged
 from pupila.explore.sentences import sentences as explored
+from pupila.label.audit import AuditSettings, audit
 from pupila.label.audit_page import sentences as audited
 from pupila.label.sentences import sentences as labelled
 from pupila.messages import say
@@ -114,7 +115,7 @@ def _audited(folder: Path, truth: Truth) -> None:
         asked.append(threading.Thread(target=_answer, args=(address, truth), daemon=True))
         asked[0].start()
 
-    done = flow.audit(folder, name="synthetic", tell=come)
+    done = audit(open_data(folder), AuditSettings(), "synthetic", 0, come)
     print("\n".join(audited(done.audit)))
     print(say("Look at: {path}", path=done.page))
 

@@ -46,7 +46,8 @@ def _verdict(audit: Audit) -> list[str]:
 
 def _sample(drawn: dict[str, Any], labels: int) -> int:
     """The sample that brings the answers that are lacking."""
-    return int(min(labels, max(drawn["asked"], drawn["answered"] + drawn["unsure"] + drawn["more_to_halve"])))
+    lacking = drawn["answered"] + drawn["unsure"] + drawn["more_to_halve"]
+    return min(labels, max(int(drawn["asked"]), int(lacking)))
 
 
 def _doubt(audit: Audit) -> list[str]:

@@ -217,8 +217,7 @@ def _note(patch: str, question: Question, label: Label) -> None:
         "image": question.image, "sha256": question.sha256, "before": question.said, "after": label.target,
         "by": label.labeller, "time": label.time, "note": label.note,
     }  # fmt: skip
-    before = files.read_bytes(patch) if files.exists(patch) else b""
-    files.write_bytes(patch, before + json.dumps(line, ensure_ascii=False).encode() + b"\n")
+    files.append(patch, json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
 def sentences(found: Suspected, run: str) -> list[str]:

@@ -210,6 +210,20 @@ def test_redirects_elsewhere_are_refused() -> None:
         ask(shop, "/x")
 
 
+def test_a_name_that_leads_elsewhere_when_it_is_asked_is_refused() -> None:
+    async def public(host: str, port: int) -> list[str]:
+        return ["93.184.216.34"]
+
+    async def work(shop: Shop) -> None:
+        async with Fetcher(site_of(shop, allow_private=False), Still().clock, public) as fetcher:
+            await fetcher.get(shop.address + "/x")
+
+    with opened() as shop:
+        with pytest.raises(Refused, match="at the private address"):
+            asyncio.run(work(shop))
+        assert "/x" not in shop.asked
+
+
 def test_another_host_is_asked_where_the_site_says_so_after_its_own_robots() -> None:
     with opened() as shop:
         port = shop.address.rpartition(":")[2]

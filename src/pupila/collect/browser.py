@@ -21,6 +21,7 @@ from pupila.errors import PupilaError
 from pupila.messages import say
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+_START = 120.0  # seconds for Chromium to start on a busy machine
 _STEP = 0.1  # seconds between two looks at a page
 _STALLED = 60.0  # seconds; a page that grows for so long without a new product has ended
 _LONGEST_STEP = 60.0  # seconds for one script of ours on the page
@@ -95,7 +96,10 @@ async def _launch(driver: Playwright, site: Site, executable: str) -> Browser:
     root = hasattr(os, "geteuid") and os.geteuid() == 0  # root can't have the sandbox
     try:
         return await driver.chromium.launch(
-            executable_path=executable, chromium_sandbox=site.sandbox and not root, proxy={"server": _NOWHERE}
+            executable_path=executable,
+            chromium_sandbox=site.sandbox and not root,
+            proxy={"server": _NOWHERE},
+            timeout=1000 * _START,
         )
     except Error as fault:
         sandbox = "sandbox" in fault.message.lower()

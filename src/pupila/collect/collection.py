@@ -69,6 +69,9 @@ class Collection:
         self._unwritten: dict[str, list[Row]] = {}
         self._waiting = 0  # products whose rows are not written yet
         self._by_url = self._files_by_url()
+        for url in self._by_url.keys() & self._aside.keys():
+            if self._aside[url]["code"] in FOR_NOW:  # it came in a later visit
+                del self._aside[url]
 
     @property
     def is_new(self) -> bool:
@@ -118,7 +121,10 @@ class Collection:
         if self.is_new:
             self.visits = [visit]
         elif self.visits[-1]["ended"] is None:
-            self.visits[-1]["times_resumed"] += 1
+            self.visits[-1] |= {
+                "start": visit["start"],
+                "times_resumed": self.visits[-1]["times_resumed"] + 1,
+            }
         else:
             self.visits.append(visit)
         self._write(VISITS_FILE, self.visits)
@@ -170,6 +176,7 @@ class Collection:
                     "collected": _now(), "sha256": one.sha256, **note,
                 }  # fmt: skip
                 self._images[one.file] = row
+                self._aside.pop(one.url, None)
                 self._by_url[one.url] = one.file
                 self._unwritten.setdefault(METADATA_FILE, []).append(row)
                 contents[one.file] = one.content

@@ -67,6 +67,9 @@ def visit(
         PupilaError: a collection is there and `resume` is not set, or it is of other pages; no browser; the page says
             no; no product was found.
     """
+    if wish.browser and not site.browser:
+        raise PupilaError(say("{site} is read without a browser", site=site.name), found="--browser",
+                          wanted=say("browser: true in SITE.yaml, or no --browser"))  # fmt: skip
     collection = Collection(out)
     _check(collection, site, wish)
     reader = Reader(site)

@@ -10,6 +10,7 @@ from pupila.explore.columns import column_facts
 from tests.explore.test_page import opened_page
 from tests.pictures import write_photo
 
+GROUPS = np.arange(36)
 BRANDS = ["Oro", "Sol", "Luz"]
 
 
@@ -28,7 +29,7 @@ def write_products(folder: Path, count: int = 36) -> Path:
 
 def test_numbers_words_and_what_only_names(tmp_path: Path) -> None:
     data = pupila.open(write_products(tmp_path))
-    found = column_facts(data, np.arange(36))
+    found = column_facts(data, GROUPS)
     assert list(found) == ["price", "brand", "rating"]
     price, brand, rating = found.values()
     assert (price["kind"], price["missing"]) == ("numbers", 1)
@@ -40,6 +41,17 @@ def test_numbers_words_and_what_only_names(tmp_path: Path) -> None:
     assert (brand["kind"], brand["kinds"], brand["missing"]) == ("words", 3, 0)
     assert brand["values"]["Oro"] == {"bag": 9, "box": 3}
     assert rating["kind"] == "words" and sum(rating["values"]["0"].values()) == 8
+
+
+def test_what_only_names_a_product_is_left_out_however_many_photos_it_has(tmp_path: Path) -> None:
+    rows = ["image,product,name,price,group"]
+    for number in range(60):
+        write_photo(tmp_path / f"{number:02d}.jpg", number)
+        product = number // 4
+        rows.append(f"{number:02d}.jpg,{7000 + product},thing {product},{product * 1.25},{product}")
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    data = pupila.open(tmp_path / "t.csv")
+    assert list(column_facts(data, data.components())) == ["price"]
 
 
 def test_the_page_shows_prices_and_brands_beside_the_labels(tmp_path: Path) -> None:
@@ -69,7 +81,7 @@ def test_what_the_user_wrote_is_shown_as_text(tmp_path: Path, value: str) -> Non
     for number in range(12):
         write_photo(tmp_path / f"{number}.jpg", number)
         rows.append(f"{number}.jpg,{value if number % 2 else 'other'}")
-    (tmp_path / "t.csv").write_text("\n".join([rows[0], *rows[1:]]))
-    explored = pupila.explore(tmp_path)
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    explored = pupila.explore(tmp_path / "t.csv")
     assert explored.fingerprint["columns"]["note"]["values"][value] == {"": 6}
     assert "<b>bold" not in opened_page(explored.page)

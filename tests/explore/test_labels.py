@@ -29,8 +29,8 @@ def write_labelled(folder: Path) -> Path:
     rows = ["image,label", "0.jpg,cat", *(f"{number}.jpg," for number in range(1, 10))]
     (folder / "t.csv").write_text("\n".join(rows))
     data = pupila.open(folder)
-    said = [say_of(data, row, "vlm:x", "cat" if row in (2, 4, 6) else "dog", confidence=0.5 + row / 20, cost=0.01, seconds=2.0)
-            for row in range(8)]  # fmt: skip
+    said = [say_of(data, row, "vlm:x", "cat" if row in (2, 4, 6) else "dog",
+                   confidence=0.5 + row / 20, cost=0.01, seconds=2.0) for row in range(8)]  # fmt: skip
     said += [
         say_of(data, 8, "vlm:x", None, cost=0.01),
         say_of(data, 1, "vlm:x", "cat", confidence=0.9, cost=0.01),

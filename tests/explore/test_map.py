@@ -15,19 +15,25 @@ from pupila.explore.colour import colours
 from pupila.explore.neighbours import _neighbours, laid_out
 from tests.explore.test_colour import write_plain
 from tests.explore.test_page import opened_page
-from tests.pictures import write_classes, write_scenes
+from tests.pictures import photo, write_classes, write_scenes
 
-RED, BLUE = (210, 30, 30), (30, 30, 210)
+RED, BLUE = (1.0, 0.2, 0.1), (0.1, 0.2, 1.0)
 
 
 def write_two_colours(folder: Path, count: int = 8, wrong: int = 1) -> Path:
-    """Red and blue images of the classes of these names, and a blue one called red."""
+    """Red and blue scenes of the classes of these names, and blue ones called red."""
     for number in range(count):
-        write_plain(folder, f"red/{number}.png", (RED[0] - 5 * number, 30, 30), 3)
-        write_plain(folder, f"blue/{number}.png", (30, 30, BLUE[2] - 5 * number), 3)
+        _write_tinted(folder / f"red/{number}.png", number, RED)
+        _write_tinted(folder / f"blue/{number}.png", 100 + number, BLUE)
     for number in range(wrong):
-        write_plain(folder, f"red/wrong{number}.png", (30, 30, BLUE[2] - 3), 4)
+        _write_tinted(folder / f"red/wrong{number}.png", 200 + number, BLUE)
     return folder
+
+
+def _write_tinted(path: Path, seed: int, tint: tuple[float, float, float]) -> None:
+    grey = photo(seed, 80, 60).mean(axis=2, keepdims=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((60 + 0.75 * grey * np.array(tint)).astype(np.uint8)).save(path)
 
 
 def test_colours_part_what_they_can_and_show_what_lies_elsewhere(tmp_path: Path) -> None:
@@ -86,7 +92,6 @@ def test_images_that_are_all_alike_make_a_map(tmp_path: Path) -> None:
 
 def test_many_images_are_drawn_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "MOST_POINTS", 15)
-    monkeypatch.setattr("pupila.explore.map.MOST_POINTS", 15)
     page = opened_page(pupila.explore(write_classes(tmp_path, {"cat": 12, "dog": 12})).page)
     assert "15 of 24 images, drawn at random." in page
     assert page.count("<circle") == 15
@@ -102,7 +107,7 @@ def test_every_image_is_a_point_of_its_class_with_its_picture(tmp_path: Path) ->
     assert sum(kind == "0" for _, _, kind, _, _ in circles) == 9  # the larger class comes first
     assert {name for *_, name in circles} >= {"3.png (red)", "3.png (blue)", "wrong0.png (red)"}
     assert all(0 <= float(x) <= 1000 and 0 <= float(y) <= 640 for x, y, *_ in circles)
-    assert "aspect" not in page and circles[0][3] == "1.333"
+    assert {aspect for *_, aspect, _ in circles} == {"1.333"}
     assert 'data-columns="5" data-lines="4"' in page  # of the sheet of 17 pictures
     assert "Among another class, 1 of 1" in page
     assert "--with BUNDLE" in page

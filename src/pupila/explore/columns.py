@@ -18,6 +18,8 @@ from pupila.report.page import Section, Table
 MOST_COLUMNS = 8  # shown, in their order
 MOST_VALUES = 12  # of a column of words, the most frequent
 _FEW = 10  # numbers of fewer kinds are words, such as a rating of 1 to 5
+_EACH = 3  # things of each value, on average, from which words say more than which thing it is
+_NEARLY_ALL = 0.9  # of the things have a whole number of their own: it names them
 _BINS = 20
 
 Array = NDArray[Any]
@@ -43,23 +45,15 @@ def _facts(column: pl.Series, codes: Array, names: list[str], groups: Array) -> 
     missing, kinds = int(told.null_count()), told.drop_nulls().n_unique()
     if kinds < 2:
         return None
+    things = len(np.unique(groups[told.is_not_null().to_numpy()]))  # photos of one product are one of them
     numbers = told.cast(pl.Float64, strict=False)
     if numbers.null_count() == missing and kinds > _FEW:
         values = numbers.fill_null(math.nan).to_numpy()
-        return (
-            None
-            if _only_name(values, kinds)
-            else {"missing": missing, **_numbers(values, codes, names, groups)}
-        )
-    if 2 * kinds > len(told) - missing:
+        only_name = kinds >= _NEARLY_ALL * things and bool((numbers.drop_nulls() % 1 == 0).all())
+        return None if only_name else {"missing": missing, **_numbers(values, codes, names, groups)}
+    if _EACH * kinds > things:
         return None
     return {"missing": missing, **_words(told.to_list(), codes, names)}
-
-
-def _only_name(values: Array, kinds: int) -> bool:
-    """Whether whole numbers are all different, as those that name a product are."""
-    told = values[np.isfinite(values)]
-    return kinds == len(told) and bool((told == np.round(told)).all())
 
 
 def _numbers(values: Array, codes: Array, names: list[str], groups: Array) -> Facts:

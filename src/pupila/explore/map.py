@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pupila.dataset.manifest import Dataset
 from pupila.explore.explained import class_codes
 from pupila.explore.masks import laid_over
-from pupila.explore.neighbours import MOST_POINTS, NEIGHBOURS, Map
+from pupila.explore.neighbours import NEIGHBOURS, Map
 from pupila.messages import say
 from pupila.metrics.segment import judged
 from pupila.report.gallery import picture
@@ -34,7 +34,7 @@ def map_section(data: Dataset, f: dict[str, Any], found: Map) -> Section:
         "Images of alike colours lie together")  # fmt: skip
     drawn = picture_map(title, points, names, data.miniatures(found.rows))
     galleries = []
-    if found.foreign:
+    if found.foreign and _tells(f):
         shown = [_photo(data, row) for row in found.foreign[:MOST_FOREIGN]]
         heading = say("Among another class, {shown} of {n}", shown=len(shown), n=len(found.foreign))
         galleries.append((heading, shown))
@@ -55,7 +55,7 @@ def _notes(data: Dataset, f: dict[str, Any], found: Map) -> list[str]:
             "--with BUNDLE lays them out by what a model sees.")
     ]  # fmt: skip
     if len(found.rows) < len(data):
-        notes.append(say("{n} of {all} images, drawn at random.", n=MOST_POINTS, all=len(data)))
+        notes.append(say("{n} of {all} images, drawn at random.", n=len(found.rows), all=len(data)))
     told = f["map"]
     if told is None:
         return notes
@@ -65,7 +65,9 @@ def _notes(data: Dataset, f: dict[str, Any], found: Map) -> list[str]:
             "{chance:.1%}.",
             n=told["images"], **{key: told[key] for key in ("agreement", "low", "high", "groups", "chance")})
     )  # fmt: skip
-    if found.foreign:
+    if not _tells(f):
+        notes.append(say("So the map says little of the classes."))
+    elif found.foreign:
         why = (
             say("a wrong label, or an image that is hard to tell")
             if found.bundle
@@ -76,6 +78,11 @@ def _notes(data: Dataset, f: dict[str, Any], found: Map) -> list[str]:
                 n=told["foreign"], most=0.8 * NEIGHBOURS, k=NEIGHBOURS, why=why)
         )  # fmt: skip
     return notes
+
+
+def _tells(f: dict[str, Any]) -> bool:
+    """Whether neighbours say something of the classes, so that an image among another class is worth a look."""
+    return f["map"] is not None and bool(f["map"]["low"] > f["map"]["chance"])
 
 
 def _photo(data: Dataset, row: int) -> Picture:

@@ -81,10 +81,10 @@ def _places(features: Array, clusters: bool) -> Array:
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
+    if not np.ptp(features, axis=0).max() > 1e-6:
+        return np.zeros((len(features), 2))  # all alike
     kept = min(_DIRECTIONS if clusters else 2, *features.shape)
     reduced = PCA(kept, svd_solver="full", random_state=_SEED).fit_transform(features)
-    if not np.ptp(reduced, axis=0).max() > 1e-6:
-        return np.zeros((len(features), 2))  # all alike
     if not clusters:
         return np.asarray(reduced[:, :2])
     perplexity = min(30.0, (len(features) - 1) / 3)

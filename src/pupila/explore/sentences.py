@@ -285,8 +285,8 @@ def neighbours(f: Fingerprint) -> str | None:
             return None
         return say(
             "Colours alone tell something of the class: the image of the most alike colours is of the same class for "
-            "{agreement:.0%}, by chance it would be for {chance:.0%}. A shortcut, or several photos of one thing that no "
-            "group holds together (--by).",
+            "{agreement:.0%}, by chance it would be for {chance:.0%}. A shortcut, or several photos of one thing that "
+            "no group holds together (--by).",
             agreement=told["agreement"], chance=told["chance"],
         )  # fmt: skip
     if not beyond:

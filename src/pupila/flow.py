@@ -15,7 +15,9 @@ from pupila.dataset.splits import SplitFile, fitting_split
 from pupila.doctor.examine import examine
 from pupila.doctor.faults import Fault, title
 from pupila.errors import PupilaError
+from pupila.explore.colour import colours
 from pupila.explore.fingerprint import fingerprint
+from pupila.explore.neighbours import laid_out
 from pupila.explore.page import explore_page
 from pupila.images.bands import BandSettings
 from pupila.messages import listing, say
@@ -141,26 +143,34 @@ def _readable(home: str) -> bool:
         return False
 
 
-def explore(data: Data, *, out: str | Path | None = None, **read: Any) -> Explored:
+def explore(
+    data: Data, *, out: str | Path | None = None, bundle: str | Path | None = None, **read: Any
+) -> Explored:
     """Write `fingerprint.json` and `explore.html`: the doctor's findings and the splits are part of them.
 
     Args:
         data: whatever `pupila.open` takes.
         out: folder for both files; by default that of the data.
+        bundle: folder of a bundle or a run by whose eyes images are alike on the map; None: by their colours.
         read: fields of `ReadSettings`, where the data are not open yet.
+
+    Raises:
+        PupilaError: no such bundle, or one that answers to prompts.
     """
     opened = open_data(data, **read)
     home = _home(opened, out)
+    found = colours(opened)
+    around = laid_out(opened, found, None if bundle is None else str(bundle))
     faults = examine(opened)
     splits = fitting_split(opened, home)
-    found = fingerprint(opened, [fault.as_dict() for fault in faults], splits)
+    told = fingerprint(opened, [fault.as_dict() for fault in faults], found, around, splits)
     sides = [a.split for a in splits.images] if splits else None
-    page = explore_page(opened, found, {fault.code: title(fault.code) for fault in faults}, sides)
+    page = explore_page(opened, told, {fault.code: title(fault.code) for fault in faults}, around, sides)
     fingerprint_file, page_file = files.join(home, FINGERPRINT_FILE), files.join(home, EXPLORE_FILE)
-    files.write_json(fingerprint_file, found)
+    files.write_json(fingerprint_file, told)
     files.write_bytes(page_file, render(page).encode())
     opened.save(home)
-    return Explored(found, fingerprint_file, page_file)
+    return Explored(told, fingerprint_file, page_file)
 
 
 def label(

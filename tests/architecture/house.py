@@ -71,7 +71,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "segmentation_models_pytorch": ("models",),
     "simplejpeg": ("images",),
     "selectolax": ("collect",),
-    "sklearn": ("doctor", "evaluate"),
+    "sklearn": ("doctor", "explore", "evaluate"),
     "starlette": ("web",),
     "structlog": ("web", "serve"),
     "tenacity": ("collect",),

@@ -22,6 +22,9 @@ SOUND: Fingerprint = {
     "width": {"min": 100, "median": 400, "max": 900}, "height": {"min": 90, "median": 300, "max": 800},
     "sizes": [[400, 300, 200], [500, 300, 100]],
     "duplicates": {"exact": 0, "near": 0, "mirrored": 0},
+    "colour": {"grey": 0, "dark": 0, "bright": 0, "explained": {"brightness": 0.1, "saturation": None},
+               "classes": {"a": {"brightness": 90, "saturation": 40}, "b": {"brightness": 160, "saturation": 60}}},
+    "map": None, "bundle": "", "labels": None, "columns": {},
     "splits": {
         "verdict": "clean", "leaks": 0, "by": r"(p\d+)_",
         "table": {"train": split_row(490, {"a": 245, "b": 245}), "validation": split_row(0, {}),
@@ -62,6 +65,25 @@ ROADS = having(  # synthetic masks: land everywhere, a road of 0.4 % of the area
         "road": {"images": 350, "share": 0.004, "groups": 9},
     },
 )
+SHORTCUT = {**HARMLESS, "code": "column-predicts-label", "examples": ["column brand: 62%"]}
+MAP = {
+    "images": 90,
+    "groups": 80,
+    "agreement": 0.8,
+    "low": 0.7,
+    "high": 0.87,
+    "chance": 0.5,
+    "classes": {},
+    "foreign": 7,
+}
+AUDIT = {"accuracy": 0.92, "low": 0.85, "high": 0.96, "answered": 100, "labels": 700, "more_to_halve": 300}
+LABELS = {
+    "sources": {"person": 100, "machine": 590, "given": 0, "unsure": 6, "none": 4}, "cost": 1.234, "audit": None,
+    "pairs": [{"first": "vlm:x", "second": "person:y", "both": 100, "agree": 92}],
+}  # fmt: skip
+BY_PERSONS = {**LABELS, "sources": {**LABELS["sources"], "machine": 0}, "pairs": []}  # type: ignore[dict-item]
+PRICE = {"kind": "numbers", "missing": 3, "explained": 0.4,
+         "classes": {"a": {"median": 12.5}, "b": {"median": 40}, "c": {"median": None}}}  # fmt: skip
 TINY = having(classes=classes(a=50, b=9, c=2))
 # sentence -> (where it must appear, what it says there, where it must not)
 CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
@@ -82,6 +104,20 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "one_size": (having(sizes=[[500, 500, 690]]), ["98.6% of the images are 500 x 500"], SOUND),
     "many_sizes": (SOUND, ["from 100 to 900 pixels", "from 90 to 800"], having(sizes=[[500, 500, 630]])),
     "small_images": (having(width__median=48), ["under 49 pixels"], having(width__median=64)),
+    "shortcuts": (having(faults=[SHORTCUT]), ["column brand: 62%", "without a look"], having(faults=[HARMLESS])),
+    "light": (having(colour__explained={"brightness": 0.25, "saturation": None}),
+              ["the brightness of an image (25%", "a has 90 on average, b 160"], SOUND),
+    "some_grey": (having(colour__grey=12), ["12 images of 700 are grey"], having(colour__grey=700)),
+    "some_dark": (having(colour__dark=1, colour__bright=2),
+                  ["One image is almost black. 2 images are almost white."], SOUND),
+    "neighbours": (having(map=MAP), ["Colours alone", "for 80%, by chance it would be for 50%"],
+                   having(map={**MAP, "agreement": 0.59, "low": 0.55})),
+    "audited": (having(labels={**LABELS, "audit": AUDIT}), ["100 labels", "92.0%", "85.0% to 96.0%"],
+                having(labels=BY_PERSONS)),
+    "labelled_by": (having(labels=LABELS), ["persons 100, machines 590.", "cost $1.23.", "10 images are open"], SOUND),
+    "disagreement": (having(labels=LABELS), ["vlm:x and person:y agree on 92 of 100"], having(labels=BY_PERSONS)),
+    "own_numbers": (having(columns={"price": PRICE}), ["price goes with the class (40%", "of a is 12.5, of b 40"],
+                    having(columns={"price": {**PRICE, "explained": 0.2}, "brand": {"kind": "words"}})),
     "not_split": (having(splits=None), ["not split yet"], having(splits=None, classes={})),
 }  # fmt: skip
 
@@ -110,6 +146,17 @@ def test_the_numbers_of_the_interval_are_right_by_a_second_way() -> None:
 
     assert round(100 * width(21, 24)) == 27
     assert width(147, 168) > 0.10 > width(154, 176)  # 170 lies between; both are 7 of 8
+
+
+def test_a_bundles_map_tells_how_well_it_parts_the_classes() -> None:
+    assert "7 lie among another class" in " ".join(sentences(having(map=MAP, bundle="ab12")))
+    assert "does not part" in " ".join(sentences(having(map={**MAP, "low": 0.5}, bundle="ab12")))
+
+
+def test_labels_of_machines_that_nobody_audited_are_told() -> None:
+    assert "Nobody audited" in " ".join(sentences(having(labels=LABELS)))
+    few = {**AUDIT, "low": None, "high": None, "answered": 4}
+    assert "too few answers" in " ".join(sentences(having(labels={**LABELS, "audit": few})))
 
 
 def test_masks_are_not_judged_by_accuracy_f1_or_recall() -> None:

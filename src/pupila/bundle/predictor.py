@@ -69,6 +69,20 @@ class Predictor:
         step = 1 if self.info.preparation.view == "tile" else len(pixels)
         return np.concatenate([session.run(pixels[at : at + step])[0] for at in range(0, len(pixels), step)])
 
+    def embedding(self, image: Prepared) -> Array:
+        """(E,) float32: what the model makes of a picture before it answers; the mean over its inputs and places.
+
+        Raises:
+            PupilaError: the bundle's model tells no embedding.
+        """
+        if "embedding" not in self.session.outputs:
+            raise PupilaError(
+                say("This bundle tells no embedding"), found=", ".join(self.session.outputs), wanted="embedding",
+                remedy="pupila train DATA",
+            )  # fmt: skip
+        told = self.session.run(image.inputs)[self.session.outputs.index("embedding")]
+        return np.asarray(told.mean(axis=(0, *range(2, told.ndim))))
+
     def answer(self, logits: Array, image: Prepared) -> Answered:
         """What the logits of the image's K inputs say."""
         return self.task.answer(logits, image, self.info)

@@ -1,12 +1,24 @@
 """`pupila explore DATA`."""
 
+from typing import Annotated
+
+import typer
+
 from pupila.cli.options import DataArgument, OutOption, SetOption
 from pupila.messages import say
 
 HELP = say("Write fingerprint.json and explore.html: what the data look like, and what follows from it.")
 
 
-def explore(data: DataArgument, out: OutOption = None, set_: SetOption = None) -> None:
+def explore(
+    data: DataArgument,
+    with_: Annotated[
+        str | None,
+        typer.Option("--with", metavar="BUNDLE", help=say("Lay the images out as this bundle sees them.")),
+    ] = None,
+    out: OutOption = None,
+    set_: SetOption = None,
+) -> None:
     """Explore, and print what follows."""
     from pupila import flow
     from pupila.dataset.open import open as open_data
@@ -14,7 +26,7 @@ def explore(data: DataArgument, out: OutOption = None, set_: SetOption = None) -
     from pupila.settings import parse_overrides
 
     opened = open_data(data, **parse_overrides(set_ or []))
-    explored = flow.explore(opened, out=out)
+    explored = flow.explore(opened, out=out, bundle=with_)
     print(opened, end="\n\n")
     for sentence in sentences(explored.fingerprint):
         print(sentence)

@@ -10,8 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila import files
+from pupila.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.dataset.masks import PIXELS, MaskRow, read_mask
 from pupila.dataset.memory import PART, ROW, Memory
+from pupila.dataset.reading import FACTS
 from pupila.duplicates.compare import SAME
 from pupila.duplicates.pairs import METHOD, Pair, components, find_pairs
 from pupila.duplicates.search import RADIUS
@@ -124,18 +126,32 @@ class Dataset:
         Raises:
             PupilaError: it can't be read, or was changed.
         """
-        uri = self.path(row)
+        content = self.content(row)
         try:
-            content = files.read_bytes(uri)
-            if files.sha256(content) != self.images["sha256"][row]:
-                raise ImageFault("changed", say("the file was changed since"))
             return read_picture(content, self.bands, self.limits, at_least).rgb
-        except (ImageFault, OSError) as fault:
-            raise PupilaError(
-                say("{path} can't be read any more", path=uri), found=str(fault),
-                wanted=say("the image that was there when the data set was opened"),
-                remedy=say("run the command again"),
-            ) from fault  # fmt: skip
+        except ImageFault as fault:
+            raise self._gone(row, fault) from fault
+
+    def content(self, row: int) -> bytes:
+        """The bytes of the row's image, if they are those that were there on opening.
+
+        Raises:
+            PupilaError: it can't be read, or was changed.
+        """
+        try:
+            content = files.read_bytes(self.path(row))
+        except OSError as fault:
+            raise self._gone(row, fault) from fault
+        if files.sha256(content) != self.images["sha256"][row]:
+            raise self._gone(row, ImageFault("changed", say("the file was changed since")))
+        return content
+
+    def _gone(self, row: int, fault: Exception) -> PupilaError:
+        return PupilaError(
+            say("{path} can't be read any more", path=self.path(row)), found=str(fault),
+            wanted=say("the image that was there when the data set was opened"),
+            remedy=say("run the command again"),
+        )  # fmt: skip
 
     def path(self, row: int) -> str:
         """Where the row's image lies."""
@@ -180,8 +196,21 @@ class Dataset:
 
     def thumbnails(self, rows: list[int]) -> NDArray[np.uint8]:
         """(K, 64, 64) uint8 grey copies of the rows."""
+        return self.memory.grey(*self._places(rows))
+
+    def miniatures(self, rows: list[int]) -> NDArray[np.uint8]:
+        """(K, 48, 48, 3) uint8 colour copies of the rows."""
+        return self.memory.colour(*self._places(rows))
+
+    def _places(self, rows: list[int]) -> tuple[list[str], list[int]]:
         places = self.images.select(PART, ROW)[rows]
-        return self.memory.copies(places[PART].to_list(), places[ROW].to_list())
+        return places[PART].to_list(), places[ROW].to_list()
+
+    @property
+    def own_columns(self) -> list[str]:
+        """The columns that the user brought, in order."""
+        known = {*MANIFEST, *INTERNAL, *FACTS, *MASK_COLUMNS, "subfolder"}
+        return [name for name in self.images.columns if name not in known]
 
     def components(self, groups: list[str | None] | None = None) -> NDArray[Any]:
         """(N,) int: images that must stay together have equal numbers (duplicates, and members of a group).

@@ -1,7 +1,8 @@
-"""The memory of what was read: parts of facts and grey copies in the user's cache folder.
+"""The memory of what was read: parts of facts and small copies in the user's cache folder.
 
-Every part is two files that are written whole: `<id>.parquet` (facts) and `<id>.copies` (raw grey copies, mapped
-and not loaded). A killed reading goes on after its last part; a damaged part is forgotten and read again.
+Every part is two files that are written whole: `<id>.parquet` (facts) and `<id>.copies` (of each picture the raw
+grey copy and the miniature behind it, mapped and not loaded). A killed reading goes on after its last part; a damaged
+part is forgotten and read again.
 """
 
 import contextlib
@@ -16,9 +17,13 @@ from numpy.typing import NDArray
 from pupila import files
 from pupila.duplicates.signature import SIDE
 from pupila.errors import PupilaError
+from pupila.images import miniature
 
+GREY, COLOUR = (SIDE, SIDE), (miniature.SIDE, miniature.SIDE, 3)  # shapes of a picture's two copies
+_GREY = SIDE * SIDE  # bytes of the first
+BYTES = _GREY + miniature.SIDE**2 * 3  # of both
 MOST_PARTS = 24  # above it the parts are merged into one
-PART, ROW = "_part", "_row"  # columns that say where a grey copy lies
+PART, ROW = "_part", "_row"  # columns that say where the copies lie
 
 
 class Memory:
@@ -52,7 +57,7 @@ class Memory:
 
         Args:
             rows: facts of N files.
-            copies: (N, SIDE, SIDE) uint8.
+            copies: (N, BYTES) uint8, the grey copy and the miniature of each.
         """
         part = uuid.uuid4().hex
         frame = pl.DataFrame(rows, schema={k: v for k, v in self._schema.items() if k not in (PART, ROW)})
@@ -65,14 +70,22 @@ class Memory:
         if len(self._frames) > MOST_PARTS and not self._maps:
             self._merge()
 
-    def copies(self, part: list[str], row: list[int]) -> NDArray[np.uint8]:
+    def grey(self, part: list[str], row: list[int]) -> NDArray[np.uint8]:
         """(K, SIDE, SIDE) uint8 grey copies at the places that the facts name."""
-        out = np.empty((len(row), SIDE, SIDE), dtype=np.uint8)
+        return self._copies(part, row, slice(_GREY)).reshape(-1, *GREY)
+
+    def colour(self, part: list[str], row: list[int]) -> NDArray[np.uint8]:
+        """(K, miniature.SIDE, miniature.SIDE, 3) uint8 miniatures at the places that the facts name."""
+        return self._copies(part, row, slice(_GREY, BYTES)).reshape(-1, *COLOUR)
+
+    def _copies(self, part: list[str], row: list[int], span: slice) -> NDArray[np.uint8]:
+        """(K, bytes) uint8: so much of the copies at these places."""
+        out = np.empty((len(row), len(range(BYTES)[span])), dtype=np.uint8)
         for i, (name, number) in enumerate(zip(part, row, strict=True)):
             if name not in self._maps:
                 raw = np.memmap(self.folder / f"{name}.copies", dtype=np.uint8, mode="r")
-                self._maps[name] = raw.reshape(-1, SIDE, SIDE)
-            out[i] = self._maps[name][number]
+                self._maps[name] = raw.reshape(-1, BYTES)
+            out[i] = self._maps[name][number, span]
         return out
 
     def _load(self, path: Path) -> pl.DataFrame | None:
@@ -82,7 +95,7 @@ class Memory:
             size = path.with_suffix(".copies").stat().st_size
         except (OSError, pl.exceptions.PolarsError):
             return None
-        fits = dict(frame.schema) == self._schema and size == frame.height * SIDE * SIDE
+        fits = dict(frame.schema) == self._schema and size == frame.height * BYTES
         return frame if fits else None
 
     def _write(self, part: str, frame: pl.DataFrame, copies: NDArray[np.uint8]) -> None:
@@ -96,7 +109,8 @@ class Memory:
         with (self.folder / f".{part}").open("wb") as stream:
             for start in range(0, frame.height, 4096):
                 rows = frame[start : start + 4096]
-                stream.write(self.copies(rows[PART].to_list(), rows[ROW].to_list()).tobytes())
+                whole = self._copies(rows[PART].to_list(), rows[ROW].to_list(), slice(BYTES))
+                stream.write(whole.tobytes())
         (self.folder / f".{part}").replace(self.folder / f"{part}.copies")
         merged = _placed(frame, part)
         files.write_parquet(str(self.folder / f"{part}.parquet"), merged)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from pupila import files
-from pupila.dataset.memory import Memory
+from pupila.dataset.memory import BYTES, Memory
 from pupila.duplicates.signature import AT_LEAST, SIDE, hashes, shrink
 from pupila.geotiff.picture import read_picture
 from pupila.images.bands import BandSettings
 from pupila.images.decode import DECODER, FORMATS, ImageFault, ImageLimits, looks_like_image, spread
+from pupila.images.miniature import miniature
 from pupila.messages import say
 from pupila.progress import progress
 from pupila.threads import readers
@@ -75,11 +76,11 @@ def read_facts(
         settings: limits and threads.
 
     Returns:
-        A frame with the columns `FACTS`, `PART` and `ROW` (where the grey copy lies), and the memory
-        that hands out grey copies. `fault` is null for a usable image, else the code of the fault.
+        A frame with the columns `FACTS`, `PART` and `ROW` (where the copies lie), and the memory
+        that hands them out. `fault` is null for a usable image, else the code of the fault.
     """
     choice = settings.choice()
-    version = f"{DECODER}/{settings.max_bytes}/{settings.max_pixels}"
+    version = f"{DECODER}/{BYTES}/{settings.max_bytes}/{settings.max_pixels}"
     memory = Memory(root, version + (f"/{choice.model_dump_json()}" if choice else ""), FACTS)
     wanted = pl.DataFrame(
         {
@@ -112,7 +113,8 @@ def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSetting
             if number < len(chunks):  # the threads read on while this chunk is hashed and saved
                 reading.append(_submit(pool, root, chunks[number], settings))
             copies = np.stack([copy for _, copy in rows])
-            for (facts, _), phash, mirrored in zip(rows, *hashes(copies), strict=True):
+            grey = copies[:, : SIDE * SIDE].reshape(-1, SIDE, SIDE)
+            for (facts, _), phash, mirrored in zip(rows, *hashes(grey), strict=True):
                 if "fault" not in facts:
                     facts |= {"phash": phash, "phash_mirrored": mirrored}
             memory.remember([facts for facts, _ in rows], copies)
@@ -139,14 +141,14 @@ def _chunks(entries: list[files.FileEntry], size: int) -> Iterator[list[files.Fi
 def read_one(
     root: str, entry: files.FileEntry, settings: ReadSettings
 ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    """The facts of one file but for its hashes, and its grey copy, (SIDE, SIDE) uint8, black where it is no image."""
+    """The facts of one file but for its hashes, and its copies, (BYTES,) uint8, black where it is no image."""
     facts: dict[str, Any] = {"image": entry.path, "bytes": entry.size, "modified": entry.modified}
     try:
         found, copy = _facts_of(_bytes_of(root, entry, settings), settings)
         facts |= found
     except ImageFault as fault:
         facts |= {"fault": fault.code, "reason": fault.reason}
-        copy = np.zeros((SIDE, SIDE), dtype=np.uint8)
+        copy = np.zeros(BYTES, dtype=np.uint8)
     return facts, copy
 
 
@@ -181,7 +183,7 @@ def _facts_of(data: bytes, settings: ReadSettings) -> tuple[dict[str, Any], NDAr
         "camera": header.camera,
         "brightness": float(copy.mean()),
         "spread": float(spread(rgb)),
-    }, copy
+    }, np.concatenate([copy.ravel(), miniature(rgb).ravel()])
 
 
 def lies(path: str, format: str) -> bool:

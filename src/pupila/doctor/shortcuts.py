@@ -13,8 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pupila.dataset.manifest import INTERNAL, MANIFEST, Dataset
-from pupila.dataset.reading import FACTS
+from pupila.dataset.manifest import Dataset
 from pupila.doctor.faults import Fault, fault
 from pupila.messages import say
 from pupila.vocabulary import ERROR, WARNING
@@ -121,10 +120,9 @@ def _properties(data: Dataset) -> list[Property]:
     else:
         folders = [PurePosixPath(image).parent.as_posix() for image in images["image"]]
         known.append(Property(say("folder"), "folder-predicts-label", np.array(folders, dtype=object)))
-    own = [n for n in images.columns if n not in {*MANIFEST, *INTERNAL, *FACTS, "subfolder"}]
     return known + [
         Property(say("column {name}", name=name), "column-predicts-label", _column(images[name]))
-        for name in own
+        for name in data.own_columns
     ]
 
 

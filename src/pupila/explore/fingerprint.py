@@ -8,17 +8,29 @@ import polars as pl
 
 from pupila.dataset.manifest import UNUSABLE, Dataset
 from pupila.dataset.splits import SplitFile
+from pupila.explore.colour import Colours, colour_facts
+from pupila.explore.columns import column_facts
+from pupila.explore.labels import label_facts
+from pupila.explore.neighbours import Map
 from pupila.vocabulary import SCHEMA_VERSION, SPLITS
 
 Fingerprint = dict[str, Any]
 
 
-def fingerprint(data: Dataset, faults: list[dict[str, Any]], splits: SplitFile | None = None) -> Fingerprint:
+def fingerprint(
+    data: Dataset,
+    faults: list[dict[str, Any]],
+    found: Colours,
+    around: Map | None,
+    splits: SplitFile | None = None,
+) -> Fingerprint:
     """Everything that the sentences and charts are functions of.
 
     Args:
         data: the data set.
         faults: the doctor's findings, `{code, severity, count, examples, mend}`.
+        found: the colours of its images.
+        around: the map of its images.
         splits: `splits.json`, where it was made from these very data; its groups count then.
     """
     images = data.images
@@ -49,6 +61,11 @@ def fingerprint(data: Dataset, faults: list[dict[str, Any]], splits: SplitFile |
         "faults": faults,
         "splits": _splits(splits) if splits else None,
         "masks": None if data.legend is None else _masks(data, splits),
+        "colour": colour_facts(data, found, groups),
+        "map": around.facts if around else None,
+        "bundle": around.bundle if around else "",
+        "labels": label_facts(data),
+        "columns": column_facts(data, groups),
     }
 
 

@@ -7,8 +7,13 @@ import polars as pl
 
 from pupila.dataset.manifest import Dataset
 from pupila.duplicates.pairs import Pair, components
+from pupila.explore.colour import colour_section
+from pupila.explore.columns import column_section
 from pupila.explore.fingerprint import Fingerprint
+from pupila.explore.labels import label_section
+from pupila.explore.map import map_section
 from pupila.explore.masks import MOST_CLASSES, SEED, areas, laid_over, overlays
+from pupila.explore.neighbours import Map
 from pupila.explore.sentences import sentences
 from pupila.messages import listing, say, say_count
 from pupila.report import charts
@@ -21,7 +26,11 @@ PER_GROUP = 4  # photos of each duplicate group
 
 
 def explore_page(
-    data: Dataset, f: Fingerprint, titles: dict[str, str], sides: list[str] | None = None
+    data: Dataset,
+    f: Fingerprint,
+    titles: dict[str, str],
+    around: Map | None,
+    sides: list[str] | None = None,
 ) -> Page:
     """The page.
 
@@ -29,10 +38,14 @@ def explore_page(
         data: for the photos.
         f: for everything else.
         titles: what each fault's code means, in a few words.
+        around: the map of its images.
         sides: the split of each row, where the data are split.
     """
     first = (_classes(f), _photos(data)) if data.legend is None else (areas(f), overlays(data, sides))
-    sections = [first[0], _sizes(f), first[1], _duplicates(data, f), _faults(f, titles), _splits(f)]
+    sections = [
+        first[0], _sizes(f), first[1], colour_section(f), map_section(data, f, around) if around else None,
+        label_section(f), column_section(f), _duplicates(data, f), _faults(f, titles), _splits(f),
+    ]  # fmt: skip
     name = data.root.rstrip("/").rpartition("/")[2] or data.root
     return Page(
         title=say("{name}: {n} images", name=name, n=f["images"]),

@@ -15,6 +15,9 @@ FEW_IMAGES = 10  # of a class, under which nothing can be said
 SMALL_AREA = 0.01  # of an average image
 SMALL_SIDE = 64  # pixels
 ONE_SIZE = 0.9  # share of images of one size that is worth a sentence
+TELLS = 0.25  # share of a number's variance between the classes that is worth a sentence
+COLOURS_TELL = 0.1  # agreement of neighbours in colour beyond chance that is worth one
+SHORTCUTS = ("column-predicts-label", "folder-predicts-label", "property-predicts-label")
 
 
 def faults(f: Fingerprint) -> str | None:
@@ -221,10 +224,149 @@ def set_aside(f: Fingerprint) -> str | None:
     )
 
 
+def shortcuts(f: Fingerprint) -> str | None:
+    """The label can be told without looking at the picture."""
+    told = [fault["examples"][0] for fault in f["faults"] if fault["code"] in SHORTCUTS]
+    if not told:
+        return None
+    return say(
+        "The label can be told without a look at the picture ({told}): a model may learn that instead.",
+        told="; ".join(told),
+    )
+
+
+def light(f: Fingerprint) -> str | None:
+    """Brightness or saturation goes with the class."""
+    names = {"brightness": say("brightness"), "saturation": say("saturation")}
+    told = [
+        (name, share)
+        for name, share in f["colour"]["explained"].items()
+        if share is not None and share >= TELLS
+    ]
+    if not told:
+        return None
+    name, share = max(told, key=lambda pair: pair[1])
+    means = {of: row[name] for of, row in f["colour"]["classes"].items()}
+    low, high = min(means, key=lambda of: means[of]), max(means, key=lambda of: means[of])
+    return say(
+        "The class goes with the {name} of an image ({share:.0%} of its variance lies between the classes; of 255 "
+        "{low} has {least:.0f} on average, {high} {most:.0f}): a model may learn the light instead of the thing.",
+        name=names[name], share=share, low=low, least=means[low], high=high, most=means[high],
+    )  # fmt: skip
+
+
+def some_grey(f: Fingerprint) -> str | None:
+    """A few images without colour among others, or a few with."""
+    grey = f["colour"]["grey"]
+    if not grey or grey == f["images"]:
+        return None
+    return say_count("One image of {all} is grey, the others have colour.",
+                     "{n} images of {all} are grey, the others have colour.", grey, all=f["images"])  # fmt: skip
+
+
+def some_dark(f: Fingerprint) -> str | None:
+    """Images that are almost black or almost white."""
+    dark, bright = f["colour"]["dark"], f["colour"]["bright"]
+    told = [
+        say_count("One image is almost black.", "{n} images are almost black.", dark) if dark else "",
+        say_count("One image is almost white.", "{n} images are almost white.", bright) if bright else "",
+    ]
+    return " ".join(filter(None, told)) or None
+
+
+def neighbours(f: Fingerprint) -> str | None:
+    """What alike images say of the classes: of a bundle's embedding how well it parts them, of colours a shortcut."""
+    told = f["map"]
+    if told is None:
+        return None
+    beyond = told["low"] > told["chance"]
+    if not f["bundle"]:
+        if told["agreement"] - told["chance"] < COLOURS_TELL or not beyond:
+            return None
+        return say(
+            "Colours alone tell something of the class: the image of the most alike colours is of the same class for "
+            "{agreement:.0%}, by chance it would be for {chance:.0%}. A shortcut, or several photos of one thing that "
+            "no group holds together (--by).",
+            agreement=told["agreement"], chance=told["chance"],
+        )  # fmt: skip
+    if not beyond:
+        return say(
+            "To the bundle, images of one class are no more alike than others: it does not part these classes."
+        )
+    return say(
+        "To the bundle, the most alike image is of the same class for {agreement:.0%} (by chance {chance:.0%}); {n} "
+        "lie among another class: look at them on the map.",
+        agreement=told["agreement"], chance=told["chance"], n=told["foreign"],
+    )  # fmt: skip
+
+
+def labelled_by(f: Fingerprint) -> str | None:
+    """Where the labels come from, and what they cost."""
+    told = f["labels"]
+    if told is None:
+        return None
+    words = {"person": say("persons"), "machine": say("machines"), "given": say("what came with the data")}
+    who = ", ".join(f"{words[name]} {told['sources'][name]}" for name in words if told["sources"][name])
+    open_ = told["sources"]["unsure"] + told["sources"]["none"]
+    paid = say(" They cost ${cost:.2f}.", cost=told["cost"]) if told["cost"] else ""
+    left = say_count(" One image is open.", " {n} images are open.", open_) if open_ else ""
+    return say("The labels in force come from {who}.", who=who or say("nobody")) + left + paid
+
+
+def audited(f: Fingerprint) -> str | None:
+    """What an audit found of the machines' labels, or that there was none."""
+    told = f["labels"]
+    if told is None or not told["sources"]["machine"]:
+        return None
+    audit = told["audit"]
+    if audit is None:
+        return say("Nobody audited the machines' labels: pupila label audit DATA tells how many are right.")
+    if audit["low"] is None:
+        return say("The audit has too few answers to tell how many of the machines' labels are right ({n}).",
+                   n=audit["answered"])  # fmt: skip
+    return say(
+        "An audit of {n} labels found {share:.1%} of the machines' labels right, 95 % interval {low:.1%} to "
+        "{high:.1%}.",
+        n=audit["answered"], share=audit["accuracy"], low=audit["low"], high=audit["high"],
+    )  # fmt: skip
+
+
+def disagreement(f: Fingerprint) -> str | None:
+    """The two labellers that disagree most often."""
+    pairs = [pair for pair in (f["labels"] or {"pairs": []})["pairs"] if pair["agree"] < pair["both"]]
+    if not pairs:
+        return None
+    worst = min(pairs, key=lambda pair: pair["agree"] / pair["both"])
+    return say(
+        "{first} and {second} agree on {agree} of {both} images that both labelled.",
+        first=worst["first"], second=worst["second"], agree=worst["agree"], both=worst["both"],
+    )  # fmt: skip
+
+
+def own_numbers(f: Fingerprint) -> str | None:
+    """The column of the user's own whose numbers differ most between the classes."""
+    told = [
+        (row["explained"], name) for name, row in f["columns"].items() if (row.get("explained") or 0) >= TELLS
+    ]
+    if not told:
+        return None
+    share, name = max(told)
+    medians = {
+        of: row["median"] for of, row in f["columns"][name]["classes"].items() if row["median"] is not None
+    }
+    low, high = min(medians, key=lambda of: medians[of]), max(medians, key=lambda of: medians[of])
+    return say(
+        "{name} goes with the class ({share:.0%} of its variance lies between the classes; the median of {low} is "
+        "{least:g}, of {high} {most:g}).",
+        name=name, share=share, low=low, least=medians[low], high=high, most=medians[high],
+    )  # fmt: skip
+
+
 # In the order in which a reader needs them.
 SENTENCES: tuple[Callable[[Fingerprint], str | None], ...] = (
-    no_labels, faults, leaking, imbalance, balanced, areas, small_areas, ceiling, small_classes, too_few_groups,
-    interval, duplicates, set_aside, one_size, many_sizes, small_images, not_split,
+    no_labels, faults, leaking, audited, shortcuts, light, imbalance, balanced, areas, small_areas, ceiling,
+    small_classes, too_few_groups, interval, neighbours, own_numbers, labelled_by, disagreement, duplicates, set_aside,
+    some_grey, some_dark, one_size, many_sizes, small_images, not_split,
 )  # fmt: skip
 
 

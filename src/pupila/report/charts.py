@@ -2,12 +2,14 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
+
+from pupila.messages import say
 
 COLOURS = (
     "#1f6feb",
@@ -21,6 +23,7 @@ COLOURS = (
     "#57606a",
     "#7d4e00",
 )
+_CHANNELS = {"red": "#cf222e", "green": "#2da44e", "blue": "#1f6feb"}
 _FEW = 12  # points of a curve that are marked
 _STYLE: Any = {
     "font.size": 10, "font.family": "sans-serif", "axes.spines.top": False, "axes.spines.right": False,
@@ -98,6 +101,41 @@ def grouped_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
     return out[0]
 
 
+def stacked_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
+    """Shares in percent that fill a bar: one bar for each inner key, one colour for each outer key."""
+    outer = list(table)
+    inner = list(dict.fromkeys(key for row in table.values() for key in row))
+    with _figure(title, 5.3, 1.2 + 0.3 * len(inner)) as (axes, out):
+        left = [0.0] * len(inner)
+        for number, name in enumerate(outer):
+            widths = [table[name].get(key, 0) for key in inner]
+            colour = COLOURS[number % len(COLOURS)]
+            drawn = axes.barh(range(len(inner)), widths, 0.8, left, label=shortened(name), color=colour)
+            told = [f"{width:.0f} %" if width >= 8 else "" for width in widths]  # where it fits
+            axes.bar_label(drawn, told, label_type="center", fontsize=8, color="white")
+            left = [low + width for low, width in zip(left, widths, strict=True)]
+        axes.set_yticks(range(len(inner)), [shortened(name) for name in inner])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 100)
+        axes.set_xticks([])
+        axes.legend(
+            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(len(outer), 3)
+        )
+    return out[0]
+
+
+def channels(title: str, edges: list[float], counts: dict[str, list[int]]) -> Markup:
+    """Histograms of the pixels of red, green and blue, in their colours."""
+    with _figure(title, 4.6, 3.0) as (axes, out):
+        whole = max(sum(next(iter(counts.values()))), 1)
+        for name, own in counts.items():
+            shares = [100 * count / whole for count in own]
+            axes.stairs(shares, edges, fill=True, color=_CHANNELS[name], alpha=0.2)
+            axes.stairs(shares, edges, color=_CHANNELS[name], linewidth=1.6)
+        axes.set_xlabel(say("level, 0 to 255; share of the pixels in %"))
+    return out[0]
+
+
 def histogram(title: str, edges: list[float], counts: list[int], label: str) -> Markup:
     """A histogram that was counted before."""
     with _figure(title, 4.6, 3.0) as (axes, out):
@@ -107,7 +145,7 @@ def histogram(title: str, edges: list[float], counts: list[int], label: str) -> 
     return out[0]
 
 
-def histograms(title: str, edges: list[float], counts: dict[str, list[int]], label: str) -> Markup:
+def histograms(title: str, edges: list[float], counts: Mapping[str, Sequence[float]], label: str) -> Markup:
     """Histograms that were counted before, laid over each other, each named."""
     with _figure(title, 4.6, 3.0) as (axes, out):
         for number, (name, own) in enumerate(counts.items()):

@@ -36,12 +36,12 @@ def picture(
 
 def picture_of(rgb: Array, caption: str, title: str = "") -> Picture:
     """(H, W, 3) uint8 as a small embedded photo."""
-    return Picture(_embedded(thumbnail(rgb, SIDE)), caption, title)
+    return Picture(embedded(thumbnail(rgb, SIDE)), caption, title)
 
 
 def drawn(rgb: Array, caption: str) -> Picture:
     """(H, W, 3) uint8 as a wide picture."""
-    return Picture(_embedded(rgb), caption, wide=True)
+    return Picture(embedded(rgb), caption, wide=True)
 
 
 def thumbnail(rgb: Array, side: int) -> Array:
@@ -58,5 +58,6 @@ def as_jpeg(rgb: Array, quality: int = 80) -> bytes:
     return buffer.getvalue()
 
 
-def _embedded(rgb: Array) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(as_jpeg(rgb)).decode()}"
+def embedded(rgb: Array, quality: int = 80) -> str:
+    """(H, W, 3) uint8 as a `data:` URI."""
+    return f"data:image/jpeg;base64,{base64.b64encode(as_jpeg(rgb, quality)).decode()}"

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pupila.demo.packages import write_shop
+import pupila
+from pupila import flow
+from pupila.dataset.labels import Label, append
+from pupila.demo.shop import Shop
 from pupila.doctor.faults import catalogue
 from tests.conftest import REPOSITORY
 
@@ -18,13 +21,23 @@ def test_the_readme_example_runs_as_written(
     readme = (REPOSITORY / "README.md").read_text()
     (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    write_shop(tmp_path / "demo-out/synthetic_packages", products=40, seed=3)
+    collect_shop(tmp_path / "demo-out/synthetic_packages", 60)
     exec(compile(example, "README.md", "exec"), {})
     printed = capsys.readouterr().out
     assert "2 classes" in printed
     assert "clean" in printed
     assert (tmp_path / "demo-out/synthetic_packages/explore.html").stat().st_size > 50_000
     assert (tmp_path / "runs/first/evaluation-test/report.html").stat().st_size > 50_000
+
+
+def collect_shop(folder: Path, products: int) -> None:
+    """Products of the synthetic shop, with their true labels, as the demo leaves them."""
+    shop = Shop(products, seed=3)
+    with shop.open() as address:
+        flow.collect("static", out=folder, start=f"{address}/static", allow_private=True, rate=1000)
+    rows = pupila.open(folder).images.select("image", "sha256", "group").iter_rows()
+    append(str(folder), [Label(image, digest, "person:truth", True, shop.record(int(group[-4:]))["label"], "")
+                         for image, digest, group in rows])  # fmt: skip
 
 
 def test_links_and_pictures_lead_somewhere() -> None:
@@ -49,7 +62,21 @@ def test_the_doctors_page_lists_every_fault_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["doctor", "split", "explore", "convert", "train", "evaluate", "predict", "serve", "settings", "demo"],
+    [
+        "collect",
+        "label",
+        "doctor",
+        "split",
+        "explore",
+        "convert",
+        "train",
+        "evaluate",
+        "predict",
+        "serve",
+        "clean",
+        "settings",
+        "demo",
+    ],
 )
 def test_every_command_has_a_page_and_a_row_in_the_readme(command: str) -> None:
     assert (REPOSITORY / f"docs/{command}.md").exists()

@@ -13,8 +13,8 @@ from pupila.dataset.manifest import Dataset
 from pupila.messages import say
 from pupila.report import charts
 from pupila.report.page import Section, Table
+from pupila.vocabulary import AUDIT_FILE
 
-_AUDIT_FILE = "audit.json"
 MOST_LABELLERS = 12  # told one by one, those with most answers
 _STEPS = 20  # bins of confidence
 
@@ -96,7 +96,7 @@ def _pairs(last: pl.DataFrame, names: list[str]) -> list[Facts]:
 
 def _audit(home: str) -> Facts | None:
     """What a finished audit says; None where there is none, or nothing that is understood: its own page tells all."""
-    uri = files.join(home, _AUDIT_FILE)
+    uri = files.join(home, AUDIT_FILE)
     if not files.exists(uri):
         return None
     found = files.read_json(uri)

@@ -78,15 +78,15 @@ def _places(features: Array, clusters: bool) -> Array:
 
     t-SNE takes seconds; of colours, whose map is made each time, the two directions have to do.
     """
-    from sklearn.decomposition import PCA
+    centred = features - features.mean(axis=0)
+    if not np.abs(centred).max() > 1e-6:
+        return np.zeros((len(features), 2))  # all alike
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    reduced = left[:, : _DIRECTIONS if clusters else 2] * sizes[: _DIRECTIONS if clusters else 2]
+    if not clusters:
+        return np.asarray(reduced)
     from sklearn.manifold import TSNE
 
-    if not np.ptp(features, axis=0).max() > 1e-6:
-        return np.zeros((len(features), 2))  # all alike
-    kept = min(_DIRECTIONS if clusters else 2, *features.shape)
-    reduced = PCA(kept, svd_solver="full", random_state=_SEED).fit_transform(features)
-    if not clusters:
-        return np.asarray(reduced[:, :2])
     perplexity = min(30.0, (len(features) - 1) / 3)
     layout = TSNE(2, init="pca", perplexity=perplexity, max_iter=500, random_state=_SEED, n_jobs=1)
     return np.asarray(layout.fit_transform(reduced.astype(np.float32)))

@@ -293,10 +293,10 @@ def neighbours(f: Fingerprint) -> str | None:
         return say(
             "To the bundle, images of one class are no more alike than others: it does not part these classes."
         )
+    there = say_count("one lies among another class", "{n} lie among another class", told["foreign"])
     return say(
-        "To the bundle, the most alike image is of the same class for {agreement:.0%} (by chance {chance:.0%}); {n} "
-        "lie among another class: look at them on the map.",
-        agreement=told["agreement"], chance=told["chance"], n=told["foreign"],
+        "To the bundle, the most alike image is of the same class for {agreement:.0%} (by chance {chance:.0%}); {there}.",
+        agreement=told["agreement"], chance=told["chance"], there=there,
     )  # fmt: skip
 
 

@@ -295,7 +295,8 @@ def neighbours(f: Fingerprint) -> str | None:
         )
     there = say_count("one lies among another class", "{n} lie among another class", told["foreign"])
     return say(
-        "To the bundle, the most alike image is of the same class for {agreement:.0%} (by chance {chance:.0%}); {there}.",
+        "To the bundle, the most alike image is of the same class for {agreement:.0%} (by chance {chance:.0%}); "
+        "{there}.",
         agreement=told["agreement"], chance=told["chance"], there=there,
     )  # fmt: skip
 

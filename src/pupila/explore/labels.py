@@ -10,7 +10,7 @@ import polars as pl
 from pupila import files
 from pupila.dataset.labels import history, in_force
 from pupila.dataset.manifest import Dataset
-from pupila.messages import say
+from pupila.messages import say, say_count
 from pupila.report import charts
 from pupila.report.page import Section, Table
 from pupila.vocabulary import AUDIT_FILE
@@ -112,7 +112,7 @@ def _audit(home: str) -> Facts | None:
             "more_to_halve": told.get("more_to_halve")}  # fmt: skip
 
 
-def label_section(f: dict[str, Any]) -> Section | None:
+def label_section(f: Facts) -> Section | None:
     """Labels by source, how sure the machines were, what it cost, and where labellers disagree."""
     told = f["labels"]
     if told is None:
@@ -148,3 +148,46 @@ def label_section(f: dict[str, Any]) -> Section | None:
 
 def _shown(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
+
+
+def labelled_by(f: Facts) -> str | None:
+    """Where the labels come from, and what they cost."""
+    told = f["labels"]
+    if told is None:
+        return None
+    words = {"person": say("persons"), "machine": say("machines"), "given": say("what came with the data")}
+    who = ", ".join(f"{words[name]} {told['sources'][name]}" for name in words if told["sources"][name])
+    open_ = told["sources"]["unsure"] + told["sources"]["none"]
+    paid = say(" They cost ${cost:.2f}.", cost=told["cost"]) if told["cost"] else ""
+    left = say_count(" One image is open.", " {n} images are open.", open_) if open_ else ""
+    return say("The labels in force come from {who}.", who=who or say("nobody")) + left + paid
+
+
+def audited(f: Facts) -> str | None:
+    """What an audit found of the machines' labels, or that there was none."""
+    told = f["labels"]
+    if told is None or not told["sources"]["machine"]:
+        return None
+    audit = told["audit"]
+    if audit is None:
+        return say("Nobody audited the machines' labels: pupila label audit DATA tells how many are right.")
+    if audit["low"] is None:
+        return say("The audit has too few answers to tell how many of the machines' labels are right ({n}).",
+                   n=audit["answered"])  # fmt: skip
+    return say(
+        "An audit of {n} labels found {share:.1%} of the machines' labels right, 95 % interval {low:.1%} to "
+        "{high:.1%}.",
+        n=audit["answered"], share=audit["accuracy"], low=audit["low"], high=audit["high"],
+    )  # fmt: skip
+
+
+def disagreement(f: Facts) -> str | None:
+    """The two labellers that disagree most often."""
+    pairs = [pair for pair in (f["labels"] or {"pairs": []})["pairs"] if pair["agree"] < pair["both"]]
+    if not pairs:
+        return None
+    worst = min(pairs, key=lambda pair: pair["agree"] / pair["both"])
+    return say(
+        "{first} and {second} agree on {agree} of {both} images that both labelled.",
+        first=worst["first"], second=worst["second"], agree=worst["agree"], both=worst["both"],
+    )  # fmt: skip

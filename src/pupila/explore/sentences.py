@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from pupila.explore.fingerprint import Fingerprint
+from pupila.explore.labels import audited, disagreement, labelled_by
 from pupila.messages import say, say_count
 from pupila.stats import trials_for_width, wilson_width
 from pupila.vocabulary import ERROR, TEST
@@ -298,49 +299,6 @@ def neighbours(f: Fingerprint) -> str | None:
         "To the bundle, the most alike image is of the same class for {agreement:.0%} (by chance {chance:.0%}); "
         "{there}.",
         agreement=told["agreement"], chance=told["chance"], there=there,
-    )  # fmt: skip
-
-
-def labelled_by(f: Fingerprint) -> str | None:
-    """Where the labels come from, and what they cost."""
-    told = f["labels"]
-    if told is None:
-        return None
-    words = {"person": say("persons"), "machine": say("machines"), "given": say("what came with the data")}
-    who = ", ".join(f"{words[name]} {told['sources'][name]}" for name in words if told["sources"][name])
-    open_ = told["sources"]["unsure"] + told["sources"]["none"]
-    paid = say(" They cost ${cost:.2f}.", cost=told["cost"]) if told["cost"] else ""
-    left = say_count(" One image is open.", " {n} images are open.", open_) if open_ else ""
-    return say("The labels in force come from {who}.", who=who or say("nobody")) + left + paid
-
-
-def audited(f: Fingerprint) -> str | None:
-    """What an audit found of the machines' labels, or that there was none."""
-    told = f["labels"]
-    if told is None or not told["sources"]["machine"]:
-        return None
-    audit = told["audit"]
-    if audit is None:
-        return say("Nobody audited the machines' labels: pupila label audit DATA tells how many are right.")
-    if audit["low"] is None:
-        return say("The audit has too few answers to tell how many of the machines' labels are right ({n}).",
-                   n=audit["answered"])  # fmt: skip
-    return say(
-        "An audit of {n} labels found {share:.1%} of the machines' labels right, 95 % interval {low:.1%} to "
-        "{high:.1%}.",
-        n=audit["answered"], share=audit["accuracy"], low=audit["low"], high=audit["high"],
-    )  # fmt: skip
-
-
-def disagreement(f: Fingerprint) -> str | None:
-    """The two labellers that disagree most often."""
-    pairs = [pair for pair in (f["labels"] or {"pairs": []})["pairs"] if pair["agree"] < pair["both"]]
-    if not pairs:
-        return None
-    worst = min(pairs, key=lambda pair: pair["agree"] / pair["both"])
-    return say(
-        "{first} and {second} agree on {agree} of {both} images that both labelled.",
-        first=worst["first"], second=worst["second"], agree=worst["agree"], both=worst["both"],
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The story of the packages up to its labels: collected, labelled by a noisy machine, audited by who knows the truth."""
+"""The story of the packages up to its labels: collected, labelled by a noisy machine, and audited."""
 
 import json
 from pathlib import Path

@@ -128,7 +128,10 @@ class Roboflow(Labeller):
     def _written(self, row: int, mask: Array, confidence: float | None, seconds: float) -> Outcome:
         writer = self._masks()
         with self._writing:  # two images may have one stem
-            return writer.write(row, mask, confidence, seconds)
+            try:
+                return writer.write(row, mask, confidence, seconds)
+            except PupilaError as fault:  # what the data's masks can't hold: other images would meet it too
+                raise self._endpoint.end(fault) from None
 
     def _masks(self) -> MaskWriter:
         """What writes masks; made once the first mask came."""

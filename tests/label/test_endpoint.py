@@ -31,7 +31,11 @@ class Clock:
 
 
 def asking(
-    replies: Sequence[Reply | Unreachable], clock: Clock, retries: int = 5, rate: float | None = None
+    replies: Sequence[Reply | Unreachable],
+    clock: Clock,
+    retries: int = 5,
+    rate: float | None = None,
+    key: str | None = None,
 ) -> Endpoint:
     left = iter(replies)
 
@@ -42,7 +46,7 @@ def asking(
         return reply
 
     stop = threading.Event()
-    return Endpoint(send, retries, Pace(rate, stop, clock, clock.wait), Secret(None, needed=False), stop)
+    return Endpoint(send, retries, Pace(rate, stop, clock, clock.wait), Secret(key, needed=False), stop)
 
 
 def test_waits_double_and_are_never_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +155,22 @@ def test_the_key_is_taken_out_of_what_is_said(monkeypatch: pytest.MonkeyPatch) -
     assert "abç" not in str(refused.value)
     monkeypatch.delenv("SOME_KEY")
     assert Secret("SOME_KEY", needed=False).scrub("as it is") == "as it is"
+
+
+@pytest.mark.parametrize("form", ["{}", '{{"error": {{"message": "{}"}}}}', '{{"error": "{}"}}'])
+@pytest.mark.parametrize("before", [195, 295])
+def test_a_long_refusal_shows_no_part_of_the_key(
+    monkeypatch: pytest.MonkeyPatch, form: str, before: int
+) -> None:
+    key = "sk-0123456789abcdef"
+    monkeypatch.setenv("SOME_KEY", key)
+    said = form.format("x" * before + key + "y" * 500)
+    server = asking([Reply(200, {}, ""), Reply(418, {}, said)], Clock(), key="SOME_KEY")
+    server.ask(None)
+    with pytest.raises(Unanswered) as refused:
+        server.ask(None)
+    assert key[:3] not in str(refused.value)
+    assert 300 <= len(str(refused.value)) < 320
 
 
 def test_tokens_and_money_by_hand() -> None:

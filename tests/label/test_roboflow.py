@@ -140,11 +140,29 @@ def test_outlines_are_drawn_at_the_size_of_the_image_the_surest_on_top(tmp_path:
     assert (row["target"], row["confidence"]) == ("masks/a.png", pytest.approx(0.8))
 
 
-def test_a_picture_without_outlines_is_all_background(tmp_path: Path) -> None:
-    folder = shop(tmp_path / "shop", 2)
-    with serving(lambda picture: (200, {"image": {"width": 1, "height": 1}, "predictions": []})) as server:
-        assert ask(server, folder, classes=["lake"]).classes == {"background": 2}
+NOTHING: Answer = 200, {"image": {"width": 1, "height": 1}, "predictions": []}
+
+
+def test_a_picture_without_outlines_is_all_background_once_it_is_clear_that_the_model_draws(
+    tmp_path: Path,
+) -> None:
+    folder = shop(tmp_path / "shop", 3)
+    lake = outline("lake", 0.9, (0, 0), (1, 0), (1, 1))
+    answers = iter([NOTHING, (200, {**NOTHING[1], "predictions": [lake]}), NOTHING, NOTHING])
+    with serving(lambda picture: next(answers)) as server:
+        done = ask(server, folder, workers=1, classes=["lake"])
+        assert (done.below, done.classes) == (1, {"background": 2, "lake": 1})
+        done = ask(server, folder)
+    assert (done.chosen.before, done.classes) == (2, {"background": 1})  # the first is asked again
     assert not pupila.open(folder).mask(0).any()
+
+
+def test_a_model_of_classes_that_finds_nothing_goes_on(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", 3)
+    answers = iter([NOTHING, (200, {"predictions": [], "top": ""}), listed()])
+    with serving(lambda picture: next(answers)) as server:
+        done = ask(server, folder, workers=1)
+    assert (done.below, done.classes, done.failed) == (2, {"cat": 1}, [])
 
 
 @pytest.mark.parametrize("nested", [True, False])
@@ -185,7 +203,13 @@ def test_the_datas_own_classes_and_masks_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ({"image": {"width": 1, "height": 1}, "predictions": []}, "their classes were not said"),
+        (
+            {
+                "image": {"width": 1, "height": 1},
+                "predictions": [outline("lake", 0.9, (0, 0), (1, 0), (1, 1))],
+            },
+            "their classes were not said",
+        ),
         (
             {"predictions": [{"class": "a", "confidence": 1, "x": 1, "y": 1, "width": 3, "height": 3}]},
             "answers with boxes",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pupila
-from pupila.dataset.labels import history
+from pupila.dataset.labels import Label, append, history
 from pupila.errors import PupilaError
 from pupila.label.brush import decode, encode
 from pupila.label.studio import How, export
@@ -117,6 +117,20 @@ def test_classes_there_and_back(tmp_path: Path) -> None:
     assert told["time"][0] == WHEN and told["seconds"][0] == 4.5
     again = taken(folder, answers)
     assert (again.labels, again.known) == (0, 4)  # nothing twice
+
+
+def test_a_later_export_brings_no_old_answer_back(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    flat(folder, 1)
+    answers = annotated([{"data": {"image": "000.jpg"}}], choice("cat"))
+    assert taken(folder, answers).labels == 1
+    data = pupila.open(folder)
+    image, digest = data.images.select("image", "sha256").row(0)
+    append(data.home, [Label(image, digest, "person:ana", True, "dog", "2026-12-21T13:00:00+00:00")])
+    (tmp_path / "project-1-at-2026-12-24.json").write_text(json.dumps(answers))
+    done = import_answers(pupila.open(folder), str(tmp_path / "project-1-at-2026-12-24.json"))
+    assert (done.labels, done.known) == (0, 1)
+    assert pupila.open(folder).images["target"].to_list() == ["dog"]
 
 
 def test_embedded_images_need_no_server(tmp_path: Path) -> None:
@@ -242,6 +256,21 @@ def test_masks_of_other_classes_or_shapes_are_refused(tmp_path: Path) -> None:
     broken["value"]["rle"] = broken["value"]["rle"][:9]
     done = taken(folder, annotated(exported(folder), [broken], []))
     assert list(done.left_out) == ["a region that can't be read (the run lengths end too early)"]
+
+
+@pytest.mark.parametrize("kind", ["ellipselabels", "keypointlabels", "brush"])
+def test_a_region_that_is_not_read_is_no_background(tmp_path: Path, kind: str) -> None:
+    folder = write_scenes(tmp_path / "floods", 2)
+    region = {"type": kind, "value": {"x": 50, "y": 50, "radiusX": 9, "radiusY": 9, kind: ["foreground"]}}
+    comment = {"type": "textarea", "value": {"text": ["blurred"]}}
+    mask = brush("foreground", np.ones((72, 96), bool))
+    done = taken(folder, annotated(exported(folder), [mask, region], [mask, comment]))
+    assert dict(done.left_out) == {f"regions of the type {kind}, which is not read": 1}
+    assert (done.labels, done.masks) == (1, 1)
+    assert np.array_equal(pupila.open(folder).mask(0), scene(0)[1])
+    flat(tmp_path / "data", 1)
+    done = taken(tmp_path / "data", annotated([{"data": {"image": "000.jpg"}}], [region]))
+    assert (done.labels, done.left_out.total()) == (0, 1)  # nor an answer of someone unsure
 
 
 def test_data_of_classes_take_no_masks(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pupila.messages import say
 _PASSING = frozenset({408, 409, 425, 429})  # and all from 500 up: worth another try
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds between tries, doubled each time
 _PATIENCE = 600.0  # seconds; a server that asks for more is asked another day
+_LONGEST_MESSAGE = 300  # letters of a server's reason
 _NEVER_ANSWERED = 3  # images that fail while nothing was answered yet, until the run stops
 _NO_LONGER_ANSWERS = 25  # images that fail in a row, until the run stops
 
@@ -43,16 +44,16 @@ class Reply:
     text: str
 
     def error(self) -> tuple[str, str]:
-        """(code, message) of a refusal, as far as it tells."""
+        """(code, message) of a refusal, as far as it tells; as it came, so the key may stand in it."""
         try:
             told = json.loads(self.text)
         except ValueError:
-            return "", " ".join(self.text.split())[:200]
+            return "", " ".join(self.text.split())
         inner = told.get("error", told) if isinstance(told, dict) else told
         if not isinstance(inner, dict):
-            return "", str(inner)[:300]
+            return "", str(inner)
         message = inner.get("message") or inner.get("detail") or inner.get("error") or self.text
-        return str(inner.get("code") or inner.get("type") or ""), str(message)[:300]
+        return str(inner.get("code") or inner.get("type") or ""), str(message)
 
 
 def host_of(address: str) -> str:
@@ -178,7 +179,7 @@ class Endpoint:
     def _refused(self, reply: Reply) -> str:
         """Why, for the image; what no other image would escape ends the run."""
         code, message = reply.error()
-        message = self._secret.scrub(message)
+        message = self._secret.scrub(message)[:_LONGEST_MESSAGE]  # cut first, it could end within the key
         reason = f"HTTP {reply.status}: {message}"
         if reply.status in (401, 403):
             variable = self._secret.variable

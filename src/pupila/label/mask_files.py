@@ -5,19 +5,34 @@ from itertools import count
 from pathlib import PurePosixPath
 
 import numpy as np
+import polars as pl
 
 from pupila import files
 from pupila.dataset.annotations import is_annotation
 from pupila.dataset.formats.classes import class_legend
+from pupila.dataset.formats.finding import kind
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images.decode import Array
-from pupila.label.masks import CLASS_FILE, check_for_masks, mask_path
-from pupila.masks import BACKGROUND, Legend, as_stored
+from pupila.masks import BACKGROUND, Legend, as_png, as_stored
 from pupila.messages import listing, say
 from pupila.vocabulary import IGNORE
 
+FOLDER, CLASS_FILE = "masks", "masks/classes.json"
 MENDED = "mended"  # folder below that of masks
+
+
+def check_for_masks(data: Dataset) -> None:
+    """Refuse data whose images have one class each.
+
+    Raises:
+        PupilaError: they have.
+    """
+    if data.task is not None and data.legend is None:
+        raise PupilaError(
+            say("These data have classes, and the labeller draws masks"), found=listing(data.classes),
+            wanted=say("images without labels, or beside masks"),
+        )  # fmt: skip
 
 
 def legend_for(data: Dataset, names: Sequence[str]) -> Legend:
@@ -75,23 +90,37 @@ def write_mask(data: Dataset, row: int, mask: Array, legend: Legend) -> str:
     there = data.images["target"][row] if data.legend is not None else None
     if there is not None and np.array_equal(data.mask(row), mask):
         return str(there)
-    content = as_stored(mask, legend)
+    plain = legend == Legend.plain(legend.names)  # only then may colours be added that mean nothing
+    content = as_png(mask, len(legend.names)) if plain else as_stored(mask, legend)
     for place in _places(data, data.images["image"][row], files.sha256(content)[:8]):
         uri = files.join(data.root, place)
         if not files.exists(uri):
-            files.write_bytes(uri, content)
             if data.legend is None:
                 _name_classes(data, legend)
+            files.write_bytes(uri, content)
             return place
         if files.read_bytes(uri) == content:
             return place
     raise AssertionError("a place is always found")
 
 
+def first_place(data: Dataset, image: str) -> str:
+    """Where the first mask of an image lies, below the data's root."""
+    return next(_places(data, image, ""))
+
+
+def mask_path(image: str) -> str:
+    """Where the mask of an image lies in a folder of masks: below the data's root, wherever the image lies."""
+    path = PurePosixPath(image)
+    above = [part for part in path.parts[:-1] if part not in (path.anchor, "..") and not kind(part)]
+    return "/".join([FOLDER, *above, f"{path.stem}.png"])
+
+
 def _places(data: Dataset, image: str, digest: str) -> Iterator[str]:
     """Where a mask of the image may lie, the best place first."""
     path = PurePosixPath(image)
-    if _beside(data):  # elsewhere its file would count as an image
+    inside = not path.is_absolute() and ".." not in path.parts
+    if inside and _beside(data):  # elsewhere its file would count as an image
         yield str(path.with_name(f"{path.stem}_mask.png"))
         yield from (str(path.with_name(f"{path.stem}_mask_{more}.png")) for more in count(2))
     first = PurePosixPath(mask_path(image))
@@ -103,11 +132,9 @@ def _places(data: Dataset, image: str, digest: str) -> Iterator[str]:
 
 def _beside(data: Dataset) -> bool:
     """Whether masks lie in the folders of their images."""
-    pairs = data.images.select("image", "target").drop_nulls().iter_rows()
-    return any(
-        not is_annotation(target) and PurePosixPath(target).parent == PurePosixPath(image).parent
-        for image, target in pairs
-    )
+    image, target = (pl.col(name).str.replace("[^/]*$", "") for name in ("image", "target"))
+    pairs = data.images.filter(image == target)["target"]
+    return any(not is_annotation(one) for one in pairs)
 
 
 def _name_classes(data: Dataset, legend: Legend) -> None:

@@ -43,6 +43,7 @@ class Roboflow(Labeller):
         host = urlsplit(settings.base_url).hostname or ""
         secret = Secret(settings.key, needed=host == _HOSTED or host.endswith(f".{_HOSTED}"))
         stop = threading.Event()
+        self._secret = secret
         self._endpoint = Endpoint(
             _sender(settings, secret), settings.retries, Pace(settings.rate, stop), secret, stop
         )
@@ -65,13 +66,16 @@ class Roboflow(Labeller):
                 (told,) = told
             return self._read(row, told, seconds)
         except (ValueError, LookupError, TypeError, AttributeError) as fault:
-            raise Unanswered(say("an answer that can't be read: {why}", why=repr(fault)[:120])) from fault
+            why = self._secret.scrub(repr(fault))[:120]
+            raise Unanswered(say("an answer that can't be read: {why}", why=why)) from fault
 
     def _read(self, row: int, told: Answer, seconds: float) -> Outcome:
         """By the kind of the answer."""
         inner = told.get("predictions", told)
         if isinstance(inner, dict) and "segmentation_mask" in inner:
             return self._semantic(row, inner, seconds)
+        if inner == [] and self._writer is None and self.data.legend is None:
+            return Left("below")  # models of every kind say so that they found nothing
         if isinstance(inner, list) and "top" not in told and all("points" in one for one in inner):
             return self._instances(row, told, inner, seconds)
         if isinstance(inner, list) and any("width" in one for one in inner):
@@ -128,7 +132,10 @@ class Roboflow(Labeller):
     def _written(self, row: int, mask: Array, confidence: float | None, seconds: float) -> Outcome:
         writer = self._masks()
         with self._writing:  # two images may have one stem
-            return writer.write(row, mask, confidence, seconds)
+            try:
+                return writer.write(row, mask, confidence, seconds)
+            except PupilaError as fault:  # what the data's masks can't hold: other images would meet it too
+                raise self._endpoint.end(fault) from None
 
     def _masks(self) -> MaskWriter:
         """What writes masks; made once the first mask came."""

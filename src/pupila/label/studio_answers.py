@@ -64,18 +64,16 @@ def import_answers(data: Dataset, path: str) -> Imported:
     drawn = [kind for _, item in found for kind in _drawn_labels(item)]
     legend = legend_for(data, drawn) if drawn or data.legend is not None else None
     told = history(data.home)
-    before = set(told.select("sha256", "labeller", "time", "note").iter_rows())
+    before = set(told.select("sha256", "labeller", "time").iter_rows())  # every export has another file name
     labels: list[Label] = []
     for row, annotation in _annotations(found):
-        try:
-            label = _label(data, row, annotation, legend, path)
-        except _Unfit as fault:
-            done.left_out[str(fault)] += 1
-            continue
-        if (label.sha256, label.labeller, label.time, label.note) in before:
+        if (data.images["sha256"][row], _labeller(annotation), _time(annotation)) in before:
             done.known += 1
             continue
-        labels.append(label)
+        try:
+            labels.append(_label(data, row, annotation, legend, path))
+        except _Unfit as fault:
+            done.left_out[str(fault)] += 1
     append(data.home, labels)
     done.labels, done.unsure = len(labels), sum(label.target is None for label in labels)
     done.masks = 0 if legend is None else done.labels - done.unsure
@@ -89,7 +87,7 @@ def _images_of(tasks: list[Item]) -> list[str]:
 def _annotations(found: list[tuple[int, Item]]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Submitted annotations, the latest of an image last; skipped ones are none."""
     told = [
-        (str(annotation.get("updated_at") or annotation.get("created_at") or ""), row, annotation)
+        (_time(annotation), row, annotation)
         for row, item in found
         for annotation in item.get("annotations") or []
         if not annotation.get("was_cancelled")
@@ -106,6 +104,10 @@ def _drawn_labels(item: Item) -> Iterator[str]:
 
 def _label(data: Dataset, row: int, annotation: dict[str, Any], legend: Legend | None, path: str) -> Label:
     result = annotation.get("result") or []
+    readable = {*_ASIDE, *(() if legend is None else _SHAPES)}
+    for kind in (str(region.get("type")) for region in result):
+        if kind not in readable:
+            raise _Unfit(say("regions of the type {kind}, which is not read", kind=kind))
     if legend is None:
         target = _choice(result)
     else:
@@ -114,18 +116,22 @@ def _label(data: Dataset, row: int, annotation: dict[str, Any], legend: Legend |
     image, digest = data.images.select("image", "sha256").row(row)
     seconds = annotation.get("lead_time")
     return Label(
-        image, digest, f"person:{_name(annotation.get('completed_by'))}", True, target,
-        str(annotation.get("updated_at") or annotation.get("created_at") or ""),
+        image, digest, _labeller(annotation), True, target, _time(annotation),
         seconds=float(seconds) if isinstance(seconds, int | float) else None,
         note=f"{NOTE}: {files.absolute(path).rpartition('/')[2]}",
     )  # fmt: skip
 
 
-def _name(told: Any) -> str:
+def _time(annotation: dict[str, Any]) -> str:
+    return str(annotation.get("updated_at") or annotation.get("created_at") or "")
+
+
+def _labeller(annotation: dict[str, Any]) -> str:
     """Who annotated: a number, or a record with an address."""
+    told = annotation.get("completed_by")
     if isinstance(told, dict):
-        return str(told.get("email") or told.get("username") or told.get("id") or "anonymous")
-    return "anonymous" if told is None else str(told)
+        told = told.get("email") or told.get("username") or told.get("id")
+    return f"person:{'anonymous' if told is None else told}"
 
 
 def _choice(result: list[dict[str, Any]]) -> str | None:
@@ -145,8 +151,8 @@ def _mask(result: list[dict[str, Any]], size: tuple[int, ...], legend: Legend) -
     """Class indices of (height, width): the regions one over the other; nothing drawn is all background."""
     mask = np.full(size, around(legend), dtype=np.uint8)
     for region in result:
-        shape = _SHAPES.get(region.get("type", ""))
-        if shape is None:
+        shape = _SHAPES.get(region["type"])
+        if shape is None:  # of _ASIDE
             continue
         if region.get("image_rotation"):
             raise _Unfit(say("drawn on a turned image"))
@@ -188,6 +194,7 @@ def _rectangle(told: dict[str, Any], height: int, width: int) -> Array:
     return fill_polygons([(ring, [])], height, width)
 
 
+_ASIDE = frozenset({"choices", "textarea", "rating", "number", "relation"})  # they draw nothing
 _SHAPES: dict[str, Callable[[dict[str, Any], int, int], Array]] = {
     "brushlabels": _brush,
     "polygonlabels": _polygon,

@@ -1,16 +1,19 @@
 """Asking politely, against real servers that are slow, failing, rate-limiting, lying and endless."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pupila.collect.fetch import Answer, Ask, Fetcher
 from pupila.collect.rules import Failed, Refused
+from pupila.collect.site import Site
 from pupila.demo.shop import Reply, Shop
 from tests.collect.shops import Still, opened, reply, site_of
 
@@ -28,6 +31,27 @@ def ask(
             return list(await asyncio.gather(*asked))
 
     return asyncio.run(work())
+
+
+def certified(name: str, folder: Path) -> Path:
+    """A certificate of the name, signed by itself, with its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    plain = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    both = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem)
+    (folder / "both.pem").write_bytes(both)
+    return folder / "both.pem"
 
 
 def served(*replies: Reply, path: str = "/x") -> Serve:
@@ -210,18 +234,64 @@ def test_redirects_elsewhere_are_refused() -> None:
         ask(shop, "/x")
 
 
-def test_a_name_that_leads_elsewhere_when_it_is_asked_is_refused() -> None:
-    async def public(host: str, port: int) -> list[str]:
-        return ["93.184.216.34"]
+def test_a_name_that_leads_elsewhere_when_it_is_asked_gets_no_request() -> None:
+    answers = iter(
+        ["93.184.216.34", "93.184.216.34"]
+    )  # for the page's address and for that of its robots.txt
+
+    async def rebound(host: str, port: int) -> list[str]:
+        return [next(answers, "127.0.0.1")]
 
     async def work(shop: Shop) -> None:
-        async with Fetcher(site_of(shop, allow_private=False), Still().clock, public) as fetcher:
+        async with Fetcher(site_of(shop, allow_private=False), Still().clock, rebound) as fetcher:
             await fetcher.get(shop.address + "/x")
 
     with opened() as shop:
-        with pytest.raises(Refused, match="at the private address"):
+        with pytest.raises(Refused, match=r"at the private address 127\.0\.0\.1"):
             asyncio.run(work(shop))
-        assert "/x" not in shop.asked
+        assert shop.asked == []
+
+
+def test_a_connection_goes_to_the_address_that_was_looked_up_and_to_the_next_where_one_is_deaf() -> None:
+    async def found(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]  # the shop listens at the second
+
+    async def work(shop: Shop) -> Answer:
+        start = shop.address.replace("127.0.0.1", "shop.invalid")
+        async with Fetcher(site_of(shop, start=start), Still().clock, found) as fetcher:
+            return await fetcher.get(start + "/x")
+
+    with opened(served(reply(body="here"))) as shop:
+        assert asyncio.run(work(shop)).text == "here"
+
+
+def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = certified("shop.invalid", tmp_path)
+    monkeypatch.setattr("certifi.where", lambda: str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+    async def found(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def work() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        names = [f"https://shop.invalid:{port}/", f"https://other.invalid:{port}/"]
+        site = Site(start=tuple(names), item="p", id="b", allow_private=True, rate=1000, tries=1)
+        async with Fetcher(site, Still().clock, found) as fetcher:
+            assert (await fetcher.get(names[0])).status == 200
+            with pytest.raises(Refused, match=r"(?i)certificate verify failed.*other\.invalid"):
+                await fetcher.get(names[1])
+        server.close()
+
+    asyncio.run(work())
 
 
 def test_another_host_is_asked_where_the_site_says_so_after_its_own_robots() -> None:

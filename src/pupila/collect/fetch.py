@@ -19,6 +19,7 @@ from protego import Protego
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from pupila.collect.pinned import Pinned
 from pupila.collect.rules import Addresses, Failed, Refused, Resolve, opted_out, origin, resolve
 from pupila.collect.site import AGENT, Site
 from pupila.messages import say
@@ -109,7 +110,8 @@ class Fetcher:
         # No proxy of the environment: the address that is checked must be the one that is asked.
         # No cookies: those of a browser come with its requests.
         self._client = httpx.AsyncClient(
-            headers={"user-agent": site.agent}, trust_env=False, timeout=site.timeout,
+            transport=Pinned(self._addresses.behind), headers={"user-agent": site.agent}, trust_env=False,
+            timeout=site.timeout,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )  # fmt: skip
         self.under_way = 0  # requests that wait or run
@@ -214,7 +216,6 @@ class Fetcher:
                 asyncio.timeout(self._site.timeout),
                 self._client.stream(ask.method, url, headers=ask.headers, content=ask.body) as response,
             ):
-                self._check_peer(url, response)
                 answer = Answer(url, response.status_code, response.headers, b"")
                 if answer.status in _AGAIN:
                     raise _Again(str(answer.status), answer, self._asked_to_wait(answer))
@@ -227,13 +228,6 @@ class Fetcher:
             raise _Again(str(fault) or type(fault).__name__) from fault
         except (httpx.InvalidURL, httpx.CookieConflict, ValueError) as fault:
             raise Refused(say("no web address: {url}", url=url)) from fault
-
-    def _check_peer(self, url: str, response: httpx.Response) -> None:
-        """A name may lead elsewhere by the time it is asked."""
-        stream = response.extensions.get("network_stream")
-        peer = stream.get_extra_info("server_addr") if stream is not None else None
-        if peer:
-            self._addresses.check_peers(urlsplit(url).netloc, [str(peer[0])])
 
     def _asked_to_wait(self, answer: Answer) -> float | None:
         """Seconds that the server wants to be left alone.

@@ -157,6 +157,24 @@ def test_who_wants_to_be_left_alone_for_long_is() -> None:
         assert shop.asked.count("/x") == 1
 
 
+def test_the_whole_host_is_left_alone_for_as_long_as_it_wants() -> None:
+    still = Still()
+
+    async def work(shop: Shop) -> None:
+        async with Fetcher(site_of(shop, concurrency=1), still.clock) as fetcher:
+            paths = ["/x", "/items?from=0", "/items?from=0", "/items?from=24"]
+            asked = (fetcher.get(shop.address + path) for path in paths)
+            came = await asyncio.gather(*asked, return_exceptions=True)
+            assert [str(one) for one in came] == ["429: the server wants to be left alone for 3600 s"] * 4
+            assert shop.asked == ["/robots.txt", "/x"]
+            still.at += 3600
+            assert (await fetcher.get(shop.address + "/items?from=0")).status == 200
+
+    with opened(served(reply(429, retry_after="3600"))) as shop:
+        asyncio.run(work(shop))
+    assert sum(still.slept) < 1
+
+
 def test_after_all_tries_the_last_answer_stands() -> None:
     with opened(served(reply(500))) as shop:
         assert ask(shop, "/x", tries=3)[0].status == 500

@@ -82,20 +82,35 @@ class Gate:
     def __init__(self, site: Site, clock: Clock) -> None:
         self._clock, self._next = clock, 0.0
         self._free = asyncio.Semaphore(site.concurrency)
+        self._closed, self._until = "", 0.0
         self.interval = 1 / site.rate  # seconds
 
     @asynccontextmanager
     async def turn(self, paced: bool) -> AsyncIterator[None]:
-        """Wait for a turn."""
+        """Wait for a turn.
+
+        Raises:
+            Failed: there is none, for the host wants to be left alone.
+        """
         async with self._free:
-            while paced and (left := self._next - self._clock.now()) > 0:
+            while paced and (left := self._next - self._clock.now()) > 0 and not self._is_closed:
                 await self._clock.sleep(left)
+            if self._is_closed:
+                raise Failed(self._closed)
             self._next = max(self._next, self._clock.now() + self.interval) if paced else self._next
             yield
 
     def pause(self, seconds: float) -> None:
         """Nobody's turn comes for a while."""
         self._next = max(self._next, self._clock.now() + seconds)
+
+    def close(self, seconds: float, why: str) -> None:
+        """No turns at all for a while that nobody waits for."""
+        self._closed, self._until = why, max(self._until, self._clock.now() + seconds)
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._clock.now() < self._until
 
 
 class Fetcher:
@@ -246,13 +261,11 @@ class Fetcher:
             except (ValueError, TypeError):
                 return None
         if seconds > self._site.longest_wait:
-            raise Failed(
-                say(
-                    "{status}: the server wants to be left alone for {n:.0f} s",
-                    status=answer.status,
-                    n=seconds,
-                )
+            why = say(
+                "{status}: the server wants to be left alone for {n:.0f} s", status=answer.status, n=seconds
             )
+            self._gate(answer.url).close(seconds, why)
+            raise Failed(why)
         return seconds
 
 

@@ -202,6 +202,19 @@ def test_the_pace_is_kept_and_robots_may_slow_it_down() -> None:
     assert 9 <= still.at <= 10
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [("Crawl-delay: 86400", "asks for 86400 s"), ("Request-rate: 1/1d", "asks for 86400 s")],
+)
+def test_a_pace_that_nobody_waits_for_is_a_refusal(line: str, says: str) -> None:
+    still = Still()
+    with opened(robots(f"User-agent: *\n{line}")) as shop:
+        with pytest.raises(Refused, match=f"{says} between two requests, longest_wait is 120 s"):
+            ask(shop, "/x", still=still)
+        assert shop.asked == ["/robots.txt"]
+    assert still.at < 1
+
+
 def test_no_more_requests_at_once_than_allowed() -> None:
     at_once, most, lock = 0, 0, threading.Lock()
     meet = threading.Barrier(2, timeout=5)

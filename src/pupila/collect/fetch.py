@@ -192,10 +192,13 @@ class Fetcher:
         if why:
             return say("robots.txt of {place} can't be read, which counts as no: {why}", place=place, why=why)
         rules = Protego.parse(answer.body.decode(errors="replace") if answer.status < 400 else "")
+        if (delay := _delay(rules)) > self._site.longest_wait:
+            return say(
+                "robots.txt of {place} asks for {n:g} s between two requests, longest_wait is {most:g} s",
+                place=place, n=delay, most=self._site.longest_wait,
+            )  # fmt: skip
         gate = self._gate(place)
-        told = rules.request_rate(AGENT)
-        delays = [rules.crawl_delay(AGENT) or 0, told.seconds / told.requests if told else 0]
-        gate.interval = max(gate.interval, *map(float, delays))
+        gate.interval = max(gate.interval, delay)
         return rules
 
     def _gate(self, url: str) -> Gate:
@@ -267,6 +270,13 @@ class Fetcher:
             self._gate(answer.url).close(seconds, why)
             raise Failed(why)
         return seconds
+
+
+def _delay(rules: Protego) -> float:
+    """Seconds between two requests that a robots.txt asks for."""
+    told = rules.request_rate(AGENT)
+    by_rate = told.seconds / told.requests if told else 0
+    return max(float(rules.crawl_delay(AGENT) or 0), by_rate)
 
 
 async def _read(response: httpx.Response, most: int) -> bytes:

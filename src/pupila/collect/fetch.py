@@ -1,7 +1,6 @@
 """Asking web servers politely: one way for pages, for images and for what a browser wants."""
 
 import asyncio
-import codecs
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -61,11 +60,15 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text."""
-        headers = {"content-type": self.headers.get("content-type", "")}
-        return httpx.Response(
-            self.status, headers=headers, content=self.body, default_encoding=_told_inside
-        ).text
+        """The body as text: by the encoding that its header names, else by the one that it names itself."""
+        told = httpx.Response(200, headers={"content-type": self.headers.get("content-type", "")})
+        inside = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", self.body[:1024], re.IGNORECASE)
+        for name in (told.charset_encoding, inside[1].decode() if inside else None):
+            try:
+                return self.body.decode(name or "", errors="replace")
+            except (LookupError, ValueError):  # none, or one of bytes, such as hex
+                continue
+        return self.body.decode(errors="replace")
 
 
 class _Again(Exception):
@@ -299,15 +302,13 @@ async def _read(response: httpx.Response, most: int) -> bytes:
 
 
 def _redirected(answer: Answer) -> str | None:
-    """Where the answer sends one."""
+    """Where the answer sends one.
+
+    Raises:
+        Failed: to no address.
+    """
     place = answer.headers.get("location")
-    return urljoin(answer.url, place) if answer.status in _REDIRECTS and place else None
-
-
-def _told_inside(body: bytes) -> str:
-    """The encoding that a page names in itself, where its header names none."""
-    found = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", body[:1024], re.IGNORECASE)
     try:
-        return codecs.lookup(found[1].decode()).name if found else "utf-8"
-    except LookupError:
-        return "utf-8"
+        return urljoin(answer.url, place) if answer.status in _REDIRECTS and place else None
+    except ValueError as fault:
+        raise Failed(say("sent on to {place}, which is no web address", place=place)) from fault

@@ -283,6 +283,14 @@ def test_a_name_that_leads_elsewhere_when_it_is_asked_gets_no_request() -> None:
         assert shop.asked == []
 
 
+def test_a_redirect_to_no_address_is_a_failure() -> None:
+    with (
+        opened(served(reply(302, location="http://["))) as shop,
+        pytest.raises(Failed, match="no web address"),
+    ):
+        ask(shop, "/x")
+
+
 def test_a_connection_goes_to_the_address_that_was_looked_up_and_to_the_next_where_one_is_deaf() -> None:
     async def found(host: str, port: int) -> list[str]:
         return ["127.0.0.2", "127.0.0.1"]  # the shop listens at the second
@@ -363,7 +371,10 @@ def test_what_changes_something_is_asked_once() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "body"),
-    [("text/html; charset=iso-8859-1", "ñandú".encode("latin-1")), ("text/html", b"<meta charset='latin1'>\xf1and\xfa"),
+    [("text/html; charset=hex", "ñandú".encode()), ("text/html", b"<meta charset=hex>" + "ñandú".encode()),
+     ("text/html; charset=rot13", b"<meta charset='latin1'>\xf1and\xfa"),
+     ("text/html; charset=undefined", "ñandú".encode()),
+     ("text/html; charset=iso-8859-1", "ñandú".encode("latin-1")), ("text/html", b"<meta charset='latin1'>\xf1and\xfa"),
      ("text/html; charset=utf-8", "ñandú".encode())],
 )  # fmt: skip
 def test_text_is_read_by_the_encoding_that_is_told(kind: str, body: bytes) -> None:

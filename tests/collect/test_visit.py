@@ -358,6 +358,41 @@ def test_a_file_that_was_spoiled_is_named(tmp_path: Path) -> None:
             collected(shop, tmp_path, AGAIN)
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "says"),
+    [
+        ("metadata.jsonl", '{"file_name": "cat.jpg", "label": "cat"}', "line 1: no url"),
+        ("products.jsonl", '{"sku": 7}', "line 1: no files, id"),
+        ("visits.jsonl", '{"day": 1}', "line 1: no ended, start"),
+        ("set_aside.jsonl", "[]", "line 1: no code, url"),
+    ],
+)
+def test_a_folder_of_another_data_set_is_refused(name: str, line: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(line + "\n")
+    with opened(catalogue=[1]) as shop, pytest.raises(PupilaError) as fault:
+        collected(shop, tmp_path)
+    assert says in str(fault.value)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_rows_without_a_visit_are_none_of_ours(tmp_path: Path) -> None:
+    with opened(catalogue=[1]) as shop:
+        collected(shop, tmp_path)
+        (tmp_path / "visits.jsonl").unlink()
+        with pytest.raises(PupilaError, match=r"no visits\.jsonl"):
+            collected(shop, tmp_path, AGAIN)
+
+
+def test_one_bad_address_of_an_image_is_set_aside(tmp_path: Path) -> None:
+    with opened(catalogue=[1, 2]) as shop:
+        page = shop.reply("/static").body.replace(b"/photos/0001-0.jpg", b"https://[[cdn]]/x.jpg")
+        shop.meddle = lambda path: Reply(200, "text/html", page) if path == "/static" else None
+        done = collected(shop, tmp_path)
+    assert (done.products, done.images, done.complete) == (2, 1, True)
+    (aside,) = rows(tmp_path, "set_aside.jsonl")
+    assert (aside["url"], aside["code"]) == ("https://[[cdn]]/x.jpg", "refused")
+
+
 def test_an_image_that_a_person_took_away_stays_away(tmp_path: Path) -> None:
     with opened(catalogue=FEW) as shop:
         collected(shop, tmp_path)

@@ -15,6 +15,10 @@ from pupila.vocabulary import PRODUCTS_FILE, SET_ASIDE_FILE, VISITS_FILE
 
 METADATA_FILE = "metadata.jsonl"  # the table that makes the folder a data set
 IMAGES = "images"
+_COLUMNS = {  # without which a file is another's
+    PRODUCTS_FILE: {"id", "files"}, METADATA_FILE: {"file_name", "url"}, SET_ASIDE_FILE: {"url", "code"},
+    VISITS_FILE: {"start", "ended"},
+}  # fmt: skip
 _BATCH = 32  # products between two writings of a store's objects
 # Why an image was set aside, where another visit may have it.
 FOR_NOW = frozenset({"failed", "refused"})
@@ -245,7 +249,9 @@ class Collection:
         rows = []
         for count, line in enumerate(whole.split(b"\n") if whole else [], start=1):
             try:
-                rows.append(dict(json.loads(line)))
+                rows.append(row := dict(json.loads(line)))
+                if missing := _COLUMNS[name] - row.keys():
+                    raise ValueError(say("no {columns}", columns=", ".join(sorted(missing))))
             except (ValueError, TypeError) as fault:
                 raise PupilaError(
                     say("Can't read {path}", path=uri), found=say("line {n}: {fault}", n=count, fault=fault),

@@ -269,7 +269,7 @@ class Writes:
         if self.count >= self._last:
             if self.count == self._last and not files.is_remote(uri):
                 Path(uri).parent.mkdir(exist_ok=True)
-                Path(uri).with_name(f".{Path(uri).name}.half").write_bytes(data[: len(data) // 2])
+                Path(uri).with_name(f".{Path(uri).name}.k2_7halv").write_bytes(data[: len(data) // 2])
             raise Killed
         self._write(uri, data)
 
@@ -391,6 +391,20 @@ def test_one_bad_address_of_an_image_is_set_aside(tmp_path: Path) -> None:
     assert (done.products, done.images, done.complete) == (2, 1, True)
     (aside,) = rows(tmp_path, "set_aside.jsonl")
     assert (aside["url"], aside["code"]) == ("https://[[cdn]]/x.jpg", "refused")
+
+
+def test_hidden_files_of_the_user_stay(tmp_path: Path) -> None:
+    theirs = [".git", ".metadata.jsonl.swp", "images/.ipynb_checkpoints/a.jpg", "images/.keep", "images/deep/.x",
+              "images/deep/.0123456789abcdef.jpg.abcdefgh", "images/.0123456789abcdef.jpg.bak"]  # fmt: skip
+    half = ["images/.0123456789abcdef.jpg.ab_d3fgh", ".products.jsonl.ab_d3fgh"]
+    for name in [*theirs, *half]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("kept")
+    with opened(catalogue=[1]) as shop:
+        for _ in range(2):
+            collected(shop, tmp_path, AGAIN)
+    assert [name for name in theirs if not (tmp_path / name).exists()] == []
+    assert [name for name in half if (tmp_path / name).exists()] == []
 
 
 def test_an_image_that_a_person_took_away_stays_away(tmp_path: Path) -> None:

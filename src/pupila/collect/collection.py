@@ -1,6 +1,7 @@
 """What was collected, on disk or in a store: nothing is lost and nothing comes twice, whenever a visit is killed."""
 
 import json
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +24,10 @@ _BATCH = 32  # products between two writings of a store's objects
 # Why an image was set aside, where another visit may have it.
 FOR_NOW = frozenset({"failed", "refused"})
 COPY = "copy"
+# What `files.write_bytes` calls a file of ours that is not whole yet; other hidden files are the user's.
+_HALF = re.compile(
+    rf"\.({'|'.join(map(re.escape, _COLUMNS))})\.\w{{8}}|{IMAGES}/\.[0-9a-f]{{16}}\.\w+\.\w{{8}}", re.ASCII
+)
 
 Row = dict[str, Any]
 
@@ -97,9 +102,8 @@ class Collection:
         if files.is_folder(files.join(self.folder, IMAGES)):
             there = {f"{IMAGES}/{entry.path}" for entry in files.walk(files.join(self.folder, IMAGES))}
         if not files.is_remote(self.folder) and files.is_folder(self.folder):
-            ours = [f".{name}." for name in (METADATA_FILE, SET_ASIDE_FILE, PRODUCTS_FILE, VISITS_FILE)]
-            loose = {name for name in files.entries(self.folder) if name.startswith(tuple(ours))}
-            for name in loose | {name for name in there if files.is_hidden(name)}:
+            loose = {*files.entries(self.folder), *there}
+            for name in filter(_HALF.fullmatch, loose):
                 files.remove(files.join(self.folder, name))
         known = {name for row in self.products.values() for name in row["files"]}
         # An image of a whole product that is gone was taken away by a person.

@@ -212,6 +212,16 @@ def test_a_loop_that_runs_already_as_in_a_notebook_is_no_hindrance(tmp_path: Pat
         assert asyncio.run(cell(shop)) == 1
 
 
+def test_start_pages_may_overlap(tmp_path: Path) -> None:
+    with opened() as shop:
+        first, second = shop.reply("/static"), shop.reply("/static?page=2")
+        told = {"/a": first, "/b": first, "/b?page=2": second}
+        shop.meddle = lambda path: told.get(path) or (reply() if path[:2] in ("/a", "/b") else None)
+        done = collected(shop, tmp_path, start=[f"{shop.address}/a", f"{shop.address}/b"])
+        assert_whole(tmp_path, shop)
+    assert (done.listed, done.complete) == (PRODUCTS, True)
+
+
 def test_links_to_the_next_page_are_followed(tmp_path: Path) -> None:
     with opened() as shop:
         collected(shop, tmp_path, more="next", next='a[rel="next"]')

@@ -1,16 +1,19 @@
 """Asking politely, against real servers that are slow, failing, rate-limiting, lying and endless."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pupila.collect.fetch import Answer, Ask, Fetcher
 from pupila.collect.rules import Failed, Refused
+from pupila.collect.site import Site
 from pupila.demo.shop import Reply, Shop
 from tests.collect.shops import Still, opened, reply, site_of
 
@@ -28,6 +31,27 @@ def ask(
             return list(await asyncio.gather(*asked))
 
     return asyncio.run(work())
+
+
+def certified(name: str, folder: Path) -> Path:
+    """A certificate of the name, signed by itself, with its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    plain = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    both = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem)
+    (folder / "both.pem").write_bytes(both)
+    return folder / "both.pem"
 
 
 def served(*replies: Reply, path: str = "/x") -> Serve:
@@ -133,6 +157,24 @@ def test_who_wants_to_be_left_alone_for_long_is() -> None:
         assert shop.asked.count("/x") == 1
 
 
+def test_the_whole_host_is_left_alone_for_as_long_as_it_wants() -> None:
+    still = Still()
+
+    async def work(shop: Shop) -> None:
+        async with Fetcher(site_of(shop, concurrency=1), still.clock) as fetcher:
+            paths = ["/x", "/items?from=0", "/items?from=0", "/items?from=24"]
+            asked = (fetcher.get(shop.address + path) for path in paths)
+            came = await asyncio.gather(*asked, return_exceptions=True)
+            assert [str(one) for one in came] == ["429: the server wants to be left alone for 3600 s"] * 4
+            assert shop.asked == ["/robots.txt", "/x"]
+            still.at += 3600
+            assert (await fetcher.get(shop.address + "/items?from=0")).status == 200
+
+    with opened(served(reply(429, retry_after="3600"))) as shop:
+        asyncio.run(work(shop))
+    assert sum(still.slept) < 1
+
+
 def test_after_all_tries_the_last_answer_stands() -> None:
     with opened(served(reply(500))) as shop:
         assert ask(shop, "/x", tries=3)[0].status == 500
@@ -158,6 +200,19 @@ def test_the_pace_is_kept_and_robots_may_slow_it_down() -> None:
     with opened(robots("User-agent: *\nCrawl-delay: 3")) as shop:
         ask(shop, *["/items?from=0"] * 4, still=still, rate=2)
     assert 9 <= still.at <= 10
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [("Crawl-delay: 86400", "asks for 86400 s"), ("Request-rate: 1/1d", "asks for 86400 s")],
+)
+def test_a_pace_that_nobody_waits_for_is_a_refusal(line: str, says: str) -> None:
+    still = Still()
+    with opened(robots(f"User-agent: *\n{line}")) as shop:
+        with pytest.raises(Refused, match=f"{says} between two requests, longest_wait is 120 s"):
+            ask(shop, "/x", still=still)
+        assert shop.asked == ["/robots.txt"]
+    assert still.at < 1
 
 
 def test_no_more_requests_at_once_than_allowed() -> None:
@@ -210,18 +265,72 @@ def test_redirects_elsewhere_are_refused() -> None:
         ask(shop, "/x")
 
 
-def test_a_name_that_leads_elsewhere_when_it_is_asked_is_refused() -> None:
-    async def public(host: str, port: int) -> list[str]:
-        return ["93.184.216.34"]
+def test_a_name_that_leads_elsewhere_when_it_is_asked_gets_no_request() -> None:
+    answers = iter(
+        ["93.184.216.34", "93.184.216.34"]
+    )  # for the page's address and for that of its robots.txt
+
+    async def rebound(host: str, port: int) -> list[str]:
+        return [next(answers, "127.0.0.1")]
 
     async def work(shop: Shop) -> None:
-        async with Fetcher(site_of(shop, allow_private=False), Still().clock, public) as fetcher:
+        async with Fetcher(site_of(shop, allow_private=False), Still().clock, rebound) as fetcher:
             await fetcher.get(shop.address + "/x")
 
     with opened() as shop:
-        with pytest.raises(Refused, match="at the private address"):
+        with pytest.raises(Refused, match=r"at the private address 127\.0\.0\.1"):
             asyncio.run(work(shop))
-        assert "/x" not in shop.asked
+        assert shop.asked == []
+
+
+def test_a_redirect_to_no_address_is_a_failure() -> None:
+    with (
+        opened(served(reply(302, location="http://["))) as shop,
+        pytest.raises(Failed, match="no web address"),
+    ):
+        ask(shop, "/x")
+
+
+def test_a_connection_goes_to_the_address_that_was_looked_up_and_to_the_next_where_one_is_deaf() -> None:
+    async def found(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]  # the shop listens at the second
+
+    async def work(shop: Shop) -> Answer:
+        start = shop.address.replace("127.0.0.1", "shop.invalid")
+        async with Fetcher(site_of(shop, start=start), Still().clock, found) as fetcher:
+            return await fetcher.get(start + "/x")
+
+    with opened(served(reply(body="here"))) as shop:
+        assert asyncio.run(work(shop)).text == "here"
+
+
+def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = certified("shop.invalid", tmp_path)
+    monkeypatch.setattr("certifi.where", lambda: str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+    async def found(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def work() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        names = [f"https://shop.invalid:{port}/", f"https://other.invalid:{port}/"]
+        site = Site(start=tuple(names), item="p", id="b", allow_private=True, rate=1000, tries=1)
+        async with Fetcher(site, Still().clock, found) as fetcher:
+            assert (await fetcher.get(names[0])).status == 200
+            with pytest.raises(Refused, match=r"(?i)certificate verify failed.*other\.invalid"):
+                await fetcher.get(names[1])
+        server.close()
+
+    asyncio.run(work())
 
 
 def test_another_host_is_asked_where_the_site_says_so_after_its_own_robots() -> None:
@@ -262,7 +371,10 @@ def test_what_changes_something_is_asked_once() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "body"),
-    [("text/html; charset=iso-8859-1", "ñandú".encode("latin-1")), ("text/html", b"<meta charset='latin1'>\xf1and\xfa"),
+    [("text/html; charset=hex", "ñandú".encode()), ("text/html", b"<meta charset=hex>" + "ñandú".encode()),
+     ("text/html; charset=rot13", b"<meta charset='latin1'>\xf1and\xfa"),
+     ("text/html; charset=undefined", "ñandú".encode()),
+     ("text/html; charset=iso-8859-1", "ñandú".encode("latin-1")), ("text/html", b"<meta charset='latin1'>\xf1and\xfa"),
      ("text/html; charset=utf-8", "ñandú".encode())],
 )  # fmt: skip
 def test_text_is_read_by_the_encoding_that_is_told(kind: str, body: bytes) -> None:

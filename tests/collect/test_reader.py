@@ -37,6 +37,14 @@ def test_a_page_is_read_as_its_reader_sees_it() -> None:
     assert nameless == ["Nameless"]
 
 
+def test_addresses_that_are_none_stay_as_they_are() -> None:
+    html = '<base href="http://["><div class="p"><a href="x/p"><img src="https://[[cdn]]/x.jpg"><img src="y.jpg">'
+    (found,), _ = Reader(site()).page(html, "https://shop.example/all")
+    assert found.images == ("https://[[cdn]]/x.jpg", "https://shop.example/y.jpg")
+    again = '<a class="on" href="http://[">'
+    assert Reader(site(more="next", next="a.on")).next_page(again, "https://shop.example/") == "http://["
+
+
 def test_items_that_are_cut_out_read_like_those_of_the_page() -> None:
     whole, _ = Reader(site()).page(PAGE, "https://shop.example/all")
     parts = PAGE.split("\n<")[2:5]

@@ -52,7 +52,8 @@ def test_others_may_not(url: str, says: str) -> None:
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.9.9", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1",
-     "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "2002:7f00:1::", "224.0.0.1", "ff02::1", "nonsense"],
+     "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "2002:7f00:1::", "224.0.0.1", "ff02::1", "nonsense",
+     "64:ff9b::a00:1", "64:ff9b::7f00:1", "::7f00:1", "::", "fec0::1"],
 )  # fmt: skip
 def test_private_addresses_are_refused_whatever_the_name(address: str) -> None:
     assert not is_public(address)
@@ -63,6 +64,7 @@ def test_private_addresses_are_refused_whatever_the_name(address: str) -> None:
 
 def test_public_addresses_are_public() -> None:
     assert is_public("93.184.216.34")
+    assert is_public("64:ff9b::5db8:d822")  # the first one, behind a NAT64
     assert is_public("2606:2800:220:1:248:1893:25c8:1946")
 
 

@@ -34,6 +34,8 @@ def test_the_user_agent_says_who_asks_and_how_to_reach_the_sender() -> None:
     [
         ({"start": ""}, "is no web address"),
         ({"start": "ftp://shop.example"}, "is no web address"),
+        ({"start": "http://a.b:99999/"}, "is no web address"),
+        ({"start": "http://["}, "is no web address"),
         ({"item": ""}, "item missing"),
         ({"pice": "b"}, "did you mean 'price'"),
         ({"browser": False}, "scrolls in a browser alone"),

@@ -212,6 +212,16 @@ def test_a_loop_that_runs_already_as_in_a_notebook_is_no_hindrance(tmp_path: Pat
         assert asyncio.run(cell(shop)) == 1
 
 
+def test_start_pages_may_overlap(tmp_path: Path) -> None:
+    with opened() as shop:
+        first, second = shop.reply("/static"), shop.reply("/static?page=2")
+        told = {"/a": first, "/b": first, "/b?page=2": second}
+        shop.meddle = lambda path: told.get(path) or (reply() if path[:2] in ("/a", "/b") else None)
+        done = collected(shop, tmp_path, start=[f"{shop.address}/a", f"{shop.address}/b"])
+        assert_whole(tmp_path, shop)
+    assert (done.listed, done.complete) == (PRODUCTS, True)
+
+
 def test_links_to_the_next_page_are_followed(tmp_path: Path) -> None:
     with opened() as shop:
         collected(shop, tmp_path, more="next", next='a[rel="next"]')
@@ -269,7 +279,7 @@ class Writes:
         if self.count >= self._last:
             if self.count == self._last and not files.is_remote(uri):
                 Path(uri).parent.mkdir(exist_ok=True)
-                Path(uri).with_name(f".{Path(uri).name}.half").write_bytes(data[: len(data) // 2])
+                Path(uri).with_name(f".{Path(uri).name}.k2_7halv").write_bytes(data[: len(data) // 2])
             raise Killed
         self._write(uri, data)
 
@@ -356,6 +366,55 @@ def test_a_file_that_was_spoiled_is_named(tmp_path: Path) -> None:
         (tmp_path / "products.jsonl").write_text("{}]\n{}\n")
         with pytest.raises(PupilaError, match="line 1"):
             collected(shop, tmp_path, AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "says"),
+    [
+        ("metadata.jsonl", '{"file_name": "cat.jpg", "label": "cat"}', "line 1: no url"),
+        ("products.jsonl", '{"sku": 7}', "line 1: no files, id"),
+        ("visits.jsonl", '{"day": 1}', "line 1: no ended, start"),
+        ("set_aside.jsonl", "[]", "line 1: no code, url"),
+    ],
+)
+def test_a_folder_of_another_data_set_is_refused(name: str, line: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(line + "\n")
+    with opened(catalogue=[1]) as shop, pytest.raises(PupilaError) as fault:
+        collected(shop, tmp_path)
+    assert says in str(fault.value)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_rows_without_a_visit_are_none_of_ours(tmp_path: Path) -> None:
+    with opened(catalogue=[1]) as shop:
+        collected(shop, tmp_path)
+        (tmp_path / "visits.jsonl").unlink()
+        with pytest.raises(PupilaError, match=r"no visits\.jsonl"):
+            collected(shop, tmp_path, AGAIN)
+
+
+def test_one_bad_address_of_an_image_is_set_aside(tmp_path: Path) -> None:
+    with opened(catalogue=[1, 2]) as shop:
+        page = shop.reply("/static").body.replace(b"/photos/0001-0.jpg", b"https://[[cdn]]/x.jpg")
+        shop.meddle = lambda path: Reply(200, "text/html", page) if path == "/static" else None
+        done = collected(shop, tmp_path)
+    assert (done.products, done.images, done.complete) == (2, 1, True)
+    (aside,) = rows(tmp_path, "set_aside.jsonl")
+    assert (aside["url"], aside["code"]) == ("https://[[cdn]]/x.jpg", "refused")
+
+
+def test_hidden_files_of_the_user_stay(tmp_path: Path) -> None:
+    theirs = [".git", ".metadata.jsonl.swp", "images/.ipynb_checkpoints/a.jpg", "images/.keep", "images/deep/.x",
+              "images/deep/.0123456789abcdef.jpg.abcdefgh", "images/.0123456789abcdef.jpg.bak"]  # fmt: skip
+    half = ["images/.0123456789abcdef.jpg.ab_d3fgh", ".products.jsonl.ab_d3fgh"]
+    for name in [*theirs, *half]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("kept")
+    with opened(catalogue=[1]) as shop:
+        for _ in range(2):
+            collected(shop, tmp_path, AGAIN)
+    assert [name for name in theirs if not (tmp_path / name).exists()] == []
+    assert [name for name in half if (tmp_path / name).exists()] == []
 
 
 def test_an_image_that_a_person_took_away_stays_away(tmp_path: Path) -> None:

@@ -147,13 +147,14 @@ class Drawn:
 
     async def _listed(self, page: Page, start: str) -> AsyncGenerator[None, None]:
         number, address = self._site.first_page, start
+        self._listing.begin()
         while True:
-            known = len(self._listing.seen)
+            known = len(self._listing.shown)
             if address and not await self._open(page, address):
                 return
             async for _ in self._until_quiet(page):
                 yield
-            if len(self._listing.seen) == known:
+            if len(self._listing.shown) == known:
                 return
             number += 1
             if self._site.more == "page":
@@ -198,7 +199,7 @@ class Drawn:
         for product in products:
             if product.images:
                 self._bare.pop(product.id, None)
-            elif product.id not in self._listing.seen:
+            elif product.id not in self._listing.shown:
                 self._bare[product.id] = product
         return self._listing.take([p for p in products if p.images], nameless)
 

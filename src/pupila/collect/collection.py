@@ -1,6 +1,7 @@
 """What was collected, on disk or in a store: nothing is lost and nothing comes twice, whenever a visit is killed."""
 
 import json
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,10 +16,18 @@ from pupila.vocabulary import PRODUCTS_FILE, SET_ASIDE_FILE, VISITS_FILE
 
 METADATA_FILE = "metadata.jsonl"  # the table that makes the folder a data set
 IMAGES = "images"
+_COLUMNS = {  # without which a file is another's
+    PRODUCTS_FILE: {"id", "files"}, METADATA_FILE: {"file_name", "url"}, SET_ASIDE_FILE: {"url", "code"},
+    VISITS_FILE: {"start", "ended"},
+}  # fmt: skip
 _BATCH = 32  # products between two writings of a store's objects
 # Why an image was set aside, where another visit may have it.
 FOR_NOW = frozenset({"failed", "refused"})
 COPY = "copy"
+# What `files.write_bytes` calls a file of ours that is not whole yet; other hidden files are the user's.
+_HALF = re.compile(
+    rf"\.({'|'.join(map(re.escape, _COLUMNS))})\.\w{{8}}|{IMAGES}/\.[0-9a-f]{{16}}\.\w+\.\w{{8}}", re.ASCII
+)
 
 Row = dict[str, Any]
 
@@ -93,9 +102,8 @@ class Collection:
         if files.is_folder(files.join(self.folder, IMAGES)):
             there = {f"{IMAGES}/{entry.path}" for entry in files.walk(files.join(self.folder, IMAGES))}
         if not files.is_remote(self.folder) and files.is_folder(self.folder):
-            ours = [f".{name}." for name in (METADATA_FILE, SET_ASIDE_FILE, PRODUCTS_FILE, VISITS_FILE)]
-            loose = {name for name in files.entries(self.folder) if name.startswith(tuple(ours))}
-            for name in loose | {name for name in there if files.is_hidden(name)}:
+            loose = {*files.entries(self.folder), *there}
+            for name in filter(_HALF.fullmatch, loose):
                 files.remove(files.join(self.folder, name))
         known = {name for row in self.products.values() for name in row["files"]}
         # An image of a whole product that is gone was taken away by a person.
@@ -245,7 +253,9 @@ class Collection:
         rows = []
         for count, line in enumerate(whole.split(b"\n") if whole else [], start=1):
             try:
-                rows.append(dict(json.loads(line)))
+                rows.append(row := dict(json.loads(line)))
+                if missing := _COLUMNS[name] - row.keys():
+                    raise ValueError(say("no {columns}", columns=", ".join(sorted(missing))))
             except (ValueError, TypeError) as fault:
                 raise PupilaError(
                     say("Can't read {path}", path=uri), found=say("line {n}: {fault}", n=count, fault=fault),

@@ -1,7 +1,6 @@
 """Asking web servers politely: one way for pages, for images and for what a browser wants."""
 
 import asyncio
-import codecs
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +18,7 @@ from protego import Protego
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from pupila.collect.pinned import Pinned
 from pupila.collect.rules import Addresses, Failed, Refused, Resolve, opted_out, origin, resolve
 from pupila.collect.site import AGENT, Site
 from pupila.messages import say
@@ -60,11 +60,15 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text."""
-        headers = {"content-type": self.headers.get("content-type", "")}
-        return httpx.Response(
-            self.status, headers=headers, content=self.body, default_encoding=_told_inside
-        ).text
+        """The body as text: by the encoding that its header names, else by the one that it names itself."""
+        told = httpx.Response(200, headers={"content-type": self.headers.get("content-type", "")})
+        inside = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", self.body[:1024], re.IGNORECASE)
+        for name in (told.charset_encoding, inside[1].decode() if inside else None):
+            try:
+                return self.body.decode(name or "", errors="replace")
+            except (LookupError, ValueError):  # none, or one of bytes, such as hex
+                continue
+        return self.body.decode(errors="replace")
 
 
 class _Again(Exception):
@@ -81,20 +85,35 @@ class Gate:
     def __init__(self, site: Site, clock: Clock) -> None:
         self._clock, self._next = clock, 0.0
         self._free = asyncio.Semaphore(site.concurrency)
+        self._closed, self._until = "", 0.0
         self.interval = 1 / site.rate  # seconds
 
     @asynccontextmanager
     async def turn(self, paced: bool) -> AsyncIterator[None]:
-        """Wait for a turn."""
+        """Wait for a turn.
+
+        Raises:
+            Failed: there is none, for the host wants to be left alone.
+        """
         async with self._free:
-            while paced and (left := self._next - self._clock.now()) > 0:
+            while paced and (left := self._next - self._clock.now()) > 0 and not self._is_closed:
                 await self._clock.sleep(left)
+            if self._is_closed:
+                raise Failed(self._closed)
             self._next = max(self._next, self._clock.now() + self.interval) if paced else self._next
             yield
 
     def pause(self, seconds: float) -> None:
         """Nobody's turn comes for a while."""
         self._next = max(self._next, self._clock.now() + seconds)
+
+    def close(self, seconds: float, why: str) -> None:
+        """No turns at all for a while that nobody waits for."""
+        self._closed, self._until = why, max(self._until, self._clock.now() + seconds)
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._clock.now() < self._until
 
 
 class Fetcher:
@@ -109,7 +128,8 @@ class Fetcher:
         # No proxy of the environment: the address that is checked must be the one that is asked.
         # No cookies: those of a browser come with its requests.
         self._client = httpx.AsyncClient(
-            headers={"user-agent": site.agent}, trust_env=False, timeout=site.timeout,
+            transport=Pinned(self._addresses.behind), headers={"user-agent": site.agent}, trust_env=False,
+            timeout=site.timeout,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )  # fmt: skip
         self.under_way = 0  # requests that wait or run
@@ -175,10 +195,13 @@ class Fetcher:
         if why:
             return say("robots.txt of {place} can't be read, which counts as no: {why}", place=place, why=why)
         rules = Protego.parse(answer.body.decode(errors="replace") if answer.status < 400 else "")
+        if (delay := _delay(rules)) > self._site.longest_wait:
+            return say(
+                "robots.txt of {place} asks for {n:g} s between two requests, longest_wait is {most:g} s",
+                place=place, n=delay, most=self._site.longest_wait,
+            )  # fmt: skip
         gate = self._gate(place)
-        told = rules.request_rate(AGENT)
-        delays = [rules.crawl_delay(AGENT) or 0, told.seconds / told.requests if told else 0]
-        gate.interval = max(gate.interval, *map(float, delays))
+        gate.interval = max(gate.interval, delay)
         return rules
 
     def _gate(self, url: str) -> Gate:
@@ -214,7 +237,6 @@ class Fetcher:
                 asyncio.timeout(self._site.timeout),
                 self._client.stream(ask.method, url, headers=ask.headers, content=ask.body) as response,
             ):
-                self._check_peer(url, response)
                 answer = Answer(url, response.status_code, response.headers, b"")
                 if answer.status in _AGAIN:
                     raise _Again(str(answer.status), answer, self._asked_to_wait(answer))
@@ -227,13 +249,6 @@ class Fetcher:
             raise _Again(str(fault) or type(fault).__name__) from fault
         except (httpx.InvalidURL, httpx.CookieConflict, ValueError) as fault:
             raise Refused(say("no web address: {url}", url=url)) from fault
-
-    def _check_peer(self, url: str, response: httpx.Response) -> None:
-        """A name may lead elsewhere by the time it is asked."""
-        stream = response.extensions.get("network_stream")
-        peer = stream.get_extra_info("server_addr") if stream is not None else None
-        if peer:
-            self._addresses.check_peers(urlsplit(url).netloc, [str(peer[0])])
 
     def _asked_to_wait(self, answer: Answer) -> float | None:
         """Seconds that the server wants to be left alone.
@@ -252,14 +267,19 @@ class Fetcher:
             except (ValueError, TypeError):
                 return None
         if seconds > self._site.longest_wait:
-            raise Failed(
-                say(
-                    "{status}: the server wants to be left alone for {n:.0f} s",
-                    status=answer.status,
-                    n=seconds,
-                )
+            why = say(
+                "{status}: the server wants to be left alone for {n:.0f} s", status=answer.status, n=seconds
             )
+            self._gate(answer.url).close(seconds, why)
+            raise Failed(why)
         return seconds
+
+
+def _delay(rules: Protego) -> float:
+    """Seconds between two requests that a robots.txt asks for."""
+    told = rules.request_rate(AGENT)
+    by_rate = told.seconds / told.requests if told else 0
+    return max(float(rules.crawl_delay(AGENT) or 0), by_rate)
 
 
 async def _read(response: httpx.Response, most: int) -> bytes:
@@ -282,15 +302,13 @@ async def _read(response: httpx.Response, most: int) -> bytes:
 
 
 def _redirected(answer: Answer) -> str | None:
-    """Where the answer sends one."""
+    """Where the answer sends one.
+
+    Raises:
+        Failed: to no address.
+    """
     place = answer.headers.get("location")
-    return urljoin(answer.url, place) if answer.status in _REDIRECTS and place else None
-
-
-def _told_inside(body: bytes) -> str:
-    """The encoding that a page names in itself, where its header names none."""
-    found = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", body[:1024], re.IGNORECASE)
     try:
-        return codecs.lookup(found[1].decode()).name if found else "utf-8"
-    except LookupError:
-        return "utf-8"
+        return urljoin(answer.url, place) if answer.status in _REDIRECTS and place else None
+    except ValueError as fault:
+        raise Failed(say("sent on to {place}, which is no web address", place=place)) from fault

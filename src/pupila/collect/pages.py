@@ -17,6 +17,7 @@ async def read_pages(
     """Fill the listing page by page, and stop after each; a page that brings nothing new is the last one."""
     for start in site.start:
         address, number, seen = start, site.first_page, set[str]()
+        listing.begin()
         while address and address not in seen:
             seen.add(address)
             try:

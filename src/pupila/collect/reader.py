@@ -100,7 +100,7 @@ class Reader:
             if tree.root is not None
             else []
         )
-        return urljoin(_base(tree, address), link[0]) if link else ""
+        return joined(_base(tree, address), link[0]) if link else ""
 
     def _products(self, items: list[LexborNode], base: str) -> tuple[list[Product], list[str]]:
         read = [self._product(item, base) for item in items]
@@ -115,9 +115,9 @@ class Reader:
             name=first.get("title", ""),
             brand=first.get("brand", ""),
             price=number(price, self._site.numbers) if price else None,
-            link=urljoin(base, link) if (link := first.get("link", "")) else "",
+            link=joined(base, link) if (link := first.get("link", "")) else "",
             description=first.get("description", ""),
-            images=tuple(dict.fromkeys(urljoin(base, source) for source in told.get("image", []))),
+            images=tuple(dict.fromkeys(joined(base, source) for source in told.get("image", []))),
         )
 
     def _id(self, said: str) -> str:
@@ -125,6 +125,14 @@ class Reader:
             return said
         found = re.search(self._site.id_pattern, said)
         return (found[1] if found.groups() else found[0]) or "" if found else ""
+
+
+def joined(base: str, told: str) -> str:
+    """The address made whole; one that is none stays as it is, for who asks for it to refuse."""
+    try:
+        return urljoin(base, told)
+    except ValueError:
+        return told
 
 
 def robots_metas(html: str) -> list[str]:
@@ -171,4 +179,8 @@ def _is_css(text: str) -> bool:
 
 def _base(tree: LexborHTMLParser, address: str) -> str:
     base = tree.css_first("base[href]")
-    return urljoin(address, (base.attributes["href"] or "") if base is not None else "")
+    told = (base.attributes["href"] or "") if base is not None else ""
+    try:
+        return urljoin(address, told)
+    except ValueError:  # as a browser does it
+        return address

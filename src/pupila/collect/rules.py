@@ -17,6 +17,8 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]  # host and port to address
 OPT_OUTS = frozenset({"none", "noimageindex", "noai", "noimageai"})
 _WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 _PORTS = {"http": 80, "https": 443}
+# IPv6 networks that carry IPv4 addresses in their last 32 bits: IPv4-compatible ones, and those of a NAT64.
+_CARRIERS = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b::/96"))
 
 
 class Refused(Exception):
@@ -43,7 +45,12 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
+    inner: ipaddress.IPv4Address | ipaddress.IPv6Address = ip
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.is_site_local:
+            return False
+        carried = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if any(ip in net for net in _CARRIERS) else ip
+        inner = ip.ipv4_mapped or ip.sixtofour or carried
     return inner.is_global and not inner.is_multicast
 
 
@@ -74,25 +81,35 @@ class Addresses:
             raise Refused(say("no web address: {url}", url=url)) from fault
         if told.scheme not in _PORTS or not host:
             raise Refused(say("no web address: {url}", url=url))
-        if not self._is_ours(host, port):
+        if not self._ours(host, port):
             raise Refused(say("{host} is none of the site's hosts", host=told.netloc))
+        await self.behind(host, port)
+
+    def is_ours(self, url: str) -> bool:
+        """Whether the site's own hosts answer there, and no stranger."""
+        try:
+            told = urlsplit(url)
+            return self._ours(told.hostname or "", port_of(told))
+        except ValueError:
+            return False
+
+    async def behind(self, host: str, port: int) -> list[str]:
+        """The addresses behind a host's name.
+
+        Raises:
+            Refused: one of them is private, and that is not allowed.
+            Failed: the host is not known.
+        """
         try:
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as fault:
             raise Failed(say("{host} can't be found: {fault}", host=host, fault=fault)) from fault
-        self.check_peers(host, addresses)
-
-    def check_peers(self, host: str, addresses: Iterable[str]) -> None:
-        """Pass the addresses behind a host's name.
-
-        Raises:
-            Refused: one of them is private, and that is not allowed.
-        """
         private = [address for address in addresses if not is_public(address)]
         if private and not self._site.allow_private:
             raise Refused(say("{host} is at the private address {address}", host=host, address=private[0]))
+        return addresses
 
-    def _is_ours(self, host: str, port: int) -> bool:
+    def _ours(self, host: str, port: int) -> bool:
         usual = set(_PORTS.values())
         for own, own_port in self._own:  # from http to https is no other host, from port 80 to 9000 it is
             if host == own and (port == own_port or {port, own_port} <= usual):

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -101,7 +102,11 @@ class Site(Settings):
     @classmethod
     def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for address in value:
-            if not re.match(r"https?://[^/\s]+", address):
+            try:
+                sound = re.match(r"https?://[^/\s]+", address) and urlsplit(address).port != 0
+            except ValueError:  # such as port 99999
+                sound = False
+            if not sound:
                 raise ValueError(say("{address} is no web address", address=address))
         return value
 

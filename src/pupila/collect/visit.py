@@ -20,6 +20,7 @@ from pupila.errors import PupilaError
 from pupila.images.decode import FORMATS, ImageFault, ImageLimits, decode, probe
 from pupila.messages import listing, say
 from pupila.progress import progress
+from pupila.vocabulary import VISITS_FILE
 
 _AT_ONCE = 16  # products whose images are fetched; the hosts' gates keep the pace
 _ACCEPT = {"accept": "image/jpeg,image/png,image/webp,image/*;q=0.5"}
@@ -103,6 +104,11 @@ def _check(collection: Collection, site: Site, wish: Wish) -> None:
             say("A collection is there already"), found=say("{n} products in {path}", n=len(collection.products),
             path=collection.folder), wanted=say("a new or an empty folder"),
             remedy=say("--resume goes on with it, or visits once more; --out FOLDER leaves it alone"),
+        )  # fmt: skip
+    if not collection.is_new and not collection.visits:
+        raise PupilaError(
+            say("The collection does not know its visits"), found=say("no {file}", file=VISITS_FILE),
+            wanted=say("a file that Pupila wrote"), remedy=say("bring back a copy of it, or another --out FOLDER"),
         )  # fmt: skip
     before = [] if collection.is_new else collection.visits[-1]["start"]
     if not set(before) <= set(site.start):

@@ -36,6 +36,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "filelock": ("dataset",),
     "fsspec": ("stores",),
     "gradio": ("serve",),
+    "httpcore": ("collect",),
     "httpx": ("collect", "label"),
     "jinja2": ("report",),
     "limits": ("web",),

@@ -21,6 +21,7 @@ OPENINGS_FILE: Final = "openings.jsonl"
 FINGERPRINT_FILE: Final = "fingerprint.json"
 EXPLORE_FILE: Final = "explore.html"
 LABELS_FILE: Final = "labels.parquet"
+LABELS_LOCK_FILE: Final = ".labels.lock"
 PRODUCTS_FILE: Final = "products.jsonl"
 SET_ASIDE_FILE: Final = "set_aside.jsonl"
 VISITS_FILE: Final = "visits.jsonl"
@@ -30,8 +31,8 @@ SUSPECTS_FILE: Final = "suspects.json"
 PATCH_FILE: Final = "label-patch.jsonl"
 OWN_FILES: Final = frozenset(
     {
-        MANIFEST_FILE, SPLITS_FILE, OPENINGS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, PRODUCTS_FILE,
-        SET_ASIDE_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE, PATCH_FILE,
+        MANIFEST_FILE, SPLITS_FILE, OPENINGS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, LABELS_LOCK_FILE,
+        PRODUCTS_FILE, SET_ASIDE_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE, PATCH_FILE,
     }
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 
 import pupila
 from pupila import flow
-from pupila.dataset.labels import HISTORY, Label, append, history, in_force
+from pupila.dataset.labels import HISTORY, TAKEN_BACK, Label, append, history, in_force, standing
 from pupila.dataset.manifest import Dataset
 from pupila.dataset.splits import fitting_split
 from pupila.errors import PupilaError
@@ -89,3 +89,102 @@ def test_the_label_in_force_is_one_row_of_each_picture() -> None:
     ]
     told = pl.DataFrame([{name: getattr(row, name) for name in HISTORY} for row in rows], schema=HISTORY)
     assert in_force(told).select("sha256", "target").rows() == [("1", "q")]
+
+
+def telling(*said: tuple[str | None, bool, str, str]) -> pl.DataFrame:
+    """A history of one picture: target, whether a person said so, time, note."""
+    rows = [Label("a", "1", "x", person, target, time, note=note) for target, person, time, note in said]
+    return pl.DataFrame([{name: getattr(row, name) for name in HISTORY} for row in rows], schema=HISTORY)
+
+
+@pytest.mark.parametrize(
+    ("times", "last"),
+    [
+        (("2026-03-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00"), 0),  # added late, said long before
+        (("2026-03-01T00:00:00+00:00", "2026-03-01T00:00:00.5Z"), 1),
+        (
+            ("2026-03-01T00:00:00.123456Z", "2026-03-01T00:00:00+00:00"),
+            0,
+        ),  # as text the second would be later
+        (("2026-03-01T01:30:00+02:00", "2026-03-01T00:00:00Z"), 1),  # half past eleven in UTC
+        (
+            ("2026-03-01T00:00:00Z", "2026-03-01T00:00:00"),
+            1,
+        ),  # without an offset UTC: equal, so the later row
+        (("2026-03-01T00:00:00Z", ""), 0),
+        (("", ""), 1),
+    ],
+)
+def test_persons_labels_go_by_their_time_however_it_is_written(times: tuple[str, str], last: int) -> None:
+    told = telling(
+        ("0", True, times[0], ""), ("1", True, times[1], ""), ("m", False, "2030-01-01T00:00:00Z", "")
+    )
+    assert in_force(told).select("target").rows() == [(str(last),)]
+    assert in_force(told).schema == HISTORY
+
+
+def test_machines_labels_go_by_their_order() -> None:
+    told = telling(("a", False, "2026-03-01T00:00:00Z", ""), ("b", False, "2026-01-01T00:00:00Z", ""))
+    assert in_force(told)["target"].to_list() == ["b"]
+
+
+def test_what_was_taken_back_leaves_what_was_before() -> None:
+    machine, cat = ("m", False, WHEN, ""), ("cat", True, WHEN, "audit")
+    back = (None, True, WHEN, f"audit: {TAKEN_BACK}")
+    assert in_force(telling(machine, cat, back))["target"].to_list() == ["m"]
+    assert in_force(telling(cat, back)).is_empty()
+    dog, no = ("dog", True, WHEN, "suspect"), (None, True, WHEN, "audit: rejected")
+    assert in_force(telling(machine, dog, no, back))["target"].to_list() == [
+        "dog"
+    ]  # another review's answer stands
+    assert in_force(telling(machine, cat, dog, back))["target"].to_list() == ["dog"]
+    assert in_force(telling(machine, cat, no, back))["target"].to_list() == ["cat"]
+    assert in_force(telling(machine, cat, back, no))["target"].to_list() == [None]
+    assert standing(telling(machine, cat, back, dog))["target"].to_list() == ["m", "dog"]
+
+
+def test_what_came_with_the_data_stays_known_where_a_machine_repeats_it(tmp_path: Path) -> None:
+    data = pupila.open(shop(tmp_path, ("cat", "dog")))
+    append(data.home, [said(data, 0, "cat"), said(data, 4, "cat", person=True)])
+    again = pupila.open(tmp_path)
+    assert again.images["given_target"].to_list() == ["cat"] * 4 + ["dog"] * 4
+    assert again.images["target"].to_list() == ["cat"] * 5 + ["dog"] * 3
+    assert "given_target" not in again.own_columns
+
+
+def test_a_manifest_keeps_apart_what_its_history_says_and_elsewhere_holds_what_is_in_force(
+    tmp_path: Path,
+) -> None:
+    shop(tmp_path / "photos")
+    home, elsewhere = str(tmp_path / "home"), str(tmp_path / "elsewhere")
+    data = pupila.open(pupila.open(tmp_path / "photos").save(home))
+    append(home, [said(data, 0, "cat"), said(data, 1, "cat", person=True)])
+    pupila.open(home).save(home)
+    again = pupila.open(home)
+    assert again.images["target"].to_list() == ["cat", "cat", None, None]
+    assert again.images["given_target"].null_count() == 4
+    append(home, [said(data, 0, "dog")])
+    again = pupila.open(home)
+    assert again.images["target"].to_list() == ["dog", "cat", None, None]
+    again.save(elsewhere)
+    assert pupila.open(elsewhere).images["target"].to_list() == ["dog", "cat", None, None]
+
+
+def test_the_lock_lies_beside_the_history_and_is_no_part_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pupila.open(shop(tmp_path / "photos"))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PUPILA_CACHE", str(tmp_path / "file" / "cache"))  # can't be made
+    append(data.home, [said(data, 0, "cat")])
+    lock = tmp_path / "photos" / ".labels.lock"
+    assert lock.stat().st_mode & 0o777 == 0o666  # another user can take it
+    again = pupila.open(tmp_path / "photos")
+    assert len(again) == 4 and again.set_aside.is_empty() and again.hash != data.hash
+
+
+def test_a_history_that_can_not_be_written_is_said(tmp_path: Path) -> None:
+    data = pupila.open(shop(tmp_path / "photos"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PupilaError, match="Can't write"):
+        append(str(tmp_path / "file" / "home"), [said(data, 0, "cat")])

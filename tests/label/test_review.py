@@ -172,3 +172,15 @@ def test_masks_are_accepted_or_rejected(tmp_path: Path) -> None:
     assert (
         client(resumed, again).get("/picture/1?mask=true").content == web.get("/picture/1?mask=true").content
     )
+
+
+def test_an_answer_that_is_taken_back_leaves_the_label_that_was_there(tmp_path: Path) -> None:
+    data = flat(tmp_path, 4)
+    data = label(data, ["cow"] * 4)
+    review = review_of(data, 4, CLASSES)
+    review.answer(0, 1)
+    review.answer(1, 1)
+    review.take_back()  # and the person leaves
+    again = pupila.open(tmp_path)
+    assert again.images["target"].to_list().count("dog") == 1
+    assert again.images["target"].null_count() == 0

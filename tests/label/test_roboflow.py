@@ -16,6 +16,7 @@ import pytest
 
 import pupila
 from pupila import flow
+from pupila.dataset.labels import Label, append
 from pupila.errors import PupilaError
 from pupila.images.decode import decode
 from pupila.label.run import Labelled
@@ -252,3 +253,25 @@ def test_the_key_travels_in_a_header_and_stands_nowhere(
     with pytest.raises(PupilaError, match="export ROBOFLOW_API_KEY"):
         flow.label(folder, with_="roboflow:land/3")
     assert targets(folder)["00.png"] is None
+
+
+def test_a_mask_that_was_deleted_is_drawn_anew_unless_a_person_rejected_it(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "shop", 4)
+    for name in ("001", "002"):
+        (folder / f"masks/{name}.png").unlink()
+    pond = outline("foreground", 0.9, (0, 0), (48, 0), (48, 72), (0, 72))
+    answer = {"image": {"width": 96, "height": 72}, "predictions": [pond]}
+    with serving(lambda picture: (200, answer)) as server:
+        assert ask(server, folder).labelled == 2
+        data = pupila.open(folder)
+        assert data.images["given_target"].is_null().to_list() == [False, True, True, False]
+        assert ask(server, folder).chosen.before == 2
+        image, digest = data.images.select("image", "sha256").row(1)
+        append(data.home, [
+            Label(image, digest, "person:ana", True, None, "2099-01-01T00:00:00Z", note="audit: rejected")
+        ])  # fmt: skip
+        for name in ("001", "002"):
+            (folder / f"masks/{name}.png").unlink()
+        done = ask(server, folder)
+    assert (done.labelled, done.chosen.by_person) == (1, 1)
+    assert pupila.open(folder).images["target"].is_null().to_list() == [False, True, False, False]

@@ -51,7 +51,7 @@ def test_a_mended_table_says_only_what_is_new_and_takes_nothing_back(tmp_path: P
     table(folder, "image,label\n00.png,cat\n01.png,cat\n")
     data = pupila.open(folder)
     image, digest = data.images.select("image", "sha256").row(0)
-    append(data.home, [Label(image, digest, "person:ana", True, "dog", "2026-11-21T12:00:00+00:00")])
+    append(data.home, [Label(image, digest, "person:ana", True, "dog", "2099-11-21T12:00:00+00:00")])
     done = table(folder, "image,label\n00.png,cat\n01.png,dog\n02.png,dog\n")
     assert (done.labelled, done.chosen.before) == (2, 1)
     assert targets(folder) == {
@@ -100,3 +100,12 @@ def test_a_table_without_its_columns_is_refused(tmp_path: Path, text: str, says:
 def test_classes_are_no_masks(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="can't label masks"):
         table(write_scenes(tmp_path / "shop", 2), "image,label\n0.png,cat\n")
+
+
+def test_a_given_label_that_a_machine_repeated_is_passed_over_as_before(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "shop", {"cat": 2, "dog": 2})
+    text = "image,label\ncat/000.jpg,cat\n"
+    assert table(folder, text, person=False, everything=True).labelled == 1
+    (folder.parent / "other.csv").write_text(text)  # another labeller, which was never asked
+    done = flow.label(folder, with_=f"csv:{folder.parent / 'other.csv'}", person=False)
+    assert (done.asked, done.chosen.given) == (0, 1)

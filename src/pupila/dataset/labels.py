@@ -3,9 +3,13 @@
 A label is of what the picture's bytes show, so it is found by their hash, and follows a file that was renamed.
 """
 
+import contextlib
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,7 +18,11 @@ from filelock import FileLock
 from pupila import files
 from pupila.errors import PupilaError
 from pupila.messages import say
-from pupila.vocabulary import LABELS_FILE, SCHEMA_VERSION
+from pupila.vocabulary import LABELS_FILE, LABELS_LOCK_FILE, SCHEMA_VERSION
+
+TAKEN_BACK = (
+    "taken back"  # what the note of a row ends with that takes back the last answer for the same reason
+)
 
 HISTORY: dict[str, Any] = {
     "image": pl.String,
@@ -85,6 +93,9 @@ def append(home: str, labels: Sequence[Label]) -> None:
     Args:
         home: folder of the data set's own files; in a store nothing keeps two writers apart.
         labels: in the order in which they were given.
+
+    Raises:
+        PupilaError: the folder can't be written to, or holds no history that can be read.
     """
     if not labels:
         return
@@ -93,31 +104,88 @@ def append(home: str, labels: Sequence[Label]) -> None:
     if files.is_remote(uri):
         _write(uri, home, new)
         return
-    lock = files.cache_folder() / "locks" / files.sha256(files.absolute(uri).encode())[:16]
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with _locked(files.join(home, LABELS_LOCK_FILE)):
         _write(uri, home, new)
+
+
+@contextlib.contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Beside the history, so that all who can write it meet at one lock: other users and other containers, too."""
+    lock = FileLock(path, mode=0o666)  # another user's process has to be able to open it
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as fault:
+        raise PupilaError(
+            say("Can't write {path}", path=path), found=fault.strerror or str(fault),
+            wanted=say("a folder that may be written to"),
+        ) from fault  # fmt: skip
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _write(uri: str, home: str, new: pl.DataFrame) -> None:
     files.write_parquet(uri, pl.concat([history(home), new]), {"pupila.schema": str(SCHEMA_VERSION)})
 
 
+def standing(told: pl.DataFrame) -> pl.DataFrame:
+    """The labels that were not taken back, and none of the rows that took one back.
+
+    Args:
+        told: `HISTORY` columns, in their order.
+    """
+    gone: set[int] = set()
+    said: dict[tuple[str, str], list[int]] = {}  # numbers of the rows that stand, by picture and reason
+    for number, (digest, person, note) in enumerate(told.select("sha256", "person", "note").iter_rows()):
+        if not person:
+            continue
+        why, _, more = note.partition(": ")
+        before = said.setdefault((digest, why), [])
+        if more != TAKEN_BACK:
+            before.append(number)
+            continue
+        gone |= {number, *before[-1:]}
+        del before[-1:]
+    return told.filter(~pl.int_range(pl.len()).is_in(list(gone))) if gone else told
+
+
 def in_force(told: pl.DataFrame) -> pl.DataFrame:
-    """The label that counts of each picture: the last of a person, else the last of a machine.
+    """The label that counts of each picture: the latest of a person, else the last of a machine.
+
+    Persons' labels go by the time they were given, of equal times the later row: answers that were given elsewhere
+    long ago may be added today. What was taken back is as if it had never been said.
 
     Args:
         told: `HISTORY` columns, in their order.
 
     Returns:
-        One row per `sha256`, `HISTORY` columns. A `target` of null is an answer too: a person was unsure, or took
-        a label back.
+        One row per `sha256`, `HISTORY` columns. A `target` of null is an answer too: a person was unsure.
     """
-    numbered = told.with_row_index("number").sort("person", "number")
-    return numbered.group_by("sha256", maintain_order=True).last().sort("number").drop("number")
+    stands = standing(told)
+    given = [
+        _seconds(time) if person else 0.0 for person, time in stands.select("person", "time").iter_rows()
+    ]
+    ordered = (
+        stands.with_row_index("number")
+        .with_columns(given=pl.Series(given, dtype=pl.Float64))
+        .sort("person", "given", "number")
+    )
+    last = ordered.group_by("sha256", maintain_order=True).last()
+    return last.sort("number").select(list(HISTORY))
 
 
-def with_labels(images: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+def _seconds(time: str) -> float:
+    """Since 1970; without an offset it is UTC, and one that can't be read counts as before all others."""
+    try:
+        told = datetime.fromisoformat(time)
+    except ValueError:
+        return -math.inf
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+
+
+def with_labels(images: pl.DataFrame, told: pl.DataFrame, masks: bool) -> pl.DataFrame:
     """The images with the targets that the history puts in force.
 
     A person's answer stands above what came with the data; a machine's counts where nothing did.
@@ -125,11 +193,24 @@ def with_labels(images: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     Args:
         images: with `sha256` and `target`.
         told: see `in_force`.
+        masks: whether targets are paths of masks. One that a machine wrote did not come with the data, though its file
+            lies where the layout finds it.
+
+    Returns:
+        The images with a further column, `given_target`: what came with the data.
     """
+    images = images.with_columns(given_target="target")
     if told.is_empty():
         return images
-    found = in_force(told).select("sha256", said="target", person="person")
-    joined = images.join(found, on="sha256", how="left", maintain_order="left")
-    given = pl.col("target")
-    force = pl.when(pl.col("person")).then("said").otherwise(pl.coalesce(given, "said"))
-    return joined.with_columns(target=force).drop("said", "person")
+    if masks:
+        drawn = told.filter(~pl.col("person")).select("sha256", "target", drawn=True).drop_nulls().unique()
+        found = images.join(drawn, on=["sha256", "target"], how="left", maintain_order="left")
+        images = found.with_columns(given_target=pl.when("drawn").then(None).otherwise("target")).drop(
+            "drawn"
+        )
+    force = in_force(told).select("sha256", "person", said="target")
+    joined = images.join(force, on="sha256", how="left", maintain_order="left")
+    machines = pl.coalesce("given_target", "said")
+    return joined.with_columns(target=pl.when("person").then("said").otherwise(machines)).drop(
+        "said", "person"
+    )

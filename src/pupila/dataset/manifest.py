@@ -29,7 +29,8 @@ from pupila.vocabulary import MANIFEST_FILE, SCHEMA_VERSION
 
 # Columns of every manifest, in order; the facts of the reading and the user's own columns follow.
 MANIFEST = ("image", "sha256", "phash", "width", "height", "bands", "target", "group", "given_split")
-INTERNAL = ("phash_mirrored", PART, ROW, "fault", "reason", "modified", "saved_sha256")
+INTERNAL = ("phash_mirrored", PART, ROW, "fault", "reason", "modified", "saved_sha256",
+            "given_target")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,11 @@ class Dataset:
         return places[PART].to_list(), places[ROW].to_list()
 
     @property
+    def _relabelled(self) -> bool:
+        """Whether the history says another target than what came with the data."""
+        return not self.images["target"].equals(self.images["given_target"], null_equal=True)
+
+    @property
     def own_columns(self) -> list[str]:
         """The columns that the user brought, in order."""
         known = {*MANIFEST, *INTERNAL, *FACTS, *MASK_COLUMNS, "subfolder"}
@@ -226,9 +232,14 @@ class Dataset:
         return components(len(self), links)
 
     def save(self, home: str) -> str:
-        """Write the manifest into the folder and return its path; image paths become relative to it."""
+        """Write the manifest into the folder and return its path; image paths become relative to it.
+
+        Beside the history the targets that came with the data are kept apart, for it says the others again on opening.
+        """
         uri = files.join(home, MANIFEST_FILE)
         kept = [name for name in self.images.columns if name not in INTERNAL]
+        if files.absolute(home) == files.absolute(self.home) and self._relabelled:
+            kept.append("given_target")
         frame = self.images.select(kept)
         files.write_parquet(
             uri, frame, {"pupila.schema": str(SCHEMA_VERSION), "pupila.root": files.relative(self.root, home),

@@ -65,8 +65,10 @@ def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
     entries = [files.FileEntry(*row) for row in found.rows.select("image", "bytes", "modified").iter_rows()]
     facts, memory = read_facts(found.root, entries, wish)
     facts = facts.drop("image", "bytes", "modified")
-    own = found.rows.rename({name: f"{name}_" for name in facts.columns if name in found.rows.columns})
-    frame = with_labels(pl.concat([own, facts], how="horizontal").sort("image"), history(found.home))
+    ours = [*facts.columns, "given_target"]
+    own = found.rows.rename({name: f"{name}_" for name in ours if name in found.rows.columns})
+    joined = pl.concat([own, facts], how="horizontal").sort("image")
+    frame = with_labels(joined, history(found.home), found.masks)
     broken = frame.filter(pl.col("fault").is_not_null())
     good = frame.filter(pl.col("fault").is_null())
     if good.is_empty():

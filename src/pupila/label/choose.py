@@ -34,26 +34,28 @@ def choose(data: Dataset, labeller: Labeller, everything: bool = False, limit: i
         limit: most pictures.
     """
     told = history(data.home)
-    force = {sha: (target, person) for sha, target, person in
-             in_force(told).select("sha256", "target", "person").iter_rows()}  # fmt: skip
+    persons = set(in_force(told).filter("person")["sha256"])
     own = told.filter((pl.col("labeller") == labeller.name) & (pl.col("note") == labeller.note))
     said = dict(own.select("sha256", "target").iter_rows())
     rows: list[int] = []
     seen: set[str] = set()
     counts: Counter[str] = Counter()
-    digests, targets = data.images["sha256"].to_list(), data.images["target"].to_list()
+    digests, targets, came = (data.images[name].to_list() for name in ("sha256", "target", "given_target"))
     for row in labeller.rows(data):
         sha = digests[row]
         if sha in seen:
             continue
         seen.add(sha)
-        by, person = force.get(sha, (None, False))
-        given = targets[row] is not None and not person and by != targets[row]
+        person = sha in persons
+        given = targets[row] is not None and came[row] is not None and not person
+        lost = (
+            data.legend is not None and targets[row] is None and said.get(sha) is not None
+        )  # the mask was deleted
         if person and not (labeller.person or everything):
             counts["by_person"] += 1
         elif given and not (labeller.person or everything):
             counts["given"] += 1
-        elif sha in said and labeller.repeats(row, said[sha]):
+        elif sha in said and not lost and labeller.repeats(row, said[sha]):
             counts["before"] += 1
         else:
             rows.append(row)

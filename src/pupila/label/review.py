@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from pupila.dataset.labels import Label, append, history
+from pupila.dataset.labels import TAKEN_BACK, Label, append, history
 from pupila.label.sample import Question
 
-UNSURE, REJECTED, TAKEN_BACK = "unsure", "rejected", "taken back"
+REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Review:
             return True
 
     def take_back(self) -> bool:
-        """Take the last answer back: its picture has no label until it is answered again; False where there is none."""
+        """Take the last answer back: what was in force before it counts again; False where there is none."""
         with self._lock:
             if not self.answers:
                 return False

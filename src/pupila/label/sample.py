@@ -54,7 +54,7 @@ def machine_labels(data: Dataset, told: pl.DataFrame, rows: int) -> pl.DataFrame
 
     Returns:
         `row`, `image`, `sha256`, `said`, `labeller`, `confidence` (null where neither that nor votes were told).
-        A picture whose label came with the data is none of them.
+        A picture that came with a label is none of them, also where a machine repeated that.
     """
     then = in_force(told.head(rows)).filter(~pl.col("person"))
     now = in_force(told).select("sha256", by_person="person", now="target")
@@ -63,10 +63,14 @@ def machine_labels(data: Dataset, told: pl.DataFrame, rows: int) -> pl.DataFrame
         "sha256", pl.coalesce("confidence", votes).alias("confidence"), "labeller", said="target"
     )
     images = data.images.with_row_index("row").unique("sha256", keep="first", maintain_order=True)
-    joined = images.select("row", "image", "sha256", "target").join(labels, "sha256").join(now, "sha256")
+    joined = (
+        images.select("row", "image", "sha256", "target", "given_target")
+        .join(labels, "sha256")
+        .join(now, "sha256")
+    )
     counts = pl.col("by_person") | pl.col("target").eq_missing(pl.col("now"))
     return (
-        joined.filter(counts)
+        joined.filter(pl.col("given_target").is_null(), counts)
         .select("row", "image", "sha256", "said", "labeller", "confidence")
         .sort("sha256")
     )

@@ -96,5 +96,6 @@ def _listing(frame: pl.DataFrame, root: str, home: str) -> Listing:
         and name not in ("image", "bytes", "modified")
     ]
     columns = {name: kept[name].cast(LISTED.get(name, pl.String)).to_list() for name in own}
+    columns |= {"target": columns.pop("given_target")} if "given_target" in own else {}
     rows = as_rows([e for e in found if e is not None], {**columns, "saved_sha256": kept["sha256"].to_list()})
     return Listing(say("a saved manifest"), root, rows, home, oddities)

@@ -171,3 +171,28 @@ def test_a_run_of_other_data_is_refused(tmp_path: Path) -> None:
     write_classes(tmp_path / "others", dict.fromkeys(CLASSES, 3), seed=9)
     with pytest.raises(PupilaError, match="answered none of these images"):
         review_suspects(pupila.open(tmp_path / "others"), run, 50, "ana", None)
+
+
+def test_equal_files_are_one_question(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "data", dict.fromkeys(CLASSES, 12))
+    (folder / "dog" / "x.jpg").write_bytes((folder / "cow" / "003.jpg").read_bytes())
+    (folder / "dog" / "y.jpg").write_bytes((folder / "cow" / "003.jpg").read_bytes())
+    (folder / "cow" / "003.jpg").unlink()
+    data = pupila.open(folder)
+    cow = ["cow" in image or image in ("dog/x.jpg", "dog/y.jpg") for image in data.images["image"]]
+    run = run_that_answers(tmp_path / "run", data, np.where(cow, 0.95, 0.05))
+    done = ask_all(data, run, {"dog/x.jpg": "cow", "dog/y.jpg": "cow"})
+    assert (len(done.ranking.suspects), done.asked, done.counts()["answered"]) == (1, 1, 1)
+    assert "are left" not in " ".join(sentences(done, run))
+    assert set(pupila.open(folder).images.filter(pl.col("image").str.contains("[xy].jpg"))["target"]) == {
+        "cow"
+    }
+
+
+def test_one_class_alone_can_be_suspected(tmp_path: Path) -> None:
+    data, sure = mislabelled(tmp_path / "data", ("cow/003.jpg",))
+    kept = read_kept(run_that_answers(tmp_path / "run", data, sure), data)
+    cows = frozenset(data.images.filter(pl.col("target") == "cow")["sha256"])
+    found = suspects(data, kept, cows)
+    assert (found.judged, found.estimated) == (31, 0)
+    assert [one.image for one in found.suspects] == ["dog/x003.jpg"]

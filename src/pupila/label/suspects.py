@@ -95,10 +95,12 @@ def suspects(data: Dataset, kept: Kept, confirmed: frozenset[str]) -> Ranking:
         )  # fmt: skip
     about, found = _masks(data, kept) if data.legend is not None else _classes(data, kept)
     images, targets = data.images["image"], data.images["target"]
-    return Ranking(len(places), about, [
-        Suspect(images[row := kept.rows[place]], digests[row], targets[row], answer, sure)
-        for place, answer, sure in found
-    ])  # fmt: skip
+    one_each: dict[str, Suspect] = {}  # an answer is of the bytes, so equal files are one question
+    for place, answer, sure in found:
+        row = kept.rows[place]
+        suspect = Suspect(images[row], digests[row], targets[row], answer, sure)
+        one_each.setdefault(suspect.sha256, suspect)
+    return Ranking(len(places), about, list(one_each.values()))
 
 
 # Place among the run's answers, the answer, and how sure it is of the label.
@@ -131,23 +133,16 @@ def ranked(labels: Array, probabilities: Array) -> list[int]:
         labels: (N,) class numbers as given.
         probabilities: (N, C) of a model that had not learned from those images.
 
-    Source: Northcutt, Jiang and Chuang 2021 (arXiv:1911.00068), by cleanlab. Its own cut, by confident learning, is
-        left to `estimated`: of few errors it leaves many out, and here a person looks at each.
+    Source: Northcutt, Jiang and Chuang 2021 (arXiv:1911.00068), whose self-confidence this is. Their cut, by confident
+        learning, is left to `estimated`: of few errors it leaves many out, and here a person looks at each.
     """
-    from cleanlab.filter import find_label_issues
-
-    found = find_label_issues(
-        labels,
-        probabilities,
-        filter_by="predicted_neq_given",
-        return_indices_ranked_by="self_confidence",
-        n_jobs=1,
-    )
-    return [int(place) for place in found]
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    order = np.argsort(probabilities[wrong, labels[wrong]], kind="stable")
+    return [int(place) for place in wrong[order]]
 
 
 def estimated(labels: Array, probabilities: Array) -> int:
-    """About how many labels are wrong, by confident learning; see `ranked`."""
+    """About how many labels are wrong, by cleanlab's confident learning; see `ranked`."""
     from cleanlab.count import num_label_issues
 
     return int(num_label_issues(labels, probabilities)) if len(np.unique(labels)) > 1 else 0

@@ -32,7 +32,7 @@ def audit(
         int | None,
         typer.Option(metavar="N", help=say("Further pictures that the machine doubted most [20].")),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help=say("Decides the draw."))] = 0,
+    seed: Annotated[int | None, typer.Option(metavar="N", help=say("Decides the draw [0]."))] = None,
     class_: Annotated[
         list[str] | None,
         typer.Option("--class", metavar="NAME", help=say("A further answer, which the machine never gave.")),

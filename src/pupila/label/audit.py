@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import Field, NonNegativeInt
 
@@ -15,7 +16,7 @@ from pupila.label.audit_page import audit_page
 from pupila.label.judge import Audit, judge
 from pupila.label.review import Review, Whose, answers
 from pupila.label.sample import Draw, check, machine_labels, questions
-from pupila.messages import say
+from pupila.messages import listing, say
 from pupila.report.page import render
 from pupila.settings import Settings
 from pupila.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
@@ -36,7 +37,9 @@ class AuditSettings(Settings):
         default=None,
         description="further pictures, those that the machine doubted most; null: 20, or as many as before",
     )
-    seed: NonNegativeInt = Field(default=0, description="decides the draw")
+    seed: NonNegativeInt | None = Field(
+        default=None, description="decides the draw; null: 0, or that of the draw that goes on"
+    )
     classes: tuple[str, ...] = Field(
         default=(), description="further answers, of which the machine gave none"
     )
@@ -65,7 +68,8 @@ def audit(
         tell: is given the page's address.
 
     Raises:
-        PupilaError: no machine's label is there; or nothing was drawn yet, and nothing is to be asked.
+        PupilaError: no machine's label is there; nothing was drawn yet, or another draw is wished, and nothing is to be
+            asked; or a seed that is not that of the draw that goes on.
     """
     draw = _draw(data, settings, begin=port is not None)
     if port is not None:
@@ -83,7 +87,9 @@ def audit(
 def _draw(data: Dataset, settings: AuditSettings, begin: bool) -> Draw:
     """The draw that was begun, or a new one; it is written before the first question."""
     uri = files.join(data.home, AUDIT_FILE)
-    old = Draw(**files.read_json(uri)["draw"]) if files.exists(uri) else None
+    before = files.read_json(uri) if files.exists(uri) else None
+    old = None if before is None else Draw(**before["draw"])
+    _check_wish(settings, old, begin)
     if old is None and not begin:
         raise PupilaError(
             say("No audit was begun"), found=data.home, wanted=AUDIT_FILE, remedy="pupila label audit DATA"
@@ -93,14 +99,39 @@ def _draw(data: Dataset, settings: AuditSettings, begin: bool) -> Draw:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         sample = SAMPLE if settings.sample is None else settings.sample
         doubtful = DOUBTFUL if settings.doubtful is None else settings.doubtful
-        draw = Draw(settings.seed, sample, doubtful, told.height, now)
+        draw = Draw(settings.seed or 0, sample, doubtful, told.height, now)
     else:
         more = max(old.sample, settings.sample or 0), max(old.doubtful, settings.doubtful or 0)
         draw = Draw(old.seed, *more, old.rows, old.time) if begin else old
     check(machine_labels(data, told, draw.rows), data)
     if draw != old:
-        files.write_json(uri, {"draw": asdict(draw)})
+        files.write_json(uri, {"draw": asdict(draw), "earlier": _earlier(before, settings.again)})
     return draw
+
+
+def _check_wish(settings: AuditSettings, old: Draw | None, begin: bool) -> None:
+    """Refuse what would be passed over in silence."""
+    fields = {"--again": settings.again or None, "--sample": settings.sample, "--doubtful": settings.doubtful,
+              "--seed": settings.seed}  # fmt: skip
+    wished = [name for name, value in fields.items() if value is not None]
+    if not begin and wished:
+        raise PupilaError(
+            say("A report draws nothing"), found=listing(wished), wanted=say("--report without them"),
+            remedy=say("leave out --report, or them"),
+        )  # fmt: skip
+    if old is not None and not settings.again and settings.seed not in (None, old.seed):
+        raise PupilaError(
+            say("The draw that was begun has another seed"), found=f"--seed {settings.seed}",
+            wanted=f"--seed {old.seed}", remedy=say("--again draws anew"),
+        )  # fmt: skip
+
+
+def _earlier(before: dict[str, Any] | None, again: bool) -> list[Any]:
+    """The audits before this draw, the first one first; each tells its own draw with its time."""
+    if before is None:
+        return []
+    ended = [{name: told for name, told in before.items() if name != "earlier"}] if again else []
+    return [*before.get("earlier", []), *ended]
 
 
 def _classes(data: Dataset, said: Sequence[str | None], further: Sequence[str]) -> list[str]:
@@ -118,6 +149,6 @@ def _report(data: Dataset, draw: Draw, further: Sequence[str]) -> Audited:
     names = _classes(data, said, further)
     found = judge(labels, draw, asked, given, data.components(), names)
     file, page = files.join(data.home, AUDIT_FILE), files.join(data.home, AUDIT_PAGE_FILE)
-    files.write_json(file, found)
+    files.write_json(file, {**found, "earlier": files.read_json(file).get("earlier", [])})
     files.write_bytes(page, render(audit_page(found, data)).encode())
     return Audited(found, file, page)

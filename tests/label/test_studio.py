@@ -296,3 +296,26 @@ def test_masks_beside_their_images_stay_there(tmp_path: Path) -> None:
     data = pupila.open(folder)
     assert len(data) == 4 and data.images["target"][2] == "2_mask_2.png"
     assert np.array_equal(data.mask(2) == 1, mask)
+
+
+def test_a_mask_that_was_deleted_is_left_out_of_the_export(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "data", 3)
+    data = pupila.open(folder)
+    rows = data.images.select("image", "sha256", "target").rows()
+    append(data.home, [Label(image, digest, "roboflow:m", False, mask, WHEN) for image, digest, mask in rows])
+    image, digest, mask = rows[0]
+    append(data.home, [Label(image, digest, "person:ana", True, None, WHEN, note="audit: rejected")])
+    (folder / mask).unlink()
+    done = export(pupila.open(folder), str(tmp_path / "out.json"), How())
+    assert (done.tasks, done.predictions, done.gone) == (3, 2, 1)
+
+
+def test_an_answer_that_was_taken_back_is_no_prediction(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    data = flat(folder, 1)
+    image, digest = data.images.select("image", "sha256").row(0)
+    append(data.home, [
+        Label(image, digest, "person:ana", True, "cow", WHEN, note="audit"),
+        Label(image, digest, "person:ana", True, None, WHEN, note="audit: taken back"),
+    ])  # fmt: skip
+    assert "predictions" not in exported(folder)[0]

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import DataArgument
-from pupila.messages import say
+from pupila.messages import say, say_count
 
 EXPORT = say("Write tasks for Label Studio, with the labels that are there as predictions.")
 IMPORT = say("Take over what people chose and drew in Label Studio: labels and masks of theirs.")
@@ -40,6 +40,9 @@ def export(
 
     done = write(open_data(data), to, How(embed, prefix, without_label))
     print(say("{n} tasks, {labels} of them with a label.", n=done.tasks, labels=done.predictions))
+    if done.gone:
+        print(say_count("One mask is gone: its image has no label in the file.",
+                        "{n} masks are gone: their images have no label in the file.", done.gone))  # fmt: skip
     print(say("Import: {file}; labelling configuration: {config}", file=done.file, config=done.config))
 
 

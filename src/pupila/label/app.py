@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from pupila import files
-from pupila.dataset.annotations import is_annotation
+from pupila.dataset.annotations import drawn, is_annotation
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images.decode import Array, ImageFault
@@ -148,12 +148,26 @@ def _pixels(data: Dataset, question: Question, mask: bool) -> Array:
 
 
 def mask_of(data: Dataset, row: int, target: str) -> Array:
-    """(H, W) class indices of a mask of the row, also of one that is not, or no longer, in force."""
-    if is_annotation(target) or target == data.images["target"][row]:
+    """(H, W) class indices of a mask of the row, also of one that is not, or no longer, in force.
+
+    Raises:
+        PupilaError: it can't be read any more.
+    """
+    if target == data.images["target"][row]:
         return data.mask(row)
     assert data.legend is not None
-    stored = stored_values(files.read_bytes(files.join(data.root, target)), data.legend.colour, data.limits)
-    return resized(data.legend.read(stored.values)[0], *data.images.select("height", "width").row(row))
+    height, width = data.images.select("height", "width").row(row)
+    try:
+        if is_annotation(target):
+            stored, _ = drawn(data.root, target, data.legend, (height, width), data.limits)
+        else:
+            content = files.read_bytes(files.join(data.root, target))
+            stored = stored_values(content, data.legend.colour, data.limits)
+    except (ImageFault, OSError) as fault:
+        raise PupilaError(
+            say("The mask {path} can't be read any more", path=target), found=str(fault)
+        ) from fault
+    return resized(data.legend.read(stored.values)[0], height, width)
 
 
 def _shown(target: str | None, rejected: bool, classes: bool) -> str:

@@ -1,9 +1,11 @@
 """The page of an audit, and what it says in sentences: for the terminal as well."""
 
+import contextlib
 from typing import Any
 
 from pupila import files
 from pupila.dataset.manifest import Dataset
+from pupila.errors import PupilaError
 from pupila.label.app import mask_of
 from pupila.label.judge import Audit
 from pupila.masks import overlay
@@ -12,6 +14,7 @@ from pupila.report import charts
 from pupila.report.gallery import SIDE, picture, picture_of, thumbnail
 from pupila.report.page import Page, Picture, Section, Table
 from pupila.stats import FEW_GROUPS
+from pupila.vocabulary import AUDIT_FILE
 
 SHOWN = 48  # disagreements
 MATRIX = 20  # classes up to which the matrix is drawn
@@ -178,11 +181,16 @@ def _wrong(audit: Audit, data: Dataset) -> Section:
     if not told:
         return Section(say("Labels that are wrong"), [say("None was found.")])
     rows = {digest: row for row, digest in enumerate(data.images["sha256"])}
-    photos = [_photo(one, rows[one["sha256"]], data) for one in told[:SHOWN] if one["sha256"] in rows]
-    more = (
-        [say("{n} more are in {file}.", n=len(told) - SHOWN, file="audit.json")] if len(told) > SHOWN else []
-    )
-    return Section(say("Labels that are wrong"), more, galleries=[(say("The surest first"), photos)])
+    photos, notes = [], []
+    for one in told[:SHOWN]:
+        with contextlib.suppress(PupilaError):  # a mask or a picture was deleted since
+            photos += [_photo(one, rows[one["sha256"]], data)] if one["sha256"] in rows else []
+    if gone := len(told[:SHOWN]) - len(photos):
+        notes.append(say_count("One can't be shown any more: its picture or mask is gone.",
+                               "{n} can't be shown any more: their pictures or masks are gone.", gone))  # fmt: skip
+    if len(told) > SHOWN:
+        notes.append(say("{n} more are in {file}.", n=len(told) - SHOWN, file=AUDIT_FILE))
+    return Section(say("Labels that are wrong"), notes, galleries=[(say("The surest first"), photos)])
 
 
 def _photo(one: dict[str, Any], row: int, data: Dataset) -> Picture:

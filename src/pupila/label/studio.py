@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 
 from pupila import files
-from pupila.dataset.labels import history
+from pupila.dataset.labels import history, standing
 from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.label.app import mask_of
@@ -32,6 +32,7 @@ class Exported:
     config: str
     tasks: int
     predictions: int
+    gone: int = 0  # masks that can't be read any more: their images have no prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ def export(data: Dataset, to: str, how: How) -> Exported:
     Raises:
         PupilaError: no image is left to export.
     """
-    told = history(data.home)
+    told = standing(history(data.home))
     said = told.filter(pl.col("target").is_not_null())
     last = {row["sha256"]: row for row in said.iter_rows(named=True)}
-    tasks, names = [], list(data.classes)
+    tasks, names, gone = [], list(data.classes), 0
     prefix = files.absolute(data.root).rpartition("/")[2] if how.prefix is None else how.prefix
     for row, (image, digest, target) in enumerate(
         data.images.select("image", "sha256", "target").iter_rows()
@@ -75,7 +76,10 @@ def export(data: Dataset, to: str, how: How) -> Exported:
             if data.legend is None and shown not in names:
                 names.append(shown)
             by = last[digest] if digest in last and last[digest]["target"] == shown else None
-            item["predictions"] = [_prediction(data, row, shown, by)]
+            try:
+                item["predictions"] = [_prediction(data, row, shown, by)]
+            except PupilaError:  # of a mask that was deleted since
+                gone += 1
         tasks.append(item)
     if not tasks:
         raise PupilaError(
@@ -84,7 +88,7 @@ def export(data: Dataset, to: str, how: How) -> Exported:
     config = to.removesuffix(".json") + CONFIG
     files.write_json(to, tasks)
     files.write_bytes(config, _config(data, names).encode())
-    return Exported(to, config, len(tasks), sum("predictions" in item for item in tasks))
+    return Exported(to, config, len(tasks), sum("predictions" in item for item in tasks), gone)
 
 
 def _local(prefix: str, image: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pupila
-from pupila.explore.columns import column_facts
+from pupila.explore.columns import _ends, column_facts
 from tests.explore.test_page import opened_page
 from tests.pictures import write_photo
 
@@ -85,3 +85,10 @@ def test_what_the_user_wrote_is_shown_as_text(tmp_path: Path, value: str) -> Non
     explored = pupila.explore(tmp_path / "t.csv")
     assert explored.fingerprint["columns"]["note"]["values"][value] == {"": 6}
     assert "<b>bold" not in opened_page(explored.page)
+
+
+def test_a_nearly_constant_column_has_edges_that_tell_its_values_apart() -> None:
+    values = np.concatenate([np.zeros(1988), np.arange(1, 13)])
+    assert _ends(values) == (0, 12)
+    assert _ends(-values) == (-12, 0)
+    assert _ends(np.arange(2000.0)) == (0, 1999)

@@ -99,3 +99,21 @@ def test_an_audit_is_read_where_it_is_understood(tmp_path: Path, content: object
     from tests.explore.test_sentences import having
 
     assert told in " ".join(sentences(having(labels=facts)))
+
+
+@pytest.mark.parametrize(("rows", "earlier"), [(14, False), (15, False), (9, True)])
+def test_an_audit_of_earlier_labels_is_told_as_such(tmp_path: Path, rows: int, earlier: bool) -> None:
+    from tests.explore.test_sentences import having
+
+    write_labelled(tmp_path)
+    (tmp_path / "audit.json").write_text(json.dumps({**AUDIT, "draw": {"rows": rows}}))
+    told = " ".join(sentences(having(labels=label_facts(pupila.open(tmp_path)))))
+    assert "An audit of 100 labels" in told and ("of earlier labels" in told) == earlier
+
+
+def test_what_a_machine_repeats_came_with_the_data(tmp_path: Path) -> None:
+    write_labelled(tmp_path)
+    labels.append(str(tmp_path), [say_of(pupila.open(tmp_path), 0, "vlm:y", "cat")])
+    told = label_facts(pupila.open(tmp_path))
+    assert told is not None
+    assert told["sources"] == {"person": 3, "machine": 3, "given": 1, "unsure": 2, "none": 1}

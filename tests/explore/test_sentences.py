@@ -76,7 +76,8 @@ MAP = {
     "classes": {},
     "foreign": 7,
 }
-AUDIT = {"accuracy": 0.92, "low": 0.85, "high": 0.96, "answered": 100, "labels": 700, "more_to_halve": 300}
+AUDIT = {"accuracy": 0.92, "low": 0.85, "high": 0.96, "answered": 100, "labels": 700, "more_to_halve": 300,
+         "earlier": False}  # fmt: skip
 LABELS = {
     "sources": {"person": 100, "machine": 590, "given": 0, "unsure": 6, "none": 4}, "cost": 1.234, "audit": None,
     "pairs": [{"first": "vlm:x", "second": "person:y", "both": 100, "agree": 92}],

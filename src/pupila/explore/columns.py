@@ -79,6 +79,8 @@ def _ends(told: Array) -> tuple[float, float]:
     low, high = float(told.min()), float(told.max())
     near, far = (float(q) for q in np.quantile(told, (0.01, 0.99)))
     room = far - near
+    if not room:  # nearly all are equal: the others are all there is to see
+        return low, high
     return (near if near - low > room else low), (far if high - far > room else high)
 
 

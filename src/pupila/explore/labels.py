@@ -23,16 +23,16 @@ Facts = dict[str, Any]
 
 def label_facts(data: Dataset) -> Facts | None:
     """The part of the fingerprint; None where nobody labelled anything here."""
-    told = history(data.home)
-    told = told.filter(pl.col("sha256").is_in(data.images["sha256"].unique().to_list()))
+    whole = history(data.home)
+    told = whole.filter(pl.col("sha256").is_in(data.images["sha256"].unique().to_list()))
     if told.is_empty():
         return None
     force = in_force(told)
     by_hash = {sha256: (person, target) for sha256, person, target
                in force.select("sha256", "person", "target").iter_rows()}  # fmt: skip
     sources = {"person": 0, "machine": 0, "given": 0, "unsure": 0, "none": 0}
-    for sha256, target in data.images.select("sha256", "target").iter_rows():
-        sources[_source(by_hash.get(sha256), target)] += 1
+    for sha256, target, given in data.images.select("sha256", "target", "given_target").iter_rows():
+        sources[_source(by_hash.get(sha256), target, given)] += 1
     last = told.group_by("labeller", "sha256", maintain_order=True).last()
     counts = told["labeller"].value_counts(sort=True)["labeller"].to_list()
     return {
@@ -42,17 +42,17 @@ def label_facts(data: Dataset) -> Facts | None:
         "labellers": {name: _labeller(name, told, force) for name in counts[:MOST_LABELLERS]},
         "more_labellers": max(len(counts) - MOST_LABELLERS, 0),
         "pairs": [] if data.legend is not None else _pairs(last, counts[:MOST_LABELLERS]),
-        "audit": _audit(data.home),
+        "audit": _audit(data.home, whole),
     }
 
 
-def _source(said: tuple[bool, str | None] | None, target: str | None) -> str:
-    """Where the label in force of one image comes from; a machine is named too where what came with the data agrees."""
+def _source(said: tuple[bool, str | None] | None, target: str | None, given: str | None) -> str:
+    """Where the label in force of one image comes from."""
     if said is not None and said[0]:
         return "unsure" if said[1] is None else "person"
     if target is None:
         return "unsure" if said is not None else "none"
-    return "machine" if said is not None and said[1] == target else "given"
+    return "machine" if given is None else "given"
 
 
 def _labeller(name: str, told: pl.DataFrame, force: pl.DataFrame) -> Facts:
@@ -94,22 +94,34 @@ def _pairs(last: pl.DataFrame, names: list[str]) -> list[Facts]:
     return found
 
 
-def _audit(home: str) -> Facts | None:
-    """What a finished audit says; None where there is none, or nothing that is understood: its own page tells all."""
+def _audit(home: str, told: pl.DataFrame) -> Facts | None:
+    """What a finished audit says; None where there is none, or nothing that is understood: its own page tells all.
+
+    Args:
+        home: folder of the data set's own files.
+        told: the whole history.
+    """
     uri = files.join(home, AUDIT_FILE)
     if not files.exists(uri):
         return None
     found = files.read_json(uri)
-    told = found.get("random") if isinstance(found, Mapping) else None
-    if not isinstance(told, Mapping) or not isinstance(told.get("accuracy"), Mapping):
+    drawn = found.get("random") if isinstance(found, Mapping) else None
+    if not isinstance(drawn, Mapping) or not isinstance(drawn.get("accuracy"), Mapping):
         return None
-    value, low, high = (told["accuracy"].get(key) for key in ("value", "low", "high"))
+    value, low, high = (drawn["accuracy"].get(key) for key in ("value", "low", "high"))
     if not isinstance(value, int | float):
         return None
     whole = isinstance(low, int | float) and isinstance(high, int | float)
     return {"accuracy": value, "low": low if whole else None, "high": high if whole else None,
-            "answered": int(told.get("answered") or 0), "labels": int(found.get("labels") or 0),
-            "more_to_halve": told.get("more_to_halve")}  # fmt: skip
+            "answered": int(drawn.get("answered") or 0), "labels": int(found.get("labels") or 0),
+            "more_to_halve": drawn.get("more_to_halve"), "earlier": _earlier(found, told)}  # fmt: skip
+
+
+def _earlier(audit: Mapping[str, Any], told: pl.DataFrame) -> bool:
+    """Whether machines labelled after the audit was drawn."""
+    draw = audit.get("draw")
+    rows = draw.get("rows") if isinstance(draw, Mapping) else None
+    return isinstance(rows, int) and not told.slice(rows)["person"].all()
 
 
 def label_section(f: Facts) -> Section | None:
@@ -174,11 +186,15 @@ def audited(f: Facts) -> str | None:
     if audit["low"] is None:
         return say("The audit has too few answers to tell how many of the machines' labels are right ({n}).",
                    n=audit["answered"])  # fmt: skip
-    return say(
+    found = say(
         "An audit of {n} labels found {share:.1%} of the machines' labels right, 95 % interval {low:.1%} to "
         "{high:.1%}.",
         n=audit["answered"], share=audit["accuracy"], low=audit["low"], high=audit["high"],
     )  # fmt: skip
+    if not audit["earlier"]:
+        return found
+    later = say("That is of earlier labels, machines said more since: pupila label audit DATA --again.")
+    return f"{found} {later}"
 
 
 def disagreement(f: Facts) -> str | None:

@@ -71,6 +71,7 @@ def test_failing_and_rate_limiting_parts_are_asked_for_again(tmp_path: Path) -> 
         assert done.complete
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_for_good_makes_the_visit_incomplete(tmp_path: Path) -> None:
     with opened(catalogue=FEW) as shop:
         drawn(shop, tmp_path)
@@ -144,7 +145,9 @@ def test_nothing_on_a_page_reaches_another_host(tmp_path: Path) -> None:
         assert done.products == 1
         assert "/hop" in shop.asked
         assert [path for path in shop.asked if path.startswith("/other")] == []
-        assert done.complete  # what strangers would have said is no loss
+        lost = [address for address in done.faults if address.startswith(shop.address)]
+        assert lost == [f"{shop.address}/hop"]  # which might have shown products
+        assert not done.complete
 
 
 def test_a_page_that_moved_is_read_at_its_own_address(tmp_path: Path) -> None:
@@ -164,6 +167,15 @@ def test_buttons_and_numbered_pages_work_in_a_browser(tmp_path: Path) -> None:
         assert_whole(tmp_path / "next", shop)
         collected(shop, tmp_path / "page", more="page", **plain)
         assert_whole(tmp_path / "page", shop)
+
+
+def test_a_button_under_a_banner_makes_the_visit_incomplete(tmp_path: Path) -> None:
+    with opened(catalogue=[1]) as shop:
+        banner = '<p style="position: fixed; inset: 0; z-index: 9; background: #fff">Cookies?</p><a rel="next">more</a>'
+        shop.meddle = page_of(shop, banner)
+        done = drawn(shop, tmp_path, more="next", next='a[rel="next"]', timeout=1, image="img@data-src")
+    assert (done.products, done.complete) == (1, False)
+    assert "the button for more can't be pressed" in done.faults[f"{shop.address}/"]
 
 
 def test_a_product_without_a_photo_is_kept(tmp_path: Path) -> None:

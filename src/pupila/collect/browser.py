@@ -23,7 +23,9 @@ from pupila.messages import say
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 _START = 120.0  # seconds for Chromium to start on a busy machine
 _STEP = 0.1  # seconds between two looks at a page
-_STALLED = 60.0  # seconds; a page that grows for so long without a new product has ended
+_STALLED = (
+    60.0  # seconds beyond the patience; a page that grows for so long without a new product is given up
+)
 _LONGEST_STEP = 60.0  # seconds for one script of ours on the page
 _WINDOW = (1280, 1600)  # pixels, wide and high
 _NOWHERE = "http://127.0.0.1:9"  # what is not handed to the fetcher gets no further than this proxy
@@ -180,7 +182,9 @@ class Drawn:
     async def _until_quiet(self, page: Page) -> AsyncGenerator[None, None]:
         """Scroll on and look until nothing new comes any more: not while something is asked for, and not at once."""
         quiet = idle = waited = 0.0
-        while quiet < self._site.patience and idle < _STALLED and waited < self._longest:
+        while (
+            quiet < self._site.patience and idle < _STALLED + self._site.patience and waited < self._longest
+        ):
             found = await self._look(page, nudge=quiet > 0)
             if self._took(*self._reader.fragments(found["fresh"], found["base"])):
                 quiet = idle = waited = 0.0
@@ -190,6 +194,8 @@ class Drawn:
                 quiet += _STEP if found["end"] else 0
             waited += _STEP
             await asyncio.sleep(_STEP)
+        if quiet < self._site.patience:
+            self._listing.missed(page.url, say("it did not come to rest"))
         if self._listing.take(list(self._bare.values()), []):
             yield
         self._bare.clear()
@@ -227,7 +233,9 @@ class Drawn:
             if not await button.count() or not await button.is_visible() or not await button.is_enabled():
                 return False
             await button.click(timeout=1000 * self._site.timeout)
-        except Error:  # it went away, or something lies over it
+        except Error as fault:  # it went away, or something such as a banner lies over it
+            why = fault.message.splitlines()[0]
+            self._listing.missed(page.url, say("the button for more can't be pressed: {fault}", fault=why))
             return False
         return True
 
@@ -259,12 +267,11 @@ class Drawn:
             if document:
                 self._barred = str(fault)
             elif works:  # what strangers count and show is no loss
-                self._listing.missed(request.url, str(fault), lost=isinstance(fault, Failed))
+                self._listing.missed(request.url, str(fault), lost=self._fetcher.is_ours(request.url))
             await route.abort()
             return
         if works and answer.status >= 400:
-            lost = answer.status >= 500 or answer.status == 429
-            self._listing.missed(request.url, say("the server answered {status}", status=answer.status), lost)
+            self._listing.missed(request.url, say("the server answered {status}", status=answer.status))
         if document and answer.url != request.url:
             self._moved[urldefrag(request.url)[0]] = answer.url
         handed = {name: ("\n" if name == "set-cookie" else ", ").join(answer.headers.get_list(name))

@@ -145,6 +145,10 @@ class Fetcher:
         await asyncio.gather(*self._robots.values(), return_exceptions=True)
         await self._client.aclose()
 
+    def is_ours(self, url: str) -> bool:
+        """Whether the address is of the site's own hosts, those of the setting among them."""
+        return self._addresses.is_ours(url)
+
     async def get(self, url: str, ask: Ask | None = None) -> Answer:
         """The answer, of whatever status, after redirects that stay where one may ask.
 

@@ -9,7 +9,7 @@ import pytest
 
 from pupila.errors import PupilaError
 from pupila.label import endpoint
-from pupila.label.budget import Budget, Prices, patches, text_tokens
+from pupila.label.budget import Budget, Prices, Tokens, patches, text_tokens
 from pupila.label.endpoint import Endpoint, Pace, Reply, Stopped, Unanswered, Unreachable, host_of
 from pupila.label.question import Question
 from pupila.label.secret import Secret
@@ -180,6 +180,24 @@ def test_tokens_and_money_by_hand() -> None:
     letters = len(question.text) + len(str(question.answer_format))
     assert text_tokens(question) == -(-letters // 3) + 20
     assert Prices(2.0, 8.0).of(1000, 10) == pytest.approx(0.00208)
+
+
+def test_what_a_small_picture_took_is_laid_out_for_larger_ones() -> None:
+    tokens = Tokens(text=300)
+    assert tokens.worst(256) == 556
+    tokens.learn(4, 400)
+    assert tokens.worst(4) == 400
+    assert (
+        tokens.worst(256) == 150 + 256 * (400 - 150) / 4
+    )  # a text of 150 tokens at least, the rest the picture's
+    tokens.learn(256, 6700)
+    assert tokens.worst(256) == 6700
+    tokens.learn(256, 500)  # less later changes nothing
+    assert tokens.worst(256) == 6700
+    assert tokens.worst(4) == 300 + 4 + 6144  # it may have been the text
+    wordy = Tokens(text=300)
+    wordy.learn(256, 1556)  # of 1300
+    assert wordy.worst(4) == 1304
 
 
 def test_a_request_starts_only_where_its_worst_case_fits() -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -19,9 +20,10 @@ from pupila.dataset.labels import Label, append
 from pupila.demo.labeller import INPUT, OUTPUT, Fault, Loopback, answering
 from pupila.errors import PupilaError
 from pupila.images.decode import decode
+from pupila.label.budget import patches
 from pupila.label.labellers import labeller_of
-from tests.label.asked import KEY, ask, served, shop, targets, told, truth, wish
-from tests.pictures import encoded, photo, write_classes, write_scenes
+from tests.label.asked import KEY, QUESTION, ask, served, shop, targets, told, truth, wish
+from tests.pictures import encoded, photo, write_classes, write_photo, write_scenes
 
 PRICES: dict[str, Any] = {"input_price": 1.0, "output_price": 10.0}
 ASIDE: dict[str, Any] = {"model": "x", "base_url": "http://127.0.0.1:9", "task": "octagons"}
@@ -90,12 +92,94 @@ def test_an_answer_outside_the_set_is_asked_again_and_then_unsure(folder: Path, 
 
 
 @pytest.mark.parametrize(
-    "body", ["", "<html>", "[]", '{"choices": []}', '{"choices": [{"message": null}], "usage": 3}']
+    "choice", ['{"message": null}', '{"message": {"content": 3}}', '{"message": {}}', "{}"]
 )
-def test_a_body_that_is_no_answer_counts_as_one_outside_the_set(folder: Path, body: str) -> None:
+def test_an_empty_answer_counts_as_one_outside_the_set(folder: Path, choice: str) -> None:
+    body = f'{{"choices": [{choice}], "usage": 3}}'
     with served(folder, fault=only(0, Fault(200, body))) as server:
         done = ask(server, folder, limit=1)
     assert (done.labelled, len(server.asked)) == (1, 2)
+
+
+@pytest.mark.parametrize("body", ["", "<html> Log in", "[]", "{}", '{"choices": []}', '{"choices": [3]}'])
+def test_a_body_that_is_no_answer_is_none_and_is_not_remembered(folder: Path, body: str) -> None:
+    with served(folder, fault=lambda asked, shown: Fault(200, body)) as server:
+        with pytest.raises(
+            PupilaError, match=r"does not answer: found what 127\.0\.0\.1:\d+ sends is no answer"
+        ):
+            ask(server, folder, retries=0)
+        assert (len(server.asked), told(folder).height) == (3, 0)
+        server.fault = only(5, Fault(200, body))
+        done = ask(server, folder, retries=0, workers=1, **PRICES)
+        assert (done.labelled, done.unsure, [image for image, _ in done.failed]) == (5, 0, ["02.png"])
+        assert ask(server, folder).labelled == 1
+
+
+def test_a_page_that_repeats_the_key_is_told_without_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUPILA_TEST_KEY", KEY)
+    page = "x" * 75 + KEY
+    with (
+        served(folder, key=KEY, fault=lambda asked, shown: Fault(200, page)) as server,
+        pytest.raises(PupilaError, match=r"no answer of a model: x+\*\*\*") as refused,
+    ):
+        ask(server, folder, key="PUPILA_TEST_KEY", retries=0)
+    assert KEY[:3] not in str(refused.value)
+
+
+def completion(content: str | None, finish: str, usage: dict[str, int] | None) -> Fault:
+    """An answer with what the server says of its length."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}
+    return Fault(200, json.dumps({"choices": [choice], **({"usage": usage} if usage else {})}))
+
+
+@pytest.mark.parametrize("content", [None, "", '{"label": "ca'])
+def test_an_answer_that_was_cut_off_is_asked_again_once_it_may_be_longer(
+    folder: Path, content: str | None
+) -> None:
+    cut = completion(content, "length", {"prompt_tokens": INPUT, "completion_tokens": OUTPUT})
+    with served(folder, fault=only(0, cut)) as server:
+        done = ask(server, folder, workers=1, **PRICES)
+        assert (done.labelled, done.unsure) == (5, 0)
+        assert done.failed == [("00.png", "the answer was cut off after 8 tokens")]
+        assert done.cost == pytest.approx(6 * COST)  # it is paid all the same
+        assert "One answer was cut off: --set max_tokens=1024." in done.remarks
+        assert told(folder).height == 5
+        done = ask(server, folder, max_tokens=1024)
+        assert (done.asked, done.labelled, len(server.asked)) == (1, 1, 7)
+    assert targets(folder)["00.png"] == "cat"
+
+
+def test_what_the_server_does_not_count_costs_what_it_may_have_cost(folder: Path) -> None:
+    uncounted = completion('{"label": "cat"}', "stop", None)
+    with served(folder, fault=lambda asked, shown: uncounted) as server:
+        data = pupila.open(folder)
+        planned = flow.labelling(folder, with_=f"vlm:{folder}", **wish(server, folder, **PRICES))
+        most = re.search(r"dollars, ([0-9.]+) if every answer is as long as it may be", planned.forecast()[1])
+        done = planned.run()
+    assert most is not None and len(data) == 6
+    assert done.cost == pytest.approx(float(most[1]), abs=5e-5)
+
+
+def test_the_cap_holds_where_the_first_picture_is_the_smallest(tmp_path: Path) -> None:
+    # 25 tokens for each patch, of which the first picture has 4 and each of the others 256: 6,400 tokens.
+    folder = tmp_path / "shop"
+    for number in range(9):
+        write_photo(folder / f"{number}.png", number, *((512, 512) if number else (64, 64)))
+    (tmp_path / "question.yaml").write_text(QUESTION)
+
+    def counted(asked: int, shown: str) -> Fault:
+        url = server.asked[asked]["messages"][0]["content"][1]["image_url"]["url"]
+        height, width = decode(base64.b64decode(url.partition(",")[2])).shape[:2]
+        used = {"prompt_tokens": 100 + 25 * patches(height, width), "completion_tokens": 10}
+        return completion('{"label": "cat"}', "stop", used)
+
+    with answering(Loopback(lambda picture: "cat", fault=counted)) as server:
+        done = ask(server, folder, workers=8, max_cost=0.03, **PRICES)
+    assert done.labelled in (4, 5)  # by whether those that waited knew what the second one took
+    assert done.unasked == 9 - done.labelled
+    assert done.cost is not None and done.cost <= 0.03
 
 
 def test_unsure_is_an_answer_that_is_kept_and_not_asked_again(folder: Path) -> None:

@@ -36,6 +36,34 @@ def text_tokens(question: Question) -> int:
     return math.ceil(letters / _LETTERS) + _AROUND
 
 
+class Tokens:
+    """How many tokens of input a request may use: estimated, and raised by what the answers really used.
+
+    A model may count more for a picture, which grows with it, or around it, which does not; it is not known which. So a
+    picture is laid out for with the most that any one took above its estimate, and a larger one with all that the
+    largest took but half of the text, in proportion: a text has hardly less, for its estimate is high.
+
+    Args:
+        text: estimated, of the question.
+    """
+
+    def __init__(self, text: int) -> None:
+        self.text = text
+        self._more, self._largest, self._each = 0, 0, 0.0
+
+    def worst(self, picture: int) -> float:
+        """Of a request whose picture is estimated at so many."""
+        return max(self.text + picture + self._more, self.text / 2 + picture * self._each)
+
+    def learn(self, picture: int, used: int) -> None:
+        """A request used so many in all."""
+        self._more = max(self._more, used - self.text - picture)
+        each = (used - self.text / 2) / max(1, picture)
+        if picture >= self._largest:
+            self._each = each if picture > self._largest else max(self._each, each)
+            self._largest = picture
+
+
 class Budget:
     """Money that several threads may spend together.
 

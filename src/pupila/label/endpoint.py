@@ -32,7 +32,7 @@ class Unanswered(Exception):
 
 
 class Unreachable(Exception):
-    """A request got no answer at all: the connection, or the time."""
+    """A request got no answer at all: the connection, the time, or a body of something else."""
 
 
 @dataclass(frozen=True, slots=True)

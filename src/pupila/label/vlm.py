@@ -15,8 +15,8 @@ from pupila.dataset.manifest import Dataset
 from pupila.errors import PupilaError
 from pupila.images.encode import scaled, small_jpeg
 from pupila.label.asking import asked_rows
-from pupila.label.budget import ANSWER, Budget, Prices, patches, text_tokens
-from pupila.label.endpoint import Endpoint, Pace, Reply, Unreachable, host_of
+from pupila.label.budget import ANSWER, Budget, Prices, Tokens, patches, text_tokens
+from pupila.label.endpoint import Endpoint, Pace, Reply, Unanswered, Unreachable, host_of
 from pupila.label.labeller import Labeller, Left, Outcome, Outcomes, Said
 from pupila.label.question import UNSURE, read_question
 from pupila.label.secret import Secret
@@ -63,7 +63,8 @@ class VisionModel(Labeller):
         told = (settings.input_price, settings.output_price)
         self._prices = Prices(*told) if None not in told else None  # type: ignore[arg-type]
         self._budget = Budget(settings.max_cost)
-        self._larger, self._longest = 1.0, settings.max_tokens  # than estimated, learned from the answers
+        self._input = Tokens(text_tokens(self.question))
+        self._longest = settings.max_tokens  # of the answers
         self._used: Counter[str] = Counter()
 
     @property
@@ -75,7 +76,7 @@ class VisionModel(Labeller):
         """How many requests, and what they cost."""
         wanted = [(row, vote) for row in rows for vote in range(self.settings.votes)]
         fresh = [row for row, vote in wanted if not self._place(data, row, vote).exists()]
-        used = sum(self._tokens(data, row) for row in fresh)
+        used = sum(self._picture_tokens(data, row) for row in fresh) + len(fresh) * self._input.text
         lines = [say_count("One request to {host}; {known} answers are remembered.",
                            "{n} requests to {host}; {known} answers are remembered.", len(fresh),
                            host=host_of(self.settings.base_url), known=len(wanted) - len(fresh))]  # fmt: skip
@@ -174,7 +175,7 @@ class VisionModel(Labeller):
         used, seconds, label = [0, 0], 0.0, None
         for _ in range(_TRIES):
             start = time.perf_counter()
-            told = self._paid(body, self._tokens(data, row))
+            told = self._paid(body, self._picture_tokens(data, row))
             if told is None:
                 return None
             seconds += time.perf_counter() - start
@@ -187,43 +188,53 @@ class VisionModel(Labeller):
         files.try_write(self._place(data, row, number), json.dumps(asdict(vote), ensure_ascii=False).encode())
         return vote
 
-    def _paid(self, body: dict[str, Any], estimated: int) -> tuple[str | None, int, int] | None:
-        """(label, tokens of input, of output) of one request; None where the cap allows no more."""
+    def _paid(self, body: dict[str, Any], picture: int) -> tuple[str | None, int, int] | None:
+        """(label, tokens of input, of output) of one request; None where the cap allows no more.
+
+        Raises:
+            Unanswered: no answer, or one that was cut off.
+        """
         with self._lock:
-            worst = self._prices.of(estimated * self._larger, self._longest) if self._prices else 0.0
+            worst = self._prices.of(self._input.worst(picture), self._longest) if self._prices else 0.0
         if not self._budget.reserve(worst):
             return None
         paid = 0.0
         try:
             reply = self._endpoint.ask(body)
-            label, cut, (used, answered) = self._read(reply, estimated)
+            label, cut, (used, answered) = self._read(reply, self._input.text + picture)
             paid = self._prices.of(used, answered) if self._prices else 0.0
         finally:
             self._budget.settle(worst, paid)
         with self._lock:
-            self._larger = max(self._larger, used / max(1, estimated))
+            self._input.learn(picture, used)
             self._longest = max(self._longest, answered)
         self._count(input=used, output=answered, cut=int(cut))
+        if cut:  # it says nothing of the picture, and a longer one may
+            raise Unanswered(say("the answer was cut off after {n} tokens", n=answered))
         return label, used, answered
 
     def _read(self, reply: Reply, estimated: int) -> tuple[str | None, bool, tuple[int, int]]:
-        """(label, whether it was cut off, tokens of input and output); estimated tokens where the server tells none."""
-        try:
-            told = json.loads(reply.text)
-            choice = told["choices"][0]
-            label = self.question.label_in(choice["message"]["content"])
-            cut = label is None and choice.get("finish_reason") == "length"
-        except (ValueError, LookupError, TypeError, AttributeError):
-            told, label, cut = None, None, False
-        usage = told.get("usage") if isinstance(told, dict) else None
-        counts = [(usage or {}).get(name) for name in ("prompt_tokens", "completion_tokens")]
-        used, answered = (n if isinstance(n, int) and n >= 0 else None for n in counts)
-        return label, cut, (estimated if used is None else used, ANSWER if answered is None else answered)
+        """(label, whether it was cut off, tokens of input and output).
 
-    def _tokens(self, data: Dataset, row: int) -> int:
+        Where the server tells no tokens, they are the estimated ones, and of output as many as were allowed.
+        """
+        told = _completion(reply.text)
+        assert told is not None  # `_sender` lets nothing else through
+        choice, usage = told["choices"][0], told.get("usage")
+        message = choice.get("message")
+        label = self.question.label_in(message.get("content") if isinstance(message, dict) else None)
+        cut = label is None and choice.get("finish_reason") == "length"
+        counts = [
+            usage.get(name) if isinstance(usage, dict) else None
+            for name in ("prompt_tokens", "completion_tokens")
+        ]
+        used, answered = (n if isinstance(n, int) and n >= 0 else None for n in counts)
+        most = self.settings.max_tokens
+        return label, cut, (estimated if used is None else used, most if answered is None else answered)
+
+    def _picture_tokens(self, data: Dataset, row: int) -> int:
         height, width = data.images.select("height", "width").row(row)
-        picture = self.settings.picture_tokens or patches(*scaled(height, width, self.settings.side))
-        return picture + text_tokens(self.question)
+        return self.settings.picture_tokens or patches(*scaled(height, width, self.settings.side))
 
     def _place(self, data: Dataset, row: int, number: int) -> Any:
         """Where a vote is remembered."""
@@ -278,6 +289,10 @@ def _sender(settings: VlmSettings, secret: Secret) -> Callable[[Any], Reply]:
     def send(body: Any) -> Reply:
         try:
             raw = client.chat.completions.with_raw_response.create(**body)
+            if _completion(raw.text) is None:
+                start = " ".join(secret.scrub(raw.text).split())[:80]
+                raise Unreachable(say("what {host} sends is no answer of a model: {start}", start=start or "-",
+                                      host=host_of(settings.base_url)))  # fmt: skip
             return Reply(raw.status_code, _small(raw.headers), raw.text)
         except openai.APIStatusError as fault:
             return Reply(fault.status_code, _small(fault.response.headers), fault.response.text)
@@ -289,6 +304,17 @@ def _sender(settings: VlmSettings, secret: Secret) -> Callable[[Any], Reply]:
                                   host=host_of(settings.base_url))) from None  # fmt: skip
 
     return send
+
+
+def _completion(text: str) -> dict[str, Any] | None:
+    """A body of the protocol with an answer in it; None for a page of a proxy, say, or of a wrong address."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    choices = told.get("choices") if isinstance(told, dict) else None
+    fits = isinstance(choices, list) and choices and isinstance(choices[0], dict)
+    return told if fits else None
 
 
 def _small(headers: Any) -> dict[str, str]:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import real_data, seconds
-from pupila.dataset.open import open as open_data
-from pupila.duplicates import search
-from pupila.duplicates.pairs import find_pairs
+from pupila.artifacts.dataset.open import open as open_data
+from pupila.imaging.duplicates import search
+from pupila.imaging.duplicates.pairs import find_pairs
 
 BITS = 8  # by which a planted neighbour differs
 SIZES = (5_000, 10_000, 20_000, 30_000, 50_000)

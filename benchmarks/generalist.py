@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from pupila import files, flow
-from pupila.dataset.manifest import Dataset
-from pupila.dataset.open import open as open_data
-from pupila.images.decode import Array
-from pupila.masks import as_png
-from pupila.settings import parse_overrides
+import pupila
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.open import open as open_data
+from pupila.core import files
+from pupila.core.settings import parse_overrides
+from pupila.core.vocabulary import IGNORE
+from pupila.imaging.images.decode import Array
+from pupila.imaging.masks.codec import as_png
 from pupila.tasks.segment import things
-from pupila.vocabulary import IGNORE
 
 DATA = Path(os.environ.get("PUPILA_DATA", "../shared/data"))
 WEIGHTS = Path(os.environ.get("PUPILA_WEIGHTS", "../shared/weights"))
@@ -123,7 +124,7 @@ def main() -> None:
     if not (data / "classes.json").exists():
         merged(data)
     pairs = [pair for pair in pairs if pair != "--set"]
-    run = flow.train(data, out=Path(folder) / "run", tell=print, **parse_overrides(pairs, WISH))
+    run = pupila.train(data, out=Path(folder) / "run", tell=print, **parse_overrides(pairs, WISH))
     print(run.bundle.folder, run.bundle.info.validation)
 
 

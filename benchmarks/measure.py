@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pupila
-from pupila.bundle.folder import read_bundle
-from pupila.bundle.predictor import Predictor
+from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.predictor import Predictor
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -5,9 +5,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measure import bare_rate, real_data, real_weights, seconds, trained_bundle
-from pupila.bundle.folder import read_bundle
-from pupila.bundle.predictor import Predictor
-from pupila.predict.images import named
+from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.predictor import Predictor
+from pupila.stages.predict.inputs import named
 from pupila.tasks.classify import Answer
 
 ROUNDS = 5

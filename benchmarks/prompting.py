@@ -14,11 +14,11 @@ from typing import Any
 
 import pupila
 from benchmarks.measure import real_data
-from pupila.bundle.folder import read_bundle
-from pupila.bundle.prompter import Prompter
-from pupila.dataset.splits import SplitFile
+from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.prompter import Prompter
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.core.vocabulary import TRAIN
 from pupila.tasks.prompt import Prompt
-from pupila.vocabulary import TRAIN
 
 EPOCHS, IMAGES, TIMED = 20, 40, 4  # of the training; images that the script is timed on
 OTHERS = 8  # images for validation and test besides

@@ -14,8 +14,8 @@ import polars as pl
 
 import pupila
 from benchmarks.measure import new_cache, real_data, real_weights
-from pupila.dataset.splits import SplitFile
-from pupila.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.core.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
 
 RECIPE: dict[str, Any] = {  # that of naive_segmentation.py, as far as speed goes
     "model": "unet", "encoder": "mobilenetv2_100", "side": 256, "batch_size": 8, "augment": "light",

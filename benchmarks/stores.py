@@ -11,7 +11,7 @@ from tests.s3 import Server, emptied, s3_server
 
 import pupila
 from benchmarks.measure import new_cache, real_data, seconds, side_by_side
-from pupila import files
+from pupila.core import files
 
 IMAGES, LATENCY = 200, 0.02  # seconds that each request waits, as in a region nearby
 ROOT = "s3://shop/packages"

@@ -9,8 +9,8 @@ import numpy as np
 
 import pupila
 from benchmarks.measure import real_data, real_weights
-from pupila.dataset.kept import read_kept
-from pupila.label.suspects import suspects
+from pupila.artifacts.run.out_of_fold import read_kept
+from pupila.stages.label.review.suspects import suspects
 
 FLIPPED = 0.05  # share of the labels
 SEEDS = (0, 1, 2)

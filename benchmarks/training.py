@@ -13,10 +13,10 @@ from typing import Any
 
 import pupila
 from benchmarks.measure import new_cache, real_data, real_weights
-from pupila.dataset.manifest import Dataset
-from pupila.dataset.splits import SplitFile
-from pupila.stats import wilson_interval
-from pupila.vocabulary import TRAIN, VALIDATION
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.core.vocabulary import TRAIN, VALIDATION
+from pupila.statistics.intervals import wilson_interval
 
 RECIPE: dict[str, Any] = {  # that of naive_training.py
     "model": "mobilenetv2_100", "epochs": 10, "views": 10, "batch_size": 32, "optimizer": "adam", "weight_decay": 0,
@@ -108,13 +108,13 @@ def alone(folder: str, weights: str) -> dict[str, float]:
 
 
 def _trained(data: Dataset, splits: SplitFile, name: str, wish: dict[str, Any]) -> dict[str, float]:
-    from pupila.loop import Keeper
-    from pupila.train.classes import ClassLesson
-    from pupila.train.engine import encoder_on, fastest
-    from pupila.train.kind import Sides
-    from pupila.train.learn import learn
-    from pupila.train.run import Trainer
-    from pupila.train.settings import TrainSettings
+    from pupila.learning.loop import Keeper
+    from pupila.stages.train.classify import ClassLesson
+    from pupila.stages.train.engine import encoder_on, fastest
+    from pupila.stages.train.phases import learn
+    from pupila.stages.train.recipe import Sides
+    from pupila.stages.train.run import Trainer
+    from pupila.stages.train.settings import TrainSettings
 
     folder = tempfile.mkdtemp(dir=os.environ["PUPILA_CACHE"])
     trainer, settings = Trainer(data, splits, folder), TrainSettings.wish(wish)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.geotiff.test_scene import write
+from tests.imaging.geotiff.test_scene import write
 from tests.pictures import scene
 
 RGB = (4, 3, 2)  # the bands that hold red, green and blue

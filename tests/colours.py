@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from pupila.bundle.folder import Bundle, write_bundle
-from pupila.bundle.schema import BundleInfo
-from pupila.images.prepare import Preparation
+from pupila.artifacts.bundle.folder import Bundle, write_bundle
+from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.imaging.images.prepare import Preparation
 from tests.pictures import Pixels
 
 CLASSES = ["red", "green", "blue"]

@@ -15,8 +15,8 @@ NO_INDEX = ("error sending request", "network was disabled", "dns error", "opera
 PREPARE = """
 import io, sys
 from PIL import Image
-from pupila.bundle.folder import prepared
-from pupila.images.prepare import Preparation
+from pupila.artifacts.bundle.folder import prepared
+from pupila.imaging.images.prepare import Preparation
 from pupila.tasks import TASKS
 file = io.BytesIO()
 Image.new("RGB", (40, 30), (255, 0, 0)).save(file, "JPEG")

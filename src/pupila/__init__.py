@@ -1,28 +1,24 @@
 """Pupila: a few hundred images of your own go in; a vision model that you can trust comes out.
 
-The Python face: names only, each loaded when it is first used. A stage's function bears the name of its
-room (`pupila.split` is both), so the functions are served by the module's own class, which wins over
-the attribute that importing a room sets.
+The Python face: names only, each loaded when it is first used.
 """
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from pupila.core.version import __version__
 
 _FACE = {
-    "open": "pupila.dataset.open",
-    "collect": "pupila.flow",
-    "convert": "pupila.flow",
-    "doctor": "pupila.flow",
-    "evaluate": "pupila.flow",
-    "explore": "pupila.flow",
-    "label": "pupila.flow",
-    "split": "pupila.flow",
-    "train": "pupila.flow",
-    "PupilaError": "pupila.errors",
+    "open": "pupila.artifacts.dataset.open",
+    "collect": "pupila.api.collect",
+    "convert": "pupila.api.convert",
+    "doctor": "pupila.api.doctor",
+    "evaluate": "pupila.api.evaluate",
+    "explore": "pupila.api.explore",
+    "label": "pupila.api.label",
+    "split": "pupila.api.split",
+    "train": "pupila.api.train",
+    "PupilaError": "pupila.core.errors",
 }
 
 __all__ = [
@@ -31,21 +27,23 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from pupila.dataset.open import open
-    from pupila.errors import PupilaError
-    from pupila.flow import collect, convert, doctor, evaluate, explore, label, split, train
+    from pupila.api.collect import collect
+    from pupila.api.convert import convert
+    from pupila.api.doctor import doctor
+    from pupila.api.evaluate import evaluate
+    from pupila.api.explore import explore
+    from pupila.api.label import label
+    from pupila.api.split import split
+    from pupila.api.train import train
+    from pupila.artifacts.dataset.open import open
+    from pupila.core.errors import PupilaError
 
 
-class _Face(ModuleType):
-    """The package itself, whose public functions load on use."""
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in _FACE:
-            return getattr(importlib.import_module(_FACE[name]), name)
-        return super().__getattribute__(name)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_FACE})
+def __getattr__(name: str) -> Any:
+    if name not in _FACE:
+        raise AttributeError(f"module 'pupila' has no attribute {name!r}")
+    return getattr(importlib.import_module(_FACE[name]), name)
 
 
-sys.modules[__name__].__class__ = _Face
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FACE})

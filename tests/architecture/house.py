@@ -1,110 +1,111 @@
-"""The house as data: its floors, the one door of each third party, and its sizes (DESIGN.md, section 3)."""
+"""The house as data: floors are folders, each third party has one door, sizes have limits (DESIGN.md, section 3)."""
 
+# The folders of src/pupila, from the ground up; floors in one row are neighbours, and strangers.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("messages", "errors", "vocabulary", "stores", "files", "settings", "progress", "threads"),
-    ("stats", "metrics", "images", "geotiff", "masks", "regions", "tiles", "duplicates"),
+    ("core",),
+    ("statistics", "imaging"),
     ("tasks",),
-    ("dataset", "bundle", "report", "web"),
-    ("models", "losses", "augment", "loader", "features", "loop", "export"),
-    ("collect", "label", "doctor", "explore", "split", "convert", "train",
-     "explain", "compress", "evaluate", "predict", "serve", "monitor"),
-    ("flow", "sweep", "demo"),
-    ("cli", "__main__", "__init__"),
-)  # fmt: skip
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-ORDERED = {0, 1, 4, 6, 7}  # here a room also knows those to its left; elsewhere neighbours are strangers
+    ("artifacts",),
+    ("learning",),
+    ("stages",),
+    ("api",),
+    ("experiments", "scale", "demo"),
+    ("cli",),
+)
+LEVEL_OF = {floor: level for level, floors in enumerate(FLOORS) for floor in floors}
 
-LEARNING = FLOORS[4]
-TORCH_STAGES = ("train", "explain", "compress")
+# The rooms of floors on which a room also knows those to its left.
+ORDERED: dict[str, tuple[str, ...]] = {
+    "core": ("version", "messages", "errors", "vocabulary", "stores", "files", "settings", "progress", "threads",
+             "secrets"),
+    "statistics": ("intervals", "tests", "drift", "metrics"),
+    "imaging": ("images", "geotiff", "masks", "regions", "tiles", "duplicates"),
+    "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "report", "web"),
+    "learning": ("models", "losses", "augment", "loader", "features", "loop", "trainers", "export"),
+}  # fmt: skip
+# The rooms of floors on which neighbours are strangers, and meet in files.
+STRANGERS: dict[str, tuple[str, ...]] = {
+    "stages": ("collect", "label", "doctor", "explore", "split", "convert", "train", "explain", "compress",
+               "evaluate", "predict", "serve", "monitor", "page", "track", "deploy"),
+}  # fmt: skip
+# On the other floors (tasks, api, experiments, scale, demo, cli) the whole floor is one room.
+
+TORCH_ROOMS = ("learning", "stages/train", "stages/explain", "stages/compress")
 TORCH = ("torch", "torchvision", "timm")
-TORCH_FREE = {*FLOORS[0], *FLOORS[1], *FLOORS[2], *FLOORS[3], *FLOORS[5]} - {*TORCH_STAGES}
+MAY_NAME_TORCH = ("experiments", "scale", "demo", "cli")  # above the stages nothing but what DOORS allows
 
-# What every room from a floor upward may use.
+# What every floor from one upward may use.
 OPEN = {
-    "numpy": 1,
-    "scipy": 1,
-    "pydantic": 1,  # a room declares its own settings with Field; `settings` opens pydantic for floor 0
+    "numpy": "statistics",
+    "scipy": "statistics",
+    "pydantic": "statistics",  # a room declares its own settings with Field; core/settings opens pydantic for core
 }
 # The rooms through which a third party enters. `PIL` beside images: duplicates hashes a picture, report
 # shrinks it for the page, demo draws it, augment turns it, bundle draws its golden ones.
 DOORS: dict[str, tuple[str, ...]] = {
-    "PIL": ("images", "masks", "regions", "duplicates", "report", "demo", "augment", "bundle"),
-    "captum": ("explain",),
-    "contourpy": ("regions",),
-    "cleanlab": ("label", "doctor"),
-    "fastapi": ("web",),
-    "filelock": ("dataset",),
-    "fsspec": ("stores",),
-    "gradio": ("serve",),
-    "httpcore": ("collect",),
-    "httpx": ("collect", "label"),
-    "jinja2": ("report",),
-    "limits": ("web",),
-    "markupsafe": ("report",),
-    "matplotlib": ("report",),
-    "mlflow": ("train",),
-    "nncf": ("compress",),
-    "onnx": ("export", "compress"),
-    "onnxruntime": ("bundle",),
-    "onnxscript": ("export",),
-    "openai": ("label",),
-    "openvino": ("compress",),
-    "optuna": ("sweep",),
-    "playwright": ("collect",),
-    "polars": (
-        "dataset",
-        "label",
-        "doctor",
-        "explore",
-        "split",
-        "train",
-        "evaluate",
-        "monitor",
-    ),  # readers of its frames
-    "prometheus_client": ("serve",),
-    "pycocotools": ("regions",),
-    "protego": ("collect",),
-    "pydantic": ("settings",),
-    "rasterio": ("geotiff",),
-    "ray": ("train", "predict", "serve", "sweep"),
-    "rich": ("progress", "cli"),
-    "safetensors": ("models", "loop", "export"),
-    "segmentation_models_pytorch": ("models",),
-    "simplejpeg": ("images",),
-    "selectolax": ("collect",),
-    "sklearn": ("doctor", "explore", "evaluate"),
-    "starlette": ("web",),
-    "structlog": ("web", "serve"),
-    "tenacity": ("collect",),
-    "timm": ("models",),
-    "torch": (*LEARNING, *TORCH_STAGES),
-    "torch_pruning": ("compress",),
-    "torchvision": ("models", "augment"),
-    "transformers": ("models",),
+    "PIL": ("imaging/images", "imaging/masks", "imaging/regions", "imaging/duplicates", "artifacts/report", "demo",
+            "learning/augment", "artifacts/bundle"),
+    "contourpy": ("imaging/regions",),
+    "cleanlab": ("stages/label", "stages/doctor"),
+    "fastapi": ("artifacts/web",),
+    "filelock": ("artifacts/dataset",),
+    "fsspec": ("core/stores",),
+    "httpcore": ("stages/collect",),
+    "httpx": ("stages/collect", "stages/label"),
+    "jinja2": ("artifacts/report",),
+    "markupsafe": ("artifacts/report",),
+    "matplotlib": ("artifacts/report",),
+    "onnx": ("learning/export", "stages/compress"),
+    "onnxruntime": ("artifacts/bundle",),
+    "openai": ("stages/label",),
+    "playwright": ("stages/collect",),
+    "polars": ("artifacts/dataset", "artifacts/run", "stages/label", "stages/doctor", "stages/explore", "stages/split",
+               "stages/train", "stages/evaluate"),  # readers of its frames
+    "pycocotools": ("imaging/regions",),
+    "protego": ("stages/collect",),
+    "pydantic": ("core/settings",),
+    "rasterio": ("imaging/geotiff",),
+    "rich": ("core/progress", "cli"),
+    "safetensors": ("learning/models", "learning/loop", "learning/export"),
+    "segmentation_models_pytorch": ("learning/models",),
+    "simplejpeg": ("imaging/images",),
+    "selectolax": ("stages/collect",),
+    "sklearn": ("stages/doctor", "stages/explore", "stages/evaluate"),
+    "starlette": ("artifacts/web",),
+    "tenacity": ("stages/collect",),
+    "timm": ("learning/models",),
+    "torch": TORCH_ROOMS,
+    "torchvision": ("learning/models", "learning/augment"),
+    "transformers": ("learning/models",),
     "typer": ("cli",),
-    "usearch": ("duplicates",),
-    "uvicorn": ("web",),
-    "yaml": ("settings",),
+    "usearch": ("imaging/duplicates",),
+    "uvicorn": ("artifacts/web",),
+    "yaml": ("core/settings",),
+}  # fmt: skip
+
+# Requirements that no file of ours imports -> why they are required all the same.
+LOADED_BY_OTHERS = {
+    "onnxscript": "torch.onnx.export writes its graphs with it",
+    "python-multipart": "FastAPI reads uploaded files with it",
+    "s3fs": "fsspec loads it for s3:// URIs",
+}
+# Distributions whose module has another name.
+MODULE_OF = {
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "segmentation-models-pytorch": "segmentation_models_pytorch",
 }
 
 # Loading one of these rooms must need nothing but these libraries: a container without torch and tables.
-BASE_ROOMS = {
-    *FLOORS[0],
-    "images",
-    "geotiff",
-    "masks",
-    "regions",
-    "tiles",
-    "tasks",
-    "bundle",
-    "web",
-    "predict",
-    "serve",
-    *FLOORS[7],
-}
+BASE_ROOMS = (
+    "core", "statistics/intervals", "imaging/images", "imaging/geotiff", "imaging/masks", "imaging/regions",
+    "imaging/tiles", "tasks", "artifacts/bundle", "artifacts/web", "stages/predict", "stages/serve", "cli",
+    "__main__", "__init__",
+)  # fmt: skip
 BASE_LIBRARIES = {
-    "PIL", "contourpy", "fastapi", "fsspec", "limits", "numpy", "onnxruntime", "prometheus_client", "pycocotools",
-    "pydantic", "rich", "simplejpeg", "starlette", "structlog", "typer", "uvicorn", "yaml",
+    "PIL", "contourpy", "fastapi", "fsspec", "numpy", "onnxruntime", "pycocotools", "pydantic", "rich", "simplejpeg",
+    "starlette", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 
 PICKLES = {"pickle", "marshal", "shelve"}

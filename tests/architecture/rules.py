@@ -1,13 +1,15 @@
 """The rules of the house, one function each, and `check`, which asks them all."""
 
 import ast
-from collections.abc import Callable, Iterator
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple, TypeVar
 
 from tests.architecture import house
-from tests.architecture.source import COMPUTED, PACKAGE, Import, Source, last_name, read
+from tests.architecture.source import COMPUTED, PACKAGE, Import, Source, floor_of, last_name, read
 
 
 class Violation(NamedTuple):
@@ -31,61 +33,84 @@ class Checked(NamedTuple):
 
 
 Found = Iterator[tuple[int, str]]  # (line, what to do instead)
+ENTRANCES = ("__init__", "__main__")
 IMPORTS_GO_DOWN = "imports go down: meet in a file, or move the code"
 NEW_LIBRARY = "use one that has, or add it to DOORS, to pyproject.toml with a lower bound, and `make lock`"
 Node = TypeVar("Node", bound=ast.AST)
 
 
 def known_room(source: Source) -> Found:
-    if source.room not in house.FLOOR_OF:
-        yield 1, f"room '{source.room}' stands on no floor; add it to FLOORS, or move the file into a room"
+    floor, _, room = source.place.partition("/")
+    if floor in ENTRANCES:
+        return
+    if floor not in house.LEVEL_OF:
+        yield 1, f"folder '{floor}' is no floor; add it to FLOORS, or move the file into a room"
+    elif room and room not in rooms_of(floor):
+        yield 1, f"'{source.place}' is no room that the house knows; add it to its floor, or move the file"
+
+
+def rooms_of(floor: str) -> tuple[str, ...]:
+    """The rooms of a floor that has several; none for a floor that is one room."""
+    return house.ORDERED.get(floor, ()) + house.STRANGERS.get(floor, ())
 
 
 def direction(source: Source) -> Found:
     for taken in source.imports:
-        room = taken.room
+        place = taken.place
         if taken.target.startswith("."):
             yield taken.line, f"'{taken.target}' is relative; imports are absolute"
-        elif taken.target == COMPUTED and source.room != "__init__":
+        elif taken.target == COMPUTED and source.place != "__init__":
             yield taken.line, "a module by a computed name can't be checked; name it in a literal"
-        elif room is None or room in (source.room, "__version__"):
+        elif place is None or place == source.place:
             continue
-        elif room not in house.FLOOR_OF:
-            yield taken.line, f"'{room}' is no room; inside the house a name is imported from its own room"
-        elif source.room in house.FLOOR_OF and not may_know(source.room, room):
-            floors = f"floor {house.FLOOR_OF[source.room]} imports floor {house.FLOOR_OF[room]}"
-            yield taken.line, f"'{source.room}' may not import '{room}' ({floors}); {IMPORTS_GO_DOWN}"
+        elif floor_of(place) not in house.LEVEL_OF:
+            yield taken.line, f"'{place}' is no floor; inside the house a name is imported from its own room"
+        elif not may_know(source.place, place):
+            yield taken.line, f"'{source.place}' may not import '{place}'; {IMPORTS_GO_DOWN}"
 
 
 def may_know(importer: str, imported: str) -> bool:
     """Whether the first room may import the second."""
-    floor, below = house.FLOOR_OF[importer], house.FLOOR_OF[imported]
-    if importer == "__init__" or floor < below:  # the Python face loads on use, or `import pupila` gets heavy
-        return False
-    rooms = house.FLOORS[floor]
-    return below < floor or (floor in house.ORDERED and rooms.index(imported) < rooms.index(importer))
+    if importer == "__init__":  # the Python face loads on use, or `import pupila` gets heavy
+        return imported == "core/version"
+    if importer == "__main__":
+        return imported == "cli"
+    ours, theirs = floor_of(importer), floor_of(imported)
+    if ours not in house.LEVEL_OF or house.LEVEL_OF[theirs] != house.LEVEL_OF[ours]:
+        return house.LEVEL_OF[theirs] < house.LEVEL_OF.get(ours, 0)
+    left, right = imported.partition("/")[2], importer.partition("/")[2]
+    rooms = house.ORDERED.get(ours, ())
+    return ours == theirs and left in rooms and right in rooms and rooms.index(left) < rooms.index(right)
+
+
+def stands_in(place: str, rooms: Iterable[str]) -> bool:
+    """Whether a room is one of these, which may name whole floors."""
+    return place in rooms or floor_of(place) in rooms
 
 
 def torch_free(source: Source) -> Found:
-    if source.room not in house.TORCH_FREE:
+    if stands_in(source.place, (*house.TORCH_ROOMS, *house.MAY_NAME_TORCH)):
         return
     for taken in source.imports:
         if taken.library in house.TORCH:
-            yield taken.line, f"'{source.room}' never imports {taken.library}; torch lives on floor 4"
-        elif taken.room in house.LEARNING and house.FLOOR_OF[source.room] > house.FLOOR_OF[taken.room]:
-            yield taken.line, f"'{source.room}' runs without torch, which '{taken.room}' would bring"
+            yield taken.line, f"'{source.place}' never imports {taken.library}; torch lives in learning"
+        elif taken.place and floor_of(taken.place) == "learning" and floor_of(source.place) == "stages":
+            yield taken.line, f"'{source.place}' runs without torch, which '{taken.place}' would bring"
 
 
 def door(source: Source) -> Found:
-    floor = house.FLOOR_OF.get(source.room, 0)
+    level = house.LEVEL_OF.get(floor_of(source.place), 0)
     for taken in source.imports:
         library = taken.library
-        if library is None or (library in house.TORCH and source.room in house.TORCH_FREE):
+        if library is None or (library in house.TORCH and any(torch_free(source))):
             continue
         rooms = house.DOORS.get(library, ())
-        if not rooms and library not in house.OPEN:
+        from_floor = house.OPEN.get(library)
+        if not rooms and from_floor is None:
             yield taken.line, f"'{library}' has no door; {NEW_LIBRARY}"
-        elif source.room not in rooms and floor < house.OPEN.get(library, floor + 1):
+        elif not stands_in(source.place, rooms) and (
+            from_floor is None or level < house.LEVEL_OF[from_floor]
+        ):
             where = " and ".join(rooms) or "higher floors"
             yield taken.line, f"'{library}' enters through {where}; call that room"
 
@@ -105,7 +130,7 @@ def pickles(source: Source) -> Found:
 
 
 def task_comparison(source: Source) -> Found:
-    if source.room == "tasks":
+    if source.place == "tasks":
         return
     says = "tasks are told apart in tasks/ alone; add a field to the task's record"
     for node in _all(source, ast.Compare):
@@ -125,7 +150,7 @@ def _is_task(node: ast.expr) -> bool:
 
 
 def work_on_import(source: Source) -> Found:
-    if source.room == "cli":  # typer's commands are registered there, and nobody imports it as a library
+    if source.place == "cli":  # typer's commands are registered there, and nobody imports it as a library
         return
     todo: list[ast.stmt] = list(source.tree.body)
     while todo:
@@ -158,7 +183,7 @@ def function_size(source: Source) -> Found:
 
 def parameters(source: Source) -> Found:
     for node in _functions(source):
-        if source.room == "cli" and not node.name.startswith("_"):
+        if source.place == "cli" and not node.name.startswith("_"):
             continue  # a command's options are its parameters: that is how typer reads them
         given = node.args
         names = [a.arg for a in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
@@ -197,17 +222,42 @@ def base_install(sources: list[Source]) -> Iterator[Violation]:
     """Loading a room of the base, with all that it loads in turn, needs the base's libraries alone."""
     modules = {source.module: source for source in sources}
     for source in sources:
-        if source.room not in house.BASE_ROOMS:
+        if not stands_in(source.place, house.BASE_ROOMS):
             continue
         for taken in source.imports:
-            if taken.late or taken.room in house.BASE_ROOMS:
+            if taken.late or (taken.place and stands_in(taken.place, house.BASE_ROOMS)):
                 continue  # another room of the base answers for itself
-            if source.room == "cli" and house.FLOOR_OF.get(taken.room or "", 0) > 2:
-                says = f"a command imports '{taken.room}' inside its function, or `pupila --help` gets heavy"
+            if source.place == "cli" and taken.place:
+                says = f"a command imports '{taken.place}' inside its function, or `pupila --help` gets heavy"
                 yield Violation(source.name, taken.line, "base", says)
             elif brought := sorted(loaded(taken, modules) - house.BASE_LIBRARIES):
                 says = f"{taken.target} brings {', '.join(brought)}, which the base lacks; import it late"
                 yield Violation(source.name, taken.line, "base", says)
+
+
+def requirements(sources: list[Source], pyproject: str) -> Iterator[Violation]:
+    """Every requirement has a lower bound, and a file that imports it; every door has somebody who goes through."""
+    project = tomllib.loads(pyproject)["project"]
+    imported = {taken.library for source in sources for taken in source.imports} - {None}
+    lists = {"dependencies": project["dependencies"], **project.get("optional-dependencies", {})}
+    for name, required in lists.items():
+        for requirement in required:
+            distribution = re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0]
+            module = house.MODULE_OF.get(distribution, distribution.replace("-", "_"))
+            if distribution == PACKAGE:
+                continue
+            if ">=" not in requirement:
+                yield Violation(
+                    "pyproject.toml", 0, "requirement", f"'{distribution}' ({name}) has no lower bound"
+                )
+            if module not in imported and distribution not in house.LOADED_BY_OTHERS:
+                yield Violation(
+                    "pyproject.toml", 0, "requirement", f"nothing imports '{distribution}' ({name})"
+                )
+    for library in sorted({*house.DOORS} - imported):
+        yield Violation(
+            "house.py", 0, "requirement", f"nobody goes through the door of '{library}'; delete its row"
+        )
 
 
 def loaded(taken: Import, modules: dict[str, Source]) -> set[str]:
@@ -227,7 +277,9 @@ def loaded(taken: Import, modules: dict[str, Source]) -> set[str]:
     return libraries
 
 
-def check(package: Path, exceptions: dict[tuple[str, str], str] | None = None) -> Checked:
+def check(
+    package: Path, exceptions: dict[tuple[str, str], str] | None = None, pyproject: Path | None = None
+) -> Checked:
     """Ask every rule about every file of the package in this folder."""
     sources, allowed = read(package), house.EXCEPTIONS if exceptions is None else exceptions
     found = {
@@ -237,6 +289,8 @@ def check(package: Path, exceptions: dict[tuple[str, str], str] | None = None) -
         for line, says in rule(s)
     }
     found.update(base_install(sources))
+    if pyproject is not None:
+        found.update(requirements(sources, pyproject.read_text(encoding="utf-8")))
     middle = median(source.lines for source in sources)
     if middle > house.FILE_LINES_MEDIAN:
         says = f"the median file has {middle:g} lines, at most {house.FILE_LINES_MEDIAN}"

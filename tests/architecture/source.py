@@ -5,6 +5,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.architecture import house
+
 PACKAGE = "pupila"
 COMPUTED = "<computed>"  # stands for a module whose name is not a literal
 
@@ -13,15 +15,15 @@ COMPUTED = "<computed>"  # stands for a module whose name is not a literal
 class Import:
     """One name that a file takes in."""
 
-    target: str  # dotted and absolute: "pupila.files", "numpy.typing.NDArray"; relative ones begin with a dot
+    target: str  # dotted and absolute: "pupila.core.files", "numpy.typing.NDArray"; relative ones begin with a dot
     line: int
     late: bool  # inside a function, so that loading the file doesn't need it
 
     @property
-    def room(self) -> str | None:
-        """The room of ours that it enters; None for foreign code and for the bare package."""
+    def place(self) -> str | None:
+        """The room of ours that it enters, such as "imaging/masks" or "cli"; None for foreign code."""
         head, _, rest = self.target.partition(".")
-        return rest.partition(".")[0] if head == PACKAGE and rest else None
+        return place_of(tuple(rest.split("."))) if head == PACKAGE and rest else None
 
     @property
     def library(self) -> str | None:
@@ -41,15 +43,28 @@ class Source:
     imports: tuple[Import, ...]
 
     @property
-    def room(self) -> str:
-        """The first part of its path."""
-        return self.name.partition("/")[0].removesuffix(".py")
+    def place(self) -> str:
+        """Its room: its folder on a floor of many rooms, else its floor; a floor's own `__init__` is the floor."""
+        parts = tuple(self.name.removesuffix(".py").split("/"))
+        return place_of(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
     @property
     def module(self) -> str:
-        """Its dotted name: "pupila.duplicates.pairs"."""
+        """Its dotted name: "pupila.imaging.duplicates.pairs"."""
         parts = [PACKAGE, *self.name.removesuffix(".py").split("/")]
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def place_of(parts: tuple[str, ...]) -> str:
+    """From ("imaging", "masks", "codec") to "imaging/masks"; from ("cli", "app") to "cli"."""
+    floor = parts[0]
+    many = floor in house.ORDERED or floor in house.STRANGERS
+    return "/".join(parts[:2]) if many else floor
+
+
+def floor_of(place: str) -> str:
+    """The floor of a room: "imaging" for "imaging/masks"."""
+    return place.partition("/")[0]
 
 
 def read(package: Path) -> list[Source]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pupila import flow
+from pupila.api import doctor as doctor_api
 from pupila.cli.run import run
-from pupila.errors import PupilaError
+from pupila.core.errors import PupilaError
 from tests.pictures import encoded, photo, write_classes
 
 
@@ -216,6 +216,6 @@ def test_interruptions_and_missing_extras_have_their_codes(
     def fail(*_: Any, **__: Any) -> None:
         raise raised
 
-    monkeypatch.setattr(flow, "doctor", fail)
+    monkeypatch.setattr(doctor_api, "doctor", fail)
     assert run(["doctor", str(shop)]) == code
     assert ("remembered" if code == 130 else "pip install 'pupila[data]'") in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pupila
 from pupila.cli.run import run
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.packages import WITH, WITHOUT, draw_products, write_shop
-from pupila.doctor.faults import catalogue, of_masks
+from pupila.stages.doctor.faults import catalogue, of_masks
 
 
 def test_exactly_a_fifth_of_the_products_carries_octagons() -> None:

@@ -11,8 +11,8 @@ import pytest
 import pupila
 from pupila.demo.labeller import Loopback, nearest
 from pupila.demo.packages import write_shop
-from pupila.images.encode import small_jpeg
-from pupila.label.question import read_question
+from pupila.imaging.images.encode import small_jpeg
+from pupila.stages.label.labellers.question import read_question
 
 
 @pytest.mark.parametrize("side", [512, 160])

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pupila.bundle.schema import BundleInfo
-from pupila.images.prepare import Preparation, covered, place
+from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.imaging.images.prepare import Preparation, covered, place
 from pupila.tasks.prompt import Prompt, Raw, placed_prompt, probability_of, prompt_answer, tokens
 from pupila.tasks.task import Decision, Prepared
 

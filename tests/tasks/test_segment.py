@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pupila.bundle.schema import BundleInfo
-from pupila.images.prepare import Preparation
+from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.imaging.images.prepare import Preparation
 from pupila.tasks.segment import SEGMENT, answer_of, probabilities_of, refined
 from pupila.tasks.task import Decision, Prepared
 

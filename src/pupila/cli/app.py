@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-import pupila
 from pupila.cli import (
     audit,
     clean,
@@ -23,7 +22,8 @@ from pupila.cli import (
     train,
 )
 from pupila.cli import demo as demo_command
-from pupila.messages import say
+from pupila.core.messages import say
+from pupila.core.version import __version__
 
 
 class _Words(TyperGroup):
@@ -51,7 +51,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(pupila.__version__)
+        print(__version__)
         raise typer.Exit
 
 

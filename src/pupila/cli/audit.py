@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pupila.cli.options import DataArgument, JsonOption, SetOption
-from pupila.messages import say
+from pupila.core.messages import say
 
 AUDIT = say("Ask a person about machines' labels, blind, on a local page; say how many are right.")
 SUSPECTS = say("Rank labels that a run's answers speak against; a person confirms or mends them, blind.")
@@ -47,11 +47,11 @@ def audit(
     set_: SetOption = None,
 ) -> None:
     """Ask, and print what was found."""
-    from pupila.dataset.open import open as open_data
-    from pupila.label.audit import AuditSettings
-    from pupila.label.audit import audit as ask
-    from pupila.label.audit_page import sentences
-    from pupila.settings import parse_overrides
+    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.core.settings import parse_overrides
+    from pupila.stages.label.review.audit import AuditSettings
+    from pupila.stages.label.review.audit import audit as ask
+    from pupila.stages.label.review.audit_page import sentences
 
     wish: dict[str, Any] = {
         "sample": sample,
@@ -83,8 +83,8 @@ def suspects(
     json_: JsonOption = False,
 ) -> None:
     """Rank, ask, and print what came of it."""
-    from pupila.dataset.open import open as open_data
-    from pupila.label.suspects import review_suspects, sentences
+    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.stages.label.review.suspects import review_suspects, sentences
 
     page = None if report else (port, _address)
     done = review_suspects(open_data(data), with_, limit, name, page)

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pupila import files, stores
-from pupila.errors import PupilaError
-from pupila.messages import listing, say, say_count
-from pupila.vocabulary import LABELS_FILE, OPENINGS_FILE, SPLITS_FILE
+from pupila.core import files, stores
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say, say_count
+from pupila.core.vocabulary import LABELS_FILE, OPENINGS_FILE, SPLITS_FILE
 
 HELP = say("Delete what a broken-off collection left below a prefix of a store; shows it and asks first.")
 # Files that took somebody's work or money; where one lies below the prefix, it holds more than leavings.

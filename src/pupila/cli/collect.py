@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pupila.errors import PupilaError
-from pupila.messages import say
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 
 HELP = say("Collect products and their images from the pages of a web shop into a data set.")
 
@@ -44,21 +44,22 @@ def collect(
     ] = None,
 ) -> None:
     """Collect, and print what came; label it, where that is wished, and print how it went."""
-    from pupila import flow
-    from pupila.collect.sentences import sentences
-    from pupila.label.sentences import sentences as labelled
-    from pupila.settings import parse_overrides, read_config
+    from pupila.api import collect as api
+    from pupila.api.label import labelling
+    from pupila.core.settings import parse_overrides, read_config
+    from pupila.stages.collect.sentences import sentences
+    from pupila.stages.label.sentences import sentences as labelled
 
     if label_config and not label:
         raise PupilaError(say("Settings at odds"), found="--label-config", wanted="--label LABELLER")
     asking = read_config(label_config) if label_config else {}
-    done = flow.collect(
+    done = api.collect(
         site, out=out, limit=limit, resume=resume, browser=browser, **parse_overrides(set_ or [])
     )
     print("\n".join(sentences(done)))
     print(say("Look into: {path}", path=f"{done.folder}/products.jsonl"))
     if label is not None:
-        planned = flow.labelling(done.folder, with_=label, **asking)
+        planned = labelling(done.folder, with_=label, **asking)
         print("\n".join(["", *planned.forecast()]), flush=True)
         print("\n".join(["", *labelled(planned.run(), done.folder)]))
     print(say("Next: pupila doctor {folder}", folder=done.folder))

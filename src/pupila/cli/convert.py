@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import DataArgument, SetOption
-from pupila.messages import say, say_count
+from pupila.core.messages import say, say_count
 
 HELP = say("Write images and masks as COCO, YOLO or PNG files.")
 
@@ -17,10 +17,10 @@ def convert(
     set_: SetOption = None,
 ) -> None:
     """Convert, and print what was written."""
-    from pupila import flow
-    from pupila.settings import parse_overrides
+    from pupila.api import convert as api
+    from pupila.core.settings import parse_overrides
 
-    done = flow.convert(data, to=to, out=out, **parse_overrides(set_ or []))
+    done = api.convert(data, to=to, out=out, **parse_overrides(set_ or []))
     print(say_count("Written to {folder}: {n} image with its mask",
                     "Written to {folder}: {n} images with their masks",
                     done.images, folder=done.folder))  # fmt: skip

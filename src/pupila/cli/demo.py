@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pupila.errors import PupilaError
-from pupila.messages import say
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 
 HELP = say("Run a story on synthetic data that Pupila draws itself.")
 
@@ -19,8 +19,8 @@ def demo(
     ] = "demo-out",
 ) -> None:
     """Tell one story."""
+    from pupila.core.settings import unknown
     from pupila.demo.stories import STORIES
-    from pupila.settings import unknown
 
     if name not in STORIES:
         raise PupilaError(say("No demo of that name"), found=f"{name}: {unknown(name, list(STORIES))}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pupila.cli.options import JsonOption, SetOption
-from pupila.messages import listing, say, say_count
+from pupila.core.messages import listing, say, say_count
 
 HELP = say("Print every fault of a data set with its mend; without DATA, describe the installation.")
 SPOILED = 1  # exit code where a fault would spoil training
@@ -31,13 +31,13 @@ def doctor(
     if data is None:
         _installation(json_)
         return
-    from pupila import flow
-    from pupila.dataset.open import open as open_data
-    from pupila.doctor.examine import spoils_training
-    from pupila.settings import parse_overrides
+    from pupila.api import doctor as api
+    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.core.settings import parse_overrides
+    from pupila.stages.doctor.examine import spoils_training
 
     opened = open_data(data, **parse_overrides(set_ or []))
-    faults = flow.doctor(opened, run=with_)
+    faults = api.doctor(opened, run=with_)
     if json_:
         print(json.dumps([fault.as_dict() for fault in faults], indent=1, ensure_ascii=False))
     else:
@@ -48,7 +48,7 @@ def doctor(
 
 
 def _print_faults(faults: list[Any]) -> None:
-    from pupila.doctor.faults import EXAMPLES, title
+    from pupila.stages.doctor.faults import EXAMPLES, title
 
     for fault in faults:
         print(f"{_coloured(fault.severity):8} {fault.code}: {title(fault.code)} ({fault.count})")
@@ -73,7 +73,7 @@ def _coloured(severity: str) -> str:
 
 
 def _installation(json_: bool) -> None:
-    from pupila.doctor.installation import describe
+    from pupila.stages.doctor.installation import describe
 
     lines = describe()
     if json_:

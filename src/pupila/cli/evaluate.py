@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import DataArgument, JsonOption
-from pupila.messages import say
+from pupila.core.messages import say
 
 HELP = say("Judge a bundle, a run or a table of answers, with intervals; compare it with others.")
 
@@ -37,10 +37,10 @@ def evaluate(
     json_: JsonOption = False,
 ) -> None:
     """Evaluate, and print the verdict."""
-    from pupila import flow
-    from pupila.evaluate.sentences import sentences
+    from pupila.api import evaluate as api
+    from pupila.stages.evaluate.sentences import sentences
 
-    done = flow.evaluate(model, data, split=split, against=against or [], threshold=threshold, out=out)
+    done = api.evaluate(model, data, split=split, against=against or [], threshold=threshold, out=out)
     if json_:
         print(json.dumps(done.evaluation, indent=1, ensure_ascii=False))
         return

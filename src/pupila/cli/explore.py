@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import DataArgument, OutOption, SetOption
-from pupila.messages import say
+from pupila.core.messages import say
 
 HELP = say("Write fingerprint.json and explore.html: what the data look like, and what follows from it.")
 
@@ -20,13 +20,13 @@ def explore(
     set_: SetOption = None,
 ) -> None:
     """Explore, and print what follows."""
-    from pupila import flow
-    from pupila.dataset.open import open as open_data
-    from pupila.explore.sentences import sentences
-    from pupila.settings import parse_overrides
+    from pupila.api import explore as api
+    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.core.settings import parse_overrides
+    from pupila.stages.explore.sentences import sentences
 
     opened = open_data(data, **parse_overrides(set_ or []))
-    explored = flow.explore(opened, out=out, bundle=with_)
+    explored = api.explore(opened, out=out, bundle=with_)
     print(opened, end="\n\n")
     for sentence in sentences(explored.fingerprint):
         print(sentence)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pupila.cli.options import DataArgument, JsonOption
-from pupila.messages import say, say_count
+from pupila.core.messages import say, say_count
 
 HELP = say("Label images with a model, an endpoint, a bundle or a table; a person's labels stand above all.")
 STOPPED, NOTHING = 1, 2  # exit codes: the cap was reached; nothing could be labelled
@@ -51,13 +51,13 @@ def label(
     json_: JsonOption = False,
 ) -> None:
     """Label, and print how it went."""
-    from pupila import flow
-    from pupila.label.sentences import sentences
-    from pupila.settings import parse_overrides, read_config
+    from pupila.api import label as api
+    from pupila.core.settings import parse_overrides, read_config
+    from pupila.stages.label.sentences import sentences
 
     wish = parse_overrides(set_ or [], read_config(config) if config else {})
     wish |= {name: value for name, value in (("votes", votes), ("max_cost", max_cost)) if value is not None}
-    planned = flow.labelling(data, with_=with_, limit=limit, everything=everything, **wish)
+    planned = api.labelling(data, with_=with_, limit=limit, everything=everything, **wish)
     if dry_run:
         _tell_plan(planned, json_)
         return

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pupila.messages import say
+from pupila.core.messages import say
 
 DataArgument = Annotated[
     str,

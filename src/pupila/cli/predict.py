@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pupila.cli.options import JsonOption, SetOption
-from pupila.errors import PupilaError
-from pupila.messages import say, say_count
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say, say_count
 
 if TYPE_CHECKING:
-    from pupila.predict.rows import Output, Telling
+    from pupila.stages.predict.rows import Output, Telling
     from pupila.tasks.prompt import Prompt
 
 HELP = say("Answer images with a bundle: files, folders or patterns, any number of them.")
@@ -48,11 +48,11 @@ def predict(
     set_: SetOption = None,
 ) -> None:
     """Answer each image as it comes."""
-    from pupila.bundle.folder import read_bundle
-    from pupila.images.bands import BandSettings
-    from pupila.predict.rows import Output, check_bands
-    from pupila.predict.tasks import TELLING
-    from pupila.settings import parse_overrides
+    from pupila.artifacts.bundle.folder import read_bundle
+    from pupila.core.settings import parse_overrides
+    from pupila.imaging.images.bands import BandSettings
+    from pupila.stages.predict.rows import Output, check_bands
+    from pupila.stages.predict.tasks import TELLING
 
     if json_ and csv:
         raise PupilaError(say("Settings at odds"), found="--json, --csv", wanted=say("one of them"))
@@ -75,10 +75,10 @@ def _told(
     telling: "Telling[Any]", opened: Any, images: list[str], output: "Output", csv: str | None, json_: bool
 ) -> bool:
     """Print or write the answer to each image; whether there was one."""
-    from pupila.predict.images import count, named
-    from pupila.predict.rows import as_csv, as_json, for_people, line
-    from pupila.predict.table import writing
-    from pupila.progress import progress
+    from pupila.core.progress import progress
+    from pupila.stages.predict.inputs import count, named
+    from pupila.stages.predict.rows import as_csv, as_json, for_people, line
+    from pupila.stages.predict.table import writing
 
     columns = telling.columns(opened.info.classes)
     table = csv or (output.folder and f"{output.folder}/answers.csv")

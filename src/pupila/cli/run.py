@@ -2,8 +2,8 @@
 
 import sys
 
-from pupila.errors import MissingExtra, PupilaError
-from pupila.messages import say
+from pupila.core.errors import MissingExtra, PupilaError
+from pupila.core.messages import say
 
 BAD_INPUT = 2
 INTERRUPTED = 130

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import SetOption
-from pupila.messages import say
+from pupila.core.messages import say
 
 HELP = say(
     "Serve a bundle over HTTP: /predict/single and /predict/batch, or /segment, /health, /model/info, /docs."
@@ -23,10 +23,10 @@ def serve(
     set_: SetOption = None,
 ) -> None:
     """Serve until told to end."""
-    from pupila.serve.app import make_service
-    from pupila.serve.settings import ServeSettings
-    from pupila.settings import parse_overrides
-    from pupila.web.run import run
+    from pupila.artifacts.web.run import run
+    from pupila.core.settings import parse_overrides
+    from pupila.stages.serve.app import make_service
+    from pupila.stages.serve.settings import ServeSettings
 
     app = make_service(bundle, ServeSettings.wish(parse_overrides(set_ or []), "serve"))
     print(

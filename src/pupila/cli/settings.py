@@ -4,24 +4,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pupila.errors import PupilaError
-from pupila.messages import say
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 
 if TYPE_CHECKING:
-    from pupila.settings import Settings
+    from pupila.core.settings import Settings
 
 HELP = say("Print every setting of a stage with its meaning and unit.")
 
 
 def _stages() -> "dict[str, type[Settings]]":
-    from pupila.collect.site import Site
-    from pupila.dataset.reading import ReadSettings
-    from pupila.images.bands import BandSettings
-    from pupila.label.audit import AuditSettings
-    from pupila.label.labellers import KINDS
-    from pupila.serve.settings import ServeSettings
-    from pupila.split.settings import SplitSettings
-    from pupila.train.settings import TrainSettings
+    from pupila.artifacts.dataset.reading import ReadSettings
+    from pupila.imaging.images.bands import BandSettings
+    from pupila.stages.collect.site import Site
+    from pupila.stages.label.labellers.catalogue import KINDS
+    from pupila.stages.label.review.audit import AuditSettings
+    from pupila.stages.serve.settings import ServeSettings
+    from pupila.stages.split.settings import SplitSettings
+    from pupila.stages.train.settings import TrainSettings
 
     return {
         "collect": Site, "read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "predict": BandSettings,
@@ -32,7 +32,7 @@ def _stages() -> "dict[str, type[Settings]]":
 
 def settings(stage: Annotated[str | None, typer.Argument(metavar="[STAGE]")] = None) -> None:
     """Describe the settings of one stage, or of all."""
-    from pupila.settings import unknown
+    from pupila.core.settings import unknown
 
     stages = _stages()
     if stage is not None and stage not in stages:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pupila.cli.options import DataArgument, JsonOption, OutOption, SetOption
-from pupila.messages import say, say_count
+from pupila.core.messages import say, say_count
 
 HELP = say(
     "Write splits.json: duplicates and groups stay on one side, classes stay balanced, leaks are said."
@@ -40,11 +40,11 @@ def split(
     set_: SetOption = None,
 ) -> None:
     """Split, and print what came out."""
-    from pupila import flow
-    from pupila.dataset.open import open as open_data
-    from pupila.settings import parse_overrides
-    from pupila.split.make import make_split
-    from pupila.split.settings import SplitSettings
+    from pupila.api import split as api
+    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.core.settings import parse_overrides
+    from pupila.stages.split.make import make_split
+    from pupila.stages.split.settings import SplitSettings
 
     told = {
         "by": by,
@@ -59,7 +59,7 @@ def split(
     if dry_run:
         made = make_split(opened, SplitSettings.wish(wish, "split"))
     else:
-        made = flow.split(opened, out=out, replace=replace, **wish)
+        made = api.split(opened, out=out, replace=replace, **wish)
     if json_:
         print(json.dumps({"verdict": made.verdict, "origin": made.origin, "hash": made.hash,
                           "leaks": len(made.leaks), "balance": made.balance}, indent=1))  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import DataArgument
-from pupila.messages import say, say_count
+from pupila.core.messages import say, say_count
 
 EXPORT = say("Write tasks for Label Studio, with the labels that are there as predictions.")
 IMPORT = say("Take over what people chose and drew in Label Studio: labels and masks of theirs.")
@@ -34,9 +34,9 @@ def export(
     ] = False,
 ) -> None:
     """Export, and print where it lies."""
-    from pupila.dataset.open import open as open_data
-    from pupila.label.studio import How
-    from pupila.label.studio import export as write
+    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.stages.label.studio.tasks import How
+    from pupila.stages.label.studio.tasks import export as write
 
     done = write(open_data(data), to, How(embed, prefix, without_label))
     print(say("{n} tasks, {labels} of them with a label.", n=done.tasks, labels=done.predictions))
@@ -53,8 +53,8 @@ def import_(
     ],
 ) -> None:
     """Import, and print what came of it."""
-    from pupila.dataset.open import open as open_data
-    from pupila.label.studio_answers import import_answers, sentences
+    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.stages.label.studio.annotations import import_answers, sentences
 
     for sentence in sentences(import_answers(open_data(data), file)):
         print(sentence)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pupila.cli.options import DataArgument
-from pupila.messages import say
+from pupila.core.messages import say
 
 HELP = say("Train a model: a run folder with plan, log, report and the bundle that answers.")
 _METRICS = {
@@ -47,24 +47,24 @@ def train(
     ] = False,
 ) -> None:
     """Train, and print how it went."""
-    from pupila import flow
-    from pupila.settings import parse_overrides, read_config
-    from pupila.train.page import sentences
+    from pupila.api import train as api
+    from pupila.core.settings import parse_overrides, read_config
+    from pupila.stages.train.page import sentences
 
     wish: dict[str, Any] = parse_overrides(set_ or [], read_config(config) if config else {})
     wish |= {name: value for name, value in (("allow_leak", allow_leak), ("budget", budget)) if value}
     if preview:
-        flow.preview(data, preview, **wish)
+        api.preview(data, preview, **wish)
         print(say("Look at: {path}", path=preview))
         return
     if dry_run:
         print(
             json.dumps(
-                flow.plan(data, folds=folds, **wish).model_dump(mode="json"), indent=1, ensure_ascii=False
+                api.make_plan(data, folds=folds, **wish).model_dump(mode="json"), indent=1, ensure_ascii=False
             )
         )
         return
-    run = flow.train(data, out=out, resume=resume, tell=_tell, folds=folds, **wish)
+    run = api.train(data, out=out, resume=resume, tell=_tell, folds=folds, **wish)
     print()
     for sentence in sentences(run.plan, run.state, run.bundle.info):
         print(sentence)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pupila import files
+from pupila.core import files
 from pupila.demo.packages import draw_products, photograph
 
 # Every code that `plant_faults` provokes; the other two need a data set of their own (single-class, changed-file).

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from pupila import files
-from pupila.images.decode import Array
+from pupila.core import files
+from pupila.imaging.images.decode import Array
 
 WIDTH, HEIGHT = 320, 240  # pixels of a scene
 _TERRAIN = 5  # coarse cells a side, of which heights are made

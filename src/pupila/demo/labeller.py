@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pupila.dataset.manifest import Dataset
-from pupila.duplicates.signature import shrink
-from pupila.images.decode import decode
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.imaging.duplicates.signature import shrink
+from pupila.imaging.images.decode import decode
 
 INPUT, OUTPUT = 400, 8  # tokens that every answer is said to have used
 Truth = Callable[[bytes], str]  # the bytes of a picture, however scaled, to its class

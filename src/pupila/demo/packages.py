@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from pupila import files
+from pupila.core import files
 
 SIDE = 500  # pixels of a photo, as in a web shop
 WITH, WITHOUT = "con_octogono", "sin_octogono"

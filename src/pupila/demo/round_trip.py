@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pupila.errors import PupilaError
-from pupila.messages import say
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 
 _PATIENCE = 60  # seconds for the server to start
 _HOST = "127.0.0.1"

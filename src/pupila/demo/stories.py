@@ -5,15 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pupila import flow
-from pupila.dataset.open import open as open_data
+from pupila.api.doctor import doctor
+from pupila.api.evaluate import evaluate
+from pupila.api.explore import explore
+from pupila.api.split import split
+from pupila.artifacts.dataset.open import open as open_data
+from pupila.core.messages import say
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.floods import write_scenes
-from pupila.demo.octagons import packages
-from pupila.demo.telling import answered, fresh, print_faults, sealed, step, trained
-from pupila.evaluate.sentences import sentences as judged
-from pupila.explore.sentences import sentences
-from pupila.messages import say
+from pupila.demo.packages_story import packages
+from pupila.demo.steps import answered, fresh, print_faults, sealed, step, trained
+from pupila.stages.evaluate.sentences import sentences as judged
+from pupila.stages.explore.sentences import sentences
 
 SCENES = 140  # of floods
 _SEED = 23
@@ -28,7 +31,7 @@ def faults(out: str) -> None:
     folder = fresh(Path(out), "synthetic_faults")
     plant_faults(folder)
     step(f"pupila doctor {folder}")
-    found = flow.doctor(folder)
+    found = doctor(folder)
     print_faults(found)
     missed = sorted(set(PLANTED) - {fault.code for fault in found})
     print(
@@ -48,16 +51,16 @@ def floods(out: str) -> None:
     step(f"pupila doctor {folder}")
     data = open_data(folder)
     print(data)
-    print_faults(flow.doctor(data))
+    print_faults(doctor(data))
     step(f"pupila split {folder}")
-    print(say("Verdict: {verdict}.", verdict=flow.split(data, replace=True).verdict))
+    print(say("Verdict: {verdict}.", verdict=split(data, replace=True).verdict))
     step(f"pupila explore {folder}")
-    explored = flow.explore(data)
+    explored = explore(data)
     print("\n".join(sentences(explored.fingerprint)))
     print(say("Look at: {path}", path=explored.page))
     run = trained(folder, Path(out) / "synthetic_run_unet", _RECIPE)
     step(f"pupila evaluate {run.bundle.folder} {folder}")
-    done = flow.evaluate(run.bundle.folder, folder)
+    done = evaluate(run.bundle.folder, folder)
     verdict = judged(done.evaluation)
     print("\n".join(verdict))
     photos = [folder / row.image for row in sealed(folder)[:_SHOWN]]

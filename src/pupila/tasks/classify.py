@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.images.prepare import Preparation, prepare, side_to_decode
+from pupila.imaging.images.prepare import Preparation, prepare, side_to_decode
 from pupila.tasks.task import Array, Decision, Prepared, Task, Told
 
 

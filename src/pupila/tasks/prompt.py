@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.errors import PupilaError
-from pupila.images.prepare import covered, prepare, resampled, side_to_decode
-from pupila.messages import say, say_count
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say, say_count
+from pupila.imaging.images.prepare import covered, prepare, resampled, side_to_decode
 from pupila.tasks.segment import digest, refined
 from pupila.tasks.task import Array, Prepared, Runs, Task, Told
 

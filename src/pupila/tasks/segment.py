@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.images.prepare import Preparation, normalise, prepare, resampled, side_to_decode
-from pupila.regions import drop_small, fill_holes, smooth
+from pupila.core.vocabulary import IGNORE
+from pupila.imaging.images.prepare import Preparation, normalise, prepare, resampled, side_to_decode
+from pupila.imaging.regions import drop_small, fill_holes, smooth
+from pupila.imaging.tiles import Readable, blend, blended_strips, cut, origins
 from pupila.tasks.classify import chosen, softmax
 from pupila.tasks.task import Array, Decision, Prepared, Task, Told
-from pupila.tiles import Readable, blend, blended_strips, cut, origins
-from pupila.vocabulary import IGNORE
 
 _DIGEST = 4  # cells a side, over which the logits of a golden picture are averaged
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from pupila.images.prepare import Preparation
+from pupila.imaging.images.prepare import Preparation
 
 Array = NDArray[Any]
 Run = Callable[..., list[Array]]  # one part of a bundle: its inputs to its outputs, in order

@@ -1,0 +1,1 @@
+"""The Python functions, one module per stage, and what needs several stages."""

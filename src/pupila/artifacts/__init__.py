@@ -1,0 +1,1 @@
+"""Artifacts: what Pupila keeps: data sets, bundles, runs and reports, each with one reader."""

@@ -1,0 +1,16 @@
+"""Foreign layouts: one file each, and one literal dict, tried from top to bottom."""
+
+from collections.abc import Callable
+
+from pupila.artifacts.dataset.formats import coco, folder, manifest, pairs, table, yolo
+from pupila.artifacts.dataset.formats.listing import Listing
+
+# Each reader returns None where the path is not of its layout.
+FORMATS: dict[str, Callable[[str], Listing | None]] = {
+    "manifest": manifest.read,
+    "table": table.read,
+    "coco": coco.read,
+    "yolo": yolo.read,
+    "pairs": pairs.read,
+    "folder": folder.read,
+}

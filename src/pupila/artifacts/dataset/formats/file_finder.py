@@ -1,0 +1,120 @@
+"""Finding files: the one that a row or a record means, the folders of images and masks, and what nothing names."""
+
+import re
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from pupila.artifacts.dataset.formats.listing import Oddity
+from pupila.artifacts.dataset.reading import is_image_inside
+from pupila.core import files
+from pupila.core.messages import say
+from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
+
+IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
+MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
+UNSUPPORTED_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".psd", ".dng", ".cr2", ".nef", ".arw", ".raw", ".dcm"}
+)  # fmt: skip
+
+
+class Finder:
+    """Finds the file that a row means: at its path, else by its name or its stem anywhere below the root."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.searched = False
+        self._entry = files.lookup(root)
+        self._names: dict[str, list[files.FileEntry]] | None = None
+
+    def find(self, path: str, fits: Callable[[str], bool]) -> files.FileEntry | None:
+        """The file, or None where there is none or several.
+
+        Args:
+            path: relative to the root, absolute, or a bare name.
+            fits: decides between several files of the name.
+        """
+        if re.match(r"(https?|ftp)://", path):
+            return None
+        if entry := self._entry(path if files.is_remote(path) else files.normal(path)):
+            return entry
+        if self._names is None:
+            self._names = {}
+            for entry in files.walk(self.root):
+                if files.suffix(entry.path) in IMAGE_SUFFIXES:
+                    for key in {PurePosixPath(entry.path).name, PurePosixPath(entry.path).stem}:
+                        self._names.setdefault(key, []).append(entry)
+        hits = self._names.get(PurePosixPath(path).name, [])
+        if len(hits) > 1:
+            hits = [hit for hit in hits if fits(hit.path)]
+        self.searched |= len(hits) == 1
+        return hits[0] if len(hits) == 1 else None
+
+
+def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
+    """The files that are, or claim to be, images; and all others with the reason why they are left out."""
+    images, oddities = [], []
+    for entry in files.walk(root):
+        suffix = files.suffix(entry.path)
+        if entry.path in OWN_FILES:
+            continue
+        if not files.is_text(entry.path):
+            shown = entry.path.encode(errors="surrogateescape").decode(errors="replace")
+            code = "unreadable" if suffix in IMAGE_SUFFIXES else "other-file"
+            oddities.append(Oddity(shown, code, say("its name is not UTF-8: rename it")))
+        elif files.is_hidden(entry.path):
+            oddities.append(Oddity(entry.path, "hidden-file", say("a system's own file")))
+        elif suffix in UNSUPPORTED_SUFFIXES:
+            oddities.append(
+                Oddity(entry.path, "unsupported-format", say("{suffix} is not read", suffix=suffix))
+            )
+        elif suffix in IMAGE_SUFFIXES or is_image_inside(root, entry.path):
+            images.append(entry)
+        else:
+            oddities.append(Oddity(entry.path, "other-file", say("no image, by name and content")))
+    return images, oddities
+
+
+def unwrapped(path: str) -> tuple[str, list[str]]:
+    """Step into a lone folder that an archive put around the data: class or split folders lie inside it."""
+    names = files.folders(path)
+    if len(names) != 1 or names[0].lower() in SPLIT_WORDS:
+        return path, []
+    inner = files.join(path, names[0])
+    loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.entries(path))
+    if loose or len(files.folders(inner)) < 2:
+        return path, []
+    return inner, [say("Read from the inner folder {name}.", name=names[0])]
+
+
+def kind(folder: str) -> str:
+    """What a folder of this name holds: "image", "mask" or ""."""
+    name = folder.lower()
+    return "image" if name in IMAGE_FOLDERS else "mask" if name in MASK_FOLDERS else ""
+
+
+def kind_of(path: str) -> str:
+    """What the innermost telling folder of the path holds."""
+    kinds = [found for part in path.split("/")[:-1] if (found := kind(part))]
+    return kinds[-1] if kinds else ""
+
+
+def split_of(path: str) -> str | None:
+    """The split that a folder of the path is named after."""
+    return next((SPLIT_WORDS[p.lower()] for p in path.split("/")[:-1] if p.lower() in SPLIT_WORDS), None)
+
+
+def split_named(text: str) -> str | None:
+    """The split that a word of the text names, as in `instances_train2017.json`."""
+    words = re.split(r"[^a-z]+", text.lower())
+    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+
+
+def unlisted(root: str, listed: set[str]) -> list[Oddity]:
+    """Everything odd in the folders where listed images lie: images that nothing names, strays, hidden files."""
+    folders = {path.rpartition("/")[0] for path in listed}
+    if files.is_remote(root) or not listed or any(path.startswith(("/", "../")) for path in listed):
+        return []
+    images, oddities = sort_out(root)
+    forgotten = [e.path for e in images if e.path not in listed and e.path.rpartition("/")[0] in folders]
+    strays = [o for o in oddities if o.subject.rpartition("/")[0] in folders]
+    return strays + [Oddity(p, "image-without-row", say("no row names it")) for p in forgotten]

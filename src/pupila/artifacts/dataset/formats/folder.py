@@ -1,0 +1,103 @@
+"""Folders of images: one per class, with or without train/val/test above, or one flat folder without labels."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+from pupila.artifacts.dataset.formats.file_finder import kind, sort_out, unwrapped
+from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.same_folder import paired
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
+
+
+def read(path: str) -> Listing | None:
+    """The folder's images with the classes and splits that its subfolders name."""
+    if not files.is_folder(path):
+        return None
+    root, notes = unwrapped(path.rstrip("/") or "/")
+    images, oddities = sort_out(root)
+    if not images:
+        raise PupilaError(
+            say("No images in {path}", path=path), found=_found(oddities),
+            wanted=say("a folder per class, a flat folder of images, or a table"), remedy="docs/reference/dataset.md",
+        )  # fmt: skip
+    if (found := paired(root, images, oddities)) is not None:
+        return replace(found, home=path, notes=notes)
+    levels = _Levels(root, images)
+    oddities += levels.empty_classes()
+    if not levels.split_level:
+        notes += _splits_in_names(images)
+    rows = as_rows(images, {
+        "target": [levels.target(e.path) for e in images],
+        "given_split": [levels.split(e.path) for e in images],
+        "subfolder": [levels.rest(e.path) for e in images],
+    })  # fmt: skip
+    return Listing(levels.layout(), root, rows, path, oddities, notes)
+
+
+def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
+    """A hint, where every file name begins with a word for a split."""
+    starts = {re.split(r"[_\-. ]", e.path.rpartition("/")[2], maxsplit=1)[0] for e in images}
+    if len(starts) < 2 or not starts <= set(SPLIT_WORDS):
+        return []
+    by = f"'^({'|'.join(sorted(starts))})'"
+    return [say("File names begin with {words}: to honour that split, use --by {by}.",
+                words=", ".join(sorted(starts)), by=by)]  # fmt: skip
+
+
+def _found(oddities: list[Oddity]) -> str:
+    counts = Counter(files.suffix(o.subject) or o.subject for o in oddities)
+    return listing([f"{n} x {suffix}" for suffix, n in counts.most_common()]) or say("an empty folder")
+
+
+class _Levels:
+    """Which level of the path is the split, and which the class."""
+
+    def __init__(self, root: str, images: list[files.FileEntry]) -> None:
+        self.root = root
+        tops = {e.path.partition("/")[0] for e in images if "/" in e.path}
+        words = {top for top in tops if top.lower() in SPLIT_WORDS}
+        has_train = any(SPLIT_WORDS[word.lower()] == TRAIN for word in words)
+        self.split_level = has_train and len(words) > 1
+        depth = 1 if self.split_level else 0
+        levels = {e.path.split("/")[depth] for e in images if e.path.count("/") > depth}
+        named = any(kind(name) != "image" for name in levels)  # a lone `images/` is no class
+        self.class_level = depth if named else None
+        self.classes = {target for e in images if (target := self.target(e.path)) is not None}
+
+    def split(self, path: str) -> str | None:
+        word = path.partition("/")[0]
+        return SPLIT_WORDS.get(word.lower(), word) if self.split_level and "/" in path else None
+
+    def target(self, path: str) -> str | None:
+        parts = path.split("/")
+        if self.class_level is None or len(parts) < self.class_level + 2:
+            return None
+        return parts[self.class_level]
+
+    def rest(self, path: str) -> str | None:
+        """The folders below the class, "" for none."""
+        if self.class_level is None:
+            return path.rpartition("/")[0]
+        return "/".join(path.split("/")[self.class_level + 1 : -1])
+
+    def empty_classes(self) -> list[Oddity]:
+        tops = files.folders(self.root)
+        if self.split_level:
+            tops = [
+                c for t in tops if t.lower() in SPLIT_WORDS for c in files.folders(files.join(self.root, t))
+            ]
+        if self.class_level is None:
+            return []
+        empty = sorted(set(tops) - self.classes)
+        return [Oddity(name, "empty-class", say("a class folder without images")) for name in empty]
+
+    def layout(self) -> str:
+        if self.class_level is None:
+            return say("a folder of images without labels")
+        return (
+            say("a folder per class below train/val/test") if self.split_level else say("a folder per class")
+        )

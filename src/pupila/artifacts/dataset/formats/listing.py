@@ -1,0 +1,55 @@
+"""What a layout's reader hands over: which files, with which target, group and split, and what was odd."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from pupila.core import files
+from pupila.imaging.masks.label_map import Legend
+
+# Columns that every listing has; any others are the user's own and are kept.
+LISTED: dict[str, Any] = {
+    "image": pl.String,
+    "bytes": pl.Int64,
+    "modified": pl.Int64,
+    "target": pl.String,
+    "group": pl.String,
+    "given_split": pl.String,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Something about the layout that the doctor reports."""
+
+    subject: str  # path, row or value
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A layout as it was read, before any image is opened."""
+
+    layout: str  # in words, for the user
+    root: str  # folder or URI that the image paths are relative to
+    rows: pl.DataFrame  # LISTED columns, then the user's own
+    home: str  # where the data set's own files lie by default
+    oddities: list[Oddity] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # sentences for the user
+    masks: bool = False  # whether targets are masks
+    legend: Legend | None = None  # what a file says of their values
+
+
+def as_rows(entries: list[files.FileEntry], columns: dict[str, list[str | None]]) -> pl.DataFrame:
+    """The frame of a listing; columns that are not given are null."""
+    given: dict[str, list[Any]] = {
+        "image": [e.path for e in entries],
+        "bytes": [e.size for e in entries],
+        "modified": [e.modified for e in entries],
+        **columns,
+    }
+    blank = [None] * len(entries)
+    schema = {name: LISTED.get(name, pl.String) for name in [*LISTED, *columns]}
+    return pl.DataFrame({name: given.get(name, blank) for name in schema}, schema=schema)

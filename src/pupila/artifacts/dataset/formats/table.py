@@ -1,0 +1,236 @@
+"""Tables of images and labels: CSV, Parquet, JSON lines, and Hugging Face's metadata files."""
+
+import io
+from pathlib import PurePosixPath
+from typing import Any
+
+import polars as pl
+
+from pupila.artifacts.dataset.formats.class_files import class_legend
+from pupila.artifacts.dataset.formats.file_finder import Finder, kind_of, unlisted
+from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.text_tables import separator, text_of
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+from pupila.core.settings import unknown
+from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
+# What other people call our columns, the first that occurs counts.
+MASK = "_mask"  # our name for a column of mask files until they are found and become targets
+COLUMN_WORDS = {
+    "image": ("image", "file_name", "filename", "file", "path", "image_path", "filepath", "image_id", "img"),
+    MASK: ("mask", "mask_path", "mask_file", "mask_name", "mask_filename", "segmentation"),
+    "target": ("label", "target", "class", "category", "labels", "class_name"),
+    "group": ("group",),
+    "given_split": ("split", "given_split"),
+}
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+def read(path: str) -> Listing | None:
+    """The rows of a table, or of the one table (or metadata file) that a folder holds."""
+    if files.is_folder(path):
+        tables = _tables_in(path.rstrip("/"))
+        home = path
+    elif path.lower().endswith(TABLE_SUFFIXES):
+        tables, home = (
+            [path],
+            str(PurePosixPath(path).parent) if not files.is_remote(path) else path.rsplit("/", 1)[0],
+        )
+    else:
+        return None
+    if not tables:
+        return None
+    root = home.rstrip("/") or "/"
+    frames = [_named(read_table(table), table, root) for table in tables]
+    frame = pl.concat(frames, how="diagonal")
+    return _listing(frame, root, [files.relative(table, root) for table in tables])
+
+
+def _tables_in(folder: str) -> list[str]:
+    """The metadata files (also one per split folder), else the table or train/test tables of the folder."""
+    here = files.entries(folder)
+    for name in _METADATA:
+        if name in here:
+            return [files.join(folder, name)]
+        below = [sub for sub in files.folders(folder) if sub.lower() in SPLIT_WORDS]
+        found = [files.join(folder, f"{sub}/{name}") for sub in below]
+        found = [uri for uri in found if files.exists(uri)]
+        if found:
+            return found
+    tables = [name for name in here if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]
+    fitting = [files.join(folder, name) for name in tables if _fits(files.join(folder, name))]
+    stems = {PurePosixPath(name).stem.lower() for name in fitting}
+    if len(fitting) > 1 and not stems <= set(SPLIT_WORDS):
+        raise PupilaError(
+            say("Several tables of images in {path}", path=folder),
+            found=listing([files.relative(t, folder) for t in fitting]), wanted=say("one"),
+            remedy=say("name the table itself instead of the folder"),
+        )  # fmt: skip
+    return fitting
+
+
+def _fits(table: str) -> bool:
+    try:
+        columns = {name.strip().lower() for name in read_table(table).columns}
+    except PupilaError:
+        return False
+    has = {ours for ours, words in COLUMN_WORDS.items() if columns & set(words)}
+    return "image" in has and bool({"target", MASK} & has)
+
+
+def read_table(uri: str) -> pl.DataFrame:
+    """Every column as text, so that a class `01` stays `01`; blank cells are null.
+
+    Raises:
+        PupilaError: the file is no such table.
+    """
+    try:
+        data = files.read_bytes(uri)
+        if uri.lower().endswith(".parquet"):
+            frame = pl.read_parquet(io.BytesIO(data))
+        elif uri.lower().endswith((".jsonl", ".ndjson")):
+            frame = pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)
+        else:
+            text = text_of(data)
+            frame = pl.read_csv(
+                io.BytesIO(text.encode()),
+                separator=separator(text),
+                infer_schema=False,
+                truncate_ragged_lines=True,
+            )
+        frame = frame.rename({name: name.strip() for name in frame.columns})
+    except (pl.exceptions.PolarsError, OSError) as fault:
+        raise PupilaError(
+            say("Can't read the table {path}", path=uri), found=str(fault).splitlines()[0],
+            wanted=say("CSV, Parquet or JSON lines"),
+        ) from fault  # fmt: skip
+    plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
+    return frame.select(plain).with_columns(pl.col(plain).cast(pl.String, strict=False))
+
+
+def _named(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
+    """Our names for the columns, paths relative to the root, and the split that the table's own place names."""
+    lower: dict[str, str] = {}
+    for name in frame.columns:
+        lower.setdefault(name.lower(), name)
+    ours: dict[str, str] = {}
+    for column, words in COLUMN_WORDS.items():
+        theirs = next((lower[word] for word in words if word in lower), None)
+        if theirs is None or theirs in ours or (column == MASK and not _names_files(frame[theirs])):
+            continue
+        if (
+            column != "target" or MASK not in ours.values()
+        ):  # a class beside a mask stays a column of the user's
+            ours[theirs] = column
+    if "image" not in ours.values():
+        raise PupilaError(
+            say("The table {path} has no image column", path=table), found=listing(frame.columns, 8),
+            wanted=", ".join(COLUMN_WORDS["image"]), remedy=unknown("image", frame.columns),
+        )  # fmt: skip
+    clash = [name for name in frame.columns if name not in ours and name in LISTED]
+    frame = frame.rename({**{name: f"{name}_" for name in clash}, **ours})
+    folder = files.relative(table, root).rpartition("/")[0]
+    place = folder or PurePosixPath(table).stem
+    if "given_split" not in frame.columns and place.lower() in SPLIT_WORDS:
+        frame = frame.with_columns(given_split=pl.lit(SPLIT_WORDS[place.lower()]))
+    return frame.with_columns(_path(name, folder) for name in ("image", MASK) if name in frame.columns)
+
+
+def _path(column: str, folder: str) -> pl.Expr:
+    """The paths with forward slashes below the table's folder; a blank cell stays null."""
+    path = pl.col(column).str.strip_chars().str.replace_all("\\", "/", literal=True)
+    path = pl.when(path != "").then(path)
+    return pl.concat_str(pl.lit(f"{folder}/" if folder else ""), path).alias(column)
+
+
+def _names_files(column: pl.Series) -> bool:
+    """Whether most cells end as images do: a column `mask` may also say who wears one."""
+    told = column.drop_nulls()
+    return 2 * sum(files.suffix(cell.strip()) in IMAGE_SUFFIXES for cell in told) > len(told)
+
+
+def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
+    text = [name for name in ("target", "group", "given_split") if name in frame.columns]
+    frame = frame.with_columns(
+        [pl.when(pl.col(n).str.strip_chars() == "").then(None).otherwise(pl.col(n)).alias(n) for n in text]
+    )
+    if "given_split" in frame.columns:
+        words = pl.col("given_split").str.strip_chars().str.to_lowercase()
+        frame = frame.with_columns(given_split=words.replace(SPLIT_WORDS))
+    finder = Finder(root)
+    found = {path: finder.find(path, _is_no_mask) for path in frame["image"].drop_nulls().unique().to_list()}
+    oddities = _missing(frame, found)
+    places = {path: entry.path for path, entry in found.items() if entry}
+    frame = frame.with_columns(pl.col("image").replace(places))  # rows may name one file in several ways
+    masks = MASK in frame.columns
+    if masks:
+        frame = frame.with_columns(target=_masks(frame[MASK], finder))
+    oddities += _repeats(frame)
+    kept = frame.filter(pl.col("image").is_in(list(places.values())))
+    kept = kept.unique("image", keep="first", maintain_order=True)
+    by_place = {entry.path: entry for entry in found.values() if entry}
+    entries = [by_place[path] for path in kept["image"]]
+    if masks:
+        oddities += _without_mask(kept)
+        kept = kept.drop(MASK)
+    columns: dict[str, Any] = {n: kept[n].to_list() for n in kept.columns if n != "image"}
+    named = {e.path for e in entries}
+    targets = set(kept["target"].drop_nulls()) if masks else set()
+    oddities += [
+        o
+        for o in unlisted(root, named)
+        if o.subject not in targets and not o.subject.endswith(TABLE_SUFFIXES)
+    ]
+    notes = (
+        [say("Images were found by their name in other folders than the table says.")]
+        if finder.searched
+        else []
+    )
+    layout = say("a table ({names})", names=listing(tables))
+    legend = class_legend(root) if masks else None
+    return Listing(layout, root, as_rows(entries, columns), root, oddities, notes, masks, legend)
+
+
+def _is_no_mask(path: str) -> bool:
+    return kind_of(path) != "mask"
+
+
+def _masks(paths: pl.Series, finder: Finder) -> pl.Series:
+    """Where the masks lie; null for those that are not there."""
+    found = {p: finder.find(p, lambda hit: kind_of(hit) == "mask") for p in paths.drop_nulls().unique()}
+    places = [entry and entry.path for entry in (found.get(path) for path in paths)]
+    return pl.Series("target", places, dtype=pl.String)
+
+
+def _without_mask(rows: pl.DataFrame) -> list[Oddity]:
+    without = rows.filter(pl.col("target").is_null()).select("image", MASK)
+    return [
+        Oddity(image, "image-without-mask", say("{mask}: no such file", mask=mask) if mask else "")
+        for image, mask in without.iter_rows()
+    ]
+
+
+def _missing(frame: pl.DataFrame, found: dict[str, files.FileEntry | None]) -> list[Oddity]:
+    oddities = [
+        Oddity(path, "web-address", say("a web address; download it first")) if "://" in path
+        else Oddity(path, "row-without-image", say("no such file"))
+        for path, entry in found.items() if entry is None
+    ]  # fmt: skip
+    blank = frame["image"].null_count()
+    return oddities + [Oddity(say("a row with a blank image"), "row-without-image", "")] * blank
+
+
+def _repeats(frame: pl.DataFrame) -> list[Oddity]:
+    """Images with several rows: harmless where the labels agree."""
+    if "target" not in frame.columns:
+        frame = frame.with_columns(target=pl.lit(None, dtype=pl.String))
+    several = frame.filter(pl.col("image").is_not_null()).group_by("image", maintain_order=True).agg("target")
+    oddities = []
+    for image, targets in several.filter(pl.col("target").list.len() > 1).iter_rows():
+        distinct = sorted({str(t) for t in targets})
+        code = "conflicting-rows" if len(distinct) > 1 else "repeated-row"
+        oddities.append(Oddity(image, code, " / ".join(distinct)))
+    return oddities

@@ -1,0 +1,246 @@
+"""Charts as SVG: bars, a pie, grouped bars and a scatter; always with numbers on them."""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+from markupsafe import Markup
+
+from pupila.core.messages import say
+
+COLOURS = (
+    "#1f6feb",
+    "#f0883e",
+    "#2da44e",
+    "#bf4b8a",
+    "#8250df",
+    "#bf8700",
+    "#0598a8",
+    "#cf222e",
+    "#57606a",
+    "#7d4e00",
+)
+_CHANNELS = {"red": "#cf222e", "green": "#2da44e", "blue": "#1f6feb"}
+_FEW = 12  # points of a curve that are marked
+_STYLE: Any = {
+    "font.size": 10, "font.family": "sans-serif", "axes.spines.top": False, "axes.spines.right": False,
+    "svg.fonttype": "path", "svg.hashsalt": "pupila", "axes.titlesize": 11, "axes.titleweight": "bold",
+}  # fmt: skip
+
+
+@contextmanager
+def _figure(title: str, width: float, height: float) -> Iterator[tuple[Any, list[Markup]]]:
+    """An axes to draw on, and the list that holds the SVG after the block."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    out: list[Markup] = []
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_title(title)
+        yield axes, out
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    named = f'<svg role="img" aria-label="{Markup.escape(title)}"'
+    out.append(Markup(svg.replace("<svg", named, 1)))  # our own drawing; its texts are glyph paths
+
+
+def bars(title: str, values: dict[str, float], form: str = "{:,.0f}") -> Markup:
+    """Horizontal bars, each with its number in that form."""
+    with _figure(title, 5.2, 0.9 + 0.34 * max(len(values), 1)) as (axes, out):
+        names = [shortened(name) for name in values]
+        drawn = axes.barh(range(len(names)), list(values.values()), color=COLOURS[0])
+        axes.set_yticks(range(len(names)), names)
+        axes.bar_label(drawn, fmt=form, padding=3)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set_xticks([])
+    return out[0]
+
+
+def pie(title: str, values: dict[str, float]) -> Markup:
+    """Shares of a whole; small ones without a number on the slice."""
+    with _figure(title, 4.6, 3.4) as (axes, out):
+        shown = [shortened(name) for name in values]
+        axes.pie(list(values.values()), labels=shown, colors=_cycled(len(shown)), startangle=90, counterclock=False,
+                 autopct=lambda share: f"{share:.1f} %" if share >= 3 else "",
+                 wedgeprops={"edgecolor": "white", "linewidth": 1.5})  # fmt: skip
+    return out[0]
+
+
+def grouped_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
+    """Shares in percent: one cluster of bars for each inner key, one colour for each outer key."""
+    outer = list(table)
+    inner = list(dict.fromkeys(key for row in table.values() for key in row))
+    height = 1.1 + 0.24 * len(inner) * len(outer)
+    with _figure(title, 5.3, height) as (axes, out):
+        thick = 0.8 / max(len(outer), 1)
+        for number, name in enumerate(outer):
+            places = [i + (number - (len(outer) - 1) / 2) * thick for i in range(len(inner))]
+            drawn = axes.barh(
+                places,
+                [table[name].get(key, 0) for key in inner],
+                thick,
+                label=name,
+                color=COLOURS[number % len(COLOURS)],
+            )
+            axes.bar_label(drawn, fmt="{:.1f} %", padding=3, fontsize=8)
+        axes.set_yticks(range(len(inner)), [shortened(name) for name in inner])
+        axes.invert_yaxis()
+        axes.margins(x=0.18)
+        axes.set_xticks([])
+        axes.legend(
+            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(len(outer), 3)
+        )
+    return out[0]
+
+
+def stacked_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
+    """Shares in percent that fill a bar: one bar for each inner key, one colour for each outer key."""
+    outer = list(table)
+    inner = list(dict.fromkeys(key for row in table.values() for key in row))
+    with _figure(title, 5.3, 1.2 + 0.3 * len(inner)) as (axes, out):
+        left = [0.0] * len(inner)
+        for number, name in enumerate(outer):
+            widths = [table[name].get(key, 0) for key in inner]
+            colour = COLOURS[number % len(COLOURS)]
+            drawn = axes.barh(range(len(inner)), widths, 0.8, left, label=shortened(name), color=colour)
+            told = [f"{width:.0f} %" if width >= 8 else "" for width in widths]  # where it fits
+            axes.bar_label(drawn, told, label_type="center", fontsize=8, color="white")
+            left = [low + width for low, width in zip(left, widths, strict=True)]
+        axes.set_yticks(range(len(inner)), [shortened(name) for name in inner])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 100)
+        axes.set_xticks([])
+        axes.legend(
+            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(len(outer), 3)
+        )
+    return out[0]
+
+
+def channels(title: str, edges: list[float], counts: dict[str, list[int]]) -> Markup:
+    """Histograms of the pixels of red, green and blue, in their colours."""
+    with _figure(title, 4.6, 3.0) as (axes, out):
+        whole = max(sum(next(iter(counts.values()))), 1)
+        for name, own in counts.items():
+            shares = [100 * count / whole for count in own]
+            axes.stairs(shares, edges, fill=True, color=_CHANNELS[name], alpha=0.2)
+            axes.stairs(shares, edges, color=_CHANNELS[name], linewidth=1.6)
+        axes.set_xlabel(say("level, 0 to 255; share of the pixels in %"))
+    return out[0]
+
+
+def histogram(title: str, edges: list[float], counts: list[int], label: str) -> Markup:
+    """A histogram that was counted before."""
+    with _figure(title, 4.6, 3.0) as (axes, out):
+        widths = [high - low for low, high in pairwise(edges)]
+        axes.bar(edges[:-1], counts, widths, align="edge", color=COLOURS[0], edgecolor="white", linewidth=0.5)
+        axes.set_xlabel(label)
+    return out[0]
+
+
+def histograms(title: str, edges: list[float], counts: Mapping[str, Sequence[float]], label: str) -> Markup:
+    """Histograms that were counted before, laid over each other, each named."""
+    with _figure(title, 4.6, 3.0) as (axes, out):
+        for number, (name, own) in enumerate(counts.items()):
+            colour = COLOURS[number % len(COLOURS)]
+            axes.stairs(own, edges, fill=True, color=colour, alpha=0.25)
+            axes.stairs(own, edges, color=colour, linewidth=1.6, label=shortened(name))
+        axes.set_xlabel(label)
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        if len(counts) > 1:
+            axes.legend(frameon=False, fontsize=8, loc="best")
+    return out[0]
+
+
+def scatter(title: str, points: list[tuple[float, float, int]], labels: tuple[str, str]) -> Markup:
+    """Points with a weight that shows as area."""
+    with _figure(title, 4.6, 3.4) as (axes, out):
+        most = max((count for _, _, count in points), default=1)
+        sizes = [12 + 240 * count / most for _, _, count in points]
+        axes.scatter(
+            [x for x, _, _ in points],
+            [y for _, y, _ in points],
+            s=sizes,
+            alpha=0.5,
+            color=COLOURS[0],
+            linewidths=0,
+        )
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        axes.margins(0.15)
+    return out[0]
+
+
+def shortened(name: str, most: int = 28) -> str:
+    """The name, cut in the middle where it is long; dollar signs kept from becoming formulas."""
+    cut = name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 + 1 :]}"
+    return cut.replace("$", r"\$")
+
+
+def _cycled(count: int) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]
+
+
+def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tuple[str, str]) -> Markup:
+    """Curves, each named."""
+    with _figure(title, 4.8, 3.2) as (axes, out):
+        for number, (name, points) in enumerate(series.items()):
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            mark = "o" if len(points) <= _FEW else None  # a point alone would not be seen
+            axes.plot(
+                xs,
+                ys,
+                marker=mark,
+                markersize=4,
+                label=shortened(name),
+                color=COLOURS[number % len(COLOURS)],
+                linewidth=1.6,
+            )
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        if len(series) > 1:
+            axes.legend(frameon=False, fontsize=8)
+    return out[0]
+
+
+def intervals(title: str, values: dict[str, tuple[float, float | None, float | None]]) -> Markup:
+    """Points with their 95 % interval, 0..1; without one where there are too few groups."""
+    with _figure(title, 5.2, 0.9 + 0.36 * max(len(values), 1)) as (axes, out):
+        for place, (value, low, high) in enumerate(values.values()):
+            if low is not None and high is not None:
+                axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=2.5, alpha=0.5)
+            axes.plot([value], [place], "o", color=COLOURS[0])
+            axes.annotate(
+                f"{value:.3f}", (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=8
+            )
+        axes.set_yticks(range(len(values)), [shortened(name) for name in values])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.02)
+        axes.margins(y=0.3)
+    return out[0]
+
+
+def matrix(title: str, counts: list[list[int]], names: list[str]) -> Markup:
+    """A confusion matrix: rows the truth, columns the answers, numbers in the cells."""
+    side = 1.8 + 0.55 * len(names)
+    with _figure(title, max(side, 3.4), max(side, 3.0)) as (axes, out):
+        shares = [[n / max(sum(row), 1) for n in row] for row in counts]
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for i, row in enumerate(counts):
+            for j, n in enumerate(row):
+                axes.text(
+                    j, i, str(n), ha="center", va="center", color="white" if shares[i][j] > 0.6 else "black"
+                )
+        shown = [shortened(name, 16) for name in names]
+        axes.set_xticks(range(len(names)), shown, rotation=30, ha="right")
+        axes.set_yticks(range(len(names)), shown)
+        axes.set_xlabel("answer")
+        axes.set_ylabel("truth")
+    return out[0]

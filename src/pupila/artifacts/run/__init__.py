@@ -1,0 +1,1 @@
+"""The run: what training leaves behind, read back without torch."""

@@ -1,0 +1,1 @@
+"""Core: words, files and settings that every room builds on; no numpy."""

@@ -1,0 +1,367 @@
+"""URIs and bytes: walking, reading, hashing and atomic writing; disk and object stores are alike above it."""
+
+import contextlib
+import glob
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pupila.core import stores
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file as a walk saw it."""
+
+    path: str  # relative to the walked root, with forward slashes
+    size: int  # bytes; -1 for a link that leads nowhere
+    modified: int  # nanoseconds since 1970; 0 where the store keeps no time
+
+
+def is_remote(uri: str | Path) -> bool:
+    """Whether the address names a store (`s3://...`, `memory://...`) and not this machine's disk."""
+    return "://" in str(uri) and not str(uri).startswith("file://")
+
+
+def join(root: str, path: str) -> str:
+    """The path below the root; an absolute path or a URI stays as it is."""
+    if is_remote(path) or os.path.isabs(path):  # noqa: PTH117
+        return path
+    return f"{root.rstrip('/')}/{path}"
+
+
+def relative(path: str, root: str) -> str:
+    """The path as seen from the root where both lie on one disk or in one bucket, else unchanged."""
+    if is_remote(path) or is_remote(root):
+        prefix = root.rstrip("/") + "/"
+        return path[len(prefix) :] if path.startswith(prefix) else path
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive on Windows
+        return Path(path).as_posix()
+
+
+def normal(path: str) -> str:
+    """The path on disk without `..` and `.`, with forward slashes; links stay links."""
+    return Path(os.path.normpath(path)).as_posix()
+
+
+def absolute(uri: str) -> str:
+    """The address from anywhere: a path on disk from its root and without links, a URI as it is."""
+    return uri.rstrip("/") if is_remote(uri) else str(Path(uri).resolve())
+
+
+def parent(uri: str) -> str:
+    """The folder that the address lies in, `.` for a bare name."""
+    return uri.rstrip("/").rpartition("/")[0] if is_remote(uri) else Path(uri).parent.as_posix()
+
+
+def exists(uri: str) -> bool:
+    """Whether a file or folder lies at the address."""
+    if is_remote(uri):
+        return bool(stores.kind(uri))
+    return Path(uri).exists()
+
+
+def is_folder(uri: str) -> bool:
+    """Whether the address is a folder."""
+    if is_remote(uri):
+        return stores.kind(uri) == stores.FOLDER
+    return Path(uri).is_dir()
+
+
+def walk(root: str) -> Iterator[FileEntry]:
+    """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
+    if is_remote(root):
+        for found in stores.walk(root):
+            yield FileEntry(*found)
+        return
+    seen: set[str] = set()
+    for folder, names, leaves in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back to a folder above
+            names.clear()
+            continue
+        seen.add(real)
+        names.sort()
+        below = "" if folder == root else relative(folder, root) + "/"
+        for leaf in sorted(leaves):
+            yield _stat(f"{folder}/{leaf}", f"{below}{leaf}")
+
+
+def _stat(full: str, path: str) -> FileEntry:
+    """The entry of one file on disk; size -1 where nothing can be read there."""
+    try:
+        status = os.stat(full)  # noqa: PTH116
+    except OSError:
+        return FileEntry(path, -1, 0)
+    return FileEntry(path, status.st_size, status.st_mtime_ns)
+
+
+def entry(root: str, path: str) -> FileEntry | None:
+    """The entry of the file at `path` below `root`, or None where there is none."""
+    full = join(root, path)
+    if is_remote(full):
+        found = stores.one(full)
+        return FileEntry(path, *found[1:]) if found else None
+    if not os.path.lexists(full):
+        return None
+    return _stat(full, path)
+
+
+def listed_once(uri: str) -> AbstractContextManager[None]:
+    """Within it all questions for what lies beside or below the address are answered by one listing of the store."""
+    if not is_remote(uri):
+        return contextlib.nullcontext()
+    return stores.listed_once(uri if is_folder(uri) else parent(uri))
+
+
+def lookup(root: str) -> Callable[[str], FileEntry | None]:
+    """What tells the entry of any path, as `entry` does; of many in a store it asks once for all below the root."""
+
+    @cache
+    def listed() -> dict[str, FileEntry]:
+        return {found.path: found for found in walk(root)}
+
+    def find(path: str) -> FileEntry | None:
+        below = relative(path, root)
+        outside = join(root, below) == below
+        return entry(root, path) if outside or not is_remote(root) else listed().get(below)
+
+    return find
+
+
+def matching(pattern: str) -> list[str]:
+    """The files that a pattern such as `photos/*.jpg` fits, sorted."""
+    return stores.matching(pattern) if is_remote(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+
+
+def read_bytes(uri: str) -> bytes:
+    """All bytes at the address.
+
+    Raises:
+        OSError: nothing can be read there.
+    """
+    if is_remote(uri):
+        return stores.read(uri)
+    return Path(uri).read_bytes()
+
+
+def read_start(uri: str, count: int) -> bytes:
+    """The first bytes at the address, at most `count`.
+
+    Raises:
+        OSError: nothing can be read there.
+    """
+    if is_remote(uri):
+        return stores.read(uri, 0, count)
+    with Path(uri).open("rb") as stream:
+        return stream.read(count)
+
+
+def folders(root: str) -> list[str]:
+    """The names of the folders directly below the root, sorted; without hidden ones and names that are no text."""
+    if is_remote(root):
+        names = [name for name, what in stores.listed(root) if what == stores.FOLDER]
+    else:
+        names = [child.name for child in Path(root).iterdir() if child.is_dir()]
+    return sorted(name for name in names if not is_hidden(name) and is_text(name))
+
+
+def entries(root: str) -> list[str]:
+    """The names of the files directly below the root, sorted."""
+    if is_remote(root):
+        return sorted(name for name, what in stores.listed(root) if what == stores.FILE)
+    return sorted(child.name for child in Path(root).iterdir() if child.is_file())
+
+
+def suffix(path: str) -> str:
+    """The ending of the file's name in small letters, with its dot; pathlib would take most of a walk's time."""
+    name = path.rpartition("/")[2]
+    stem, dot, ending = name.rpartition(".")
+    return f".{ending.lower()}" if dot and stem else ""
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a part of the path is a system's own: `.DS_Store`, `._photo.jpg`, `__MACOSX`, `Thumbs.db`."""
+    return any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
+               for part in path.split("/"))  # fmt: skip
+
+
+def is_text(path: str) -> bool:
+    """Whether the path can be written as UTF-8: old archives and old disks leave names that can't."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Write the file whole or not at all: a reader or a crash never meets half of it.
+
+    Raises:
+        PupilaError: the folder can't be written to.
+    """
+    if is_remote(uri):
+        stores.write(uri, data)
+        return
+    target = Path(uri)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as fault:
+        raise PupilaError(
+            say("Can't write {path}", path=target), found=fault.strerror or str(fault),
+            wanted=say("a folder that may be written to"), remedy="--out FOLDER",
+        ) from fault  # fmt: skip
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except BaseException as fault:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(fault, OSError):
+            raise PupilaError(
+                say("Can't write {path}", path=target), found=fault.strerror or str(fault),
+                wanted=say("{n} bytes of room on a disk that takes them", n=len(data)),
+            ) from fault  # fmt: skip
+        raise
+
+
+def append(uri: str, lines: bytes) -> None:
+    """Add whole lines to the end of a file of lines, and have them on the disk before returning.
+
+    Half a line, as a crash leaves it, is taken away first. A store knows no appending: the object is written anew.
+
+    Raises:
+        PupilaError: the file can't be written.
+    """
+    if is_remote(uri) or not Path(uri).exists():
+        write_bytes(uri, (read_bytes(uri) if exists(uri) else b"") + lines)
+        return
+    try:
+        with Path(uri).open("r+b") as stream:
+            stream.seek(_end_of_lines(stream))
+            stream.truncate()
+            stream.write(lines)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as fault:
+        raise PupilaError(say("Can't write {path}", path=uri), found=fault.strerror or str(fault)) from fault
+
+
+def _end_of_lines(stream: BinaryIO) -> int:
+    """Where the last whole line ends, bytes."""
+    end = stream.seek(0, os.SEEK_END)
+    while end:
+        start = max(end - 65_536, 0)
+        stream.seek(start)
+        if (found := stream.read(end - start).rfind(b"\n")) >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+@contextlib.contextmanager
+def growing(path: str) -> Iterator[Path]:
+    """Where to write a file on disk bit by bit; it bears its name once it is whole, and half of it is taken away.
+
+    Args:
+        path: on disk, or a URI: then the file grows on this machine's disk and is sent once it is whole.
+
+    Raises:
+        PupilaError: the file can't be written.
+    """
+    beside = contextlib.nullcontext("") if not is_remote(path) else tempfile.TemporaryDirectory()
+    with beside as folder:
+        part = Path(folder, path.rpartition("/")[2]) if folder else Path(f"{path}.part")
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            if folder:
+                stores.put(part, path)
+            else:
+                part.replace(path)
+        except OSError as fault:
+            raise PupilaError(
+                say("Can't write {path}", path=path), found=fault.strerror or str(fault)
+            ) from fault
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def remove(uri: str) -> None:
+    """Delete the file where there is one."""
+    if is_remote(uri):
+        stores.remove(uri)
+        return
+    Path(uri).unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder on disk with all that is in it, where there is one."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def try_write(path: Path, content: bytes) -> None:
+    """Remember something where the cache folder can be written to; elsewhere do without."""
+    with contextlib.suppress(PupilaError):
+        write_bytes(str(path), content)
+
+
+def write_parquet(uri: str, frame: Any, metadata: dict[str, str] | None = None) -> None:
+    """Write a polars frame, atomically, compressed, with notes of our own in its metadata."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
+    write_bytes(uri, buffer.getvalue())
+
+
+def write_json(uri: str, content: object) -> None:
+    """Write readable JSON, atomically, with keys in the order given."""
+    write_bytes(uri, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(uri: str) -> Any:
+    """The JSON at the address.
+
+    Raises:
+        PupilaError: the file is no JSON.
+    """
+    try:
+        return json.loads(read_bytes(uri))
+    except ValueError as fault:
+        raise PupilaError(
+            say("Can't read {path}", path=uri), found=str(fault), wanted=say("a JSON file")
+        ) from fault
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of the bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where remembered readings lie: `PUPILA_CACHE`, else the user's cache folder of the system."""
+    if told := os.environ.get("PUPILA_CACHE"):
+        return Path(told)
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "pupila"
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(base) / "pupila" if base else Path.home() / ".cache" / "pupila"

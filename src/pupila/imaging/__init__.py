@@ -1,0 +1,1 @@
+"""Imaging: pictures without a model: decoding, GeoTIFF, masks, regions, tiles and duplicates."""

@@ -1,0 +1,60 @@
+"""From bytes to an upright RGB picture, whatever its bands: the one way, for training, export, predict and serve."""
+
+from dataclasses import dataclass
+
+from pupila.core.errors import MissingExtra
+from pupila.imaging.geotiff.scene import is_tiff, open_scene
+from pupila.imaging.images.bands import BandSettings
+from pupila.imaging.images.decode import (
+    Array,
+    Header,
+    ImageFault,
+    ImageLimits,
+    check_bytes,
+    check_pixels,
+    decode,
+    probe,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An upright picture."""
+
+    header: Header
+    rgb: Array  # (H, W, 3) uint8
+    valid: Array | None = None  # (H, W) bool: where a scene has data; None: everywhere
+
+
+def read_picture(
+    data: bytes,
+    bands: BandSettings | None = None,
+    limits: ImageLimits | None = None,
+    at_least: int | None = None,
+) -> Picture:
+    """What the header says, and the pixels.
+
+    Args:
+        data: of a file.
+        bands: how the bands of a TIFF become colours; what is not decided there is decided from this file alone.
+        limits: what to refuse.
+        at_least: as `images.decode` takes it.
+
+    Raises:
+        ImageFault: no usable image, or one that needs rasterio, which is not installed.
+        PupilaError: white is not above black.
+    """
+    if not is_tiff(data):
+        header = probe(data, limits)
+        return Picture(header, decode(data, limits, at_least, header))
+    limits = limits or ImageLimits()
+    check_bytes(data, limits)
+    try:
+        with open_scene(data, bands, limits) as scene:
+            check_pixels(scene.width, scene.height, limits)
+            header = scene.header or probe(data, limits)
+            valid = scene.valid(0, 0, scene.height, scene.width)
+            rgb = scene.read(0, 0, scene.height, scene.width)
+            return Picture(header, rgb, None if valid.all() else valid)
+    except MissingExtra as lack:
+        raise ImageFault("missing-extra", " ".join(str(lack).split())) from lack

@@ -1,0 +1,70 @@
+"""The bands of a TIFF: which become red, green and blue, and whether a file has others than pictures have."""
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+from PIL import TiffImagePlugin
+from pydantic import Field, PositiveInt
+
+from pupila.core.messages import say
+from pupila.core.settings import Settings
+from pupila.imaging.images.decode import DAMAGE, ImageFault
+
+_GEO_KEYS = 34735  # the tag that holds a coordinate system
+_QUIET = threading.Lock()
+
+
+class BandSettings(Settings):
+    """How the bands of a TIFF become red, green and blue: plain data, kept in the manifest and in the bundle."""
+
+    bands: tuple[PositiveInt, PositiveInt, PositiveInt] | None = Field(
+        default=None,
+        description="numbers, from 1, of the bands that are red, green and blue; null: the first three, or the first",
+    )
+    low: float | None = Field(
+        default=None, description="value of over 8 bits that becomes black; null: the 2nd percentile"
+    )
+    high: float | None = Field(
+        default=None, description="value of over 8 bits that becomes white; null: the 98th percentile"
+    )
+
+
+def has_bands(stream: BinaryIO) -> bool:
+    """Whether a TIFF is no ordinary picture: it has a coordinate system, or bands or fractions that pictures lack.
+
+    Args:
+        stream: at the start of a file that begins as TIFFs do; its tags are read, and no pixel.
+
+    Raises:
+        ImageFault: the tags are damaged.
+    """
+    with without_warnings():
+        try:
+            picture = TiffImagePlugin.TiffImageFile(stream)
+        except DAMAGE:
+            if TiffImagePlugin.BITSPERSAMPLE in _tags(stream):  # Pillow has no mode for what they describe
+                return True
+            raise ImageFault("unreadable", say("starts like an image, but its header is damaged")) from None
+    return picture.mode == "F" or _GEO_KEYS in picture.tag_v2
+
+
+def _tags(stream: BinaryIO) -> Mapping[int, Any]:
+    try:
+        stream.seek(0)
+        head = stream.read(8)
+        tags = TiffImagePlugin.ImageFileDirectory_v2(head + stream.read(8) if 43 in head[2:4] else head)
+        stream.seek(tags.next)
+        tags.load(stream)
+    except DAMAGE:
+        return {}
+    return tags
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Ignores what libraries warn of, for one thread at a time: the filters of warnings are those of all."""
+    with _QUIET, warnings.catch_warnings(action="ignore"):
+        yield

@@ -1,0 +1,333 @@
+"""From bytes to an upright RGB array: the one way, for training, export, the command line and the server."""
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from pydantic import Field, PositiveInt
+
+from pupila.core.messages import say
+from pupila.core.settings import Settings
+
+Array = NDArray[Any]
+
+DECODER = "4"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
+FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".png .apng",
+           "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif"}  # fmt: skip
+_OPENABLE = [name for name in FORMATS if name != "MPO"]  # Pillow opens MPO through its JPEG reader
+_WHITE = 255
+_JPEG_START = b"\xff\xd8\xff"
+_HEAD = 65_536  # bytes at the start in which a JPEG tells of EXIF and further pictures
+# What Pillow raises on damaged bytes, by its readers of TIFF and GIF above all.
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError,
+           struct.error, Image.DecompressionBombError)  # fmt: skip
+
+
+class ImageLimits(Settings):
+    """What is refused before a pixel is decoded."""
+
+    max_bytes: PositiveInt = Field(default=100_000_000, description="largest image file, bytes")
+    max_pixels: PositiveInt = Field(
+        default=89_000_000, le=178_000_000, description="largest image, pixels (width x height)"
+    )
+
+
+class ImageFault(ValueError):
+    """Bytes that are no usable image.
+
+    Args:
+        code: `empty-file`, `not-an-image`, `unreadable`, `truncated`, `oversized` or `missing-extra`.
+        reason: one clause for the user.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code, self.reason = code, reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the bytes say of themselves before any pixel is decoded."""
+
+    format: str  # "JPEG", "PNG", "WEBP", "TIFF", "BMP" or "GIF"
+    width: int  # pixels, upright (after the EXIF orientation)
+    height: int  # pixels, upright
+    mode: str  # Pillow's mode, "CMYK", "L", "RGB" for JPEG, or rasterio's type of a TIFF that it reads
+    bands: int  # channels in the file
+    orientation: int  # EXIF 1..8; 1 is upright
+    frames: int  # pages or animation frames; the first is read
+    alpha: bool  # any transparency, also in a palette
+    taken: str  # EXIF time "YYYY:MM:DD HH:MM:SS", or ""
+    camera: str  # EXIF make and model, or ""
+
+
+def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
+    """Read the header and check the limits.
+
+    Raises:
+        ImageFault: empty, no image, or larger than the limits.
+    """
+    limits = limits or ImageLimits()
+    check_bytes(data, limits)
+    if (plain := _plain_jpeg(data)) is not None:
+        check_pixels(plain.width, plain.height, limits)
+        return plain
+    picture = _open(data)
+    width, height = picture.size
+    check_pixels(width, height, limits)
+    orientation, taken, camera = _exif(picture, data)
+    if orientation >= 5 and picture.format != "TIFF":  # Pillow gives a TIFF's size upright
+        width, height = height, width
+    return Header(
+        format="JPEG" if picture.format == "MPO" else str(picture.format),
+        width=width,
+        height=height,
+        mode=picture.mode,
+        bands=len(picture.getbands()),
+        orientation=orientation,
+        alpha=_has_alpha(picture),
+        taken=taken,
+        camera=camera,
+        frames=_frames(picture),
+    )
+
+
+def decode(
+    data: bytes, limits: ImageLimits | None = None, at_least: int | None = None, header: Header | None = None
+) -> Array:
+    """The first picture in the bytes, upright.
+
+    Transparent pixels are laid on white; 16-bit grey is divided by 257; grey and CMYK become RGB.
+
+    Args:
+        data: a JPEG, PNG, WebP, TIFF, BMP or GIF file.
+        limits: what to refuse; the defaults of `ImageLimits` where None.
+        at_least: a JPEG may be decoded at some eighths of its size, down to this length of its shorter
+            side in pixels (an image that is smaller stays as it is). None decodes it whole.
+        header: what `probe` said of these bytes, which spares reading it again.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageFault: the bytes are empty, no image, damaged, truncated or above the limits.
+    """
+    limits = limits or ImageLimits()
+    check_bytes(data, limits)
+    if data[:3] == _JPEG_START:
+        rgb = _decode_jpeg(data, limits, at_least, header)
+        if rgb is not None:
+            return rgb
+    picture, orientation = opened(data, limits)
+    try:
+        picture.load()
+        rgb = _to_rgb(picture)
+    except DAMAGE as fault:
+        raise _damaged(str(fault)) from fault
+    return upright(rgb, orientation)
+
+
+def opened(data: bytes, limits: ImageLimits | None = None) -> tuple[ImageFile.ImageFile, int]:
+    """The picture as Pillow opens it, and the EXIF orientation that is left to undo (Pillow turns a TIFF by itself).
+
+    Raises:
+        ImageFault: empty, no image, or above the limits.
+    """
+    limits = limits or ImageLimits()
+    check_bytes(data, limits)
+    picture = _open(data)
+    check_pixels(*picture.size, limits)
+    return picture, 1 if picture.format == "TIFF" else _exif(picture, data)[0]
+
+
+def upright(pixels: Array, orientation: int) -> Array:
+    """Undo an EXIF orientation.
+
+    Args:
+        pixels: (H, W, ...) as stored.
+        orientation: 1..8 of the EXIF standard; anything else counts as 1.
+
+    Returns:
+        (H, W, ...) or, for 5..8, (W, H, ...), contiguous.
+
+    Source: Exif 2.32, tag 0x0112.
+    """
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def spread(rgb: Array) -> int:
+    """Levels, 0..255, between the darkest and the brightest value of the channel where they are furthest apart."""
+    extremes = Image.fromarray(rgb).getextrema()
+    return max(int(high) - int(low) for low, high in extremes)  # type: ignore[misc]
+
+
+def check_bytes(data: bytes, limits: ImageLimits) -> None:
+    """Refuse a file without bytes, or with more than allowed.
+
+    Raises:
+        ImageFault: `empty-file` or `oversized`.
+    """
+    if not data:
+        raise ImageFault("empty-file", say("the file has no bytes"))
+    if len(data) > limits.max_bytes:
+        raise ImageFault(
+            "oversized", say("{n} bytes, allowed are {most}", n=len(data), most=limits.max_bytes)
+        )
+
+
+def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
+    """Refuse more pixels than allowed.
+
+    Raises:
+        ImageFault: `oversized`.
+    """
+    if width * height > limits.max_pixels:
+        raise ImageFault("oversized", say("{width} x {height} pixels, allowed are {most} in all",
+                                          width=width, height=height, most=limits.max_pixels))  # fmt: skip
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    try:
+        return Image.open(io.BytesIO(data), formats=_OPENABLE)
+    except (
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as fault:  # raised where warnings are errors
+        raise ImageFault("oversized", str(fault)) from fault
+    except UnidentifiedImageError as fault:
+        code = "unreadable" if looks_like_image(data) else "not-an-image"
+        raise ImageFault(code, _kind_of(data)) from fault
+    except DAMAGE as fault:
+        raise _damaged(str(fault)) from fault
+
+
+def looks_like_image(data: bytes) -> bool:
+    """Whether the first bytes are those of a format that Pupila reads, whatever the file is called."""
+    return (
+        data[:3] == _JPEG_START
+        or data[:8] == b"\x89PNG\r\n\x1a\n"
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+        or data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8")
+        or (data[:2] == b"BM" and data[6:10] == b"\0\0\0\0")
+    )
+
+
+def _kind_of(data: bytes) -> str:
+    start = data[:512].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return say("a web page, perhaps an error page saved by a scraper")
+    if start.startswith((b"<svg", b"<?xml")):
+        return say("XML or SVG, which has no pixels")
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
+        return say("HEIC or AVIF: convert it to JPEG first")
+    if looks_like_image(data):
+        return say("starts like an image, but its header is damaged")
+    return say(
+        "no image format that Pupila reads ({formats})", formats=", ".join(f for f in FORMATS if f != "MPO")
+    )
+
+
+def _damaged(message: str) -> ImageFault:
+    lower = message.lower()
+    cut = any(word in lower for word in ("truncated", "premature", "unexpected end", "eof", "not enough"))
+    return ImageFault("truncated" if cut else "unreadable", message or say("damaged pixel data"))
+
+
+def _decode_jpeg(
+    data: bytes, limits: ImageLimits, at_least: int | None, header: Header | None
+) -> Array | None:
+    """(H, W, 3) by libjpeg-turbo, or None where Pillow has to decide (CMYK, odd headers)."""
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    check_pixels(width, height, limits)
+    if colours not in ("Gray", "YCbCr", "RGB"):
+        return None
+    if header is not None:
+        orientation = header.orientation
+    else:
+        orientation = _exif(_open(data), data)[0] if _may_have_exif(data) else 1
+    least = min(at_least, width, height) if at_least else 0
+    try:
+        pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
+    except ValueError as fault:
+        if "premature" in str(fault).lower():
+            raise ImageFault("truncated", say("the file ends before the picture does")) from fault
+        return None  # extra bytes between markers and the like: Pillow reads on
+    return upright(pixels, orientation) if orientation != 1 else pixels
+
+
+def _plain_jpeg(data: bytes) -> Header | None:
+    """The header of a JPEG without EXIF and further pictures, which libjpeg-turbo reads alone; None for others."""
+    if data[:3] != _JPEG_START or _may_have_exif(data) or data.find(b"MPF\0", 0, _HEAD) >= 0:
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    mode = {"Gray": "L", "YCbCr": "RGB", "RGB": "RGB"}.get(colours, "CMYK")
+    bands = {"L": 1, "RGB": 3, "CMYK": 4}[mode]
+    return Header("JPEG", width, height, mode, bands, 1, 1, False, "", "")
+
+
+def _may_have_exif(data: bytes) -> bool:
+    return data.find(b"Exif\0\0", 0, _HEAD) >= 0
+
+
+def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:
+    """(orientation 1..8, time taken, camera); a damaged block counts as none."""
+    if picture.format in ("JPEG", "MPO") and not _may_have_exif(data):
+        return 1, "", ""
+    if picture.format in ("BMP", "GIF"):
+        return 1, "", ""
+    try:
+        exif = picture.getexif()
+        orientation = exif.get(ExifTags.Base.Orientation, 1)
+        taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal, "")
+        camera = f"{exif.get(ExifTags.Base.Make, '')} {exif.get(ExifTags.Base.Model, '')}"
+    except DAMAGE:
+        return 1, "", ""
+    valid = isinstance(orientation, int) and 1 <= orientation <= 8
+    return (orientation if valid else 1), str(taken).strip("\0 "), camera.replace("\0", "").strip()
+
+
+def _frames(picture: ImageFile.ImageFile) -> int:
+    """Pages or animation frames; 1 where they can't be counted, for the first alone is read."""
+    if picture.format == "MPO":  # the second picture of a phone is a preview or depth map, no page
+        return 1
+    try:
+        return int(getattr(picture, "n_frames", 1))
+    except DAMAGE:
+        return 1
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info
+
+
+def _to_rgb(picture: Image.Image) -> Array:
+    if picture.mode.startswith("I"):  # 16-bit grey, or 32-bit integers that hold it
+        grey = np.clip(np.asarray(picture).astype(np.int64), 0, 65_535)
+        return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
+    if picture.mode == "F":
+        raise ValueError(say("floating-point pixels; save it with 8 or 16 bits"))
+    if _has_alpha(picture):
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, (_WHITE,) * 4)
+        picture = Image.alpha_composite(ground, picture)
+    return np.asarray(picture.convert("RGB"))

@@ -1,0 +1,1 @@
+"""Masks: their label map, their files, and how they are drawn."""

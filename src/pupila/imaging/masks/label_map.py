@@ -1,0 +1,216 @@
+"""What the stored values of masks mean: class indices, their names and their colours."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila.core.vocabulary import IGNORE
+
+Array = NDArray[Any]
+# Names of pixels without a label, and of what lies around everything that has a name; in small letters.
+NO_LABEL = {"unlabeled", "unlabelled", "ignore", "ignored", "void", "unknown", "no label", "nolabel"}
+BACKGROUND = {"background", "_background_", "bg"}
+MOST_CLASSES = 64  # of masks whose values no file names; a level from there up is no index
+# Drawn over pictures and kept in palettes: told apart by all eyes (Okabe and Ito 2008, Tol 2021).
+COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
+           (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip
+_UNLABELLED = (128, 128, 128)
+NO_DATA = 256  # grey level, above all that a file can hold, of pixels without data: they have no label
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the stored values of the masks of a data set mean.
+
+    A stored value is a grey level, a palette's index, or a colour as 0xRRGGBB.
+    """
+
+    names: tuple[str, ...]  # class names in the order of their indices
+    values: tuple[int, ...]  # stored values that are known
+    indices: tuple[int, ...]  # of each of them: 0..C-1, or IGNORE
+    colour: bool = False  # whether stored values are colours
+    nearest: bool = (
+        False  # whether another stored value counts as the nearest known one, as in anti-aliased masks
+    )
+    unnamed: int = (
+        0  # how many of the values, the last ones, are colours that no file names and that have no label
+    )
+    levels: "Legend | None" = field(default=None, compare=False)  # of colours: what a file says of levels too
+
+    def read(self, stored: Array) -> tuple[Array, int]:
+        """The class index of every pixel.
+
+        Args:
+            stored: (H, W) grey levels, palette indices or colours 0xRRGGBB, as `stored_values` gives them.
+
+        Returns:
+            (H, W) uint8 of 0..C-1, IGNORE for pixels without a label and for unknown values; and how many pixels have
+            a value that is none of the known ones.
+        """
+        if not self.colour:
+            table, known = self._levels
+            return table[stored], int((~known[stored]).sum())
+        values, place = np.unique(stored, return_inverse=True)
+        order = np.argsort(self.values)
+        known_values = np.asarray(self.values, dtype=np.int64)[order]
+        at = np.minimum(np.searchsorted(known_values, values), len(known_values) - 1)
+        known = known_values[at] == values
+        found = np.where(known, np.asarray(self.indices)[order][at], IGNORE).astype(np.uint8)
+        if self.nearest and not known.all():
+            found[~known] = self._nearest_colour(values[~known])
+        place = place.reshape(stored.shape)
+        return found[place], int((~known)[place].sum())
+
+    def knows(self, stored: Array) -> Array:
+        """Whether each stored value is one of the known ones, or stands for no data; bool of the same shape."""
+        return np.isin(stored, self.values) if self.colour else np.asarray(self._levels[1][stored])
+
+    @cached_property
+    def _levels(self) -> tuple[Array, Array]:
+        """(257,) class index of every grey level and of no data, and whether it is known."""
+        known = np.zeros(NO_DATA + 1, dtype=bool)
+        known[[*self.values, NO_DATA]] = True
+        table = np.full(NO_DATA + 1, IGNORE, dtype=np.uint8)
+        table[list(self.values)] = self.indices
+        if self.nearest:
+            order = np.argsort(self.values)
+            values = np.asarray(self.values)[order]
+            middle = (values[1:] + values[:-1]) / 2
+            nearest = np.searchsorted(middle, np.arange(NO_DATA))
+            table[:NO_DATA] = np.asarray(self.indices, dtype=np.uint8)[order][nearest]
+        return table, known
+
+    def _nearest_colour(self, values: Array) -> Array:
+        ours, theirs = (rgb_of(np.asarray(v)) for v in (self.values, values))
+        at = ((theirs[:, None] - ours[None]) ** 2).sum(axis=2).argmin(axis=1)
+        return np.asarray(np.asarray(self.indices, dtype=np.uint8)[at])
+
+    @cached_property
+    def named(self) -> "Legend":
+        """The legend without the colours that no file names."""
+        count = len(self.values) - self.unnamed
+        return replace(self, values=self.values[:count], indices=self.indices[:count], unnamed=0)
+
+    def as_json(self) -> str:
+        """One line that `from_json` reads."""
+        told = {"names": self.names, "values": self.values, "indices": self.indices, "colour": self.colour,
+                "nearest": self.nearest, **({"unnamed": self.unnamed} if self.unnamed else {})}  # fmt: skip
+        return json.dumps(told, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `as_json` wrote."""
+        told = json.loads(text)
+        return cls(
+            tuple(told["names"]),
+            tuple(told["values"]),
+            tuple(told["indices"]),
+            told["colour"],
+            told["nearest"],
+            told.get("unnamed", 0),
+        )
+
+    @classmethod
+    def plain(cls, names: Iterable[str]) -> Self:
+        """Masks that hold class indices already, and IGNORE."""
+        told = tuple(names)
+        return cls(told, (*range(len(told)), IGNORE), (*range(len(told)), IGNORE))
+
+
+def legend_of(counts: dict[int, int], colour: bool) -> Legend:
+    """What stored values mean where no file names the classes.
+
+    Two levels, or grey between two extremes (anti-aliasing, JPEG), are background and foreground; small whole numbers
+    are class indices, of which 255 has no label; colours are classes named by their colour.
+
+    Args:
+        counts: stored value to pixels, over all masks.
+        colour: whether the values are colours.
+    """
+    if colour:
+        kept = sorted(_frequent(counts, ()))
+        names = tuple(f"#{v:06x}" for v in kept)
+        return Legend(names, tuple(kept), tuple(range(len(kept))), colour=True, nearest=True)
+    values = sorted(set(counts) - {NO_DATA})
+    inner = [v for v in values if v != IGNORE]
+    if inner and max(inner) < MOST_CLASSES and (IGNORE not in values or max(inner) > 0) and len(inner) > 1:
+        names = _two(max(inner) + 1) or tuple(f"class {v}" for v in range(max(inner) + 1))
+        return Legend(names, (*range(len(names)), IGNORE), (*range(len(names)), IGNORE))
+    return Legend(("background", "foreground"), (0, max(values, default=0) or 255), (0, 1), nearest=True)
+
+
+def with_unnamed(legend: Legend, counts: dict[int, int]) -> Legend:
+    """The legend that gives frequent colours without a name no label, instead of that of the nearest named colour.
+
+    Args:
+        legend: of colours, as a file names them.
+        counts: stored value to pixels, over all masks.
+    """
+    unnamed = _frequent(counts, legend.values)
+    return replace(
+        legend,
+        values=(*legend.values, *unnamed),
+        indices=(*legend.indices, *[IGNORE] * len(unnamed)),
+        unnamed=len(unnamed),
+    )
+
+
+def holds_numbers(counts: dict[int, int], legend: Legend) -> bool:
+    """Whether masks that were read as colours hold grey levels: small numbers alone, of which one at most is a class's.
+
+    Args:
+        counts: stored value to pixels, over all masks.
+        legend: of colours, as a file names them.
+    """
+    known = set(counts) & set(legend.values)
+    grey = all(value == (value & 255) * 0x010101 for value in counts)
+    small = sum(n for value, n in counts.items() if value not in known and 0 < value & 255 < MOST_CLASSES)
+    return grey and len(known) < 2 and small > _RARE * sum(counts.values())
+
+
+_RARE = 1e-3  # share of the pixels under which a colour is taken for damage of a neighbouring one
+_NEAR = 24  # distance in 0..255 within which a colour is taken for damage (JPEG) of a more frequent one
+
+
+def _frequent(counts: dict[int, int], known: tuple[int, ...]) -> list[int]:
+    """Colours, besides the known ones, too frequent and too far from others to be damage; most frequent first."""
+    least = _RARE * sum(counts.values())
+    kept = list(known)
+    for value in sorted(counts, key=lambda v: (-counts[v], v)):
+        if counts[value] < least:
+            break
+        apart = rgb_of(np.array([value])) - rgb_of(np.array(kept, dtype=np.int64))
+        if not ((apart**2).sum(axis=1) <= _NEAR**2).any():
+            kept.append(value)
+    return kept[len(known) :]
+
+
+def _two(count: int) -> tuple[str, ...] | None:
+    return ("background", "foreground") if count == 2 else None
+
+
+def colours(classes: int) -> Array:
+    """(256, 3) uint8: the colour of every class index; of two classes the first is black; grey for IGNORE."""
+    table = np.zeros((256, 3), dtype=np.uint8)
+    first = 1 if classes == 2 else 0  # the background
+    for index in range(first, classes):
+        number = index - first
+        table[index] = COLOURS[number] if number < len(COLOURS) else _shade(number)
+    table[IGNORE] = _UNLABELLED
+    return table
+
+
+def _shade(index: int) -> tuple[int, int, int]:
+    red, green, blue = np.random.default_rng(index).integers(40, 230, 3).tolist()
+    return red, green, blue
+
+
+def rgb_of(values: Array) -> Array:
+    """(N, 3) int64 red, green, blue of colours 0xRRGGBB."""
+    values = values.astype(np.int64)
+    return np.stack([values >> 16 & 255, values >> 8 & 255, values & 255], axis=-1)

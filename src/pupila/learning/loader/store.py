@@ -1,0 +1,155 @@
+"""A store of equal arrays in the cache folder: written in whole parts, mapped and not loaded, checked row by row."""
+
+import contextlib
+import json
+import threading
+import uuid
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila.core import files
+from pupila.core.errors import PupilaError
+
+Array = NDArray[Any]
+_MOST_OPEN = 128  # parts mapped at once
+_MOST_HELD = 2**30  # bytes kept in memory where the cache can't be written to
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows that were saved together."""
+
+    sums: list[int]  # the rows' checksums
+    path: Path | None = None  # None: the cache can't be written to
+    offset: int = 0  # bytes before the first row
+    held: Array = field(default_factory=lambda: np.empty(0))  # the rows, where there is no file
+
+
+class ArrayStore:
+    """Arrays of one shape under text keys; a damaged row counts as missing.
+
+    Args:
+        kind: the folder below the cache folder, such as "features".
+        version: everything that the rows depend on besides their key.
+        shape: of one row.
+        dtype: of one row, such as "float32".
+    """
+
+    def __init__(self, kind: str, version: str, shape: tuple[int, ...], dtype: str) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        told = json.dumps([version, list(shape), self.dtype.str])
+        self.folder = files.cache_folder() / kind / files.sha256(told.encode())[:24]
+        self._bytes = int(np.prod(shape)) * self.dtype.itemsize
+        self._parts: list[_Part] = []
+        self._mapped: OrderedDict[int, Array] = (
+            OrderedDict()
+        )  # the parts that were read last: a map holds a file open
+        self._lock = threading.Lock()
+        self._held = 0  # bytes of the parts that are in memory
+        self._places: dict[str, list[tuple[int, int]]] = {}  # key -> part, row; the last counts
+        self._sound: set[str] = set()  # keys whose checksum was compared
+        for path in sorted(self.folder.glob("*.rows")):
+            self._open(path)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places and self._is_sound(key)
+
+    def missing(self, keys: list[str]) -> list[str]:
+        """The keys, each once and in order, that have no sound row."""
+        return [key for key in dict.fromkeys(keys) if key not in self]
+
+    def rows(self, keys: list[str]) -> Array:
+        """(K, *shape): the rows of the keys.
+
+        Raises:
+            KeyError: a key without a sound row.
+        """
+        out = np.empty((len(keys), *self.shape), dtype=self.dtype)
+        for i, key in enumerate(keys):
+            if key not in self:
+                raise KeyError(key)
+            part, row = self._places[key][-1]
+            out[i] = self._rows(part)[row]
+        return out
+
+    def add(self, keys: list[str], rows: Array) -> None:
+        """Save (K, *shape) rows under K keys as one part; a cache that can't be written to keeps some in memory.
+
+        Raises:
+            PupilaError: the cache can't be written to, and the rows are too many for memory.
+        """
+        rows = np.ascontiguousarray(rows, dtype=self.dtype)
+        sums = [_checksum(key, row) for key, row in zip(keys, rows, strict=True)]
+        head = json.dumps({"keys": keys, "sums": sums}).encode()
+        path = self.folder / f"{uuid.uuid4().hex}.rows"
+        try:
+            files.write_bytes(str(path), len(head).to_bytes(8, "little") + head + rows.tobytes())
+        except PupilaError:
+            self._held += rows.nbytes
+            if self._held > _MOST_HELD:
+                raise
+            self._take(keys, _Part(sums, held=rows))
+        else:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        """Take in one part; a damaged head or a short file makes it be forgotten."""
+        try:
+            with path.open("rb") as stream:
+                size = path.stat().st_size
+                length = int.from_bytes(stream.read(8), "little")
+                head = json.loads(stream.read(min(length, size)))
+            keys, sums = list(head["keys"]), list(head["sums"])
+            if len(keys) != len(sums):
+                raise ValueError("damaged head")
+            if size < 8 + length + len(keys) * self._bytes:
+                raise ValueError("short file")
+        except (OSError, ValueError, KeyError, TypeError):
+            with contextlib.suppress(OSError):  # where it may not be deleted it is passed over each time
+                files.remove(str(path))
+            return
+        self._take(keys, _Part(sums, path, 8 + length))
+
+    def _take(self, keys: list[str], part: "_Part") -> None:
+        for row, key in enumerate(keys):
+            self._places.setdefault(key, []).append((len(self._parts), row))
+        self._sound.difference_update(keys)
+        self._parts.append(part)
+
+    def _rows(self, number: int) -> Array:
+        """The rows of a part, mapped."""
+        part = self._parts[number]
+        if part.path is None:
+            return part.held
+        with self._lock:
+            if number not in self._mapped:
+                shape = (len(part.sums), *self.shape)
+                self._mapped[number] = np.memmap(part.path, self.dtype, "r", offset=part.offset, shape=shape)
+                if len(self._mapped) > _MOST_OPEN:
+                    self._mapped.popitem(last=False)
+            self._mapped.move_to_end(number)
+            return self._mapped[number]
+
+    def _is_sound(self, key: str) -> bool:
+        if key in self._sound:
+            return True
+        places = self._places[key]
+        while places:  # a damaged row may have been made again in another part
+            part, row = places[-1]
+            if _checksum(key, self._rows(part)[row]) == self._parts[part].sums[row]:
+                self._sound.add(key)
+                return True
+            places.pop()
+        del self._places[key]
+        return False
+
+
+def _checksum(key: str, row: Array) -> int:
+    """Of the row and its key, for a damaged key would lend the row to another."""
+    return zlib.crc32(row.tobytes(), zlib.crc32(key.encode()))

@@ -1,0 +1,308 @@
+"""The training loop: short, visible, and the same bit for bit whether it was interrupted or not."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from pupila.core import files
+from pupila.core.messages import say
+from pupila.core.progress import progress
+
+Inputs = Tensor | tuple[Tensor, ...]  # of a module; a tuple is taken apart
+Batch = tuple[Inputs, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W)
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": lambda parameters, lr, decay: torch.optim.Adam(parameters, lr, weight_decay=decay),
+    "adamw": lambda parameters, lr, decay: torch.optim.AdamW(parameters, lr, weight_decay=decay),
+    "sgd": lambda parameters, lr, decay: torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=decay),
+}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+PLATEAU_EPOCHS = 3  # without a better score, after which "plateau" halves the rate
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What the loop has to know; every "auto" is decided."""
+
+    name: str  # "head" or "fine"
+    epochs: int
+    learning_rate: float
+    schedule: str  # "constant", "cosine" or "plateau"
+    warmup_epochs: float
+    optimizer: str
+    weight_decay: float
+    clip_norm: float | None  # largest norm of the gradient; None: not clipped
+    patience: int  # epochs without a better score, after which the phase ends
+    collapse_patience: int  # epochs in a row that answer one class alone, after which the phase ends
+    precision: str
+    seed: int
+    learned: bool  # whether the module can answer already: then an epoch has to beat what it was before
+    encoder_rate: float | None = (
+        None  # of the module's `encoder`, where it learns at another rate than the rest
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What validation says of one epoch."""
+
+    score: float  # the task's metric, higher is better
+    loss: float | None  # None without validation
+    classes_answered: int
+    metrics: dict[str, float]
+    example: bytes | None = None  # a PNG to look at, of some epochs
+
+    @property
+    def told(self) -> dict[str, float]:
+        """What the log says of it."""
+        return self.metrics if self.loss is None else {"validation_loss": self.loss, **self.metrics}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a phase stands after an epoch."""
+
+    epoch: int = 0  # epochs done
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    stale: int = 0  # epochs since the best
+    collapsed: int = 0  # epochs in a row that answered one class alone
+    factor: float = 1.0  # of the learning rate, by plateau
+    interrupted: bool = False  # by Ctrl-C; never in a checkpoint, for the run may go on
+
+    def after(self, judged: Judged, phase: Phase) -> "State":
+        """The state one epoch later."""
+        better = judged.score > self.best_score
+        stale = 0 if better else self.stale + 1
+        halve = phase.schedule == "plateau" and stale > 0 and stale % PLATEAU_EPOCHS == 0
+        return State(
+            epoch=self.epoch + 1,
+            best_epoch=self.epoch + 1 if better else self.best_epoch,
+            best_score=judged.score if better else self.best_score,
+            stale=stale,
+            collapsed=self.collapsed + 1 if judged.classes_answered < 2 else 0,
+            factor=self.factor / 2 if halve else self.factor,
+        )
+
+    def ends(self, phase: Phase) -> bool:
+        """Whether the phase is over."""
+        return (
+            self.epoch >= phase.epochs
+            or self.stale >= phase.patience
+            or self.collapsed >= phase.collapse_patience
+        )
+
+
+def fit(
+    module: nn.Module,
+    phase: Phase,
+    stream: Callable[[int], tuple[int, Iterable[Batch]]],
+    criterion: Callable[[Any, Tensor], Tensor],
+    judge: Callable[[nn.Module, int], Judged],
+    keeper: "Keeper",
+) -> State:
+    """Train until the phase ends; the module is left with the weights of its best epoch.
+
+    Ctrl-C ends the phase too, once an epoch is done or where the module can answer already.
+
+    Args:
+        module: what is trained; parameters that need no gradient stay as they are.
+        phase: the recipe.
+        stream: epoch number to (batches in it, batches), the same for the same number.
+        criterion: what the module answers, such as logits (N, C), and targets (N,) to a scalar.
+        judge: the module and the epoch's number to what validation says.
+        keeper: keeps and restores checkpoints, and writes the log.
+    """
+    optimizer = OPTIMIZERS[phase.optimizer](_groups(module, phase), phase.learning_rate, phase.weight_decay)
+    state = keeper.restore(module, optimizer)
+    try:
+        if phase.learned and not state.epoch:
+            state = replace(state, best_score=judge(module, -1).score)
+            keeper.keep_best(module)
+        with progress(say("epochs"), phase.epochs - state.epoch) as advance:
+            while not state.ends(phase):
+                start = time.monotonic()
+                batches = _counted(stream(state.epoch), advance)
+                loss = _train_epoch(module, optimizer, phase, state, batches, criterion)
+                judged = judge(module, state.epoch)
+                state = state.after(judged, phase)
+                rate = float(optimizer.param_groups[0]["lr"])
+                keeper.show(state, judged.example)
+                keeper.keep(module, optimizer, state, {
+                    "phase": phase.name, "epoch": state.epoch, "train_loss": loss, **judged.told, "score": judged.score,
+                    "learning_rate": rate, "seconds": round(time.monotonic() - start, 3),
+                })  # fmt: skip
+    except KeyboardInterrupt:
+        if not state.epoch and not phase.learned:
+            raise
+        state = replace(state, interrupted=True)
+    keeper.best(module)
+    return state
+
+
+def _groups(module: nn.Module, phase: Phase) -> list[dict[str, Any]]:
+    """What is trained, with the share of the phase's learning rate at which it learns."""
+    trained = [(name.startswith("encoder."), p) for name, p in module.named_parameters() if p.requires_grad]
+    if phase.encoder_rate is None:
+        return [{"params": [p for _, p in trained], "share": 1.0}]
+    slower = phase.encoder_rate / phase.learning_rate
+    return [
+        {"params": [p for inside, p in trained if inside == where], "share": share}
+        for where, share in ((False, 1.0), (True, slower))
+    ]
+
+
+def _counted(
+    stream: tuple[int, Iterable[Batch]], advance: Callable[[float], None]
+) -> tuple[int, Iterator[Batch]]:
+    """The batches of an epoch, each of which moves the progress on."""
+    steps, batches = stream
+
+    def counted() -> Iterator[Batch]:
+        for batch in batches:
+            yield batch
+            advance(1 / steps)
+
+    return steps, counted()
+
+
+def _train_epoch(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    phase: Phase,
+    state: State,
+    stream: tuple[int, Iterable[Batch]],
+    criterion: Callable[[Any, Tensor], Tensor],
+) -> float:
+    """One pass; returns the mean loss. Dropout's draws depend on (seed, epoch, step) alone."""
+    steps, batches = stream
+    total, seen = 0.0, 0
+    device = next(module.parameters()).device
+    scaler = torch.GradScaler(device.type, enabled=phase.precision == "float16")
+    for step, (inputs, targets) in enumerate(batches):
+        torch.manual_seed(((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step) % 2**63)
+        for group in optimizer.param_groups:
+            group["lr"] = group["share"] * rate_at(phase, state, state.epoch + step / steps)
+        with torch.autocast(device.type, PRECISIONS[phase.precision], enabled=phase.precision != "float32"):
+            answered = module(*inputs) if isinstance(inputs, tuple) else module(inputs)
+            loss = criterion(answered, targets)
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if phase.clip_norm is not None:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(
+                [p for g in optimizer.param_groups for p in g["params"]], phase.clip_norm
+            )
+        scaler.step(optimizer)
+        scaler.update()
+        total += float(loss.detach()) * len(targets)
+        seen += len(targets)
+    return total / max(seen, 1)
+
+
+def rate_at(phase: Phase, state: State, time: float) -> float:
+    """The learning rate at a time counted in epochs, 0 at the start of the phase."""
+    warm = min(1.0, (time + 1e-3) / phase.warmup_epochs) if phase.warmup_epochs else 1.0
+    if phase.schedule == "cosine":
+        done = max(0.0, time - phase.warmup_epochs) / max(phase.epochs - phase.warmup_epochs, 1e-9)
+        return phase.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)))
+    return phase.learning_rate * warm * state.factor
+
+
+class Keeper:
+    """Checkpoints and the log of one phase, in files that are written whole: a kill loses an epoch at most.
+
+    Args:
+        folder: of the run.
+        name: of the phase, and of the fold where there are folds.
+        tell: called with all lines of the log, after each epoch and when a run goes on.
+    """
+
+    def __init__(
+        self, folder: str, name: str, tell: Callable[[list[dict[str, Any]]], None] = lambda lines: None
+    ) -> None:
+        self.last = f"{folder}/checkpoints/{name}-last.safetensors"
+        self._best = f"{folder}/checkpoints/{name}-best.safetensors"
+        self._examples = f"{folder}/examples/{name}"
+        self.tell = tell
+        self.lines: list[dict[str, Any]] = []
+
+    def keep(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: dict[str, Any]
+    ) -> None:
+        """Save the state after an epoch; the last step makes it count."""
+        self.lines.append(line)
+        if state.stale == 0:
+            self.keep_best(module)
+        told = {"state": asdict(state), "lines": self.lines}
+        tensors = {**_weights(module), **dict(_optimizer_tensors(optimizer))}
+        files.write_bytes(self.last, _packed(tensors, told))
+        self.tell(self.lines)
+
+    def show(self, state: State, example: bytes | None) -> None:
+        """Save what an epoch has to show."""
+        if example is not None:
+            files.write_bytes(f"{self._examples}-{state.epoch:03d}.png", example)
+
+    def keep_best(self, module: nn.Module) -> None:
+        """Save the weights as the best so far."""
+        files.write_bytes(self._best, _packed(_weights(module), {}))
+
+    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+        """The state after the last whole epoch; a fresh one where there is no checkpoint."""
+        if not files.exists(self.last):
+            return State()
+        with safe_open(self.last, "pt") as stored:
+            told = json.loads(stored.metadata()["told"])
+            tensors = _tensors(stored)
+        module.load_state_dict(
+            {n.removeprefix("module/"): t for n, t in tensors.items() if n.startswith("module/")}
+        )
+        _restore_optimizer(optimizer, tensors)
+        self.lines = told["lines"]
+        self.tell(self.lines)
+        return replace(State(), **told["state"])
+
+    def best(self, module: nn.Module) -> None:
+        """Give the module the weights of the best epoch."""
+        if files.exists(self._best):
+            with safe_open(self._best, "pt") as stored:
+                module.load_state_dict({n.removeprefix("module/"): t for n, t in _tensors(stored).items()})
+
+
+def _weights(module: nn.Module) -> dict[str, Tensor]:
+    return {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
+
+
+def _tensors(stored: Any) -> dict[str, Tensor]:
+    names = list(stored.keys())
+    return {name: stored.get_tensor(name) for name in names}
+
+
+def _packed(tensors: dict[str, Tensor], told: dict[str, Any]) -> bytes:
+    whole = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
+    return save(whole, {"told": json.dumps(told)})
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    for number, slots in optimizer.state_dict()["state"].items():
+        for slot, value in slots.items():
+            if value is not None:
+                yield f"optimizer/{number}/{slot}", torch.as_tensor(value)
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer/"):
+            _, number, slot = name.split("/")
+            slots.setdefault(int(number), {})[slot] = tensor
+    whole = optimizer.state_dict()
+    optimizer.load_state_dict({**whole, "state": slots})

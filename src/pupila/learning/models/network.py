@@ -1,0 +1,107 @@
+"""What every model is to the rest of the house: an encoder, a head, and how a picture is prepared for them."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from pupila.imaging.images.prepare import Preparation
+from pupila.learning.models.settings import ModelSettings
+
+NO_WEIGHTS = "none"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model in two parts, which training may treat differently."""
+
+    name: str
+    encoder: nn.Module  # (N, 3, H, W) float32 to (N, size) float32, or to feature maps
+    head: nn.Module  # (N, size) to (N, C) logits, or feature maps to (N, C, H, W)
+    size: int  # length of the embedding
+    preparation: Preparation
+    blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones thaw first
+    source: str  # where the weights come from, in words; "none" for random ones
+    weights_hash: str  # SHA-256 over the encoder's name, options, and tensors as they were loaded
+    options: dict[str, Any] = field(
+        default_factory=dict
+    )  # of timm.create_model, those beside the weights too
+    classes: tuple[str, ...] = ()  # of the head that the weights brought; none for a new head
+    encoder_name: str = ""  # of timm, where it is not the model's own name
+    pooled: bool = True  # whether the encoder gives one vector a picture, which is worth keeping
+    stride: int = 1  # pixels; the input's sides have to be multiples of it
+    learned: frozenset[str] = (
+        frozenset()
+    )  # SHA-256 of the images that the weights learned from, as far as they say
+    prompts: Literal["", "sam", "sam2"] = (
+        ""  # "sam" or "sam2": how prompts are told to the head; empty: it takes none
+    )
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder knows something already."""
+        return self.source != NO_WEIGHTS
+
+
+class Whole(nn.Module):
+    """Encoder and head as one module: what a bundle answers with."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.encoder, self.head = network.encoder, network.head
+
+    def forward(self, pixels: Tensor) -> tuple[Any, Any]:
+        """(N, 3, H, W) to logits (N, C), of masks (N, C, H, W), and embedding (N, size)."""
+        features = self.encoder(pixels)
+        return self.head(features), embedding_of(features)
+
+
+class Thawed(nn.Module):
+    """Encoder and head as one module of which only some blocks of the encoder are trained.
+
+    A pretrained encoder keeps its batch-norm statistics: small batches of new pictures would spoil them.
+
+    Args:
+        network: is trained in place.
+        thaw: how many of the last blocks, or "all".
+    """
+
+    def __init__(self, network: Network, thaw: int | str) -> None:
+        super().__init__()
+        self.encoder, self.head, self._pretrained = network.encoder, network.head, network.pretrained
+        self._thawed = (
+            [network.encoder] if thaw == "all" else network.blocks[len(network.blocks) - int(thaw) :]
+        )
+        self.encoder.requires_grad_(False)
+        for block in self._thawed:
+            block.requires_grad_(True)
+
+    def forward(self, pixels: Tensor) -> Any:
+        """(N, 3, H, W) to (N, C) logits, of masks (N, C, H, W)."""
+        return self.head(self.encoder(pixels))
+
+    def train(self, mode: bool = True) -> "Thawed":
+        """Training mode for what is trained; the rest stays as it answers."""
+        super().train(mode)
+        if self._pretrained:
+            self.encoder.eval()
+            for block in self._thawed:
+                block.train(mode)
+            for part in self.encoder.modules():
+                if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                    part.eval()
+        return self
+
+
+def embedding_of(features: Any) -> Any:
+    """(N, size): an encoder's vector as it is; of its maps the last and coarsest one, averaged."""
+    maps = features[0] if isinstance(features, tuple) else features
+    return maps if isinstance(maps, Tensor) else maps[-1].mean(dim=(2, 3))
+
+
+def make_head(size: int, classes: int, settings: ModelSettings) -> nn.Module:
+    """(N, size) to (N, classes): one linear layer, or one hidden layer with ReLU and dropout before it."""
+    if settings.head == "linear":
+        return nn.Linear(size, classes)
+    hidden, dropout = settings.head_width, nn.Dropout(settings.dropout)
+    return nn.Sequential(nn.Linear(size, hidden), nn.ReLU(), dropout, nn.Linear(hidden, classes))

@@ -1,0 +1,41 @@
+"""Checks on duplicates: how many there are, whether their labels agree, and whether a given split parts them."""
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.imaging.duplicates.pairs import Pair
+from pupila.stages.doctor.faults import Fault, fault
+
+_CODES = {"exact": "exact-duplicates", "near": "near-duplicates", "mirrored": "mirrored-duplicates"}
+
+
+def duplicates(data: Dataset) -> list[Fault]:
+    """Exact, near and mirrored duplicates, a pair an example."""
+    images = data.images["image"]
+    faults: list[Fault] = []
+    for kind, code in _CODES.items():
+        faults += fault(code, [_told(pair, images) for pair in data.pairs if pair.kind == kind])
+    return faults
+
+
+def conflicting_labels(data: Dataset) -> list[Fault]:
+    """Duplicates that carry different labels."""
+    images, targets = data.images["image"], data.images["target"]
+    return fault("conflicting-labels", [
+        f"{images[p.first]} ({targets[p.first]}) = {images[p.second]} ({targets[p.second]})"
+        for p in data.pairs
+        if None not in (targets[p.first], targets[p.second]) and targets[p.first] != targets[p.second]
+    ])  # fmt: skip
+
+
+def leaking_split(data: Dataset) -> list[Fault]:
+    """Duplicates that the split which came with the data parts."""
+    images, given = data.images["image"], data.images["given_split"]
+    return fault("leaking-split", [
+        f"{images[p.first]} ({given[p.first]}) = {images[p.second]} ({given[p.second]})"
+        for p in data.pairs
+        if None not in (given[p.first], given[p.second]) and given[p.first] != given[p.second]
+    ])  # fmt: skip
+
+
+def _told(pair: Pair, images: object) -> str:
+    similarity = "" if pair.kind == "exact" else f" ({pair.similarity:.2f})"
+    return f"{images[pair.first]} = {images[pair.second]}{similarity}"  # type: ignore[index]

@@ -1,0 +1,170 @@
+"""Checks for shortcuts: can the label be told from where or how a file was stored, without looking at it?
+
+Each property alone feeds a small decision tree, judged on images that it has not seen (duplicates and groups kept
+together). What it gets right beyond chance, a network can get right as well, for the wrong reason.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.messages import say
+from pupila.core.vocabulary import ERROR, WARNING
+from pupila.stages.doctor.faults import Fault, fault
+
+LEAST_IMAGES = 30  # labelled, and
+LEAST_OF_A_CLASS = 10  # of each class that is looked at; below, chance looks like a shortcut
+FOLDS = 5
+GIVES_AWAY = 0.5  # skill (0 chance, 1 always right) that spoils training
+HINTS = 0.25  # skill worth a warning
+_SEED = 0
+_MOST_VALUES = 40  # of a category; the rarer ones count as one
+_DAY = 86_400 * 10**9  # nanoseconds
+_ALIASES = ("label", "class", "category", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One thing known of every file without looking at the picture."""
+
+    name: str  # as the user knows it
+    code: str  # the fault that it would be
+    values: NDArray[Any]  # (N,) float, or text
+
+
+def predicts_label(data: Dataset) -> list[Fault]:
+    """Folders, columns and file properties from which the label can be told."""
+    counts = {name: n for name, n in data.class_counts().items() if n >= LEAST_OF_A_CLASS}
+    if len(counts) < 2 or sum(counts.values()) < LEAST_IMAGES:
+        return []
+    rows = data.images["target"].is_in(list(counts)).fill_null(False).to_numpy()
+    targets = data.images["target"].to_numpy()[rows]
+    together = data.components()[rows]
+    told: dict[str, list[tuple[float, str]]] = {}
+    for known in _properties(data):
+        values = known.values[rows]
+        if len(set(values.tolist())) < 2 or _is_alias(known, values, targets):
+            continue
+        if known.values.dtype == object and _looks_like_groups(values, targets):
+            told.setdefault("looks-like-groups", []).append((0.0, known.name))
+            continue
+        right, low = skill(values, targets, together)
+        if low >= HINTS:
+            sentence = say(
+                "{name}: {right:.0%} of the way from chance to certainty", name=known.name, right=right
+            )
+            told.setdefault(known.code, []).append((right, sentence))
+    faults: list[Fault] = []
+    for code, hits in told.items():
+        worst = max(hits)[0]
+        severity = None if code == "looks-like-groups" else (ERROR if worst >= GIVES_AWAY else WARNING)
+        faults += fault(code, [sentence for _, sentence in sorted(hits, reverse=True)], severity)
+    return faults
+
+
+def skill(values: NDArray[Any], targets: NDArray[Any], together: NDArray[Any]) -> tuple[float, float]:
+    """How well a property alone tells the class of an unseen image.
+
+    Args:
+        values: (N,) the property.
+        targets: (N,) class names.
+        together: (N,) component numbers; images of one component are never on both sides.
+
+    Returns:
+        (skill, its lower 95 % bound); skill is balanced accuracy rescaled: 0 is chance, 1 is always right.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.tree import DecisionTreeClassifier
+
+    names, codes = np.unique(targets.astype(str), return_inverse=True)
+    features = _features(values)
+    answer = np.full(len(codes), -1)
+    folds = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=_SEED)
+    for seen, unseen in folds.split(features, codes, together):
+        tree = DecisionTreeClassifier(
+            max_leaf_nodes=16, min_samples_leaf=5, class_weight="balanced", random_state=_SEED
+        )
+        answer[unseen] = tree.fit(features[seen], codes[seen]).predict(features[unseen])
+    recalls = [float((answer[codes == c] == c).mean()) for c in range(len(names))]
+    sizes = [len(set(together[codes == c].tolist())) for c in range(len(names))]
+    spread = sqrt(sum(r * (1 - r) / n for r, n in zip(recalls, sizes, strict=True))) / len(names)
+    chance = 1 / len(names)
+    balanced = float(np.mean(recalls))
+    return (balanced - chance) / (1 - chance), (balanced - 1.96 * spread - chance) / (1 - chance)
+
+
+def _properties(data: Dataset) -> list[Property]:
+    images = data.images
+    width, height = images["width"].cast(pl.Float64).to_numpy(), images["height"].cast(pl.Float64).to_numpy()
+    file = "property-predicts-label"
+    known = [
+        Property(say("width"), file, width),
+        Property(say("height"), file, height),
+        Property(say("aspect ratio"), file, np.round(width / height, 3)),
+        Property(say("bytes in the file"), file, images["bytes"].cast(pl.Float64).to_numpy()),
+        Property(say("format"), file, _text(images["format"])),
+        Property(say("colour mode"), file, _text(images["mode"])),
+        Property(say("EXIF orientation"), file, _text(images["orientation"].cast(pl.String))),
+        Property(say("camera"), file, _text(images["camera"])),
+        Property(say("date of the photo"), file, _days(images["taken"])),
+        Property(say("date of the file"), file, (images["modified"] // _DAY).cast(pl.Float64).to_numpy()),
+    ]
+    if "subfolder" in images.columns:
+        known.append(Property(say("subfolder"), "folder-predicts-label", _text(images["subfolder"])))
+    else:
+        folders = [PurePosixPath(image).parent.as_posix() for image in images["image"]]
+        known.append(Property(say("folder"), "folder-predicts-label", np.array(folders, dtype=object)))
+    return known + [
+        Property(say("column {name}", name=name), "column-predicts-label", _column(images[name]))
+        for name in data.own_columns
+    ]
+
+
+def _text(column: pl.Series) -> NDArray[Any]:
+    return np.array([str(value or "") for value in column], dtype=object)
+
+
+def _column(column: pl.Series) -> NDArray[Any]:
+    """Numbers as float where all cells are numbers, else text."""
+    numbers = column.cast(pl.Float64, strict=False)
+    if numbers.null_count() == column.null_count() < len(column) and column.n_unique() > _MOST_VALUES:
+        return numbers.fill_null(-1.0).to_numpy()
+    return _text(column)
+
+
+def _days(column: pl.Series) -> NDArray[Any]:
+    """Days since 1970 of EXIF times; -1 for none."""
+    days = column.str.slice(0, 10).str.to_date("%Y:%m:%d", strict=False).cast(pl.Int32)
+    return days.cast(pl.Float64).fill_null(-1.0).to_numpy()
+
+
+def _is_alias(known: Property, values: NDArray[Any], targets: NDArray[Any]) -> bool:
+    """Another name of the label: folders named like the classes, or a column `class_id` that maps one to one."""
+    if known.values.dtype != object:
+        return False
+    one_to_one = len(set(zip(values, targets, strict=True))) == len(set(values)) == len(set(targets))
+    leaf = {PurePosixPath(value).name.casefold() for value in values}
+    same_words = leaf == {str(target).strip().casefold() for target in targets}
+    return same_words or (one_to_one and any(word in known.name.lower() for word in _ALIASES))
+
+
+def _looks_like_groups(values: NDArray[Any], targets: NDArray[Any]) -> bool:
+    """Many values, several for each class and several images for each: products or patients, no shortcut."""
+    distinct = set(values.tolist())
+    pure = len(set(zip(values, targets, strict=True))) <= 1.05 * len(distinct)
+    return pure and len(distinct) >= 3 * len(set(targets)) and len(values) >= 2 * len(distinct)
+
+
+def _features(values: NDArray[Any]) -> NDArray[np.float64]:
+    """(N, F): a number as it is; text as one column for each of the most frequent values."""
+    if values.dtype != object:
+        return values.astype(np.float64).reshape(-1, 1)
+    names, counts = np.unique(values.astype(str), return_counts=True)
+    frequent = names[np.argsort(-counts, kind="stable")][:_MOST_VALUES]
+    return np.asarray(values.astype(str)[:, None] == frequent[None, :], dtype=np.float64)

@@ -1,0 +1,127 @@
+"""Colour and brightness: what the miniatures tell of all images and of each class."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report import charts
+from pupila.artifacts.report.page import Section, Table
+from pupila.core.messages import say
+from pupila.stages.explore.explained_variance import class_codes, explained
+
+CHANNELS = ("red", "green", "blue")
+PALETTE = 4**3  # bins of the colour histogram: four levels of each channel
+MOST_LINES = 6  # classes whose histograms are laid over each other
+_CHUNK = 1024  # images in memory at once
+_LEVELS = 32  # bins of a channel's histogram
+_GREY, _DARK, _BRIGHT = 0.03, 25, 235  # mean saturation of 0..1; mean brightness of 0..255
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """The colours of N images."""
+
+    means: Array  # (N, 3) float, 0..255: mean red, green and blue
+    saturation: Array  # (N,) float, 0..1: mean of a pixel's largest minus smallest channel over its largest
+    channels: Array  # (3, _LEVELS) int: pixels of all images at each level
+    palette: Array  # (N, PALETTE) float: share of an image's pixels of each colour
+
+
+def colours(data: Dataset) -> Colours:
+    """What the miniatures of all images tell."""
+    means, saturation, palette = [], [], []
+    channels = np.zeros((3, _LEVELS), dtype=np.int64)
+    for start in range(0, len(data), _CHUNK):
+        small = data.miniatures(list(range(start, min(start + _CHUNK, len(data))))).reshape(-1, 48 * 48, 3)
+        most, least = small.max(axis=2).astype(np.float32), small.min(axis=2).astype(np.float32)
+        means.append(small.mean(axis=1, dtype=np.float64))
+        saturation.append(((most - least) / np.maximum(most, 1)).mean(axis=1, dtype=np.float64))
+        for k in range(3):
+            channels[k] += np.bincount(small[..., k].ravel() >> 3, minlength=_LEVELS)
+        bins = (small[..., 0] >> 6) * 16 + (small[..., 1] >> 6) * 4 + (small[..., 2] >> 6)
+        own = bins + PALETTE * np.arange(len(small))[:, None]
+        counts = np.bincount(own.ravel(), minlength=PALETTE * len(small))
+        palette.append(counts.reshape(-1, PALETTE) / small.shape[1])
+    return Colours(np.concatenate(means), np.concatenate(saturation), channels, np.concatenate(palette))
+
+
+def colour_facts(data: Dataset, found: Colours, groups: Array) -> dict[str, Any]:
+    """The part of the fingerprint.
+
+    Args:
+        data: the data set.
+        found: of its images.
+        groups: (N,) component numbers.
+    """
+    brightness = data.images["brightness"].cast(float).to_numpy()
+    told = {"brightness": brightness, "saturation": 255 * found.saturation,
+            **dict(zip(CHANNELS, found.means.T, strict=True))}  # fmt: skip
+    codes, names = class_codes(data)
+    edges = np.linspace(0, 256, 17)
+    return {
+        "edges": [8 * level for level in range(_LEVELS + 1)],
+        "channels": dict(zip(CHANNELS, found.channels.tolist(), strict=True)),
+        "mean": {name: round(float(values.mean()), 2) for name, values in told.items()},
+        "classes": {
+            name: {
+                **{key: round(float(values[codes == k].mean()), 2) for key, values in told.items()},
+                "brightness_counts": np.histogram(brightness[codes == k], edges)[0].tolist(),
+                "saturation_counts": np.histogram(told["saturation"][codes == k], edges)[0].tolist(),
+            }
+            for k, name in enumerate(names)
+        },
+        "explained": {
+            name: explained(told[name], codes, groups) for name in ("brightness", "saturation")
+        },
+        "saturation": np.histogram(told["saturation"], edges)[0].tolist(),
+        "grey": int((found.saturation < _GREY).sum()),
+        "dark": int((brightness < _DARK).sum()),
+        "bright": int((brightness > _BRIGHT).sum()),
+    }  # fmt: skip
+
+
+def colour_section(f: dict[str, Any]) -> Section:
+    """Histograms of the channels, and brightness and saturation by class."""
+    colour = f["colour"]
+    drawn = [charts.channels(say("Colours of all pixels"), colour["edges"], colour["channels"])]
+    shown = dict(list(colour["classes"].items())[:MOST_LINES])
+    edges = [16.0 * step for step in range(17)]
+    by_class = {
+        "brightness": (say("Mean brightness of an image"), say("0 black, 255 white")),
+        "saturation": (say("Mean saturation of an image"), say("0 grey, 255 pure colour")),
+    }
+    for key, (title, label) in by_class.items():
+        if shown:
+            shares = {name: _shares(row[f"{key}_counts"]) for name, row in shown.items()}
+            drawn.append(
+                charts.histograms(title, edges, shares, say("{label}; share of a class in %", label=label))
+            )
+        elif key == "saturation":  # brightness stands among the sizes
+            drawn.append(charts.histogram(title, edges, colour["saturation"], label))
+    names = {"brightness": say("brightness"), "saturation": say("saturation"), "red": say("red"),
+             "green": say("green"), "blue": say("blue")}  # fmt: skip
+    rows = [[name, *(f"{row[key]:.0f}" for key in names)] for name, row in colour["classes"].items()]
+    rows.append([say("all images"), *(f"{colour['mean'][key]:.0f}" for key in names)])
+    told = [say("Means of 0 to 255, from small copies of the images.")]
+    if f["classes"] and any(share is not None for share in colour["explained"].values()):
+        told.append(
+            say("Of the variance between images, their class tells {brightness} of the brightness and {saturation} "
+                "of the saturation.",
+                **{key: _percent(share) for key, share in colour["explained"].items()})
+        )  # fmt: skip
+    return Section(
+        say("Colour and brightness"), told, drawn, tables=[Table([say("class"), *names.values()], rows)]
+    )
+
+
+def _percent(share: float | None) -> str:
+    return say("an unknown share") if share is None else f"{share:.0%}"
+
+
+def _shares(counts: list[int]) -> list[float]:
+    return [100 * count / max(sum(counts), 1) for count in counts]

@@ -1,0 +1,1 @@
+"""Review: a person labels a sample blind, or confirms suspects, on a local page."""

@@ -1,0 +1,104 @@
+"""The service: its routes, by task, and what it says of itself."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, Field
+
+from pupila.artifacts.bundle.folder import Bundle, read_bundle
+from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.bundle.prompter import Prompter
+from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.web.app import App, make_app
+from pupila.stages.serve.batcher import Batcher
+from pupila.stages.serve.embeddings import Embeddings
+from pupila.stages.serve.predictions import add_predictions
+from pupila.stages.serve.segment import add_segment
+from pupila.stages.serve.settings import ServeSettings
+
+
+class Described(BundleInfo):
+    """What `bundle.json` says, without golden answers and the hashes of its files."""
+
+    model_version: str = Field(description="hash of the bundle")
+
+
+class Health(BaseModel):
+    """Whether the service answers."""
+
+    status: str
+    model_version: str
+
+
+class Worker(Protocol):
+    """What answers, in threads of its own."""
+
+    def close(self) -> None:
+        """Let the threads end."""
+
+
+Works = TypeVar("Works", bound=Worker)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes(Generic[Works]):
+    """How the bundles of one task are served."""
+
+    worker: Callable[[Bundle, ServeSettings], Works]
+    add: Callable[[App, Works], None]  # the routes that it answers
+
+
+def _batcher(bundle: Bundle, settings: ServeSettings) -> Batcher:
+    return Batcher(Predictor(bundle, limits=settings), settings)
+
+
+def _embeddings(bundle: Bundle, settings: ServeSettings) -> Embeddings:
+    return Embeddings(Prompter(bundle, limits=settings, threads=1), settings)
+
+
+ROUTES: dict[str, Routes[Any]] = {
+    "classify": Routes(_batcher, add_predictions),
+    "segment": Routes(_batcher, add_predictions),
+    "prompt": Routes(_embeddings, add_segment),
+}
+
+
+def make_service(bundle: str, settings: ServeSettings) -> App:
+    """The app for a bundle.
+
+    Args:
+        bundle: folder of a bundle or of a run.
+        settings: limits and threads.
+
+    Raises:
+        PupilaError: the bundle is not sound.
+    """
+    read = read_bundle(bundle)
+    routes = ROUTES[read.info.task]
+    worker = routes.worker(read, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: App) -> AsyncIterator[None]:
+        yield
+        worker.close()
+
+    app = make_app(f"Pupila: {read.info.model['name']}", lifespan, settings.max_bytes * settings.max_files)
+    routes.add(app, worker)
+    _add_descriptions(app, read)
+    return app
+
+
+def _add_descriptions(app: App, bundle: Bundle) -> None:
+    @app.get("/health", response_model=Health)
+    async def health() -> Health:
+        """Whether the service answers."""
+        return Health(status="ok", model_version=bundle.hash)
+
+    described = Described(**dict(bundle.info), model_version=bundle.hash)
+
+    @app.get("/model/info", response_model=Described, response_model_exclude={"golden", "files"})
+    async def info() -> Described:
+        """What `bundle.json` says, without golden answers and the hashes of its files."""
+        return described

@@ -1,0 +1,1 @@
+"""Statistics: plain functions of arrays, which know no images: intervals, tests, metrics."""

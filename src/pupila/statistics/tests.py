@@ -1,0 +1,125 @@
+"""Tests of paired differences, their correction for many comparisons, and the verdict in a word."""
+
+from math import ceil, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila.statistics.intervals import Z_80, Z_95
+
+Array = NDArray[Any]
+_FLIPS = 10_000  # of a permutation test
+_FLIPPED_AT_ONCE = 1_000_000  # signs of a permutation test in memory
+SIGNIFICANT = 0.05  # p-value below which a difference is told
+MARGIN = 0.02  # within which two models count as equivalent
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p-value that two models are right equally often on the same images.
+
+    Args:
+        only_first: images that only the first got right.
+        only_second: images that only the second got right.
+
+    Source: McNemar 1947, in the exact form: a fair coin thrown for every image on which they differ.
+    """
+    from scipy.stats import binomtest
+
+    differ = only_first + only_second
+    return 1.0 if differ == 0 else float(binomtest(only_first, differ, 0.5).pvalue)
+
+
+def sign_flip(differences: Array, groups: Array, seed: int = 0) -> float:
+    """Two-sided p-value that paired differences have mean 0, when the signs of whole groups are thrown anew.
+
+    Args:
+        differences: (N,) of two models on the same images.
+        groups: (N,) group numbers.
+        seed: decides the throws.
+
+    Returns:
+        Exact, over all throws, where there are no more than these; else of 9,999 of them and the one that was observed.
+
+    Source: Fisher 1935, section 21; Phipson and Smyth 2010 for counting the observed one.
+    """
+    _, place = np.unique(groups, return_inverse=True)
+    sums = np.bincount(place, differences)
+    sums = sums[sums != 0]  # a group without a difference throws nothing
+    seen = abs(sums.sum()) * (1 - 1e-9)  # rounding must not part sums that are equal
+    if 2 ** len(sums) <= _FLIPS:
+        signs = 1 - 2 * ((np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums))) & 1)
+        return float((np.abs(signs @ sums) >= seen).mean())
+    rng, at_once, extreme = np.random.default_rng(seed), max(1, _FLIPPED_AT_ONCE // len(sums)), 1
+    for done in range(0, _FLIPS - 1, at_once):
+        signs = 1 - 2 * rng.integers(0, 2, (min(at_once, _FLIPS - 1 - done), len(sums)))
+        extreme += int((np.abs(signs @ sums) >= seen).sum())
+    return extreme / _FLIPS
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Adjusted p-values of a family of tests, in the order given.
+
+    Source: Holm 1979.
+    """
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def verdict(difference: tuple[float, float], p_value: float, margin: float = MARGIN) -> str:
+    """The comparison in a word.
+
+    Args:
+        difference: 95 % interval of second minus first, -1..1.
+        p_value: that there is no difference.
+        margin: within which they count as equivalent.
+
+    Returns:
+        "better" or "worse" (the interval leaves out 0 and the test agrees), "equivalent" (the interval lies inside
+        the margin), or "not distinguishable".
+    """
+    low, high = difference
+    if p_value < SIGNIFICANT and (low > 0 or high < 0):
+        return "better" if low > 0 else "worse"
+    return "equivalent" if -margin < low and high < margin else "not distinguishable"
+
+
+def images_to_settle(only_first: int, only_second: int, n: int, design_effect: float = 1.0) -> int | None:
+    """How many images would show such a difference with power 0.8; None where there is none to show.
+
+    Args:
+        only_first: images that only the first got right.
+        only_second: images that only the second got right.
+        n: images compared.
+        design_effect: how many images of these groups tell as much as one that stands alone.
+
+    Source: Connor 1987, for McNemar's test at 5 %.
+    """
+    p, q = only_first / n, only_second / n
+    if only_first == only_second:
+        return None
+    share, difference = p + q, abs(p - q)
+    wanted = (Z_95 * sqrt(share) + Z_80 * sqrt(max(share - difference**2, 0.0))) / difference
+    return max(n + 1, ceil(wanted**2 * design_effect))
+
+
+def images_to_tell(differences: Array, groups: Array) -> int | None:
+    """How many images, in groups like these, would show such a mean difference with power 0.8; None where it is 0.
+
+    Args:
+        differences: (N,) of two models on the same images.
+        groups: (N,) group numbers.
+
+    Source: the normal approximation, with the variance of the mean when whole groups are drawn (Kish 1965).
+    """
+    mean = float(differences.mean())
+    if abs(mean) < 1e-12:
+        return None
+    _, place = np.unique(groups, return_inverse=True)
+    spread = sqrt(float((np.bincount(place, differences - mean) ** 2).sum()))  # of the sum of all
+    wanted = ((Z_95 + Z_80) * spread / (abs(mean) * len(differences))) ** 2
+    return max(len(differences) + 1, ceil(wanted * len(differences)))

@@ -1,0 +1,122 @@
+"""The manifest and `splits.json`: written, read back, and refused where they were tampered with."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import pupila
+from pupila.artifacts.dataset.manifest import MANIFEST
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.core.errors import PupilaError
+from tests.pictures import write_classes, write_photo
+
+
+def test_a_manifest_elsewhere_is_the_data_set(tmp_path: Path) -> None:
+    write_classes(tmp_path / "photos", {"a": 2, "b": 2})
+    data = pupila.open(tmp_path / "photos")
+    data.save(str(tmp_path / "out"))
+    frame = pl.read_parquet(tmp_path / "out/pupila.parquet")
+    assert tuple(frame.columns[: len(MANIFEST)]) == MANIFEST
+    assert frame["image"][0] == "a/000.jpg"
+    for where in (tmp_path / "out", tmp_path / "out/pupila.parquet"):
+        again = pupila.open(where)
+        assert again.hash == data.hash
+        assert "a saved manifest" in again.layout
+
+
+def test_a_manifest_beside_the_images_never_hides_a_new_one(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"a": 2})
+    data = pupila.open(tmp_path)
+    data.save(data.home)
+    write_photo(tmp_path / "a/new.jpg", 77)
+    assert len(pupila.open(tmp_path)) == 3
+    assert len(pupila.open(tmp_path / "pupila.parquet")) == 2
+
+
+def test_the_users_own_columns_and_groups_come_back(tmp_path: Path) -> None:
+    write_photo(tmp_path / "a.jpg", 1)
+    (tmp_path / "t.csv").write_text("image,label,group,shop\na.jpg,cat,g7,north\n")
+    pupila.open(tmp_path / "t.csv").save(str(tmp_path / "out"))
+    images = pupila.open(tmp_path / "out").images
+    assert images.select("group", "shop", "target").rows() == [("g7", "north", "cat")]
+
+
+def test_columns_called_like_our_own_facts_are_kept_beside_them(tmp_path: Path) -> None:
+    write_photo(tmp_path / "a.jpg", 1)
+    names = ["width", "fault", "bytes", "_part", "reason"]
+    (tmp_path / "t.csv").write_text(f"image,label,{','.join(names)}\na.jpg,cat,wide,none,many,two,why\n")
+    theirs = [f"{name}_" for name in names]
+    data = pupila.open(tmp_path / "t.csv")
+    data.save(str(tmp_path / "out"))
+    for images in (data.images, pupila.open(tmp_path / "out").images):
+        assert images.select(theirs).rows() == [("wide", "none", "many", "two", "why")]
+        assert images["width"].to_list() == [96]
+
+
+def test_images_that_are_gone_or_changed_since_are_told(tmp_path: Path) -> None:
+    write_classes(tmp_path / "photos", {"a": 3})
+    pupila.open(tmp_path / "photos").save(str(tmp_path / "out"))
+    (tmp_path / "photos/a/000.jpg").unlink()
+    write_photo(tmp_path / "photos/a/001.jpg", 500)
+    told = pupila.open(tmp_path / "out").set_aside.select("subject", "code").rows()
+    assert told == [("a/000.jpg", "row-without-image"), ("a/001.jpg", "changed-file")]
+
+
+def test_a_manifest_of_a_later_pupila_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"a": 2})
+    frame = pl.read_parquet(pupila.open(tmp_path).save(str(tmp_path / "out")))
+    later = {"pupila.schema": "99", "pupila.root": "."}
+    frame.write_parquet(tmp_path / "out/pupila.parquet", metadata=later)
+    with pytest.raises(PupilaError, match="of a later Pupila"):
+        pupila.open(tmp_path / "out")
+    (tmp_path / "out/pupila.parquet").write_bytes(b"PAR1")
+    with pytest.raises(PupilaError, match="Can't read the manifest"):
+        pupila.open(tmp_path / "out")
+
+
+def test_the_hash_is_of_what_is_true(tmp_path: Path) -> None:
+    write_photo(tmp_path / "a.jpg", 1)
+    write_photo(tmp_path / "b.jpg", 2)
+
+    def hash_of(text: str) -> str:
+        (tmp_path / "t.csv").write_text("image,label,split\n" + text)
+        return pupila.open(tmp_path / "t.csv").hash
+
+    first = hash_of("a.jpg,cat,train\nb.jpg,dog,test\n")
+    assert hash_of("b.jpg,dog,test\na.jpg,cat,train\n") == first  # the order of rows is no truth
+    assert (
+        len(
+            {first, hash_of("a.jpg,dog,train\nb.jpg,dog,test\n"), hash_of("a.jpg,cat,test\nb.jpg,dog,test\n")}
+        )
+        == 3
+    )
+
+
+def test_splits_come_back_as_they_were_written(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"a": 12, "b": 12})
+    made = pupila.split(tmp_path, folds=3)
+    read = SplitFile.read(str(tmp_path))
+    assert read == made
+    assert read is not None
+    assert read.hash == json.loads((tmp_path / "splits.json").read_text())["hash"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"split": "test"', '"split": "train"'), ('"split": "test"', '"split": "exam"')]
+)
+def test_splits_changed_by_hand_are_refused(tmp_path: Path, old: str, new: str) -> None:
+    write_classes(tmp_path, {"a": 12, "b": 12})
+    pupila.split(tmp_path)
+    text = (tmp_path / "splits.json").read_text()
+    (tmp_path / "splits.json").write_text(text.replace(old, new, 1))
+    with pytest.raises(PupilaError, match="changed by hand"):
+        SplitFile.read(str(tmp_path))
+
+
+def test_splits_that_miss_a_part_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "splits.json").write_text("{}")
+    with pytest.raises(PupilaError, match="Can't read"):
+        SplitFile.read(str(tmp_path))
+    assert SplitFile.read(str(tmp_path / "none")) is None

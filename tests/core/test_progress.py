@@ -1,0 +1,52 @@
+"""Progress: silent for short work, plain lines with time left for long work."""
+
+import time
+
+import pytest
+
+from pupila.core import progress as room
+from pupila.core.progress import progress
+
+
+def test_long_work_tells_how_much_time_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with progress("reading", 10) as advance:
+        advance(1)  # nothing yet: no time has passed
+        clock[0] += room.FIRST_LINE_AFTER + 2
+        advance(1)  # 2 of 10 in 4 s: 16 s left
+        advance(1)
+        clock[0] += room.LINE_EVERY
+        advance(4)  # 7 of 10 in 14 s: 6 s left
+    assert capsys.readouterr().err.splitlines() == [
+        "reading: 2 of 10, 16 s left",
+        "reading: 7 of 10, 6 s left",
+    ]
+
+
+def test_where_nobody_knows_the_end_no_time_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with progress("products", None) as advance:
+        clock[0] += room.FIRST_LINE_AFTER + 2
+        advance(3)
+    assert capsys.readouterr().err == "products: 3\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with progress("products", None) as advance:
+        advance(2)
+
+
+def test_short_work_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("reading", 2) as advance:
+        advance(2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with progress("reading", 2) as advance:
+        advance(2)

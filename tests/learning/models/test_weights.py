@@ -1,0 +1,153 @@
+"""Weights: all tensors of the file or none, with the preparation that the JSON beside it says."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from pupila.core.errors import PupilaError
+from pupila.learning.models.classify import build_classifier as build
+from pupila.learning.models.network import Network
+from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.weights import fill, hash_of, told_beside
+
+Find = Callable[[str], Path]
+TINY = "test_resnet"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole classifier of three classes in a file, and the JSON beside it."""
+    import timm
+
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_file(timm.create_model(TINY, num_classes=3).state_dict(), path)
+    told = {"model": TINY, "options": {"num_classes": 3}, "side": 48, "mean": [0.1, 0.2, 0.3],
+            "std": [0.4, 0.5, 0.6], "classes": ["ant", "bee", "cow"]}  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(told))
+    return path
+
+
+def answer(network: Network, pixels: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = network.head(network.encoder.eval()(pixels))
+    return logits
+
+
+def test_a_file_says_its_model_its_preparation_and_its_classes(tiny: Path) -> None:
+    network = build(ModelSettings(weights=str(tiny)), None)
+    said = network.preparation
+    assert (network.name, said.height, said.width) == (TINY, 48, 48)
+    assert (said.mean, said.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert network.classes == ("ant", "bee", "cow")
+    assert (network.source, network.pretrained) == ("file: tiny.safetensors", True)
+    assert build(ModelSettings(weights=str(tiny)), None, side=64).preparation.height == 64
+
+
+def test_the_head_that_is_kept_answers_as_the_file_does(tiny: Path) -> None:
+    import timm
+
+    whole = timm.create_model(TINY, num_classes=3).eval()
+    whole.load_state_dict(load_file(tiny))
+    pixels = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.allclose(
+            answer(build(ModelSettings(weights=str(tiny)), None), pixels), whole(pixels), atol=1e-6
+        )
+
+
+def test_a_new_head_leaves_the_encoder_as_it_was(tiny: Path) -> None:
+    kept, fresh = (build(ModelSettings(weights=str(tiny)), classes) for classes in (None, 5))
+    assert kept.weights_hash == fresh.weights_hash
+    assert answer(fresh, torch.zeros(1, 3, 48, 48)).shape == (1, 5)
+    assert fresh.classes == ()
+
+
+def test_tensors_that_do_not_fit_are_counted_and_named(tiny: Path, tmp_path: Path) -> None:
+    tensors = load_file(tiny)
+    del tensors["fc.bias"]
+    tensors |= {"fc.weight": torch.zeros(4, 2), "neck.weight": torch.zeros(1), "neck.bias": torch.zeros(1)}
+    odd = tmp_path / "odd.safetensors"
+    save_file(tensors, odd)
+    settings = ModelSettings(model=TINY, weights=str(odd), options={"num_classes": 3})
+    with pytest.raises(PupilaError, match="do not fit the model") as fault:
+        build(settings, 3)
+    assert "1 missing: fc.bias" in fault.value.found
+    assert "2 unexpected: neck.bias, neck.weight" in fault.value.found
+    assert "1 of another shape: fc.weight (4, 2) for (3, 96)" in fault.value.found
+
+
+def test_a_hash_knows_what_no_tensor_shows() -> None:
+    module = torch.nn.Linear(2, 2)
+    told = [("a", {}), ("b", {}), ("a", {"pad_type": "same"}), ("a", {"pad_type": ""})]
+    assert len({hash_of(module, name, options) for name, options in told}) == 4
+
+
+def test_nothing_is_filled_where_one_tensor_does_not_fit() -> None:
+    module = torch.nn.Linear(2, 2)
+    before = hash_of(module, "linear", {})
+    with pytest.raises(PupilaError):
+        fill(module, {"weight": torch.zeros(2, 2)}, "half.safetensors")
+    assert hash_of(module, "linear", {}) == before
+
+
+@pytest.mark.parametrize(("name", "content", "said"), [
+    ("gone", None, "No such weights"),
+    ("text", b"not a tensor", "Can't read the weights"),
+    ("short", b"\xff\x00\x00\x00\x00\x00\x00\x00{}", "Can't read the weights"),
+])  # fmt: skip
+def test_a_file_that_is_not_there_or_damaged_is_refused(
+    name: str, content: bytes | None, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"{name}.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PupilaError, match=said):
+        build(ModelSettings(model=TINY, weights=str(path)), 3)
+
+
+@pytest.mark.parametrize("text", ['{"mean": [0.5]}', '{"part": "wing"}', "[1]", "{"])
+def test_a_bad_json_beside_the_weights_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "w.json").write_text(text)
+    with pytest.raises(PupilaError, match=r"w\.json"):
+        told_beside(str(tmp_path / "w.safetensors"))
+
+
+def test_our_own_nets_take_no_file(tiny: Path) -> None:
+    with pytest.raises(PupilaError, match="lenet starts from random weights"):
+        build(ModelSettings(model="lenet", weights=str(tiny)), 3)
+
+
+def test_without_a_network_the_default_weights_are_an_error_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(PupilaError, match="Can't get the weights of test_resnet from the hub") as fault:
+        build(ModelSettings(model=TINY), 3)
+    assert "weights=FILE.safetensors" in fault.value.remedy
+
+
+def test_the_real_classifier_brings_its_options_and_its_thousand_names(real_weights: Find) -> None:
+    network = build(ModelSettings(weights=str(real_weights("mobilenetv2_100.safetensors"))), None)
+    said = network.preparation
+    assert (said.height, said.mean, said.std) == (224, (0.5,) * 3, (0.5,) * 3)
+    assert said.interpolation == "bicubic"  # by timm, as the file says nothing of it
+    assert len(network.classes) == 1000
+    assert "goldfish" in network.classes[1]
+    padded = [type(part).__name__ for part in network.encoder.modules()]
+    assert "Conv2dSame" in padded  # pad_type=same, from the JSON
+
+
+def test_the_real_encoder_has_no_classifier_and_gives_its_last_map(real_weights: Find) -> None:
+    settings = ModelSettings(weights=str(real_weights("tf_efficientnet_b0_encoder.safetensors")))
+    network = build(settings, 3)
+    assert (network.name, network.size, network.preparation.height) == ("tf_efficientnet_b0", 320, 320)
+    assert network.preparation.std == (0.229, 0.224, 0.225)
+    assert answer(network, torch.zeros(2, 3, 64, 64)).shape == (2, 3)
+    with pytest.raises(PupilaError, match="These weights bring no classifier"):
+        build(settings, None)

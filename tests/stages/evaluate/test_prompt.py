@@ -1,0 +1,437 @@
+"""Judging promptable models: the same prompts to all, figures counted a second way, trivial answers, refusals."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.stats import binomtest
+
+import pupila
+from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.prompter import Prompter
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.prompt_targets import things_of
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.dataset.test_access import openings
+from pupila.core.errors import PupilaError
+from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
+from pupila.stages.evaluate.evaluator import Found
+from pupila.stages.evaluate.prompt.baselines import ENLARGED, fitted
+from pupila.stages.evaluate.prompt.run import evaluate_prompts
+from pupila.stages.evaluate.sentences import sentences
+from pupila.tasks.prompt import Prompt
+from pupila.tasks.prompt_strategies import BOX, POINTS, Way
+from tests.colours import POINTED, write_painted, write_pointing
+from tests.pictures import photo, write_classes
+from tests.stages.evaluate.sealed import split_data, unopened
+
+Mask = NDArray[np.uint8]
+SIDE = 32
+PARTICULAR = POINTED.model_copy(
+    update={"std": (0.25, 0.25, 0.25)}
+)  # shades of a colour are colours of their own
+
+
+def pool(seed: int) -> tuple[Mask, Mask]:
+    """A picture of a dark red rectangle with a bright stripe in its middle, and the rectangle's mask."""
+    rng = np.random.default_rng([11, seed])
+    picture = 80 + photo(seed, SIDE, SIDE) // 2
+    picture[..., 0] = 0
+    height, width = rng.integers(12, 20, 2)
+    top, left = rng.integers(1, SIDE - height), rng.integers(1, SIDE - width)
+    picture[top : top + height, left : left + width] = (150, 0, 0)
+    beside = int(width * rng.uniform(0.05, 0.35))
+    picture[top : top + height, left + beside : left + width - beside] = (255, 0, 0)
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[top : top + height, left : left + width] = 1
+    return picture, mask
+
+
+def write_pools(folder: Path, count: int, labels: dict[str, str] | None = None) -> Path:
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for number in range(count):
+        picture, mask = pool(number)
+        Image.fromarray(picture).save(folder / f"images/{number:03d}.png")
+        Image.fromarray(mask if labels else mask * np.uint8(255)).save(folder / f"masks/{number:03d}.png")
+    if labels:
+        (folder / "classes.json").write_text(json.dumps(labels))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def split_pools(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """40 pictures, 20 of them in the test split."""
+    return split_data(tmp_path_factory.mktemp("pools"), lambda folder: write_pools(folder, 40), 0.1, 0.5)
+
+
+@pytest.fixture
+def pools(split_pools: Dataset) -> Iterator[Dataset]:
+    """The pictures, whose test split nobody has opened."""
+    with unopened(split_pools) as data:
+        yield data
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`generous` answers all of a rectangle, `particular` its part of one shade, `painted` where green is above red."""
+    folder = tmp_path_factory.mktemp("models")
+    write_pointing(folder / "generous")
+    write_pointing(folder / "particular", preparation=PARTICULAR)
+    write_painted(folder / "painted", classes=["background", "foreground"])
+    return folder
+
+
+def splits_of(data: Dataset) -> SplitFile:
+    found = SplitFile.read(data.home)
+    assert found is not None
+    return found
+
+
+def rows_of(data: Dataset, split: str = TEST) -> list[int]:
+    return [row for row, one in enumerate(splits_of(data).images) if one.split == split]
+
+
+def judged(data: Dataset, *paths: Path, **options: Any) -> Found:
+    return evaluate_prompts([str(path) for path in paths], data, splits_of(data), **options)
+
+
+def asked(found: Found, way: str) -> dict[str, Prompt]:
+    """The prompts of `prompts.jsonl` by image."""
+    lines = [json.loads(line) for line in found.beside["prompts.jsonl"].splitlines()]
+    return {
+        one["image"]: Prompt(
+            tuple(map(tuple, one["points"])), tuple(map(tuple, one["negatives"])), one["box"] and tuple(one["box"])
+        )
+        for one in lines if one["way"] == way
+    }  # fmt: skip
+
+
+def plain(truth: Mask, answer: Mask) -> dict[str, float]:
+    """The four figures, from sets of pixels."""
+    known = truth != 255
+    true, told = (set(np.flatnonzero((mask == 1) & known).tolist()) for mask in (truth, answer))
+    both = len(true & told)
+    return {
+        "IoU": both / len(true | told), "Dice": 2 * both / (len(true) + len(told)),
+        "precision": both / len(told) if told else 0, "recall": both / len(true),
+    }  # fmt: skip
+
+
+def answers_of(bundle: Path, data: Dataset, prompts: dict[str, Prompt]) -> list[dict[str, float]]:
+    """The figures of a bundle's answers, asked once more in the order of the test split."""
+    prompter, told = Prompter(read_bundle(bundle)), []
+    for row in rows_of(data):
+        image = prompter.encode(prompter.prepare(Path(data.path(row)).read_bytes()))
+        told.append(plain(data.mask(row), prompter.answer(image, prompts[data.images["image"][row]]).mask))
+    return told
+
+
+def test_figures_failures_and_tests_are_those_of_a_count_with_sets_of_pixels(
+    pools: Dataset, models: Path
+) -> None:
+    found = judged(pools, models / "generous", models / "particular")
+    e, count = found.evaluation, len(rows_of(pools))
+    assert e["masks"] == e["images"] == e["models"][0]["n"] == count
+    for way in ("points", "box"):
+        prompts = asked(found, way)
+        told = [answers_of(models / name, pools, prompts) for name in ("generous", "particular")]
+        for one, by_hand in zip(e["models"], told, strict=True):
+            own = one["ways"][way]
+            for name in ("IoU", "Dice", "precision", "recall"):
+                row = own["per_mask"][name]["mean"]
+                assert row["value"] == pytest.approx(np.mean([figures[name] for figures in by_hand]))
+                assert row["low"] <= row["value"] <= row["high"]
+                assert sum(own["histograms"][name]) == count
+            failed = {i for i, figures in enumerate(by_hand) if figures["IoU"] < 0.5}
+            assert own["failures"]["masks"] == len(failed)
+            names = [pools.images["image"][rows_of(pools)[i]] for i in sorted(failed)]
+            assert [line["image"] for line in own["failures"]["which"]] == names
+        ours, theirs = ([figures["IoU"] for figures in by_hand] for by_hand in told)
+        assert np.mean(ours) > 0.99 > 0.8 > np.mean(theirs) > 0.3
+        row = next(row for row in e["comparisons"] if row["way"] == way and not row["trivial"])
+        figures = row["metrics"]["IoU per mask"]
+        assert row["verdict"] == "better"
+        assert figures["change"] == pytest.approx(np.mean(ours) / np.mean(theirs) - 1)
+        assert figures["low"] < np.mean(ours) - np.mean(theirs) < figures["high"]
+        lost = sum(iou < 0.5 for iou in theirs)
+        assert lost > 2
+        assert row["failures"] == {
+            "first": 0, "other": lost, "only_first": 0, "only_other": lost,
+            "p_value": pytest.approx(binomtest(0, lost).pvalue),
+        }  # fmt: skip
+
+
+def test_what_is_said_is_what_was_found(pools: Dataset, models: Path) -> None:
+    e = judged(pools, models / "generous", models / "particular").evaluation
+    told = sentences(e)
+    row = e["comparisons"][0]
+    by, failures = row["metrics"]["IoU per mask"], row["failures"]
+    assert told[0].startswith("generous: mean IoU 1.000 with points (95 % interval ")
+    assert told[0].endswith("over 20 masks of 20 test images in 20 groups.")
+    assert told[1].startswith(
+        f"With points, generous is better than particular: IoU 1.000 against {by['other']:.3f}, {by['change']:+.1%} "
+    )
+    assert told[2].startswith(
+        f"With points, 0 of 20 masks have an IoU below 0.5; of particular's {failures['other']} (-100%, exact McNemar p"
+    )
+    assert told[3].startswith("With points, trivial answers reach: filled box 0.")
+    assert told[3].endswith("generous is better than filled box, mean mask.")
+    assert (
+        told[-1]
+        == "The IoU that generous expects of its answers is off by 0.100 with points, 0.100 with a box."
+    )
+
+
+def test_every_model_gets_the_same_prompts_in_every_evaluation(pools: Dataset, models: Path) -> None:
+    found = judged(pools, models / "generous")
+    again = judged(pools, models / "particular", models / "generous")
+    assert found.beside == again.beside
+    images = {pools.images["image"][row]: pools.mask(row) for row in rows_of(pools)}
+    points, boxes = asked(found, "points"), asked(found, "box")
+    assert points.keys() == boxes.keys() == images.keys()
+    for image, mask in images.items():
+        places = points[image]
+        assert (len(places.points), len(places.negatives), places.box) == (
+            POINTS.points,
+            POINTS.negatives,
+            None,
+        )
+        assert all(mask[int(y), int(x)] == 1 for x, y in places.points)
+        assert all(mask[int(y), int(x)] == 0 for x, y in places.negatives)
+        box = boxes[image].box
+        assert box is not None and BOX.jitter is not None
+        y, x = np.nonzero(mask)
+        off = np.abs(np.array(box) - [x.min(), y.min(), x.max() + 1, y.max() + 1])
+        assert (off <= BOX.jitter * np.tile([np.ptp(x) + 1, np.ptp(y) + 1], 2) + 1e-9).all()
+
+
+def test_models_without_a_prompt_are_asked_for_the_same_things(
+    pools: Dataset, models: Path, tmp_path: Path
+) -> None:
+    images = pools.images["image"].to_list()
+    for row in range(len(pools)):
+        half = pools.mask(row).copy()
+        half[half.argmax(axis=0).max() + 6 :] = 0
+        Image.fromarray(half * np.uint8(255)).save(tmp_path / f"{row}.png")
+    table = tmp_path / "halves.csv"
+    pl.DataFrame({"image": images, "mask": [f"{row}.png" for row in range(len(pools))]}).write_csv(table)
+    found = judged(pools, models / "generous", models / "painted", table)
+    e = found.evaluation
+    painted, halves = e["models"][1:]
+    by_hand = [
+        plain(pools.mask(row), (np.asarray(Image.open(tmp_path / f"{row}.png")) > 0).astype(np.uint8))
+        for row in rows_of(pools)
+    ]
+    for way in ("points", "box"):
+        assert (
+            painted["ways"][way]["per_mask"]["IoU"]["mean"]["value"] < 0.01
+        )  # green is above red around the pool
+        assert painted["ways"][way]["failures"]["masks"] == e["masks"]
+        row = halves["ways"][way]["per_mask"]["recall"]["mean"]
+        assert row["value"] == pytest.approx(np.mean([one["recall"] for one in by_hand]))
+    assert painted["ways"]["points"] == painted["ways"]["box"]
+    assert [one["prompted"] for one in e["models"]] == [True, False, False]
+    assert painted["sensitivity"] is None and painted["ways"]["box"]["expected"] is None
+    back = judged(pools, models / "painted", models / "generous").evaluation
+    assert {row["verdict"] for row in back["comparisons"] if not row["trivial"]} == {"worse"}
+
+
+def test_trivial_answers_are_those_that_fit_the_training_split(pools: Dataset, models: Path) -> None:
+    found = judged(pools, models / "generous")
+    box, mean = found.evaluation["baselines"]
+    prompts = asked(found, "box")
+
+    def filled(shape: tuple[int, ...], place: tuple[float, float, float, float]) -> Mask:
+        """Pixels whose middle lies in the box, one by one."""
+        x0, y0, x1, y1 = place
+        inside = [
+            [x0 <= x + 0.5 <= x1 and y0 <= y + 0.5 <= y1 for x in range(shape[1])] for y in range(shape[0])
+        ]
+        return np.array(inside, np.uint8)
+
+    by_hand = []
+    for row in rows_of(pools):
+        place = prompts[pools.images["image"][row]].box
+        assert place is not None
+        by_hand.append(plain(pools.mask(row), filled((SIDE, SIDE), place))["IoU"])
+    assert box["ways"]["box"]["per_mask"]["IoU"]["mean"]["value"] == pytest.approx(np.mean(by_hand))
+    known = fitted(pools, rows_of(pools, TRAIN))
+    fits = []
+    for times in ENLARGED:
+        scores = []
+        for row in rows_of(pools, TRAIN):
+            thing = next(things_of(pools, row))
+            x, y = np.array(thing.prompt(POINTS).points).T
+            left, right, top, bottom = x.min() - 0.5, x.max() + 0.5, y.min() - 0.5, y.max() + 0.5
+            far = np.array([right - left, bottom - top]) * (times - 1) / 2
+            around = (left - far[0], top - far[1], right + far[0], bottom + far[1])
+            scores.append(plain(thing.truth, filled(thing.truth.shape, around))["IoU"])
+        fits.append(np.mean(scores))
+    assert known.enlarged == ENLARGED[int(np.argmax(fits))] == found.evaluation["enlarged"]
+    assert 0 < mean["ways"]["points"]["per_mask"]["IoU"]["mean"]["value"] < 0.7
+    assert mean["ways"]["points"] == mean["ways"]["box"]
+
+
+def test_the_mean_of_equal_masks_is_the_mask_and_of_an_unknown_class_the_picture(tmp_path: Path) -> None:
+    folder = write_pools(tmp_path / "data", 6)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[10:30, 20:50] = 255
+    for path in (folder / "masks").iterdir():
+        Image.fromarray(mask).save(path)
+        Image.fromarray(photo(int(path.stem), 64, 64)).save(folder / "images" / path.name)
+    data = pupila.open(folder)
+    thing = next(things_of(data, 5))
+    answer, _ = fitted(data, [0, 1, 2, 3]).mean(thing, Prompt())
+    assert (answer == thing.truth).all()
+    nothing = fitted(data, [])
+    assert nothing.mean(thing, Prompt())[0].all()
+    assert nothing.enlarged == 1
+
+
+def test_each_class_of_an_image_is_a_mask_and_unlabelled_pixels_never_count(tmp_path: Path) -> None:
+    folder = write_pools(
+        tmp_path / "data", 36, {"0": "background", "1": "pool", "2": "roof", "9": "unlabeled"}
+    )
+    for number, path in enumerate(sorted((folder / "masks").iterdir())):
+        mask, image = np.array(Image.open(path)), folder / "images" / path.name
+        picture = np.array(Image.open(image))
+        picture[mask == 1] = (255, 0, 0)
+        if number % 2:
+            picture[-4:, :5] = (255, 255, 255)
+            mask[-4:, :5] = 2
+        mask[0], picture[0] = 9, (255, 0, 0)  # answered with the pool, and nobody knows what it is
+        if number % 6 == 0:
+            mask[1:] = 0
+        Image.fromarray(mask).save(path)
+        Image.fromarray(picture).save(image)
+    data = pupila.open(folder)
+    pupila.split(data, val=0.1, test=0.5)
+    model = write_pointing(tmp_path / "model").folder
+    e = judged(data, Path(model)).evaluation
+    masks = [data.mask(row) for row in rows_of(data)]
+    there = {
+        name: sum(bool((mask == number).any()) for mask in masks)
+        for number, name in ((1, "pool"), (2, "roof"))
+    }
+    assert min(there.values()) > 5
+    assert e["masks"] == sum(there.values())
+    assert e["empty"] == sum(not np.isin(mask, (1, 2)).any() for mask in masks) > 0
+    for way in e["models"][0]["ways"].values():
+        assert {name: row["masks"] for name, row in way["classes"].items()} == there
+        assert way["per_mask"]["precision"]["mean"]["value"] == pytest.approx(1)
+        assert way["classes"]["pool"]["IoU"]["value"] == pytest.approx(1)
+    assert f"{e['empty']} images show nothing to prompt for, and are left out." in sentences(e)
+    units = [(one["row"], one["class"]) for one in e["shown"]["points"]["worst"]]
+    assert {name for _, name in units} <= {"pool", "roof"}
+
+
+def test_how_far_answers_depend_on_the_prompt_is_measured(pools: Dataset, models: Path) -> None:
+    found = judged(pools, models / "generous", models / "particular")
+    ours, theirs = (one["sensitivity"] for one in found.evaluation["models"])
+    assert [row["at"] for row in ours["points"]] == [1, 2, 3, 5, 8]
+    assert [row["at"] for row in ours["jitter"]] == [0.0, 0.05, 0.1, 0.2]
+    assert all(row["value"] > 0.98 for row in [*ours["points"], *ours["jitter"], *ours["border"].values()])
+    judged_box = found.evaluation["models"][1]["ways"]["box"]["per_mask"]["IoU"]["mean"]["value"]
+    assert theirs["jitter"][1]["value"] == pytest.approx(judged_box)
+    inner, border = theirs["border"]["anywhere"]["value"], theirs["border"]["at the border"]["value"]
+    assert inner == pytest.approx(
+        found.evaluation["models"][1]["ways"]["points"]["per_mask"]["IoU"]["mean"]["value"]
+    )
+    assert border != inner
+    fewer, more = (next(things_of(pools, 0)).prompt(Way("n", points=count)).points for count in (2, 5))
+    assert more[:2] == fewer
+
+
+def test_the_page_of_a_run_stands_alone_and_shows_it_all(
+    pools: Dataset, models: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "tuned"
+    write_pointing(run / "bundle")
+    lines = [{"part": "decoder", "epoch": n, "train_loss": 1 / n, "iou": 1 - 1 / n} for n in (1, 2, 3)]
+    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = pupila.evaluate(run, pools, against=[models / "particular"])
+    assert done.report == str(run / "evaluation-test/report.html")
+    page = Path(done.report).read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
+    assert "<script" not in page
+    assert (
+        page.index("With points, tuned is better than particular") < page.index("<svg") < page.index("<table")
+    )
+    for heading in (
+        "How it was trained",
+        "Largest gain: ",
+        "Median: ",
+        "Smallest gain: ",
+        "With a box: failures",
+    ):
+        assert heading in page
+    shown = done.evaluation["shown"]
+    pictures = sum(len(part) for parts in shown.values() for part in parts.values())
+    assert page.count("data:image/") == 4 * pictures  # image and prompt, truth, other, ours
+    gains = [one["IoU"] - one["rival"] for kind in ("worst", "median", "best") for one in shown["box"][kind]]
+    assert gains[:2] == sorted(gains)[:2]
+    assert max(gains) == gains[4] > gains[0]
+    assert json.loads(Path(done.report_json).read_text()) == done.evaluation
+    assert (
+        len((run / "evaluation-test/prompts.jsonl").read_text().splitlines()) == 2 * done.evaluation["masks"]
+    )
+
+
+def test_the_page_of_one_model_shows_its_best_and_worst(pools: Dataset, models: Path, tmp_path: Path) -> None:
+    done = pupila.evaluate(models / "particular", pools, split="validation", out=tmp_path / "out")
+    e = done.evaluation
+    assert e["looks"] == 0 and not openings(pools.home)
+    assert e["split"] == VALIDATION
+    assert e["groups"] < 10 and e["models"][0]["ways"]["box"]["per_mask"]["IoU"]["mean"]["low"] is None
+    assert any(line.startswith("Too few groups for an interval") for line in sentences(e))
+    page = Path(done.report).read_text()
+    assert "the best, the median and the worst" in page
+    assert "How it was trained" not in page
+    assert [row["trivial"] for row in e["comparisons"]] == [True] * 4
+
+
+def test_each_look_at_the_sealed_split_is_noted(pools: Dataset, models: Path) -> None:
+    assert judged(pools, models / "generous").evaluation["looks"] == 1
+    e = judged(pools, models / "generous", models / "painted").evaluation
+    assert e["looks"] == 2
+    assert len(openings(pools.home)) == 3
+    assert any("opened before, 2 times in all" in line for line in sentences(e))
+
+
+def test_what_can_not_be_judged_is_refused(pools: Dataset, models: Path, tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="No threshold of masks is tuned here"):
+        judged(pools, models / "generous", threshold="f1")
+    write_painted(tmp_path / "other", classes=["land", "water"])
+    with pytest.raises(PupilaError, match="other classes"):
+        judged(pools, models / "generous", tmp_path / "other")
+    assert not openings(pools.home)
+    photos = pupila.open(write_classes(tmp_path / "photos", {"a": 12, "b": 12}))
+    pupila.split(photos, val=0.2, test=0.4)
+    with pytest.raises(PupilaError, match="Prompts are drawn from masks"):
+        judged(photos, models / "generous")
+    folder = write_pools(tmp_path / "empty", 16)
+    for path in sorted((folder / "masks").iterdir())[1:]:
+        Image.new("L", (SIDE, SIDE)).save(path)
+    data = pupila.open(folder)
+    pupila.split(data, val=0.2, test=0.5)
+    side = next(split for split in (TEST, VALIDATION) if 0 not in rows_of(data, split))
+    with pytest.raises(PupilaError, match="None of the images shows what could be prompted for"):
+        judged(data, models / "generous", split=side)
+
+
+def test_an_image_that_is_gone_is_named(tmp_path: Path) -> None:
+    data = pupila.open(write_pools(tmp_path / "data", 12))
+    pupila.split(data, val=0.1, test=0.5)
+    gone = Path(data.path(rows_of(data)[2]))
+    gone.unlink()
+    write_pointing(tmp_path / "model")
+    with pytest.raises(PupilaError, match=f"{gone} can't be read any more"):
+        judged(data, tmp_path / "model")

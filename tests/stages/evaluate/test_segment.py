@@ -1,0 +1,344 @@
+"""Judging masks from end to end: figures counted a second way, what the page says and shows, what is refused."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import pupila
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.cli.run import run as cli
+from pupila.core.errors import PupilaError
+from pupila.core.vocabulary import TEST, VALIDATION
+from pupila.imaging.masks.codec import from_png
+from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
+from pupila.stages.evaluate.sentences import sentences
+from pupila.stages.evaluate.verdicts import few_groups_remedy, too_few_groups
+from pupila.stages.train.run import Run
+from tests.pictures import scene, write_scenes
+from tests.stages.evaluate.sealed import split_data, unopened
+
+Mask = NDArray[np.uint8]
+Answer = Callable[[Mask], Mask]
+SMALL: dict[str, Any] = {
+    "encoder": "test_efficientnet", "weights": "none", "side": 64, "epochs": 4, "augment": "light", "batch_size": 4,
+    "learning_rate": 3e-3, "precision": "float32", "options": {"decoder_channels": [16, 16, 8, 8, 8]},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def split_scenes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """56 drawn scenes, 22 of them in the test split."""
+    return split_data(tmp_path_factory.mktemp("scenes"), lambda folder: write_scenes(folder, 56), 0.2, 0.4)
+
+
+@pytest.fixture
+def scenes(split_scenes: Dataset) -> Iterator[Dataset]:
+    """The scenes, whose test split nobody has opened."""
+    with unopened(split_scenes) as data:
+        yield data
+
+
+@pytest.fixture(scope="module")
+def run(split_scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return pupila.train(split_scenes, out=tmp_path_factory.mktemp("runs") / "unet", **SMALL)
+
+
+def of_split(data: Dataset, split: str = TEST) -> list[int]:
+    splits = SplitFile.read(data.home)
+    assert splits is not None
+    return [row for row, assignment in enumerate(splits.images) if assignment.split == split]
+
+
+def write_answers(folder: Path, data: Dataset, answers: dict[int, Mask], high: int = 255) -> Path:
+    """A table `image,mask` of masks in the folder."""
+    folder.mkdir(parents=True)
+    names = {row: f"{row}.png" for row in answers}
+    for row, mask in answers.items():
+        Image.fromarray(mask * np.uint8(high)).save(folder / names[row])
+    images = [data.images["image"][row] for row in answers]
+    pl.DataFrame({"image": images, "mask": list(names.values())}).write_csv(folder / "theirs.csv")
+    return folder / "theirs.csv"
+
+
+def plain(truth: Mask, answer: Mask) -> dict[str, float]:
+    """The four figures of the foreground, from sets of pixels."""
+    known = truth != 255
+    true, told = (set(np.flatnonzero((mask == 1) & known).tolist()) for mask in (truth, answer))
+    both, either = len(true & told), len(true | told)
+    if not either:
+        return {"IoU": 1, "Dice": 1, "precision": 1, "recall": 1}
+    return {
+        "IoU": both / either, "Dice": 2 * both / (len(true) + len(told)),
+        "precision": both / len(told) if told else 0, "recall": both / len(true) if true else 0,
+    }  # fmt: skip
+
+
+def moved(mask: Mask, pixels: int = 6) -> Mask:
+    """The mask, pushed to the right."""
+    return np.roll(mask, pixels, axis=1)
+
+
+def test_figures_are_those_of_a_count_with_sets_of_pixels(scenes: Dataset, tmp_path: Path) -> None:
+    rows = of_split(scenes)
+    masks = {row: moved(scenes.mask(row), number) for number, row in enumerate(rows)}
+    table = write_answers(tmp_path / "theirs", scenes, masks)
+    judged = pupila.evaluate(table, scenes).evaluation["models"][0]
+    told = [plain(scenes.mask(row), masks[row]) for row in rows]
+    assert judged["images"] == judged["groups"] == len(rows)
+    for name in ("IoU", "Dice", "precision", "recall"):
+        column = [one[name] for one in told]
+        found = judged["per_image"][name]
+        assert found["mean"]["value"] == pytest.approx(np.mean(column))
+        assert found["median"]["value"] == pytest.approx(np.median(column))
+        assert found["worst"]["value"] == pytest.approx(min(column))
+        assert found["mean"]["low"] < found["mean"]["value"] < found["mean"]["high"]
+        assert sum(judged["histograms"][name]) == len(rows)
+    whole = plain(*(np.concatenate([part.ravel() for part in parts])
+                    for parts in ([scenes.mask(row) for row in rows], masks.values())))  # fmt: skip
+    for name, value in whole.items():
+        assert judged["pooled"][name]["value"] == pytest.approx(value)
+    right = [(scenes.mask(row) == masks[row]).mean() for row in rows]
+    assert judged["pixel accuracy"]["value"] == pytest.approx(np.mean(right))
+
+
+def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tmp_path: Path) -> None:
+    rows = of_split(scenes)
+    masks = {row: scenes.mask(row) for row in rows}
+    for row in rows[:2]:
+        masks[row] = np.uint8(1) - masks[row]
+    done = pupila.evaluate(write_answers(tmp_path / "theirs", scenes, masks), scenes, out=tmp_path / "out")
+    judged = done.evaluation["models"][0]
+    mean = (len(rows) - 2) / len(rows)
+    said = sentences(done.evaluation)
+    assert said[0].startswith(
+        f"theirs.csv: mean Dice {mean:.3f} and IoU {mean:.3f} of foreground over 22 test images"
+    )
+    assert "95 % interval of the Dice" in said[0]
+    assert any(line == "2 of 22 images have an IoU below 0.5." for line in said)
+    assert judged["failures"] == {"below": 0.5, "images": 2}
+    assert {one["row"] for one in judged["shown"]["worst"]} >= set(rows[:2])
+    shown = [one["row"] for part in judged["shown"].values() for one in part]
+    assert len(shown) == len(set(shown)) == 9
+    page = Path(done.report).read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
+    assert "<script" not in page
+    assert page.index("mean Dice") < page.index("<svg") < page.index("<table")
+    assert page.count("data:image/") == 4 * len(shown)  # image, truth, prediction and errors of each
+    assert json.loads((tmp_path / "out/report.json").read_text()) == done.evaluation
+
+
+def test_a_class_that_is_nowhere_counts_as_found_and_one_in_vain_as_missed(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "data", 30)
+    for path in sorted((folder / "masks").iterdir())[::2]:
+        Image.new("L", (96, 72), 0).save(path)
+    data = pupila.open(folder)
+    pupila.split(data, val=0.1, test=0.5)
+    rows = of_split(data)
+    empty = [row for row in rows if not data.mask(row).any()]
+    assert len(empty) > 1
+    masks = {row: data.mask(row) for row in rows}
+    masks[empty[0]] = np.ones((72, 96), np.uint8)  # in vain
+    found = pupila.evaluate(write_answers(tmp_path / "some", data, masks), data).evaluation["models"][0]
+    for name in ("IoU", "Dice", "precision", "recall", "boundary IoU"):
+        assert found["per_image"][name]["mean"]["value"] == pytest.approx((len(rows) - 1) / len(rows))
+    nothing = {row: np.zeros((72, 96), np.uint8) for row in rows}
+    done = pupila.evaluate(write_answers(tmp_path / "none", data, nothing), data)
+    found = done.evaluation["models"][0]
+    assert found["per_image"]["Dice"]["mean"]["value"] == pytest.approx(len(empty) / len(rows))
+    assert found["answered"] == ["background"]
+    assert any("one class only: it is collapsed" in line for line in sentences(done.evaluation))
+    assert "NaN" not in Path(done.report_json).read_text()
+
+
+def test_three_classes_are_pooled_and_unlabelled_pixels_never_count(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "data", 36, high=1)
+    for path in sorted((folder / "masks").iterdir()):
+        mask = np.array(Image.open(path))
+        mask[:12, :12], mask[-8:] = 2, 9
+        Image.fromarray(mask).save(path)
+    names = {"0": "land", "1": "water", "2": "roof", "9": "unlabeled"}
+    (folder / "classes.json").write_text(json.dumps(names))
+    data = pupila.open(folder)
+    pupila.split(data, val=0.1, test=0.5)
+    masks = {
+        row: np.where(data.mask(row) == 255, 2, data.mask(row)).astype(np.uint8) for row in of_split(data)
+    }
+    for mask in masks.values():
+        mask[:6, :12] = 0  # half of each roof missed
+    done = pupila.evaluate(write_answers(tmp_path / "theirs", data, masks, high=1), data)
+    judged = done.evaluation["models"][0]
+    truths = np.concatenate([data.mask(row).ravel() for row in masks])
+    told = np.concatenate([mask.ravel() for mask in masks.values()])[truths != 255]
+    truths = truths[truths != 255]
+    each = [
+        float(((truths == k) & (told == k)).sum() / ((truths == k) | (told == k)).sum()) for k in range(3)
+    ]
+    assert each[2] == pytest.approx(0.5)
+    for value, name in zip(each, data.classes, strict=True):
+        assert judged["classes"][name]["pooled"]["IoU"]["value"] == pytest.approx(value)
+    assert judged["pooled"]["IoU"]["value"] == pytest.approx(np.mean(each))
+    assert "the worst class is roof with 0.500" in sentences(done.evaluation)[0]
+
+
+def test_against_another_table_images_are_paired(scenes: Dataset, tmp_path: Path) -> None:
+    rows = of_split(scenes)
+    good = write_answers(tmp_path / "good", scenes, {row: moved(scenes.mask(row), 2) for row in rows})
+    bad = write_answers(tmp_path / "bad", scenes, {row: moved(scenes.mask(row), 8) for row in rows})
+    done = pupila.evaluate(good, scenes, against=[bad, good])
+    worse, same = done.evaluation["comparisons"]
+    figures = worse["metrics"]["Dice per image"]
+    dice = [
+        np.mean([plain(scenes.mask(r), moved(scenes.mask(r), by))["Dice"] for r in rows]) for by in (2, 8)
+    ]
+    assert worse["by"] == "Dice per image"
+    assert worse["verdict"] == "better"
+    assert figures["first"] == pytest.approx(dice[0])
+    assert figures["other"] == pytest.approx(dice[1])
+    assert figures["change"] == pytest.approx(dice[0] / dice[1] - 1)
+    assert 0 < figures["low"] < dice[0] - dice[1] < figures["high"]
+    assert same["verdict"] != "better"
+    assert same["metrics"]["IoU pooled"]["change"] == 0
+    back = pupila.evaluate(bad, scenes, against=[good]).evaluation["comparisons"][0]
+    assert back["verdict"] == "worse"
+
+
+def test_pictures_that_are_labelled_twice_set_a_ceiling(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "data", 30)
+    picture, mask = scene(3)
+    Image.fromarray(picture).save(folder / "images/copy.jpg", quality=95)
+    Image.fromarray(moved(mask, 3) * np.uint8(255)).save(folder / "masks/copy.png")
+    data = pupila.open(folder)
+    pupila.split(data, val=0.1, test=0.5)
+    table = write_answers(tmp_path / "theirs", data, {row: data.mask(row) for row in of_split(data)})
+    done = pupila.evaluate(table, data)
+    found = done.evaluation["models"][0]["ceiling"]
+    expected = plain(mask, moved(mask, 3))
+    assert found["pairs"] == 1
+    assert found["IoU"]["value"] == pytest.approx(expected["IoU"])
+    assert found["Dice"]["value"] == pytest.approx(expected["Dice"])
+    assert any(f"agree with Dice {expected['Dice']:.3f}" in line for line in sentences(done.evaluation))
+
+
+def test_a_run_answers_as_its_bundle_does_and_as_it_claims(run: Run, scenes: Dataset, tmp_path: Path) -> None:
+    kept = pupila.evaluate(run.folder, scenes, out=tmp_path / "kept").evaluation
+    asked = pupila.evaluate(
+        f"{run.folder}/bundle", scenes, split=VALIDATION, out=tmp_path / "asked"
+    ).evaluation
+    first, second = (one["models"][0]["per_image"]["Dice"]["mean"]["value"] for one in (kept, asked))
+    assert kept["while_training"]
+    assert kept["split"] == VALIDATION
+    assert first == pytest.approx(run.bundle.info.validation["metrics"]["mean Dice"]["value"])
+    assert second == pytest.approx(first, abs=0.002)  # a kept probability has 254 steps
+    frame = pl.read_parquet(Path(run.folder) / "oof.parquet")
+    place = {image: row for row, image in enumerate(scenes.images["image"])}
+    told = [plain(scenes.mask(place[image]), from_png(png))["Dice"] for image, png in
+            zip(frame["image"], frame["mask"], strict=True)]  # fmt: skip
+    assert first == pytest.approx(np.mean(told))
+
+
+def test_a_model_that_was_trained_here_is_judged_on_sealed_images_against_a_table(
+    run: Run, scenes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flat = {row: np.ones((72, 96), np.uint8) for row in of_split(scenes)}
+    table = write_answers(tmp_path / "flat", scenes, flat)
+    done = pupila.evaluate(run.folder, scenes, split=TEST, against=[table], out=tmp_path / "out")
+    ours, theirs = done.evaluation["models"]
+    assert done.evaluation["looks"] == 1
+    assert ours["seen"] == 0
+    assert theirs["per_image"]["Dice"]["mean"]["value"] == pytest.approx(
+        ours["baseline"]["per_image"]["Dice"]
+    )
+    assert done.evaluation["comparisons"][0]["verdict"] == "better"
+    assert any("surely more" in line for line in sentences(done.evaluation))
+    monkeypatch.chdir(tmp_path)
+    assert cli(["predict", run.folder, *(scenes.path(row) for row in flat), "--out", "said"]) == 0
+    again = pupila.evaluate("said/answers.csv", scenes, split=TEST, out=tmp_path / "again").evaluation[
+        "models"
+    ][0]
+    assert again["per_image"] == ours["per_image"]
+
+
+def test_real_photos_from_training_to_the_report(
+    real_data: Callable[[str], Path], real_weights: Callable[[str], Path], tmp_path: Path
+) -> None:
+    photos = real_data("flood_area")
+    weights = real_weights("mobilenetv2_100.safetensors")
+    for kind in ("images", "masks"):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+        for path in sorted((photos / kind).iterdir())[:60]:
+            shutil.copy(path, tmp_path / "data" / kind)
+    data = pupila.open(tmp_path / "data")
+    pupila.split(data, val=0.2, test=0.35)
+    done = pupila.train(
+        data, out=tmp_path / "run", encoder="mobilenetv2_100", weights=str(weights), side=64, epochs=2, fine_epochs=2,
+        batch_size=4, precision="float32", augment="light",
+    )  # fmt: skip
+    rows = of_split(data)
+    blank = {row: np.ones(data.mask(row).shape, np.uint8) for row in rows}
+    table = write_answers(tmp_path / "flat", data, blank)
+    told = pupila.evaluate(done.folder, data, split=TEST, against=[table], out=tmp_path / "out")
+    ours, theirs = told.evaluation["models"]
+    asked = [data.path(row) for row in rows]
+    assert cli(["predict", done.folder, *asked, "--out", str(tmp_path / "said")]) == 0
+    found = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "said/masks").iterdir()}
+    by_hand = [plain(data.mask(row), found[Path(data.images["image"][row]).stem]) for row in rows]
+    for name in ("IoU", "Dice", "precision", "recall"):
+        assert ours["per_image"][name]["mean"]["value"] == pytest.approx(
+            np.mean([one[name] for one in by_hand])
+        )
+    flat = [plain(data.mask(row), blank[row])["Dice"] for row in rows]
+    assert theirs["per_image"]["Dice"]["mean"]["value"] == pytest.approx(np.mean(flat))
+    assert ours["per_image"]["Dice"]["mean"]["value"] > np.mean(flat)
+    page = Path(told.report).read_text()
+    assert page.count("data:image/") >= 4 * 9
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda path: path.unlink(), "Can't read the mask"),
+    (lambda path: path.write_bytes(b"no picture"), "Can't read the mask"),
+    (lambda path: Image.new("L", (72, 72)).save(path), "another shape than its image: found 72 x 72; wanted 96 x 72"),
+    (lambda path: Image.new("RGB", (96, 72), (1, 2, 3)).save(path), "has values that are no class"),
+    (lambda path: Image.fromarray(np.resize(np.array([0, 1, 255], np.uint8), (72, 96))).save(path),
+     "has values that are no class: found 0, 1, 255; wanted 0 to 1"),
+])  # fmt: skip
+def test_a_mask_that_can_not_be_compared_is_refused_by_its_path(
+    scenes: Dataset, tmp_path: Path, change: Callable[[Path], Any], said: str
+) -> None:
+    rows = of_split(scenes)
+    table = write_answers(tmp_path / "theirs", scenes, {row: scenes.mask(row) for row in rows})
+    broken = tmp_path / f"theirs/{rows[5]}.png"
+    change(broken)
+    with pytest.raises(PupilaError, match=said) as fault:
+        pupila.evaluate(table, scenes)
+    assert str(broken) in str(fault.value)
+
+
+def test_folds_are_not_advised_where_there_are_folds() -> None:
+    told = [too_few_groups({"split": split}, ["road"]) for split in (TEST, OUT_OF_FOLD)]
+    assert ["--folds" in line for line in told] == [True, False]
+    assert [few_groups_remedy({"split": split}) for split in (TEST, OUT_OF_FOLD)] == [
+        "use folds", "more images would give one"
+    ]  # fmt: skip
+
+
+def test_no_threshold_is_tuned_and_a_table_without_masks_is_refused(scenes: Dataset, tmp_path: Path) -> None:
+    rows = of_split(scenes)
+    table = write_answers(tmp_path / "theirs", scenes, {row: scenes.mask(row) for row in rows})
+    with pytest.raises(PupilaError, match="No threshold of masks is tuned here"):
+        pupila.evaluate(table, scenes, threshold="f1")
+    other = tmp_path / "classes.csv"
+    pl.DataFrame(
+        {"image": [scenes.images["image"][r] for r in rows], "prediction": ["water"] * len(rows)}
+    ).write_csv(other)
+    with pytest.raises(PupilaError, match="columns image and mask"):
+        pupila.evaluate(other, scenes)

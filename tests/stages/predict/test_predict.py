@@ -1,0 +1,104 @@
+"""`pupila predict`: files, folders and patterns in; text, JSON lines or a table out; bad files told one by one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pupila.cli.run import run
+from pupila.core.errors import PupilaError
+from pupila.stages.predict.inputs import count, named
+from tests.colours import plain, write_colours
+from tests.pictures import encoded
+
+RED, BLUE = encoded(plain(255, 0, 0)), encoded(plain(0, 0, 255))
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> str:
+    return write_colours(tmp_path / "bundle").folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "a.png").write_bytes(RED)
+    (folder / "b.jpg").write_bytes(b"")
+    (folder / "deeper/c.png").write_bytes(BLUE)
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def test_a_folder_is_answered_with_all_below_it(
+    bundle: str, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["predict", bundle, str(photos)]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [
+        f"{photos}/a.png: red (57.6%)",
+        f"{photos}/b.jpg: the file has no bytes",
+        f"{photos}/deeper/c.png: blue (57.6%)",
+    ]
+    assert "One image could not be answered." in told.err
+
+
+def test_files_folders_and_patterns_come_in_the_order_given(photos: Path) -> None:
+    wanted = [f"{photos}/deeper/c.png", f"{photos}/a.png", f"{photos}/a.png"]
+    assert list(named([f"{photos}/deeper", f"{photos}/*.png", f"{photos}/a.png"])) == wanted
+    assert count([f"{photos}/**/*.png"]) == 2
+
+
+def test_json_lines_for_machines(bundle: str, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["predict", bundle, str(photos), "--json"]) == 0
+    first, second, _ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["prediction"], first["abstained"], set(first["probabilities"])) == (
+        "red",
+        False,
+        {"red", "green", "blue"},
+    )
+    assert first["confidence"] == pytest.approx(0.576117, abs=1e-6)
+    assert second["error"] == {"code": "empty-file", "reason": "the file has no bytes"}
+
+
+def test_a_table_bears_its_name_only_once_it_is_whole(
+    bundle: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "new/answers.csv"
+    assert run(["predict", bundle, str(photos), "--csv", str(table)]) == 0
+    assert "2 answers in" in capsys.readouterr().out
+    frame = pl.read_csv(table)
+    assert frame["prediction"].to_list() == ["red", None, "blue"]
+    assert frame.columns[:2] == ["image", "prediction"]
+    assert frame["p:red"].to_list()[0] == pytest.approx(0.576117, abs=1e-6)
+    assert [path.name for path in table.parent.iterdir()] == ["answers.csv"]
+
+
+def test_nothing_that_can_be_read_leaves_with_2(bundle: str, photos: Path) -> None:
+    assert run(["predict", bundle, str(photos / "b.jpg")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("none.jpg", "No such images"), ("photos/*.tif", "No such images"), ("empty", "No images")],
+)
+def test_what_names_nothing_is_refused(photos: Path, path: str, says: str) -> None:
+    (photos.parent / "empty").mkdir()
+    with pytest.raises(PupilaError, match=says):
+        count([str(photos.parent / path)])
+
+
+def test_no_bundle_is_one_message(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["predict", str(photos), str(photos)]) == 2
+    assert "error: No bundle in" in capsys.readouterr().err
+
+
+def test_the_process_holds_no_torch_and_no_tables(bundle: str, photos: Path) -> None:
+    heavy = "{'torch', 'timm', 'polars', 'scipy', 'sklearn', 'fastapi'}"
+    code = f"import sys; from pupila.cli.run import run; run(sys.argv[1:]); print({heavy} & set(sys.modules))"
+    command = [sys.executable, "-c", code, "predict", bundle, str(photos)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == "set()"

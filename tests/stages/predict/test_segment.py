@@ -1,0 +1,232 @@
+"""`pupila predict` with masks: a pixel's class is its largest channel, so every answer is known by hand."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from numpy.typing import NDArray
+
+from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.predictor import Predictor
+from pupila.cli.run import run
+from pupila.core.vocabulary import IGNORE
+from pupila.imaging.images.decode import ImageLimits, decode
+from pupila.imaging.masks.codec import from_png
+from pupila.imaging.regions import fill_polygons, from_rle
+from pupila.stages.predict.rows import Output, Row
+from pupila.stages.predict.segment import MASKS
+from pupila.tasks.segment import MaskAnswer
+from pupila.tasks.task import Decision
+from tests.colours import write_colours, write_painted
+from tests.imaging.geotiff.test_scene import write
+from tests.pictures import encoded
+
+Array = NDArray[Any]
+RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
+
+
+def scene() -> Array:
+    """20 x 30 of red; a green ring of 6 x 6 with a hole of 2 x 2, two green pixels, and a blue strip of 3 rows."""
+    rgb = np.full((20, 30, 3), RED, np.uint8)
+    rgb[4:10, 5:11] = GREEN
+    rgb[6:8, 7:9] = RED
+    rgb[2, 20:22] = GREEN
+    rgb[17:] = BLUE
+    return rgb
+
+
+def truth() -> Array:
+    mask: Array = scene().argmax(axis=2).astype(np.uint8)
+    return mask
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> str:
+    return write_painted(tmp_path / "bundle").folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "a.png").write_bytes(encoded(scene()))
+    (folder / "b.jpg").write_bytes(b"<html>")
+    (folder / "deeper/a.png").write_bytes(encoded(scene()[::-1]))
+    return folder
+
+
+def answers(folder: str, uri: Path, output: Output | None = None, **limits: int) -> Row:
+    predictor = Predictor(read_bundle(folder), ImageLimits(**limits))
+    (row,) = MASKS.rows(predictor, [str(uri)], output or Output())
+    return row
+
+
+def test_masks_overlays_outlines_and_a_table_are_written(
+    bundle: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(["predict", bundle, str(photos), "--out", str(out), "--polygons"]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [
+        f"{photos}/a.png: red 79.3% in 2 regions, green 5.7% in 2 regions, blue 15.0% in one region",
+        f"{photos}/b.jpg: a web page, perhaps an error page saved by a scraper",
+        f"{photos}/deeper/a.png: red 79.3% in 2 regions, green 5.7% in 2 regions, blue 15.0% in one region",
+        f"2 answers in {out}/answers.csv",
+    ]
+    assert "One image could not be answered." in told.err
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == [
+        "annotations.json", "answers.csv", "masks/a-2.png", "masks/a.png", "overlays/a-2.jpg", "overlays/a.jpg",
+    ]  # fmt: skip
+    assert (from_png((out / "masks/a.png").read_bytes()) == truth()).all()
+    assert (from_png((out / "masks/a-2.png").read_bytes()) == truth()[::-1]).all()
+    assert decode((out / "overlays/a.jpg").read_bytes()).shape == (20, 30, 3)
+    first, second, _ = csv.DictReader((out / "answers.csv").read_text().splitlines())
+    assert first["mask"] == "masks/a.png"  # as seen from the table
+    assert [first[f"{key}:green"] for key in ("share", "regions", "pixels", "mean", "largest")] == [
+        "0.056667", "2", "34", "17.0", "32",
+    ]  # fmt: skip
+    assert second["error"].startswith("a web page")
+
+
+def test_outlines_are_cocos_and_give_the_masks_again(bundle: str, photos: Path, tmp_path: Path) -> None:
+    assert run(["predict", bundle, str(photos), "--out", str(tmp_path / "out"), "--polygons"]) == 0
+    told = json.loads((tmp_path / "out/annotations.json").read_text())
+    assert [image["file_name"] for image in told["images"]] == [f"{photos}/a.png", f"{photos}/deeper/a.png"]
+    assert told["categories"] == [{"id": n, "name": name} for n, name in enumerate(["red", "green", "blue"])]
+    assert [a["id"] for a in told["annotations"]] == list(range(1, 11))
+    drawn = np.full((20, 30), IGNORE, np.uint8)
+    for annotation in told["annotations"]:
+        if annotation["image_id"] != 1:
+            continue
+        outline = annotation["segmentation"]
+        if isinstance(outline, dict):
+            region = from_rle(outline)
+        else:
+            region = fill_polygons([(np.reshape(ring, (-1, 2)), []) for ring in outline], 20, 30)
+        assert region.sum() == annotation["area"]
+        rows, columns = np.nonzero(region)
+        left, top, width, height = annotation["bbox"]
+        assert (columns.min(), rows.min()) == (left, top)
+        assert (columns.max() + 1 - left, rows.max() + 1 - top) == (width, height)
+        drawn[region] = annotation["category_id"]
+    assert (drawn == truth()).all()
+
+
+def test_json_lines_need_no_folder(bundle: str, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["predict", bundle, str(photos / "a.png"), "--json"]) == 0
+    (told,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (told["width"], told["height"], told["abstained"]) == (30, 20, False)
+    assert told["classes"]["blue"] == {"share": 0.15, "regions": 1, "pixels": 90, "mean": 90.0, "largest": 90}
+    assert told["confidence"] == pytest.approx(np.exp(2000 / 255) / (np.exp(2000 / 255) + 2), abs=1e-4)
+
+
+@pytest.mark.parametrize("view", ["tile", "resize"])
+def test_a_geotiff_is_answered_as_the_same_picture_without_a_place(tmp_path: Path, view: str) -> None:
+    folder = write_painted(tmp_path / "bundle", view=view).folder
+    (tmp_path / "a.png").write_bytes(encoded(scene()))
+    write(tmp_path / "b.tif", scene().transpose(2, 0, 1))
+    plain, placed = answers(folder, tmp_path / "a.png"), answers(folder, tmp_path / "b.tif")
+    assert placed["classes"] == plain["classes"]
+    assert placed["confidence"] == pytest.approx(plain["confidence"], abs=1e-5)
+
+
+def test_a_geotiff_gives_a_geotiff_and_geojson(bundle: str, tmp_path: Path) -> None:
+    bands = scene().transpose(2, 0, 1).copy()
+    bands[:, :, :4] = 7  # no data in four columns of 20
+    source = write(tmp_path / "b.tif", bands, nodata=7)
+    row = answers(bundle, Path(source), Output(str(tmp_path / "out"), polygons=True))
+    assert row["mask"] == f"{tmp_path}/out/masks/b.tif"
+    with rasterio.open(row["mask"]) as file:
+        expected = truth()
+        expected[:, :4] = IGNORE
+        assert (file.read(1) == expected).all()
+        assert file.crs.to_epsg() == 32633
+    assert row["classes"]["blue"]["share"] == pytest.approx(3 / 20)
+    predictor = Predictor(read_bundle(bundle))  # the way of serve and evaluate
+    (answer,) = predictor.answers([predictor.prepare(Path(source).read_bytes())])
+    assert isinstance(answer, MaskAnswer)
+    assert (answer.mask == expected).all()
+    assert answer.shares == pytest.approx(
+        {name: of["share"] for name, of in row["classes"].items()}, abs=1e-6
+    )
+    assert answer.confidence == pytest.approx(row["confidence"], abs=1e-5)
+    features = json.loads(Path(row["polygons"]).read_text())["features"]
+    assert sorted(f["properties"]["class"] for f in features) == ["blue", "green", "green", "red", "red"]
+    assert not (tmp_path / "out/annotations.json").read_text().count("category_id")
+
+
+def test_the_bands_of_a_scene_are_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bands = np.zeros((5, 20, 30), np.uint16)
+    bands[[4, 2, 0]] = scene().transpose(2, 0, 1) * np.uint16(10)
+    source = write(tmp_path / "b.tif", bands)
+    folder = write_painted(tmp_path / "bundle").folder
+    chosen = ["--set", "bands=[5,3,1]", "--set", "low=0", "--set", "high=2550"]
+    assert run(["predict", folder, source, "--json", *chosen]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["classes"]["green"]["pixels"], told["classes"]["blue"]["pixels"]) == (34, 90)
+    assert run(["predict", folder, source, "--set", "bands=[6,3,1]"]) == 2
+    assert "no band 6: the file has 5" in capsys.readouterr().out
+
+
+def test_what_is_too_large_is_answered_in_tiles_or_refused(tmp_path: Path) -> None:
+    source = Path(write(tmp_path / "b.tif", scene().transpose(2, 0, 1), crs=None, transform=None))
+    tiled = write_painted(tmp_path / "tiled").folder
+    assert answers(tiled, source, max_pixels=100)["classes"] == answers(tiled, source)["classes"]
+    whole = write_painted(tmp_path / "whole", view="resize").folder
+    refused = answers(whole, source, max_pixels=100)["error"]
+    assert (refused["code"], "view=tile" in refused["reason"]) == ("oversized", True)
+
+
+def test_a_scene_that_fits_is_post_processed_as_pictures_are(tmp_path: Path) -> None:
+    decision = Decision(smallest_region=3 / 64, largest_hole=4 / 64)  # of a tile of 8 pixels
+    folder = write_painted(tmp_path / "bundle", decision=decision).folder
+    (tmp_path / "a.png").write_bytes(encoded(scene()))
+    write(tmp_path / "b.tif", scene().transpose(2, 0, 1))
+    plain, placed = answers(folder, tmp_path / "a.png"), answers(folder, tmp_path / "b.tif")
+    assert placed["classes"] == plain["classes"]
+    assert plain["classes"]["green"]["pixels"] == 36
+
+
+def test_of_two_classes_the_first_is_background(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_painted(tmp_path / "bundle", classes=["ground", "water"]).folder
+    for name, colour in (("a", RED), ("b", GREEN)):
+        (tmp_path / f"{name}.png").write_bytes(encoded(np.full((9, 9, 3), colour, np.uint8)))
+    out = str(tmp_path / "out")
+    assert run(["predict", folder, str(tmp_path / "*.png"), "--out", out, "--polygons"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f"{tmp_path}/a.png: background only", f"{tmp_path}/b.png: water 100.0% in one region"
+    ]  # fmt: skip
+    (found,) = json.loads(Path(out, "annotations.json").read_text())["annotations"]
+    assert (found["category_id"], found["image_id"]) == (1, 2)
+
+
+def test_without_rasterio_a_geotiff_is_refused_and_the_rest_answered(
+    bundle: str, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(photos / "c.tif", scene().transpose(2, 0, 1))
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    assert run(["predict", bundle, str(photos / "a.png"), str(photos / "c.tif")]) == 0
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert "red" in first
+    assert second.endswith("Try: pip install 'pupila[geo]'")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--polygons"], "--polygons --out FOLDER"),
+        (["--out", "x"], "wanted a bundle of masks"),
+        (["--set", "low=3"], "wanted a bundle of masks"),
+    ],
+)
+def test_what_can_not_be_honoured_is_refused(
+    tmp_path: Path, photos: Path, options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_colours(tmp_path / "classes").folder
+    assert run(["predict", folder, str(photos), *options]) == 2
+    assert says in capsys.readouterr().err

@@ -1,0 +1,167 @@
+"""Shared batches, the bounded queue, and clients that go away; the model waits until the test lets it go on.
+
+Two threads: one is held by the first image's run, the other decodes and is then held by a run of its own, whose
+size depends on how quickly the loop heard of the last decoded image.
+"""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.web.app import Refusal
+from pupila.imaging.images.decode import Array, ImageFault
+from pupila.stages.serve.batcher import Batcher
+from pupila.stages.serve.settings import ServeSettings
+from pupila.tasks.classify import Answer
+from tests.colours import plain, write_colours
+from tests.pictures import encoded
+
+SETTINGS = ServeSettings(threads=2, batch=16)
+RED, GREEN = encoded(plain(255, 0, 0)), encoded(plain(0, 255, 0))
+
+
+class Held(Predictor):
+    """A predictor whose model answers only once it is let go."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(write_colours(folder))
+        self.let_go = threading.Event()
+        self.sizes: list[int] = []
+        self.alone: list[bool] = []
+
+    def logits(self, pixels: Array, alone: bool = False) -> Array:
+        self.sizes.append(len(pixels))
+        self.alone.append(alone)
+        assert self.let_go.wait(60)
+        return super().logits(pixels, alone)
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Held:
+    return Held(tmp_path / "bundle")
+
+
+async def until(batcher: Batcher, model: Held, decoded: int) -> None:
+    """Until so many images are decoded: they wait, or the model has taken them."""
+    while len(batcher._waiting) + sum(model.sizes) < decoded:
+        await asyncio.sleep(0)
+
+
+def names(answers: list[Answer | BaseException]) -> list[str]:
+    return [a.prediction if isinstance(a, Answer) else type(a).__name__ for a in answers]
+
+
+def test_what_arrives_while_the_model_is_busy_makes_one_batch(held: Held) -> None:
+    async def story() -> list[list[Answer | BaseException]]:
+        batcher = Batcher(held, SETTINGS)
+        first = asyncio.ensure_future(batcher.answer([RED]))
+        await until(batcher, held, 1)
+        others = [asyncio.ensure_future(batcher.answer([GREEN, b"", RED])) for _ in range(3)]
+        await until(batcher, held, 7)
+        held.let_go.set()
+        told = [await first, *[await other for other in others]]
+        batcher.close()
+        return told
+
+    first, *others = asyncio.run(story())
+    assert sum(held.sizes) == 7 and held.sizes[0] == 1
+    assert len(held.sizes) < 5  # three requests' images shared runs
+    assert names(first) == ["red"]
+    for told in others:
+        assert names(told) == ["green", "ImageFault", "red"]
+
+
+def test_a_batch_is_never_larger_than_it_may_be(held: Held) -> None:
+    async def story() -> None:
+        batcher = Batcher(held, ServeSettings(threads=2, batch=4))
+        work = asyncio.ensure_future(batcher.answer([RED]))
+        await until(batcher, held, 1)
+        more = asyncio.ensure_future(batcher.answer([GREEN] * 10))
+        await until(batcher, held, 11)
+        held.let_go.set()
+        await asyncio.gather(work, more)
+        batcher.close()
+
+    asyncio.run(story())
+    assert sum(held.sizes) == 11 and max(held.sizes) == 4
+
+
+def test_above_the_queue_a_request_is_refused_whole_and_room_comes_back(held: Held) -> None:
+    async def story() -> tuple[Refusal, list[Answer | BaseException]]:
+        batcher = Batcher(held, ServeSettings(threads=2, batch=16, queue=4))
+        waiting = [asyncio.ensure_future(batcher.answer([RED, RED])) for _ in range(2)]
+        await until(batcher, held, 4)
+        with pytest.raises(Refusal) as refused:
+            await batcher.answer([GREEN])
+        held.let_go.set()
+        await asyncio.gather(*waiting)
+        told = await batcher.answer([GREEN] * 4)
+        batcher.close()
+        return refused.value, told
+
+    refusal, told = asyncio.run(story())
+    assert (refusal.status_code, refusal.headers) == (503, {"retry-after": "1"})
+    assert names(told) == ["green"] * 4
+
+
+def test_a_client_that_goes_away_takes_nobody_with_it(held: Held) -> None:
+    async def story() -> list[Answer | BaseException]:
+        batcher = Batcher(held, SETTINGS)
+        first = asyncio.ensure_future(batcher.answer([RED]))
+        await until(batcher, held, 1)
+        leaver, stayer = (asyncio.ensure_future(batcher.answer([GREEN])) for _ in range(2))
+        await until(batcher, held, 3)
+        leaver.cancel()
+        held.let_go.set()
+        await first
+        told = await stayer
+        assert batcher._open == 0
+        batcher.close()
+        return told
+
+    assert names(asyncio.run(story())) == ["green"]
+
+
+def test_a_fault_of_the_runtime_belongs_to_its_batch_alone(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> tuple[list[Answer | BaseException], list[Answer | BaseException]]:
+        batcher = Batcher(held, SETTINGS)
+        held.let_go.set()
+        with monkeypatch.context() as broken:
+            broken.setattr(held, "logits", lambda pixels, alone: 1 / 0)
+            failed = await batcher.answer([RED])
+        told = await batcher.answer([RED])
+        batcher.close()
+        return failed, told
+
+    failed, told = asyncio.run(story())
+    assert names(failed) == ["ZeroDivisionError"]
+    assert names(told) == ["red"]
+
+
+def test_only_a_bad_image_is_no_work_for_the_model(held: Held) -> None:
+    async def story() -> list[Answer | BaseException]:
+        batcher = Batcher(held, SETTINGS)
+        told = await batcher.answer([b"no image"])
+        batcher.close()
+        return told
+
+    (fault,) = asyncio.run(story())
+    assert isinstance(fault, ImageFault)
+    assert held.sizes == []
+
+
+def test_a_lone_image_has_all_cores_and_several_have_one_each(held: Held) -> None:
+    async def story() -> None:
+        batcher = Batcher(held, SETTINGS)
+        held.let_go.set()
+        await batcher.answer([RED])
+        await batcher.answer([GREEN, RED])
+        batcher.close()
+
+    asyncio.run(story())
+    assert held.alone[0] and not any(held.alone[1:])

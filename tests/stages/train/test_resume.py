@@ -1,0 +1,59 @@
+"""A run that was killed at any moment and resumed ends with the same weights, bit for bit, as one that was not."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+import pupila
+from tests.conftest import REPOSITORY
+from tests.pictures import write_classes, write_scenes
+
+STEPS = 4 * 5  # 4 epochs of 5 batches
+
+
+def trained(data: Path, run: Path, how: str, workers: int = 0) -> int:
+    arguments = [sys.executable, "-m", "tests.stages.train.child", str(data), str(run), how, str(workers)]
+    return subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, check=False).returncode
+
+
+@pytest.fixture(scope="module", params=["classes", "masks", pytest.param("prompts", marks=pytest.mark.slow)])
+def data(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "classes":
+        write_classes(folder, {"cat": 28, "dog": 28})
+    else:
+        write_scenes(folder, 56)
+        torch.manual_seed(0)
+        save_file(timm.create_model("test_efficientnet").state_dict(), folder.with_suffix(".safetensors"))
+        folder.with_suffix(".json").write_text('{"model": "test_efficientnet"}')
+    pupila.split(folder)
+    return folder
+
+
+def weights(run: Path) -> bytes:
+    return (run / "bundle/weights.safetensors").read_bytes()
+
+
+def test_killed_runs_end_as_one_that_was_not(data: Path, tmp_path: Path) -> None:
+    assert trained(data, tmp_path / "whole", "none") == 0
+    killed = tmp_path / "killed"
+    step = random.Random().randint(1, STEPS - 1)
+    strikes = (
+        [f"step:{step}"] if (data / "masks").exists() else [f"step:{step}", "rename:1"]
+    )  # one loop, one keeper
+    print(f"struck at {strikes}")
+    for how in strikes:
+        assert trained(data, killed, how) == -9
+    assert trained(data, killed, "none", workers=2) == 0  # with threads that prepare batches: the same
+    assert weights(killed) == weights(tmp_path / "whole")
+    logs = [(folder / "log.jsonl").read_text().splitlines() for folder in (killed, tmp_path / "whole")]
+    assert len(logs[0]) == len(logs[1]) == 4
+    parts = ("encoder.onnx", "decoder.onnx") if data.name.startswith("prompts") else ("model.onnx",)
+    for file in (*parts, "card.md"):
+        assert (killed / "bundle" / file).exists()

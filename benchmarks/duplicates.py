@@ -18,11 +18,11 @@ SIZES = (5_000, 10_000, 20_000, 30_000, 50_000)
 def hashes(count: int) -> NDArray[np.uint64]:
     """Random hashes of which every tenth has a planted neighbour."""
     rng = np.random.default_rng(count)
-    found = rng.integers(0, 2**64, count, dtype=np.uint64)
+    hashed = rng.integers(0, 2**64, count, dtype=np.uint64)
     for row in range(0, count - 1, 10):
         bits = rng.choice(64, BITS, replace=False).astype(np.uint64)
-        found[row + 1] = found[row] ^ np.bitwise_or.reduce(np.uint64(1) << bits)
-    return found
+        hashed[row + 1] = hashed[row] ^ np.bitwise_or.reduce(np.uint64(1) << bits)
+    return hashed
 
 
 def recall(count: int, pairs: NDArray[np.int64]) -> float:
@@ -36,12 +36,12 @@ def run() -> dict[str, Any]:
     figures: dict[str, Any] = {}
     taken = {}
     for count in (10_000, 100_000):
-        found: list[Any] = []
+        candidates: list[Any] = []
         values = hashes(count)
-        taken[count] = seconds(lambda v=values, f=found: f.append(search.candidates(v, v)))  # type: ignore[misc]
+        taken[count] = seconds(lambda v=values, f=candidates: f.append(search.candidates(v, v)))  # type: ignore[misc]
         figures[f"{count} hashes"] = {
             "seconds": round(taken[count], 2),
-            "recall": round(recall(count, found[0]), 4),
+            "recall": round(recall(count, candidates[0]), 4),
         }
     figures["growth for 10 x hashes"] = round(taken[100_000] / taken[10_000], 1)
     figures["brute force against index"] = {
@@ -72,8 +72,11 @@ def _real() -> dict[str, Any]:
         known = (data.images["phash"].to_list(), data.images["phash_mirrored"].to_list())
         looked: list[int] = [0]
         taken = seconds(
-            lambda d=data, k=known, seen=looked: find_pairs(  # type: ignore[misc]
-                d.images["sha256"].to_list(), k, d.thumbnails, lambda done, total: seen.__setitem__(0, total)
+            lambda d=data, k=known, totals=looked: find_pairs(  # type: ignore[misc]
+                d.images["sha256"].to_list(),
+                k,
+                d.thumbnails,
+                lambda processed, total: totals.__setitem__(0, total),
             )
         )
         figures[name] = {"images": len(data), "candidates": looked[0], "seconds": round(taken, 2)}

@@ -1,6 +1,6 @@
-"""Train `pupila-sam` as a generalist: on nuclei, on land cover, class by class, and on drawn things; never on floods.
+"""Train `pupila-sam` as a generalist: on nuclei, on land cover, class by class, and on drawn shapes; never on floods.
 
-    python -m benchmarks.generalist FOLDER [--set KEY=VALUE ...]
+    python -m benchmarks.generalist FOLDER [--epochs 5 ...]
 
 FOLDER gets the merged data set and the run; the bundle in it is the *pretrained* model of the benchmark of prompts.
 """
@@ -16,37 +16,37 @@ from PIL import Image, ImageDraw, ImageFilter
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.open import open as open_data
+from pupila.cli.flags import Reader
 from pupila.core import files
-from pupila.core.settings import parse_overrides
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
-from pupila.imaging.masks.codec import as_png
-from pupila.tasks.segment import things
+from pupila.imaging.masks.codec import encode_png
+from pupila.tasks.segment import foreground_classes
 
 DATA = Path(os.environ.get("PUPILA_DATA", "../shared/data"))
 WEIGHTS = Path(os.environ.get("PUPILA_WEIGHTS", "../shared/weights"))
 SOURCES = ("dsb2018_nuclei", "dubai_aerial")
-SCENES, SIDE, SHAPES = 600, 320, 4  # drawn scenes, their sides in pixels, and kinds of things in one
-WISH = {
+SCENES, SIDE, SHAPES = 600, 320, 4  # drawn scenes, their sides in pixels, and kinds of shapes in one
+SETTINGS = {
     "model": "pupila-sam", "weights": str(WEIGHTS / "tf_efficientnet_b0_encoder.safetensors"), "target": "both",
-    "targets": 2, "epochs": 10, "views": 2, "batch_size": 4, "learning_rate": 4e-4, "points": 4, "clip_norm": 1.0,
+    "targets": 2, "epochs": 10, "augmented_views": 2, "batch_size": 4, "lr": 4e-4, "points": 4, "clip_norm": 1.0,
     "box_jitter": 0.15,
 }  # fmt: skip
 
 
-def merged(folder: Path) -> None:
+def merge_sources(folder: Path) -> None:
     """Images and masks of all sources side by side, under one list of classes."""
-    classes = ["ground"]  # a thing too: who points at it means it, and the same picture has two answers
+    classes = ["ground"]  # a class too: a prompt on it means it, and the same image has two predictions
     for name in SOURCES:
         data = open_data(DATA / name)
-        own = things(data.classes)
+        own = foreground_classes(data.classes)
         table = np.full(256, 0, np.uint8)
         table[IGNORE] = IGNORE
         for number, title in own.items():
             table[number] = len(classes)
             classes.append(f"{name} {title}")
         for row in range(len(data)):
-            _copied(data, row, table, folder, f"{name}-{row:04d}")
+            _copy_image(data, row, table, folder, f"{name}-{row:04d}")
     first = len(classes)
     classes += [f"drawn {number}" for number in range(SHAPES)]
     rng = np.random.default_rng(11)
@@ -56,24 +56,24 @@ def merged(folder: Path) -> None:
         Image.fromarray(picture).save(buffer, "JPEG", quality=int(rng.integers(70, 95)))
         mask = np.where(mask > 0, mask + first - 1, 0).astype(np.uint8)
         _write(folder, f"drawn-{number:04d}.jpg", buffer.getvalue(), mask)
-    told = {**{str(index): name for index, name in enumerate(classes)}, str(IGNORE): "unlabeled"}
-    files.write_json(str(folder / "classes.json"), told)
+    names = {**{str(index): name for index, name in enumerate(classes)}, str(IGNORE): "unlabeled"}
+    files.write_json(str(folder / "classes.json"), names)
 
 
-def _copied(data: Dataset, row: int, table: Array, folder: Path, stem: str) -> None:
+def _copy_image(data: Dataset, row: int, table: Array, folder: Path, stem: str) -> None:
     mask = data.mask(row)
-    if data.images["target"][row] is not None and np.isin(mask, list(things(data.classes))).any():
+    if data.images["target"][row] is not None and np.isin(mask, list(foreground_classes(data.classes))).any():
         suffix = Path(data.path(row)).suffix
         _write(folder, f"{stem}{suffix}", files.read_bytes(data.path(row)), table[mask])
 
 
 def _write(folder: Path, name: str, content: bytes, mask: Array) -> None:
     files.write_bytes(str(folder / "images" / name), content)
-    files.write_bytes(str(folder / "masks" / f"{Path(name).stem}.png"), as_png(mask, 20))
+    files.write_bytes(str(folder / "masks" / f"{Path(name).stem}.png"), encode_png(mask, 20))
 
 
 def drawn_scene(rng: np.random.Generator) -> tuple[Array, Array]:
-    """(SIDE, SIDE, 3) uint8: textured things of some kinds on a textured ground; (SIDE, SIDE) uint8: their kind."""
+    """(SIDE, SIDE, 3) uint8: textured shapes of some kinds on a textured ground; (SIDE, SIDE) uint8: their kind."""
     picture, mask = _texture(rng), Image.new("L", (SIDE, SIDE))
     for kind in range(1, int(rng.integers(1, SHAPES + 1)) + 1):
         fill = _texture(rng)
@@ -119,12 +119,13 @@ def _texture(rng: np.random.Generator) -> Array:
 
 
 def main() -> None:
-    folder, *pairs = sys.argv[1:]
+    folder = sys.argv[1]
+    reader = Reader("train", {})
+    reader.read(sys.argv[1:])
     data = Path(folder) / "data"
     if not (data / "classes.json").exists():
-        merged(data)
-    pairs = [pair for pair in pairs if pair != "--set"]
-    run = pupila.train(data, out=Path(folder) / "run", tell=print, **parse_overrides(pairs, WISH))
+        merge_sources(data)
+    run = pupila.train(data, out=Path(folder) / "run", tell=print, **{**SETTINGS, **reader.check()})
     print(run.bundle.folder, run.bundle.info.validation)
 
 

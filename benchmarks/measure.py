@@ -1,4 +1,4 @@
-"""What the benchmarks share: real data, a clock, and a new cache."""
+"""Shared by the benchmarks: real data, a clock, and a new cache."""
 
 import os
 import shutil
@@ -17,20 +17,20 @@ REPOSITORY = Path(__file__).parent.parent
 
 
 def real_data(name: str) -> Path | None:
-    """A real data set, or None where it is absent, which is said."""
-    return _there(Path(os.environ.get("PUPILA_DATA", REPOSITORY.parent / "shared/data")) / name)
+    """A real data set, or None where it is absent."""
+    return _existing(Path(os.environ.get("PUPILA_DATA", REPOSITORY.parent / "shared/data")) / name)
 
 
-def _there(path: Path) -> Path | None:
+def _existing(path: Path) -> Path | None:
     if path.exists():
         return path
-    print(f"  {path.name} is not there: left out")
+    print(f"  {path.name} is missing: skipped")
     return None
 
 
 def real_weights(name: str) -> Path | None:
-    """A file of pretrained weights, or None where it is absent, which is said."""
-    return _there(Path(os.environ.get("PUPILA_WEIGHTS", REPOSITORY.parent / "shared/weights")) / name)
+    """A file of pretrained weights, or None where it is absent."""
+    return _existing(Path(os.environ.get("PUPILA_WEIGHTS", REPOSITORY.parent / "shared/weights")) / name)
 
 
 def trained_bundle(photos: Path, weights: Path) -> Path:
@@ -52,12 +52,12 @@ def bare_rate(bundle: Path, images: list[bytes]) -> float:
     """Images per second of nothing but decoding and the model, one image a time on every core."""
     predictor = Predictor(read_bundle(str(bundle)))
 
-    def answer(image: bytes) -> object:
-        return predictor.logits(predictor.prepare(image).inputs)
+    def predict_one(image: bytes) -> object:
+        return predictor.logits(predictor.preprocess(image).inputs)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(answer, images[:8]))
-        return len(images) / seconds(lambda: list(pool.map(answer, images)))
+        list(pool.map(predict_one, images[:8]))
+        return len(images) / seconds(lambda: list(pool.map(predict_one, images)))
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -76,5 +76,5 @@ def side_by_side(
 
 
 def new_cache() -> None:
-    """From here on nothing is remembered."""
+    """Start with an empty cache."""
     os.environ["PUPILA_CACHE"] = tempfile.mkdtemp(dir=os.environ.get("PUPILA_CACHE"))

@@ -1,4 +1,4 @@
-"""Fine-tuning SAM's mask decoder as people write it: every batch runs the frozen image encoder again.
+"""A typical fine-tuning of the SAM mask decoder: every batch runs the frozen image encoder again.
 
     python naive_prompting.py CHECKPOINT DATA IMAGES
 
@@ -33,20 +33,20 @@ class Floods(Dataset):  # type: ignore[type-arg]
         (image,) = (self.masks[number].parent.parent / "images").glob(f"{self.masks[number].stem}.*")
         y, x = np.where(mask)
         box = [[[float(x.min()), float(y.min()), float(x.max()), float(y.max())]]]
-        told = self.processor(Image.open(image).convert("RGB"), return_tensors="pt")
-        height, width = told["reshaped_input_sizes"][0].tolist()
+        inputs = self.processor(Image.open(image).convert("RGB"), return_tensors="pt")
+        height, width = inputs["reshaped_input_sizes"][0].tolist()
         scale = torch.tensor([width / mask.shape[1], height / mask.shape[0]]).repeat(2)
         small = functional.interpolate(torch.from_numpy(mask)[None, None].float(), (256, 256))[0, 0]
         return {
-            "pixel_values": told["pixel_values"][0],
+            "pixel_values": inputs["pixel_values"][0],
             "input_boxes": torch.tensor(box[0]) * scale,
-            "truth": small,
+            "target": small,
         }
 
 
-def dice(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def dice(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     p = torch.sigmoid(logits)
-    return 1 - (2 * (p * truth).sum() + 1) / (p.sum() + truth.sum() + 1)
+    return 1 - (2 * (p * target).sum() + 1) / (p.sum() + target.sum() + 1)
 
 
 def seconds_an_image(checkpoint: str, folder: Path, count: int, dtype: torch.dtype) -> float:
@@ -59,12 +59,12 @@ def seconds_an_image(checkpoint: str, folder: Path, count: int, dtype: torch.dty
     start = time.perf_counter()
     for batch in loader:
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-            answered = model(
+            output = model(
                 pixel_values=batch["pixel_values"], input_boxes=batch["input_boxes"], multimask_output=False
             )
-        logits = answered.pred_masks.squeeze(1).squeeze(1).float()
-        loss = dice(logits, batch["truth"]) + functional.binary_cross_entropy_with_logits(
-            logits, batch["truth"]
+        logits = output.pred_masks.squeeze(1).squeeze(1).float()
+        loss = dice(logits, batch["target"]) + functional.binary_cross_entropy_with_logits(
+            logits, batch["target"]
         )
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

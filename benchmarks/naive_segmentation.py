@@ -1,4 +1,4 @@
-"""Segmentation as people write it: a U-Net of segmentation_models_pytorch on resized photos, in a notebook's loop."""
+"""Typical segmentation: a U-Net of segmentation_models_pytorch on resized photos, in a notebook's loop."""
 
 import json
 import random
@@ -21,7 +21,7 @@ Images = Dataset[tuple[Tensor, Tensor]]
 
 
 class Scenes(Images):
-    """The pictures of one split, read and resized anew each time."""
+    """The pictures of one split, read and resized again each time."""
 
     def __init__(self, data: str, stems: list[str], flips: bool) -> None:
         self.data, self.stems, self.flips = Path(data), stems, flips
@@ -45,8 +45,8 @@ def network(weights: str) -> Any:
     model = smp.Unet("tu-mobilenetv2_100", encoder_weights=None, encoder_depth=5, pad_type="same")
     whole = load_file(weights)
     encoder = model.encoder.model
-    found = {name: whole[name] for name in encoder.state_dict()}
-    encoder.load_state_dict(found)
+    state = {name: whole[name] for name in encoder.state_dict()}
+    encoder.load_state_dict(state)
     return model
 
 
@@ -56,26 +56,26 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     return 1 - (2 * (p * target).sum() + 1) / (p.sum() + target.sum() + 1)
 
 
-def figures(shared: Tensor, answered: Tensor, true: Tensor) -> dict[str, float]:
+def figures(shared: Tensor, predicted: Tensor, true: Tensor) -> dict[str, float]:
     """IoU, Dice, precision and recall of one mask."""
-    union = answered + true - shared
+    union = predicted + true - shared
     return {
         "iou": float(shared / union) if union else 1.0,
-        "dice": float(2 * shared / (answered + true)) if union else 1.0,
-        "precision": float(shared / answered) if answered else float(not true),
-        "recall": float(shared / true) if true else float(not answered),
+        "dice": float(2 * shared / (predicted + true)) if union else 1.0,
+        "precision": float(shared / predicted) if predicted else float(not true),
+        "recall": float(shared / true) if true else float(not predicted),
     }
 
 
-def judged(model: nn.Module, scenes: DataLoader[tuple[Tensor, Tensor]]) -> list[dict[str, float]]:
+def evaluate(model: nn.Module, scenes: DataLoader[tuple[Tensor, Tensor]]) -> list[dict[str, float]]:
     """The figures of every picture, at the side that the network sees."""
     model.eval()
     rows = []
     with torch.no_grad():
         for images, targets in scenes:
-            answers = model(images).sigmoid() > 0.5
-            for answer, target in zip(answers, targets > 0.5, strict=True):
-                rows.append(figures((answer & target).sum(), answer.sum(), target.sum()))
+            predictions = model(images).sigmoid() > 0.5
+            for prediction, target in zip(predictions, targets > 0.5, strict=True):
+                rows.append(figures((prediction & target).sum(), prediction.sum(), target.sum()))
     return rows
 
 
@@ -84,8 +84,8 @@ def mean(rows: list[dict[str, float]], name: str) -> float:
     return float(np.mean([row[name] for row in rows]))
 
 
-def main(data: str, weights: str, splits: str, answers: str = "", hurry: str = "") -> None:
-    """Train, and print what the test pictures say; with `answers` the masks are written there, at full size.
+def main(data: str, weights: str, splits: str, predictions: str = "", hurry: str = "") -> None:
+    """Train, and print what the test metrics; with `answers` the masks are written there, at full size.
 
     In a `hurry`, where nobody measures its speed, steps run in the layout and the precision that are quickest.
     """
@@ -93,9 +93,9 @@ def main(data: str, weights: str, splits: str, answers: str = "", hurry: str = "
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    told = json.loads(Path(splits).read_text())
-    train = DataLoader(Scenes(data, told["train"], True), BATCH, shuffle=True, num_workers=WORKERS)
-    validation, test = (DataLoader(Scenes(data, told[s], False), BATCH, num_workers=WORKERS)
+    stems_by_split = json.loads(Path(splits).read_text())
+    train = DataLoader(Scenes(data, stems_by_split["train"], True), BATCH, shuffle=True, num_workers=WORKERS)
+    validation, test = (DataLoader(Scenes(data, stems_by_split[s], False), BATCH, num_workers=WORKERS)
                         for s in ("validation", "test"))  # fmt: skip
     model = network(weights).to(memory_format=torch.channels_last if hurry else torch.contiguous_format)
     optimizer = torch.optim.Adam(model.parameters(), RATE)
@@ -111,7 +111,7 @@ def main(data: str, weights: str, splits: str, answers: str = "", hurry: str = "
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         trained = time.perf_counter()
-        dice = mean(judged(model, validation), "dice")
+        dice = mean(evaluate(model, validation), "dice")
         log.append({"dice": dice, "train_seconds": trained - began, "at": time.perf_counter() - start})
         print(json.dumps(log[-1]), file=sys.stderr, flush=True)
         if dice > best_dice:
@@ -122,14 +122,14 @@ def main(data: str, weights: str, splits: str, answers: str = "", hurry: str = "
                 break
     seconds = time.perf_counter() - start
     model.load_state_dict(best)
-    rows = judged(model, test)
-    if answers:
-        write_answers(model, data, told["test"], Path(answers))
+    rows = evaluate(model, test)
+    if predictions:
+        write_masks(model, data, stems_by_split["test"], Path(predictions))
     print(json.dumps({"seconds": seconds, "log": log, "validation_dice": best_dice,
                       **{name: mean(rows, name) for name in rows[0]}}))  # fmt: skip
 
 
-def write_answers(model: nn.Module, data: str, stems: list[str], folder: Path) -> None:
+def write_masks(model: nn.Module, data: str, stems: list[str], folder: Path) -> None:
     """Masks at the size of the photos, for a comparison on the same pixels."""
     folder.mkdir(parents=True, exist_ok=True)
     model.eval()

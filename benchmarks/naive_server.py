@@ -1,4 +1,4 @@
-"""A prediction service as people write it: everything inside one async handler."""
+"""A typical prediction service: everything inside one async handler."""
 
 import io
 import sys
@@ -40,7 +40,7 @@ def make_app(weights: str) -> FastAPI:
 
 
 def main(weights: str, port: int) -> None:
-    """Serve until told to end."""
+    """Serve until the process ends."""
     uvicorn.run(make_app(weights), host="127.0.0.1", port=port, log_level="warning")
 
 

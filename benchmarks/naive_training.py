@@ -1,4 +1,4 @@
-"""Transfer learning as people write it: a frozen timm encoder that runs on every image of every epoch."""
+"""Typical transfer learning: a frozen timm encoder that runs on every image of every epoch."""
 
 import json
 import random
@@ -70,7 +70,7 @@ class Classifier(nn.Module):
 
 
 def correct(model: nn.Module, photos: DataLoader[tuple[Tensor, int]]) -> int:
-    """How many photos get the right answer."""
+    """The number of photos that are predicted correctly."""
     model.eval()
     with torch.no_grad():
         return sum(int((model(images).argmax(1) == targets).sum()) for images, targets in photos)
@@ -84,11 +84,11 @@ def main(data: str, weights: str, epochs: int = EPOCHS, seed: int = 0) -> None:
     torch.manual_seed(seed)
     train, validation = Photos(data, "train", TRAIN), Photos(data, "val", EVALUATE)
     learning = DataLoader(train, BATCH, shuffle=True, num_workers=WORKERS)
-    judging = DataLoader(validation, BATCH, num_workers=WORKERS)
+    validation_loader = DataLoader(validation, BATCH, num_workers=WORKERS)
     model = Classifier(weights)
     optimizer = torch.optim.Adam(model.head.parameters(), RATE)
     criterion = nn.CrossEntropyLoss()
-    right, best = [], {}
+    correct_counts, best = [], {}
     for _ in range(epochs):
         model.train()
         model.encoder.eval()  # batch norm keeps its statistics
@@ -97,13 +97,13 @@ def main(data: str, weights: str, epochs: int = EPOCHS, seed: int = 0) -> None:
             loss = criterion(model(images), targets)
             loss.backward()
             optimizer.step()
-        right.append(correct(model, judging))
-        if right[-1] == max(right):
+        correct_counts.append(correct(model, validation_loader))
+        if correct_counts[-1] == max(correct_counts):
             best = {name: tensor.clone() for name, tensor in model.head.state_dict().items()}
     model.head.load_state_dict(best)
     print(json.dumps({
-        "correct": max(right), "correct_last": right[-1], "n": len(validation),
-        "accuracy": max(right) / len(validation), "seconds": time.perf_counter() - start,
+        "correct": max(correct_counts), "correct_last": correct_counts[-1], "n": len(validation),
+        "accuracy": max(correct_counts) / len(validation), "seconds": time.perf_counter() - start,
     }))  # fmt: skip
 
 

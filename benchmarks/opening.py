@@ -1,4 +1,4 @@
-"""Opening a data set, cold and warm, against a loop of PIL and imagehash as people write it."""
+"""Opening a data set, cold and warm, against a typical loop of PIL and imagehash."""
 
 import hashlib
 import shutil
@@ -18,7 +18,7 @@ MANY = 10_000
 
 
 def naive(folder: Path) -> list[tuple[str, ...]]:
-    """What people write: one loop, one thread."""
+    """A typical script: one loop, one thread."""
     rows: list[tuple[str, ...]] = []
     for path in sorted(folder.glob("*/*")):
         if path.suffix.lower() in (".jpg", ".jpeg", ".png"):

@@ -7,8 +7,8 @@ from typing import Any
 from benchmarks.measure import bare_rate, real_data, real_weights, seconds, trained_bundle
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.stages.predict.inputs import named
-from pupila.tasks.classify import Answer
+from pupila.stages.predict.inputs import find_images
+from pupila.tasks.classify import ClassPrediction
 
 ROUNDS = 5
 
@@ -23,7 +23,9 @@ def run() -> dict[str, Any]:
     predictor = Predictor(read_bundle(str(bundle)))
 
     def ours() -> None:
-        assert sum(isinstance(a, Answer) for _, a in predictor.stream(named([str(photos)]))) == len(images)
+        assert sum(
+            isinstance(a, ClassPrediction) for _, a in predictor.stream(find_images([str(photos)]))
+        ) == len(images)
 
     rounds = [(len(images) / seconds(ours), bare_rate(bundle, images)) for _ in range(ROUNDS)]
     figures = {

@@ -26,20 +26,20 @@ OTHERS = 8  # images for validation and test besides
 
 def run() -> dict[str, Any]:
     """Seconds in all and of a later epoch, ours and the script's, and the second click against the first."""
-    found = real_data("flood_area")
-    if found is None:
+    photos = real_data("flood_area")
+    if photos is None:
         return {}
     folder = Path(tempfile.mkdtemp())
     checkpoint, data = folder / "vit/base", folder / "floods"
     _random_checkpoint(checkpoint)
-    _some(Path(found), data)
+    _some(Path(photos), data)
     script = Path(__file__).with_name("naive_prompting.py")
-    print("  the script as people write it, on a few images", flush=True)
-    told = subprocess.run(
+    print("  a typical script, on a few images", flush=True)
+    output = subprocess.run(
         [sys.executable, str(script), str(checkpoint), str(data), str(TIMED)],
         capture_output=True, check=True, text=True,
     ).stdout.splitlines()[-1]  # fmt: skip
-    naive = json.loads(told)
+    naive = json.loads(output)
     print(f"  {naive} s an image and epoch", flush=True)
     pupila.split(data, val=OTHERS / 2 / (IMAGES + OTHERS), test=OTHERS / 2 / (IMAGES + OTHERS))
     start = time.perf_counter()
@@ -47,7 +47,7 @@ def run() -> dict[str, Any]:
     seconds = time.perf_counter() - start
     splits = SplitFile.read(str(data))
     assert splits is not None
-    images = len(splits.of(TRAIN))
+    images = len(splits.in_split(TRAIN))
     later = [line["seconds"] for line in ours.log[1:]]
     epoch = sum(later) / len(later)
     figures = {
@@ -67,14 +67,14 @@ def run() -> dict[str, Any]:
 
 
 def _clicks(bundle: str, image: Path) -> dict[str, float]:
-    """Seconds of the first answer to an image, and of the second."""
+    """Seconds of the first prediction for an image, and of the second."""
     prompter, content = Prompter(read_bundle(bundle)), image.read_bytes()
     start = time.perf_counter()
-    encoded = prompter.encode(prompter.prepare(content), alone=True)
-    prompter.answer(encoded, Prompt(points=((100.0, 100.0),)))
+    encoded = prompter.encode(prompter.preprocess(content), all_cores=True)
+    prompter.predict(encoded, Prompt(points=((100.0, 100.0),)))
     first = time.perf_counter() - start
     start = time.perf_counter()
-    prompter.answer(encoded, Prompt(points=((200.0, 150.0),)))
+    prompter.predict(encoded, Prompt(points=((200.0, 150.0),)))
     second = time.perf_counter() - start
     return {"first_click_seconds": round(first, 3), "second_click_seconds": round(second, 3),
             "second_over_first": round(second / first, 4)}  # fmt: skip

@@ -1,4 +1,4 @@
-"""A U-Net on flood photos against a script as people write it: seconds of an epoch, time to its Dice, and test Dice."""
+"""A U-Net on flood photos against a typical script: seconds of an epoch, time to its Dice, and test Dice."""
 
 import json
 import shutil
@@ -18,8 +18,8 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.core.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
 
 RECIPE: dict[str, Any] = {  # that of naive_segmentation.py, as far as speed goes
-    "model": "unet", "encoder": "mobilenetv2_100", "side": 256, "batch_size": 8, "augment": "light",
-    "epochs": 2, "fine_epochs": 8,
+    "model": "unet", "encoder": "mobilenetv2_100", "image_size": 256, "batch_size": 8, "augment": "light",
+    "epochs": 2, "finetune_epochs": 8,
 }  # fmt: skip
 BUDGET = "20m"
 FOLDS = 5
@@ -27,19 +27,19 @@ FOLDS = 5
 
 def run() -> dict[str, Any]:
     """The same side and batch as the script, then `--budget 20m`: seconds of an epoch, time to its Dice, test Dice."""
-    found = _prepared(Path(tempfile.mkdtemp()))
-    if found is None:
+    prepared = _prepare_data(Path(tempfile.mkdtemp()))
+    if prepared is None:
         return {}
-    data, weights = found
-    print("  the script as people write it", flush=True)
-    naive = naive_on(data, weights, splits_of(data), data.parent / "naive")
+    data, weights = prepared
+    print("  a typical script", flush=True)
+    naive = naive_on(data, weights, split_stems(data), data.parent / "naive")
     new_cache()
     print("  the same side and batch", flush=True)
-    same = trained(data, data.parent / "same", {**RECIPE, "weights": str(weights)})
+    same = train(data, data.parent / "same", {**RECIPE, "weights": str(weights)})
     new_cache()
     print(f"  --budget {BUDGET}", flush=True)
-    wish = {"budget": BUDGET, "encoder": "tf_efficientnet_b0", "weights": str(_encoder(weights))}
-    budget = trained(data, data.parent / "budget", wish)
+    config = {"budget": BUDGET, "encoder": "tf_efficientnet_b0", "weights": str(_encoder(weights))}
+    budget = train(data, data.parent / "budget", config)
     figures = {
         **_speed(naive, same), "plan": same["plan"], "test": against_naive(data, data.parent / "same"),
         f"budget {BUDGET}": {
@@ -48,13 +48,13 @@ def run() -> dict[str, Any]:
             "test": against_naive(data, data.parent / "budget"),
         },
     }  # fmt: skip
-    return _told(figures, data)
+    return _finish(figures, data)
 
 
 def _speed(naive: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     epochs = {
         phase: median(line["seconds"] for line in ours["log"] if line["phase"] == phase)
-        for phase in ("head", "fine")
+        for phase in ("head", "finetune")
     }
     theirs = median(line["train_seconds"] for line in naive["log"])
     reached = next((line["at"] for line in ours["log"] if line["dice"] >= naive["validation_dice"]), None)
@@ -62,7 +62,7 @@ def _speed(naive: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     return {
         "naive_epoch_seconds": theirs,
         "head_epoch_seconds_with_validation": epochs["head"],
-        "fine_epoch_seconds_with_validation": epochs["fine"],
+        "finetune_epoch_seconds_with_validation": epochs["finetune"],
         "epoch_ratio": round(theirs / mean, 2),
         "naive_seconds": naive["seconds"],
         "naive_validation_dice": naive["validation_dice"],
@@ -73,7 +73,7 @@ def _speed(naive: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(figures: dict[str, Any], data: Path) -> dict[str, Any]:
+def _finish(figures: dict[str, Any], data: Path) -> dict[str, Any]:
     for name, value in figures.items():
         print(f"  {name}: {value}")
     shutil.rmtree(data.parent)
@@ -81,32 +81,32 @@ def _told(figures: dict[str, Any], data: Path) -> dict[str, Any]:
 
 
 def folds() -> dict[str, Any]:
-    """All photos in five folds, which neither saw while it trained, paired. Goes on where it was interrupted."""
-    found = _prepared(Path(tempfile.gettempdir()) / "pupila_benchmark_folds", folds=FOLDS)
-    if found is None:
+    """All photos in five folds, which neither saw while it trained, paired. Resumes after an interruption."""
+    prepared = _prepare_data(Path(tempfile.gettempdir()) / "pupila_benchmark_folds", folds=FOLDS)
+    if prepared is None:
         return {}
-    data, weights = found
+    data, weights = prepared
     splits = SplitFile.read(str(data))
     assert splits is not None
     for fold in range(FOLDS):
-        stems = fold_of(splits, fold)
-        told = data.parent / f"script-{fold}.json"
-        if not told.exists():
+        stems = fold_stems(splits, fold)
+        report = data.parent / f"script-{fold}.json"
+        if not report.exists():
             print(f"  fold {fold} of the script", flush=True)
-            told.write_text(json.dumps(naive_on(data, weights, stems, data.parent / "naive", "hurry")))
-        if not (data.parent / f"fold-{fold}/answers/answers.csv").exists():
+            report.write_text(json.dumps(naive_on(data, weights, stems, data.parent / "naive", "hurry")))
+        if not (data.parent / f"fold-{fold}/answers/predictions.csv").exists():
             print(f"  fold {fold}", flush=True)
-            _answered(data, stems, {**RECIPE, "weights": str(weights)}, data.parent / f"fold-{fold}")
-    ours = [pl.read_csv(data.parent / f"fold-{fold}/answers/answers.csv") for fold in range(FOLDS)]
-    table = pl.concat([one.select("image", "mask").with_columns(
+            _predict_fold(data, stems, {**RECIPE, "weights": str(weights)}, data.parent / f"fold-{fold}")
+    ours = [pl.read_csv(data.parent / f"fold-{fold}/answers/predictions.csv") for fold in range(FOLDS)]
+    table = pl.concat([row.select("image", "mask").with_columns(
         image=pl.col("image").str.replace(".*/images/", "images/"),
         mask=pl.format(f"fold-{fold}/answers/{{}}", "mask"),
-    ) for fold, one in enumerate(ours)])  # fmt: skip
+    ) for fold, row in enumerate(ours)])  # fmt: skip
     table.write_csv(data.parent / "pupila.csv")
-    return _told(against_naive(data, data.parent / "pupila.csv", split=TRAIN), data)
+    return _finish(against_naive(data, data.parent / "pupila.csv", split=TRAIN), data)
 
 
-def _answered(data: Path, stems: dict[str, list[str]], wish: dict[str, Any], home: Path) -> None:
+def _predict_fold(data: Path, stems: dict[str, list[str]], config: dict[str, Any], home: Path) -> None:
     """Train on the stems of a fold, and answer those of its test split."""
     fold = home / "data"
     for part in ("images", "masks"):
@@ -119,22 +119,22 @@ def _answered(data: Path, stems: dict[str, list[str]], wish: dict[str, Any], hom
     rows.with_columns(split=side).write_csv(fold / "table.csv")
     if SplitFile.read(str(fold)) is None:
         pupila.split(fold)
-    trained(fold, home / "run", wish)
-    asked = [str(fold / f"images/{stem}.jpg") for stem in stems[TEST]]
+    train(fold, home / "run", config)
+    test_images = [str(fold / f"images/{stem}.jpg") for stem in stems[TEST]]
     command = [
         sys.executable,
         "-m",
         "pupila",
         "predict",
         str(home / "run"),
-        *asked,
+        *test_images,
         "--out",
         str(home / "answers"),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _prepared(home: Path, folds: int | None = None) -> tuple[Path, Path] | None:
+def _prepare_data(home: Path, folds: int | None = None) -> tuple[Path, Path] | None:
     """A copy whose table keeps near-duplicates together, split; what is there already stays."""
     photos, weights = real_data("flood_area"), real_weights("mobilenetv2_100.safetensors")
     if photos is None or weights is None:
@@ -164,46 +164,46 @@ def _encoder(weights: Path) -> Path:
     return weights.with_name("tf_efficientnet_b0_encoder.safetensors")
 
 
-def splits_of(data: Path) -> dict[str, list[str]]:
+def split_stems(data: Path) -> dict[str, list[str]]:
     """Stems of each split."""
     splits = SplitFile.read(str(data))
     assert splits is not None
-    return {name: [Path(a.image).stem for a in splits.of(name)] for name in SPLITS}
+    return {name: [Path(a.image).stem for a in splits.in_split(name)] for name in SPLITS}
 
 
-def fold_of(splits: SplitFile, fold: int) -> dict[str, list[str]]:
+def fold_stems(splits: SplitFile, fold: int) -> dict[str, list[str]]:
     """Both stop by an eighth of the other folds, and are tested on the fold; what belongs together stays so."""
     others = [a for a in splits.images if a.fold != fold]
     chosen = set(sorted({a.component for a in others})[::8])
-    sides = [VALIDATION if a.component in chosen else TRAIN for a in others]
-    named = {name: [Path(a.image).stem for a, s in zip(others, sides, strict=True) if s == name]
+    names = [VALIDATION if a.component in chosen else TRAIN for a in others]
+    named = {name: [Path(a.image).stem for a, s in zip(others, names, strict=True) if s == name]
              for name in (TRAIN, VALIDATION)}  # fmt: skip
     return {**named, TEST: [Path(a.image).stem for a in splits.images if a.fold == fold]}
 
 
 def naive_on(
-    data: Path, weights: Path, stems: dict[str, list[str]], answers: Path, *hurry: str
+    data: Path, weights: Path, stems: dict[str, list[str]], masks_folder: Path, *hurry: str
 ) -> dict[str, Any]:
     """The script's figures; its masks lie in the folder."""
-    told = Path(tempfile.mkdtemp()) / "stems.json"  # of its own: folds may run side by side
-    told.write_text(json.dumps(stems))
+    report = Path(tempfile.mkdtemp()) / "stems.json"  # of its own: folds may run side by side
+    report.write_text(json.dumps(stems))
     command = [
         sys.executable,
         "-m",
         "benchmarks.naive_segmentation",
-        *map(str, (data, weights, told, answers, *hurry)),
+        *map(str, (data, weights, report, masks_folder, *hurry)),
     ]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    figures: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
     return figures
 
 
-def trained(data: Path, out: Path, wish: dict[str, Any]) -> dict[str, Any]:
+def train(data: Path, out: Path, config: dict[str, Any]) -> dict[str, Any]:
     """`pupila train`, from the start of the process: its log with the time of each line, and what was decided."""
-    settings = [f"--set={name}={value}" for name, value in wish.items()]
+    settings = [f"{name}={value}" for name, value in config.items()]
     start = time.perf_counter()
-    goes_on = ["--resume"] if (out / "plan.json").exists() else []
-    command = [sys.executable, "-m", "pupila", "train", str(data), "--out", str(out), *settings, *goes_on]
+    resume = ["--resume"] if (out / "plan.json").exists() else []
+    command = [sys.executable, "-m", "pupila", "train", str(data), "--out", str(out), *settings, *resume]
     log: list[dict[str, Any]] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
@@ -214,25 +214,29 @@ def trained(data: Path, out: Path, wish: dict[str, Any]) -> dict[str, Any]:
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     log = [{**line, **at} for line, at in zip(lines[len(lines) - len(log) :], log, strict=True)]
     plan = json.loads((out / "plan.json").read_text())["plan"]
-    kept = ("side", "view", "epochs", "batch_size", "precision", "loss", "augment", "encoder")
-    return {"seconds": time.perf_counter() - start, "log": log, "plan": {name: plan[name] for name in kept}}
+    plan_fields = ("image_size", "view", "epochs", "batch_size", "precision", "loss", "augment", "encoder")
+    return {
+        "seconds": time.perf_counter() - start,
+        "log": log,
+        "plan": {name: plan[name] for name in plan_fields},
+    }
 
 
 def against_naive(data: Path, run: Path, split: str = TEST) -> dict[str, Any]:
     """A run or a table and the script on the same pictures at their own size, paired; its masks lie beside the data."""
-    answers = data.parent / "naive"
-    masks = sorted(answers.iterdir())
+    masks_folder = data.parent / "naive"
+    masks = sorted(masks_folder.iterdir())
     table = {"image": [f"images/{m.stem}.jpg" for m in masks], "mask": [str(m) for m in masks]}
-    pl.DataFrame(table).write_csv(answers.parent / "naive.csv")
+    pl.DataFrame(table).write_csv(masks_folder.parent / "naive.csv")
     model = run if run.suffix else run / "bundle"
-    out = answers.parent / "report"
-    told = pupila.evaluate(
-        model, data, split=split, against=[answers.parent / "naive.csv"], out=out
+    out = masks_folder.parent / "report"
+    report = pupila.evaluate(
+        model, data, split=split, against=[masks_folder.parent / "naive.csv"], out=out
     ).evaluation
     return {
         "models": {
-            one["name"]: {name: rows["mean"] for name, rows in one["per_image"].items()}
-            for one in told["models"]
+            row["name"]: {name: rows["mean"] for name, rows in row["per_image"].items()}
+            for row in report["models"]
         },
-        "comparisons": told["comparisons"],
+        "comparisons": report["comparisons"],
     }

@@ -1,4 +1,4 @@
-"""`pupila serve` under many clients, against a service as people write it and against what the cores allow."""
+"""`pupila serve` under many clients, against a typical service and against what the cores allow."""
 
 import http.client
 import json
@@ -27,12 +27,12 @@ BOUNDARY = "pupila-benchmark"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the clients saw."""
+    """Throughput and latency of the clients."""
 
     per_second: float
     p50: float  # seconds
     p99: float  # seconds
-    lost: int  # requests without an answer of status 200
+    lost: int  # requests without a response of status 200
     client: float  # CPU seconds of the clients, a request
 
 
@@ -118,9 +118,9 @@ def _ask(port: int, bodies: list[bytes], clients: int, seconds: float) -> tuple[
         headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         while (start := time.perf_counter()) < end:
             connection.request("POST", "/predict/single", bodies[number % len(bodies)], headers)
-            answer = connection.getresponse()
-            if "prediction" not in json.loads(answer.read()):
-                lost.append(answer.status)
+            response = connection.getresponse()
+            if "prediction" not in json.loads(response.read()):
+                lost.append(response.status)
             taken.append(time.perf_counter() - start)
             number += 1
 

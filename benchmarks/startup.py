@@ -15,5 +15,5 @@ def run() -> dict[str, Any]:
 
     call("-m", "pupila", "--help")
     ours, empty = side_by_side(lambda: call("-m", "pupila", "--help"), lambda: call("-c", "pass"), rounds=9)
-    print(f"  pupila --help {ours:.3f} s (wanted: under 0.3), python -c pass {empty:.3f} s")
+    print(f"  pupila --help {ours:.3f} s (expected: under 0.3), python -c pass {empty:.3f} s")
     return {"help_seconds": round(ours, 4), "empty_python_seconds": round(empty, 4)}

@@ -1,4 +1,4 @@
-"""Opening a data set in an S3 bucket, against reading one object after the other as people write it."""
+"""Opening a data set in an S3 bucket, against a typical script that reads one object after the other."""
 
 import io
 from typing import Any
@@ -18,7 +18,7 @@ ROOT = "s3://shop/packages"
 
 
 def naive() -> list[tuple[int, ...]]:
-    """What people write with s3fs: list, then open one object after the other."""
+    """A typical s3fs script: list, then open one object after the other."""
     filesystem = fsspec.filesystem("s3")
     shapes = []
     for path in filesystem.find(ROOT):
@@ -43,9 +43,9 @@ def run() -> dict[str, Any]:
             pupila.open(ROOT)
 
         ours, theirs = side_by_side(cold, naive, rounds=2)
-        requests = {"cold": _asked(server, cold), "naive": _asked(server, naive)}
+        requests = {"cold": _count_requests(server, cold), "naive": _count_requests(server, naive)}
         warm = seconds(lambda: pupila.open(ROOT))
-        requests["warm"] = _asked(server, lambda: pupila.open(ROOT))
+        requests["warm"] = _count_requests(server, lambda: pupila.open(ROOT))
     figures = {
         "images": IMAGES, "latency_ms": 1000 * LATENCY, "cold_seconds": round(ours, 2),
         "naive_seconds": round(theirs, 2), "warm_seconds": round(warm, 2), "ratio": round(theirs / ours, 1),
@@ -55,7 +55,7 @@ def run() -> dict[str, Any]:
     return figures
 
 
-def _asked(server: Server, work: Any) -> int:
-    server.asked.clear()
+def _count_requests(server: Server, work: Any) -> int:
+    server.requests.clear()
     work()
-    return len(server.asked)
+    return len(server.requests)

@@ -1,4 +1,4 @@
-"""Planted label errors: how many a run's out-of-fold answers point at, and how far down the ranking they lie."""
+"""Planted label errors: how many a ranking by out-of-fold predictions finds, and at which rank."""
 
 import shutil
 import tempfile
@@ -9,8 +9,8 @@ import numpy as np
 
 import pupila
 from benchmarks.measure import real_data, real_weights
-from pupila.artifacts.run.out_of_fold import read_kept
-from pupila.stages.label.review.suspects import suspects
+from pupila.artifacts.run.out_of_fold import read_out_of_fold
+from pupila.stages.label.review.suspects import rank_suspects
 
 FLIPPED = 0.05  # share of the labels
 SEEDS = (0, 1, 2)
@@ -22,10 +22,10 @@ def run() -> dict[str, Any]:
     folder, weights = real_data("ants_bees"), real_weights("mobilenetv2_100.safetensors")
     if folder is None or weights is None:
         return {}
-    return {f"seed {seed}": _measured(folder, weights, seed) for seed in SEEDS}
+    return {f"seed {seed}": _measure(folder, weights, seed) for seed in SEEDS}
 
 
-def _measured(folder: Path, weights: Path, seed: int) -> dict[str, Any]:
+def _measure(folder: Path, weights: Path, seed: int) -> dict[str, Any]:
     photos = sorted(folder.glob("*/*.jpg"))
     classes = sorted({photo.parent.name for photo in photos})
     chosen = np.random.default_rng(seed).choice(len(photos), round(FLIPPED * len(photos)), replace=False)
@@ -38,13 +38,13 @@ def _measured(folder: Path, weights: Path, seed: int) -> dict[str, Any]:
             shutil.copyfile(photo, data / given / f"{number:04d}.jpg")
         pupila.train(data, out=Path(place, "run"), model="mobilenetv2_100", weights=str(weights), folds=FOLDS)
         opened = pupila.open(data)
-        kept = read_kept(str(Path(place, "run")), opened)
-        ranking = suspects(opened, kept, frozenset())
+        predictions = read_out_of_fold(str(Path(place, "run")), opened)
+        ranking = rank_suspects(opened, predictions, frozenset())
     planted = {f"{number:04d}" for number in chosen}
-    hits = [Path(one.image).stem in planted for one in ranking.suspects]
-    there = sum(Path(opened.images["image"][row]).stem in planted for row in kept.rows)
+    hits = [Path(suspect.image).stem in planted for suspect in ranking.suspects]
+    there = sum(Path(opened.images["image"][row]).stem in planted for row in predictions.rows)
     figures: dict[str, Any] = {
-        "judged": ranking.judged, "planted": there, "estimated": ranking.estimated, "suspected": len(hits),
+        "checked": ranking.checked, "planted": there, "estimated": ranking.estimated_errors, "suspected": len(hits),
         "all": _at(hits, len(hits), there),
     }  # fmt: skip
     for k in (there // 2, there, 2 * there):

@@ -1,4 +1,4 @@
-"""Ten epochs on a frozen encoder, first and second run, against a training script as people write it."""
+"""Ten epochs on a frozen encoder, first and second run, against a typical training script."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.statistics.intervals import wilson_interval
 
 RECIPE: dict[str, Any] = {  # that of naive_training.py
-    "model": "mobilenetv2_100", "epochs": 10, "views": 10, "batch_size": 32, "optimizer": "adam", "weight_decay": 0,
-    "schedule": "constant", "warmup_epochs": 0, "augment": "A1",
+    "model": "mobilenetv2_100", "epochs": 10, "augmented_views": 10, "batch_size": 32, "optimizer": "adam",
+    "weight_decay": 0, "schedule": "constant", "warmup_epochs": 0, "augment": "A1",
 }  # fmt: skip
 OTHER_RATE = 3e-3  # of the second run
 ROUNDS = 3
@@ -32,7 +32,7 @@ def run() -> dict[str, Any]:
     photos, weights = real_data("ants_bees"), real_weights("mobilenetv2_100.safetensors")
     if photos is None or weights is None:
         return {}
-    data = copied(photos)
+    data = copy_data(photos)
     rounds = [_round(data, weights) for _ in range(ROUNDS)]
     middle = {name: sorted(r[name] for r in rounds)[ROUNDS // 2] for name in rounds[0]}
     figures: dict[str, Any] = {
@@ -55,46 +55,48 @@ def _interval(accuracy: float) -> list[float]:
     return [round(end, 3) for end in wilson_interval(accuracy * VALIDATED, VALIDATED)]
 
 
-def copied(photos: Path) -> Path:
+def copy_data(photos: Path) -> Path:
     """A copy, split as the file names say: val__ is what both sides validate on."""
     data = Path(tempfile.mkdtemp()) / photos.name
     shutil.copytree(photos, data)
-    made = pupila.split(data, by="^(train|val)")
-    sides = [VALIDATION if Path(a.image).name.startswith("val__") else TRAIN for a in made.images]
-    images = [replace(a, split=side) for a, side in zip(made.images, sides, strict=True)]
-    replace(made, images=images).write(str(data))
+    created = pupila.split(data, by="^(train|val)")
+    names = [VALIDATION if Path(a.image).name.startswith("val__") else TRAIN for a in created.images]
+    images = [replace(a, split=side) for a, side in zip(created.images, names, strict=True)]
+    replace(created, images=images).write(str(data))
     return data
 
 
 def _round(data: Path, weights: Path) -> dict[str, float]:
     """One measurement of everything, with a new cache."""
     print("  a round of naive script, two commands, two trainings alone", flush=True)
-    naive_command, told = _timed([sys.executable, "-m", "benchmarks.naive_training", str(data), str(weights)])
-    naive = json.loads(told)
+    naive_command, output = _time_command(
+        [sys.executable, "-m", "benchmarks.naive_training", str(data), str(weights)]
+    )
+    naive = json.loads(output)
     new_cache()
     commands = [_command(data, weights, rate) for rate in (1e-3, OTHER_RATE)]
     new_cache()
-    _, told = _timed([sys.executable, "-m", "benchmarks.training", str(data), str(weights)])
-    alone = json.loads(told.splitlines()[-1])
+    _, output = _time_command([sys.executable, "-m", "benchmarks.training", str(data), str(weights)])
+    alone = json.loads(output.splitlines()[-1])
     return {
         "naive_alone": naive["seconds"], "naive_command": naive_command, "naive_accuracy": naive["accuracy"],
         "first_command": commands[0], "second_command": commands[1], **alone,
     }  # fmt: skip
 
 
-def _timed(command: list[str]) -> tuple[float, str]:
+def _time_command(command: list[str]) -> tuple[float, str]:
     start = time.perf_counter()
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return time.perf_counter() - start, done.stdout
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return time.perf_counter() - start, finished.stdout
 
 
 def _command(data: Path, weights: Path, rate: float) -> float:
     """`pupila train`, from the start of the process to its end."""
-    wish = {**RECIPE, "weights": weights, "learning_rate": rate}
+    config = {**RECIPE, "weights": weights, "lr": rate}
     with tempfile.TemporaryDirectory() as out:
-        told = [f"--set={name}={value}" for name, value in wish.items()]
-        command = [sys.executable, "-m", "pupila", "train", str(data), "--out", f"{out}/run", *told]
-        return _timed(command)[0]
+        arguments = [f"{name}={value}" for name, value in config.items()]
+        command = [sys.executable, "-m", "pupila", "train", str(data), "--out", f"{out}/run", *arguments]
+        return _time_command(command)[0]
 
 
 def alone(folder: str, weights: str) -> dict[str, float]:
@@ -103,32 +105,32 @@ def alone(folder: str, weights: str) -> dict[str, float]:
     assert splits is not None
     figures: dict[str, float] = {}
     for name, rate in (("first", 1e-3), ("second", OTHER_RATE)):
-        figures |= _trained(data, splits, name, {**RECIPE, "weights": weights, "learning_rate": rate})
+        figures |= _train(data, splits, name, {**RECIPE, "weights": weights, "lr": rate})
     return figures
 
 
-def _trained(data: Dataset, splits: SplitFile, name: str, wish: dict[str, Any]) -> dict[str, float]:
-    from pupila.learning.loop import Keeper
-    from pupila.stages.train.classify import ClassLesson
-    from pupila.stages.train.engine import encoder_on, fastest
-    from pupila.stages.train.phases import learn
-    from pupila.stages.train.recipe import Sides
-    from pupila.stages.train.run import Trainer
+def _train(data: Dataset, splits: SplitFile, name: str, config: dict[str, Any]) -> dict[str, float]:
+    from pupila.learning.loop import Checkpointer
+    from pupila.stages.train.classify import ClassifyTrainer
+    from pupila.stages.train.engine import make_encoder, pick_engine
+    from pupila.stages.train.phases import train_split
+    from pupila.stages.train.recipe import SplitRows
+    from pupila.stages.train.run import TrainingRun
     from pupila.stages.train.settings import TrainSettings
 
     folder = tempfile.mkdtemp(dir=os.environ["PUPILA_CACHE"])
-    trainer, settings = Trainer(data, splits, folder), TrainSettings.wish(wish)
+    trainer, settings = TrainingRun(data, splits, folder), TrainSettings.parse(config)
     start = time.perf_counter()
-    encoder_on(fastest(network := trainer.network(settings), "cpu").engine, network, "cpu")
+    make_encoder(pick_engine(network := trainer.build_network(settings), "cpu").engine, network, "cpu")
     prepared = time.perf_counter()
     plan = trainer.plan(settings)
-    sides = [
+    names = [
         [row for row, a in enumerate(splits.images) if a.split == split] for split in (TRAIN, VALIDATION)
     ]
-    lesson = ClassLesson(data, Sides(*sides), plan, trainer.network(plan))
-    learned = learn(lesson, lambda phase: Keeper(folder, phase))
+    task_trainer = ClassifyTrainer(data, SplitRows(*names), plan, trainer.build_network(plan))
+    learned = train_split(task_trainer, lambda phase: Checkpointer(folder, phase))
     end = time.perf_counter()
-    accuracy = lesson.judged_by(learned.found, 0).metrics["accuracy"]
+    accuracy = task_trainer.score_logits(learned.predictions, 0).metrics["accuracy"]
     return {f"{name}_engine": prepared - start, f"{name}_alone": end - prepared, f"{name}_accuracy": accuracy}
 
 

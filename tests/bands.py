@@ -1,4 +1,4 @@
-"""Synthetic GeoTIFFs with five bands of 16 bits: drawn scenes with water, and bands that no picture has."""
+"""Synthetic GeoTIFFs with five bands of 16 bits: drawn scenes with water, and bands that no RGB image has."""
 
 from pathlib import Path
 

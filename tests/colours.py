@@ -1,4 +1,4 @@
-"""Bundles whose answers are known by hand: logits are the three channels, or their means over the picture."""
+"""Bundles whose predictions are known by hand: logits are the three channels, or their means over the picture."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pupila.artifacts.bundle.folder import Bundle, write_bundle
 from pupila.artifacts.bundle.schema import BundleInfo
-from pupila.imaging.images.prepare import Preparation
+from pupila.imaging.images.preprocess import Preprocessing
 from tests.pictures import Pixels
 
 CLASSES = ["red", "green", "blue"]
 SIDE = 8  # pixels
-PLAIN = Preparation(height=SIDE, width=SIDE, mean=(0, 0, 0), std=(1, 1, 1))
+PLAIN = Preprocessing(height=SIDE, width=SIDE, mean=(0, 0, 0), std=(1, 1, 1))
 
 
 def colour_model(scale: float = 1.0, classes: int = 3) -> bytes:
@@ -55,27 +55,27 @@ def painted_model(scale: float = 1.0, classes: int = 3) -> bytes:
 
 
 def info(**changes: Any) -> BundleInfo:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "made_by": "a test", "created": "2026-01-01T00:00:00+00:00", "task": "classify", "classes": CLASSES,
-        "preparation": PLAIN, "model": {"name": "colours", "source": "by hand", "parameters": 9}, "validation": {},
+        "preprocessing": PLAIN, "model": {"name": "colours", "source": "by hand", "parameters": 9}, "validation": {},
     }  # fmt: skip
-    return BundleInfo(**{**told, **changes})
+    return BundleInfo(**{**fields, **changes})
 
 
 def write_colours(folder: Path, scale: float = 1.0, **changes: Any) -> Bundle:
     """The bundle on disk."""
-    told = info(**changes)
+    fields = info(**changes)
     return write_bundle(
-        folder, told, {"model.onnx": colour_model(scale, len(told.classes)), "card.md": b"# By hand\n"}
+        folder, fields, {"model.onnx": colour_model(scale, len(fields.classes)), "card.md": b"# By hand\n"}
     )
 
 
 def write_painted(folder: Path, scale: float = 10.0, view: str = "tile", **changes: Any) -> Bundle:
     """A bundle of masks on disk: a pixel's class is its largest channel; tiles have 8 pixels, of which 2 overlap."""
-    preparation = PLAIN.model_copy(update={"view": view, "overlap": 2})
-    told = info(task="segment", **{"preparation": preparation, **changes})
+    preprocessing = PLAIN.model_copy(update={"view": view, "overlap": 2})
+    fields = info(task="segment", **{"preprocessing": preprocessing, **changes})
     return write_bundle(
-        folder, told, {"model.onnx": painted_model(scale, len(told.classes)), "card.md": b"# By hand\n"}
+        folder, fields, {"model.onnx": painted_model(scale, len(fields.classes)), "card.md": b"# By hand\n"}
     )
 
 
@@ -84,22 +84,22 @@ def plain(red: int, green: int, blue: int, side: int = 16) -> Pixels:
     return np.full((side, side, 3), (red, green, blue), dtype=np.uint8)
 
 
-POINTED = Preparation(height=32, width=32, mean=(0, 0, 0), std=(1, 1, 1))
+POINTED = Preprocessing(height=32, width=32, mean=(0, 0, 0), std=(1, 1, 1))
 
 
 def pointing_models() -> dict[str, bytes]:
-    """The two ONNX files of a promptable bundle: what has nearly the colour of the place that is pointed at.
+    """The two ONNX files of a promptable bundle: the mask is the pixels with nearly the colour at the prompt.
 
-    That place is the middle of the positive points and of the box's corners. The second and fourth masks are smaller;
-    the qualities are 0.9, 0.5, 0.8 and 0.7.
+    The prompt is the centre of the foreground points and of the box's corners. The second and fourth masks are smaller;
+    the predicted IoUs are 0.9, 0.5, 0.8 and 0.7.
     """
     side = POINTED.height
     shape: list[str | int | None] = ["batch", 3, side, side]
     constants: dict[str, NDArray[Any]] = {
         "zero": np.array(0, np.int64), "last": np.array([[side - 1]], np.int64), "row": np.array([[1, side]], np.int64),
         "places": np.array([1], np.int64), "corner": np.array([3], np.int64), "flat": np.array([0, 3, -1], np.int64),
-        "one": np.array([0, 1, 1], np.int64), "colours": np.array([1, 3, 1], np.int64), "axis": np.array([1], np.int64),
-        "image": np.array([0, 3, 1, 1], np.int64), "near": np.array(1, np.float32), "sure": np.array(20, np.float32),
+        "colours": np.array([1, 3, 1], np.int64), "axis": np.array([1], np.int64),
+        "image": np.array([0, 3, 1, 1], np.int64), "near": np.array(1, np.float32), "gain": np.array(20, np.float32),
         "shift": np.array([0, -1, 0, -2], np.float32).reshape(1, 1, 4, 1, 1), "nothing": np.array([0], np.float32),
         "quality4": np.array([0.9, 0.5, 0.8, 0.7], np.float32).reshape(1, 1, 4), "last_axis": np.array([2], np.int64),
         "outer": np.array([1], np.int64),
@@ -127,7 +127,7 @@ def pointing_models() -> dict[str, bytes]:
         node("Abs", ["difference"], ["distance"]),
         node("ReduceSum", ["distance", "axis"], ["apart"], keepdims=1),  # (N, 1, S, S)
         node("Sub", ["near", "apart"], ["alike"]),
-        node("Mul", ["alike", "sure"], ["logits"]),
+        node("Mul", ["alike", "gain"], ["logits"]),
         node("Unsqueeze", ["logits", "axis"], ["logits5"]),
         node("Add", ["logits5", "shift"], ["masks"]),
         node("Mul", ["count", "nothing"], ["none"]),
@@ -155,5 +155,7 @@ def pointing_models() -> dict[str, bytes]:
 
 def write_pointing(folder: Path, **changes: Any) -> Bundle:
     """A promptable bundle on disk: see `pointing_models`."""
-    told = info(task="prompt", classes=["background", "thing"], **{"preparation": POINTED, **changes})
-    return write_bundle(folder, told, {**pointing_models(), "card.md": b"# By hand\n"})
+    fields = info(
+        task="prompt", classes=["background", "foreground"], **{"preprocessing": POINTED, **changes}
+    )
+    return write_bundle(folder, fields, {**pointing_models(), "card.md": b"# By hand\n"})

@@ -1,4 +1,4 @@
-"""What all tests share: a cache of their own, and the way to the real data."""
+"""Shared by all tests: a cache of their own, and the paths of the real data."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pictures for tests: drawn, photo-like, and told apart by their seed."""
+"""Synthetic images for tests: photo-like, and different for each seed."""
 
 import io
 from pathlib import Path
@@ -17,8 +17,8 @@ def photo(seed: int, width: int = 96, height: int = 72) -> Pixels:
     coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
     smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
     texture = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
-    fine = np.asarray(texture.filter(ImageFilter.GaussianBlur(1.5)), dtype=np.float32) - 127
-    pixels: Pixels = np.clip(0.85 * smooth + 1.2 * fine + 15, 0, 255).astype(np.uint8)
+    detail = np.asarray(texture.filter(ImageFilter.GaussianBlur(1.5)), dtype=np.float32) - 127
+    pixels: Pixels = np.clip(0.85 * smooth + 1.2 * detail + 15, 0, 255).astype(np.uint8)
     return pixels
 
 

@@ -1,4 +1,4 @@
-"""An S3 server of its own on loopback (moto's), which counts what is asked of it and fails or waits as it is told."""
+"""An S3 server of its own on loopback (moto's), which counts requests and fails or waits on demand."""
 
 import time
 from collections import Counter
@@ -28,13 +28,13 @@ class Server:
     """What a test knows of the server, and tells it."""
 
     url: str = ""
-    asked: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, query
+    requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, query
     fault: Ask = no_fault
     wait: float = 0.0  # seconds before each answer, as a network would take
 
     def counts(self) -> Counter[str]:
         """Requests of each method."""
-        return Counter(method for method, _, _ in self.asked)
+        return Counter(method for method, _, _ in self.requests)
 
 
 class _Door:
@@ -45,20 +45,20 @@ class _Door:
         self.app = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
-        told = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+        request = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", "")
         with self.lock:
-            self.server.asked.append(told)
-            fault = self.server.fault(*told)
+            self.server.requests.append(request)
+            fault = self.server.fault(*request)
         if self.server.wait:
             time.sleep(self.server.wait)
         if fault is None:
             return self.app(environ, start)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        if told[0] == "HEAD":
-            start(f"{fault[0]} told", [("Content-Length", "0")])
+        if request[0] == "HEAD":
+            start(f"{fault[0]} fault", [("Content-Length", "0")])
             return []
         body = _FAULT.format(code=fault[1]).encode()
-        start(f"{fault[0]} told", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+        start(f"{fault[0]} fault", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
         return [body]
 
 
@@ -95,7 +95,7 @@ def emptied(server: Server) -> Server:
     backend = s3_backends[ACCOUNT]["aws"]
     backend.reset()
     backend.create_bucket(BUCKET, "us-east-1")
-    server.asked.clear()
+    server.requests.clear()
     server.fault, server.wait = no_fault, 0.0
     return server
 
@@ -107,5 +107,5 @@ def many(names: list[str]) -> None:
 
 
 def forget() -> None:
-    """A new process would ask for address and credentials anew."""
+    """A new process would ask for address and credentials again."""
     fsspec.get_filesystem_class("s3").clear_instance_cache()

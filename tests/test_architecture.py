@@ -105,13 +105,13 @@ def test_a_sound_house_has_no_violation(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("rule", "file", "code"), PLANTED)
 def test_a_planted_fault_is_found_and_nothing_else(rule: str, file: str, code: str, tmp_path: Path) -> None:
     planted = SOUND | {file: code + "\n"}
-    found = check(build(tmp_path, planted), exceptions={}).violations
-    assert [(v.rule, v.file) for v in found] == [(rule, file)], "\n".join(map(str, found))
+    violations = check(build(tmp_path, planted), exceptions={}).violations
+    assert [(v.rule, v.file) for v in violations] == [(rule, file)], "\n".join(map(str, violations))
 
 
 def test_files_that_are_long_on_average_are_found(tmp_path: Path) -> None:
-    found = check(build(tmp_path, dict.fromkeys(SOUND, "# a line\n" * 151)), exceptions={}).violations
-    assert [v.rule for v in found] == ["median size"]
+    violations = check(build(tmp_path, dict.fromkeys(SOUND, "# a line\n" * 151)), exceptions={}).violations
+    assert [v.rule for v in violations] == ["median size"]
 
 
 def test_the_sizes_themselves_are_allowed(tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_an_exception_excuses_its_file_and_an_idle_one_is_found(tmp_path: Path) 
 
 def test_an_unknown_library_is_refused_with_what_to_do(tmp_path: Path) -> None:
     build(tmp_path, SOUND | {"stages/doctor/x.py": "import left_pad\n"})
-    (found,) = check(tmp_path, exceptions={}).violations
-    assert str(found).startswith(
+    (violations,) = check(tmp_path, exceptions={}).violations
+    assert str(violations).startswith(
         "stages/doctor/x.py:1: door: 'left_pad' has no door; use one that has, or add it to DOORS"
     )
 

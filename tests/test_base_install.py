@@ -1,4 +1,4 @@
-"""The base install, in an environment of its own: it prepares pictures without torch and without tables."""
+"""The base install, in an environment of its own: it preprocesses images without torch and polars."""
 
 import os
 import subprocess
@@ -15,12 +15,12 @@ NO_INDEX = ("error sending request", "network was disabled", "dns error", "opera
 PREPARE = """
 import io, sys
 from PIL import Image
-from pupila.artifacts.bundle.folder import prepared
-from pupila.imaging.images.prepare import Preparation
+from pupila.artifacts.bundle.folder import preprocess_bytes
+from pupila.imaging.images.preprocess import Preprocessing
 from pupila.tasks import TASKS
 file = io.BytesIO()
 Image.new("RGB", (40, 30), (255, 0, 0)).save(file, "JPEG")
-print(prepared(file.getvalue(), TASKS["classify"], Preparation(height=8, width=6)).inputs[0].shape)
+print(preprocess_bytes(file.getvalue(), TASKS["classify"], Preprocessing(height=8, width=6)).inputs[0].shape)
 """
 FIND = f"""
 from importlib.util import find_spec
@@ -29,7 +29,7 @@ print([name for name in {NOT_IN_THE_BASE} if find_spec(name)])
 
 
 def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run away from the repository, so that nothing but the installed package can be found."""
+    """Run outside the repository, so that only the installed package can be imported."""
     ours = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LANGUAGE", "LANG", "LC_ALL", "LC_MESSAGES"}
     surroundings = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
@@ -50,8 +50,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     assert build.returncode == 0, build.stderr
     (wheel,) = folder.glob("*.whl")
-    made = run(UV, "venv", "--quiet", "--python", sys.executable, folder / "venv", folder=folder)
-    assert made.returncode == 0, made.stderr
+    environment = run(UV, "venv", "--quiet", "--python", sys.executable, folder / "venv", folder=folder)
+    assert environment.returncode == 0, environment.stderr
     python = folder / "venv" / "bin" / "python"
     lock = ROOT / "requirements.lock"
     got = run(UV, "pip", "install", "--python", python, "--constraint", lock, wheel, folder=folder)
@@ -62,7 +62,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_base_is_small_and_has_neither_torch_nor_tables(
+def test_the_base_is_small_and_has_neither_torch_nor_polars(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bin_ = base / "venv" / "bin"
@@ -75,7 +75,7 @@ def test_the_base_is_small_and_has_neither_torch_nor_tables(
     assert size < 300
 
 
-def test_the_base_answers_for_its_version_and_its_commands(base: Path) -> None:
+def test_the_base_prints_its_version_and_its_commands(base: Path) -> None:
     pupila = base / "venv" / "bin" / "pupila"
     version = run(pupila, "--version", folder=base)
     assert (version.returncode, version.stderr) == (0, "")
@@ -85,9 +85,9 @@ def test_the_base_answers_for_its_version_and_its_commands(base: Path) -> None:
     assert "doctor" in help_.stdout
 
 
-def test_the_base_prepares_a_picture(base: Path) -> None:
-    prepared = run(base / "venv" / "bin" / "python", "-W", "error", "-c", PREPARE, folder=base)
-    assert prepared.stdout.strip() == "(3, 8, 6)", prepared.stderr
+def test_the_base_preprocesses_an_image(base: Path) -> None:
+    result = run(base / "venv" / "bin" / "python", "-W", "error", "-c", PREPARE, folder=base)
+    assert result.stdout.strip() == "(3, 8, 6)", result.stderr
 
 
 def test_a_command_that_needs_more_names_the_extra(base: Path) -> None:

@@ -1,4 +1,4 @@
-"""The documents do not lie: the example runs, links lead somewhere, tables and commands are those of the code."""
+"""The documentation is correct: the example runs, links resolve, tables and commands match the code."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pupila
-from pupila.artifacts.dataset.labels import Label, append
+from pupila.artifacts.dataset.labels import Label, append_labels
 from pupila.demo.shop import Shop
 from pupila.stages.doctor.faults import catalogue
 from tests.conftest import REPOSITORY
@@ -30,16 +30,16 @@ def test_the_readme_example_runs_as_written(
 
 
 def collect_shop(folder: Path, products: int) -> None:
-    """Products of the synthetic shop, with their true labels, as the demo leaves them."""
+    """Products of the synthetic shop with their true labels, like the data of the demo."""
     shop = Shop(products, seed=3)
     with shop.open() as address:
         pupila.collect("static", out=folder, start=f"{address}/static", allow_private=True, rate=1000)
     rows = pupila.open(folder).images.select("image", "sha256", "group").iter_rows()
-    append(str(folder), [Label(image, digest, "person:truth", True, shop.record(int(group[-4:]))["label"], "")
+    append_labels(str(folder), [Label(image, digest, "annotator:truth", True, shop.record(int(group[-4:]))["label"], "")
                          for image, digest, group in rows])  # fmt: skip
 
 
-def test_links_and_pictures_lead_somewhere() -> None:
+def test_links_and_images_resolve() -> None:
     checked = 0
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):

@@ -31,7 +31,7 @@ HEAVY = ("torch", "onnxruntime", "polars", "numpy", "pydantic", "scipy", "matplo
     ids=["import", "help"],
 )
 def test_nothing_heavy_is_loaded_before_it_is_used(code: str, allowed: tuple[str, ...]) -> None:
-    told = f"{code}\nimport sys\nprint('LOADED', [n for n in {HEAVY} if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    loaded = eval(done.stdout.rpartition("LOADED")[2])
+    output = f"{code}\nimport sys\nprint('LOADED', [n for n in {HEAVY} if n in sys.modules])"
+    finished = subprocess.run([sys.executable, "-c", output], capture_output=True, text=True, check=True)
+    loaded = eval(finished.stdout.rpartition("LOADED")[2])
     assert set(loaded) <= set(allowed)

@@ -25,21 +25,21 @@ class Violation(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a check found, and how much it looked at."""
+    """The violations of a check, and how much it read."""
 
     violations: list[Violation]
     files: int
     imports: int
 
 
-Found = Iterator[tuple[int, str]]  # (line, what to do instead)
+Findings = Iterator[tuple[int, str]]  # (line, what to do instead)
 ENTRANCES = ("__init__", "__main__")
 IMPORTS_GO_DOWN = "imports go down: meet in a file, or move the code"
 NEW_LIBRARY = "use one that has, or add it to DOORS, to pyproject.toml with a lower bound, and `make lock`"
 Node = TypeVar("Node", bound=ast.AST)
 
 
-def known_room(source: Source) -> Found:
+def known_room(source: Source) -> Findings:
     floor, _, room = source.place.partition("/")
     if floor in ENTRANCES:
         return
@@ -54,7 +54,7 @@ def rooms_of(floor: str) -> tuple[str, ...]:
     return house.ORDERED.get(floor, ()) + house.STRANGERS.get(floor, ())
 
 
-def direction(source: Source) -> Found:
+def direction(source: Source) -> Findings:
     for taken in source.imports:
         place = taken.place
         if taken.target.startswith("."):
@@ -88,7 +88,7 @@ def stands_in(place: str, rooms: Iterable[str]) -> bool:
     return place in rooms or floor_of(place) in rooms
 
 
-def torch_free(source: Source) -> Found:
+def torch_free(source: Source) -> Findings:
     if stands_in(source.place, (*house.TORCH_ROOMS, *house.MAY_NAME_TORCH)):
         return
     for taken in source.imports:
@@ -98,7 +98,7 @@ def torch_free(source: Source) -> Found:
             yield taken.line, f"'{source.place}' runs without torch, which '{taken.place}' would bring"
 
 
-def door(source: Source) -> Found:
+def door(source: Source) -> Findings:
     level = house.LEVEL_OF.get(floor_of(source.place), 0)
     for taken in source.imports:
         library = taken.library
@@ -115,7 +115,7 @@ def door(source: Source) -> Found:
             yield taken.line, f"'{library}' enters through {where}; call that room"
 
 
-def pickles(source: Source) -> Found:
+def pickles(source: Source) -> Findings:
     for taken in source.imports:
         if taken.target.partition(".")[0] in house.PICKLES or taken.target == "torch.load":
             yield taken.line, f"no pickle crosses a border ({taken.target}); write safetensors and JSON"
@@ -129,14 +129,14 @@ def pickles(source: Source) -> Found:
             yield word.value.lineno, "allow_pickle reads pickles; write plain arrays"
 
 
-def task_comparison(source: Source) -> Found:
+def task_comparison(source: Source) -> Findings:
     if source.place == "tasks":
         return
     says = "tasks are told apart in tasks/ alone; add a field to the task's record"
     for node in _all(source, ast.Compare):
-        sides = [node.left, *node.comparators]
-        absent = any(isinstance(side, ast.Constant) and side.value is None for side in sides)
-        if any(map(_is_task, sides)) and not absent:  # `task is None`: no labels yet
+        operands = [node.left, *node.comparators]
+        absent = any(isinstance(side, ast.Constant) and side.value is None for side in operands)
+        if any(map(_is_task, operands)) and not absent:  # `task is None`: no labels yet
             yield node.lineno, says
     for switch in _all(source, ast.Match):
         if _is_task(switch.subject):
@@ -149,7 +149,7 @@ def _is_task(node: ast.expr) -> bool:
     return last_name(node) == "task"
 
 
-def work_on_import(source: Source) -> Found:
+def work_on_import(source: Source) -> Findings:
     if source.place == "cli":  # typer's commands are registered there, and nobody imports it as a library
         return
     todo: list[ast.stmt] = list(source.tree.body)
@@ -169,19 +169,19 @@ def _is_main(test: ast.expr) -> bool:
     return isinstance(test, ast.Compare) and last_name(test.left) == "__name__"
 
 
-def file_size(source: Source) -> Found:
+def file_size(source: Source) -> Findings:
     if source.lines > house.FILE_LINES:
         yield source.lines, f"{source.lines} lines, at most {house.FILE_LINES}; split it by purpose"
 
 
-def function_size(source: Source) -> Found:
+def function_size(source: Source) -> Findings:
     for node in _functions(source):
         lines = (node.end_lineno or node.lineno) - node.lineno + 1
         if lines > house.FUNCTION_LINES:
             yield node.lineno, f"{node.name} has {lines} lines, at most {house.FUNCTION_LINES}; split it"
 
 
-def parameters(source: Source) -> Found:
+def parameters(source: Source) -> Findings:
     for node in _functions(source):
         if source.place == "cli" and not node.name.startswith("_"):
             continue  # a command's options are its parameters: that is how typer reads them
@@ -204,7 +204,7 @@ def _functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDe
     yield from _all(source, ast.AsyncFunctionDef)
 
 
-RULES: dict[str, Callable[[Source], Found]] = {
+RULES: dict[str, Callable[[Source], Findings]] = {
     "room": known_room,
     "direction": direction,
     "torch": torch_free,
@@ -263,7 +263,7 @@ def requirements(sources: list[Source], pyproject: str) -> Iterator[Violation]:
 def loaded(taken: Import, modules: dict[str, Source]) -> set[str]:
     """The third parties that are loaded as soon as this import runs."""
     libraries: set[str] = set()
-    todo, done = [taken], set()
+    todo, visited = [taken], set()
     while todo:
         current = todo.pop()
         if current.library:
@@ -271,8 +271,8 @@ def loaded(taken: Import, modules: dict[str, Source]) -> set[str]:
         parts = current.target.split(".")
         for end in range(2, len(parts) + 1) if parts[0] == PACKAGE else ():
             module = ".".join(parts[:end])
-            if module in modules and module not in done:
-                done.add(module)
+            if module in modules and module not in visited:
+                visited.add(module)
                 todo += [i for i in modules[module].imports if not i.late]
     return libraries
 
@@ -282,24 +282,24 @@ def check(
 ) -> Checked:
     """Ask every rule about every file of the package in this folder."""
     sources, allowed = read(package), house.EXCEPTIONS if exceptions is None else exceptions
-    found = {
+    violations = {
         Violation(s.name, line, name, says)
         for s in sources
         for name, rule in RULES.items()
         for line, says in rule(s)
     }
-    found.update(base_install(sources))
+    violations.update(base_install(sources))
     if pyproject is not None:
-        found.update(requirements(sources, pyproject.read_text(encoding="utf-8")))
+        violations.update(requirements(sources, pyproject.read_text(encoding="utf-8")))
     middle = median(source.lines for source in sources)
     if middle > house.FILE_LINES_MEDIAN:
         says = f"the median file has {middle:g} lines, at most {house.FILE_LINES_MEDIAN}"
-        found.add(Violation(".", 0, "median size", says))
-    broken = {(v.file, v.rule) for v in found}
-    found = {v for v in found if (v.file, v.rule) not in allowed}
-    found |= {
+        violations.add(Violation(".", 0, "median size", says))
+    broken = {(v.file, v.rule) for v in violations}
+    violations = {v for v in violations if (v.file, v.rule) not in allowed}
+    violations |= {
         Violation(f, 0, "exception", f"nothing breaks '{r}' here; delete the row")
         for f, r in allowed
         if (f, r) not in broken
     }
-    return Checked(sorted(found), len(sources), sum(len({i.line for i in s.imports}) for s in sources))
+    return Checked(sorted(violations), len(sources), sum(len({i.line for i in s.imports}) for s in sources))

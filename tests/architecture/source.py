@@ -1,4 +1,4 @@
-"""Reading the source: every file with its room and its imports, nothing of it executed."""
+"""Reading the source: every file with its room and its imports, without executing it."""
 
 import ast
 import sys
@@ -27,7 +27,7 @@ class Import:
 
     @property
     def library(self) -> str | None:
-        """The third party; None for ours, the standard library, and what can't be told."""
+        """The third party; None for ours, the standard library, and computed names."""
         head = self.target.partition(".")[0]
         ours = {PACKAGE, COMPUTED, "", *sys.stdlib_module_names}
         return None if head in ours else head
@@ -69,15 +69,15 @@ def floor_of(place: str) -> str:
 
 def read(package: Path) -> list[Source]:
     """Every Python file under the package's folder."""
-    found = []
+    sources = []
     for path in sorted(package.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text, str(path))
         name = path.relative_to(package).as_posix()
         reader = _Reader(skip_type_checking=name == "__init__.py")
         reader.visit(tree)
-        found.append(Source(name, tree, len(text.splitlines()), tuple(reader.imports)))
-    return found
+        sources.append(Source(name, tree, len(text.splitlines()), tuple(reader.imports)))
+    return sources
 
 
 @dataclass

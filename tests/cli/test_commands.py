@@ -21,9 +21,9 @@ def test_the_doctor_leaves_with_0_where_nothing_would_spoil_training(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["doctor", str(shop)]) == 0
-    told = capsys.readouterr()
-    assert "26 images" in told.out
-    assert "No faults found." in told.out
+    printed = capsys.readouterr()
+    assert "26 images" in printed.out
+    assert "No problems found." in printed.out
 
 
 def test_the_doctor_leaves_with_1_where_a_fault_would(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,13 +32,13 @@ def test_the_doctor_leaves_with_1_where_a_fault_would(shop: Path, capsys: pytest
     for number in range(7):
         (shop / f"cat/empty{number}.jpg").write_bytes(b"")
     assert run(["doctor", str(shop)]) == 1
-    told = capsys.readouterr().out
-    assert "error    conflicting-labels" in told
-    assert "cat/empty2.jpg (the file has no bytes) and 4 more" in told
-    assert "Mend: look at each pair" in told
+    printed = capsys.readouterr().out
+    assert "error    conflicting-labels" in printed
+    assert "cat/empty2.jpg (the file has no bytes) and 4 more" in printed
+    assert "Fix: inspect each pair" in printed
     assert run(["doctor", str(shop), "--json"]) == 1
     faults = json.loads(capsys.readouterr().out)
-    assert [set(fault) for fault in faults] == [{"code", "severity", "count", "examples", "mend"}] * len(
+    assert [set(fault) for fault in faults] == [{"code", "severity", "count", "examples", "fix"}] * len(
         faults
     )
     assert {fault["code"]: fault["count"] for fault in faults}["empty-file"] == 7
@@ -49,10 +49,10 @@ def test_bad_input_is_one_message_on_stderr_and_exit_code_2(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([command, str(tmp_path / "none")]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("error: No such data: found ")
-    assert "Traceback" not in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: The data set does not exist: found ")
+    assert "Traceback" not in printed.err
 
 
 def test_debug_shows_the_trace(tmp_path: Path) -> None:
@@ -65,11 +65,12 @@ def test_debug_shows_the_trace(tmp_path: Path) -> None:
     [
         (["docter", "x"], "docter"),
         (["split", "x", "--fold", "3"], "--folds"),
-        (["doctor", "{shop}", "--set", "max_pixel=5"], "did you mean 'max_pixels'"),
-        (["doctor", "{shop}", "--set", "max_pixels"], "key=value"),
-        (["doctor", "{shop}", "--set", "max_pixels=many"], "max_pixels: input should be"),
+        (["doctor", "{shop}", "--max-pixel", "5"], "--max-pixel is unknown (did you mean --max-pixels?)"),
+        (["doctor", "{shop}", "max_pixel=5"], "max_pixel is unknown (did you mean max_pixels?)"),
+        (["doctor", "{shop}", "--max-pixels"], "--max-pixels needs a value"),
+        (["doctor", "{shop}", "--max-pixels", "many"], "--max-pixels many (expected a whole number)"),
         (["settings", "spilt"], "did you mean 'split'"),
-        (["split", "{shop}", "--val", "0.6"], "val: input should be less"),
+        (["split", "{shop}", "--val", "0.6"], "--val 0.6 (expected 0 to 0.5 or null"),
     ],
 )
 def test_what_is_not_understood_is_answered(
@@ -80,31 +81,31 @@ def test_what_is_not_understood_is_answered(
 
 
 def test_limits_can_be_set(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["doctor", str(shop), "--set", "max_pixels=100"]) == 2  # nothing is left
-    assert "96 x 72 pixels, allowed are 100 in all" in capsys.readouterr().err
+    assert run(["doctor", str(shop), "--max-pixels", "100"]) == 2  # nothing is left
+    assert "96 x 72 pixels; the limit is 100 in total" in capsys.readouterr().err
 
 
 def test_split_prints_the_verdict_and_writes_both_files(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["split", str(shop)]) == 0
-    told = capsys.readouterr().out
-    assert "Verdict: clean" in told
-    assert f"Written: {shop}/splits.json" in told
+    printed = capsys.readouterr().out
+    assert "Verdict: clean" in printed
+    assert f"Written: {shop}/splits.json" in printed
     assert sorted(p.name for p in shop.iterdir() if p.is_file()) == ["pupila.parquet", "splits.json"]
 
 
 def test_a_dry_run_writes_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["split", str(shop), "--dry-run", "--folds", "3"]) == 0
-    assert "folds of" in capsys.readouterr().out
+    assert "fold sizes:" in capsys.readouterr().out
     assert not [p for p in shop.iterdir() if p.is_file()]
 
 
 def test_split_for_machines(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["split", str(shop), "--json", "--test", "0.2"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["verdict"] == "clean"
-    assert told["balance"]["test"]["images"] == 5
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["verdict"] == "clean"
+    assert printed["balance"]["test"]["images"] == 5
 
 
 def test_another_split_needs_a_word_and_the_old_one_is_kept(
@@ -112,16 +113,16 @@ def test_another_split_needs_a_word_and_the_old_one_is_kept(
 ) -> None:
     run(["split", str(shop)])
     first = (shop / "splits.json").read_bytes()
-    (shop / "openings.jsonl").write_text("{}\n")
-    assert run(["split", str(shop)]) == 0  # the same wish once more is no other split
+    (shop / "test_access.jsonl").write_text("{}\n")
+    assert run(["split", str(shop)]) == 0  # the same settings again give the same split
     assert (shop / "splits.json").read_bytes() == first
     assert run(["split", str(shop), "--seed", "5"]) == 2
     assert "--replace" in capsys.readouterr().err
     assert run(["split", str(shop), "--seed", "5", "--replace"]) == 0
     old = json.loads(first)["hash"][:12]
     assert (shop / f"splits-{old}.json").read_bytes() == first
-    assert (shop / f"openings-{old}.jsonl").exists()
-    assert not (shop / "openings.jsonl").exists()
+    assert (shop / f"test_access-{old}.jsonl").exists()
+    assert not (shop / "test_access.jsonl").exists()
 
 
 def test_a_folder_that_can_not_be_written_to_names_out(
@@ -151,14 +152,14 @@ def test_explore_says_what_follows_and_where_the_page_lies(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["explore", str(shop)]) == 0
-    told = capsys.readouterr().out
-    assert "about balanced (1.17 : 1)" in told
-    assert f"Look at: {shop}/explore.html" in told
+    printed = capsys.readouterr().out
+    assert "balanced" in printed
+    assert f"Report: {shop}/explore.html" in printed
 
 
 def test_every_setting_is_printed_with_its_meaning(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["settings"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name in (
         "max_bytes",
         "max_pixels",
@@ -170,18 +171,18 @@ def test_every_setting_is_printed_with_its_meaning(capsys: pytest.CaptureFixture
         "folds",
         "ignore_given",
         "epochs",
-        "views",
+        "augmented_views",
     ):
-        assert f"\n  {name} " in told
-    assert "bytes" in told
+        assert f"\n  {name} = " in printed
+    assert "bytes" in printed
 
 
 def test_help_names_every_command_and_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
-    told = capsys.readouterr().out
-    assert all(command in told for command in ("doctor", "split", "explore", "settings", "demo"))
+    printed = capsys.readouterr().out
+    assert all(command in printed for command in ("doctor", "split", "explore", "settings", "demo"))
     assert run(["split", "--help"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for option in (
         "--by",
         "--val",
@@ -193,9 +194,9 @@ def test_help_names_every_command_and_every_option(capsys: pytest.CaptureFixture
         "--replace",
         "--dry-run",
         "--json",
-        "--set",
+        "--max-pixels",
     ):
-        assert option in told
+        assert option in printed
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,4 +219,4 @@ def test_interruptions_and_missing_extras_have_their_codes(
 
     monkeypatch.setattr(doctor_api, "doctor", fail)
     assert run(["doctor", str(shop)]) == code
-    assert ("remembered" if code == 130 else "pip install 'pupila[data]'") in capsys.readouterr().err
+    assert ("cached" if code == 130 else "pip install 'pupila[data]'") in capsys.readouterr().err

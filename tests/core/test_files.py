@@ -25,7 +25,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_a_folder_that_can_not_be_written_to_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(PupilaError, match="--out FOLDER"):
         files.write_bytes(str(tmp_path / "file/below.json"), b"x")
@@ -37,9 +37,9 @@ def test_a_walk_is_sorted_and_follows_links_once(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"12")
     (tmp_path / "a/back").symlink_to(tmp_path)
     (tmp_path / "a/lost.jpg").symlink_to("nowhere.jpg")
-    found = {entry.path: entry.size for entry in files.walk(str(tmp_path))}
-    assert found == {"c.txt": 2, "a/1.txt": 2, "a/lost.jpg": -1, "b/2.txt": 2}
-    assert list(found) == sorted(found, key=lambda path: (path.count("/"), path))
+    sizes = {entry.path: entry.size for entry in files.walk(str(tmp_path))}
+    assert sizes == {"c.txt": 2, "a/1.txt": 2, "a/lost.jpg": -1, "b/2.txt": 2}
+    assert list(sizes) == sorted(sizes, key=lambda path: (path.count("/"), path))
 
 
 def test_a_store_is_like_a_disk() -> None:
@@ -47,16 +47,16 @@ def test_a_store_is_like_a_disk() -> None:
         files.write_bytes(f"memory://shop/{name}", name.encode())
     root = "memory://shop"
     assert [e.path for e in files.walk(root)] == [".hidden/4.jpg", "3.jpg", "x/1.jpg", "x/y/2.jpg"]
-    assert files.folders(root) == ["x"]
-    assert files.entries(root) == ["3.jpg"]
+    assert files.list_folders(root) == ["x"]
+    assert files.list_files(root) == ["3.jpg"]
     assert files.read_bytes(files.join(root, "x/1.jpg")) == b"x/1.jpg"
     assert files.read_start(f"{root}/x/1.jpg", 3) == b"x/1"
     assert files.is_folder(f"{root}/x")
     assert files.relative(f"{root}/x/1.jpg", root) == "x/1.jpg"
-    found = files.entry(root, "x/1.jpg")
-    assert found is not None
-    assert found.size == 7
-    assert files.entry(root, "x/none.jpg") is None
+    entry = files.stat_file(root, "x/1.jpg")
+    assert entry is not None
+    assert entry.size == 7
+    assert files.stat_file(root, "x/none.jpg") is None
     files.remove(f"{root}/3.jpg")
     assert not files.exists(f"{root}/3.jpg")
 
@@ -84,7 +84,7 @@ def test_paths_are_joined_and_seen_from_a_root_on_disk_and_in_stores() -> None:
     assert files.relative("/data/a.jpg", "/data/out") == "../a.jpg"
     assert files.relative("s3://shop/a.jpg", "s3://shop/") == "a.jpg"
     assert files.relative("s3://shopping/a.jpg", "s3://shop") == "s3://shopping/a.jpg"
-    assert files.normal("/data/./x/../a.jpg") == "/data/a.jpg"
+    assert files.normalize_path("/data/./x/../a.jpg") == "/data/a.jpg"
 
 
 def test_endings_are_those_of_the_name_alone() -> None:
@@ -93,18 +93,18 @@ def test_endings_are_those_of_the_name_alone() -> None:
     ]  # fmt: skip
 
 
-def test_a_name_that_is_not_utf_8_is_no_text() -> None:
+def test_a_name_that_is_not_utf_8_is_not_text() -> None:
     assert files.is_text("caf\u00e9.jpg")
     assert not files.is_text(os.fsdecode(b"caf\xe9.jpg"))
 
 
-def test_damaged_json_is_told(tmp_path: Path) -> None:
+def test_damaged_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(PupilaError, match="a JSON file"):
         files.read_json(str(tmp_path / "a.json"))
 
 
-def test_the_cache_folder_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_sets_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUPILA_CACHE", "/somewhere")
     assert files.cache_folder() == Path("/somewhere")
     monkeypatch.delenv("PUPILA_CACHE")
@@ -112,16 +112,16 @@ def test_the_cache_folder_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch
     assert files.cache_folder() == Path("/caches/pupila")
 
 
-def test_what_grows_bears_its_name_once_it_is_whole(tmp_path: Path) -> None:
-    with files.growing(str(tmp_path / "new/a.txt")) as part:
+def test_a_file_appears_under_its_name_when_it_is_complete(tmp_path: Path) -> None:
+    with files.atomic_path(str(tmp_path / "new/a.txt")) as part:
         part.write_text("whole")
         assert not (tmp_path / "new/a.txt").exists()
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.txt"]
-    with pytest.raises(KeyError), files.growing(str(tmp_path / "b.txt")) as part:
+    with pytest.raises(KeyError), files.atomic_path(str(tmp_path / "b.txt")) as part:
         part.write_text("half")
         raise KeyError
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
-    with pytest.raises(PupilaError, match="No such file"), files.growing(str(tmp_path / "c.txt")):
+    with pytest.raises(PupilaError, match="No such file"), files.atomic_path(str(tmp_path / "c.txt")):
         pass
 
 
@@ -135,13 +135,13 @@ def test_lines_are_added_at_the_end(root: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("half", [b"", b"hal", b"x" * 200_000])
 @pytest.mark.parametrize("whole", [b"", b"1\n", b"1\n" + b"y" * 100_000 + b"\n"])
-def test_half_a_line_is_taken_away_before_more_are_added(half: bytes, whole: bytes, tmp_path: Path) -> None:
+def test_half_a_line_is_removed_before_lines_are_added(half: bytes, whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(whole + half)
     files.append(str(path), b"2\n")
     assert path.read_bytes() == whole + b"2\n"
 
 
-def test_a_file_that_takes_no_lines_is_told(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_appended_to_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="Can't write"):
         files.append(str(tmp_path), b"1\n")

@@ -1,6 +1,7 @@
 """Messages: ready for another language, and every sentence can be collected from the source."""
 
 import ast
+import gettext
 import string
 import struct
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from pupila.cli.run import run
 from pupila.core import messages
-from pupila.core.messages import listing, say, say_count
+from pupila.core.messages import listing, mark, number, percent, say, say_count, translate
 
 SOURCES = sorted(Path(messages.__file__).parent.parent.rglob("*.py"))
 
@@ -38,9 +39,9 @@ def pseudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     folder = tmp_path / "xx/LC_MESSAGES"
     folder.mkdir(parents=True)
     known = {
-        "No such data": "Keine solchen Daten",
+        "The data set does not exist": "Keine solchen Daten",
         "error: {fault}": "Fehler: {fault}",
-        "{n} file set aside.\0{n} files set aside.": "{n} Datei beiseite.\0{n} Dateien beiseite.",
+        "{n} file rejected.\0{n} files rejected.": "{n} Datei beiseite.\0{n} Dateien beiseite.",
     }
     (folder / "pupila.mo").write_bytes(catalogue(known))
     monkeypatch.setattr(messages, "LOCALE_FOLDER", tmp_path)
@@ -52,8 +53,8 @@ def pseudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("pseudo")
 def test_sentences_plurals_and_commands_speak_the_users_language(capsys: pytest.CaptureFixture[str]) -> None:
-    assert say_count("{n} file set aside.", "{n} files set aside.", 1) == "1 Datei beiseite."
-    assert say_count("{n} file set aside.", "{n} files set aside.", 7) == "7 Dateien beiseite."
+    assert say_count("{n} file rejected.", "{n} files rejected.", 1) == "1 Datei beiseite."
+    assert say_count("{n} file rejected.", "{n} files rejected.", 7) == "7 Dateien beiseite."
     assert say("not in the catalogue") == "not in the catalogue"
     assert run(["doctor", "no/such/folder"]) == 2
     assert capsys.readouterr().err.startswith("Fehler: Keine solchen Daten")
@@ -65,8 +66,8 @@ def calls() -> Iterator[tuple[str, ast.Call, int]]:
             if not isinstance(node, ast.Call) or path.name == "messages.py":
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))  # say(...) or messages.say(...)
-            if name in ("say", "say_count"):
-                yield f"{path.name}:{node.lineno}", node, 1 if name == "say" else 2
+            if name in ("say", "say_count", "mark"):
+                yield f"{path.name}:{node.lineno}", node, 2 if name == "say_count" else 1
 
 
 def test_every_sentence_is_a_literal_whose_names_are_given() -> None:
@@ -77,10 +78,35 @@ def test_every_sentence_is_a_literal_whose_names_are_given() -> None:
             assert isinstance(sentence, ast.Constant), where
             assert isinstance(sentence.value, str), where
             names = {name.split("[")[0] for _, name, _, _ in string.Formatter().parse(sentence.value) if name}
-            assert None in given or names <= given, f"{where}: {names - given} not given"
+            assert None in given or not given or names <= given, f"{where}: {names - given} not given"
+            formats = [form for _, name, form, _ in string.Formatter().parse(sentence.value) if name and form]
+            assert not [form for form in formats if form[-1] in "fg%"], f"{where}: use number() or percent()"
             checked += 1
     print(f"messages: checked {checked} sentences of {len(SOURCES)} files")
     assert checked > 250
+
+
+def imported(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run when a file is imported: all but the bodies of functions."""
+    for child in ast.iter_child_nodes(tree):
+        yield child
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            for part in (child.args, *child.decorator_list):
+                yield from imported(part)
+        elif isinstance(child, ast.Lambda):
+            yield from imported(child.args)
+        else:
+            yield from imported(child)
+
+
+def test_no_sentence_is_translated_on_import() -> None:
+    checked = 0
+    for path in SOURCES:
+        for node in imported(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("say", "say_count", "translate"), f"{path.name}:{node.lineno}"
+                checked += 1
+    assert checked > 500
 
 
 def test_a_listing_says_how_many_more_there_are() -> None:
@@ -88,3 +114,28 @@ def test_a_listing_says_how_many_more_there_are() -> None:
     assert listing(["a", "b", "c"], 2) == "a, b and 1 more"
     assert listing(["a", "b", "c"], 2, total=25) == "a, b and 23 more"
     assert listing(["a"], 2, total=1) == "a"
+
+
+def test_figures_have_the_separator_of_the_language_and_the_digits_that_were_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (number(0.95238), number(0.95238, 2), percent(0.95238), percent(1, 0)) == (
+        "0.952", "0.95", "95.2 %", "100 %",
+    )  # fmt: skip
+    monkeypatch.setattr(messages, "_catalogue", _Comma)
+    assert (number(1234.5, 1), percent(0.5)) == ("1234,5", "50,0 %")
+
+
+class _Comma(gettext.NullTranslations):
+    def pgettext(self, context: str, message: str) -> str:
+        return "," if context == "decimal separator" else message
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_a_marked_sentence_is_translated_when_it_is_shown() -> None:
+    marked = mark("The data set does not exist")
+    assert (marked, translate(marked), translate("")) == (
+        "The data set does not exist",
+        "Keine solchen Daten",
+        "",
+    )

@@ -8,7 +8,7 @@ from pupila.core import progress as room
 from pupila.core.progress import progress
 
 
-def test_long_work_tells_how_much_time_is_left(
+def test_long_work_shows_the_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = [100.0]
@@ -26,7 +26,7 @@ def test_long_work_tells_how_much_time_is_left(
     ]
 
 
-def test_where_nobody_knows_the_end_no_time_is_told(
+def test_an_unknown_total_shows_no_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = [100.0]

@@ -1,4 +1,4 @@
-"""The demo: what it draws is what it says, the same each time, and it touches nothing of the user's."""
+"""The demo: reproducible synthetic data with all planted faults, and folders of the user are not overwritten."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import pupila
 from pupila.cli.run import run
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.packages import WITH, WITHOUT, draw_products, write_shop
-from pupila.stages.doctor.faults import catalogue, of_masks
+from pupila.demo.steps import format_flags
+from pupila.stages.doctor.faults import catalogue, mask_entries
 
 
 def test_exactly_a_fifth_of_the_products_carries_octagons() -> None:
@@ -18,45 +19,50 @@ def test_exactly_a_fifth_of_the_products_carries_octagons() -> None:
 
 
 def test_the_same_seed_draws_the_same_shop_and_another_seed_another(tmp_path: Path) -> None:
-    for name, seed in (("one", 5), ("two", 5), ("three", 6)):
+    for name, seed in (("first", 5), ("second", 5), ("third", 6)):
         write_shop(tmp_path / name, products=5, seed=seed)
     drawn = {
         name: {path.name: path.read_bytes() for path in (tmp_path / name).glob("*/*.jpg")}
-        for name in ("one", "two", "three")
+        for name in ("first", "second", "third")
     }
-    assert drawn["one"] == drawn["two"]
-    assert not set(drawn["one"].values()) & set(drawn["three"].values())
-    assert {path.parent.name for path in (tmp_path / "one").glob("*/*.jpg")} == {WITH, WITHOUT}
+    assert drawn["first"] == drawn["second"]
+    assert not set(drawn["first"].values()) & set(drawn["third"].values())
+    assert {path.parent.name for path in (tmp_path / "first").glob("*/*.jpg")} == {WITH, WITHOUT}
 
 
-def test_every_planted_fault_is_found_each_with_its_own_mend(tmp_path: Path) -> None:
+def test_every_planted_fault_is_detected_with_its_own_fix(tmp_path: Path) -> None:
     plant_faults(tmp_path)
-    found = {fault.code: fault for fault in pupila.doctor(tmp_path)}
-    assert set(PLANTED) <= set(found)
+    detected = {fault.code: fault for fault in pupila.doctor(tmp_path)}
+    assert set(PLANTED) <= set(detected)
     assert len(PLANTED) >= 25
     not_planted = {"single-class", "changed-file", "missing-extra"}
-    assert set(catalogue()) - set(of_masks()) - set(PLANTED) == not_planted
-    assert len({found[code].mend for code in PLANTED}) > 25
+    assert set(catalogue()) - set(mask_entries()) - set(PLANTED) == not_planted
+    assert len({detected[code].fix for code in PLANTED}) > 25
 
 
-def test_the_story_of_the_faults_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["demo", "faults", "--out", str(tmp_path)]) == 0
-    told = capsys.readouterr().out
-    assert "38 faults; missed: none" in told
-    assert "synthetic_faults" in told
-    assert run(["demo", "faults", "--out", str(tmp_path)]) == 0  # what a story made, it may make anew
-
-
-def test_a_folder_that_the_demo_did_not_make_is_left_alone(
+def test_the_story_of_the_faults_detects_all_of_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert run(["demo", "faults", "--out", str(tmp_path)]) == 0
+    output = capsys.readouterr().out
+    assert "38 faults planted, all detected." in output
+    assert "synthetic_faults" in output
+    assert run(["demo", "faults", "--out", str(tmp_path)]) == 0  # a story replaces its own folder
+
+
+def test_settings_are_printed_as_flags() -> None:
+    settings = {"model": "resnet_small", "image_size": 112, "lr": 2e-3}
+    assert format_flags(settings) == "--model resnet_small --image-size 112 --lr 0.002"
+
+
+def test_a_folder_of_the_user_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "synthetic_faults").mkdir()
     (tmp_path / "synthetic_faults/mine.txt").write_text("mine")
     assert run(["demo", "faults", "--out", str(tmp_path)]) == 2
-    assert "which it did not make" in capsys.readouterr().err
+    assert "which the demo did not make" in capsys.readouterr().err
     assert (tmp_path / "synthetic_faults/mine.txt").read_text() == "mine"
 
 
-def test_an_unknown_story_is_answered_with_the_one_meant(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_story_is_refused_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "fault"]) == 2
     assert "did you mean 'faults'" in capsys.readouterr().err

@@ -35,17 +35,17 @@ class Fixed:
 
 def step(name: str, pixels: Pixels, number: float, **options: float) -> Pixels:
     scene = getattr(steps, name)(steps.Scene(Image.fromarray(pixels)), Fixed(number), **options)
-    made: Pixels = np.asarray(scene.picture)
-    return made
+    created: Pixels = np.asarray(scene.picture)
+    return created
 
 
 @pytest.mark.parametrize("size", [(96, 72), (1, 1), (2, 5)])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_keeps_shape_and_type(preset: str, size: tuple[int, int]) -> None:
     picture = photo(1, *size)
-    seen = augment(picture, preset, 7)
-    assert seen.shape == picture.shape
-    assert seen.dtype == np.uint8
+    views = augment(picture, preset, 7)
+    assert views.shape == picture.shape
+    assert views.dtype == np.uint8
 
 
 @pytest.mark.parametrize("preset", DRAWN)
@@ -60,7 +60,9 @@ def test_none_is_the_picture_itself() -> None:
 
 
 def test_seed_image_and_view_all_play_a_part_in_the_draw() -> None:
-    numbers = {draw_number(*told) for told in [(23, "aa", 0), (24, "aa", 0), (23, "ab", 0), (23, "aa", 1)]}
+    numbers = {
+        draw_number(*report) for report in [(23, "aa", 0), (24, "aa", 0), (23, "ab", 0), (23, "aa", 1)]
+    }
     assert len(numbers) == 4
     assert draw_number(23, "aa", 0) == 1011898055487444291  # the same on every machine
     assert draw_number(2, "3", 1) != draw_number(23, "", 1)
@@ -96,9 +98,9 @@ def test_shear_moves_rows_sideways_and_the_middle_one_not() -> None:
 def test_crop_enlarges_what_is_left() -> None:
     picture = np.zeros((20, 20, 3), np.uint8)
     picture[:10, :10] = 255
-    seen = step("crop", picture, 0.5, share=0.5)  # the upper left quarter, which is white
-    assert (seen[:17, :17] == 255).all()
-    assert seen.min() > 127
+    views = step("crop", picture, 0.5, share=0.5)  # the upper left quarter, which is white
+    assert (views[:17, :17] == 255).all()
+    assert views.min() > 127
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "jitter"])
@@ -108,7 +110,7 @@ def test_colours_change_by_the_share_that_is_drawn_and_0_leaves_them(name: str) 
     assert step(name, grey, 0.2, share=0.2).flat[0] == (100 if name == "contrast" else 120)
 
 
-def test_noise_has_the_deviation_that_is_wished() -> None:
+def test_noise_has_the_requested_deviation() -> None:
     grey = Image.new("RGB", (100, 100), (127, 127, 127))
     scene = steps.noise(steps.Scene(grey), np.random.default_rng(0), deviation=8)
     noisy = np.asarray(scene.picture, dtype=np.float64)
@@ -126,9 +128,9 @@ def test_the_contact_sheet_shows_each_picture_and_its_first_views() -> None:
     assert np.array_equal(sheet[16:, 72:], augment(pictures[1], "A2", draw_number(23, "bb", 2)))
 
 
-def test_an_unknown_preset_is_answered_with_the_one_meant() -> None:
+def test_an_unknown_preset_is_refused_with_a_suggestion() -> None:
     with pytest.raises(
-        PupilaError, match=r"No such augmentation: found flip_rotatoin: .*did you mean 'flip_rotation'"
+        PupilaError, match=r"Unknown augmentation preset: found flip_rotatoin: .*did you mean 'flip_rotation'"
     ):
         check_preset("flip_rotatoin")
 
@@ -139,14 +141,14 @@ def test_a_mask_moves_with_its_picture(preset: str) -> None:
     mask[8:40, 4:24] = 1
     picture = np.repeat(mask[..., None] * np.uint8(255), 3, axis=2)
     for draw in range(6):
-        seen, moved = augment_both(picture, mask, preset, draw)
-        assert seen.shape == (64, 64, 3) and moved.shape == (64, 64)
+        views, moved = augment_both(picture, mask, preset, draw)
+        assert views.shape == (64, 64, 3) and moved.shape == (64, 64)
         assert set(np.unique(moved)) <= {0, 1, IGNORE}
         known = moved != IGNORE
-        grey = (seen.astype(int).max(axis=2) - seen.astype(int).min(axis=2) == 0) & (
-            abs(seen[..., 0] - 127.0) < 60
+        grey = (views.astype(int).max(axis=2) - views.astype(int).min(axis=2) == 0) & (
+            abs(views[..., 0] - 127.0) < 60
         )
-        bright = seen.mean(axis=2) > 127
+        bright = views.mean(axis=2) > 127
         agree = (bright == (moved == 1))[known & ~grey]
         assert agree.mean() > 0.97  # but for the soft edge
 
@@ -169,8 +171,8 @@ def test_a_picture_that_is_no_square_is_turned_by_half_turns_alone() -> None:
 
 def test_cutout_covers_the_picture_and_never_the_mask() -> None:
     scene = steps.Scene(Image.fromarray(photo(1, 40, 40)), Image.fromarray(np.ones((40, 40), np.uint8)))
-    made = [steps.cutout(scene, np.random.default_rng(n), share=0.5) for n in range(8)]
-    assert all((np.asarray(one.mask) == 1).all() for one in made)
-    covered = [(np.asarray(one.picture) == 127).all(axis=2).mean() for one in made]
+    created = [steps.cutout(scene, np.random.default_rng(n), share=0.5) for n in range(8)]
+    assert all((np.asarray(item.mask) == 1).all() for item in created)
+    covered = [(np.asarray(item.picture) == 127).all(axis=2).mean() for item in created]
     assert 0 < sum(share > 0.01 for share in covered) < 8
     assert max(covered) <= 0.26

@@ -11,14 +11,14 @@ import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.imaging.images.decode import Array
-from pupila.imaging.images.prepare import Preparation
+from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning import features as features_module
 from pupila.learning.features import Encoder, Features
-from pupila.learning.loader.pictures import Pictures
-from pupila.learning.loader.views import View, Views
+from pupila.learning.loader.images import ResizedImages
+from pupila.learning.loader.views import AugmentedViews, View
 from tests.pictures import write_classes, write_photo
 
-SMALL = Preparation(height=24, width=32)
+SMALL = Preprocessing(height=24, width=32)
 EPOCHS = 3
 ROWS = list(range(6))
 EVERY: list[tuple[int, View]] = [(row, view) for view in range(EPOCHS) for row in ROWS]
@@ -52,41 +52,45 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return pupila.open(write_classes(tmp_path_factory.mktemp("data"), {"a": 3, "b": 3}))
 
 
-def made(data: Dataset, counted: Counted, preset: str = "A2", seed: int = 23, **preparation: Any) -> Features:
-    prepared = SMALL.model_copy(update=preparation)
-    return Features(Views(Pictures(data, prepared, list(range(len(data)))), preset, seed), counted.encoder())
+def created(
+    data: Dataset, counted: Counted, preset: str = "A2", seed: int = 23, **preprocessing: Any
+) -> Features:
+    prepared = SMALL.model_copy(update=preprocessing)
+    return Features(
+        AugmentedViews(ResizedImages(data, prepared, list(range(len(data)))), preset, seed), counted.encoder()
+    )
 
 
 def test_the_encoder_sees_each_image_and_view_once(data: Dataset) -> None:
     counted = Counted()
-    assert made(data, counted).fill([*EVERY, *EVERY, (0, None)]) == 19
+    assert created(data, counted).fill([*EVERY, *EVERY, (0, None)]) == 19
     assert sum(counted.sizes) == 19
-    assert made(data, counted).fill([*EVERY, (1, None)]) == 1  # a second run
+    assert created(data, counted).fill([*EVERY, (1, None)]) == 1  # a second run
     assert sum(counted.sizes) == 20
 
 
 @pytest.mark.parametrize("parallel", [False, True])
 def test_as_many_views_as_epochs_are_as_if_nothing_were_kept(data: Dataset, parallel: bool) -> None:
-    features = made(data, Counted(parallel=parallel))
+    features = created(data, Counted(parallel=parallel))
     features.fill(EVERY)
     for epoch in range(EPOCHS):
         fresh = Counted().encoder().run(features.views.inputs([(row, epoch) for row in [*ROWS, 0, 0]]))[:6]
-        for again in (features, made(data, Counted())):
+        for again in (features, created(data, Counted())):
             assert np.array_equal(again(ROWS, epoch), fresh)
     assert not np.array_equal(features(ROWS, 0), features(ROWS, 1))
 
 
 def test_without_augmentation_one_view_serves_all_epochs(data: Dataset) -> None:
     counted = Counted()
-    assert made(data, counted, preset="none").fill([*EVERY, *((row, None) for row in ROWS)]) == 6
-    assert made(data, counted, preset="A1").fill([(row, None) for row in ROWS]) == 0
+    assert created(data, counted, preset="none").fill([*EVERY, *((row, None) for row in ROWS)]) == 6
+    assert created(data, counted, preset="A1").fill([(row, None) for row in ROWS]) == 0
 
 
 def test_copies_of_one_picture_are_encoded_once(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_photo(tmp_path / f"data/{name}/0.png", 5)
     counted = Counted()
-    features = made(pupila.open(tmp_path / "data"), counted)
+    features = created(pupila.open(tmp_path / "data"), counted)
     assert features.fill([(0, 0), (1, 0)]) == 1
     assert np.array_equal(*features([0, 1], 0))
 
@@ -94,23 +98,25 @@ def test_copies_of_one_picture_are_encoded_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", [
     {"version": "weights 2"}, {"seed": 24}, {"preset": "A1"}, {"mean": (0.5, 0.5, 0.5)}, {"height": 32},
 ])  # fmt: skip
-def test_other_weights_draws_or_preparation_are_other_features(data: Dataset, other: dict[str, Any]) -> None:
-    made(data, Counted()).fill(EVERY)
+def test_other_weights_draws_or_preprocessing_are_other_features(
+    data: Dataset, other: dict[str, Any]
+) -> None:
+    created(data, Counted()).fill(EVERY)
     counted = Counted(version=other.pop("version", "weights 1"))
-    assert made(data, counted, **other).fill(EVERY) == sum(counted.sizes) == len(EVERY)
+    assert created(data, counted, **other).fill(EVERY) == sum(counted.sizes) == len(EVERY)
 
 
 @pytest.mark.parametrize("name", ["DECODER", "DRAWING"])
 def test_another_way_to_decode_or_draw_gives_other_features(
     data: Dataset, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made(data, Counted()).fill(EVERY)
+    created(data, Counted()).fill(EVERY)
     monkeypatch.setattr(features_module, name, "another")
-    assert made(data, Counted()).fill(EVERY) == len(EVERY)
+    assert created(data, Counted()).fill(EVERY) == len(EVERY)
 
 
 def test_a_damaged_feature_is_made_again_and_no_other(data: Dataset) -> None:
-    first = made(data, Counted())
+    first = created(data, Counted())
     first.fill(EVERY)
     before = first(ROWS, EPOCHS - 1)
     assert first.store is not None
@@ -119,14 +125,14 @@ def test_a_damaged_feature_is_made_again_and_no_other(data: Dataset) -> None:
     content[-1] ^= 1  # of the last row, which is that of the last image's last view
     path.write_bytes(content)
     counted = Counted()
-    features = made(data, counted)
+    features = created(data, counted)
     assert features.fill(EVERY) == 1
     assert counted.sizes == [1]
     assert np.array_equal(features(ROWS, EPOCHS - 1), before)
-    assert made(data, counted).fill(EVERY) == 0
+    assert created(data, counted).fill(EVERY) == 0
 
 
-def test_a_killed_encoding_goes_on_after_what_was_saved(
+def test_a_killed_encoding_resumes_after_the_saved_part(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features_module, "_PART_ROWS", 4)
@@ -137,37 +143,39 @@ def test_a_killed_encoding_goes_on_after_what_was_saved(
             raise KeyboardInterrupt
         return counted._run(pixels)
 
-    features = made(data, counted)
+    features = created(data, counted)
     features.encoder = replace(features.encoder, run=dies_at_the_fourth_batch)
     with pytest.raises(KeyboardInterrupt):
         features.fill(EVERY)
-    assert made(data, Counted(batch=2)).fill(EVERY) == len(EVERY) - 2 * 2
+    assert created(data, Counted(batch=2)).fill(EVERY) == len(EVERY) - 2 * 2
 
 
-def test_half_floats_are_kept_and_what_does_not_fit_into_them_is_refused(data: Dataset) -> None:
-    full, half = made(data, Counted()), made(data, Counted())
+def test_half_floats_are_cached_and_larger_values_are_refused(data: Dataset) -> None:
+    full, half = created(data, Counted()), created(data, Counted())
     full.fill(EVERY)
     half = Features(half.views, half.encoder, "float16")
     assert half.fill(EVERY) == len(EVERY)  # not those of the other type
     assert half.store is not None and half.store.dtype == np.float16
-    found, wanted = half(ROWS, 0), full(ROWS, 0)
-    assert found.dtype == np.float32 and np.array_equal(found, wanted.astype(np.float16).astype(np.float32))
+    actual, expected = half(ROWS, 0), full(ROWS, 0)
+    assert actual.dtype == np.float32 and np.array_equal(
+        actual, expected.astype(np.float16).astype(np.float32)
+    )
     large = Counted(version="large")
     encoder = replace(large.encoder(), run=lambda pixels: 1e5 + large._run(pixels))
-    with pytest.raises(PupilaError, match=r"(?s)too large.*float16.*cache=float32"):
+    with pytest.raises(PupilaError, match=r"(?s)exceed the range of float16.*--cache float32"):
         Features(half.views, encoder, "float16").fill(EVERY)
 
 
 def test_without_a_cache_features_are_the_same_and_nothing_is_written(data: Dataset, tmp_path: Path) -> None:
-    kept, counted = made(data, Counted(batch=1)), Counted(batch=1)
-    kept.fill(EVERY)
-    fresh = Features(kept.views, counted.encoder(), "none")
+    cached, counted = created(data, Counted(batch=1)), Counted(batch=1)
+    cached.fill(EVERY)
+    fresh = Features(cached.views, counted.encoder(), "none")
     written = sorted((tmp_path / "cache").rglob("*.rows"))
     assert fresh.fill(EVERY) == 0
-    assert np.array_equal(fresh(ROWS, 1), kept(ROWS, 1)) and len(counted.sizes) == len(ROWS)
+    assert np.array_equal(fresh(ROWS, 1), cached(ROWS, 1)) and len(counted.sizes) == len(ROWS)
     assert sorted((tmp_path / "cache").rglob("*.rows")) == written
 
 
 def test_what_was_not_filled_is_an_error(data: Dataset) -> None:
     with pytest.raises(KeyError):
-        made(data, Counted())([0], 0)
+        created(data, Counted())([0], 0)

@@ -11,11 +11,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pupila.learning.loop import OPTIMIZERS, Batch, Judged, Keeper, Phase, State, fit, rate_at
+from pupila.learning.loop import OPTIMIZERS, Batch, Checkpointer, EpochResult, Phase, State, fit, scheduled_lr
 
 PHASE = Phase(
-    name="head", epochs=6, learning_rate=0.1, schedule="constant", warmup_epochs=0.0, optimizer="adamw",
-    weight_decay=0.0, clip_norm=None, patience=99, collapse_patience=99, precision="float32", seed=23, learned=False,
+    name="head", epochs=6, lr=0.1, schedule="constant", warmup_epochs=0.0, optimizer="adamw",
+    weight_decay=0.0, clip_norm=None, patience=99, collapse_patience=99, precision="float32",
+    seed=23, can_predict=False,
 )  # fmt: skip
 STEPS = 3
 
@@ -29,14 +30,14 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def judged(score: float, classes: int = 2) -> Judged:
-    return Judged(score=score, loss=1.0, classes_answered=classes, metrics={"macro_f1": score})
+def result(score: float, classes: int = 2) -> EpochResult:
+    return EpochResult(score=score, loss=1.0, predicted_classes=classes, metrics={"macro_f1": score})
 
 
 def after(scores: list[float], phase: Phase, classes: int = 2) -> State:
     state = State()
     for score in scores:
-        state = state.after(judged(score, classes), phase)
+        state = state.after(result(score, classes), phase)
     return state
 
 
@@ -54,13 +55,18 @@ def module() -> nn.Module:
 def trained(
     folder: Path, scores: list[float], phase: Phase = PHASE, net: nn.Module | None = None
 ) -> tuple[Any, ...]:
-    """The module, the state and the log after a training that was judged so."""
+    """The module, the state and the log after a training with these validation results."""
     net = net or module()
-    keeper = Keeper(str(folder), phase.name)
+    checkpointer = Checkpointer(str(folder), phase.name)
     state = fit(
-        net.train(), phase, stream, functional.cross_entropy, lambda _, epoch: judged(scores[epoch]), keeper
+        net.train(),
+        phase,
+        stream,
+        functional.cross_entropy,
+        lambda _, epoch: result(scores[epoch]),
+        checkpointer,
     )
-    return net, state, keeper.lines
+    return net, state, checkpointer.lines
 
 
 def flat(net: nn.Module) -> list[float]:
@@ -69,27 +75,27 @@ def flat(net: nn.Module) -> list[float]:
 
 def test_the_rate_rises_over_the_warm_up() -> None:
     phase = replace(PHASE, warmup_epochs=2.0)
-    assert rate_at(phase, State(), 0.0) == pytest.approx(0.1 * 0.0005)  # not 0: the first step counts
-    assert rate_at(phase, State(), 1.0) == pytest.approx(0.05, rel=2e-3)
-    assert rate_at(phase, State(), 2.0) == rate_at(phase, State(), 5.0) == 0.1
-    assert rate_at(PHASE, State(), 0.0) == 0.1
+    assert scheduled_lr(phase, State(), 0.0) == pytest.approx(0.1 * 0.0005)  # not 0: the first step counts
+    assert scheduled_lr(phase, State(), 1.0) == pytest.approx(0.05, rel=2e-3)
+    assert scheduled_lr(phase, State(), 2.0) == scheduled_lr(phase, State(), 5.0) == 0.1
+    assert scheduled_lr(PHASE, State(), 0.0) == 0.1
 
 
 def test_the_cosine_falls_from_the_end_of_the_warm_up_to_0() -> None:
     phase = replace(PHASE, schedule="cosine", warmup_epochs=2.0)
-    rates = [rate_at(phase, State(), time) for time in (2, 3, 4, 6)]
+    rates = [scheduled_lr(phase, State(), time) for time in (2, 3, 4, 6)]
     quarter = 0.1 * (0.5 + 0.5 * math.cos(math.pi / 4))  # 0.0854
     assert rates == pytest.approx([0.1, quarter, 0.05, 0.0])
 
 
 def test_plateau_halves_after_each_third_epoch_without_gain() -> None:
     phase = replace(PHASE, schedule="plateau")
-    told = {3: 1.0, 4: 0.5, 6: 0.5, 7: 0.25}  # epochs of which the first is the best
-    for epochs, factor in told.items():
+    report = {3: 1.0, 4: 0.5, 6: 0.5, 7: 0.25}  # epochs of which the first is the best
+    for epochs, factor in report.items():
         state = after([0.5] * epochs, phase)
         assert state.factor == factor
-        assert rate_at(phase, state, 1.0) == pytest.approx(0.1 * factor)
-    assert after([0.5, 0.4, 0.4, 0.6, 0.5, 0.5], phase).factor == 1.0  # a gain between begins anew
+        assert scheduled_lr(phase, state, 1.0) == pytest.approx(0.1 * factor)
+    assert after([0.5, 0.4, 0.4, 0.6, 0.5, 0.5], phase).factor == 1.0  # an improvement resets the count
     assert after([0.5] * 7, PHASE).factor == 1.0
 
 
@@ -99,7 +105,7 @@ def test_a_phase_ends_by_epochs_by_patience_or_by_collapse() -> None:
     assert [after(scores, patient).ends(patient) for scores in ([0.5, 0.5], [0.5, 0.5, 0.4])] == [False, True]
     collapsing = replace(PHASE, collapse_patience=2)
     assert [after([0.1, 0.2][:n], collapsing, classes=1).ends(collapsing) for n in (1, 2)] == [False, True]
-    assert after([0.1, 0.2], collapsing, classes=1).after(judged(0.3), collapsing).collapsed == 0
+    assert after([0.1, 0.2], collapsing, classes=1).after(result(0.3), collapsing).collapsed == 0
 
 
 def test_the_best_epoch_is_the_first_of_equals_and_its_weights_are_left(tmp_path: Path) -> None:
@@ -109,13 +115,13 @@ def test_the_best_epoch_is_the_first_of_equals_and_its_weights_are_left(tmp_path
     two, *_ = trained(tmp_path / "two", scores, replace(PHASE, epochs=2))
     assert flat(net) == flat(two)
     assert [line["score"] for line in lines] == scores
-    assert all(line["learning_rate"] == 0.1 and line["train_loss"] > 0 for line in lines)
+    assert all(line["lr"] == 0.1 and line["train_loss"] > 0 for line in lines)
 
 
 def test_what_could_answer_before_has_to_be_beaten(tmp_path: Path) -> None:
-    phase = replace(PHASE, learned=True)
+    phase = replace(PHASE, can_predict=True)
     fresh = flat(module())
-    before = [0.1] * 6 + [0.5]  # judged at epoch -1 first
+    before = [0.1] * 6 + [0.5]  # validated at epoch -1 first
     net, state, _ = trained(tmp_path / "worse", before, phase)
     assert (flat(net), state.best_epoch, state.best_score) == (fresh, 0, 0.5)
     net, state, _ = trained(tmp_path / "better", [0.1, 0.6, 0.1, 0.1, 0.1, 0.1, 0.5], phase)
@@ -137,23 +143,23 @@ def test_a_run_in_two_parts_ends_as_one(optimizer: str, schedule: str, tmp_path:
             raise Killed
         return stream(epoch)
 
-    keeper = Keeper(str(tmp_path / "parts"), phase.name)
+    checkpointer = Checkpointer(str(tmp_path / "parts"), phase.name)
     with pytest.raises(Killed):
         fit(
             module(),
             phase,
             killed_at_the_fifth,
             functional.cross_entropy,
-            lambda _, e: judged(scores[e]),
-            keeper,
+            lambda _, e: result(scores[e]),
+            checkpointer,
         )
     torch.manual_seed(99)  # whatever was drawn in between
     parts, whole = (trained(tmp_path / name, scores, phase) for name in ("parts", "whole"))
     assert flat(parts[0]) == flat(whole[0])
     assert parts[1] == whole[1]
-    told = [[{**line, "seconds": 0} for line in lines] for _, _, lines in (parts, whole)]
-    assert told[0] == told[1]
-    assert len(told[0]) == 6
+    report = [[{**line, "seconds": 0} for line in lines] for _, _, lines in (parts, whole)]
+    assert report[0] == report[1]
+    assert len(report[0]) == 6
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
@@ -164,24 +170,24 @@ def test_the_state_comes_back_from_its_file(optimizer: str, tmp_path: Path) -> N
         functional.cross_entropy(net(torch.randn(4, 3)), torch.tensor([0, 1, 0, 1])).backward()  # type: ignore[no-untyped-call]
         ours.step()
         state = State(number + 1, 1, 0.25, number, 0, 0.5)
-        Keeper(str(tmp_path), "fine").keep(net, ours, state, {"epoch": number + 1})
+        Checkpointer(str(tmp_path), "finetune").save(net, ours, state, {"epoch": number + 1})
     heard: list[list[dict[str, Any]]] = []
-    keeper = Keeper(str(tmp_path), "fine", heard.append)
-    assert keeper.restore(other, theirs) == state
+    checkpointer = Checkpointer(str(tmp_path), "finetune", heard.append)
+    assert checkpointer.restore(other, theirs) == state
     assert flat(other) == flat(net)
     assert heard == [[{"epoch": 2}]]
-    for slots, found in zip(ours.state.values(), theirs.state.values(), strict=True):
-        assert all(torch.equal(torch.as_tensor(slots[k]), torch.as_tensor(found[k])) for k in slots)
-    keeper.best(other)
+    for slots, actual in zip(ours.state.values(), theirs.state.values(), strict=True):
+        assert all(torch.equal(torch.as_tensor(slots[k]), torch.as_tensor(actual[k])) for k in slots)
+    checkpointer.load_best(other)
     assert flat(other) != flat(net)  # of the first epoch, which was the best
 
 
 def test_a_folder_without_a_checkpoint_is_a_fresh_start(tmp_path: Path) -> None:
     net = module()
     before = flat(net)
-    keeper = Keeper(str(tmp_path), "head")
-    assert keeper.restore(net, OPTIMIZERS["sgd"](list(net.parameters()), 0.1, 0.0)) == State()
-    keeper.best(net)
+    checkpointer = Checkpointer(str(tmp_path), "head")
+    assert checkpointer.restore(net, OPTIMIZERS["sgd"](list(net.parameters()), 0.1, 0.0)) == State()
+    checkpointer.load_best(net)
     assert flat(net) == before
     trained(tmp_path, [0.5], replace(PHASE, epochs=1))
     assert list((tmp_path / "checkpoints").glob("*-last.safetensors"))
@@ -189,31 +195,33 @@ def test_a_folder_without_a_checkpoint_is_a_fresh_start(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_the_phase_with_the_best_so_far_once_an_epoch_is_done(tmp_path: Path) -> None:
     def struck(scores: list[float], folder: Path) -> tuple[nn.Module, State]:
-        def judge(_: nn.Module, epoch: int) -> Judged:
+        def validate(_: nn.Module, epoch: int) -> EpochResult:
             if epoch == len(scores):
                 raise KeyboardInterrupt
-            return judged(scores[epoch])
+            return result(scores[epoch])
 
         net = module()
-        return net, fit(net, PHASE, stream, functional.cross_entropy, judge, Keeper(str(folder), "head"))
+        return net, fit(
+            net, PHASE, stream, functional.cross_entropy, validate, Checkpointer(str(folder), "head")
+        )
 
     net, state = struck([0.5, 0.4], tmp_path / "two")
     assert (state.epoch, state.best_epoch, state.interrupted) == (2, 1, True)
     assert flat(net) == flat(trained(tmp_path / "one", [0.5], replace(PHASE, epochs=1))[0])
-    assert trained(tmp_path / "two", [0.5, 0.4, 0.1, 0.1, 0.1, 0.1])[1].interrupted is False  # goes on
+    assert trained(tmp_path / "two", [0.5, 0.4, 0.1, 0.1, 0.1, 0.1])[1].interrupted is False  # continues
     with pytest.raises(KeyboardInterrupt):
         struck([], tmp_path / "none")
 
 
-def test_a_gradient_is_clipped_to_the_norm_that_is_wished(tmp_path: Path) -> None:
+def test_a_gradient_is_clipped_to_the_requested_norm(tmp_path: Path) -> None:
     # plain momentum of one step: the weights move by rate x gradient, so by 0.1 x 0.001 at most
     phase = replace(PHASE, epochs=1, optimizer="sgd", clip_norm=0.001)
     moved = {}
-    for name, told in (("clipped", phase), ("free", replace(phase, clip_norm=None))):
+    for name, report in (("clipped", phase), ("free", replace(phase, clip_norm=None))):
         torch.manual_seed(0)
         net = nn.Linear(3, 2)
         before = torch.cat([p.detach().flatten().clone() for p in net.parameters()])
-        trained(tmp_path / name, [0.5], told, net)
+        trained(tmp_path / name, [0.5], report, net)
         moved[name] = float((torch.cat([p.detach().flatten() for p in net.parameters()]) - before).norm())
     assert moved["free"] > moved["clipped"] > 0
     assert moved["clipped"] <= 0.1 * 0.001 * (1 + 1.9 + 2.71) * 1.001  # three steps with momentum 0.9
@@ -229,15 +237,17 @@ def test_parameters_that_need_no_gradient_stay(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_the_first_epoch_of_what_can_answer_already_keeps_it(tmp_path: Path) -> None:
-    def judge(_: nn.Module, epoch: int) -> Judged:
+    def validate(_: nn.Module, epoch: int) -> EpochResult:
         if epoch == 0:
             raise KeyboardInterrupt
-        return judged(0.9)
+        return result(0.9)
 
     net = module()
     before = flat(net)
-    phase = replace(PHASE, learned=True)
-    state = fit(net, phase, stream, functional.cross_entropy, judge, Keeper(str(tmp_path), "fine"))
+    phase = replace(PHASE, can_predict=True)
+    state = fit(
+        net, phase, stream, functional.cross_entropy, validate, Checkpointer(str(tmp_path), "finetune")
+    )
     assert (state.epoch, state.interrupted) == (0, True)
     assert flat(net) == before
 

@@ -1,4 +1,4 @@
-"""Intervals, tests and verdicts against published values, a second way of computing them, and their properties."""
+"""Intervals, tests and verdicts against published values, a second formula, and their properties."""
 
 from math import comb
 
@@ -23,8 +23,8 @@ from pupila.statistics.intervals import (
 from pupila.statistics.tests import (
     MARGIN,
     holm,
-    images_to_settle,
-    images_to_tell,
+    images_for_mean_power,
+    images_for_power,
     mcnemar,
     sign_flip,
     verdict,
@@ -41,13 +41,13 @@ def test_published_intervals(right: int, n: int, low: float, high: float) -> Non
 
 
 @given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_a_second_way_gives_the_same(trial: tuple[int, int]) -> None:
+def test_another_formula_gives_the_same(trial: tuple[int, int]) -> None:
     right, n = trial
     theirs = binomtest(right, n).proportion_ci(method="wilson")
     assert wilson_interval(right, n) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
-def test_nothing_is_known_of_no_trial() -> None:
+def test_no_trial_gives_the_widest_interval() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
@@ -63,7 +63,7 @@ def test_rounding_never_puts_a_share_outside_its_interval() -> None:
     # no worse than 0.90 at the sizes of a small test split, and closer to 0.95 the larger it is.
     [(24, 0.90), (78, 0.92), (117, 0.92), (1000, 0.94)],
 )
-def test_wilson_covers_what_it_promises(n: int, worst: float) -> None:
+def test_wilson_has_its_nominal_coverage(n: int, worst: float) -> None:
     shares = np.linspace(0.5, 0.99, 99)
     low, high = np.array([wilson_interval(right, n) for right in range(n + 1)]).T
     covers = (low <= shares[:, None]) & (shares[:, None] <= high)
@@ -84,7 +84,7 @@ def mean_of(values: Array) -> Statistic:
     return lambda times: (times @ values) / times.sum(axis=1)
 
 
-def test_the_bootstrap_draws_whole_groups() -> None:
+def test_the_bootstrap_resamples_groups() -> None:
     # 10 groups of 7 identical members are 10 witnesses and not 70
     units = np.array([0, 0, 1, 1, 1, 1, 1, 1, 1, 0])
     alone = bootstrap(np.arange(10), mean_of(units))
@@ -101,7 +101,7 @@ def test_the_names_of_groups_do_not_matter_and_the_seed_decides() -> None:
     assert bootstrap(groups, mean_of(values), seed=1) != known
 
 
-def test_the_bootstrap_covers_only_because_it_draws_groups() -> None:
+def test_the_bootstrap_covers_only_because_it_resamples_groups() -> None:
     # 40 groups of 1 to 5 images; half of the variance is the group's. The percentile interval of 40 units is known to
     # be a little narrow (about 0.93); 400 repeats measure that with a standard error of 0.013, so 0.90 is 2.5 of them
     # below. Drawing image by image promises 0.95 and keeps about 0.80.
@@ -110,9 +110,9 @@ def test_the_bootstrap_covers_only_because_it_draws_groups() -> None:
     for seed in range(repeats):
         groups = np.repeat(np.arange(40), rng.integers(1, 6, 40))
         values = rng.normal(0, 0.3, 40)[groups] + rng.normal(0, 0.3, len(groups))
-        for way, units in enumerate((groups, np.arange(len(groups)))):
+        for column, units in enumerate((groups, np.arange(len(groups)))):
             low, high = bootstrap(units, mean_of(values), seed=seed, repeats=400)
-            covered[way] += low <= 0 <= high
+            covered[column] += low <= 0 <= high
     by_group, by_image = covered / repeats
     print(f"coverage of groups {by_group:.3f}, of images {by_image:.3f}")
     assert 0.90 < by_group < 0.98
@@ -180,7 +180,7 @@ def test_a_wider_margin_makes_equivalent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "n", "wanted"),
+    ("first", "second", "n", "expected"),
     [
         # share 0.1, difference 0.08: (1.96 * 0.3162 + 0.8416 * 0.3059)^2 / 0.0064 = 120.2
         (1, 9, 100, 121),
@@ -191,26 +191,26 @@ def test_a_wider_margin_makes_equivalent() -> None:
         (0, 0, 50, None),
     ],
 )
-def test_images_to_settle_by_hand(first: int, second: int, n: int, wanted: int | None) -> None:
-    assert images_to_settle(first, second, n) == wanted
+def test_images_for_power_by_hand(first: int, second: int, n: int, expected: int | None) -> None:
+    assert images_for_power(first, second, n) == expected
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(80, 2000))
 def test_never_fewer_images_than_there_are(first: int, second: int, n: int) -> None:
-    wanted = images_to_settle(first, second, n)
-    assert (wanted is None) == (first == second)
-    assert wanted is None or wanted >= n
+    expected = images_for_power(first, second, n)
+    assert (expected is None) == (first == second)
+    assert expected is None or expected >= n
 
 
 @pytest.mark.parametrize(("first", "second", "n"), [(1, 9, 100), (5, 15, 200), (1, 0, 78)])
-def test_so_many_images_settle_it_four_times_in_five(first: int, second: int, n: int) -> None:
+def test_the_number_of_images_gives_power_four_times_in_five(first: int, second: int, n: int) -> None:
     # Exact power of the exact test, which is a little more careful than the normal one that the formula is for.
-    images, share = images_to_settle(first, second, n) or 0, (first + second) / n
+    images, share = images_for_power(first, second, n) or 0, (first + second) / n
     power = 0.0
     for differ in range(int(images * share) + 60):
-        ways = binom.pmf(np.arange(differ + 1), differ, first / (first + second))
-        found = sum(p for k, p in enumerate(ways) if p > 1e-9 and mcnemar(k, differ - k) < 0.05)
-        power += binom.pmf(differ, images, share) * found
+        chances = binom.pmf(np.arange(differ + 1), differ, first / (first + second))
+        power_at_k = sum(p for k, p in enumerate(chances) if p > 1e-9 and mcnemar(k, differ - k) < 0.05)
+        power += binom.pmf(differ, images, share) * power_at_k
     assert 0.74 < power < 0.82
 
 
@@ -218,7 +218,7 @@ def test_so_many_images_settle_it_four_times_in_five(first: int, second: int, n:
     ("b", "c", "n"), [(9, 1, 100), (1, 9, 100), (12, 2, 50), (3, 3, 40), (20, 0, 20), (0.5, 2.5, 30)]
 )
 def test_the_paired_interval_ends_where_the_likelihood_says(b: float, c: float, n: float) -> None:
-    # The second way: the share of the second at a given difference is found by maximising the likelihood itself.
+    # The second formula: the share of the second at a given difference is found by maximising the likelihood itself.
     for end in paired_interval(b, c, n):
         if abs(end) > 1 - 1e-6:
             continue
@@ -266,7 +266,7 @@ def test_flipped_signs_by_hand() -> None:
     assert sign_flip(np.array([1.0, 2, 3]), np.arange(3)) == 2 / 8
     assert sign_flip(np.array([-1.0, 2, 3]), np.arange(3)) == 4 / 8
     assert sign_flip(np.zeros(5), np.arange(5)) == 1.0
-    # images of one group are flipped as one, and groups that don't differ throw nothing
+    # images of one group are flipped as one, and groups that don't differ change nothing
     assert sign_flip(np.array([1.0, 1, 0, 0]), np.array([7, 7, 8, 9])) == 1.0
 
 
@@ -278,16 +278,16 @@ def test_many_groups_are_thrown_as_the_exact_test_would_have_it() -> None:
     assert sign_flip(np.full(30, 0.1), np.arange(30)) == 1 / 10_000  # never 0: the observed one counts
 
 
-def test_so_many_images_tell_a_mean_difference_four_times_in_five() -> None:
+def test_the_number_of_images_for_a_mean_gives_power_four_times_in_five() -> None:
     rng = np.random.default_rng(0)
     differences = rng.normal(0, 0.1, 400)
     differences += 0.01 - differences.mean()
-    wanted = images_to_tell(differences, np.arange(400)) or 0
-    assert wanted == pytest.approx((2.8016 * differences.std() / 0.01) ** 2, rel=0.01)
-    noise = rng.normal(0.01, differences.std(), (4000, wanted)).mean(axis=1)
-    assert (noise > Z_95 * differences.std() / np.sqrt(wanted)).mean() == pytest.approx(0.8, abs=0.03)
-    # ten alike in each group tell as little as one
-    assert images_to_tell(np.repeat(differences, 10), np.repeat(np.arange(400), 10)) == pytest.approx(
-        10 * wanted, rel=0.01
+    expected = images_for_mean_power(differences, np.arange(400)) or 0
+    assert expected == pytest.approx((2.8016 * differences.std() / 0.01) ** 2, rel=0.01)
+    noise = rng.normal(0.01, differences.std(), (4000, expected)).mean(axis=1)
+    assert (noise > Z_95 * differences.std() / np.sqrt(expected)).mean() == pytest.approx(0.8, abs=0.03)
+    # ten equal images in each group are worth one
+    assert images_for_mean_power(np.repeat(differences, 10), np.repeat(np.arange(400), 10)) == pytest.approx(
+        10 * expected, rel=0.01
     )
-    assert images_to_tell(np.zeros(5), np.arange(5)) is None
+    assert images_for_mean_power(np.zeros(5), np.arange(5)) is None

@@ -1,18 +1,18 @@
-"""Write a data set as other tools read it."""
+"""Convert a data set to the format of other tools."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupila.artifacts.dataset.open import open as open_data
-from pupila.artifacts.dataset.splits import fitting_split
+from pupila.artifacts.dataset.splits import find_matching_split
 
 if TYPE_CHECKING:
-    from pupila.stages.convert.convert import Converted
+    from pupila.stages.convert.convert import ConversionResult
 from pupila.api.data import Data
 
 
-def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "Converted":
-    """Write the images and masks as other tools read them, by the split that is there.
+def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "ConversionResult":
+    """Write the images and masks in the format of other tools, by the existing split.
 
     Args:
         data: whatever `pupila.open` takes, with masks.
@@ -26,6 +26,6 @@ def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "Converted"
     from pupila.stages.convert.convert import convert as write
 
     opened = open_data(data, **read)
-    made = fitting_split(opened, opened.home)
+    splits = find_matching_split(opened, opened.home)
     given = opened.images["given_split"].to_list()
-    return write(opened, to, str(out), [one.split for one in made.images] if made else given)
+    return write(opened, to, str(out), [row.split for row in splits.images] if splits else given)

@@ -1,15 +1,12 @@
 """Examine a data set."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pupila.api.data import Data
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.stages.doctor.examine import examine
 from pupila.stages.doctor.faults import Fault
-
-if TYPE_CHECKING:
-    pass
-from pupila.api.data import Data
 
 
 def doctor(data: Data, *, run: str | Path | None = None, **read: Any) -> list[Fault]:
@@ -17,13 +14,13 @@ def doctor(data: Data, *, run: str | Path | None = None, **read: Any) -> list[Fa
 
     Args:
         data: whatever `pupila.open` takes.
-        run: folder of a run; masks that disagree with its answers to unseen images are ranked.
+        run: folder of a run; masks that disagree with its out-of-fold predictions are ranked.
         read: fields of `ReadSettings`, where the data are not open yet.
 
     Returns:
-        All faults, errors first; empty where nothing was found.
+        All faults, errors first; empty for a sound data set.
 
     Raises:
-        PupilaError: the run has no answers to masks of these data.
+        PupilaError: the run has no mask predictions for these data.
     """
     return examine(open_data(data, **read), None if run is None else str(run))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pupila.artifacts.dataset.open import open as open_data
-from pupila.artifacts.dataset.splits import fitting_split
+from pupila.artifacts.dataset.splits import find_matching_split
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -16,7 +16,7 @@ from pupila.core.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from pupila.stages.evaluate.run import Evaluated
+    from pupila.stages.evaluate.run import EvaluationOutput
 from pupila.api.data import Data
 
 
@@ -28,45 +28,45 @@ def evaluate(
     against: Sequence[str | Path] = (),
     threshold: str | None = None,
     out: str | Path | None = None,
-) -> "Evaluated":
-    """Judge a model with intervals, compare it with others, and write `report.json` and `report.html`.
+) -> "EvaluationOutput":
+    """Evaluate a model with intervals, compare it with others, and write `report.json` and `report.html`.
 
-    A promptable model is judged by prompts that are drawn from the masks; they are written into `prompts.jsonl`.
+    A promptable model is evaluated on prompts that are sampled from the masks and written to `prompts.jsonl`.
 
     Args:
-        model: a bundle, a run (judged on what it answered while it trained; a promptable one by its bundle) or a table
-            of answers.
-        data: whatever `pupila.open` takes; it has to be split.
-        split: train, validation, or test, which is sealed: each look is noted and a second one said. None: test, or
-            for runs alone, none of them promptable, the images of validation, or of all folds.
+        model: a bundle, a run (its predictions during training; for a promptable one its bundle) or a table of
+            predictions.
+        data: whatever `pupila.open` takes; it must be split.
+        split: train, validation, or test, which is sealed: each access is recorded, and a repeated one is reported.
+            None: test, or for runs alone, none of them promptable, the validation split, or all folds.
         against: other models, compared on the same images.
-        threshold: objective for a binary task, tuned on validation; `CLASS:` before it names the class it is for.
+        threshold: objective for a binary task, tuned on validation; prefix `CLASS:` for the positive class.
         out: folder of the report; by default `evaluation-<split>` beside the bundle or the table.
 
     Raises:
         PupilaError: see `pupila.stages.evaluate.run.evaluate_models`; or the data are not split.
     """
-    from pupila.stages.evaluate.predictions import answers_prompts, is_run
+    from pupila.stages.evaluate.predictions import is_promptable, is_run
     from pupila.stages.evaluate.prompt.run import evaluate_prompts
-    from pupila.stages.evaluate.run import evaluate_models, write
+    from pupila.stages.evaluate.run import evaluate_models, write_report
 
     opened = open_data(data)
-    splits = fitting_split(opened, opened.home)
+    splits = find_matching_split(opened, opened.home)
     if splits is None:
         raise PupilaError(
-            say("These data are not split"), found=say("no splits.json that was made from them"),
-            wanted=say("the split that the model was trained with"), remedy="pupila split DATA",
+            say("The data set is not split"), actual=say("no matching splits.json"),
+            expected=say("the split that the model was trained with"), remedy="pupila split DATA",
         )  # fmt: skip
     paths = [str(path).replace(os.sep, "/").rstrip("/") for path in (model, *against)]
-    find = evaluate_prompts if any(map(answers_prompts, paths)) else evaluate_models
-    found = find(paths, opened, splits, split and _split_named(split), threshold)
+    run = evaluate_prompts if any(map(is_promptable, paths)) else evaluate_models
+    result = run(paths, opened, splits, split and _parse_split(split), threshold)
     own = is_run(paths[0]) or files.is_folder(files.join(paths[0], "bundle"))
     folder = paths[0] if own else files.parent(paths[0])
-    place = str(out) if out is not None else files.join(folder, f"evaluation-{found.evaluation['split']}")
-    return write(found, opened, place)
+    place = str(out) if out is not None else files.join(folder, f"evaluation-{result.evaluation['split']}")
+    return write_report(result, opened, place)
 
 
-def _split_named(name: str) -> str:
+def _parse_split(name: str) -> str:
     if name.lower() not in SPLIT_WORDS:
-        raise PupilaError(say("No such split"), found=name, wanted=listing(list(SPLITS)))
+        raise PupilaError(say("Unknown split"), actual=name, expected=listing(list(SPLITS)))
     return SPLIT_WORDS[name.lower()]

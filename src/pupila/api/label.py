@@ -5,37 +5,36 @@ from typing import TYPE_CHECKING, Any
 from pupila.artifacts.dataset.open import open as open_data
 
 if TYPE_CHECKING:
-    from pupila.stages.label.run import Labelled, Labelling
+    from pupila.stages.label.run import LabellingJob, LabellingResult
 from pupila.api.data import Data
 
 
 def label(
-    data: Data, *, with_: str, limit: int | None = None, everything: bool = False, **wish: Any
-) -> "Labelled":
-    """Label images, and append what was said to the history.
+    data: Data, *, with_: str, limit: int | None = None, everything: bool = False, **config: Any
+) -> "LabellingResult":
+    """Label images, and append the labels to the history.
 
     Args:
         data: whatever `pupila.open` takes.
         with_: vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER or csv:FILE.
-        limit: most pictures to ask for.
-        everything: also ask a machine for what a person or the data labelled; their labels stay in force.
-        wish: fields of the labeller's settings.
+        limit: most images to label.
+        everything: also let a model label what an annotator or the data labelled; their labels stay in force.
+        config: fields of the labeller's settings.
 
     Raises:
-        PupilaError: the labeller can't label these data, or nothing more can be had from it; what it said before is
-            in the history.
+        PupilaError: the labeller can't label these data, or it fails; labels up to then are in the history.
     """
-    return labelling(data, with_=with_, limit=limit, everything=everything, **wish).run()
+    return plan_labelling(data, with_=with_, limit=limit, everything=everything, **config).run()
 
 
-def labelling(
-    data: Data, *, with_: str, limit: int | None = None, everything: bool = False, **wish: Any
-) -> "Labelling":
-    """What `label` would do, before it does: whom it asks for which images, and what that takes."""
-    from pupila.stages.label.choose import choose
-    from pupila.stages.label.labellers.catalogue import labeller_of
-    from pupila.stages.label.run import Labelling
+def plan_labelling(
+    data: Data, *, with_: str, limit: int | None = None, everything: bool = False, **config: Any
+) -> "LabellingJob":
+    """The plan of `label` without running it: the labeller, the images and the cost."""
+    from pupila.stages.label.choose import select_images
+    from pupila.stages.label.labellers.catalogue import create_labeller
+    from pupila.stages.label.run import LabellingJob
 
     opened = open_data(data)
-    labeller = labeller_of(with_, wish, opened)
-    return Labelling(opened, labeller, choose(opened, labeller, everything, limit))
+    labeller = create_labeller(with_, config, opened)
+    return LabellingJob(opened, labeller, select_images(opened, labeller, everything, limit))

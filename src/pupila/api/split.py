@@ -1,11 +1,12 @@
 """Split a data set."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pupila.api.data import Data, results_folder
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.dataset.test_access import bring_back, set_aside
+from pupila.artifacts.dataset.test_access import archive_split, restore_test_accesses
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -15,47 +16,43 @@ from pupila.core.vocabulary import (
 from pupila.stages.split.make import make_split
 from pupila.stages.split.settings import SplitSettings
 
-if TYPE_CHECKING:
-    pass
-from pupila.api.data import Data, results_folder
 
-
-def split(data: Data, *, out: str | Path | None = None, replace: bool = False, **wish: Any) -> SplitFile:
-    """Make `splits.json` (and the manifest beside it).
+def split(data: Data, *, out: str | Path | None = None, replace: bool = False, **config: Any) -> SplitFile:
+    """Write `splits.json` (and the manifest beside it).
 
     Args:
         data: whatever `pupila.open` takes.
         out: folder for both files; by default that of the data.
         replace: overwrite another split; the old one is kept under its hash.
-        wish: fields of `SplitSettings`.
+        config: fields of `SplitSettings`.
 
     Raises:
         PupilaError: see `make_split`; or another split is there and `replace` is not set.
     """
-    settings = SplitSettings.wish(wish, "split")
+    settings = SplitSettings.parse(config, "split")
     opened = open_data(data)
     home = results_folder(opened, out)
-    made = make_split(opened, settings)
-    old = None if replace and not _readable(home) else SplitFile.read(home)
+    created = make_split(opened, settings)
+    old = None if replace and not _is_readable(home) else SplitFile.read(home)
     if old is not None and (old.hash, old.data_hash, old.settings) != (
-        made.hash,
-        made.data_hash,
-        made.settings,
+        created.hash,
+        created.data_hash,
+        created.settings,
     ):
         if not replace:
             raise PupilaError(
-                say("Another split is there already"), found=files.join(home, SPLITS_FILE),
-                wanted=say("one sealed test split for good: drawing again after a look at it is cheating oneself"),
-                remedy=say("--replace keeps the old one under its hash; --out FOLDER leaves it alone"),
+                say("The data set is already split differently"), actual=files.join(home, SPLITS_FILE),
+                expected=say("one test split for good: a new one after test access biases the figures"),
+                remedy=say("--replace archives the old split; --out FOLDER writes elsewhere"),
             )  # fmt: skip
-        set_aside(home, old.hash)
+        archive_split(home, old.hash)
     opened.save(home)
-    made.write(home)
-    bring_back(home, made.hash)
-    return made
+    created.write(home)
+    restore_test_accesses(home, created.hash)
+    return created
 
 
-def _readable(home: str) -> bool:
+def _is_readable(home: str) -> bool:
     try:
         return SplitFile.read(home) is not None
     except PupilaError:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupila.artifacts.dataset.open import open as open_data
-from pupila.artifacts.dataset.splits import fitting_split
+from pupila.artifacts.dataset.splits import find_matching_split
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -18,7 +18,7 @@ from pupila.stages.split.settings import SplitSettings
 if TYPE_CHECKING:
     from pupila.stages.train.run import Run
     from pupila.stages.train.settings import TrainPlan
-from pupila.api.data import Data, Tell, agreed_split, open_labelled
+from pupila.api.data import Data, LogCallback, find_agreed_split, open_labelled
 from pupila.api.split import split
 
 
@@ -27,75 +27,75 @@ def train(
     *,
     out: str | Path | None = None,
     resume: bool = False,
-    tell: Tell = lambda line: None,
-    **wish: Any,
+    tell: LogCallback = lambda line: None,
+    **config: Any,
 ) -> "Run":
-    """Train a model and write its run folder, with the bundle in it; data that were not split are split first.
+    """Train a model and write its run folder with the bundle; data without a split are split first.
 
     Args:
         data: whatever `pupila.open` takes.
-        out: folder of the run; by default `runs/<data>-<model>` where the command was given.
-        resume: go on with the run that is there.
+        out: folder of the run; by default `runs/<data>-<model>` in the working directory.
+        resume: resume the run in `out`.
         tell: called with each line of the log.
-        wish: fields of `TrainSettings`; `folds` for data that are not split yet; and, for TIFFs, those of
+        config: fields of `TrainSettings`; `folds` for data without a split; and, for TIFFs, fields of
             `BandSettings`, where the data are not open yet.
 
     Raises:
-        PupilaError: see `pupila.stages.train.run.Trainer`.
+        PupilaError: see `pupila.stages.train.run.TrainingRun`.
     """
-    from pupila.learning.models.settings import USUAL
-    from pupila.stages.train.run import Trainer, free_folder
+    from pupila.learning.models.settings import DEFAULT_MODELS
+    from pupila.stages.train.run import TrainingRun, find_free_folder
     from pupila.stages.train.settings import TrainSettings
 
-    folds, read = wish.pop("folds", None), _bands(wish)
-    settings = TrainSettings.wish(wish, "train")
+    folds, read = config.pop("folds", None), _pop_band_settings(config)
+    settings = TrainSettings.parse(config, "train")
     if resume and out is None:
         raise PupilaError(
-            say("Which run is to go on was not said"),
-            found="--resume",
-            wanted=say("its folder"),
-            remedy="--resume --out runs/NAME",
-        )
+            say("--resume needs the folder of the run"), actual=say("--resume without --out"),
+            expected="--out RUN", remedy="--resume --out runs/NAME",
+        )  # fmt: skip
     if out is not None and files.is_remote(str(out)):
         raise PupilaError(
-            say("A run is written on this machine's disk"), found=str(out), wanted=say("a folder on disk"),
-            remedy=say("train here and copy the run's bundle into the store: predict and evaluate read it there"),
+            say("A run can only be written to a local disk"), actual=str(out), expected=say("a local folder"),
+            remedy=say("train locally, then copy the bundle to the store: predict and evaluate can read it there"),
         )  # fmt: skip
     opened = open_labelled(data, read)
-    splits = agreed_split(opened, folds) or split(opened, folds=folds)
+    splits = find_agreed_split(opened, folds) or split(opened, folds=folds)
     assert opened.task is not None  # it has labels
-    model = USUAL[opened.task.name] if settings.model == "auto" else Path(settings.model).name
-    folder = str(out) if out is not None else free_folder(f"runs/{Path(opened.root).name}-{model}")
-    return Trainer(opened, splits, folder, tell).run(settings, resume)
+    model = DEFAULT_MODELS[opened.task.name] if settings.model == "auto" else Path(settings.model).name
+    folder = str(out) if out is not None else find_free_folder(f"runs/{Path(opened.root).name}-{model}")
+    return TrainingRun(opened, splits, folder, tell).run(settings, resume)
 
 
-def make_plan(data: Data, **wish: Any) -> "TrainPlan":
+def make_plan(data: Data, **config: Any) -> "TrainPlan":
     """The plan of a training, every "auto" decided; nothing is trained and nothing written beside the data."""
-    from pupila.stages.train.run import Trainer
+    from pupila.stages.train.run import TrainingRun
     from pupila.stages.train.settings import TrainSettings
 
-    folds, read = wish.pop("folds", None), _bands(wish)
-    settings = TrainSettings.wish(wish, "train")
+    folds, read = config.pop("folds", None), _pop_band_settings(config)
+    settings = TrainSettings.parse(config, "train")
     opened = open_labelled(data, read)
-    splits = agreed_split(opened, folds) or make_split(opened, SplitSettings.wish({"folds": folds}, "split"))
-    return Trainer(opened, splits, "").plan(settings)
+    splits = find_agreed_split(opened, folds) or make_split(
+        opened, SplitSettings.parse({"folds": folds}, "split")
+    )
+    return TrainingRun(opened, splits, "").plan(settings)
 
 
-def preview(data: Data, out: str | Path, **wish: Any) -> None:
-    """Write a PNG of training images, each as it is and in its first augmented views."""
-    from pupila.stages.train.preview import preview_sheet
+def preview(data: Data, out: str | Path, **config: Any) -> None:
+    """Write a PNG of training images: each original with its first augmented views."""
+    from pupila.stages.train.preview import draw_preview
     from pupila.stages.train.settings import TrainSettings
 
-    opened = open_data(data, **_bands(wish))
-    splits = fitting_split(opened, opened.home)
+    opened = open_data(data, **_pop_band_settings(config))
+    splits = find_matching_split(opened, opened.home)
     rows = (
         [row for row, a in enumerate(splits.images) if a.split == TRAIN]
         if splits
         else list(range(len(opened)))
     )
-    files.write_bytes(str(out), preview_sheet(opened, rows, TrainSettings.wish(wish, "train")))
+    files.write_bytes(str(out), draw_preview(opened, rows, TrainSettings.parse(config, "train")))
 
 
-def _bands(wish: dict[str, Any]) -> dict[str, Any]:
-    """What a wish for training says of the bands of TIFFs, taken out of it: it is for reading."""
-    return {name: wish.pop(name) for name in BandSettings.model_fields if name in wish}
+def _pop_band_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings for the bands of TIFFs, removed from a training config: they are for opening the data."""
+    return {name: config.pop(name) for name in BandSettings.model_fields if name in config}

@@ -1,9 +1,8 @@
 """The commands. Stages are imported when they are called, so that `pupila --help` loads nothing heavy."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from pupila.cli import (
     audit,
@@ -22,35 +21,24 @@ from pupila.cli import (
     train,
 )
 from pupila.cli import demo as demo_command
-from pupila.core.messages import say
+from pupila.cli.command import Command, Commands
+from pupila.core.messages import mark
 from pupila.core.version import __version__
-
-
-class _Words(TyperGroup):
-    """Commands, of which some have two words: `label` labels, and `label audit` is a command beside it."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        two = " ".join(args[:2])
-        if (command := self.commands.get(two)) is not None:
-            return two, command, args[2:]
-        return super().resolve_command(ctx, args)
-
 
 app = typer.Typer(
     name="pupila",
-    cls=_Words,
-    help=say("A few hundred images of your own go in; a vision model that you can trust comes out."),
+    cls=Commands,
+    help=mark("A few hundred images of your own go in; a vision model that you can trust comes out."),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=say("--debug shows the stack trace of an error."),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=mark("Add --debug to see the stack trace of an error."),
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(given: bool) -> None:
+    if given:
         print(__version__)
         raise typer.Exit
 
@@ -58,26 +46,26 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help=say("Print the version."))
+        bool, typer.Option("--version", callback=_version, is_eager=True, help=mark("Print the version."))
     ] = False,
 ) -> None:
     """Options that stand before the command."""
 
 
-app.command("collect", help=collect.HELP)(collect.collect)
-app.command("doctor", help=doctor.HELP)(doctor.doctor)
-app.command("split", help=split.HELP)(split.split)
-app.command("explore", help=explore.HELP)(explore.explore)
-app.command("label", help=label.HELP)(label.label)
-app.command("label audit", help=audit.AUDIT)(audit.audit)
-app.command("label suspects", help=audit.SUSPECTS)(audit.suspects)
-app.command("label export", help=studio.EXPORT)(studio.export)
-app.command("label import", help=studio.IMPORT)(studio.import_)
-app.command("convert", help=convert.HELP)(convert.convert)
-app.command("clean", help=clean.HELP)(clean.clean)
-app.command("train", help=train.HELP)(train.train)
-app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
-app.command("predict", help=predict.HELP)(predict.predict)
-app.command("serve", help=serve.HELP)(serve.serve)
-app.command("settings", help=settings.HELP)(settings.settings)
-app.command("demo", help=demo_command.HELP)(demo_command.demo)
+app.command("collect", cls=Command, help=collect.HELP)(collect.collect)
+app.command("doctor", cls=Command, help=doctor.HELP)(doctor.doctor)
+app.command("split", cls=Command, help=split.HELP)(split.split)
+app.command("explore", cls=Command, help=explore.HELP)(explore.explore)
+app.command("label", cls=Command, help=label.HELP)(label.label)
+app.command("label audit", cls=Command, help=audit.AUDIT)(audit.audit)
+app.command("label suspects", cls=Command, help=audit.SUSPECTS)(audit.suspects)
+app.command("label export", cls=Command, help=studio.EXPORT)(studio.export)
+app.command("label import", cls=Command, help=studio.IMPORT)(studio.import_)
+app.command("convert", cls=Command, help=convert.HELP)(convert.convert)
+app.command("clean", cls=Command, help=clean.HELP)(clean.clean)
+app.command("train", cls=Command, help=train.HELP)(train.train)
+app.command("evaluate", cls=Command, help=evaluate.HELP)(evaluate.evaluate)
+app.command("predict", cls=Command, help=predict.HELP)(predict.predict)
+app.command("serve", cls=Command, help=serve.HELP)(serve.serve)
+app.command("settings", cls=Command, help=settings.HELP)(settings.settings)
+app.command("demo", cls=Command, help=demo_command.HELP)(demo_command.demo)

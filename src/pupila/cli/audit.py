@@ -1,103 +1,92 @@
-"""`pupila label audit DATA` and `pupila label suspects DATA`: a person looks at labels."""
+"""`pupila label audit DATA` and `pupila label suspects DATA`: a reviewer checks labels."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pupila.cli.options import DataArgument, JsonOption, SetOption
-from pupila.core.messages import say
+from pupila.cli.flags import given_settings
+from pupila.cli.options import DataArgument, JsonOption
+from pupila.core.messages import mark, say
 
-AUDIT = say("Ask a person about machines' labels, blind, on a local page; say how many are right.")
-SUSPECTS = say("Rank labels that a run's answers speak against; a person confirms or mends them, blind.")
+AUDIT = mark("Review a sample of machine labels blind, on a local page, and estimate how many are correct.")
+SUSPECTS = mark("Rank labels that contradict a run's out-of-fold predictions, and review them blind.")
 
 NameOption = Annotated[
-    str, typer.Option("--name", metavar="NAME", help=say("Who answers [the user of this machine]."))
+    str,
+    typer.Option(
+        "--annotator", metavar="NAME", help=mark("Name of the annotator [the user of this machine].")
+    ),
 ]
 PortOption = Annotated[
-    int, typer.Option("--port", metavar="PORT", help=say("Port of the page; 0: a free one."))
+    int, typer.Option("--port", metavar="PORT", help=mark("Port of the page; 0 picks a free one."))
 ]
 ReportOption = Annotated[
-    bool, typer.Option("--report", help=say("Ask nothing; judge what was answered so far."))
+    bool,
+    typer.Option("--report", help=mark("Write the report from the answers so far, without asking more.")),
 ]
 
 
 def audit(
+    ctx: typer.Context,
     data: DataArgument,
-    sample: Annotated[
-        int | None,
-        typer.Option(metavar="N", help=say("Pictures at random; more than before adds to them [100].")),
-    ] = None,
-    doubtful: Annotated[
-        int | None,
-        typer.Option(metavar="N", help=say("Further pictures that the machine doubted most [20].")),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help=say("Decides the draw [0]."))] = None,
-    class_: Annotated[
-        list[str] | None,
-        typer.Option("--class", metavar="NAME", help=say("A further answer, which the machine never gave.")),
-    ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help=say("Draw anew, of the labels in force now."))
-    ] = False,
     report: ReportOption = False,
     name: NameOption = "",
     port: PortOption = 0,
     json_: JsonOption = False,
-    set_: SetOption = None,
 ) -> None:
-    """Ask, and print what was found."""
+    """Review, and print the estimate."""
     from pupila.artifacts.dataset.open import open as open_data
-    from pupila.core.settings import parse_overrides
     from pupila.stages.label.review.audit import AuditSettings
     from pupila.stages.label.review.audit import audit as ask
     from pupila.stages.label.review.audit_page import sentences
 
-    wish: dict[str, Any] = {
-        "sample": sample,
-        "doubtful": doubtful,
-        "seed": seed,
-        "classes": tuple(class_ or ()),
-    }
-    settings = AuditSettings.wish({**wish, "again": again}, "label-audit")
-    opened = open_data(data, **parse_overrides(set_ or []))
-    done = ask(opened, settings, name, None if report else port, _address)
+    settings = AuditSettings.parse(given_settings(ctx, "label-audit"), "label-audit")
+    opened = open_data(data, **given_settings(ctx, "read"))
+    report_ = ask(opened, settings, name, None if report else port, _address)
     if json_:
-        print(json.dumps(done.audit, indent=1, ensure_ascii=False))
+        print(json.dumps(report_.audit, indent=1, ensure_ascii=False))
         return
-    for sentence in sentences(done.audit):
+    for sentence in sentences(report_.audit):
         print(sentence)
-    print("\n" + say("Look at: {path}", path=done.page))
+    print("\n" + say("Report: {path}", path=report_.page))
 
 
 def suspects(
     data: DataArgument,
     with_: Annotated[
         str,
-        typer.Option("--with", metavar="RUN", help=say("The run whose answers to unseen images are taken.")),
+        typer.Option("--with", metavar="RUN", help=mark("Run whose out-of-fold predictions are used.")),
     ],
-    limit: Annotated[int, typer.Option(metavar="N", help=say("Labels that are asked about, at most."))] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", help=mark("Largest number of labels to review."))] = 50,
     report: ReportOption = False,
     name: NameOption = "",
     port: PortOption = 0,
     json_: JsonOption = False,
 ) -> None:
-    """Rank, ask, and print what came of it."""
+    """Rank, review, and print the outcome."""
     from pupila.artifacts.dataset.open import open as open_data
     from pupila.stages.label.review.suspects import review_suspects, sentences
 
     page = None if report else (port, _address)
-    done = review_suspects(open_data(data), with_, limit, name, page)
+    outcome = review_suspects(open_data(data), with_, limit, name, page)
     if json_:
-        ranking = done.ranking
-        told = {"judged": ranking.judged, "estimated": ranking.estimated, "suspected": len(ranking.suspects)}
-        told |= done.counts()
-        print(json.dumps(told, indent=1))
+        ranking = outcome.ranking
+        summary = {
+            "checked": ranking.checked,
+            "estimated_errors": ranking.estimated_errors,
+            "suspects": len(ranking.suspects),
+        }
+        summary |= outcome.counts()
+        print(json.dumps(summary, indent=1))
         return
-    for sentence in sentences(done, with_):
+    for sentence in sentences(outcome, with_):
         print(sentence)
-    print("\n" + say("The ranking: {path}", path=done.file))
+    print("\n" + say("Ranking: {path}", path=outcome.file))
 
 
 def _address(url: str) -> None:
-    print(say("Answer at {url} (Ctrl-C ends it; what is answered is kept).", url=url), flush=True)
+    print(
+        say("Review page: {url} (Ctrl-C ends the review; answers are saved as you give them).", url=url),
+        flush=True,
+    )

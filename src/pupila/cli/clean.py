@@ -6,61 +6,61 @@ import typer
 
 from pupila.core import files, stores
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import LABELS_FILE, OPENINGS_FILE, SPLITS_FILE
+from pupila.core.messages import listing, mark, number, say, say_count
+from pupila.core.vocabulary import LABELS_FILE, SPLITS_FILE, TEST_ACCESS_FILE
 
-HELP = say("Delete what a broken-off collection left below a prefix of a store; shows it and asks first.")
-# Files that took somebody's work or money; where one lies below the prefix, it holds more than leavings.
-KEPT = (SPLITS_FILE, OPENINGS_FILE, LABELS_FILE, "bundle.json")
+HELP = mark("Delete what an interrupted collection left below a prefix of a store; lists it and asks first.")
+# Files that cost work or money: a prefix with one of them holds more than an interrupted collection.
+VALUABLE = (SPLITS_FILE, TEST_ACCESS_FILE, LABELS_FILE, "bundle.json")
 _MEGABYTE = 10**6
 
 
 def clean(
-    prefix: Annotated[str, typer.Argument(metavar="s3://BUCKET/PREFIX", help=say("What to delete."))],
-    yes: Annotated[bool, typer.Option("--yes", help=say("Do not ask."))] = False,
+    prefix: Annotated[str, typer.Argument(metavar="s3://BUCKET/PREFIX", help=mark("What to delete."))],
+    yes: Annotated[bool, typer.Option("--yes", help=mark("Delete without asking."))] = False,
     delete_data: Annotated[
-        bool, typer.Option("--delete-data", help=say("Also labels, splits and bundles that lie there."))
+        bool, typer.Option("--delete-data", help=mark("Also delete labels, splits and bundles."))
     ] = False,
 ) -> None:
-    """Show what lies below the prefix, ask, and delete it."""
+    """List what is below the prefix, ask, and delete it."""
     _check(prefix)
-    found, parts = list(files.walk(prefix)), stores.unfinished(prefix)
-    if not found and not parts:
-        print(say("Nothing lies below {prefix}.", prefix=prefix))
+    objects, parts = list(files.walk(prefix)), stores.unfinished_uploads(prefix)
+    if not objects and not parts:
+        print(say("There is nothing below {prefix}.", prefix=prefix))
         return
-    size = sum(one.size for one in found) / _MEGABYTE
-    print(say_count("{n} object, {size:.1f} MB below {prefix}", "{n} objects, {size:.1f} MB below {prefix}",
-                    len(found), size=size, prefix=prefix))  # fmt: skip
-    if found:
-        print(f"  {listing([one.path for one in found])}")
+    size = sum(entry.size for entry in objects) / _MEGABYTE
+    print(say_count("{n} object, {size} MB below {prefix}", "{n} objects, {size} MB below {prefix}",
+                    len(objects), size=number(size, 1), prefix=prefix))  # fmt: skip
+    if objects:
+        print(f"  {listing([entry.path for entry in objects])}")
     if parts:
-        print(say_count("{n} upload that did not come to its end", "{n} uploads that did not come to their end",
+        print(say_count("{n} unfinished upload", "{n} unfinished uploads",
                         len(parts)))  # fmt: skip
-    kept = [one.path for one in found if one.path.rpartition("/")[2] in KEPT]
-    if kept and not delete_data:
+    valuable = [entry.path for entry in objects if entry.path.rpartition("/")[2] in VALUABLE]
+    if valuable and not delete_data:
         raise PupilaError(
-            say("This is more than what a broken-off collection leaves"), found=listing(kept),
-            wanted=say("a prefix without labels, splits and bundles"), remedy=say("--delete-data, if all is to go"),
+            say("The prefix holds more than an interrupted collection"), actual=listing(valuable),
+            expected=say("a prefix without labels, splits and bundles"), remedy=say("--delete-data deletes these too"),
         )  # fmt: skip
-    if not yes and not typer.confirm(say("Delete all of it for good?")):
+    if not yes and not typer.confirm(say("Delete all of it permanently?")):
         print(say("Nothing was deleted."))
         return
-    stores.take_back(prefix, parts)
+    stores.abort_uploads(prefix, parts)
     stores.remove_all(
-        prefix, [*(one.path for one in found), ""]
-    )  # and the mark that consoles make of a folder
+        prefix, [*(entry.path for entry in objects), ""]
+    )  # and the marker that consoles create for a folder
     print(say("Deleted."))
 
 
 def _check(prefix: str) -> None:
-    """Refuse what is no prefix of a store."""
+    """Refuse anything but a prefix of a store."""
     if not files.is_remote(prefix):
         raise PupilaError(
-            say("Only a store is cleaned"), found=prefix, wanted="s3://BUCKET/PREFIX",
-            remedy=say("delete folders on disk by your own tools"),
+            say("pupila clean works on object stores only"), actual=prefix, expected="s3://BUCKET/PREFIX",
+            remedy=say("delete folders on disk with your own tools"),
         )  # fmt: skip
     if "/" not in prefix.partition("://")[2].strip("/"):
         raise PupilaError(
-            say("A whole bucket is not cleaned"), found=prefix, wanted="s3://BUCKET/PREFIX",
-            remedy=say("name the prefix"),
+            say("pupila clean does not delete a whole bucket"), actual=prefix, expected="s3://BUCKET/PREFIX",
+            remedy=say("add the prefix"),
         )  # fmt: skip

@@ -4,62 +4,66 @@ from typing import Annotated
 
 import typer
 
+from pupila.cli.flags import given_settings
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import mark, say
 
-HELP = say("Collect products and their images from the pages of a web shop into a data set.")
+HELP = mark("Collect products and their images from the pages of a web shop into a data set.")
 
 
 def collect(
+    ctx: typer.Context,
     site: Annotated[
         str,
-        typer.Argument(
-            metavar="SITE", help=say("A YAML file, or one that comes along: disco, vtex, static.")
-        ),
+        typer.Argument(metavar="SITE", help=mark("A YAML file, or a built-in site: disco, vtex, static.")),
     ],
     out: Annotated[
-        str, typer.Option("--out", metavar="DATA", help=say("Folder of the data set, or s3://..."))
+        str, typer.Option("--out", metavar="DATA", help=mark("Folder of the data set, or s3://..."))
     ],
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help=say("Products, the first of the listing [all]."))
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help=say("Go on with the collection in --out, or visit once more."))
-    ] = False,
-    set_: Annotated[
-        list[str] | None,
+        int | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help=say("A field of SITE (pupila settings collect lists them).")
+            "--limit", min=1, help=mark("Largest number of products, in the order of the listing [all].")
         ),
     ] = None,
-    browser: Annotated[
-        str | None, typer.Option("--browser", metavar="PATH", help=say("Chromium [found on PATH]."))
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help=mark("Resume the collection in --out, or visit the site again for new products.")
+        ),
+    ] = False,
+    chromium: Annotated[
+        str | None,
+        typer.Option("--chromium", metavar="PATH", help=mark("Path of Chromium [the one on PATH].")),
     ] = None,
     label: Annotated[
         str | None,
-        typer.Option("--label", metavar="LABELLER", help=say("Then label, as pupila label --with does.")),
+        typer.Option(
+            "--label",
+            metavar="LABELLER",
+            help=mark("Label the images afterwards, as pupila label --with does."),
+        ),
     ] = None,
     label_config: Annotated[
-        str | None, typer.Option("--label-config", metavar="FILE", help=say("Settings of --label, as YAML."))
+        str | None,
+        typer.Option("--label-config", metavar="FILE", help=mark("Settings of --label, a YAML file.")),
     ] = None,
 ) -> None:
-    """Collect, and print what came; label it, where that is wished, and print how it went."""
+    """Collect, print the outcome, and label the images if a labeller is given."""
     from pupila.api import collect as api
-    from pupila.api.label import labelling
-    from pupila.core.settings import parse_overrides, read_config
-    from pupila.stages.collect.sentences import sentences
+    from pupila.api.label import plan_labelling
+    from pupila.core.settings import read_config
+    from pupila.stages.collect.sentences import describe_visit
     from pupila.stages.label.sentences import sentences as labelled
 
     if label_config and not label:
-        raise PupilaError(say("Settings at odds"), found="--label-config", wanted="--label LABELLER")
-    asking = read_config(label_config) if label_config else {}
-    done = api.collect(
-        site, out=out, limit=limit, resume=resume, browser=browser, **parse_overrides(set_ or [])
-    )
-    print("\n".join(sentences(done)))
-    print(say("Look into: {path}", path=f"{done.folder}/products.jsonl"))
+        raise PupilaError(say("Conflicting settings"), actual="--label-config", expected="--label LABELLER")
+    label_settings = read_config(label_config) if label_config else {}
+    visit = api.collect(site, out=out, limit=limit, resume=resume, chromium=chromium, **given_settings(ctx))
+    print("\n".join(describe_visit(visit)))
+    print(say("Products: {path}", path=f"{visit.folder}/products.jsonl"))
     if label is not None:
-        planned = labelling(done.folder, with_=label, **asking)
+        planned = plan_labelling(visit.folder, with_=label, **label_settings)
         print("\n".join(["", *planned.forecast()]), flush=True)
-        print("\n".join(["", *labelled(planned.run(), done.folder)]))
-    print(say("Next: pupila doctor {folder}", folder=done.folder))
+        print("\n".join(["", *labelled(planned.run(), visit.folder)]))
+    print(say("Next: pupila doctor {folder}", folder=visit.folder))

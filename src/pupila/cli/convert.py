@@ -4,26 +4,26 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.options import DataArgument, SetOption
-from pupila.core.messages import say, say_count
+from pupila.cli.flags import given_settings
+from pupila.cli.options import DataArgument
+from pupila.core.messages import mark, say_count
 
-HELP = say("Write images and masks as COCO, YOLO or PNG files.")
+HELP = mark("Write images and masks as COCO, YOLO or PNG files.")
 
 
 def convert(
+    ctx: typer.Context,
     data: DataArgument,
-    to: Annotated[str, typer.Option(help=say("masks, coco or yolo."), metavar="LAYOUT")],
-    out: Annotated[str, typer.Option(help=say("A new or an empty folder."), metavar="FOLDER")],
-    set_: SetOption = None,
+    to: Annotated[str, typer.Option(help=mark("masks, coco or yolo."), metavar="LAYOUT")],
+    out: Annotated[str, typer.Option(help=mark("A new or empty folder."), metavar="FOLDER")],
 ) -> None:
     """Convert, and print what was written."""
     from pupila.api import convert as api
-    from pupila.core.settings import parse_overrides
 
-    done = api.convert(data, to=to, out=out, **parse_overrides(set_ or []))
-    print(say_count("Written to {folder}: {n} image with its mask",
-                    "Written to {folder}: {n} images with their masks",
-                    done.images, folder=done.folder))  # fmt: skip
-    if done.left_out:
-        print(say_count("{n} image without a usable mask was left out.",
-                        "{n} images without a usable mask were left out.", done.left_out))  # fmt: skip
+    result = api.convert(data, to=to, out=out, **given_settings(ctx))
+    print(say_count("{n} image with its mask written to {folder}",
+                    "{n} images with their masks written to {folder}",
+                    result.images, folder=result.folder))  # fmt: skip
+    if result.skipped:
+        print(say_count("{n} image without a usable mask was skipped.",
+                        "{n} images without a usable mask were skipped.", result.skipped))  # fmt: skip

@@ -1,27 +1,37 @@
-"""`pupila demo [NAME]`."""
+"""`pupila demo [STORY]`."""
 
 from typing import Annotated
 
 import typer
 
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import mark, say
 
-HELP = say("Run a story on synthetic data that Pupila draws itself.")
+HELP = mark("Run an example from start to end on synthetic data: packages, floods or faults.")
 
 
 def demo(
     name: Annotated[
-        str, typer.Argument(help=say("packages, floods, shop, or faults."), metavar="[NAME]")
+        str, typer.Argument(help=mark("packages, floods or faults."), metavar="[STORY]")
     ] = "packages",
     out: Annotated[
-        str, typer.Option("--out", metavar="FOLDER", help=say("Folder for everything."))
+        str, typer.Option("--out", metavar="FOLDER", help=mark("Folder of all results."))
     ] = "demo-out",
+    list_: Annotated[
+        bool, typer.Option("--list", help=mark("List the examples without running one."))
+    ] = False,
 ) -> None:
-    """Tell one story."""
+    """Run one story, or list them."""
     from pupila.core.settings import unknown
     from pupila.demo.stories import STORIES
 
+    if list_:
+        for title, story in STORIES.items():
+            print(f"{title:10} {(story.__doc__ or '').splitlines()[0]}")
+        return
     if name not in STORIES:
-        raise PupilaError(say("No demo of that name"), found=f"{name}: {unknown(name, list(STORIES))}")
+        raise PupilaError(
+            say("Unknown demo"), actual=f"{name}: {unknown(name, list(STORIES))}",
+            remedy="pupila demo --list",
+        )  # fmt: skip
     STORIES[name](out)

@@ -6,66 +6,71 @@ from typing import Annotated, Any
 
 import typer
 
-from pupila.cli.options import JsonOption, SetOption
-from pupila.core.messages import listing, say, say_count
+from pupila.cli.flags import given_settings
+from pupila.cli.options import JsonOption
+from pupila.core.messages import listing, mark, say, say_count
 
-HELP = say("Print every fault of a data set with its mend; without DATA, describe the installation.")
-SPOILED = 1  # exit code where a fault would spoil training
+HELP = mark("List every problem of a data set with its fix; without DATA, describe the installation.")
+HAS_ERRORS = 1  # exit code where a problem would spoil training
 
 
 def doctor(
+    ctx: typer.Context,
     data: Annotated[
         str | None,
-        typer.Argument(help=say("A folder of images, a table, or a saved manifest."), metavar="[DATA]"),
+        typer.Argument(help=mark("A folder of images, a table, or a saved manifest."), metavar="[DATA]"),
     ] = None,
     with_: Annotated[
         str | None,
         typer.Option(
-            "--with", metavar="RUN", help=say("Rank masks by how far they disagree with a run's answers.")
+            "--with",
+            metavar="RUN",
+            help=mark("Rank masks by their disagreement with a run's out-of-fold predictions."),
         ),
     ] = None,
     json_: JsonOption = False,
-    set_: SetOption = None,
 ) -> None:
-    """Examine, print, and leave with 1 where a fault would spoil training."""
+    """Examine, print, and exit with 1 where a problem would spoil training."""
     if data is None:
         _installation(json_)
         return
     from pupila.api import doctor as api
     from pupila.artifacts.dataset.open import open as open_data
-    from pupila.core.settings import parse_overrides
-    from pupila.stages.doctor.examine import spoils_training
+    from pupila.stages.doctor.examine import has_errors
 
-    opened = open_data(data, **parse_overrides(set_ or []))
+    opened = open_data(data, **given_settings(ctx))
     faults = api.doctor(opened, run=with_)
     if json_:
         print(json.dumps([fault.as_dict() for fault in faults], indent=1, ensure_ascii=False))
     else:
         print(opened, end="\n\n")
         _print_faults(faults)
-    if spoils_training(faults):
-        raise typer.Exit(SPOILED)
+    if has_errors(faults):
+        raise typer.Exit(HAS_ERRORS)
 
 
 def _print_faults(faults: list[Any]) -> None:
-    from pupila.stages.doctor.faults import EXAMPLES, title
+    from pupila.stages.doctor.faults import MAX_EXAMPLES, title
 
     for fault in faults:
-        print(f"{_coloured(fault.severity):8} {fault.code}: {title(fault.code)} ({fault.count})")
-        ranked = len(fault.examples) > EXAMPLES
+        print(f"{_colour_severity(fault.severity):8} {fault.code}: {title(fault.code)} ({fault.count})")
+        ranked = len(fault.examples) > MAX_EXAMPLES
         lines = fault.examples if ranked else [listing(fault.examples, 3, fault.count)]
         print("\n".join("         " + line for line in lines))
-        print("         " + say("Mend: {mend}.", mend=fault.mend))
+        print("         " + say("Fix: {fix}.", fix=fault.fix))
     errors = sum(fault.severity == "error" for fault in faults)
     if not faults:
-        print(say("No faults found."))
+        print(say("No problems found."))
     elif errors:
-        print("\n" + say_count("One fault would spoil training.", "{n} faults would spoil training.", errors))
+        print(
+            "\n"
+            + say_count("{n} problem would spoil training.", "{n} problems would spoil training.", errors)
+        )
     else:
-        print("\n" + say("Nothing here would spoil training."))
+        print("\n" + say("None of these would spoil training."))
 
 
-def _coloured(severity: str) -> str:
+def _colour_severity(severity: str) -> str:
     if not sys.stdout.isatty():
         return severity
     colour = {"error": typer.colors.RED, "warning": typer.colors.YELLOW}.get(severity, typer.colors.BLUE)

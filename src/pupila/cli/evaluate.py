@@ -6,33 +6,36 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import DataArgument, JsonOption
-from pupila.core.messages import say
+from pupila.core.messages import mark, say
 
-HELP = say("Judge a bundle, a run or a table of answers, with intervals; compare it with others.")
+HELP = mark("Evaluate a bundle, a run or a table of predictions with intervals, and compare it with others.")
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="BUNDLE|RUN|TABLE", help=say("What is judged."))],
+    model: Annotated[str, typer.Argument(metavar="BUNDLE|RUN|TABLE", help=mark("The model to evaluate."))],
     data: DataArgument,
     split: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help=say("train, validation or test (sealed) [test; of a run: validation].")
+            metavar="NAME",
+            help=mark("train, validation or test, which is sealed [test; validation for a run]."),
         ),
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(metavar="BUNDLE|RUN|TABLE", help=say("Another model; may be given again.")),
+        typer.Option(metavar="BUNDLE|RUN|TABLE", help=mark("A model to compare with; repeatable.")),
     ] = None,
     threshold: Annotated[
         str | None,
         typer.Option(
             metavar="OBJECTIVE",
-            help=say("f1, recall>=0.95, precision>=0.9 or cost:fn=10,fp=1; CLASS:recall>=0.95."),
+            help=mark(
+                "Tune the threshold for f1, recall>=0.95, precision>=0.9, cost:fn=10,fp=1 or CLASS:recall>=0.95."
+            ),
         ),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help=say("Folder of the report [beside the model]."))
+        str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the report [beside the model]."))
     ] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -40,10 +43,10 @@ def evaluate(
     from pupila.api import evaluate as api
     from pupila.stages.evaluate.sentences import sentences
 
-    done = api.evaluate(model, data, split=split, against=against or [], threshold=threshold, out=out)
+    result = api.evaluate(model, data, split=split, against=against or [], threshold=threshold, out=out)
     if json_:
-        print(json.dumps(done.evaluation, indent=1, ensure_ascii=False))
+        print(json.dumps(result.evaluation, indent=1, ensure_ascii=False))
         return
-    for sentence in sentences(done.evaluation):
+    for sentence in sentences(result.evaluation):
         print(sentence)
-    print("\n" + say("Look at: {path}", path=done.report))
+    print("\n" + say("Report: {path}", path=result.report))

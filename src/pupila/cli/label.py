@@ -5,84 +5,75 @@ from typing import Annotated, Any
 
 import typer
 
+from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument, JsonOption
-from pupila.core.messages import say, say_count
+from pupila.core.messages import mark, say_count
 
-HELP = say("Label images with a model, an endpoint, a bundle or a table; a person's labels stand above all.")
+HELP = mark(
+    "Label images with a model, an endpoint, a bundle or a table; annotators' labels always take precedence."
+)
 STOPPED, NOTHING = 1, 2  # exit codes: the cap was reached; nothing could be labelled
 
 
 def label(
+    ctx: typer.Context,
     data: DataArgument,
     with_: Annotated[
         str,
         typer.Option(
             "--with",
             metavar="LABELLER",
-            help=say("vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER or csv:FILE."),
+            help=mark("vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER or csv:FILE."),
         ),
     ],
-    limit: Annotated[int | None, typer.Option(min=1, help=say("Most pictures to ask for."))] = None,
-    votes: Annotated[
-        int | None,
-        typer.Option(min=1, help=say("Answers of a vlm for each picture; agreement is confidence.")),
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(metavar="DOLLARS", help=say("Most that a vlm may cost in this run."))
-    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help=mark("Largest number of images to label."))] = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help=say("Also ask for what a person or the data labelled; theirs stands.")),
-    ] = False,
-    config: Annotated[
-        str | None, typer.Option(metavar="FILE", help=say("Settings as YAML; --set overrides them."))
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
         typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help=say("A setting (pupila settings label-vlm and so on lists them)."),
+            "--all",
+            help=mark(
+                "Also label images that already have a label; annotators' and given labels stay in force."
+            ),
         ),
-    ] = None,
+    ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help=say("Say what it takes, and ask nothing."))
+        bool,
+        typer.Option(
+            "--dry-run", help=mark("Print the number of requests and the cost, without sending any.")
+        ),
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Label, and print how it went."""
+    """Label, and print the outcome."""
     from pupila.api import label as api
-    from pupila.core.settings import parse_overrides, read_config
     from pupila.stages.label.sentences import sentences
 
-    wish = parse_overrides(set_ or [], read_config(config) if config else {})
-    wish |= {name: value for name, value in (("votes", votes), ("max_cost", max_cost)) if value is not None}
-    planned = api.labelling(data, with_=with_, limit=limit, everything=everything, **wish)
+    planned = api.plan_labelling(data, with_=with_, limit=limit, everything=everything, **given_settings(ctx))
     if dry_run:
-        _tell_plan(planned, json_)
+        _print_plan(planned, json_)
         return
     if not json_:
         print("\n".join(planned.forecast()), flush=True)
-    done = planned.run()
+    outcome = planned.run()
     if json_:
-        print(json.dumps(done.as_dict(), indent=1, ensure_ascii=False))
+        print(json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False))
     else:
-        print("\n".join(["", *sentences(done, data)]))
-    if done.unasked:
+        print("\n".join(["", *sentences(outcome, data)]))
+    if outcome.not_requested:
         raise typer.Exit(STOPPED)
-    if done.failed and not done.labelled and not done.unsure:
+    if outcome.failed and not outcome.labelled and not outcome.unsure:
         raise typer.Exit(NOTHING)
 
 
-def _tell_plan(planned: Any, json_: bool) -> None:
-    """What would be asked, and what that takes."""
-    name, pictures = planned.labeller.name, len(planned.chosen.rows)
-    ahead = [*planned.forecast(), *planned.labeller.remarks()]
+def _print_plan(planned: Any, json_: bool) -> None:
+    """The number of images, and what labelling them takes."""
+    name, images = planned.labeller.name, len(planned.selection.rows)
+    lines = [*planned.forecast(), *planned.labeller.remarks()]
     if json_:
         print(
-            json.dumps({"labeller": name, "pictures": pictures, "says": ahead}, indent=1, ensure_ascii=False)
+            json.dumps({"labeller": name, "images": images, "messages": lines}, indent=1, ensure_ascii=False)
         )
         return
-    print(say_count("{labeller} would be asked for one picture.", "{labeller} would be asked for {n} pictures.",
-                    pictures, labeller=name))  # fmt: skip
-    print("\n".join(ahead))
+    print(say_count("{labeller} would label {n} image.", "{labeller} would label {n} images.",
+                    images, labeller=name))  # fmt: skip
+    print("\n".join(lines))

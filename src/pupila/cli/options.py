@@ -4,22 +4,14 @@ from typing import Annotated
 
 import typer
 
-from pupila.core.messages import say
+from pupila.core.messages import mark
 
 DataArgument = Annotated[
     str,
-    typer.Argument(
-        help=say("A folder of images, a table, annotations, or a saved manifest."), metavar="DATA"
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help=say("Override a setting (pupila settings read lists them).")
-    ),
+    typer.Argument(help=mark("A folder of images, a table, annotations or a manifest."), metavar="DATA"),
 ]
 OutOption = Annotated[
     str | None,
-    typer.Option("--out", metavar="FOLDER", help=say("Folder for the results [that of the data].")),
+    typer.Option("--out", metavar="FOLDER", help=mark("Folder of the results [the data folder].")),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help=say("Print for machines."))]
+JsonOption = Annotated[bool, typer.Option("--json", help=mark("Print JSON."))]

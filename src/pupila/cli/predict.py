@@ -6,133 +6,152 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pupila.cli.options import JsonOption, SetOption
+from pupila.cli.flags import given_settings
+from pupila.cli.options import JsonOption
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
+from pupila.core.messages import mark, say, say_count
 
 if TYPE_CHECKING:
-    from pupila.stages.predict.rows import Output, Telling
+    from pupila.stages.predict.rows import Output, TaskPredictor
     from pupila.tasks.prompt import Prompt
 
-HELP = say("Answer images with a bundle: files, folders or patterns, any number of them.")
-NOTHING_ANSWERED = 2
+HELP = mark("Predict with a bundle, for any number of files, folders and patterns.")
+NOTHING_PREDICTED = 2
 
 
 def predict(
-    bundle: Annotated[
-        str, typer.Argument(metavar="BUNDLE", help=say("A bundle's folder, or that of a run."))
-    ],
-    images: Annotated[list[str], typer.Argument(metavar="IMAGES", help=say("Files, folders, or patterns."))],
+    ctx: typer.Context,
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help=mark("Folder of a bundle or a run."))],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGES", help=mark("Files, folders or patterns."))],
     json_: JsonOption = False,
     csv: Annotated[
-        str | None, typer.Option(metavar="FILE", help=say("Write a table instead of printing."))
+        str | None, typer.Option(metavar="FILE", help=mark("Write a CSV table instead of printing."))
     ] = None,
     out: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help=say("Write masks and overlays, and a table of them."))
+        str | None, typer.Option(metavar="FOLDER", help=mark("Write masks, overlays and a table."))
     ] = None,
     polygons: Annotated[
         bool,
-        typer.Option("--polygons", help=say("Also outlines of the regions: COCO; GeoJSON of a GeoTIFF.")),
+        typer.Option("--polygons", help=mark("Also write outlines: COCO, or GeoJSON for a GeoTIFF.")),
     ] = False,
     point: Annotated[
         list[str] | None,
-        typer.Option(metavar="X,Y", help=say("A point of what is meant, pixels; may be given again.")),
+        typer.Option(metavar="X,Y", help=mark("Foreground point in pixels; repeatable.")),
     ] = None,
     negative: Annotated[
         list[str] | None,
-        typer.Option(metavar="X,Y", help=say("A point that does not belong to it; may be given again.")),
+        typer.Option(metavar="X,Y", help=mark("Background point in pixels; repeatable.")),
     ] = None,
     box: Annotated[
-        str | None, typer.Option(metavar="X0,Y0,X1,Y1", help=say("A box around what is meant, pixels."))
+        str | None, typer.Option(metavar="X0,Y0,X1,Y1", help=mark("Box around the object in pixels."))
     ] = None,
-    set_: SetOption = None,
 ) -> None:
-    """Answer each image as it comes."""
+    """Predict each image in turn."""
     from pupila.artifacts.bundle.folder import read_bundle
-    from pupila.core.settings import parse_overrides
     from pupila.imaging.images.bands import BandSettings
     from pupila.stages.predict.rows import Output, check_bands
-    from pupila.stages.predict.tasks import TELLING
+    from pupila.stages.predict.tasks import TASK_PREDICTORS
 
     if json_ and csv:
-        raise PupilaError(say("Settings at odds"), found="--json, --csv", wanted=say("one of them"))
+        raise PupilaError(say("Conflicting settings"), actual="--json, --csv", expected=say("one of them"))
     if polygons and not out:
-        raise PupilaError(say("Settings at odds"), found="--polygons", wanted="--polygons --out FOLDER")
-    read = read_bundle(bundle)
-    telling = TELLING[read.info.task]
-    if (out or set_) and not telling.writes:
         raise PupilaError(
-            say("Settings at odds"), found="--out" if out else "--set", wanted=say("a bundle of masks")
+            say("Conflicting settings"), actual="--polygons", expected="--polygons --out FOLDER"
         )
-    prompt = _prompt(point or [], negative or [], box, telling)
-    bands = BandSettings.wish(parse_overrides(set_ or []), "predict")
-    check_bands(read.info.preparation.bands, bands)
-    if not _told(telling, telling.opened(read), images, Output(out, polygons, bands, prompt), csv, json_):
-        raise typer.Exit(NOTHING_ANSWERED)
+    read = read_bundle(bundle)
+    predictor = TASK_PREDICTORS[read.info.task]
+    chosen = given_settings(ctx)
+    if (out or chosen) and not predictor.writes_masks:
+        raise PupilaError(
+            say("Conflicting settings"),
+            actual="--out" if out else ", ".join(f"--{name}" for name in chosen),
+            expected=say("a bundle that predicts masks"),
+        )
+    prompt = _prompt(point or [], negative or [], box, predictor)
+    bands = BandSettings.parse(chosen, "predict")
+    check_bands(read.info.preprocessing.bands, bands)
+    if not _print_predictions(
+        predictor, predictor.open_bundle(read), images, Output(out, polygons, bands, prompt), csv, json_
+    ):
+        raise typer.Exit(NOTHING_PREDICTED)
 
 
-def _told(
-    telling: "Telling[Any]", opened: Any, images: list[str], output: "Output", csv: str | None, json_: bool
+def _print_predictions(
+    predictor: "TaskPredictor[Any]",
+    opened: Any,
+    images: list[str],
+    output: "Output",
+    csv: str | None,
+    json_: bool,
 ) -> bool:
-    """Print or write the answer to each image; whether there was one."""
+    """Print or write the prediction of each image; whether there was one."""
     from pupila.core.progress import progress
-    from pupila.stages.predict.inputs import count, named
-    from pupila.stages.predict.rows import as_csv, as_json, for_people, line
-    from pupila.stages.predict.table import writing
+    from pupila.stages.predict.inputs import count_images, find_images
+    from pupila.stages.predict.rows import csv_line, describe_row, to_csv, to_json
+    from pupila.stages.predict.table import open_table
 
-    columns = telling.columns(opened.info.classes)
-    table = csv or (output.folder and f"{output.folder}/answers.csv")
-    total, bad = count(images), 0
-    with progress(say("answering"), total) as advance, writing(table, line(columns)) as write:
-        for told in telling.rows(opened, named(images), output):
-            bad += "error" in told
-            write(as_csv(told, telling, columns, table))
+    columns = predictor.columns(opened.info.classes)
+    table = csv or (output.folder and f"{output.folder}/predictions.csv")
+    total, bad = count_images(images), 0
+    with progress(say("predicting"), total) as advance, open_table(table, csv_line(columns)) as write:
+        for row in predictor.predict_rows(opened, find_images(images), output):
+            bad += "error" in row
+            write(to_csv(row, predictor, columns, table))
             if not csv:
-                print(as_json(told) if json_ else for_people(told, telling))
+                print(to_json(row) if json_ else describe_row(row, predictor))
             advance(1)
     if bad:
         print(
-            say_count("One image could not be answered.", "{n} images could not be answered.", bad),
+            say_count("{n} image could not be predicted.", "{n} images could not be predicted.", bad),
             file=sys.stderr,
         )
     if table and not json_:
-        print(say_count("One answer in {path}", "{n} answers in {path}", total - bad, path=table))
+        print(
+            say_count(
+                "{n} prediction written to {path}",
+                "{n} predictions written to {path}",
+                total - bad,
+                path=table,
+            )
+        )
     return bad < total
 
 
-def _prompt(points: list[str], negatives: list[str], box: str | None, telling: "Telling[Any]") -> "Prompt":
-    """What the options point at.
+def _prompt(
+    points: list[str], negatives: list[str], box: str | None, predictor: "TaskPredictor[Any]"
+) -> "Prompt":
+    """The prompt that the options describe.
 
     Raises:
-        PupilaError: nothing to go by, no numbers, or a bundle that answers no prompts.
+        PupilaError: an empty prompt, no numbers, or a bundle that takes no prompts.
     """
-    from pupila.tasks.prompt import Prompt, check_given
+    from pupila.tasks.prompt import Prompt, check_prompt_content
 
     given = {"--point": points, "--negative": negatives, "--box": [box] if box else []}
-    if not telling.prompted:
+    if not predictor.promptable:
         if any(given.values()):
             raise PupilaError(
-                say("Settings at odds"), found=", ".join(name for name, texts in given.items() if texts),
-                wanted=say("a bundle of a promptable model, such as pupila-sam"),
+                say("Conflicting settings"), actual=", ".join(name for name, texts in given.items() if texts),
+                expected=say("a bundle of a promptable model, such as pupila-sam"),
             )  # fmt: skip
         return Prompt()
-    here, not_here = (
+    foreground, background = (
         tuple((x, y) for x, y in (_numbers(name, text, 2) for text in given[name]))
         for name in ("--point", "--negative")
     )
-    prompt = Prompt(here, not_here)
+    prompt = Prompt(foreground, background)
     if box:
         x0, y0, x1, y1 = _numbers("--box", box, 4)
-        prompt = Prompt(here, not_here, (x0, y0, x1, y1))
-    check_given(prompt)
+        prompt = Prompt(foreground, background, (x0, y0, x1, y1))
+    check_prompt_content(prompt)
     return prompt
 
 
 def _numbers(option: str, text: str, count: int) -> list[float]:
-    """The numbers of an option, pixels.
+    """The numbers of an option, in pixels.
 
     Raises:
-        PupilaError: not so many numbers.
+        PupilaError: another count of numbers.
     """
     try:
         numbers = [float(part) for part in text.split(",")]
@@ -140,7 +159,7 @@ def _numbers(option: str, text: str, count: int) -> list[float]:
         numbers = []
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise PupilaError(
-            say("Bad {option}", option=option), found=text,
-            wanted=say("{n} numbers with commas between them, pixels of the upright image", n=count),
+            say("Invalid {option}", option=option), actual=text,
+            expected=say("{n} comma-separated numbers, in pixels of the upright image", n=count),
         )  # fmt: skip
     return numbers

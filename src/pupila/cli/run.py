@@ -20,7 +20,7 @@ EXTRA_OF = {
 
 
 def run(arguments: list[str]) -> int:
-    """The exit code of a command: 0 done, 1 faults were found, 2 bad input, 130 interrupted."""
+    """The exit code of a command: 0 success, 1 problems found, 2 invalid input, 130 interrupted."""
     from pupila.cli.app import app
 
     debug = "--debug" in arguments
@@ -29,23 +29,22 @@ def run(arguments: list[str]) -> int:
     except SystemExit as end:  # typer always ends so, after Ctrl-C with 130
         if end.code == INTERRUPTED:
             print(
-                "\n"
-                + say("Interrupted; what was read so far is remembered, and a run goes on with --resume."),
+                "\n" + say("Interrupted. Files read so far are cached; continue a run with --resume."),
                 file=sys.stderr,
             )
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except PupilaError as fault:
         if debug:
             raise
-        return _tell(fault)
+        return _print_error(fault)
     except ModuleNotFoundError as missing:
         extra = EXTRA_OF.get((missing.name or "").partition(".")[0])
         if debug or extra is None:
             raise
-        return _tell(MissingExtra(extra, missing.name or ""))
+        return _print_error(MissingExtra(extra, missing.name or ""))
     return 0
 
 
-def _tell(fault: PupilaError) -> int:
+def _print_error(fault: PupilaError) -> int:
     print(say("error: {fault}", fault=fault), file=sys.stderr)
     return BAD_INPUT

@@ -4,32 +4,30 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.options import SetOption
-from pupila.core.messages import say
+from pupila.cli.flags import given_settings
+from pupila.core.messages import mark, say
 
-HELP = say(
+HELP = mark(
     "Serve a bundle over HTTP: /predict/single and /predict/batch, or /segment, /health, /model/info, /docs."
 )
 
 
 def serve(
-    bundle: Annotated[
-        str, typer.Argument(metavar="BUNDLE", help=say("A bundle's folder, or that of a run."))
-    ],
+    ctx: typer.Context,
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help=mark("Folder of a bundle or a run."))],
     host: Annotated[
-        str, typer.Option(help=say("Address to listen on; others than this machine need 0.0.0.0."))
+        str, typer.Option(help=mark("Address to listen on; 0.0.0.0 accepts other machines."))
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help=say("Port to listen on."))] = 8000,
-    set_: SetOption = None,
+    port: Annotated[int, typer.Option(help=mark("Port to listen on."))] = 8000,
 ) -> None:
-    """Serve until told to end."""
+    """Serve until interrupted."""
     from pupila.artifacts.web.run import run
-    from pupila.core.settings import parse_overrides
     from pupila.stages.serve.app import make_service
     from pupila.stages.serve.settings import ServeSettings
 
-    app = make_service(bundle, ServeSettings.wish(parse_overrides(set_ or []), "serve"))
+    app = make_service(bundle, ServeSettings.parse(given_settings(ctx), "serve"))
     print(
-        say("Serving at http://{host}:{port} (try /docs); Ctrl-C ends it.", host=host, port=port), flush=True
+        say("Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=host, port=port),
+        flush=True,
     )
     run(app, host, port)

@@ -1,43 +1,51 @@
 """`pupila settings [STAGE]`."""
 
-from typing import TYPE_CHECKING, Annotated
+import shutil
+import textwrap
+from typing import Annotated
 
 import typer
 
+from pupila.cli.flags import Flag, groups, table
+from pupila.cli.stages import COMMANDS
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import mark, say
 
-if TYPE_CHECKING:
-    from pupila.core.settings import Settings
-
-HELP = say("Print every setting of a stage with its meaning and unit.")
+HELP = mark("Print every setting of a stage with its meaning and unit.")
+_WIDEST = 120  # columns of a line that is still easy to read
 
 
-def _stages() -> "dict[str, type[Settings]]":
-    from pupila.artifacts.dataset.reading import ReadSettings
-    from pupila.imaging.images.bands import BandSettings
-    from pupila.stages.collect.site import Site
-    from pupila.stages.label.labellers.catalogue import KINDS
-    from pupila.stages.label.review.audit import AuditSettings
-    from pupila.stages.serve.settings import ServeSettings
-    from pupila.stages.split.settings import SplitSettings
-    from pupila.stages.train.settings import TrainSettings
-
-    return {
-        "collect": Site, "read": ReadSettings, "split": SplitSettings, "train": TrainSettings, "predict": BandSettings,
-        "serve": ServeSettings, "label-audit": AuditSettings,
-        **{f"label-{name}": kind.settings for name, kind in KINDS.items()},
-    }  # fmt: skip
-
-
-def settings(stage: Annotated[str | None, typer.Argument(metavar="[STAGE]")] = None) -> None:
+def settings(
+    stage: Annotated[
+        str | None,
+        typer.Argument(metavar="[STAGE]", help=mark("A stage or a command, such as train or label [all].")),
+    ] = None,
+) -> None:
     """Describe the settings of one stage, or of all."""
     from pupila.core.settings import unknown
 
-    stages = _stages()
-    if stage is not None and stage not in stages:
-        raise PupilaError(say("No settings of that name"), found=f"{stage}: {unknown(stage, list(stages))}")
-    for name in [stage] if stage else stages:
+    stages = list(table())
+    if stage is not None:
+        known = {name: [name] for name in stages}
+        known |= {name: [entry.partition(".")[0] for entry in parts] for name, parts in COMMANDS.items()
+                  if name not in known}  # fmt: skip
+        if stage not in known:
+            raise PupilaError(
+                say("No settings of that name"), actual=f"{stage}: {unknown(stage, list(known))}"
+            )
+        stages = known[stage]
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    for name in stages:
         print(f"{name}:")
-        for field, default, meaning in stages[name].describe():
-            print(f"  {field:14} {default:12} {meaning}")
+        for title, flags in groups(table()[name]):
+            print(f"\n  {title}")
+            for flag in flags:
+                print("\n".join(_lines(flag, width)))
+        print()
+
+
+def _lines(flag: Flag, width: int) -> list[str]:
+    """A setting and its values, and below them what it means."""
+    values = flag.metavar or "true|false"
+    meaning = textwrap.wrap(flag.meaning, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return [f"  {flag.name} = {values}", *meaning]

@@ -5,94 +5,80 @@ from typing import Annotated, Any
 
 import typer
 
-from pupila.cli.options import DataArgument, JsonOption, OutOption, SetOption
-from pupila.core.messages import say, say_count
+from pupila.cli.flags import given_settings
+from pupila.cli.options import DataArgument, JsonOption, OutOption
+from pupila.core.messages import mark, percent, say, say_count
 
-HELP = say(
-    "Write splits.json: duplicates and groups stay on one side, classes stay balanced, leaks are said."
+HELP = mark(
+    "Write splits.json: duplicates and groups stay together, classes stay balanced, leaks are reported."
 )
 
 
 def split(
+    ctx: typer.Context,
     data: DataArgument,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX|COLUMN",
-            help=say(
-                "What names the group, or the split that the data came with, in the file name or a column."
-            ),
-        ),
-    ] = None,
-    val: Annotated[float | None, typer.Option(help=say("Share for validation [0.15]."))] = None,
-    test: Annotated[float | None, typer.Option(help=say("Share for the sealed test split [0.15]."))] = None,
-    seed: Annotated[int | None, typer.Option(help=say("Decides every draw [23]."))] = None,
-    folds: Annotated[int | None, typer.Option(help=say("Folds instead of one validation split."))] = None,
-    ignore_given: Annotated[
-        bool, typer.Option("--ignore-given", help=say("Draw anew although the data came with a split."))
-    ] = False,
     out: OutOption = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help=say("Replace another split; the old one is kept."))
+        bool, typer.Option("--replace", help=mark("Replace an existing split; the old one is renamed."))
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help=say("Print the split, write nothing."))] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=mark("Print the split without writing it."))
+    ] = False,
     json_: JsonOption = False,
-    set_: SetOption = None,
 ) -> None:
-    """Split, and print what came out."""
+    """Split, and print the result."""
     from pupila.api import split as api
     from pupila.artifacts.dataset.open import open as open_data
-    from pupila.core.settings import parse_overrides
     from pupila.stages.split.make import make_split
     from pupila.stages.split.settings import SplitSettings
 
-    told = {
-        "by": by,
-        "val": val,
-        "test": test,
-        "seed": seed,
-        "folds": folds,
-        "ignore_given": ignore_given or None,
-    }
-    wish = {name: value for name, value in told.items() if value is not None}
-    opened = open_data(data, **parse_overrides(set_ or []))
+    config = given_settings(ctx, "split")
+    opened = open_data(data, **given_settings(ctx, "read"))
     if dry_run:
-        made = make_split(opened, SplitSettings.wish(wish, "split"))
+        split_file = make_split(opened, SplitSettings.parse(config, "split"))
     else:
-        made = api.split(opened, out=out, replace=replace, **wish)
+        split_file = api.split(opened, out=out, replace=replace, **config)
     if json_:
-        print(json.dumps({"verdict": made.verdict, "origin": made.origin, "hash": made.hash,
-                          "leaks": len(made.leaks), "balance": made.balance}, indent=1))  # fmt: skip
+        print(json.dumps({"verdict": split_file.verdict, "origin": split_file.origin, "hash": split_file.hash,
+                          "leaks": len(split_file.leaks), "balance": split_file.balance}, indent=1))  # fmt: skip
         return
     print(opened, end="\n\n")
-    _print_split(made)
+    _print_split(split_file)
     if not dry_run:
         print("\n" + say("Written: {path}", path=f"{out or opened.home}/splits.json"))
 
 
-def _print_split(made: Any) -> None:
-    print(say("The split {origin}.", origin=made.origin))
-    for name, row in made.balance.items():
+def _print_split(split_file: Any) -> None:
+    print(split_file.origin)
+    for name, row in split_file.balance.items():
         if name != "largest_deviation" and row["images"]:
             classes = ", ".join(f"{c} {n}" for c, n in list(row["classes"].items())[:8])
             print(say("  {name:10} {images:6} images, {groups:6} groups: {classes}",
                       name=name, images=row["images"], groups=row["groups"], classes=classes))  # fmt: skip
-    folds = [a.fold for a in made.images if a.fold is not None]
+    folds = [a.fold for a in split_file.images if a.fold is not None]
     if folds:
         print(
-            say("  folds of {sizes} images", sizes=", ".join(str(folds.count(f)) for f in sorted(set(folds))))
+            say(
+                "  fold sizes: {sizes} images",
+                sizes=", ".join(str(folds.count(f)) for f in sorted(set(folds))),
+            )
         )
-    worst = made.balance["largest_deviation"]
+    worst = split_file.balance["largest_deviation"]
     if worst["class"]:
-        print(say("Class shares differ by at most {share:.1%} from the whole ({name} in {split}).",
-                  share=worst["share"], name=worst["class"], split=worst["split"]))  # fmt: skip
-    if not made.leaks:
-        print(say("Verdict: clean. No duplicate and no group is on two sides."))
+        print(say("Class shares differ from the whole by at most {share} ({name} in {split}).",
+                  share=percent(worst["share"]), name=worst["class"], split=worst["split"]))  # fmt: skip
+    if not split_file.leaks:
+        print(say("Verdict: clean. No duplicate and no group is in two splits."))
         return
-    print(say_count("Verdict: leaking. One pair that belongs together is parted:",
-                    "Verdict: leaking. {n} pairs that belong together are parted:", len(made.leaks)))  # fmt: skip
-    for leak in made.leaks[:10]:
+    print(
+        say_count(
+            "Verdict: leaking. {n} pair that belongs together is in two splits:",
+            "Verdict: leaking. {n} pairs that belong together are in two splits:",
+            len(split_file.leaks),
+        )
+    )
+    for leak in split_file.leaks[:10]:
         print(f"  {leak.kind:8} {leak.first} ({leak.splits[0]}) = {leak.second} ({leak.splits[1]})")
-    if len(made.leaks) > 10:
-        print(say("  and {n} more, all in splits.json", n=len(made.leaks) - 10))
-    print(say("Scores on it are too good. Try: --ignore-given, or --by with the group."))
+    if len(split_file.leaks) > 10:
+        print(say("  and {n} more, all in splits.json", n=len(split_file.leaks) - 10))
+    print(say("Metrics on this split are biased upwards. Try --ignore-given, or --by with the group."))

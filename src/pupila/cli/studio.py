@@ -5,56 +5,67 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import DataArgument
-from pupila.core.messages import say, say_count
+from pupila.core.messages import mark, say, say_count
 
-EXPORT = say("Write tasks for Label Studio, with the labels that are there as predictions.")
-IMPORT = say("Take over what people chose and drew in Label Studio: labels and masks of theirs.")
+EXPORT = mark("Write tasks for Label Studio, with the present labels as predictions.")
+IMPORT = mark("Import the labels and masks that annotators made in Label Studio.")
 
 
 def export(
     data: DataArgument,
     to: Annotated[
-        str, typer.Option("--to", metavar="FILE", help=say("The tasks; FILE.xml says how to label."))
+        str,
+        typer.Option(
+            "--out", metavar="FILE", help=mark("Tasks to write; FILE.xml holds the labelling configuration.")
+        ),
     ],
     embed: Annotated[
         bool,
-        typer.Option("--embed", help=say("Put the images into the file; else Label Studio serves them.")),
+        typer.Option(
+            "--embed", help=mark("Embed the images in the file instead of letting Label Studio serve them.")
+        ),
     ] = False,
     prefix: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", help=say("The data below Label Studio's document root [the folder's name].")
+            metavar="PATH",
+            help=mark("Path of the data below Label Studio's document root [name of the folder]."),
         ),
     ] = None,
     without_label: Annotated[
         bool,
         typer.Option(
-            "--without-label", help=say("Only images that were rejected, unsure or never labelled.")
+            "--without-label", help=mark("Only images that were rejected, uncertain or never labelled.")
         ),
     ] = False,
 ) -> None:
-    """Export, and print where it lies."""
+    """Export, and print the path."""
     from pupila.artifacts.dataset.open import open as open_data
-    from pupila.stages.label.studio.tasks import How
-    from pupila.stages.label.studio.tasks import export as write
+    from pupila.stages.label.studio.tasks import ExportOptions
+    from pupila.stages.label.studio.tasks import export_tasks as write
 
-    done = write(open_data(data), to, How(embed, prefix, without_label))
-    print(say("{n} tasks, {labels} of them with a label.", n=done.tasks, labels=done.predictions))
-    if done.gone:
-        print(say_count("One mask is gone: its image has no label in the file.",
-                        "{n} masks are gone: their images have no label in the file.", done.gone))  # fmt: skip
-    print(say("Import: {file}; labelling configuration: {config}", file=done.file, config=done.config))
+    result = write(open_data(data), to, ExportOptions(embed, prefix, without_label))
+    print(say("{n} tasks, {labels} with a label.", n=result.tasks, labels=result.predictions))
+    if result.missing_masks:
+        print(
+            say_count(
+                "{n} mask is missing: its image has no label in the file.",
+                "{n} masks are missing: their images have no label in the file.",
+                result.missing_masks,
+            )
+        )
+    print(say("Import: {file}; labelling configuration: {config}", file=result.file, config=result.config))
 
 
 def import_(
     data: DataArgument,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help=say("Label Studio's export, in its native JSON."))
+        str, typer.Argument(metavar="FILE", help=mark("Label Studio's export in its native JSON format."))
     ],
 ) -> None:
-    """Import, and print what came of it."""
+    """Import, and print the outcome."""
     from pupila.artifacts.dataset.open import open as open_data
-    from pupila.stages.label.studio.annotations import import_answers, sentences
+    from pupila.stages.label.studio.annotations import import_annotations, sentences
 
-    for sentence in sentences(import_answers(open_data(data), file)):
+    for sentence in sentences(import_annotations(open_data(data), file)):
         print(sentence)

@@ -1,32 +1,35 @@
-"""The one error that users see: what happened, what was found, what was wanted, what to do next."""
+"""The one error that users see: the problem, what was found, what was expected, and what to do next."""
 
 from pupila.core.messages import say
 
 
 class PupilaError(Exception):
-    """A fault that the user can mend.
+    """A problem that the user can fix.
 
     The parts are kept in `args`, so the error survives the trip from a worker process.
 
     Args:
-        what: one clause without a full stop: what went wrong.
-        found: what was there, as shown to the user.
-        wanted: what would have been right.
+        problem: one clause without a full stop: what is wrong.
+        actual: what was found, as shown to the user.
+        expected: what would have been right.
         remedy: the next step, often a command.
     """
 
-    def __init__(self, what: str, found: str = "", wanted: str = "", remedy: str = "") -> None:
-        super().__init__(what, found, wanted, remedy)
-        self.what, self.found, self.wanted, self.remedy = what, found, wanted, remedy
+    def __init__(self, problem: str, actual: str = "", expected: str = "", remedy: str = "") -> None:
+        super().__init__(problem, actual, expected, remedy)
+        self.problem, self.actual, self.expected, self.remedy = problem, actual, expected, remedy
 
     def __str__(self) -> str:
-        parts = [self.what]
-        if self.found:
-            parts.append(say("found {found}", found=self.found))
-        if self.wanted:
-            parts.append(say("wanted {wanted}", wanted=self.wanted))
-        first = parts[0] + (": " + "; ".join(parts[1:]) if parts[1:] else "") + "."
-        return first + ("\n  " + say("Try: {remedy}", remedy=self.remedy) if self.remedy else "")
+        parts = {"problem": self.problem, "actual": self.actual, "expected": self.expected}
+        if self.actual and self.expected:
+            sentence = say("{problem}: found {actual}; expected {expected}.", **parts)
+        elif self.actual:
+            sentence = say("{problem}: found {actual}.", **parts)
+        elif self.expected:
+            sentence = say("{problem}: expected {expected}.", **parts)
+        else:
+            sentence = say("{problem}.", **parts)
+        return sentence + ("\n  " + say("Try: {remedy}", remedy=self.remedy) if self.remedy else "")
 
 
 class MissingExtra(PupilaError):
@@ -35,7 +38,7 @@ class MissingExtra(PupilaError):
     def __init__(self, extra: str, module: str) -> None:
         super().__init__(
             say("This needs the extra '{extra}'", extra=extra),
-            found=say("no module '{module}'", module=module),
+            actual=say("no module '{module}'", module=module),
             remedy=f"pip install 'pupila[{extra}]'",
         )
         self.args = (extra, module)

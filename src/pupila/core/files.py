@@ -52,7 +52,7 @@ def relative(path: str, root: str) -> str:
         return Path(path).as_posix()
 
 
-def normal(path: str) -> str:
+def normalize_path(path: str) -> str:
     """The path on disk without `..` and `.`, with forward slashes; links stay links."""
     return Path(os.path.normpath(path)).as_posix()
 
@@ -84,16 +84,16 @@ def is_folder(uri: str) -> bool:
 def walk(root: str) -> Iterator[FileEntry]:
     """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
     if is_remote(root):
-        for found in stores.walk(root):
-            yield FileEntry(*found)
+        for listed in stores.walk(root):
+            yield FileEntry(*listed)
         return
-    seen: set[str] = set()
+    visited: set[str] = set()
     for folder, names, leaves in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
-        if real in seen:  # a link back to a folder above
+        if real in visited:  # a link back to a folder above
             names.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         names.sort()
         below = "" if folder == root else relative(folder, root) + "/"
         for leaf in sorted(leaves):
@@ -109,42 +109,42 @@ def _stat(full: str, path: str) -> FileEntry:
     return FileEntry(path, status.st_size, status.st_mtime_ns)
 
 
-def entry(root: str, path: str) -> FileEntry | None:
+def stat_file(root: str, path: str) -> FileEntry | None:
     """The entry of the file at `path` below `root`, or None where there is none."""
     full = join(root, path)
     if is_remote(full):
-        found = stores.one(full)
-        return FileEntry(path, *found[1:]) if found else None
+        listed = stores.stat_object(full)
+        return FileEntry(path, *listed[1:]) if listed else None
     if not os.path.lexists(full):
         return None
     return _stat(full, path)
 
 
-def listed_once(uri: str) -> AbstractContextManager[None]:
-    """Within it all questions for what lies beside or below the address are answered by one listing of the store."""
+def cache_listing(uri: str) -> AbstractContextManager[None]:
+    """Within it one listing of the store serves every request for paths beside or below the address."""
     if not is_remote(uri):
         return contextlib.nullcontext()
-    return stores.listed_once(uri if is_folder(uri) else parent(uri))
+    return stores.cache_listing(uri if is_folder(uri) else parent(uri))
 
 
-def lookup(root: str) -> Callable[[str], FileEntry | None]:
-    """What tells the entry of any path, as `entry` does; of many in a store it asks once for all below the root."""
+def entry_finder(root: str) -> Callable[[str], FileEntry | None]:
+    """A `stat_file` for many paths below one root: a store is listed once for all of them."""
 
     @cache
-    def listed() -> dict[str, FileEntry]:
-        return {found.path: found for found in walk(root)}
+    def entries() -> dict[str, FileEntry]:
+        return {listed.path: listed for listed in walk(root)}
 
     def find(path: str) -> FileEntry | None:
         below = relative(path, root)
         outside = join(root, below) == below
-        return entry(root, path) if outside or not is_remote(root) else listed().get(below)
+        return stat_file(root, path) if outside or not is_remote(root) else entries().get(below)
 
     return find
 
 
-def matching(pattern: str) -> list[str]:
+def glob_files(pattern: str) -> list[str]:
     """The files that a pattern such as `photos/*.jpg` fits, sorted."""
-    return stores.matching(pattern) if is_remote(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    return stores.glob_objects(pattern) if is_remote(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
 
 
 def read_bytes(uri: str) -> bytes:
@@ -170,19 +170,19 @@ def read_start(uri: str, count: int) -> bytes:
         return stream.read(count)
 
 
-def folders(root: str) -> list[str]:
-    """The names of the folders directly below the root, sorted; without hidden ones and names that are no text."""
+def list_folders(root: str) -> list[str]:
+    """The names of the folders directly below the root, sorted; without hidden ones and names that are not UTF-8."""
     if is_remote(root):
-        names = [name for name, what in stores.listed(root) if what == stores.FOLDER]
+        names = [name for name, kind in stores.list_children(root) if kind == stores.FOLDER]
     else:
         names = [child.name for child in Path(root).iterdir() if child.is_dir()]
     return sorted(name for name in names if not is_hidden(name) and is_text(name))
 
 
-def entries(root: str) -> list[str]:
+def list_files(root: str) -> list[str]:
     """The names of the files directly below the root, sorted."""
     if is_remote(root):
-        return sorted(name for name, what in stores.listed(root) if what == stores.FILE)
+        return sorted(name for name, kind in stores.list_children(root) if kind == stores.FILE)
     return sorted(child.name for child in Path(root).iterdir() if child.is_file())
 
 
@@ -223,8 +223,8 @@ def write_bytes(uri: str, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as fault:
         raise PupilaError(
-            say("Can't write {path}", path=target), found=fault.strerror or str(fault),
-            wanted=say("a folder that may be written to"), remedy="--out FOLDER",
+            say("Can't write {path}", path=target), actual=fault.strerror or str(fault),
+            expected=say("a writable folder"), remedy="--out FOLDER",
         ) from fault  # fmt: skip
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -237,8 +237,8 @@ def write_bytes(uri: str, data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         if isinstance(fault, OSError):
             raise PupilaError(
-                say("Can't write {path}", path=target), found=fault.strerror or str(fault),
-                wanted=say("{n} bytes of room on a disk that takes them", n=len(data)),
+                say("Can't write {path}", path=target), actual=fault.strerror or str(fault),
+                expected=say("{n} bytes of free space on a writable disk", n=len(data)),
             ) from fault  # fmt: skip
         raise
 
@@ -246,7 +246,7 @@ def write_bytes(uri: str, data: bytes) -> None:
 def append(uri: str, lines: bytes) -> None:
     """Add whole lines to the end of a file of lines, and have them on the disk before returning.
 
-    Half a line, as a crash leaves it, is taken away first. A store knows no appending: the object is written anew.
+    Half a line, as a crash leaves it, is removed first. A store can't append: the object is written again.
 
     Raises:
         PupilaError: the file can't be written.
@@ -262,7 +262,7 @@ def append(uri: str, lines: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as fault:
-        raise PupilaError(say("Can't write {path}", path=uri), found=fault.strerror or str(fault)) from fault
+        raise PupilaError(say("Can't write {path}", path=uri), actual=fault.strerror or str(fault)) from fault
 
 
 def _end_of_lines(stream: BinaryIO) -> int:
@@ -271,18 +271,18 @@ def _end_of_lines(stream: BinaryIO) -> int:
     while end:
         start = max(end - 65_536, 0)
         stream.seek(start)
-        if (found := stream.read(end - start).rfind(b"\n")) >= 0:
-            return start + found + 1
+        if (newline := stream.read(end - start).rfind(b"\n")) >= 0:
+            return start + newline + 1
         end = start
     return 0
 
 
 @contextlib.contextmanager
-def growing(path: str) -> Iterator[Path]:
-    """Where to write a file on disk bit by bit; it bears its name once it is whole, and half of it is taken away.
+def atomic_path(path: str) -> Iterator[Path]:
+    """A temporary path for a file that is written bit by bit: it is renamed once complete, and removed on failure.
 
     Args:
-        path: on disk, or a URI: then the file grows on this machine's disk and is sent once it is whole.
+        path: on disk, or a URI: then the file is written to this machine's disk and uploaded once it is complete.
 
     Raises:
         PupilaError: the file can't be written.
@@ -299,7 +299,7 @@ def growing(path: str) -> Iterator[Path]:
                 part.replace(path)
         except OSError as fault:
             raise PupilaError(
-                say("Can't write {path}", path=path), found=fault.strerror or str(fault)
+                say("Can't write {path}", path=path), actual=fault.strerror or str(fault)
             ) from fault
         finally:
             with contextlib.suppress(OSError):
@@ -315,19 +315,19 @@ def remove(uri: str) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a folder on disk with all that is in it, where there is one."""
+    """Delete a folder on disk with its contents, where there is one."""
     if folder.exists():
         shutil.rmtree(folder)
 
 
-def try_write(path: Path, content: bytes) -> None:
-    """Remember something where the cache folder can be written to; elsewhere do without."""
+def write_to_cache(path: Path, content: bytes) -> None:
+    """Write a file of the cache folder; a cache that can't be written to is ignored."""
     with contextlib.suppress(PupilaError):
         write_bytes(str(path), content)
 
 
 def write_parquet(uri: str, frame: Any, metadata: dict[str, str] | None = None) -> None:
-    """Write a polars frame, atomically, compressed, with notes of our own in its metadata."""
+    """Write a polars frame, atomically, compressed, with metadata."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", metadata=metadata)
     write_bytes(uri, buffer.getvalue())
@@ -348,7 +348,7 @@ def read_json(uri: str) -> Any:
         return json.loads(read_bytes(uri))
     except ValueError as fault:
         raise PupilaError(
-            say("Can't read {path}", path=uri), found=str(fault), wanted=say("a JSON file")
+            say("Can't read {path}", path=uri), actual=str(fault), expected=say("a JSON file")
         ) from fault
 
 
@@ -358,9 +358,9 @@ def sha256(data: bytes) -> str:
 
 
 def cache_folder() -> Path:
-    """Where remembered readings lie: `PUPILA_CACHE`, else the user's cache folder of the system."""
-    if told := os.environ.get("PUPILA_CACHE"):
-        return Path(told)
+    """The cache folder: `PUPILA_CACHE`, else the user's cache folder of the system."""
+    if folder := os.environ.get("PUPILA_CACHE"):
+        return Path(folder)
     if os.name == "nt":
         return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "pupila"
     base = os.environ.get("XDG_CACHE_HOME", "")

@@ -1,4 +1,4 @@
-"""Every sentence that users read passes here: English is the key, gettext finds the user's language."""
+"""Every sentence and figure that users read passes here: English is the key, gettext finds the user's language."""
 
 import gettext
 from functools import cache
@@ -18,19 +18,40 @@ def say(sentence: str, /, **values: object) -> str:
     """The sentence in the user's language, its `{names}` filled in.
 
     Args:
-        sentence: English, a literal, so that the catalogue can be drawn from the source.
-        values: what the names in braces stand for; format codes such as `{share:.1%}` work.
+        sentence: English, a literal, so that the catalogue can be extracted from the source.
+        values: what the names in braces stand for; numbers and shares pass through `number` and `percent` first.
     """
     text = _catalogue().gettext(sentence)
     return text.format(**values) if values else text
 
 
-def say_count(one: str, many: str, n: int, /, **values: object) -> str:
-    """The sentence for n things, in the plural form of the user's language; `{n}` is the number."""
-    return _catalogue().ngettext(one, many, n).format(n=n, **values)
+def say_count(singular: str, plural: str, n: int, /, **values: object) -> str:
+    """The sentence for a count n, in the plural form of the user's language; `{n}` is the number."""
+    return _catalogue().ngettext(singular, plural, n).format(n=n, **values)
+
+
+def mark(sentence: str, /) -> str:
+    """The sentence as it is, marked for the catalogue: for tables and descriptions that are made on import."""
+    return sentence
+
+
+def translate(marked: str, /) -> str:
+    """A sentence that was marked, or a setting's description, in the user's language; for use when it is shown."""
+    return _catalogue().gettext(marked) if marked else marked
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A figure with this many decimals, and the decimal separator of the user's language."""
+    return f"{value:.{digits}f}".replace(".", _catalogue().pgettext("decimal separator", "."))
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share of 0..1 as a percentage with this many decimals: "95.2 %"."""
+    return f"{number(100 * share, digits)} %"
 
 
 def listing(names: list[str], most: int = 5, total: int | None = None) -> str:
     """The first names in a row, and how many more there are (of `total`, where only some names are given)."""
+    shown = ", ".join(names[:most])
     more = (total or len(names)) - min(most, len(names))
-    return ", ".join(names[:most]) + (say(" and {n} more", n=more) if more > 0 else "")
+    return say("{names} and {n} more", names=shown, n=more) if more > 0 else shown

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pupila.core.messages import say
+from pupila.core.messages import number, say
 
 FIRST_LINE_AFTER = 2.0  # seconds; shorter work stays silent
 LINE_EVERY = 10.0  # seconds between plain lines
@@ -13,11 +13,11 @@ LINE_EVERY = 10.0  # seconds between plain lines
 
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
-    """Show how far the work is; the yielded function is told how many more items are done.
+    """Show progress; the yielded function takes the number of further items that are finished.
 
     Args:
-        title: what is done.
-        total: items; None where nobody knows, and then no time left is told.
+        title: of the work.
+        total: items; None where it is unknown: then no remaining time is shown.
     """
     if sys.stderr.isatty():
         yield from _bar(title, total)
@@ -37,26 +37,23 @@ def _bar(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
 
 def _lines(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
     start = time.monotonic()
-    state = {"done": 0.0, "next": start + FIRST_LINE_AFTER}
+    state = {"processed": 0.0, "next": start + FIRST_LINE_AFTER}
 
     def advance(n: float) -> None:
-        state["done"] += n
+        state["processed"] += n
         now = time.monotonic()
-        if now < state["next"] or not state["done"]:
+        if now < state["next"] or not state["processed"]:
             return
         state["next"] = now + LINE_EVERY
-        done = int(state["done"])
+        processed = int(state["processed"])
         if total is None:
-            text = say("{title}: {done}", title=title, done=done)
+            text = say("{title}: {processed}", title=title, processed=processed)
         else:
-            left = (now - start) / state["done"] * (total - state["done"])
+            left = (now - start) / state["processed"] * (total - state["processed"])
             text = say(
-                "{title}: {done} of {total}, {left:.0f} s left",
-                title=title,
-                done=done,
-                total=total,
-                left=left,
-            )
+                "{title}: {processed} of {total}, {left} s left",
+                title=title, processed=processed, total=total, left=number(left, 0),
+            )  # fmt: skip
         print(text, file=sys.stderr, flush=True)
 
     yield advance

@@ -1,4 +1,4 @@
-"""Keys: read from the environment, sent to one server, and never seen elsewhere."""
+"""API keys: read from the environment, sent to one server, and never shown."""
 
 import os
 import re
@@ -8,11 +8,11 @@ from pupila.core.messages import say
 
 
 class Secret:
-    """The key of one server.
+    """The API key of one server.
 
     Args:
-        variable: environment variable that holds it; None: the server wants none.
-        needed: refuse to go without.
+        variable: environment variable that holds it; None: the server needs none.
+        needed: whether a missing key is an error.
 
     Raises:
         PupilaError: it is needed, and the variable is empty.
@@ -21,20 +21,21 @@ class Secret:
     def __init__(self, variable: str | None, needed: bool) -> None:
         if variable and not re.fullmatch("[A-Z_][A-Z0-9_]*", variable):  # it may be the key: it is not shown
             raise PupilaError(
-                say("The setting key names an environment variable, and is never the key itself"),
-                wanted=say("a name in capitals"), remedy="export SOME_KEY=..., --set key=SOME_KEY",
+                say("The setting 'key' must be the name of an environment variable, never the key itself"),
+                expected=say("a name in capitals"), remedy="export SOME_KEY=..., --key SOME_KEY",
             )  # fmt: skip
         self.variable = variable
         self.value = os.environ.get(variable, "").strip() if variable else ""
         if not (self.value.isascii() and self.value.isprintable()):
             raise PupilaError(
-                say("The key in {variable} can't be sent", variable=variable), found=say("characters that no key has"),
+                say("The key in {variable} is invalid", variable=variable),
+                actual=say("characters that no HTTP header may contain"),
                 remedy=f"export {variable}=...",
             )  # fmt: skip
         if needed and not self.value:
             raise PupilaError(
-                say("No key for the server"), found=say("nothing in {variable}", variable=variable),
-                wanted=say("the key, in the environment alone"), remedy=f"export {variable}=...",
+                say("Missing API key"), actual=say("an empty environment variable {variable}", variable=variable),
+                expected=say("the key in {variable}", variable=variable), remedy=f"export {variable}=...",
             )  # fmt: skip
 
     def __repr__(self) -> str:

@@ -1,8 +1,9 @@
-"""Settings: small frozen models, overrides by `key=value`, did-you-mean, and their description."""
+"""Settings: small frozen models, all faults in a user's words, did-you-mean, and their description."""
 
-import copy
 import difflib
-from typing import Any, Self
+from collections.abc import Callable
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,14 +13,21 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
+COMMON, EXPERT = "common", "expert"  # groups of the help: what most people set, and what is left
+_ENDLESS = 2**31  # a limit that nobody reaches is not worth saying
+_RANGES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # pydantic's types of errors
+
 
 class Settings(BaseModel):
-    """A wish: every field has a default and a description that carries the unit."""
+    """Settings of a user: every field has a default, and a description that gives the unit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    # Group of the help -> its fields. What no group names is for experts, or common where nothing is.
+    groups: ClassVar[dict[str, tuple[str, ...]]] = {}
+
     @classmethod
-    def wish(cls, overrides: dict[str, Any] | None = None, command: str = "") -> Self:
+    def parse(cls, overrides: dict[str, Any] | None = None, command: str = "") -> Self:
         """The settings with the overrides applied; all faults are reported at once.
 
         Args:
@@ -32,72 +40,182 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(overrides or {})
         except ValidationError as fault:
-            found = {
-                ".".join(map(str, e["loc"])): _explain(e, list(cls.model_fields)) for e in fault.errors()
-            }
-            raise PupilaError(
-                say("Bad {name} settings", name=command or cls.__name__),
-                found="; ".join(f"{key}: {text}" for key, text in found.items()),
-                remedy=f"pupila settings {command}".strip(),
-            ) from None
+            raise invalid(command or cls.__name__, cls._explain(fault, {})) from None
+
+    @classmethod
+    def faults(cls, values: dict[str, Any], shown: dict[str, str]) -> list[str]:
+        """What is wrong with the fields that were given, each by itself; empty where nothing is.
+
+        Args:
+            values: field name to value.
+            shown: field name to how the user wrote it.
+        """
+        try:
+            cls.model_validate(values)
+        except ValidationError as fault:
+            return cls._explain(fault, shown, whole=False)
+        except PupilaError:  # of the fields together: the stage says it
+            pass
+        return []
+
+    @classmethod
+    def _explain(cls, fault: ValidationError, shown: dict[str, str], whole: bool = True) -> list[str]:
+        errors: dict[str, list[Any]] = {}
+        for error in fault.errors():
+            if error["loc"] or whole:
+                errors.setdefault(str(error["loc"][0]) if error["loc"] else "", []).append(error)
+        return [_sentence(name, shown.get(name, name), given, cls) for name, given in errors.items()]
+
+    @classmethod
+    def find_group(cls, name: str) -> str:
+        """The group of the help that a field belongs to."""
+        named = next((group for group, names in cls.groups.items() if name in names), None)
+        return named or (EXPERT if COMMON in cls.groups else COMMON)
 
     @classmethod
     def describe(cls) -> list[tuple[str, str, str]]:
         """(name, default, meaning) of every field, in order."""
-        return [(name, _shown(field), field.description or "") for name, field in cls.model_fields.items()]
+        return [
+            (name, shown_default(field), field.description or "") for name, field in cls.model_fields.items()
+        ]
 
 
-def _shown(field: FieldInfo) -> str:
-    """The default as YAML, or that there is none."""
+def invalid(command: str, faults: list[str]) -> PupilaError:
+    """The one error that names all faults of the settings of a stage."""
+    name = say("training") if command == "train" else command
+    return PupilaError(
+        say("Invalid {name} settings: {faults}", name=name, faults="; ".join(faults)),
+        remedy=f"pupila settings {command}",
+    )
+
+
+def shown_default(field: FieldInfo) -> str:
+    """The default as YAML; empty where there is none."""
     if field.is_required():
         return ""
     return str(yaml.safe_dump(field.get_default(call_default_factory=True))).splitlines()[0]
 
 
-def _explain(error: Any, names: list[str]) -> str:
-    if error["type"] == "extra_forbidden":
-        return unknown(str(error["loc"][-1]), names)
-    return f"{error['msg'][0].lower()}{error['msg'][1:]} ({error['input']!r})"
+def _sentence(name: str, written: str, errors: list[Any], model: type[Settings]) -> str:
+    """What is wrong with one field, from all errors of pydantic."""
+    first = errors[0]
+    if first["type"] == "extra_forbidden":
+        return unknown_setting(written, list(model.model_fields))
+    if first["type"] == "missing" and len(first["loc"]) == 1:
+        return say("{name} is missing", name=written)
+    if first["type"] in ("value_error", "assertion_error"):  # of our own validators, in our own words
+        reason = str(first.get("ctx", {}).get("error", first["msg"]))
+        return f"{written}: {reason}" if written else reason
+    field = model.model_fields[name]
+    within = any(error["type"] in _RANGES and len(error["loc"]) <= 2 for error in errors)
+    expected = alternatives(field.annotation, field.metadata, kind=not within)
+    if written == name:
+        written = f"{name}={first['input']!r}"
+    return say("{given} (expected {expected})", given=written, expected=expected)
+
+
+def alternatives(annotation: Any, metadata: list[Any], kind: bool = True) -> str:
+    """What a field takes, in words: "a whole number of 1 or more, or auto".
+
+    Args:
+        annotation: type of the field.
+        metadata: its limits.
+        kind: whether to name the kind of number, too; False: its limits alone.
+    """
+    words = list(dict.fromkeys(_words(annotation, metadata, kind)))
+    if len(words) == 1:
+        return words[0]
+    first, last = ", ".join(words[:-1]), words[-1]
+    if any(" or " in word for word in words):
+        return say("{first}, or {last}", first=first, last=last)
+    return say("{first} or {last}", first=first, last=last)
+
+
+def _words(annotation: Any, metadata: list[Any], kind: bool) -> list[str]:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _words(parts[0], [*metadata, *parts[1:]], kind)
+    if origin in (Union, UnionType):
+        return [word for part in parts for word in _words(part, metadata, kind)]
+    if origin is Literal:
+        return [str(value) for value in parts]
+    if annotation in (int, float):
+        limits = _limits(metadata, annotation is int)
+        if not kind and limits:
+            return [limits]
+        return [say("a whole number") if annotation is int else say("a number")]
+    if origin in (tuple, list):
+        count = len(parts) if origin is tuple and parts[-1] is not Ellipsis else None
+        return [_describe_list(_plain(parts[0]), count)]
+    return [{bool: say("true or false"), NoneType: "null", str: say("text")}.get(annotation, "NAME=VALUE")]
+
+
+def _describe_list(kind: Any, count: int | None) -> str:
+    if count is not None:
+        return {
+            int: say("{n} comma-separated whole numbers", n=count), float: say("{n} comma-separated numbers", n=count),
+        }.get(kind, say("{n} comma-separated names", n=count))  # fmt: skip
+    return {int: say("comma-separated whole numbers"), float: say("comma-separated numbers")}.get(
+        kind, say("comma-separated names")
+    )
+
+
+def _plain(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _limits(metadata: list[Any], whole: bool) -> str:
+    """The limits of a number: "1 or more", "0 to 50", "above 0", "at least 0 and below 1"."""
+    limits = {
+        name: value
+        for part in metadata
+        for name in ("ge", "gt", "le", "lt")
+        if (value := getattr(part, name, None)) is not None and value < _ENDLESS
+    }
+    if whole and "gt" in limits:  # of whole numbers, above 0 is 1 or more
+        limits["ge"] = limits.pop("gt") + 1
+    if set(limits) == {"ge", "le"}:
+        return say("{low} to {high}", low=limits["ge"], high=limits["le"])
+    if set(limits) == {"ge"}:
+        return say("{low} or more", low=limits["ge"])
+    sentences: dict[str, Callable[[Any], str]] = {
+        "ge": lambda low: say("at least {low}", low=low), "gt": lambda low: say("above {low}", low=low),
+        "le": lambda high: say("at most {high}", high=high), "lt": lambda high: say("below {high}", high=high),
+    }  # fmt: skip
+    return ", ".join(sentences[name](value) for name, value in limits.items())
 
 
 def unknown(name: str, known: list[str]) -> str:
     """Says that the name is unknown, and which known one is meant, or which there are."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    close = closest(name, known)
     if close:
-        return say("unknown; did you mean '{name}'?", name=close[0])
+        return say("unknown; did you mean '{name}'?", name=close)
     return say("unknown; there are {names}", names=", ".join(known))
 
 
-def parse_overrides(pairs: list[str], over: dict[str, Any] | None = None) -> dict[str, Any]:
-    """`["seed=3", "options.pad=same"]` as `{"seed": 3, "options": {"pad": "same"}}`; values are read as YAML.
+def unknown_setting(written: str, known: list[str]) -> str:
+    """Says that a setting, as the user wrote it, is unknown, and which one is meant."""
+    close = closest(written, known)
+    if close:
+        return say("{name} is unknown (did you mean {close}?)", name=written, close=close)
+    return say("{name} is unknown", name=written)
 
-    Args:
-        pairs: of `--set`.
-        over: what a file said, which they override.
+
+def closest(name: str, known: list[str]) -> str | None:
+    """The known name that is most like this one, if one is."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), None)
+
+
+def yaml_value(text: str) -> Any:
+    """What a text means as YAML: a number, a list, a word; empty text stays empty text.
 
     Raises:
-        PupilaError: a pair without an equals sign, a value that is no YAML, a dot into what is no mapping.
+        ValueError: no YAML, with what was expected.
     """
-    found: dict[str, Any] = copy.deepcopy(over or {})
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise PupilaError(say("Bad --set"), found=repr(pair), wanted="key=value")
-        *above, last = key.strip().split(".")
-        place = found
-        for name in above:
-            place = place.setdefault(name, {})
-            if not isinstance(place, dict):
-                raise PupilaError(
-                    say("Bad --set"), found=repr(pair), wanted=say("one value for {name}", name=name)
-                )
-        try:
-            place[last] = yaml.safe_load(value) if value.strip() else ""
-        except yaml.YAMLError as fault:
-            raise PupilaError(
-                say("Bad --set"), found=repr(pair), wanted=say("a value that YAML can read")
-            ) from fault
-    return found
+    try:
+        return yaml.safe_load(text) if text.strip() else ""
+    except yaml.YAMLError as fault:
+        raise ValueError(say("a value that YAML can read")) from fault
 
 
 def read_config(path: str) -> dict[str, Any]:
@@ -110,10 +228,10 @@ def read_config(path: str) -> dict[str, Any]:
         content = yaml.safe_load(files.read_bytes(path))
     except (OSError, yaml.YAMLError) as fault:
         raise PupilaError(
-            say("Can't read {path}", path=path), found=str(fault).splitlines()[0], wanted="YAML"
+            say("Can't read {path}", path=path), actual=str(fault).splitlines()[0], expected="YAML"
         ) from fault
     if not isinstance(content, dict):
         raise PupilaError(
-            say("Can't read {path}", path=path), found=type(content).__name__, wanted="NAME: VALUE"
+            say("Can't read {path}", path=path), actual=type(content).__name__, expected="NAME: VALUE"
         )
     return content

@@ -1,4 +1,4 @@
-"""Object stores (S3, MinIO, and what else fsspec knows): the one door to them, with faults that a user can mend."""
+"""Object stores (S3, MinIO, and others of fsspec), with errors that a user can fix."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,24 +11,21 @@ from pupila.core.errors import MissingExtra, PupilaError
 from pupila.core.messages import say
 
 FILE, FOLDER = "file", "directory"  # as fsspec calls them
-EXTRAS = {
-    "s3": ("s3", "s3fs"),
-    "s3a": ("s3", "s3fs"),
-}  # protocol to our extra, and the library that it brings
+EXTRAS = {"s3": ("s3", "s3fs"), "s3a": ("s3", "s3fs")}  # protocol to our extra, and its library
 _NO_CREDENTIALS = {
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound",
     "TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError",
 }  # fmt: skip
-_NO_WAY_THERE = {"HTTPClientError", "ConnectionError", "FSTimeoutError", "TimeoutError", "ClientError"}
-_PART = 8 * 2**20  # bytes of a part of a large object; what fails on the way is sent again part by part
+_UNREACHABLE = {"HTTPClientError", "ConnectionError", "FSTimeoutError", "TimeoutError", "ClientError"}
+_PART = 8 * 2**20  # bytes of a part of a large object; a failed part is sent again
 _DELETED_AT_ONCE = 1000  # objects that S3 deletes in one request
 
 Object = tuple[str, int, int]  # path below the root, bytes, nanoseconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What lay below a prefix when it was listed."""
+class _Listing:
+    """The objects and folders below a prefix when it was listed."""
 
     root: str
     objects: dict[str, Object]  # by path, sorted
@@ -42,39 +39,39 @@ class _Seen:
         return plain[len(self.root) + 1 :] if plain.startswith(f"{self.root}/") else None
 
 
-_SEEN: ContextVar[_Seen | None] = ContextVar("seen", default=None)
+_CACHED_LISTING: ContextVar[_Listing | None] = ContextVar("seen", default=None)
 
 
 @contextmanager
-def listed_once(uri: str) -> Iterator[None]:
-    """Whoever asks for what lies below the prefix is answered from one listing, made now; to read is to ask anew."""
-    objects = {found[0]: found for found in walk(uri)}
+def cache_listing(uri: str) -> Iterator[None]:
+    """Within it one listing serves every request for paths below the prefix; only reads go to the store."""
+    objects = {entry[0]: entry for entry in walk(uri)}
     parts = (path.split("/")[:-1] for path in objects)
     folders = {"/".join(above[:end]) for above in parts for end in range(len(above) + 1)}
-    token = _SEEN.set(_Seen(uri.rstrip("/"), objects, folders))
+    token = _CACHED_LISTING.set(_Listing(uri.rstrip("/"), objects, folders))
     try:
         yield
     finally:
-        _SEEN.reset(token)
+        _CACHED_LISTING.reset(token)
 
 
-def _seen(uri: str) -> tuple[_Seen, str] | None:
-    """The listing that covers the address, and where it lies in it."""
-    if (seen := _SEEN.get()) is None or (below := seen.below(uri)) is None:
+def _find_listing(uri: str) -> tuple[_Listing, str] | None:
+    """The cached listing that covers the address, and the path in it."""
+    if (listing := _CACHED_LISTING.get()) is None or (below := listing.below(uri)) is None:
         return None
-    return seen, below
+    return listing, below
 
 
 def kind(uri: str) -> str:
     """FILE, FOLDER (some object's name begins so), or "" where there is nothing.
 
     Raises:
-        PupilaError: the store can't be asked, as in all functions here; and there is no such bucket.
+        PupilaError: the store fails, as in all functions of this module; or there is no such bucket.
     """
-    if told := _seen(uri):
-        seen, below = told
-        return FILE if below in seen.objects else FOLDER if below in seen.folders else ""
-    with _telling(uri):
+    if known := _find_listing(uri):
+        listing, below = known
+        return FILE if below in listing.objects else FOLDER if below in listing.folders else ""
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         try:
             return str(filesystem.info(path)["type"])
@@ -84,66 +81,65 @@ def kind(uri: str) -> str:
             return ""
 
 
-def one(uri: str) -> Object | None:
+def stat_object(uri: str) -> Object | None:
     """The object at the address, its path empty; None where there is none."""
-    if told := _seen(uri):
-        return told[0].objects.get(told[1])
-    with _telling(uri):
+    if known := _find_listing(uri):
+        return known[0].objects.get(known[1])
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         try:
             info = filesystem.info(path)
         except FileNotFoundError:
             return None
-    return ("", int(info["size"]), _modified(info)) if info["type"] == FILE else None
+    return ("", int(info["size"]), _modification_time(info)) if info["type"] == FILE else None
 
 
 def walk(uri: str) -> Iterator[Object]:
-    """All objects below the prefix, sorted by path; asked for in whole pages and not one by one."""
-    if told := _seen(uri):
-        seen, prefix = told[0], f"{told[1]}/" if told[1] else ""
-        for path, size, modified in seen.objects.values():
+    """All objects below the prefix, sorted by path; requested in pages and not one by one."""
+    if known := _find_listing(uri):
+        listing, prefix = known[0], f"{known[1]}/" if known[1] else ""
+        for path, size, modified in listing.objects.values():
             if path.startswith(prefix):
                 yield path[len(prefix) :], size, modified
         return
-    with _telling(uri):
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
-        found = filesystem.find(path, detail=True)
-    for name, info in sorted(found.items()):
+        entries = filesystem.find(path, detail=True)
+    for name, info in sorted(entries.items()):
         below = name[len(path) + 1 :]
-        if (
-            info["type"] == FILE and below and not below.endswith("/")
-        ):  # consoles mark a folder by an empty object
-            yield below, int(info["size"]), _modified(info)
+        # Consoles mark a folder by an empty object.
+        if info["type"] == FILE and below and not below.endswith("/"):
+            yield below, int(info["size"]), _modification_time(info)
 
 
-def listed(uri: str) -> list[tuple[str, str]]:
+def list_children(uri: str) -> list[tuple[str, str]]:
     """(name, FILE or FOLDER) of what lies directly below the prefix.
 
     Raises:
         OSError: nothing lies there.
     """
-    if known := _seen(uri):
+    if known := _find_listing(uri):
         return _directly_below(*known)
-    with _telling(uri):
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
-        found = filesystem.ls(path, detail=True)
-    told = [(str(info["name"]).rstrip("/"), str(info["type"])) for info in found]
-    return [(name.rsplit("/", 1)[-1], what) for name, what in told if name != path]
+        entries = filesystem.ls(path, detail=True)
+    pairs = [(str(info["name"]).rstrip("/"), str(info["type"])) for info in entries]
+    return [(name.rsplit("/", 1)[-1], kind) for name, kind in pairs if name != path]
 
 
-def _directly_below(seen: _Seen, below: str) -> list[tuple[str, str]]:
-    """What `listed` says, of what was seen."""
-    if below not in seen.folders:
-        raise FileNotFoundError(f"{seen.root}/{below}")
+def _directly_below(listing: _Listing, below: str) -> list[tuple[str, str]]:
+    """`list_children` from a cached listing."""
+    if below not in listing.folders:
+        raise FileNotFoundError(f"{listing.root}/{below}")
     prefix = f"{below}/" if below else ""
-    here = [(path, FILE) for path in seen.objects] + [(path, FOLDER) for path in seen.folders if path]
-    return [(path[len(prefix) :], what) for path, what in here
+    pairs = [(path, FILE) for path in listing.objects] + [(path, FOLDER) for path in listing.folders if path]
+    return [(path[len(prefix) :], kind) for path, kind in pairs
             if path.startswith(prefix) and "/" not in path[len(prefix) :]]  # fmt: skip
 
 
-def matching(pattern: str) -> list[str]:
+def glob_objects(pattern: str) -> list[str]:
     """The addresses of the objects that the pattern fits, sorted."""
-    with _telling(pattern):
+    with _translate_faults(pattern):
         filesystem, path = _store(pattern)
         return sorted(filesystem.unstrip_protocol(name) for name in filesystem.glob(path))
 
@@ -154,7 +150,7 @@ def read(uri: str, start: int | None = None, end: int | None = None) -> bytes:
     Raises:
         OSError: there is no such object.
     """
-    with _telling(uri):
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         # s3fs asks for an object's size before it reads it, unless it may not read parts at once.
         whole = {"max_concurrency": 1} if _is_s3(filesystem) and start is end is None else {}
@@ -167,22 +163,22 @@ def read(uri: str, start: int | None = None, end: int | None = None) -> bytes:
 
 
 def write(uri: str, data: bytes) -> None:
-    """Write the object, a large one in parts; it is seen when it is whole, and one of its name stays until then."""
-    with _telling(uri):
+    """Write the object, a large one in parts; it replaces an older object only when it is complete."""
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         filesystem.pipe_file(path, data, **({"chunksize": _PART} if _is_s3(filesystem) else {}))
 
 
 def put(source: Path, uri: str) -> None:
     """Write the object from a file on disk, see `write`."""
-    with _telling(uri):
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         filesystem.put_file(str(source), path, **({"chunksize": _PART} if _is_s3(filesystem) else {}))
 
 
 def remove(uri: str) -> None:
     """Delete the object, where there is one."""
-    with _telling(uri):
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         if filesystem.exists(path):
             filesystem.rm_file(path)
@@ -190,31 +186,33 @@ def remove(uri: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload in parts that did not come to its end; what it holds is paid for and seen by nobody."""
+    """An unfinished multipart upload: its parts cost storage and are visible to nobody."""
 
     path: str  # of the object that it would have become, from the bucket's root
     id: str  # that S3 gave it
 
 
-def unfinished(uri: str) -> list[Upload]:
-    """The uploads below the prefix that neither ended nor were taken back; none in a store without parts."""
-    found: list[Upload] = []
-    with _telling(uri):
+def unfinished_uploads(uri: str) -> list[Upload]:
+    """The unfinished multipart uploads below the prefix; none in a store without multipart uploads."""
+    uploads: list[Upload] = []
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         bucket, _, prefix = path.partition("/")
         after: dict[str, str] = {}
         while _is_s3(filesystem):
-            told = filesystem.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=f"{prefix}/", **after)
-            found += [Upload(one["Key"], one["UploadId"]) for one in told.get("Uploads", [])]
-            if not told.get("IsTruncated"):
+            response = filesystem.call_s3(
+                "list_multipart_uploads", Bucket=bucket, Prefix=f"{prefix}/", **after
+            )
+            uploads += [Upload(upload["Key"], upload["UploadId"]) for upload in response.get("Uploads", [])]
+            if not response.get("IsTruncated"):
                 break
-            after = {"KeyMarker": told["NextKeyMarker"], "UploadIdMarker": told["NextUploadIdMarker"]}
-    return found
+            after = {"KeyMarker": response["NextKeyMarker"], "UploadIdMarker": response["NextUploadIdMarker"]}
+    return uploads
 
 
-def take_back(uri: str, uploads: list[Upload]) -> None:
-    """Drop the parts of uploads that did not come to their end."""
-    with _telling(uri):
+def abort_uploads(uri: str, uploads: list[Upload]) -> None:
+    """Abort unfinished multipart uploads and delete their parts."""
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         for upload in uploads:
             filesystem.abort_mpu(path.partition("/")[0], upload.path, upload.id)
@@ -226,7 +224,7 @@ def remove_all(uri: str, below: list[str]) -> None:
     Raises:
         PupilaError: some could not be deleted.
     """
-    with _telling(uri):
+    with _translate_faults(uri):
         filesystem, path = _store(uri)
         if not _is_s3(filesystem):
             for name in filter(None, below):
@@ -235,19 +233,19 @@ def remove_all(uri: str, below: list[str]) -> None:
         bucket, _, prefix = path.partition("/")
         for start in range(0, len(below), _DELETED_AT_ONCE):
             some = [{"Key": f"{prefix}/{name}"} for name in below[start : start + _DELETED_AT_ONCE]]
-            told = filesystem.call_s3(
+            response = filesystem.call_s3(
                 "delete_objects", Bucket=bucket, Delete={"Objects": some, "Quiet": True}
             )
-            if faults := told.get("Errors"):
+            if faults := response.get("Errors"):
                 raise PupilaError(
-                    say("Some objects could not be deleted"), found=f"{faults[0]['Key']}: {faults[0]['Code']}",
-                    wanted=say("credentials that may do this there"), remedy="docs/reference/stores.md",
+                    say("Some objects could not be deleted"), actual=f"{faults[0]['Key']}: {faults[0]['Code']}",
+                    expected=say("credentials with permission to delete"), remedy=say("see docs/reference/stores.md"),
                 )  # fmt: skip
 
 
 @contextmanager
-def _telling(uri: str) -> Iterator[None]:
-    """Turn the faults of a store into sentences; of an object that is not there remains FileNotFoundError."""
+def _translate_faults(uri: str) -> Iterator[None]:
+    """Turn the errors of a store into PupilaErrors; a missing object stays a FileNotFoundError."""
     try:
         yield
     except PupilaError:
@@ -256,49 +254,50 @@ def _telling(uri: str) -> Iterator[None]:
         if _code(fault) != "NoSuchBucket":
             raise
         raise PupilaError(
-            say("No such bucket"), found=_bucket(uri), wanted=say("a bucket that is there"),
-            remedy=say("make it first, or mend the name"),
+            say("No such bucket"), actual=_bucket(uri), expected=say("an existing bucket"),
+            remedy=say("create the bucket, or correct its name"),
         ) from fault  # fmt: skip
     except Exception as fault:
-        raise _told(uri, fault) from fault
+        raise _explain_fault(uri, fault) from fault
 
 
-def _told(uri: str, fault: Exception) -> PupilaError:
-    """What went wrong, by the names of the classes: their libraries are loaded only where they are needed."""
+def _explain_fault(uri: str, fault: Exception) -> PupilaError:
+    """The error for a fault, by class names: the libraries are imported only where they are needed."""
     names = {kind.__name__ for kind in type(fault).__mro__}
-    protocol, found = uri.partition("://")[0], " ".join(str(fault).split())[:200] or type(fault).__name__
+    protocol, message = uri.partition("://")[0], " ".join(str(fault).split())[:200] or type(fault).__name__
     if isinstance(fault, ImportError) and protocol in EXTRAS:
         return MissingExtra(*EXTRAS[protocol])
-    if isinstance(fault, ValueError) and found.startswith("Protocol not known"):
+    if isinstance(fault, ValueError) and message.startswith("Protocol not known"):
         return PupilaError(
-            say("No such kind of address"),
-            found=f"{protocol}://",
-            wanted=say("a path, or s3://bucket/prefix"),
+            say("Unknown protocol"),
+            actual=f"{protocol}://",
+            expected=say("a path, or s3://bucket/prefix"),
         )
     if names & _NO_CREDENTIALS:
         return PupilaError(
-            say("No credentials for the store {uri}", uri=uri), found=found, wanted=say("an access key and its secret"),
-            remedy=say("set {names}", names="AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (docs/reference/stores.md)"),
+            say("No credentials for the store {uri}", uri=uri), actual=message,
+            expected=say("an access key and its secret"),
+            remedy=say("set {names}: see docs/reference/stores.md", names="AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"),
         )  # fmt: skip
     if isinstance(fault, PermissionError):
         return PupilaError(
-            say("The store refuses access to {uri}", uri=uri), found=_code(fault) or found,
-            wanted=say("credentials that may do this there"),
-            remedy=say("another key or profile: docs/reference/stores.md"),
+            say("Access to {uri} denied", uri=uri), actual=_code(fault) or message,
+            expected=say("credentials with permission for this"),
+            remedy=say("use another key or profile: see docs/reference/stores.md"),
         )  # fmt: skip
-    if names & _NO_WAY_THERE:
+    if names & _UNREACHABLE:
         return PupilaError(
-            say("The store of {uri} can't be reached", uri=uri), found=found,
-            wanted=say("a store that answers"),
-            remedy=say("check the network and AWS_ENDPOINT_URL: docs/reference/stores.md"),
+            say("Can't reach the store of {uri}", uri=uri), actual=message,
+            expected=say("a store that responds"),
+            remedy=say("check the network and AWS_ENDPOINT_URL: see docs/reference/stores.md"),
         )  # fmt: skip
     return PupilaError(
-        say("The store can't do this with {uri}", uri=uri), found=found, remedy="docs/reference/stores.md"
+        say("The store failed on {uri}", uri=uri), actual=message, remedy=say("see docs/reference/stores.md")
     )
 
 
 def _store(uri: str) -> tuple[Any, str]:
-    """(the file system, the path in it); listings are not kept, for others write to a store as well."""
+    """(the file system, the path in it); listings are not cached, for others may write to the store."""
     import fsspec
 
     filesystem, path = fsspec.core.url_to_fs(uri, use_listings_cache=False)
@@ -314,16 +313,16 @@ def _bucket(uri: str) -> str:
 
 
 def _code(fault: BaseException) -> str:
-    """What S3 calls the fault, such as NoSuchBucket; "" elsewhere."""
-    told = getattr(fault.__cause__, "response", None) or {}
-    return str(told.get("Error", {}).get("Code", ""))
+    """The error code of S3, such as NoSuchBucket; "" elsewhere."""
+    response = getattr(fault.__cause__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
 
 
-def _modified(info: dict[str, Any]) -> int:
+def _modification_time(info: dict[str, Any]) -> int:
     """When the object was written, nanoseconds since 1970; 0 where the store keeps no time.
 
-    S3 tells whole seconds. What follows them is drawn from the ETag, so that an object that was written twice within
-    one second has two times.
+    S3 gives whole seconds. The fraction is derived from the ETag, so that an object that is written twice within one
+    second has two different times.
     """
     when = info.get("mtime") or info.get("LastModified") or info.get("created")
     if when is None:

@@ -1,4 +1,4 @@
-"""Work made ahead in threads, whose number never changes the result."""
+"""Prefetching in threads, whose number never changes the result."""
 
 import os
 from collections import deque
@@ -10,22 +10,22 @@ from typing import TypeVar
 from pupila.core import files
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-JOURNEYS = 16  # reads from a store that are under way at once: each waits for the network and not for a core
+STORE_READERS = 16  # concurrent reads from a store: they wait for the network and not for a core
 
 
-def readers(uri: str) -> int:
-    """How many threads read what lies at the address: one per core of a disk, more of a store."""
-    return max(CORES, JOURNEYS) if files.is_remote(uri) else CORES
+def reader_threads(uri: str) -> int:
+    """How many threads read from the address: one per core from a disk, more from a store."""
+    return max(CORES, STORE_READERS) if files.is_remote(uri) else CORES
 
 
-def ahead(items: Iterable[Item], make: Callable[[Item], Made], workers: int = CORES) -> Iterator[Made]:
-    """What `make` makes of each item, in order; up to 2 x workers are made ahead, 0 makes each when it is asked for."""
+def prefetch(items: Iterable[Item], make: Callable[[Item], Result], workers: int = CORES) -> Iterator[Result]:
+    """`make(item)` for each item, in order; up to 2 x workers results are prefetched, none with 0 workers."""
     if workers == 0:
         yield from map(make, items)
         return
-    waiting: deque[Future[Made]] = deque()
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:

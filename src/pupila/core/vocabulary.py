@@ -1,4 +1,4 @@
-"""The words that files and rooms share: column names, split names, file names, and marks."""
+"""Constants that files and rooms share: split names, file names, severities, and the ignore index."""
 
 from typing import Final
 
@@ -17,13 +17,13 @@ SPLIT_WORDS: Final = {
 # Files that Pupila writes beside the images.
 MANIFEST_FILE: Final = "pupila.parquet"
 SPLITS_FILE: Final = "splits.json"
-OPENINGS_FILE: Final = "openings.jsonl"
+TEST_ACCESS_FILE: Final = "test_access.jsonl"
 FINGERPRINT_FILE: Final = "fingerprint.json"
 EXPLORE_FILE: Final = "explore.html"
 LABELS_FILE: Final = "labels.parquet"
 LABELS_LOCK_FILE: Final = ".labels.lock"
 PRODUCTS_FILE: Final = "products.jsonl"
-SET_ASIDE_FILE: Final = "set_aside.jsonl"
+REJECTED_FILE: Final = "rejected.jsonl"
 VISITS_FILE: Final = "visits.jsonl"
 AUDIT_FILE: Final = "audit.json"
 AUDIT_PAGE_FILE: Final = "audit.html"
@@ -31,8 +31,8 @@ SUSPECTS_FILE: Final = "suspects.json"
 PATCH_FILE: Final = "label-patch.jsonl"
 OWN_FILES: Final = frozenset(
     {
-        MANIFEST_FILE, SPLITS_FILE, OPENINGS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, LABELS_LOCK_FILE,
-        PRODUCTS_FILE, SET_ASIDE_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE, PATCH_FILE,
+        MANIFEST_FILE, SPLITS_FILE, TEST_ACCESS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, LABELS_LOCK_FILE,
+        PRODUCTS_FILE, REJECTED_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE, PATCH_FILE,
     }
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 )
 
-# How bad a fault is: an error would spoil training.
+# Severity of a fault: an error would spoil training.
 ERROR: Final = "error"
 WARNING: Final = "warning"
 INFO: Final = "info"

@@ -1,1 +1,1 @@
-"""The demo: the only room that draws data of its own; all of it is synthetic and is called so."""
+"""The demo: end-to-end stories on synthetic data, which is drawn here and labelled as synthetic."""

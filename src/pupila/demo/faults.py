@@ -1,4 +1,4 @@
-"""A synthetic folder in which nearly everything is wrong that can be, each fault planted on purpose."""
+"""A synthetic folder with nearly every fault that the doctor detects, each planted on purpose."""
 
 import csv
 import io
@@ -11,29 +11,29 @@ from PIL import Image
 from pupila.core import files
 from pupila.demo.packages import draw_products, photograph
 
-# Every code that `plant_faults` provokes; the other two need a data set of their own (single-class, changed-file).
+# Every code that `plant_faults` provokes; single-class and changed-file need a data set of their own.
 PLANTED = (
     "unreadable", "truncated", "empty-file", "not-an-image", "unsupported-format", "oversized", "broken-link",
-    "other-file", "hidden-file", "lying-extension", "exif-rotated", "one-colour", "extreme-aspect", "tiny",
-    "many-frames", "sixteen-bit", "transparent", "grey-and-colour", "exact-duplicates", "near-duplicates",
+    "other-file", "hidden-file", "wrong-extension", "exif-rotated", "single-colour", "extreme-aspect-ratio", "tiny",
+    "multi-frame", "sixteen-bit", "transparent", "mixed-colour-modes", "exact-duplicates", "near-duplicates",
     "mirrored-duplicates", "conflicting-labels", "small-class", "class-name-variants", "empty-class", "unlabelled",
-    "row-without-image", "web-address", "image-without-row", "repeated-row", "conflicting-rows", "unknown-split",
+    "row-without-image", "image-url", "image-without-row", "duplicate-row", "conflicting-rows", "unknown-split",
     "class-missing-from-split", "leaking-split", "folder-predicts-label", "column-predicts-label",
-    "property-predicts-label", "looks-like-groups",
+    "property-predicts-label", "possible-groups",
 )  # fmt: skip
 
-_EACH = 40  # sound photos of each class
+_EACH = 40  # photos without faults of each class
 Row = tuple[str, str, str, str, str]  # file_name, label, split, shop, product
 
 
 def plant_faults(folder: Path, seed: int = 7) -> None:
     """Write `metadata.csv`, two folders of photos, and every fault of `PLANTED`."""
-    rows = list(_sound_photos(folder, seed))
-    first = Image.open(folder / rows[0][0]).convert("RGB")
-    rows += _broken(folder)
-    rows += _odd_pictures(folder, first)
-    rows += _copies(folder, first, rows[0][0])
-    rows += _odd_rows(folder, rows)
+    rows = list(_write_sound_photos(folder, seed))
+    first_photo = Image.open(folder / rows[0][0]).convert("RGB")
+    rows += _write_broken_files(folder)
+    rows += _write_odd_images(folder, first_photo)
+    rows += _write_copies(folder, first_photo, rows[0][0])
+    rows += _write_odd_rows(folder, rows)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["file_name", "label", "split", "shop", "product"])
@@ -41,8 +41,8 @@ def plant_faults(folder: Path, seed: int = 7) -> None:
     files.write_bytes(str(folder / "metadata.csv"), text.getvalue().encode())
 
 
-def _sound_photos(folder: Path, seed: int) -> Iterator[Row]:
-    """Photos whose folder, shop and size all give the label away; products look like groups."""
+def _write_sound_photos(folder: Path, seed: int) -> Iterator[Row]:
+    """Photos whose folder, shop and size all leak the label, with several photos per product."""
     rng = np.random.default_rng(seed)
     products = draw_products(20, seed)
     for number in range(2 * _EACH):
@@ -57,8 +57,8 @@ def _sound_photos(folder: Path, seed: int) -> Iterator[Row]:
         yield name, label, split, "north" if label == "with" else "south", f"p{number // 4}"
 
 
-def _broken(folder: Path) -> list[Row]:
-    """Files that can't be used, and strays."""
+def _write_broken_files(folder: Path) -> list[Row]:
+    """Unusable files, and files that are not images."""
     buffer = io.BytesIO()
     Image.effect_noise((200, 200), 80).save(buffer, "JPEG")
     whole = buffer.getvalue()
@@ -77,8 +77,8 @@ def _broken(folder: Path) -> list[Row]:
     return [*(_row(f"left/{name}") for name in names), _row("left/damaged.png", "ghost")]
 
 
-def _odd_pictures(folder: Path, first: Image.Image) -> list[Row]:
-    """Pictures that can be read and should be looked at."""
+def _write_odd_images(folder: Path, first: Image.Image) -> list[Row]:
+    """Readable images that deserve a check."""
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 255, (240, 240, 3), dtype=np.uint8)
     _save(folder / "left/one_colour.png", Image.new("RGB", (300, 300), (200, 30, 40)))
@@ -88,9 +88,9 @@ def _odd_pictures(folder: Path, first: Image.Image) -> list[Row]:
           append_images=[Image.fromarray(noise[::-1].copy())])  # fmt: skip
     _save(folder / "left/deep.png", Image.fromarray(noise[::2, ::2, 0].astype(np.uint16) * 257))
     _save(folder / "left/glass.png", Image.fromarray(np.dstack([noise[:, ::-1], noise[..., :1]])))
-    lying = io.BytesIO()
-    Image.fromarray(noise.transpose(1, 0, 2).copy()).save(lying, "PNG")
-    files.write_bytes(str(folder / "left/png_inside.jpg"), lying.getvalue())
+    content = io.BytesIO()
+    Image.fromarray(noise.transpose(1, 0, 2).copy()).save(content, "PNG")
+    files.write_bytes(str(folder / "left/png_inside.jpg"), content.getvalue())
     turned = Image.Exif()
     turned[0x0112] = 6
     _save(folder / "left/turned.jpg", Image.fromarray(noise[::-1, ::-1].copy()), exif=turned)
@@ -99,7 +99,7 @@ def _odd_pictures(folder: Path, first: Image.Image) -> list[Row]:
     return [_row(f"left/{name}") for name in names]
 
 
-def _copies(folder: Path, first: Image.Image, name: str) -> list[Row]:
+def _write_copies(folder: Path, first: Image.Image, name: str) -> list[Row]:
     """Copies of the first photo (class "with", split train)."""
     files.write_bytes(str(folder / "left/same_bytes.jpg"), (folder / name).read_bytes())
     _save(folder / "right/same_bytes_other_label.jpg", first, quality=95)
@@ -111,8 +111,8 @@ def _copies(folder: Path, first: Image.Image, name: str) -> list[Row]:
     ]  # fmt: skip
 
 
-def _odd_rows(folder: Path, rows: list[Row]) -> list[Row]:
-    """Rows without image, images without row, names that differ by case, words that are no split."""
+def _write_odd_rows(folder: Path, rows: list[Row]) -> list[Row]:
+    """Rows without image, images without row, labels that differ by case, unknown splits."""
     rng = np.random.default_rng(2)
     package = draw_products(3, 99)
     extra = ("variant.jpg", "blank.jpg", "rare.jpg", "elsewhere.jpg", "no_row.jpg")

@@ -1,4 +1,4 @@
-"""A labeller on this machine: it speaks OpenAI's protocol and answers from drawn truth, with known noise and faults."""
+"""A simulated vision-language model on this machine: OpenAI's protocol, ground-truth labels, known noise and faults."""
 
 import base64
 import json
@@ -17,62 +17,62 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.imaging.duplicates.signature import shrink
 from pupila.imaging.images.decode import decode
 
-INPUT, OUTPUT = 400, 8  # tokens that every answer is said to have used
-Truth = Callable[[bytes], str]  # the bytes of a picture, however scaled, to its class
+INPUT_TOKENS, OUTPUT_TOKENS = 400, 8  # usage reported with every response
+GroundTruth = Callable[[bytes], str]  # the bytes of an image at any scale to its class
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is sent instead of a proper answer."""
+    """A response that is not a proper one."""
 
     status: int = 200
-    body: str = ""  # as it stands
+    body: str = ""  # sent verbatim
     headers: dict[str, str] = field(default_factory=dict)
-    content: str | None = None  # of an answer that is proper otherwise
+    content: str | None = None  # of an otherwise proper response
 
 
 @dataclass
 class Loopback:
-    """The server, and what it was asked.
+    """The server and its received requests.
 
-    A wrong answer is one of the other classes that the question allows; the same ask of the same picture gets the
-    same answer, whatever else is asked meanwhile.
+    A wrong response is another class that the question allows; the n-th request for an image always gets the same
+    response, whatever the order of other requests.
     """
 
-    truth: Truth
-    noise: float = 0.0  # share of answers that are wrong
+    ground_truth: GroundTruth
+    noise: float = 0.0  # share of wrong responses
     seed: int = 0
-    key: str | None = None  # that has to be sent; None: any or none
-    fault: Callable[[int, str], Fault | None] = lambda number, shown: (
-        None
-    )  # by request, from 0, and true class
+    key: str | None = None  # required API key; None: no check
+    # of a request number, from 0, and the true class
+    fault: Callable[[int, str], Fault | None] = lambda number, label: None
     url: str = ""
-    asked: list[dict[str, Any]] = field(default_factory=list)  # bodies of all requests
+    requests: list[dict[str, Any]] = field(default_factory=list)  # bodies of all requests
     _times: Counter[str] = field(default_factory=Counter)
     _lock: Any = field(default_factory=threading.Lock)
 
-    def answer(self, body: dict[str, Any], key: str) -> tuple[int, dict[str, str], str]:
-        """(status, headers, body) of the answer to one request."""
+    def respond(self, body: dict[str, Any], key: str) -> tuple[int, dict[str, str], str]:
+        """(status, headers, body) of the response to one request."""
         with self._lock:
-            number = len(self.asked)
-            self.asked.append(body)
+            number = len(self.requests)
+            self.requests.append(body)
         if self.key is not None and key != f"Bearer {self.key}":
             message = f"Incorrect API key provided: {key.removeprefix('Bearer ')}"
             return 401, {}, json.dumps({"error": {"message": message, "code": "invalid_api_key"}})
         parts = {part["type"]: part for part in body["messages"][-1]["content"]}
         picture = base64.b64decode(parts["image_url"]["image_url"]["url"].partition("base64,")[2])
-        shown = self.truth(picture)
+        shown = self.ground_truth(picture)
         fault = self.fault(number, shown)
         if fault is not None and fault.content is None:
             return fault.status, fault.headers, fault.body
-        content = fault.content if fault else json.dumps({"label": self._said(body, shown, picture)})
+        content = fault.content if fault else json.dumps({"label": self._choose_label(body, shown, picture)})
         return 200, {}, json.dumps({
             "id": f"loopback-{number}", "object": "chat.completion", "created": 0, "model": body["model"],
             "choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": INPUT, "completion_tokens": OUTPUT, "total_tokens": INPUT + OUTPUT},
+            "usage": {"prompt_tokens": INPUT_TOKENS, "completion_tokens": OUTPUT_TOKENS,
+                      "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS},
         })  # fmt: skip
 
-    def _said(self, body: dict[str, Any], shown: str, picture: bytes) -> str:
+    def _choose_label(self, body: dict[str, Any], shown: str, picture: bytes) -> str:
         allowed = body["response_format"]["json_schema"]["schema"]["properties"]["label"]["enum"]
         others = [name for name in allowed if name not in (shown, "unsure")]
         digest = shrink(decode(picture)).tobytes()
@@ -83,24 +83,24 @@ class Loopback:
         return str(rng.choice(others)) if others and rng.random() < self.noise else shown
 
 
-def nearest(data: Dataset, labels: Sequence[str]) -> Truth:
-    """The class of the picture of the data that looks most like the one that is shown, by small grey copies.
+def nearest_label(data: Dataset, labels: Sequence[str]) -> GroundTruth:
+    """Ground truth by nearest neighbour: the label of the image in the data with the most similar small grey copy.
 
     Args:
-        data: the pictures that may be shown.
+        data: the images that may be sent.
         labels: of its rows.
     """
     copies = data.thumbnails(list(range(len(data)))).astype(np.int16)
 
-    def truth(picture: bytes) -> str:
-        apart = np.abs(copies - shrink(decode(picture)).astype(np.int16)).mean(axis=(1, 2))
-        return labels[int(apart.argmin())]
+    def ground_truth(picture: bytes) -> str:
+        distances = np.abs(copies - shrink(decode(picture)).astype(np.int16)).mean(axis=(1, 2))
+        return labels[int(distances.argmin())]
 
-    return truth
+    return ground_truth
 
 
-class _Quiet(ThreadingHTTPServer):
-    """Takes it without a word where an asker was killed."""
+class _QuietServer(ThreadingHTTPServer):
+    """Ignores clients that disconnect."""
 
     daemon_threads = True
 
@@ -110,16 +110,16 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def answering(loopback: Loopback) -> Iterator[Loopback]:
-    """The server while it listens on this machine; `url` is what a labeller's `base_url` is set to."""
+def run_loopback(loopback: Loopback) -> Iterator[Loopback]:
+    """Serve on this machine until the end of the block; `url` is the `base_url` for a labeller."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            """Answer one request."""
+            """Respond to one request."""
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, headers, text = loopback.answer(body, self.headers.get("Authorization", ""))
+            status, headers, text = loopback.respond(body, self.headers.get("Authorization", ""))
             data = text.encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():
@@ -129,9 +129,9 @@ def answering(loopback: Loopback) -> Iterator[Loopback]:
             self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
-    server = _Quiet(("127.0.0.1", 0), Handler)
+    server = _QuietServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     loopback.url = f"http://127.0.0.1:{server.server_address[1]}/v1"

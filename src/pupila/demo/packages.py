@@ -1,4 +1,4 @@
-"""Synthetic food packages, some with black warning octagons, photographed badly."""
+"""Synthetic photos of food packages, some with black warning octagons, in poor quality."""
 
 import io
 import math
@@ -39,17 +39,17 @@ class Product:
 def draw_products(count: int, seed: int) -> list[Product]:
     """Products of which exactly a fifth carries octagons."""
     rng = np.random.default_rng(seed)
-    marked = _marked(count, rng)
-    return [_product(number, number in marked, rng) for number in range(count)]
+    marked = _choose_marked(count, rng)
+    return [_draw_product(number, number in marked, rng) for number in range(count)]
 
 
 def draw_product(number: int, count: int, seed: int) -> Product:
-    """One of `count` products, drawn without the others, so not the same as `draw_products` draws."""
-    marked = _marked(count, np.random.default_rng(seed))
-    return _product(number, number in marked, np.random.default_rng((seed, number)))
+    """One of `count` products, drawn without the others; it differs from that of `draw_products`."""
+    marked = _choose_marked(count, np.random.default_rng(seed))
+    return _draw_product(number, number in marked, np.random.default_rng((seed, number)))
 
 
-def _marked(count: int, rng: np.random.Generator) -> set[int]:
+def _choose_marked(count: int, rng: np.random.Generator) -> set[int]:
     """The products that carry octagons."""
     return set(rng.permutation(count)[: round(_SHARE * count)].tolist())
 
@@ -71,8 +71,8 @@ def write_shop(folder: Path, products: int, seed: int) -> int:
 
 
 def photograph(package: Image.Image, rng: np.random.Generator) -> bytes:
-    """One bad photo of the package, as JPEG: turned, in poor light, blurred, noisy, never quite centred."""
-    ground = _shelf(rng)
+    """One poor photo of the package, as JPEG: rotated, badly lit, blurred, noisy and off-centre."""
+    ground = _draw_shelf(rng)
     height = int(rng.integers(270, 430))
     width = int(height * package.width / package.height)
     small = package.resize((width, height), Image.Resampling.LANCZOS)
@@ -92,13 +92,13 @@ def photograph(package: Image.Image, rng: np.random.Generator) -> bytes:
     return buffer.getvalue()
 
 
-def _product(number: int, marked: bool, rng: np.random.Generator) -> Product:
+def _draw_product(number: int, marked: bool, rng: np.random.Generator) -> Product:
     octagons = int(rng.integers(1, 4)) if marked else 0
     width, height = int(rng.integers(220, 340)), int(rng.integers(320, 440))
     base = _colour(rng)
     picture = Image.new("RGBA", (width, height), (*base, 255))
     draw = ImageDraw.Draw(picture)
-    _pattern(draw, width, height, rng)
+    _draw_pattern(draw, width, height, rng)
     band = int(height * rng.uniform(0.12, 0.22))
     top = int(height * rng.uniform(0.06, 0.18))
     draw.rectangle((0, top, width, top + band), fill=_colour(rng))
@@ -114,15 +114,15 @@ def _product(number: int, marked: bool, rng: np.random.Generator) -> Product:
     )
     draw.text((16, int(height * 0.9)), f"{good} {int(rng.integers(90, 900))} g", fill="white",
               font=ImageFont.load_default(20), stroke_width=1, stroke_fill="black")  # fmt: skip
-    _distract(draw, width, height, rng)
+    _draw_distractors(draw, width, height, rng)
     radius = int(min(width, height) * rng.uniform(0.13, 0.17))
     for i in range(octagons):
         centre = (width - radius - 8 - i * (2 * radius + 4), int(height * 0.36) + int(rng.integers(-12, 12)))
-        _octagon(draw, centre, radius, _WARNINGS[int(rng.integers(len(_WARNINGS)))])
+        _draw_octagon(draw, centre, radius, _WARNINGS[int(rng.integers(len(_WARNINGS)))])
     return Product(number, octagons, brand, good, picture)
 
 
-def _pattern(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator) -> None:
+def _draw_pattern(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(3, 12))):
         x, y, r = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(10, 90)
         box = (x - r, y - r, x + r, y + r)
@@ -135,8 +135,8 @@ def _pattern(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.
             draw.line((x, 0, x + r, height), fill=_colour(rng), width=int(r / 5) + 1)
 
 
-def _distract(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator) -> None:
-    """Black things that are no octagons: bar codes, round seals, square stamps."""
+def _draw_distractors(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator) -> None:
+    """Distractors: black bar codes, round seals and square stamps."""
     x, y = int(rng.uniform(10, width - 90)), int(rng.uniform(0.55, 0.75) * height)
     kind = int(rng.integers(4))
     if kind == 0:
@@ -149,7 +149,7 @@ def _distract(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random
         draw.rectangle((x, y, x + 56, y + 46), fill="black", outline="white", width=3)
 
 
-def _octagon(draw: ImageDraw.ImageDraw, centre: tuple[int, int], radius: int, warning: str) -> None:
+def _draw_octagon(draw: ImageDraw.ImageDraw, centre: tuple[int, int], radius: int, warning: str) -> None:
     corners = [
         (centre[0] + radius * math.cos(math.pi / 8 + i * math.pi / 4),
          centre[1] + radius * math.sin(math.pi / 8 + i * math.pi / 4)) for i in range(8)
@@ -163,7 +163,7 @@ def _octagon(draw: ImageDraw.ImageDraw, centre: tuple[int, int], radius: int, wa
         )
 
 
-def _shelf(rng: np.random.Generator) -> Image.Image:
+def _draw_shelf(rng: np.random.Generator) -> Image.Image:
     level = rng.uniform(120, 235)
     picture = Image.new("RGB", (SIDE, SIDE), (int(level),) * 3)
     draw = ImageDraw.Draw(picture)

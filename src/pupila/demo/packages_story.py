@@ -1,4 +1,4 @@
-"""The story of the packages: from a shop's page, through a machine's labels and their audit, to a served classifier."""
+"""The story of the packages: collect a shop, label its photos with a model, audit the labels, serve a classifier."""
 
 import json
 import shutil
@@ -12,32 +12,39 @@ from pupila.api.collect import collect
 from pupila.api.doctor import doctor
 from pupila.api.evaluate import evaluate
 from pupila.api.explore import explore
-from pupila.api.label import labelling
+from pupila.api.label import plan_labelling
 from pupila.api.split import split
 from pupila.artifacts.dataset.open import open as open_data
-from pupila.core.messages import say
-from pupila.demo.labeller import Loopback, Truth, answering, nearest
+from pupila.core.messages import number, percent, say
+from pupila.demo.labeller import GroundTruth, Loopback, nearest_label, run_loopback
 from pupila.demo.packages import WITH, WITHOUT
 from pupila.demo.shop import Reply, Shop
-from pupila.demo.steps import answered, fresh, print_faults, sealed, step, trained
-from pupila.stages.collect.browser import NAMES
-from pupila.stages.collect.sentences import sentences as collected
-from pupila.stages.evaluate.sentences import sentences as judged
-from pupila.stages.explore.sentences import sentences as explored
+from pupila.demo.steps import (
+    predict_and_serve,
+    prepare_folder,
+    print_faults,
+    print_step,
+    read_test_rows,
+    train_from_scratch,
+)
+from pupila.stages.collect.browser import BROWSER_NAMES
+from pupila.stages.collect.sentences import describe_visit as collection_sentences
+from pupila.stages.evaluate.sentences import sentences as evaluation_sentences
+from pupila.stages.explore.sentences import sentences as exploration_sentences
 from pupila.stages.label.review.audit import AuditSettings, audit
-from pupila.stages.label.review.audit_page import sentences as audited
-from pupila.stages.label.sentences import sentences as labelled
+from pupila.stages.label.review.audit_page import sentences as audit_sentences
+from pupila.stages.label.sentences import sentences as labelling_sentences
 
 PRODUCTS = 480
-NOISE, VOTES = 0.08, 3  # share of the machine's answers that are wrong, and how often it is asked
+NOISE, VOTES = 0.08, 3  # share of wrong responses of the model, and votes per image
 _SEED = 23
 _TEST = 0.2  # share of the photos
-_RECIPE: dict[str, Any] = {
-    "weights": "none", "side": 112, "epochs": 20, "augment": "flip_rotation", "class_weights": "inverse",
+_SETTINGS: dict[str, Any] = {
+    "weights": "none", "image_size": 112, "epochs": 20, "augment": "flip_rotation", "class_weights": "inverse",
 }  # fmt: skip
 _MODEL, _RIVAL = "resnet_small", "lenet"
-_SHOWN = 4  # photos that predict answers
-_BAD = {  # what real shops hand out in the place of a photo
+_SHOWN = 4  # photos for predict
+_BROKEN_PHOTOS = {  # what real shops return in place of a photo
     "/photos/0007-0.jpg": Reply(200, "image/jpeg", b"<!DOCTYPE html><html>404 not found</html>"),
     "/photos/0011-0.jpg": Reply(200, "image/jpeg", b""),
     "/photos/0013-0.jpg": Reply(404, "text/plain", b"gone"),
@@ -45,127 +52,132 @@ _BAD = {  # what real shops hand out in the place of a photo
 
 
 def packages(out: str) -> None:
-    """A shop of packages, from its page to a served classifier that knows black octagons."""
+    """A shop of food packages: from its pages to a served classifier of black warning octagons."""
     start = time.monotonic()
-    folder = fresh(Path(out), "synthetic_packages")
-    shop = Shop(PRODUCTS, _SEED, lambda path: _BAD.get(path))
-    _collected(shop, folder)
+    folder = prepare_folder(Path(out), "synthetic_packages")
+    shop = Shop(PRODUCTS, _SEED, lambda path: _BROKEN_PHOTOS.get(path))
+    _collect_products(shop, folder)
     data = open_data(folder)
-    truth = nearest(data, [_truth(shop, *row) for row in data.images.select("group", "url").iter_rows()])
-    _labelled(folder, truth)
-    _audited(folder, truth)
-    _examined(folder)
+    ground_truth = nearest_label(
+        data, [_true_label(shop, *row) for row in data.images.select("group", "url").iter_rows()]
+    )
+    _label_images(folder, ground_truth)
+    _audit_labels(folder, ground_truth)
+    _prepare_data(folder)
     runs = {
-        name: trained(folder, Path(out) / f"synthetic_run_{name}", {"model": name, **_RECIPE})
+        name: train_from_scratch(folder, Path(out) / f"synthetic_run_{name}", {"model": name, **_SETTINGS})
         for name in (_MODEL, _RIVAL)
     }
     best, rival = (runs[name].bundle.folder for name in (_MODEL, _RIVAL))
-    step(f"pupila evaluate {best} {folder} --against {rival}")
-    done = evaluate(best, folder, against=[rival])
-    verdict = judged(done.evaluation)
+    print_step(f"pupila evaluate {best} {folder} --against {rival}")
+    result = evaluate(best, folder, against=[rival])
+    verdict = evaluation_sentences(result.evaluation)
     print("\n".join(verdict))
-    answered(best, _some_test_photos(folder))
-    print("\n" + say("Done in {seconds:.0f} s, all on synthetic data.", seconds=time.monotonic() - start))
+    predict_and_serve(best, _choose_test_photos(folder))
+    print("\n" + say("Finished in {n} s, all on synthetic data.", n=number(time.monotonic() - start, 0)))
     print(say("Verdict: {verdict}", verdict=verdict[0]))
-    print(say("Look at: {path}", path=done.report))
+    print(say("Open: {path}", path=result.report))
     print(say("Serve it: {command}", command=f"pupila serve {best}"))
-    print(say("Your own images: pupila doctor FOLDER"))
+    print(say("Start with your own images: pupila doctor FOLDER"))
 
 
-def _collected(shop: Shop, folder: Path) -> None:
-    """With a browser from a page that scrolls on, where there is one; else from plain pages."""
-    step(
+def _collect_products(shop: Shop, folder: Path) -> None:
+    """Collect from the infinite-scroll page with a browser if there is one, else from the plain pages."""
+    print_step(
         say(
-            "Opening a synthetic web shop of {n} packages on this machine, a fifth with black octagons",
+            "Serving a synthetic web shop of {n} packages on this machine, a fifth with black octagons",
             n=shop.count,
         )
     )
-    browser = any(map(shutil.which, NAMES))
+    browser = any(map(shutil.which, BROWSER_NAMES))
     if not browser:
-        print(say("No Chromium here, so its plain pages are read: sudo apt-get install chromium"))
+        print(say("Chromium not found, so the plain pages are collected. Try: sudo apt-get install chromium"))
     with shop.open() as address:
-        site, begin = ("disco", f"{address}/") if browser else ("static", f"{address}/static")
-        step(
-            f"pupila collect {site} --out {folder} --set start={begin} --set allow_private=true --set rate=200"
-        )
-        done = collect(site, out=folder, start=begin, allow_private=True, rate=200, patience=2)
-    print("\n".join(collected(done)))
+        site, start = ("disco", f"{address}/") if browser else ("static", f"{address}/static")
+        print_step(f"pupila collect {site} --out {folder} --start {start} --allow-private --rate 200")
+        result = collect(site, out=folder, start=start, allow_private=True, rate=200, idle_timeout=2)
+    print("\n".join(collection_sentences(result)))
 
 
-def _truth(shop: Shop, product: str, address: str) -> str:
-    """What a photo of the shop shows; nobody can tell from the picture for a missing one."""
+def _true_label(shop: Shop, product: str, address: str) -> str:
+    """The true label of a photo; "unsure" for the placeholder of a missing one."""
     return "unsure" if "coming-soon" in address else str(shop.record(int(product[-4:]))["label"])
 
 
-def _labelled(folder: Path, truth: Truth) -> None:
-    """By a machine on this machine, which is wrong now and then."""
-    step(f"pupila label {folder} --with vlm:synthetic --set task=octagons --votes {VOTES}")
-    print(say("(A stand-in for a vision-language model, wrong in {noise:.0%} of its answers.)", noise=NOISE))
-    with answering(Loopback(truth, noise=NOISE, seed=_SEED)) as server:
-        planned = labelling(
-            folder, with_="vlm:synthetic", task="octagons", votes=VOTES, base_url=server.url, input_price=0.15,
+def _label_images(folder: Path, ground_truth: GroundTruth) -> None:
+    """Label with a simulated model on this machine, which is sometimes wrong."""
+    print_step(f"pupila label {folder} --with vlm:synthetic --question octagons --votes {VOTES}")
+    print(
+        say(
+            "(A simulated vision-language model; {share} of its responses are wrong.)",
+            share=percent(NOISE, 0),
+        )
+    )
+    with run_loopback(Loopback(ground_truth, noise=NOISE, seed=_SEED)) as server:
+        planned = plan_labelling(
+            folder, with_="vlm:synthetic", question="octagons", votes=VOTES, base_url=server.url, input_price=0.15,
             output_price=0.6,
         )  # fmt: skip
         print("\n".join(planned.forecast()))
-        print("\n".join(labelled(planned.run(), str(folder))))
+        print("\n".join(labelling_sentences(planned.run(), str(folder))))
 
 
-def _audited(folder: Path, truth: Truth) -> None:
-    """By a stand-in for a person, who sees what the page shows and never the machine's labels."""
-    step(f"pupila label audit {folder}")
-    print(say("(A synthetic person, who knows the truth, answers the page.)"))
-    asked: list[threading.Thread] = []
+def _audit_labels(folder: Path, ground_truth: GroundTruth) -> None:
+    """Audit with a simulated reviewer, who sees only the page and never the labels of the model."""
+    print_step(f"pupila label audit {folder}")
+    print(say("(A simulated reviewer, who knows the ground truth, reviews the page.)"))
+    reviewers: list[threading.Thread] = []
 
-    def come(address: str) -> None:
-        asked.append(threading.Thread(target=_answer, args=(address, truth), daemon=True))
-        asked[0].start()
+    def start_review(address: str) -> None:
+        reviewers.append(threading.Thread(target=_review, args=(address, ground_truth), daemon=True))
+        reviewers[0].start()
 
-    done = audit(open_data(folder), AuditSettings(), "synthetic", 0, come)
-    print("\n".join(audited(done.audit)))
-    print(say("Look at: {path}", path=done.page))
+    result = audit(open_data(folder), AuditSettings(), "synthetic", 0, start_review)
+    print("\n".join(audit_sentences(result.audit)))
+    print(say("Open: {path}", path=result.page))
 
 
-def _answer(address: str, truth: Truth) -> None:
-    """Answer every question of an audit's page."""
+def _review(address: str, ground_truth: GroundTruth) -> None:
+    """Review every image of an audit page."""
     choices = sorted((WITH, WITHOUT))
-    state = _asked(address, "state")
+    state = _call_page(address, "state")
     while (number := state["current"]) is not None:
-        with urllib.request.urlopen(f"{address}picture/{number}") as picture:
-            seen = truth(picture.read())
-        choice = choices.index(seen) if seen in choices else None
-        state = _asked(address, "answer", {"number": number, "choice": choice})
-    _asked(address, "finish", {})
+        with urllib.request.urlopen(f"{address}image/{number}") as picture:
+            label = ground_truth(picture.read())
+        choice = choices.index(label) if label in choices else None
+        state = _call_page(address, "answer", {"number": number, "choice": choice})
+    _call_page(address, "finish", {})
 
 
-def _asked(address: str, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call_page(address: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     content = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json", "origin": address.rstrip("/")}
-    with urllib.request.urlopen(urllib.request.Request(f"{address}{what}", content, headers)) as answer:
-        return dict(json.load(answer))
+    with urllib.request.urlopen(urllib.request.Request(f"{address}{path}", content, headers)) as response:
+        return dict(json.load(response))
 
 
-def _examined(folder: Path) -> None:
+def _prepare_data(folder: Path) -> None:
     """Doctor, split by product, explore."""
-    step(f"pupila doctor {folder}")
+    print_step(f"pupila doctor {folder}")
     data = open_data(folder)
     print(data)
     print_faults(doctor(data))
-    step(f"pupila split {folder} --test {_TEST}")
-    made = split(data, test=_TEST, replace=True)
-    for name, row in made.balance.items():
+    print_step(f"pupila split {folder} --test {_TEST}")
+    split_file = split(data, test=_TEST, replace=True)
+    for name, row in split_file.balance.items():
         if name != "largest_deviation":
-            print(say("  {name}: {images} images of {groups} products", name=name, images=row["images"],
-                      groups=row["groups"]))  # fmt: skip
-    print(say("Verdict: {verdict}.", verdict=made.verdict))
-    step(f"pupila explore {folder}")
-    found = explore(data)
-    print("\n".join(explored(found.fingerprint)))
-    print(say("Look at: {path}", path=found.page))
+            print(say("  {name}: {images} images of {groups} products",
+                      name=name, images=row["images"], groups=row["groups"]))  # fmt: skip
+    print(say("Verdict: {verdict}.", verdict=split_file.verdict))
+    print_step(f"pupila explore {folder}")
+    exploration = explore(data)
+    print("\n".join(exploration_sentences(exploration.fingerprint)))
+    print(say("Open: {path}", path=exploration.page))
 
 
-def _some_test_photos(folder: Path) -> list[Path]:
-    """Photos of the sealed test split, half of them with octagons where there are as many."""
+def _choose_test_photos(folder: Path) -> list[Path]:
+    """Photos of the sealed test split, half of them with octagons if there are enough."""
     label_of = dict(open_data(folder).images.select("image", "target").iter_rows())
-    tested = [row.image for row in sealed(folder)]
-    chosen = [[image for image in tested if label_of[image] == name] for name in (WITH, WITHOUT)]
+    test_images = [row.image for row in read_test_rows(folder)]
+    chosen = [[image for image in test_images if label_of[image] == name] for name in (WITH, WITHOUT)]
     return [folder / image for images in chosen for image in images[: _SHOWN // 2]]

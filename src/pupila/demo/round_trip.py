@@ -1,4 +1,4 @@
-"""A served round trip: start the server as a user would, send it a photo, and end it."""
+"""A round trip through the server: start it as a user would, send it a photo, stop it."""
 
 import json
 import signal
@@ -17,13 +17,13 @@ from typing import Any
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
-_PATIENCE = 60  # seconds for the server to start
+_TIMEOUT = 60  # seconds for the server to start
 _HOST = "127.0.0.1"
 
 
 @contextmanager
-def served(bundle: str, *options: str) -> Iterator[str]:
-    """The address of a server that answers with the bundle; SIGTERM ends it.
+def serve_bundle(bundle: str, *options: str) -> Iterator[str]:
+    """The address of a running server of the bundle; SIGTERM stops it at the end.
 
     Raises:
         PupilaError: it did not start.
@@ -46,15 +46,15 @@ def served(bundle: str, *options: str) -> Iterator[str]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     address = f"http://{_HOST}:{port}"
     try:
-        _wait(server, address)
+        _wait_until_ready(server, address)
         yield address
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate()
 
 
-def _wait(server: "subprocess.Popen[str]", address: str) -> None:
-    until = time.monotonic() + _PATIENCE
+def _wait_until_ready(server: "subprocess.Popen[str]", address: str) -> None:
+    until = time.monotonic() + _TIMEOUT
     while time.monotonic() < until and server.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=1):
@@ -62,17 +62,17 @@ def _wait(server: "subprocess.Popen[str]", address: str) -> None:
         except OSError:
             time.sleep(0.1)
     server.kill()
-    told = server.stderr.read() if server.stderr else ""
+    message = server.stderr.read() if server.stderr else ""
     raise PupilaError(
-        say("The server did not start"), found=told.strip()[-300:], wanted=say("a server that answers")
+        say("The server did not start"), actual=message.strip()[-300:], expected=say("a response of /health")
     )
 
 
-def ask(address: str, photo: Path) -> dict[str, Any]:
-    """What the server answers to one photo.
+def request_prediction(address: str, photo: Path) -> dict[str, Any]:
+    """The prediction of the server for one photo.
 
     Raises:
-        PupilaError: it refused.
+        PupilaError: an HTTP error.
     """
     mark = uuid.uuid4().hex
     head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{photo.name}"\r\n\r\n'
@@ -82,8 +82,8 @@ def ask(address: str, photo: Path) -> dict[str, Any]:
         headers={"Content-Type": f"multipart/form-data; boundary={mark}"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
-            answer: dict[str, Any] = json.load(response)
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+            prediction: dict[str, Any] = json.load(response)
     except urllib.error.HTTPError as refused:
-        raise PupilaError(say("The server refused"), found=refused.read().decode()) from refused
-    return answer
+        raise PupilaError(say("The server rejected the image"), actual=refused.read().decode()) from refused
+    return prediction

@@ -1,4 +1,4 @@
-"""What the stories share: a step is shown as the command that a user would type, and then really done."""
+"""Steps shared by the stories: each prints the command that a user would type, then runs it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,66 +9,79 @@ from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.splits import Assignment, SplitFile
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import number, percent, say
 from pupila.core.vocabulary import TEST
-from pupila.demo.round_trip import ask, served
+from pupila.demo.round_trip import request_prediction, serve_bundle
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.doctor.faults import Fault
-from pupila.stages.predict.rows import Output, for_people
-from pupila.stages.predict.tasks import TELLING
-from pupila.stages.train.page import sentences as told
+from pupila.stages.predict.rows import Output, describe_row
+from pupila.stages.predict.tasks import TASK_PREDICTORS
+from pupila.stages.train.page import describe_run
 
 if TYPE_CHECKING:
     from pupila.stages.train.run import Run
 
 
-def trained(folder: Path, run: Path, wish: dict[str, Any]) -> "Run":
-    """Train from scratch, beside the data."""
-    settings = " ".join(f"--set {name}={value}" for name, value in wish.items())
-    step(f"pupila train {folder} {settings} --out {run}")
+def train_from_scratch(folder: Path, run: Path, settings: dict[str, Any]) -> "Run":
+    """Train a model without pretrained weights."""
+    print_step(f"pupila train {folder} {format_flags(settings)} --out {run}")
     files.remove_folder(run)
-    done = train(folder, out=run, **wish)
-    for sentence in told(done.plan, done.state, done.bundle.info):
+    training = train(folder, out=run, **settings)
+    for sentence in describe_run(training.plan, training.state, training.bundle.info):
         print(sentence)
-    return done
+    return training
 
 
-def sealed(folder: Path) -> list[Assignment]:
+def format_flags(settings: dict[str, Any]) -> str:
+    """Settings as the flags of a command: `--image-size 112 --epochs 20`."""
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
+
+
+def read_test_rows(folder: Path) -> list[Assignment]:
     """The images of the test split."""
     split = SplitFile.read(str(folder))
-    assert split is not None  # it was made a minute ago
-    return split.of(TEST)
+    assert split is not None  # the story made it
+    return split.in_split(TEST)
 
 
-def answered(bundle: str, photos: list[Path], out: str | None = None) -> None:
-    """Predict, then serve: the same bundle, the same code, so the same answer."""
-    step(f"pupila predict {bundle} {photos[0]} ..." + (f" --out {out}" if out else ""))
+def predict_and_serve(bundle: str, photos: list[Path], out: str | None = None) -> None:
+    """Predict, then serve: the same bundle gives the same predictions."""
+    print_step(f"pupila predict {bundle} {photos[0]} ..." + (f" --out {out}" if out else ""))
     predictor = Predictor(read_bundle(bundle))
-    telling = TELLING[predictor.info.task]
+    task_predictor = TASK_PREDICTORS[predictor.info.task]
     uris = [str(photo) for photo in photos]
-    for row in telling.rows(predictor, uris, Output(out)):
-        print(for_people(row, telling))
-    step(f"pupila serve {bundle}")
-    with served(bundle) as address:
-        for photo, (_, known) in zip(photos, predictor.stream(uris), strict=True):
-            assert not isinstance(known, ImageFault)  # it was read above
-            said = ask(address, photo)
-            same = abs(said["confidence"] - known.confidence) < 1e-4
-            print(say(
-                "{name}: the server is {confidence:.1%} sure after {ms:.0f} ms, {same}",
-                name=photo.name, confidence=said["confidence"], ms=1e3 * said["processing_time"],
-                same=say("as predict is") if same else say("unlike predict: please report this"),
-            ))  # fmt: skip
+    for row in task_predictor.predict_rows(predictor, uris, Output(out)):
+        print(describe_row(row, task_predictor))
+    print_step(f"pupila serve {bundle}")
+    with serve_bundle(bundle) as address:
+        for photo, (_, prediction) in zip(photos, predictor.stream(uris), strict=True):
+            assert not isinstance(prediction, ImageFault)  # it was read above
+            response = request_prediction(address, photo)
+            print(_compare_confidence(photo.name, response, prediction.confidence))
 
 
-def fresh(out: Path, name: str) -> Path:
-    """An empty folder for the story; one that a story made before is emptied, nothing else is touched."""
+def _compare_confidence(name: str, response: dict[str, Any], expected: float) -> str:
+    """The confidence of the server, and whether it equals that of `pupila predict`."""
+    figures = {
+        "name": name, "confidence": percent(response["confidence"]), "ms": number(1e3 * response["processing_time"], 0),
+    }  # fmt: skip
+    if abs(response["confidence"] - expected) < 1e-4:
+        return say(
+            "{name}: the server predicts with confidence {confidence} in {ms} ms, same as predict.", **figures
+        )
+    return say("{name}: the server predicts with confidence {confidence} in {ms} ms, unlike predict. "
+               "Please report this.", **figures)  # fmt: skip
+
+
+def prepare_folder(out: Path, name: str) -> Path:
+    """An empty folder for the story; it empties only folders that the demo made."""
     folder = out / name
     mark = out / f".{name}"
     if folder.exists() and not mark.exists():
         raise PupilaError(
-            say("The demo writes its data anew"), found=say("{path}, which it did not make", path=folder),
-            wanted=say("an empty place"), remedy="--out OTHER_FOLDER",
+            say("The demo does not overwrite other folders"),
+            actual=say("{path}, which the demo did not make", path=folder),
+            expected=say("a new folder"), remedy="--out OTHER_FOLDER",
         )  # fmt: skip
     files.write_bytes(str(mark), b"")
     files.remove_folder(folder)
@@ -76,13 +89,13 @@ def fresh(out: Path, name: str) -> Path:
     return folder
 
 
-def step(text: str) -> None:
-    """Show the command."""
+def print_step(text: str) -> None:
+    """Print the command of a step, or what it does."""
     print(f"\n== {text}", flush=True)
 
 
-def print_faults(found: list[Fault]) -> None:
-    """Show what the doctor found, and the mend of each."""
-    for fault in found:
+def print_faults(faults: list[Fault]) -> None:
+    """Print the faults found by the doctor, and a fix for each."""
+    for fault in faults:
         print(f"{fault.severity:8} {fault.code} ({fault.count}): {fault.examples[0]}")
-        print("         " + say("Mend: {mend}.", mend=fault.mend))
+        print("         " + say("Fix: {fix}.", fix=fault.fix))

@@ -1,4 +1,4 @@
-"""The stories that `pupila demo` tells, in one literal dict."""
+"""The stories of `pupila demo`, in one literal dict."""
 
 import time
 from collections.abc import Callable
@@ -10,64 +10,69 @@ from pupila.api.evaluate import evaluate
 from pupila.api.explore import explore
 from pupila.api.split import split
 from pupila.artifacts.dataset.open import open as open_data
-from pupila.core.messages import say
+from pupila.core.messages import number, say
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.floods import write_scenes
 from pupila.demo.packages_story import packages
-from pupila.demo.steps import answered, fresh, print_faults, sealed, step, trained
-from pupila.stages.evaluate.sentences import sentences as judged
-from pupila.stages.explore.sentences import sentences
+from pupila.demo.steps import (
+    predict_and_serve,
+    prepare_folder,
+    print_faults,
+    print_step,
+    read_test_rows,
+    train_from_scratch,
+)
+from pupila.stages.evaluate.sentences import sentences as evaluation_sentences
+from pupila.stages.explore.sentences import sentences as exploration_sentences
 
-SCENES = 140  # of floods
+SCENES = 140  # flood scenes
 _SEED = 23
-_RECIPE: dict[str, Any] = {
-    "model": "unet", "encoder": "resnet10t", "weights": "none", "side": 128, "epochs": 14, "learning_rate": 2e-3,
+_SETTINGS: dict[str, Any] = {
+    "model": "unet", "encoder": "resnet10t", "weights": "none", "image_size": 128, "epochs": 14, "lr": 2e-3,
 }  # fmt: skip
-_SHOWN = 4  # photos that predict answers
+_SHOWN = 4  # photos for predict
 
 
 def faults(out: str) -> None:
-    """A folder in which nearly everything is wrong, and what the doctor says."""
-    folder = fresh(Path(out), "synthetic_faults")
+    """A folder with nearly every possible fault, and the report of the doctor."""
+    folder = prepare_folder(Path(out), "synthetic_faults")
     plant_faults(folder)
-    step(f"pupila doctor {folder}")
-    found = doctor(folder)
-    print_faults(found)
-    missed = sorted(set(PLANTED) - {fault.code for fault in found})
-    print(
-        "\n"
-        + say(
-            "Planted: {n} faults; missed: {missed}.", n=len(PLANTED), missed=", ".join(missed) or say("none")
-        )
-    )
+    print_step(f"pupila doctor {folder}")
+    detected = doctor(folder)
+    print_faults(detected)
+    missed = sorted(set(PLANTED) - {fault.code for fault in detected})
+    if missed:
+        print("\n" + say("{n} faults planted, missed: {missed}.", n=len(PLANTED), missed=", ".join(missed)))
+    else:
+        print("\n" + say("{n} faults planted, all detected.", n=len(PLANTED)))
 
 
 def floods(out: str) -> None:
-    """Flood scenes from the air, from drawn photos and masks to a served U-Net."""
+    """Aerial flood scenes: from drawn images and masks to a served U-Net."""
     start = time.monotonic()
-    folder = fresh(Path(out), "synthetic_floods")
-    step(say("Drawing {n} synthetic scenes of floods, with the water as masks", n=SCENES))
+    folder = prepare_folder(Path(out), "synthetic_floods")
+    print_step(say("Drawing {n} synthetic flood scenes with water masks", n=SCENES))
     write_scenes(folder, SCENES, _SEED)
-    step(f"pupila doctor {folder}")
+    print_step(f"pupila doctor {folder}")
     data = open_data(folder)
     print(data)
     print_faults(doctor(data))
-    step(f"pupila split {folder}")
+    print_step(f"pupila split {folder}")
     print(say("Verdict: {verdict}.", verdict=split(data, replace=True).verdict))
-    step(f"pupila explore {folder}")
-    explored = explore(data)
-    print("\n".join(sentences(explored.fingerprint)))
-    print(say("Look at: {path}", path=explored.page))
-    run = trained(folder, Path(out) / "synthetic_run_unet", _RECIPE)
-    step(f"pupila evaluate {run.bundle.folder} {folder}")
-    done = evaluate(run.bundle.folder, folder)
-    verdict = judged(done.evaluation)
+    print_step(f"pupila explore {folder}")
+    exploration = explore(data)
+    print("\n".join(exploration_sentences(exploration.fingerprint)))
+    print(say("Open: {path}", path=exploration.page))
+    run = train_from_scratch(folder, Path(out) / "synthetic_run_unet", _SETTINGS)
+    print_step(f"pupila evaluate {run.bundle.folder} {folder}")
+    result = evaluate(run.bundle.folder, folder)
+    verdict = evaluation_sentences(result.evaluation)
     print("\n".join(verdict))
-    photos = [folder / row.image for row in sealed(folder)[:_SHOWN]]
-    answered(run.bundle.folder, photos, f"{out}/synthetic_masks")
-    print("\n" + say("Done in {seconds:.0f} s, all on synthetic data.", seconds=time.monotonic() - start))
+    photos = [folder / row.image for row in read_test_rows(folder)[:_SHOWN]]
+    predict_and_serve(run.bundle.folder, photos, f"{out}/synthetic_masks")
+    print("\n" + say("Finished in {n} s, all on synthetic data.", n=number(time.monotonic() - start, 0)))
     print(say("Verdict: {verdict}", verdict=verdict[0]))
-    print(say("Look at: {path}", path=done.report))
+    print(say("Open: {path}", path=result.report))
 
 
 STORIES: dict[str, Callable[[str], None]] = {

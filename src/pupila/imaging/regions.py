@@ -1,4 +1,4 @@
-"""Connected regions of class masks: their areas in flat memory, their mending, and their outlines as polygons.
+"""Connected regions of class masks: areas in constant memory, clean-up, and outlines as polygons.
 
 A mask is (H, W) uint8 of class numbers; 0 is the background and `vocabulary.IGNORE` a pixel without a label.
 Pixels of one class belong to one region where they touch, also at a corner (8-connected). All arithmetic is done on
@@ -40,16 +40,16 @@ class _Runs:
     def length(self) -> Array:
         return self.end - self.start
 
-    def spread(self, value: Array, shape: tuple[int, ...]) -> Array:
+    def paint(self, value: Array, shape: tuple[int, ...]) -> Array:
         """The mask whose runs have these values."""
         return np.repeat(value, self.length).reshape(shape)
 
-    def touching(self, corners: bool) -> tuple[Array, Array]:
+    def find_touching(self, corners: bool) -> tuple[Array, Array]:
         """(upper, lower): the numbers of all runs of neighbouring rows that touch, of any classes."""
         reach, below = int(corners), (self.row + 1) * self.stride
-        here = self.row * self.stride
-        first = np.searchsorted(here + self.end, below + self.start + 1 - reach)
-        last = np.searchsorted(here + self.start, below + self.end - 1 + reach, side="right")
+        offset = self.row * self.stride
+        first = np.searchsorted(offset + self.end, below + self.start + 1 - reach)
+        last = np.searchsorted(offset + self.start, below + self.end - 1 + reach, side="right")
         count = last - first
         upper = np.repeat(np.arange(len(count)), count)
         return upper, np.arange(len(upper)) + np.repeat(first - np.cumsum(count) + count, count)
@@ -65,37 +65,37 @@ def _runs(mask: Array) -> _Runs:
     return _Runs(row, start, end, mask.ravel()[at], width + 2)
 
 
-def _united(count: int, one: Array, other: Array) -> Array:
-    """(count,) the smallest number of each one's set, where every `one` is in the set of its `other`.
+def _union_sets(count: int, left: Array, right: Array) -> Array:
+    """(count,) the smallest number in each element's set, where every `left` is in the set of its `right`.
 
     Source: hooking to the smaller root and pointer jumping, after Shiloach and Vishkin 1982.
     """
     root = np.arange(count)
-    while len(one):
-        low, high = np.minimum(one, other), np.maximum(one, other)
+    while len(left):
+        low, high = np.minimum(left, right), np.maximum(left, right)
         np.minimum.at(root, high, low)
         while not np.array_equal(jumped := root[root], root):
             root = jumped
-        one, other = root[low], root[high]
-        apart = one != other
-        one, other = one[apart], other[apart]
+        left, right = root[low], root[high]
+        apart = left != right
+        left, right = left[apart], right[apart]
     return root
 
 
 def _regions(runs: _Runs, corners: bool = True) -> Array:
     """(R,) the number of the first run of each run's region."""
-    upper, lower = runs.touching(corners)
+    upper, lower = runs.find_touching(corners)
     same = runs.value[upper] == runs.value[lower]
-    return _united(len(runs.value), upper[same], lower[same])
+    return _union_sets(len(runs.value), upper[same], lower[same])
 
 
-def numbered(binary: Array) -> Array:
+def label_regions(binary: Array) -> Array:
     """(H, W) int64: the number of each pixel's region, from 1; 0 where an (H, W) bool mask is not."""
     runs = _runs(binary.astype(np.uint8))
     own = runs.value != BACKGROUND
     number = np.zeros(len(runs.value), np.int64)
     number[own] = np.unique(_regions(runs)[own], return_inverse=True)[1] + 1
-    return runs.spread(number, binary.shape)
+    return runs.paint(number, binary.shape)
 
 
 class RegionCounter:
@@ -105,16 +105,16 @@ class RegionCounter:
         self._row: Array = np.zeros((0, 0), np.uint8)  # the last row that came, (1, W)
         self._first: Array = np.zeros(0, np.intp)  # for each of its runs, the first run of its region
         self._area: Array = np.zeros(0)  # pixels so far of its region, at the region's first run; else 0
-        self._done: list[tuple[Array, Array]] = []  # classes and areas of regions that can't grow
+        self._finished: list[tuple[Array, Array]] = []  # classes and areas of regions that can't grow
 
     def add(self, strip: Array) -> None:
         """Count the next rows: (h, W) uint8, h > 0; every strip has the same width."""
         known = len(self._first)
         rows = np.concatenate([self._row, strip]) if known else strip
         runs = _runs(rows)
-        upper, lower = runs.touching(corners=True)
+        upper, lower = runs.find_touching(corners=True)
         same = runs.value[upper] == runs.value[lower]
-        root = _united(
+        root = _union_sets(
             len(runs.value),
             np.concatenate([upper[same], self._first]), np.concatenate([lower[same], np.arange(known)]),
         )  # fmt: skip
@@ -124,7 +124,7 @@ class RegionCounter:
         bottom = runs.row == len(rows) - 1
         open_, first, which = np.unique(root[bottom], return_index=True, return_inverse=True)
         closed = np.setdiff1d(root, open_)
-        self._done.append((runs.value[closed], area[closed]))
+        self._finished.append((runs.value[closed], area[closed]))
         self._row, self._first = rows[-1:].copy(), first[which]
         self._area = np.zeros(len(which))
         self._area[first] = area[open_]
@@ -133,8 +133,8 @@ class RegionCounter:
         """Pixels of every region, the largest first, by class; without pixels that have no label."""
         at_row = _runs(self._row).value if len(self._first) else self._row[0:0].ravel()
         begins = self._first == np.arange(len(self._first))
-        value = np.concatenate([*(v for v, _ in self._done), at_row[begins]])
-        area = np.concatenate([*(a for _, a in self._done), self._area[begins]]).astype(int)
+        value = np.concatenate([*(v for v, _ in self._finished), at_row[begins]])
+        area = np.concatenate([*(a for _, a in self._finished), self._area[begins]]).astype(int)
         return {
             int(number): np.sort(area[value == number])[::-1].tolist()
             for number in np.unique(value)
@@ -155,7 +155,7 @@ def drop_small(mask: Array, least_area: int) -> Array:
     region = _regions(runs)
     area = np.bincount(region, runs.length)[region]
     foreground = (runs.value != BACKGROUND) & (runs.value != IGNORE)
-    return _replaced(mask, runs, region, foreground & (area < least_area))
+    return _replace_regions(mask, runs, region, foreground & (area < least_area))
 
 
 def fill_holes(mask: Array, most_area: int) -> Array:
@@ -174,28 +174,28 @@ def fill_holes(mask: Array, most_area: int) -> Array:
     height, width = mask.shape
     at_edge = (runs.row == 0) | (runs.row == height - 1) | (runs.start == 0) | (runs.end == width)
     open_ = np.bincount(region, at_edge)[region] > 0
-    return _replaced(mask, runs, region, (runs.value == BACKGROUND) & ~open_ & (area <= most_area))
+    return _replace_regions(mask, runs, region, (runs.value == BACKGROUND) & ~open_ & (area <= most_area))
 
 
-def _replaced(mask: Array, runs: _Runs, region: Array, goes: Array) -> Array:
-    """The mask whose regions that go became the class that shares most sides with them."""
+def _replace_regions(mask: Array, runs: _Runs, region: Array, goes: Array) -> Array:
+    """The mask whose regions that go are replaced by the class that shares most sides with them."""
     if not goes.any():
         return mask.copy()
-    upper, lower = runs.touching(corners=False)
+    upper, lower = runs.find_touching(corners=False)
     shared = np.minimum(runs.end[upper], runs.end[lower]) - np.maximum(runs.start[upper], runs.start[lower])
     left = np.flatnonzero(runs.row[1:] == runs.row[:-1])
-    one = np.concatenate([upper, lower, left, left + 1])
-    other = np.concatenate([lower, upper, left + 1, left])
+    run = np.concatenate([upper, lower, left, left + 1])
+    neighbour = np.concatenate([lower, upper, left + 1, left])
     sides = np.concatenate([shared, shared, np.ones(2 * len(left), int)])
-    counts = goes[one] & ~goes[other] & (runs.value[other] != IGNORE)
-    one, vote, sides = one[counts], runs.value[other[counts]].astype(int), sides[counts]
+    counts = goes[run] & ~goes[neighbour] & (runs.value[neighbour] != IGNORE)
+    run, vote, sides = run[counts], runs.value[neighbour[counts]].astype(int), sides[counts]
     names, number = np.unique(region[goes], return_inverse=True)
     shape = (len(names), int(vote.max(initial=BACKGROUND)) + 1)
-    voter = np.searchsorted(names, region[one])
+    voter = np.searchsorted(names, region[run])
     votes = np.bincount(voter * shape[1] + vote, sides, minlength=shape[0] * shape[1])
     value = runs.value.copy()
     value[goes] = votes.reshape(shape).argmax(axis=1)[number]
-    return runs.spread(value, mask.shape)
+    return runs.paint(value, mask.shape)
 
 
 def smooth(mask: Array, radius: int) -> Array:
@@ -248,7 +248,9 @@ def from_rle(rle: dict[str, Any]) -> Array:
     height, width = rle["size"]
     counts = np.asarray(rle["counts"] if isinstance(rle["counts"], list) else _counts(rle["counts"]))
     if counts.min(initial=0) < 0 or counts.sum() != height * width:
-        raise ValueError(say("run lengths of {n} pixels for {most}", n=counts.sum(), most=height * width))
+        raise ValueError(
+            say("run lengths of {n} pixels for a mask of {total}", n=counts.sum(), total=height * width)
+        )
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
 
 
@@ -261,7 +263,7 @@ def _counts(text: str | bytes) -> Array:
     last = np.flatnonzero(code & 32 == 0)
     size = np.diff(last, prepend=-1)
     if not len(code) or code.min() < 0 or code.max() > 63 or last[-1:] != len(code) - 1 or size.max() > 7:
-        raise ValueError(say("no run lengths as COCO writes them"))
+        raise ValueError(say("not run lengths in COCO's format"))
     first = last - size + 1
     bits = 5 * (np.arange(len(code)) - np.repeat(first, size))
     counts: Array = np.add.reduceat((code & 31) << bits, first)
@@ -270,7 +272,7 @@ def _counts(text: str | bytes) -> Array:
     return counts
 
 
-def polygons(binary: Array) -> list[Polygon]:
+def trace_polygons(binary: Array) -> list[Polygon]:
     """The outlines of the regions, one polygon each.
 
     Coordinates are pixels along the edges: (0, 0) is the upper left corner of the upper left pixel, (W, H) the lower
@@ -282,12 +284,12 @@ def polygons(binary: Array) -> list[Polygon]:
     """
     padded = np.pad(binary.astype(float), 1)
     lines = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.OuterOffset)
-    found = []
+    shapes = []
     for points, offsets in zip(*lines.filled(_BELOW_HALF, 2.0), strict=True):
         halves = np.round(2 * points - 1) / 2  # centres of the padded mask, to edges of this one
-        outer, *holes = (_straight(halves[a:b]) for a, b in pairwise(offsets))
-        found.append((outer, holes))
-    return found
+        outer, *holes = (_drop_collinear(halves[a:b]) for a, b in pairwise(offsets))
+        shapes.append((outer, holes))
+    return shapes
 
 
 def coco_regions(binary: Array) -> Iterator[dict[str, Any]]:
@@ -295,7 +297,7 @@ def coco_regions(binary: Array) -> Iterator[dict[str, Any]]:
 
     A region with holes is given as run lengths, for COCO's polygons can't leave anything out.
     """
-    for outer, holes in polygons(binary):
+    for outer, holes in trace_polygons(binary):
         corner, end = np.floor(outer.min(axis=0)).astype(int), np.ceil(outer.max(axis=0)).astype(int)
         (left, top), (width, height) = corner.tolist(), (end - corner).tolist()
         inside = fill_polygons([(outer - corner, [hole - corner for hole in holes])], height, width)
@@ -307,13 +309,13 @@ def coco_regions(binary: Array) -> Iterator[dict[str, Any]]:
         yield {"segmentation": outline, "bbox": [left, top, width, height], "area": int(inside.sum())}
 
 
-def _straight(ring: Array) -> Array:
+def _drop_collinear(ring: Array) -> Array:
     """The closed ring without points on straight lines."""
     step = np.diff(ring, axis=0)
     before = np.roll(step, 1, axis=0)
     turns = before[:, 0] * step[:, 1] != before[:, 1] * step[:, 0]
-    kept = ring[:-1][turns]
-    return np.concatenate([kept, kept[:1]])
+    corners = ring[:-1][turns]
+    return np.concatenate([corners, corners[:1]])
 
 
 def fill_polygons(shapes: list[Polygon], height: int, width: int) -> Array:
@@ -326,15 +328,15 @@ def fill_polygons(shapes: list[Polygon], height: int, width: int) -> Array:
     """
     filled = np.zeros((height, width), bool)
     for outer, holes in shapes:
-        box, inside = _drawn(outer, filled.shape)
+        box, inside = _rasterise_ring(outer, filled.shape)
         for hole in holes:
-            within, gap = _drawn(hole - (box[1].start, box[0].start), inside.shape)
+            within, gap = _rasterise_ring(hole - (box[1].start, box[0].start), inside.shape)
             inside[within] &= ~gap
         filled[box] |= inside
     return filled
 
 
-def _drawn(ring: Array, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], Array]:
+def _rasterise_ring(ring: Array, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], Array]:
     """Where the ring lies in a picture of this shape, and (h, w) bool, the pixels there that are inside it."""
     last = (shape[1], shape[0])
     left, top = np.clip(np.floor(ring.min(axis=0)), 0, last).astype(int).tolist()

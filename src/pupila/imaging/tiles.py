@@ -1,4 +1,4 @@
-"""Pictures of any size in overlapping tiles, whose answers blend into one without seams, in flat memory."""
+"""Images of any size in overlapping tiles, whose predictions are blended without seams, in constant memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.core.threads import ahead
+from pupila.core.threads import prefetch
 
 Array = NDArray[Any]
-Answer = Callable[[Array], Array]  # (tile, tile, 3) uint8 to (C, tile, tile) probabilities
+TilePredictor = Callable[[Array], Array]  # (tile, tile, 3) uint8 to (C, tile, tile) probabilities
 
-_LEAST = 1e-3  # weight at a tile's edge: the picture's own borders lie in no other tile
+_LEAST = 1e-3  # weight at a tile's edge: the image's own borders are in no other tile
 
 
-class Readable(Protocol):
-    """A picture that is read part by part, such as `geotiff.Scene`."""
+class ImageReader(Protocol):
+    """An image that is read part by part, such as `geotiff.Scene`."""
 
     @property
     def height(self) -> int:
@@ -27,12 +27,12 @@ class Readable(Protocol):
         """Pixels."""
 
     def read(self, top: int, left: int, height: int, width: int) -> Array:
-        """The part as (height, width, 3) uint8; it lies inside the picture."""
+        """The part as (height, width, 3) uint8; it lies inside the image."""
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """A picture in memory, read like one that is not."""
+class ArrayImage:
+    """An image in memory, with the interface of one that is not."""
 
     pixels: Array  # (H, W, 3) uint8
 
@@ -66,7 +66,7 @@ def tile_origins(length: int, tile: int, overlap: int) -> list[int]:
 
 
 def origins(height: int, width: int, tile: int, overlap: int) -> list[tuple[int, int]]:
-    """(top, left) of all tiles of a picture, row by row: the order in which they are cut, answered and blended."""
+    """(top, left) of all tiles of an image, row by row: the order in which they are cut, predicted and blended."""
     lefts = tile_origins(width, tile, overlap)
     return [(top, left) for top in tile_origins(height, tile, overlap) for left in lefts]
 
@@ -78,14 +78,14 @@ def _profile(tile: int) -> Array:
 
 
 def window(tile: int) -> Array:
-    """(tile, tile) float32 in (0, 1]: how much each pixel of a tile's answer counts, most in the middle.
+    """(tile, tile) float32 in (0, 1]: the weight of each pixel of a tile's prediction, largest in the middle.
 
-    Source: the product of two Hann windows, with a floor, since a pixel at the picture's border lies in one tile.
+    Source: the product of two Hann windows, with a floor, since a pixel at the image's border is in one tile only.
     """
     return np.outer(_profile(tile), _profile(tile))
 
 
-def padded(pixels: Array, tile: int) -> Array:
+def pad_to_tile(pixels: Array, tile: int) -> Array:
     """(H, W, C) mirrored at its right and lower edge up to a tile's side where it is smaller."""
     height, width = pixels.shape[:2]
     below, right = max(0, tile - height), max(0, tile - width)
@@ -94,8 +94,8 @@ def padded(pixels: Array, tile: int) -> Array:
     return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="symmetric")
 
 
-def cut(pixels: Array, tile: int, overlap: int) -> Array:
-    """All tiles of a picture, in the order of `origins`.
+def cut_tiles(pixels: Array, tile: int, overlap: int) -> Array:
+    """All tiles of an image, in the order of `origins`.
 
     Args:
         pixels: (H, W, 3) uint8; mirrored up to a tile's side where it is smaller.
@@ -106,18 +106,18 @@ def cut(pixels: Array, tile: int, overlap: int) -> Array:
         (K, tile, tile, 3) uint8.
     """
     height, width = pixels.shape[:2]
-    large, places = padded(pixels, tile), origins(height, width, tile, overlap)
+    large, places = pad_to_tile(pixels, tile), origins(height, width, tile, overlap)
     return np.stack([large[top : top + tile, left : left + tile] for top, left in places])
 
 
-def blend(probabilities: Array, origins: list[tuple[int, int]], height: int, width: int) -> Array:
-    """The answers of overlapping tiles as one, weighted by `window`.
+def blend_tiles(probabilities: Array, origins: list[tuple[int, int]], height: int, width: int) -> Array:
+    """The predictions of overlapping tiles as one, weighted by `window`.
 
     Args:
         probabilities: (K, C, tile, tile).
-        origins: (top, left) of each, as `cut` gives them.
-        height: of the picture, pixels.
-        width: of the picture, pixels.
+        origins: (top, left) of each tile, in the order of `cut_tiles`.
+        height: of the image, pixels.
+        width: of the image, pixels.
 
     Returns:
         (C, height, width) float32; what was padded is cut off.
@@ -126,23 +126,25 @@ def blend(probabilities: Array, origins: list[tuple[int, int]], height: int, wid
     weights = window(tile)
     total = np.zeros((probabilities.shape[1], max(height, tile), max(width, tile)), np.float32)
     norm = np.zeros(total.shape[1:], np.float32)
-    for answer, (top, left) in zip(probabilities, origins, strict=True):
+    for prediction, (top, left) in zip(probabilities, origins, strict=True):
         place = slice(top, top + tile), slice(left, left + tile)
-        total[:, *place] += answer * weights
+        total[:, *place] += prediction * weights
         norm[place] += weights
     return np.asarray((total / norm)[:, :height, :width])
 
 
-def blended_strips(scene: Readable, tile: int, overlap: int, answer: Answer) -> Iterator[tuple[int, Array]]:
-    """What `blend` gives for a scene of any size, strip by strip from the top; one row of tiles is in memory.
+def blend_strips(
+    scene: ImageReader, tile: int, overlap: int, predict: TilePredictor
+) -> Iterator[tuple[int, Array]]:
+    """`blend_tiles` for a scene of any size, strip by strip from the top, with one row of tiles in memory.
 
-    Every core answers a tile of its own: measured, batches only take more memory.
+    Every core predicts a tile of its own: measured, batches only take more memory.
 
     Args:
-        scene: the picture; it is read from several threads.
+        scene: the image; it is read from several threads.
         tile: side, pixels.
         overlap: pixels that neighbours share at least.
-        answer: (tile, tile, 3) uint8 to (C, tile, tile) probabilities; called from several threads.
+        predict: (tile, tile, 3) uint8 to (C, tile, tile) probabilities; called from several threads.
 
     Yields:
         (top, (C, h, W) float32): strips without gaps, each row once.
@@ -153,12 +155,12 @@ def blended_strips(scene: Readable, tile: int, overlap: int, answer: Answer) -> 
     ends = [*tops[1:], scene.height]
     open_ = np.zeros((0, tile, len(across)), np.float32)  # weighted sums of rows that further tiles may reach
 
-    def answered(place: tuple[int, int]) -> tuple[int, int, Array]:
+    def predict_tile(place: tuple[int, int]) -> tuple[int, int, Array]:
         row, left = place
-        return row, left, answer(_read(scene, tops[row], left, tile))
+        return row, left, predict(_read(scene, tops[row], left, tile))
 
     places = ((row, left) for row in range(len(tops)) for left in lefts)
-    for row, left, part in ahead(places, answered):
+    for row, left, part in prefetch(places, predict_tile):
         if not len(open_):
             open_ = np.zeros((len(part), *open_.shape[1:]), np.float32)
         open_[:, :, left : left + tile] += part * weights
@@ -169,13 +171,13 @@ def blended_strips(scene: Readable, tile: int, overlap: int, answer: Answer) -> 
             open_ = np.concatenate([open_[:, ready:], np.zeros_like(open_[:, :ready])], axis=1)
 
 
-def _read(scene: Readable, top: int, left: int, tile: int) -> Array:
+def _read(scene: ImageReader, top: int, left: int, tile: int) -> Array:
     """(tile, tile, 3) uint8."""
-    return padded(scene.read(top, left, min(tile, scene.height), min(tile, scene.width)), tile)
+    return pad_to_tile(scene.read(top, left, min(tile, scene.height), min(tile, scene.width)), tile)
 
 
 def _sums(origins: list[int], tile: int) -> Array:
-    """The weights along one side, added over all tiles: the window is a product, so its sums are, too."""
+    """The weights along one side, summed over all tiles: the window is separable, so its sums are, too."""
     total, profile = np.zeros(origins[-1] + tile, np.float32), _profile(tile)
     for origin in origins:
         total[origin : origin + tile] += profile

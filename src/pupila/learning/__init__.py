@@ -1,1 +1,1 @@
-"""Learning: networks, losses, augmentation and the training loop; torch lives here."""
+"""Learning: networks, losses, augmentation and the training loop, all on torch."""

@@ -13,24 +13,24 @@ from PIL import Image
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
 
-DRAWING = "1"  # changes whenever the same draw could give other pixels: part of the key of features
+DRAWING = "1"  # change it whenever the same draw could give other pixels: part of the key of features
 Random = np.random.Generator
-_OUTSIDE = (127, 127, 127)  # what comes from outside the picture
+_OUTSIDE = (127, 127, 127)  # fill colour outside the image
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture, and the mask that has to move with it."""
+    """An image, and the mask that moves with it."""
 
     picture: Image.Image
     mask: Image.Image | None = None  # mode L, class indices
 
-    def moved(self, move: Callable[[Image.Image, bool], Image.Image]) -> "Scene":
-        """Both after a movement, which is told whether it moves the mask."""
+    def move(self, move: Callable[[Image.Image, bool], Image.Image]) -> "Scene":
+        """Both after a geometric transform, which gets (image, whether it is the mask)."""
         return Scene(move(self.picture, False), None if self.mask is None else move(self.mask, True))
 
-    def recoloured(self, change: Callable[[Image.Image], Image.Image]) -> "Scene":
-        """The picture after a change that moves nothing."""
+    def recolour(self, change: Callable[[Image.Image], Image.Image]) -> "Scene":
+        """The image after a colour change; the mask stays as it is."""
         return Scene(change(self.picture), self.mask)
 
 
@@ -41,7 +41,7 @@ def flip(scene: Scene, random: Random) -> Scene:
     """Left to right, every second time."""
     if random.random() >= 0.5:
         return scene
-    return scene.moved(lambda image, _: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    return scene.move(lambda image, _: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
 
 
 def quarter(scene: Scene, random: Random) -> Scene:
@@ -49,8 +49,10 @@ def quarter(scene: Scene, random: Random) -> Scene:
     turns = int(random.integers(4))
     if scene.picture.width != scene.picture.height:
         turns -= turns % 2
-    way = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)[turns]
-    return scene if way is None else scene.moved(lambda image, _: image.transpose(way))
+    transpose = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)[
+        turns
+    ]
+    return scene if transpose is None else scene.move(lambda image, _: image.transpose(transpose))
 
 
 def rotate(scene: Scene, random: Random, degrees: float) -> Scene:
@@ -81,23 +83,23 @@ def crop(scene: Scene, random: Random, share: float) -> Scene:
     width, height = max(1, round(size[0] * keep)), max(1, round(size[1] * keep))
     left, top = random.integers(size[0] - width + 1), random.integers(size[1] - height + 1)
     box = (float(left), float(top), float(left + width), float(top + height))
-    return scene.moved(lambda image, is_mask: image.resize(size, _filter(is_mask), box=box))
+    return scene.move(lambda image, is_mask: image.resize(size, _filter(is_mask), box=box))
 
 
 def brightness(scene: Scene, random: Random, share: float) -> Scene:
     """Darker or brighter by up to this share."""
-    return _adjusted("adjust_brightness", scene, 1 + random.uniform(-share, share))
+    return _adjust_colour("adjust_brightness", scene, 1 + random.uniform(-share, share))
 
 
 def contrast(scene: Scene, random: Random, share: float) -> Scene:
     """Less or more contrast by up to this share."""
-    return _adjusted("adjust_contrast", scene, 1 + random.uniform(-share, share))
+    return _adjust_colour("adjust_contrast", scene, 1 + random.uniform(-share, share))
 
 
 def jitter(scene: Scene, random: Random, share: float) -> Scene:
     """Brightness, contrast and saturation by up to this share each."""
     for name in ("adjust_brightness", "adjust_contrast", "adjust_saturation"):
-        scene = _adjusted(name, scene, 1 + random.uniform(-share, share))
+        scene = _adjust_colour(name, scene, 1 + random.uniform(-share, share))
     return scene
 
 
@@ -106,7 +108,7 @@ def noise(scene: Scene, random: Random, deviation: float) -> Scene:
     pixels = np.asarray(scene.picture, dtype=np.float32)
     drawn = random.standard_normal(pixels.shape, dtype=np.float32)
     noisy = Image.fromarray(np.clip(pixels + deviation * drawn + 0.5, 0, 255).astype(np.uint8))
-    return scene.recoloured(lambda _: noisy)
+    return scene.recolour(lambda _: noisy)
 
 
 def cutout(scene: Scene, random: Random, share: float) -> Scene:
@@ -121,7 +123,7 @@ def cutout(scene: Scene, random: Random, share: float) -> Scene:
     left, top = int(random.integers(size[0] - width + 1)), int(random.integers(size[1] - height + 1))
     covered = scene.picture.copy()
     covered.paste(_OUTSIDE, (left, top, left + width, top + height))
-    return scene.recoloured(lambda _: covered)
+    return scene.recolour(lambda _: covered)
 
 
 _TURN = partial(rotate, degrees=15)
@@ -160,11 +162,11 @@ PRESETS: dict[str, tuple[Step, ...]] = {
 }
 
 
-def augment(picture: Array, preset: str, draw: int) -> Array:
+def augment(image: Array, preset: str, draw: int) -> Array:
     """One augmented view.
 
     Args:
-        picture: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         preset: a key of `PRESETS`.
         draw: decides everything random.
 
@@ -172,17 +174,17 @@ def augment(picture: Array, preset: str, draw: int) -> Array:
         (H, W, 3) uint8.
     """
     return (
-        np.asarray(_stepped(Scene(Image.fromarray(picture)), preset, draw).picture)
+        np.asarray(_apply_steps(Scene(Image.fromarray(image)), preset, draw).picture)
         if PRESETS[preset]
-        else picture
+        else image
     )
 
 
-def augment_both(picture: Array, mask: Array, preset: str, draw: int) -> tuple[Array, Array]:
-    """One augmented view of a picture and of its mask; what comes from outside has no label.
+def augment_both(image: Array, mask: Array, preset: str, draw: int) -> tuple[Array, Array]:
+    """One augmented view of an image and of its mask; areas from outside the image have no label.
 
     Args:
-        picture: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         mask: (H, W) uint8 class indices.
         preset: a key of `PRESETS`.
         draw: decides everything random.
@@ -191,12 +193,12 @@ def augment_both(picture: Array, mask: Array, preset: str, draw: int) -> tuple[A
         (H, W, 3) uint8 and (H, W) uint8.
     """
     if not PRESETS[preset]:
-        return picture, mask
-    scene = _stepped(Scene(Image.fromarray(picture), Image.fromarray(mask)), preset, draw)
+        return image, mask
+    scene = _apply_steps(Scene(Image.fromarray(image), Image.fromarray(mask)), preset, draw)
     return np.asarray(scene.picture), np.asarray(scene.mask)
 
 
-def _stepped(scene: Scene, preset: str, draw: int) -> Scene:
+def _apply_steps(scene: Scene, preset: str, draw: int) -> Scene:
     random = np.random.Generator(np.random.PCG64(draw))
     for step in PRESETS[preset]:
         scene = step(scene, random)
@@ -210,7 +212,7 @@ def draw_number(seed: int, sha256: str, view: int) -> int:
 
 
 def contact_sheet(rows: list[list[Array]]) -> bytes:
-    """A PNG: one row for each picture, (H, W, 3) uint8 as it is and in its first views."""
+    """A PNG with one row per image: the (H, W, 3) uint8 original and its first views."""
     sheet = np.concatenate([np.concatenate(views, axis=1) for views in rows], axis=0)
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, "PNG")
@@ -228,7 +230,7 @@ def _affine(
     slant: float = 0.0,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> Scene:
-    """Turned, scaled, slanted around the middle and shifted by shares of the sides; what comes from outside is grey."""
+    """Turned, scaled, slanted around the middle and shifted by shares of the sides; areas from outside are grey."""
     cos, sin, tan = (
         math.cos(math.radians(angle)),
         math.sin(math.radians(angle)),
@@ -239,7 +241,7 @@ def _affine(
     x, y = width / 2, height / 2
     to_x, to_y = x + shift[0] * width, y + shift[1] * height
     matrix = (a, b, x - a * to_x - b * to_y, d, e, y - d * to_x - e * to_y)
-    return scene.moved(
+    return scene.move(
         lambda image, is_mask: image.transform(
             image.size,
             Image.Transform.AFFINE,
@@ -250,8 +252,8 @@ def _affine(
     )
 
 
-def _adjusted(name: str, scene: Scene, factor: float) -> Scene:
-    """A colour change of torchvision, which loads when it is first needed."""
+def _adjust_colour(name: str, scene: Scene, factor: float) -> Scene:
+    """A colour change of torchvision, imported on first use."""
     from torchvision.transforms.v2 import functional
 
-    return scene.recoloured(lambda picture: getattr(functional, name)(picture, factor))
+    return scene.recolour(lambda picture: getattr(functional, name)(picture, factor))

@@ -1,4 +1,4 @@
-"""From a network to ONNX, and the proof that both answer the same, from bytes to answer."""
+"""Export networks to ONNX, and check that both predict the same."""
 
 import contextlib
 import io
@@ -17,29 +17,29 @@ from pupila.artifacts.bundle.schema import Parity
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
-from pupila.imaging.images.prepare import Preparation
+from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.network import Network
 from pupila.learning.models.prompt_head import DecoderPart, PromptHead, Shape
 
 TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
 OPSET = 20
-MAPS = ["embedding", "finest", "finer"]  # what a promptable encoder gives, the last two of SAM 2 alone
+MAPS = ["embedding", "finest", "finer"]  # outputs of a promptable encoder; only SAM 2 has the last two
 
 
-def to_onnx(module: nn.Module, preparation: Preparation, outputs: list[str]) -> bytes:
+def to_onnx(module: nn.Module, preprocessing: Preprocessing, outputs: list[str]) -> bytes:
     """The module as an ONNX file with the input `pixels` (N, 3, H, W) float32, N free.
 
     Args:
         module: in evaluation mode while it is exported; on any device.
-        preparation: gives H and W.
+        preprocessing: gives H and W.
         outputs: names of what the module returns, in order.
     """
-    example = torch.zeros(2, 3, preparation.height, preparation.width)
+    example = torch.zeros(2, 3, preprocessing.height, preprocessing.width)
     return _graph(module, {"pixels": example}, ({0: torch.export.Dim("batch")},), outputs)
 
 
 def decoder_to_onnx(head: PromptHead, maps: tuple[Tensor, ...]) -> bytes:
-    """What answers prompts, as an ONNX file: the maps, `points` (N, 1, P, 2) and `labels` (N, 1, P), N and P free.
+    """The prompt decoder as an ONNX file: the maps, `points` (N, 1, P, 2) and `labels` (N, 1, P), N and P free.
 
     Args:
         head: in evaluation mode while it is exported; on any device.
@@ -49,7 +49,7 @@ def decoder_to_onnx(head: PromptHead, maps: tuple[Tensor, ...]) -> bytes:
     example = dict(zip(MAPS[: len(maps)], maps, strict=True))
     example |= {"points": torch.zeros(2, 1, 3, 2), "labels": torch.zeros(2, 1, 3, dtype=torch.int64)}
     free: Any = ((*({0: batch} for _ in maps), {0: batch, 2: count}, {0: batch, 2: count}),)
-    return _graph(DecoderPart(head), example, free, ["masks", "quality"])
+    return _graph(DecoderPart(head), example, free, ["masks", "predicted_iou"])
 
 
 def _graph(module: nn.Module, example: dict[str, Tensor], free: Any, outputs: list[str]) -> bytes:
@@ -77,7 +77,7 @@ def _graph(module: nn.Module, example: dict[str, Tensor], free: Any, outputs: li
     return content
 
 
-def compare(both: Iterable[tuple[Array, Array]]) -> Parity:
+def check_logits(both: Iterable[tuple[Array, Array]]) -> Parity:
     """Compare logits of torch and of ONNX Runtime.
 
     Args:
@@ -86,32 +86,35 @@ def compare(both: Iterable[tuple[Array, Array]]) -> Parity:
     Raises:
         PupilaError: they differ by more than the tolerance.
     """
-    told = [
+    figures = [
         (float(np.abs(ours).max()), float(np.abs(ours - theirs).max()),
          float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()))
         for ours, theirs in both
     ]  # fmt: skip
-    scales, differences, agreements = zip(*told, strict=True)
+    scales, differences, agreements = zip(*figures, strict=True)
     parity = Parity(
-        images=len(told),
+        images=len(figures),
         largest_difference=float(np.max(differences)) / max(*scales, 1e-6),
         label_agreement=float(np.mean(agreements)),
         tolerance=TOLERANCE,
     )
     if not parity.largest_difference <= TOLERANCE:
         raise PupilaError(
-            say("The exported model answers differently from the trained one"),
-            found=say("a difference of {found:.2g} of the largest logit", found=parity.largest_difference),
-            wanted=say("at most {most:.0e}", most=TOLERANCE),
-            remedy=say("report it with the output of pupila doctor; the run keeps its checkpoints"),
+            say("The exported model does not match the trained model"),
+            actual=say(
+                "a difference of {difference} relative to the largest logit",
+                difference=f"{parity.largest_difference:.2g}",
+            ),
+            expected=say("at most {tolerance}", tolerance=f"{TOLERANCE:.0e}"),
+            remedy=say("report this with the output of pupila doctor; the checkpoints of the run are kept"),
         )
     return parity
 
 
-def with_head(encoder: bytes, head: nn.Module) -> bytes:
-    """An exported encoder with a head added: outputs `logits` and `embedding`.
+def attach_head(encoder: bytes, head: nn.Module) -> bytes:
+    """Attach a head to an exported encoder: outputs `logits` and `embedding`.
 
-    Exporting anew takes seconds and gives the same graph; a head of linear layers and ReLU is two nodes a layer.
+    Exporting again takes seconds and gives the same graph; a head of linear layers and ReLU is two nodes a layer.
 
     Args:
         encoder: an ONNX file with the output `embedding` (N, size).
@@ -144,8 +147,8 @@ def with_head(encoder: bytes, head: nn.Module) -> bytes:
     return content
 
 
-def with_maps(encoder: bytes, shapes: tuple[Shape, ...]) -> bytes:
-    """An exported promptable encoder whose flat output is taken apart into its maps.
+def split_maps(encoder: bytes, shapes: tuple[Shape, ...]) -> bytes:
+    """Split the flat output of an exported promptable encoder into its feature maps.
 
     Args:
         encoder: an ONNX file with the output `embedding` (N, size).
@@ -156,7 +159,7 @@ def with_maps(encoder: bytes, shapes: tuple[Shape, ...]) -> bytes:
 
     model = onnx.load_model_from_string(encoder)
     graph, names = model.graph, MAPS[: len(shapes)]
-    for node in graph.node:  # the maps are to have the name
+    for node in graph.node:  # frees the name for the split maps
         for place, name in enumerate(node.output):
             if name == MAPS[0]:
                 node.output[place] = "flat"
@@ -173,7 +176,7 @@ def with_maps(encoder: bytes, shapes: tuple[Shape, ...]) -> bytes:
     return content
 
 
-def weights_of(network: Network) -> bytes:
+def encode_weights(network: Network) -> bytes:
     """All tensors of encoder and head as a safetensors file."""
     tensors = {
         f"{part}.{name}": tensor.detach().cpu().contiguous().clone()

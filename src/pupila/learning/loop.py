@@ -1,4 +1,4 @@
-"""The training loop: short, visible, and the same bit for bit whether it was interrupted or not."""
+"""The training loop: deterministic, with the same result whether it was interrupted and resumed or not."""
 
 import json
 import math
@@ -29,39 +29,39 @@ PLATEAU_EPOCHS = 3  # without a better score, after which "plateau" halves the r
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What the loop has to know; every "auto" is decided."""
+    """The parameters of one training phase."""
 
-    name: str  # "head" or "fine"
+    name: str  # "head" or "finetune"
     epochs: int
-    learning_rate: float
+    lr: float
     schedule: str  # "constant", "cosine" or "plateau"
     warmup_epochs: float
     optimizer: str
     weight_decay: float
     clip_norm: float | None  # largest norm of the gradient; None: not clipped
-    patience: int  # epochs without a better score, after which the phase ends
-    collapse_patience: int  # epochs in a row that answer one class alone, after which the phase ends
+    patience: int  # epochs without improvement, after which the phase ends
+    collapse_patience: int  # consecutive epochs that predict a single class, after which the phase ends
     precision: str
     seed: int
-    learned: bool  # whether the module can answer already: then an epoch has to beat what it was before
-    encoder_rate: float | None = (
+    can_predict: bool  # whether the module is trained already: then an epoch must beat its initial score
+    encoder_lr: float | None = (
         None  # of the module's `encoder`, where it learns at another rate than the rest
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What validation says of one epoch."""
+class EpochResult:
+    """Validation result of one epoch."""
 
     score: float  # the task's metric, higher is better
     loss: float | None  # None without validation
-    classes_answered: int
+    predicted_classes: int
     metrics: dict[str, float]
-    example: bytes | None = None  # a PNG to look at, of some epochs
+    example: bytes | None = None  # a PNG of example predictions, after some epochs
 
     @property
-    def told(self) -> dict[str, float]:
-        """What the log says of it."""
+    def log_values(self) -> dict[str, float]:
+        """Metrics and loss for the log."""
         return self.metrics if self.loss is None else {"validation_loss": self.loss, **self.metrics}
 
 
@@ -69,25 +69,25 @@ class Judged:
 class State:
     """Where a phase stands after an epoch."""
 
-    epoch: int = 0  # epochs done
+    epoch: int = 0  # completed epochs
     best_epoch: int = 0
     best_score: float = -math.inf
     stale: int = 0  # epochs since the best
-    collapsed: int = 0  # epochs in a row that answered one class alone
+    collapsed: int = 0  # consecutive epochs that predicted a single class
     factor: float = 1.0  # of the learning rate, by plateau
-    interrupted: bool = False  # by Ctrl-C; never in a checkpoint, for the run may go on
+    interrupted: bool = False  # by Ctrl-C; never stored in a checkpoint, since the run can be resumed
 
-    def after(self, judged: Judged, phase: Phase) -> "State":
+    def after(self, result: EpochResult, phase: Phase) -> "State":
         """The state one epoch later."""
-        better = judged.score > self.best_score
+        better = result.score > self.best_score
         stale = 0 if better else self.stale + 1
         halve = phase.schedule == "plateau" and stale > 0 and stale % PLATEAU_EPOCHS == 0
         return State(
             epoch=self.epoch + 1,
             best_epoch=self.epoch + 1 if better else self.best_epoch,
-            best_score=judged.score if better else self.best_score,
+            best_score=result.score if better else self.best_score,
             stale=stale,
-            collapsed=self.collapsed + 1 if judged.classes_answered < 2 else 0,
+            collapsed=self.collapsed + 1 if result.predicted_classes < 2 else 0,
             factor=self.factor / 2 if halve else self.factor,
         )
 
@@ -105,72 +105,73 @@ def fit(
     phase: Phase,
     stream: Callable[[int], tuple[int, Iterable[Batch]]],
     criterion: Callable[[Any, Tensor], Tensor],
-    judge: Callable[[nn.Module, int], Judged],
-    keeper: "Keeper",
+    validate: Callable[[nn.Module, int], EpochResult],
+    checkpointer: "Checkpointer",
 ) -> State:
     """Train until the phase ends; the module is left with the weights of its best epoch.
 
-    Ctrl-C ends the phase too, once an epoch is done or where the module can answer already.
+    Ctrl-C ends the phase too, after a completed epoch or if the module was trained already.
 
     Args:
         module: what is trained; parameters that need no gradient stay as they are.
-        phase: the recipe.
+        phase: its parameters.
         stream: epoch number to (batches in it, batches), the same for the same number.
-        criterion: what the module answers, such as logits (N, C), and targets (N,) to a scalar.
-        judge: the module and the epoch's number to what validation says.
-        keeper: keeps and restores checkpoints, and writes the log.
+        criterion: outputs of the module, such as logits (N, C), and targets (N,) to a scalar.
+        validate: the module and the epoch's number to what validation says.
+        checkpointer: keeps and restores checkpoints, and writes the log.
     """
-    optimizer = OPTIMIZERS[phase.optimizer](_groups(module, phase), phase.learning_rate, phase.weight_decay)
-    state = keeper.restore(module, optimizer)
+    optimizer = OPTIMIZERS[phase.optimizer](_groups(module, phase), phase.lr, phase.weight_decay)
+    state = checkpointer.restore(module, optimizer)
     try:
-        if phase.learned and not state.epoch:
-            state = replace(state, best_score=judge(module, -1).score)
-            keeper.keep_best(module)
+        if phase.can_predict and not state.epoch:
+            state = replace(state, best_score=validate(module, -1).score)
+            checkpointer.save_best(module)
         with progress(say("epochs"), phase.epochs - state.epoch) as advance:
             while not state.ends(phase):
                 start = time.monotonic()
-                batches = _counted(stream(state.epoch), advance)
+                batches = _report_progress(stream(state.epoch), advance)
                 loss = _train_epoch(module, optimizer, phase, state, batches, criterion)
-                judged = judge(module, state.epoch)
-                state = state.after(judged, phase)
+                result = validate(module, state.epoch)
+                state = state.after(result, phase)
                 rate = float(optimizer.param_groups[0]["lr"])
-                keeper.show(state, judged.example)
-                keeper.keep(module, optimizer, state, {
-                    "phase": phase.name, "epoch": state.epoch, "train_loss": loss, **judged.told, "score": judged.score,
-                    "learning_rate": rate, "seconds": round(time.monotonic() - start, 3),
+                checkpointer.save_example(state, result.example)
+                checkpointer.save(module, optimizer, state, {
+                    "phase": phase.name, "epoch": state.epoch, "train_loss": loss, **result.log_values,
+                    "score": result.score,
+                    "lr": rate, "seconds": round(time.monotonic() - start, 3),
                 })  # fmt: skip
     except KeyboardInterrupt:
-        if not state.epoch and not phase.learned:
+        if not state.epoch and not phase.can_predict:
             raise
         state = replace(state, interrupted=True)
-    keeper.best(module)
+    checkpointer.load_best(module)
     return state
 
 
 def _groups(module: nn.Module, phase: Phase) -> list[dict[str, Any]]:
-    """What is trained, with the share of the phase's learning rate at which it learns."""
+    """Parameter groups with their share of the learning rate of the phase."""
     trained = [(name.startswith("encoder."), p) for name, p in module.named_parameters() if p.requires_grad]
-    if phase.encoder_rate is None:
+    if phase.encoder_lr is None:
         return [{"params": [p for _, p in trained], "share": 1.0}]
-    slower = phase.encoder_rate / phase.learning_rate
+    slower = phase.encoder_lr / phase.lr
     return [
         {"params": [p for inside, p in trained if inside == where], "share": share}
         for where, share in ((False, 1.0), (True, slower))
     ]
 
 
-def _counted(
+def _report_progress(
     stream: tuple[int, Iterable[Batch]], advance: Callable[[float], None]
 ) -> tuple[int, Iterator[Batch]]:
-    """The batches of an epoch, each of which moves the progress on."""
+    """The batches of an epoch; each advances the progress bar."""
     steps, batches = stream
 
-    def counted() -> Iterator[Batch]:
+    def advance_each() -> Iterator[Batch]:
         for batch in batches:
             yield batch
             advance(1 / steps)
 
-    return steps, counted()
+    return steps, advance_each()
 
 
 def _train_epoch(
@@ -183,16 +184,16 @@ def _train_epoch(
 ) -> float:
     """One pass; returns the mean loss. Dropout's draws depend on (seed, epoch, step) alone."""
     steps, batches = stream
-    total, seen = 0.0, 0
+    total, count = 0.0, 0
     device = next(module.parameters()).device
     scaler = torch.GradScaler(device.type, enabled=phase.precision == "float16")
     for step, (inputs, targets) in enumerate(batches):
         torch.manual_seed(((phase.seed * 1_000_003 + state.epoch) * 1_000_003 + step) % 2**63)
         for group in optimizer.param_groups:
-            group["lr"] = group["share"] * rate_at(phase, state, state.epoch + step / steps)
+            group["lr"] = group["share"] * scheduled_lr(phase, state, state.epoch + step / steps)
         with torch.autocast(device.type, PRECISIONS[phase.precision], enabled=phase.precision != "float32"):
-            answered = module(*inputs) if isinstance(inputs, tuple) else module(inputs)
-            loss = criterion(answered, targets)
+            outputs = module(*inputs) if isinstance(inputs, tuple) else module(inputs)
+            loss = criterion(outputs, targets)
         optimizer.zero_grad()
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if phase.clip_norm is not None:
@@ -203,75 +204,75 @@ def _train_epoch(
         scaler.step(optimizer)
         scaler.update()
         total += float(loss.detach()) * len(targets)
-        seen += len(targets)
-    return total / max(seen, 1)
+        count += len(targets)
+    return total / max(count, 1)
 
 
-def rate_at(phase: Phase, state: State, time: float) -> float:
+def scheduled_lr(phase: Phase, state: State, time: float) -> float:
     """The learning rate at a time counted in epochs, 0 at the start of the phase."""
     warm = min(1.0, (time + 1e-3) / phase.warmup_epochs) if phase.warmup_epochs else 1.0
     if phase.schedule == "cosine":
-        done = max(0.0, time - phase.warmup_epochs) / max(phase.epochs - phase.warmup_epochs, 1e-9)
-        return phase.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)))
-    return phase.learning_rate * warm * state.factor
+        progress = max(0.0, time - phase.warmup_epochs) / max(phase.epochs - phase.warmup_epochs, 1e-9)
+        return phase.lr * warm * (0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))
+    return phase.lr * warm * state.factor
 
 
-class Keeper:
-    """Checkpoints and the log of one phase, in files that are written whole: a kill loses an epoch at most.
+class Checkpointer:
+    """Saves and restores the training state of one phase; a kill loses at most one epoch.
 
     Args:
         folder: of the run.
         name: of the phase, and of the fold where there are folds.
-        tell: called with all lines of the log, after each epoch and when a run goes on.
+        on_log: called with all lines of the log, after each epoch and when a run is resumed.
     """
 
     def __init__(
-        self, folder: str, name: str, tell: Callable[[list[dict[str, Any]]], None] = lambda lines: None
+        self, folder: str, name: str, on_log: Callable[[list[dict[str, Any]]], None] = lambda lines: None
     ) -> None:
         self.last = f"{folder}/checkpoints/{name}-last.safetensors"
         self._best = f"{folder}/checkpoints/{name}-best.safetensors"
         self._examples = f"{folder}/examples/{name}"
-        self.tell = tell
+        self.on_log = on_log
         self.lines: list[dict[str, Any]] = []
 
-    def keep(
+    def save(
         self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: dict[str, Any]
     ) -> None:
-        """Save the state after an epoch; the last step makes it count."""
+        """Save the state after an epoch; the last write makes it valid."""
         self.lines.append(line)
         if state.stale == 0:
-            self.keep_best(module)
-        told = {"state": asdict(state), "lines": self.lines}
+            self.save_best(module)
+        checkpoint = {"state": asdict(state), "lines": self.lines}
         tensors = {**_weights(module), **dict(_optimizer_tensors(optimizer))}
-        files.write_bytes(self.last, _packed(tensors, told))
-        self.tell(self.lines)
+        files.write_bytes(self.last, _pack(tensors, checkpoint))
+        self.on_log(self.lines)
 
-    def show(self, state: State, example: bytes | None) -> None:
-        """Save what an epoch has to show."""
+    def save_example(self, state: State, example: bytes | None) -> None:
+        """Save the example image of an epoch, if it has one."""
         if example is not None:
             files.write_bytes(f"{self._examples}-{state.epoch:03d}.png", example)
 
-    def keep_best(self, module: nn.Module) -> None:
+    def save_best(self, module: nn.Module) -> None:
         """Save the weights as the best so far."""
-        files.write_bytes(self._best, _packed(_weights(module), {}))
+        files.write_bytes(self._best, _pack(_weights(module), {}))
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
         """The state after the last whole epoch; a fresh one where there is no checkpoint."""
         if not files.exists(self.last):
             return State()
         with safe_open(self.last, "pt") as stored:
-            told = json.loads(stored.metadata()["told"])
+            checkpoint = json.loads(stored.metadata()["checkpoint"])
             tensors = _tensors(stored)
         module.load_state_dict(
             {n.removeprefix("module/"): t for n, t in tensors.items() if n.startswith("module/")}
         )
         _restore_optimizer(optimizer, tensors)
-        self.lines = told["lines"]
-        self.tell(self.lines)
-        return replace(State(), **told["state"])
+        self.lines = checkpoint["lines"]
+        self.on_log(self.lines)
+        return replace(State(), **checkpoint["state"])
 
-    def best(self, module: nn.Module) -> None:
-        """Give the module the weights of the best epoch."""
+    def load_best(self, module: nn.Module) -> None:
+        """Load the weights of the best epoch into the module."""
         if files.exists(self._best):
             with safe_open(self._best, "pt") as stored:
                 module.load_state_dict({n.removeprefix("module/"): t for n, t in _tensors(stored).items()})
@@ -286,9 +287,9 @@ def _tensors(stored: Any) -> dict[str, Tensor]:
     return {name: stored.get_tensor(name) for name in names}
 
 
-def _packed(tensors: dict[str, Tensor], told: dict[str, Any]) -> bytes:
+def _pack(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> bytes:
     whole = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
-    return save(whole, {"told": json.dumps(told)})
+    return save(whole, {"checkpoint": json.dumps(metadata)})
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""What training minimises, and weights for classes that are out of balance. The catalogue is a dict."""
+"""Loss functions, and class weights for imbalanced data. The catalogue is a dict."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -14,8 +14,8 @@ from pupila.core.messages import say
 from pupila.core.settings import unknown
 from pupila.core.vocabulary import IGNORE
 
-# Weight of the thing's pixels in the focal loss of prompts. With the paper's usual 0.25 a decoder from random weights
-# answers nothing for hundreds of steps (IoU 0.13 on validation after 200), with 0.75 it does not (0.44).
+# Weight of foreground pixels in the focal loss of prompts. With the 0.25 of the paper a decoder from random weights
+# predicts empty masks for hundreds of steps (validation IoU 0.13 after 200), with 0.75 it does not (0.44).
 _ALPHA = 0.75
 EFFECTIVE_BETA = 0.999  # Cui et al. 2019, section 4, for data sets of this size
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -30,11 +30,11 @@ class LossSettings(Protocol):
 
     @property
     def focal_gamma(self) -> float:
-        """How much sure answers are made light of; 0 is cross-entropy."""
+        """How strongly confident predictions are down-weighted; 0 is cross-entropy."""
 
     @property
     def tversky_beta(self) -> float:
-        """Weight of what was missed, 0..1; what was answered too much has the rest."""
+        """Weight of false negatives, 0..1; false positives get the rest."""
 
 
 def cross_entropy(weights: Tensor | None, settings: LossSettings) -> Loss:
@@ -54,7 +54,7 @@ def cross_entropy(weights: Tensor | None, settings: LossSettings) -> Loss:
             logits.float(), targets, weights, label_smoothing=settings.label_smoothing, ignore_index=IGNORE,
             reduction="sum",
         )  # fmt: skip
-        return total / _weight(targets, weights)
+        return total / _sum_weights(targets, weights)
 
     return loss
 
@@ -77,10 +77,10 @@ def focal(weights: Tensor | None, settings: LossSettings) -> Loss:
         known = targets != IGNORE
         true = torch.where(known, targets, 0)
         log_p = functional.log_softmax(logits.float(), dim=1).gather(1, true[:, None])[:, 0]
-        unsure = (1 - log_p.exp()).clamp_min(1e-9)  # 0 has no gradient under a gamma below 1
+        complement = (1 - log_p.exp()).clamp_min(1e-9)  # 0 has no gradient under a gamma below 1
         each = known if weights is None else weights[true] * known
-        terms = -(unsure**settings.focal_gamma) * log_p * each
-        return terms.sum() / _weight(targets, weights)
+        terms = -(complement**settings.focal_gamma) * log_p * each
+        return terms.sum() / _sum_weights(targets, weights)
 
     return loss
 
@@ -92,8 +92,8 @@ def dice(weights: Tensor | None, settings: LossSettings) -> Loss:
     left out: they have no overlap to improve.
 
     Args:
-        weights: None; an overlap has no use for them.
-        settings: plays no part.
+        weights: None; overlap losses do not use them.
+        settings: unused.
 
     Returns:
         Logits (N, C, H, W) and targets (N, H, W) int64, or IGNORE for a pixel without a label, to a scalar in [0, 1];
@@ -101,14 +101,14 @@ def dice(weights: Tensor | None, settings: LossSettings) -> Loss:
 
     Source: Milletari et al. 2016, arXiv:1606.04797, section 3, without its squares.
     """
-    return _overlap(0.5)
+    return _make_overlap_loss(0.5)
 
 
 def tversky(weights: Tensor | None, settings: LossSettings) -> Loss:
-    """Like `dice`, with the overlap sum(p * t) / (sum(p * t) + (1 - beta) * too much + beta * missed).
+    """Like `dice`, with the overlap sum(p * t) / (sum(p * t) + (1 - beta) * false positives + beta * false negatives).
 
     Args:
-        weights: None; an overlap has no use for them.
+        weights: None; overlap losses do not use them.
         settings: gives beta; 0.5 is Dice.
 
     Returns:
@@ -116,10 +116,10 @@ def tversky(weights: Tensor | None, settings: LossSettings) -> Loss:
 
     Source: Salehi et al. 2017, arXiv:1706.05721, equation 4, with alpha = 1 - beta.
     """
-    return _overlap(settings.tversky_beta)
+    return _make_overlap_loss(settings.tversky_beta)
 
 
-def _overlap(beta: float) -> Loss:
+def _make_overlap_loss(beta: float) -> Loss:
     def loss(logits: Tensor, targets: Tensor) -> Tensor:
         known = (targets != IGNORE)[:, None]
         classes = logits.shape[1]
@@ -127,9 +127,9 @@ def _overlap(beta: float) -> Loss:
         t = functional.one_hot(torch.where(known[:, 0], targets, 0), classes).permute(0, 3, 1, 2) * known
         if classes == 2:
             p, t = p[:, 1:], t[:, 1:]
-        shared, answered, true = ((x).sum(dim=(0, 2, 3)) for x in (p * t, p, t))
+        shared, predicted, true = ((x).sum(dim=(0, 2, 3)) for x in (p * t, p, t))
         counts = true > 0
-        overlap = shared / (shared + (1 - beta) * (answered - shared) + beta * (true - shared)).clamp_min(
+        overlap = shared / (shared + (1 - beta) * (predicted - shared) + beta * (true - shared)).clamp_min(
             1e-6
         )
         return ((1 - overlap) * counts).sum() / counts.sum().clamp_min(1)
@@ -137,7 +137,7 @@ def _overlap(beta: float) -> Loss:
     return loss
 
 
-def _weight(targets: Tensor, weights: Tensor | None) -> Tensor:
+def _sum_weights(targets: Tensor, weights: Tensor | None) -> Tensor:
     """Sum of the class weights of all labelled places; 1 where there is none, so that 0 / 1 is 0."""
     known = targets != IGNORE
     if weights is None:
@@ -146,24 +146,24 @@ def _weight(targets: Tensor, weights: Tensor | None) -> Tensor:
     return torch.where(total > 0, total, torch.ones_like(total))
 
 
-def prompted(masks: Tensor, quality: Tensor, truth: Tensor, ambiguous: Tensor) -> Tensor:
-    """What a promptable model learns by: 20 * focal + Dice of its mask, and the squared error of its expected IoU.
+def prompt_loss(masks: Tensor, predicted_iou: Tensor, targets: Tensor, ambiguous: Tensor) -> Tensor:
+    """The loss of promptable models: 20 * focal + Dice of the mask, and the squared error of the predicted IoU.
 
-    Of the three masks of an ambiguous prompt the best one alone counts, and the expected IoUs of all three.
+    For an ambiguous prompt only the best of the three masks counts, and the predicted IoUs of all three.
 
     Args:
         masks: (K, 4, h, w) logits: of the one mask, then of three for an ambiguous prompt.
-        quality: (K, 4) IoU that the model expects of each.
-        truth: (K, h, w) uint8: 1 where the thing is, 0 where not, IGNORE where there is no label.
+        predicted_iou: (K, 4), of each mask.
+        targets: (K, h, w) uint8: 1 foreground, 0 background, IGNORE without a label.
         ambiguous: (K,) bool.
 
     Returns:
-        A scalar, the mean over the K prompts; exactly 0 of one whose truth has no label.
+        A scalar, the mean over the K prompts; exactly 0 for one whose target has no label.
 
     Source: Kirillov et al. 2023, arXiv:2304.02643, section 3 and appendix A; focal loss with gamma 2.
     """
-    logits, known = masks.float(), (truth != IGNORE)[:, None].float()
-    target = (truth == 1)[:, None].float().expand_as(logits)
+    logits, known = masks.float(), (targets != IGNORE)[:, None].float()
+    target = (targets == 1)[:, None].float().expand_as(logits)
     there = known.sum(dim=(2, 3)).clamp_min(1)
     p = torch.sigmoid(logits)
     each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -173,30 +173,33 @@ def prompted(masks: Tensor, quality: Tensor, truth: Tensor, ambiguous: Tensor) -
     p, target = p * known, target * known
     overlap = (2 * (p * target).sum(dim=(2, 3)) + 1) / (p.sum(dim=(2, 3)) + target.sum(dim=(2, 3)) + 1)
     mask_term = 20 * focal_term + 1 - overlap
-    off = (quality.float() - _iou(logits, target, known)) ** 2
+    off = (predicted_iou.float() - _iou(logits, target, known)) ** 2
     three = mask_term[:, 1:].min(dim=1).values + off[:, 1:].mean(dim=1)
     total = torch.where(ambiguous, three, mask_term[:, 0] + off[:, 0])
     return (total * known.any(dim=3).any(dim=2)[:, 0]).mean()
 
 
 def _iou(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """(K, 4) of the masks as they would be answered."""
-    answered = (logits.detach() > 0) * known
-    shared = (answered * target).sum(dim=(2, 3))
-    return shared / (answered.sum(dim=(2, 3)) + target.sum(dim=(2, 3)) - shared).clamp_min(1)
+    """(K, 4) IoU of the masks at threshold 0."""
+    predicted = (logits.detach() > 0) * known
+    shared = (predicted * target).sum(dim=(2, 3))
+    return shared / (predicted.sum(dim=(2, 3)) + target.sum(dim=(2, 3)) - shared).clamp_min(1)
 
 
 LOSSES: dict[str, Callable[[Tensor | None, Any], Loss]] = {
     "cross_entropy": cross_entropy, "focal": focal, "dice": dice, "tversky": tversky,
 }  # fmt: skip
-OVERLAPS = ("dice", "tversky")  # of masks alone; class weights and label smoothing play no part in them
+OVERLAP_LOSSES = (
+    "dice",
+    "tversky",
+)  # for segmentation only; they use neither class weights nor label smoothing
 
 
-def terms_of(loss: str) -> list[tuple[float, str]]:
+def parse_loss(loss: str) -> list[tuple[float, str]]:
     """`dice+0.5*focal` as [(1.0, "dice"), (0.5, "focal")].
 
     Raises:
-        PupilaError: an unknown name, a weight that is no positive number, or a name twice.
+        PupilaError: an unknown name, a weight that is not a positive number, or a repeated name.
     """
     terms = []
     for part in loss.replace(" ", "").split("+"):
@@ -209,20 +212,20 @@ def terms_of(loss: str) -> list[tuple[float, str]]:
     for name in names:
         if name not in LOSSES:
             raise PupilaError(
-                say("No such loss"), found=f"{name or loss}: {unknown(name, list(LOSSES))}",
-                wanted=say("a sum such as dice+0.5*focal"), remedy="pupila settings train",
+                say("Unknown loss"), actual=f"{name or loss}: {unknown(name, list(LOSSES))}",
+                expected=say("a sum such as dice+0.5*focal"), remedy="pupila settings train",
             )  # fmt: skip
     if len(set(names)) < len(names) or not all(weight > 0 for weight, _ in terms):
         raise PupilaError(
-            say("Bad loss"), found=loss, wanted=say("a sum such as dice+0.5*focal"),
+            say("Invalid loss"), actual=loss, expected=say("a sum such as dice+0.5*focal"),
             remedy="pupila settings train",
         )  # fmt: skip
     return terms
 
 
-def loss_of(loss: str, weights: Tensor | None, settings: LossSettings) -> Loss:
-    """The weighted sum that `terms_of` reads."""
-    terms = [(weight, LOSSES[name](weights, settings)) for weight, name in terms_of(loss)]
+def make_loss(loss: str, weights: Tensor | None, settings: LossSettings) -> Loss:
+    """The weighted sum of losses as read by `parse_loss`."""
+    terms = [(weight, LOSSES[name](weights, settings)) for weight, name in parse_loss(loss)]
 
     def total(logits: Tensor, targets: Tensor) -> Tensor:
         parts = [weight * term(logits, targets) for weight, term in terms]

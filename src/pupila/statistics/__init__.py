@@ -1,1 +1,1 @@
-"""Statistics: plain functions of arrays, which know no images: intervals, tests, metrics."""
+"""Statistics: plain functions on arrays: intervals, tests, metrics."""

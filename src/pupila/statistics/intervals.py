@@ -1,4 +1,4 @@
-"""Intervals: what a share of n images, or of g groups, can tell."""
+"""Confidence intervals of shares and statistics of n images in g groups."""
 
 from collections.abc import Callable
 from math import sqrt
@@ -37,19 +37,19 @@ def wilson_interval(successes: float, n: float, z: float = Z_95) -> tuple[float,
 
 
 def finite_interval(successes: float, n: int, population: int, z: float = Z_95) -> tuple[float, float]:
-    """The score interval of the share in a finite whole, of which n were drawn without putting back.
+    """The score interval of the share in a finite population, of which n were drawn without replacement.
 
     Args:
         successes: 0..n; a fraction is allowed, for planning.
         n: drawn at random.
-        population: things in the whole, n or more.
+        population: size of the population, n or more.
         z: 1.96 for 95 %.
 
     Returns:
-        (low, high), each 0..1; the share itself where all were drawn. What was seen bounds it too: successes of the
-        whole are no fewer than those drawn.
+        (low, high), each 0..1; the share itself where all were drawn. The sample bounds it too: the population has no
+        fewer successes than the sample.
 
-    Source: Wilson's interval of the n that would tell as much of an endless whole (Cochran 1977, section 2.6).
+    Source: Wilson's interval with the n that is equivalent in an infinite population (Cochran 1977, section 2.6).
     """
     if n >= population:
         return (successes / n, successes / n) if n else (0.0, 1.0)
@@ -58,13 +58,13 @@ def finite_interval(successes: float, n: int, population: int, z: float = Z_95) 
     return max(low, successes / population), min(high, 1 - (n - successes) / population)
 
 
-def more_to_halve(successes: int, n: int, population: int) -> int:
-    """How many more to draw of the finite whole, at the same share, until the 95 % interval is half as wide.
+def draws_to_halve_width(successes: int, n: int, population: int) -> int:
+    """How many more to draw from the finite population, at the same share, until the 95 % interval is half as wide.
 
     Args:
         successes: 0..n.
         n: drawn so far, 1 or more.
-        population: things in the whole.
+        population: size of the population.
 
     Returns:
         0 where all were drawn.
@@ -74,10 +74,10 @@ def more_to_halve(successes: int, n: int, population: int) -> int:
         low, high = finite_interval(successes / n * drawn, drawn, population)
         return high - low
 
-    wanted, low, high = width(n) / 2, n, population
+    target, low, high = width(n) / 2, n, population
     while low < high:
         middle = (low + high) // 2
-        low, high = (middle + 1, high) if width(middle) > wanted else (low, middle)
+        low, high = (middle + 1, high) if width(middle) > target else (low, middle)
     return low - n
 
 
@@ -101,17 +101,17 @@ def trials_for_width(share: float, width: float) -> int:
     return low
 
 
-REPEATS = 2000  # of a bootstrap
-FEW_GROUPS = 10  # under which there is no interval
-_DRAWN_AT_ONCE = 4_000_000  # multiplicities of a bootstrap in memory
-_REPEATS_AT_ONCE = 250  # what a statistic makes of them may be much larger
+RESAMPLES = 2000  # of a cluster bootstrap
+MIN_GROUPS = 10  # with fewer there is no interval
+_WEIGHTS_AT_ONCE = 4_000_000  # multiplicities of a bootstrap in memory
+_RESAMPLES_AT_ONCE = 250  # a statistic may turn each into much more
 Statistic = Callable[[Array], Array]  # (B, N) multiplicities of N units to (B,) values
 
 
 def bootstrap(
-    groups: Array, statistic: Statistic, seed: int = 0, repeats: int = REPEATS
+    groups: Array, statistic: Statistic, seed: int = 0, repeats: int = RESAMPLES
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of a statistic when whole groups are drawn with repetition.
+    """The 95 % percentile interval of a statistic by a cluster bootstrap: groups are resampled with replacement.
 
     Args:
         groups: (N,) group number of each image.
@@ -128,14 +128,14 @@ def bootstrap(
     return float(low), float(high)
 
 
-def bootstrap_all(groups: Array, statistic: Statistic, seed: int = 0, repeats: int = REPEATS) -> Array:
-    """(2, ...) low and high ends of many statistics of the same draws: as `bootstrap`, of (B, N) to (B, ...) values."""
+def bootstrap_all(groups: Array, statistic: Statistic, seed: int = 0, repeats: int = RESAMPLES) -> Array:
+    """(2, ...) lower and upper ends of many statistics of the same resamples: `bootstrap` for (B, ...) values."""
     names, number = np.unique(groups, return_inverse=True)
     rng, chances = np.random.default_rng(seed), np.full(len(names), 1 / len(names))
-    at_once = min(_REPEATS_AT_ONCE, max(1, _DRAWN_AT_ONCE // len(number)))
+    at_once = min(_RESAMPLES_AT_ONCE, max(1, _WEIGHTS_AT_ONCE // len(number)))
     values = np.concatenate([
-        statistic(rng.multinomial(len(names), chances, min(at_once, repeats - done))[:, number])
-        for done in range(0, repeats, at_once)
+        statistic(rng.multinomial(len(names), chances, min(at_once, repeats - start))[:, number])
+        for start in range(0, repeats, at_once)
     ])  # fmt: skip
     return np.asarray(np.quantile(values, [0.025, 0.975], axis=0))
 
@@ -160,13 +160,12 @@ def paired_interval(only_first: float, only_second: float, n: float) -> tuple[fl
     def score(difference: float) -> float:
         linear = -b - c + (2 * n - b + c) * difference
         constant = -c * difference * (1 - difference)
-        share = (sqrt(max(linear**2 - 8 * n * constant, 0.0)) - linear) / (
-            4 * n
-        )  # only the second, at this difference
+        # the share that only the second gets right, at this difference
+        share = (sqrt(max(linear**2 - 8 * n * constant, 0.0)) - linear) / (4 * n)
         spread = n * (2 * share + difference * (1 - difference))
         return (b - c - n * difference) / sqrt(spread) if spread > 0 else 0.0
 
-    edge, found = 1 - 1e-12, (b - c) / n
-    low = brentq(lambda d: score(d) - Z_95, -edge, found) if score(-edge) > Z_95 else -1.0
-    high = brentq(lambda d: score(d) + Z_95, found, edge) if score(edge) < -Z_95 else 1.0
+    edge, observed = 1 - 1e-12, (b - c) / n
+    low = brentq(lambda d: score(d) - Z_95, -edge, observed) if score(-edge) > Z_95 else -1.0
+    high = brentq(lambda d: score(d) + Z_95, observed, edge) if score(edge) < -Z_95 else 1.0
     return float(low), float(high)

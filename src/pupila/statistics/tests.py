@@ -1,4 +1,4 @@
-"""Tests of paired differences, their correction for many comparisons, and the verdict in a word."""
+"""Tests of paired differences, the Holm correction for many comparisons, and the verdict."""
 
 from math import ceil, sqrt
 from typing import Any
@@ -11,7 +11,7 @@ from pupila.statistics.intervals import Z_80, Z_95
 Array = NDArray[Any]
 _FLIPS = 10_000  # of a permutation test
 _FLIPPED_AT_ONCE = 1_000_000  # signs of a permutation test in memory
-SIGNIFICANT = 0.05  # p-value below which a difference is told
+SIGNIFICANT = 0.05  # p-value below which a difference is significant
 MARGIN = 0.02  # within which two models count as equivalent
 
 
@@ -31,29 +31,29 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def sign_flip(differences: Array, groups: Array, seed: int = 0) -> float:
-    """Two-sided p-value that paired differences have mean 0, when the signs of whole groups are thrown anew.
+    """Two-sided p-value that paired differences have mean 0, by a permutation test that flips the signs of groups.
 
     Args:
         differences: (N,) of two models on the same images.
         groups: (N,) group numbers.
-        seed: decides the throws.
+        seed: of the permutations.
 
     Returns:
-        Exact, over all throws, where there are no more than these; else of 9,999 of them and the one that was observed.
+        Exact where there are at most 10,000 permutations; else from 9,999 random ones and the observed one.
 
     Source: Fisher 1935, section 21; Phipson and Smyth 2010 for counting the observed one.
     """
     _, place = np.unique(groups, return_inverse=True)
     sums = np.bincount(place, differences)
-    sums = sums[sums != 0]  # a group without a difference throws nothing
-    seen = abs(sums.sum()) * (1 - 1e-9)  # rounding must not part sums that are equal
+    sums = sums[sums != 0]  # a group without a difference changes nothing
+    observed = abs(sums.sum()) * (1 - 1e-9)  # equal sums stay equal in spite of rounding
     if 2 ** len(sums) <= _FLIPS:
         signs = 1 - 2 * ((np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums))) & 1)
-        return float((np.abs(signs @ sums) >= seen).mean())
+        return float((np.abs(signs @ sums) >= observed).mean())
     rng, at_once, extreme = np.random.default_rng(seed), max(1, _FLIPPED_AT_ONCE // len(sums)), 1
-    for done in range(0, _FLIPS - 1, at_once):
-        signs = 1 - 2 * rng.integers(0, 2, (min(at_once, _FLIPS - 1 - done), len(sums)))
-        extreme += int((np.abs(signs @ sums) >= seen).sum())
+    for start in range(0, _FLIPS - 1, at_once):
+        signs = 1 - 2 * rng.integers(0, 2, (min(at_once, _FLIPS - 1 - start), len(sums)))
+        extreme += int((np.abs(signs @ sums) >= observed).sum())
     return extreme / _FLIPS
 
 
@@ -71,7 +71,7 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def verdict(difference: tuple[float, float], p_value: float, margin: float = MARGIN) -> str:
-    """The comparison in a word.
+    """The verdict of a comparison.
 
     Args:
         difference: 95 % interval of second minus first, -1..1.
@@ -88,14 +88,14 @@ def verdict(difference: tuple[float, float], p_value: float, margin: float = MAR
     return "equivalent" if -margin < low and high < margin else "not distinguishable"
 
 
-def images_to_settle(only_first: int, only_second: int, n: int, design_effect: float = 1.0) -> int | None:
-    """How many images would show such a difference with power 0.8; None where there is none to show.
+def images_for_power(only_first: int, only_second: int, n: int, design_effect: float = 1.0) -> int | None:
+    """How many images would show such a difference with power 0.8; None where there is no difference.
 
     Args:
         only_first: images that only the first got right.
         only_second: images that only the second got right.
         n: images compared.
-        design_effect: how many images of these groups tell as much as one that stands alone.
+        design_effect: how many images in these groups are worth one independent image.
 
     Source: Connor 1987, for McNemar's test at 5 %.
     """
@@ -103,23 +103,23 @@ def images_to_settle(only_first: int, only_second: int, n: int, design_effect: f
     if only_first == only_second:
         return None
     share, difference = p + q, abs(p - q)
-    wanted = (Z_95 * sqrt(share) + Z_80 * sqrt(max(share - difference**2, 0.0))) / difference
-    return max(n + 1, ceil(wanted**2 * design_effect))
+    root = (Z_95 * sqrt(share) + Z_80 * sqrt(max(share - difference**2, 0.0))) / difference
+    return max(n + 1, ceil(root**2 * design_effect))
 
 
-def images_to_tell(differences: Array, groups: Array) -> int | None:
+def images_for_mean_power(differences: Array, groups: Array) -> int | None:
     """How many images, in groups like these, would show such a mean difference with power 0.8; None where it is 0.
 
     Args:
         differences: (N,) of two models on the same images.
         groups: (N,) group numbers.
 
-    Source: the normal approximation, with the variance of the mean when whole groups are drawn (Kish 1965).
+    Source: the normal approximation, with the variance of the mean of a cluster sample (Kish 1965).
     """
     mean = float(differences.mean())
     if abs(mean) < 1e-12:
         return None
     _, place = np.unique(groups, return_inverse=True)
     spread = sqrt(float((np.bincount(place, differences - mean) ** 2).sum()))  # of the sum of all
-    wanted = ((Z_95 + Z_80) * spread / (abs(mean) * len(differences))) ** 2
-    return max(len(differences) + 1, ceil(wanted * len(differences)))
+    factor = ((Z_95 + Z_80) * spread / (abs(mean) * len(differences))) ** 2
+    return max(len(differences) + 1, ceil(factor * len(differences)))

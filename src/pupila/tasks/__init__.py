@@ -1,4 +1,4 @@
-"""What tasks are: the only place that knows how they differ, one frozen record each."""
+"""The catalogue of tasks: one frozen record each, and the only place where tasks differ."""
 
 from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.prompt import PROMPT

@@ -4,40 +4,40 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.imaging.images.prepare import Preparation, prepare, side_to_decode
-from pupila.tasks.task import Array, Decision, Prepared, Task, Told
+from pupila.imaging.images.preprocess import Preprocessing, min_decode_side, preprocess
+from pupila.tasks.task import Array, PostProcessing, PredictionSpec, PreprocessedImage, Task
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model says of one image."""
+class ClassPrediction:
+    """The prediction for one image."""
 
     prediction: str
     confidence: float  # calibrated probability of the prediction
     probabilities: dict[str, float]  # calibrated, of every class
-    abstained: bool  # whether the model is too unsure for its answer to count
-    logits: Array  # (C,) float32, as the model gave them
+    abstained: bool  # whether the confidence is below the abstention threshold
+    logits: Array  # (C,) float32, uncalibrated
 
 
-def answers(logits: Array, told: Told) -> list[Answer]:
-    """What (N, C) logits say of N images."""
-    probabilities = softmax(logits / told.temperature)
-    best = chosen(probabilities, told.classes, told.decision)
+def predict_classes(logits: Array, spec: PredictionSpec) -> list[ClassPrediction]:
+    """The predictions for N images from their (N, C) logits."""
+    probabilities = softmax(logits / spec.temperature)
+    best = select_classes(probabilities, spec.classes, spec.post_processing)
     return [
-        Answer(
-            told.classes[top], float(row[top]), dict(zip(told.classes, row.tolist(), strict=True)),
-            bool(row.max() < told.decision.abstain_below), given,
+        ClassPrediction(
+            spec.classes[top], float(row[top]), dict(zip(spec.classes, row.tolist(), strict=True)),
+            bool(row.max() < spec.post_processing.abstain_below), given,
         )
         for top, row, given in zip(best.tolist(), probabilities, logits, strict=True)
     ]  # fmt: skip
 
 
-def chosen(probabilities: Array, classes: list[str], decision: Decision) -> Array:
-    """(N,) class numbers that (N, C, ...) calibrated probabilities become; (N, ...) where they have more axes."""
-    if decision.positive is None or decision.threshold is None:
+def select_classes(probabilities: Array, classes: list[str], post_processing: PostProcessing) -> Array:
+    """(N, ...) predicted class numbers from (N, C, ...) calibrated probabilities."""
+    if post_processing.positive is None or post_processing.threshold is None:
         return np.asarray(probabilities.argmax(axis=1))
-    positive = classes.index(decision.positive)
-    return np.where(probabilities[:, positive] >= decision.threshold, positive, 1 - positive)
+    positive = classes.index(post_processing.positive)
+    return np.where(probabilities[:, positive] >= post_processing.threshold, positive, 1 - positive)
 
 
 def softmax(logits: Array) -> Array:
@@ -46,16 +46,16 @@ def softmax(logits: Array) -> Array:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-def _inputs(rgb: Array, spec: Preparation) -> Array:
-    return prepare(rgb, spec)[None]
+def _inputs(rgb: Array, preprocessing: Preprocessing) -> Array:
+    return preprocess(rgb, preprocessing)[None]
 
 
-def _answer(logits: Array, image: Prepared, told: Told) -> Answer:
-    return answers(logits, told)[0]
+def _predict(logits: Array, image: PreprocessedImage, spec: PredictionSpec) -> ClassPrediction:
+    return predict_classes(logits, spec)[0]
 
 
 def _digest(logits: Array) -> list[float]:
     return [float(value) for value in logits]
 
 
-CLASSIFY = Task("classify", "class", side_to_decode, _inputs, _answer, _digest)
+CLASSIFY = Task("classify", "class", min_decode_side, _inputs, _predict, _digest)

@@ -1,4 +1,4 @@
-"""Prompted segmentation: one mask for what a person points at, with points and a box."""
+"""Promptable segmentation: one mask for the region that points or a box prompt for."""
 
 import math
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import numpy as np
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
-from pupila.imaging.images.prepare import covered, prepare, resampled, side_to_decode
-from pupila.tasks.segment import digest, refined
-from pupila.tasks.task import Array, Prepared, Runs, Task, Told
+from pupila.imaging.images.preprocess import covered_size, min_decode_side, preprocess, resize_plane
+from pupila.tasks.segment import digest, post_process
+from pupila.tasks.task import Array, PredictionSpec, PreprocessedImage, Runs, Task
 
 ENCODER, DECODER = "encoder", "decoder"  # the two parts of a bundle
-HERE, NOT_HERE, FIRST_CORNER, LAST_CORNER, NO_POINT = (
+FOREGROUND, BACKGROUND, TOP_LEFT, BOTTOM_RIGHT, NO_POINT = (
     1,
     0,
     2,
@@ -20,89 +20,88 @@ HERE, NOT_HERE, FIRST_CORNER, LAST_CORNER, NO_POINT = (
     -1,
 )  # labels of points, as Segment Anything has them
 _STABILITY_STEP, _STABLE = 0.05, 0.98  # of logits around 0; IoU of the two masks from which one is stable
-_ASKEW = 0.2  # of a box's sides, by which something may reach beyond it
-_SURE = 60.0  # a logit beyond which nothing changes
+_BOX_SLACK = 0.2  # share of a box's sides by which the region may extend beyond it
+_MAX_LOGIT = 60.0  # beyond it a probability no longer changes
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is meant, in pixels of the upright image, x to the right and y down from the upper left corner."""
+    """Points and a box, in pixels of the upright image: x to the right and y down from the upper left corner."""
 
-    points: tuple[Point, ...] = ()  # (x, y) that belong to it
-    negatives: tuple[Point, ...] = ()  # (x, y) that do not
-    box: Box | None = None  # x0, y0, x1, y1: all of it lies in here
+    points: tuple[Point, ...] = ()  # (x, y) of foreground points
+    negatives: tuple[Point, ...] = ()  # (x, y) of background points
+    box: Box | None = None  # x0, y0, x1, y1 around the whole region
 
     @property
     def ambiguous(self) -> bool:
-        """Whether it may mean a thing, a part of it or more than it: a single point."""
+        """Whether it fits an object, its part and a larger object alike: a single point."""
         return self.box is None and len(self.points) + len(self.negatives) == 1
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
-    """What the decoder says to one prompt."""
+class DecoderOutput:
+    """The decoder's output for one prompt."""
 
-    masks: Array  # (4, h, w) float32 logits: of the one mask, then of three for an ambiguous prompt
-    quality: Array  # (4,) float32 IoU that it expects of each
+    masks: Array  # (4, h, w) float32 logits: the single mask, then three masks for an ambiguous prompt
+    predicted_iou: Array  # (4,) float32 predicted IoU of each mask
     prompt: Prompt
 
 
 @dataclass(frozen=True, slots=True)
-class PromptAnswer:
-    """The mask of what is meant."""
+class PromptPrediction:
+    """The mask for one prompt."""
 
-    mask: Array  # (H, W) uint8 at the size of the upright image: 1 where it is, else 0
-    quality: float  # IoU with the truth that the model expects, 0..1
-    share: float  # of the pixels that have data
-    confidence: (
-        float  # mean over the decoder's cells of the calibrated probability of what they were answered
-    )
-    abstained: bool  # whether the expected IoU is too low for the answer to count
+    mask: Array  # (H, W) uint8 at the size of the upright image: 1 foreground, 0 background
+    predicted_iou: float  # the model's own estimate of its IoU, 0..1
+    share: float  # foreground share of the pixels with data
+    confidence: float  # mean calibrated probability of the predicted class over the decoder's cells
+    abstained: bool  # whether the predicted IoU is below the abstention threshold
 
 
-def check_given(prompt: Prompt) -> None:
-    """Refuse a prompt that means nothing in any image.
+def check_prompt_content(prompt: Prompt) -> None:
+    """Refuse a prompt that no image can satisfy.
 
     Raises:
-        PupilaError: nothing to go by, or a box without an area.
+        PupilaError: neither a foreground point nor a box, or a box without an area.
     """
     if not prompt.points and prompt.box is None:
-        told = say_count("one point that does not belong to it", "{n} points that do not belong to it",
-                         len(prompt.negatives))  # fmt: skip
+        negatives = say_count(
+            "{n} background point only", "{n} background points only", len(prompt.negatives)
+        )
         raise PupilaError(
-            say("No prompt"), found=told if prompt.negatives else say("nothing"),
-            wanted=say("a point that belongs to what is meant, or a box around it"),
-            remedy="--point X,Y, --box X0,Y0,X1,Y1",
+            say("The prompt is incomplete"), actual=negatives if prompt.negatives else say("no point and no box"),
+            expected=say("a foreground point, or a box around the region"),
+            remedy=say("add {point} or {box}", point="--point X,Y", box="--box X0,Y0,X1,Y1"),
         )  # fmt: skip
     if prompt.box is not None and not (prompt.box[0] < prompt.box[2] and prompt.box[1] < prompt.box[3]):
         raise PupilaError(
-            say("The box holds nothing"), found=_shown(prompt.box),
-            wanted=say("x0,y0,x1,y1 with x0 < x1 and y0 < y1"),
+            say("The box has no area"), actual=_shown(prompt.box),
+            expected=say("x0,y0,x1,y1 with x0 < x1 and y0 < y1"),
         )  # fmt: skip
 
 
 def check_prompt(prompt: Prompt, height: int, width: int) -> None:
-    """Refuse a prompt that means nothing in an image of this size.
+    """Refuse a prompt that does not fit an image of this size.
 
     Raises:
-        PupilaError: nothing to go by, a point outside, or a box without an area or outside.
+        PupilaError: neither a foreground point nor a box, a point outside, or a box outside or without an area.
     """
-    check_given(prompt)
+    check_prompt_content(prompt)
     places = [*prompt.points, *prompt.negatives]
-    odd = [f"{x:g},{y:g}" for x, y in places if not (0 <= x < width and 0 <= y < height)]
-    if odd:
+    outside = [f"{x:g},{y:g}" for x, y in places if not (0 <= x < width and 0 <= y < height)]
+    if outside:
         raise PupilaError(
-            say("A point lies outside the image"), found=", ".join(odd),
-            wanted=say("x from 0 to below {width}, y from 0 to below {height}", width=width, height=height),
+            say("Points outside the image"), actual=", ".join(outside),
+            expected=say("x from 0 to below {width}, y from 0 to below {height}", width=width, height=height),
         )  # fmt: skip
     if prompt.box is not None:
         x0, y0, x1, y1 = prompt.box
         if not (x0 < width and y0 < height and x1 > 0 and y1 > 0):
             raise PupilaError(
-                say("The box holds nothing of the image"), found=_shown(prompt.box),
-                wanted=say("a box in an image of {width} x {height} pixels", width=width, height=height),
+                say("The box lies outside the image"), actual=_shown(prompt.box),
+                expected=say("a box that overlaps the {width} x {height} image", width=width, height=height),
             )  # fmt: skip
 
 
@@ -110,40 +109,40 @@ def _shown(box: tuple[float, ...]) -> str:
     return ",".join(f"{value:g}" for value in box)
 
 
-def tokens(prompt: Prompt, kind: str) -> tuple[Array, Array]:
-    """The prompt as a decoder counts it: (P, 2) float32 x and y, still in the prompt's pixels, and (P,) int64 labels.
+def prompt_points(prompt: Prompt, kind: str) -> tuple[Array, Array]:
+    """The prompt as points: (P, 2) float32 x and y, still in pixels of the image, and (P,) int64 point labels.
 
     Args:
-        prompt: points, then the corners of a box.
-        kind: "sam" ends with `NO_POINT` where there is no box, "sam2" always, as they were trained.
+        prompt: points, then the corners of the box.
+        kind: "sam" ends with `NO_POINT` where there is no box, "sam2" always: they were trained so.
     """
-    labels = [HERE] * len(prompt.points) + [NOT_HERE] * len(prompt.negatives)
+    labels = [FOREGROUND] * len(prompt.points) + [BACKGROUND] * len(prompt.negatives)
     places = [*prompt.points, *prompt.negatives]
     if prompt.box is not None:
-        labels, places = [*labels, FIRST_CORNER, LAST_CORNER], [*places, prompt.box[:2], prompt.box[2:]]
+        labels, places = [*labels, TOP_LEFT, BOTTOM_RIGHT], [*places, prompt.box[:2], prompt.box[2:]]
     if prompt.box is None or kind == "sam2":
         labels, places = [*labels, NO_POINT], [*places, (0.0, 0.0)]
     return np.asarray(places, dtype=np.float32), np.asarray(labels, dtype=np.int64)
 
 
-def placed_prompt(prompt: Prompt, height: int, width: int, told: Told) -> tuple[Array, Array]:
+def scale_prompt(prompt: Prompt, height: int, width: int, spec: PredictionSpec) -> tuple[Array, Array]:
     """The prompt as the decoder takes it: (P, 2) float32 x and y in pixels of the input, and (P,) int64 labels.
 
     Args:
         prompt: in pixels of the upright image.
         height: of that image.
         width: of that image.
-        told: how it was prepared, and which kind of decoder it is for.
+        spec: of the bundle: its preprocessing and its decoder.
     """
-    places, labels = tokens(prompt, told.prompts)
-    inner_height, inner_width = covered(height, width, told.preparation)
+    places, labels = prompt_points(prompt, spec.prompts)
+    inner_height, inner_width = covered_size(height, width, spec.preprocessing)
     return places * np.array([inner_width / width, inner_height / height], np.float32), labels
 
 
-def number_of(raw: Raw, kind: str) -> int:
-    """Which of the four masks counts: of an ambiguous prompt the one of three that is expected best, else the first.
+def select_mask(raw: DecoderOutput, kind: str) -> int:
+    """The index of the mask to use: for an ambiguous prompt the best of three by predicted IoU, else the first.
 
-    SAM 2 takes the best of three also where its first mask is not stable.
+    SAM 2 uses the best of three also where its first mask is not stable.
 
     Source: Kirillov et al. 2023, arXiv:2304.02643, section 3; Ravi et al. 2024, arXiv:2408.00714, appendix D.
     """
@@ -151,58 +150,66 @@ def number_of(raw: Raw, kind: str) -> int:
     if first and kind == "sam2":
         inner, outer = (int((raw.masks[0] > level).sum()) for level in (_STABILITY_STEP, -_STABILITY_STEP))
         first = outer == 0 or inner / outer >= _STABLE
-    return 0 if first else 1 + int(raw.quality[1:].argmax())
+    return 0 if first else 1 + int(raw.predicted_iou[1:].argmax())
 
 
-def probability_of(raw: Raw, image: Prepared, told: Told) -> tuple[Array, float]:
-    """(H, W) float32 calibrated probability of belonging to it, and the IoU that the model expects."""
-    logits, quality = _counted(raw, told)
-    return _probability(_boxed(_enlarged(logits, image, told), raw.prompt)), quality
+def predict_probability(
+    raw: DecoderOutput, image: PreprocessedImage, spec: PredictionSpec
+) -> tuple[Array, float]:
+    """(H, W) float32 calibrated foreground probability, and the predicted IoU."""
+    logits, predicted_iou = _selected_logits(raw, spec)
+    return _probability(_suppress_outside_box(_resize_logits(logits, image, spec), raw.prompt)), predicted_iou
 
 
-def prompt_answer(raw: Raw, image: Prepared, told: Told) -> PromptAnswer:
-    """The mask, after the post-processing that was decided."""
-    logits, quality = _counted(raw, told)
-    level = 0.5 if told.decision.threshold is None else told.decision.threshold
+def predict_prompt(raw: DecoderOutput, image: PreprocessedImage, spec: PredictionSpec) -> PromptPrediction:
+    """The mask after post-processing."""
+    logits, predicted_iou = _selected_logits(raw, spec)
+    level = 0.5 if spec.post_processing.threshold is None else spec.post_processing.threshold
     # Logits are compared, and confidence is that of the decoder's cells: a large image has millions of probabilities.
-    enlarged = _boxed(_enlarged(logits, image, told), raw.prompt)
+    enlarged = _suppress_outside_box(_resize_logits(logits, image, spec), raw.prompt)
     mask = (enlarged >= np.log(level / (1 - level))).astype(np.uint8)
-    mask = refined(mask, told.decision, told.preparation)
+    mask = post_process(mask, spec.post_processing, spec.preprocessing)
     pixels = mask.size
     if image.valid is not None:
         mask, pixels = mask * image.valid, max(1, int(image.valid.sum()))
-    height, width = _part(logits, image, told)
+    height, width = _covered_cells(logits, image, spec)
     cells = _probability(logits[: max(1, round(height)), : max(1, round(width))])
-    sure = float(np.where(cells >= level, cells, 1 - cells).mean())
-    return PromptAnswer(mask, quality, int(mask.sum()) / pixels, sure, quality < told.decision.abstain_below)
+    confidence = float(np.where(cells >= level, cells, 1 - cells).mean())
+    return PromptPrediction(
+        mask,
+        predicted_iou,
+        int(mask.sum()) / pixels,
+        confidence,
+        predicted_iou < spec.post_processing.abstain_below,
+    )
 
 
-def _counted(raw: Raw, told: Told) -> tuple[Array, float]:
-    """(h, w) calibrated logits of the mask that counts, and its expected IoU."""
-    number = number_of(raw, told.prompts)
-    return raw.masks[number] / np.float32(told.temperature), float(np.clip(raw.quality[number], 0, 1))
+def _selected_logits(raw: DecoderOutput, spec: PredictionSpec) -> tuple[Array, float]:
+    """(h, w) calibrated logits of the selected mask, and its predicted IoU."""
+    number = select_mask(raw, spec.prompts)
+    return raw.masks[number] / np.float32(spec.temperature), float(np.clip(raw.predicted_iou[number], 0, 1))
 
 
-def _part(logits: Array, image: Prepared, told: Told) -> tuple[float, float]:
+def _covered_cells(logits: Array, image: PreprocessedImage, spec: PredictionSpec) -> tuple[float, float]:
     """Height and width, in cells, that the image covers from the upper left corner."""
-    spec = told.preparation
-    height, width = covered(image.height, image.width, spec)
-    return logits.shape[0] * height / spec.height, logits.shape[1] * width / spec.width
+    preprocessing = spec.preprocessing
+    height, width = covered_size(image.height, image.width, preprocessing)
+    return logits.shape[0] * height / preprocessing.height, logits.shape[1] * width / preprocessing.width
 
 
-def _enlarged(logits: Array, image: Prepared, told: Told) -> Array:
+def _resize_logits(logits: Array, image: PreprocessedImage, spec: PredictionSpec) -> Array:
     """(H, W) float32 logits at the size of the upright image."""
-    bottom, right = _part(logits, image, told)
-    return resampled(logits, image.height, image.width, (0.0, 0.0, right, bottom))
+    bottom, right = _covered_cells(logits, image, spec)
+    return resize_plane(logits, image.height, image.width, (0.0, 0.0, right, bottom))
 
 
-def _boxed(logits: Array, prompt: Prompt) -> Array:
-    """(H, W) logits that say no far beyond the prompt's box, which holds all of it and may be drawn askew."""
+def _suppress_outside_box(logits: Array, prompt: Prompt) -> Array:
+    """(H, W) logits, background beyond the prompt's box; a margin allows for a loosely drawn box."""
     if prompt.box is None:
         return logits
     x0, y0, x1, y1 = prompt.box
-    across, down = _ASKEW * (x1 - x0), _ASKEW * (y1 - y0)
-    inside = np.full_like(logits, -_SURE)
+    across, down = _BOX_SLACK * (x1 - x0), _BOX_SLACK * (y1 - y0)
+    inside = np.full_like(logits, -_MAX_LOGIT)
     place = (
         slice(max(0, math.floor(y0 - down)), max(0, math.ceil(y1 + down))),
         slice(max(0, math.floor(x0 - across)), max(0, math.ceil(x1 + across))),
@@ -212,28 +219,30 @@ def _boxed(logits: Array, prompt: Prompt) -> Array:
 
 
 def _probability(logits: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -_SURE, _SURE))))
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -_MAX_LOGIT, _MAX_LOGIT))))
 
 
-def middle_prompt(height: int, width: int) -> tuple[Array, Array]:
-    """(1, 1, 3, 2) points and (1, 1, 3) labels: one in the middle of an input of this size, and a box around it."""
+def centre_prompt(height: int, width: int) -> tuple[Array, Array]:
+    """(1, 1, 3, 2) points and (1, 1, 3) labels: the centre of an input of this size, and a box around it."""
     places = np.array([[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]]) * [width, height]
-    return places.astype(np.float32)[None, None], np.array([[[HERE, FIRST_CORNER, LAST_CORNER]]], np.int64)
+    return places.astype(np.float32)[None, None], np.array([[[FOREGROUND, TOP_LEFT, BOTTOM_RIGHT]]], np.int64)
 
 
 def _trial(runs: Runs, inputs: Array) -> Array:
-    """(8, h, w): the masks to a prompt in the middle of a golden picture, and their expected IoUs as planes."""
-    masks, quality = runs[DECODER](*runs[ENCODER](inputs), *middle_prompt(inputs.shape[2], inputs.shape[3]))
-    planes = np.broadcast_to(quality[0, 0][:, None, None], masks.shape[2:])
+    """(8, h, w): the masks for a prompt at the centre of a test image, and their predicted IoUs as planes."""
+    masks, predicted_ious = runs[DECODER](
+        *runs[ENCODER](inputs), *centre_prompt(inputs.shape[2], inputs.shape[3])
+    )
+    planes = np.broadcast_to(predicted_ious[0, 0][:, None, None], masks.shape[2:])
     return np.concatenate([masks[0, 0], planes])
 
 
 PROMPT = Task(
     name="prompt",
     target="mask",
-    at_least=side_to_decode,
-    inputs=lambda rgb, spec: prepare(rgb, spec)[None],
-    answer=prompt_answer,
+    min_decode_side=min_decode_side,
+    inputs=lambda rgb, spec: preprocess(rgb, spec)[None],
+    predict=predict_prompt,
     digest=digest,
     roles=(ENCODER, DECODER),
     golden=1,  # a large encoder takes seconds for each, whenever a bundle is loaded

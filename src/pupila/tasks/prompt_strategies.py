@@ -1,4 +1,4 @@
-"""Prompts as a person would give them, drawn from a mask: for training, for validation and for evaluation alike."""
+"""Prompts sampled from a ground-truth mask as an annotator would give them: for training and evaluation alike."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,51 +10,49 @@ from pupila.tasks.prompt import Box, Point, Prompt
 from pupila.tasks.task import Array
 
 Random = np.random.Generator
-SEED = 0  # of the prompts by which models are judged: every model and every evaluation gets the same
-_AROUND = 0.5  # of a thing's sides, within which around it points are drawn that do not belong to it
+SEED = 0  # of the prompts for evaluation: every model gets the same ones
+_AROUND = 0.5  # share of a region's sides: how far around it background points are sampled
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A way of prompting, by which models are judged: the same mask and seed always give the same prompt."""
+class PromptStrategy:
+    """How a region is prompted; the same mask and seed always give the same prompt."""
 
     name: str
-    points: int = 0  # that belong to it
-    negatives: int = 0  # that do not
-    jitter: float | None = (
-        None  # of a box: how far each side is off, at most, over the box's own side; None: no box
-    )
-    border: bool = False  # whether points lie at the border of what is meant, where clicks go wrong
+    points: int = 0  # foreground points
+    negatives: int = 0  # background points
+    jitter: float | None = None  # largest offset of a box's sides, as a share of its size; None: no box
+    border: bool = False  # whether points lie on the region's border, where clicks go wrong
 
 
-POINTS = Way("points", points=3, negatives=1)
-BOX = Way("box", jitter=0.05)
-WAYS = (POINTS, BOX)  # by which models are judged and chosen
+POINTS = PromptStrategy("points", points=3, negatives=1)
+BOX = PromptStrategy("box", jitter=0.05)
+PROMPT_STRATEGIES = (POINTS, BOX)  # for model selection and evaluation
 
 
-def random_for(*told: object) -> Random:
-    """What draws for this seed, image and whatever else is told: the same on every machine."""
-    digest = hashlib.blake2b("/".join(map(str, told)).encode(), digest_size=8).digest()
+def seeded_random(*keys: object) -> Random:
+    """The random generator of these keys (seed, image, ...): the same on every machine."""
+    digest = hashlib.blake2b("/".join(map(str, keys)).encode(), digest_size=8).digest()
     return np.random.default_rng(int.from_bytes(digest, "little"))
 
 
-def prompt_for(target: Array, outside: Array, way: Way, random: Random) -> Prompt:
-    """A prompt for one thing.
+def sample_prompt(target: Array, outside: Array, strategy: PromptStrategy, random: Random) -> Prompt:
+    """A prompt for one region.
 
     Args:
-        target: (H, W) bool: the pixels of what is meant; at least one.
-        outside: (H, W) bool: labelled pixels that do not belong to it.
-        way: how it is pointed at.
-        random: draws.
+        target: (H, W) bool: the region's pixels; at least one.
+        outside: (H, W) bool: labelled pixels outside the region.
+        strategy: which points and box to sample.
+        random: the generator.
     """
-    box = None if way.jitter is None else box_around(target, way.jitter, random)
-    inside = _border(target) if way.border else target
-    points = drawn_points(inside, way.points, random)
-    negatives = drawn_points(_near(target, outside), way.negatives, random)
+    box = None if strategy.jitter is None else sample_box(target, strategy.jitter, random)
+    inside = _border(target) if strategy.border else target
+    points = sample_points(inside, strategy.points, random)
+    negatives = sample_points(_near(target, outside), strategy.negatives, random)
     return Prompt(points, negatives, box)
 
 
-def drawn_points(where: Array, count: int, random: Random) -> tuple[Point, ...]:
+def sample_points(where: Array, count: int, random: Random) -> tuple[Point, ...]:
     """(x, y) at the centres of `count` pixels of an (H, W) bool mask, none where it is empty."""
     places = np.flatnonzero(where) if count else np.zeros(0, np.intp)
     if not len(places):
@@ -63,7 +61,7 @@ def drawn_points(where: Array, count: int, random: Random) -> tuple[Point, ...]:
     return tuple((float(column) + 0.5, float(row) + 0.5) for column, row in zip(x, y, strict=True))
 
 
-def box_around(target: Array, jitter: float, random: Random) -> Box:
+def sample_box(target: Array, jitter: float, random: Random) -> Box:
     """x0, y0, x1, y1 around the pixels of an (H, W) bool mask; each side off by up to `jitter` of the box's own side.
 
     It keeps an area, and stays within the image.
@@ -79,15 +77,15 @@ def box_around(target: Array, jitter: float, random: Random) -> Box:
     return min(left, right - 1), min(top, bottom - 1), right, bottom
 
 
-def filled_box(box: Box, shape: tuple[int, ...]) -> Array:
+def fill_box(box: Box, shape: tuple[int, ...]) -> Array:
     """(H, W) uint8 of this shape: 1 for the pixels in the box."""
     filled = np.zeros(shape, np.uint8)
-    filled[pixels_in(box, shape)] = 1
+    filled[box_pixels(box, shape)] = 1
     return filled
 
 
-def pixels_in(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The pixels of an image of this shape whose middle lies in the box."""
+def box_pixels(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The pixels of an image of this shape whose centre lies in the box."""
     height, width = shape
     x0, x1 = (min(max(value, 0), width) for value in (box[0], box[2]))
     y0, y1 = (min(max(value, 0), height) for value in (box[1], box[3]))
@@ -95,7 +93,7 @@ def pixels_in(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def _ends(target: Array, axis: int) -> tuple[int, int]:
-    """The first place along an axis where an (H, W) bool mask is, and that after the last."""
+    """The first index along an axis where an (H, W) bool mask is True, and the index after the last."""
     places = np.flatnonzero(target.any(axis=1 - axis))
     return int(places[0]), int(places[-1]) + 1
 

@@ -1,4 +1,4 @@
-"""The record that describes a task, and what an answer is made of."""
+"""The record that describes a task, and the data that a prediction needs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,42 +8,42 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from pupila.imaging.images.prepare import Preparation
+from pupila.imaging.images.preprocess import Preprocessing
 
 Array = NDArray[Any]
 Run = Callable[..., list[Array]]  # one part of a bundle: its inputs to its outputs, in order
 Runs = Mapping[str, Run]  # by role
 
 
-class Plain(BaseModel):
-    """Plain data that does not change."""
+class FrozenModel(BaseModel):
+    """Immutable data; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Decision(Plain):
-    """How probabilities become an answer."""
+class PostProcessing(FrozenModel):
+    """How probabilities become a prediction: threshold, abstention, mask clean-up."""
 
     positive: str | None = None  # of two classes, the one whose threshold was tuned
-    threshold: float | None = None  # probability from which `positive` is answered; None: the largest wins
+    threshold: float | None = None  # decision threshold of `positive`; None: the most probable class
     objective: str = ""  # what the threshold was tuned for
-    abstain_below: float = 0.0  # confidence under which the model says that it does not know
-    # Of masks, in shares of the picture's pixels, in tiles of a tile's; 0 leaves the mask as it is.
+    abstain_below: float = 0.0  # confidence below which the model abstains
+    # For masks, as shares of the image's pixels (of a tile's, if tiled); 0 leaves the mask unchanged.
     smallest_region: float = 0.0  # smaller connected regions are dropped
     largest_hole: float = 0.0  # smaller holes are filled
     smooth: float = 0.0  # side of the window whose majority counts, over the square root of the pixels
 
 
-class Told(Protocol):
-    """What `bundle.json` tells of answering."""
+class PredictionSpec(Protocol):
+    """The fields of `bundle.json` that a prediction needs."""
 
     @property
     def classes(self) -> list[str]:
         """Names in the order of the logits."""
 
     @property
-    def preparation(self) -> Preparation:
-        """From RGB to inputs."""
+    def preprocessing(self) -> Preprocessing:
+        """From RGB to model inputs."""
 
     @property
     def temperature(self) -> float:
@@ -51,37 +51,41 @@ class Told(Protocol):
 
     @property
     def prompts(self) -> str:
-        """The kind of the decoder that takes prompts."""
+        """The prompt decoder: "sam", "sam2", or empty for a model without prompts."""
 
     @property
-    def decision(self) -> Decision:
-        """From probabilities to an answer."""
+    def post_processing(self) -> PostProcessing:
+        """From probabilities to a prediction."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """One image, ready for the model."""
+class PreprocessedImage:
+    """One image, preprocessed for the model."""
 
-    inputs: Array  # (K, 3, H, W) float32: what the model sees of it, in one piece or in tiles
+    inputs: Array  # (K, 3, H, W) float32: the whole image (K = 1), or its tiles
     height: int  # of the upright image, pixels
     width: int
-    valid: Array | None = None  # (H, W) bool: where there are data; None: everywhere
+    valid: Array | None = None  # (H, W) bool: pixels with data; None: all
 
 
-def _of_the_model(runs: Runs, inputs: Array) -> Array:
+def _run_model(runs: Runs, inputs: Array) -> Array:
     return np.asarray(runs["model"](inputs)[0][0])
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """How one task differs from the others, as far as answering goes."""
+    """How one task differs from the others in prediction."""
 
     name: str
     target: Literal["class", "classes", "mask", "regions"]  # what one image's target is
-    at_least: Callable[[Preparation], int | None]  # shorter side that a scaled decoding has to leave, pixels
-    inputs: Callable[[Array, Preparation], Array]  # (H, W, 3) uint8 RGB to (K, 3, h, w) float32
-    answer: Callable[[Any, Prepared, Told], Any]  # the logits of its K inputs, the image, to the answer
-    digest: Callable[[Array], list[float]]  # what a trial gives to the numbers that a golden answer keeps
+    min_decode_side: Callable[
+        [Preprocessing], int | None
+    ]  # shorter side that a scaled decoding has to leave, pixels
+    inputs: Callable[[Array, Preprocessing], Array]  # (H, W, 3) uint8 RGB to (K, 3, h, w) float32
+    predict: Callable[
+        [Any, PreprocessedImage, PredictionSpec], Any
+    ]  # logits of K inputs, image, spec to prediction
+    digest: Callable[[Array], list[float]]  # the trial's logits to the numbers of a golden prediction
     roles: tuple[str, ...] = ("model",)  # of a bundle's ONNX files
-    golden: int | None = None  # drawn pictures that a bundle keeps; None: all
-    trial: Callable[[Runs, Array], Array] = _of_the_model  # (1, 3, h, w) of a golden picture to its logits
+    golden: int | None = None  # synthetic test images stored in a bundle; None: all
+    trial: Callable[[Runs, Array], Array] = _run_model  # (1, 3, h, w) test image to its logits

@@ -1,25 +1,25 @@
-"""The bundle's folder: what was written is read, and nothing else is."""
+"""The bundle's folder: a written bundle is read back, and a modified one is refused."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from pupila.artifacts.bundle.folder import check_golden, golden_pictures, read_bundle
+from pupila.artifacts.bundle.folder import check_golden, golden_images, read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.session import Session
 from pupila.core.errors import PupilaError
 from tests.colours import CLASSES, colour_model, write_colours
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
+def test_a_written_bundle_is_read_back(tmp_path: Path) -> None:
     written = write_colours(tmp_path / "bundle", temperature=2.0)
-    found = read_bundle(tmp_path / "bundle")
-    assert found == written
-    assert found.info.classes == CLASSES
-    assert found.info.temperature == 2.0
-    assert set(found.info.golden) == set(golden_pictures())
-    assert all(len(logits) == 3 for logits in found.info.golden.values())
+    read = read_bundle(tmp_path / "bundle")
+    assert read == written
+    assert read.info.classes == CLASSES
+    assert read.info.temperature == 2.0
+    assert set(read.info.golden) == set(golden_images())
+    assert all(len(logits) == 3 for logits in read.info.golden.values())
 
 
 def test_a_runs_folder_leads_to_its_bundle(tmp_path: Path) -> None:
@@ -27,9 +27,9 @@ def test_a_runs_folder_leads_to_its_bundle(tmp_path: Path) -> None:
     assert read_bundle(tmp_path / "run").folder == str(tmp_path / "run/bundle")
 
 
-def test_the_hash_tells_bundles_apart(tmp_path: Path) -> None:
-    one, other = (write_colours(tmp_path / name, temperature=t) for name, t in (("a", 1.0), ("b", 1.5)))
-    assert one.hash != other.hash
+def test_different_bundles_have_different_hashes(tmp_path: Path) -> None:
+    first, other = (write_colours(tmp_path / name, temperature=t) for name, t in (("a", 1.0), ("b", 1.5)))
+    assert first.hash != other.hash
 
 
 @pytest.mark.parametrize(
@@ -37,41 +37,41 @@ def test_the_hash_tells_bundles_apart(tmp_path: Path) -> None:
     [
         (lambda home: (home / "card.md").write_bytes(b"# Better\n"), "card.md was changed"),
         (lambda home: (home / "golden/wide.webp").unlink(), "golden/wide.webp is missing"),
-        (lambda home: (home / "extra.txt").write_text("x"), "extra.txt does not belong there"),
+        (lambda home: (home / "extra.txt").write_text("x"), "extra.txt is not part of the bundle"),
     ],
     ids=["changed", "missing", "added"],
 )
-def test_a_bundle_that_is_not_as_it_was_written_is_refused(tmp_path: Path, harm: object, says: str) -> None:
+def test_a_modified_bundle_is_refused(tmp_path: Path, harm: object, says: str) -> None:
     write_colours(tmp_path / "bundle")
     harm(tmp_path / "bundle")  # type: ignore[operator]
     with pytest.raises(PupilaError, match=says):
         read_bundle(tmp_path / "bundle")
 
 
-def changed(home: Path, **values: object) -> Path:
-    told = json.loads((home / "bundle.json").read_text())
-    (home / "bundle.json").write_text(json.dumps({**told, **values}))
+def edit_info(home: Path, **values: object) -> Path:
+    info = json.loads((home / "bundle.json").read_text())
+    (home / "bundle.json").write_text(json.dumps({**info, **values}))
     return home
 
 
-def test_a_field_of_a_later_pupila_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_a_field_of_a_newer_pupila_is_refused_with_a_remedy(tmp_path: Path) -> None:
     write_colours(tmp_path / "bundle")
     with pytest.raises(PupilaError, match=r"(?s)soul.*upgrade"):
-        read_bundle(changed(tmp_path / "bundle", soul=1))
+        read_bundle(edit_info(tmp_path / "bundle", soul=1))
 
 
-def test_no_bundle_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match=r"(?s)No bundle in .*pupila train"):
         read_bundle(tmp_path)
 
 
-def test_a_golden_answer_that_is_off_is_refused_and_a_last_digit_is_not(tmp_path: Path) -> None:
+def test_a_golden_prediction_that_differs_is_refused_and_a_rounding_error_is_not(tmp_path: Path) -> None:
     info = write_colours(tmp_path / "bundle").info
     for error, refused in ((1e-5, False), (0.05, True)):
         golden = {name: [value + error for value in logits] for name, logits in info.golden.items()}
-        bundle = read_bundle(changed(tmp_path / "bundle", golden=golden))
+        bundle = read_bundle(edit_info(tmp_path / "bundle", golden=golden))
         if refused:
-            with pytest.raises(PupilaError, match="answers otherwise here"):
+            with pytest.raises(PupilaError, match="predictions on this machine differ"):
                 check_golden(bundle, {"model": Session(colour_model()).run})
         else:
             Predictor(bundle)
@@ -92,21 +92,23 @@ def test_a_failed_writing_leaves_the_old_bundle_whole(
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
-def test_bytes_that_are_no_model_are_refused() -> None:
+def test_bytes_that_are_not_a_model_are_refused() -> None:
     with pytest.raises(PupilaError, match="Can't read the model"):
         Session(b"no model")
 
 
-def test_another_schema_is_refused_and_what_a_file_browser_leaves_is_not(tmp_path: Path) -> None:
+def test_another_schema_is_refused_and_a_file_browsers_files_are_not(tmp_path: Path) -> None:
     written = write_colours(tmp_path / "bundle")
     (tmp_path / "bundle/.DS_Store").write_bytes(b"x")
     assert read_bundle(tmp_path / "bundle") == written
-    with pytest.raises(PupilaError, match="schema"):
-        read_bundle(changed(tmp_path / "bundle", schema=99))
+    with pytest.raises(PupilaError, match=r"(?s)by a newer Pupila: found schema 99.*upgrade"):
+        read_bundle(edit_info(tmp_path / "bundle", schema=99))
+    with pytest.raises(PupilaError, match=r"(?s)by an older Pupila: found schema 1;.*pupila train DATA"):
+        read_bundle(edit_info(tmp_path / "bundle", schema=1, preparation={}))
 
 
-def test_a_model_that_was_changed_after_reading_does_not_answer(tmp_path: Path) -> None:
+def test_a_model_changed_after_reading_does_not_predict(tmp_path: Path) -> None:
     predictor = Predictor(write_colours(tmp_path / "bundle"))
     (tmp_path / "bundle/model.onnx").write_bytes(colour_model(9.0))
     with pytest.raises(PupilaError, match=r"model.onnx was changed"):
-        _ = predictor.on_all_cores
+        _ = predictor.all_cores_session

@@ -1,4 +1,4 @@
-"""Answering prompts: encoded once, answered for each prompt, at the size of the upright image."""
+"""Masks from prompts: one encoding per image, one decoding per prompt, at the size of the upright image."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.artifacts.bundle.prompter import Encoded, Prompter
+from pupila.artifacts.bundle.prompter import EncodedImage, Prompter
 from pupila.core.errors import PupilaError
 from pupila.tasks.prompt import Prompt
 from tests.colours import write_colours, write_pointing
@@ -23,7 +23,7 @@ def scene() -> Pixels:
     return picture
 
 
-def wanted(value: tuple[int, int, int]) -> Pixels:
+def expected_mask(value: tuple[int, int, int]) -> Pixels:
     return np.asarray((scene() == value).all(axis=2))
 
 
@@ -40,71 +40,73 @@ def prompter(tmp_path_factory: pytest.TempPathFactory) -> Prompter:
         (Prompt(box=(7.0, 7.0, 33.0, 25.0)), (255, 0, 0)),
     ],
 )
-def test_what_is_pointed_at_is_answered(
+def test_a_prompt_returns_the_mask_of_its_region(
     prompter: Prompter, prompt: Prompt, colour: tuple[int, int, int]
 ) -> None:
-    image = prompter.encode(prompter.prepare(encoded(scene())))
-    answer = prompter.answer(image, prompt)
-    truth = wanted(colour)
-    assert answer.mask.shape == (32, 64) and set(np.unique(answer.mask)) == {0, 1}
-    shared = (answer.mask.astype(bool) & truth).sum() / (answer.mask.astype(bool) | truth).sum()
+    image = prompter.encode(prompter.preprocess(encoded(scene())))
+    prediction = prompter.predict(image, prompt)
+    target = expected_mask(colour)
+    assert prediction.mask.shape == (32, 64) and set(np.unique(prediction.mask)) == {0, 1}
+    shared = (prediction.mask.astype(bool) & target).sum() / (prediction.mask.astype(bool) | target).sum()
     assert shared > 0.85  # the width was halved and doubled again
-    assert answer.confidence > 0.9 and not answer.abstained
+    assert prediction.confidence > 0.9 and not prediction.abstained
 
 
 def test_of_a_single_point_the_best_of_three_counts_and_else_the_one_mask(prompter: Prompter) -> None:
-    image = prompter.encode(prompter.prepare(encoded(scene())))
-    assert prompter.answer(image, Prompt(points=((20.0, 15.0),))).quality == pytest.approx(0.8)
-    assert prompter.answer(image, Prompt(points=((20.0, 15.0), (30.0, 20.0)))).quality == pytest.approx(0.9)
+    image = prompter.encode(prompter.preprocess(encoded(scene())))
+    assert prompter.predict(image, Prompt(points=((20.0, 15.0),))).predicted_iou == pytest.approx(0.8)
+    assert prompter.predict(
+        image, Prompt(points=((20.0, 15.0), (30.0, 20.0)))
+    ).predicted_iou == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize(
-    ("prompt", "told"),
+    ("prompt", "message"),
     [
-        (Prompt(), "No prompt"),
-        (Prompt(negatives=((1.0, 1.0),)), "No prompt"),
+        (Prompt(), "The prompt is incomplete"),
+        (Prompt(negatives=((1.0, 1.0),)), "The prompt is incomplete"),
         (Prompt(points=((64.0, 1.0),)), r"(?s)outside the image.*64,1.*below 64"),
-        (Prompt(box=(5.0, 5.0, 5.0, 9.0)), r"(?s)holds nothing.*5,5,5,9"),
-        (Prompt(box=(90.0, 5.0, 95.0, 9.0)), "holds nothing"),
+        (Prompt(box=(5.0, 5.0, 5.0, 9.0)), "has no area: found 5,5,5,9"),
+        (Prompt(box=(90.0, 5.0, 95.0, 9.0)), "lies outside the image"),
         (Prompt(points=((float("nan"), 1.0),)), "outside the image"),
     ],
 )
-def test_a_prompt_that_means_nothing_is_refused(prompter: Prompter, prompt: Prompt, told: str) -> None:
-    image = prompter.encode(prompter.prepare(encoded(scene())))
-    with pytest.raises(PupilaError, match=told):
-        prompter.answer(image, prompt)
+def test_an_invalid_prompt_is_refused(prompter: Prompter, prompt: Prompt, message: str) -> None:
+    image = prompter.encode(prompter.preprocess(encoded(scene())))
+    with pytest.raises(PupilaError, match=message):
+        prompter.predict(image, prompt)
 
 
-def test_bundles_of_other_tasks_are_told_apart(prompter: Prompter, tmp_path: Path) -> None:
-    with pytest.raises(PupilaError, match=r"(?s)answers to prompts.*--point"):
+def test_bundles_of_other_tasks_are_refused(prompter: Prompter, tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match=r"(?s)needs prompts.*--point"):
         Predictor(prompter.bundle)
-    with pytest.raises(PupilaError, match=r"(?s)answers no prompts.*pupila-sam"):
+    with pytest.raises(PupilaError, match=r"(?s)takes no prompts.*pupila-sam"):
         Prompter(write_colours(tmp_path / "bundle"))
 
 
-def test_what_is_kept_of_an_image_is_its_maps_alone(prompter: Prompter) -> None:
-    image = prompter.encode(prompter.prepare(encoded(scene())))
+def test_only_the_feature_maps_of_an_image_stay_in_memory(prompter: Prompter) -> None:
+    image = prompter.encode(prompter.preprocess(encoded(scene())))
     assert image.image.inputs.base is None and image.image.inputs.size == 0  # nothing holds the pixels
     assert image.nbytes == 3 * 32 * 32 * 4
     valid = np.ones((32, 64), bool)
-    assert Encoded(image.maps, replace(image.image, valid=valid)).nbytes == image.nbytes + 32 * 64
+    assert EncodedImage(image.maps, replace(image.image, valid=valid)).nbytes == image.nbytes + 32 * 64
 
 
-def test_on_all_cores_the_same_is_encoded(prompter: Prompter) -> None:
-    image = prompter.prepare(encoded(scene()))
-    (one,), (other,) = prompter.encode(image).maps, prompter.encode(image, alone=True).maps
-    assert (one == other).all()
+def test_encoding_on_all_cores_gives_the_same_features(prompter: Prompter) -> None:
+    image = prompter.preprocess(encoded(scene()))
+    (array,), (other,) = prompter.encode(image).maps, prompter.encode(image, all_cores=True).maps
+    assert (array == other).all()
 
 
 def test_only_pixels_with_data_count(prompter: Prompter) -> None:
-    whole = prompter.prepare(encoded(scene()))
+    whole = prompter.preprocess(encoded(scene()))
     prompt = Prompt(points=((20.5, 15.5),))
-    everywhere = prompter.answer(prompter.encode(whole), prompt)
+    everywhere = prompter.predict(prompter.encode(whole), prompt)
     assert everywhere.share == pytest.approx(int(everywhere.mask.sum()) / (32 * 64))
     valid = np.zeros((32, 64), bool)
-    valid[12:20, 12:28] = True  # inside the red rectangle, where all is sure
-    part = prompter.answer(prompter.encode(replace(whole, valid=valid)), prompt)
+    valid[12:20, 12:28] = True  # inside the red rectangle, where every pixel is certain
+    part = prompter.predict(prompter.encode(replace(whole, valid=valid)), prompt)
     assert (part.share, int(part.mask.sum())) == (1.0, 8 * 16)
     assert part.confidence == everywhere.confidence  # of the decoder's cells
-    nowhere = prompter.answer(prompter.encode(replace(whole, valid=~valid & valid)), prompt)
+    nowhere = prompter.predict(prompter.encode(replace(whole, valid=~valid & valid)), prompt)
     assert (nowhere.share, int(nowhere.mask.sum())) == (0.0, 0)

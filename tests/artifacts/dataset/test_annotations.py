@@ -1,4 +1,4 @@
-"""Masks told in text: COCO's JSON and YOLO's outlines, with pixels counted by hand."""
+"""Masks from annotation files: COCO's JSON and YOLO's polygons, with pixels counted by hand."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def box(left: int, top: int, right: int, bottom: int) -> Any:
 
 
 def plain_rle(mask: Any) -> dict[str, Any]:
-    """COCO's run lengths by columns, not compressed, as it writes crowds."""
+    """COCO's uncompressed run lengths in column order, as used for crowds."""
     flat = mask.T.ravel()
     ends = np.flatnonzero(np.diff(flat)) + 1
     runs = np.diff([0, *ends, flat.size]).tolist()
@@ -47,7 +47,7 @@ def annotation(image: Any, category: int, segmentation: Any, **more: Any) -> dic
 
 
 def coco(path: Path, annotations: list[dict[str, Any]], images: Any = None, categories: Any = None) -> Path:
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "info": {},
         "images": images
         or [{"id": n, "file_name": f"{n}.jpg", "height": HEIGHT, "width": WIDTH} for n in (1, 2)],
@@ -55,7 +55,7 @@ def coco(path: Path, annotations: list[dict[str, Any]], images: Any = None, cate
         "categories": categories or CATEGORIES,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(content))
     return path
 
 
@@ -81,16 +81,16 @@ def test_polygons_and_run_lengths_later_ones_on_top(tmp_path: Path) -> None:
         annotation(1, 7, [SQUARE]), annotation(1, 3, [CORNER]),
         annotation(1, 3, plain_rle(crowd), iscrowd=1),
     ])  # fmt: skip
-    wanted = np.zeros((HEIGHT, WIDTH), np.uint8)
-    wanted[box(2, 3, 6, 7)], wanted[box(4, 5, 8, 9)], wanted[crowd] = 1, 2, 2
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    expected[box(2, 3, 6, 7)], expected[box(4, 5, 8, 9)], expected[crowd] = 1, 2, 2
     for where in (tmp_path, path):
         data = pupila.open(where)
         assert data.classes == ["background", "road", "water"]
-        assert np.array_equal(data.mask(0), wanted)
+        assert np.array_equal(data.mask(0), expected)
         assert not data.mask(1).any()  # an image without annotations is background
         assert data.images["pixels"].to_list() == [[192 - 12 - 16 - 32, 12, 16 + 32], [192, 0, 0]]
         assert "COCO annotations (annotations.json)" in str(data)
-        assert data.set_aside.is_empty()
+        assert data.skipped.is_empty()
 
 
 def test_splits_of_coco_lie_in_files_of_their_own(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_splits_of_coco_lie_in_files_of_their_own(tmp_path: Path) -> None:
         ("train2017/1.jpg", "annotations/instances_train2017.json#5", "train"),
         ("val2017/2.jpg", "annotations/instances_val2017.json#5", "validation"),
     ]
-    assert [int((one == 2).sum()) for one in masks(data)] == [16, 16]
+    assert [int((mask == 2).sum()) for mask in masks(data)] == [16, 16]
 
 
 def test_one_name_in_two_splits_is_found_in_its_own(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_roboflow_exports_of_coco_without_the_heading_category(tmp_path: Path) -
     assert data.classes == ["background", "water"]
     assert data.images["given_split"].to_list() == ["test"] * 2 + ["train"] * 2 + ["validation"] * 2
     assert data.images["target"][3] == "train/_annotations.coco.json#2"
-    assert [int(one.sum()) for one in masks(data)] == [0, 16] * 3
+    assert [int(mask.sum()) for mask in masks(data)] == [0, 16] * 3
     assert data.class_counts() == {"background": 6, "water": 3}
 
 
@@ -172,21 +172,21 @@ def test_annotations_of_another_size_are_scaled_and_of_another_shape_left_out(tm
     coco(tmp_path / "a.json", [annotation(n, 7, [SQUARE]) for n in (1, 2)])
     data = pupila.open(tmp_path)
     assert (data.mask(0) == 1).sum() == 64
-    assert data.set_aside.select("subject", "code").rows() == [("2.jpg", "mask-of-another-shape")]
+    assert data.skipped.select("subject", "code").rows() == [("2.jpg", "mask-aspect-mismatch")]
 
 
 @pytest.mark.parametrize(
     ("segmentation", "reason"),
     [
-        ([], "a box without an outline"),
-        ([[1, 2, 3]], "an outline that is none"),
-        ([[1, 2, 3, 4, 5, float("nan")]], "an outline far outside of the image"),
-        ([[1, 2, 3, 4, 5, 1e9]], "an outline far outside of the image"),
+        ([], "a box without a polygon"),
+        ([[1, 2, 3]], "an invalid polygon"),
+        ([[1, 2, 3, 4, 5, float("nan")]], "a polygon far outside the image"),
+        ([[1, 2, 3, 4, 5, 1e9]], "a polygon far outside the image"),
         (["x"], "could not convert"),
-        (7, "neither an outline nor run lengths"),
-        ({"size": [HEIGHT, WIDTH], "counts": [3]}, "run lengths of 3 pixels for 192"),
-        ({"size": [HEIGHT, WIDTH + 1], "counts": [3]}, "run lengths of another size"),
-        ({"counts": [3]}, "neither an outline nor run lengths"),
+        (7, "neither polygons nor run lengths"),
+        ({"size": [HEIGHT, WIDTH], "counts": [3]}, "run lengths of 3 pixels for a mask of 192"),
+        ({"size": [HEIGHT, WIDTH + 1], "counts": [3]}, "run lengths have another size"),
+        ({"counts": [3]}, "neither polygons nor run lengths"),
     ],
 )
 def test_what_can_not_be_drawn_leaves_its_image_without_a_mask(
@@ -196,9 +196,9 @@ def test_what_can_not_be_drawn_leaves_its_image_without_a_mask(
     coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE]), annotation(2, 7, segmentation)])
     data = pupila.open(tmp_path)
     assert data.images["target"].to_list() == ["a.json#1", None]
-    ((subject, code, told),) = data.set_aside.rows()
-    assert (subject, code) == ("2.jpg", "mask-unreadable")
-    assert reason in told
+    ((subject, code, text),) = data.skipped.rows()
+    assert (subject, code) == ("2.jpg", "unreadable-mask")
+    assert reason in text
 
 
 def test_the_limits_of_the_opening_hold_for_what_is_drawn(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_the_limits_of_the_opening_hold_for_what_is_drawn(tmp_path: Path) -> Non
     images = [{"id": 1, "file_name": "1.jpg", "height": 2 * HEIGHT, "width": 2 * WIDTH}]
     coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE])], images)
     assert pupila.open(tmp_path, max_pixels=4 * WIDTH * HEIGHT).mask(0).any()
-    with pytest.raises(PupilaError, match="its record has the size 32 x 24"):
+    with pytest.raises(PupilaError, match="its COCO record has the unsupported size 32 x 24"):
         pupila.open(tmp_path, max_pixels=4 * WIDTH * HEIGHT - 1)
 
 
@@ -220,7 +220,7 @@ def test_a_record_of_no_possible_size_leaves_its_image_without_a_mask(tmp_path: 
     data = pupila.open(tmp_path)
     assert data.images["target"].to_list() == ["a.json#1", None]
     assert (data.mask(0) == 1).sum() == 16
-    assert f"its record has the size {WIDTH} x {height}" in data.set_aside["reason"][0]
+    assert f"its COCO record has the unsupported size {WIDTH} x {height}" in data.skipped["reason"][0]
 
 
 def test_coco_of_boxes_alone_or_without_its_images_is_refused(tmp_path: Path) -> None:
@@ -233,15 +233,15 @@ def test_coco_of_boxes_alone_or_without_its_images_is_refused(tmp_path: Path) ->
         pupila.open(path)
 
 
-def test_images_that_are_missing_repeated_or_not_named_are_told(tmp_path: Path) -> None:
+def test_missing_repeated_and_unlisted_images_are_reported(tmp_path: Path) -> None:
     photos(tmp_path, "1", "3")
     record = {"height": HEIGHT, "width": WIDTH}
     images = [{"id": 1, "file_name": "1.jpg", **record}, {"id": 2, "file_name": "2.jpg", **record},
               {"id": 9, "file_name": ".\\1.jpg", **record}]  # fmt: skip
     coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE])], images)
     data = pupila.open(tmp_path)
-    assert sorted(data.set_aside.select("code", "subject").rows()) == [
-        ("image-without-row", "3.jpg"), ("repeated-row", "1.jpg"), ("row-without-image", "2.jpg"),
+    assert sorted(data.skipped.select("code", "subject").rows()) == [
+        ("duplicate-row", "1.jpg"), ("image-without-row", "3.jpg"), ("row-without-image", "2.jpg"),
     ]  # fmt: skip
 
 
@@ -251,15 +251,15 @@ def test_ids_and_sizes_that_are_whole_numbers_with_a_point_are_the_same(tmp_path
     coco(tmp_path / "a.json", [annotation(1.0, 7, [SQUARE]), annotation("2", 7, [CORNER])], images)
     data = pupila.open(tmp_path)
     assert data.images["target"].to_list() == ["a.json#1", "a.json#2"]
-    assert [int((one == 1).sum()) for one in masks(data)] == [16, 16]
+    assert [int((mask == 1).sum()) for mask in masks(data)] == [16, 16]
 
 
-def test_annotations_of_no_image_are_told(tmp_path: Path) -> None:
+def test_annotations_without_an_image_are_reported(tmp_path: Path) -> None:
     photos(tmp_path, "1", "2")
     coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE]), annotation("2.jpg", 7, [CORNER])])
     data = pupila.open(tmp_path)
-    assert data.set_aside.rows() == [
-        ("a.json#2.jpg", "row-without-image", "annotations of no image in the file")
+    assert data.skipped.rows() == [
+        ("a.json#2.jpg", "row-without-image", "annotations without an image in the file")
     ]
     assert not data.mask(1).any()
     assert "row-without-image" in {fault.code for fault in pupila.doctor(data)}
@@ -269,11 +269,11 @@ def test_more_categories_than_a_mask_can_hold_are_refused(tmp_path: Path) -> Non
     photos(tmp_path, "1")
     many = [{"id": n, "name": f"thing {n}"} for n in range(255)]
     coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE])], categories=many)
-    with pytest.raises(PupilaError, match="found 256; wanted at most 255"):
+    with pytest.raises(PupilaError, match="found 256; expected at most 255"):
         pupila.open(tmp_path)
 
 
-def test_the_hash_follows_what_is_said_of_the_images_that_are_there(tmp_path: Path) -> None:
+def test_the_hash_follows_the_annotations_of_existing_images(tmp_path: Path) -> None:
     photos(tmp_path / "data", "1", "2")
     path = coco(tmp_path / "data/a.json", [annotation(1, 7, [SQUARE])])
     data = pupila.open(tmp_path / "data")
@@ -308,8 +308,8 @@ def yolo(folder: Path, labels: dict[str, str], names: Any = None, **keys: Any) -
         photos(image.parent, image.stem)
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    told = {**(keys or {"train": "images"}), "names": names or ["road", "water"]}
-    (folder / "data.yaml").write_text(json.dumps(told))
+    config = {**(keys or {"train": "images"}), "names": names or ["road", "water"]}
+    (folder / "data.yaml").write_text(json.dumps(config))
     return folder
 
 
@@ -319,21 +319,21 @@ def line(kind: int, outline: list[int]) -> str:
 
 
 @pytest.mark.parametrize("names", [["road", "water"], {0: "road", 1: "water"}])
-def test_yolo_outlines_are_drawn_at_the_size_of_the_image(tmp_path: Path, names: Any) -> None:
+def test_yolo_polygons_are_drawn_at_the_size_of_the_image(tmp_path: Path, names: Any) -> None:
     yolo(tmp_path, {"labels/a.txt": line(0, SQUARE) + "\n" + line(1, CORNER), "labels/b.txt": ""}, names)
     photos(tmp_path / "images", "c")
-    wanted = np.zeros((HEIGHT, WIDTH), np.uint8)
-    wanted[box(2, 3, 6, 7)], wanted[box(4, 5, 8, 9)] = 1, 2
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    expected[box(2, 3, 6, 7)], expected[box(4, 5, 8, 9)] = 1, 2
     for where in (tmp_path, tmp_path / "data.yaml"):
         data = pupila.open(where)
         assert data.classes == ["background", "road", "water"]
         assert data.images["target"].to_list() == ["labels/a.txt", "labels/b.txt", "labels/c.txt"]
-        assert np.array_equal(data.mask(0), wanted)
+        assert np.array_equal(data.mask(0), expected)
         assert not data.mask(1).any()
         assert not data.mask(2).any()
         assert data.images["given_split"].to_list() == [None] * 3
         assert "1 image has no label file and counts as background." in str(data)
-        assert data.set_aside.is_empty()
+        assert data.skipped.is_empty()
     photos(tmp_path / "images", "a", width=2 * WIDTH, height=HEIGHT)  # another image, the same outlines
     assert (pupila.open(tmp_path).mask(0) == 2).sum() == 32
     assert pupila.open(tmp_path).images["mask_width"].to_list()[0] == 2 * WIDTH
@@ -352,7 +352,7 @@ def test_yolo_splits_lie_where_exports_put_them(tmp_path: Path, places: str, key
     labels = {f"{places.format(split=split)}/a.txt": line(0, SQUARE) for split in ("train", "valid")}
     data = pupila.open(yolo(folder, labels, **keys))
     assert data.images["given_split"].to_list() == ["train", "validation"]
-    assert [int(one.sum()) for one in masks(data)] == [16, 16]
+    assert [int(mask.sum()) for mask in masks(data)] == [16, 16]
 
 
 def test_a_yaml_file_beside_one_lone_folder_is_seen(tmp_path: Path) -> None:
@@ -372,27 +372,27 @@ def test_yolo_may_list_its_images(tmp_path: Path) -> None:
     data = pupila.open(tmp_path)
     assert data.images["image"].to_list() == ["images/a.jpg"]
     assert (data.mask(0) == 2).sum() == 16
-    assert data.set_aside["subject"].to_list() == ["images/lost.jpg", "val: none"]
+    assert data.skipped["subject"].to_list() == ["images/lost.jpg", "val: none"]
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (f"{line(0, SQUARE)}0 0.5 0.5 0.1 0.1", "line 2 is a box without an outline"),
-        ("0 0.1 0.1 0.2 0.2 0.3", "line 1 is no outline"),
-        ("0 0.1 0.1 0.2 0.2 0.3 nan", "line 1 is no outline in shares of width and height"),
-        ("0 10 10 20 20 30 30", "line 1 is no outline in shares of width and height"),
-        ("road 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 holds no numbers"),
-        ("0.5 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 names no class"),
-        ("-1 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 names no class"),
+        (f"{line(0, SQUARE)}0 0.5 0.5 0.1 0.1", "line 2 is a box, not a polygon"),
+        ("0 0.1 0.1 0.2 0.2 0.3", "line 1 is not a polygon"),
+        ("0 0.1 0.1 0.2 0.2 0.3 nan", "line 1 has coordinates that are not relative to width and height"),
+        ("0 10 10 20 20 30 30", "line 1 has coordinates that are not relative to width and height"),
+        ("road 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 is not all numbers"),
+        ("0.5 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 has no valid class index"),
+        ("-1 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 has no valid class index"),
     ],
 )
-def test_a_line_that_is_no_outline_leaves_its_image_without_a_mask(
+def test_a_line_that_is_not_a_polygon_leaves_its_image_without_a_mask(
     tmp_path: Path, text: str, reason: str
 ) -> None:
     yolo(tmp_path, {"labels/a.txt": text, "labels/b.txt": line(0, SQUARE)})
     data = pupila.open(tmp_path)
-    assert data.set_aside.rows() == [("images/a.jpg", "mask-unreadable", f"labels/a.txt: {reason}")]
+    assert data.skipped.rows() == [("images/a.jpg", "unreadable-mask", f"labels/a.txt: {reason}")]
     assert data.images["target"].to_list() == [None, "labels/b.txt"]
 
 
@@ -405,7 +405,7 @@ def test_yolo_of_boxes_alone_or_without_labels_or_names_is_refused(tmp_path: Pat
     assert not pupila.open(tmp_path).mask(0).any()
     for name in "ab":
         (tmp_path / f"labels/{name}.txt").unlink()
-    with pytest.raises(PupilaError, match="No images with labels"):
+    with pytest.raises(PupilaError, match="No labelled images"):
         pupila.open(tmp_path)
     yolo(tmp_path, {"labels/a.txt": line(0, SQUARE)}, names={"road": 0})
     with pytest.raises(PupilaError, match="Can't read the names"):
@@ -430,6 +430,6 @@ def test_yolo_with_a_class_file_and_a_class_without_a_label(tmp_path: Path) -> N
 def test_annotations_in_a_store_are_read_like_those_on_disk() -> None:
     files.write_bytes("memory://pond/images/1.png", encoded(photo(1, WIDTH, HEIGHT)))
     record = {"id": 1, "file_name": "1.png", "height": HEIGHT, "width": WIDTH}
-    told = {"images": [record], "annotations": [annotation(1, 3, [SQUARE])], "categories": CATEGORIES}
-    files.write_json("memory://pond/annotations/instances.json", told)
+    content = {"images": [record], "annotations": [annotation(1, 3, [SQUARE])], "categories": CATEGORIES}
+    files.write_json("memory://pond/annotations/instances.json", content)
     assert (pupila.open("memory://pond").mask(0) == 2).sum() == 16

@@ -1,4 +1,4 @@
-"""Layouts: each is recognised, said, and read to the same columns."""
+"""Layouts: each is detected, named, and read into the same columns."""
 
 import json
 from collections.abc import Callable
@@ -35,8 +35,8 @@ def test_a_folder_per_class(tmp_path: Path) -> None:
 def test_classes_below_splits(tmp_path: Path, words: tuple[str, str, str]) -> None:
     for number, word in enumerate(words):
         write_photo(tmp_path / word / "cat/a.jpg", number)
-    found = {image.split("/")[0]: split for image, _, split in rows(pupila.open(tmp_path))}
-    assert [found[word] for word in words] == [
+    listed = {image.split("/")[0]: split for image, _, split in rows(pupila.open(tmp_path))}
+    assert [listed[word] for word in words] == [
         "train", "validation", "test",
     ]  # fmt: skip
 
@@ -123,7 +123,7 @@ def test_tables_named_after_splits(tmp_path: Path) -> None:
         csv(tmp_path, f"image,label\n{name}1.jpg,cat\n", f"{name}.csv")
     data = pupila.open(tmp_path)
     assert rows(data) == [("images/test1.jpg", "cat", "test"), ("images/train1.jpg", "cat", "train")]
-    assert "found by their name" in str(data)
+    assert "found by name" in str(data)
 
 
 def test_a_table_without_an_image_column_says_what_it_has(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_several_tables_are_not_guessed_between(tmp_path: Path) -> None:
         pupila.open(tmp_path)
 
 
-def test_what_is_not_there_is_told_with_what_is(tmp_path: Path) -> None:
+def test_a_missing_path_is_refused_with_its_siblings(tmp_path: Path) -> None:
     write_classes(tmp_path / "flowers", {"rose": 1})
     with pytest.raises(PupilaError, match="one of flowers"):
         pupila.open(tmp_path / "flower")
@@ -173,7 +173,7 @@ def test_a_table_and_a_manifest_may_lie_in_a_store() -> None:
     files.write_bytes("memory://shelf/t.csv", b"image,label\nphotos/a.png,cat\nphotos/b.png,cat\n")
     data = pupila.open("memory://shelf/t.csv")
     data.save("memory://shelf-out")
-    assert data.set_aside["subject"].to_list() == ["photos/b.png"]
+    assert data.skipped["subject"].to_list() == ["photos/b.png"]
     for where in ("memory://shelf", "memory://shelf-out", "memory://shelf-out/pupila.parquet"):
         assert pupila.open(where).hash == data.hash
 

@@ -55,28 +55,49 @@ def test_columns_called_like_our_own_facts_are_kept_beside_them(tmp_path: Path) 
         assert images["width"].to_list() == [96]
 
 
-def test_images_that_are_gone_or_changed_since_are_told(tmp_path: Path) -> None:
+def test_images_deleted_or_changed_since_are_listed(tmp_path: Path) -> None:
     write_classes(tmp_path / "photos", {"a": 3})
     pupila.open(tmp_path / "photos").save(str(tmp_path / "out"))
     (tmp_path / "photos/a/000.jpg").unlink()
     write_photo(tmp_path / "photos/a/001.jpg", 500)
-    told = pupila.open(tmp_path / "out").set_aside.select("subject", "code").rows()
-    assert told == [("a/000.jpg", "row-without-image"), ("a/001.jpg", "changed-file")]
+    skipped = pupila.open(tmp_path / "out").skipped.select("subject", "code").rows()
+    assert skipped == [("a/000.jpg", "row-without-image"), ("a/001.jpg", "changed-file")]
 
 
-def test_a_manifest_of_a_later_pupila_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
+def test_a_manifest_of_a_newer_pupila_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
     write_classes(tmp_path, {"a": 2})
     frame = pl.read_parquet(pupila.open(tmp_path).save(str(tmp_path / "out")))
     later = {"pupila.schema": "99", "pupila.root": "."}
     frame.write_parquet(tmp_path / "out/pupila.parquet", metadata=later)
-    with pytest.raises(PupilaError, match="of a later Pupila"):
+    with pytest.raises(PupilaError, match="by a newer Pupila"):
         pupila.open(tmp_path / "out")
     (tmp_path / "out/pupila.parquet").write_bytes(b"PAR1")
     with pytest.raises(PupilaError, match="Can't read the manifest"):
         pupila.open(tmp_path / "out")
 
 
-def test_the_hash_is_of_what_is_true(tmp_path: Path) -> None:
+def test_a_manifest_of_schema_1_is_refused_except_beside_its_images(tmp_path: Path) -> None:
+    write_classes(tmp_path / "photos", {"a": 2})
+    data = pupila.open(tmp_path / "photos")
+    frame = pl.read_parquet(data.save(str(tmp_path / "out")))
+    frame.write_parquet(
+        tmp_path / "out/pupila.parquet", metadata={"pupila.schema": "1", "pupila.root": "../photos"}
+    )
+    with pytest.raises(
+        PupilaError, match=r"(?s)by an older Pupila: found schema 1;.*pupila split DATA --out .*out --replace"
+    ):
+        pupila.open(tmp_path / "out")
+    frame.write_parquet(
+        tmp_path / "photos/pupila.parquet", metadata={"pupila.schema": "1", "pupila.root": "."}
+    )
+    assert (
+        pupila.open(tmp_path / "photos").hash == data.hash
+    )  # the images alone decide; saving writes schema 2
+    pupila.open(tmp_path / "photos").save(data.home)
+    assert pl.read_parquet_metadata(tmp_path / "photos/pupila.parquet")["pupila.schema"] == "2"
+
+
+def test_the_hash_covers_labels_and_splits_and_not_the_order_of_rows(tmp_path: Path) -> None:
     write_photo(tmp_path / "a.jpg", 1)
     write_photo(tmp_path / "b.jpg", 2)
 
@@ -85,7 +106,7 @@ def test_the_hash_is_of_what_is_true(tmp_path: Path) -> None:
         return pupila.open(tmp_path / "t.csv").hash
 
     first = hash_of("a.jpg,cat,train\nb.jpg,dog,test\n")
-    assert hash_of("b.jpg,dog,test\na.jpg,cat,train\n") == first  # the order of rows is no truth
+    assert hash_of("b.jpg,dog,test\na.jpg,cat,train\n") == first  # the order of rows does not count
     assert (
         len(
             {first, hash_of("a.jpg,dog,train\nb.jpg,dog,test\n"), hash_of("a.jpg,cat,test\nb.jpg,dog,test\n")}
@@ -96,9 +117,9 @@ def test_the_hash_is_of_what_is_true(tmp_path: Path) -> None:
 
 def test_splits_come_back_as_they_were_written(tmp_path: Path) -> None:
     write_classes(tmp_path, {"a": 12, "b": 12})
-    made = pupila.split(tmp_path, folds=3)
+    written = pupila.split(tmp_path, folds=3)
     read = SplitFile.read(str(tmp_path))
-    assert read == made
+    assert read == written
     assert read is not None
     assert read.hash == json.loads((tmp_path / "splits.json").read_text())["hash"]
 
@@ -106,12 +127,12 @@ def test_splits_come_back_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new"), [('"split": "test"', '"split": "train"'), ('"split": "test"', '"split": "exam"')]
 )
-def test_splits_changed_by_hand_are_refused(tmp_path: Path, old: str, new: str) -> None:
+def test_splits_edited_by_hand_are_refused(tmp_path: Path, old: str, new: str) -> None:
     write_classes(tmp_path, {"a": 12, "b": 12})
     pupila.split(tmp_path)
     text = (tmp_path / "splits.json").read_text()
     (tmp_path / "splits.json").write_text(text.replace(old, new, 1))
-    with pytest.raises(PupilaError, match="changed by hand"):
+    with pytest.raises(PupilaError, match="edited by hand"):
         SplitFile.read(str(tmp_path))
 
 
@@ -120,3 +141,14 @@ def test_splits_that_miss_a_part_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="Can't read"):
         SplitFile.read(str(tmp_path))
     assert SplitFile.read(str(tmp_path / "none")) is None
+
+
+def test_splits_of_another_schema_are_refused_with_the_command(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"a": 12, "b": 12})
+    pupila.split(tmp_path)
+    text = (tmp_path / "splits.json").read_text()
+    (tmp_path / "splits.json").write_text(text.replace('"schema": 1', '"schema": 9', 1))
+    with pytest.raises(
+        PupilaError, match=r"(?s)found schema 9; expected schema 1.*pupila split DATA --replace"
+    ):
+        SplitFile.read(str(tmp_path))

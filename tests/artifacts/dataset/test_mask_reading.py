@@ -1,4 +1,4 @@
-"""The memory of masks: nothing is read twice, what changed is read again, and nothing old is kept."""
+"""The cache of masks: nothing is read twice, changed files are read again, and old rows are dropped."""
 
 import os
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The targets that were really read."""
+    """The targets that were read rather than cached."""
     targets: list[str] = []
     whole = mask_reading._read
 
@@ -37,7 +37,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return targets
 
 
-def kept(cache: Path) -> list[str]:
+def read_cached(cache: Path) -> list[str]:
     return [target for path in cache.glob("*.parquet") for target in pl.read_parquet(path)["target"]]
 
 
@@ -54,7 +54,7 @@ def test_a_changed_mask_and_a_new_one_are_read_and_no_other(
     pair(tmp_path / "data", TWO, "d")
     pupila.open(tmp_path / "data")
     assert sorted(counted) == ["masks/b.png", "masks/d.png"]
-    assert sorted(kept(cache)) == ["masks/a.png", "masks/b.png", "masks/c.png", "masks/d.png"]
+    assert sorted(read_cached(cache)) == ["masks/a.png", "masks/b.png", "masks/c.png", "masks/d.png"]
 
 
 def test_annotations_that_are_written_again_leave_nothing_old(tmp_path: Path, cache: Path) -> None:
@@ -63,7 +63,7 @@ def test_annotations_that_are_written_again_leave_nothing_old(tmp_path: Path, ca
         path = coco(tmp_path / "data/a.json", [annotation(1, 7, [SQUARE])])
         os.utime(path, ns=(number, number))
         pupila.open(tmp_path / "data")
-    assert sorted(kept(cache)) == ["a.json#1", "a.json#2"]
+    assert sorted(read_cached(cache)) == ["a.json#1", "a.json#2"]
 
 
 def test_a_part_leaves_the_memory_of_the_whole(tmp_path: Path, counted: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Masks beside images: every usual way to store them is read to the classes that were meant."""
+"""Masks beside images: every common encoding is read into the intended classes."""
 
 import json
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageLimits
-from pupila.imaging.masks.codec import stored_values
-from pupila.imaging.masks.label_map import Legend
+from pupila.imaging.masks.codec import read_stored_mask
+from pupila.imaging.masks.label_map import LabelMap
 from tests.pictures import encoded, photo, write_photo
 
 HEIGHT, WIDTH = 24, 32
@@ -76,19 +76,19 @@ def test_an_image_whose_name_ends_like_a_mask_keeps_its_mask(tmp_path: Path) -> 
     assert targets(pupila.open(tmp_path)) == [("images/leaf_mask.jpg", "masks/leaf_mask.png", None)]
 
 
-def test_what_has_no_partner_is_told(tmp_path: Path) -> None:
+def test_unpaired_images_and_masks_are_reported(tmp_path: Path) -> None:
     pair(tmp_path, TWO)
     write_photo(tmp_path / "images/b.jpg", 5)
     Image.fromarray(TWO).save(tmp_path / "masks/c.png")
     Image.fromarray(TWO).save(tmp_path / "masks/a.bmp")
     data = pupila.open(tmp_path)
-    assert sorted(data.set_aside.select("subject", "code").rows()) == [
+    assert sorted(data.skipped.select("subject", "code").rows()) == [
         ("images/b.jpg", "image-without-mask"),
-        ("masks/a.png", "second-mask"),
+        ("masks/a.png", "multiple-masks"),
         ("masks/c.png", "mask-without-image"),
     ]
     assert data.images["target"].null_count() == 1
-    with pytest.raises(PupilaError, match="No image has a mask of its name"):
+    with pytest.raises(PupilaError, match="has a mask of the same name"):
         (tmp_path / "masks/a.png").unlink()
         (tmp_path / "masks/a.bmp").unlink()
         pupila.open(tmp_path)
@@ -126,7 +126,7 @@ CLEAR = Image.fromarray(255 * TWO)  # an alpha that holds the shape
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "red"])
-def test_a_shape_that_lies_in_the_alpha_alone_is_seen(tmp_path: Path, colour: str) -> None:
+def test_a_shape_in_the_alpha_channel_only_is_read(tmp_path: Path, colour: str) -> None:
     for name, alpha in (("a", CLEAR), ("b", Image.new("L", (WIDTH, HEIGHT), 0))):
         mask = Image.new("RGB", (WIDTH, HEIGHT), colour)
         mask.putalpha(alpha)
@@ -134,7 +134,7 @@ def test_a_shape_that_lies_in_the_alpha_alone_is_seen(tmp_path: Path, colour: st
     grey = Image.new("L", (WIDTH, HEIGHT), colour)
     pair(tmp_path, Image.merge("LA", (grey, CLEAR)), "c")
     data = pupila.open(tmp_path)
-    assert all(np.array_equal(data.mask(row), wanted) for row, wanted in enumerate((TWO, 0 * TWO, TWO)))
+    assert all(np.array_equal(data.mask(row), expected) for row, expected in enumerate((TWO, 0 * TWO, TWO)))
 
 
 def test_a_background_that_is_clear_and_of_another_colour_stays_background(tmp_path: Path) -> None:
@@ -147,8 +147,8 @@ def test_a_background_that_is_clear_and_of_another_colour_stays_background(tmp_p
 
 def test_anti_aliased_edges_go_to_the_nearer_extreme_and_are_counted(tmp_path: Path) -> None:
     data = pupila.open(pair(tmp_path, SOFT))
-    assert data.legend is not None
-    assert data.legend.nearest
+    assert data.label_map is not None
+    assert data.label_map.nearest
     between = int(((SOFT > 0) & (SOFT < 255)).sum())
     assert data.images["mask_unknown"].to_list() == [between]
     assert between > 20
@@ -201,9 +201,9 @@ def test_palettes_of_other_colours_leave_the_indices_as_they_are(tmp_path: Path,
 INDICES = {"0": "ground", "1": "road", "2": "water"}
 
 
-@pytest.mark.parametrize("told", [None, INDICES], ids=["no-class-file", "class-file"])
+@pytest.mark.parametrize("class_file", [None, INDICES], ids=["no-class-file", "class-file"])
 @pytest.mark.parametrize("kind", ["grey", "grey-as-rgb", "palette"])
-def test_one_coloured_mask_among_levels_is_left_out_alone(tmp_path: Path, kind: str, told: Any) -> None:
+def test_one_coloured_mask_among_levels_is_left_out_alone(tmp_path: Path, kind: str, class_file: Any) -> None:
     kinds: dict[str, Any] = {
         "grey": THREE,
         "grey-as-rgb": np.stack([THREE] * 3, axis=-1),
@@ -212,20 +212,20 @@ def test_one_coloured_mask_among_levels_is_left_out_alone(tmp_path: Path, kind: 
     for name in "abc":
         pair(tmp_path, kinds[kind], name)
     pair(tmp_path, RGB[THREE], "d")
-    if told:
-        write_class_file(tmp_path, told)
+    if class_file:
+        write_class_file(tmp_path, class_file)
     data = pupila.open(tmp_path)
-    if kind == "palette" and not told:  # these are colours as well
+    if kind == "palette" and not class_file:  # these are colours as well
         assert data.classes == ["#0000fa", "#0a141e", "#c80000"]
-        assert data.set_aside.is_empty()
+        assert data.skipped.is_empty()
         return
-    assert data.classes == (["ground", "road", "water"] if told else ["class 0", "class 1", "class 2"])
+    assert data.classes == (["ground", "road", "water"] if class_file else ["class 0", "class 1", "class 2"])
     assert data.images["target"].to_list() == ["masks/a.png", "masks/b.png", "masks/c.png", None]
     assert all(np.array_equal(data.mask(row), THREE) for row in range(3))
-    assert data.set_aside.rows() == [
-        ("images/d.jpg", "mask-unreadable", "masks/d.png: it is coloured, and most masks hold grey levels")
+    assert data.skipped.rows() == [
+        ("images/d.jpg", "unreadable-mask", "masks/d.png: it is coloured, but most masks contain grey levels")
     ]
-    assert {fault.code for fault in pupila.doctor(data)} >= {"mask-unreadable"}
+    assert {fault.code for fault in pupila.doctor(data)} >= {"unreadable-mask"}
 
 
 def test_coloured_masks_of_which_most_are_black_are_read_as_colours(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_coloured_masks_of_which_most_are_black_are_read_as_colours(tmp_path: Pa
         pair(tmp_path, mask, name)
     data = pupila.open(tmp_path)
     assert data.classes == ["#000000", "#0000fa", "#c80000", "#ffffff"]
-    assert data.set_aside.is_empty()
+    assert data.skipped.is_empty()
 
 
 CLASSES: dict[str, Any] = {
@@ -257,9 +257,9 @@ COLOURED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def write_class_file(folder: Path, told: Any) -> None:
-    text = told if isinstance(told, str) else json.dumps(told)
-    (folder / ("classes.csv" if isinstance(told, str) else "classes.json")).write_text(text)
+def write_class_file(folder: Path, content: Any) -> None:
+    text = content if isinstance(content, str) else json.dumps(content)
+    (folder / ("classes.csv" if isinstance(content, str) else "classes.json")).write_text(text)
 
 
 @pytest.mark.parametrize("shape", [*CLASSES, *COLOURED])
@@ -270,7 +270,7 @@ def test_class_files_of_every_usual_shape(tmp_path: Path, shape: str) -> None:
     data = pupila.open(tmp_path)
     assert data.classes == ["ground", "road", "water"]
     assert np.array_equal(data.mask(0), THREE)
-    assert data.set_aside.is_empty()
+    assert data.skipped.is_empty()
 
 
 @pytest.mark.parametrize("separator", list(";\t|"))
@@ -304,8 +304,8 @@ def test_a_class_file_of_two_levels_apart_leaves_the_others_without_a_label(tmp_
     pair(tmp_path, mask)
     write_class_file(tmp_path, {"1": "water", "3": "road"})
     data = pupila.open(tmp_path)
-    wanted = np.array([IGNORE, 0, IGNORE, 1, IGNORE, IGNORE], np.uint8)
-    assert np.array_equal(data.mask(0), wanted[mask])
+    expected = np.array([IGNORE, 0, IGNORE, 1, IGNORE, IGNORE], np.uint8)
+    assert np.array_equal(data.mask(0), expected[mask])
     assert data.images["mask_unknown"].to_list() == [mask.size * 4 // 6]
 
 
@@ -316,11 +316,11 @@ def test_damaged_colours_are_the_nearest_named_one_and_frequent_strangers_are_no
     pair(tmp_path, mask)
     write_class_file(tmp_path, COLOURED["name-rgb"])
     data = pupila.open(tmp_path)
-    wanted = THREE.copy()
-    wanted[18:, 16:] = IGNORE
-    assert np.array_equal(data.mask(0), wanted)
+    expected = THREE.copy()
+    expected[18:, 16:] = IGNORE
+    assert np.array_equal(data.mask(0), expected)
     assert data.images["mask_unknown"].to_list() == [1 + 96]
-    assert "Colours of no class, so without a label: #00fa00." in str(data)
+    assert "Colours without a class are ignored: #00fa00." in str(data)
 
 
 def test_colours_saved_as_jpeg_are_still_the_named_ones(tmp_path: Path) -> None:
@@ -330,13 +330,13 @@ def test_colours_saved_as_jpeg_are_still_the_named_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "content",
     [["one"], 7, {"road": [1, 2]}, {"road": [1, 2, 300], "water": [0, 0, 0]}, "a,b\n1,2\n", {"a": 0, "b": 300}],
     ids=["one", "number", "two-channels", "range", "csv", "too-high"],
 )  # fmt: skip
-def test_a_class_file_that_says_nothing_is_refused(tmp_path: Path, told: Any) -> None:
+def test_an_invalid_class_file_is_refused(tmp_path: Path, content: Any) -> None:
     pair(tmp_path, TWO)
-    write_class_file(tmp_path, told)
+    write_class_file(tmp_path, content)
     with pytest.raises(PupilaError, match="Can't read the classes"):
         pupila.open(tmp_path)
 
@@ -344,7 +344,7 @@ def test_a_class_file_that_says_nothing_is_refused(tmp_path: Path, told: Any) ->
 def test_grey_levels_in_the_class_file_of_coloured_masks_are_refused(tmp_path: Path) -> None:
     pair(tmp_path, RGB[THREE])
     write_class_file(tmp_path, CLASSES["index-name"])
-    with pytest.raises(PupilaError, match=r"coloured, and the class file names grey levels.*#"):
+    with pytest.raises(PupilaError, match=r"coloured, but the class file lists grey levels.*#"):
         pupila.open(tmp_path)
 
 
@@ -355,54 +355,56 @@ BOTH: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("told", sorted(BOTH))
+@pytest.mark.parametrize("content", sorted(BOTH))
 @pytest.mark.parametrize("stored", ["levels", "levels-as-rgb", "colours", "palette"])
 def test_a_class_file_of_colours_and_levels_is_read_by_what_the_masks_hold(
-    tmp_path: Path, told: str, stored: str
+    tmp_path: Path, content: str, stored: str
 ) -> None:
     masks: dict[str, Any] = {"levels": THREE, "levels-as-rgb": np.stack([THREE] * 3, axis=-1), "colours": RGB[THREE],
                              "palette": palette(THREE)}  # fmt: skip
     pair(tmp_path, masks[stored])
-    write_class_file(tmp_path, BOTH[told])
+    write_class_file(tmp_path, BOTH[content])
     data = pupila.open(tmp_path)
     assert data.classes == ["ground", "road", "water"]
     assert np.array_equal(data.mask(0), THREE)
     assert data.images["mask_unknown"].to_list() == [0]
 
 
-@pytest.mark.parametrize("told", [
+@pytest.mark.parametrize("content", [
     {"land": "#000000", "water": "#0000ff"},
     [{"id": 7001, "name": "land", "color": "#000000"}, {"id": 7002, "name": "water", "color": "#0000ff"}],
 ])  # fmt: skip
-def test_colours_alone_in_the_class_file_of_grey_levels_are_refused(tmp_path: Path, told: Any) -> None:
+def test_colours_alone_in_the_class_file_of_grey_levels_are_refused(tmp_path: Path, content: Any) -> None:
     pair(tmp_path, TWO)
-    write_class_file(tmp_path, told)
-    with pytest.raises(PupilaError, match="hold grey levels, and the class file names colours: found 0, 1;"):
+    write_class_file(tmp_path, content)
+    with pytest.raises(
+        PupilaError, match="contain grey levels, but the class file lists colours: found 0, 1;"
+    ):
         pupila.open(tmp_path)
 
 
 def test_photos_in_the_place_of_masks_are_refused(tmp_path: Path) -> None:
     pair(tmp_path, np.random.default_rng(0).integers(0, 256, (HEIGHT * 5, WIDTH * 5, 3), dtype=np.uint8))
-    with pytest.raises(PupilaError, match="The masks hold no classes"):
+    with pytest.raises(PupilaError, match="The masks contain no classes"):
         pupila.open(tmp_path)
 
 
 def test_masks_are_upright_as_their_images_are(tmp_path: Path) -> None:
-    lying = Image.Exif()
-    lying[0x0112] = 6  # turn clockwise to see it upright
+    rotated = Image.Exif()
+    rotated[0x0112] = 6  # turn clockwise to see it upright
     raw, mask = photo(1, WIDTH, HEIGHT), THREE
     for place in ("images", "masks"):
         (tmp_path / place).mkdir()
-    (tmp_path / "images/a.jpg").write_bytes(encoded(raw, "JPEG", exif=lying))
-    Image.fromarray(mask).save(tmp_path / "masks/a.png", exif=lying)
-    (tmp_path / "images/b.jpg").write_bytes(encoded(raw[::-1], "JPEG", exif=lying))
+    (tmp_path / "images/a.jpg").write_bytes(encoded(raw, "JPEG", exif=rotated))
+    Image.fromarray(mask).save(tmp_path / "masks/a.png", exif=rotated)
+    (tmp_path / "images/b.jpg").write_bytes(encoded(raw[::-1], "JPEG", exif=rotated))
     Image.fromarray(np.rot90(mask, -1)).save(tmp_path / "masks/b.png")
-    (tmp_path / "images/c.jpg").write_bytes(encoded(raw[:, ::-1], "JPEG", exif=lying))
+    (tmp_path / "images/c.jpg").write_bytes(encoded(raw[:, ::-1], "JPEG", exif=rotated))
     Image.fromarray(mask).save(tmp_path / "masks/c.png")
     data = pupila.open(tmp_path)
     assert np.array_equal(data.mask(0), np.rot90(THREE, -1))
     assert np.array_equal(data.mask(1), np.rot90(THREE, -1))
-    assert data.set_aside.select("subject", "code").rows() == [("images/c.jpg", "mask-of-another-shape")]
+    assert data.skipped.select("subject", "code").rows() == [("images/c.jpg", "mask-aspect-mismatch")]
 
 
 def test_a_mask_of_another_size_is_scaled_and_of_another_shape_left_out(tmp_path: Path) -> None:
@@ -412,7 +414,7 @@ def test_a_mask_of_another_size_is_scaled_and_of_another_shape_left_out(tmp_path
     assert np.array_equal(data.mask(0), TWO)
     assert data.images["target"].to_list() == ["masks/a.png", None]
     (tmp_path / "masks/a.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    with pytest.raises(PupilaError, match=r"None of the masks can be used.*a\.png"):
+    with pytest.raises(PupilaError, match=r"No usable mask.*a\.png"):
         pupila.open(tmp_path)
 
 
@@ -424,7 +426,7 @@ def test_a_changed_mask_changes_the_hash_and_a_manifest_keeps_it(tmp_path: Path)
     data.save(str(tmp_path / "elsewhere"))
     again = pupila.open(tmp_path / "elsewhere")
     assert again.hash == data.hash
-    assert again.legend == data.legend
+    assert again.label_map == data.label_map
     assert np.array_equal(again.mask(0), data.mask(0))
     Image.fromarray(THREE[::-1].copy()).save(tmp_path / "data/masks/a.png")
     assert pupila.open(tmp_path / "data").hash != data.hash
@@ -433,7 +435,7 @@ def test_a_changed_mask_changes_the_hash_and_a_manifest_keeps_it(tmp_path: Path)
 def test_a_mask_that_changed_since_the_opening_is_refused(tmp_path: Path) -> None:
     data = pupila.open(pair(tmp_path, THREE))
     Image.fromarray(THREE[::-1].copy()).save(tmp_path / "masks/a.png")
-    with pytest.raises(PupilaError, match=r"can.t be read any more: found the file was changed since;"):
+    with pytest.raises(PupilaError, match=r"can no longer be read: found the file has changed since then;"):
         data.mask(0)
 
 
@@ -445,7 +447,7 @@ def test_the_limits_of_the_opening_hold_for_every_later_reading(tmp_path: Path) 
     below = replace(data, limits=ImageLimits(max_pixels=small.max_pixels - 1))
     for read in (below.mask, below.pixels):
         with pytest.raises(
-            PupilaError, match=f"{WIDTH} x {HEIGHT} pixels, allowed are {small.max_pixels - 1}"
+            PupilaError, match=f"{WIDTH} x {HEIGHT} pixels; the limit is {small.max_pixels - 1}"
         ):
             read(0)
 
@@ -463,7 +465,7 @@ def test_masks_beside_their_images_as_roboflow_exports_them(tmp_path: Path) -> N
     assert data.images["given_split"].to_list() == ["train"] * 2 + ["validation"] * 3
     assert data.classes == ["ground", "road", "water"]
     assert np.array_equal(data.mask(0), THREE)
-    assert data.set_aside.select("subject", "code").rows() == [("valid/c.jpg", "image-without-mask")]
+    assert data.skipped.select("subject", "code").rows() == [("valid/c.jpg", "image-without-mask")]
 
 
 def test_a_few_images_called_mask_make_no_masks(tmp_path: Path) -> None:
@@ -493,7 +495,7 @@ def test_a_table_of_images_and_masks(tmp_path: Path) -> None:
         assert data.images["label"].to_list() == ["wet", "dry", "dry"]
         assert data.images["group"].to_list() == ["g1", "g2", None]
         assert np.array_equal(data.mask(1), 1 - TWO)
-        assert ("photos/c.png", "image-without-mask", "lost.png: no such file") in data.set_aside.rows()
+        assert ("photos/c.png", "image-without-mask", "lost.png: no such file") in data.skipped.rows()
 
 
 def test_a_column_mask_of_words_is_no_column_of_masks(tmp_path: Path) -> None:
@@ -504,13 +506,13 @@ def test_a_column_mask_of_words_is_no_column_of_masks(tmp_path: Path) -> None:
     assert data.images["mask"].to_list() == ["worn"]
 
 
-def test_a_legend_reads_what_it_wrote() -> None:
-    legend = Legend(("a", "b"), (0xFF0000, 7), (0, IGNORE), colour=True, nearest=True)
-    assert Legend.from_json(legend.as_json()) == legend
+def test_a_label_map_reads_what_it_wrote() -> None:
+    label_map = LabelMap(("a", "b"), (0xFF0000, 7), (0, IGNORE), colour=True, nearest=True)
+    assert LabelMap.from_json(label_map.as_json()) == label_map
 
 
 def test_a_float_mask_is_read_by_its_levels() -> None:
-    assert stored_values(encoded(TWO.astype(np.float32), "TIFF")).values.tolist() == TWO.tolist()
+    assert read_stored_mask(encoded(TWO.astype(np.float32), "TIFF")).values.tolist() == TWO.tolist()
 
 
 @pytest.mark.parametrize(
@@ -535,13 +537,13 @@ def test_real_masks_have_the_shares_that_their_source_tells(
     assert data.images["mask_unknown"].sum() == 0
 
 
-def test_the_raw_flood_set_opens_with_what_is_wrong_told(real_data: Callable[[str], Path]) -> None:
+def test_the_raw_flood_set_opens_and_its_faults_are_listed(real_data: Callable[[str], Path]) -> None:
     data = pupila.open(real_data("flood_area_raw"))
     assert len(data) == 89
-    aside = data.set_aside["code"].to_list()
-    assert aside.count("mask-of-another-shape") == 7
+    skipped = data.skipped["code"].to_list()
+    assert skipped.count("mask-aspect-mismatch") == 7
     assert data.images["target"].null_count() == 7
-    assert data.legend is not None
-    assert data.legend.nearest
-    pixels = sum(told[0] + told[1] for told in data.images["pixels"])
+    assert data.label_map is not None
+    assert data.label_map.nearest
+    pixels = sum(text[0] + text[1] for text in data.images["pixels"])
     assert 0.002 < data.images["mask_unknown"].sum() / pixels < 0.02  # anti-aliased edges

@@ -1,4 +1,4 @@
-"""What is not usable: each file and row is set aside under its code with a reason, and never stops the rest."""
+"""Unusable files and rows: each is skipped with a code and a reason, and the rest is read."""
 
 import os
 from pathlib import Path
@@ -35,8 +35,8 @@ def test_every_unusable_file_has_its_code_and_reason_and_the_rest_is_read(tmp_pa
     (tmp_path / "cow").mkdir()
     (tmp_path / "cow/b.jpg").write_bytes(b"")
     data = pupila.open(tmp_path, max_pixels=19_999, max_bytes=20_000)
-    aside = {subject.removeprefix("cat/"): (code, reason) for subject, code, reason in data.set_aside.rows()}
-    assert {subject: code for subject, (code, _) in aside.items()} == {
+    skipped = {subject.removeprefix("cat/"): (code, reason) for subject, code, reason in data.skipped.rows()}
+    assert {subject: code for subject, (code, _) in skipped.items()} == {
         "cut.jpg": "truncated",
         "empty.jpg": "empty-file",
         "page.jpg": "not-an-image",
@@ -44,8 +44,8 @@ def test_every_unusable_file_has_its_code_and_reason_and_the_rest_is_read(tmp_pa
         "phone.heic": "unsupported-format",
         "note.txt": "other-file",
         ".DS_Store": "hidden-file",
-        "lies.jpg": "lying-extension",
-        "no_ending": "lying-extension",
+        "lies.jpg": "wrong-extension",
+        "no_ending": "wrong-extension",
         "vast.jpg": "oversized",
         "heavy.jpg": "oversized",
         "lost.jpg": "broken-link",
@@ -53,13 +53,13 @@ def test_every_unusable_file_has_its_code_and_reason_and_the_rest_is_read(tmp_pa
         "cow": "empty-class",
         "cow/b.jpg": "empty-file",
     }
-    assert all(reason for _, reason in aside.values())
-    assert "a web page" in aside["page.jpg"][1]
-    assert "200 x 100 pixels, allowed are 19999" in aside["vast.jpg"][1]
+    assert all(reason for _, reason in skipped.values())
+    assert "a web page" in skipped["page.jpg"][1]
+    assert "200 x 100 pixels; the limit is 19999" in skipped["vast.jpg"][1]
     assert data.images["image"].to_list() == [
         "cat/000.jpg", "cat/001.jpg", "cat/lies.jpg", "cat/no_ending",
     ]  # fmt: skip
-    assert "9 files set aside." in str(data)
+    assert "9 unusable files skipped." in str(data)
 
 
 def test_every_odd_row_of_a_table_has_its_code(tmp_path: Path) -> None:
@@ -70,13 +70,13 @@ def test_every_odd_row_of_a_table_has_its_code(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     data = pupila.open(tmp_path)
     assert data.images["image"].to_list() == ["a.jpg", "b.jpg", "c.jpg"]
-    assert sorted(data.set_aside.select("code", "subject").rows()) == [
+    assert sorted(data.skipped.select("code", "subject").rows()) == [
         ("conflicting-rows", "b.jpg"),
+        ("duplicate-row", "a.jpg"),
+        ("image-url", "https://shop.invalid/1.jpg"),
         ("image-without-row", "d.jpg"),
-        ("repeated-row", "a.jpg"),
-        ("row-without-image", "a row with a blank image"),
+        ("row-without-image", "a row without an image name"),
         ("row-without-image", "none.jpg"),
-        ("web-address", "https://shop.invalid/1.jpg"),
     ]
 
 
@@ -89,7 +89,7 @@ def test_rows_that_name_one_file_in_two_ways_are_one_image(tmp_path: Path, first
     (tmp_path / "t.csv").write_text(f"image,label\n{first},cat\n{second},dog\n")
     data = pupila.open(tmp_path)
     assert data.images["image"].to_list() == ["photos/a.jpg"]
-    assert data.set_aside.rows() == [("photos/a.jpg", "conflicting-rows", "cat / dog")]
+    assert data.skipped.rows() == [("photos/a.jpg", "conflicting-rows", "cat / dog")]
 
 
 def test_a_table_whose_images_are_all_missing_says_which(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_table_with_one_column_twice_is_refused(tmp_path: Path) -> None:
         pupila.open(tmp_path / "t.csv")
 
 
-def test_names_that_are_not_utf_8_are_set_aside_and_the_rest_is_read(tmp_path: Path) -> None:
+def test_names_that_are_not_utf_8_are_skipped_and_the_rest_is_read(tmp_path: Path) -> None:
     write_classes(tmp_path, {"cat": 2, "dog": 1})
     try:
         (tmp_path / "cat/000.jpg").rename(os.fsdecode(os.fsencode(tmp_path / "cat") + b"/" + STRANGE))
@@ -114,6 +114,6 @@ def test_names_that_are_not_utf_8_are_set_aside_and_the_rest_is_read(tmp_path: P
     (tmp_path / os.fsdecode(STRANGE[:-4]) / "b.jpg").write_bytes(WHOLE)
     data = pupila.open(tmp_path)
     assert data.images["image"].to_list() == ["cat/001.jpg", "dog/000.jpg"]
-    assert sorted(data.set_aside.select("subject", "code").rows()) == [
+    assert sorted(data.skipped.select("subject", "code").rows()) == [
         ("caf\ufffd/b.jpg", "unreadable"), ("cat/caf\ufffd.jpg", "unreadable"),
     ]  # fmt: skip

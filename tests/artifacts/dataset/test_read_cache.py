@@ -1,4 +1,4 @@
-"""The memory: nothing is read twice, what changed is read again, and damage costs time only."""
+"""The read cache: nothing is read twice, changed files are read again, and damage costs time only."""
 
 import os
 from pathlib import Path
@@ -15,15 +15,15 @@ from tests.pictures import write_classes, write_photo
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that were really read."""
+    """The paths that were read rather than cached."""
     paths: list[str] = []
-    whole = reading.read_one
+    whole = reading.read_file_facts
 
     def read(root: str, entry: files.FileEntry, limits: Any) -> Any:
         paths.append(entry.path)
         return whole(root, entry, limits)
 
-    monkeypatch.setattr(reading, "read_one", read)
+    monkeypatch.setattr(reading, "read_file_facts", read)
     return paths
 
 
@@ -56,7 +56,7 @@ def test_what_a_limit_refused_is_read_under_a_higher_one(tmp_path: Path) -> None
     write_classes(tmp_path, {"a": 1})
     write_photo(tmp_path / "a/big.jpg", 7, width=200, height=100)
     refused = pupila.open(tmp_path, max_pixels=19_999)
-    assert refused.set_aside.select("subject", "code").rows() == [("a/big.jpg", "oversized")]
+    assert refused.skipped.select("subject", "code").rows() == [("a/big.jpg", "oversized")]
     assert len(pupila.open(tmp_path, max_pixels=20_000)) == 2
 
 
@@ -64,29 +64,29 @@ def parts() -> list[Path]:
     return sorted((files.cache_folder() / "readings").glob("*/*.parquet"))
 
 
-def test_a_killed_reading_goes_on_where_it_was(
+def test_an_interrupted_read_resumes(
     tmp_path: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_classes(tmp_path, {"a": 9})
     monkeypatch.setattr(reading, "CHUNK", 3)
-    whole = reading.read_one
+    whole = reading.read_file_facts
 
     def dies_at_the_seventh(root: str, entry: files.FileEntry, limits: Any) -> Any:
         if len(counted) >= 6:
             raise KeyboardInterrupt
         return whole(root, entry, limits)
 
-    monkeypatch.setattr(reading, "read_one", dies_at_the_seventh)
+    monkeypatch.setattr(reading, "read_file_facts", dies_at_the_seventh)
     with pytest.raises(KeyboardInterrupt):
         pupila.open(tmp_path)
-    monkeypatch.setattr(reading, "read_one", whole)
+    monkeypatch.setattr(reading, "read_file_facts", whole)
     counted.clear()
     assert len(pupila.open(tmp_path)) == 9
     assert sorted(counted) == ["a/006.jpg", "a/007.jpg", "a/008.jpg"]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".copies"])
-def test_a_damaged_part_is_forgotten_and_read_again(tmp_path: Path, counted: list[str], suffix: str) -> None:
+def test_a_damaged_part_is_dropped_and_read_again(tmp_path: Path, counted: list[str], suffix: str) -> None:
     write_classes(tmp_path, {"a": 3})
     old = set(parts())
     data = pupila.open(tmp_path)

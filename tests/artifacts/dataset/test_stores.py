@@ -8,7 +8,7 @@ import pytest
 
 import pupila
 from pupila.artifacts.dataset import labels
-from pupila.artifacts.dataset.test_access import openings
+from pupila.artifacts.dataset.test_access import read_test_accesses
 from pupila.cli.run import run
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -19,7 +19,7 @@ ROOT = "s3://shop/pets"
 TINY = {
     "model": "lenet",
     "weights": "none",
-    "side": 32,
+    "image_size": 32,
     "epochs": 1,
     "augment": "none",
     "precision": "float32",
@@ -29,8 +29,8 @@ MOST_QUESTIONS = 8  # that opening asks a store, besides one for each image
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Server]:
-    with pytest.MonkeyPatch.context() as patch, s3_server(patch) as told:
-        yield told
+    with pytest.MonkeyPatch.context() as patch, s3_server(patch) as message:
+        yield message
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def write_pets(count: int, seed: int = 0) -> None:
 
 def test_opening_lists_once_reads_each_image_once_and_again_none(server: Server) -> None:
     write_pets(20)
-    server.asked.clear()
+    server.requests.clear()
     data = pupila.open(ROOT)
     assert data.class_counts() == {"cat": 10, "dog": 10}
-    assert len(server.asked) <= MOST_QUESTIONS + 20
-    server.asked.clear()
+    assert len(server.requests) <= MOST_QUESTIONS + 20
+    server.requests.clear()
     again = pupila.open(ROOT)
     assert again.hash == data.hash
-    assert len(server.asked) <= MOST_QUESTIONS
+    assert len(server.requests) <= MOST_QUESTIONS
     fresh = encoded(photo(77), "JPEG", quality=92)
     files.write_bytes(f"{ROOT}/cat/001.jpg", fresh)  # within the same second, as likely as not
     changed = pupila.open(ROOT).images.filter(image="cat/001.jpg")["sha256"].to_list()
@@ -66,15 +66,15 @@ def test_a_table_names_hundreds_of_images_and_asks_for_them_at_once(server: Serv
     write_pets(12)
     rows = [f"{'cat' if n % 2 else 'dog'}/{n:03d}.jpg,{n % 3}" for n in range(12)]
     files.write_bytes(f"{ROOT}/labels.csv", "\n".join(["image,label", *rows, "gone.jpg,1"]).encode())
-    server.asked.clear()
+    server.requests.clear()
     data = pupila.open(f"{ROOT}/labels.csv")
     assert data.class_counts() == {"0": 4, "1": 4, "2": 4}
-    assert data.set_aside["subject"].to_list() == ["gone.jpg"]
-    assert len(server.asked) <= MOST_QUESTIONS + 14
+    assert data.skipped["subject"].to_list() == ["gone.jpg"]
+    assert len(server.requests) <= MOST_QUESTIONS + 14
     home = data.save("s3://shop/elsewhere").rpartition("/")[0]
-    server.asked.clear()
+    server.requests.clear()
     assert pupila.open(home).class_counts() == data.class_counts()
-    assert len(server.asked) <= 2 * MOST_QUESTIONS
+    assert len(server.requests) <= 2 * MOST_QUESTIONS
 
 
 @pytest.mark.parametrize("layout", ["masks", "coco", "yolo"])
@@ -85,42 +85,44 @@ def test_masks_in_a_bucket_are_those_on_disk(server: Server, layout: str, tmp_pa
         files.write_bytes(f"s3://shop/floods/masks/{number}.png", encoded(water * np.uint8(255)))
     for out in (f"s3://shop/{layout}", str(tmp_path / layout)):
         pupila.convert("s3://shop/floods", to=layout, out=out)
-    server.asked.clear()
-    there, here = pupila.open(f"s3://shop/{layout}"), pupila.open(tmp_path / layout)
-    assert len(server.asked) <= MOST_QUESTIONS + 3 * 6
-    assert there.hash == here.hash
-    assert np.array_equal(there.mask(3), here.mask(3))
+    server.requests.clear()
+    there, local = pupila.open(f"s3://shop/{layout}"), pupila.open(tmp_path / layout)
+    assert len(server.requests) <= MOST_QUESTIONS + 3 * 6
+    assert there.hash == local.hash
+    assert np.array_equal(there.mask(3), local.mask(3))
 
 
 def test_a_store_that_breaks_off_spoils_no_memory_of_an_image(server: Server) -> None:
     write_pets(6)
     server.fault = lambda method, path, query: (403, "AccessDenied") if path.endswith("/003.jpg") else None
-    with pytest.raises(PupilaError, match="refuses access to s3://shop/pets/cat/003"):
+    with pytest.raises(PupilaError, match="Access to s3://shop/pets/cat/003"):
         pupila.open(ROOT)
     server.fault = no_fault
     data = pupila.open(ROOT)
-    assert len(data) == 6 and data.set_aside.is_empty()
+    assert len(data) == 6 and data.skipped.is_empty()
 
 
-def test_labels_splits_and_looks_are_kept_in_the_bucket(server: Server) -> None:
+def test_labels_splits_and_test_accesses_are_written_to_the_bucket(server: Server) -> None:
     write_pets(20)
     data = pupila.open(ROOT)
     image, digest = data.images["image"][0], data.images["sha256"][0]
-    for person, target in ((True, "dog"), (False, "cat")):
-        labels.append(ROOT, [labels.Label(image, digest, "x", person, target, "2026-01-01T00:00:00+00:00")])
-    assert labels.history(ROOT)["target"].to_list() == ["dog", "cat"]
+    for label, target in ((True, "dog"), (False, "cat")):
+        labels.append_labels(
+            ROOT, [labels.Label(image, digest, "x", label, target, "2026-01-01T00:00:00+00:00")]
+        )
+    assert labels.read_history(ROOT)["target"].to_list() == ["dog", "cat"]
     assert pupila.open(ROOT).class_counts() == {"cat": 9, "dog": 11}
-    made = pupila.split(ROOT, val=0.3)
-    assert pupila.split(ROOT, val=0.3).hash == made.hash
-    with pytest.raises(PupilaError, match="Another split is there already"):
+    split = pupila.split(ROOT, val=0.3)
+    assert pupila.split(ROOT, val=0.3).hash == split.hash
+    with pytest.raises(PupilaError, match="already split differently"):
         pupila.split(ROOT, seed=5)
-    assert pupila.split(ROOT, seed=5, replace=True).hash != made.hash
-    assert [name for name in files.entries(ROOT) if name.startswith("splits")] == [
-        f"splits-{made.hash[:12]}.json", "splits.json",
+    assert pupila.split(ROOT, seed=5, replace=True).hash != split.hash
+    assert [name for name in files.list_files(ROOT) if name.startswith("splits")] == [
+        f"splits-{split.hash[:12]}.json", "splits.json",
     ]  # fmt: skip
 
 
-def test_a_model_is_trained_answers_and_is_judged_from_a_bucket(
+def test_a_model_trains_predicts_and_is_evaluated_from_a_bucket(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_pets(30)
@@ -129,20 +131,20 @@ def test_a_model_is_trained_answers_and_is_judged_from_a_bucket(
     assert run(["split", ROOT, "--val", "0.3"]) == 0
     assert run(["explore", ROOT]) == 0
     assert files.read_bytes(f"{ROOT}/explore.html").startswith(b"<!doctype html>")
-    wish = [f"--set={name}={value}" for name, value in TINY.items()]
+    settings = [f"{name}={value}" for name, value in TINY.items()]
     assert run(["train", ROOT, "--out", "s3://shop/run"]) == 2
-    assert "A run is written on this machine's disk" in capsys.readouterr().err
-    assert run(["train", ROOT, "--out", str(tmp_path / "run"), *wish]) in (0, 1)  # one epoch may collapse
+    assert "A run can only be written to a local disk" in capsys.readouterr().err
+    assert run(["train", ROOT, "--out", str(tmp_path / "run"), *settings]) in (0, 1)  # one epoch may collapse
     for entry in files.walk(str(tmp_path / "run/bundle")):
         content = files.read_bytes(str(tmp_path / "run/bundle" / entry.path))
         files.write_bytes(f"s3://shop/models/first/{entry.path}", content)
-    answers = []
+    predictions = []
     for bundle in (str(tmp_path / "run"), "s3://shop/models/first"):
-        for asked in (f"{ROOT}/cat", f"{ROOT}/cat/*.jpg"):
-            assert run(["predict", bundle, asked, "--csv", "s3://shop/answers.csv"]) == 0
-            answers.append(files.read_bytes("s3://shop/answers.csv"))
-    assert len(set(answers)) == 1
-    assert answers[0].count(b"\n") == 16
+        for requested in (f"{ROOT}/cat", f"{ROOT}/cat/*.jpg"):
+            assert run(["predict", bundle, requested, "--csv", "s3://shop/answers.csv"]) == 0
+            predictions.append(files.read_bytes("s3://shop/answers.csv"))
+    assert len(set(predictions)) == 1
+    assert predictions[0].count(b"\n") == 16
     assert run(["evaluate", "s3://shop/models/first", ROOT]) == 0
     assert files.exists("s3://shop/models/evaluation-test/report.html")
-    assert len(openings(ROOT)) == 1
+    assert len(read_test_accesses(ROOT)) == 1

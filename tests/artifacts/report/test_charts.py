@@ -1,4 +1,4 @@
-"""Charts and photos: numbers on them, names kept apart from formulas, and a note where a photo is gone."""
+"""Charts and images: numbers on them, names that are not read as formulas, and a note for a missing image."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pupila.artifacts.report import charts
-from pupila.artifacts.report.gallery import SIDE, picture
+from pupila.artifacts.report.gallery import SIDE, load_image
 from pupila.artifacts.report.page import Page, Section, Table, render
 from tests.pictures import photo, write_photo
 
@@ -38,16 +38,16 @@ def test_the_same_numbers_give_the_same_svg() -> None:
 
 
 def test_long_names_are_cut_in_the_middle_and_dollars_are_no_formulas() -> None:
-    assert charts.shortened("abcdefghij", 7) == "abc…hij"
-    assert charts.shortened("short") == "short"
-    assert charts.shortened("a $5 $6") == r"a \$5 \$6"
+    assert charts.shorten("abcdefghij", 7) == "abc…hij"
+    assert charts.shorten("short") == "short"
+    assert charts.shorten("a $5 $6") == r"a \$5 \$6"
 
 
 def test_a_photo_is_small_upright_and_embedded(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(photo(1, 900, 300)).save(tmp_path / "a.jpg", exif=exif)
-    shown = picture(str(tmp_path / "a.jpg"), "a.jpg")
+    shown = load_image(str(tmp_path / "a.jpg"), "a.jpg")
     head, _, body = shown.source.partition(",")
     assert head == "data:image/jpeg;base64"
     width, height = Image.open(io.BytesIO(base64.b64decode(body))).size
@@ -57,7 +57,7 @@ def test_a_photo_is_small_upright_and_embedded(tmp_path: Path) -> None:
 def test_a_photo_that_is_gone_leaves_a_note(tmp_path: Path) -> None:
     path = write_photo(tmp_path / "a.jpg", 1)
     path.unlink()
-    assert "No such file" in picture(str(path), "a.jpg").caption
+    assert "No such file" in load_image(str(path), "a.jpg").caption
 
 
 def test_a_page_escapes_everything_that_it_is_given() -> None:

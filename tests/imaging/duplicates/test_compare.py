@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from pupila.imaging.duplicates.compare import SAME, flat, similarity
+from pupila.imaging.duplicates.compare import SAME, is_flat, similarity
 from pupila.imaging.duplicates.signature import SIDE, shrink
 from tests.pictures import photo
 
@@ -41,11 +41,11 @@ def test_a_copy_reaches_the_border_from_both_sides(copy: Image.Image) -> None:
     assert similarity(grey(copy), grey(WHOLE)) >= SAME
 
 
-def test_the_same_picture_is_one() -> None:
+def test_the_same_image_is_a_duplicate() -> None:
     assert similarity(grey(WHOLE), grey(WHOLE)) == pytest.approx(1, abs=1e-5)
 
 
-def test_alike_in_the_large_and_other_in_detail_is_not_the_same() -> None:
+def test_similar_images_with_other_detail_are_no_duplicates() -> None:
     # both are the same smooth shapes under different texture: plain correlation is fooled
     smooth = np.asarray(Image.fromarray(photo(5, 8, 6)).resize((400, 300), Image.Resampling.BICUBIC))
     first, second = (
@@ -61,9 +61,9 @@ def test_unrelated_pictures_are_far_apart() -> None:
     assert max(scores) < 0.7
 
 
-def test_nothing_can_be_said_of_a_flat_picture() -> None:
+def test_a_flat_image_has_no_duplicates() -> None:
     ramp = np.repeat(np.arange(SIDE, dtype=np.uint8)[None], SIDE, axis=0)
-    assert flat(np.full((SIDE, SIDE), 7, np.uint8))
-    assert flat(ramp)
-    assert not flat(grey(WHOLE))
+    assert is_flat(np.full((SIDE, SIDE), 7, np.uint8))
+    assert is_flat(ramp)
+    assert not is_flat(grey(WHOLE))
     assert similarity(ramp, ramp) == 0.0

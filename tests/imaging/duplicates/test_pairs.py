@@ -28,7 +28,7 @@ def test_the_hashes_are_those_of_imagehash_for_the_picture_and_its_mirror_image(
     assert as_numbers(["00000000000000ff", "8000000000000000"]).tolist() == [255, 2**63]
 
 
-def test_no_picture_has_no_hash() -> None:
+def test_no_images_give_no_hashes() -> None:
     assert hashes(np.empty((0, SIDE, SIDE), np.uint8)) == ([], [])
 
 
@@ -60,14 +60,14 @@ def test_the_index_finds_the_planted_neighbours_and_joins_equal_hashes(
     monkeypatch.setattr(search, "BRUTE_FORCE_BELOW", 0)
     hashes = planted(3000, seed=2)
     hashes[[5, 95, 995]] = hashes[5]
-    found = set(map(tuple, candidates(hashes, hashes).tolist()))
-    wanted = {(row, row + 1) for row in range(0, 2999, 10)}
-    assert len(found & wanted) >= 0.98 * len(wanted)
-    assert {(5, 95), (95, 995)} <= found
-    assert all(first < second for first, second in found)
+    matches = set(map(tuple, candidates(hashes, hashes).tolist()))
+    expected = {(row, row + 1) for row in range(0, 2999, 10)}
+    assert len(matches & expected) >= 0.98 * len(expected)
+    assert {(5, 95), (95, 995)} <= matches
+    assert all(first < second for first, second in matches)
 
 
-def test_of_many_equal_neighbours_only_the_nearest_are_looked_at() -> None:
+def test_only_the_nearest_of_many_equal_neighbours_are_compared() -> None:
     hashes = np.zeros(200, dtype=np.uint64)
     assert len(candidates(hashes, hashes)) <= 200 * NEIGHBOURS
 
@@ -136,7 +136,7 @@ def test_planted_copies_of_real_photos_are_found_and_nothing_else(
         planted_pairs.add((f"{number:03d}.png", f"{number:03d}_{kind}.png"))
     data = pupila.open(tmp_path)
     images = data.images["image"]
-    found = {(images[p.first], images[p.second]) for p in data.pairs}
+    matches = {(images[p.first], images[p.second]) for p in data.pairs}
     assert len(planted_pairs) == 31
-    assert found <= planted_pairs  # no two real photos are glued together
-    assert len(found) >= 30
+    assert matches <= planted_pairs  # no two real photos are glued together
+    assert len(matches) >= 30

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pupila.core.errors import MissingExtra, PupilaError
-from pupila.imaging.geotiff.picture import read_picture
-from pupila.imaging.geotiff.scene import decide_bands, open_scene, opened
+from pupila.imaging.geotiff.image import read_image
+from pupila.imaging.geotiff.scene import open_raster, open_scene, resolve_bands
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 
@@ -31,7 +31,7 @@ def write(path: Path, bands: Array, **more: Any) -> str:
     count, height, width = bands.shape
     profile = {"crs": UTM, "transform": grid(500_000, 5_400_000, 0.5)} | more
     size = {"count": count, "height": height, "width": width, "dtype": bands.dtype}
-    with opened(path, "w", driver="GTiff", **size, **profile) as file:
+    with open_raster(path, "w", driver="GTiff", **size, **profile) as file:
         file.write(bands)
     return str(path)
 
@@ -41,7 +41,7 @@ def pixels(
 ) -> Array:
     """A whole picture: (H, W, 3) uint8 RGB."""
     data = Path(source).read_bytes() if isinstance(source, str) else source
-    return read_picture(data, settings, limits).rgb
+    return read_image(data, settings, limits).rgb
 
 
 def deep(height: int = 60, width: int = 90, bands: int = 5) -> Array:
@@ -70,7 +70,7 @@ def test_windows_give_what_the_whole_gives(tmp_path: Path) -> None:
             assert (part == whole[top : top + height, left : left + width]).all()
 
 
-def test_eight_bits_stay_as_they_are_and_one_band_is_grey(tmp_path: Path) -> None:
+def test_eight_bits_are_not_rescaled_and_one_band_is_grey(tmp_path: Path) -> None:
     bands = np.random.default_rng(0).integers(0, 256, (4, 5, 6)).astype(np.uint8)
     assert (pixels(write(tmp_path / "a.tif", bands)) == bands[:3].transpose(1, 2, 0)).all()
     grey = pixels(write(tmp_path / "b.tif", bands[:1]))
@@ -80,11 +80,11 @@ def test_eight_bits_stay_as_they_are_and_one_band_is_grey(tmp_path: Path) -> Non
 def test_black_and_white_are_decided_once_from_all_files(tmp_path: Path) -> None:
     dark = write(tmp_path / "a.tif", np.arange(0, 10_000, dtype=np.uint16).reshape(1, 100, 100))
     light = write(tmp_path / "b.tif", np.arange(10_000, 20_000, dtype=np.uint16).reshape(1, 100, 100))
-    decided = decide_bands([dark, light])
+    decided = resolve_bands([dark, light])
     assert decided.low == pytest.approx(400, abs=5)
     assert decided.high == pytest.approx(19_600, abs=5)
-    assert decide_bands([dark, light], decided) == decided
-    assert decide_bands([dark], BandSettings(low=0, high=9)) == BandSettings(low=0, high=9)
+    assert resolve_bands([dark, light], decided) == decided
+    assert resolve_bands([dark], BandSettings(low=0, high=9)) == BandSettings(low=0, high=9)
     assert pixels(light, decided).min() > 120
 
 
@@ -96,7 +96,7 @@ def test_a_flat_file_is_black_and_fractions_are_scaled(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_where_there_is_no_data_is_black_and_said(tmp_path: Path) -> None:
+def test_pixels_without_data_are_black_and_not_valid(tmp_path: Path) -> None:
     bands = deep(4, 4, 3)
     bands[:, :2] = 65_535
     bands[0, 3, 3] = 65_535  # in one band only
@@ -108,7 +108,7 @@ def test_where_there_is_no_data_is_black_and_said(tmp_path: Path) -> None:
         assert scene.settings.high < 10_000
 
 
-def test_other_pictures_are_decoded_whole(tmp_path: Path) -> None:
+def test_other_images_are_decoded_whole(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     for name in ("a.png", "b.tif"):
         Image.fromarray(pixels).save(tmp_path / name)
@@ -126,15 +126,15 @@ def test_a_tiff_that_is_too_large_to_decode_or_has_more_bands_is_read_by_windows
         assert (scene.by_windows, scene.place) == (True, {})
     with open_scene(five) as scene:
         assert scene.by_windows
-    with pytest.raises(ImageFault, match="90 x 60 pixels, allowed are 100"):
+    with pytest.raises(ImageFault, match="90 x 60 pixels; the limit is 100"):
         pixels(large, limits=ImageLimits(max_pixels=100))
 
 
-def test_a_band_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_band_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", deep())
-    with pytest.raises(ImageFault, match="no band 6: the file has 5"):
+    with pytest.raises(ImageFault, match="band 6 does not exist: the file has 5"):
         pixels(path, BandSettings(bands=(6, 1, 2)))
-    with pytest.raises(PupilaError, match="low=9, high=3; wanted high above low"):
+    with pytest.raises(PupilaError, match="low=9, high=3; expected high above low"):
         pixels(path, BandSettings(low=9, high=3))
 
 
@@ -164,5 +164,5 @@ def test_without_rasterio_only_what_needs_it_is_refused(
             pass
         data = Path(source).read_bytes() if isinstance(source, str) else source
         with pytest.raises(ImageFault, match="pupila\\[geo\\]") as fault:
-            read_picture(data, settings)
+            read_image(data, settings)
         assert fault.value.code == "missing-extra"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from pupila.imaging.images.decode import ImageFault, ImageLimits, decode, probe, upright
+from pupila.imaging.images.decode import ImageFault, ImageLimits, apply_orientation, decode, probe
 from tests.pictures import Pixels, encoded, photo
 
 PHOTO = photo(1)
@@ -85,13 +85,13 @@ def test_a_grey_jpeg_becomes_three_equal_channels() -> None:
     assert np.abs(rgb[..., 0].astype(int) - grey).mean() < 2
 
 
-def test_the_second_picture_of_a_phone_is_no_page() -> None:
+def test_the_second_image_of_a_phone_is_no_page() -> None:
     data = saved(Image.fromarray(PHOTO), "MPO", save_all=True, append_images=[Image.fromarray(photo(2))])
     assert (probe(data).format, probe(data).frames) == ("JPEG", 1)
     assert np.abs(decode(data).astype(int) - PHOTO).mean() < 10
 
 
-def test_a_header_tells_when_and_with_what_a_photo_was_taken() -> None:
+def test_a_header_has_the_time_and_the_camera_of_a_photo() -> None:
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Make", "Model 7"
     exif.get_ifd(0x8769)[0x9003] = "2025:01:02 03:04:05"
@@ -119,7 +119,7 @@ def test_every_orientation_is_undone(orientation: int, format: str, height: int,
     data = turned(pixels, orientation, format, **LOSSLESS[format])
     theirs = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
     assert np.array_equal(decode(data), theirs)
-    assert np.array_equal(upright(pixels, orientation), theirs)
+    assert np.array_equal(apply_orientation(pixels, orientation), theirs)
     header = probe(data)
     assert (header.height, header.width) == theirs.shape[:2]
     assert header.orientation == orientation
@@ -128,7 +128,7 @@ def test_every_orientation_is_undone(orientation: int, format: str, height: int,
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turned_jpeg_stands_upright(orientation: int) -> None:
     data = turned(PHOTO, orientation, "JPEG", quality=97)
-    want = upright(PHOTO, orientation)
+    want = apply_orientation(PHOTO, orientation)
     assert np.abs(decode(data).astype(int) - want).mean() < 6
     assert (probe(data).height, probe(data).width) == want.shape[:2]
 
@@ -152,7 +152,7 @@ def test_a_damaged_exif_block_is_no_orientation() -> None:
         (encoded(PHOTO, "JPEG")[:-900], "truncated"),
     ],
 )
-def test_what_can_not_be_used_is_refused_with_its_code(data: bytes, code: str) -> None:
+def test_unusable_bytes_are_refused_with_a_code(data: bytes, code: str) -> None:
     with pytest.raises(ImageFault) as fault:
         decode(data)
     assert fault.value.code == code
@@ -181,7 +181,7 @@ def test_limits_are_checked_before_a_pixel_is_decoded() -> None:
 @pytest.mark.filterwarnings("ignore:.*:UserWarning:PIL")  # Pillow tells of corrupt EXIF data
 @settings(max_examples=150)
 @given(st.data())
-def test_damaged_bytes_give_a_picture_or_a_fault_and_nothing_else(draw: st.DataObject) -> None:
+def test_damaged_bytes_give_an_image_or_a_fault_and_nothing_else(draw: st.DataObject) -> None:
     whole = draw.draw(
         st.sampled_from([encoded(photo(5, 24, 16), f) for f in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")])
     )
@@ -189,7 +189,7 @@ def test_damaged_bytes_give_a_picture_or_a_fault_and_nothing_else(draw: st.DataO
     for _ in range(draw.draw(st.integers(0, 4))):
         if data:
             data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
-    _gives_a_picture_or_a_fault(bytes(data))
+    _check_image_or_fault(bytes(data))
 
 
 @settings(max_examples=60)
@@ -199,8 +199,8 @@ def test_damaged_bytes_give_a_picture_or_a_fault_and_nothing_else(draw: st.DataO
     ),
     st.binary(max_size=300),
 )
-def test_noise_gives_a_picture_or_a_fault_and_nothing_else(start: bytes, noise: bytes) -> None:
-    _gives_a_picture_or_a_fault(start + noise)
+def test_noise_gives_an_image_or_a_fault_and_nothing_else(start: bytes, noise: bytes) -> None:
+    _check_image_or_fault(start + noise)
 
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning:PIL")
@@ -210,28 +210,28 @@ def test_a_file_of_several_frames_may_end_at_any_byte(format: str) -> None:
     whole = saved(frames[0], format, save_all=True, append_images=frames[1:])
     assert probe(whole).frames == 2
     for length in range(len(whole)):
-        _gives_a_picture_or_a_fault(whole[:length])
+        _check_image_or_fault(whole[:length])
 
 
-def _gives_a_picture_or_a_fault(data: bytes) -> None:
+def _check_image_or_fault(data: bytes) -> None:
     limits = ImageLimits(max_pixels=1_000_000)  # a damaged header may claim a vast picture
     for read in (decode, probe):
         try:
-            found = read(data, limits)
+            result = read(data, limits)
         except ImageFault as fault:
             assert fault.code in CODES
             assert fault.reason
         else:
-            if isinstance(found, np.ndarray):
-                assert found.dtype == np.uint8
-                assert found.shape[2] == 3
+            if isinstance(result, np.ndarray):
+                assert result.dtype == np.uint8
+                assert result.shape[2] == 3
 
 
-def test_scaled_decoding_keeps_at_least_the_wanted_side() -> None:
+def test_scaled_decoding_keeps_the_minimum_side() -> None:
     data = encoded(photo(7, 800, 600), "JPEG", quality=92)
-    assert decode(data, at_least=150).shape == (150, 200, 3)
-    assert decode(data, at_least=151).shape == (225, 300, 3)  # three eighths
-    assert decode(data, at_least=4000).shape == (600, 800, 3)
+    assert decode(data, min_side=150).shape == (150, 200, 3)
+    assert decode(data, min_side=151).shape == (225, 300, 3)  # three eighths
+    assert decode(data, min_side=4000).shape == (600, 800, 3)
 
 
 def test_a_picture_at_the_decoders_own_border_is_oversized_and_no_warning() -> None:

@@ -1,4 +1,4 @@
-"""Regions are counted as scipy counts them, whole and in strips, and mended as the hand-drawn masks say."""
+"""Regions are counted as scipy counts them, whole and in strips, and cleaned up as in the hand-drawn masks."""
 
 from typing import Any
 
@@ -33,11 +33,11 @@ def counted(mask: Array, cuts: list[int]) -> dict[int, list[int]]:
 
 
 def by_scipy(mask: Array) -> dict[int, list[int]]:
-    found = {}
+    counts = {}
     for number in set(mask.ravel().tolist()) - {IGNORE}:
         labels, _ = ndimage.label(mask == number, CORNERS)
-        found[number] = sorted(np.bincount(labels.ravel())[1:].tolist(), reverse=True)
-    return found
+        counts[number] = sorted(np.bincount(labels.ravel())[1:].tolist(), reverse=True)
+    return counts
 
 
 def test_regions_meet_at_corners_and_count_their_pixels() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pupila.imaging.images.decode import decode
-from pupila.imaging.regions import fill_polygons, from_rle, polygons, to_rle
+from pupila.imaging.regions import fill_polygons, from_rle, to_rle, trace_polygons
 
 BINARY = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 Array = NDArray[Any]
@@ -30,11 +30,11 @@ def test_run_lengths_are_cocos() -> None:
 
 @given(mask=BINARY)
 @settings(max_examples=50)
-def test_run_lengths_come_back(mask: Array) -> None:
+def test_run_lengths_round_trip(mask: Array) -> None:
     assert (from_rle(to_rle(mask)) == mask).all()
 
 
-def test_long_runs_and_many_come_back() -> None:
+def test_long_and_many_runs_round_trip() -> None:
     noise = np.random.default_rng(0).random((900, 700))
     for share in (0, 0.001, 0.5, 1):
         assert (from_rle(to_rle(noise < share)) == (noise < share)).all()
@@ -43,36 +43,36 @@ def test_long_runs_and_many_come_back() -> None:
 def test_the_outline_of_a_block_runs_over_pixel_edges() -> None:
     mask = np.zeros((6, 8), bool)
     mask[1:4, 2:7] = True
-    ((outer, holes),) = polygons(mask)
+    ((outer, holes),) = trace_polygons(mask)
     assert holes == []
     assert outer[0].tolist() == outer[-1].tolist()
     assert (outer.min(axis=0).tolist(), outer.max(axis=0).tolist()) == ([2, 1], [7, 4])
     assert len(outer) == 9  # four sides, four corners cut off
 
 
-def test_a_mask_that_fills_the_picture_reaches_its_edges() -> None:
-    ((outer, _),) = polygons(np.ones((3, 5), bool))
+def test_a_mask_that_fills_the_image_reaches_its_edges() -> None:
+    ((outer, _),) = trace_polygons(np.ones((3, 5), bool))
     assert (outer.min(axis=0).tolist(), outer.max(axis=0).tolist()) == ([0, 0], [5, 3])
 
 
 def test_an_empty_mask_has_no_outline() -> None:
-    assert polygons(np.zeros((3, 5), bool)) == []
+    assert trace_polygons(np.zeros((3, 5), bool)) == []
     assert not fill_polygons([], 3, 5).any()
 
 
 @given(mask=BINARY)
 @settings(max_examples=200)
 def test_one_polygon_a_region_and_the_same_mask_again(mask: Array) -> None:
-    found = polygons(mask)
-    assert len(found) == ndimage.label(mask, np.ones((3, 3)))[1]
-    assert (fill_polygons(found, *mask.shape) == mask).all()
+    shapes = trace_polygons(mask)
+    assert len(shapes) == ndimage.label(mask, np.ones((3, 3)))[1]
+    assert (fill_polygons(shapes, *mask.shape) == mask).all()
 
 
-def test_real_masks_come_back_whole(real_data: Callable[[str], Path]) -> None:
+def test_real_masks_round_trip(real_data: Callable[[str], Path]) -> None:
     checked = 0
     for path in sorted((real_data("flood_area") / "masks").iterdir())[:4]:
         mask = decode(path.read_bytes())[..., 0] > 127
-        assert (fill_polygons(polygons(mask), *mask.shape) == mask).all()
+        assert (fill_polygons(trace_polygons(mask), *mask.shape) == mask).all()
         checked += 1
     assert checked == 4
 

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pupila.imaging.tiles import Whole, blend, blended_strips, cut, origins, tile_origins, window
+from pupila.imaging.tiles import (
+    ArrayImage,
+    blend_strips,
+    blend_tiles,
+    cut_tiles,
+    origins,
+    tile_origins,
+    window,
+)
 
 Array = NDArray[Any]
 
@@ -19,7 +27,7 @@ def picture(height: int, width: int) -> Array:
 
 
 def of_pixels(tile: Array) -> Array:
-    """(t, t, 3) to (3, t, t): an answer that knows nothing but its own pixel."""
+    """(t, t, 3) to (3, t, t): a prediction from each pixel alone."""
     return tile.transpose(2, 0, 1).astype(np.float32) / 255
 
 
@@ -48,14 +56,16 @@ def test_the_window_is_even_positive_and_highest_in_the_middle() -> None:
     assert np.allclose(weights, weights.T)
 
 
-def test_a_small_picture_is_mirrored_up_to_a_tile_and_comes_back_cut() -> None:
+def test_a_small_image_is_mirrored_up_to_a_tile_and_cropped_again() -> None:
     pixels = picture(3, 5)
-    tiles, places = cut(pixels, 4, 1), origins(3, 5, 4, 1)
+    tiles, places = cut_tiles(pixels, 4, 1), origins(3, 5, 4, 1)
     assert places == [(0, 0), (0, 1)]
     assert tiles.shape == (2, 4, 4, 3)
     assert (tiles[0, 3] == pixels[2, :4]).all()
     assert np.allclose(
-        blend(np.stack([*map(of_pixels, tiles)]), places, 3, 5), pixels.transpose(2, 0, 1) / 255, atol=1e-6
+        blend_tiles(np.stack([*map(of_pixels, tiles)]), places, 3, 5),
+        pixels.transpose(2, 0, 1) / 255,
+        atol=1e-6,
     )
 
 
@@ -63,30 +73,30 @@ def test_a_small_picture_is_mirrored_up_to_a_tile_and_comes_back_cut() -> None:
 @pytest.mark.parametrize("overlap", [0, 5, 12])
 def test_constants_stay_constant_and_strips_are_the_blend(size: tuple[int, int], overlap: int) -> None:
     pixels = picture(*size)
-    tiles, places = cut(pixels, 16, overlap), origins(*size, 16, overlap)
+    tiles, places = cut_tiles(pixels, 16, overlap), origins(*size, 16, overlap)
     constant = np.full((len(tiles), 2, 16, 16), 0.3, np.float32)
-    assert np.abs(blend(constant, places, *size) - 0.3).max() < 1e-6
+    assert np.abs(blend_tiles(constant, places, *size) - 0.3).max() < 1e-6
     # An answer that differs from tile to tile, so that the blend counts.
     uneven = np.stack([of_pixels(tile) + tile.mean() / 255 for tile in tiles])
     strips = list(
-        blended_strips(Whole(pixels), 16, overlap, lambda tile: of_pixels(tile) + tile.mean() / 255)
+        blend_strips(ArrayImage(pixels), 16, overlap, lambda tile: of_pixels(tile) + tile.mean() / 255)
     )
     tops = np.cumsum([0, *(strip.shape[1] for _, strip in strips)])
     assert [top for top, _ in strips] == tops[:-1].tolist()
     assert tops[-1] == size[0]
     streamed = np.concatenate([strip for _, strip in strips], axis=1)
-    assert np.abs(streamed - blend(uneven, places, *size)).max() < 1e-6
+    assert np.abs(streamed - blend_tiles(uneven, places, *size)).max() < 1e-6
 
 
 @given(
     height=st.integers(1, 40), width=st.integers(1, 40), tile=st.integers(2, 17), overlap=st.integers(0, 16)
 )
 @settings(max_examples=30)
-def test_answers_that_need_no_neighbours_are_those_of_the_whole(
+def test_predictions_without_context_equal_those_of_the_whole(
     height: int, width: int, tile: int, overlap: int
 ) -> None:
     pixels = picture(height, width)
-    strips = blended_strips(Whole(pixels), tile, min(overlap, tile - 1), of_pixels)
+    strips = blend_strips(ArrayImage(pixels), tile, min(overlap, tile - 1), of_pixels)
     whole = np.concatenate([strip for _, strip in strips], axis=1)
     assert np.abs(whole - pixels.transpose(2, 0, 1) / 255).max() < 1e-5
 
@@ -94,12 +104,12 @@ def test_answers_that_need_no_neighbours_are_those_of_the_whole(
 def test_each_tile_is_read_once_and_a_strip_comes_before_the_next_rows() -> None:
     read: list[int] = []
 
-    class Watched(Whole):
+    class Watched(ArrayImage):
         def read(self, top: int, left: int, height: int, width: int) -> Array:
             read.append(top)
             return super().read(top, left, height, width)
 
-    strips = blended_strips(Watched(picture(2000, 16)), 16, 0, of_pixels)
+    strips = blend_strips(Watched(picture(2000, 16)), 16, 0, of_pixels)
     next(strips)
     assert len(read) < 2000 / 16 / 2
     assert len(list(strips)) + 1 == len(read) == 2000 / 16

@@ -10,15 +10,15 @@ import pytest
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
-from pupila.core.threads import ahead
+from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array, decode
-from pupila.imaging.images.prepare import Preparation, prepare
+from pupila.imaging.images.preprocess import Preprocessing, preprocess
 from pupila.learning.loader.batches import chunks, order
-from pupila.learning.loader.pictures import Pictures
-from pupila.learning.loader.views import Views
+from pupila.learning.loader.images import ResizedImages
+from pupila.learning.loader.views import AugmentedViews
 from tests.pictures import write_classes, write_photo
 
-SMALL = Preparation(height=24, width=32)
+SMALL = Preprocessing(height=24, width=32)
 
 
 @pytest.fixture(scope="module")
@@ -79,43 +79,43 @@ def test_no_batch_of_one_is_left_over(count: int, size: int, sizes: list[int]) -
 
 @pytest.mark.parametrize("preset", ["A4", "none"])
 def test_batches_are_equal_with_and_without_threads(data: Dataset, preset: str) -> None:
-    views = Views(Pictures(data, SMALL, list(range(9))), preset, seed=23)
+    views = AugmentedViews(ResizedImages(data, SMALL, list(range(9))), preset, seed=23)
 
     def make(rows: list[int]) -> Array:
         return views.inputs([(row, 3) for row in rows])
 
     batches = chunks(order(9, 23, 3), 2)
-    alone, together = (list(ahead(batches, make, workers)) for workers in (0, 2))
+    alone, together = (list(prefetch(batches, make, workers)) for workers in (0, 2))
     assert [batch.shape for batch in alone] == [(2, 3, 24, 32)] * 3 + [(3, 3, 24, 32)]
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
 def test_a_plain_view_is_what_predict_would_see(data: Dataset) -> None:
-    views = Views(Pictures(data, SMALL, [4]), "A1", seed=23)
+    views = AugmentedViews(ResizedImages(data, SMALL, [4]), "A1", seed=23)
     content = Path(data.path(4)).read_bytes()
-    assert np.array_equal(views.inputs([(4, None)])[0], prepare(decode(content, at_least=64), SMALL))
+    assert np.array_equal(views.inputs([(4, None)])[0], preprocess(decode(content, min_side=64), SMALL))
 
 
 def test_a_view_has_a_key_of_its_own_by_image_preset_seed_and_number(data: Dataset) -> None:
-    pictures = Pictures(data, SMALL, [0, 1])
-    told = [("A1", 23, 0, 0), ("A1", 23, 1, 0), ("A1", 23, 0, 1), ("A1", 24, 0, 0), ("A2", 23, 0, 0)]
-    keys = {Views(pictures, preset, seed).key(row, view) for preset, seed, row, view in told}
-    assert len(keys) == len(told)
-    plain = Views(pictures, "A1", 23).key(0, None)
-    assert plain == Views(pictures, "none", 24).key(0, 5)  # the picture as it is, for every run
+    pictures = ResizedImages(data, SMALL, [0, 1])
+    report = [("A1", 23, 0, 0), ("A1", 23, 1, 0), ("A1", 23, 0, 1), ("A1", 24, 0, 0), ("A2", 23, 0, 0)]
+    keys = {AugmentedViews(pictures, preset, seed).key(row, view) for preset, seed, row, view in report}
+    assert len(keys) == len(report)
+    plain = AugmentedViews(pictures, "A1", 23).key(0, None)
+    assert plain == AugmentedViews(pictures, "none", 24).key(0, 5)  # the picture as it is, for every run
     assert plain not in keys
 
 
 @pytest.mark.usefixtures("_own")
 def test_each_picture_is_decoded_once_for_all_runs(data: Dataset, decoded: list[int]) -> None:
-    first = Pictures(data, SMALL, [0, 1, 2])([2, 0])
+    first = ResizedImages(data, SMALL, [0, 1, 2])([2, 0])
     assert len(decoded) == 3
-    again = Pictures(data, SMALL, [0, 1, 2, 3])
+    again = ResizedImages(data, SMALL, [0, 1, 2, 3])
     assert len(decoded) == 4
     assert np.array_equal(again([2, 0]), first)
-    Pictures(data, SMALL.model_copy(update={"mean": (0.5,) * 3}), [0, 1])
+    ResizedImages(data, SMALL.model_copy(update={"mean": (0.5,) * 3}), [0, 1])
     assert len(decoded) == 4  # mean and std are applied later
-    Pictures(data, SMALL.model_copy(update={"fit": "pad"}), [0, 1])
+    ResizedImages(data, SMALL.model_copy(update={"fit": "pad"}), [0, 1])
     assert len(decoded) == 6
 
 
@@ -123,7 +123,7 @@ def test_each_picture_is_decoded_once_for_all_runs(data: Dataset, decoded: list[
 def test_copies_of_one_picture_are_decoded_once(tmp_path: Path, decoded: list[int]) -> None:
     for name in ("a", "b"):
         write_photo(tmp_path / f"data/{name}/0.png", 5)
-    pictures = Pictures(pupila.open(tmp_path / "data"), SMALL, [0, 1])
+    pictures = ResizedImages(pupila.open(tmp_path / "data"), SMALL, [0, 1])
     assert len(decoded) == 1
     assert np.array_equal(*pictures([0, 1]))
 
@@ -133,8 +133,8 @@ def test_copies_of_one_picture_are_decoded_once(tmp_path: Path, decoded: list[in
 def test_an_image_that_changed_since_is_named(spoil: Callable[[Path], object], tmp_path: Path) -> None:
     opened = pupila.open(write_classes(tmp_path / "data", {"a": 1, "b": 1}))
     spoil(tmp_path / "data/b/000.jpg")
-    with pytest.raises(PupilaError, match=r"b/000\.jpg can't be read any more"):
-        Pictures(opened, SMALL, [0, 1])
+    with pytest.raises(PupilaError, match=r"b/000\.jpg can no longer be read"):
+        ResizedImages(opened, SMALL, [0, 1])
 
 
 @pytest.mark.usefixtures("_own")
@@ -145,6 +145,6 @@ def test_a_photo_that_was_replaced_since_is_refused_and_not_kept(tmp_path: Path)
     first = (tmp_path / "data/a/0.png").read_bytes()
     (tmp_path / "data/a/0.png").write_bytes((tmp_path / "data/a/1.png").read_bytes())
     with pytest.raises(PupilaError, match="changed since"):
-        Pictures(data, SMALL, [0])
+        ResizedImages(data, SMALL, [0])
     (tmp_path / "data/a/0.png").write_bytes(first)
-    assert Pictures(data, SMALL, [0])([0]).shape == (1, 24, 32, 3)
+    assert ResizedImages(data, SMALL, [0])([0]).shape == (1, 24, 32, 3)

@@ -10,17 +10,17 @@ from PIL import Image
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.images.prepare import Preparation
-from pupila.learning.loader.prompt import PromptedViews, padded
+from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.loader.prompt import PromptedViews, pad
 
-SPEC, CELLS = Preparation(height=32, width=32), 8
+SPEC, CELLS = Preprocessing(height=32, width=32), 8
 
 
 @dataclass(frozen=True)
 class How:
     target: str = "class"
     targets: int = 1
-    boxes: float = 0.5
+    box_share: float = 0.5
     box_jitter: float = 0.0
     points: int = 3
 
@@ -50,42 +50,42 @@ def views(data: Dataset, preset: str = "none", seed: int = 1) -> PromptedViews:
 
 
 def drawn(data: Dataset, how: How, epoch: int = 0, seed: int = 1) -> tuple[list[np.ndarray], ...]:
-    return views(data, seed=seed).drawn(0, None, epoch, how, "sam")
+    return views(data, seed=seed).draw_prompts(0, None, epoch, how, "sam")
 
 
 def test_the_same_seed_image_and_epoch_draw_the_same_and_others_another(data: Dataset) -> None:
-    def told(epoch: int, seed: int) -> str:
+    def report(epoch: int, seed: int) -> str:
         return str(drawn(data, How(targets=3), epoch, seed))
 
-    assert told(0, 1) == told(0, 1)
-    assert len({told(epoch, seed) for epoch in range(3) for seed in range(3)}) == 9
+    assert report(0, 1) == report(0, 1)
+    assert len({report(epoch, seed) for epoch in range(3) for seed in range(3)}) == 9
 
 
 def test_a_class_is_all_of_its_regions_and_a_region_one_of_them(data: Dataset) -> None:
     classes = {
-        int((truth == 1).sum()) for _, _, (truth,) in (drawn(data, How("class"), e) for e in range(20))
+        int((target == 1).sum()) for _, _, (target,) in (drawn(data, How("class"), e) for e in range(20))
     }
     assert classes == {8, 4}  # cells of 4 pixels: two regions of 2 x 2 cells, or one
     regions = {
-        int((truth == 1).sum()) for _, _, (truth,) in (drawn(data, How("region"), e) for e in range(20))
+        int((target == 1).sum()) for _, _, (target,) in (drawn(data, How("region"), e) for e in range(20))
     }
     assert regions == {4}
 
 
-def test_boxes_and_points_are_mixed_as_wished_and_lie_in_pixels_of_the_input(data: Dataset) -> None:
-    labels = [drawn(data, How(boxes=1.0), e)[1][0].tolist() for e in range(10)]
+def test_boxes_and_points_are_mixed_as_requested_in_input_pixels(data: Dataset) -> None:
+    labels = [drawn(data, How(box_share=1.0), e)[1][0].tolist() for e in range(10)]
     assert set(map(tuple, labels)) == {(2, 3)}
-    found = [drawn(data, How(boxes=0.0), e) for e in range(30)]
-    assert {len(labels[0]) for _, labels, _ in found} >= {2, 3, 4}
-    for (points,), (own,), (truth,) in found:
+    actual = [drawn(data, How(box_share=0.0), e) for e in range(30)]
+    assert {len(labels[0]) for _, labels, _ in actual} >= {2, 3, 4}
+    for (points,), (own,), (target,) in actual:
         for (x, y), label in zip(points.tolist(), own.tolist(), strict=True):
             if label >= 0:
-                assert truth[int(y) // 4, int(x) // 4] == label
+                assert target[int(y) // 4, int(x) // 4] == label
 
 
-def test_a_view_without_a_thing_has_a_truth_without_labels(data: Dataset) -> None:
-    points, labels, (truth,) = views(data).drawn(1, None, 0, How(), "sam")
-    assert (truth == IGNORE).all() and labels[0].tolist() == [-1] and points[0].shape == (1, 2)
+def test_a_view_without_foreground_has_a_target_without_labels(data: Dataset) -> None:
+    points, labels, (target,) = views(data).draw_prompts(1, None, 0, How(), "sam")
+    assert (target == IGNORE).all() and labels[0].tolist() == [-1] and points[0].shape == (1, 2)
 
 
 def test_a_mask_moves_with_its_picture(data: Dataset) -> None:
@@ -93,16 +93,16 @@ def test_a_mask_moves_with_its_picture(data: Dataset) -> None:
     flipped = [np.array_equal(moving.mask(0, view), moving.mask(0, None)[:, ::-1]) for view in range(8)]
     pictures = moving.views.inputs([(0, view) for view in range(8)])
     plain = moving.views.inputs([(0, None)])[0]
-    assert flipped == [np.array_equal(one, plain[..., ::-1]) for one in pictures]
+    assert flipped == [np.array_equal(item, plain[..., ::-1]) for item in pictures]
     assert set(flipped) == {True, False}
 
 
 def test_shorter_prompts_are_filled_up() -> None:
-    one, two = np.array([1, 2]), np.array([3])
-    assert padded([[one], [two]], -1).tolist() == [[[1, 2]], [[3, -1]]]
+    item, two = np.array([1, 2]), np.array([3])
+    assert pad([[item], [two]], -1).tolist() == [[[1, 2]], [[3, -1]]]
 
 
 def test_a_picture_in_the_corner_has_no_labels_beside_it(data: Dataset) -> None:
-    spec = Preparation(height=32, width=64, fit="corner")
+    spec = Preprocessing(height=32, width=64, fit="corner")
     mask = PromptedViews(data, spec, [0], "none", 1, CELLS).mask(0, None)
     assert mask.shape == (32, 64) and (mask[:, 32:] == IGNORE).all() and (mask[:, :32] != IGNORE).all()

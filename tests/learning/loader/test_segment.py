@@ -8,17 +8,17 @@ import pytest
 from PIL import Image
 
 import pupila
-from pupila.artifacts.bundle.folder import prepared
+from pupila.artifacts.bundle.folder import preprocess_bytes
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.images.prepare import Preparation
-from pupila.learning.loader.segment import Held, MaskedViews
+from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.loader.segment import ArrayCache, MaskedViews
 from pupila.tasks.segment import SEGMENT
 from tests.pictures import write_photo, write_scenes
 
-RESIZE = Preparation(height=32, width=32)
-TILE = Preparation(height=32, width=32, view="tile", overlap=8)
+RESIZE = Preprocessing(height=32, width=32)
+TILE = Preprocessing(height=32, width=32, view="tile", overlap=8)
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +26,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return pupila.open(write_scenes(tmp_path_factory.mktemp("scenes"), 4))
 
 
-def views(data: Dataset, spec: Preparation, preset: str = "none") -> MaskedViews:
+def views(data: Dataset, spec: Preprocessing, preset: str = "none") -> MaskedViews:
     return MaskedViews(data, spec, list(range(len(data))), preset, seed=23)
 
 
 @pytest.mark.parametrize("spec", [RESIZE, TILE], ids=["resize", "tile"])
-def test_a_whole_image_is_seen_as_the_bundle_will_see_it(data: Dataset, spec: Preparation) -> None:
-    image, targets = views(data, spec).whole(1)
-    served = prepared(Path(data.path(1)).read_bytes(), SEGMENT, spec)
+def test_a_whole_image_is_seen_as_the_bundle_will_see_it(data: Dataset, spec: Preprocessing) -> None:
+    image, targets = views(data, spec).read_whole(1)
+    served = preprocess_bytes(Path(data.path(1)).read_bytes(), SEGMENT, spec)
     assert np.array_equal(image.inputs, served.inputs)
     assert (image.height, image.width) == (served.height, served.width) == (72, 96)
     assert targets.shape == (len(image.inputs), 32, 32)
@@ -46,9 +46,9 @@ def test_an_image_that_is_resized_keeps_its_shares(data: Dataset) -> None:
 
 
 def test_tiles_are_cut_at_full_resolution(data: Dataset) -> None:
-    told = views(data, TILE)
+    report = views(data, TILE)
     whole, mask = np.asarray(Image.open(data.path(0)).convert("RGB")), data.mask(0)
-    inputs, targets = told.batch([(0, view) for view in range(6)])
+    inputs, targets = report.batch([(0, view) for view in range(6)])
     spec = TILE
     for tile, target in zip(inputs, targets, strict=True):
         back = (tile.transpose(1, 2, 0) * spec.std + spec.mean) * 255
@@ -58,7 +58,7 @@ def test_tiles_are_cut_at_full_resolution(data: Dataset) -> None:
             and abs(whole[top:top + 32, left:left + 32] - back).max() < 0.51
         ]  # fmt: skip
         assert places
-    assert told.tiles(0) == round(72 * 96 / 32**2) and views(data, RESIZE).tiles(0) == 1
+    assert report.count_tiles(0) == round(72 * 96 / 32**2) and views(data, RESIZE).count_tiles(0) == 1
 
 
 def test_a_rare_class_is_drawn_more_often_than_its_share(tmp_path: Path) -> None:
@@ -69,14 +69,14 @@ def test_a_rare_class_is_drawn_more_often_than_its_share(tmp_path: Path) -> None
     (tmp_path / "masks").mkdir()
     Image.fromarray(mask).save(tmp_path / "masks/a.png")
     rare = pupila.open(tmp_path)
-    told = MaskedViews(rare, TILE, [0], "none", 23)
-    _, targets = told.batch([(0, view) for view in range(300)])
-    seen = (targets == 2).any(axis=(1, 2)).mean()
+    report = MaskedViews(rare, TILE, [0], "none", 23)
+    _, targets = report.batch([(0, view) for view in range(300)])
+    views = (targets == 2).any(axis=(1, 2)).mean()
     # by chance alone: (32 + 4 - 1) x 9 of the 97 x 97 places, about 3 %
-    assert 0.2 < seen < 0.5
+    assert 0.2 < views < 0.5
 
 
-def test_rarity_is_told_by_what_is_learned_from_alone(tmp_path: Path) -> None:
+def test_rarity_depends_on_training_rows_alone(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     for name, half in (("a", 1), ("b", 0)):
         mask = np.zeros((64, 64), np.uint8)
@@ -84,18 +84,18 @@ def test_rarity_is_told_by_what_is_learned_from_alone(tmp_path: Path) -> None:
         write_photo(tmp_path / f"images/{name}.png", 1 + half, 64, 64)
         Image.fromarray(mask).save(tmp_path / f"masks/{name}.png")
     data = pupila.open(tmp_path)
-    told, every = (MaskedViews(data, TILE, [0, 1], "none", 23, rows) for rows in ([0], [0, 1]))
-    assert told._rarity.tolist() == [2, 2]
+    report, every = (MaskedViews(data, TILE, [0, 1], "none", 23, rows) for rows in ([0], [0, 1]))
+    assert report._rarity.tolist() == [2, 2]
     assert every._rarity.tolist() == pytest.approx([4 / 3, 4])
 
 
 def test_a_mask_that_changed_since_the_opening_is_not_kept(tmp_path: Path) -> None:
     scenes = write_scenes(tmp_path, 2, seed=8)
-    data, kept = pupila.open(scenes), (scenes / "masks/000.png").read_bytes()
+    data, cached = pupila.open(scenes), (scenes / "masks/000.png").read_bytes()
     (scenes / "masks/000.png").write_bytes((scenes / "masks/001.png").read_bytes())
     with pytest.raises(PupilaError, match="changed since"):
         views(data, RESIZE)
-    (scenes / "masks/000.png").write_bytes(kept)
+    (scenes / "masks/000.png").write_bytes(cached)
     _, targets = views(data, RESIZE).batch([(0, 0), (1, 0)])
     assert targets.mean(axis=(1, 2)) == pytest.approx(data.shares[:, 1], abs=0.05)
 
@@ -104,28 +104,28 @@ def test_a_picture_smaller_than_a_tile_is_filled_up_without_labels(tmp_path: Pat
     write_photo(tmp_path / "images/a.png", 1, 20, 12)
     (tmp_path / "masks").mkdir()
     Image.fromarray((np.arange(240).reshape(12, 20) % 2).astype(np.uint8)).save(tmp_path / "masks/a.png")
-    told = MaskedViews(pupila.open(tmp_path), TILE, [0], "none", 23)
-    inputs, targets = told.batch([(0, 0)])
+    report = MaskedViews(pupila.open(tmp_path), TILE, [0], "none", 23)
+    inputs, targets = report.batch([(0, 0)])
     assert inputs.shape == (1, 3, 32, 32)
     assert (targets[0, 12:] == IGNORE).all() and (targets[0, :, 20:] == IGNORE).all()
     assert set(np.unique(targets[0, :12, :20])) == {0, 1}
 
 
 def test_the_same_view_is_the_same_whoever_asks(data: Dataset) -> None:
-    one, other = (views(data, TILE, "strong") for _ in range(2))
-    pairs: list[Any] = [told.batch([(2, 5)]) for told in (one, other)]
+    item, other = (views(data, TILE, "strong") for _ in range(2))
+    pairs: list[Any] = [report.batch([(2, 5)]) for report in (item, other)]
     assert all(np.array_equal(a, b) for a, b in zip(*pairs, strict=True))
-    assert not np.array_equal(one.batch([(2, 6)])[0], pairs[0][0])
+    assert not np.array_equal(item.batch([(2, 6)])[0], pairs[0][0])
 
 
-def test_what_does_not_fit_is_made_anew() -> None:
-    made: list[int] = []
+def test_arrays_beyond_the_limit_are_computed_again() -> None:
+    created: list[int] = []
 
     def make(key: int) -> Any:
-        made.append(key)
+        created.append(key)
         return np.zeros(10, np.uint8)
 
-    held = Held(most=15)
+    held = ArrayCache(most=15)
     for key in (1, 2, 1, 2):
         held.get(key, make)
-    assert made == [1, 2, 2]
+    assert created == [1, 2, 2]

@@ -7,7 +7,7 @@ from torch import nn
 from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.nets import NETS
-from pupila.learning.models.network import Network, Whole, make_head
+from pupila.learning.models.network import Network, WholeNetwork, make_head
 from pupila.learning.models.settings import ModelSettings
 
 # The smallest of timm's kinds: one that takes any side, and two whose side is fixed when they are created.
@@ -22,10 +22,10 @@ def untrained(model: str, side: int | None = None, classes: int = 3) -> Network:
     ("model", "side"), [(name, side) for name in NETS for side in (64, 96)] + [(name, 96) for name in TIMM]
 )
 @torch.inference_mode()
-def test_every_net_answers_with_logits_at_the_side_that_is_wished(model: str, side: int) -> None:
+def test_every_network_returns_logits_for_the_requested_image_size(model: str, side: int) -> None:
     network = untrained(model, side)
-    assert (network.preparation.height, network.preparation.width) == (side, side)
-    logits, embedding = Whole(network).eval()(torch.zeros(2, 3, side, side))
+    assert (network.preprocessing.height, network.preprocessing.width) == (side, side)
+    logits, embedding = WholeNetwork(network).eval()(torch.zeros(2, 3, side, side))
     assert logits.shape == (2, 3)
     assert embedding.shape == (2, network.size)
 
@@ -58,7 +58,7 @@ def test_the_big_net_has_the_convolutions_of_a_resnet_18() -> None:
     assert sum(isinstance(part, nn.Conv2d) for part in parts) == 1 + 16 + 3
 
 
-def test_the_head_is_dense_or_linear_as_wished() -> None:
+def test_the_head_is_dense_or_linear_as_requested() -> None:
     dense = make_head(8, 3, ModelSettings(head_width=5, dropout=0.25))
     assert [tuple(p.shape) for p in dense.parameters()] == [(5, 8), (5,), (3, 5), (3,)]
     assert [part.p for part in dense.modules() if isinstance(part, nn.Dropout)] == [0.25]
@@ -80,18 +80,18 @@ def test_the_same_seed_gives_the_same_net_and_another_seed_another() -> None:
     ("name", "meant"), [("resnet_smal", "resnet_small"), ("mobilenetv2_1000", "mobilenetv2_100")]
 )
 def test_an_unknown_model_is_answered_with_the_one_meant(name: str, meant: str) -> None:
-    with pytest.raises(PupilaError, match=f"No such model: found {name}: .*did you mean '{meant}'"):
+    with pytest.raises(PupilaError, match=f"Unknown model: found {name}: .*did you mean '{meant}'"):
         untrained(name)
 
 
 def test_options_that_no_one_takes_are_refused() -> None:
-    with pytest.raises(PupilaError, match=r"test_resnet takes no such options: found .*colour"):
+    with pytest.raises(PupilaError, match=r"test_resnet does not support these options: found .*colour"):
         build(ModelSettings(model="test_resnet", weights="none", options={"colour": 1}), 3)
-    with pytest.raises(PupilaError, match=r"lenet starts from random weights: .*\{'colour': 1\}"):
+    with pytest.raises(PupilaError, match=r"lenet has no pretrained weights: .*\{'colour': 1\}"):
         build(ModelSettings(model="lenet", options={"colour": 1}), 3)
 
 
 @pytest.mark.parametrize("model", ["lenet", "test_resnet"])
 def test_random_weights_bring_no_classifier_to_bundle(model: str) -> None:
-    with pytest.raises(PupilaError, match=f"bring no classifier: found model={model}, weights=none"):
+    with pytest.raises(PupilaError, match=f"have no classification head: found model={model}, weights=none"):
         build(ModelSettings(model=model, weights="none"), None)

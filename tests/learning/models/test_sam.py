@@ -13,7 +13,7 @@ from pupila.learning.models import sam as promptable
 from pupila.learning.models.network import Network
 from pupila.learning.models.sam import build_promptable
 from pupila.learning.models.settings import ModelSettings, is_promptable
-from pupila.tasks.prompt import Prompt, Raw, number_of
+from pupila.tasks.prompt import DecoderOutput, Prompt, select_mask
 from tests.checkpoints import SIDE, sam, sam2
 
 POINTS = torch.tensor([[[[30.0, 40.0], [60.0, 70.0]]]])
@@ -28,12 +28,12 @@ def pixels(seed: int = 0) -> torch.Tensor:
     return torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
 
 
-def answered(
+def predict(
     network: Network, points: torch.Tensor, labels: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.inference_mode():
-        masks, quality = network.head(network.encoder(pixels()), points, labels)
-    return masks, quality
+        masks, predicted_iou = network.head(network.encoder(pixels()), points, labels)
+    return masks, predicted_iou
 
 
 @pytest.mark.parametrize("multimask", [True, False])
@@ -50,9 +50,9 @@ def test_sam_answers_points_and_boxes_as_transformers_does(tmp_path: Path, multi
     for prompts, points, labels in cases:
         with torch.inference_mode():
             theirs = model(pixel_values=pixels(), multimask_output=multimask, **prompts)
-        masks, quality = answered(network, points, labels)
+        masks, predicted_iou = predict(network, points, labels)
         assert torch.allclose(masks[:, :, own], theirs.pred_masks, atol=1e-5)
-        assert torch.allclose(quality[:, :, own], theirs.iou_scores, atol=1e-5)
+        assert torch.allclose(predicted_iou[:, :, own], theirs.iou_scores, atol=1e-5)
         assert theirs.pred_masks.abs().max() > 1e-3  # there is something to compare
 
 
@@ -66,9 +66,9 @@ def test_sam2_answers_points_and_boxes_as_transformers_does(tmp_path: Path) -> N
     ):  # fmt: skip
         with torch.inference_mode():
             theirs = model(pixel_values=pixels(), multimask_output=True, **prompts)
-        masks, quality = answered(network, points, labels)
+        masks, predicted_iou = predict(network, points, labels)
         assert torch.allclose(masks[:, :, 1:], theirs.pred_masks, rtol=1e-4, atol=1e-4)
-        assert torch.allclose(quality[:, :, 1:], theirs.iou_scores, atol=1e-4)
+        assert torch.allclose(predicted_iou[:, :, 1:], theirs.iou_scores, atol=1e-4)
 
 
 def test_sam2_falls_back_to_the_best_of_three_where_its_one_mask_is_unstable(tmp_path: Path) -> None:
@@ -79,21 +79,26 @@ def test_sam2_falls_back_to_the_best_of_three_where_its_one_mask_is_unstable(tmp
         network = build_promptable(ModelSettings(model=str(tmp_path / str(seed))), None)
         with torch.inference_mode():
             theirs = model(pixel_values=pixels(), multimask_output=False, input_boxes=BOX).pred_masks[0, 0, 0]
-        masks, quality = answered(network, points, labels)
-        raw = Raw(masks[0, 0].numpy(), quality[0, 0].numpy(), Prompt(box=(10, 20, 90, 100)))
-        number = number_of(raw, "sam2")
+        masks, predicted_iou = predict(network, points, labels)
+        raw = DecoderOutput(masks[0, 0].numpy(), predicted_iou[0, 0].numpy(), Prompt(box=(10, 20, 90, 100)))
+        number = select_mask(raw, "sam2")
         numbers.add(number)
         assert np.allclose(raw.masks[number], theirs.numpy(), atol=1e-4)
     stable = np.full((4, 8, 8), 9, np.float32)
-    assert number_of(Raw(stable, np.array([0, 1, 0, 0], np.float32), Prompt(box=(1, 1, 5, 5))), "sam2") == 0
+    assert (
+        select_mask(
+            DecoderOutput(stable, np.array([0, 1, 0, 0], np.float32), Prompt(box=(1, 1, 5, 5))), "sam2"
+        )
+        == 0
+    )
     assert numbers & {1, 2, 3}  # random masks are hardly stable
 
 
 def test_a_checkpoint_without_some_tensors_is_refused(tmp_path: Path) -> None:
     sam(tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
-    kept = {name: tensor for name, tensor in tensors.items() if "iou_token" not in name}
-    save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
+    cached = {name: tensor for name, tensor in tensors.items() if "iou_token" not in name}
+    save_file(cached, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(PupilaError, match=r"(?s)lacks tensors.*mask_decoder.iou_token.weight"):
         build_promptable(ModelSettings(model=str(tmp_path)), None)
 
@@ -101,12 +106,16 @@ def test_a_checkpoint_without_some_tensors_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_is_prepared_as_its_own_processor_does(tmp_path: Path) -> None:
     sam(tmp_path / "one")
     sam2(tmp_path / "two")
-    one = build_promptable(ModelSettings(model=str(tmp_path / "one")), None)
+    item = build_promptable(ModelSettings(model=str(tmp_path / "one")), None)
     two = build_promptable(ModelSettings(model=str(tmp_path / "two")), None)
-    assert (one.preparation.fit, one.preparation.padding, one.preparation.height) == ("corner", "mean", SIDE)
-    assert (two.preparation.fit, two.preparation.height) == ("squash", SIDE)
-    assert one.pretrained and one.name == "one" and len(one.blocks) == 2
-    assert not any(p.requires_grad for p in one.head.prompt_encoder.parameters())  # type: ignore[union-attr]
+    assert (item.preprocessing.fit, item.preprocessing.padding, item.preprocessing.height) == (
+        "corner",
+        "mean",
+        SIDE,
+    )
+    assert (two.preprocessing.fit, two.preprocessing.height) == ("squash", SIDE)
+    assert item.pretrained and item.name == "one" and len(item.blocks) == 2
+    assert not any(p.requires_grad for p in item.head.prompt_encoder.parameters())  # type: ignore[union-attr]
 
 
 def test_several_prompts_of_an_image_get_what_each_gets_alone(tmp_path: Path) -> None:
@@ -124,40 +133,40 @@ def test_several_prompts_of_an_image_get_what_each_gets_alone(tmp_path: Path) ->
 
 
 def test_pupila_sam_is_any_encoder_of_timm_and_the_same_for_the_same_seed() -> None:
-    wish = ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
+    overrides = ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
     built = []
     for _ in range(2):
         torch.manual_seed(5)
-        built.append(build_promptable(wish, None, 64))
-    one, two = built
-    assert [shape[1:] for shape in one.head.shapes] == [(16, 16), (8, 8), (4, 4), (2, 2)]  # type: ignore[union-attr]
-    assert one.size == sum(int(np.prod(shape)) for shape in one.head.shapes)  # type: ignore[union-attr, misc]
-    masks, quality = one.head(one.encoder(torch.zeros(1, 3, 64, 64)), POINTS, LABELS)
-    assert masks.shape == (1, 1, 4, 16, 16) and quality.shape == (1, 1, 4)
-    maps = one.head.embedded(one.encoder(torch.zeros(1, 3, 64, 64)))  # type: ignore[operator]
+        built.append(build_promptable(overrides, None, 64))
+    item, two = built
+    assert [shape[1:] for shape in item.head.shapes] == [(16, 16), (8, 8), (4, 4), (2, 2)]  # type: ignore[union-attr]
+    assert item.size == sum(int(np.prod(shape)) for shape in item.head.shapes)  # type: ignore[union-attr, misc]
+    masks, predicted_iou = item.head(item.encoder(torch.zeros(1, 3, 64, 64)), POINTS, LABELS)
+    assert masks.shape == (1, 1, 4, 16, 16) and predicted_iou.shape == (1, 1, 4)
+    maps = item.head.embed(item.encoder(torch.zeros(1, 3, 64, 64)))  # type: ignore[operator]
     assert [tuple(part.shape[1:]) for part in maps] == [(256, 4, 4), (32, 16, 16), (64, 8, 8)]
-    ours, theirs = one.head.state_dict(), two.head.state_dict()
+    ours, theirs = item.head.state_dict(), two.head.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert not one.pretrained
+    assert not item.pretrained
 
 
 def test_maps_kept_of_other_strides_are_told_apart_though_the_tensors_are_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wish = ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
+    overrides = ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
     hashes = []
     for strides in (promptable.STRIDES, (1, 2, 16, 32)):  # none of stride 1: without finer maps
         monkeypatch.setattr(promptable, "STRIDES", strides)
         torch.manual_seed(5)
-        hashes.append(build_promptable(wish, None, 64).weights_hash)
+        hashes.append(build_promptable(overrides, None, 64).weights_hash)
     assert hashes[0] != hashes[1]
 
 
 def test_pupila_sam_stands_on_a_plain_vit_without_finer_maps() -> None:
-    wish = ModelSettings(
+    overrides = ModelSettings(
         model="pupila-sam", encoder="vit_tiny_patch16_224", weights="none", options={"img_size": 64}
     )
-    network = build_promptable(wish, None, 64)
+    network = build_promptable(overrides, None, 64)
     assert [shape[1:] for shape in network.head.shapes] == [(4, 4)]  # type: ignore[union-attr]
     masks, _ = network.head(network.encoder(torch.zeros(1, 3, 64, 64)), POINTS, LABELS)
     assert masks.shape == (1, 1, 4, 16, 16)
@@ -169,8 +178,8 @@ def test_pupila_sam_takes_an_encoder_from_a_file(tmp_path: Path) -> None:
     encoder = timm.create_model("mobilenetv3_small_050", features_only=True)
     save_file(encoder.state_dict(), tmp_path / "encoder.safetensors")
     (tmp_path / "encoder.json").write_text('{"model": "mobilenetv3_small_050", "part": "encoder"}')
-    wish = ModelSettings(model="pupila-sam", weights=str(tmp_path / "encoder.safetensors"))
-    network = build_promptable(wish, None, 64)
+    overrides = ModelSettings(model="pupila-sam", weights=str(tmp_path / "encoder.safetensors"))
+    network = build_promptable(overrides, None, 64)
     assert network.encoder_name == "mobilenetv3_small_050" and network.pretrained
     ours = network.encoder.model.state_dict()  # type: ignore[union-attr]
     assert all(
@@ -179,31 +188,31 @@ def test_pupila_sam_takes_an_encoder_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "side", "told"),
+    ("overrides", "side", "message"),
     [
-        ({"model": "pupila-sam", "encoder": "no_such", "weights": "none"}, None, "No such encoder"),
+        ({"model": "pupila-sam", "encoder": "no_such", "weights": "none"}, None, "Unknown encoder"),
         ({"model": "pupila-sam", "encoder": "resnet18", "weights": "none", "options": {"deep": 1}}, None, "can't be"),
-        ({"model": "./nowhere/at/all"}, None, r"Can't get the weights"),
+        ({"model": "./nowhere/at/all"}, None, r"Can't download the weights"),
         ({"model": "sam-vit-huge"}, None, r"(?s)too large.*sam-vit-large"),
-        ({"model": "pupila-sam", "encoder": "vit_tiny_patch16_224", "weights": "none"}, 128, "options.img_size=128"),
+        ({"model": "pupila-sam", "encoder": "vit_tiny_patch16_224", "weights": "none"}, 128, "options.img_size 128"),
         ({"model": "pupila-sam", "weights": "nowhere"}, None, "No bundle"),
     ],
 )  # fmt: skip
-def test_what_can_t_be_built_is_refused(wish: dict[str, Any], side: int | None, told: str) -> None:
-    with pytest.raises(PupilaError, match=told):
-        build_promptable(ModelSettings(**wish), None, side)
+def test_what_can_t_be_built_is_refused(overrides: dict[str, Any], side: int | None, message: str) -> None:
+    with pytest.raises(PupilaError, match=message):
+        build_promptable(ModelSettings(**overrides), None, side)
 
 
 def test_a_checkpoint_has_its_own_side_weights_and_kind(tmp_path: Path) -> None:
     from transformers import ViTConfig
 
     sam(tmp_path / "sam")
-    with pytest.raises(PupilaError, match=r"(?s)can't take this side.*side=128"):
+    with pytest.raises(PupilaError, match=r"(?s)does not support this image size.*image_size=128"):
         build_promptable(ModelSettings(model=str(tmp_path / "sam")), None, 64)
-    with pytest.raises(PupilaError, match="brings its weights"):
+    with pytest.raises(PupilaError, match="has fixed weights"):
         build_promptable(ModelSettings(model=str(tmp_path / "sam"), weights="none"), None)
     ViTConfig().save_pretrained(tmp_path / "vit")
-    with pytest.raises(PupilaError, match=r"(?s)no promptable model.*model_type=vit"):
+    with pytest.raises(PupilaError, match=r"(?s)not a promptable model.*model_type=vit"):
         build_promptable(ModelSettings(model=str(tmp_path / "vit")), None)
 
 
@@ -223,5 +232,5 @@ def test_near_places_have_much_in_common_and_far_ones_little() -> None:
         ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none"), None, 512
     )
     places = torch.tensor([[[[100.0, 100.0], [104.0, 100.0], [400.0, 300.0]]]])
-    one, near, far = network.head.prompt_encoder.shared_embedding(places, (512, 512))[0, 0]  # type: ignore[union-attr,operator]
-    assert torch.cosine_similarity(one, near, dim=0) > 0.9 > 0.5 > torch.cosine_similarity(one, far, dim=0)
+    item, near, far = network.head.prompt_encoder.shared_embedding(places, (512, 512))[0, 0]  # type: ignore[union-attr,operator]
+    assert torch.cosine_similarity(item, near, dim=0) > 0.9 > 0.5 > torch.cosine_similarity(item, far, dim=0)

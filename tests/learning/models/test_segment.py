@@ -13,17 +13,17 @@ from safetensors.torch import save_file
 
 from pupila.artifacts.bundle.session import Session
 from pupila.core.errors import PupilaError
-from pupila.learning.export import compare, to_onnx
-from pupila.learning.models.network import Whole
+from pupila.learning.export import check_logits, to_onnx
+from pupila.learning.models.network import WholeNetwork
 from pupila.learning.models.segment import ARCHITECTURES, build_segmenter
 from pupila.learning.models.settings import ModelSettings
 
 TINY = "test_efficientnet"
 
 
-def built(classes: int = 3, side: int = 64, **wish: Any) -> Any:
+def built(classes: int = 3, side: int = 64, **overrides: Any) -> Any:
     torch.manual_seed(0)
-    settings = {"weights": "none", "encoder": TINY, **wish}
+    settings = {"weights": "none", "encoder": TINY, **overrides}
     return build_segmenter(ModelSettings(**settings), classes, side)
 
 
@@ -31,20 +31,20 @@ def built(classes: int = 3, side: int = 64, **wish: Any) -> Any:
 def test_every_architecture_answers_every_pixel_and_embeds_the_picture(model: str) -> None:
     network = built(model=model, encoder="test_vit" if model == "dpt" else TINY, side=160)
     with torch.inference_mode():
-        logits, embedding = Whole(network).eval()(torch.zeros(2, 3, 160, 160))
+        logits, embedding = WholeNetwork(network).eval()(torch.zeros(2, 3, 160, 160))
     assert logits.shape == (2, 3, 160, 160)
     assert embedding.shape == (2, network.size)
-    assert network.preparation.height == 160 and not network.pooled
+    assert network.preprocessing.height == 160 and not network.pooled
 
 
 @pytest.mark.parametrize("model", ["unet", "fpn", "deeplabv3plus", "segformer"])
 def test_the_exported_network_answers_as_the_trained_one(model: str) -> None:
     network = built(model=model)
-    content = to_onnx(Whole(network), network.preparation, ["logits", "embedding"])
+    content = to_onnx(WholeNetwork(network), network.preprocessing, ["logits", "embedding"])
     pixels = np.random.default_rng(0).normal(size=(3, 3, 64, 64)).astype(np.float32)
     with torch.inference_mode():
-        ours = Whole(network).eval()(torch.from_numpy(pixels))[0].numpy()
-    assert compare([(ours, Session(content).run(pixels)[0])]).largest_difference < 1e-3
+        ours = WholeNetwork(network).eval()(torch.from_numpy(pixels))[0].numpy()
+    assert check_logits([(ours, Session(content).run(pixels)[0])]).largest_difference < 1e-3
 
 
 def test_a_whole_classifier_lends_its_encoder(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_whole_classifier_lends_its_encoder(tmp_path: Path) -> None:
         )
         network = built(encoder="auto", weights=str(path))
         assert network.encoder_name == name and network.pretrained
-        assert network.preparation.mean == (0.1, 0.2, 0.3)
+        assert network.preprocessing.mean == (0.1, 0.2, 0.3)
         lent = network.encoder.model.state_dict()
         whole = model.state_dict()
         same = [key for key in lent if key in whole and torch.equal(lent[key], whole[key])]
@@ -73,18 +73,18 @@ def test_real_encoders_fit_under_a_unet(real_weights: Callable[[str], Path]) -> 
 
 def test_weights_of_another_encoder_are_refused(tmp_path: Path) -> None:
     save_file(timm.create_model("test_resnet").state_dict(), tmp_path / "x.safetensors")
-    with pytest.raises(PupilaError, match="do not fit the model") as fault:
+    with pytest.raises(PupilaError, match="do not match the model") as fault:
         built(weights=str(tmp_path / "x.safetensors"))
-    assert "missing" in fault.value.found
+    assert "missing" in fault.value.actual
 
 
-@pytest.mark.parametrize(("wish", "said"), [
-    ({"model": "unett"}, "No such architecture for masks: found unett: unknown; did you mean 'unet'"),
-    ({"encoder": "mobilenetv2_10"}, "No such encoder: found mobilenetv2_10: unknown; did you mean"),
-    ({"encoder": "test_vit"}, "unet can't be built on test_vit"),
-    ({"options": {"colour": 1}}, "unet can't be built on"),
+@pytest.mark.parametrize(("overrides", "message"), [
+    ({"model": "unett"}, "Unknown segmentation architecture: found unett: unknown; did you mean 'unet'"),
+    ({"encoder": "mobilenetv2_10"}, "Unknown encoder: found mobilenetv2_10: unknown; did you mean"),
+    ({"encoder": "test_vit"}, "unet can't be built with encoder test_vit"),
+    ({"options": {"colour": 1}}, "unet can't be built with"),
 ])  # fmt: skip
-def test_what_can_not_be_built_is_refused_by_name(wish: dict[str, Any], said: str) -> None:
-    with pytest.raises(PupilaError, match=said) as fault:
-        built(**wish)
-    assert fault.value.wanted and fault.value.remedy
+def test_what_can_not_be_built_is_refused_by_name(overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(PupilaError, match=message) as fault:
+        built(**overrides)
+    assert fault.value.expected and fault.value.remedy

@@ -1,4 +1,4 @@
-"""Weights: all tensors of the file or none, with the preparation that the JSON beside it says."""
+"""Weights: all tensors of the file or none, with the preprocessing of the JSON file beside it."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
 from pupila.learning.models.settings import ModelSettings
-from pupila.learning.models.weights import fill, hash_of, told_beside
+from pupila.learning.models.weights import hash_module, load_weights, read_weights_info
 
 Find = Callable[[str], Path]
 TINY = "test_resnet"
@@ -26,29 +26,29 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_file(timm.create_model(TINY, num_classes=3).state_dict(), path)
-    told = {"model": TINY, "options": {"num_classes": 3}, "side": 48, "mean": [0.1, 0.2, 0.3],
+    report = {"model": TINY, "options": {"num_classes": 3}, "image_size": 48, "mean": [0.1, 0.2, 0.3],
             "std": [0.4, 0.5, 0.6], "classes": ["ant", "bee", "cow"]}  # fmt: skip
-    path.with_suffix(".json").write_text(json.dumps(told))
+    path.with_suffix(".json").write_text(json.dumps(report))
     return path
 
 
-def answer(network: Network, pixels: torch.Tensor) -> torch.Tensor:
+def prediction(network: Network, pixels: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode():
         logits: torch.Tensor = network.head(network.encoder.eval()(pixels))
     return logits
 
 
-def test_a_file_says_its_model_its_preparation_and_its_classes(tiny: Path) -> None:
+def test_a_json_file_gives_model_preprocessing_and_classes(tiny: Path) -> None:
     network = build(ModelSettings(weights=str(tiny)), None)
-    said = network.preparation
-    assert (network.name, said.height, said.width) == (TINY, 48, 48)
-    assert (said.mean, said.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    spec = network.preprocessing
+    assert (network.name, spec.height, spec.width) == (TINY, 48, 48)
+    assert (spec.mean, spec.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert network.classes == ("ant", "bee", "cow")
     assert (network.source, network.pretrained) == ("file: tiny.safetensors", True)
-    assert build(ModelSettings(weights=str(tiny)), None, side=64).preparation.height == 64
+    assert build(ModelSettings(weights=str(tiny)), None, image_size=64).preprocessing.height == 64
 
 
-def test_the_head_that_is_kept_answers_as_the_file_does(tiny: Path) -> None:
+def test_the_pretrained_head_predicts_as_in_the_file(tiny: Path) -> None:
     import timm
 
     whole = timm.create_model(TINY, num_classes=3).eval()
@@ -56,57 +56,57 @@ def test_the_head_that_is_kept_answers_as_the_file_does(tiny: Path) -> None:
     pixels = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.allclose(
-            answer(build(ModelSettings(weights=str(tiny)), None), pixels), whole(pixels), atol=1e-6
+            prediction(build(ModelSettings(weights=str(tiny)), None), pixels), whole(pixels), atol=1e-6
         )
 
 
 def test_a_new_head_leaves_the_encoder_as_it_was(tiny: Path) -> None:
-    kept, fresh = (build(ModelSettings(weights=str(tiny)), classes) for classes in (None, 5))
-    assert kept.weights_hash == fresh.weights_hash
-    assert answer(fresh, torch.zeros(1, 3, 48, 48)).shape == (1, 5)
+    cached, fresh = (build(ModelSettings(weights=str(tiny)), classes) for classes in (None, 5))
+    assert cached.weights_hash == fresh.weights_hash
+    assert prediction(fresh, torch.zeros(1, 3, 48, 48)).shape == (1, 5)
     assert fresh.classes == ()
 
 
-def test_tensors_that_do_not_fit_are_counted_and_named(tiny: Path, tmp_path: Path) -> None:
+def test_tensors_that_do_not_match_are_counted_and_named(tiny: Path, tmp_path: Path) -> None:
     tensors = load_file(tiny)
     del tensors["fc.bias"]
     tensors |= {"fc.weight": torch.zeros(4, 2), "neck.weight": torch.zeros(1), "neck.bias": torch.zeros(1)}
     odd = tmp_path / "odd.safetensors"
     save_file(tensors, odd)
     settings = ModelSettings(model=TINY, weights=str(odd), options={"num_classes": 3})
-    with pytest.raises(PupilaError, match="do not fit the model") as fault:
+    with pytest.raises(PupilaError, match="do not match the model") as fault:
         build(settings, 3)
-    assert "1 missing: fc.bias" in fault.value.found
-    assert "2 unexpected: neck.bias, neck.weight" in fault.value.found
-    assert "1 of another shape: fc.weight (4, 2) for (3, 96)" in fault.value.found
+    assert "1 missing: fc.bias" in fault.value.actual
+    assert "2 unexpected: neck.bias, neck.weight" in fault.value.actual
+    assert "1 of another shape: fc.weight (4, 2) for (3, 96)" in fault.value.actual
 
 
 def test_a_hash_knows_what_no_tensor_shows() -> None:
     module = torch.nn.Linear(2, 2)
-    told = [("a", {}), ("b", {}), ("a", {"pad_type": "same"}), ("a", {"pad_type": ""})]
-    assert len({hash_of(module, name, options) for name, options in told}) == 4
+    report = [("a", {}), ("b", {}), ("a", {"pad_type": "same"}), ("a", {"pad_type": ""})]
+    assert len({hash_module(module, name, options) for name, options in report}) == 4
 
 
-def test_nothing_is_filled_where_one_tensor_does_not_fit() -> None:
+def test_no_tensor_is_loaded_if_one_does_not_match() -> None:
     module = torch.nn.Linear(2, 2)
-    before = hash_of(module, "linear", {})
+    before = hash_module(module, "linear", {})
     with pytest.raises(PupilaError):
-        fill(module, {"weight": torch.zeros(2, 2)}, "half.safetensors")
-    assert hash_of(module, "linear", {}) == before
+        load_weights(module, {"weight": torch.zeros(2, 2)}, "half.safetensors")
+    assert hash_module(module, "linear", {}) == before
 
 
-@pytest.mark.parametrize(("name", "content", "said"), [
-    ("gone", None, "No such weights"),
+@pytest.mark.parametrize(("name", "content", "message"), [
+    ("gone", None, "Weights not found"),
     ("text", b"not a tensor", "Can't read the weights"),
     ("short", b"\xff\x00\x00\x00\x00\x00\x00\x00{}", "Can't read the weights"),
 ])  # fmt: skip
 def test_a_file_that_is_not_there_or_damaged_is_refused(
-    name: str, content: bytes | None, said: str, tmp_path: Path
+    name: str, content: bytes | None, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"{name}.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(PupilaError, match=said):
+    with pytest.raises(PupilaError, match=message):
         build(ModelSettings(model=TINY, weights=str(path)), 3)
 
 
@@ -114,11 +114,20 @@ def test_a_file_that_is_not_there_or_damaged_is_refused(
 def test_a_bad_json_beside_the_weights_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "w.json").write_text(text)
     with pytest.raises(PupilaError, match=r"w\.json"):
-        told_beside(str(tmp_path / "w.safetensors"))
+        read_weights_info(str(tmp_path / "w.safetensors"))
+
+
+def test_unknown_keys_beside_the_weights_are_refused_and_side_is_ignored(tmp_path: Path) -> None:
+    beside, weights = tmp_path / "w.json", str(tmp_path / "w.safetensors")
+    beside.write_text('{"side": 96, "image_size": 64, "license": "MIT", "source": "us"}')
+    assert read_weights_info(weights).image_size == 64
+    beside.write_text('{"image_sise": 64}')
+    with pytest.raises(PupilaError, match=r"image_sise: unknown; did you mean 'image_size'"):
+        read_weights_info(weights)
 
 
 def test_our_own_nets_take_no_file(tiny: Path) -> None:
-    with pytest.raises(PupilaError, match="lenet starts from random weights"):
+    with pytest.raises(PupilaError, match="lenet has no pretrained weights"):
         build(ModelSettings(model="lenet", weights=str(tiny)), 3)
 
 
@@ -127,16 +136,16 @@ def test_without_a_network_the_default_weights_are_an_error_that_says_so(
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(PupilaError, match="Can't get the weights of test_resnet from the hub") as fault:
+    with pytest.raises(PupilaError, match="Can't download the weights of test_resnet from the hub") as fault:
         build(ModelSettings(model=TINY), 3)
-    assert "weights=FILE.safetensors" in fault.value.remedy
+    assert "--weights FILE.safetensors" in fault.value.remedy
 
 
 def test_the_real_classifier_brings_its_options_and_its_thousand_names(real_weights: Find) -> None:
     network = build(ModelSettings(weights=str(real_weights("mobilenetv2_100.safetensors"))), None)
-    said = network.preparation
-    assert (said.height, said.mean, said.std) == (224, (0.5,) * 3, (0.5,) * 3)
-    assert said.interpolation == "bicubic"  # by timm, as the file says nothing of it
+    spec = network.preprocessing
+    assert (spec.height, spec.mean, spec.std) == (224, (0.5,) * 3, (0.5,) * 3)
+    assert spec.interpolation == "bicubic"  # from timm, as the file does not set it
     assert len(network.classes) == 1000
     assert "goldfish" in network.classes[1]
     padded = [type(part).__name__ for part in network.encoder.modules()]
@@ -146,8 +155,8 @@ def test_the_real_classifier_brings_its_options_and_its_thousand_names(real_weig
 def test_the_real_encoder_has_no_classifier_and_gives_its_last_map(real_weights: Find) -> None:
     settings = ModelSettings(weights=str(real_weights("tf_efficientnet_b0_encoder.safetensors")))
     network = build(settings, 3)
-    assert (network.name, network.size, network.preparation.height) == ("tf_efficientnet_b0", 320, 320)
-    assert network.preparation.std == (0.229, 0.224, 0.225)
-    assert answer(network, torch.zeros(2, 3, 64, 64)).shape == (2, 3)
-    with pytest.raises(PupilaError, match="These weights bring no classifier"):
+    assert (network.name, network.size, network.preprocessing.height) == ("tf_efficientnet_b0", 320, 320)
+    assert network.preprocessing.std == (0.229, 0.224, 0.225)
+    assert prediction(network, torch.zeros(2, 3, 64, 64)).shape == (2, 3)
+    with pytest.raises(PupilaError, match="These weights have no classification head"):
         build(settings, None)

@@ -1,4 +1,4 @@
-"""Asking politely, against real servers that are slow, failing, rate-limiting, lying and endless."""
+"""The polite HTTP client against real servers that are slow, failing, rate-limiting, wrong and endless."""
 
 import asyncio
 import ssl
@@ -12,41 +12,45 @@ from typing import Any
 import pytest
 
 from pupila.demo.shop import HOST, Reply, Shop
-from pupila.stages.collect.fetch import Answer, Ask, Fetcher
-from pupila.stages.collect.rules import Failed, Refused, resolve
+from pupila.stages.collect.fetch import Fetcher, RequestOptions, Response
+from pupila.stages.collect.rules import FetchFailed, FetchRefused, resolve
 from pupila.stages.collect.site import Site
-from tests.stages.collect.shops import Still, opened, reply, site_of
+from tests.stages.collect.shops import FakeClock, make_reply, open_shop, site_of
 
 Serve = Callable[[str], Reply | None]
 
 
-async def at_once(host: str, port: int) -> list[str]:
-    """Look an address up without a thread, so that requests keep their order on a busy machine."""
+async def resolve_inline(host: str, port: int) -> list[str]:
+    """Resolve without a thread, so that requests keep their order on a busy machine."""
     return [host] if host == HOST else await resolve(host, port)
 
 
-def ask(
-    shop: Shop, *paths: str, still: Still | None = None, what: Ask | None = None, **more: Any
-) -> list[Answer]:
-    """The answers to paths that are asked for at once."""
+def fetch_paths(
+    shop: Shop,
+    *paths: str,
+    clock: FakeClock | None = None,
+    options: RequestOptions | None = None,
+    **more: Any,
+) -> list[Response]:
+    """The responses to paths that are requested at once."""
 
-    async def work() -> list[Answer]:
-        async with Fetcher(site_of(shop, **more), (still or Still()).clock, at_once) as fetcher:
-            asked = (fetcher.get(p if "://" in p else shop.address + p, what) for p in paths)
-            return list(await asyncio.gather(*asked))
+    async def work() -> list[Response]:
+        async with Fetcher(site_of(shop, **more), (clock or FakeClock()).clock, resolve_inline) as fetcher:
+            requests = (fetcher.get(p if "://" in p else shop.address + p, options) for p in paths)
+            return list(await asyncio.gather(*requests))
 
     return asyncio.run(work())
 
 
-def certified(name: str, folder: Path) -> Path:
-    """A certificate of the name, signed by itself, with its key."""
+def write_certificate(name: str, folder: Path) -> Path:
+    """A self-signed certificate of the host name, with its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    made = (
+    certificate = (
         x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
         .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
@@ -54,173 +58,177 @@ def certified(name: str, folder: Path) -> Path:
     )  # fmt: skip
     plain = serialization.NoEncryption()
     pem = serialization.Encoding.PEM
-    both = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem)
+    both = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + certificate.public_bytes(pem)
     (folder / "both.pem").write_bytes(both)
     return folder / "both.pem"
 
 
-def served(*replies: Reply, path: str = "/x") -> Serve:
-    """One reply after the other, the last one for ever; everything else is the shop's."""
+def reply_in_turn(*replies: Reply, path: str = "/x") -> Serve:
+    """One reply after the other, the last one for ever; other paths are left to the shop."""
     left = list(replies)
 
-    def answer(asked: str) -> Reply | None:
-        if asked != path:
+    def respond(request_path: str) -> Reply | None:
+        if request_path != path:
             return None
         return left.pop(0) if len(left) > 1 else left[0]
 
-    return answer
+    return respond
 
 
-def held(until: threading.Event, path: str) -> Serve:
-    """Says nothing before its time."""
+def hold_reply(until: threading.Event, path: str) -> Serve:
+    """Delay the reply until the event is set."""
 
-    def answer(asked: str) -> None:
-        if asked == path:
+    def respond(request_path: str) -> None:
+        if request_path == path:
             until.wait(5)
 
-    return answer
+    return respond
 
 
-def robots(text: str, status: int = 200) -> Serve:
-    return served(reply(status, text, "text/plain"), path="/robots.txt")
+def reply_robots(text: str, status: int = 200) -> Serve:
+    return reply_in_turn(make_reply(status, text, "text/plain"), path="/robots.txt")
 
 
-def test_robots_is_asked_first_and_once() -> None:
-    with opened(served(reply(body="hello"))) as shop:
-        assert [answer.text for answer in ask(shop, "/x", "/x", "/x")] == ["hello"] * 3
-        assert shop.asked == ["/robots.txt", "/x", "/x", "/x"]
+def test_robots_txt_is_requested_first_and_once() -> None:
+    with open_shop(reply_in_turn(make_reply(body="hello"))) as shop:
+        assert [response.text for response in fetch_paths(shop, "/x", "/x", "/x")] == ["hello"] * 3
+        assert shop.requests == ["/robots.txt", "/x", "/x", "/x"]
 
 
 @pytest.mark.parametrize(
-    ("rules", "status", "says"),
+    ("rules", "status", "message"),
     [
-        ("User-agent: *\nDisallow: /x", 200, "forbids it"),
-        ("User-agent: pupila\nDisallow: /\nUser-agent: *\nAllow: /", 200, "forbids it"),
-        ("", 500, "counts as no: 500"),
-        ("", 503, "counts as no: 503"),
-        ("", 429, "counts as no: 429"),
+        ("User-agent: *\nDisallow: /x", 200, "disallows it"),
+        ("User-agent: pupila\nDisallow: /\nUser-agent: *\nAllow: /", 200, "disallows it"),
+        ("", 500, "nothing may be fetched: 500"),
+        ("", 503, "nothing may be fetched: 503"),
+        ("", 429, "nothing may be fetched: 429"),
     ],
 )
-def test_what_robots_forbids_is_never_asked_for(rules: str, status: int, says: str) -> None:
-    with opened(robots(rules, status)) as shop:
-        with pytest.raises(Refused, match=says):
-            ask(shop, "/x")
-        assert set(shop.asked) == {"/robots.txt"}
+def test_a_path_disallowed_by_robots_txt_is_never_requested(rules: str, status: int, message: str) -> None:
+    with open_shop(reply_robots(rules, status)) as shop:
+        with pytest.raises(FetchRefused, match=message):
+            fetch_paths(shop, "/x")
+        assert set(shop.requests) == {"/robots.txt"}
 
 
 @pytest.mark.parametrize(
     ("rules", "status"),
     [("", 404), ("", 403), ("User-agent: otherbot\nDisallow: /", 200), ("<html>no rules", 200)],
 )
-def test_what_robots_does_not_forbid_is_asked_for(rules: str, status: int) -> None:
-    with opened(robots(rules, status)) as shop:
-        assert ask(shop, "/items?from=0")[0].status == 200
+def test_a_path_not_disallowed_by_robots_txt_is_requested(rules: str, status: int) -> None:
+    with open_shop(reply_robots(rules, status)) as shop:
+        assert fetch_paths(shop, "/items?from=0")[0].status == 200
 
 
-def test_a_robots_that_does_not_answer_counts_as_no() -> None:
+def test_a_robots_txt_that_times_out_forbids_everything() -> None:
     hold = threading.Event()
-    with opened(held(hold, "/robots.txt")) as shop:
-        with pytest.raises(Refused, match=r"no answer within 0\.1 s"):
-            ask(shop, "/x", timeout=0.1, tries=2)
+    with open_shop(hold_reply(hold, "/robots.txt")) as shop:
+        with pytest.raises(FetchRefused, match=r"no response within 0\.1 s"):
+            fetch_paths(shop, "/x", timeout=0.1, tries=2)
         hold.set()
-        assert "/x" not in shop.asked
+        assert "/x" not in shop.requests
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_server_that_fails_twice_is_asked_three_times(status: int) -> None:
-    still = Still()
-    with opened(served(reply(status), reply(status), reply(body="well"))) as shop:
-        assert ask(shop, "/x", still=still)[0].text == "well"
-        assert shop.asked.count("/x") == 3
-    assert 0 < sum(still.slept) < 10  # by chance, longer each time
+def test_a_request_that_fails_twice_is_made_three_times(status: int) -> None:
+    still = FakeClock()
+    with open_shop(reply_in_turn(make_reply(status), make_reply(status), make_reply(body="well"))) as shop:
+        assert fetch_paths(shop, "/x", clock=still)[0].text == "well"
+        assert shop.requests.count("/x") == 3
+    assert 0 < sum(still.slept) < 10  # random, with exponential growth
 
 
-def test_retry_after_is_waited_for_in_seconds_and_by_date() -> None:
-    still = Still()
-    with opened(served(reply(429, retry_after="7"), reply(503, retry_after="11"), reply())) as shop:
-        ask(shop, "/x", still=still)
+def test_retry_after_is_obeyed_in_seconds_and_as_a_date() -> None:
+    still = FakeClock()
+    with open_shop(
+        reply_in_turn(make_reply(429, retry_after="7"), make_reply(503, retry_after="11"), make_reply())
+    ) as shop:
+        fetch_paths(shop, "/x", clock=still)
     assert 18 <= still.at < 18.5
-    still = Still()
+    still = FakeClock()
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    with opened(served(reply(429, retry_after=date), reply())) as shop:
-        ask(shop, "/x", still=still)
+    with open_shop(reply_in_turn(make_reply(429, retry_after=date), make_reply())) as shop:
+        fetch_paths(shop, "/x", clock=still)
     assert 50 < still.at < 61
 
 
-def test_while_one_request_waits_so_does_every_other_to_the_host() -> None:
-    still = Still()
-    with opened(served(reply(429, retry_after="30"), reply())) as shop:
-        ask(shop, "/x", "/items?from=0", "/items?from=24", still=still, concurrency=1)
-        assert shop.asked[1] == "/x"
+def test_retry_after_delays_every_request_to_the_host() -> None:
+    still = FakeClock()
+    with open_shop(reply_in_turn(make_reply(429, retry_after="30"), make_reply())) as shop:
+        fetch_paths(shop, "/x", "/items?from=0", "/items?from=24", clock=still, concurrency=1)
+        assert shop.requests[1] == "/x"
     assert still.at >= 30
 
 
-def test_who_wants_to_be_left_alone_for_long_is() -> None:
-    with opened(served(reply(503, retry_after="3600"))) as shop:
-        with pytest.raises(Failed, match="left alone for 3600 s"):
-            ask(shop, "/x")
-        assert shop.asked.count("/x") == 1
+def test_a_retry_after_that_is_too_long_fails_the_request() -> None:
+    with open_shop(reply_in_turn(make_reply(503, retry_after="3600"))) as shop:
+        with pytest.raises(FetchFailed, match="pause of 3600 s"):
+            fetch_paths(shop, "/x")
+        assert shop.requests.count("/x") == 1
 
 
-def test_the_whole_host_is_left_alone_for_as_long_as_it_wants() -> None:
-    still = Still()
+def test_a_retry_after_that_is_too_long_fails_the_whole_host_until_it_is_over() -> None:
+    still = FakeClock()
 
     async def work(shop: Shop) -> None:
-        async with Fetcher(site_of(shop, concurrency=1), still.clock, at_once) as fetcher:
+        async with Fetcher(site_of(shop, concurrency=1), still.clock, resolve_inline) as fetcher:
             paths = ["/x", "/items?from=0", "/items?from=0", "/items?from=24"]
-            asked = (fetcher.get(shop.address + path) for path in paths)
-            came = await asyncio.gather(*asked, return_exceptions=True)
-            assert [str(one) for one in came] == ["429: the server wants to be left alone for 3600 s"] * 4
-            assert shop.asked == ["/robots.txt", "/x"]
+            requests = (fetcher.get(shop.address + path) for path in paths)
+            results = await asyncio.gather(*requests, return_exceptions=True)
+            assert [str(failure) for failure in results] == [
+                "HTTP status 429: the server asks for a pause of 3600 s"
+            ] * 4
+            assert shop.requests == ["/robots.txt", "/x"]
             still.at += 3600
             assert (await fetcher.get(shop.address + "/items?from=0")).status == 200
 
-    with opened(served(reply(429, retry_after="3600"))) as shop:
+    with open_shop(reply_in_turn(make_reply(429, retry_after="3600"))) as shop:
         asyncio.run(work(shop))
     assert sum(still.slept) < 1
 
 
-def test_after_all_tries_the_last_answer_stands() -> None:
-    with opened(served(reply(500))) as shop:
-        assert ask(shop, "/x", tries=3)[0].status == 500
-        assert shop.asked.count("/x") == 3
-        assert ask(shop, "/y")[0].status == 404  # is asked for once
-        assert shop.asked.count("/y") == 1
+def test_after_all_attempts_the_last_response_is_returned() -> None:
+    with open_shop(reply_in_turn(make_reply(500))) as shop:
+        assert fetch_paths(shop, "/x", tries=3)[0].status == 500
+        assert shop.requests.count("/x") == 3
+        assert fetch_paths(shop, "/y")[0].status == 404  # requested once
+        assert shop.requests.count("/y") == 1
 
 
-def test_a_slow_server_fails_after_its_time() -> None:
+def test_a_slow_server_fails_at_the_timeout() -> None:
     hold = threading.Event()
-    with opened(held(hold, "/x")) as shop:
-        with pytest.raises(Failed, match=r"no answer within 0\.1 s"):
-            ask(shop, "/x", timeout=0.1, tries=2)
+    with open_shop(hold_reply(hold, "/x")) as shop:
+        with pytest.raises(FetchFailed, match=r"no response within 0\.1 s"):
+            fetch_paths(shop, "/x", timeout=0.1, tries=2)
         hold.set()
 
 
-def test_the_pace_is_kept_and_robots_may_slow_it_down() -> None:
-    still = Still()
-    with opened() as shop:
-        ask(shop, *["/items?from=0"] * 9, still=still, rate=2)
-    assert 4.5 <= still.at <= 5  # ten requests with that for robots.txt, half a second apart
-    still = Still()
-    with opened(robots("User-agent: *\nCrawl-delay: 3")) as shop:
-        ask(shop, *["/items?from=0"] * 4, still=still, rate=2)
+def test_the_rate_limit_is_kept_and_robots_txt_may_lower_it() -> None:
+    still = FakeClock()
+    with open_shop() as shop:
+        fetch_paths(shop, *["/items?from=0"] * 9, clock=still, rate=2)
+    assert 4.5 <= still.at <= 5  # ten requests including robots.txt, half a second apart
+    still = FakeClock()
+    with open_shop(reply_robots("User-agent: *\nCrawl-delay: 3")) as shop:
+        fetch_paths(shop, *["/items?from=0"] * 4, clock=still, rate=2)
     assert 9 <= still.at <= 10
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [("Crawl-delay: 86400", "asks for 86400 s"), ("Request-rate: 1/1d", "asks for 86400 s")],
 )
-def test_a_pace_that_nobody_waits_for_is_a_refusal(line: str, says: str) -> None:
-    still = Still()
-    with opened(robots(f"User-agent: *\n{line}")) as shop:
-        with pytest.raises(Refused, match=f"{says} between two requests, longest_wait is 120 s"):
-            ask(shop, "/x", still=still)
-        assert shop.asked == ["/robots.txt"]
+def test_a_crawl_delay_that_is_too_long_is_a_refusal(line: str, message: str) -> None:
+    still = FakeClock()
+    with open_shop(reply_robots(f"User-agent: *\n{line}")) as shop:
+        with pytest.raises(FetchRefused, match=f"{message} between requests"):
+            fetch_paths(shop, "/x", clock=still)
+        assert shop.requests == ["/robots.txt"]
     assert still.at < 1
 
 
-def test_no_more_requests_at_once_than_allowed() -> None:
+def test_the_concurrency_limit_is_kept() -> None:
     at_once, most, lock = 0, 0, threading.Lock()
     meet = threading.Barrier(2, timeout=5)
 
@@ -234,85 +242,85 @@ def test_no_more_requests_at_once_than_allowed() -> None:
         meet.wait()
         with lock:
             at_once -= 1
-        return reply()
+        return make_reply()
 
-    with opened(count) as shop:
-        ask(shop, *["/x"] * 6, concurrency=2)
+    with open_shop(count) as shop:
+        fetch_paths(shop, *["/x"] * 6, concurrency=2)
     assert most == 2
 
 
-def test_redirects_are_followed_where_one_may_ask() -> None:
-    def answer(path: str) -> Reply | None:
+def test_redirects_are_followed_within_the_allowed_paths() -> None:
+    def respond(path: str) -> Reply | None:
         return {
-            "/x": reply(302, location="/y"),
-            "/y": reply(body="here"),
-            "/z": reply(301, location="/checkout"),
+            "/x": make_reply(302, location="/y"),
+            "/y": make_reply(body="here"),
+            "/z": make_reply(301, location="/checkout"),
         }.get(path)
 
-    with opened(answer) as shop:
-        (found,) = ask(shop, "/x")
-        assert (found.url, found.text) == (f"{shop.address}/y", "here")
-        with pytest.raises(Refused, match="forbids it"):
-            ask(shop, "/z")
-        assert "/checkout" not in shop.asked
+    with open_shop(respond) as shop:
+        (response,) = fetch_paths(shop, "/x")
+        assert (response.url, response.text) == (f"{shop.address}/y", "here")
+        with pytest.raises(FetchRefused, match="disallows it"):
+            fetch_paths(shop, "/z")
+        assert "/checkout" not in shop.requests
 
 
-def test_redirects_elsewhere_are_refused() -> None:
-    with opened(served(reply(302, location="http://169.254.169.254/latest/meta-data"))) as shop:
-        with pytest.raises(Refused, match="none of the site's hosts"):
-            ask(shop, "/x")
-        with pytest.raises(Refused, match="private address"):
-            ask(shop, "/items?from=0", allow_private=False)
+def test_redirects_to_other_hosts_are_refused() -> None:
+    with open_shop(
+        reply_in_turn(make_reply(302, location="http://169.254.169.254/latest/meta-data"))
+    ) as shop:
+        with pytest.raises(FetchRefused, match="not one of the site's hosts"):
+            fetch_paths(shop, "/x")
+        with pytest.raises(FetchRefused, match="private address"):
+            fetch_paths(shop, "/items?from=0", allow_private=False)
     with (
-        opened(served(reply(307, location="/x"))) as shop,
-        pytest.raises(Failed, match="more than 5 redirects"),
+        open_shop(reply_in_turn(make_reply(307, location="/x"))) as shop,
+        pytest.raises(FetchFailed, match="more than 5 redirects"),
     ):
-        ask(shop, "/x")
+        fetch_paths(shop, "/x")
 
 
-def test_a_name_that_leads_elsewhere_when_it_is_asked_gets_no_request() -> None:
-    answers = iter(
-        ["93.184.216.34", "93.184.216.34"]
-    )  # for the page's address and for that of its robots.txt
+def test_dns_rebinding_gets_no_request() -> None:
+    addresses = iter(["93.184.216.34", "93.184.216.34"])  # for the page and for its robots.txt
 
     async def rebound(host: str, port: int) -> list[str]:
-        return [next(answers, "127.0.0.1")]
+        return [next(addresses, "127.0.0.1")]
 
     async def work(shop: Shop) -> None:
-        async with Fetcher(site_of(shop, allow_private=False), Still().clock, rebound) as fetcher:
+        async with Fetcher(site_of(shop, allow_private=False), FakeClock().clock, rebound) as fetcher:
             await fetcher.get(shop.address + "/x")
 
-    with opened() as shop:
-        with pytest.raises(Refused, match=r"at the private address 127\.0\.0\.1"):
+    with open_shop() as shop:
+        with pytest.raises(FetchRefused, match=r"resolves to the private address 127\.0\.0\.1"):
             asyncio.run(work(shop))
-        assert shop.asked == []
+        assert shop.requests == []
 
 
-def test_a_redirect_to_no_address_is_a_failure() -> None:
+def test_a_redirect_to_an_invalid_address_is_a_failure() -> None:
     with (
-        opened(served(reply(302, location="http://["))) as shop,
-        pytest.raises(Failed, match="no web address"),
+        open_shop(reply_in_turn(make_reply(302, location="http://["))) as shop,
+        pytest.raises(FetchFailed, match="not a web address"),
     ):
-        ask(shop, "/x")
+        fetch_paths(shop, "/x")
 
 
-def test_a_connection_goes_to_the_address_that_was_looked_up_and_to_the_next_where_one_is_deaf() -> None:
-    async def found(host: str, port: int) -> list[str]:
-        return ["127.0.0.2", "127.0.0.1"]  # the shop listens at the second
+def test_a_connection_goes_to_the_first_resolved_address_that_accepts_it() -> None:
+    async def resolve_two(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]  # the shop listens on the second
 
-    async def work(shop: Shop) -> Answer:
+    async def work(shop: Shop) -> Response:
         start = shop.address.replace("127.0.0.1", "shop.invalid")
-        async with Fetcher(site_of(shop, start=start), Still().clock, found) as fetcher:
+        async with Fetcher(site_of(shop, start=start), FakeClock().clock, resolve_two) as fetcher:
             return await fetcher.get(start + "/x")
 
-    with opened(served(reply(body="here"))) as shop:
+    with open_shop(reply_in_turn(make_reply(body="here"))) as shop:
         assert asyncio.run(work(shop)).text == "here"
 
 
-def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
+def test_the_certificate_is_verified_against_the_host_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificate = certified("shop.invalid", tmp_path)
+    certificate = write_certificate("shop.invalid", tmp_path)
     monkeypatch.setattr("certifi.where", lambda: str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -321,7 +329,7 @@ def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
         while await reader.readuntil(b"\r\n\r\n"):
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
-    async def found(host: str, port: int) -> list[str]:
+    async def resolve_local(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
     async def work() -> None:
@@ -329,49 +337,52 @@ def test_the_certificate_is_that_of_the_name_and_not_of_the_address(
         port = server.sockets[0].getsockname()[1]
         names = [f"https://shop.invalid:{port}/", f"https://other.invalid:{port}/"]
         site = Site(start=tuple(names), item="p", id="b", allow_private=True, rate=1000, tries=1)
-        async with Fetcher(site, Still().clock, found) as fetcher:
+        async with Fetcher(site, FakeClock().clock, resolve_local) as fetcher:
             assert (await fetcher.get(names[0])).status == 200
-            with pytest.raises(Refused, match=r"(?i)certificate verify failed.*other\.invalid"):
+            with pytest.raises(FetchRefused, match=r"(?i)certificate verify failed.*other\.invalid"):
                 await fetcher.get(names[1])
         server.close()
 
     asyncio.run(work())
 
 
-def test_another_host_is_asked_where_the_site_says_so_after_its_own_robots() -> None:
-    with opened() as shop:
+def test_a_host_of_the_setting_is_allowed_under_its_own_robots_txt() -> None:
+    with open_shop() as shop:
         port = shop.address.rpartition(":")[2]
         address = f"http://localhost:{port}/items?from=0"
-        with pytest.raises(Refused, match="none of the site's hosts"):
-            ask(shop, address)
-        assert shop.asked == []
-        ask(shop, address, hosts="local*")
-        assert shop.asked == ["/robots.txt", "/items?from=0"]
+        with pytest.raises(FetchRefused, match="not one of the site's hosts"):
+            fetch_paths(shop, address)
+        assert shop.requests == []
+        fetch_paths(shop, address, hosts="local*")
+        assert shop.requests == ["/robots.txt", "/items?from=0"]
 
 
-def test_a_length_that_is_too_large_is_believed_and_a_body_that_is_too_long_is_cut_off() -> None:
+def test_a_body_that_is_too_large_is_refused_whether_declared_or_not() -> None:
     large = Reply(200, "image/jpeg", b"x", (("content-length", "9" * 12),))
-    unsaid = Reply(200, "image/jpeg", b"x" * 5000, (("content-length", ""), ("connection", "close")))
-    for answer in (large, unsaid):
-        with opened(served(answer)) as shop, pytest.raises(Refused, match="larger than 1000 bytes"):
-            ask(shop, "/x", max_bytes=1000)
+    undeclared = Reply(200, "image/jpeg", b"x" * 5000, (("content-length", ""), ("connection", "close")))
+    for response in (large, undeclared):
+        with (
+            open_shop(reply_in_turn(response)) as shop,
+            pytest.raises(FetchRefused, match="larger than 1000 bytes"),
+        ):
+            fetch_paths(shop, "/x", max_bytes=1000)
 
 
-def test_an_opt_out_in_the_header_is_heard_where_the_answer_is_kept() -> None:
-    with opened(served(reply(body="picture", x_robots_tag="noindex, noimageai"))) as shop:
-        with pytest.raises(Refused, match="X-Robots-Tag says noimageai"):
-            ask(shop, "/x")
-        assert ask(shop, "/x", what=Ask(kept=False))[0].text == "picture"
+def test_x_robots_tag_is_obeyed_where_the_response_is_stored() -> None:
+    with open_shop(reply_in_turn(make_reply(body="image", x_robots_tag="noindex, noimageai"))) as shop:
+        with pytest.raises(FetchRefused, match="X-Robots-Tag says noimageai"):
+            fetch_paths(shop, "/x")
+        assert fetch_paths(shop, "/x", options=RequestOptions(stored=False))[0].text == "image"
 
 
-def test_what_changes_something_is_asked_once() -> None:
-    async def twice(shop: Shop) -> Answer:
-        async with Fetcher(site_of(shop), Still().clock) as fetcher:
-            return await fetcher.get(f"{shop.address}/x", Ask("POST", body=b"{}"))
+def test_a_post_is_never_retried() -> None:
+    async def twice(shop: Shop) -> Response:
+        async with Fetcher(site_of(shop), FakeClock().clock) as fetcher:
+            return await fetcher.get(f"{shop.address}/x", RequestOptions("POST", body=b"{}"))
 
-    with opened() as shop:
-        assert asyncio.run(twice(shop)).status == 501  # the shop knows no POST
-        assert shop.asked == ["/robots.txt"]
+    with open_shop() as shop:
+        assert asyncio.run(twice(shop)).status == 501  # the shop does not support POST
+        assert shop.requests == ["/robots.txt"]
 
 
 @pytest.mark.parametrize(
@@ -379,9 +390,10 @@ def test_what_changes_something_is_asked_once() -> None:
     [("text/html; charset=hex", "ñandú".encode()), ("text/html", b"<meta charset=hex>" + "ñandú".encode()),
      ("text/html; charset=rot13", b"<meta charset='latin1'>\xf1and\xfa"),
      ("text/html; charset=undefined", "ñandú".encode()),
-     ("text/html; charset=iso-8859-1", "ñandú".encode("latin-1")), ("text/html", b"<meta charset='latin1'>\xf1and\xfa"),
+     ("text/html; charset=iso-8859-1", "ñandú".encode("latin-1")),
+     ("text/html", b"<meta charset='latin1'>\xf1and\xfa"),
      ("text/html; charset=utf-8", "ñandú".encode())],
 )  # fmt: skip
-def test_text_is_read_by_the_encoding_that_is_told(kind: str, body: bytes) -> None:
-    with opened(served(Reply(200, kind, body))) as shop:
-        assert ask(shop, "/x")[0].text.endswith("ñandú")
+def test_text_is_decoded_by_the_declared_charset(kind: str, body: bytes) -> None:
+    with open_shop(reply_in_turn(Reply(200, kind, body))) as shop:
+        assert fetch_paths(shop, "/x")[0].text.endswith("ñandú")

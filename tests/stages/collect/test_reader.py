@@ -1,11 +1,11 @@
-"""From HTML to records: prices as sites write them, addresses made whole, and items that say too little."""
+"""Parsing HTML into records: prices in the format of the site, absolute addresses, incomplete items."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pupila.demo.shop import spanish
-from pupila.stages.collect.reader import Reader, number, robots_metas
+from pupila.demo.shop import format_spanish
+from pupila.stages.collect.reader import Reader, parse_number, read_robots_metas
 from pupila.stages.collect.site import Site
 
 PAGE = """
@@ -26,37 +26,39 @@ def site(**more: object) -> Site:
     )  # fmt: skip
 
 
-def test_a_page_is_read_as_its_reader_sees_it() -> None:
-    products, nameless = Reader(site()).page(PAGE, "https://shop.example/all")
+def test_a_page_is_parsed_into_products() -> None:
+    products, without_id = Reader(site()).parse_page(PAGE, "https://shop.example/all")
     bread, salt = products
     assert (bread.id, bread.name, bread.brand, bread.price) == ("bread", "Rye bread 500 g", "Mill", 1234.5)
     assert bread.link == "https://shop.example/mirror/bread/p?x=1"
     assert bread.images == ("https://shop.example/mirror/b1.jpg", "https://shop.example/mirror/b2.jpg")
     assert (salt.id, salt.brand, salt.price, salt.images) == ("salt", "", None, ())
     assert salt.link == "https://else.example/salt/p"
-    assert nameless == ["Nameless"]
+    assert without_id == ["Nameless"]
 
 
-def test_addresses_that_are_none_stay_as_they_are() -> None:
+def test_invalid_addresses_are_returned_unchanged() -> None:
     html = '<base href="http://["><div class="p"><a href="x/p"><img src="https://[[cdn]]/x.jpg"><img src="y.jpg">'
-    (found,), _ = Reader(site()).page(html, "https://shop.example/all")
-    assert found.images == ("https://[[cdn]]/x.jpg", "https://shop.example/y.jpg")
+    (product,), _ = Reader(site()).parse_page(html, "https://shop.example/all")
+    assert product.images == ("https://[[cdn]]/x.jpg", "https://shop.example/y.jpg")
     again = '<a class="on" href="http://[">'
     assert Reader(site(more="next", next="a.on")).next_page(again, "https://shop.example/") == "http://["
 
 
-def test_items_that_are_cut_out_read_like_those_of_the_page() -> None:
-    whole, _ = Reader(site()).page(PAGE, "https://shop.example/all")
+def test_fragments_are_parsed_like_the_whole_page() -> None:
+    whole, _ = Reader(site()).parse_page(PAGE, "https://shop.example/all")
     parts = PAGE.split("\n<")[2:5]
-    cut, nameless = Reader(site()).fragments(["<" + part for part in parts], "https://shop.example/mirror/")
+    cut, without_id = Reader(site()).parse_fragments(
+        ["<" + part for part in parts], "https://shop.example/mirror/"
+    )
     assert cut == whole
-    assert nameless == ["Nameless"]
+    assert without_id == ["Nameless"]
 
 
 def test_an_attribute_of_the_item_itself_and_a_whole_id() -> None:
     html = '<li class="p" data-sku=" 7 "></li>'
-    (found,), _ = Reader(site(id="@data-sku", id_pattern="")).page(html, "https://shop.example/")
-    assert found.id == "7"
+    (product,), _ = Reader(site(id="@data-sku", id_pattern="")).parse_page(html, "https://shop.example/")
+    assert product.id == "7"
 
 
 @pytest.mark.parametrize(
@@ -78,16 +80,20 @@ def test_an_attribute_of_the_item_itself_and_a_whole_id() -> None:
         ("ask in the shop", "1.234,50", None),
     ],
 )
-def test_prices_are_read_as_the_site_writes_them(text: str, example: str, value: float | None) -> None:
-    assert number(text, example) == value
+def test_prices_are_parsed_in_the_number_format_of_the_site(
+    text: str, example: str, value: float | None
+) -> None:
+    assert parse_number(text, example) == value
 
 
 @given(st.integers(0, 10**9))
-def test_every_price_that_the_shop_writes_is_read_back(cents: int) -> None:
-    assert number(f"$ {spanish(cents / 100)} c/u", "1.234,50") == pytest.approx(cents / 100, abs=1e-9)
+def test_every_price_of_the_shop_is_parsed_back(cents: int) -> None:
+    assert parse_number(f"$ {format_spanish(cents / 100)} c/u", "1.234,50") == pytest.approx(
+        cents / 100, abs=1e-9
+    )
 
 
-def test_the_next_page_is_where_its_link_leads() -> None:
+def test_the_next_page_is_the_target_of_its_link() -> None:
     reader = Reader(site(more="next", next="a.on"))
     assert (
         reader.next_page('<a class="on" href="?p=2">', "https://shop.example/all")
@@ -96,8 +102,8 @@ def test_the_next_page_is_where_its_link_leads() -> None:
     assert reader.next_page('<a class="on">no address</a>', "https://shop.example/all") == ""
 
 
-def test_robots_metas_for_all_and_for_this_one_are_heard() -> None:
+def test_robots_metas_for_all_crawlers_and_for_this_one_are_read() -> None:
     html = (
         '<meta name="ROBOTS" content="a"><meta name="pupila" content="b"><meta name="otherbot" content="c">'
     )
-    assert robots_metas(html) == ["a", "b"]
+    assert read_robots_metas(html) == ["a", "b"]

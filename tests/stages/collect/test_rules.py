@@ -1,10 +1,10 @@
-"""What may be asked: hosts, addresses, and the words by which sites say no."""
+"""What may be requested: hosts, addresses, and the opt-outs of sites."""
 
 import asyncio
 
 import pytest
 
-from pupila.stages.collect.rules import Addresses, Failed, Refused, is_public, opted_out
+from pupila.stages.collect.rules import AddressPolicy, FetchFailed, FetchRefused, find_opt_out, is_public
 from pupila.stages.collect.site import Site
 
 
@@ -14,8 +14,8 @@ def check(url: str, addresses: tuple[str, ...] = ("93.184.216.34",), **more: obj
             raise OSError("unknown")
         return list(addresses)
 
-    told = {"start": "http://shop.example/all", "item": "p", "id": "b", "hosts": ["*.cdn.example"]} | more
-    asyncio.run(Addresses(Site.model_validate(told), resolve).check(url))
+    settings = {"start": "http://shop.example/all", "item": "p", "id": "b", "hosts": ["*.cdn.example"]} | more
+    asyncio.run(AddressPolicy(Site.model_validate(settings), resolve).check(url))
 
 
 @pytest.mark.parametrize(
@@ -27,25 +27,25 @@ def check(url: str, addresses: tuple[str, ...] = ("93.184.216.34",), **more: obj
         "https://a.cdn.example:8443/i.jpg",
     ],
 )
-def test_the_sites_own_hosts_may_be_asked(url: str) -> None:
+def test_hosts_of_the_site_are_allowed(url: str) -> None:
     check(url)
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
+    ("url", "message"),
     [
-        ("http://other.example/x", "none of the site's hosts"),
-        ("http://shop.example:9000/x", "none of the site's hosts"),
-        ("http://cdn.example/x", "none of the site's hosts"),
-        ("http://shop.example@other.example/", "none of the site's hosts"),
-        ("file:///etc/passwd", "no web address"),
-        ("ftp://shop.example/", "no web address"),
-        ("http://shop.example:port/", "no web address"),
-        ("http:///x", "no web address"),
+        ("http://other.example/x", "not one of the site's hosts"),
+        ("http://shop.example:9000/x", "not one of the site's hosts"),
+        ("http://cdn.example/x", "not one of the site's hosts"),
+        ("http://shop.example@other.example/", "not one of the site's hosts"),
+        ("file:///etc/passwd", "not a web address"),
+        ("ftp://shop.example/", "not a web address"),
+        ("http://shop.example:port/", "not a web address"),
+        ("http:///x", "not a web address"),
     ],
 )
-def test_others_may_not(url: str, says: str) -> None:
-    with pytest.raises(Refused, match=says):
+def test_other_hosts_are_refused(url: str, message: str) -> None:
+    with pytest.raises(FetchRefused, match=message):
         check(url)
 
 
@@ -55,9 +55,9 @@ def test_others_may_not(url: str, says: str) -> None:
      "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1", "2002:7f00:1::", "224.0.0.1", "ff02::1", "nonsense",
      "64:ff9b::a00:1", "64:ff9b::7f00:1", "::7f00:1", "::", "fec0::1"],
 )  # fmt: skip
-def test_private_addresses_are_refused_whatever_the_name(address: str) -> None:
+def test_private_addresses_are_refused_whatever_the_host_name(address: str) -> None:
     assert not is_public(address)
-    with pytest.raises(Refused, match="private address"):
+    with pytest.raises(FetchRefused, match="private address"):
         check("http://shop.example/", ("93.184.216.34", address))
     check("http://shop.example/", (address,), allow_private=True)
 
@@ -68,8 +68,8 @@ def test_public_addresses_are_public() -> None:
     assert is_public("2606:2800:220:1:248:1893:25c8:1946")
 
 
-def test_a_host_that_nobody_knows_is_a_failure_and_no_refusal() -> None:
-    with pytest.raises(Failed, match="can't be found"):
+def test_an_unknown_host_is_a_failure_and_not_a_refusal() -> None:
+    with pytest.raises(FetchFailed, match="can't be resolved"):
         check("http://shop.example/", ())
 
 
@@ -89,5 +89,5 @@ def test_a_host_that_nobody_knows_is_a_failure_and_no_refusal() -> None:
         (["unavailable_after: 2030-01-01"], ""),
     ],
 )
-def test_the_words_that_speak_against_taking_images(lines: list[str], word: str) -> None:
-    assert opted_out(lines) == word
+def test_opt_outs_are_found_in_robots_directives(lines: list[str], word: str) -> None:
+    assert find_opt_out(lines) == word

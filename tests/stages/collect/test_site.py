@@ -1,4 +1,4 @@
-"""Sites as data: those that come along are sound, and a bad one is refused with all its faults."""
+"""Site settings: the built-in ones are valid, and an invalid one is refused with all its faults."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ import pytest
 
 from pupila.core.errors import PupilaError
 from pupila.stages.collect.reader import Reader
-from pupila.stages.collect.site import read_site, shipped
+from pupila.stages.collect.site import list_sites, read_site
 
 
-@pytest.mark.parametrize("name", shipped())
-def test_every_site_that_comes_along_is_sound(name: str) -> None:
+@pytest.mark.parametrize("name", list_sites())
+def test_every_built_in_site_is_valid(name: str) -> None:
     site = read_site(name, {"start": "https://shop.example/all"})
     assert Reader(site).item
     assert site.browser == (name != "static")
@@ -19,40 +19,42 @@ def test_every_site_that_comes_along_is_sound(name: str) -> None:
     assert site.name == name
 
 
-def test_three_sites_come_along() -> None:
-    assert shipped() == ["disco", "static", "vtex"]
+def test_three_sites_are_built_in() -> None:
+    assert list_sites() == ["disco", "static", "vtex"]
     assert read_site("disco", {}).start == ("https://www.disco.com.uy/almacen",)
 
 
-def test_the_user_agent_says_who_asks_and_how_to_reach_the_sender() -> None:
-    assert read_site("disco", {"contact": "mailto:me@example.org"}).agent.endswith("+mailto:me@example.org)")
-    assert "Pupila/" in read_site("disco", {}).agent
+def test_the_user_agent_names_the_crawler_and_the_contact() -> None:
+    assert read_site("disco", {"contact": "mailto:me@example.org"}).user_agent.endswith(
+        "+mailto:me@example.org)"
+    )
+    assert "Pupila/" in read_site("disco", {}).user_agent
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
-        ({"start": ""}, "is no web address"),
-        ({"start": "ftp://shop.example"}, "is no web address"),
-        ({"start": "http://a.b:99999/"}, "is no web address"),
-        ({"start": "http://["}, "is no web address"),
-        ({"item": ""}, "item missing"),
-        ({"pice": "b"}, "did you mean 'price'"),
-        ({"browser": False}, "scrolls in a browser alone"),
-        ({"more": "next"}, "needs the selector"),
-        ({"more": "pages"}, "more: input should be"),
+        ({"start": ""}, "is not a web address"),
+        ({"start": "ftp://shop.example"}, "is not a web address"),
+        ({"start": "http://a.b:99999/"}, "is not a web address"),
+        ({"start": "http://["}, "is not a web address"),
+        ({"item": ""}, "missing settings: item"),
+        ({"pice": "b"}, "did you mean price"),
+        ({"browser": False}, "more: scroll needs a browser"),
+        ({"more": "next"}, "needs the setting next"),
+        ({"more": "pages"}, "expected scroll, next, page or none"),
         ({"numbers": "many"}, "such as 1.234,50"),
-        ({"id_pattern": "("}, "no regular expression"),
-        ({"rate": 0}, "rate: input should be greater than 0"),
+        ({"id_pattern": "("}, "not a valid regular expression"),
+        ({"rate": 0}, "rate=0 (expected above 0)"),
     ],
 )  # fmt: skip
-def test_a_bad_site_is_refused(changes: dict[str, Any], says: str) -> None:
+def test_an_invalid_site_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PupilaError) as fault:
         read_site("disco", changes)
-    assert says in str(fault.value)
+    assert message in str(fault.value)
 
 
-def test_what_is_no_site_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_site_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="disco, static, vtex"):
         read_site(str(tmp_path / "none.yaml"), {})
     (tmp_path / "list.yaml").write_text("- a\n")
@@ -60,7 +62,7 @@ def test_what_is_no_site_is_refused(tmp_path: Path) -> None:
         read_site(str(tmp_path / "list.yaml"), {})
 
 
-def test_a_selector_that_is_no_css_is_refused_by_its_name() -> None:
+def test_an_invalid_selector_is_refused_by_its_name() -> None:
     with pytest.raises(PupilaError) as fault:
         Reader(read_site("disco", {"brand": "[[", "price": "b >>> "}))
     assert "brand: [[" in str(fault.value)

@@ -1,4 +1,4 @@
-"""Converting: what was written reads back to the same masks, through every layout."""
+"""Converting: every layout reads back to the same masks."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging import regions
 from pupila.stages.convert.convert import LAYOUTS
-from pupila.stages.convert.yolo import rings
+from pupila.stages.convert.yolo import outline_rings
 from tests.pictures import write_classes, write_photo
 
 HEIGHT, WIDTH = 40, 60
@@ -55,25 +55,25 @@ def assert_same(data: Dataset, again: Dataset) -> None:
     """Images of equal bytes have equal masks, splits and classes."""
     assert again.classes == data.classes
     rows = {digest: row for row, digest in enumerate(again.images["sha256"])}
-    compared = 0
+    checked = 0
     for row, (digest, target) in enumerate(data.images.select("sha256", "target").iter_rows()):
         if target is None:
             assert digest not in rows
             continue
         assert np.array_equal(again.mask(rows[digest]), data.mask(row))
         assert again.images["given_split"][rows[digest]] == data.images["given_split"][row]
-        compared += 1
-    assert compared == len(again)
+        checked += 1
+    assert checked == len(again)
 
 
 @pytest.mark.parametrize("names", [WITH_BACKGROUND, NO_BACKGROUND], ids=["background", "no-background"])
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_drawn_masks_come_back_exactly_through_every_layout(tmp_path: Path, layout: str, names: Any) -> None:
+def test_drawn_masks_survive_every_layout_exactly(tmp_path: Path, layout: str, names: Any) -> None:
     data = pupila.open(write_scenes(tmp_path / "data", names))
-    done = pupila.convert(data, to=layout, out=tmp_path / "out")
-    assert (done.images, done.left_out) == (3, 1)
+    result = pupila.convert(data, to=layout, out=tmp_path / "out")
+    assert (result.images, result.skipped) == (3, 1)
     again = pupila.open(tmp_path / "out")
-    assert again.set_aside.is_empty()
+    assert again.skipped.is_empty()
     assert_same(data, again)
     again.save(str(tmp_path / "manifest"))
     reopened = pupila.open(tmp_path / "manifest")
@@ -82,7 +82,7 @@ def test_drawn_masks_come_back_exactly_through_every_layout(tmp_path: Path, layo
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_data_without_splits_stay_so(tmp_path: Path, layout: str) -> None:
+def test_data_without_splits_are_written_without_splits(tmp_path: Path, layout: str) -> None:
     write_scenes(tmp_path / "data", WITH_BACKGROUND)
     data = pupila.open(tmp_path / "data/val")
     pupila.convert(data, to=layout, out=tmp_path / "out")
@@ -92,42 +92,48 @@ def test_data_without_splits_stay_so(tmp_path: Path, layout: str) -> None:
     assert np.array_equal(again.mask(0), data.mask(0))
 
 
-def test_a_split_of_ours_wins_over_the_one_that_came(tmp_path: Path) -> None:
+def test_splits_json_takes_precedence_over_the_given_split(tmp_path: Path) -> None:
     for number in range(12):
         write_photo(tmp_path / f"data/images/{number}.jpg", number, WIDTH, HEIGHT)
         (tmp_path / "data/masks").mkdir(exist_ok=True)
         Image.fromarray(scene(number)).save(tmp_path / f"data/masks/{number}.png")
     (tmp_path / "data/classes.json").write_text(json.dumps(WITH_BACKGROUND))
-    made = pupila.split(tmp_path / "data")
+    split_file = pupila.split(tmp_path / "data")
     pupila.convert(tmp_path / "data", to="yolo", out=tmp_path / "out")
-    told = yaml.safe_load((tmp_path / "out/data.yaml").read_text())
-    assert told["names"] == ["road", "water \u00f1", "roof: red", "unlabeled"]
-    assert (told["train"], told["val"], told["test"]) == ("images/train", "images/val", "images/test")
+    document = yaml.safe_load((tmp_path / "out/data.yaml").read_text())
+    assert document["names"] == ["road", "water \u00f1", "roof: red", "unlabeled"]
+    assert (document["train"], document["val"], document["test"]) == (
+        "images/train",
+        "images/val",
+        "images/test",
+    )
     again = pupila.open(tmp_path / "out")
     assert {
         Path(image).name: split for image, split in again.images.select("image", "given_split").iter_rows()
-    } == {Path(one.image).name: one.split for one in made.images}
+    } == {Path(assignment.image).name: assignment.split for assignment in split_file.images}
 
 
-def test_coco_says_what_other_tools_ask_for(tmp_path: Path) -> None:
+def test_coco_has_the_fields_that_other_tools_need(tmp_path: Path) -> None:
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[10:20, 5:15], mask[12:14, 7:9], mask[30:32, 40:50] = 1, 0, 1
     write_photo(tmp_path / "data/images/a.jpg", 1, WIDTH, HEIGHT)
     (tmp_path / "data/masks").mkdir()
     Image.fromarray(255 * mask).save(tmp_path / "data/masks/a.png")
     pupila.convert(tmp_path / "data", to="coco", out=tmp_path / "out")
-    told = json.loads((tmp_path / "out/annotations/instances_all.json").read_text())
-    assert told["images"] == [{"id": 1, "file_name": "a.jpg", "width": WIDTH, "height": HEIGHT}]
-    assert told["categories"] == [{"id": 1, "name": "foreground", "supercategory": ""}]
-    found = [(a["id"], a["image_id"], a["category_id"], a["bbox"], a["area"]) for a in told["annotations"]]
-    assert found == [(1, 1, 1, [5, 10, 10, 10], 100 - 4), (2, 1, 1, [40, 30, 10, 2], 20)]
-    assert [type(a["segmentation"]) for a in told["annotations"]] == [
+    document = json.loads((tmp_path / "out/annotations/instances_all.json").read_text())
+    assert document["images"] == [{"id": 1, "file_name": "a.jpg", "width": WIDTH, "height": HEIGHT}]
+    assert document["categories"] == [{"id": 1, "name": "foreground", "supercategory": ""}]
+    annotations = [
+        (a["id"], a["image_id"], a["category_id"], a["bbox"], a["area"]) for a in document["annotations"]
+    ]
+    assert annotations == [(1, 1, 1, [5, 10, 10, 10], 100 - 4), (2, 1, 1, [40, 30, 10, 2], 20)]
+    assert [type(a["segmentation"]) for a in document["annotations"]] == [
         dict,
         list,
     ]  # the hole needs run lengths
 
 
-def test_images_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_images_with_the_same_name_are_prefixed_by_their_folders(tmp_path: Path) -> None:
     for tile in ("Tile 1", "Tile 2"):
         write_photo(tmp_path / "data" / tile / "images/a.jpg", len(tile) + int(tile[-1]), WIDTH, HEIGHT)
         (tmp_path / "data" / tile / "masks").mkdir()
@@ -139,7 +145,7 @@ def test_images_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> N
     assert_same(data, again)
 
 
-def test_a_store_takes_what_was_converted(tmp_path: Path) -> None:
+def test_converted_data_can_be_written_to_a_store(tmp_path: Path) -> None:
     data = pupila.open(write_scenes(tmp_path / "data", WITH_BACKGROUND))
     pupila.convert(data, to="yolo", out="memory://converted")
     assert files.exists("memory://converted/labels/train/b.txt")
@@ -149,16 +155,16 @@ def test_a_store_takes_what_was_converted(tmp_path: Path) -> None:
 @given(arrays(bool, (9, 11)))
 @settings(max_examples=60)
 def test_one_ring_for_each_region_fills_to_the_same_mask(binary: Any) -> None:
-    found = rings(binary)
-    assert np.array_equal(regions.fill_polygons([(ring, []) for ring in found], *binary.shape), binary)
-    assert len(found) == len(regions.polygons(binary))
+    rings = outline_rings(binary)
+    assert np.array_equal(regions.fill_polygons([(ring, []) for ring in rings], *binary.shape), binary)
+    assert len(rings) == len(regions.trace_polygons(binary))
 
 
-def test_what_can_not_be_converted_is_refused(tmp_path: Path) -> None:
+def test_invalid_conversions_are_refused(tmp_path: Path) -> None:
     data = pupila.open(write_scenes(tmp_path / "data", WITH_BACKGROUND))
-    with pytest.raises(PupilaError, match="found voc; wanted masks, coco, yolo"):
+    with pytest.raises(PupilaError, match="found voc; expected masks, coco, yolo"):
         pupila.convert(data, to="voc", out=tmp_path / "out")
-    with pytest.raises(PupilaError, match="holds something already"):
+    with pytest.raises(PupilaError, match="is not empty"):
         pupila.convert(data, to="coco", out=tmp_path / "data")
     with pytest.raises(PupilaError, match="Only data with masks"):
         pupila.convert(
@@ -168,12 +174,12 @@ def test_what_can_not_be_converted_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_a_split_of_some_images_alone_is_refused(tmp_path: Path, layout: str) -> None:
+def test_a_split_of_only_some_images_is_refused(tmp_path: Path, layout: str) -> None:
     write_scenes(tmp_path / "data", WITH_BACKGROUND)
     write_photo(tmp_path / "data/images/c.jpg", 5, WIDTH, HEIGHT)
     (tmp_path / "data/masks").mkdir()
     Image.fromarray(scene(5)).save(tmp_path / "data/masks/c.png")
-    with pytest.raises(PupilaError, match=r"Only some.* split: found 1 without one \(images/c\.jpg\)"):
+    with pytest.raises(PupilaError, match=r"Only some.* split: found 1 image without one \(images/c\.jpg\)"):
         pupila.convert(tmp_path / "data", to=layout, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
     pupila.split(tmp_path / "data", ignore_given=True, val=0.25, test=0.25)
@@ -181,17 +187,19 @@ def test_a_split_of_some_images_alone_is_refused(tmp_path: Path, layout: str) ->
     assert len(pupila.open(tmp_path / "out")) == 4
 
 
-def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_scenes(tmp_path / "data", WITH_BACKGROUND)
     out = str(tmp_path / "out")
     assert run(["convert", str(tmp_path / "data"), "--to", "masks", "--out", out]) == 0
-    told = capsys.readouterr().out
-    assert f"Written to {out}: 3 images with their masks" in told
-    assert "1 image without a usable mask was left out." in told
+    output = capsys.readouterr().out
+    assert f"3 images with their masks written to {tmp_path}/out" in output
+    assert "1 image without a usable mask was skipped." in output
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
-def test_real_masks_come_back_exactly(real_data: Callable[[str], Path], tmp_path: Path, layout: str) -> None:
+def test_real_masks_survive_every_layout_exactly(
+    real_data: Callable[[str], Path], tmp_path: Path, layout: str
+) -> None:
     """Eight nuclei scenes (small regions, holes) and two of many classes with unlabelled pixels."""
     for name, pattern, count in (("dsb2018_nuclei", "*", 8), ("dubai_aerial", "tile1_*", 2)):
         source, folder = real_data(name), tmp_path / name

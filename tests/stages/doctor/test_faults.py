@@ -1,4 +1,4 @@
-"""Every fault that the doctor knows: the fault itself, and a harmless look-alike that must not be called so."""
+"""Every fault of the catalogue: the fault itself, and a harmless look-alike that must not be reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pupila
-from pupila.stages.doctor.examine import spoils_training
+from pupila.stages.doctor.examine import has_errors
 from pupila.stages.doctor.faults import Fault, catalogue
 from tests.pictures import encoded, photo, write_classes, write_photo
 from tests.stages.doctor.test_masks import ALL_CODES
@@ -56,8 +56,8 @@ def table(*rows: str, header: str = "image,label") -> Plant:
 
 def all_of(*plants: Plant) -> Plant:
     def plant(folder: Path) -> None:
-        for one in plants:
-            one(folder)
+        for each in plants:
+            each(folder)
 
     return plant
 
@@ -68,7 +68,7 @@ IN_TRAIN = tuple(f"{row},train" for row in LISTED)
 BIG = photo(700, 400, 300)
 DARK = (photo(701) // 16).astype(np.uint8)  # 0..15 of 255
 PALE = np.full((72, 96, 3), 250, np.uint8)
-PALE[30:40, 30:60] = photo(702)[30:40, 30:60]  # a small thing before a white wall
+PALE[30:40, 30:60] = photo(702)[30:40, 30:60]  # a small object before a white wall
 FRAMES = [Image.fromarray(photo(n)) for n in (710, 711)]
 
 # code -> (the fault, a harmless look-alike); both are planted among 12 sound photos of cats and 12 of dogs
@@ -86,7 +86,7 @@ CASES: dict[str, tuple[Plant, Plant]] = {
     "broken-link": (link("nowhere.jpg"), link("000.jpg")),
     "other-file": (put("cat/note.txt", b"label these"), put("cat/without_ending", encoded(photo(3)))),
     "hidden-file": (put("cat/._001.jpg", b"\0\5\x16\7"), put("cat/_001.jpg", encoded(photo(4), "JPEG"))),
-    "lying-extension": (
+    "wrong-extension": (
         put("cat/x.jpg", encoded(photo(5), "PNG")),
         put("cat/x.JPEG", encoded(photo(5), "JPEG")),
     ),
@@ -95,13 +95,16 @@ CASES: dict[str, tuple[Plant, Plant]] = {
         picture("cat/x.jpg", photo(6), exif=oriented(6)),
         picture("cat/x.jpg", photo(6), exif=oriented(1)),
     ),
-    "one-colour": (
+    "single-colour": (
         picture("cat/x.png", np.full((72, 96, 3), 9, np.uint8)),
         all_of(picture("cat/x.png", DARK), picture("cat/y.png", PALE)),
     ),
-    "extreme-aspect": (picture("cat/x.png", photo(7, 405, 100)), picture("cat/x.png", photo(7, 400, 100))),
+    "extreme-aspect-ratio": (
+        picture("cat/x.png", photo(7, 405, 100)),
+        picture("cat/x.png", photo(7, 400, 100)),
+    ),
     "tiny": (picture("cat/x.png", photo(8, 60, 31)), picture("cat/x.png", photo(8, 60, 32))),
-    "many-frames": (
+    "multi-frame": (
         picture("cat/x.gif", FRAMES[0], save_all=True, append_images=FRAMES[1:]),
         picture("cat/x.gif", FRAMES[0]),
     ),
@@ -113,7 +116,7 @@ CASES: dict[str, tuple[Plant, Plant]] = {
         picture("cat/x.png", Image.fromarray(photo(10)).convert("RGBA")),
         picture("cat/x.png", Image.fromarray(photo(10)).convert("P")),
     ),
-    "grey-and-colour": (
+    "mixed-colour-modes": (
         picture("cat/x.png", photo(11)[..., 0]),
         picture("cat/x.png", np.repeat(photo(11)[..., :1], 3, axis=2)),
     ),
@@ -139,9 +142,9 @@ CASES: dict[str, tuple[Plant, Plant]] = {
     "unlabelled": (table(*LISTED[:-1], "dog/011.jpg,"), lambda folder: None),
     # tables
     "row-without-image": (table(*LISTED, "cat/none.jpg,cat"), table(*LISTED)),
-    "web-address": (table(*LISTED, "https://shop.invalid/1.jpg,cat"), table(*LISTED)),
+    "image-url": (table(*LISTED, "https://shop.invalid/1.jpg,cat"), table(*LISTED)),
     "image-without-row": (table(*LISTED[:-1]), table(*LISTED)),
-    "repeated-row": (table(*LISTED, LISTED[0]), table(*LISTED)),
+    "duplicate-row": (table(*LISTED, LISTED[0]), table(*LISTED)),
     "conflicting-rows": (table(*LISTED, "cat/000.jpg,dog"), table(*LISTED, LISTED[0])),
     # splits and shortcuts
     "unknown-split": (
@@ -171,11 +174,11 @@ ELSEWHERE = {
     "folder-predicts-label",
     "column-predicts-label",
     "property-predicts-label",
-    "looks-like-groups",
+    "possible-groups",
 }
 
 
-def found(folder: Path) -> dict[str, Fault]:
+def faults_of(folder: Path) -> dict[str, Fault]:
     return {fault.code: fault for fault in pupila.doctor(folder)}
 
 
@@ -185,75 +188,75 @@ def sound(tmp_path: Path) -> Path:
 
 
 def test_a_sound_folder_has_no_fault(sound: Path) -> None:
-    assert found(sound) == {}
+    assert faults_of(sound) == {}
 
 
 @pytest.mark.parametrize("code", sorted(CASES))
-def test_the_fault_is_found(sound: Path, code: str) -> None:
+def test_the_fault_is_reported(sound: Path, code: str) -> None:
     CASES[code][0](sound)
-    fault = found(sound)[code]
+    fault = faults_of(sound)[code]
     assert fault.count == 1
     assert len(fault.examples) == 1
 
 
 @pytest.mark.parametrize("code", sorted(CASES))
-def test_the_look_alike_is_not_called_so(sound: Path, code: str) -> None:
+def test_the_harmless_look_alike_is_not_reported(sound: Path, code: str) -> None:
     CASES[code][1](sound)
-    assert code not in found(sound)
+    assert code not in faults_of(sound)
 
 
-def test_every_code_has_its_case_and_a_mend_of_one_line() -> None:
+def test_every_code_has_a_case_and_a_fix_of_one_line() -> None:
     assert set(catalogue()) == set(CASES) | ELSEWHERE | ALL_CODES
-    for severity, title, mend in catalogue().values():
+    for severity, title, fix in catalogue().values():
         assert severity in ("error", "warning", "info")
-        for text in (title, mend):
+        for text in (title, fix):
             assert text
             assert "\n" not in text
             assert not text.endswith(".")
     print(f"doctor: checked {len(catalogue())} codes")
 
 
-def test_a_class_that_can_not_be_in_every_split_spoils_training(sound: Path) -> None:
+def test_a_class_too_small_for_every_split_is_an_error(sound: Path) -> None:
     classes(cow=3)(sound)
-    assert found(sound)["small-class"].severity == "warning"
+    assert faults_of(sound)["small-class"].severity == "warning"
     for path in sorted((sound / "cow").iterdir())[:1]:
         path.unlink()
     faults = pupila.doctor(sound)
-    assert found(sound)["small-class"].severity == "error"
-    assert spoils_training(faults)
-    assert faults[0].code == "small-class"  # the gravest first
+    assert faults_of(sound)["small-class"].severity == "error"
+    assert has_errors(faults)
+    assert faults[0].code == "small-class"  # errors come first
 
 
-def test_counts_are_whole_and_examples_few(sound: Path) -> None:
+def test_the_count_is_complete_and_the_examples_are_few(sound: Path) -> None:
     for number in range(8):
         put(f"cat/empty{number}.jpg", b"")(sound)
-    fault = found(sound)["empty-file"]
+    fault = faults_of(sound)["empty-file"]
     assert (fault.count, len(fault.examples)) == (8, 5)
 
 
-def test_a_changed_image_is_told_and_an_unchanged_one_not(sound: Path, tmp_path: Path) -> None:
+def test_a_changed_image_is_reported_and_an_unchanged_one_is_not(sound: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     pupila.open(sound).save(str(out))
-    assert "changed-file" not in found(out)
+    assert "changed-file" not in faults_of(out)
     write_photo(sound / "cat/000.jpg", 12345)
-    assert found(out)["changed-file"].examples[0].startswith("cat/000.jpg")
+    assert faults_of(out)["changed-file"].examples[0].startswith("cat/000.jpg")
 
 
 @pytest.mark.parametrize(
     ("name", "counts"),
     [
-        ("brain_mri", {"exact-duplicates": 25, "near-duplicates": 30, "grey-and-colour": 30}),
+        ("brain_mri", {"exact-duplicates": 25, "near-duplicates": 30, "mixed-colour-modes": 30}),
         ("ants_bees", {"other-file": 2}),
         ("grocery_packages", {"other-file": 2}),
         (
             "flood_area_raw/Image",
-            {"exact-duplicates": 6, "near-duplicates": 7, "lying-extension": 43, "exif-rotated": 1},
+            {"exact-duplicates": 6, "near-duplicates": 7, "wrong-extension": 43, "exif-rotated": 1},
         ),
     ],
 )
 def test_real_data(real_data: Callable[[str], Path], name: str, counts: dict[str, int]) -> None:
     faults = pupila.doctor(real_data(name))
-    assert not spoils_training(faults)
+    assert not has_errors(faults)
     assert {fault.code: fault.count for fault in faults if fault.code in counts} == counts
     if name in ("ants_bees", "grocery_packages"):
         assert len(faults) == len(counts)

@@ -1,4 +1,4 @@
-"""Every fault of masks: the fault itself, and a harmless look-alike; swapped masks are found in drawn and real data."""
+"""Every fault of masks: the fault itself, and a harmless look-alike; swapped masks in synthetic and real data."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from PIL import Image
 import pupila
 from pupila.cli.run import run
 from pupila.stages.doctor import mask_fit
-from pupila.stages.doctor.examine import spoils_training
+from pupila.stages.doctor.examine import has_errors
 from pupila.stages.doctor.faults import Fault
 from tests.pictures import photo, scene, write_classes, write_scenes
 
@@ -24,7 +24,7 @@ Plant = Callable[[Path], object]
 Pixels = NDArray[np.uint8]
 
 
-def found(folder: Path, **options: Any) -> dict[str, Fault]:
+def faults_of(folder: Path, **options: Any) -> dict[str, Fault]:
     return {fault.code: fault for fault in pupila.doctor(folder, **options)}
 
 
@@ -35,7 +35,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sound(scenes: Path, tmp_path: Path) -> Path:
-    """24 sound scenes: enough to judge whether masks belong to their images."""
+    """24 sound scenes: enough to check whether masks belong to their images."""
     return shutil.copytree(scenes, tmp_path / "data")
 
 
@@ -62,14 +62,14 @@ def pair(name: str, shown: Any, drawn: Any, **options: Any) -> Plant:
     return all_of(image(name, shown, **options), mask(name, drawn))
 
 
-def classes(told: object) -> Plant:
-    return lambda folder: (folder / "classes.json").write_text(json.dumps(told))
+def classes(content: object) -> Plant:
+    return lambda folder: (folder / "classes.json").write_text(json.dumps(content))
 
 
 def all_of(*plants: Plant) -> Plant:
     def plant(folder: Path) -> None:
-        for one in plants:
-            one(folder)
+        for each in plants:
+            each(folder)
 
     return plant
 
@@ -96,10 +96,10 @@ def values(old: int, new: int, corner: int | None = None) -> Plant:
 
 def swapped(first: str, second: str) -> Plant:
     def plant(folder: Path) -> None:
-        one, other = (folder / "masks" / name for name in (first, second))
-        kept = one.read_bytes()
-        one.write_bytes(other.read_bytes())
-        other.write_bytes(kept)
+        mine, other = (folder / "masks" / name for name in (first, second))
+        content = mine.read_bytes()
+        mine.write_bytes(other.read_bytes())
+        other.write_bytes(content)
 
     return plant
 
@@ -121,25 +121,25 @@ THREE = {"0": "land", "1": "water", "2": "sky"}
 CASES: dict[str, tuple[Plant, Plant]] = {
     "image-without-mask": (image("x.png", SHOWN), pair("x.png", SHOWN, WATER * 255)),
     "mask-without-image": (mask("x.png", WATER * 255), pair("x.png", SHOWN, WATER * 255)),
-    "second-mask": (
+    "multiple-masks": (
         all_of(pair("x.png", SHOWN, WATER * 255), mask("x.bmp", WATER * 255)),
         pair("x.png", SHOWN, WATER * 255),
     ),
-    "mask-unreadable": (
+    "unreadable-mask": (
         all_of(image("x.png", SHOWN), lambda folder: (folder / "masks/x.png").write_bytes(b"\x89PNG\r\n\x1a\n")),
         pair("x.png", SHOWN, WATER * 255),
     ),
-    "mask-of-another-shape": (pair("x.png", SHOWN, ITS_WATER * 255), pair("x.png", WIDER, ITS_WATER * 255)),
-    "mask-of-another-size": (
+    "mask-aspect-mismatch": (pair("x.png", SHOWN, ITS_WATER * 255), pair("x.png", WIDER, ITS_WATER * 255)),
+    "mask-size-mismatch": (
         pair("x.png", SHOWN, WATER.repeat(2, axis=0).repeat(2, axis=1) * 255),
         pair("x.png", SHOWN, WATER * 255),
     ),
     # the photo is stored upside down and turned upright by its note; so is the mask that was drawn on the shown photo
-    "exif-of-one": (
+    "exif-mismatch": (
         pair("x.png", np.ascontiguousarray(SHOWN[::-1, ::-1]), WATER * 255, exif=turned(3)),
         pair("x.png", SHOWN, WATER * 255, exif=turned(1)),
     ),
-    "mask-not-turned": (
+    "mask-not-rotated": (
         pair("x.png", np.ascontiguousarray(SHOWN[::-1, ::-1]), WATER[::-1, ::-1] * 255, exif=turned(3)),
         pair("x.png", np.ascontiguousarray(SHOWN[::-1, ::-1]), WATER * 255, exif=turned(3)),
     ),
@@ -155,14 +155,14 @@ CASES: dict[str, tuple[Plant, Plant]] = {
         all_of(indices, classes(THREE), pair("x.png", SHOWN, WATER + 7)),
         all_of(indices, classes(THREE), pair("x.png", SHOWN, WATER)),
     ),
-    "misread-mask-values": (classes({"0": "land", "1": "water"}), classes(TWO)),
-    "mask-without-labels": (
+    "mask-value-mismatch": (classes({"0": "land", "1": "water"}), classes(TWO)),
+    "unlabelled-mask": (
         all_of(indices, classes(THREE), pair("x.png", SHOWN, np.full((72, 96), 255))),
         all_of(indices, classes(THREE), pair("x.png", SHOWN, np.where(WATER, 255, 0))),
     ),
     "empty-mask": (pair("x.png", SHOWN, WATER * 0), pair("x.png", SHOWN, WATER * 255)),
     "full-mask": (pair("x.png", SHOWN, WATER * 0 + 255), pair("x.png", SHOWN, WATER * 255)),
-    "one-class-mask": (
+    "single-class-mask": (
         all_of(indices, classes(THREE), pair("x.png", SHOWN, WATER * 0 + 2)),
         all_of(indices, classes(THREE), pair("x.png", SHOWN, WATER * 2)),
     ),
@@ -170,43 +170,43 @@ CASES: dict[str, tuple[Plant, Plant]] = {
         all_of(indices, classes(THREE), pair("x.png", SHOWN, np.where(OTHER, 255, WATER))),
         all_of(indices, classes(THREE), pair("x.png", SHOWN, WATER)),
     ),
-    "labelled-differently": (
+    "conflicting-masks": (
         all_of(pair("x.png", SHOWN, WATER * 255), pair("y.png", SHOWN, OTHER * 255)),
         all_of(pair("x.png", SHOWN, WATER * 255), pair("y.png", SHOWN, WATER * 255)),
     ),
-    "label-ceiling": (
+    "annotator-agreement": (
         all_of(pair("x.png", SHOWN, WATER * 255), pair("y.png", SHOWN[:, ::-1], OTHER[:, ::-1] * 255)),
         all_of(pair("x.png", SHOWN, WATER * 255), pair("y.png", SHOWN[:, ::-1], WATER[:, ::-1] * 255)),
     ),
 }  # fmt: skip
-ALL_CODES = {*CASES, "mask-fits-badly", "mask-of-another-image", "masks-fit-by-chance", "answer-fits-another-mask",
-             "mask-against-answers"}  # fmt: skip
+ALL_CODES = {*CASES, "poor-mask-fit", "mismatched-mask", "mask-fit-at-chance", "prediction-fits-another-mask",
+             "mask-prediction-disagreement"}  # fmt: skip
 
 
 def test_sound_scenes_have_no_fault(sound: Path) -> None:
-    assert found(sound) == {}
+    assert faults_of(sound) == {}
 
 
 @pytest.mark.parametrize("code", sorted(CASES))
-def test_the_fault_is_found(few: Path, code: str) -> None:
+def test_the_fault_is_reported(few: Path, code: str) -> None:
     CASES[code][0](few)
-    fault = found(few)[code]
+    fault = faults_of(few)[code]
     assert fault.count == 1
     assert len(fault.examples) == 1
 
 
 @pytest.mark.parametrize("code", sorted(CASES))
-def test_the_look_alike_is_not_called_so(few: Path, code: str) -> None:
+def test_the_harmless_look_alike_is_not_reported(few: Path, code: str) -> None:
     CASES[code][1](few)
-    assert code not in found(few)
+    assert code not in faults_of(few)
 
 
-def test_the_threshold_of_a_soft_mask_and_its_share_of_pixels_are_told(few: Path) -> None:
+def test_a_soft_mask_is_reported_with_threshold_and_share_of_pixels(few: Path) -> None:
     drawn = WATER * 255
     drawn[0, :10] = 127  # below the middle of 0 and 255
     all_of(classes(TWO), pair("x.png", SHOWN, drawn))(few)
-    assert found(few)["soft-mask"].examples == [
-        "masks/x.png (0.14% of the pixels; 128 and above count as water)"
+    assert faults_of(few)["soft-mask"].examples == [
+        "masks/x.png (0.14 % of the pixels; values from 128 are read as water)"
     ]
     data = pupila.open(few)
     row = data.images["image"].to_list().index("images/x.png")
@@ -214,106 +214,108 @@ def test_the_threshold_of_a_soft_mask_and_its_share_of_pixels_are_told(few: Path
 
 
 @pytest.mark.parametrize(
-    ("plant", "told"),
+    ("plant", "example"),
     [
         (
             classes({"0": "land", "1": "water"}),
-            "water is 1 by the class file and in no mask; the masks hold 0 (",
+            "water has value 1 in the class file but occurs in no mask; the masks contain 0 (",
         ),
         (
             all_of(values(255, 1), classes(TWO)),
-            "water is 255 by the class file and in no mask; the masks hold 0 (",
+            "water has value 255 in the class file but occurs in no mask; the masks contain 0 (",
         ),
     ],
 )
-def test_values_read_as_the_other_kind_spoil_training(few: Path, plant: Plant, told: str) -> None:
+def test_class_indices_read_as_0_and_255_or_the_reverse_are_an_error(
+    few: Path, plant: Plant, example: str
+) -> None:
     plant(few)
-    faults = found(few)
-    assert faults["misread-mask-values"].examples[0].startswith(told)
-    assert faults["misread-mask-values"].severity == faults["single-class"].severity == "error"
+    faults = faults_of(few)
+    assert faults["mask-value-mismatch"].examples[0].startswith(example)
+    assert faults["mask-value-mismatch"].severity == faults["single-class"].severity == "error"
 
 
-def test_the_ceiling_is_the_iou_computed_by_hand(few: Path) -> None:
+def test_annotator_agreement_is_the_iou_computed_by_hand(few: Path) -> None:
     # x is 40 columns wide; y shares 30 of them, of 50 in all, once flipped and doubled; z shares 20 of 40
     x, y, z = np.zeros((72, 96), np.uint8), np.zeros((36, 48), np.uint8), np.zeros((72, 96), np.uint8)
     x[:, :40] = y[:, 23:43] = z[:, :20] = 255
     pair("x.png", SHOWN, x)(few)
     pair("y.png", np.asarray(Image.fromarray(SHOWN).resize((48, 36)))[:, ::-1], y)(few)
     pair("z.png", SHOWN, z)(few)
-    faults = found(few)
-    assert faults["label-ceiling"].examples == ["2 pairs: mean IoU 0.550, from 0.500 to 0.600"]
-    assert faults["labelled-differently"].examples == [
+    faults = faults_of(few)
+    assert faults["annotator-agreement"].examples == ["mean IoU 0.550 in 2 pairs, range 0.500 to 0.600"]
+    assert faults["conflicting-masks"].examples == [
         "images/x.png = images/z.png (IoU 0.500)",
         "images/x.png = images/y.png (IoU 0.600)",
     ]
 
 
-def test_a_crop_is_no_second_labelling(few: Path) -> None:
+def test_a_crop_is_no_second_annotation(few: Path) -> None:
     wide, water = scene(600, 384, 288)
     pair("x.png", wide, water * 255)(few)
     pair("y.png", wide[14:-14, 18:-18], np.roll(water, 5)[14:-14, 18:-18] * 255)(few)
-    faults = found(few)
+    faults = faults_of(few)
     assert faults["near-duplicates"].count == 1
-    assert "label-ceiling" not in faults
+    assert "annotator-agreement" not in faults
 
 
 def test_swapped_masks_name_each_other(sound: Path) -> None:
     swapped("003.png", "017.png")(sound)
     faults = pupila.doctor(sound)
-    fault = {one.code: one for one in faults}["mask-of-another-image"]
+    fault = {item.code: item for item in faults}["mismatched-mask"]
     assert sorted(fault.examples) == [
         "images/003.png (the mask of images/017.png fits it)",
         "images/017.png (the mask of images/003.png fits it)",
     ]
-    assert spoils_training(faults)
+    assert has_errors(faults)
 
 
-def test_a_mask_of_no_image_that_is_there_is_told(sound: Path) -> None:
+def test_a_mask_whose_image_is_missing_has_a_poor_fit(sound: Path) -> None:
     pair("x.png", photo(900), WATER[::-1] * 255)(sound)
-    faults = found(sound)
-    assert faults["mask-fits-badly"].examples == ["images/x.png"]
-    assert "mask-of-another-image" not in faults
+    faults = faults_of(sound)
+    assert faults["poor-mask-fit"].examples == ["images/x.png"]
+    assert "mismatched-mask" not in faults
 
 
 def test_swapped_masks_of_other_shapes_are_known_by_their_size(few: Path) -> None:
     pair("x.png", SHOWN, ITS_WATER * 255)(few)
     pair("y.png", WIDER, WATER * 255)(few)
-    fault = found(few)["mask-of-another-image"]
+    fault = faults_of(few)["mismatched-mask"]
     assert fault.examples == ["images/x.png (its mask has the size of images/y.png)",
                               "images/y.png (its mask has the size of images/x.png)"]  # fmt: skip
-    assert fault.severity == "warning"  # left out of training anyway
+    assert fault.severity == "warning"  # training skips them anyway
 
 
-def test_masks_that_are_all_shuffled_are_said_to_fit_by_chance(sound: Path) -> None:
+def test_shuffled_masks_fit_at_chance(sound: Path) -> None:
     drawn = [path.read_bytes() for path in sorted((sound / "masks").iterdir())]
     for path, data in zip(sorted((sound / "masks").iterdir()), drawn[7:] + drawn[:7], strict=True):
         path.write_bytes(data)
-    faults = found(sound)
-    assert faults["masks-fit-by-chance"].examples == ["24 images"]
-    assert not {"mask-of-another-image", "mask-fits-badly"} & set(faults)
+    faults = faults_of(sound)
+    assert faults["mask-fit-at-chance"].examples == ["24 images"]
+    assert not {"mismatched-mask", "poor-mask-fit"} & set(faults)
 
 
-def test_few_masks_are_not_judged(tmp_path: Path) -> None:
-    write_scenes(tmp_path, mask_fit.LEAST - 1)
+def test_few_masks_are_not_checked(tmp_path: Path) -> None:
+    write_scenes(tmp_path, mask_fit.MIN_MASKS - 1)
     swapped("003.png", "017.png")(tmp_path)
-    assert found(tmp_path) == {}
+    assert faults_of(tmp_path) == {}
 
 
 def test_a_quarter_turn_explains_another_shape(few: Path) -> None:
     pair("x.png", np.ascontiguousarray(np.rot90(SHOWN)), np.rot90(WATER) * 255, exif=turned(6))(few)
-    faults = found(few)
-    assert faults["mask-not-turned"].examples == ["images/x.png (EXIF 6, its mask 1)"]
-    assert faults["mask-of-another-shape"].count == 1
+    faults = faults_of(few)
+    assert faults["mask-not-rotated"].examples == ["images/x.png (EXIF orientation 6, mask 1)"]
+    assert faults["mask-aspect-mismatch"].count == 1
 
 
 def test_standing_takes_out_what_fits_everything() -> None:
     scores = np.random.default_rng(3).normal(size=(6, 6)) + 4 * np.eye(6)
-    fits = mask_fit.standing(scores)
-    moved = mask_fit.standing(scores + np.arange(6)[:, None] - 3 * np.arange(6) ** 2)
+    fits = mask_fit.standardize_scores(scores)
+    moved = mask_fit.standardize_scores(scores + np.arange(6)[:, None] - 3 * np.arange(6) ** 2)
     assert fits == pytest.approx(moved)
     assert fits[~np.eye(6, dtype=bool)].std() == pytest.approx(1)
     assert (np.diagonal(fits) > 2).all()
-    assert mask_fit.standing(np.ones((3, 3))) == pytest.approx(0)
+    assert mask_fit.standardize_scores(np.ones((3, 3))) == pytest.approx(0)
 
 
 @pytest.mark.parametrize(("cells", "most"), [(32, 256), (64_000, 31), (64_000_000, 20)])
@@ -324,32 +326,32 @@ def test_blocks_are_smaller_where_classes_are_many(cells: int, most: int) -> Non
         sizes.append(len(rows))
         return 100 * np.eye(len(rows)) + np.random.default_rng(1).normal(size=(len(rows), len(rows)))
 
-    assert mask_fit.misfits(np.arange(600), score, cells) == []
+    assert mask_fit.find_misfits(np.arange(600), score, cells) == []
     assert most - 5 <= max(sizes) <= most
     assert sum(sizes) == 600 + most  # each once, and those that stood out again
 
 
-def test_shared_information_of_hand_made_pictures() -> None:
+def test_mutual_information_of_hand_made_images() -> None:
     # two kinds of pixels; the first mask follows them, the second has half of each kind in each class
     kinds = np.array([[[0, 0], [1, 1]], [[0, 0], [1, 1]]])
     masks = np.array([[[0, 0], [1, 1]], [[0, 1], [0, 1]]])
-    told = mask_fit.shared_information(kinds, masks, (2, 2))
-    assert told[0] == pytest.approx([np.sqrt(np.log(2)), 0], abs=1e-6)
+    information = mask_fit.mutual_information(kinds, masks, (2, 2))
+    assert information[0] == pytest.approx([np.sqrt(np.log(2)), 0], abs=1e-6)
 
 
 # with a run
 
 
 def write_run(folder: Path, data: Path, wrong: float = 0.1, **others: str) -> Path:
-    """A run whose answers are the true masks, shifted, with a share of pixels turned: synthetic, as no model is."""
+    """A run whose predictions are the true masks, shifted, with a share of pixels flipped: synthetic, no model."""
     opened, rng = pupila.open(data), np.random.default_rng(5)
     rows = []
     for name, digest in opened.images.select("image", "sha256").iter_rows():
         stem = name.rpartition("/")[2][:3]
-        answer = np.roll(scene(int(stem))[1], 2, axis=1)
-        answer ^= rng.random(answer.shape) < wrong
+        predicted = np.roll(scene(int(stem))[1], 2, axis=1)
+        predicted ^= rng.random(predicted.shape) < wrong
         buffer = io.BytesIO()
-        Image.fromarray(answer, "L").save(buffer, "PNG")
+        Image.fromarray(predicted, "L").save(buffer, "PNG")
         rows.append({"image": name, "sha256": digest, "split": "validation", "fold": 0, "component": 0,
                      "mask": buffer.getvalue()})  # fmt: skip
     folder.mkdir()
@@ -360,42 +362,46 @@ def write_run(folder: Path, data: Path, wrong: float = 0.1, **others: str) -> Pa
 def test_a_run_ranks_the_masks_that_disagree_and_names_swapped_ones(sound: Path, tmp_path: Path) -> None:
     swapped("003.png", "017.png")(sound)
     mask("009.png", (1 - scene(9)[1]) * 255)(sound)  # inverted
-    faults = found(sound, run=write_run(tmp_path / "run", sound))
-    assert sorted(faults["answer-fits-another-mask"].examples) == [
-        "images/003.png (its answer fits the mask of images/017.png)",
-        "images/017.png (its answer fits the mask of images/003.png)",
+    faults = faults_of(sound, run=write_run(tmp_path / "run", sound))
+    assert sorted(faults["prediction-fits-another-mask"].examples) == [
+        "images/003.png (its prediction fits the mask of images/017.png)",
+        "images/017.png (its prediction fits the mask of images/003.png)",
     ]
-    ranked = faults["mask-against-answers"].examples
+    ranked = faults["mask-prediction-disagreement"].examples
     assert ranked[0].startswith("images/009.png (IoU 0.1")
-    assert {one.split()[0] for one in ranked} == {"images/003.png", "images/009.png", "images/017.png"}
+    assert {example.split()[0] for example in ranked} == {
+        "images/003.png",
+        "images/009.png",
+        "images/017.png",
+    }
 
 
 def test_a_run_that_agrees_finds_nothing(sound: Path, tmp_path: Path) -> None:
-    assert found(sound, run=write_run(tmp_path / "run", sound)) == {}
+    assert faults_of(sound, run=write_run(tmp_path / "run", sound)) == {}
 
 
-def test_what_can_not_be_examined_with_a_run_is_refused(sound: Path, tmp_path: Path) -> None:
-    made = write_run(tmp_path / "run", sound)
-    with pytest.raises(pupila.PupilaError, match="No run with answers"):
+def test_data_that_cannot_be_compared_with_a_run_are_refused(sound: Path, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", sound)
+    with pytest.raises(pupila.PupilaError, match="The run has no out-of-fold predictions"):
         pupila.doctor(sound, run=tmp_path)
     with pytest.raises(pupila.PupilaError, match="a data set without masks"):
-        pupila.doctor(write_classes(tmp_path / "classes", {"cat": 2, "dog": 2}), run=made)
-    with pytest.raises(pupila.PupilaError, match="answered none of these images"):
-        pupila.doctor(write_scenes(tmp_path / "more", 3, seed=2), run=made)
-    pl.read_parquet(made / "oof.parquet").drop("mask").write_parquet(made / "oof.parquet")
-    with pytest.raises(pupila.PupilaError, match="a column mask in"):
-        pupila.doctor(sound, run=made)
+        pupila.doctor(write_classes(tmp_path / "classes", {"cat": 2, "dog": 2}), run=folder)
+    with pytest.raises(pupila.PupilaError, match="no predictions for these images"):
+        pupila.doctor(write_scenes(tmp_path / "more", 3, seed=2), run=folder)
+    pl.read_parquet(folder / "oof.parquet").drop("mask").write_parquet(folder / "oof.parquet")
+    with pytest.raises(pupila.PupilaError, match="column mask in"):
+        pupila.doctor(sound, run=folder)
 
 
-def test_a_run_whose_classes_stand_in_another_order_is_refused(sound: Path, tmp_path: Path) -> None:
-    made = write_run(tmp_path / "run", sound)
-    (made / "plan.json").write_text(json.dumps({"plan": {"classes": ["background", "foreground"]}}))
-    assert found(sound, run=made) == {}
+def test_a_run_with_another_class_order_is_refused(sound: Path, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", sound)
+    (folder / "plan.json").write_text(json.dumps({"plan": {"classes": ["background", "foreground"]}}))
+    assert faults_of(sound, run=folder) == {}
     classes({"255": "water", "0": "land"})(sound)
     with pytest.raises(
-        pupila.PupilaError, match="other classes: found background, foreground; wanted water, land"
+        pupila.PupilaError, match="other classes: found background, foreground; expected water, land"
     ):
-        pupila.doctor(sound, run=made)
+        pupila.doctor(sound, run=folder)
 
 
 def test_the_command_prints_the_ranking(
@@ -404,9 +410,9 @@ def test_the_command_prints_the_ranking(
     for number in range(7):
         mask(f"{number:03d}.png", (1 - scene(number)[1]) * 255)(sound)
     assert run(["doctor", str(sound), "--with", str(write_run(tmp_path / "run", sound))]) == 0
-    told = capsys.readouterr().out
-    assert "mask-against-answers" in told
-    assert sum("(IoU 0." in line for line in told.splitlines()) == 7
+    printed = capsys.readouterr().out
+    assert "mask-prediction-disagreement" in printed
+    assert sum("(IoU 0." in line for line in printed.splitlines()) == 7
 
 
 # real data
@@ -414,24 +420,24 @@ def test_the_command_prints_the_ranking(
 
 def test_flood_area_raw_pair_by_pair(real_data: Callable[[str], Path]) -> None:
     faults = pupila.doctor(real_data("flood_area_raw"))
-    told = {fault.code: fault for fault in faults}
-    assert not spoils_training(faults)  # what is wrong is left out
-    assert told["mask-of-another-shape"].count == 7  # 1061 1079 3059, and the four that are swapped
-    assert told["mask-of-another-image"].examples == [
-        f"Image/{one}.jpg (its mask has the size of Image/{other}.jpg)"
-        for one, other in ((14, 15), (15, 14), (2052, 2053), (2053, 2052))
+    by_code = {fault.code: fault for fault in faults}
+    assert not has_errors(faults)  # training skips the wrong masks
+    assert by_code["mask-aspect-mismatch"].count == 7  # 1061 1079 3059, and the four that are swapped
+    assert by_code["mismatched-mask"].examples == [
+        f"Image/{name}.jpg (its mask has the size of Image/{other}.jpg)"
+        for name, other in ((14, 15), (15, 14), (2052, 2053), (2053, 2052))
     ]
-    assert told["exif-of-one"].examples == ["Image/2018.jpg (EXIF 3, its mask 1)"]
-    assert told["soft-mask"].count == 82
-    assert told["labelled-differently"].count == 9
-    assert "mask-fits-badly" not in told
+    assert by_code["exif-mismatch"].examples == ["Image/2018.jpg (EXIF orientation 3, mask 1)"]
+    assert by_code["soft-mask"].count == 82
+    assert by_code["conflicting-masks"].count == 9
+    assert "poor-mask-fit" not in by_code
 
 
 @pytest.mark.parametrize(
     ("name", "known"),
     [
-        ("flood_area", {"labelled-differently": 11, "label-ceiling": 1}),
-        ("dubai_aerial", {"one-class-mask": 1, "unlabelled-pixels": 49}),
+        ("flood_area", {"conflicting-masks": 11, "annotator-agreement": 1}),
+        ("dubai_aerial", {"single-class-mask": 1, "unlabelled-pixels": 49}),
     ],
 )
 def test_real_masks_have_no_false_alarm(
@@ -446,7 +452,7 @@ def test_masks_swapped_in_real_data_are_found(real_data: Callable[[str], Path], 
     shutil.copytree(real_data("dubai_aerial"), tmp_path / "data")
     swapped("tile1_002.png", "tile1_007.png")(tmp_path / "data")
     swapped("tile4_001.png", "tile6_005.png")(tmp_path / "data")
-    assert found(tmp_path / "data")["mask-of-another-image"].examples == [
+    assert faults_of(tmp_path / "data")["mismatched-mask"].examples == [
         "images/tile1_002.jpg (the mask of images/tile1_007.jpg fits it)",
         "images/tile1_007.jpg (the mask of images/tile1_002.jpg fits it)",
         "images/tile4_001.jpg (its mask has the size of images/tile6_005.jpg)",

@@ -1,4 +1,4 @@
-"""What gives the label away: found where it does, and not where it only differs."""
+"""Shortcuts: reported where a property leaks the label, and not where it only differs."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 import pupila
 from pupila.stages.doctor.faults import Fault
-from pupila.stages.doctor.shortcuts import skill
+from pupila.stages.doctor.shortcuts import measure_skill
 from tests.pictures import write_photo
 
 EACH = 30
@@ -21,12 +21,12 @@ def data(
     rows = [f"image,label{',shop' if column else ''}"]
     for number in range(2 * EACH):
         label = "cat" if number % 2 else "dog"
-        told = {"label": label, "i": number, "tens": number // 20, "product": f"{label}{number // 6}"}
-        path = name.format(**told)
+        fields = {"label": label, "i": number, "tens": number // 20, "product": f"{label}{number // 6}"}
+        path = name.format(**fields)
         larger = label == "cat" if side == "label" else number % 4 < 2
         write_photo(folder / path, 5000 + number, 120 if larger and side != "same" else 96)
         os.utime(folder / path, ns=(10**18, 10**18))
-        rows.append(f"{path},{label}{',' + column.format(**told) if column else ''}")
+        rows.append(f"{path},{label}{',' + column.format(**fields) if column else ''}")
     (folder / "t.csv").write_text("\n".join(rows))
     return {fault.code: fault for fault in pupila.doctor(folder / "t.csv")}
 
@@ -50,40 +50,40 @@ def test_a_size_that_goes_with_the_label_is_found_and_one_that_does_not_is_not(t
     assert "property-predicts-label" not in data(tmp_path / "b", side="mixed")
 
 
-def test_the_date_of_the_file_can_give_the_label_away(tmp_path: Path) -> None:
+def test_the_file_date_can_leak_the_label(tmp_path: Path) -> None:
     data(tmp_path)
     for path in tmp_path.glob("cat/*.jpg"):
         os.utime(path, ns=(2 * 10**18, 2 * 10**18))
-    told = {fault.code: fault for fault in pupila.doctor(tmp_path / "t.csv")}["property-predicts-label"]
-    assert told.examples == ["date of the file: 100% of the way from chance to certainty"]
+    leak = {fault.code: fault for fault in pupila.doctor(tmp_path / "t.csv")}["property-predicts-label"]
+    assert leak.examples == ["file date (skill 1.00; 0 is chance, 1 is perfect)"]
 
 
 def test_products_look_like_groups_and_are_no_shortcut(tmp_path: Path) -> None:
-    found = data(tmp_path / "a", column="{product}")
-    assert "looks-like-groups" in found
-    assert "column-predicts-label" not in found
-    assert "looks-like-groups" not in data(tmp_path / "b", column="shop_{tens}")
+    faults = data(tmp_path / "a", column="{product}")
+    assert "possible-groups" in faults
+    assert "column-predicts-label" not in faults
+    assert "possible-groups" not in data(tmp_path / "b", column="shop_{tens}")
 
 
-def answers(seed: int, giveaway: float) -> tuple[np.ndarray, np.ndarray]:
+def samples(seed: int, leak: float) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     targets = np.array(["a", "b"] * 100)
     noise = rng.normal(size=200)
-    return np.where(targets == "a", giveaway, 0.0) + noise, targets
+    return np.where(targets == "a", leak, 0.0) + noise, targets
 
 
-def test_skill_is_about_nothing_for_noise_and_all_for_a_giveaway() -> None:
+def test_skill_is_about_0_for_noise_and_1_for_a_leak() -> None:
     together = np.arange(200)
-    lows = [skill(*answers(seed, 0.0), together)[1] for seed in range(20)]
+    lows = [measure_skill(*samples(seed, 0.0), together)[1] for seed in range(20)]
     assert max(lows) < 0.25  # never worth a warning
-    assert skill(*answers(1, 20.0), together)[0] == pytest.approx(1)
+    assert measure_skill(*samples(1, 20.0), together)[0] == pytest.approx(1)
 
 
-def test_skill_is_never_judged_on_copies_of_what_was_seen() -> None:
-    # each value belongs to one component: a tree could know it by heart, and must not be asked about it
+def test_skill_is_never_measured_on_copies_of_training_images() -> None:
+    # each value belongs to one component: a tree could memorize it, and must not be scored on it
     together = np.arange(200) // 4
     rng = np.random.default_rng(5)
     targets = np.array(["a", "b"])[rng.integers(0, 2, 50)][together]
     values = together.astype(float) * 7 % 50
-    assert skill(values, targets, together)[1] < 0.25
-    assert skill(values, targets, np.arange(200))[0] > 0.5
+    assert measure_skill(values, targets, together)[1] < 0.25
+    assert measure_skill(values, targets, np.arange(200))[0] > 0.5

@@ -1,4 +1,4 @@
-"""Data whose test split nobody has opened, for every test anew."""
+"""Data whose test split has no access yet, fresh for every test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import pytest
 
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.core.vocabulary import OPENINGS_FILE
+from pupila.core.vocabulary import TEST_ACCESS_FILE
 
 
 def split_data(folder: Path, write: Callable[[Path], Path], val: float, test: float) -> Dataset:
@@ -23,7 +23,7 @@ def split_data(folder: Path, write: Callable[[Path], Path], val: float, test: fl
 @contextmanager
 def unopened(data: Dataset) -> Iterator[Dataset]:
     """The data without a look at their test split, before and after."""
-    seal = Path(data.home) / OPENINGS_FILE
+    seal = Path(data.home) / TEST_ACCESS_FILE
     seal.unlink(missing_ok=True)
     yield data
     seal.unlink(missing_ok=True)

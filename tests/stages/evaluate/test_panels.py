@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pupila.imaging.masks.drawing import pointed_at
+from pupila.imaging.masks.drawing import draw_prompt
 
 
 def test_points_and_boxes_are_drawn_where_they_are() -> None:
-    drawn = pointed_at(
+    drawn = draw_prompt(
         np.zeros((60, 100, 3), np.uint8), [(20.5, 30.5)], [(70.5, 10.5)], (40.0, 20.0, 90.0, 50.0)
     )
     green, red, yellow = drawn[30, 20].tolist(), drawn[10, 70].tolist(), drawn[20, 60].tolist()
@@ -18,6 +18,6 @@ def test_points_and_boxes_are_drawn_where_they_are() -> None:
 
 
 def test_a_box_beyond_the_picture_shows_its_edges() -> None:
-    drawn = pointed_at(np.zeros((40, 40, 3), np.uint8), [], [], (-5.0, -5.0, 50.0, 45.0))
+    drawn = draw_prompt(np.zeros((40, 40, 3), np.uint8), [], [], (-5.0, -5.0, 50.0, 45.0))
     for edge in (drawn[0], drawn[-1], drawn[:, 0], drawn[:, -1]):
         assert edge.any(axis=1).all()

@@ -1,4 +1,4 @@
-"""Judging promptable models: the same prompts to all, figures counted a second way, trivial answers, refusals."""
+"""Evaluating promptable models: equal prompts, metrics computed a second way, baselines, refusals."""
 
 import json
 import re
@@ -17,17 +17,17 @@ import pupila
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.prompt_targets import things_of
+from pupila.artifacts.dataset.prompt_targets import find_prompt_targets
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.dataset.test_access import openings
+from pupila.artifacts.dataset.test_access import read_test_accesses
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
-from pupila.stages.evaluate.evaluator import Found
-from pupila.stages.evaluate.prompt.baselines import ENLARGED, fitted
+from pupila.stages.evaluate.evaluator import EvaluationResult
+from pupila.stages.evaluate.prompt.baselines import BOX_SCALES, fit_baselines
 from pupila.stages.evaluate.prompt.run import evaluate_prompts
 from pupila.stages.evaluate.sentences import sentences
 from pupila.tasks.prompt import Prompt
-from pupila.tasks.prompt_strategies import BOX, POINTS, Way
+from pupila.tasks.prompt_strategies import BOX, POINTS, PromptStrategy
 from tests.colours import POINTED, write_painted, write_pointing
 from tests.pictures import photo, write_classes
 from tests.stages.evaluate.sealed import split_data, unopened
@@ -84,67 +84,68 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`generous` answers all of a rectangle, `particular` its part of one shade, `painted` where green is above red."""
     folder = tmp_path_factory.mktemp("models")
     write_pointing(folder / "generous")
-    write_pointing(folder / "particular", preparation=PARTICULAR)
+    write_pointing(folder / "particular", preprocessing=PARTICULAR)
     write_painted(folder / "painted", classes=["background", "foreground"])
     return folder
 
 
 def splits_of(data: Dataset) -> SplitFile:
-    found = SplitFile.read(data.home)
-    assert found is not None
-    return found
+    result = SplitFile.read(data.home)
+    assert result is not None
+    return result
 
 
 def rows_of(data: Dataset, split: str = TEST) -> list[int]:
-    return [row for row, one in enumerate(splits_of(data).images) if one.split == split]
+    return [row for row, model in enumerate(splits_of(data).images) if model.split == split]
 
 
-def judged(data: Dataset, *paths: Path, **options: Any) -> Found:
+def evaluate(data: Dataset, *paths: Path, **options: Any) -> EvaluationResult:
     return evaluate_prompts([str(path) for path in paths], data, splits_of(data), **options)
 
 
-def asked(found: Found, way: str) -> dict[str, Prompt]:
+def read_prompts(result: EvaluationResult, strategy: str) -> dict[str, Prompt]:
     """The prompts of `prompts.jsonl` by image."""
-    lines = [json.loads(line) for line in found.beside["prompts.jsonl"].splitlines()]
+    lines = [json.loads(line) for line in result.extra_files["prompts.jsonl"].splitlines()]
     return {
-        one["image"]: Prompt(
-            tuple(map(tuple, one["points"])), tuple(map(tuple, one["negatives"])), one["box"] and tuple(one["box"])
+        model["image"]: Prompt(
+            tuple(map(tuple, model["points"])), tuple(map(tuple, model["negatives"])),
+            model["box"] and tuple(model["box"]),
         )
-        for one in lines if one["way"] == way
+        for model in lines if model["strategy"] == strategy
     }  # fmt: skip
 
 
-def plain(truth: Mask, answer: Mask) -> dict[str, float]:
+def plain(target: Mask, prediction: Mask) -> dict[str, float]:
     """The four figures, from sets of pixels."""
-    known = truth != 255
-    true, told = (set(np.flatnonzero((mask == 1) & known).tolist()) for mask in (truth, answer))
-    both = len(true & told)
+    known = target != 255
+    true, report = (set(np.flatnonzero((mask == 1) & known).tolist()) for mask in (target, prediction))
+    both = len(true & report)
     return {
-        "IoU": both / len(true | told), "Dice": 2 * both / (len(true) + len(told)),
-        "precision": both / len(told) if told else 0, "recall": both / len(true),
+        "IoU": both / len(true | report), "Dice": 2 * both / (len(true) + len(report)),
+        "precision": both / len(report) if report else 0, "recall": both / len(true),
     }  # fmt: skip
 
 
-def answers_of(bundle: Path, data: Dataset, prompts: dict[str, Prompt]) -> list[dict[str, float]]:
-    """The figures of a bundle's answers, asked once more in the order of the test split."""
-    prompter, told = Prompter(read_bundle(bundle)), []
+def score_bundle(bundle: Path, data: Dataset, prompts: dict[str, Prompt]) -> list[dict[str, float]]:
+    """The metrics of a bundle's predictions, computed again in the order of the test split."""
+    prompter, report = Prompter(read_bundle(bundle)), []
     for row in rows_of(data):
-        image = prompter.encode(prompter.prepare(Path(data.path(row)).read_bytes()))
-        told.append(plain(data.mask(row), prompter.answer(image, prompts[data.images["image"][row]]).mask))
-    return told
+        image = prompter.encode(prompter.preprocess(Path(data.path(row)).read_bytes()))
+        report.append(plain(data.mask(row), prompter.predict(image, prompts[data.images["image"][row]]).mask))
+    return report
 
 
 def test_figures_failures_and_tests_are_those_of_a_count_with_sets_of_pixels(
     pools: Dataset, models: Path
 ) -> None:
-    found = judged(pools, models / "generous", models / "particular")
-    e, count = found.evaluation, len(rows_of(pools))
+    result = evaluate(pools, models / "generous", models / "particular")
+    e, count = result.evaluation, len(rows_of(pools))
     assert e["masks"] == e["images"] == e["models"][0]["n"] == count
-    for way in ("points", "box"):
-        prompts = asked(found, way)
-        told = [answers_of(models / name, pools, prompts) for name in ("generous", "particular")]
-        for one, by_hand in zip(e["models"], told, strict=True):
-            own = one["ways"][way]
+    for strategy in ("points", "box"):
+        prompts = read_prompts(result, strategy)
+        report = [score_bundle(models / name, pools, prompts) for name in ("generous", "particular")]
+        for model, by_hand in zip(e["models"], report, strict=True):
+            own = model["strategies"][strategy]
             for name in ("IoU", "Dice", "precision", "recall"):
                 row = own["per_mask"][name]["mean"]
                 assert row["value"] == pytest.approx(np.mean([figures[name] for figures in by_hand]))
@@ -153,10 +154,10 @@ def test_figures_failures_and_tests_are_those_of_a_count_with_sets_of_pixels(
             failed = {i for i, figures in enumerate(by_hand) if figures["IoU"] < 0.5}
             assert own["failures"]["masks"] == len(failed)
             names = [pools.images["image"][rows_of(pools)[i]] for i in sorted(failed)]
-            assert [line["image"] for line in own["failures"]["which"]] == names
-        ours, theirs = ([figures["IoU"] for figures in by_hand] for by_hand in told)
+            assert [line["image"] for line in own["failures"]["instances"]] == names
+        ours, theirs = ([figures["IoU"] for figures in by_hand] for by_hand in report)
         assert np.mean(ours) > 0.99 > 0.8 > np.mean(theirs) > 0.3
-        row = next(row for row in e["comparisons"] if row["way"] == way and not row["trivial"])
+        row = next(row for row in e["comparisons"] if row["strategy"] == strategy and not row["is_baseline"])
         figures = row["metrics"]["IoU per mask"]
         assert row["verdict"] == "better"
         assert figures["change"] == pytest.approx(np.mean(ours) / np.mean(theirs) - 1)
@@ -169,33 +170,36 @@ def test_figures_failures_and_tests_are_those_of_a_count_with_sets_of_pixels(
         }  # fmt: skip
 
 
-def test_what_is_said_is_what_was_found(pools: Dataset, models: Path) -> None:
-    e = judged(pools, models / "generous", models / "particular").evaluation
-    told = sentences(e)
+def test_the_summary_states_the_results(pools: Dataset, models: Path) -> None:
+    e = evaluate(pools, models / "generous", models / "particular").evaluation
+    report = sentences(e)
     row = e["comparisons"][0]
     by, failures = row["metrics"]["IoU per mask"], row["failures"]
-    assert told[0].startswith("generous: mean IoU 1.000 with points (95 % interval ")
-    assert told[0].endswith("over 20 masks of 20 test images in 20 groups.")
-    assert told[1].startswith(
-        f"With points, generous is better than particular: IoU 1.000 against {by['other']:.3f}, {by['change']:+.1%} "
+    assert report[0].startswith("generous with point prompts: mean IoU 1.000 (95 % CI ")
+    assert report[0].endswith(", n = 20 masks of 20 test images in 20 groups).")
+    assert report[1].startswith("generous with box prompts: mean IoU ")
+    assert report[2].startswith(
+        "With point prompts, generous is significantly better than particular. "
+        f"Mean IoU: 1.000 against {by['other']:.3f}, a change of +{100 * by['change']:.1f} % (sign-flip test"
     )
-    assert told[2].startswith(
-        f"With points, 0 of 20 masks have an IoU below 0.5; of particular's {failures['other']} (-100%, exact McNemar p"
+    assert report[3].startswith(
+        "With point prompts, 0 of 20 masks have an IoU below 0.5 (failures). "
+        f"particular has {failures['other']} failures, so this is a change of -100 % (exact McNemar test, p"
     )
-    assert told[3].startswith("With points, trivial answers reach: filled box 0.")
-    assert told[3].endswith("generous is better than filled box, mean mask.")
-    assert (
-        told[-1]
-        == "The IoU that generous expects of its answers is off by 0.100 with points, 0.100 with a box."
+    better = "With point prompts, generous is significantly better than the baseline "
+    assert report[4].startswith(f"{better}filled box (mean IoU 0.")
+    assert f"{better}mean mask (mean IoU 0." in report[4]
+    assert report[-1] == (
+        "With box prompts, the predicted IoU of generous differs from the actual IoU by 0.100 on average."
     )
 
 
 def test_every_model_gets_the_same_prompts_in_every_evaluation(pools: Dataset, models: Path) -> None:
-    found = judged(pools, models / "generous")
-    again = judged(pools, models / "particular", models / "generous")
-    assert found.beside == again.beside
+    result = evaluate(pools, models / "generous")
+    again = evaluate(pools, models / "particular", models / "generous")
+    assert result.extra_files == again.extra_files
     images = {pools.images["image"][row]: pools.mask(row) for row in rows_of(pools)}
-    points, boxes = asked(found, "points"), asked(found, "box")
+    points, boxes = read_prompts(result, "points"), read_prompts(result, "box")
     assert points.keys() == boxes.keys() == images.keys()
     for image, mask in images.items():
         places = points[image]
@@ -213,7 +217,7 @@ def test_every_model_gets_the_same_prompts_in_every_evaluation(pools: Dataset, m
         assert (off <= BOX.jitter * np.tile([np.ptp(x) + 1, np.ptp(y) + 1], 2) + 1e-9).all()
 
 
-def test_models_without_a_prompt_are_asked_for_the_same_things(
+def test_models_that_take_no_prompt_are_scored_on_the_same_targets(
     pools: Dataset, models: Path, tmp_path: Path
 ) -> None:
     images = pools.images["image"].to_list()
@@ -223,31 +227,31 @@ def test_models_without_a_prompt_are_asked_for_the_same_things(
         Image.fromarray(half * np.uint8(255)).save(tmp_path / f"{row}.png")
     table = tmp_path / "halves.csv"
     pl.DataFrame({"image": images, "mask": [f"{row}.png" for row in range(len(pools))]}).write_csv(table)
-    found = judged(pools, models / "generous", models / "painted", table)
-    e = found.evaluation
+    result = evaluate(pools, models / "generous", models / "painted", table)
+    e = result.evaluation
     painted, halves = e["models"][1:]
     by_hand = [
         plain(pools.mask(row), (np.asarray(Image.open(tmp_path / f"{row}.png")) > 0).astype(np.uint8))
         for row in rows_of(pools)
     ]
-    for way in ("points", "box"):
+    for strategy in ("points", "box"):
         assert (
-            painted["ways"][way]["per_mask"]["IoU"]["mean"]["value"] < 0.01
+            painted["strategies"][strategy]["per_mask"]["IoU"]["mean"]["value"] < 0.01
         )  # green is above red around the pool
-        assert painted["ways"][way]["failures"]["masks"] == e["masks"]
-        row = halves["ways"][way]["per_mask"]["recall"]["mean"]
-        assert row["value"] == pytest.approx(np.mean([one["recall"] for one in by_hand]))
-    assert painted["ways"]["points"] == painted["ways"]["box"]
-    assert [one["prompted"] for one in e["models"]] == [True, False, False]
-    assert painted["sensitivity"] is None and painted["ways"]["box"]["expected"] is None
-    back = judged(pools, models / "painted", models / "generous").evaluation
-    assert {row["verdict"] for row in back["comparisons"] if not row["trivial"]} == {"worse"}
+        assert painted["strategies"][strategy]["failures"]["masks"] == e["masks"]
+        row = halves["strategies"][strategy]["per_mask"]["recall"]["mean"]
+        assert row["value"] == pytest.approx(np.mean([model["recall"] for model in by_hand]))
+    assert painted["strategies"]["points"] == painted["strategies"]["box"]
+    assert [model["promptable"] for model in e["models"]] == [True, False, False]
+    assert painted["sensitivity"] is None and painted["strategies"]["box"]["predicted_iou"] is None
+    back = evaluate(pools, models / "painted", models / "generous").evaluation
+    assert {row["verdict"] for row in back["comparisons"] if not row["is_baseline"]} == {"worse"}
 
 
-def test_trivial_answers_are_those_that_fit_the_training_split(pools: Dataset, models: Path) -> None:
-    found = judged(pools, models / "generous")
-    box, mean = found.evaluation["baselines"]
-    prompts = asked(found, "box")
+def test_baselines_fit_the_training_split(pools: Dataset, models: Path) -> None:
+    result = evaluate(pools, models / "generous")
+    box, mean = result.evaluation["baselines"]
+    prompts = read_prompts(result, "box")
 
     def filled(shape: tuple[int, ...], place: tuple[float, float, float, float]) -> Mask:
         """Pixels whose middle lies in the box, one by one."""
@@ -262,22 +266,22 @@ def test_trivial_answers_are_those_that_fit_the_training_split(pools: Dataset, m
         place = prompts[pools.images["image"][row]].box
         assert place is not None
         by_hand.append(plain(pools.mask(row), filled((SIDE, SIDE), place))["IoU"])
-    assert box["ways"]["box"]["per_mask"]["IoU"]["mean"]["value"] == pytest.approx(np.mean(by_hand))
-    known = fitted(pools, rows_of(pools, TRAIN))
+    assert box["strategies"]["box"]["per_mask"]["IoU"]["mean"]["value"] == pytest.approx(np.mean(by_hand))
+    known = fit_baselines(pools, rows_of(pools, TRAIN))
     fits = []
-    for times in ENLARGED:
+    for times in BOX_SCALES:
         scores = []
         for row in rows_of(pools, TRAIN):
-            thing = next(things_of(pools, row))
-            x, y = np.array(thing.prompt(POINTS).points).T
+            target = next(find_prompt_targets(pools, row))
+            x, y = np.array(target.make_prompt(POINTS).points).T
             left, right, top, bottom = x.min() - 0.5, x.max() + 0.5, y.min() - 0.5, y.max() + 0.5
             far = np.array([right - left, bottom - top]) * (times - 1) / 2
             around = (left - far[0], top - far[1], right + far[0], bottom + far[1])
-            scores.append(plain(thing.truth, filled(thing.truth.shape, around))["IoU"])
+            scores.append(plain(target.target, filled(target.target.shape, around))["IoU"])
         fits.append(np.mean(scores))
-    assert known.enlarged == ENLARGED[int(np.argmax(fits))] == found.evaluation["enlarged"]
-    assert 0 < mean["ways"]["points"]["per_mask"]["IoU"]["mean"]["value"] < 0.7
-    assert mean["ways"]["points"] == mean["ways"]["box"]
+    assert known.box_scale == BOX_SCALES[int(np.argmax(fits))] == result.evaluation["box_scale"]
+    assert 0 < mean["strategies"]["points"]["per_mask"]["IoU"]["mean"]["value"] < 0.7
+    assert mean["strategies"]["points"] == mean["strategies"]["box"]
 
 
 def test_the_mean_of_equal_masks_is_the_mask_and_of_an_unknown_class_the_picture(tmp_path: Path) -> None:
@@ -288,12 +292,12 @@ def test_the_mean_of_equal_masks_is_the_mask_and_of_an_unknown_class_the_picture
         Image.fromarray(mask).save(path)
         Image.fromarray(photo(int(path.stem), 64, 64)).save(folder / "images" / path.name)
     data = pupila.open(folder)
-    thing = next(things_of(data, 5))
-    answer, _ = fitted(data, [0, 1, 2, 3]).mean(thing, Prompt())
-    assert (answer == thing.truth).all()
-    nothing = fitted(data, [])
-    assert nothing.mean(thing, Prompt())[0].all()
-    assert nothing.enlarged == 1
+    target = next(find_prompt_targets(data, 5))
+    prediction, _ = fit_baselines(data, [0, 1, 2, 3]).predict_mean(target, Prompt())
+    assert (prediction == target.target).all()
+    nothing = fit_baselines(data, [])
+    assert nothing.predict_mean(target, Prompt())[0].all()
+    assert nothing.box_scale == 1
 
 
 def test_each_class_of_an_image_is_a_mask_and_unlabelled_pixels_never_count(tmp_path: Path) -> None:
@@ -315,7 +319,7 @@ def test_each_class_of_an_image_is_a_mask_and_unlabelled_pixels_never_count(tmp_
     data = pupila.open(folder)
     pupila.split(data, val=0.1, test=0.5)
     model = write_pointing(tmp_path / "model").folder
-    e = judged(data, Path(model)).evaluation
+    e = evaluate(data, Path(model)).evaluation
     masks = [data.mask(row) for row in rows_of(data)]
     there = {
         name: sum(bool((mask == number).any()) for mask in masks)
@@ -323,30 +327,36 @@ def test_each_class_of_an_image_is_a_mask_and_unlabelled_pixels_never_count(tmp_
     }
     assert min(there.values()) > 5
     assert e["masks"] == sum(there.values())
-    assert e["empty"] == sum(not np.isin(mask, (1, 2)).any() for mask in masks) > 0
-    for way in e["models"][0]["ways"].values():
-        assert {name: row["masks"] for name, row in way["classes"].items()} == there
-        assert way["per_mask"]["precision"]["mean"]["value"] == pytest.approx(1)
-        assert way["classes"]["pool"]["IoU"]["value"] == pytest.approx(1)
-    assert f"{e['empty']} images show nothing to prompt for, and are left out." in sentences(e)
-    units = [(one["row"], one["class"]) for one in e["shown"]["points"]["worst"]]
+    assert e["images_without_targets"] == sum(not np.isin(mask, (1, 2)).any() for mask in masks) > 0
+    for strategy in e["models"][0]["strategies"].values():
+        assert {name: row["masks"] for name, row in strategy["classes"].items()} == there
+        assert strategy["per_mask"]["precision"]["mean"]["value"] == pytest.approx(1)
+        assert strategy["classes"]["pool"]["IoU"]["value"] == pytest.approx(1)
+    assert (
+        f"{e['images_without_targets']} images have no foreground region to prompt for and are skipped."
+        in sentences(e)
+    )
+    units = [(entry["row"], entry["class"]) for entry in e["examples"]["points"]["worst"]]
     assert {name for _, name in units} <= {"pool", "roof"}
 
 
-def test_how_far_answers_depend_on_the_prompt_is_measured(pools: Dataset, models: Path) -> None:
-    found = judged(pools, models / "generous", models / "particular")
-    ours, theirs = (one["sensitivity"] for one in found.evaluation["models"])
+def test_sensitivity_to_the_prompt_is_measured(pools: Dataset, models: Path) -> None:
+    result = evaluate(pools, models / "generous", models / "particular")
+    ours, theirs = (model["sensitivity"] for model in result.evaluation["models"])
     assert [row["at"] for row in ours["points"]] == [1, 2, 3, 5, 8]
     assert [row["at"] for row in ours["jitter"]] == [0.0, 0.05, 0.1, 0.2]
     assert all(row["value"] > 0.98 for row in [*ours["points"], *ours["jitter"], *ours["border"].values()])
-    judged_box = found.evaluation["models"][1]["ways"]["box"]["per_mask"]["IoU"]["mean"]["value"]
-    assert theirs["jitter"][1]["value"] == pytest.approx(judged_box)
+    box_iou = result.evaluation["models"][1]["strategies"]["box"]["per_mask"]["IoU"]["mean"]["value"]
+    assert theirs["jitter"][1]["value"] == pytest.approx(box_iou)
     inner, border = theirs["border"]["anywhere"]["value"], theirs["border"]["at the border"]["value"]
     assert inner == pytest.approx(
-        found.evaluation["models"][1]["ways"]["points"]["per_mask"]["IoU"]["mean"]["value"]
+        result.evaluation["models"][1]["strategies"]["points"]["per_mask"]["IoU"]["mean"]["value"]
     )
     assert border != inner
-    fewer, more = (next(things_of(pools, 0)).prompt(Way("n", points=count)).points for count in (2, 5))
+    fewer, more = (
+        next(find_prompt_targets(pools, 0)).make_prompt(PromptStrategy("n", points=count)).points
+        for count in (2, 5)
+    )
     assert more[:2] == fewer
 
 
@@ -357,74 +367,81 @@ def test_the_page_of_a_run_stands_alone_and_shows_it_all(
     write_pointing(run / "bundle")
     lines = [{"part": "decoder", "epoch": n, "train_loss": 1 / n, "iou": 1 - 1 / n} for n in (1, 2, 3)]
     (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    done = pupila.evaluate(run, pools, against=[models / "particular"])
-    assert done.report == str(run / "evaluation-test/report.html")
-    page = Path(done.report).read_text()
+    output = pupila.evaluate(run, pools, against=[models / "particular"])
+    assert output.report == str(run / "evaluation-test/report.html")
+    page = Path(output.report).read_text()
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "<script" not in page
     assert (
-        page.index("With points, tuned is better than particular") < page.index("<svg") < page.index("<table")
+        page.index("With point prompts, tuned is significantly better than particular")
+        < page.index("<svg")
+        < page.index("<table")
     )
     for heading in (
-        "How it was trained",
+        "Training curves",
         "Largest gain: ",
         "Median: ",
         "Smallest gain: ",
-        "With a box: failures",
+        "Failures with box prompts",
     ):
         assert heading in page
-    shown = done.evaluation["shown"]
+    shown = output.evaluation["examples"]
     pictures = sum(len(part) for parts in shown.values() for part in parts.values())
-    assert page.count("data:image/") == 4 * pictures  # image and prompt, truth, other, ours
-    gains = [one["IoU"] - one["rival"] for kind in ("worst", "median", "best") for one in shown["box"][kind]]
+    assert page.count("data:image/") == 4 * pictures  # image and prompt, ground truth, other, ours
+    gains = [
+        model["IoU"] - model["rival_IoU"]
+        for kind in ("worst", "median", "best")
+        for model in shown["box"][kind]
+    ]
     assert gains[:2] == sorted(gains)[:2]
     assert max(gains) == gains[4] > gains[0]
-    assert json.loads(Path(done.report_json).read_text()) == done.evaluation
+    assert json.loads(Path(output.report_json).read_text()) == output.evaluation
     assert (
-        len((run / "evaluation-test/prompts.jsonl").read_text().splitlines()) == 2 * done.evaluation["masks"]
+        len((run / "evaluation-test/prompts.jsonl").read_text().splitlines())
+        == 2 * output.evaluation["masks"]
     )
 
 
 def test_the_page_of_one_model_shows_its_best_and_worst(pools: Dataset, models: Path, tmp_path: Path) -> None:
-    done = pupila.evaluate(models / "particular", pools, split="validation", out=tmp_path / "out")
-    e = done.evaluation
-    assert e["looks"] == 0 and not openings(pools.home)
+    output = pupila.evaluate(models / "particular", pools, split="validation", out=tmp_path / "out")
+    e = output.evaluation
+    assert e["test_accesses"] == 0 and not read_test_accesses(pools.home)
     assert e["split"] == VALIDATION
-    assert e["groups"] < 10 and e["models"][0]["ways"]["box"]["per_mask"]["IoU"]["mean"]["low"] is None
-    assert any(line.startswith("Too few groups for an interval") for line in sentences(e))
-    page = Path(done.report).read_text()
-    assert "the best, the median and the worst" in page
-    assert "How it was trained" not in page
-    assert [row["trivial"] for row in e["comparisons"]] == [True] * 4
+    assert e["groups"] < 10 and e["models"][0]["strategies"]["box"]["per_mask"]["IoU"]["mean"]["low"] is None
+    assert any(line.startswith("Too few groups for confidence intervals") for line in sentences(e))
+    page = Path(output.report).read_text()
+    assert "Best, median and worst masks with point prompts" in page
+    assert "Training curves" not in page
+    assert [row["is_baseline"] for row in e["comparisons"]] == [True] * 4
 
 
-def test_each_look_at_the_sealed_split_is_noted(pools: Dataset, models: Path) -> None:
-    assert judged(pools, models / "generous").evaluation["looks"] == 1
-    e = judged(pools, models / "generous", models / "painted").evaluation
-    assert e["looks"] == 2
-    assert len(openings(pools.home)) == 3
-    assert any("opened before, 2 times in all" in line for line in sentences(e))
+def test_each_access_to_the_test_split_is_recorded(pools: Dataset, models: Path) -> None:
+    assert evaluate(pools, models / "generous").evaluation["test_accesses"] == 1
+    e = evaluate(pools, models / "generous", models / "painted").evaluation
+    assert e["test_accesses"] == 2
+    assert len(read_test_accesses(pools.home)) == 3
+    assert any("The test split was evaluated 2 times" in line for line in sentences(e))
 
 
-def test_what_can_not_be_judged_is_refused(pools: Dataset, models: Path, tmp_path: Path) -> None:
-    with pytest.raises(PupilaError, match="No threshold of masks is tuned here"):
-        judged(pools, models / "generous", threshold="f1")
+def test_what_cannot_be_evaluated_is_refused(pools: Dataset, models: Path, tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="--threshold does not apply to masks"):
+        evaluate(pools, models / "generous", threshold="f1")
     write_painted(tmp_path / "other", classes=["land", "water"])
-    with pytest.raises(PupilaError, match="other classes"):
-        judged(pools, models / "generous", tmp_path / "other")
-    assert not openings(pools.home)
+    with pytest.raises(PupilaError, match="differ from those of the data set"):
+        evaluate(pools, models / "generous", tmp_path / "other")
+    assert not read_test_accesses(pools.home)
     photos = pupila.open(write_classes(tmp_path / "photos", {"a": 12, "b": 12}))
     pupila.split(photos, val=0.2, test=0.4)
     with pytest.raises(PupilaError, match="Prompts are drawn from masks"):
-        judged(photos, models / "generous")
+        evaluate(photos, models / "generous")
     folder = write_pools(tmp_path / "empty", 16)
     for path in sorted((folder / "masks").iterdir())[1:]:
         Image.new("L", (SIDE, SIDE)).save(path)
     data = pupila.open(folder)
     pupila.split(data, val=0.2, test=0.5)
     side = next(split for split in (TEST, VALIDATION) if 0 not in rows_of(data, split))
-    with pytest.raises(PupilaError, match="None of the images shows what could be prompted for"):
-        judged(data, models / "generous", split=side)
+    with pytest.raises(PupilaError, match="No image has a foreground region to prompt for"):
+        evaluate(data, models / "generous", split=side)
 
 
 def test_an_image_that_is_gone_is_named(tmp_path: Path) -> None:
@@ -433,5 +450,5 @@ def test_an_image_that_is_gone_is_named(tmp_path: Path) -> None:
     gone = Path(data.path(rows_of(data)[2]))
     gone.unlink()
     write_pointing(tmp_path / "model")
-    with pytest.raises(PupilaError, match=f"{gone} can't be read any more"):
-        judged(data, tmp_path / "model")
+    with pytest.raises(PupilaError, match=f"{gone} can no longer be read"):
+        evaluate(data, tmp_path / "model")

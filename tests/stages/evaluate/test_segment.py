@@ -1,4 +1,4 @@
-"""Judging masks from end to end: figures counted a second way, what the page says and shows, what is refused."""
+"""Evaluating masks from end to end: metrics computed a second way, comparisons, refusals."""
 
 import json
 import re
@@ -19,19 +19,20 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.cli.run import run as cli
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TEST, VALIDATION
-from pupila.imaging.masks.codec import from_png
+from pupila.imaging.masks.codec import decode_png
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.sentences import sentences
-from pupila.stages.evaluate.verdicts import few_groups_remedy, too_few_groups
+from pupila.stages.evaluate.verdicts import few_groups_warning
 from pupila.stages.train.run import Run
 from tests.pictures import scene, write_scenes
 from tests.stages.evaluate.sealed import split_data, unopened
 
 Mask = NDArray[np.uint8]
-Answer = Callable[[Mask], Mask]
+FixedPrediction = Callable[[Mask], Mask]
 SMALL: dict[str, Any] = {
-    "encoder": "test_efficientnet", "weights": "none", "side": 64, "epochs": 4, "augment": "light", "batch_size": 4,
-    "learning_rate": 3e-3, "precision": "float32", "options": {"decoder_channels": [16, 16, 8, 8, 8]},
+    "encoder": "test_efficientnet", "weights": "none", "image_size": 64, "epochs": 4, "augment": "light",
+    "batch_size": 4,
+    "lr": 3e-3, "precision": "float32", "options": {"decoder_channels": [16, 16, 8, 8, 8]},
 }  # fmt: skip
 
 
@@ -59,27 +60,27 @@ def of_split(data: Dataset, split: str = TEST) -> list[int]:
     return [row for row, assignment in enumerate(splits.images) if assignment.split == split]
 
 
-def write_answers(folder: Path, data: Dataset, answers: dict[int, Mask], high: int = 255) -> Path:
+def write_predictions(folder: Path, data: Dataset, predictions: dict[int, Mask], high: int = 255) -> Path:
     """A table `image,mask` of masks in the folder."""
     folder.mkdir(parents=True)
-    names = {row: f"{row}.png" for row in answers}
-    for row, mask in answers.items():
+    names = {row: f"{row}.png" for row in predictions}
+    for row, mask in predictions.items():
         Image.fromarray(mask * np.uint8(high)).save(folder / names[row])
-    images = [data.images["image"][row] for row in answers]
+    images = [data.images["image"][row] for row in predictions]
     pl.DataFrame({"image": images, "mask": list(names.values())}).write_csv(folder / "theirs.csv")
     return folder / "theirs.csv"
 
 
-def plain(truth: Mask, answer: Mask) -> dict[str, float]:
+def plain(target: Mask, prediction: Mask) -> dict[str, float]:
     """The four figures of the foreground, from sets of pixels."""
-    known = truth != 255
-    true, told = (set(np.flatnonzero((mask == 1) & known).tolist()) for mask in (truth, answer))
-    both, either = len(true & told), len(true | told)
+    known = target != 255
+    true, report = (set(np.flatnonzero((mask == 1) & known).tolist()) for mask in (target, prediction))
+    both, either = len(true & report), len(true | report)
     if not either:
         return {"IoU": 1, "Dice": 1, "precision": 1, "recall": 1}
     return {
-        "IoU": both / either, "Dice": 2 * both / (len(true) + len(told)),
-        "precision": both / len(told) if told else 0, "recall": both / len(true) if true else 0,
+        "IoU": both / either, "Dice": 2 * both / (len(true) + len(report)),
+        "precision": both / len(report) if report else 0, "recall": both / len(true) if true else 0,
     }  # fmt: skip
 
 
@@ -91,24 +92,24 @@ def moved(mask: Mask, pixels: int = 6) -> Mask:
 def test_figures_are_those_of_a_count_with_sets_of_pixels(scenes: Dataset, tmp_path: Path) -> None:
     rows = of_split(scenes)
     masks = {row: moved(scenes.mask(row), number) for number, row in enumerate(rows)}
-    table = write_answers(tmp_path / "theirs", scenes, masks)
-    judged = pupila.evaluate(table, scenes).evaluation["models"][0]
-    told = [plain(scenes.mask(row), masks[row]) for row in rows]
-    assert judged["images"] == judged["groups"] == len(rows)
+    table = write_predictions(tmp_path / "theirs", scenes, masks)
+    model = pupila.evaluate(table, scenes).evaluation["models"][0]
+    report = [plain(scenes.mask(row), masks[row]) for row in rows]
+    assert model["images"] == model["groups"] == len(rows)
     for name in ("IoU", "Dice", "precision", "recall"):
-        column = [one[name] for one in told]
-        found = judged["per_image"][name]
-        assert found["mean"]["value"] == pytest.approx(np.mean(column))
-        assert found["median"]["value"] == pytest.approx(np.median(column))
-        assert found["worst"]["value"] == pytest.approx(min(column))
-        assert found["mean"]["low"] < found["mean"]["value"] < found["mean"]["high"]
-        assert sum(judged["histograms"][name]) == len(rows)
+        column = [entry[name] for entry in report]
+        result = model["per_image"][name]
+        assert result["mean"]["value"] == pytest.approx(np.mean(column))
+        assert result["median"]["value"] == pytest.approx(np.median(column))
+        assert result["worst"]["value"] == pytest.approx(min(column))
+        assert result["mean"]["low"] < result["mean"]["value"] < result["mean"]["high"]
+        assert sum(model["histograms"][name]) == len(rows)
     whole = plain(*(np.concatenate([part.ravel() for part in parts])
                     for parts in ([scenes.mask(row) for row in rows], masks.values())))  # fmt: skip
     for name, value in whole.items():
-        assert judged["pooled"][name]["value"] == pytest.approx(value)
+        assert model["pooled"][name]["value"] == pytest.approx(value)
     right = [(scenes.mask(row) == masks[row]).mean() for row in rows]
-    assert judged["pixel accuracy"]["value"] == pytest.approx(np.mean(right))
+    assert model["pixel accuracy"]["value"] == pytest.approx(np.mean(right))
 
 
 def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tmp_path: Path) -> None:
@@ -116,28 +117,28 @@ def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tm
     masks = {row: scenes.mask(row) for row in rows}
     for row in rows[:2]:
         masks[row] = np.uint8(1) - masks[row]
-    done = pupila.evaluate(write_answers(tmp_path / "theirs", scenes, masks), scenes, out=tmp_path / "out")
-    judged = done.evaluation["models"][0]
-    mean = (len(rows) - 2) / len(rows)
-    said = sentences(done.evaluation)
-    assert said[0].startswith(
-        f"theirs.csv: mean Dice {mean:.3f} and IoU {mean:.3f} of foreground over 22 test images"
+    output = pupila.evaluate(
+        write_predictions(tmp_path / "theirs", scenes, masks), scenes, out=tmp_path / "out"
     )
-    assert "95 % interval of the Dice" in said[0]
-    assert any(line == "2 of 22 images have an IoU below 0.5." for line in said)
-    assert judged["failures"] == {"below": 0.5, "images": 2}
-    assert {one["row"] for one in judged["shown"]["worst"]} >= set(rows[:2])
-    shown = [one["row"] for part in judged["shown"].values() for one in part]
+    model = output.evaluation["models"][0]
+    mean = (len(rows) - 2) / len(rows)
+    summary = sentences(output.evaluation)
+    assert summary[0].startswith(f"theirs.csv: mean Dice {mean:.3f} (95 % CI 0.")
+    assert summary[0].endswith(f"and mean IoU {mean:.3f} for foreground, n = 22 test images in 22 groups.")
+    assert any(line == "2 of 22 images have an IoU below 0.5." for line in summary)
+    assert model["failures"] == {"below": 0.5, "images": 2}
+    assert {entry["row"] for entry in model["examples"]["worst"]} >= set(rows[:2])
+    shown = [entry["row"] for part in model["examples"].values() for entry in part]
     assert len(shown) == len(set(shown)) == 9
-    page = Path(done.report).read_text()
+    page = Path(output.report).read_text()
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "<script" not in page
     assert page.index("mean Dice") < page.index("<svg") < page.index("<table")
-    assert page.count("data:image/") == 4 * len(shown)  # image, truth, prediction and errors of each
-    assert json.loads((tmp_path / "out/report.json").read_text()) == done.evaluation
+    assert page.count("data:image/") == 4 * len(shown)  # image, ground truth, prediction and errors of each
+    assert json.loads((tmp_path / "out/report.json").read_text()) == output.evaluation
 
 
-def test_a_class_that_is_nowhere_counts_as_found_and_one_in_vain_as_missed(tmp_path: Path) -> None:
+def test_an_absent_class_scores_1_and_a_false_positive_scores_0(tmp_path: Path) -> None:
     folder = write_scenes(tmp_path / "data", 30)
     for path in sorted((folder / "masks").iterdir())[::2]:
         Image.new("L", (96, 72), 0).save(path)
@@ -147,17 +148,17 @@ def test_a_class_that_is_nowhere_counts_as_found_and_one_in_vain_as_missed(tmp_p
     empty = [row for row in rows if not data.mask(row).any()]
     assert len(empty) > 1
     masks = {row: data.mask(row) for row in rows}
-    masks[empty[0]] = np.ones((72, 96), np.uint8)  # in vain
-    found = pupila.evaluate(write_answers(tmp_path / "some", data, masks), data).evaluation["models"][0]
+    masks[empty[0]] = np.ones((72, 96), np.uint8)  # all false positives
+    result = pupila.evaluate(write_predictions(tmp_path / "some", data, masks), data).evaluation["models"][0]
     for name in ("IoU", "Dice", "precision", "recall", "boundary IoU"):
-        assert found["per_image"][name]["mean"]["value"] == pytest.approx((len(rows) - 1) / len(rows))
+        assert result["per_image"][name]["mean"]["value"] == pytest.approx((len(rows) - 1) / len(rows))
     nothing = {row: np.zeros((72, 96), np.uint8) for row in rows}
-    done = pupila.evaluate(write_answers(tmp_path / "none", data, nothing), data)
-    found = done.evaluation["models"][0]
-    assert found["per_image"]["Dice"]["mean"]["value"] == pytest.approx(len(empty) / len(rows))
-    assert found["answered"] == ["background"]
-    assert any("one class only: it is collapsed" in line for line in sentences(done.evaluation))
-    assert "NaN" not in Path(done.report_json).read_text()
+    output = pupila.evaluate(write_predictions(tmp_path / "none", data, nothing), data)
+    result = output.evaluation["models"][0]
+    assert result["per_image"]["Dice"]["mean"]["value"] == pytest.approx(len(empty) / len(rows))
+    assert result["predicted_classes"] == ["background"]
+    assert any("predicts a single class (collapsed)" in line for line in sentences(output.evaluation))
+    assert "NaN" not in Path(output.report_json).read_text()
 
 
 def test_three_classes_are_pooled_and_unlabelled_pixels_never_count(tmp_path: Path) -> None:
@@ -175,32 +176,33 @@ def test_three_classes_are_pooled_and_unlabelled_pixels_never_count(tmp_path: Pa
     }
     for mask in masks.values():
         mask[:6, :12] = 0  # half of each roof missed
-    done = pupila.evaluate(write_answers(tmp_path / "theirs", data, masks, high=1), data)
-    judged = done.evaluation["models"][0]
-    truths = np.concatenate([data.mask(row).ravel() for row in masks])
-    told = np.concatenate([mask.ravel() for mask in masks.values()])[truths != 255]
-    truths = truths[truths != 255]
+    output = pupila.evaluate(write_predictions(tmp_path / "theirs", data, masks, high=1), data)
+    model = output.evaluation["models"][0]
+    targets = np.concatenate([data.mask(row).ravel() for row in masks])
+    report = np.concatenate([mask.ravel() for mask in masks.values()])[targets != 255]
+    targets = targets[targets != 255]
     each = [
-        float(((truths == k) & (told == k)).sum() / ((truths == k) | (told == k)).sum()) for k in range(3)
+        float(((targets == k) & (report == k)).sum() / ((targets == k) | (report == k)).sum())
+        for k in range(3)
     ]
     assert each[2] == pytest.approx(0.5)
     for value, name in zip(each, data.classes, strict=True):
-        assert judged["classes"][name]["pooled"]["IoU"]["value"] == pytest.approx(value)
-    assert judged["pooled"]["IoU"]["value"] == pytest.approx(np.mean(each))
-    assert "the worst class is roof with 0.500" in sentences(done.evaluation)[0]
+        assert model["classes"][name]["pooled"]["IoU"]["value"] == pytest.approx(value)
+    assert model["pooled"]["IoU"]["value"] == pytest.approx(np.mean(each))
+    assert "the lowest is roof with 0.500" in sentences(output.evaluation)[0]
 
 
 def test_against_another_table_images_are_paired(scenes: Dataset, tmp_path: Path) -> None:
     rows = of_split(scenes)
-    good = write_answers(tmp_path / "good", scenes, {row: moved(scenes.mask(row), 2) for row in rows})
-    bad = write_answers(tmp_path / "bad", scenes, {row: moved(scenes.mask(row), 8) for row in rows})
-    done = pupila.evaluate(good, scenes, against=[bad, good])
-    worse, same = done.evaluation["comparisons"]
+    good = write_predictions(tmp_path / "good", scenes, {row: moved(scenes.mask(row), 2) for row in rows})
+    bad = write_predictions(tmp_path / "bad", scenes, {row: moved(scenes.mask(row), 8) for row in rows})
+    output = pupila.evaluate(good, scenes, against=[bad, good])
+    worse, same = output.evaluation["comparisons"]
     figures = worse["metrics"]["Dice per image"]
     dice = [
         np.mean([plain(scenes.mask(r), moved(scenes.mask(r), by))["Dice"] for r in rows]) for by in (2, 8)
     ]
-    assert worse["by"] == "Dice per image"
+    assert worse["primary_metric"] == "Dice per image"
     assert worse["verdict"] == "better"
     assert figures["first"] == pytest.approx(dice[0])
     assert figures["other"] == pytest.approx(dice[1])
@@ -212,57 +214,64 @@ def test_against_another_table_images_are_paired(scenes: Dataset, tmp_path: Path
     assert back["verdict"] == "worse"
 
 
-def test_pictures_that_are_labelled_twice_set_a_ceiling(tmp_path: Path) -> None:
+def test_images_annotated_twice_give_the_agreement(tmp_path: Path) -> None:
     folder = write_scenes(tmp_path / "data", 30)
     picture, mask = scene(3)
     Image.fromarray(picture).save(folder / "images/copy.jpg", quality=95)
     Image.fromarray(moved(mask, 3) * np.uint8(255)).save(folder / "masks/copy.png")
     data = pupila.open(folder)
     pupila.split(data, val=0.1, test=0.5)
-    table = write_answers(tmp_path / "theirs", data, {row: data.mask(row) for row in of_split(data)})
-    done = pupila.evaluate(table, data)
-    found = done.evaluation["models"][0]["ceiling"]
+    table = write_predictions(tmp_path / "theirs", data, {row: data.mask(row) for row in of_split(data)})
+    output = pupila.evaluate(table, data)
+    result = output.evaluation["models"][0]["annotation_agreement"]
     expected = plain(mask, moved(mask, 3))
-    assert found["pairs"] == 1
-    assert found["IoU"]["value"] == pytest.approx(expected["IoU"])
-    assert found["Dice"]["value"] == pytest.approx(expected["Dice"])
-    assert any(f"agree with Dice {expected['Dice']:.3f}" in line for line in sentences(done.evaluation))
+    assert result["pairs"] == 1
+    assert result["IoU"]["value"] == pytest.approx(expected["IoU"])
+    assert result["Dice"]["value"] == pytest.approx(expected["Dice"])
+    assert any(f"agree with Dice {expected['Dice']:.3f}" in line for line in sentences(output.evaluation))
 
 
-def test_a_run_answers_as_its_bundle_does_and_as_it_claims(run: Run, scenes: Dataset, tmp_path: Path) -> None:
-    kept = pupila.evaluate(run.folder, scenes, out=tmp_path / "kept").evaluation
-    asked = pupila.evaluate(
-        f"{run.folder}/bundle", scenes, split=VALIDATION, out=tmp_path / "asked"
+def test_a_run_predicts_as_its_bundle_does_and_as_it_reports(
+    run: Run, scenes: Dataset, tmp_path: Path
+) -> None:
+    cached = pupila.evaluate(run.folder, scenes, out=tmp_path / "cached").evaluation
+    predicted = pupila.evaluate(
+        f"{run.folder}/bundle", scenes, split=VALIDATION, out=tmp_path / "predicted"
     ).evaluation
-    first, second = (one["models"][0]["per_image"]["Dice"]["mean"]["value"] for one in (kept, asked))
-    assert kept["while_training"]
-    assert kept["split"] == VALIDATION
+    first, second = (
+        model["models"][0]["per_image"]["Dice"]["mean"]["value"] for model in (cached, predicted)
+    )
+    assert cached["validation_based"]
+    assert cached["split"] == VALIDATION
     assert first == pytest.approx(run.bundle.info.validation["metrics"]["mean Dice"]["value"])
-    assert second == pytest.approx(first, abs=0.002)  # a kept probability has 254 steps
+    assert second == pytest.approx(first, abs=0.002)  # a stored probability has 254 steps
     frame = pl.read_parquet(Path(run.folder) / "oof.parquet")
     place = {image: row for row, image in enumerate(scenes.images["image"])}
-    told = [plain(scenes.mask(place[image]), from_png(png))["Dice"] for image, png in
+    report = [plain(scenes.mask(place[image]), decode_png(png))["Dice"] for image, png in
             zip(frame["image"], frame["mask"], strict=True)]  # fmt: skip
-    assert first == pytest.approx(np.mean(told))
+    assert first == pytest.approx(np.mean(report))
 
 
-def test_a_model_that_was_trained_here_is_judged_on_sealed_images_against_a_table(
+def test_a_model_that_was_trained_here_is_compared_with_a_table_on_the_test_split(
     run: Run, scenes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flat = {row: np.ones((72, 96), np.uint8) for row in of_split(scenes)}
-    table = write_answers(tmp_path / "flat", scenes, flat)
-    done = pupila.evaluate(run.folder, scenes, split=TEST, against=[table], out=tmp_path / "out")
-    ours, theirs = done.evaluation["models"]
-    assert done.evaluation["looks"] == 1
-    assert ours["seen"] == 0
+    table = write_predictions(tmp_path / "flat", scenes, flat)
+    output = pupila.evaluate(run.folder, scenes, split=TEST, against=[table], out=tmp_path / "out")
+    ours, theirs = output.evaluation["models"]
+    assert output.evaluation["test_accesses"] == 1
+    assert ours["seen_in_training"] == 0
     assert theirs["per_image"]["Dice"]["mean"]["value"] == pytest.approx(
         ours["baseline"]["per_image"]["Dice"]
     )
-    assert done.evaluation["comparisons"][0]["verdict"] == "better"
-    assert any("surely more" in line for line in sentences(done.evaluation))
+    assert output.evaluation["comparisons"][0]["verdict"] == "better"
+    assert any(
+        "is significantly above the best single-class baseline" in line
+        for line in sentences(output.evaluation)
+    )
     monkeypatch.chdir(tmp_path)
-    assert cli(["predict", run.folder, *(scenes.path(row) for row in flat), "--out", "said"]) == 0
-    again = pupila.evaluate("said/answers.csv", scenes, split=TEST, out=tmp_path / "again").evaluation[
+    assert cli(["predict", run.folder, *(scenes.path(row) for row in flat), "--out", "ours"]) == 0
+    again = pupila.evaluate("ours/predictions.csv", scenes, split=TEST, out=tmp_path / "again").evaluation[
         "models"
     ][0]
     assert again["per_image"] == ours["per_image"]
@@ -279,62 +288,62 @@ def test_real_photos_from_training_to_the_report(
             shutil.copy(path, tmp_path / "data" / kind)
     data = pupila.open(tmp_path / "data")
     pupila.split(data, val=0.2, test=0.35)
-    done = pupila.train(
-        data, out=tmp_path / "run", encoder="mobilenetv2_100", weights=str(weights), side=64, epochs=2, fine_epochs=2,
-        batch_size=4, precision="float32", augment="light",
+    output = pupila.train(
+        data, out=tmp_path / "run", encoder="mobilenetv2_100", weights=str(weights), image_size=64, epochs=2,
+        finetune_epochs=2, batch_size=4, precision="float32", augment="light",
     )  # fmt: skip
     rows = of_split(data)
     blank = {row: np.ones(data.mask(row).shape, np.uint8) for row in rows}
-    table = write_answers(tmp_path / "flat", data, blank)
-    told = pupila.evaluate(done.folder, data, split=TEST, against=[table], out=tmp_path / "out")
-    ours, theirs = told.evaluation["models"]
-    asked = [data.path(row) for row in rows]
-    assert cli(["predict", done.folder, *asked, "--out", str(tmp_path / "said")]) == 0
-    found = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "said/masks").iterdir()}
-    by_hand = [plain(data.mask(row), found[Path(data.images["image"][row]).stem]) for row in rows]
+    table = write_predictions(tmp_path / "flat", data, blank)
+    report = pupila.evaluate(output.folder, data, split=TEST, against=[table], out=tmp_path / "out")
+    ours, theirs = report.evaluation["models"]
+    evaluated = [data.path(row) for row in rows]
+    assert cli(["predict", output.folder, *evaluated, "--out", str(tmp_path / "predicted")]) == 0
+    result = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "predicted/masks").iterdir()}
+    by_hand = [plain(data.mask(row), result[Path(data.images["image"][row]).stem]) for row in rows]
     for name in ("IoU", "Dice", "precision", "recall"):
         assert ours["per_image"][name]["mean"]["value"] == pytest.approx(
-            np.mean([one[name] for one in by_hand])
+            np.mean([model[name] for model in by_hand])
         )
     flat = [plain(data.mask(row), blank[row])["Dice"] for row in rows]
     assert theirs["per_image"]["Dice"]["mean"]["value"] == pytest.approx(np.mean(flat))
     assert ours["per_image"]["Dice"]["mean"]["value"] > np.mean(flat)
-    page = Path(told.report).read_text()
+    page = Path(report.report).read_text()
     assert page.count("data:image/") >= 4 * 9
 
 
-@pytest.mark.parametrize(("change", "said"), [
+@pytest.mark.parametrize(("change", "message"), [
     (lambda path: path.unlink(), "Can't read the mask"),
-    (lambda path: path.write_bytes(b"no picture"), "Can't read the mask"),
-    (lambda path: Image.new("L", (72, 72)).save(path), "another shape than its image: found 72 x 72; wanted 96 x 72"),
-    (lambda path: Image.new("RGB", (96, 72), (1, 2, 3)).save(path), "has values that are no class"),
+    (lambda path: path.write_bytes(b"no image"), "Can't read the mask"),
+    (lambda path: Image.new("L", (72, 72)).save(path),
+     "a different aspect ratio from its image: found 72 x 72; expected 96 x 72"),
+    (lambda path: Image.new("RGB", (96, 72), (1, 2, 3)).save(path), "has values that are not a class"),
     (lambda path: Image.fromarray(np.resize(np.array([0, 1, 255], np.uint8), (72, 96))).save(path),
-     "has values that are no class: found 0, 1, 255; wanted 0 to 1"),
+     "has values that are not a class: found 0, 1, 255; expected 0 to 1"),
 ])  # fmt: skip
 def test_a_mask_that_can_not_be_compared_is_refused_by_its_path(
-    scenes: Dataset, tmp_path: Path, change: Callable[[Path], Any], said: str
+    scenes: Dataset, tmp_path: Path, change: Callable[[Path], Any], message: str
 ) -> None:
     rows = of_split(scenes)
-    table = write_answers(tmp_path / "theirs", scenes, {row: scenes.mask(row) for row in rows})
+    table = write_predictions(tmp_path / "theirs", scenes, {row: scenes.mask(row) for row in rows})
     broken = tmp_path / f"theirs/{rows[5]}.png"
     change(broken)
-    with pytest.raises(PupilaError, match=said) as fault:
+    with pytest.raises(PupilaError, match=message) as fault:
         pupila.evaluate(table, scenes)
     assert str(broken) in str(fault.value)
 
 
 def test_folds_are_not_advised_where_there_are_folds() -> None:
-    told = [too_few_groups({"split": split}, ["road"]) for split in (TEST, OUT_OF_FOLD)]
-    assert ["--folds" in line for line in told] == [True, False]
-    assert [few_groups_remedy({"split": split}) for split in (TEST, OUT_OF_FOLD)] == [
-        "use folds", "more images would give one"
-    ]  # fmt: skip
+    report = [few_groups_warning({"split": split}, ["road"]) for split in (TEST, OUT_OF_FOLD)]
+    assert ["--folds" in line for line in report] == [True, False]
+    report = [few_groups_warning({"split": split}, []) for split in (TEST, OUT_OF_FOLD)]
+    assert ["--folds" in line for line in report] == [True, False]
 
 
 def test_no_threshold_is_tuned_and_a_table_without_masks_is_refused(scenes: Dataset, tmp_path: Path) -> None:
     rows = of_split(scenes)
-    table = write_answers(tmp_path / "theirs", scenes, {row: scenes.mask(row) for row in rows})
-    with pytest.raises(PupilaError, match="No threshold of masks is tuned here"):
+    table = write_predictions(tmp_path / "theirs", scenes, {row: scenes.mask(row) for row in rows})
+    with pytest.raises(PupilaError, match="--threshold does not apply to masks"):
         pupila.evaluate(table, scenes, threshold="f1")
     other = tmp_path / "classes.csv"
     pl.DataFrame(

@@ -1,4 +1,4 @@
-"""Colours counted by hand, and how much of them the class tells, against a second way."""
+"""Colours counted by hand, and the variance that the class explains, against a second formula."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from PIL import Image
 from scipy.stats import f_oneway
 
 import pupila
-from pupila.stages.explore.colour import colour_facts, colours
-from pupila.stages.explore.explained_variance import explained
+from pupila.stages.explore.colour import colour_facts, measure_colours
+from pupila.stages.explore.explained_variance import explained_variance
 from tests.pictures import photo, write_scenes
 
 
@@ -27,53 +27,55 @@ def test_plain_images_have_the_colours_that_they_were_drawn_with(tmp_path: Path)
     data = pupila.open(tmp_path)
     assert data.miniatures([0]).shape == (1, 48, 48, 3)
     assert np.unique(data.miniatures([0]).reshape(-1, 3), axis=0).tolist() == [[200, 0, 0]]
-    found = colours(data)
-    assert found.means.tolist() == [[200, 0, 0], [90, 90, 90], [250, 250, 250]]
-    assert found.saturation.tolist() == [1, 0, 0]
-    assert found.palette.argmax(axis=1).tolist() == [3 * 16, 1 * 16 + 1 * 4 + 1, 3 * 16 + 3 * 4 + 3]
-    assert np.allclose(found.palette.sum(axis=1), 1)
-    facts = colour_facts(data, found, np.arange(3))
+    statistics = measure_colours(data)
+    assert statistics.means.tolist() == [[200, 0, 0], [90, 90, 90], [250, 250, 250]]
+    assert statistics.saturation.tolist() == [1, 0, 0]
+    assert statistics.palette.argmax(axis=1).tolist() == [3 * 16, 1 * 16 + 1 * 4 + 1, 3 * 16 + 3 * 4 + 3]
+    assert np.allclose(statistics.palette.sum(axis=1), 1)
+    facts = colour_facts(data, statistics, np.arange(3))
     assert facts["channels"]["red"][200 // 8] == facts["channels"]["green"][0] == 48 * 48
     assert (facts["grey"], facts["dark"], facts["bright"]) == (2, 0, 1)
     assert facts["mean"]["red"] == 180
     assert facts["classes"]["b"]["red"] == 170
     assert facts["classes"]["a"]["brightness"] == pytest.approx(200 * 0.299, abs=0.5)
     assert sum(facts["classes"]["b"]["saturation_counts"]) == 2
-    assert facts["explained"] == {"brightness": None, "saturation": None}  # too few
+    assert facts["explained_variance"] == {"brightness": None, "saturation": None}  # too few
 
 
-def test_the_share_that_the_class_tells_is_that_of_a_second_way() -> None:
+def test_explained_variance_equals_a_second_formula() -> None:
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 3, 200)
     values = 10.0 * codes + rng.normal(0, 12, 200)
-    told = explained(values, codes, np.arange(200))
+    share = explained_variance(values, codes, np.arange(200))
     f = f_oneway(*(values[codes == k] for k in range(3))).statistic
-    assert told == pytest.approx(2 * (f - 1) / (2 * f + 197), abs=2e-4)  # epsilon squared by way of F
+    assert share == pytest.approx(2 * (f - 1) / (2 * f + 197), abs=2e-4)  # epsilon squared by way of F
 
 
-def test_chance_tells_nothing_and_copies_count_once() -> None:
+def test_chance_explains_nothing_and_copies_count_once() -> None:
     rng = np.random.default_rng(2)
-    shares = [explained(rng.normal(size=60), rng.integers(0, 2, 60), np.arange(60)) for _ in range(200)]
+    shares = [
+        explained_variance(rng.normal(size=60), rng.integers(0, 2, 60), np.arange(60)) for _ in range(200)
+    ]
     assert np.mean([share for share in shares if share is not None]) < 0.02
     codes, values = np.repeat([0, 1], 100), np.repeat([0.0, 1.0], 100)
     assert (
-        explained(values, codes, np.repeat([0, 1], 100)) is None
+        explained_variance(values, codes, np.repeat([0, 1], 100)) is None
     )  # one photo of each class, a hundred times
-    assert explained(values, codes, np.arange(200)) == 1
-    assert explained(np.where(codes == 0, np.nan, values), codes, np.arange(200)) is None
-    assert explained(np.ones(200), codes, np.arange(200)) is None
+    assert explained_variance(values, codes, np.arange(200)) == 1
+    assert explained_variance(np.where(codes == 0, np.nan, values), codes, np.arange(200)) is None
+    assert explained_variance(np.ones(200), codes, np.arange(200)) is None
 
 
-def test_light_that_gives_the_class_away_is_told(tmp_path: Path) -> None:
+def test_brightness_that_leaks_the_class_is_reported(tmp_path: Path) -> None:
     for number in range(40):
         name, dark = ("day", 1.0) if number % 2 else ("night", 0.4)
         (tmp_path / name).mkdir(exist_ok=True)
         Image.fromarray((photo(number) * dark).astype(np.uint8)).save(tmp_path / f"{name}/{number}.png")
     explored = pupila.explore(tmp_path)
     page = Path(explored.page).read_text()
-    assert "The class goes with the brightness of an image" in page
+    assert "of the variance in brightness (from 0 to 255" in page
     assert "Colour and brightness" in page
-    assert explored.fingerprint["colour"]["explained"]["brightness"] > 0.6
+    assert explored.fingerprint["colour"]["explained_variance"]["brightness"] > 0.6
 
 
 def test_masks_and_images_without_labels_have_colours_and_no_classes(tmp_path: Path) -> None:

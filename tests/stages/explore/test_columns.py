@@ -1,4 +1,4 @@
-"""The user's own columns: which are shown, as what, and counted by hand."""
+"""The user's own columns: which are shown, their type, and counts by hand."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pupila
-from pupila.stages.explore.columns import _ends, column_facts
+from pupila.stages.explore.columns import _histogram_range, column_facts
 from tests.pictures import write_photo
 from tests.stages.explore.test_page import opened_page
 
@@ -15,35 +15,35 @@ BRANDS = ["Oro", "Sol", "Luz"]
 
 
 def write_products(folder: Path, count: int = 36) -> Path:
-    """Images with prices, brands, ratings, and what only names them; every fourth is dear and a `box`."""
+    """Images with prices, brands, ratings, and identifiers; every fourth is expensive and a `box`."""
     rows = ["image,label,price,brand,rating,sku,link,empty,one"]
     for number in range(count):
         write_photo(folder / f"{number:02d}.jpg", number)
-        dear = number % 4 == 0
-        price = "" if number == 1 else f"{100 + number if dear else 10 + number / 10:.2f}"
-        rows.append(f"{number:02d}.jpg,{'box' if dear else 'bag'},{price},{BRANDS[number % 3]},{number % 5},"
+        expensive = number % 4 == 0
+        price = "" if number == 1 else f"{100 + number if expensive else 10 + number / 10:.2f}"
+        rows.append(f"{number:02d}.jpg,{'box' if expensive else 'bag'},{price},{BRANDS[number % 3]},{number % 5},"
                     f"{9000 + number},https://shop/{number},,same")  # fmt: skip
     (folder / "t.csv").write_text("\n".join(rows))
     return folder
 
 
-def test_numbers_words_and_what_only_names(tmp_path: Path) -> None:
+def test_numeric_and_categorical_columns_and_identifiers(tmp_path: Path) -> None:
     data = pupila.open(write_products(tmp_path))
-    found = column_facts(data, GROUPS)
-    assert list(found) == ["price", "brand", "rating"]
-    price, brand, rating = found.values()
-    assert (price["kind"], price["missing"]) == ("numbers", 1)
+    columns = column_facts(data, GROUPS)
+    assert list(columns) == ["price", "brand", "rating"]
+    price, brand, rating = columns.values()
+    assert (price["type"], price["missing"]) == ("numeric", 1)
     assert price["classes"]["bag"]["images"] == 26
     assert price["classes"]["box"]["median"] == 116
     assert sum(price["classes"]["bag"]["counts"]) == 26
     assert price["quantiles"][0] == 10.2 and price["quantiles"][-1] == 132
-    assert price["explained"] is None  # nine boxes
-    assert (brand["kind"], brand["kinds"], brand["missing"]) == ("words", 3, 0)
+    assert price["explained_variance"] is None  # nine boxes
+    assert (brand["type"], brand["distinct"], brand["missing"]) == ("categorical", 3, 0)
     assert brand["values"]["Oro"] == {"bag": 9, "box": 3}
-    assert rating["kind"] == "words" and sum(rating["values"]["0"].values()) == 8
+    assert rating["type"] == "categorical" and sum(rating["values"]["0"].values()) == 8
 
 
-def test_what_only_names_a_product_is_left_out_however_many_photos_it_has(tmp_path: Path) -> None:
+def test_identifiers_of_a_product_are_left_out_however_many_photos_it_has(tmp_path: Path) -> None:
     rows = ["image,product,name,price,group"]
     for number in range(60):
         write_photo(tmp_path / f"{number:02d}.jpg", number)
@@ -57,10 +57,14 @@ def test_what_only_names_a_product_is_left_out_however_many_photos_it_has(tmp_pa
 def test_the_page_shows_prices_and_brands_beside_the_labels(tmp_path: Path) -> None:
     explored = pupila.explore(write_products(tmp_path, 60))
     page = opened_page(explored.page)
-    for part in ("Your columns: price, brand, rating", "1 of 60 images have no price.", "Classes by brand"):
+    for part in (
+        "Your columns: price, brand, rating",
+        "price is missing for 1 of 60 images.",
+        "Classes by brand",
+    ):
         assert part in page
-    assert "price goes with the class" in page
-    assert "column price" in page and "without a look at the picture" in page  # the doctor says so too
+    assert "of the variance in price" in page
+    assert "column price" in page and "Metadata alone predict the label" in page  # the doctor says so too
 
 
 def test_of_many_values_the_most_frequent_are_shown(tmp_path: Path) -> None:
@@ -71,12 +75,12 @@ def test_of_many_values_the_most_frequent_are_shown(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(rows))
     explored = pupila.explore(tmp_path)
     maker = explored.fingerprint["columns"]["maker"]
-    assert next(iter(maker["values"])) == "m00" and len(maker["values"]) == 12 and maker["kinds"] == 20
+    assert next(iter(maker["values"])) == "m00" and len(maker["values"]) == 12 and maker["distinct"] == 20
     assert "maker: the 12 most frequent of 20 values are shown." in opened_page(explored.page)
 
 
 @pytest.mark.parametrize("value", ["$x^2$", "<b>bold</b>", "año"])
-def test_what_the_user_wrote_is_shown_as_text(tmp_path: Path, value: str) -> None:
+def test_values_of_the_user_are_shown_as_text(tmp_path: Path, value: str) -> None:
     rows = ["image,note"]
     for number in range(12):
         write_photo(tmp_path / f"{number}.jpg", number)
@@ -87,8 +91,8 @@ def test_what_the_user_wrote_is_shown_as_text(tmp_path: Path, value: str) -> Non
     assert "<b>bold" not in opened_page(explored.page)
 
 
-def test_a_nearly_constant_column_has_edges_that_tell_its_values_apart() -> None:
+def test_a_nearly_constant_column_has_edges_that_separate_its_values() -> None:
     values = np.concatenate([np.zeros(1988), np.arange(1, 13)])
-    assert _ends(values) == (0, 12)
-    assert _ends(-values) == (-12, 0)
-    assert _ends(np.arange(2000.0)) == (0, 1999)
+    assert _histogram_range(values) == (0, 12)
+    assert _histogram_range(-values) == (-12, 0)
+    assert _histogram_range(np.arange(2000.0)) == (0, 1999)

@@ -1,4 +1,4 @@
-"""Labels by source, confidence and cost, counted by hand; audits are read with tolerance."""
+"""Labels by source, confidence and cost, counted by hand; audits that are not understood are ignored."""
 
 import json
 from pathlib import Path
@@ -17,60 +17,74 @@ from tests.stages.explore.test_page import opened_page
 NOW = "2026-01-01T00:00:00+00:00"
 
 
-def say_of(data: Any, row: int, labeller: str, target: str | None, **told: Any) -> Label:
-    person = labeller.startswith("person")
-    return Label(data.images["image"][row], data.images["sha256"][row], labeller, person, target, NOW, **told)
+def make_label(data: Any, row: int, labeller: str, target: str | None, **fields: Any) -> Label:
+    annotator = labeller.startswith("annotator")
+    return Label(
+        data.images["image"][row], data.images["sha256"][row], labeller, annotator, target, NOW, **fields
+    )
 
 
 def write_labelled(folder: Path) -> Path:
-    """Ten images: the first named in a table; machine and person on some, one of them unsure, one image left out."""
+    """Ten images: the first labelled in a table; some labelled by machine and annotator, one by none."""
     for number in range(10):
         write_photo(folder / f"{number}.jpg", number)
     rows = ["image,label", "0.jpg,cat", *(f"{number}.jpg," for number in range(1, 10))]
     (folder / "t.csv").write_text("\n".join(rows))
     data = pupila.open(folder)
-    said = [say_of(data, row, "vlm:x", "cat" if row in (2, 4, 6) else "dog",
+    given = [make_label(data, row, "vlm:x", "cat" if row in (2, 4, 6) else "dog",
                    confidence=0.5 + row / 20, cost=0.01, seconds=2.0) for row in range(8)]  # fmt: skip
-    said += [
-        say_of(data, 8, "vlm:x", None, cost=0.01),
-        say_of(data, 1, "vlm:x", "cat", confidence=0.9, cost=0.01),
+    given += [
+        make_label(data, 8, "vlm:x", None, cost=0.01),
+        make_label(data, 1, "vlm:x", "cat", confidence=0.9, cost=0.01),
     ]
-    said += [say_of(data, row, "person:a", "dog") for row in (1, 2, 3)]
-    said += [say_of(data, 4, "person:a", None)]
-    labels.append(str(folder), said)
+    given += [make_label(data, row, "annotator:a", "dog") for row in (1, 2, 3)]
+    given += [make_label(data, 4, "annotator:a", None)]
+    labels.append_labels(str(folder), given)
     return folder
 
 
 def test_sources_costs_and_disagreements_are_those_counted_by_hand(tmp_path: Path) -> None:
-    told = label_facts(pupila.open(write_labelled(tmp_path)))
-    assert told is not None
-    # 0 came with the data; 1, 2, 3 a person; 4 a person was unsure; 5, 6, 7 the machine; 8 it was unsure; 9 nobody
-    assert told["sources"] == {"person": 3, "machine": 3, "given": 1, "unsure": 2, "none": 1}
-    assert (told["answers"], told["cost"]) == (14, 0.1)
-    machine, person = told["labellers"]["vlm:x"], told["labellers"]["person:a"]
-    assert (machine["answers"], machine["images"], machine["in_force"], machine["unsure"]) == (10, 9, 5, 1)
+    facts = label_facts(pupila.open(write_labelled(tmp_path)))
+    assert facts is not None
+    # 0 given; 1, 2, 3 annotator; 4 annotator abstained; 5, 6, 7 machine; 8 machine abstained; 9 unlabelled
+    assert facts["sources"] == {"annotator": 3, "machine": 3, "given": 1, "abstained": 2, "unlabelled": 1}
+    assert (facts["annotations"], facts["cost"]) == (14, 0.1)
+    machine, annotator = facts["labellers"]["vlm:x"], facts["labellers"]["annotator:a"]
+    assert (machine["annotations"], machine["images"], machine["current"], machine["abstained"]) == (
+        10,
+        9,
+        5,
+        1,
+    )
     assert machine["mean_confidence"] == pytest.approx((8 * 0.5 + 28 / 20 + 0.9) / 9, abs=1e-4)
     assert sum(machine["confidence"]) == 9 and machine["confidence"][10] == 1
     assert (machine["cost"], machine["seconds"]) == (0.1, 16)
-    assert (person["person"], person["in_force"], person["cost"], person["confidence"]) == (
+    assert (annotator["annotator"], annotator["current"], annotator["cost"], annotator["confidence"]) == (
         True,
         4,
         None,
         None,
     )
-    # 1: cat and dog (the machine's last answer counts); 2: cat and dog; 3: dog and dog; 4: the person was unsure
-    assert told["pairs"] == [{"first": "vlm:x", "second": "person:a", "both": 3, "agree": 1}]
-    assert told["audit"] is None
+    # 1: cat and dog (the machine's last label counts); 2: cat and dog; 3: dog and dog; 4: the annotator abstained
+    assert facts["pairs"] == [{"first": "vlm:x", "second": "annotator:a", "images": 3, "agree": 1}]
+    assert facts["audit"] is None
 
 
 def test_the_page_shows_them(tmp_path: Path) -> None:
     explored = pupila.explore(write_labelled(tmp_path))
     page = opened_page(explored.page)
-    for part in ("Labels by source", "vlm:x", "$0.10", "33.3%", "Nobody audited", "They cost $0.10"):
+    for part in (
+        "Labels by source",
+        "vlm:x",
+        "$0.10",
+        "33.3 %",
+        "The machine labels are not audited",
+        "Labelling cost $0.10",
+    ):
         assert part in page
 
 
-def test_without_a_history_nothing_is_told(tmp_path: Path) -> None:
+def test_without_a_history_there_is_no_section(tmp_path: Path) -> None:
     write_photo(tmp_path / "a.jpg", 1)
     explored = pupila.explore(tmp_path)
     assert explored.fingerprint["labels"] is None
@@ -82,38 +96,38 @@ AUDIT = {"schema": 1, "labels": 700, "random": {"accuracy": {"value": 0.93, "low
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "sentence"),
     [
-        (AUDIT, "An audit of 100 labels found 93.0%"),
-        ({**AUDIT, "random": {"accuracy": {"value": 0.5, "low": None}, "answered": 4}}, "too few answers"),
-        ({"draw": {"seed": 0}}, "Nobody audited"),
-        ({**AUDIT, "random": {"accuracy": {"value": None}}}, "Nobody audited"),
-        ({**AUDIT, "random": {"accuracy": 3}}, "Nobody audited"),
-        ([1, 2], "Nobody audited"),
+        (AUDIT, "accuracy 0.930 (95 % CI 0.860 to 0.970, audit of n = 100 labels)"),
+        ({**AUDIT, "random": {"accuracy": {"value": 0.5, "low": None}, "answered": 4}}, "reviewed 4 labels, too few"),
+        ({"sample": {"seed": 0}}, "The machine labels are not audited"),
+        ({**AUDIT, "random": {"accuracy": {"value": None}}}, "The machine labels are not audited"),
+        ({**AUDIT, "random": {"accuracy": 3}}, "The machine labels are not audited"),
+        ([1, 2], "The machine labels are not audited"),
     ],
 )  # fmt: skip
-def test_an_audit_is_read_where_it_is_understood(tmp_path: Path, content: object, told: str) -> None:
+def test_an_audit_is_read_if_it_is_understood(tmp_path: Path, content: object, sentence: str) -> None:
     write_labelled(tmp_path)
     (tmp_path / "audit.json").write_text(json.dumps(content))
     facts = label_facts(pupila.open(tmp_path))
     from tests.stages.explore.test_sentences import having
 
-    assert told in " ".join(sentences(having(labels=facts)))
+    assert sentence in " ".join(sentences(having(labels=facts)))
 
 
-@pytest.mark.parametrize(("rows", "earlier"), [(14, False), (15, False), (9, True)])
-def test_an_audit_of_earlier_labels_is_told_as_such(tmp_path: Path, rows: int, earlier: bool) -> None:
+@pytest.mark.parametrize(("rows", "outdated"), [(14, False), (15, False), (9, True)])
+def test_an_outdated_audit_is_reported_as_such(tmp_path: Path, rows: int, outdated: bool) -> None:
     from tests.stages.explore.test_sentences import having
 
     write_labelled(tmp_path)
-    (tmp_path / "audit.json").write_text(json.dumps({**AUDIT, "draw": {"rows": rows}}))
-    told = " ".join(sentences(having(labels=label_facts(pupila.open(tmp_path)))))
-    assert "An audit of 100 labels" in told and ("of earlier labels" in told) == earlier
+    (tmp_path / "audit.json").write_text(json.dumps({**AUDIT, "sample": {"history_rows": rows}}))
+    text = " ".join(sentences(having(labels=label_facts(pupila.open(tmp_path)))))
+    assert "audit of n = 100 labels" in text and ("were added after the audit" in text) == outdated
 
 
-def test_what_a_machine_repeats_came_with_the_data(tmp_path: Path) -> None:
+def test_a_given_label_that_a_machine_repeats_stays_given(tmp_path: Path) -> None:
     write_labelled(tmp_path)
-    labels.append(str(tmp_path), [say_of(pupila.open(tmp_path), 0, "vlm:y", "cat")])
-    told = label_facts(pupila.open(tmp_path))
-    assert told is not None
-    assert told["sources"] == {"person": 3, "machine": 3, "given": 1, "unsure": 2, "none": 1}
+    labels.append_labels(str(tmp_path), [make_label(pupila.open(tmp_path), 0, "vlm:y", "cat")])
+    facts = label_facts(pupila.open(tmp_path))
+    assert facts is not None
+    assert facts["sources"] == {"annotator": 3, "machine": 3, "given": 1, "abstained": 2, "unlabelled": 1}

@@ -10,8 +10,8 @@ from PIL import Image
 import pupila
 from pupila.core.errors import PupilaError
 from pupila.stages.explore import neighbours
-from pupila.stages.explore.colour import colours
-from pupila.stages.explore.neighbours import _neighbours, laid_out
+from pupila.stages.explore.colour import measure_colours
+from pupila.stages.explore.neighbours import _compare_neighbours, build_map
 from tests.pictures import photo, write_classes, write_scenes
 from tests.stages.explore.test_colour import write_plain
 from tests.stages.explore.test_page import opened_page
@@ -35,13 +35,13 @@ def _write_tinted(path: Path, seed: int, tint: tuple[float, float, float]) -> No
     Image.fromarray((60 + 0.75 * grey * np.array(tint)).astype(np.uint8)).save(path)
 
 
-def test_colours_part_what_they_can_and_show_what_lies_elsewhere(tmp_path: Path) -> None:
+def test_colours_separate_classes_and_show_outliers(tmp_path: Path) -> None:
     data = pupila.open(write_two_colours(tmp_path))
-    found = laid_out(data, colours(data), None)
-    assert found is not None and found.facts is not None
-    assert found.rows == list(range(17))
-    assert [data.images["image"][row] for row in found.foreign] == ["red/wrong0.png"]
-    places = {name: found.places[row] for row, name in enumerate(data.images["image"])}
+    image_map = build_map(data, measure_colours(data), None)
+    assert image_map is not None and image_map.facts is not None
+    assert image_map.rows == list(range(17))
+    assert [data.images["image"][row] for row in image_map.outliers] == ["red/wrong0.png"]
+    places = {name: image_map.positions[row] for row, name in enumerate(data.images["image"])}
     assert np.linalg.norm(places["red/wrong0.png"] - places["blue/0.png"]) < np.linalg.norm(
         places["red/wrong0.png"] - places["red/0.png"]
     )
@@ -52,13 +52,13 @@ def test_agreement_and_chance_are_those_counted_by_hand() -> None:
     angles = np.radians(np.array([0, 9, 19, 30, 42, 55, 63, 76, 88, 99, 109, 118]))
     features = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     codes = np.repeat([0, 1], 6)
-    facts, foreign = _neighbours(features, codes, np.arange(12), ["a", "b"])
+    facts, outliers = _compare_neighbours(features, codes, np.arange(12), ["a", "b"])
     assert facts is not None
     assert facts["agreement"] == round(10 / 12, 4)  # 55 and 63 degrees are nearest to each other
     assert facts["chance"] == round(5 / 11, 4)
     assert facts["classes"]["a"] == {"images": 6, "agreement": round(5 / 6, 4)}
     assert facts["low"] < facts["agreement"] < facts["high"]
-    assert foreign == []
+    assert outliers == []
 
 
 def test_copies_are_no_neighbours() -> None:
@@ -66,21 +66,21 @@ def test_copies_are_no_neighbours() -> None:
     features = np.repeat(rng.normal(size=(30, 8)), 2, axis=0)
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     codes = np.repeat(rng.integers(0, 2, 30), 2)
-    with_copies, _ = _neighbours(features, codes, np.arange(60), ["a", "b"])
-    without, _ = _neighbours(features, codes, np.repeat(np.arange(30), 2), ["a", "b"])
+    with_copies, _ = _compare_neighbours(features, codes, np.arange(60), ["a", "b"])
+    without, _ = _compare_neighbours(features, codes, np.repeat(np.arange(30), 2), ["a", "b"])
     assert with_copies is not None and without is not None
     assert with_copies["agreement"] == 1
     assert without["low"] < without["chance"] < without["high"]
     assert (without["images"], without["groups"]) == (60, 30)
 
 
-def test_one_class_few_groups_and_few_images_tell_nothing(tmp_path: Path) -> None:
+def test_one_class_few_groups_and_few_images_have_no_facts(tmp_path: Path) -> None:
     features = np.eye(12)
-    assert _neighbours(features, np.zeros(12, int), np.arange(12), ["a"]) == (None, [])
-    assert _neighbours(features, np.arange(12) % 2, np.arange(12) // 2, ["a", "b"]) == (None, [])
-    assert _neighbours(features, np.full(12, -1), np.arange(12), ["a", "b"]) == (None, [])
+    assert _compare_neighbours(features, np.zeros(12, int), np.arange(12), ["a"]) == (None, [])
+    assert _compare_neighbours(features, np.arange(12) % 2, np.arange(12) // 2, ["a", "b"]) == (None, [])
+    assert _compare_neighbours(features, np.full(12, -1), np.arange(12), ["a", "b"]) == (None, [])
     data = pupila.open(write_classes(tmp_path, {"a": 9}))
-    assert laid_out(data, colours(data), None) is None
+    assert build_map(data, measure_colours(data), None) is None
 
 
 def test_images_that_are_all_alike_make_a_map(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_images_that_are_all_alike_make_a_map(tmp_path: Path) -> None:
     assert "Map of the images" in opened_page(pupila.explore(tmp_path).page)
 
 
-def test_many_images_are_drawn_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "MOST_POINTS", 15)
+def test_a_sample_of_many_images_is_drawn_and_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "MAX_POINTS", 15)
     page = opened_page(pupila.explore(write_classes(tmp_path, {"cat": 12, "dog": 12})).page)
     assert "15 of 24 images, drawn at random." in page
     assert page.count("<circle") == 15
@@ -108,17 +108,17 @@ def test_every_image_is_a_point_of_its_class_with_its_picture(tmp_path: Path) ->
     assert all(0 <= float(x) <= 1000 and 0 <= float(y) <= 640 for x, y, *_ in circles)
     assert {aspect for *_, aspect, _ in circles} == {"1.333"}
     assert 'data-columns="5" data-lines="4"' in page  # of the sheet of 17 pictures
-    assert "Among another class, 1 of 1" in page
+    assert "Among other classes: 1 of 1 images" in page
     assert "--with BUNDLE" in page
 
 
 def test_masks_are_coloured_by_what_they_cover(tmp_path: Path) -> None:
     page = opened_page(pupila.explore(write_scenes(tmp_path, 12)).page)
-    assert "least foreground (up to" in page
+    assert "little foreground (up to" in page
     assert page.count("<circle") == 12
 
 
-def test_names_can_not_break_out_of_the_map(tmp_path: Path) -> None:
+def test_names_are_escaped_in_the_map(tmp_path: Path) -> None:
     for number in range(12):
         write_plain(tmp_path, f'a"><script>alert({number})&.png', (number * 9, 30, 30), 2)
     page = opened_page(pupila.explore(tmp_path).page)
@@ -131,32 +131,39 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run") / "first"
     pupila.split(folder, val=0.3)
     pupila.train(
-        folder, out=run, model="lenet", weights="none", side=32, epochs=1, augment="none", precision="float32"
+        folder,
+        out=run,
+        model="lenet",
+        weights="none",
+        image_size=32,
+        epochs=1,
+        augment="none",
+        precision="float32",
     )
     return run
 
 
-def test_a_bundle_lays_images_out_as_it_sees_them_once(
+def test_embeddings_of_a_bundle_are_computed_once(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_two_colours(tmp_path / "data")
     first = pupila.explore(folder, bundle=bundle)
     page = opened_page(first.page)
     assert first.fingerprint["bundle"][:12] in page
-    assert "laid out by t-SNE" in page
+    assert "t-SNE of the embeddings" in page
     data = pupila.open(folder)
-    mapped = laid_out(data, colours(data), str(bundle))
+    mapped = build_map(data, measure_colours(data), str(bundle))
     assert mapped is not None
 
     def gone(*_: object) -> None:
         raise AssertionError("embedded again")
 
     monkeypatch.setattr("pupila.artifacts.bundle.predictor.Predictor.embedding", gone)
-    again = laid_out(data, colours(data), str(bundle))
-    assert again is not None and np.array_equal(again.places, mapped.places)
+    again = build_map(data, measure_colours(data), str(bundle))
+    assert again is not None and np.array_equal(again.positions, mapped.positions)
 
 
-def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
     write_classes(tmp_path, {"a": 6, "b": 6})
     with pytest.raises(PupilaError, match="No bundle in"):
         pupila.explore(tmp_path, bundle=tmp_path)

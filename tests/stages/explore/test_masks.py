@@ -1,4 +1,4 @@
-"""The fingerprint and the page of masks: shares counted by hand, and pictures with masks over them."""
+"""The fingerprint and the page of masks: areas counted by hand, and mask overlays."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from PIL import Image
 
 import pupila
 from pupila.imaging.masks.label_map import COLOURS
-from pupila.stages.explore.masks import laid_over, overlays
+from pupila.stages.explore.masks import overlay_section, picture_with_mask
 from tests.pictures import scene, write_scenes
 from tests.stages.explore.test_page import opened_page
 
@@ -30,13 +30,13 @@ def write_columns(folder: Path, widths: list[int]) -> Path:
 def test_areas_are_those_counted_by_hand(tmp_path: Path) -> None:
     folder = write_columns(tmp_path / "data", [0, 24, 48, 96])
     (folder / "masks/003.png").unlink()
-    found = pupila.explore(folder, out=tmp_path / "out").fingerprint
-    assert found["classes"] == {
+    fingerprint = pupila.explore(folder, out=tmp_path / "out").fingerprint
+    assert fingerprint["classes"] == {
         "background": {"images": 3, "share": pytest.approx(0.75), "groups": 3},
         "foreground": {"images": 2, "share": pytest.approx(0.25), "groups": 2},
     }
-    assert found["masks"] == {"images": 3, "splits": {}}
-    assert found["unlabelled"] == 1
+    assert fingerprint["masks"] == {"images": 3, "splits": {}}
+    assert fingerprint["unlabelled"] == 1
 
 
 def test_areas_of_each_split_sum_up_to_the_whole(tmp_path: Path) -> None:
@@ -46,28 +46,28 @@ def test_areas_of_each_split_sum_up_to_the_whole(tmp_path: Path) -> None:
     of_splits = explored.fingerprint["masks"]["splits"]
     columns = {f"images/{number:03d}.png": 4 * number for number in range(24)}
     for split, shares in of_splits.items():
-        own = [columns[row.image] for row in splits.of(split)]
+        own = [columns[row.image] for row in splits.in_split(split)]
         assert shares["foreground"] == pytest.approx(sum(own) / len(own) / 96)
         assert sum(shares.values()) == pytest.approx(1)
     page = opened_page(explored.page)
-    for told in ("Masks laid over their pictures", "foreground, in 23 images", "train, 14 of", "Splits side by side",
-                 "Images in which a class occurs", "judge by Dice or IoU"):  # fmt: skip
-        assert told in page
+    for text in ("Mask overlays", "foreground, in 23 images", "train: 14 of", "Comparison of splits",
+                 "Images per class", "Use Dice or IoU"):  # fmt: skip
+        assert text in page
 
 
 def test_most_typical_and_least_of_a_class_are_shown_once_each(tmp_path: Path) -> None:
     data = pupila.open(write_columns(tmp_path, [4 * number for number in range(24)]))
-    (_, patches), (heading, shown) = overlays(data, None).galleries
+    (_, patches), (heading, shown) = overlay_section(data, None).galleries
     assert [patch.caption for patch in patches] == ["foreground", "no label"]
-    assert heading == "foreground, in 23 images: most, typical and least of it"
+    assert heading == "foreground, in 23 images: largest, typical and smallest areas"
     numbers = [int(picture.caption[:3]) for picture in shown]
     assert numbers == [*range(23, 16, -1), *range(15, 8, -1), *range(7, 0, -1)]
-    assert shown[0].caption == "023.png 95.83%"
+    assert shown[0].caption == "023.png 95.83 %"
 
 
-def test_the_mask_lies_over_its_picture_and_the_background_stays(tmp_path: Path) -> None:
+def test_the_overlay_shows_the_mask_and_leaves_the_background(tmp_path: Path) -> None:
     data = pupila.open(write_columns(tmp_path, [48, 48]))
-    source = laid_over(data, 0).source
+    source = picture_with_mask(data, 0).source
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))).astype(int)
     bare = scene(0)[0].astype(int)
     assert shown.shape == bare.shape
@@ -76,10 +76,10 @@ def test_the_mask_lies_over_its_picture_and_the_background_stays(tmp_path: Path)
     assert np.abs(shown[:, :40] - laid).mean() < 8
 
 
-def test_a_mask_that_is_gone_leaves_a_note(tmp_path: Path) -> None:
+def test_a_missing_mask_leaves_a_note(tmp_path: Path) -> None:
     data = pupila.open(write_columns(tmp_path, [48, 48]))
     (tmp_path / "masks/000.png").unlink()
-    assert "can't be read any more" in laid_over(data, 0).caption
+    assert "can no longer be read" in picture_with_mask(data, 0).caption
 
 
 def test_the_page_of_real_masks(real_data: Callable[[str], Path], tmp_path: Path) -> None:

@@ -27,30 +27,35 @@ def test_the_fingerprint_counts_what_is_there(tmp_path: Path) -> None:
     write_photo(tmp_path / "data/dog/wide.png", 5, 300, 100)
     (tmp_path / "data/dog/copy.jpg").write_bytes((tmp_path / "data/dog/000.jpg").read_bytes())
     (tmp_path / "data/dog/cut.jpg").write_bytes(b"")
-    found = pupila.explore(tmp_path / "data", out=tmp_path / "out").fingerprint
+    fingerprint = pupila.explore(tmp_path / "data", out=tmp_path / "out").fingerprint
     sizes: Counter[tuple[int, int]] = Counter()
     for path in (tmp_path / "data").glob("*/*"):
         if path.stat().st_size:
             with Image.open(path) as picture:
                 sizes[picture.size] += 1
-    assert found["images"] == 44
-    assert found["set_aside"] == 1
-    assert found["sizes"] == [[*size, count] for size, count in sizes.most_common()]
-    assert found["classes"]["dog"] == {"images": 32, "share": 32 / 44, "groups": 31}
-    assert list(found["classes"]) == ["dog", "cat"]
-    assert found["formats"] == {"JPEG": 43, "PNG": 1}
-    assert (found["width"]["max"], found["aspect"]["max"], found["height"]["max"]) == (300, 3, 100)
-    assert sum(found["brightness"]["counts"]) == sum(found["aspect_histogram"]["counts"]) == 44
-    assert found["duplicates"] == {"exact": 1, "near": 0, "mirrored": 0}
-    assert json.loads((tmp_path / "out/fingerprint.json").read_text()) == found
+    assert fingerprint["schema"] == 2
+    assert fingerprint["images"] == 44
+    assert fingerprint["skipped"] == 1
+    assert fingerprint["sizes"] == [[*size, count] for size, count in sizes.most_common()]
+    assert fingerprint["classes"]["dog"] == {"images": 32, "share": 32 / 44, "groups": 31}
+    assert list(fingerprint["classes"]) == ["dog", "cat"]
+    assert fingerprint["formats"] == {"JPEG": 43, "PNG": 1}
+    assert (fingerprint["width"]["max"], fingerprint["aspect"]["max"], fingerprint["height"]["max"]) == (
+        300,
+        3,
+        100,
+    )
+    assert sum(fingerprint["brightness"]["counts"]) == sum(fingerprint["aspect_histogram"]["counts"]) == 44
+    assert fingerprint["duplicates"] == {"exact": 1, "near": 0, "mirrored": 0}
+    assert json.loads((tmp_path / "out/fingerprint.json").read_text()) == fingerprint
 
 
 def test_the_split_is_shown_only_where_it_was_made_from_these_data(tmp_path: Path) -> None:
     write_classes(tmp_path, {"cat": 20, "dog": 20})
-    made = pupila.split(tmp_path)
+    splits = pupila.split(tmp_path)
     first = pupila.explore(tmp_path)
-    assert first.fingerprint["splits"]["hash"] == made.hash
-    assert "Splits side by side" in opened_page(first.page)
+    assert first.fingerprint["splits"]["hash"] == splits.hash
+    assert "Comparison of splits" in opened_page(first.page)
     write_photo(tmp_path / "cat/new.jpg", 99)
     again = pupila.explore(tmp_path)
     assert again.fingerprint["splits"] is None
@@ -69,7 +74,7 @@ def test_images_without_labels_make_a_page(tmp_path: Path) -> None:
     assert "No image has a label yet" in opened_page(pupila.explore(tmp_path).page)
 
 
-def test_what_the_user_named_is_shown_as_text(tmp_path: Path) -> None:
+def test_class_names_are_shown_as_text(tmp_path: Path) -> None:
     odd = {"<b>bold</b>": 11, "$x^2$ & more": 12}
     for name, count in odd.items():
         for number in range(count):
@@ -89,13 +94,15 @@ def test_the_same_data_give_the_same_page_byte_by_byte(tmp_path: Path) -> None:
     assert first == second
 
 
-def test_the_verdict_comes_before_the_pictures_and_these_before_the_tables(tmp_path: Path) -> None:
+def test_conclusions_come_before_charts_and_charts_before_tables(tmp_path: Path) -> None:
     page = opened_page(pupila.explore(write_classes(tmp_path, {"cat": 12, "dog": 60})).page)
     places = [page.index(part) for part in ("5.0 : 1", "<svg", "<table")]
     assert places == sorted(places)
 
 
-def test_the_page_of_brain_mri_tells_its_copies(real_data: Callable[[str], Path], tmp_path: Path) -> None:
+def test_the_page_of_brain_mri_reports_its_duplicates(
+    real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
     explored = pupila.explore(real_data("brain_mri"), out=tmp_path)
     assert explored.fingerprint["duplicates"]["exact"] == 25
     assert "25 exact" in opened_page(explored.page)

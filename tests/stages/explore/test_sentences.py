@@ -15,14 +15,14 @@ def split_row(images: int, classes: dict[str, int], groups: dict[str, int] | Non
     return {"images": images, "groups": images, "classes": classes, "class_groups": groups or classes}
 
 
-# 700 images, 1 : 1, of many sizes, split without a leak, without a fault or a copy: nothing to say but what is good
+# 700 images, 1 : 1, of many sizes, split without a leak, without a fault or duplicate: nothing to report
 SOUND: Fingerprint = {
-    "masks": None, "images": 700, "set_aside": 0, "unlabelled": 0, "faults": [],
+    "masks": None, "images": 700, "skipped": 0, "unlabelled": 0, "faults": [],
     "classes": {"a": {"images": 350, "share": 0.5, "groups": 350}, "b": {"images": 350, "share": 0.5, "groups": 350}},
     "width": {"min": 100, "median": 400, "max": 900}, "height": {"min": 90, "median": 300, "max": 800},
     "sizes": [[400, 300, 200], [500, 300, 100]],
     "duplicates": {"exact": 0, "near": 0, "mirrored": 0},
-    "colour": {"grey": 0, "dark": 0, "bright": 0, "explained": {"brightness": 0.1, "saturation": None},
+    "colour": {"grey": 0, "dark": 0, "bright": 0, "explained_variance": {"brightness": 0.1, "saturation": None},
                "classes": {"a": {"brightness": 90, "saturation": 40}, "b": {"brightness": 160, "saturation": 60}}},
     "map": None, "bundle": "", "labels": None, "columns": {},
     "splits": {
@@ -34,14 +34,14 @@ SOUND: Fingerprint = {
 
 
 def having(**changes: Any) -> Fingerprint:
-    found = deepcopy(SOUND)
+    fingerprint = deepcopy(SOUND)
     for path, value in changes.items():
-        place = found
+        place = fingerprint
         *above, last = path.split("__")
         for key in above:
             place = place[key]
         place[last] = value
-    return found
+    return fingerprint
 
 
 def classes(**counts: int) -> dict[str, dict[str, Any]]:
@@ -54,10 +54,14 @@ def of_test(n: int, groups: int | None = None) -> Fingerprint:
 
 
 COPIES = {"exact": 2, "near": 3, "mirrored": 1}
-FAULT = {"code": "conflicting-labels", "severity": "error", "count": 1, "examples": [], "mend": ""}
+FAULT = {"code": "conflicting-labels", "severity": "error", "count": 1, "examples": [], "fix": ""}
 HARMLESS = {**FAULT, "severity": "warning"}
 FOUR_TO_ONE = having(classes=classes(a=560, b=140))
-CEILING = {**HARMLESS, "code": "label-ceiling", "examples": ["9 pairs: mean IoU 0.824, from 0.639 to 0.903"]}
+AGREEMENT = {
+    **HARMLESS,
+    "code": "annotator-agreement",
+    "examples": ["mean IoU 0.824 in 9 pairs, range 0.639 to 0.903"],
+}
 ROADS = having(  # synthetic masks: land everywhere, a road of 0.4 % of the area in every second image
     masks={"images": 690, "splits": {}},
     classes={
@@ -65,7 +69,11 @@ ROADS = having(  # synthetic masks: land everywhere, a road of 0.4 % of the area
         "road": {"images": 350, "share": 0.004, "groups": 9},
     },
 )
-SHORTCUT = {**HARMLESS, "code": "column-predicts-label", "examples": ["column brand: 62%"]}
+SHORTCUT = {
+    **HARMLESS,
+    "code": "column-predicts-label",
+    "examples": ["column brand (skill 0.62; 0 is chance, 1 is perfect)"],
+}
 MAP = {
     "images": 90,
     "groups": 80,
@@ -74,65 +82,74 @@ MAP = {
     "high": 0.87,
     "chance": 0.5,
     "classes": {},
-    "foreign": 7,
+    "outliers": 7,
 }
-AUDIT = {"accuracy": 0.92, "low": 0.85, "high": 0.96, "answered": 100, "labels": 700, "more_to_halve": 300,
-         "earlier": False}  # fmt: skip
+AUDIT = {"accuracy": 0.92, "low": 0.85, "high": 0.96, "reviewed": 100, "labels": 700, "more_to_halve": 300,
+         "outdated": False}  # fmt: skip
 LABELS = {
-    "sources": {"person": 100, "machine": 590, "given": 0, "unsure": 6, "none": 4}, "cost": 1.234, "audit": None,
-    "pairs": [{"first": "vlm:x", "second": "person:y", "both": 100, "agree": 92}],
+    "sources": {"annotator": 100, "machine": 590, "given": 0, "abstained": 6, "unlabelled": 4},
+    "cost": 1.234, "audit": None,
+    "pairs": [{"first": "vlm:x", "second": "annotator:y", "images": 100, "agree": 92}],
 }  # fmt: skip
-BY_PERSONS = {**LABELS, "sources": {**LABELS["sources"], "machine": 0}, "pairs": []}  # type: ignore[dict-item]
-PRICE = {"kind": "numbers", "missing": 3, "explained": 0.4,
+BY_ANNOTATORS = {**LABELS, "sources": {**LABELS["sources"], "machine": 0}, "pairs": []}  # type: ignore[dict-item]
+PRICE = {"type": "numeric", "missing": 3, "explained_variance": 0.4,
          "classes": {"a": {"median": 12.5}, "b": {"median": 40}, "c": {"median": None}}}  # fmt: skip
 TINY = having(classes=classes(a=50, b=9, c=2))
-# sentence -> (where it must appear, what it says there, where it must not)
+# sentence -> (fingerprint with it, its parts, fingerprint without it)
 CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "no_labels": (having(classes={}), ["No image has a label yet"], SOUND),
-    "faults": (having(faults=[FAULT]), ["One finding", "conflicting-labels"], having(faults=[HARMLESS])),
-    "leaking": (having(splits__verdict="leaking", splits__leaks=51), ["51 pairs"], SOUND),
-    "imbalance": (FOUR_TO_ONE, ["4.0 : 1", "(a : b)", "80.0%", "F1"], having(classes=classes(a=560, b=400))),
-    "balanced": (having(classes=classes(a=140, b=100)), ["1.40 : 1"], having(classes=classes(a=150, b=100))),
-    "areas": (ROADS, ["road covers 0.4%", "in 350 of 690", "always answering land is right for 99.6%", "IoU"], SOUND),
-    "small_areas": (ROADS, ["One class covers under 1 %", "(road)"], having(masks=ROADS["masks"])),
-    "ceiling": (having(faults=[CEILING]), ["9 pairs", "0.824"], having(faults=[HARMLESS])),
+    "faults": (having(faults=[FAULT]),
+               ["1 error that would spoil training: conflicting-labels."], having(faults=[HARMLESS])),
+    "leaking_split": (having(splits__verdict="leaking", splits__leaks=51), ["51 pairs"], SOUND),
+    "imbalance": (FOUR_TO_ONE, ["4.0 : 1", "(a : b)", "F1", "baseline a has accuracy 0.800"],
+                  having(classes=classes(a=560, b=400))),
+    "balance": (having(classes=classes(a=140, b=100)), ["1.40 : 1"], having(classes=classes(a=150, b=100))),
+    "areas": (ROADS, ["road covers 0.4 %", "in 350 of 690", "land everywhere has a pixel accuracy of 0.996", "IoU"],
+              SOUND),
+    "small_areas": (ROADS, ["1 class covers under 1 %", "(road)"], having(masks=ROADS["masks"])),
+    "annotator_agreement": (having(faults=[AGREEMENT]), ["9 pairs", "0.824"], having(faults=[HARMLESS])),
     "small_classes": (TINY, ["2 classes", "(b, c)"], having(classes=classes(a=50, b=10))),
     "too_few_groups": (of_test(24, groups=9), ["9 groups of b", r"--by '(p\d+)_' --folds 5"], of_test(24, groups=10)),
     # 21 of 24: Wilson's interval reaches from 0.690 to 0.957
-    "interval": (of_test(24), ["24 images of b", "about 27 points wide", "170 would narrow it to 10"], of_test(9)),
+    "interval": (of_test(24), ["24 images of b", "about 27 points wide", "10 points needs 170 of them"], of_test(9)),
     "duplicates": (having(duplicates=COPIES), ["6 pairs", "2 exact, 3 near, 1 mirrored"], SOUND),
-    "set_aside": (having(set_aside=3), ["3 files could not be read"], SOUND),
-    "one_size": (having(sizes=[[500, 500, 690]]), ["98.6% of the images are 500 x 500"], SOUND),
-    "many_sizes": (SOUND, ["from 100 to 900 pixels", "from 90 to 800"], having(sizes=[[500, 500, 630]])),
-    "small_images": (having(width__median=48), ["under 49 pixels"], having(width__median=64)),
-    "shortcuts": (having(faults=[SHORTCUT]), ["column brand: 62%", "without a look"], having(faults=[HARMLESS])),
-    "light": (having(colour__explained={"brightness": 0.25, "saturation": None}),
-              ["the brightness of an image (25%", "a has 90 on average, b 160"], SOUND),
-    "some_grey": (having(colour__grey=12), ["12 images of 700 are grey"], having(colour__grey=700)),
+    "skipped_files": (having(skipped=3), ["3 files could not be read"], SOUND),
+    "one_size": (having(sizes=[[500, 500, 690]]), ["98.6 % of the images have 500 x 500 pixels"], SOUND),
+    "many_sizes": (SOUND, ["width 100 to 900 pixels", "height 90 to 800 pixels"], having(sizes=[[500, 500, 630]])),
+    "small_images": (having(width__median=48), ["smaller than 49 pixels"], having(width__median=64)),
+    "shortcuts": (having(faults=[SHORTCUT]), ["column brand (skill 0.62", "Metadata alone"], having(faults=[HARMLESS])),
+    "brightness": (having(colour__explained_variance={"brightness": 0.25, "saturation": None}),
+              ["25 % of the variance in brightness", "the mean of a is 90, of b 160"], SOUND),
+    "some_grey": (having(colour__grey=12), ["12 of 700 images are grey"], having(colour__grey=700)),
     "some_dark": (having(colour__dark=1, colour__bright=2),
-                  ["One image is almost black. 2 images are almost white."], SOUND),
-    "neighbours": (having(map=MAP), ["Colours alone", "for 80%, by chance it would be for 50%"],
+                  ["1 image is almost black. 2 images are almost white."], SOUND),
+    "neighbours": (having(map=MAP), ["Colours alone", "for 80 % of the images (50 % by chance)"],
                    having(map={**MAP, "agreement": 0.59, "low": 0.55})),
-    "audited": (having(labels={**LABELS, "audit": AUDIT}), ["100 labels", "92.0%", "85.0% to 96.0%"],
-                having(labels=BY_PERSONS)),
-    "labelled_by": (having(labels=LABELS), ["persons 100, machines 590.", "cost $1.23.", "10 images are open"], SOUND),
-    "disagreement": (having(labels=LABELS), ["vlm:x and person:y agree on 92 of 100"], having(labels=BY_PERSONS)),
-    "own_numbers": (having(columns={"price": PRICE}), ["price goes with the class (40%", "of a is 12.5, of b 40"],
-                    having(columns={"price": {**PRICE, "explained": 0.2}, "brand": {"kind": "words"}})),
-    "not_split": (having(splits=None), ["not split yet"], having(splits=None, classes={})),
+    "audit_result": (having(labels={**LABELS, "audit": AUDIT}),
+                     ["100 labels", "accuracy 0.920 (95 % CI 0.850 to 0.960"],
+                     having(labels=BY_ANNOTATORS)),
+    "label_sources": (having(labels=LABELS),
+                      ["100 by annotators, 590 by machines.", "cost $1.23.", "10 images are unlabelled"],
+                      SOUND),
+    "labeller_disagreement": (having(labels=LABELS), ["vlm:x and annotator:y agree on 92 of the 100"],
+                              having(labels=BY_ANNOTATORS)),
+    "own_columns": (having(columns={"price": PRICE}),
+                    ["40 % of the variance in price", "of a is 12.5, of b 40"],
+                    having(columns={"price": {**PRICE, "explained_variance": 0.2}, "brand": {"type": "categorical"}})),
+    "missing_split": (having(splits=None), ["not split yet"], having(splits=None, classes={})),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_a_sentence_appears_where_it_must_and_nowhere_else(name: str) -> None:
+def test_a_sentence_appears_where_it_applies_and_nowhere_else(name: str) -> None:
     sentence = {function.__name__: function for function in SENTENCES}[name]
     where, parts, where_not = CASES[name]
-    told = sentence(where)
-    assert told is not None
+    text = sentence(where)
+    assert text is not None
     for part in parts:
-        assert part in told
+        assert part in text
     assert sentence(where_not) is None
-    assert told in sentences(where)
+    assert text in sentences(where)
 
 
 def test_every_sentence_has_its_case() -> None:
@@ -140,7 +157,7 @@ def test_every_sentence_has_its_case() -> None:
     print(f"explore: checked {len(CASES)} sentences")
 
 
-def test_the_numbers_of_the_interval_are_right_by_a_second_way() -> None:
+def test_the_numbers_of_the_interval_equal_those_of_scipy() -> None:
     def width(right: int, n: int) -> float:
         theirs = binomtest(right, n).proportion_ci(method="wilson")
         return float(theirs.high - theirs.low)
@@ -149,23 +166,23 @@ def test_the_numbers_of_the_interval_are_right_by_a_second_way() -> None:
     assert width(147, 168) > 0.10 > width(154, 176)  # 170 lies between; both are 7 of 8
 
 
-def test_a_bundles_map_tells_how_well_it_parts_the_classes() -> None:
-    assert "7 lie among another class" in " ".join(sentences(having(map=MAP, bundle="ab12")))
-    assert "does not part" in " ".join(sentences(having(map={**MAP, "low": 0.5}, bundle="ab12")))
+def test_the_map_of_a_bundle_states_how_well_it_separates_the_classes() -> None:
+    assert "7 images lie among other classes" in " ".join(sentences(having(map=MAP, bundle="ab12")))
+    assert "do not separate" in " ".join(sentences(having(map={**MAP, "low": 0.5}, bundle="ab12")))
 
 
-def test_labels_of_machines_that_nobody_audited_are_told() -> None:
-    assert "Nobody audited" in " ".join(sentences(having(labels=LABELS)))
-    few = {**AUDIT, "low": None, "high": None, "answered": 4}
-    assert "too few answers" in " ".join(sentences(having(labels={**LABELS, "audit": few})))
+def test_machine_labels_without_an_audit_are_reported() -> None:
+    assert "not audited" in " ".join(sentences(having(labels=LABELS)))
+    few = {**AUDIT, "low": None, "high": None, "reviewed": 4}
+    assert "reviewed 4 labels, too few" in " ".join(sentences(having(labels={**LABELS, "audit": few})))
 
 
-def test_masks_are_not_judged_by_accuracy_f1_or_recall() -> None:
-    told = " ".join(sentences(ROADS))
-    assert "accuracy and F1" not in told
-    assert "recall" not in told
-    assert " : 1" not in told
+def test_masks_have_no_sentence_on_accuracy_f1_or_recall() -> None:
+    text = " ".join(sentences(ROADS))
+    assert "accuracy and F1" not in text
+    assert "recall" not in text
+    assert " : 1" not in text
 
 
-def test_a_sound_data_set_is_told_in_a_few_words() -> None:
+def test_a_sound_data_set_has_few_sentences() -> None:
     assert len(sentences(SOUND)) == 3

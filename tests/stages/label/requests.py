@@ -1,4 +1,4 @@
-"""Pictures whose class is known, and a server on this machine that is asked for it."""
+"""Images of known classes, and a local server that labels them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 import pupila
-from pupila.artifacts.dataset.labels import history
-from pupila.demo.labeller import Loopback, answering, nearest
-from pupila.stages.label.run import Labelled
+from pupila.artifacts.dataset.labels import read_history
+from pupila.demo.labeller import Loopback, nearest_label, run_loopback
+from pupila.stages.label.run import LabellingResult
 from tests.pictures import write_photo
 
 CLASSES = ("cat", "dog")
@@ -26,40 +26,45 @@ def shop(folder: Path, count: int = 6) -> Path:
     return folder
 
 
-def truth(image: str) -> str:
+def true_class(image: str) -> str:
     """The class of an image of the shop."""
     return CLASSES[int(Path(image).stem) % 2]
 
 
 @contextmanager
 def served(folder: Path, **options: Any) -> Iterator[Loopback]:
-    """A server that knows the shop."""
+    """A server that knows the classes of the shop."""
     data = pupila.open(folder)
-    with answering(
-        Loopback(nearest(data, [truth(image) for image in data.images["image"]]), **options)
+    with run_loopback(
+        Loopback(nearest_label(data, [true_class(image) for image in data.images["image"]]), **options)
     ) as server:
         yield server
 
 
-def wish(server: Loopback, folder: Path, **changes: Any) -> dict[str, Any]:
-    """Settings that ask the server; its key is in PUPILA_TEST_KEY."""
-    told = {"base_url": server.url, "task": str(folder.parent / "question.yaml"), "retries": 2, "workers": 4}
-    return {**told, **changes}
+def label_settings(server: Loopback, folder: Path, **changes: Any) -> dict[str, Any]:
+    """Settings for the server; its key is in PUPILA_TEST_KEY."""
+    values = {
+        "base_url": server.url,
+        "question": str(folder.parent / "question.yaml"),
+        "retries": 2,
+        "concurrency": 4,
+    }
+    return {**values, **changes}
 
 
 def ask(
     server: Loopback, folder: Path, limit: int | None = None, everything: bool = False, **changes: Any
-) -> Labelled:
-    """Label the shop; each test's own folder is its model, so that no test remembers another's answers."""
-    told = wish(server, folder, **changes)
-    return pupila.label(folder, with_=f"vlm:{folder}", limit=limit, everything=everything, **told)
+) -> LabellingResult:
+    """Label the shop; each test's own folder is its model, so that no test reads cached answers of another."""
+    values = label_settings(server, folder, **changes)
+    return pupila.label(folder, with_=f"vlm:{folder}", limit=limit, everything=everything, **values)
 
 
-def told(folder: Path) -> pl.DataFrame:
+def read_rows(folder: Path) -> pl.DataFrame:
     """The history."""
-    return history(str(folder))
+    return read_history(str(folder))
 
 
 def targets(folder: Path) -> dict[str, str | None]:
-    """What is in force."""
+    """The labels in force."""
     return dict(pupila.open(folder).images.select("image", "target").iter_rows())

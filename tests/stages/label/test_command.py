@@ -1,4 +1,4 @@
-"""`pupila label`: what it prints, where it ends, and what it leaves to the next word."""
+"""`pupila label`: its output, exit codes, and errors."""
 
 import json
 import sys
@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 import pupila
-from pupila.artifacts.dataset.labels import history
+from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.cli.run import run
 from pupila.demo.labeller import Fault, Loopback
-from pupila.stages.label.choose import Chosen
-from pupila.stages.label.labellers.labeller import Labeller, Outcomes, Said
-from pupila.stages.label.run import Labelling
+from pupila.stages.label.choose import Selection
+from pupila.stages.label.labellers.labeller import Labeller, Outcomes, ProposedLabel
+from pupila.stages.label.run import LabellingJob
 from tests.pictures import write_photo
-from tests.stages.label.requests import served, shop, wish
+from tests.stages.label.requests import label_settings, served, shop
 
 
 @pytest.fixture
@@ -27,68 +27,70 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[Loopback]:
-    with served(folder) as asked:
-        yield asked
+    with served(folder) as loopback:
+        yield loopback
 
 
 def command(server: Loopback, folder: Path, *more: str) -> list[str]:
-    pairs = [f"{name}={value}" for name, value in wish(server, folder).items()]
-    return ["label", str(folder), "--with", f"vlm:{folder}", *(w for p in pairs for w in ("--set", p)), *more]
+    pairs = [f"{name}={value}" for name, value in label_settings(server, folder).items()]
+    return ["label", str(folder), "--with", f"vlm:{folder}", *pairs, *more]
 
 
-def test_the_command_says_what_it_takes_and_how_it_went(
+def test_the_command_prints_forecast_and_result(
     folder: Path, server: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prices = ["--set", "input_price=1", "--set", "output_price=10"]
+    prices = ["--input-price", "1", "--output-price", "10"]
     assert run(command(server, folder, *prices, "--limit", "4")) == 0
     before, _, after = capsys.readouterr().out.partition("\n\n")
     host = server.url.removeprefix("http://").removesuffix("/v1")
-    assert before.startswith(f"4 requests to {host}; 0 answers are remembered.\nEstimated cost: 0.00")
+    assert before.startswith(f"4 requests to {host}; 0 answers are cached.\nEstimated cost: 0.00")
     lines = after.splitlines()
-    assert lines[0] == f"vlm:{folder} labelled 4 of 4 pictures (cat 2, dog 2)."
-    assert lines[1] == "4 requests, 1600 tokens of input and 32 of output; 0 answers were remembered."
-    assert lines[2].endswith(" s, 0.0019 US dollars.")
+    assert lines[0] == f"vlm:{folder} labelled 4 of 4 images (cat 2, dog 2)."
+    assert lines[1] == "4 requests, 1600 input tokens, 32 output tokens; 0 cached answers."
+    assert lines[2].endswith(" s, cost 0.0019 US dollars.")
     assert lines[3] == f"Next: pupila label audit {folder}"
 
 
-def test_a_dry_run_asks_nothing_and_writes_nothing(
+def test_a_dry_run_requests_nothing_and_writes_nothing(
     folder: Path, server: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(command(server, folder, "--dry-run", "--votes", "3")) == 0
-    told = capsys.readouterr().out
-    assert "would be asked for 6 pictures" in told
-    assert "18 requests to" in told
-    assert "its cost is unknown without --set input_price" in told
+    output = capsys.readouterr().out
+    assert "would label 6 images" in output
+    assert "18 requests to" in output
+    assert "set --input-price, --output-price to estimate the cost" in output
     assert run(command(server, folder, "--dry-run", "--json")) == 0
-    assert json.loads(capsys.readouterr().out)["pictures"] == 6
-    assert not server.asked
+    assert json.loads(capsys.readouterr().out)["images"] == 6
+    assert not server.requests
     assert not (folder / "labels.parquet").exists()
 
 
-def test_for_machines_it_is_one_object(
+def test_json_output_is_one_object(
     folder: Path, server: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.fault = lambda number, shown: Fault(400, '{"error": "odd"}') if number == 3 else None
     assert run(command(server, folder, "--json")) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["asked"], told["labelled"], sum(told["classes"].values())) == (6, 5, 5)
-    assert [fault["reason"] for fault in told["failed"]] == ["HTTP 400: odd"]
-    assert told["skipped"] == {"by_person": 0, "given": 0, "before": 0}
+    output = json.loads(capsys.readouterr().out)
+    assert (output["selected"], output["labelled"], sum(output["classes"].values())) == (6, 5, 5)
+    assert [fault["reason"] for fault in output["failed"]] == ["HTTP 400: odd"]
+    assert output["skipped"] == {"by_annotator": 0, "given": 0, "labelled_before": 0}
 
 
-def test_the_cap_leaves_with_1(folder: Path, server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
-    prices = ["--set", "input_price=1", "--set", "output_price=10", "--set", "max_tokens=9"]
+def test_a_reached_budget_exits_with_1(
+    folder: Path, server: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = ["--input-price", "1", "--output-price", "10", "--max-tokens", "9"]
     assert run(command(server, folder, *prices, "--max-cost", "0.001")) == 1
-    told = capsys.readouterr().out
-    assert "labelled 2 of 6 pictures" in told
-    assert "4 images were not asked." in told
+    output = capsys.readouterr().out
+    assert "labelled 2 of 6 images" in output
+    assert "4 images were not requested." in output
     assert run(command(server, folder, *prices)) == 0
-    assert "2 pictures were answered before, asked the same." in capsys.readouterr().out
+    assert "Skipped 2 images that were already labelled with the same prompt." in capsys.readouterr().out
     assert run(command(server, folder)) == 0
-    assert f"Nothing to ask vlm:{folder}." in capsys.readouterr().out
+    assert f"vlm:{folder} has nothing to label." in capsys.readouterr().out
 
 
-def test_where_nothing_could_be_labelled_it_leaves_with_2(tmp_path: Path) -> None:
+def test_a_run_without_any_label_exits_with_2(tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop", 2)
     with served(folder, fault=lambda number, shown: Fault(413, "large")) as server:
         assert run(command(server, folder)) == 2
@@ -99,13 +101,13 @@ def test_where_nothing_could_be_labelled_it_leaves_with_2(tmp_path: Path) -> Non
     [
         (["--with", "vml:x"], "did you mean 'vlm'"),
         (["--with", "csv"], "--with csv:FILE"),
-        (["--with", "vlm:x", "--set", "vote=3"], "did you mean 'votes'"),
-        (["--with", "csv:x.csv", "--votes", "3"], "votes: unknown"),
+        (["--with", "vlm:x", "--vote", "3"], "did you mean --votes?"),
+        (["--with", "csv:x.csv", "--votes", "3"], "--votes belongs to --with vlm"),
         (["--with", "csv:none.csv"], "Can't read the table"),
         ([], "--with"),
     ],
 )
-def test_what_is_not_understood_is_answered(
+def test_a_wrong_argument_is_refused(
     folder: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["label", str(folder), *arguments]) == 2
@@ -117,14 +119,14 @@ def test_every_setting_is_described(capsys: pytest.CaptureFixture[str]) -> None:
         ("vlm", "max_cost"),
         ("roboflow", "classes"),
         ("bundle", "confidence"),
-        ("csv", "person"),
+        ("csv", "human_labels"),
     ):
         assert run(["settings", f"label-{kind}"]) == 0
         assert f"\n  {name} " in capsys.readouterr().out
 
 
 class Scripted(Labeller):
-    """Says cat of everything, and then what it is told to raise."""
+    """Labels every image as cat, and then raises an exception."""
 
     name = "scripted"
 
@@ -133,28 +135,28 @@ class Scripted(Labeller):
 
     def outcomes(self, data: Dataset, rows: object) -> Outcomes:
         for row in range(self.answers):
-            yield row, Said("cat", ("cat",))
+            yield row, ProposedLabel("cat", ("cat",))
         if self.fault:
             raise self.fault
 
 
-def test_an_interruption_keeps_what_was_said(folder: Path) -> None:
+def test_an_interruption_keeps_the_labels_so_far(folder: Path) -> None:
     data = pupila.open(folder)
     with pytest.raises(KeyboardInterrupt):
-        Labelling(data, Scripted(4, KeyboardInterrupt()), Chosen(list(range(6)))).run()
-    assert history(str(folder)).height == 4
+        LabellingJob(data, Scripted(4, KeyboardInterrupt()), Selection(list(range(6)))).run()
+    assert read_history(str(folder)).height == 4
 
 
-def test_answers_are_saved_every_few_seconds(folder: Path) -> None:
+def test_labels_are_saved_every_few_seconds(folder: Path) -> None:
     data = pupila.open(folder)
     saved: list[int] = []
     times = iter(range(0, 100, 2))  # two seconds between looks at the clock
 
     def clock() -> float:
-        saved.append(history(str(folder)).height)
+        saved.append(read_history(str(folder)).height)
         return float(next(times))
 
-    Labelling(data, Scripted(5), Chosen(list(range(5)))).run(clock)
+    LabellingJob(data, Scripted(5), Selection(list(range(5)))).run(clock)
     assert saved[-1] == 5
     assert max(later - earlier for earlier, later in pairwise(saved)) <= 2
 
@@ -164,6 +166,6 @@ def test_a_missing_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
     write_photo(folder / "x.png", 99)
-    with_model = ["--with", "vlm:x", "--set", "task=octagons", "--set", "base_url=http://127.0.0.1:9/v1"]
+    with_model = ["--with", "vlm:x", "--question", "octagons", "--base-url", "http://127.0.0.1:9/v1"]
     assert run(["label", str(folder), *with_model]) == 2
     assert "pip install 'pupila[label]'" in capsys.readouterr().err

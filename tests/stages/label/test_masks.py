@@ -1,4 +1,4 @@
-"""Where a machine's masks are written, in whose values, and what they can't hold."""
+"""Where predicted masks are written, with which values, and which pixels they can't store."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 import pupila
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
-from pupila.stages.label.labellers.labeller import Left, Said
+from pupila.stages.label.labellers.labeller import NoLabel, ProposedLabel
 from pupila.stages.label.mask_files import mask_path
 from pupila.stages.label.masks import MaskWriter
 from tests.pictures import encoded, photo, scene, write_photo
@@ -19,57 +19,59 @@ DRAWN = np.zeros((72, 96), np.uint8)
 DRAWN[:30] = 1
 
 
-def of_masks(folder: Path, told: object, *masks: Any) -> Path:
+def of_masks(folder: Path, classes: object, *masks: Any) -> Path:
     """Images of which the first have masks, the last one none."""
     for number in range(len(masks) + 1):
         write_photo(folder / f"images/{number}.png", number)
     (folder / "masks").mkdir()
     for number, mask in enumerate(masks):
         (folder / f"masks/{number}.png").write_bytes(encoded(mask))
-    (folder / "masks/classes.json").write_text(json.dumps(told))
+    (folder / "masks/classes.json").write_text(json.dumps(classes))
     return folder
 
 
-def test_masks_beside_their_images_get_company_there(tmp_path: Path) -> None:
+def test_new_masks_are_written_beside_images_like_the_others(tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / f"i{number}.jpg").write_bytes(encoded(photo(number), "JPEG"))
         if number < 4:
             (tmp_path / f"i{number}_mask.png").write_bytes(encoded(scene(number)[1] * np.uint8(255)))
     data = pupila.open(tmp_path)
     writer = MaskWriter(data, ["background", "foreground"])
-    assert writer.write(4, DRAWN, 0.9, None) == Said("i4_mask.png", ("background", "foreground"), 0.9)
-    assert writer.write(4, 1 - DRAWN, 0.9, None) == Left("kept")
+    assert writer.write(4, DRAWN, 0.9, None) == ProposedLabel(
+        "i4_mask.png", ("background", "foreground"), 0.9
+    )
+    assert writer.write(4, 1 - DRAWN, 0.9, None) == NoLabel("has_mask")
     after = pupila.open(tmp_path)
     assert after.images["image"].to_list() == [f"i{number}.jpg" for number in range(5)]
     assert np.array_equal(after.mask(4), DRAWN)
 
 
-def test_masks_of_colours_get_colours(tmp_path: Path) -> None:
+def test_colour_masks_get_colours(tmp_path: Path) -> None:
     road, lake = (128, 64, 128), (0, 0, 255)
     there = np.where(DRAWN[..., None] == 1, road, lake).astype(np.uint8)
     folder = of_masks(tmp_path, {"lake": lake, "road": road}, there, there)
     writer = MaskWriter(pupila.open(folder), ["road", "lake"])  # in an order of its own
-    assert isinstance(writer.write(2, DRAWN, None, None), Said)
+    assert isinstance(writer.write(2, DRAWN, None, None), ProposedLabel)
     after = pupila.open(folder)
     assert after.classes == ["lake", "road"]
     assert np.array_equal(after.mask(2), 1 - DRAWN)
 
 
-def test_a_pixel_without_a_label_never_becomes_a_class(tmp_path: Path) -> None:
+def test_an_unlabelled_pixel_never_becomes_a_class(tmp_path: Path) -> None:
     values = (DRAWN * 128).astype(np.uint8)
     values[60:] = 255
     partly = DRAWN.copy()
     partly[40:] = IGNORE
-    told = {"0": "road", "128": "water", "255": "sky"}
-    folder = of_masks(tmp_path / "full", told, values, values)
+    classes = {"0": "road", "128": "water", "255": "sky"}
+    folder = of_masks(tmp_path / "full", classes, values, values)
     writer = MaskWriter(pupila.open(folder), ["road", "water"])
-    with pytest.raises(PupilaError, match="Pixels without a label can't be stored: found road, water, sky"):
+    with pytest.raises(PupilaError, match="can't store unlabelled pixels: found road, water, sky"):
         writer.write(2, partly, None, None)
     assert not (folder / "masks/2.png").exists()
-    folder = of_masks(tmp_path / "void", {**told, "7": "void"}, values, values)
+    folder = of_masks(tmp_path / "void", {**classes, "7": "void"}, values, values)
     MaskWriter(pupila.open(folder), ["road", "water"]).write(2, partly, None, None)
     assert np.array_equal(pupila.open(folder).mask(2), partly)
-    folder = of_masks(tmp_path / "around", {**told, "255": "background"}, values, values)
+    folder = of_masks(tmp_path / "around", {**classes, "255": "background"}, values, values)
     MaskWriter(pupila.open(folder), ["road", "water"]).write(2, partly, None, None)
     assert np.array_equal(pupila.open(folder).mask(2), np.where(partly == IGNORE, 2, partly))
 
@@ -83,5 +85,5 @@ def test_a_pixel_without_a_label_never_becomes_a_class(tmp_path: Path) -> None:
         ("/mnt/images/a.jpg", "masks/mnt/a.png"),
     ],
 )
-def test_masks_lie_below_the_data_wherever_their_images_lie(image: str, path: str) -> None:
+def test_masks_are_written_below_the_data_wherever_the_images_are(image: str, path: str) -> None:
     assert mask_path(image) == path

@@ -10,7 +10,7 @@ import pytest
 
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
-from pupila.stages.predict.inputs import count, named
+from pupila.stages.predict.inputs import count_images, find_images
 from tests.colours import plain, write_colours
 from tests.pictures import encoded
 
@@ -33,23 +33,23 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_is_answered_with_all_below_it(
+def test_a_folder_is_predicted_with_all_its_subfolders(
     bundle: str, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["predict", bundle, str(photos)]) == 0
-    told = capsys.readouterr()
-    assert told.out.splitlines() == [
-        f"{photos}/a.png: red (57.6%)",
+    row = capsys.readouterr()
+    assert row.out.splitlines() == [
+        f"{photos}/a.png: red (57.6 %)",
         f"{photos}/b.jpg: the file has no bytes",
-        f"{photos}/deeper/c.png: blue (57.6%)",
+        f"{photos}/deeper/c.png: blue (57.6 %)",
     ]
-    assert "One image could not be answered." in told.err
+    assert "1 image could not be predicted." in row.err
 
 
 def test_files_folders_and_patterns_come_in_the_order_given(photos: Path) -> None:
-    wanted = [f"{photos}/deeper/c.png", f"{photos}/a.png", f"{photos}/a.png"]
-    assert list(named([f"{photos}/deeper", f"{photos}/*.png", f"{photos}/a.png"])) == wanted
-    assert count([f"{photos}/**/*.png"]) == 2
+    expected = [f"{photos}/deeper/c.png", f"{photos}/a.png", f"{photos}/a.png"]
+    assert list(find_images([f"{photos}/deeper", f"{photos}/*.png", f"{photos}/a.png"])) == expected
+    assert count_images([f"{photos}/**/*.png"]) == 2
 
 
 def test_json_lines_for_machines(bundle: str, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,17 +64,17 @@ def test_json_lines_for_machines(bundle: str, photos: Path, capsys: pytest.Captu
     assert second["error"] == {"code": "empty-file", "reason": "the file has no bytes"}
 
 
-def test_a_table_bears_its_name_only_once_it_is_whole(
+def test_a_table_gets_its_name_only_when_it_is_complete(
     bundle: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = tmp_path / "new/answers.csv"
+    table = tmp_path / "new/predictions.csv"
     assert run(["predict", bundle, str(photos), "--csv", str(table)]) == 0
-    assert "2 answers in" in capsys.readouterr().out
+    assert "2 predictions written to" in capsys.readouterr().out
     frame = pl.read_csv(table)
     assert frame["prediction"].to_list() == ["red", None, "blue"]
     assert frame.columns[:2] == ["image", "prediction"]
     assert frame["p:red"].to_list()[0] == pytest.approx(0.576117, abs=1e-6)
-    assert [path.name for path in table.parent.iterdir()] == ["answers.csv"]
+    assert [path.name for path in table.parent.iterdir()] == ["predictions.csv"]
 
 
 def test_nothing_that_can_be_read_leaves_with_2(bundle: str, photos: Path) -> None:
@@ -83,12 +83,12 @@ def test_nothing_that_can_be_read_leaves_with_2(bundle: str, photos: Path) -> No
 
 @pytest.mark.parametrize(
     ("path", "says"),
-    [("none.jpg", "No such images"), ("photos/*.tif", "No such images"), ("empty", "No images")],
+    [("none.jpg", "No such image"), ("photos/*.tif", "No such image"), ("empty", "No images found")],
 )
 def test_what_names_nothing_is_refused(photos: Path, path: str, says: str) -> None:
     (photos.parent / "empty").mkdir()
     with pytest.raises(PupilaError, match=says):
-        count([str(photos.parent / path)])
+        count_images([str(photos.parent / path)])
 
 
 def test_no_bundle_is_one_message(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,5 +100,5 @@ def test_the_process_holds_no_torch_and_no_tables(bundle: str, photos: Path) -> 
     heavy = "{'torch', 'timm', 'polars', 'scipy', 'sklearn', 'fastapi'}"
     code = f"import sys; from pupila.cli.run import run; run(sys.argv[1:]); print({heavy} & set(sys.modules))"
     command = [sys.executable, "-c", code, "predict", bundle, str(photos)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told.splitlines()[-1] == "set()"
+    row = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert row.splitlines()[-1] == "set()"

@@ -9,9 +9,9 @@ import pytest
 
 from pupila.cli.run import run
 from pupila.imaging.images.decode import decode
-from pupila.imaging.masks.codec import from_png
+from pupila.imaging.masks.codec import decode_png
 from pupila.imaging.regions import from_rle
-from pupila.tasks.task import Decision
+from pupila.tasks.task import PostProcessing
 from tests.colours import write_colours, write_pointing
 from tests.imaging.geotiff.test_scene import write
 from tests.pictures import Pixels, encoded
@@ -52,16 +52,16 @@ def test_the_same_prompt_goes_to_every_image_and_a_bad_one_stops_nothing(
     bundle: str, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["predict", bundle, str(photos), "--point", "10,10"]) == 0
-    told = capsys.readouterr()
-    first, second, third = told.out.splitlines()
-    assert first == f"{photos}/a.png: 12.5% in one region, expected IoU 0.80"
-    assert second.startswith(f"{photos}/b.png: A point lies outside the image: found 10,10; wanted x from 0")
-    assert third == f"{photos}/c.png: a web page, perhaps an error page saved by a scraper"
-    assert "2 images could not be answered." in told.err
+    row = capsys.readouterr()
+    first, second, third = row.out.splitlines()
+    assert first == f"{photos}/a.png: 12.5 % of the image in 1 region, predicted IoU 0.80"
+    assert second.startswith(f"{photos}/b.png: Points outside the image: found 10,10; expected x from 0")
+    assert third == f"{photos}/c.png: a web page, perhaps a saved error page"
+    assert "2 images could not be predicted." in row.err
 
 
 @pytest.mark.parametrize(
-    ("options", "colour", "quality", "regions"),
+    ("options", "colour", "predicted_iou", "regions"),
     [
         (["--point", "9.5,5.5"], RED, 0.8, 1),  # a single point: the best of three
         (["--point", "9,5", "--point", "13,17"], RED, 0.9, 1),
@@ -70,17 +70,17 @@ def test_the_same_prompt_goes_to_every_image_and_a_bad_one_stops_nothing(
     ],
     ids=["a point", "two points", "a box", "a negative"],
 )
-def test_what_is_pointed_at_is_told_with_its_mask(
-    bundle: str, photos: Path, options: list[str], colour: tuple[int, int, int], quality: float, regions: int,
+def test_a_prompt_gives_a_row_with_its_mask(
+    bundle: str, photos: Path, options: list[str], colour: tuple[int, int, int], predicted_iou: float, regions: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     assert run(["predict", bundle, str(photos / "a.png"), "--json", *options]) == 0
-    (told,) = map(json.loads, capsys.readouterr().out.splitlines())
-    mask = from_rle(told.pop("mask"))
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    mask = from_rle(row.pop("mask"))
     assert (mask == where(colour)).all()
-    assert told.pop("confidence") > 0.99
-    assert told == {
-        "image": f"{photos}/a.png", "width": 32, "height": 32, "quality": quality, "abstained": False,
+    assert row.pop("confidence") > 0.99
+    assert row == {
+        "image": f"{photos}/a.png", "width": 32, "height": 32, "predicted_iou": predicted_iou, "abstained": False,
         "share": int(mask.sum()) / 1024, "pixels": int(mask.sum()), "regions": regions,
     }  # fmt: skip
 
@@ -90,24 +90,24 @@ def test_masks_overlays_outlines_and_a_table_are_written(bundle: str, photos: Pa
     options = ["--point", "5,25", "--point", "5,26", "--out", str(out), "--polygons"]
     assert run(["predict", bundle, str(photos), *options]) == 0
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == [
-        "annotations.json", "answers.csv", "masks/a.png", "overlays/a.jpg",
+        "annotations.json", "masks/a.png", "overlays/a.jpg", "predictions.csv",
     ]  # fmt: skip
-    assert (from_png((out / "masks/a.png").read_bytes()) == where(BLUE)).all()
+    assert (decode_png((out / "masks/a.png").read_bytes()) == where(BLUE)).all()
     laid = decode((out / "overlays/a.jpg").read_bytes())
     assert laid.shape == (32, 32, 3)
-    first, second, third = csv.DictReader((out / "answers.csv").read_text().splitlines())
-    assert {name: first[name] for name in ("mask", "quality", "share", "pixels", "regions", "error")} == {
-        "mask": "masks/a.png", "quality": "0.9", "share": "0.03125", "pixels": "32", "regions": "2", "error": "",
+    first, second, third = csv.DictReader((out / "predictions.csv").read_text().splitlines())
+    assert {name: first[name] for name in ("mask", "predicted_iou", "share", "pixels", "regions", "error")} == {
+        "mask": "masks/a.png", "predicted_iou": "0.9", "share": "0.03125", "pixels": "32", "regions": "2", "error": "",
     }  # fmt: skip
-    assert second["error"].startswith("A point lies outside the image") and second["mask"] == ""
+    assert second["error"].startswith("Points outside the image") and second["mask"] == ""
     assert third["error"].startswith("a web page")
-    told = json.loads((out / "annotations.json").read_text())
-    assert told["categories"] == [{"id": 1, "name": "thing"}]
-    assert sorted(found["bbox"] for found in told["annotations"]) == [[4, 24, 4, 4], [20, 24, 4, 4]]
+    row = json.loads((out / "annotations.json").read_text())
+    assert row["categories"] == [{"id": 1, "name": "foreground"}]
+    assert sorted(result["bbox"] for result in row["annotations"]) == [[4, 24, 4, 4], [20, 24, 4, 4]]
 
 
 def test_a_table_alone_names_no_mask(bundle: str, photos: Path, tmp_path: Path) -> None:
-    table = tmp_path / "answers.csv"
+    table = tmp_path / "predictions.csv"
     assert run(["predict", bundle, str(photos / "a.png"), "--box", "7,3,17,21", "--csv", str(table)]) == 0
     (row,) = csv.DictReader(table.read_text().splitlines())
     assert (row["mask"], row["pixels"]) == ("", "128")
@@ -117,17 +117,17 @@ def test_for_machines_a_bad_prompt_has_a_code_of_its_own(
     bundle: str, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["predict", bundle, str(photos / "b.png"), "--json", "--box", "8,0,30,30"]) == 2
-    (told,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert told["error"]["code"] == "bad-prompt"
-    assert "The box holds nothing of the image: found 8,0,30,30" in told["error"]["reason"]
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert row["error"]["code"] == "bad-prompt"
+    assert "The box lies outside the image: found 8,0,30,30" in row["error"]["reason"]
 
 
-def test_too_low_an_expectation_does_not_count(
+def test_a_low_predicted_iou_abstains(
     tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = write_pointing(tmp_path / "sure", decision=Decision(abstain_below=0.85)).folder
+    folder = write_pointing(tmp_path / "confident", post_processing=PostProcessing(abstain_below=0.85)).folder
     assert run(["predict", folder, str(photos / "a.png"), "--point", "9,5"]) == 0
-    assert capsys.readouterr().out.endswith("expected IoU 0.80 (too unsure to count)\n")
+    assert capsys.readouterr().out.endswith("predicted IoU 0.80, abstained\n")
 
 
 def test_the_bands_of_a_scene_are_chosen_and_what_has_no_data_is_left_out(
@@ -137,36 +137,36 @@ def test_the_bands_of_a_scene_are_chosen_and_what_has_no_data_is_left_out(
     bands[[4, 2, 0]] = scene().transpose(2, 0, 1) * np.uint16(10)
     bands[:, :, :12] = 7  # no data in 12 columns, among them half of the red rectangle
     source = write(tmp_path / "b.tif", bands, nodata=7)
-    options = ["--set", "bands=[5,3,1]", "--set", "low=0", "--set", "high=2550", "--point", "14,10"]
+    options = ["--bands=[5,3,1]", "--low=0", "--high=2550", "--point", "14,10"]
     out = tmp_path / "out"
     assert run(["predict", bundle, source, *options, "--out", str(out), "--json"]) == 0
-    (told,) = map(json.loads, capsys.readouterr().out.splitlines())
-    wanted = where(RED)
-    wanted[:, :12] = False
-    assert (from_png(Path(told["mask"]).read_bytes()) == wanted).all()
-    assert told["share"] == pytest.approx(4 * 16 / (20 * 32))
-    assert decode(Path(told["overlay"]).read_bytes()).shape == (32, 32, 3)
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    expected = where(RED)
+    expected[:, :12] = False
+    assert (decode_png(Path(row["mask"]).read_bytes()) == expected).all()
+    assert row["share"] == pytest.approx(4 * 16 / (20 * 32))
+    assert decode(Path(row["overlay"]).read_bytes()).shape == (32, 32, 3)
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ([], "No prompt: found nothing; wanted a point"),
-        (["--negative", "1,1"], "No prompt: found one point that does not belong"),
-        (["--point", "1"], "Bad --point: found 1; wanted 2 numbers"),
-        (["--point", "1,x"], "Bad --point: found 1,x"),
-        (["--negative", "1,nan", "--point", "1,1"], "Bad --negative: found 1,nan"),
-        (["--box", "1,2,3"], "Bad --box: found 1,2,3; wanted 4 numbers"),
-        (["--box", "1,2,3,inf"], "Bad --box"),
-        (["--box", "3,2,3,5"], "The box holds nothing: found 3,2,3,5; wanted x0,y0,x1,y1 with x0 < x1"),
+        ([], "The prompt is incomplete: found no point and no box; expected a foreground point"),
+        (["--negative", "1,1"], "The prompt is incomplete: found 1 background point only"),
+        (["--point", "1"], "Invalid --point: found 1; expected 2 comma-separated numbers"),
+        (["--point", "1,x"], "Invalid --point: found 1,x"),
+        (["--negative", "1,nan", "--point", "1,1"], "Invalid --negative: found 1,nan"),
+        (["--box", "1,2,3"], "Invalid --box: found 1,2,3; expected 4 comma-separated numbers"),
+        (["--box", "1,2,3,inf"], "Invalid --box"),
+        (["--box", "3,2,3,5"], "The box has no area: found 3,2,3,5; expected x0,y0,x1,y1 with x0 < x1"),
     ],
 )
 def test_a_prompt_that_means_nothing_in_any_image_is_refused_before_the_first(
     bundle: str, photos: Path, options: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["predict", bundle, str(photos), *options]) == 2
-    told = capsys.readouterr()
-    assert (told.out, says in told.err) == ("", True), told.err
+    row = capsys.readouterr()
+    assert (row.out, says in row.err) == ("", True), row.err
 
 
 @pytest.mark.parametrize("options", [["--point", "1,1"], ["--negative", "1,1"], ["--box", "1,1,2,2"]])
@@ -175,4 +175,4 @@ def test_other_bundles_take_no_prompt(
 ) -> None:
     folder = write_colours(tmp_path / "classes").folder
     assert run(["predict", folder, str(photos), *options]) == 2
-    assert f"found {options[0]}; wanted a bundle of a promptable model" in capsys.readouterr().err
+    assert f"found {options[0]}; expected a bundle of a promptable model" in capsys.readouterr().err

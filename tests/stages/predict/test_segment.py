@@ -16,12 +16,12 @@ from pupila.artifacts.bundle.predictor import Predictor
 from pupila.cli.run import run
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageLimits, decode
-from pupila.imaging.masks.codec import from_png
+from pupila.imaging.masks.codec import decode_png
 from pupila.imaging.regions import fill_polygons, from_rle
 from pupila.stages.predict.rows import Output, Row
-from pupila.stages.predict.segment import MASKS
-from pupila.tasks.segment import MaskAnswer
-from pupila.tasks.task import Decision
+from pupila.stages.predict.segment import SEGMENT
+from pupila.tasks.segment import MaskPrediction
+from pupila.tasks.task import PostProcessing
 from tests.colours import write_colours, write_painted
 from tests.imaging.geotiff.test_scene import write
 from tests.pictures import encoded
@@ -40,7 +40,7 @@ def scene() -> Array:
     return rgb
 
 
-def truth() -> Array:
+def expected_mask() -> Array:
     mask: Array = scene().argmax(axis=2).astype(np.uint8)
     return mask
 
@@ -60,9 +60,9 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def answers(folder: str, uri: Path, output: Output | None = None, **limits: int) -> Row:
+def predict_row(folder: str, uri: Path, output: Output | None = None, **limits: int) -> Row:
     predictor = Predictor(read_bundle(folder), ImageLimits(**limits))
-    (row,) = MASKS.rows(predictor, [str(uri)], output or Output())
+    (row,) = SEGMENT.predict_rows(predictor, [str(uri)], output or Output())
     return row
 
 
@@ -71,21 +71,21 @@ def test_masks_overlays_outlines_and_a_table_are_written(
 ) -> None:
     out = tmp_path / "out"
     assert run(["predict", bundle, str(photos), "--out", str(out), "--polygons"]) == 0
-    told = capsys.readouterr()
-    assert told.out.splitlines() == [
-        f"{photos}/a.png: red 79.3% in 2 regions, green 5.7% in 2 regions, blue 15.0% in one region",
-        f"{photos}/b.jpg: a web page, perhaps an error page saved by a scraper",
-        f"{photos}/deeper/a.png: red 79.3% in 2 regions, green 5.7% in 2 regions, blue 15.0% in one region",
-        f"2 answers in {out}/answers.csv",
+    row = capsys.readouterr()
+    assert row.out.splitlines() == [
+        f"{photos}/a.png: red 79.3 % in 2 regions, green 5.7 % in 2 regions, blue 15.0 % in 1 region",
+        f"{photos}/b.jpg: a web page, perhaps a saved error page",
+        f"{photos}/deeper/a.png: red 79.3 % in 2 regions, green 5.7 % in 2 regions, blue 15.0 % in 1 region",
+        f"2 predictions written to {out}/predictions.csv",
     ]
-    assert "One image could not be answered." in told.err
+    assert "1 image could not be predicted." in row.err
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == [
-        "annotations.json", "answers.csv", "masks/a-2.png", "masks/a.png", "overlays/a-2.jpg", "overlays/a.jpg",
+        "annotations.json", "masks/a-2.png", "masks/a.png", "overlays/a-2.jpg", "overlays/a.jpg", "predictions.csv",
     ]  # fmt: skip
-    assert (from_png((out / "masks/a.png").read_bytes()) == truth()).all()
-    assert (from_png((out / "masks/a-2.png").read_bytes()) == truth()[::-1]).all()
+    assert (decode_png((out / "masks/a.png").read_bytes()) == expected_mask()).all()
+    assert (decode_png((out / "masks/a-2.png").read_bytes()) == expected_mask()[::-1]).all()
     assert decode((out / "overlays/a.jpg").read_bytes()).shape == (20, 30, 3)
-    first, second, _ = csv.DictReader((out / "answers.csv").read_text().splitlines())
+    first, second, _ = csv.DictReader((out / "predictions.csv").read_text().splitlines())
     assert first["mask"] == "masks/a.png"  # as seen from the table
     assert [first[f"{key}:green"] for key in ("share", "regions", "pixels", "mean", "largest")] == [
         "0.056667", "2", "34", "17.0", "32",
@@ -95,12 +95,12 @@ def test_masks_overlays_outlines_and_a_table_are_written(
 
 def test_outlines_are_cocos_and_give_the_masks_again(bundle: str, photos: Path, tmp_path: Path) -> None:
     assert run(["predict", bundle, str(photos), "--out", str(tmp_path / "out"), "--polygons"]) == 0
-    told = json.loads((tmp_path / "out/annotations.json").read_text())
-    assert [image["file_name"] for image in told["images"]] == [f"{photos}/a.png", f"{photos}/deeper/a.png"]
-    assert told["categories"] == [{"id": n, "name": name} for n, name in enumerate(["red", "green", "blue"])]
-    assert [a["id"] for a in told["annotations"]] == list(range(1, 11))
+    row = json.loads((tmp_path / "out/annotations.json").read_text())
+    assert [image["file_name"] for image in row["images"]] == [f"{photos}/a.png", f"{photos}/deeper/a.png"]
+    assert row["categories"] == [{"id": n, "name": name} for n, name in enumerate(["red", "green", "blue"])]
+    assert [a["id"] for a in row["annotations"]] == list(range(1, 11))
     drawn = np.full((20, 30), IGNORE, np.uint8)
-    for annotation in told["annotations"]:
+    for annotation in row["annotations"]:
         if annotation["image_id"] != 1:
             continue
         outline = annotation["segmentation"]
@@ -114,23 +114,23 @@ def test_outlines_are_cocos_and_give_the_masks_again(bundle: str, photos: Path, 
         assert (columns.min(), rows.min()) == (left, top)
         assert (columns.max() + 1 - left, rows.max() + 1 - top) == (width, height)
         drawn[region] = annotation["category_id"]
-    assert (drawn == truth()).all()
+    assert (drawn == expected_mask()).all()
 
 
 def test_json_lines_need_no_folder(bundle: str, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["predict", bundle, str(photos / "a.png"), "--json"]) == 0
-    (told,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (told["width"], told["height"], told["abstained"]) == (30, 20, False)
-    assert told["classes"]["blue"] == {"share": 0.15, "regions": 1, "pixels": 90, "mean": 90.0, "largest": 90}
-    assert told["confidence"] == pytest.approx(np.exp(2000 / 255) / (np.exp(2000 / 255) + 2), abs=1e-4)
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["width"], row["height"], row["abstained"]) == (30, 20, False)
+    assert row["classes"]["blue"] == {"share": 0.15, "regions": 1, "pixels": 90, "mean": 90.0, "largest": 90}
+    assert row["confidence"] == pytest.approx(np.exp(2000 / 255) / (np.exp(2000 / 255) + 2), abs=1e-4)
 
 
 @pytest.mark.parametrize("view", ["tile", "resize"])
-def test_a_geotiff_is_answered_as_the_same_picture_without_a_place(tmp_path: Path, view: str) -> None:
+def test_a_geotiff_gets_the_prediction_of_the_same_plain_image(tmp_path: Path, view: str) -> None:
     folder = write_painted(tmp_path / "bundle", view=view).folder
     (tmp_path / "a.png").write_bytes(encoded(scene()))
     write(tmp_path / "b.tif", scene().transpose(2, 0, 1))
-    plain, placed = answers(folder, tmp_path / "a.png"), answers(folder, tmp_path / "b.tif")
+    plain, placed = predict_row(folder, tmp_path / "a.png"), predict_row(folder, tmp_path / "b.tif")
     assert placed["classes"] == plain["classes"]
     assert placed["confidence"] == pytest.approx(plain["confidence"], abs=1e-5)
 
@@ -139,22 +139,22 @@ def test_a_geotiff_gives_a_geotiff_and_geojson(bundle: str, tmp_path: Path) -> N
     bands = scene().transpose(2, 0, 1).copy()
     bands[:, :, :4] = 7  # no data in four columns of 20
     source = write(tmp_path / "b.tif", bands, nodata=7)
-    row = answers(bundle, Path(source), Output(str(tmp_path / "out"), polygons=True))
+    row = predict_row(bundle, Path(source), Output(str(tmp_path / "out"), polygons=True))
     assert row["mask"] == f"{tmp_path}/out/masks/b.tif"
     with rasterio.open(row["mask"]) as file:
-        expected = truth()
+        expected = expected_mask()
         expected[:, :4] = IGNORE
         assert (file.read(1) == expected).all()
         assert file.crs.to_epsg() == 32633
     assert row["classes"]["blue"]["share"] == pytest.approx(3 / 20)
     predictor = Predictor(read_bundle(bundle))  # the way of serve and evaluate
-    (answer,) = predictor.answers([predictor.prepare(Path(source).read_bytes())])
-    assert isinstance(answer, MaskAnswer)
-    assert (answer.mask == expected).all()
-    assert answer.shares == pytest.approx(
+    (prediction,) = predictor.predict_batch([predictor.preprocess(Path(source).read_bytes())])
+    assert isinstance(prediction, MaskPrediction)
+    assert (prediction.mask == expected).all()
+    assert prediction.shares == pytest.approx(
         {name: of["share"] for name, of in row["classes"].items()}, abs=1e-6
     )
-    assert answer.confidence == pytest.approx(row["confidence"], abs=1e-5)
+    assert prediction.confidence == pytest.approx(row["confidence"], abs=1e-5)
     features = json.loads(Path(row["polygons"]).read_text())["features"]
     assert sorted(f["properties"]["class"] for f in features) == ["blue", "green", "green", "red", "red"]
     assert not (tmp_path / "out/annotations.json").read_text().count("category_id")
@@ -165,29 +165,29 @@ def test_the_bands_of_a_scene_are_chosen(tmp_path: Path, capsys: pytest.CaptureF
     bands[[4, 2, 0]] = scene().transpose(2, 0, 1) * np.uint16(10)
     source = write(tmp_path / "b.tif", bands)
     folder = write_painted(tmp_path / "bundle").folder
-    chosen = ["--set", "bands=[5,3,1]", "--set", "low=0", "--set", "high=2550"]
+    chosen = ["--bands=[5,3,1]", "--low=0", "--high=2550"]
     assert run(["predict", folder, source, "--json", *chosen]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["classes"]["green"]["pixels"], told["classes"]["blue"]["pixels"]) == (34, 90)
-    assert run(["predict", folder, source, "--set", "bands=[6,3,1]"]) == 2
-    assert "no band 6: the file has 5" in capsys.readouterr().out
+    row = json.loads(capsys.readouterr().out)
+    assert (row["classes"]["green"]["pixels"], row["classes"]["blue"]["pixels"]) == (34, 90)
+    assert run(["predict", folder, source, "--bands=[6,3,1]"]) == 2
+    assert "band 6 does not exist: the file has 5" in capsys.readouterr().out
 
 
-def test_what_is_too_large_is_answered_in_tiles_or_refused(tmp_path: Path) -> None:
+def test_an_oversized_image_is_predicted_in_tiles_or_refused(tmp_path: Path) -> None:
     source = Path(write(tmp_path / "b.tif", scene().transpose(2, 0, 1), crs=None, transform=None))
     tiled = write_painted(tmp_path / "tiled").folder
-    assert answers(tiled, source, max_pixels=100)["classes"] == answers(tiled, source)["classes"]
+    assert predict_row(tiled, source, max_pixels=100)["classes"] == predict_row(tiled, source)["classes"]
     whole = write_painted(tmp_path / "whole", view="resize").folder
-    refused = answers(whole, source, max_pixels=100)["error"]
-    assert (refused["code"], "view=tile" in refused["reason"]) == ("oversized", True)
+    refused = predict_row(whole, source, max_pixels=100)["error"]
+    assert (refused["code"], "--view tile" in refused["reason"]) == ("oversized", True)
 
 
 def test_a_scene_that_fits_is_post_processed_as_pictures_are(tmp_path: Path) -> None:
-    decision = Decision(smallest_region=3 / 64, largest_hole=4 / 64)  # of a tile of 8 pixels
-    folder = write_painted(tmp_path / "bundle", decision=decision).folder
+    post_processing = PostProcessing(smallest_region=3 / 64, largest_hole=4 / 64)  # of a tile of 8 pixels
+    folder = write_painted(tmp_path / "bundle", post_processing=post_processing).folder
     (tmp_path / "a.png").write_bytes(encoded(scene()))
     write(tmp_path / "b.tif", scene().transpose(2, 0, 1))
-    plain, placed = answers(folder, tmp_path / "a.png"), answers(folder, tmp_path / "b.tif")
+    plain, placed = predict_row(folder, tmp_path / "a.png"), predict_row(folder, tmp_path / "b.tif")
     assert placed["classes"] == plain["classes"]
     assert plain["classes"]["green"]["pixels"] == 36
 
@@ -199,10 +199,10 @@ def test_of_two_classes_the_first_is_background(tmp_path: Path, capsys: pytest.C
     out = str(tmp_path / "out")
     assert run(["predict", folder, str(tmp_path / "*.png"), "--out", out, "--polygons"]) == 0
     assert capsys.readouterr().out.splitlines()[:2] == [
-        f"{tmp_path}/a.png: background only", f"{tmp_path}/b.png: water 100.0% in one region"
+        f"{tmp_path}/a.png: background only", f"{tmp_path}/b.png: water 100.0 % in 1 region"
     ]  # fmt: skip
-    (found,) = json.loads(Path(out, "annotations.json").read_text())["annotations"]
-    assert (found["category_id"], found["image_id"]) == (1, 2)
+    (result,) = json.loads(Path(out, "annotations.json").read_text())["annotations"]
+    assert (result["category_id"], result["image_id"]) == (1, 2)
 
 
 def test_without_rasterio_a_geotiff_is_refused_and_the_rest_answered(
@@ -220,8 +220,8 @@ def test_without_rasterio_a_geotiff_is_refused_and_the_rest_answered(
     ("options", "says"),
     [
         (["--polygons"], "--polygons --out FOLDER"),
-        (["--out", "x"], "wanted a bundle of masks"),
-        (["--set", "low=3"], "wanted a bundle of masks"),
+        (["--out", "x"], "expected a bundle that predicts masks"),
+        (["--low=3"], "expected a bundle that predicts masks"),
     ],
 )
 def test_what_can_not_be_honoured_is_refused(

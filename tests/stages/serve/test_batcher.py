@@ -1,4 +1,4 @@
-"""Shared batches, the bounded queue, and clients that go away; the model waits until the test lets it go on.
+"""Shared batches, the bounded queue, and clients that go away; the model waits until the test lets it continue.
 
 Two threads: one is held by the first image's run, the other decodes and is then held by a run of its own, whose
 size depends on how quickly the loop heard of the last decoded image.
@@ -15,11 +15,11 @@ from pupila.artifacts.web.app import Refusal
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.settings import ServeSettings
-from pupila.tasks.classify import Answer
+from pupila.tasks.classify import ClassPrediction
 from tests.colours import plain, write_colours
 from tests.pictures import encoded
 
-SETTINGS = ServeSettings(threads=2, batch=16)
+SETTINGS = ServeSettings(threads=2, max_batch_size=16)
 RED, GREEN = encoded(plain(255, 0, 0)), encoded(plain(0, 255, 0))
 
 
@@ -30,13 +30,13 @@ class Held(Predictor):
         super().__init__(write_colours(folder))
         self.let_go = threading.Event()
         self.sizes: list[int] = []
-        self.alone: list[bool] = []
+        self.all_cores: list[bool] = []
 
-    def logits(self, pixels: Array, alone: bool = False) -> Array:
+    def logits(self, pixels: Array, all_cores: bool = False) -> Array:
         self.sizes.append(len(pixels))
-        self.alone.append(alone)
+        self.all_cores.append(all_cores)
         assert self.let_go.wait(60)
-        return super().logits(pixels, alone)
+        return super().logits(pixels, all_cores)
 
 
 @pytest.fixture
@@ -50,118 +50,120 @@ async def until(batcher: Batcher, model: Held, decoded: int) -> None:
         await asyncio.sleep(0)
 
 
-def names(answers: list[Answer | BaseException]) -> list[str]:
-    return [a.prediction if isinstance(a, Answer) else type(a).__name__ for a in answers]
+def names(predictions: list[ClassPrediction | BaseException]) -> list[str]:
+    return [a.prediction if isinstance(a, ClassPrediction) else type(a).__name__ for a in predictions]
 
 
 def test_what_arrives_while_the_model_is_busy_makes_one_batch(held: Held) -> None:
-    async def story() -> list[list[Answer | BaseException]]:
+    async def scenario() -> list[list[ClassPrediction | BaseException]]:
         batcher = Batcher(held, SETTINGS)
-        first = asyncio.ensure_future(batcher.answer([RED]))
+        first = asyncio.ensure_future(batcher.predict([RED]))
         await until(batcher, held, 1)
-        others = [asyncio.ensure_future(batcher.answer([GREEN, b"", RED])) for _ in range(3)]
+        others = [asyncio.ensure_future(batcher.predict([GREEN, b"", RED])) for _ in range(3)]
         await until(batcher, held, 7)
         held.let_go.set()
-        told = [await first, *[await other for other in others]]
+        body = [await first, *[await other for other in others]]
         batcher.close()
-        return told
+        return body
 
-    first, *others = asyncio.run(story())
+    first, *others = asyncio.run(scenario())
     assert sum(held.sizes) == 7 and held.sizes[0] == 1
     assert len(held.sizes) < 5  # three requests' images shared runs
     assert names(first) == ["red"]
-    for told in others:
-        assert names(told) == ["green", "ImageFault", "red"]
+    for body in others:
+        assert names(body) == ["green", "ImageFault", "red"]
 
 
 def test_a_batch_is_never_larger_than_it_may_be(held: Held) -> None:
-    async def story() -> None:
-        batcher = Batcher(held, ServeSettings(threads=2, batch=4))
-        work = asyncio.ensure_future(batcher.answer([RED]))
+    async def scenario() -> None:
+        batcher = Batcher(held, ServeSettings(threads=2, max_batch_size=4))
+        work = asyncio.ensure_future(batcher.predict([RED]))
         await until(batcher, held, 1)
-        more = asyncio.ensure_future(batcher.answer([GREEN] * 10))
+        more = asyncio.ensure_future(batcher.predict([GREEN] * 10))
         await until(batcher, held, 11)
         held.let_go.set()
         await asyncio.gather(work, more)
         batcher.close()
 
-    asyncio.run(story())
+    asyncio.run(scenario())
     assert sum(held.sizes) == 11 and max(held.sizes) == 4
 
 
 def test_above_the_queue_a_request_is_refused_whole_and_room_comes_back(held: Held) -> None:
-    async def story() -> tuple[Refusal, list[Answer | BaseException]]:
-        batcher = Batcher(held, ServeSettings(threads=2, batch=16, queue=4))
-        waiting = [asyncio.ensure_future(batcher.answer([RED, RED])) for _ in range(2)]
+    async def scenario() -> tuple[Refusal, list[ClassPrediction | BaseException]]:
+        batcher = Batcher(held, ServeSettings(threads=2, max_batch_size=16, queue=4))
+        waiting = [asyncio.ensure_future(batcher.predict([RED, RED])) for _ in range(2)]
         await until(batcher, held, 4)
         with pytest.raises(Refusal) as refused:
-            await batcher.answer([GREEN])
+            await batcher.predict([GREEN])
         held.let_go.set()
         await asyncio.gather(*waiting)
-        told = await batcher.answer([GREEN] * 4)
+        body = await batcher.predict([GREEN] * 4)
         batcher.close()
-        return refused.value, told
+        return refused.value, body
 
-    refusal, told = asyncio.run(story())
+    refusal, body = asyncio.run(scenario())
     assert (refusal.status_code, refusal.headers) == (503, {"retry-after": "1"})
-    assert names(told) == ["green"] * 4
+    assert names(body) == ["green"] * 4
 
 
 def test_a_client_that_goes_away_takes_nobody_with_it(held: Held) -> None:
-    async def story() -> list[Answer | BaseException]:
+    async def scenario() -> list[ClassPrediction | BaseException]:
         batcher = Batcher(held, SETTINGS)
-        first = asyncio.ensure_future(batcher.answer([RED]))
+        first = asyncio.ensure_future(batcher.predict([RED]))
         await until(batcher, held, 1)
-        leaver, stayer = (asyncio.ensure_future(batcher.answer([GREEN])) for _ in range(2))
+        leaver, stayer = (asyncio.ensure_future(batcher.predict([GREEN])) for _ in range(2))
         await until(batcher, held, 3)
         leaver.cancel()
         held.let_go.set()
         await first
-        told = await stayer
+        body = await stayer
         assert batcher._open == 0
         batcher.close()
-        return told
+        return body
 
-    assert names(asyncio.run(story())) == ["green"]
+    assert names(asyncio.run(scenario())) == ["green"]
 
 
 def test_a_fault_of_the_runtime_belongs_to_its_batch_alone(
     held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story() -> tuple[list[Answer | BaseException], list[Answer | BaseException]]:
+    async def scenario() -> tuple[
+        list[ClassPrediction | BaseException], list[ClassPrediction | BaseException]
+    ]:
         batcher = Batcher(held, SETTINGS)
         held.let_go.set()
         with monkeypatch.context() as broken:
-            broken.setattr(held, "logits", lambda pixels, alone: 1 / 0)
-            failed = await batcher.answer([RED])
-        told = await batcher.answer([RED])
+            broken.setattr(held, "logits", lambda pixels, all_cores: 1 / 0)
+            failed = await batcher.predict([RED])
+        body = await batcher.predict([RED])
         batcher.close()
-        return failed, told
+        return failed, body
 
-    failed, told = asyncio.run(story())
+    failed, body = asyncio.run(scenario())
     assert names(failed) == ["ZeroDivisionError"]
-    assert names(told) == ["red"]
+    assert names(body) == ["red"]
 
 
 def test_only_a_bad_image_is_no_work_for_the_model(held: Held) -> None:
-    async def story() -> list[Answer | BaseException]:
+    async def scenario() -> list[ClassPrediction | BaseException]:
         batcher = Batcher(held, SETTINGS)
-        told = await batcher.answer([b"no image"])
+        body = await batcher.predict([b"no image"])
         batcher.close()
-        return told
+        return body
 
-    (fault,) = asyncio.run(story())
+    (fault,) = asyncio.run(scenario())
     assert isinstance(fault, ImageFault)
     assert held.sizes == []
 
 
 def test_a_lone_image_has_all_cores_and_several_have_one_each(held: Held) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         batcher = Batcher(held, SETTINGS)
         held.let_go.set()
-        await batcher.answer([RED])
-        await batcher.answer([GREEN, RED])
+        await batcher.predict([RED])
+        await batcher.predict([GREEN, RED])
         batcher.close()
 
-    asyncio.run(story())
-    assert held.alone[0] and not any(held.alone[1:])
+    asyncio.run(scenario())
+    assert held.all_cores[0] and not any(held.all_cores[1:])

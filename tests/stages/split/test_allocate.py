@@ -1,4 +1,4 @@
-"""Sharing out: by hand, and what must hold for every draw."""
+"""Allocation: cases by hand, and properties of every draw."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,13 +8,13 @@ from pupila.stages.split.allocate import allocate
 
 
 def test_two_large_and_two_small_components_are_paired() -> None:
-    # sizes 6, 4, 4, 2 into halves: 6 + 2 and 4 + 4 is the only equal sharing
+    # sizes 6, 4, 4, 2 into halves: 6 + 2 and 4 + 4 is the only equal allocation
     parts = allocate(np.array([[6], [4], [4], [2]]), [0.5, 0.5], seed=1)
     assert parts[0] == parts[3]
     assert parts[1] == parts[2] != parts[0]
 
 
-def test_every_part_gets_of_a_rare_class_before_any_gets_two() -> None:
+def test_every_part_gets_one_of_a_rare_class_before_any_gets_two() -> None:
     counts = np.array([[1, 0]] * 27 + [[0, 1]] * 3)
     parts = allocate(counts, [0.7, 0.15, 0.15], seed=4)
     assert sorted(parts[27:]) == [0, 1, 2]
@@ -22,7 +22,7 @@ def test_every_part_gets_of_a_rare_class_before_any_gets_two() -> None:
 
 @settings(max_examples=60)
 @given(st.integers(20, 120), st.integers(1, 4), st.integers(0, 10_000))
-def test_single_images_are_shared_out_within_one_or_two_of_each_class(
+def test_single_images_are_allocated_within_two_of_the_target_counts(
     count: int, classes: int, seed: int
 ) -> None:
     labels = np.random.default_rng(seed).integers(0, classes, count)
@@ -40,11 +40,11 @@ def test_a_part_without_a_share_stays_empty(seed: int) -> None:
     assert set(parts.tolist()) == {0, 2}
 
 
-def test_another_seed_draws_another_sharing() -> None:
+def test_another_seed_draws_another_allocation() -> None:
     counts = np.eye(2)[np.arange(60) % 2]
     draws = {allocate(counts, [0.7, 0.3], seed).tobytes() for seed in range(5)}
     assert len(draws) == 5
 
 
-def test_nothing_to_share_out_is_no_fault() -> None:
+def test_an_empty_input_is_allocated_to_nothing() -> None:
     assert allocate(np.zeros((0, 2)), [0.5, 0.5], 1).shape == (0,)

@@ -1,4 +1,4 @@
-"""`--by`: columns, expressions, words for splits, and every refusal."""
+"""`--by`: columns, expressions, names of splits, and every refusal."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ NAMES = ("train__milk_1.jpg", "train__milk_2.jpg", "val__tea_1.jpg")
 
 
 @pytest.fixture(scope="module")
-def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def table_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("by")
     rows = ["image,label,shop,part"]
     for number, name in enumerate(NAMES):
@@ -35,23 +35,25 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (r"photos/(\w+?)__", None, ["train", "train", "validation"]),
     ],
 )
-def test_what_is_named(where: Path, by: str, groups: list[str] | None, splits: list[str] | None) -> None:
-    assert read_by(pupila.open(where), by) == (groups, splits)
+def test_columns_and_expressions_name_groups_and_splits(
+    table_path: Path, by: str, groups: list[str] | None, splits: list[str] | None
+) -> None:
+    assert read_by(pupila.open(table_path), by) == (groups, splits)
 
 
 @pytest.mark.parametrize(
-    ("by", "says"),
+    ("by", "message"),
     [
         ("(", "a regular expression"),
         ("(a)(b)", "2 capture groups"),
         ("(?P<product>milk|tea)", "product"),
         ("shopp", "did you mean 'shop'"),
-        ("milk", "does not fit 1 of 3 images"),
+        ("milk", "does not match 1 of 3 images"),
         ("jpg", "puts every image into one group"),
-        (r"(?P<split>milk|tea)", "splits that Pupila does not know"),
+        (r"(?P<split>milk|tea)", "Unknown splits in --by"),
     ],
 )
-def test_what_can_not_be_taken_is_refused(where: Path, by: str, says: str) -> None:
+def test_an_invalid_by_is_refused(table_path: Path, by: str, message: str) -> None:
     with pytest.raises(PupilaError) as fault:
-        read_by(pupila.open(where), by)
-    assert says in str(fault.value)
+        read_by(pupila.open(table_path), by)
+    assert message in str(fault.value)

@@ -10,20 +10,21 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import pupila
 
-WISH: dict[str, Any] = {
-    "model": "lenet", "weights": "none", "side": 32, "epochs": 4, "batch_size": 8, "augment": "flip_rotation",
+SETTINGS: dict[str, Any] = {
+    "model": "lenet", "weights": "none", "image_size": 32, "epochs": 4, "batch_size": 8, "augment": "flip_rotation",
     "patience": 9, "collapse_patience": 9, "warmup_epochs": 0.5, "optimizer": "adamw", "clip_norm": 1.0,
 }  # fmt: skip
 
 MASKS: dict[str, Any] = {
-    "encoder": "test_efficientnet", "side": 32, "epochs": 2, "fine_epochs": 2, "batch_size": 8, "augment": "strong",
+    "encoder": "test_efficientnet", "image_size": 32, "epochs": 2, "finetune_epochs": 2, "batch_size": 8,
+    "augment": "strong",
     "options": {"decoder_channels": [8, 8, 8, 8, 8]}, "patience": 9, "collapse_patience": 9, "precision": "float32",
 }  # fmt: skip
 
 
 PROMPTS: dict[str, Any] = {
-    "model": "pupila-sam", "side": 64, "epochs": 2, "views": 2, "thaw": 1, "fine_epochs": 2, "batch_size": 8,
-    "targets": 2, "corrections": 1, "patience": 9, "collapse_patience": 9,
+    "model": "pupila-sam", "image_size": 64, "epochs": 2, "augmented_views": 2, "unfreeze": 1, "finetune_epochs": 2,
+    "batch_size": 8, "targets": 2, "corrections": 1, "patience": 9, "collapse_patience": 9,
 }  # fmt: skip
 
 
@@ -62,5 +63,5 @@ if __name__ == "__main__":
         ".safetensors"
     )  # two phases: the decoder first, then some of the encoder too
     usual = PROMPTS if Path(data).name.startswith("prompts") else MASKS
-    wish = {**usual, "weights": str(encoder)} if encoder.exists() else WISH
-    pupila.train(data, out=run, resume=Path(run, "plan.json").exists(), **{**wish, "workers": workers})
+    overrides = {**usual, "weights": str(encoder)} if encoder.exists() else SETTINGS
+    pupila.train(data, out=run, resume=Path(run, "plan.json").exists(), **{**overrides, "workers": workers})

@@ -1,4 +1,4 @@
-"""The plan: every "auto" is decided with its reason, and what can't be honoured is refused before the first step."""
+"""The plan: every "auto" is decided with its reason, and unusable settings are refused before the first step."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +16,9 @@ from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
 from pupila.stages.train import budget, engine, plan
-from pupila.stages.train.engine import Fastest
-from pupila.stages.train.plan import check, decide, refuse_idle
-from pupila.stages.train.settings import TrainPlan, TrainSettings, as_it_is
+from pupila.stages.train.engine import EngineChoice
+from pupila.stages.train.plan import check_settings, decide, refuse_unused_settings
+from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from tests.pictures import write_classes
 
 
@@ -32,16 +32,16 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with a CPU alone, on which ONNX Runtime and bfloat16 were measured faster."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr(plan, "fastest", lambda *_: Fastest("onnxruntime", "it was measured", 0.01))
+    monkeypatch.setattr(plan, "pick_engine", lambda *_: EngineChoice("onnxruntime", "it was measured", 0.01))
     monkeypatch.setattr(engine, "_cpu_flags", lambda: "flags: sse2 bf16")
     seconds = {torch.float32: 0.010, torch.bfloat16: 0.005}
-    monkeypatch.setattr(plan, "step_seconds", lambda network, device, dtype: seconds[dtype])
+    monkeypatch.setattr(plan, "time_step", lambda network, device, dtype: seconds[dtype])
 
 
 def network(pretrained: bool = False) -> Network:
     torch.manual_seed(0)
-    made = build(TrainSettings(model="lenet"), 2, side=32)
-    return replace(made, source="file: x.safetensors") if pretrained else made
+    created = build(TrainSettings(model="lenet"), 2, image_size=32)
+    return replace(created, source="file: x.safetensors") if pretrained else created
 
 
 def named(data: Dataset, *classes: str) -> Dataset:
@@ -58,103 +58,118 @@ def splits(train: int = 400, verdict: str = CLEAN, folds: int = 0) -> SplitFile:
     return SplitFile("hash of the data", {}, "drawn", verdict, leaks, {}, images)
 
 
-def decided(data: Dataset, split: SplitFile | None = None, pretrained: bool = True, **wish: Any) -> TrainPlan:
-    settings = TrainSettings.wish(wish)
-    check(settings, data, split or splits())
-    made = network(pretrained)
-    plan = decide(settings, data, split or splits(), made)
-    refuse_idle(settings, plan, made)
+def decided(
+    data: Dataset, split: SplitFile | None = None, pretrained: bool = True, **overrides: Any
+) -> TrainPlan:
+    settings = TrainSettings.parse(overrides)
+    check_settings(settings, data, split or splits())
+    created = network(pretrained)
+    plan = decide(settings, data, split or splits(), created)
+    refuse_unused_settings(settings, plan, created)
     return plan
 
 
 def test_every_auto_is_decided_with_a_reason(data: Dataset) -> None:
     autos = {name for name, field in TrainSettings.model_fields.items() if field.default == "auto"}
-    made = decided(data)
-    assert autos <= set(made.reasons)
-    assert "auto" not in made.model_dump().values()
-    assert all(made.reasons.values())
-    assert (made.thaw, made.learning_rate, made.fine_learning_rate, made.side) == (0, 1e-3, 1e-4, 32)
-    assert (made.batch_size, made.views, made.device, made.precision) == (32, 10, "cpu", "float32")
-    assert (made.engine, made.reasons["engine"]) == ("onnxruntime", "it was measured")
-    assert (made.classes, made.data_hash, made.splits_hash) == (["ant", "bee"], data.hash, splits().hash)
+    created = decided(data)
+    assert autos <= set(created.reasons)
+    assert "auto" not in created.model_dump().values()
+    assert all(created.reasons.values())
+    assert (created.unfreeze, created.lr, created.finetune_lr, created.image_size) == (0, 1e-3, 1e-4, 32)
+    assert (created.batch_size, created.augmented_views, created.device, created.precision) == (
+        32,
+        10,
+        "cpu",
+        "float32",
+    )
+    assert (created.engine, created.reasons["engine"]) == ("onnxruntime", "it was measured")
+    assert (created.classes, created.data_hash, created.splits_hash) == (
+        ["ant", "bee"],
+        data.hash,
+        splits().hash,
+    )
 
 
-def test_what_was_wished_stays_and_has_no_reason(data: Dataset) -> None:
-    wish: dict[str, Any] = {
-        "thaw": 2, "learning_rate": 0.5, "fine_learning_rate": 0.25, "batch_size": 3, "views": 4,
-        "device": "cpu", "precision": "float32", "side": 32,
+def test_given_settings_stay_and_have_no_reason(data: Dataset) -> None:
+    overrides: dict[str, Any] = {
+        "unfreeze": 2, "lr": 0.5, "finetune_lr": 0.25, "batch_size": 3, "augmented_views": 4,
+        "device": "cpu", "precision": "float32", "image_size": 32,
     }  # fmt: skip
-    made = decided(data, **wish)
-    assert {name: getattr(made, name) for name in wish} == wish
-    assert not set(wish) & set(made.reasons)
+    created = decided(data, **overrides)
+    assert {name: getattr(created, name) for name in overrides} == overrides
+    assert not set(overrides) & set(created.reasons)
 
 
 @pytest.mark.parametrize(("images", "size"), [(320, 32), (319, 16), (160, 16), (159, 8), (20, 8)])
-def test_few_images_are_learned_in_small_batches(data: Dataset, images: int, size: int) -> None:
+def test_few_images_are_trained_in_small_batches(data: Dataset, images: int, size: int) -> None:
     assert decided(data, splits(images)).batch_size == size
 
 
-def test_without_weights_everything_is_learned(data: Dataset) -> None:
-    made = decided(data, pretrained=False)
-    assert (made.thaw, made.engine) == ("all", "torch")
-    assert "engine" not in made.reasons
+def test_without_weights_all_blocks_are_trained(data: Dataset) -> None:
+    created = decided(data, pretrained=False)
+    assert (created.unfreeze, created.engine) == ("all", "torch")
+    assert "engine" not in created.reasons
 
 
-@pytest.mark.parametrize(("wish", "field", "value"), [
-    ({"optimizer": "sgd"}, "learning_rate", 0.01),
-    ({"learning_rate": 0.2}, "fine_learning_rate", 0.02),
-    ({"epochs": 4}, "views", 4),
-    ({"epochs": 0, "thaw": 1}, "views", 1),
+@pytest.mark.parametrize(("overrides", "field", "value"), [
+    ({"optimizer": "sgd"}, "lr", 0.01),
+    ({"lr": 0.2}, "finetune_lr", 0.02),
+    ({"epochs": 4}, "augmented_views", 4),
+    ({"epochs": 0, "unfreeze": 1}, "augmented_views", 1),
 ])  # fmt: skip
-def test_one_wish_decides_another(data: Dataset, wish: dict[str, Any], field: str, value: float) -> None:
-    made = decided(data, **wish)
-    assert getattr(made, field) == pytest.approx(value)
-    assert made.reasons[field]
+def test_one_setting_decides_another(
+    data: Dataset, overrides: dict[str, Any], field: str, value: float
+) -> None:
+    created = decided(data, **overrides)
+    assert getattr(created, field) == pytest.approx(value)
+    assert created.reasons[field]
 
 
-def test_a_lower_precision_is_taken_where_it_is_faster_by_a_tenth(
+def test_a_lower_precision_is_used_if_it_is_faster_by_a_tenth(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert decided(data, thaw=1).precision == "bfloat16"
-    assert decided(data, thaw=1, precision="float32").precision == "float32"
+    assert decided(data, unfreeze=1).precision == "bfloat16"
+    assert decided(data, unfreeze=1, precision="float32").precision == "float32"
     monkeypatch.setattr(
-        plan, "step_seconds", lambda network, device, dtype: 0.01 + 0.0005 * (dtype != torch.bfloat16)
+        plan, "time_step", lambda network, device, dtype: 0.01 + 0.0005 * (dtype != torch.bfloat16)
     )
-    assert decided(data, thaw=1).precision == "float32"
+    assert decided(data, unfreeze=1).precision == "float32"
     monkeypatch.setattr(engine, "_cpu_flags", lambda: "flags: sse2")
-    assert "no bfloat16" in decided(data, thaw=1).reasons["precision"]
+    assert "does not support bfloat16" in decided(data, unfreeze=1).reasons["precision"]
 
 
-def test_folds_and_a_leak_that_was_allowed_are_in_the_plan(data: Dataset) -> None:
+def test_folds_and_an_allowed_leak_are_in_the_plan(data: Dataset) -> None:
     assert decided(data, splits(folds=5)).folds == 5
-    made = decided(data, splits(verdict=LEAKING), allow_leak=True)
-    assert (made.leaking, decided(data).leaking, decided(data).folds) == (True, False, 0)
+    created = decided(data, splits(verdict=LEAKING), allow_leak=True)
+    assert (created.leaking, decided(data).leaking, decided(data).folds) == (True, False, 0)
 
 
 def test_a_plan_comes_back_from_its_file(data: Dataset, tmp_path: Path) -> None:
-    made = decided(data, thaw="all", clip_norm=1.0, budget=None)
+    created = decided(data, unfreeze="all", clip_norm=1.0, budget=None)
     path = tmp_path / "plan.json"
-    path.write_text(made.model_dump_json())
-    assert TrainPlan.model_validate_json(path.read_text()) == made
+    path.write_text(created.model_dump_json())
+    assert TrainPlan.model_validate_json(path.read_text()) == created
 
 
-@pytest.mark.parametrize(("wish", "said"), [
+@pytest.mark.parametrize(("overrides", "message"), [
     ({"class_weights": "inverse", "sampling": "balanced"}, "found class_weights=inverse, sampling=balanced; .*twice"),
     ({"class_weights": "effective", "sampling": "balanced"}, "found class_weights=effective, sampling=balanced"),
     ({"loss": "focal", "label_smoothing": 0.1}, "found loss=focal, label_smoothing=0.1"),
-    ({"device": "cuda"}, "No such device here: found cuda; wanted cpu"),
-    ({"augment": "A9"}, "No such augmentation: found A9"),
-    ({"loss": "focall"}, "No such loss: found focall: unknown; did you mean 'focal'"),
-    ({"loss": "focal+focal"}, "Bad loss: found focal"),
-    ({"loss": "0*focal"}, "Bad loss"),
-    ({"loss": "dice+cross_entropy"}, "masks: dice measures"),
+    ({"device": "cuda"}, "Device not available: found cuda; expected cpu"),
+    ({"augment": "A9"}, "Unknown augmentation preset: found A9"),
+    ({"loss": "focall"}, "Unknown loss: found focall: unknown; did you mean 'focal'"),
+    ({"loss": "focal+focal"}, "Invalid loss: found focal"),
+    ({"loss": "0*focal"}, "Invalid loss"),
+    ({"loss": "dice+cross_entropy"}, "a segmentation task for dice"),
 ])  # fmt: skip
-def test_what_cannot_be_honoured_is_refused(data: Dataset, wish: dict[str, Any], said: str) -> None:
-    with pytest.raises(PupilaError, match=said) as fault:
-        decided(data, **wish)
-    assert fault.value.wanted
-    one = dict(list(wish.items())[:1]) if len(wish) > 1 else {}
-    assert decided(data, **one).classes  # each alone is fine
+def test_conflicting_or_unknown_settings_are_refused(
+    data: Dataset, overrides: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(PupilaError, match=message) as fault:
+        decided(data, **overrides)
+    assert fault.value.expected or fault.value.remedy
+    item = dict(list(overrides.items())[:1]) if len(overrides) > 1 else {}
+    assert decided(data, **item).classes  # each alone is fine
 
 
 def test_a_split_that_leaks_is_refused(data: Dataset) -> None:
@@ -163,69 +178,81 @@ def test_a_split_that_leaks_is_refused(data: Dataset) -> None:
     assert "--allow-leak" in fault.value.remedy
 
 
-@pytest.mark.parametrize(("wish", "said"), [
-    ({"epoch": 5}, "epoch: unknown; did you mean 'epochs'?"),
-    ({"class_weight": "inverse"}, "class_weight: unknown; did you mean 'class_weights'?"),
-    ({"thaw": -1}, "thaw"),
-    ({"label_smoothing": 1.0}, "label_smoothing: "),
-    ({"learning_rate": 0}, "learning_rate"),
+@pytest.mark.parametrize(("overrides", "message"), [
+    ({"epoch": 5}, "epoch is unknown (did you mean epochs?)"),
+    ({"class_weight": "inverse"}, "class_weight is unknown (did you mean class_weights?)"),
+    ({"unfreeze": -1}, "unfreeze"),
+    ({"label_smoothing": 1.0}, "label_smoothing"),
+    ({"lr": 0}, "lr"),
 ])  # fmt: skip
-def test_a_bad_setting_is_named_with_the_one_meant(wish: dict[str, Any], said: str) -> None:
+def test_a_bad_setting_is_named_with_the_one_meant(overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(PupilaError) as fault:
-        TrainSettings.wish(wish, "train")
-    assert said in fault.value.found
+        TrainSettings.parse(overrides, "train")
+    assert message in str(fault.value)
     assert fault.value.remedy == "pupila settings train"
 
 
-@pytest.mark.parametrize(("wish", "told"), [
-    ({"epochs": 0}, True), ({"epochs": 0, "thaw": 0}, True), ({"epochs": 0, "thaw": 1}, False), ({"epochs": 1}, False),
+@pytest.mark.parametrize(("overrides", "skipped"), [
+    ({"epochs": 0}, True), ({"epochs": 0, "unfreeze": 0}, True), ({"epochs": 0, "unfreeze": 1}, False),
+    ({"epochs": 1}, False),
 ])  # fmt: skip
-def test_only_a_run_that_learns_nothing_bundles_the_model_as_it_is(wish: dict[str, Any], told: bool) -> None:
-    assert as_it_is(TrainSettings.wish(wish)) is told
+def test_only_a_run_without_training_bundles_the_pretrained_model(
+    overrides: dict[str, Any], skipped: bool
+) -> None:
+    assert skips_training(TrainSettings.parse(overrides)) is skipped
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("1.5h", 5400), (" 2 m ", 120)])
 def test_a_budget_is_a_time(text: str, seconds: float) -> None:
-    assert budget.seconds_of(text) == seconds
+    assert budget.parse_seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "15", "m", "-1m", "0s", "1d", "1m30s"])
-def test_a_budget_that_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(PupilaError, match="Bad budget"):
-        budget.seconds_of(text)
+def test_a_budget_that_is_not_a_time_is_refused(text: str) -> None:
+    with pytest.raises(PupilaError, match="Invalid budget"):
+        budget.parse_seconds(text)
 
 
 def within(
-    data: Dataset, monkeypatch: pytest.MonkeyPatch, time: str, pretrained: bool, folds: int = 0, **wish: Any
+    data: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    time: str,
+    pretrained: bool,
+    folds: int = 0,
+    **overrides: Any,
 ) -> dict[str, Any]:
     """What a budget decides where 100 + 20 images cost so much, and the clock stands still."""
-    cost = budget.Measured(images=100, others=20, picture=0.01, encoded=0.03, step=0.1, side=224)
+    cost = budget.Cost(
+        images=100, validation_images=20, loading=0.01, encoding=0.03, step=0.1, image_size=224
+    )
     monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    monkeypatch.setattr(budget, "_measure", lambda *_: cost)
-    settings = TrainSettings.wish({**wish, "budget": time})
-    found = budget.within_budget(settings, data, splits(folds=folds), lambda _: network(pretrained))
-    return {name: getattr(found.wish, name) for name in found.reasons}
+    monkeypatch.setattr(budget, "_measure_cost", lambda *_: cost)
+    settings = TrainSettings.parse({**overrides, "budget": time})
+    actual = budget.fit_to_budget(settings, data, splits(folds=folds), lambda _: network(pretrained))
+    return {name: getattr(actual.settings, name) for name in actual.reasons}
 
 
-def test_a_budget_is_spent_on_views_and_then_on_thawed_blocks(
+def test_a_budget_is_spent_on_views_and_then_on_unfrozen_blocks(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # 0.8 x (70 - 20) = 40 s. Once: 120 x 0.04 = 4.8 s; half of the time has room for 1 + int(15.2 / 4) views.
-    # 23.2 s are left: 2 epochs of 100 x 0.11 + 20 x 0.03 = 11.6 s, which are too few to thaw.
-    assert within(data, monkeypatch, "70s", pretrained=True) == {"views": 4, "thaw": 0}
+    # 23.2 s are left: 2 epochs of 100 x 0.11 + 20 x 0.03 = 11.6 s, which are too few to unfreeze blocks.
+    assert within(data, monkeypatch, "70s", pretrained=True) == {"augmented_views": 4, "unfreeze": 0}
     # 96 s: all 10 views, 40.8 s with the first; 55.2 s are left for 4 epochs
-    found = within(data, monkeypatch, "140s", pretrained=True)
-    assert found == {"views": 10, "thaw": budget.FINE_BLOCKS, "fine_epochs": 4}
-    assert within(data, monkeypatch, "140s", pretrained=True, views=2, thaw=1) == {"fine_epochs": 4}
+    actual = within(data, monkeypatch, "140s", pretrained=True)
+    assert actual == {"augmented_views": 10, "unfreeze": budget.FINETUNED_BLOCKS, "finetune_epochs": 4}
+    assert within(data, monkeypatch, "140s", pretrained=True, augmented_views=2, unfreeze=1) == {
+        "finetune_epochs": 4
+    }
 
 
-def test_from_scratch_a_budget_decides_side_and_epochs(
+def test_from_scratch_a_budget_decides_image_size_and_epochs(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # the photos are 72 pixels high, so 64 is tried: a step costs 0.1 / 3.5 ** 2 = 0.00816 s, an epoch
     # 100 x 0.01816 + 20 x 0.01272 = 2.07 s; 0.8 x 100 - 1.2 = 78.8 s hold 38 of them
-    assert within(data, monkeypatch, "2m", pretrained=False) == {"side": 64, "epochs": 38}
-    assert within(data, monkeypatch, "1h", pretrained=False)["epochs"] == budget.MOST_EPOCHS
+    assert within(data, monkeypatch, "2m", pretrained=False) == {"image_size": 64, "epochs": 38}
+    assert within(data, monkeypatch, "1h", pretrained=False)["epochs"] == budget.MAX_EPOCHS
 
 
 @pytest.mark.parametrize(("pretrained", "time"), [(True, "25s"), (False, "22s"), (False, "1s")])
@@ -234,8 +261,8 @@ def test_a_budget_without_room_for_one_pass_is_refused(
 ) -> None:
     with pytest.raises(PupilaError, match="budget is too short") as fault:
         within(data, monkeypatch, time, pretrained)
-    enough = {True: "about 26 s", False: "about 23 s"}  # 20 + 4.8 / 0.8, and 20 + 2.07 / 0.8
-    assert enough[pretrained] in fault.value.wanted
+    enough = {True: "at least 26 s", False: "at least 23 s"}  # 20 + 4.8 / 0.8, and 20 + 2.07 / 0.8
+    assert enough[pretrained] in fault.value.expected
 
 
 def test_with_folds_a_budget_is_shared_by_all_trainings(
@@ -245,47 +272,47 @@ def test_with_folds_a_budget_is_shared_by_all_trainings(
     assert within(data, monkeypatch, "2m", pretrained=False, folds=3)["epochs"] == 9
 
 
-def test_data_of_one_class_are_refused_before_anything_is_built(data: Dataset) -> None:
-    with pytest.raises(PupilaError, match="Nothing to tell apart: found one class: cat"):
-        check(TrainSettings(), named(data, "cat"), splits())
+def test_data_of_one_class_is_refused_before_a_model_is_built(data: Dataset) -> None:
+    with pytest.raises(PupilaError, match="Too few classes to train: found one class: cat"):
+        check_settings(TrainSettings(), named(data, "cat"), splits())
 
 
-@pytest.mark.parametrize("wish", [
-    {"focal_gamma": 3.0}, {"head": "linear", "head_width": 64}, {"fine_epochs": 3},
-    {"thaw": 0, "fine_learning_rate": 1e-4},
-    {"precision": "bfloat16"}, {"views": 5, "augment": "none"}, {"epochs": 4, "warmup_epochs": 99},
-    {"pretrained": False, "views": 3}, {"pretrained": False, "fine_epochs": 3},
+@pytest.mark.parametrize("overrides", [
+    {"focal_gamma": 3.0}, {"head": "linear", "head_width": 64}, {"finetune_epochs": 3},
+    {"unfreeze": 0, "finetune_lr": 1e-4},
+    {"precision": "bfloat16"}, {"augmented_views": 5, "augment": "none"}, {"epochs": 4, "warmup_epochs": 99},
+    {"pretrained": False, "augmented_views": 3}, {"pretrained": False, "finetune_epochs": 3},
 ])  # fmt: skip
-def test_a_setting_that_would_do_nothing_is_refused(data: Dataset, wish: dict[str, Any]) -> None:
-    with pytest.raises(PupilaError, match="would do nothing") as fault:
-        decided(data, **wish)
-    assert fault.value.remedy.startswith("leave ") and fault.value.wanted
+def test_a_setting_without_effect_is_refused(data: Dataset, overrides: dict[str, Any]) -> None:
+    with pytest.raises(PupilaError, match="A setting has no effect") as fault:
+        decided(data, **overrides)
+    assert fault.value.remedy.startswith("omit ") and fault.value.expected
 
 
-@pytest.mark.parametrize("wish", [
-    {"focal_gamma": 2.0}, {"fine_learning_rate": "auto"}, {"precision": "float32"}, {"views": 1, "augment": "none"},
-    {"epochs": 0, "thaw": 1, "fine_epochs": 4, "warmup_epochs": 2}, {"loss": "focal", "focal_gamma": 3.0},
+@pytest.mark.parametrize("overrides", [
+    {"focal_gamma": 2.0}, {"finetune_lr": "auto"}, {"precision": "float32"}, {"augmented_views": 1, "augment": "none"},
+    {"epochs": 0, "unfreeze": 1, "finetune_epochs": 4, "warmup_epochs": 2}, {"loss": "focal", "focal_gamma": 3.0},
 ])  # fmt: skip
-def test_a_setting_that_changes_nothing_or_works_is_taken(data: Dataset, wish: dict[str, Any]) -> None:
-    assert decided(data, **wish).batch_size == 32
+def test_a_default_or_effective_setting_is_accepted(data: Dataset, overrides: dict[str, Any]) -> None:
+    assert decided(data, **overrides).batch_size == 32
 
 
 @pytest.mark.parametrize(("threshold", "says"), [
-    ("f2", "Bad threshold"), ("bird:f1", "No such class"),
+    ("f2", "Unknown threshold objective"), ("bird:f1", "Unknown class"),
 ])  # fmt: skip
 def test_a_threshold_is_refused_before_training(data: Dataset, threshold: str, says: str) -> None:
     with pytest.raises(PupilaError, match=says):
-        check(TrainSettings(threshold=threshold), data, splits())
+        check_settings(TrainSettings(threshold=threshold), data, splits())
     with pytest.raises(PupilaError, match="two classes, not 3"):
-        check(TrainSettings(threshold="f1"), named(data, "a", "b", "c"), splits())
+        check_settings(TrainSettings(threshold="f1"), named(data, "a", "b", "c"), splits())
 
 
-def test_a_side_that_the_model_can_not_take_is_refused(data: Dataset) -> None:
-    settings = TrainSettings(model="lenet", weights="none", side=2)
-    with pytest.raises(PupilaError, match="lenet can't take this side: found side=2"):
-        decide(settings, data, splits(), build(settings, 2, side=2))
+def test_an_image_size_that_the_model_does_not_support_is_refused(data: Dataset) -> None:
+    settings = TrainSettings(model="lenet", weights="none", image_size=2)
+    with pytest.raises(PupilaError, match="lenet does not support this image size: found image_size=2"):
+        decide(settings, data, splits(), build(settings, 2, image_size=2))
 
 
 def test_frozen_blocks_without_weights_are_refused(data: Dataset) -> None:
-    with pytest.raises(PupilaError, match="none to keep"):
-        decided(data, pretrained=False, thaw=0)
+    with pytest.raises(PupilaError, match="random weights are not worth freezing"):
+        decided(data, pretrained=False, unfreeze=0)

@@ -1,4 +1,4 @@
-"""Training for prompts, from folders of drawn scenes to a bundle that answers points and boxes."""
+"""Train promptable models, from folders of drawn scenes to a bundle that predicts for points and boxes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TRAIN, VALIDATION
-from pupila.learning.loop import Keeper
+from pupila.learning.loop import Checkpointer
 from pupila.learning.models.sam import build_promptable
 from pupila.learning.models.settings import ModelSettings
 from pupila.stages.train import prompt_tuning
-from pupila.stages.train.phases import Learned, learn
-from pupila.stages.train.prompt import PromptLesson
-from pupila.stages.train.recipe import Sides
+from pupila.stages.train.phases import TrainedSplit, train_split
+from pupila.stages.train.prompt import PromptTrainer
+from pupila.stages.train.recipe import SplitRows
 from pupila.stages.train.run import Run
 from pupila.stages.train.settings import TrainPlan
 from pupila.tasks.prompt import Prompt
-from pupila.tasks.task import Decision
+from pupila.tasks.task import PostProcessing
 from tests import checkpoints
 from tests.pictures import write_scenes
 
@@ -45,10 +45,10 @@ class Scenes:
     encoder: Path
 
     @property
-    def wish(self) -> dict[str, Any]:
+    def overrides(self) -> dict[str, Any]:
         return {
-            "model": "pupila-sam", "weights": str(self.encoder), "side": 64, "epochs": 3, "views": 2,
-            "learning_rate": 1e-3, "warmup_epochs": 0.5,
+            "model": "pupila-sam", "weights": str(self.encoder), "image_size": 64, "epochs": 3, "augmented_views": 2,
+            "lr": 1e-3, "warmup_epochs": 0.5,
         }  # fmt: skip
 
 
@@ -65,27 +65,27 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Scenes:
 
 @pytest.fixture(scope="module")
 def run(scenes: Scenes, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    def tuned(_: Any, decision: Decision, told: dict[str, Any]) -> Decision:
-        return decision.model_copy(
-            update={**told, "threshold": 0.3}
+    def tuned(_: Any, post_processing: PostProcessing, report: dict[str, Any]) -> PostProcessing:
+        return post_processing.model_copy(
+            update={**report, "threshold": 0.3}
         )  # too few groups decide nothing by themselves
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prompt_tuning, "refine", tuned)
-        return pupila.train(scenes.folder, out=tmp_path_factory.mktemp("runs") / "run", **scenes.wish)
+        patch.setattr(prompt_tuning, "tune_post_processing", tuned)
+        return pupila.train(scenes.folder, out=tmp_path_factory.mktemp("runs") / "run", **scenes.overrides)
 
 
 def rows(data: Dataset, split: str) -> list[int]:
     splits = SplitFile.read(data.home)
     assert splits is not None
-    return [row for row, one in enumerate(splits.images) if one.split == split]
+    return [row for row, item in enumerate(splits.images) if item.split == split]
 
 
 @dataclass
 class Trained:
-    """What a lesson came to, without the bundle that takes most of a run's time."""
+    """Result of a training without its bundle, which takes most of the time of a run."""
 
-    learned: Learned
+    learned: TrainedSplit
     losses: list[float]
     weights: dict[str, Tensor]
 
@@ -93,75 +93,79 @@ class Trained:
 def trained(
     scenes: Scenes, folder: Path, strike: Callable[[int], None] | None = None, **changes: Any
 ) -> Trained:
-    """Learn in this folder, going on with what is there; `strike` is told the number of each prepared batch."""
-    plan: TrainPlan = make_plan(scenes.folder, **{**scenes.wish, **changes})
+    """Train in this folder, or resume it; `strike` gets the number of each prepared batch."""
+    plan: TrainPlan = make_plan(scenes.folder, **{**scenes.overrides, **changes})
     data = pupila.open(scenes.folder)
     torch.manual_seed(plan.seed)
-    network = build_promptable(plan, None, plan.side)
-    lesson = PromptLesson(data, Sides(rows(data, TRAIN), rows(data, VALIDATION)), plan, network)
+    network = build_promptable(plan, None, plan.image_size)
+    trainer = PromptTrainer(data, SplitRows(rows(data, TRAIN), rows(data, VALIDATION)), plan, network)
     if strike is not None:
-        count, whole = [0], lesson.asked
+        count, whole = [0], trainer.add_prompts
 
-        def asked(*told: Any) -> Any:
+        def count_batch(*args: Any) -> Any:
             count[0] += 1
             strike(count[0])
-            return whole(*told)
+            return whole(*args)
 
-        lesson.asked = asked  # type: ignore[method-assign, assignment]
-    keepers: list[Keeper] = []
+        trainer.add_prompts = count_batch  # type: ignore[method-assign, assignment]
+    checkpointers: list[Checkpointer] = []
 
-    def keeper(phase: str) -> Keeper:
-        keepers.append(Keeper(str(folder), phase))
-        return keepers[-1]
+    def checkpointer(phase: str) -> Checkpointer:
+        checkpointers.append(Checkpointer(str(folder), phase))
+        return checkpointers[-1]
 
-    learned = learn(lesson, keeper)
-    losses = [line["train_loss"] for one in keepers for line in one.lines]
+    learned = train_split(trainer, checkpointer)
+    losses = [line["train_loss"] for item in checkpointers for line in item.lines]
     weights = {**network.head.state_dict(), **network.encoder.state_dict()}
     return Trained(learned, losses, {name: tensor.clone() for name, tensor in weights.items()})
 
 
-def same(one: Trained, two: Trained) -> bool:
-    return one.losses == two.losses and all(torch.equal(one.weights[n], two.weights[n]) for n in one.weights)
+def same(first: Trained, second: Trained) -> bool:
+    return first.losses == second.losses and all(
+        torch.equal(tensor, second.weights[name]) for name, tensor in first.weights.items()
+    )
 
 
-def test_auto_is_the_recipe_of_a_decoder_that_is_tuned(scenes: Scenes) -> None:
-    plan = make_plan(scenes.folder, model="pupila-sam", weights=str(scenes.encoder), side=64)
-    assert (plan.epochs, plan.batch_size, plan.learning_rate, plan.thaw) == (20, 2, 1e-4, 0)
-    assert (plan.cache, plan.views, plan.augment) == ("float16", 4, "light")
+def test_auto_selects_the_recipe_for_a_decoder(scenes: Scenes) -> None:
+    plan = make_plan(scenes.folder, model="pupila-sam", weights=str(scenes.encoder), image_size=64)
+    assert (plan.epochs, plan.batch_size, plan.lr, plan.unfreeze) == (20, 2, 1e-4, 0)
+    assert (plan.cache, plan.augmented_views, plan.augment) == ("float16", 4, "light")
     assert plan.engine in ("torch", "torch-bfloat16", "onnxruntime") and "ms with" in plan.reasons["engine"]
 
 
-def test_a_run_learns_and_says_what_it_did(run: Run, scenes: Scenes) -> None:
-    assert run.state == "done" and [line["epoch"] for line in run.log] == [1, 2, 3]
+def test_a_run_learns_and_records_its_metrics(run: Run, scenes: Scenes) -> None:
+    assert run.state == "completed" and [line["epoch"] for line in run.log] == [1, 2, 3]
     assert run.log[-1]["train_loss"] < run.log[0]["train_loss"]
     assert {"iou", "iou_points", "iou_box", "validation_loss"} <= run.log[0].keys()
     assert run.log[0]["iou"] == pytest.approx((run.log[0]["iou_points"] + run.log[0]["iou_box"]) / 2)
-    told = run.bundle.info
-    assert (told.task, told.prompts, told.classes) == ("prompt", "sam", ["background", "foreground"])
-    assert told.parity is not None and told.parity.largest_difference < 1e-3
+    report = run.bundle.info
+    assert (report.task, report.prompts, report.classes) == ("prompt", "sam", ["background", "foreground"])
+    assert report.parity is not None and report.parity.largest_difference < 1e-3
     data = pupila.open(scenes.folder)
-    assert told.validation["n"] == len(rows(data, VALIDATION))
-    assert {"mean IoU", "mean IoU (points)", "mean IoU (box)"} <= told.validation["metrics"].keys()
-    kept = pl.read_parquet(f"{run.folder}/oof.parquet")
-    assert kept["iou:points"].mean() == pytest.approx(
-        told.validation["metrics"]["mean IoU (points)"]["value"]
+    assert report.validation["n"] == len(rows(data, VALIDATION))
+    assert {"mean IoU", "mean IoU (points)", "mean IoU (box)"} <= report.validation["metrics"].keys()
+    cached = pl.read_parquet(f"{run.folder}/oof.parquet")
+    assert cached["iou:points"].mean() == pytest.approx(
+        report.validation["metrics"]["mean IoU (points)"]["value"]
     )
     page = (Path(run.folder) / "report.html").read_text()
-    assert "Mean IoU" in page and "the filled box" in page
+    assert "Mean IoU" in page and "filled box" in page
 
 
-def test_the_bundle_has_two_parts_that_answer_alone(run: Run, scenes: Scenes) -> None:
+def test_the_bundle_has_an_encoder_and_a_decoder(run: Run, scenes: Scenes) -> None:
     assert {"encoder.onnx", "decoder.onnx", "weights.safetensors"} <= run.bundle.info.files.keys()
     data = pupila.open(scenes.folder)
     prompter = Prompter(read_bundle(run.folder))
     row = rows(data, VALIDATION)[0]
-    encoded = prompter.encode(prompter.prepare(Path(data.path(row)).read_bytes()))
+    encoded = prompter.encode(prompter.preprocess(Path(data.path(row)).read_bytes()))
     height, width = data.mask(row).shape
     whole = Prompt(box=(0.0, 0.0, float(width), float(height)))
-    answer = prompter.answer(encoded, whole)
-    assert answer.mask.shape == (height, width) and 0 <= answer.quality <= 1
-    other = prompter.answer(encoded, Prompt(points=((1.0, 1.0),)))
-    assert not np.array_equal(prompter.raw(encoded, whole).masks, prompter.raw(encoded, other_prompt()).masks)
+    prediction = prompter.predict(encoded, whole)
+    assert prediction.mask.shape == (height, width) and 0 <= prediction.predicted_iou <= 1
+    other = prompter.predict(encoded, Prompt(points=((1.0, 1.0),)))
+    assert not np.array_equal(
+        prompter.decode(encoded, whole).masks, prompter.decode(encoded, other_prompt()).masks
+    )
     assert other.mask.shape == (height, width)
 
 
@@ -171,59 +175,69 @@ def other_prompt() -> Prompt:
 
 def test_a_bundle_is_a_start_for_another_training(run: Run, scenes: Scenes) -> None:
     network = build_promptable(ModelSettings(model="pupila-sam", weights=run.folder), None)
-    assert network.preparation == run.bundle.info.preparation and network.encoder_name == "test_efficientnet"
-    told = {f"head.{name}": tensor for name, tensor in network.head.state_dict().items()}
+    assert (
+        network.preprocessing == run.bundle.info.preprocessing and network.encoder_name == "test_efficientnet"
+    )
+    report = {f"head.{name}": tensor for name, tensor in network.head.state_dict().items()}
     from safetensors.torch import load
 
-    kept = load(run.bundle.read("weights.safetensors"))
-    assert told.keys() <= kept.keys() and all(
-        torch.equal(kept[name], tensor) for name, tensor in told.items()
+    cached = load(run.bundle.read("weights.safetensors"))
+    assert report.keys() <= cached.keys() and all(
+        torch.equal(cached[name], tensor) for name, tensor in report.items()
     )
     plan = make_plan(scenes.folder, model="pupila-sam", weights=run.folder)
-    assert plan.side == 64 and plan.encoder == "test_efficientnet"
+    assert plan.image_size == 64 and plan.encoder == "test_efficientnet"
 
 
-def test_what_validation_says_is_what_the_bundle_answers(run: Run, scenes: Scenes, tmp_path: Path) -> None:
-    told = run.bundle.info
-    assert told.temperature != 1 and told.decision.threshold == 0.3  # which were tuned on one another
-    found = pupila.evaluate(run.folder, scenes.folder, split="validation", out=tmp_path).evaluation["models"][
-        0
-    ]
-    for way in ("points", "box"):
-        value = found["ways"][way]["per_mask"]["IoU"]["mean"]["value"]
-        assert value == pytest.approx(told.validation["metrics"][f"mean IoU ({way})"]["value"], abs=0.003)
+def test_validation_metrics_match_those_of_the_bundle(run: Run, scenes: Scenes, tmp_path: Path) -> None:
+    report = run.bundle.info
+    assert (
+        report.temperature != 1 and report.post_processing.threshold == 0.3
+    )  # which were tuned on one another
+    actual = pupila.evaluate(run.folder, scenes.folder, split="validation", out=tmp_path).evaluation[
+        "models"
+    ][0]
+    for strategy in ("points", "box"):
+        value = actual["strategies"][strategy]["per_mask"]["IoU"]["mean"]["value"]
+        assert value == pytest.approx(
+            report.validation["metrics"][f"mean IoU ({strategy})"]["value"], abs=0.003
+        )
 
 
-def test_a_bundle_remembers_what_its_start_had_learned_from(run: Run, scenes: Scenes, tmp_path: Path) -> None:
+def test_a_bundle_lists_the_training_images_of_its_pretrained_bundle(
+    run: Run, scenes: Scenes, tmp_path: Path
+) -> None:
     other = write_scenes(tmp_path / "other", 12, seed=5)
     pupila.split(other)
-    wish: dict[str, Any] = {"model": "pupila-sam", "weights": run.folder, "epochs": 0}
-    later = pupila.train(other, out=tmp_path / "later", **wish)
-    assert run.bundle.learned_from() <= later.bundle.learned_from()
+    overrides: dict[str, Any] = {"model": "pupila-sam", "weights": run.folder, "epochs": 0}
+    later = pupila.train(other, out=tmp_path / "later", **overrides)
+    assert run.bundle.training_images() <= later.bundle.training_images()
     assert later.bundle.info.model["source"] == "file: run"
 
 
-def test_masks_without_a_thing_are_nothing_to_point_at(scenes: Scenes) -> None:
-    plan: TrainPlan = make_plan(scenes.folder, **scenes.wish)
+def test_masks_without_foreground_are_refused(scenes: Scenes) -> None:
+    plan: TrainPlan = make_plan(scenes.folder, **scenes.overrides)
     data = pupila.open(scenes.folder)
     data.__dict__["class_pixels"] = np.stack([np.ones(len(data)), np.zeros(len(data))], axis=1)
-    network = build_promptable(plan, None, plan.side)
-    with pytest.raises(PupilaError, match=r"(?s)Nothing to point at.*21 training masks.*foreground"):
-        PromptLesson(data, Sides(rows(data, TRAIN), []), plan, network)
+    network = build_promptable(plan, None, plan.image_size)
+    with pytest.raises(
+        PupilaError, match=r"(?s)No prompt targets in the training masks.*21 masks without foreground"
+    ):
+        PromptTrainer(data, SplitRows(rows(data, TRAIN), []), plan, network)
 
 
 def test_cached_and_uncached_training_are_equal_bit_for_bit(scenes: Scenes, tmp_path: Path) -> None:
-    kept = trained(scenes, tmp_path / "kept", cache="float32")
+    cached = trained(scenes, tmp_path / "kept", cache="float32")
     again = trained(scenes, tmp_path / "again", cache="float32")  # all from the cache
-    fresh = trained(scenes, tmp_path / "fresh", cache="none")  # encoded anew, one image at a time
-    assert same(kept, again) and same(kept, fresh)
+    fresh = trained(scenes, tmp_path / "fresh", cache="none")  # encoded again, one image at a time
+    assert same(cached, again) and same(cached, fresh)
     half = trained(scenes, tmp_path / "half", cache="float16")
-    assert not same(kept, half)
-    assert half.losses == pytest.approx(kept.losses, rel=0.02)
+    assert not same(cached, half)
+    assert half.losses == pytest.approx(cached.losses, rel=0.02)
 
 
 @pytest.mark.parametrize("changes", [{}, {"corrections": 1, "targets": 2, "target": "both", "workers": 0}])
-def test_an_interrupted_training_goes_on_to_the_same_end(
+def test_an_interrupted_training_resumes_to_the_same_result(
     scenes: Scenes, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     whole = trained(scenes, tmp_path / "whole", **changes)
@@ -237,26 +251,26 @@ def test_an_interrupted_training_goes_on_to_the_same_end(
     assert same(trained(scenes, tmp_path / "killed", **{**changes, "workers": 1}), whole)
 
 
-def test_the_last_blocks_of_the_encoder_learn_too_where_that_is_wished(
-    scenes: Scenes, tmp_path: Path
-) -> None:
+def test_unfrozen_blocks_of_the_encoder_are_trained(scenes: Scenes, tmp_path: Path) -> None:
     frozen = trained(scenes, tmp_path / "frozen", epochs=1)
-    thawed = trained(scenes, tmp_path / "thawed", epochs=1, thaw=1, fine_epochs=1, fine_learning_rate=1e-3)
+    unfrozen = trained(scenes, tmp_path / "thawed", epochs=1, unfreeze=1, finetune_epochs=1, finetune_lr=1e-3)
     encoder = [name for name in frozen.weights if name.startswith("model.")]
-    moved = {name for name in encoder if not torch.equal(frozen.weights[name], thawed.weights[name])}
+    moved = {name for name in encoder if not torch.equal(frozen.weights[name], unfrozen.weights[name])}
     assert moved and all("blocks.5" in name or "blocks.4" in name for name in moved), sorted(moved)[:3]
-    assert len(thawed.losses) == 2
+    assert len(unfrozen.losses) == 2
 
 
-def test_a_folder_of_sam_is_tuned_and_one_of_sam2_bundled_as_it_is(scenes: Scenes, tmp_path: Path) -> None:
+def test_a_sam_folder_is_tuned_and_a_sam2_folder_bundled_unchanged(scenes: Scenes, tmp_path: Path) -> None:
     checkpoints.sam(tmp_path / "mine" / "sam")
     checkpoints.sam2(tmp_path / "mine" / "sam2")
     tuned = pupila.train(
         scenes.folder, out=tmp_path / "tuned", model=str(tmp_path / "mine" / "sam"), epochs=1
     )
     plan = tuned.plan
-    assert (plan.augment, plan.views, plan.side) == ("none", 1, checkpoints.SIDE)
-    assert tuned.bundle.info.preparation.fit == "corner" and tuned.bundle.info.model["source"] == "file: sam"
+    assert (plan.augment, plan.augmented_views, plan.image_size) == ("none", 1, checkpoints.SIDE)
+    assert (
+        tuned.bundle.info.preprocessing.fit == "corner" and tuned.bundle.info.model["source"] == "file: sam"
+    )
     same = pupila.train(
         scenes.folder, out=tmp_path / "tuned", resume=True
     )  # the folder is known from the plan
@@ -268,35 +282,35 @@ def test_a_folder_of_sam_is_tuned_and_one_of_sam2_bundled_as_it_is(scenes: Scene
     for run in (tuned, plain):
         prompter = Prompter(run.bundle)
         data = pupila.open(scenes.folder)
-        encoded = prompter.encode(prompter.prepare(Path(data.path(0)).read_bytes()))
-        assert prompter.answer(encoded, Prompt(points=((3.0, 3.0),))).mask.shape == data.mask(0).shape
+        encoded = prompter.encode(prompter.preprocess(Path(data.path(0)).read_bytes()))
+        assert prompter.predict(encoded, Prompt(points=((3.0, 3.0),))).mask.shape == data.mask(0).shape
 
 
 @pytest.mark.parametrize(
-    ("wish", "told"),
+    ("overrides", "message"),
     [
-        ({"loss": "dice"}, "would do nothing"),
-        ({"view": "tile"}, "would do nothing"),
-        ({"budget": "5m"}, "would do nothing"),
-        ({"side": 50}, r"(?s)can't take this side.*multiple of 32"),
-        ({"boxes": 1.5}, "Bad train settings"),
-        ({"boxes": 1.0, "points": 8}, "would do nothing"),
-        ({"boxes": 0.0, "box_jitter": 0.2}, "would do nothing"),
+        ({"loss": "dice"}, "A setting has no effect"),
+        ({"view": "tile"}, "A setting has no effect"),
+        ({"budget": "5m"}, "A setting has no effect"),
+        ({"image_size": 50}, r"(?s)does not support this image size.*multiple of 32"),
+        ({"box_share": 1.5}, "Invalid training settings"),
+        ({"box_share": 1.0, "points": 8}, "A setting has no effect"),
+        ({"box_share": 0.0, "box_jitter": 0.2}, "A setting has no effect"),
     ],
 )
-def test_settings_that_can_t_be_honoured_are_refused(scenes: Scenes, wish: dict[str, Any], told: str) -> None:
-    with pytest.raises(PupilaError, match=told):
-        make_plan(scenes.folder, **{**scenes.wish, **wish})
+def test_unusable_settings_are_refused(scenes: Scenes, overrides: dict[str, Any], message: str) -> None:
+    with pytest.raises(PupilaError, match=message):
+        make_plan(scenes.folder, **{**scenes.overrides, **overrides})
 
 
-def test_settings_of_prompts_mean_nothing_elsewhere(scenes: Scenes) -> None:
-    with pytest.raises(PupilaError, match=r"(?s)would do nothing.*boxes=0.2"):
-        make_plan(scenes.folder, model="unet", boxes=0.2)
+def test_prompt_settings_have_no_effect_for_other_models(scenes: Scenes) -> None:
+    with pytest.raises(PupilaError, match=r"(?s)A setting has no effect.*box_share=0.2"):
+        make_plan(scenes.folder, model="unet", box_share=0.2)
 
 
-def test_classes_of_whole_images_are_nothing_to_point_at(tmp_path: Path) -> None:
+def test_data_without_masks_is_refused(tmp_path: Path) -> None:
     from tests.pictures import write_classes
 
     folder = write_classes(tmp_path, {"cat": 12, "dog": 12})
-    with pytest.raises(PupilaError, match=r"(?s)Nothing to point at.*cat, dog.*masks"):
+    with pytest.raises(PupilaError, match=r"(?s)Promptable models need masks.*cat, dog.*masks"):
         make_plan(folder, model="pupila-sam")

@@ -46,7 +46,7 @@ def test_killed_runs_end_as_one_that_was_not(data: Path, tmp_path: Path) -> None
     step = random.Random().randint(1, STEPS - 1)
     strikes = (
         [f"step:{step}"] if (data / "masks").exists() else [f"step:{step}", "rename:1"]
-    )  # one loop, one keeper
+    )  # one loop, one checkpointer
     print(f"struck at {strikes}")
     for how in strikes:
         assert trained(data, killed, how) == -9

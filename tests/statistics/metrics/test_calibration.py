@@ -11,51 +11,53 @@ from pupila.statistics.metrics.calibration import (
     calibration_error,
     fit_temperature,
     log_softmax,
-    reliability,
+    reliability_bins,
 )
 
 
 def calibrated(n: int = 20_000, classes: int = 3) -> tuple[Array, Array]:
-    """Logits, and truth drawn from their softmax."""
+    """Logits, and targets drawn from their softmax."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (n, classes))
     chances = np.exp(log_softmax(logits))
     return logits, (rng.random((n, 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(0, classes - 1)
 
 
-def error_of(logits: Array, truth: Array) -> float:
+def error_of(logits: Array, targets: Array) -> float:
     chances = np.exp(log_softmax(logits))
-    return calibration_error(chances.max(axis=1), chances.argmax(axis=1) == truth)
+    return calibration_error(chances.max(axis=1), chances.argmax(axis=1) == targets)
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0, 5.0])
 def test_the_factor_on_calibrated_logits_is_found(factor: float) -> None:
-    logits, truth = calibrated()
+    logits, targets = calibrated()
     # 20000 images tell the temperature within about 1 %
-    found = fit_temperature(factor * logits, truth)
-    assert found == pytest.approx(factor, rel=0.04)
-    assert error_of(factor * logits / found, truth) < 0.015
+    temperature = fit_temperature(factor * logits, targets)
+    assert temperature == pytest.approx(factor, rel=0.04)
+    assert error_of(factor * logits / temperature, targets) < 0.015
 
 
-def test_calibrated_answers_have_no_error_and_doubled_logits_have() -> None:
-    logits, truth = calibrated()
+def test_calibrated_predictions_have_no_error_and_doubled_logits_do() -> None:
+    logits, targets = calibrated()
     # ten bins of 2000: the error of chance alone is about 0.01
-    assert error_of(logits, truth) < 0.015
-    assert error_of(2 * logits, truth) > 0.05
+    assert error_of(logits, targets) < 0.015
+    assert error_of(2 * logits, targets) > 0.05
 
 
 def test_temperature_ignores_what_softmax_ignores() -> None:
-    logits, truth = calibrated(500)
-    assert fit_temperature(logits + 1000, truth) == pytest.approx(fit_temperature(logits, truth), rel=1e-4)
+    logits, targets = calibrated(500)
+    assert fit_temperature(logits + 1000, targets) == pytest.approx(
+        fit_temperature(logits, targets), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize(
     ("n", "gap"),
     # All right: the chance that Platt's rule grants is (n + 1) / (n + 2), which the gap g between the logits reaches
-    # at the temperature g / log(n + 1). Plain likelihood would go to 0 and call every answer certain.
+    # at the temperature g / log(n + 1). Plain likelihood would go to 0 and call every prediction certain.
     [(1, 2.0), (5, 3.0), (50, 4.0)],
 )
-def test_few_images_all_right_do_not_explode(n: int, gap: float) -> None:
+def test_few_correct_images_do_not_give_an_extreme_temperature(n: int, gap: float) -> None:
     logits = np.tile([gap, 0.0], (n, 1))
     assert fit_temperature(logits, np.zeros(n, dtype=int)) == pytest.approx(gap / log(n + 1), rel=1e-3)
 
@@ -70,24 +72,24 @@ def test_no_image_leaves_the_temperature() -> None:
     assert calibration_error(np.zeros(0), np.zeros(0, dtype=bool)) == 0.0
 
 
-def test_huge_logits_overflow_nowhere() -> None:
+def test_huge_logits_do_not_overflow() -> None:
     assert log_softmax(np.array([[1e4, 0.0, -1e4]])).tolist() == [[0.0, -1e4, -2e4]]
     assert np.isfinite(fit_temperature(np.array([[1e4, 0.0], [0.0, 1e4]]), np.array([0, 0])))
 
 
 def test_calibration_error_by_hand() -> None:
-    # ten bins of two: the five least sure pairs say 0.6 and are half right, the surest say 0.9 and are all right
+    # ten bins of two: the five least sure pairs say 0.6 and are half right, the top ones say 0.9 and are all right
     confidence = np.array([0.6, 0.9] * 10)
     right = np.array([False, True, True, True] * 5)
     assert calibration_error(confidence, right) == pytest.approx(0.5 * 0.1 + 0.5 * 0.1)
-    bins = reliability(confidence, right)
+    bins = reliability_bins(confidence, right)
     assert bins == [pytest.approx((0.6, 0.5, 2))] * 5 + [pytest.approx((0.9, 1.0, 2))] * 5
 
 
 @pytest.mark.parametrize("n", [1, 3, 10, 25])
 def test_bins_hold_equal_numbers_and_every_image(n: int) -> None:
     rng = np.random.default_rng(n)
-    counts = [count for _, _, count in reliability(rng.random(n), rng.random(n) < 0.5)]
+    counts = [count for _, _, count in reliability_bins(rng.random(n), rng.random(n) < 0.5)]
     assert (len(counts), sum(counts)) == (min(n, BINS), n)
     assert max(counts) - min(counts) <= 1
 

@@ -1,1 +1,1 @@
-"""The bundle: one folder with everything that answering needs, read and answered without torch."""
+"""The bundle: one folder with everything that inference needs, read and run without torch."""

@@ -1,46 +1,41 @@
-"""The model's card: what it is, what it was judged on, and what it should not be used for."""
+"""The model card: the task, the validation results, and the limits of use."""
 
 from pupila.artifacts.bundle.schema import BundleInfo
-from pupila.core.messages import say
+from pupila.core.messages import listing, number, say
 
 
-def _purpose(info: BundleInfo) -> str:
+def _describe_task(info: BundleInfo) -> str:
     if info.prompts:
-        return say("Answers what points and a box ask for with a mask.")
-    names = ", ".join(info.classes[:20])
-    return say("Answers one of {n} classes: {names}.", n=len(info.classes), names=names)
+        return say("Predicts a mask from points and a box.")
+    return say("Predicts one of {n} classes: {names}.", n=len(info.classes), names=listing(info.classes, 20))
 
 
-def card(info: BundleInfo) -> str:
+def render_card(info: BundleInfo) -> str:
     """Markdown."""
     lines = [
         f"# {info.model.get('name', info.task)}", "",
-        _purpose(info), "",
-        say("Made by {made_by}, {created}. Weights: {source}.",
+        _describe_task(info), "",
+        say("Created by {made_by} on {created}. Pretrained weights: {source}.",
             made_by=info.made_by, created=info.created, source=info.model.get("source", "")), "",
     ]  # fmt: skip
     if info.validation:
-        lines += [say("Judged on {n} validation images in {groups} groups (never on the test split):",
+        lines += [say("Validation: n = {n} images in {groups} groups (not the test split).",
                       n=info.validation["n"], groups=info.validation["groups"]), ""]  # fmt: skip
-        lines += [f"| {say('metric')} | {say('value')} | {say('95 % interval')} |", "|---|---|---|"]
+        lines += [f"| {say('metric')} | {say('value')} | {say('95 % CI')} |", "|---|---|---|"]
         for name, row in info.validation["metrics"].items():
-            interval = (
-                f"{row['low']:.3f} .. {row['high']:.3f}"
-                if row.get("low") is not None
-                else say("too few groups")
-            )
-            lines.append(f"| {name} | {row['value']:.3f} | {interval} |")
+            interval = say("too few groups")
+            if row.get("low") is not None:
+                interval = say("{low} to {high}", low=number(row["low"]), high=number(row["high"]))
+            lines.append(f"| {name} | {number(row['value'])} | {interval} |")
         lines.append("")
     else:
-        lines += [say("It was not judged on any data here."), ""]
+        lines += [say("The model was not validated."), ""]
     if info.leaking:
-        lines += [
-            say(
-                "**The split leaks: images that belong together were parted, so these figures are too good.**"
-            ),
-            "",
-        ]
+        warning = say(
+            "The split leaks: images that belong together are in different splits. The figures are biased upwards."
+        )
+        lines += [f"**{warning}**", ""]
     lines.append(
-        say("Images of another kind than those it learned from get an answer too, and it may be wrong.")
+        say("The model also predicts for images unlike its training images; such predictions may be wrong.")
     )
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Reading and writing the folder: whole or not at all, and refused where a hash does not fit."""
+"""Read and write a bundle's folder: written whole or not at all, refused where a hash does not match."""
 
 import contextlib
 import io
@@ -13,150 +13,179 @@ import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
-from pupila.artifacts.bundle.schema import SCHEMA_VERSION, BundleInfo
+from pupila.artifacts.bundle.schema import BUNDLE_SCHEMA, BundleInfo
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.imaging.geotiff.picture import read_picture
+from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.decode import Array, ImageLimits
-from pupila.imaging.images.prepare import Preparation
+from pupila.imaging.images.preprocess import Preprocessing
 from pupila.tasks import TASKS
-from pupila.tasks.task import Prepared, Runs, Task
+from pupila.tasks.task import PreprocessedImage, Runs, Task
 
 INFO_FILE = "bundle.json"
 MODEL_FILE = "model.onnx"  # of a task with one role
-LEARNED_FILE, WEIGHTS_FILE = "learned.txt", "weights.safetensors"
+TRAINING_IMAGES_FILE, WEIGHTS_FILE = "training_images.txt", "weights.safetensors"
 GOLDEN = "golden"
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle that was read and found sound."""
+    """A bundle whose files were read and verified."""
 
     folder: str
     info: BundleInfo
-    hash: str  # SHA-256 of bundle.json, which holds the hashes of all else
+    hash: str  # SHA-256 of bundle.json, which holds the hashes of all other files
 
     def read(self, name: str) -> bytes:
         """The bytes of one of its files.
 
         Raises:
-            PupilaError: the file was changed since the bundle was read.
+            PupilaError: the file has changed since the bundle was read.
         """
         content = files.read_bytes(files.join(self.folder, name))
         if files.sha256(content) != self.info.files[name]:
-            raise _not_as_written(self.folder, [say("{name} was changed", name=name)])
+            raise _modification_error(self.folder, [say("{name} was changed", name=name)])
         return content
 
-    def learned_from(self) -> set[str]:
-        """SHA-256 of the images that it learned from or was chosen by: on these its figures flatter."""
-        return set(self.read(LEARNED_FILE).decode().split()) if LEARNED_FILE in self.info.files else set()
+    def training_images(self) -> set[str]:
+        """SHA-256 of the images used for training or model selection: metrics on these are optimistically biased."""
+        if TRAINING_IMAGES_FILE not in self.info.files:
+            return set()
+        return set(self.read(TRAINING_IMAGES_FILE).decode().split())
 
 
 def read_bundle(path: str | Path) -> Bundle:
     """Read a bundle, or the one that a run's folder holds.
 
     Raises:
-        PupilaError: no bundle, one of a later Pupila, or a file that was changed, added or lost.
+        PupilaError: no bundle, one of another schema, or a file that was changed, added or deleted.
     """
     folder = str(path).rstrip("/")
     if not files.exists(files.join(folder, INFO_FILE)) and files.exists(
         files.join(folder, f"bundle/{INFO_FILE}")
     ):
         folder = files.join(folder, "bundle")
-    where = files.join(folder, INFO_FILE)
-    if not files.exists(where):
+    uri = files.join(folder, INFO_FILE)
+    if not files.exists(uri):
         raise PupilaError(
-            say("No bundle in {path}", path=path), found=say("no {name}", name=INFO_FILE),
-            wanted=say("a bundle's folder, or that of a finished run"), remedy="pupila train DATA",
+            say("No bundle in {path}", path=path), actual=say("no {name}", name=INFO_FILE),
+            expected=say("the folder of a bundle or of a finished run"), remedy="pupila train DATA",
         )  # fmt: skip
-    content = files.read_bytes(where)
+    content = files.read_bytes(uri)
     try:
         info = BundleInfo.model_validate_json(content)
     except ValidationError as fault:
+        _check_schema(uri)
         first = fault.errors()[0]
         raise PupilaError(
-            say("Can't read {path}", path=where), found=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
-            wanted=f"schema {SCHEMA_VERSION}", remedy="pip install --upgrade pupila",
+            say("Can't read {path}", path=uri), actual=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+            expected=f"schema {BUNDLE_SCHEMA}", remedy="pip install --upgrade pupila",
         ) from fault  # fmt: skip
     _check_files(folder, info)
     return Bundle(folder, info, files.sha256(content))
 
 
+def _check_schema(uri: str) -> None:
+    """Refuse a bundle of another schema.
+
+    Raises:
+        PupilaError: the bundle is older or newer than this Pupila.
+    """
+    content = files.read_json(uri)
+    version = content.get("schema") if isinstance(content, dict) else None
+    if not isinstance(version, int) or version == BUNDLE_SCHEMA:
+        return
+    if version < BUNDLE_SCHEMA:
+        problem, remedy = say("{path} was written by an older Pupila", path=uri), "pupila train DATA"
+    else:
+        problem, remedy = (
+            say("{path} was written by a newer Pupila", path=uri),
+            "pip install --upgrade pupila",
+        )
+    raise PupilaError(problem, f"schema {version}", f"schema {BUNDLE_SCHEMA}", remedy)
+
+
 def _check_files(folder: str, info: BundleInfo) -> None:
-    there = {entry.path for entry in files.walk(folder) if not files.is_hidden(entry.path)} - {INFO_FILE}
-    odd = [say("{name} is missing", name=name) for name in sorted(info.files.keys() - there)]
-    odd += [say("{name} does not belong there", name=name) for name in sorted(there - info.files.keys())]
-    odd += [
+    present = {entry.path for entry in files.walk(folder) if not files.is_hidden(entry.path)} - {INFO_FILE}
+    faults = [say("{name} is missing", name=name) for name in sorted(info.files.keys() - present)]
+    faults += [
+        say("{name} is not part of the bundle", name=name) for name in sorted(present - info.files.keys())
+    ]
+    faults += [
         say("{name} was changed", name=name)
         for name, digest in info.files.items()
-        if name in there and files.sha256(files.read_bytes(files.join(folder, name))) != digest
+        if name in present and files.sha256(files.read_bytes(files.join(folder, name))) != digest
     ]
-    if odd:
-        raise _not_as_written(folder, odd)
+    if faults:
+        raise _modification_error(folder, faults)
 
 
-def _not_as_written(folder: str, odd: list[str]) -> PupilaError:
+def _modification_error(folder: str, faults: list[str]) -> PupilaError:
     return PupilaError(
-        say("The bundle {folder} is not as it was written", folder=folder), found=listing(odd),
-        wanted=say("the files that bundle.json names, unchanged"), remedy=say("copy it again, or train anew"),
+        say("The bundle {folder} was modified", folder=folder), actual=listing(faults),
+        expected=say("the files listed in bundle.json, unchanged"), remedy=say("copy the bundle again, or retrain"),
     )  # fmt: skip
 
 
 def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) -> Bundle:
-    """Write a bundle beside its place, then move it there whole; a bundle that was there before is replaced.
+    """Write a bundle to a temporary folder, then move it into place; an existing bundle is replaced.
 
     Args:
         folder: on disk.
-        info: without golden answers and hashes, which are made here.
-        parts: file name to content; an ONNX file for each role of the task must be among them.
+        info: without golden predictions and hashes, which are computed here.
+        parts: file name to content; must include an ONNX file for each role of the task.
     """
     task = TASKS[info.task]
-    runs = {role: Session(parts[file_of(role)]).run for role in task.roles}
-    pictures = dict(islice(golden_pictures().items(), task.golden))
-    answers = {
-        name: task.digest(task.trial(runs, prepared(data, task, info.preparation).inputs[:1]))
-        for name, data in pictures.items()
+    runs = {role: Session(parts[onnx_file(role)]).run for role in task.roles}
+    images = dict(islice(golden_images().items(), task.golden))
+    golden = {
+        name: task.digest(task.trial(runs, preprocess_bytes(data, task, info.preprocessing).inputs[:1]))
+        for name, data in images.items()
     }
-    whole = {**parts, **{f"{GOLDEN}/{name}": data for name, data in pictures.items()}}
+    whole = {**parts, **{f"{GOLDEN}/{name}": data for name, data in images.items()}}
     info = info.model_copy(
         update={
-            "golden": answers,
+            "golden": golden,
             "files": {name: files.sha256(data) for name, data in sorted(whole.items())},
         }
     )
     content = (info.model_dump_json(indent=1, by_alias=True) + "\n").encode()
     target = Path(folder)
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
         for name, data in {**whole, INFO_FILE: content}.items():
-            files.write_bytes(str(beside / name), data)
+            files.write_bytes(str(temporary / name), data)
         if target.exists():
             old = target.with_name(f".{target.name}.old")
             files.remove_folder(old)
             os.replace(target, old)  # noqa: PTH105 -- the folder moves whole
-        os.replace(beside, target)  # noqa: PTH105
+        os.replace(temporary, target)  # noqa: PTH105
     except BaseException:
         with contextlib.suppress(OSError):
-            shutil.rmtree(beside)
+            shutil.rmtree(temporary)
         raise
     files.remove_folder(target.with_name(f".{target.name}.old"))
     return Bundle(str(target), info, files.sha256(content))
 
 
-def prepared(data: bytes, task: Task, spec: Preparation, limits: ImageLimits | None = None) -> Prepared:
-    """From the bytes of an image to the model's inputs: the one way, for training, export, predict and serve.
+def preprocess_bytes(
+    data: bytes, task: Task, spec: Preprocessing, limits: ImageLimits | None = None
+) -> PreprocessedImage:
+    """The model's inputs from the bytes of an image: the same for training, export, predict and serve.
 
     Raises:
-        ImageFault: no usable image.
+        ImageFault: not a usable image.
     """
-    seen = read_picture(data, spec.bands, limits, task.at_least(spec))
-    return Prepared(task.inputs(seen.rgb, spec), seen.header.height, seen.header.width, seen.valid)
+    image = read_image(data, spec.bands, limits, task.min_decode_side(spec))
+    return PreprocessedImage(
+        task.inputs(image.rgb, spec), image.header.height, image.header.width, image.valid
+    )
 
 
-def golden_pictures() -> dict[str, bytes]:
-    """Drawn pictures with what is awkward about real ones: turned, palette, 16 bit, transparent, wide, tiny."""
+def golden_images() -> dict[str, bytes]:
+    """Synthetic images with the difficulties of real ones: rotated, palette, 16-bit, transparent, wide, tiny."""
     rng = np.random.default_rng(7)
     coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
     scene = coarse.resize((320, 240), Image.Resampling.BICUBIC)
@@ -166,45 +195,52 @@ def golden_pictures() -> dict[str, bytes]:
     glass.putalpha(scene.convert("L"))
     deep = Image.fromarray(np.asarray(scene.convert("L")).astype(np.uint16) * 257)
     return {
-        "turned.jpg": _saved(scene, "JPEG", exif=turned, quality=90),
-        "ink.jpg": _saved(scene.convert("CMYK"), "JPEG", quality=90),
-        "palette.png": _saved(scene.quantize(32), "PNG"),
-        "glass.png": _saved(glass, "PNG"),
-        "deep.png": _saved(deep, "PNG"),
-        "wide.webp": _saved(scene.resize((640, 60)), "WEBP", lossless=True),
-        "tiny.gif": _saved(scene.resize((7, 5)), "GIF"),
+        "turned.jpg": _encode(scene, "JPEG", exif=turned, quality=90),
+        "ink.jpg": _encode(scene.convert("CMYK"), "JPEG", quality=90),
+        "palette.png": _encode(scene.quantize(32), "PNG"),
+        "glass.png": _encode(glass, "PNG"),
+        "deep.png": _encode(deep, "PNG"),
+        "wide.webp": _encode(scene.resize((640, 60)), "WEBP", lossless=True),
+        "tiny.gif": _encode(scene.resize((7, 5)), "GIF"),
     }
 
 
-def _saved(picture: Image.Image, format: str, **options: object) -> bytes:
+def _encode(image: Image.Image, format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, format, **options)
+    image.save(buffer, format, **options)
     return buffer.getvalue()
 
 
-def file_of(role: str) -> str:
+def onnx_file(role: str) -> str:
     """The ONNX file of one of a task's roles."""
     return f"{role}.onnx"
 
 
 def check_golden(bundle: Bundle, runs: Runs) -> None:
-    """Whether the drawn pictures get the answers that they got where the bundle was made.
+    """Check that the golden images give the same predictions as on the machine that made the bundle.
 
     Raises:
-        PupilaError: an answer is off: another runtime, decoder or processor answers differently.
+        PupilaError: a prediction differs, because of another runtime, decoder or processor.
     """
     info, task = bundle.info, TASKS[bundle.info.task]
     for name, expected in info.golden.items():
-        image = prepared(bundle.read(f"{GOLDEN}/{name}"), task, info.preparation)
-        off = _difference(np.asarray(task.digest(task.trial(runs, image.inputs[:1]))), np.asarray(expected))
-        if not off <= info.golden_tolerance:
+        image = preprocess_bytes(bundle.read(f"{GOLDEN}/{name}"), task, info.preprocessing)
+        actual = np.asarray(task.digest(task.trial(runs, image.inputs[:1])))
+        difference = _relative_difference(actual, np.asarray(expected))
+        if not difference <= info.golden_tolerance:
             raise PupilaError(
-                say("The bundle answers otherwise here than where it was made"),
-                found=say("{name} is off by {off:.2g} of the largest logit", name=name, off=off),
-                wanted=say("at most {most:.0e}", most=info.golden_tolerance),
-                remedy=say("the library versions of the machine that made it: pupila doctor shows them"),
+                say("The model's predictions on this machine differ from those stored in the bundle"),
+                actual=say(
+                    "a relative difference of {difference} for {name}",
+                    difference=f"{difference:.2g}",
+                    name=name,
+                ),
+                expected=say("at most {tolerance}", tolerance=f"{info.golden_tolerance:.0e}"),
+                remedy=say(
+                    "install the library versions of the machine that made it; pupila doctor lists them"
+                ),
             )
 
 
-def _difference(ours: Array, theirs: Array) -> float:
-    return float(np.abs(ours - theirs).max() / max(float(np.abs(theirs).max()), 1e-6))
+def _relative_difference(actual: Array, expected: Array) -> float:
+    return float(np.abs(actual - expected).max() / max(float(np.abs(expected).max()), 1e-6))

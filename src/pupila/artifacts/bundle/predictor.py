@@ -1,4 +1,4 @@
-"""Answering: from bytes to an answer, one image or any number of them in flat memory."""
+"""Predict with a bundle: from bytes to predictions, for one image or for a stream in constant memory."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -7,29 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from pupila.artifacts.bundle.folder import MODEL_FILE, Bundle, check_golden, prepared
+from pupila.artifacts.bundle.folder import MODEL_FILE, Bundle, check_golden, preprocess_bytes
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.threads import ahead, readers
+from pupila.core.threads import prefetch, reader_threads
 from pupila.imaging.images.decode import Array, ImageFault, ImageLimits
 from pupila.tasks import TASKS
-from pupila.tasks.task import Prepared
+from pupila.tasks.task import PreprocessedImage
 
-BATCH = 4  # images of a stream that one core answers at once
-Answered = Any  # what the task's `answer` gives: classify.Answer, segment.MaskAnswer
+BATCH = 4  # images of a stream in one core's batch
+Prediction = Any  # of the task's `predict`: classify.ClassPrediction, segment.MaskPrediction
 
 
 class Predictor:
-    """A bundle, ready to answer.
+    """A bundle, loaded for prediction.
 
     Args:
-        bundle: as `read_bundle` gives it.
+        bundle: from `read_bundle`.
         limits: what images to refuse.
 
     Raises:
-        PupilaError: a golden answer is off.
+        PupilaError: a prediction for a golden image differs, or the bundle needs prompts.
     """
 
     def __init__(self, bundle: Bundle, limits: ImageLimits | None = None) -> None:
@@ -37,88 +37,91 @@ class Predictor:
         self.task = TASKS[self.info.task]
         if MODEL_FILE not in self.info.files:
             raise PupilaError(
-                say("This bundle answers to prompts"), found=bundle.folder,
-                wanted=say("a bundle that answers an image alone"), remedy="pupila predict BUNDLE IMAGE --point X,Y",
+                say("This bundle needs prompts"), actual=bundle.folder,
+                expected=say("a bundle for classification or segmentation"),
+                remedy="pupila predict BUNDLE IMAGE --point X,Y",
             )  # fmt: skip
-        self.session = Session(bundle.read(MODEL_FILE), threads=1)  # each caller's thread runs it on a core
+        self.session = Session(bundle.read(MODEL_FILE), threads=1)  # each calling thread runs it on one core
         check_golden(bundle, {"model": self.session.run})
 
-    def prepare(self, data: bytes) -> Prepared:
-        """The bytes of an image as the model's inputs.
+    def preprocess(self, data: bytes) -> PreprocessedImage:
+        """The model's inputs from the bytes of an image.
 
         Raises:
-            ImageFault: no usable image.
+            ImageFault: not a usable image.
         """
-        return prepared(data, self.task, self.info.preparation, self.limits)
+        return preprocess_bytes(data, self.task, self.info.preprocessing, self.limits)
 
     @cached_property
-    def on_all_cores(self) -> Session:
-        """The same model, of which one run has all cores."""
+    def all_cores_session(self) -> Session:
+        """The same model in a session whose every run uses all cores."""
         return Session(self.bundle.read(MODEL_FILE))
 
-    def logits(self, pixels: Array, alone: bool = False) -> Array:
-        """(N, 3, H, W) float32 to (N, C), of masks (N, C, H, W), float32.
+    def logits(self, pixels: Array, all_cores: bool = False) -> Array:
+        """The logits for (N, 3, H, W) float32 pixels: (N, C) float32, for masks (N, C, H, W).
 
-        The tiles of a picture run one by one: measured, a batch of them only takes more memory.
+        The tiles of an image run one by one: measured, batching them only takes more memory.
 
         Args:
-            pixels: as `prepare` gives them, stacked.
-            alone: nothing else is to be answered, so that the run may have all cores.
+            pixels: the inputs of `preprocess`, stacked.
+            all_cores: whether the run may use all cores, as when no other request waits.
         """
-        session = self.on_all_cores if alone else self.session
-        step = 1 if self.info.preparation.view == "tile" else len(pixels)
+        session = self.all_cores_session if all_cores else self.session
+        step = 1 if self.info.preprocessing.view == "tile" else len(pixels)
         return np.concatenate([session.run(pixels[at : at + step])[0] for at in range(0, len(pixels), step)])
 
-    def embedding(self, image: Prepared) -> Array:
-        """(E,) float32: what the model makes of a picture before it answers; the mean over its inputs and places.
+    def embedding(self, image: PreprocessedImage) -> Array:
+        """(E,) float32 embedding of an image: the features before the head, averaged over inputs and positions.
 
         Raises:
-            PupilaError: the bundle's model tells no embedding.
+            PupilaError: the bundle's model has no output `embedding`.
         """
         if "embedding" not in self.session.outputs:
             raise PupilaError(
-                say("This bundle tells no embedding"), found=", ".join(self.session.outputs), wanted="embedding",
-                remedy="pupila train DATA",
+                say("The model of this bundle has no embedding output"), actual=", ".join(self.session.outputs),
+                expected="embedding", remedy="pupila train DATA",
             )  # fmt: skip
-        told = self.session.run(image.inputs)[self.session.outputs.index("embedding")]
-        return np.asarray(told.mean(axis=(0, *range(2, told.ndim))))
+        features = self.session.run(image.inputs)[self.session.outputs.index("embedding")]
+        return np.asarray(features.mean(axis=(0, *range(2, features.ndim))))
 
-    def answer(self, logits: Array, image: Prepared) -> Answered:
-        """What the logits of the image's K inputs say."""
-        return self.task.answer(logits, image, self.info)
+    def predict(self, logits: Array, image: PreprocessedImage) -> Prediction:
+        """The prediction from the logits of the image's K inputs."""
+        return self.task.predict(logits, image, self.info)
 
-    def answers(self, images: list[Prepared], alone: bool = False) -> list[Answered]:
-        """The answers to prepared images, whose inputs make one batch.
+    def predict_batch(self, images: list[PreprocessedImage], all_cores: bool = False) -> list[Prediction]:
+        """The predictions for preprocessed images, whose inputs form one batch.
 
         Args:
-            images: as `prepare` gives them.
-            alone: nothing else is to be answered, so that the run may have all cores.
+            images: from `preprocess`.
+            all_cores: whether the run may use all cores, as when no other request waits.
         """
         inputs = [image.inputs for image in images]
-        logits = self.logits(np.concatenate(inputs) if len(inputs) > 1 else inputs[0], alone)
+        logits = self.logits(np.concatenate(inputs) if len(inputs) > 1 else inputs[0], all_cores)
         ends = np.cumsum([len(image.inputs) for image in images])[:-1]
-        return [self.answer(own, image) for own, image in zip(np.split(logits, ends), images, strict=True)]
+        return [self.predict(own, image) for own, image in zip(np.split(logits, ends), images, strict=True)]
 
-    def stream(self, uris: Iterable[str]) -> Iterator[tuple[str, Answered | ImageFault]]:
-        """Answers in the order of the addresses, each with its answer or with why there is none.
+    def stream(self, uris: Iterable[str]) -> Iterator[tuple[str, Prediction | ImageFault]]:
+        """Each URI with its prediction, or with the fault of its image, in the given order.
 
-        Every core reads, decodes and answers batches of its own; a few are in memory, however many images there
-        are.
+        Every core reads, decodes and predicts its own batches; only a few are in memory at a time.
         """
-        left, size = iter(uris), 1 if self.info.preparation.view == "tile" else BATCH
+        left, size = iter(uris), 1 if self.info.preprocessing.view == "tile" else BATCH
         first = list(islice(left, size))
         batches = chain([first], iter(lambda: list(islice(left, size)), []))
-        for answered in ahead(batches, self._answered, readers(first[0]) if first else 0):
-            yield from answered
+        for predictions in prefetch(batches, self._predict_files, reader_threads(first[0]) if first else 0):
+            yield from predictions
 
-    def _answered(self, uris: list[str]) -> list[tuple[str, Answered | ImageFault]]:
+    def _predict_files(self, uris: list[str]) -> list[tuple[str, Prediction | ImageFault]]:
         images, faults = [], {}
-        for place, uri in enumerate(uris):
+        for number, uri in enumerate(uris):
             try:
-                images.append(self.prepare(files.read_bytes(uri)))
+                images.append(self.preprocess(files.read_bytes(uri)))
             except ImageFault as fault:
-                faults[place] = fault
+                faults[number] = fault
             except OSError as fault:
-                faults[place] = ImageFault("unreadable", fault.strerror or str(fault))
-        answers = iter(self.answers(images) if images else [])
-        return [(uri, faults[place] if place in faults else next(answers)) for place, uri in enumerate(uris)]
+                faults[number] = ImageFault("unreadable", fault.strerror or str(fault))
+        predictions = iter(self.predict_batch(images) if images else [])
+        return [
+            (uri, faults[number] if number in faults else next(predictions))
+            for number, uri in enumerate(uris)
+        ]

@@ -1,9 +1,9 @@
-"""Answering prompts: an image is encoded once, then every prompt costs the small decoder alone."""
+"""Predict masks from prompts: an image is encoded once, then each prompt runs the small decoder only."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
-from pupila.artifacts.bundle.folder import Bundle, check_golden, file_of, prepared
+from pupila.artifacts.bundle.folder import Bundle, check_golden, onnx_file, preprocess_bytes
 from pupila.artifacts.bundle.session import Session
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -13,100 +13,102 @@ from pupila.tasks.prompt import (
     DECODER,
     ENCODER,
     PROMPT,
+    DecoderOutput,
     Prompt,
-    PromptAnswer,
-    Raw,
+    PromptPrediction,
     check_prompt,
-    placed_prompt,
-    prompt_answer,
+    predict_prompt,
+    scale_prompt,
 )
-from pupila.tasks.task import Prepared
+from pupila.tasks.task import PreprocessedImage
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """An image, ready for prompts."""
+class EncodedImage:
+    """An image encoded for prompts."""
 
-    maps: list[Array]  # what the decoder takes of it, (1, ...) float32 each
-    image: Prepared  # its sizes; the inputs are of no more use
+    maps: list[Array]  # feature maps for the decoder, (1, ...) float32 each
+    image: PreprocessedImage  # the sizes; the inputs are empty
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
+        """Bytes in memory."""
         valid = self.image.valid
-        return sum(one.nbytes for one in self.maps) + (0 if valid is None else valid.nbytes)
+        return sum(array.nbytes for array in self.maps) + (0 if valid is None else valid.nbytes)
 
 
 class Prompter:
-    """A bundle that answers prompts.
+    """A promptable bundle, loaded for prediction.
 
     Args:
-        bundle: as `read_bundle` gives it.
+        bundle: from `read_bundle`.
         limits: what images to refuse.
-        threads: that one run uses; None: one per core.
+        threads: for one run; None: one per core.
 
     Raises:
-        PupilaError: the bundle answers no prompts, or a golden answer is off.
+        PupilaError: the bundle takes no prompts, or a prediction for a golden image differs.
     """
 
     def __init__(self, bundle: Bundle, limits: ImageLimits | None = None, threads: int | None = None) -> None:
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
-        if file_of(DECODER) not in self.info.files:
+        if onnx_file(DECODER) not in self.info.files:
             raise PupilaError(
-                say("This bundle answers no prompts"), found=say("the task {task}", task=self.info.task),
-                wanted=say("a bundle of a promptable model, such as pupila-sam"),
-                remedy="pupila train DATA --set model=pupila-sam",
+                say("This bundle takes no prompts"), actual=say("the task {task}", task=self.info.task),
+                expected=say("a bundle of a promptable model, such as pupila-sam"),
+                remedy="pupila train DATA --model pupila-sam",
             )  # fmt: skip
-        self._encoder = Session(bundle.read(file_of(ENCODER)), threads)
-        self._decoder = Session(bundle.read(file_of(DECODER)), threads)
+        self._encoder = Session(bundle.read(onnx_file(ENCODER)), threads)
+        self._decoder = Session(bundle.read(onnx_file(DECODER)), threads)
         check_golden(bundle, {ENCODER: self._encoder.run, DECODER: self._decoder.run})
 
-    def prepare(self, data: bytes, bands: BandSettings | None = None) -> Prepared:
-        """The bytes of an image as the encoder's input.
+    def preprocess(self, data: bytes, bands: BandSettings | None = None) -> PreprocessedImage:
+        """The encoder's input from the bytes of an image.
 
         Args:
             data: of a file.
-            bands: how the bands of a TIFF become colours, where the bundle leaves it open.
+            bands: how the bands of a TIFF become colours, unless the bundle sets it.
 
         Raises:
-            ImageFault: no usable image.
+            ImageFault: not a usable image.
         """
-        spec = self.info.preparation
-        return prepared(data, PROMPT, spec.model_copy(update={"bands": spec.bands or bands}), self.limits)
+        spec = self.info.preprocessing
+        return preprocess_bytes(
+            data, PROMPT, spec.model_copy(update={"bands": spec.bands or bands}), self.limits
+        )
 
     @cached_property
-    def on_all_cores(self) -> Session:
-        """The encoder once more; one run of it has all cores, however many `threads` the others have."""
-        return Session(self.bundle.read(file_of(ENCODER)))
+    def all_cores_encoder(self) -> Session:
+        """The encoder in a session whose every run uses all cores, whatever `threads` is."""
+        return Session(self.bundle.read(onnx_file(ENCODER)))
 
-    def encode(self, image: Prepared, alone: bool = False) -> Encoded:
+    def encode(self, image: PreprocessedImage, all_cores: bool = False) -> EncodedImage:
         """The slow part, once for each image.
 
         Args:
-            image: as `prepare` gives it.
-            alone: nothing else is to be encoded, so that the run may have all cores.
+            image: from `preprocess`.
+            all_cores: whether the run may use all cores, as when no other request waits.
         """
-        session = self.on_all_cores if alone else self._encoder
+        session = self.all_cores_encoder if all_cores else self._encoder
         # A slice would keep the inputs in memory, which are larger than the maps.
-        known = Prepared(image.inputs[:0].copy(), image.height, image.width, image.valid)
-        return Encoded(session.run(image.inputs), known)
+        sizes = PreprocessedImage(image.inputs[:0].copy(), image.height, image.width, image.valid)
+        return EncodedImage(session.run(image.inputs), sizes)
 
-    def raw(self, encoded: Encoded, prompt: Prompt) -> Raw:
-        """What the decoder says to a prompt.
+    def decode(self, encoded: EncodedImage, prompt: Prompt) -> DecoderOutput:
+        """The decoder's output for a prompt.
 
         Raises:
-            PupilaError: the prompt means nothing in this image.
+            PupilaError: the prompt lies outside the image.
         """
         height, width = encoded.image.height, encoded.image.width
         check_prompt(prompt, height, width)
-        points, labels = placed_prompt(prompt, height, width, self.info)
-        masks, quality = self._decoder.run(*encoded.maps, points[None, None], labels[None, None])
-        return Raw(masks[0, 0], quality[0, 0], prompt)
+        points, labels = scale_prompt(prompt, height, width, self.info)
+        masks, predicted_iou = self._decoder.run(*encoded.maps, points[None, None], labels[None, None])
+        return DecoderOutput(masks[0, 0], predicted_iou[0, 0], prompt)
 
-    def answer(self, encoded: Encoded, prompt: Prompt) -> PromptAnswer:
-        """The quick part, for each prompt.
+    def predict(self, encoded: EncodedImage, prompt: Prompt) -> PromptPrediction:
+        """The fast part, once for each prompt.
 
         Raises:
-            PupilaError: the prompt means nothing in this image.
+            PupilaError: the prompt lies outside the image.
         """
-        return prompt_answer(self.raw(encoded, prompt), encoded.image, self.info)
+        return predict_prompt(self.decode(encoded, prompt), encoded.image, self.info)

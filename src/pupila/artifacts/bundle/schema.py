@@ -1,36 +1,36 @@
-"""What `bundle.json` says: everything that answering needs to know, and how far the answers can be trusted."""
+"""The content of `bundle.json`: everything that inference needs, and the validation results."""
 
 from typing import Any, Literal
 
 from pydantic import Field
 
-from pupila.imaging.images.prepare import Preparation
-from pupila.tasks.task import Decision, Plain
+from pupila.imaging.images.preprocess import Preprocessing
+from pupila.tasks.task import FrozenModel, PostProcessing
 
-SCHEMA_VERSION: Literal[1] = 1
+BUNDLE_SCHEMA: Literal[2] = 2  # of bundle.json; 1 had `preparation` and `decision`, and learned.txt beside it
 
 
-class Parity(Plain):
-    """How far the trained and the exported model are apart, from bytes to logits."""
+class Parity(FrozenModel):
+    """The difference between the trained and the exported model, from bytes to logits."""
 
     images: int
     largest_difference: float  # of a logit, over the largest absolute logit
-    label_agreement: float  # share of images with the same answer
+    label_agreement: float  # share of images with the same prediction
     tolerance: float
 
 
-class BundleInfo(Plain):
+class BundleInfo(FrozenModel):
     """`bundle.json`."""
 
-    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, alias="schema")
+    schema_version: Literal[2] = Field(default=BUNDLE_SCHEMA, alias="schema")
     made_by: str
     created: str  # ISO 8601
     task: str
     classes: list[str]  # in the order of the logits
-    preparation: Preparation
+    preprocessing: Preprocessing
     temperature: float = 1.0  # logits are divided by it before the softmax
-    decision: Decision = Decision()
-    prompts: Literal["", "sam", "sam2"] = ""  # how prompts are told to the decoder; empty: it takes none
+    post_processing: PostProcessing = PostProcessing()
+    prompts: Literal["", "sam", "sam2"] = ""  # encoding of prompts for the decoder; empty: no prompts
     model: dict[str, Any]  # name, source, parameters
     validation: dict[str, Any]  # n, groups, metrics with intervals; empty where nothing was validated
     parity: Parity | None = None
@@ -39,6 +39,6 @@ class BundleInfo(Plain):
     leaking: bool = False  # whether it was trained on a split that leaks
     golden: dict[str, list[float]] = Field(
         default_factory=dict
-    )  # picture -> digest of the logits that it must give
+    )  # golden image -> expected digest of the logits
     golden_tolerance: float = 1e-3  # of a logit, over the largest absolute logit
     files: dict[str, str] = Field(default_factory=dict)  # path -> SHA-256

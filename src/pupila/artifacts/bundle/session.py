@@ -1,4 +1,4 @@
-"""ONNX Runtime, its one door: a file's bytes become a function from pixels to arrays."""
+"""ONNX Runtime, imported here only: the bytes of a file become a function from pixels to arrays."""
 
 import numpy as np
 import onnxruntime
@@ -8,7 +8,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 
-# What ONNX Runtime raises on bytes that it can't run; none of them has a base class of its own.
+# The errors that ONNX Runtime raises on invalid models; they have no common base class of their own.
 _FAULTS = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NotImplemented,
            RuntimeError, ValueError)  # fmt: skip
 
@@ -18,10 +18,10 @@ class Session:
 
     Args:
         model: the bytes of an ONNX file.
-        threads: that one run uses; None: one per core.
+        threads: for one run; None: one per core.
 
     Raises:
-        PupilaError: the bytes are no model.
+        PupilaError: the bytes are not a valid ONNX model.
     """
 
     def __init__(self, model: bytes, threads: int | None = None) -> None:
@@ -33,12 +33,14 @@ class Session:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except _FAULTS as fault:
             raise PupilaError(
-                say("Can't read the model"), found=str(fault).splitlines()[0], wanted="ONNX"
+                say("Can't read the model"),
+                actual=str(fault).splitlines()[0],
+                expected=say("a valid ONNX model"),
             ) from fault
-        self.inputs = [one.name for one in self._session.get_inputs()]
+        self.inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = [output.name for output in self._session.get_outputs()]
 
     def run(self, *inputs: Array) -> list[Array]:
-        """The model's inputs, such as (N, 3, H, W) float32 pixels, to its outputs, both in order."""
-        fed = dict(zip(self.inputs, inputs, strict=True))
-        return [np.asarray(output) for output in self._session.run(None, fed)]
+        """The model's outputs for its inputs, such as (N, 3, H, W) float32 pixels, both in the model's order."""
+        feed = dict(zip(self.inputs, inputs, strict=True))
+        return [np.asarray(output) for output in self._session.run(None, feed)]

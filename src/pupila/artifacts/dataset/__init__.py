@@ -1,1 +1,1 @@
-"""The data set: one truth about images, targets, groups and the splits they came with."""
+"""The data set: images with their targets, groups and splits, whatever layout they come in."""

@@ -1,64 +1,66 @@
-"""Which bands of a data set's TIFFs become colours, and which values black and white: decided once, and kept."""
+"""Which bands of a data set's TIFFs become red, green and blue, and at which values: decided once, then cached."""
 
 import contextlib
 import json
 
 from pupila.artifacts.dataset.formats.listing import Listing
-from pupila.artifacts.dataset.formats.manifest import bands_of
+from pupila.artifacts.dataset.formats.manifest import read_manifest_bands
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import MissingExtra, PupilaError
 from pupila.core.messages import say
-from pupila.imaging.geotiff.scene import by_bands, decide_bands
+from pupila.imaging.geotiff.scene import needs_raster_reader, resolve_bands
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import DECODER, FORMATS, ImageFault
 
 _MOST = 256  # files, spread evenly over all, by which black and white are decided
 
 
-def with_bands(found: Listing, wish: ReadSettings) -> ReadSettings:
+def decide_band_settings(source: Listing, settings: ReadSettings) -> ReadSettings:
     """The settings with bands, black and white decided.
 
-    What is wished counts; else what the data set's manifest keeps; else the files decide, where there are TIFFs that
-    are no ordinary pictures.
+    Requested bands come first, then those in the data set's manifest. Without either, the files decide, if there are
+    TIFFs that are not ordinary 8-bit photos.
 
     Raises:
-        PupilaError: they are wished, and there is no TIFF; or see `decide_bands`.
+        PupilaError: bands are requested, and there is no TIFF; or see `resolve_bands`.
     """
-    wished = BandSettings.model_fields.keys() & wish.model_fields_set
-    tiffs = [row for row in found.rows.select("image", "bytes", "modified").sort("image").iter_rows()
+    requested = BandSettings.model_fields.keys() & settings.model_fields_set
+    tiffs = [row for row in source.rows.select("image", "bytes", "modified").sort("image").iter_rows()
              if files.suffix(row[0]) in FORMATS["TIFF"].split() and row[1] > 0]  # fmt: skip
-    if wished and not tiffs:
+    if requested and not tiffs:
         raise PupilaError(
-            say("Settings of bands would do nothing"), found=say("no TIFF among the images"),
-            wanted=say("images with bands"), remedy=say("leave {names} out", names=", ".join(sorted(wished))),
+            say("Band settings apply to TIFFs only"), actual=say("no TIFF among the images"),
+            expected=say("at least one TIFF"), remedy=say("leave out {names}", names=", ".join(sorted(requested))),
         )  # fmt: skip
-    kept = None if wished else bands_of(found.home, found.root)
-    choice = kept or (_decided(found.root, tiffs, wish.choice()) if tiffs else None)
-    return wish.model_copy(update=dict(choice)) if choice else wish
+    saved = None if requested else read_manifest_bands(source.home, source.root)
+    choice = saved or (_decide_from_files(source.root, tiffs, settings.band_settings()) if tiffs else None)
+    return settings.model_copy(update=dict(choice)) if choice else settings
 
 
-def _decided(root: str, tiffs: list[tuple[str, int, int]], wish: BandSettings | None) -> BandSettings | None:
-    """What the files say, remembered while they stay the same; None where they leave it open."""
-    told = json.dumps([DECODER, _MOST, root, tiffs, wish.model_dump() if wish else None])
-    remembered = files.cache_folder() / "bands" / f"{files.sha256(told.encode())}.json"
+def _decide_from_files(
+    root: str, tiffs: list[tuple[str, int, int]], requested: BandSettings | None
+) -> BandSettings | None:
+    """The files' own bands, cached until a file changes; None where the default applies."""
+    key = json.dumps([DECODER, _MOST, root, tiffs, requested.model_dump() if requested else None])
+    cached = files.cache_folder() / "bands" / f"{files.sha256(key.encode())}.json"
     with contextlib.suppress(OSError, ValueError):
-        return _chosen(BandSettings.model_validate_json(remembered.read_bytes()))
+        return _unless_default(BandSettings.model_validate_json(cached.read_bytes()))
     some = [files.join(root, path) for path, *_ in tiffs[:: -(-len(tiffs) // _MOST)]]
     try:
-        choice = decide_bands((uri for uri in some if _has_choice(uri, wish)), wish)
+        choice = resolve_bands((uri for uri in some if _needs_bands(uri, requested)), requested)
     except MissingExtra:
-        return wish  # the files that need it are set aside, each with this reason
-    files.try_write(remembered, choice.model_dump_json().encode())
-    return _chosen(choice)
+        return requested  # the files that need it are skipped, each with this reason
+    files.write_to_cache(cached, choice.model_dump_json().encode())
+    return _unless_default(choice)
 
 
-def _has_choice(uri: str, wish: BandSettings | None) -> bool:
+def _needs_bands(uri: str, requested: BandSettings | None) -> bool:
     try:
-        return by_bands(uri, wish)
+        return needs_raster_reader(uri, requested)
     except (ImageFault, OSError):
         return False
 
 
-def _chosen(choice: BandSettings) -> BandSettings | None:
+def _unless_default(choice: BandSettings) -> BandSettings | None:
     return None if choice == BandSettings() else choice

@@ -1,6 +1,6 @@
-"""The history of labels: who said what of which picture, when, how surely and at what cost; nothing is erased.
+"""The label history: one row per label, with its labeller, time, confidence and cost; rows are never deleted.
 
-A label is of what the picture's bytes show, so it is found by their hash, and follows a file that was renamed.
+A label belongs to the image's bytes. It is looked up by their hash, so it survives renaming the file.
 """
 
 import contextlib
@@ -18,17 +18,16 @@ from filelock import FileLock
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.vocabulary import LABELS_FILE, LABELS_LOCK_FILE, SCHEMA_VERSION
+from pupila.core.vocabulary import LABELS_FILE, LABELS_LOCK_FILE
 
-TAKEN_BACK = (
-    "taken back"  # what the note of a row ends with that takes back the last answer for the same reason
-)
+LABELS_SCHEMA = 2  # of labels.parquet; 1 had the column `person` and labellers "person:NAME"
+RETRACTED = "retracted"  # "REASON: retracted" as a note withdraws the annotator's last label for that reason
 
 HISTORY: dict[str, Any] = {
     "image": pl.String,
     "sha256": pl.String,
     "labeller": pl.String,
-    "person": pl.Boolean,
+    "annotator": pl.Boolean,
     "target": pl.String,
     "confidence": pl.Float64,
     "votes": pl.String,
@@ -41,24 +40,24 @@ HISTORY: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What one labeller said once of one picture."""
+    """One label that one labeller gave to one image."""
 
-    image: str  # path as in the manifest when it was said
-    sha256: str  # of the picture's bytes
+    image: str  # path as in the manifest at that time
+    sha256: str  # of the image's bytes
     labeller: (
-        str  # "vlm:MODEL", "roboflow:MODEL", "bundle:HASH", "csv:FILE", "label-studio:FILE", "person:NAME"
+        str  # "vlm:MODEL", "roboflow:MODEL", "bundle:HASH", "csv:FILE", "label-studio:FILE", "annotator:NAME"
     )
-    person: bool  # a person said so: outranks every machine
+    annotator: bool  # given by an annotator, which outranks every model
     target: str | None  # a class, or the path of a mask below the data's root; None: unsure
     time: str  # ISO 8601, UTC
     confidence: float | None = None  # 0..1
-    votes: str = ""  # JSON: answer to how often it was given
+    votes: str = ""  # JSON: label -> number of votes
     cost: float | None = None  # US dollars
-    seconds: float | None = None  # that the answer took
-    note: str = ""  # why: "audit", "suspect", the prompt's hash
+    seconds: float | None = None  # time taken
+    note: str = ""  # the reason: "audit", "suspect", the prompt's hash
 
 
-def history(home: str) -> pl.DataFrame:
+def read_history(home: str) -> pl.DataFrame:
     """All labels ever given, in the order in which they were given; `HISTORY` columns.
 
     Args:
@@ -73,21 +72,33 @@ def history(home: str) -> pl.DataFrame:
     content = files.read_bytes(uri)
     try:
         version = int(pl.read_parquet_metadata(io.BytesIO(content))["pupila.schema"])
-        found = pl.read_parquet(io.BytesIO(content)).select(list(HISTORY))
+        labels = pl.read_parquet(io.BytesIO(content))
+        if version == 1:
+            labels = _upgrade(labels)
+        labels = labels.select(list(HISTORY))
     except (KeyError, ValueError, pl.exceptions.PolarsError) as fault:
         raise PupilaError(
-            say("Can't read the labels {path}", path=uri), found=str(fault).splitlines()[0],
-            wanted=say("a file that Pupila wrote"), remedy=say("bring back a copy of it"),
+            say("Can't read the labels {path}", path=uri), actual=str(fault).splitlines()[0],
+            expected=say("a label history written by Pupila"), remedy=say("restore the file from a backup"),
         ) from fault  # fmt: skip
-    if version > SCHEMA_VERSION:
+    if version > LABELS_SCHEMA:
         raise PupilaError(
-            say("The labels {path} are of a later Pupila", path=uri), found=f"schema {version}",
-            wanted=f"schema {SCHEMA_VERSION}", remedy="pip install --upgrade pupila",
+            say("The labels {path} were written by a newer Pupila", path=uri), actual=f"schema {version}",
+            expected=f"schema {LABELS_SCHEMA}", remedy="pip install --upgrade pupila",
         )  # fmt: skip
-    return found
+    return labels
 
 
-def append(home: str, labels: Sequence[Label]) -> None:
+def _upgrade(labels: pl.DataFrame) -> pl.DataFrame:
+    """Schema 1 in the words of schema 2: no command can ask the annotators again, so nothing may be lost."""
+    old = set(labels.columns) - set(HISTORY)  # one column, which has the same values and another name now
+    return labels.rename(dict.fromkeys(old, "annotator")).with_columns(
+        pl.col("labeller").str.replace("^person:", "annotator:"),
+        pl.col("note").str.replace(": taken back$", f": {RETRACTED}"),
+    )
+
+
+def append_labels(home: str, labels: Sequence[Label]) -> None:
     """Add to the history, whole or not at all; several processes of one machine may do so at once.
 
     Args:
@@ -104,12 +115,12 @@ def append(home: str, labels: Sequence[Label]) -> None:
     if files.is_remote(uri):
         _write(uri, home, new)
         return
-    with _locked(files.join(home, LABELS_LOCK_FILE)):
+    with _lock(files.join(home, LABELS_LOCK_FILE)):
         _write(uri, home, new)
 
 
 @contextlib.contextmanager
-def _locked(path: str) -> Iterator[None]:
+def _lock(path: str) -> Iterator[None]:
     """Beside the history, so that all who can write it meet at one lock: other users and other containers, too."""
     lock = FileLock(path, mode=0o666)  # another user's process has to be able to open it
     try:
@@ -117,8 +128,8 @@ def _locked(path: str) -> Iterator[None]:
         lock.acquire()
     except OSError as fault:
         raise PupilaError(
-            say("Can't write {path}", path=path), found=fault.strerror or str(fault),
-            wanted=say("a folder that may be written to"),
+            say("Can't write {path}", path=path), actual=fault.strerror or str(fault),
+            expected=say("a folder that may be written to"),
         ) from fault  # fmt: skip
     try:
         yield
@@ -127,90 +138,91 @@ def _locked(path: str) -> Iterator[None]:
 
 
 def _write(uri: str, home: str, new: pl.DataFrame) -> None:
-    files.write_parquet(uri, pl.concat([history(home), new]), {"pupila.schema": str(SCHEMA_VERSION)})
+    files.write_parquet(uri, pl.concat([read_history(home), new]), {"pupila.schema": str(LABELS_SCHEMA)})
 
 
-def standing(told: pl.DataFrame) -> pl.DataFrame:
-    """The labels that were not taken back, and none of the rows that took one back.
+def drop_retracted(history: pl.DataFrame) -> pl.DataFrame:
+    """The labels without those that were retracted, and without the rows that retract them.
 
     Args:
-        told: `HISTORY` columns, in their order.
+        history: `HISTORY` columns, in their order.
     """
-    gone: set[int] = set()
-    said: dict[tuple[str, str], list[int]] = {}  # numbers of the rows that stand, by picture and reason
-    for number, (digest, person, note) in enumerate(told.select("sha256", "person", "note").iter_rows()):
-        if not person:
+    dropped: set[int] = set()
+    standing: dict[tuple[str, str], list[int]] = {}  # numbers of the rows that stand, by image and reason
+    columns = history.select("sha256", "annotator", "note")
+    for number, (digest, annotator, note) in enumerate(columns.iter_rows()):
+        if not annotator:
             continue
         why, _, more = note.partition(": ")
-        before = said.setdefault((digest, why), [])
-        if more != TAKEN_BACK:
+        before = standing.setdefault((digest, why), [])
+        if more != RETRACTED:
             before.append(number)
             continue
-        gone |= {number, *before[-1:]}
+        dropped |= {number, *before[-1:]}
         del before[-1:]
-    return told.filter(~pl.int_range(pl.len()).is_in(list(gone))) if gone else told
+    return history.filter(~pl.int_range(pl.len()).is_in(list(dropped))) if dropped else history
 
 
-def in_force(told: pl.DataFrame) -> pl.DataFrame:
-    """The label that counts of each picture: the latest of a person, else the last of a machine.
+def current_labels(history: pl.DataFrame) -> pl.DataFrame:
+    """The current label of each image: the annotators' latest, else the last one of a model.
 
-    Persons' labels go by the time they were given, of equal times the later row: answers that were given elsewhere
-    long ago may be added today. What was taken back is as if it had never been said.
+    Annotators' labels are ordered by time, and by row where times are equal, because labels imported today may be
+    old. Retracted labels are ignored.
 
     Args:
-        told: `HISTORY` columns, in their order.
+        history: `HISTORY` columns, in their order.
 
     Returns:
-        One row per `sha256`, `HISTORY` columns. A `target` of null is an answer too: a person was unsure.
+        One row per `sha256`, `HISTORY` columns. A `target` of null is a label too: the annotator was unsure.
     """
-    stands = standing(told)
+    standing = drop_retracted(history)
     given = [
-        _seconds(time) if person else 0.0 for person, time in stands.select("person", "time").iter_rows()
+        _timestamp(time) if annotator else 0.0
+        for annotator, time in standing.select("annotator", "time").iter_rows()
     ]
     ordered = (
-        stands.with_row_index("number")
+        standing.with_row_index("number")
         .with_columns(given=pl.Series(given, dtype=pl.Float64))
-        .sort("person", "given", "number")
+        .sort("annotator", "given", "number")
     )
     last = ordered.group_by("sha256", maintain_order=True).last()
     return last.sort("number").select(list(HISTORY))
 
 
-def _seconds(time: str) -> float:
-    """Since 1970; without an offset it is UTC, and one that can't be read counts as before all others."""
+def _timestamp(time: str) -> float:
+    """Seconds since 1970. A time without an offset is UTC; one that can't be parsed sorts before all others."""
     try:
-        told = datetime.fromisoformat(time)
+        moment = datetime.fromisoformat(time)
     except ValueError:
         return -math.inf
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def with_labels(images: pl.DataFrame, told: pl.DataFrame, masks: bool) -> pl.DataFrame:
-    """The images with the targets that the history puts in force.
+def apply_labels(images: pl.DataFrame, history: pl.DataFrame, masks: bool) -> pl.DataFrame:
+    """The images with the history's current labels as targets.
 
-    A person's answer stands above what came with the data; a machine's counts where nothing did.
+    An annotator's label replaces the label that came with the data; a model's label only fills in a missing one.
 
     Args:
         images: with `sha256` and `target`.
-        told: see `in_force`.
-        masks: whether targets are paths of masks. One that a machine wrote did not come with the data, though its file
-            lies where the layout finds it.
+        history: `HISTORY` columns, in their order.
+        masks: whether targets are paths of masks. A mask that a model wrote did not come with the data, although the
+            layout finds its file.
 
     Returns:
         The images with a further column, `given_target`: what came with the data.
     """
     images = images.with_columns(given_target="target")
-    if told.is_empty():
+    if history.is_empty():
         return images
     if masks:
-        drawn = told.filter(~pl.col("person")).select("sha256", "target", drawn=True).drop_nulls().unique()
-        found = images.join(drawn, on=["sha256", "target"], how="left", maintain_order="left")
-        images = found.with_columns(given_target=pl.when("drawn").then(None).otherwise("target")).drop(
-            "drawn"
-        )
-    force = in_force(told).select("sha256", "person", said="target")
-    joined = images.join(force, on="sha256", how="left", maintain_order="left")
-    machines = pl.coalesce("given_target", "said")
-    return joined.with_columns(target=pl.when("person").then("said").otherwise(machines)).drop(
-        "said", "person"
-    )
+        by_model = history.filter(~pl.col("annotator")).select("sha256", "target", by_model=True)
+        keys = ["sha256", "target"]
+        marked = images.join(by_model.drop_nulls().unique(), on=keys, how="left", maintain_order="left")
+        given = pl.when("by_model").then(None).otherwise("target")
+        images = marked.with_columns(given_target=given).drop("by_model")
+    current = current_labels(history).select("sha256", "annotator", current="target")
+    joined = images.join(current, on="sha256", how="left", maintain_order="left")
+    fallback = pl.coalesce("given_target", "current")
+    target = pl.when("annotator").then("current").otherwise(fallback)
+    return joined.with_columns(target=target).drop("current", "annotator")

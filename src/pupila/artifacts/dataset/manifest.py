@@ -9,22 +9,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pupila.artifacts.dataset.formats.manifest import MANIFEST_SCHEMA
 from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
-from pupila.artifacts.dataset.read_cache import PART, ROW, Memory
+from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache
 from pupila.artifacts.dataset.reading import FACTS
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
 from pupila.core.progress import progress
-from pupila.core.vocabulary import MANIFEST_FILE, SCHEMA_VERSION
+from pupila.core.vocabulary import MANIFEST_FILE
 from pupila.imaging.duplicates.compare import SAME
 from pupila.imaging.duplicates.pairs import METHOD, Pair, components, find_pairs
 from pupila.imaging.duplicates.search import RADIUS
-from pupila.imaging.geotiff.picture import read_picture
+from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
-from pupila.imaging.masks.label_map import Legend
+from pupila.imaging.masks.label_map import LabelMap
 from pupila.tasks.task import Task
 
 # Columns of every manifest, in order; the facts of the reading and the user's own columns follow.
@@ -35,9 +36,9 @@ INTERNAL = ("phash_mirrored", PART, ROW, "fault", "reason", "modified", "saved_s
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images where they lie, with what is true of each.
+    """The images of a data set, in place, with their targets, groups and facts.
 
-    Rows of `images` are the usable images, sorted by path; `set_aside` names everything else that was met.
+    Rows of `images` are the usable images, sorted by path; `skipped` lists all other files and oddities.
     """
 
     root: str  # folder or URI that image paths are relative to
@@ -45,10 +46,10 @@ class Dataset:
     layout: str  # in words
     task: Task | None  # None: no labels yet
     images: pl.DataFrame  # MANIFEST columns, facts, the user's columns, INTERNAL
-    set_aside: pl.DataFrame  # subject, code, reason
+    skipped: pl.DataFrame  # subject, code, reason
     notes: list[str]
-    memory: Memory
-    legend: Legend | None = None  # of masks: the classes, and what stored values mean
+    read_cache: ReadCache
+    label_map: LabelMap | None = None  # of masks: the classes, and what stored values mean
     bands: BandSettings | None = None  # how the bands of TIFFs become colours; None: by each file alone
     limits: ImageLimits = field(default_factory=ImageLimits)  # that the images and masks were read under
 
@@ -56,152 +57,154 @@ class Dataset:
         return self.images.height
 
     def __str__(self) -> str:
-        lines = [say("{n} images in {root}: {layout}.", n=len(self), root=self.root, layout=self.layout)]
-        lines.append(
-            say("Task: {task}, {n} classes ({names}).", task=self.task.name, n=len(self.classes),
-                names=", ".join(f"{name} {count}" for name, count in list(self.class_counts().items())[:8]))
-            if self.task else say("No labels yet.")
-        )  # fmt: skip
-        unusable = self.set_aside.filter(pl.col("code").is_in(UNUSABLE)).height
+        lines = [say_count("{n} image in {root}: {layout}.", "{n} images in {root}: {layout}.", len(self),
+                           root=self.root, layout=self.layout)]  # fmt: skip
+        if self.task:
+            names = ", ".join(f"{name} {count}" for name, count in list(self.class_counts().items())[:8])
+            lines.append(say_count("Task: {task}, {n} class ({names}).", "Task: {task}, {n} classes ({names}).",
+                                   len(self.classes), task=self.task.name, names=names))  # fmt: skip
+        else:
+            lines.append(say("No labels yet."))
+        unusable = self.skipped.filter(pl.col("code").is_in(UNUSABLE)).height
         if unusable:
-            lines.append(say_count("{n} file set aside.", "{n} files set aside.", unusable))
+            lines.append(say_count("{n} unusable file skipped.", "{n} unusable files skipped.", unusable))
         return "\n".join([*lines, *self.notes])
 
     @property
     def classes(self) -> list[str]:
         """Class names in order."""
-        if self.legend is not None:
-            return list(self.legend.names)
+        if self.label_map is not None:
+            return list(self.label_map.names)
         return self.images["target"].drop_nulls().unique().sort().to_list()
 
     def class_counts(self) -> dict[str, int]:
-        """Images of each class, of masks those in which it occurs; in the order of the names."""
+        """Images with each class, in the order of the names; with masks, images in which the class occurs."""
         return dict(zip(self.classes, (self.shares > 0).sum(axis=0).tolist(), strict=True))
 
     @cached_property
     def shares(self) -> NDArray[np.float64]:
-        """(N, C): how much of each image is of each class: 1 for its label, of masks the share of labelled pixels."""
+        """(N, C) share of each image that belongs to each class: 1 for its label; of its labelled pixels with masks."""
         targets = self.images["target"]
-        if self.legend is None:
-            named = np.array(self.classes, dtype=object)
-            return np.asarray(targets.to_numpy()[:, None] == named[None], dtype=np.float64)
+        if self.label_map is None:
+            names = np.array(self.classes, dtype=object)
+            return np.asarray(targets.to_numpy()[:, None] == names[None], dtype=np.float64)
         counts = self.class_pixels
         return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
 
     @cached_property
     def class_pixels(self) -> NDArray[np.int64]:
-        """(N, C): labelled pixels of each class of data with masks; all 0 of an image without a mask."""
-        assert self.legend is not None  # asked of masks alone
-        blank = [0] * len(self.legend.names)
-        told = [
+        """(N, C) labelled pixels of each class; zeros for an image without a mask. Only for data with masks."""
+        assert self.label_map is not None
+        blank = [0] * len(self.label_map.names)
+        rows = [
             blank if target is None else counts
             for target, counts in zip(self.images["target"], self.images[PIXELS], strict=True)
         ]
-        return np.array(told, dtype=np.int64).reshape(len(self), -1)
+        return np.array(rows, dtype=np.int64).reshape(len(self), -1)
 
     def mask(self, row: int) -> NDArray[np.uint8]:
         """(H, W) uint8 class indices of the upright image, IGNORE for pixels without a label.
 
         Raises:
-            PupilaError: the mask can't be read any more, or was changed.
+            PupilaError: the mask can no longer be read, or has changed.
         """
         columns = ("target", "mask_sha256", "height", "width")
-        told = MaskRow(*(self.images[name][row] for name in columns))
-        assert self.legend is not None and told.target is not None, row  # asked of rows with a mask alone
+        mask_row = MaskRow(*(self.images[name][row] for name in columns))
+        assert self.label_map is not None and mask_row.target is not None, row
         try:
-            return read_mask(self.root, told, self.legend, self.limits)
+            return read_mask(self.root, mask_row, self.label_map, self.limits)
         except (ImageFault, OSError) as fault:
             raise PupilaError(
-                say("The mask {path} can't be read any more", path=told.target), found=str(fault),
-                wanted=say("the mask that was there when the data set was opened"),
+                say("The mask {path} can no longer be read", path=mask_row.target), actual=str(fault),
+                expected=say("the mask as it was when the data set was opened"),
                 remedy=say("run the command again"),
             ) from fault  # fmt: skip
 
     def pixels(self, row: int, at_least: int | None = None) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB: the upright image, if its bytes are those that were there on opening.
+        """(H, W, 3) uint8 RGB: the upright image, if its bytes have not changed since the data set was opened.
 
         Args:
             row: of the image.
-            at_least: shorter side, pixels, that a scaled decoding has to leave; None decodes the image whole.
+            at_least: minimum shorter side in pixels after scaled decoding; None decodes at full size.
 
         Raises:
-            PupilaError: it can't be read, or was changed.
+            PupilaError: it can't be read, or has changed.
         """
         content = self.content(row)
         try:
-            return read_picture(content, self.bands, self.limits, at_least).rgb
+            return read_image(content, self.bands, self.limits, at_least).rgb
         except ImageFault as fault:
-            raise self._gone(row, fault) from fault
+            raise self._unreadable(row, fault) from fault
 
     def content(self, row: int) -> bytes:
-        """The bytes of the row's image, if they are those that were there on opening.
+        """The bytes of the row's image, if they have not changed since the data set was opened.
 
         Raises:
-            PupilaError: it can't be read, or was changed.
+            PupilaError: it can't be read, or has changed.
         """
         try:
             content = files.read_bytes(self.path(row))
         except OSError as fault:
-            raise self._gone(row, fault) from fault
+            raise self._unreadable(row, fault) from fault
         if files.sha256(content) != self.images["sha256"][row]:
-            raise self._gone(row, ImageFault("changed", say("the file was changed since")))
+            raise self._unreadable(row, ImageFault("changed", say("the file has changed since then")))
         return content
 
-    def _gone(self, row: int, fault: Exception) -> PupilaError:
+    def _unreadable(self, row: int, fault: Exception) -> PupilaError:
         return PupilaError(
-            say("{path} can't be read any more", path=self.path(row)), found=str(fault),
-            wanted=say("the image that was there when the data set was opened"),
+            say("{path} can no longer be read", path=self.path(row)), actual=str(fault),
+            expected=say("the image as it was when the data set was opened"),
             remedy=say("run the command again"),
         )  # fmt: skip
 
     def path(self, row: int) -> str:
-        """Where the row's image lies."""
+        """The path or URI of the row's image."""
         return files.join(self.root, self.images["image"][row])
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over what is true: every image's path, bytes, target, group and given split; masks' bytes; bands."""
+        """SHA-256 of every image's path, bytes, target, group and given split, the masks' bytes, and the bands."""
         columns: list[Any] = ["image", "sha256", "target", "group", "given_split"]
-        told = []
-        if self.legend is not None:
+        extra = []
+        if self.label_map is not None:
             columns.append(pl.when(pl.col("target").is_not_null()).then("mask_sha256"))
-            told.append(self.legend.as_json())
+            extra.append(self.label_map.as_json())
         if self.bands is not None:
-            told.append(self.bands.model_dump_json())
+            extra.append(self.bands.model_dump_json())
         lines = (json.dumps(line) for line in self.images.select(columns).sort("image").iter_rows())
-        return files.sha256("\n".join([*lines, *told]).encode())
+        return files.sha256("\n".join([*lines, *extra]).encode())
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Exact, near and mirrored duplicates, by row number; found once and remembered."""
+        """Exact, near and mirrored duplicates, by row number; searched for once, then cached."""
         digests = self.images["sha256"].to_list()
         bands = self.bands.model_dump_json() if self.bands else ""
         key = files.sha256(json.dumps([METHOD, DECODER, SAME, RADIUS, bands, digests]).encode())
-        remembered = files.cache_folder() / "pairs" / f"{key}.json"
-        if (known := _remembered_pairs(str(remembered))) is not None:
+        cached = files.cache_folder() / "pairs" / f"{key}.json"
+        if (known := _load_cached_pairs(str(cached))) is not None:
             return known
         hashes = (self.images["phash"].to_list(), self.images["phash_mirrored"].to_list())
-        with progress(say("looking for duplicates, percent"), 100) as advance:
-            done = 0
+        with progress(say("searching for duplicates, percent"), 100) as advance:
+            shown = 0
 
-            def looked(count: int, total: int) -> None:
-                nonlocal done
+            def report(count: int, total: int) -> None:
+                nonlocal shown
                 now = 100 * count // max(total, 1)
-                advance(now - done)
-                done = now
+                advance(now - shown)
+                shown = now
 
-            pairs = find_pairs(digests, hashes, self.thumbnails, looked)
+            pairs = find_pairs(digests, hashes, self.thumbnails, report)
         rows = [[p.first, p.second, p.kind, p.similarity] for p in pairs]
-        files.try_write(remembered, json.dumps(rows).encode())
+        files.write_to_cache(cached, json.dumps(rows).encode())
         return pairs
 
     def thumbnails(self, rows: list[int]) -> NDArray[np.uint8]:
         """(K, 64, 64) uint8 grey copies of the rows."""
-        return self.memory.grey(*self._places(rows))
+        return self.read_cache.grey(*self._places(rows))
 
     def miniatures(self, rows: list[int]) -> NDArray[np.uint8]:
         """(K, 48, 48, 3) uint8 colour copies of the rows."""
-        return self.memory.colour(*self._places(rows))
+        return self.read_cache.colour(*self._places(rows))
 
     def _places(self, rows: list[int]) -> tuple[list[str], list[int]]:
         places = self.images.select(PART, ROW)[rows]
@@ -209,7 +212,7 @@ class Dataset:
 
     @property
     def _relabelled(self) -> bool:
-        """Whether the history says another target than what came with the data."""
+        """Whether the label history changes any target that came with the data."""
         return not self.images["target"].equals(self.images["given_target"], null_equal=True)
 
     @property
@@ -234,23 +237,24 @@ class Dataset:
     def save(self, home: str) -> str:
         """Write the manifest into the folder and return its path; image paths become relative to it.
 
-        Beside the history the targets that came with the data are kept apart, for it says the others again on opening.
+        Beside a label history, the targets that came with the data are stored as well: opening the data set applies
+        the history again.
         """
         uri = files.join(home, MANIFEST_FILE)
-        kept = [name for name in self.images.columns if name not in INTERNAL]
+        columns = [name for name in self.images.columns if name not in INTERNAL]
         if files.absolute(home) == files.absolute(self.home) and self._relabelled:
-            kept.append("given_target")
-        frame = self.images.select(kept)
+            columns.append("given_target")
+        frame = self.images.select(columns)
         files.write_parquet(
-            uri, frame, {"pupila.schema": str(SCHEMA_VERSION), "pupila.root": files.relative(self.root, home),
+            uri, frame, {"pupila.schema": str(MANIFEST_SCHEMA), "pupila.root": files.relative(self.root, home),
                          "pupila.task": self.task.name if self.task else "",
-                         "pupila.legend": self.legend.as_json() if self.legend else "",
+                         "pupila.label_map": self.label_map.as_json() if self.label_map else "",
                          "pupila.bands": self.bands.model_dump_json() if self.bands else ""},
         )  # fmt: skip
         return uri
 
 
-# Codes of `set_aside` that stand for a file that claims to be an image and can't be used.
+# Codes in `skipped` of files that look like images and can't be used.
 UNUSABLE = (
     "unreadable",
     "truncated",
@@ -263,7 +267,7 @@ UNUSABLE = (
 )
 
 
-def _remembered_pairs(uri: str) -> list[Pair] | None:
+def _load_cached_pairs(uri: str) -> list[Pair] | None:
     try:
         return [Pair(*row) for row in json.loads(files.read_bytes(uri))]
     except (OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Reading masks: every file becomes a row of facts, and no file is read twice."""
+"""Read masks: every file becomes one row of facts, cached so that no file is read twice."""
 
 import contextlib
 import json
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.annotations import drawn, file_of, is_annotation
+from pupila.artifacts.dataset.annotations import annotation_file, draw_annotation, is_annotation
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.core.threads import ahead, readers
+from pupila.core.threads import prefetch, reader_threads
 from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
-from pupila.imaging.masks.codec import stored_values
-from pupila.imaging.masks.label_map import Legend
+from pupila.imaging.masks.codec import read_stored_mask
+from pupila.imaging.masks.label_map import LabelMap
 
 FACTS: dict[str, Any] = {
     "target": pl.String,
@@ -35,43 +35,45 @@ FACTS: dict[str, Any] = {
     "mask_palette": pl.String,  # JSON: palette index to colour, of those that occur
     "mask_fault": pl.String,
 }
-_MOST_VALUES = 512  # kept of a mask
-_SAVE_EVERY = 512  # masks between two saves of what was read, or a quarter of all if that is more
+_MOST_VALUES = 512  # stored for a mask, the most frequent ones
+_SAVE_EVERY = 512  # masks between two saves of the cache, or a quarter of all if that is more
 
-Wanted = tuple[str | None, int, int]  # target; height and width of the upright image
-Key = tuple[str, int, int]  # target, bytes and time of modification of the file that it lies in
+MaskRequest = tuple[str | None, int, int]  # target; height and width of the upright image
+Key = tuple[str, int, int]  # target, and the size and modification time of its file
 
 
-def mask_facts(
-    root: str, wanted: list[Wanted], legend: Legend | None, colour: bool, limits: ImageLimits
+def read_mask_facts(
+    root: str, requests: list[MaskRequest], label_map: LabelMap | None, colour: bool, limits: ImageLimits
 ) -> pl.DataFrame:
-    """A row of `FACTS` for each image, from memory where it has them; nulls for no target.
+    """A row of `FACTS` for each image, from the cache where possible; nulls for no target.
 
     Args:
         root: folder or URI that the targets are relative to.
-        wanted: of each image.
-        legend: what masks that are told in text are drawn with.
+        requests: one for each image.
+        label_map: used to draw masks from annotation files.
         colour: whether palettes and grey levels are read as colours.
         limits: what to refuse.
     """
-    drawn_with = legend.as_json() if legend and any(t and is_annotation(t) for t, _, _ in wanted) else ""
+    drawn_with = (
+        label_map.as_json() if label_map and any(t and is_annotation(t) for t, _, _ in requests) else ""
+    )
     version = (
         f"{files.absolute(root)}\n{DECODER}/{limits.max_bytes}/{limits.max_pixels}/{colour}\n{drawn_with}"
     )
-    remembered = files.cache_folder() / "masks" / f"{files.sha256(version.encode())[:24]}.parquet"
-    stat = cache(files.lookup(root))
-    keys = [_key(target, stat) for target, _, _ in wanted]
-    lasting = _remembered(remembered, keys)
+    cache_file = files.cache_folder() / "masks" / f"{files.sha256(version.encode())[:24]}.parquet"
+    stat = cache(files.entry_finder(root))
+    keys = [_cache_key(target, stat) for target, _, _ in requests]
+    lasting = _load_cached(cache_file, keys)
     known, unsaved = dict(lasting), 0
     fresh = {
-        key: (height, width) for key, (_, height, width) in zip(keys, wanted, strict=True)
-        if key is not None and (key not in known or _of_another_size(known[key], height, width))
+        key: (height, width) for key, (_, height, width) in zip(keys, requests, strict=True)
+        if key is not None and (key not in known or _has_other_size(known[key], height, width))
     }  # fmt: skip
     with progress(say("reading masks"), len(fresh)) as advance:
-        rows = ahead(
+        rows = prefetch(
             fresh.items(),
-            lambda one: _read(root, one[0], one[1], legend if drawn_with else colour, limits),
-            readers(root),
+            lambda item: _read(root, item[0], item[1], label_map if drawn_with else colour, limits),
+            reader_threads(root),
         )
         for key, (row, lasts) in zip(fresh, rows, strict=True):
             known[key] = row
@@ -79,24 +81,24 @@ def mask_facts(
                 lasting[key] = row
                 unsaved += 1
             if unsaved > max(_SAVE_EVERY, len(lasting) // 4):
-                _save(remembered, lasting)
+                _save(cache_file, lasting)
                 unsaved = 0
             advance(1)
     if unsaved:
-        _save(remembered, lasting)
+        _save(cache_file, lasting)
     blank: dict[str, Any] = dict.fromkeys(FACTS)
     return pl.DataFrame([blank if key is None else known[key] for key in keys], schema=FACTS, orient="row")
 
 
-def _remembered(path: Path, keys: list[Key | None]) -> dict[Key, dict[str, Any]]:
-    """The rows of the keys, and of masks that are not asked for; those of files as they were before are forgotten."""
-    asked, targets = set(keys), {key[0] for key in keys if key}
+def _load_cached(path: Path, keys: list[Key | None]) -> dict[Key, dict[str, Any]]:
+    """The cached rows of the requested keys and of other masks; rows of files that have changed are dropped."""
+    requested, targets = set(keys), {key[0] for key in keys if key}
     try:
         rows = list(pl.read_parquet(path, memory_map=False).select(list(FACTS)).iter_rows(named=True))
     except (OSError, pl.exceptions.PolarsError):
         return {}
-    found = {(row["target"], row["mask_bytes"], row["mask_modified"]): row for row in rows}
-    return {key: row for key, row in found.items() if key in asked or key[0] not in targets}
+    cached = {(row["target"], row["mask_bytes"], row["mask_modified"]): row for row in rows}
+    return {key: row for key, row in cached.items() if key in requested or key[0] not in targets}
 
 
 def _save(path: Path, rows: dict[Key, dict[str, Any]]) -> None:
@@ -105,44 +107,44 @@ def _save(path: Path, rows: dict[Key, dict[str, Any]]) -> None:
         files.write_parquet(str(path), frame)
 
 
-def _key(target: str | None, stat: Callable[[str], files.FileEntry | None]) -> Key | None:
+def _cache_key(target: str | None, stat: Callable[[str], files.FileEntry | None]) -> Key | None:
     if target is None:
         return None
-    entry = stat(file_of(target))
+    entry = stat(annotation_file(target))
     return (target, entry.size, entry.modified) if entry else (target, -1, 0)
 
 
-def _of_another_size(row: dict[str, Any], height: int, width: int) -> bool:
-    """Whether a mask was drawn at the size that the image had then."""
+def _has_other_size(row: dict[str, Any], height: int, width: int) -> bool:
+    """Whether a YOLO mask was drawn at another size than the image has now."""
     return row["mask_format"] == "YOLO" and (row["mask_height"], row["mask_width"]) != (height, width)
 
 
 def _read(
-    root: str, key: Key, size: tuple[int, int], meaning: Legend | bool | None, limits: ImageLimits
+    root: str, key: Key, size: tuple[int, int], drawing: LabelMap | bool | None, limits: ImageLimits
 ) -> tuple[dict[str, Any], bool]:
-    """The facts of one mask, and whether they last; what could not be read now may be there later.
+    """The facts of one mask, and whether to cache them: a file that can't be read now may be readable later.
 
-    `meaning` is the legend of masks that are drawn, else whether values are colours.
+    `drawing` is the label map to draw an annotation with; for mask files, whether their values are colours.
     """
     row: dict[str, Any] = dict.fromkeys(FACTS)
     row |= {"target": key[0], "mask_bytes": key[1], "mask_modified": key[2]}
     try:
-        if isinstance(meaning, Legend):
-            stored, said = drawn(root, key[0], meaning, size, limits)
+        if isinstance(drawing, LabelMap):
+            stored, content = draw_annotation(root, key[0], drawing, size, limits)
         else:
-            said = files.read_bytes(files.join(root, key[0]))
-            stored = stored_values(said, bool(meaning), limits)
+            content = files.read_bytes(files.join(root, key[0]))
+            stored = read_stored_mask(content, bool(drawing), limits)
     except (ImageFault, OSError) as fault:
         return {**row, "mask_fault": str(fault)}, isinstance(fault, ImageFault)
     values, counts = np.unique(stored.values, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
     palette = {value: stored.palette[value] for value in values.tolist() if value < len(stored.palette)}
     height, width = stored.values.shape
-    found = {
-        **row, "mask_sha256": files.sha256(said), "mask_width": width, "mask_height": height,
+    facts = {
+        **row, "mask_sha256": files.sha256(content), "mask_width": width, "mask_height": height,
         "mask_mode": stored.mode, "mask_format": stored.format, "mask_orientation": stored.orientation,
         "mask_coloured": stored.coloured,
         "mask_values": json.dumps({int(values[i]): int(counts[i]) for i in most}),
         "mask_palette": json.dumps(palette) if palette else None,
     }  # fmt: skip
-    return found, True
+    return facts, True

@@ -1,24 +1,24 @@
-"""Opening: find the layout, read every image, and say what was met."""
+"""Open a data set: detect the layout, read every image, and collect what is odd."""
 
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pupila.artifacts.dataset.bands import with_bands
+from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
-from pupila.artifacts.dataset.labels import history, with_labels
+from pupila.artifacts.dataset.labels import apply_labels, read_history
 from pupila.artifacts.dataset.manifest import INTERNAL, MANIFEST, Dataset
-from pupila.artifacts.dataset.masks import with_masks
-from pupila.artifacts.dataset.reading import ReadSettings, lies, read_facts
+from pupila.artifacts.dataset.masks import read_masks
+from pupila.artifacts.dataset.reading import ReadSettings, has_wrong_extension, read_facts
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.tasks import TASKS
 from pupila.tasks.task import Task
 
-_ASIDE = {"subject": pl.String, "code": pl.String, "reason": pl.String}
+_SKIPPED = {"subject": pl.String, "code": pl.String, "reason": pl.String}
 
 
 def open(path: str | Path | Dataset, **settings: Any) -> Dataset:
@@ -31,114 +31,114 @@ def open(path: str | Path | Dataset, **settings: Any) -> Dataset:
         settings: fields of `ReadSettings`.
 
     Raises:
-        PupilaError: nothing there, no images, or no layout that Pupila reads.
+        PupilaError: the path does not exist, holds no images, or has no layout that Pupila reads.
     """
     if isinstance(path, Dataset):
         return path
-    wish = ReadSettings.wish(settings, "read")
-    where = str(path)
-    if not files.exists(where):
+    options = ReadSettings.parse(settings, "read")
+    uri = str(path)
+    if not files.exists(uri):
         raise PupilaError(
-            say("No such data"), found=where,
-            wanted=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_nearby(where),
+            say("The data set does not exist"), actual=uri,
+            expected=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_list_siblings(uri),
         )  # fmt: skip
-    with files.listed_once(where):
+    with files.cache_listing(uri):
         for read in FORMATS.values():
-            if (found := read(where)) is not None:
-                return _assemble(found, wish)
+            if (source := read(uri)) is not None:
+                return _assemble(source, options)
     raise PupilaError(
-        say("Can't tell what {path} is", path=where), found=say("a file"),
-        wanted=say("a folder, a CSV, Parquet or JSON-lines table, COCO's JSON, data.yaml, or pupila.parquet"),
+        say("Unknown data layout in {path}", path=uri), actual=say("a file"),
+        expected=say("a folder, a CSV, Parquet or JSON-lines table, COCO JSON, data.yaml, or pupila.parquet"),
     )  # fmt: skip
 
 
-def _nearby(where: str) -> str:
-    parent = Path(where).parent
-    if files.is_remote(where) or not parent.is_dir():
+def _list_siblings(uri: str) -> str:
+    parent = Path(uri).parent
+    if files.is_remote(uri) or not parent.is_dir():
         return ""
     names = sorted(child.name for child in parent.iterdir() if not child.name.startswith("."))
     return say("one of {names}", names=listing(names)) if names else ""
 
 
-def _assemble(found: Listing, wish: ReadSettings) -> Dataset:
-    wish = with_bands(found, wish)
-    entries = [files.FileEntry(*row) for row in found.rows.select("image", "bytes", "modified").iter_rows()]
-    facts, memory = read_facts(found.root, entries, wish)
+def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
+    settings = decide_band_settings(source, settings)
+    entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
+    facts, cache = read_facts(source.root, entries, settings)
     facts = facts.drop("image", "bytes", "modified")
     ours = [*facts.columns, "given_target"]
-    own = found.rows.rename({name: f"{name}_" for name in ours if name in found.rows.columns})
+    own = source.rows.rename({name: f"{name}_" for name in ours if name in source.rows.columns})
     joined = pl.concat([own, facts], how="horizontal").sort("image")
-    frame = with_labels(joined, history(found.home), found.masks)
+    frame = apply_labels(joined, read_history(source.home), source.masks)
     broken = frame.filter(pl.col("fault").is_not_null())
     good = frame.filter(pl.col("fault").is_null())
     if good.is_empty():
-        told = list(broken.select("image", "reason").iter_rows())
-        told += [(oddity.subject, oddity.reason) for oddity in found.oddities]
+        faults = list(broken.select("image", "reason").iter_rows())
+        faults += [(oddity.subject, oddity.reason) for oddity in source.oddities]
         raise PupilaError(
-            say("No readable image in {path}", path=found.root),
-            found=listing([f"{subject} ({reason})" if reason else subject for subject, reason in told], 3),
-            wanted=say("JPEG, PNG, WebP, TIFF, BMP or GIF"),
+            say("No readable image in {path}", path=source.root),
+            actual=listing([f"{subject} ({reason})" if reason else subject for subject, reason in faults], 3),
+            expected=say("JPEG, PNG, WebP, TIFF, BMP or GIF"),
         )  # fmt: skip
     good = good.select([*MANIFEST, *(n for n in good.columns if n not in MANIFEST and n not in INTERNAL),
                         *(n for n in INTERNAL if n in good.columns)])  # fmt: skip
-    oddities = found.oddities + [
+    oddities = source.oddities + [
         Oddity(image, code, reason)
         for image, code, reason in broken.select("image", "fault", "reason").iter_rows()
     ]
     oddities += [
-        Oddity(image, "lying-extension", say("is {format}", format=format))
-        for image, format in good.select("image", "format").iter_rows() if lies(image, format)
+        Oddity(image, "wrong-extension", say("contains {format} data", format=format))
+        for image, format in good.select("image", "format").iter_rows() if has_wrong_extension(image, format)
     ]  # fmt: skip
-    oddities += _changed(good)
-    legend, notes = None, found.notes
-    if found.masks:
-        masked = with_masks(found.root, good, found.legend, wish.limits())
-        good, legend = masked.images, masked.legend
-        oddities = _unanswered(oddities, good) + masked.oddities
+    oddities += _find_changed(good)
+    label_map, notes = None, source.notes
+    if source.masks:
+        masked = read_masks(source.root, good, source.label_map, settings.limits())
+        good, label_map = masked.images, masked.label_map
+        oddities = _drop_resolved(oddities, good) + masked.oddities
         notes = notes + masked.notes
     else:
-        oddities += _left_empty(frame, good)
-    aside = pl.DataFrame([(o.subject, o.code, o.reason) for o in oddities], schema=_ASIDE, orient="row")
+        oddities += _find_emptied_classes(frame, good)
+    skipped = pl.DataFrame([(o.subject, o.code, o.reason) for o in oddities], schema=_SKIPPED, orient="row")
     return Dataset(
-        found.root,
-        found.home,
-        found.layout,
-        _task(found, good),
+        source.root,
+        source.home,
+        source.layout,
+        _infer_task(source, good),
         good,
-        aside,
+        skipped,
         notes,
-        memory,
-        legend,
-        wish.choice(),
-        wish.limits(),
+        cache,
+        label_map,
+        settings.band_settings(),
+        settings.limits(),
     )
 
 
-def _unanswered(oddities: list[Oddity], good: pl.DataFrame) -> list[Oddity]:
-    """Without the images that lack a mask, and masks that lack an image, which the history has put together."""
+def _drop_resolved(oddities: list[Oddity], good: pl.DataFrame) -> list[Oddity]:
+    """The oddities without unpaired images and masks that the label history has paired."""
     paired = {*good.filter(pl.col("target").is_not_null())["image"], *good["target"].drop_nulls()}
     lone = ("image-without-mask", "mask-without-image")
     return [oddity for oddity in oddities if oddity.code not in lone or oddity.subject not in paired]
 
 
-def _task(found: Listing, good: pl.DataFrame) -> Task | None:
-    """What the targets say; None where no image has one."""
+def _infer_task(source: Listing, good: pl.DataFrame) -> Task | None:
+    """The task that the targets belong to; None where no image has one."""
     if good["target"].null_count() == good.height:
         return None
-    return TASKS["segment" if found.masks else "classify"]
+    return TASKS["segment" if source.masks else "classify"]
 
 
-def _changed(good: pl.DataFrame) -> list[Oddity]:
+def _find_changed(good: pl.DataFrame) -> list[Oddity]:
     if "saved_sha256" not in good.columns:
         return []
     changed = good.filter(pl.col("saved_sha256").is_not_null() & (pl.col("saved_sha256") != pl.col("sha256")))
     return [
-        Oddity(image, "changed-file", say("other bytes than when the manifest was saved"))
+        Oddity(image, "changed-file", say("the file has changed since the manifest was saved"))
         for image in changed["image"]
     ]
 
 
-def _left_empty(frame: pl.DataFrame, good: pl.DataFrame) -> list[Oddity]:
-    """Classes all of whose images turned out to be unusable."""
+def _find_emptied_classes(frame: pl.DataFrame, good: pl.DataFrame) -> list[Oddity]:
+    """Classes without a single usable image."""
     lost = set(frame["target"].drop_nulls()) - set(good["target"].drop_nulls())
     return [Oddity(name, "empty-class", say("none of its images can be read")) for name in sorted(lost)]

@@ -1,4 +1,4 @@
-"""What the images show that can be pointed at: one thing for each class of an image."""
+"""The targets for prompts: one binary mask for each class in an image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,35 +9,38 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
 from pupila.tasks.prompt import Prompt
-from pupila.tasks.prompt_strategies import BOX, POINTS, SEED, Way, prompt_for, random_for
-from pupila.tasks.segment import things
+from pupila.tasks.prompt_strategies import BOX, POINTS, SEED, PromptStrategy, sample_prompt, seeded_random
+from pupila.tasks.segment import foreground_classes
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
-    """What an image shows of one class."""
+class PromptTarget:
+    """The pixels of one class in one image."""
 
     sha256: str  # of the image
-    number: int  # of the class
-    name: str
-    truth: Array  # (H, W) uint8: 1 where it is, 0 where it is not, IGNORE for a pixel without a label
+    class_index: int
+    name: str  # of the class
+    target: Array  # (H, W) uint8: 1 in the class, 0 outside, IGNORE for a pixel without a label
 
-    def prompt(self, way: Way) -> Prompt:
-        """The same for every model; a prompt of more points has the fewer ones, a worse box is off in the same way."""
-        kind = POINTS.name if way.jitter is None else BOX.name
-        random = random_for(SEED, self.sha256, self.name, kind)
-        return prompt_for(self.truth == 1, self.truth == 0, way, random)
+    def make_prompt(self, strategy: PromptStrategy) -> Prompt:
+        """The prompt for a strategy, the same for every model.
+
+        A prompt of n points begins with the points of every shorter one; a larger jitter scales the same offsets.
+        """
+        kind = POINTS.name if strategy.jitter is None else BOX.name
+        random = seeded_random(SEED, self.sha256, self.name, kind)
+        return sample_prompt(self.target == 1, self.target == 0, strategy, random)
 
 
-def things_of(data: Dataset, row: int) -> Iterator[Thing]:
-    """What an image shows of the classes, in their order."""
+def find_prompt_targets(data: Dataset, row: int) -> Iterator[PromptTarget]:
+    """The targets of one image, in the order of the classes; classes that do not occur are left out."""
     mask, sha256 = data.mask(row), data.images["sha256"][row]
-    for number, name in things(data.classes).items():
-        truth = truth_of(mask, number)
-        if (truth == 1).any():
-            yield Thing(sha256, number, name, truth)
+    for class_index, name in foreground_classes(data.classes).items():
+        target = binarize_mask(mask, class_index)
+        if (target == 1).any():
+            yield PromptTarget(sha256, class_index, name, target)
 
 
-def truth_of(mask: Array, number: int) -> Array:
+def binarize_mask(mask: Array, class_index: int) -> Array:
     """(H, W) uint8: 1 where an (H, W) mask has the class, 0 where it has another, IGNORE where it has none."""
-    return np.where(mask == IGNORE, np.uint8(IGNORE), (mask == number).astype(np.uint8))
+    return np.where(mask == IGNORE, np.uint8(IGNORE), (mask == class_index).astype(np.uint8))

@@ -1,8 +1,8 @@
-"""The memory of what was read: parts of facts and small copies in the user's cache folder.
+"""The cache of file facts and small copies of images, in parts, in the user's cache folder.
 
-Every part is two files that are written whole: `<id>.parquet` (facts) and `<id>.copies` (of each picture the raw
-grey copy and the miniature behind it, mapped and not loaded). A killed reading goes on after its last part; a damaged
-part is forgotten and read again.
+Each part is two files, written whole: `<id>.parquet` (facts) and `<id>.copies` (for each image the raw grey copy and
+the miniature, memory-mapped). An interrupted read resumes after its last part; a damaged part is dropped and read
+again.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ from pupila.core.errors import PupilaError
 from pupila.imaging.duplicates.signature import SIDE
 from pupila.imaging.images import miniature
 
-GREY, COLOUR = (SIDE, SIDE), (miniature.SIDE, miniature.SIDE, 3)  # shapes of a picture's two copies
+GREY, COLOUR = (SIDE, SIDE), (miniature.SIDE, miniature.SIDE, 3)  # shapes of an image's two copies
 _GREY = SIDE * SIDE  # bytes of the first
 BYTES = _GREY + miniature.SIDE**2 * 3  # of both
-MOST_PARTS = 24  # above it the parts are merged into one
-PART, ROW = "_part", "_row"  # columns that say where the copies lie
+MOST_PARTS = 24  # more parts than this are merged into one
+PART, ROW = "_part", "_row"  # columns that locate the copies
 
 
-class Memory:
-    """What is remembered of one folder, or of one store's prefix.
+class ReadCache:
+    """The cached facts of one folder, or of one store's prefix.
 
     Args:
         root: the folder or URI.
@@ -36,8 +36,8 @@ class Memory:
     """
 
     def __init__(self, root: str, version: str, schema: dict[str, Any]) -> None:
-        told = f"{files.absolute(root)}\n{version}"
-        self.folder = files.cache_folder() / "readings" / files.sha256(told.encode())[:24]
+        key = f"{files.absolute(root)}\n{version}"
+        self.folder = files.cache_folder() / "readings" / files.sha256(key.encode())[:24]
         self._schema = {**schema, PART: pl.String, ROW: pl.Int64}
         self._frames = [
             frame for path in sorted(self.folder.glob("*.parquet")) if (frame := self._load(path)) is not None
@@ -45,14 +45,14 @@ class Memory:
         self._maps: dict[str, NDArray[np.uint8]] = {}
 
     def facts(self) -> pl.DataFrame:
-        """All remembered rows; of a file that was read twice the later reading."""
+        """All cached rows; for a file that was read twice, the later one."""
         if not self._frames:
             return pl.DataFrame(schema=self._schema)
         return pl.concat(self._frames).unique(
             ["image", "bytes", "modified"], keep="last", maintain_order=True
         )
 
-    def remember(self, rows: list[dict[str, Any]], copies: NDArray[np.uint8]) -> None:
+    def store(self, rows: list[dict[str, Any]], copies: NDArray[np.uint8]) -> None:
         """Save one part.
 
         Args:
@@ -61,7 +61,7 @@ class Memory:
         """
         part = uuid.uuid4().hex
         frame = pl.DataFrame(rows, schema={k: v for k, v in self._schema.items() if k not in (PART, ROW)})
-        frame = _placed(frame, part)
+        frame = _with_places(frame, part)
         try:
             self._write(part, frame, copies)
         except PupilaError:  # a cache folder that can't be written to costs time, not the result
@@ -112,7 +112,7 @@ class Memory:
                 whole = self._copies(rows[PART].to_list(), rows[ROW].to_list(), slice(BYTES))
                 stream.write(whole.tobytes())
         (self.folder / f".{part}").replace(self.folder / f"{part}.copies")
-        merged = _placed(frame, part)
+        merged = _with_places(frame, part)
         files.write_parquet(str(self.folder / f"{part}.parquet"), merged)
         for old in {name for f in self._frames for name in f[PART].unique()} - {part}:
             for suffix in (".parquet", ".copies"):
@@ -121,5 +121,5 @@ class Memory:
         self._frames, self._maps = [merged], {}
 
 
-def _placed(frame: pl.DataFrame, part: str) -> pl.DataFrame:
+def _with_places(frame: pl.DataFrame, part: str) -> pl.DataFrame:
     return frame.with_columns(pl.lit(part).alias(PART), pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW))

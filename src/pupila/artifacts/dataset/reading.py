@@ -1,4 +1,4 @@
-"""Reading: every file's bytes become one row of facts, in parallel, and no file is read twice."""
+"""Read images in parallel: every file becomes one row of facts, cached so that no file is read twice."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,19 +10,26 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
-from pupila.artifacts.dataset.read_cache import BYTES, Memory
+from pupila.artifacts.dataset.read_cache import BYTES, ReadCache
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.core.threads import readers
-from pupila.imaging.duplicates.signature import AT_LEAST, SIDE, hashes, shrink
-from pupila.imaging.geotiff.picture import read_picture
+from pupila.core.threads import reader_threads
+from pupila.imaging.duplicates.signature import MIN_DECODE_SIDE, SIDE, hashes, shrink
+from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.bands import BandSettings
-from pupila.imaging.images.decode import DECODER, FORMATS, ImageFault, ImageLimits, looks_like_image, spread
+from pupila.imaging.images.decode import (
+    DECODER,
+    FORMATS,
+    ImageFault,
+    ImageLimits,
+    has_image_signature,
+    value_range,
+)
 from pupila.imaging.images.miniature import miniature
 
-CHUNK = 512  # images between two saves of what was read
-_AT_ONCE = 16  # images that a thread takes: handing them over one by one costs as much as reading them
+CHUNK = 512  # images between two saves of the cache
+_AT_ONCE = 16  # images per task: submitting them one by one costs as much as reading them
 
 FACTS: dict[str, Any] = {
     "image": pl.String,
@@ -52,37 +59,37 @@ class ReadSettings(BandSettings, ImageLimits):
     """How the images of a data set are read."""
 
     workers: PositiveInt | None = Field(
-        default=None, description="reading threads; null: one per core, 16 for a store"
+        default=None, description="threads that read images; null: one per core, 16 for a store"
     )
 
     def limits(self) -> ImageLimits:
         """The limits alone."""
         return ImageLimits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
 
-    def choice(self) -> BandSettings | None:
-        """How bands become colours; None where nothing is chosen."""
-        told = BandSettings(bands=self.bands, low=self.low, high=self.high)
-        return None if told == BandSettings() else told
+    def band_settings(self) -> BandSettings | None:
+        """The band settings alone; None where all have their defaults."""
+        settings = BandSettings(bands=self.bands, low=self.low, high=self.high)
+        return None if settings == BandSettings() else settings
 
 
 def read_facts(
     root: str, entries: list[files.FileEntry], settings: ReadSettings
-) -> tuple[pl.DataFrame, Memory]:
-    """The facts of every file, in the order of the entries, from memory where it has them.
+) -> tuple[pl.DataFrame, ReadCache]:
+    """The facts of every file, in the order of the entries, from the cache where possible.
 
     Args:
         root: folder or URI that the entries' paths are relative to.
-        entries: the files; size -1 is a link that leads nowhere.
+        entries: the files; size -1 is a broken link.
         settings: limits and threads.
 
     Returns:
-        A frame with the columns `FACTS`, `PART` and `ROW` (where the copies lie), and the memory
-        that hands them out. `fault` is null for a usable image, else the code of the fault.
+        A frame with the columns `FACTS`, `PART` and `ROW` (which locate the copies), and the cache that holds the
+        copies. `fault` is null for a usable image, else the code of the fault.
     """
-    choice = settings.choice()
+    choice = settings.band_settings()
     version = f"{DECODER}/{BYTES}/{settings.max_bytes}/{settings.max_pixels}"
-    memory = Memory(root, version + (f"/{choice.model_dump_json()}" if choice else ""), FACTS)
-    wanted = pl.DataFrame(
+    cache = ReadCache(root, version + (f"/{choice.model_dump_json()}" if choice else ""), FACTS)
+    requested = pl.DataFrame(
         {
             "image": [e.path for e in entries],
             "bytes": [e.size for e in entries],
@@ -91,18 +98,20 @@ def read_facts(
         schema={name: FACTS[name] for name in ("image", "bytes", "modified")},
     )
     key = ["image", "bytes", "modified"]
-    sure = memory.facts().filter(pl.col("fault").ne_missing("missing-extra"))  # it may be there by now
-    fresh = wanted.join(sure, on=key, how="anti", maintain_order="left")
+    final = cache.facts().filter(
+        pl.col("fault").ne_missing("missing-extra")
+    )  # the extra may be installed by now
+    fresh = requested.join(final, on=key, how="anti", maintain_order="left")
     if fresh.height:
-        _read_fresh(root, [files.FileEntry(*row) for row in fresh.iter_rows()], settings, memory)
-    known = memory.facts()
-    return wanted.join(known, on=key, how="left", maintain_order="left").select(known.columns), memory
+        _read_fresh(root, [files.FileEntry(*row) for row in fresh.iter_rows()], settings, cache)
+    known = cache.facts()
+    return requested.join(known, on=key, how="left", maintain_order="left").select(known.columns), cache
 
 
-def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSettings, memory: Memory) -> None:
-    workers = settings.workers or readers(root)
+def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSettings, cache: ReadCache) -> None:
+    workers = settings.workers or reader_threads(root)
     with (
-        warnings.catch_warnings(action="ignore"),  # what Pillow warns of, the doctor tells
+        warnings.catch_warnings(action="ignore"),  # the doctor reports what Pillow warns about
         progress(say("reading images"), len(entries)) as advance,
         ThreadPoolExecutor(workers) as pool,
     ):
@@ -117,7 +126,7 @@ def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSetting
             for (facts, _), phash, mirrored in zip(rows, *hashes(grey), strict=True):
                 if "fault" not in facts:
                     facts |= {"phash": phash, "phash_mirrored": mirrored}
-            memory.remember([facts for facts, _ in rows], copies)
+            cache.store([facts for facts, _ in rows], copies)
             advance(len(chunk))
 
 
@@ -128,7 +137,7 @@ def _submit(
     pool: ThreadPoolExecutor, root: str, entries: list[files.FileEntry], settings: ReadSettings
 ) -> list[Future[list[Row]]]:
     return [
-        pool.submit(lambda part: [read_one(root, entry, settings) for entry in part], some)
+        pool.submit(lambda part: [read_file_facts(root, entry, settings) for entry in part], some)
         for some in _chunks(entries, _AT_ONCE)
     ]
 
@@ -138,26 +147,26 @@ def _chunks(entries: list[files.FileEntry], size: int) -> Iterator[list[files.Fi
         yield entries[start : start + size]
 
 
-def read_one(
+def read_file_facts(
     root: str, entry: files.FileEntry, settings: ReadSettings
 ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    """The facts of one file but for its hashes, and its copies, (BYTES,) uint8, black where it is no image."""
+    """The facts of one file except its hashes, and its copies, (BYTES,) uint8, black where it is not an image."""
     facts: dict[str, Any] = {"image": entry.path, "bytes": entry.size, "modified": entry.modified}
     try:
-        found, copy = _facts_of(_bytes_of(root, entry, settings), settings)
-        facts |= found
+        content_facts, copy = _extract_facts(_read_bytes(root, entry, settings), settings)
+        facts |= content_facts
     except ImageFault as fault:
         facts |= {"fault": fault.code, "reason": fault.reason}
         copy = np.zeros(BYTES, dtype=np.uint8)
     return facts, copy
 
 
-def _bytes_of(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
+def _read_bytes(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
     if entry.size < 0:
-        raise ImageFault("broken-link", say("the link leads nowhere, or the file can't be looked at"))
+        raise ImageFault("broken-link", say("a broken link, or a file without read permission"))
     if entry.size > limits.max_bytes:
         raise ImageFault(
-            "oversized", say("{n} bytes, allowed are {most}", n=entry.size, most=limits.max_bytes)
+            "oversized", say("{n} bytes; the limit is {most}", n=entry.size, most=limits.max_bytes)
         )
     try:
         return files.read_bytes(files.join(root, entry.path))
@@ -165,9 +174,9 @@ def _bytes_of(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
         raise ImageFault("unreadable", fault.strerror or str(fault)) from fault
 
 
-def _facts_of(data: bytes, settings: ReadSettings) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    seen = read_picture(data, settings.choice(), settings.limits(), AT_LEAST)
-    header, rgb = seen.header, seen.rgb
+def _extract_facts(data: bytes, settings: ReadSettings) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    image = read_image(data, settings.band_settings(), settings.limits(), MIN_DECODE_SIDE)
+    header, rgb = image.header, image.rgb
     copy = shrink(rgb)
     return {
         "sha256": files.sha256(data),
@@ -182,18 +191,18 @@ def _facts_of(data: bytes, settings: ReadSettings) -> tuple[dict[str, Any], NDAr
         "taken": header.taken,
         "camera": header.camera,
         "brightness": float(copy.mean()),
-        "spread": float(spread(rgb)),
+        "spread": float(value_range(rgb)),
     }, np.concatenate([copy.ravel(), miniature(rgb).ravel()])
 
 
-def lies(path: str, format: str) -> bool:
-    """Whether the file's ending names another format than its content."""
+def has_wrong_extension(path: str, format: str) -> bool:
+    """Whether the file's extension does not match the format of its content."""
     return files.suffix(path) not in FORMATS[format].split()
 
 
-def is_image_inside(root: str, path: str) -> bool:
-    """Whether a file without an image's ending begins like an image."""
+def has_image_content(root: str, path: str) -> bool:
+    """Whether a file begins like an image, whatever its extension."""
     try:
-        return looks_like_image(files.read_start(files.join(root, path), 16))
+        return has_image_signature(files.read_start(files.join(root, path), 16))
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""`splits.json`: which image is in which split, whether anything leaks, and the hashes that it was made from."""
+"""`splits.json`: the split of every image, the leaks between splits, and the hashes of the data it was made from."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -8,15 +8,16 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.vocabulary import SCHEMA_VERSION, SPLITS, SPLITS_FILE
+from pupila.core.vocabulary import SPLITS, SPLITS_FILE
 
+SPLITS_SCHEMA = 1  # of splits.json
 CLEAN = "clean"
 LEAKING = "leaking"
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Where one image belongs."""
+    """The split of one image."""
 
     image: str  # path as in the manifest
     sha256: str
@@ -27,7 +28,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Two images that should not be parted and are."""
+    """Two images that belong together and are in different splits."""
 
     first: str
     second: str
@@ -42,12 +43,12 @@ class SplitFile:
 
     data_hash: str  # Dataset.hash
     settings: dict[str, Any]
-    origin: str  # how the splits came about, in words
+    origin: str  # how the splits were made, in words
     verdict: str  # "clean" or "leaking"
     leaks: list[Leak]
     balance: dict[str, Any]  # split -> images, groups, classes; and the largest deviation
     images: list[Assignment]
-    schema: int = SCHEMA_VERSION
+    schema: int = SPLITS_SCHEMA
     made_by: str = field(default="")
 
     @property
@@ -56,7 +57,7 @@ class SplitFile:
         lines = [json.dumps([a.image, a.sha256, a.split, a.fold]) for a in self.images]
         return files.sha256("\n".join(lines).encode())
 
-    def of(self, split: str) -> list[Assignment]:
+    def in_split(self, split: str) -> list[Assignment]:
         """The images of one split."""
         return [a for a in self.images if a.split == split]
 
@@ -78,57 +79,60 @@ class SplitFile:
         """The splits beside the data, or None where there are none.
 
         Raises:
-            PupilaError: the file is damaged, changed by hand, or of a later Pupila.
+            PupilaError: the file is damaged, was edited by hand, or has another schema.
         """
         uri = files.join(home, SPLITS_FILE)
         if not files.exists(uri):
             return None
         content = files.read_json(uri)
         try:
+            if content.get("schema") != SPLITS_SCHEMA:
+                raise KeyError(f"schema {content.get('schema')}")
             stored = content.pop("hash")
             content["leaks"] = [
                 Leak(**{**leak, "splits": tuple(leak["splits"])}) for leak in content["leaks"]
             ]
             content["images"] = [Assignment(**row) for row in content["images"]]
-            found = cls(**content)
+            split = cls(**content)
         except (KeyError, TypeError, AttributeError) as fault:
             raise PupilaError(
-                say("Can't read {path}", path=uri), found=str(fault), wanted=f"schema {SCHEMA_VERSION}",
-                remedy="pupila split --replace",
+                say("Can't read {path}", path=uri), actual=str(fault.args[0]), expected=f"schema {SPLITS_SCHEMA}",
+                remedy="pupila split DATA --replace",
             ) from fault  # fmt: skip
-        odd = sorted({a.split for a in found.images} - set(SPLITS))
-        if odd or stored != found.hash:
+        unknown = sorted({a.split for a in split.images} - set(SPLITS))
+        if unknown or stored != split.hash:
+            names = say("splits {names}", names=", ".join(unknown))
             raise PupilaError(
-                say("{path} was changed by hand", path=uri),
-                found=say("splits {names}", names=", ".join(odd)) if odd else say("another hash than the one stored"),
-                wanted=say("the file as pupila split wrote it"), remedy="pupila split --replace",
+                say("{path} was edited by hand", path=uri),
+                actual=names if unknown else say("a hash that does not match the assignments"),
+                expected=say("the file as pupila split wrote it"), remedy="pupila split DATA --replace",
             )  # fmt: skip
-        return found
+        return split
 
 
-def fitting_split(data: Dataset, home: str) -> SplitFile | None:
-    """The split beside the data, unless it was made from other images; labels may have been mended since.
+def find_matching_split(data: Dataset, home: str) -> SplitFile | None:
+    """The split beside the data, unless it was made from other images; labels may have been corrected since.
 
     Args:
-        data: is asked about.
-        home: folder of the split; that of the data is looked into as well.
+        data: whose images the split must cover.
+        home: folder of the split; the data's own folder is searched as well.
 
     Raises:
         PupilaError: see `SplitFile.read`.
     """
-    for place in dict.fromkeys((home, data.home)):
-        found = SplitFile.read(place)
-        if found is not None and (found.data_hash == data.hash or _still_holds(found, data)):
-            return found
+    for folder in dict.fromkeys((home, data.home)):
+        split = SplitFile.read(folder)
+        if split is not None and (split.data_hash == data.hash or _is_still_valid(split, data)):
+            return split
     return None
 
 
-def _still_holds(split: SplitFile, data: Dataset) -> bool:
-    """Whether it is of these very images, and parts none that must stay together."""
+def _is_still_valid(split: SplitFile, data: Dataset) -> bool:
+    """Whether the split covers exactly these images and keeps all components together."""
     rows = list(data.images.select("image", "sha256").iter_rows())
-    sides = {(a.image, a.sha256): (a.split, a.fold) for a in split.images}
-    if set(rows) != set(sides):
+    assigned = {(a.image, a.sha256): (a.split, a.fold) for a in split.images}
+    if set(rows) != set(assigned):
         return False
-    side_of: dict[int, tuple[str, int | None]] = {}
-    parts = zip(data.components().tolist(), rows, strict=True)
-    return all(side_of.setdefault(part, sides[row]) == sides[row] for part, row in parts)
+    by_component: dict[int, tuple[str, int | None]] = {}
+    pairs = zip(data.components().tolist(), rows, strict=True)
+    return all(by_component.setdefault(part, assigned[row]) == assigned[row] for part, row in pairs)

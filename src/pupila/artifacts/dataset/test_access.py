@@ -1,62 +1,62 @@
-"""`openings.jsonl`: every look at the sealed test split, so that a second one is said."""
+"""`test_access.jsonl`: every evaluation on the sealed test split, so that reports can warn of repeated use."""
 
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from pupila.core import files
-from pupila.core.vocabulary import OPENINGS_FILE, SPLITS_FILE
+from pupila.core.vocabulary import SPLITS_FILE, TEST_ACCESS_FILE
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """One look."""
+class TestAccess:
+    """One evaluation of one model on the test split."""
 
     time: str  # ISO 8601, UTC
-    model: str  # hash of the bundle, or of the table of answers
+    model: str  # hash of the bundle, or of the table of predictions
     command: str
 
 
-def openings(home: str) -> list[Opening]:
-    """The looks so far, the first one first; a damaged line counts as a look at nothing known."""
-    uri = files.join(home, OPENINGS_FILE)
+def read_test_accesses(home: str) -> list[TestAccess]:
+    """The accesses so far, oldest first; a damaged line counts as an access by an unknown model."""
+    uri = files.join(home, TEST_ACCESS_FILE)
     if not files.exists(uri):
         return []
-    found = []
+    accesses = []
     for line in files.read_bytes(uri).decode(errors="replace").splitlines():
         try:
-            told = json.loads(line)
-            found.append(Opening(str(told["time"]), str(told["model"]), str(told["command"])))
+            entry = json.loads(line)
+            accesses.append(TestAccess(str(entry["time"]), str(entry["model"]), str(entry["command"])))
         except (ValueError, KeyError, TypeError):
-            found.append(Opening("", "", line[:80]))
-    return found
+            accesses.append(TestAccess("", "", line[:80]))
+    return accesses
 
 
-def record(home: str, models: list[str], command: str) -> None:
-    """Note a look of some models at the test split."""
+def record_test_access(home: str, models: list[str], command: str) -> None:
+    """Append one test access for each model."""
     now = datetime.now(UTC).isoformat()
-    lines = [json.dumps(asdict(Opening(now, model, command)), ensure_ascii=False) for model in models]
-    uri = files.join(home, OPENINGS_FILE)
+    lines = [json.dumps(asdict(TestAccess(now, model, command)), ensure_ascii=False) for model in models]
+    uri = files.join(home, TEST_ACCESS_FILE)
     before = files.read_bytes(uri) if files.exists(uri) else b""
     files.write_bytes(uri, before + ("\n".join(lines) + "\n").encode())
 
 
-def set_aside(home: str, split: str) -> None:
-    """Keep the split of this hash, and the looks at its test images, beside the one that is to come."""
-    for name in (SPLITS_FILE, OPENINGS_FILE):
+def archive_split(home: str, split: str) -> None:
+    """Copy the current split and its test accesses to files named after its hash, before another split is written."""
+    for name in (SPLITS_FILE, TEST_ACCESS_FILE):
         uri = files.join(home, name)
         if files.exists(uri):
-            files.write_bytes(_beside(home, name, split), files.read_bytes(uri))
-    files.remove(files.join(home, OPENINGS_FILE))
+            files.write_bytes(_archive_uri(home, name, split), files.read_bytes(uri))
+    files.remove(files.join(home, TEST_ACCESS_FILE))
 
 
-def bring_back(home: str, split: str) -> None:
-    """Take the looks at a split that was there before: it has been looked at before."""
-    aside, seal = _beside(home, OPENINGS_FILE, split), files.join(home, OPENINGS_FILE)
-    if files.exists(aside) and not files.exists(seal):
-        files.write_bytes(seal, files.read_bytes(aside))
+def restore_test_accesses(home: str, split: str) -> None:
+    """Bring back the archived accesses of a split that is in use again: its test images were evaluated before."""
+    archived, current = _archive_uri(home, TEST_ACCESS_FILE, split), files.join(home, TEST_ACCESS_FILE)
+    if files.exists(archived) and not files.exists(current):
+        files.write_bytes(current, files.read_bytes(archived))
 
 
-def _beside(home: str, name: str, split: str) -> str:
+def _archive_uri(home: str, name: str, split: str) -> str:
     stem, _, suffix = name.partition(".")
     return files.join(home, f"{stem}-{split[:12]}.{suffix}")

@@ -1,1 +1,1 @@
-"""Reports: one self-contained HTML page, the verdict in words first, then the picture, then the table."""
+"""Reports: one self-contained HTML page with the verdict first, then charts and images, then tables."""

@@ -1,4 +1,4 @@
-"""Charts as SVG: bars, a pie, grouped bars and a scatter; always with numbers on them."""
+"""Charts as SVG: bars, pies, histograms, curves, scatter plots and confusion matrices, with numbers on them."""
 
 import io
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pupila.core.messages import say
+from pupila.core.messages import number, percent, say
 
 COLOURS = (
     "#1f6feb",
@@ -24,7 +24,7 @@ COLOURS = (
     "#7d4e00",
 )
 _CHANNELS = {"red": "#cf222e", "green": "#2da44e", "blue": "#1f6feb"}
-_FEW = 12  # points of a curve that are marked
+_FEW = 12  # curves with at most this many points have markers
 _STYLE: Any = {
     "font.size": 10, "font.family": "sans-serif", "axes.spines.top": False, "axes.spines.right": False,
     "svg.fonttype": "path", "svg.hashsalt": "pupila", "axes.titlesize": 11, "axes.titleweight": "bold",
@@ -52,9 +52,9 @@ def _figure(title: str, width: float, height: float) -> Iterator[tuple[Any, list
 
 
 def bars(title: str, values: dict[str, float], form: str = "{:,.0f}") -> Markup:
-    """Horizontal bars, each with its number in that form."""
+    """Horizontal bars, each with its number in the given format."""
     with _figure(title, 5.2, 0.9 + 0.34 * max(len(values), 1)) as (axes, out):
-        names = [shortened(name) for name in values]
+        names = [shorten(name) for name in values]
         drawn = axes.barh(range(len(names)), list(values.values()), color=COLOURS[0])
         axes.set_yticks(range(len(names)), names)
         axes.bar_label(drawn, fmt=form, padding=3)
@@ -65,11 +65,12 @@ def bars(title: str, values: dict[str, float], form: str = "{:,.0f}") -> Markup:
 
 
 def pie(title: str, values: dict[str, float]) -> Markup:
-    """Shares of a whole; small ones without a number on the slice."""
+    """Shares of a whole; small slices have no number."""
     with _figure(title, 4.6, 3.4) as (axes, out):
-        shown = [shortened(name) for name in values]
-        axes.pie(list(values.values()), labels=shown, colors=_cycled(len(shown)), startangle=90, counterclock=False,
-                 autopct=lambda share: f"{share:.1f} %" if share >= 3 else "",
+        shown = [shorten(name) for name in values]
+        colours = _cycle_colours(len(shown))
+        axes.pie(list(values.values()), labels=shown, colors=colours, startangle=90, counterclock=False,
+                 autopct=lambda share: percent(share / 100) if share >= 3 else "",
                  wedgeprops={"edgecolor": "white", "linewidth": 1.5})  # fmt: skip
     return out[0]
 
@@ -81,17 +82,17 @@ def grouped_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
     height = 1.1 + 0.24 * len(inner) * len(outer)
     with _figure(title, 5.3, height) as (axes, out):
         thick = 0.8 / max(len(outer), 1)
-        for number, name in enumerate(outer):
-            places = [i + (number - (len(outer) - 1) / 2) * thick for i in range(len(inner))]
+        for index, name in enumerate(outer):
+            places = [i + (index - (len(outer) - 1) / 2) * thick for i in range(len(inner))]
             drawn = axes.barh(
                 places,
                 [table[name].get(key, 0) for key in inner],
                 thick,
                 label=name,
-                color=COLOURS[number % len(COLOURS)],
+                color=COLOURS[index % len(COLOURS)],
             )
-            axes.bar_label(drawn, fmt="{:.1f} %", padding=3, fontsize=8)
-        axes.set_yticks(range(len(inner)), [shortened(name) for name in inner])
+            axes.bar_label(drawn, fmt=lambda share: percent(share / 100), padding=3, fontsize=8)
+        axes.set_yticks(range(len(inner)), [shorten(name) for name in inner])
         axes.invert_yaxis()
         axes.margins(x=0.18)
         axes.set_xticks([])
@@ -102,19 +103,19 @@ def grouped_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
 
 
 def stacked_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
-    """Shares in percent that fill a bar: one bar for each inner key, one colour for each outer key."""
+    """Shares in percent that add up to a bar: one bar for each inner key, one colour for each outer key."""
     outer = list(table)
     inner = list(dict.fromkeys(key for row in table.values() for key in row))
     with _figure(title, 5.3, 1.2 + 0.3 * len(inner)) as (axes, out):
         left = [0.0] * len(inner)
-        for number, name in enumerate(outer):
+        for index, name in enumerate(outer):
             widths = [table[name].get(key, 0) for key in inner]
-            colour = COLOURS[number % len(COLOURS)]
-            drawn = axes.barh(range(len(inner)), widths, 0.8, left, label=shortened(name), color=colour)
-            told = [f"{width:.0f} %" if width >= 8 else "" for width in widths]  # where it fits
-            axes.bar_label(drawn, told, label_type="center", fontsize=8, color="white")
+            colour = COLOURS[index % len(COLOURS)]
+            drawn = axes.barh(range(len(inner)), widths, 0.8, left, label=shorten(name), color=colour)
+            numbers = [percent(width / 100, 0) if width >= 8 else "" for width in widths]  # where it fits
+            axes.bar_label(drawn, numbers, label_type="center", fontsize=8, color="white")
             left = [low + width for low, width in zip(left, widths, strict=True)]
-        axes.set_yticks(range(len(inner)), [shortened(name) for name in inner])
+        axes.set_yticks(range(len(inner)), [shorten(name) for name in inner])
         axes.invert_yaxis()
         axes.set_xlim(0, 100)
         axes.set_xticks([])
@@ -125,19 +126,20 @@ def stacked_bars(title: str, table: dict[str, dict[str, float]]) -> Markup:
 
 
 def channels(title: str, edges: list[float], counts: dict[str, list[int]]) -> Markup:
-    """Histograms of the pixels of red, green and blue, in their colours."""
+    """Histograms of the red, green and blue channels, in their colours."""
     with _figure(title, 4.6, 3.0) as (axes, out):
         whole = max(sum(next(iter(counts.values()))), 1)
         for name, own in counts.items():
             shares = [100 * count / whole for count in own]
             axes.stairs(shares, edges, fill=True, color=_CHANNELS[name], alpha=0.2)
             axes.stairs(shares, edges, color=_CHANNELS[name], linewidth=1.6)
-        axes.set_xlabel(say("level, 0 to 255; share of the pixels in %"))
+        axes.set_xlabel(say("Pixel value (0 to 255)"))
+        axes.set_ylabel(say("Share of pixels (%)"))
     return out[0]
 
 
 def histogram(title: str, edges: list[float], counts: list[int], label: str) -> Markup:
-    """A histogram that was counted before."""
+    """A histogram from its bin counts."""
     with _figure(title, 4.6, 3.0) as (axes, out):
         widths = [high - low for low, high in pairwise(edges)]
         axes.bar(edges[:-1], counts, widths, align="edge", color=COLOURS[0], edgecolor="white", linewidth=0.5)
@@ -146,12 +148,12 @@ def histogram(title: str, edges: list[float], counts: list[int], label: str) -> 
 
 
 def histograms(title: str, edges: list[float], counts: Mapping[str, Sequence[float]], label: str) -> Markup:
-    """Histograms that were counted before, laid over each other, each named."""
+    """Overlaid histograms from their bin counts, each with its name."""
     with _figure(title, 4.6, 3.0) as (axes, out):
-        for number, (name, own) in enumerate(counts.items()):
-            colour = COLOURS[number % len(COLOURS)]
+        for index, (name, own) in enumerate(counts.items()):
+            colour = COLOURS[index % len(COLOURS)]
             axes.stairs(own, edges, fill=True, color=colour, alpha=0.25)
-            axes.stairs(own, edges, color=colour, linewidth=1.6, label=shortened(name))
+            axes.stairs(own, edges, color=colour, linewidth=1.6, label=shorten(name))
         axes.set_xlabel(label)
         axes.yaxis.get_major_locator().set_params(integer=True)
         if len(counts) > 1:
@@ -160,7 +162,7 @@ def histograms(title: str, edges: list[float], counts: Mapping[str, Sequence[flo
 
 
 def scatter(title: str, points: list[tuple[float, float, int]], labels: tuple[str, str]) -> Markup:
-    """Points with a weight that shows as area."""
+    """Points whose area shows their count."""
     with _figure(title, 4.6, 3.4) as (axes, out):
         most = max((count for _, _, count in points), default=1)
         sizes = [12 + 240 * count / most for _, _, count in points]
@@ -178,29 +180,29 @@ def scatter(title: str, points: list[tuple[float, float, int]], labels: tuple[st
     return out[0]
 
 
-def shortened(name: str, most: int = 28) -> str:
-    """The name, cut in the middle where it is long; dollar signs kept from becoming formulas."""
+def shorten(name: str, most: int = 28) -> str:
+    """The name, shortened in the middle if it is long; dollar signs escaped, or matplotlib reads formulas."""
     cut = name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 + 1 :]}"
     return cut.replace("$", r"\$")
 
 
-def _cycled(count: int) -> list[str]:
+def _cycle_colours(count: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(count)]
 
 
 def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tuple[str, str]) -> Markup:
-    """Curves, each named."""
+    """Curves, each with its name."""
     with _figure(title, 4.8, 3.2) as (axes, out):
-        for number, (name, points) in enumerate(series.items()):
+        for index, (name, points) in enumerate(series.items()):
             xs, ys = [x for x, _ in points], [y for _, y in points]
-            mark = "o" if len(points) <= _FEW else None  # a point alone would not be seen
+            mark = "o" if len(points) <= _FEW else None  # a single point would be invisible
             axes.plot(
                 xs,
                 ys,
                 marker=mark,
                 markersize=4,
-                label=shortened(name),
-                color=COLOURS[number % len(COLOURS)],
+                label=shorten(name),
+                color=COLOURS[index % len(COLOURS)],
                 linewidth=1.6,
             )
         axes.set_xlabel(labels[0])
@@ -211,24 +213,24 @@ def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tupl
 
 
 def intervals(title: str, values: dict[str, tuple[float, float | None, float | None]]) -> Markup:
-    """Points with their 95 % interval, 0..1; without one where there are too few groups."""
+    """Points in 0..1 with their 95 % CI; without one where there are too few groups."""
     with _figure(title, 5.2, 0.9 + 0.36 * max(len(values), 1)) as (axes, out):
         for place, (value, low, high) in enumerate(values.values()):
             if low is not None and high is not None:
                 axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=2.5, alpha=0.5)
             axes.plot([value], [place], "o", color=COLOURS[0])
             axes.annotate(
-                f"{value:.3f}", (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=8
+                number(value), (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=8
             )
-        axes.set_yticks(range(len(values)), [shortened(name) for name in values])
+        axes.set_yticks(range(len(values)), [shorten(name) for name in values])
         axes.invert_yaxis()
         axes.set_xlim(0, 1.02)
         axes.margins(y=0.3)
     return out[0]
 
 
-def matrix(title: str, counts: list[list[int]], names: list[str]) -> Markup:
-    """A confusion matrix: rows the truth, columns the answers, numbers in the cells."""
+def confusion_matrix(title: str, counts: list[list[int]], names: list[str]) -> Markup:
+    """A confusion matrix: rows the true classes, columns the predicted ones, counts in the cells."""
     side = 1.8 + 0.55 * len(names)
     with _figure(title, max(side, 3.4), max(side, 3.0)) as (axes, out):
         shares = [[n / max(sum(row), 1) for n in row] for row in counts]
@@ -238,9 +240,9 @@ def matrix(title: str, counts: list[list[int]], names: list[str]) -> Markup:
                 axes.text(
                     j, i, str(n), ha="center", va="center", color="white" if shares[i][j] > 0.6 else "black"
                 )
-        shown = [shortened(name, 16) for name in names]
+        shown = [shorten(name, 16) for name in names]
         axes.set_xticks(range(len(names)), shown, rotation=30, ha="right")
         axes.set_yticks(range(len(names)), shown)
-        axes.set_xlabel("answer")
-        axes.set_ylabel("truth")
+        axes.set_xlabel(say("Predicted class"))
+        axes.set_ylabel(say("True class"))
     return out[0]

@@ -1,4 +1,4 @@
-"""A page: what it says, and how it becomes one self-contained HTML file."""
+"""A report page: its content, and its rendering as one self-contained HTML file."""
 
 from dataclasses import dataclass, field
 
@@ -17,8 +17,8 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A photo on the page."""
+class PageImage:
+    """An image on the page."""
 
     source: str  # a data: URI
     caption: str
@@ -28,12 +28,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One heading with what belongs to it, in this order."""
+    """One heading and its content, in this order."""
 
     title: str
     sentences: list[str] = field(default_factory=list)
     charts: list[Markup] = field(default_factory=list)  # SVG
-    galleries: list[tuple[str, list[Picture]]] = field(default_factory=list)  # (heading, pictures)
+    galleries: list[tuple[str, list[PageImage]]] = field(default_factory=list)  # (heading, images)
     tables: list[Table] = field(default_factory=list)
 
 
@@ -42,18 +42,18 @@ class Page:
     """A report."""
 
     title: str
-    verdict: list[str]  # what a tired person has to know, most important first
+    verdict: list[str]  # the conclusions, most important first
     sections: list[Section]
     footnote: str = ""
 
 
 def render(page: Page) -> str:
-    """The page as HTML that refers to nothing outside itself."""
+    """The page as HTML without references to other files."""
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pupila.artifacts.report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made_by = say("Made by Pupila {version}.", version=__version__)
+    made_by = say("Created by Pupila {version}.", version=__version__)
     return environment.get_template("page.html").render(page=page, made_by=made_by)

@@ -1,4 +1,4 @@
-"""A map of pictures: points that show their picture when the mouse is on them; the page's own few lines of script."""
+"""A scatter plot of images: hovering over a point shows its image, with a few lines of script in the page."""
 
 import math
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ import numpy as np
 from markupsafe import Markup
 
 from pupila.artifacts.report.charts import COLOURS
-from pupila.artifacts.report.gallery import embedded
+from pupila.artifacts.report.gallery import to_data_uri
 from pupila.imaging.images.decode import Array
 
 WIDTH, HEIGHT, MARGIN = 1000, 640, 16  # of the drawing, pixels
 OTHERS = "#8c959f"
-_QUALITY = 55  # of the sheet, JPEG: 2,000 pictures take about 1 MB
-_OUTERMOST = 0.5  # percent of the points at each end that may be drawn at the edge
+_QUALITY = 55  # JPEG quality of the sprite sheet: 2,000 images take about 1 MB
+_OUTERMOST = 0.5  # percent of the points at each end that may be clipped to the edge
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One picture on the map."""
+    """One image on the map."""
 
     x: float
     y: float
-    kind: int  # number of its colour in the key
+    kind: int  # index of its colour in the legend
     aspect: float  # width / height
-    name: str  # shown beside the picture
+    name: str  # shown beside the image
 
 
-def picture_map(title: str, points: list[Point], kinds: list[str], miniatures: Array) -> Markup:
-    """The map, as it stands in a page.
+def draw_image_map(title: str, points: list[Point], kinds: list[str], miniatures: Array) -> Markup:
+    """The map as HTML for a page.
 
     Args:
         title: above it.
@@ -45,15 +45,15 @@ def picture_map(title: str, points: list[Point], kinds: list[str], miniatures: A
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     drawn = environment.get_template("map.html").render(
-        title=title, points=_on_paper(points), kinds=kinds, columns=columns, lines=lines, width=WIDTH, height=HEIGHT,
-        radius=6 if len(points) <= 600 else 4, sheet=embedded(_sheet(miniatures, columns, lines), _QUALITY),
+        title=title, points=_to_pixels(points), kinds=kinds, columns=columns, lines=lines, width=WIDTH, height=HEIGHT,
+        radius=6 if len(points) <= 600 else 4, sheet=to_data_uri(_sheet(miniatures, columns, lines), _QUALITY),
         colours=[COLOURS[k] if k < len(COLOURS) else OTHERS for k in range(max(len(kinds), 1))],
     )  # fmt: skip
     return Markup(drawn)  # the template escapes every name
 
 
-def _on_paper(points: list[Point]) -> list[Point]:
-    """The points in pixels of the drawing; those that lie far out come to its edge."""
+def _to_pixels(points: list[Point]) -> list[Point]:
+    """The points in pixels of the drawing; outliers are clipped to its edge."""
     places = np.array([(point.x, point.y) for point in points], dtype=float).reshape(-1, 2)
     low, high = np.percentile(places, (_OUTERMOST, 100 - _OUTERMOST), axis=0)
     scaled = np.clip((places - low) / np.maximum(high - low, 1e-9), -0.01, 1.01)

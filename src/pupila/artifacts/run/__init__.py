@@ -1,1 +1,1 @@
-"""The run: what training leaves behind, read back without torch."""
+"""The run: the files that training writes, read back without torch."""

@@ -1,4 +1,4 @@
-"""What a run answered to images that it had not learned from, beside the data set: `oof.parquet` read back."""
+"""A run's out-of-fold predictions, `oof.parquet`, matched to the images of a data set."""
 
 from dataclasses import dataclass
 
@@ -10,60 +10,64 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.threads import ahead
-from pupila.imaging.masks.codec import from_png, resized
-from pupila.statistics.metrics.segment import counts, image_scores, iou
+from pupila.core.threads import prefetch
+from pupila.imaging.masks.codec import decode_png, resize_mask
+from pupila.statistics.metrics.segment import confusion_counts, image_scores, iou
 
-ANSWERS_FILE, PLAN_FILE = "oof.parquet", "plan.json"
+OUT_OF_FOLD_FILE, PLAN_FILE = "oof.parquet", "plan.json"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A run's answers to images of a data set."""
+class OutOfFold:
+    """Predictions for images that the predicting model was not trained on."""
 
-    rows: list[int]  # of the data set: those with a target and an answer
+    rows: list[int]  # of the data set: those with a target and a prediction
     frame: pl.DataFrame  # a row for each of them, with the columns of the file
     hash: str  # of the file
 
 
-def read_kept(run: str, data: Dataset) -> Kept:
-    """The run's answers to images of the data set that have a target.
+def read_out_of_fold(run: str, data: Dataset) -> OutOfFold:
+    """The run's out-of-fold predictions for images of the data set that have a target.
 
     Raises:
-        PupilaError: no answers there, of other classes, or none to these images.
+        PupilaError: the run has no predictions, has other classes, or predicted none of these images.
     """
-    uri = files.join(run, ANSWERS_FILE)
+    uri = files.join(run, OUT_OF_FOLD_FILE)
     if not files.exists(uri):
         raise PupilaError(
-            say("No run with answers"), found=run, wanted=say("the folder of a run, with {name}", name=ANSWERS_FILE),
+            say("The run has no out-of-fold predictions"), actual=run,
+            expected=say("the folder of a run, with {name}", name=OUT_OF_FOLD_FILE),
             remedy="pupila split DATA --folds 5; pupila train DATA",
         )  # fmt: skip
     content = files.read_bytes(uri)
     frame = pl.read_parquet(content)
     plan = files.join(run, PLAN_FILE)
-    learned = files.read_json(plan)["plan"]["classes"] if files.exists(plan) else data.classes
-    if learned != data.classes:
+    classes = files.read_json(plan)["plan"]["classes"] if files.exists(plan) else data.classes
+    if classes != data.classes:
         raise PupilaError(
-            say("The run learned other classes"), found=listing(learned, 8), wanted=listing(data.classes, 8),
-            remedy=say("train anew, or bring the class file back to what it was"),
+            say("The run was trained on other classes"), actual=listing(classes, 8), expected=listing(data.classes, 8),
+            remedy=say("retrain, or restore the class file"),
         )  # fmt: skip
-    place = {digest: number for number, digest in enumerate(frame["sha256"])}
+    positions = {digest: number for number, digest in enumerate(frame["sha256"])}
     images = data.images.select("sha256", "target").iter_rows()
-    rows = [row for row, (digest, target) in enumerate(images) if target is not None and digest in place]
+    rows = [row for row, (digest, target) in enumerate(images) if target is not None and digest in positions]
     if not rows:
         raise PupilaError(
-            say("The run answered none of these images"), found=run, wanted=say("a run on this data set")
+            say("The run has no predictions for these images"),
+            actual=run,
+            expected=say("a run on this data set"),
         )
     digests = data.images["sha256"]
-    return Kept(rows, frame[[place[digests[row]] for row in rows]], files.sha256(content))
+    return OutOfFold(rows, frame[[positions[digests[row]] for row in rows]], files.sha256(content))
 
 
-def mask_fits(data: Dataset, kept: Kept) -> NDArray[np.float64]:
-    """(N,) IoU of each mask with what the run answered (a column `mask` of PNGs)."""
+def compute_mask_ious(data: Dataset, out_of_fold: OutOfFold) -> NDArray[np.float64]:
+    """(N,) IoU of each mask with its out-of-fold prediction (a column `mask` of PNGs)."""
     classes = len(data.classes)
 
-    def fit(place: int) -> float:
-        truth, answer = data.mask(kept.rows[place]), from_png(kept.frame["mask"][place])
-        return float(image_scores(counts(truth, resized(answer, *truth.shape), classes), iou))
+    def compute_iou(number: int) -> float:
+        target = data.mask(out_of_fold.rows[number])
+        prediction = resize_mask(decode_png(out_of_fold.frame["mask"][number]), *target.shape)
+        return float(image_scores(confusion_counts(target, prediction, classes), iou))
 
-    return np.array(list(ahead(range(len(kept.rows)), fit)))
+    return np.array(list(prefetch(range(len(out_of_fold.rows)), compute_iou)))

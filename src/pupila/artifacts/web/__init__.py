@@ -1,1 +1,1 @@
-"""The web: FastAPI, its one door; limits, request numbers and error bodies that say what to do."""
+"""The web: FastAPI, imported here only, with limits, request ids and error bodies that say what to do."""

@@ -1,4 +1,4 @@
-"""An application with the manners that all of Pupila's services share."""
+"""The web application that all of Pupila's services share."""
 
 import logging
 import uuid
@@ -21,21 +21,21 @@ _log = logging.getLogger("uvicorn.error")
 App = fastapi.FastAPI
 Request = fastapi.Request
 Response = fastapi.Response
-Uploaded = Annotated[fastapi.UploadFile, fastapi.File(description="an image")]
-UploadedOrNone = Annotated[fastapi.UploadFile | None, fastapi.File(description="an image")]
+ImageUpload = Annotated[fastapi.UploadFile, fastapi.File(description="an image")]
+OptionalImageUpload = Annotated[fastapi.UploadFile | None, fastapi.File(description="an image")]
 TextField = Annotated[str | None, fastapi.Form()]
-SeveralUploaded = Annotated[list[fastapi.UploadFile], fastapi.File(description="images")]
+ImageUploads = Annotated[list[fastapi.UploadFile], fastapi.File(description="images")]
 Lifespan = Callable[[App], AbstractAsyncContextManager[None]]
 
 
 class Refusal(fastapi.HTTPException):
-    """A request that can't be answered.
+    """A refused request.
 
     Args:
-        status: HTTP's.
-        what: one clause.
-        found: what was there.
-        wanted: what would have been right.
+        status: HTTP status.
+        problem: one clause: what is wrong.
+        actual: what was found.
+        expected: what would have been right.
         remedy: the next step.
         retry_after: seconds, for 503.
     """
@@ -43,22 +43,22 @@ class Refusal(fastapi.HTTPException):
     def __init__(
         self,
         status: int,
-        what: str,
-        found: str = "",
-        wanted: str = "",
+        problem: str,
+        actual: str = "",
+        expected: str = "",
         remedy: str = "",
         retry_after: int | None = None,
     ) -> None:
-        super().__init__(status, what, {} if retry_after is None else {"retry-after": str(retry_after)})
-        self.body = {"error": what, "found": found, "wanted": wanted, "remedy": remedy}
+        super().__init__(status, problem, {} if retry_after is None else {"retry-after": str(retry_after)})
+        self.body = {"error": problem, "actual": actual, "expected": expected, "remedy": remedy}
 
 
 class Problem(BaseModel):
     """The body of every refusal."""
 
     error: str
-    found: str
-    wanted: str
+    actual: str
+    expected: str
     remedy: str
     request_id: str
 
@@ -66,11 +66,11 @@ class Problem(BaseModel):
 REFUSALS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (413, 415, 422, 500, 503)}
 
 
-class Numbered:
-    """Gives every request a number, and refuses one that is longer than it may be, however it is sent.
+class RequestGuard:
+    """Gives every request an id and refuses bodies over the limit, with or without a declared length.
 
     Args:
-        app: what answers.
+        app: the application behind it.
         max_body: bytes of a request.
     """
 
@@ -87,11 +87,11 @@ class Numbered:
         scope.setdefault("state", {})["id"] = number
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > self.max_body:
-            await _refused(self._too_large(int(length)), number)(scope, receive, send)
+            await _to_response(self._too_large(int(length)), number)(scope, receive, send)
             return
         read = 0
 
-        async def counted() -> Message:
+        async def receive_counted() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
@@ -99,58 +99,58 @@ class Numbered:
                 raise self._too_large(read)
             return message
 
-        async def marked(message: Message) -> None:
+        async def send_numbered(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["x-request-id"] = number
             await send(message)
 
-        await self.app(scope, counted, marked)
+        await self.app(scope, receive_counted, send_numbered)
 
     def _too_large(self, length: int) -> Refusal:
         return Refusal(
             413, say("The request is too large"), say("{n} bytes", n=length), say("at most {n}", n=self.max_body),
-            say("send fewer or smaller images"),
+            say("send fewer images, or smaller ones"),
         )  # fmt: skip
 
 
 def make_app(title: str, lifespan: Lifespan, max_body: int) -> fastapi.FastAPI:
-    """An app whose every answer has a request number, and whose errors have one form.
+    """An app whose responses all have a request id and whose errors all have the same form.
 
     Args:
         title: shown at /docs.
-        lifespan: what is opened before the first request and closed after the last.
-        max_body: bytes of a request, above which it is refused, before it is read where it says its length.
+        lifespan: runs before the first request and after the last.
+        max_body: bytes of a request; a longer one is refused, unread if it declares its length.
     """
     app = fastapi.FastAPI(title=title, version=__version__, lifespan=lifespan)
-    app.add_middleware(Numbered, max_body=max_body)
+    app.add_middleware(RequestGuard, max_body=max_body)
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, fault: HTTPException) -> JSONResponse:
+    async def handle_http_error(request: Request, fault: HTTPException) -> JSONResponse:
         if not isinstance(fault, Refusal):
-            what = {404: say("No such address"), 405: say("Not this way")}.get(
+            problem = {404: say("Page not found"), 405: say("Method not allowed")}.get(
                 fault.status_code, str(fault.detail)
             )
-            fault = Refusal(fault.status_code, what, remedy=say("see /docs"))
-        return _refused(fault, request.state.id)
+            fault = Refusal(fault.status_code, problem, remedy=say("see /docs"))
+        return _to_response(fault, request.state.id)
 
     @app.exception_handler(RequestValidationError)
-    async def misshapen(request: Request, fault: RequestValidationError) -> JSONResponse:
+    async def handle_invalid_request(request: Request, fault: RequestValidationError) -> JSONResponse:
         first = fault.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        told = Refusal(
-            422, say("The request is not understood"), f"{where}: {first['msg']}", remedy=say("see /docs")
-        )
-        return _refused(told, request.state.id)
+        location = ".".join(str(part) for part in first["loc"])
+        refusal = Refusal(422, say("Invalid request"), f"{location}: {first['msg']}", remedy=say("see /docs"))
+        return _to_response(refusal, request.state.id)
 
     @app.exception_handler(Exception)
-    async def failed(request: Request, _: Exception) -> JSONResponse:
+    async def handle_failure(request: Request, _: Exception) -> JSONResponse:
         _log.error("request %s failed", request.state.id)
-        told = Refusal(500, say("The server failed"), remedy=say("its log says why, below this request_id"))
-        return _refused(told, request.state.id)
+        refusal = Refusal(
+            500, say("Internal server error"), remedy=say("search the server's log for this request_id")
+        )
+        return _to_response(refusal, request.state.id)
 
     return app
 
 
-def _refused(refusal: Refusal, number: str) -> JSONResponse:
+def _to_response(refusal: Refusal, number: str) -> JSONResponse:
     headers = {"x-request-id": number, **(refusal.headers or {})}
     return JSONResponse({**refusal.body, "request_id": number}, refusal.status_code, headers)

@@ -1,4 +1,4 @@
-"""Pages for the person at this machine: nobody else's page or name reaches them."""
+"""Local pages: served to this machine only, and never to other sites' pages or under other host names."""
 
 import contextlib
 import socket
@@ -18,11 +18,11 @@ HOST = "127.0.0.1"
 _NAMES = (HOST, "localhost")
 
 
-class Local:
+class LocalOnly:
     """Refuses requests under another host's name (DNS rebinding) and from another site's page.
 
     Args:
-        app: what answers.
+        app: the application behind it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -35,12 +35,12 @@ class Local:
         ):
             await self.app(scope, receive, send)
             return
-        body = {"error": say("This page is for the person at this machine alone")}
+        body = {"error": say("This page is served to this machine only")}
         await JSONResponse(body, 403)(scope, receive, send)
 
 
 def _is_own(method: str, headers: Headers) -> bool:
-    """A browser always says where a request that changes something comes from."""
+    """Whether the request comes from this host's own page: browsers send an origin with every changing request."""
     host, origin = headers.get("host", ""), headers.get("origin")
     if host.partition(":")[0] not in _NAMES:
         return False
@@ -48,32 +48,32 @@ def _is_own(method: str, headers: Headers) -> bool:
 
 
 def run_local(make: Callable[[Callable[[], None]], App], port: int, ready: Callable[[str], None]) -> None:
-    """Serve this machine alone until Ctrl-C, or until the app says that it is done.
+    """Serve this machine only, until Ctrl-C or until the app calls stop.
 
     Args:
-        make: the app, given what it calls to end the service after the answer under way.
-        port: to listen on; 0 takes a free one.
-        ready: told the address as soon as it takes requests.
+        make: builds the app from the function that stops the server after the current response.
+        port: to listen on; 0 picks a free one.
+        ready: called with the URL as soon as the server accepts requests.
 
     Raises:
-        PupilaError: the port is taken.
+        PupilaError: the port is in use.
     """
     try:
         listening = socket.create_server((HOST, port))
     except OSError as fault:
         raise PupilaError(
-            say("Can't listen on port {port}", port=port), found=fault.strerror or str(fault),
-            wanted=say("a free port"), remedy="--port 0",
+            say("Can't listen on port {port}", port=port), actual=fault.strerror or str(fault),
+            expected=say("a free port"), remedy="--port 0",
         ) from fault  # fmt: skip
-    ends: list[uvicorn.Server] = []
+    servers: list[uvicorn.Server] = []
 
     def stop() -> None:
-        ends[0].should_exit = True
+        servers[0].should_exit = True
 
     app = make(stop)
-    app.add_middleware(Local)
+    app.add_middleware(LocalOnly)
     settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
-    ends.append(uvicorn.Server(settings))
+    servers.append(uvicorn.Server(settings))
     with listening, contextlib.suppress(KeyboardInterrupt):
         ready(f"http://{HOST}:{listening.getsockname()[1]}/")
-        ends[0].run(sockets=[listening])
+        servers[0].run(sockets=[listening])

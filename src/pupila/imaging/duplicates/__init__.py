@@ -1,1 +1,1 @@
-"""Which pictures are the same picture: signatures, candidate search, a second look, and groups."""
+"""Duplicate images: signatures, candidate search, comparison of copies, and groups."""

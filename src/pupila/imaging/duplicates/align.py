@@ -10,8 +10,8 @@ from pupila.imaging.duplicates.signature import SIDE
 
 Array = NDArray[Any]
 
-COARSE = 16  # samples a side while searching for the alignment
-FINE = 24  # samples a side for the verdict
+COARSE_SAMPLES = 16  # samples a side while searching for the alignment
+FINE_SAMPLES = 24  # samples a side for the verdict
 _UNIT = 80  # margins (top, bottom, left, right) are counted in 1/80 of a side
 _MOST = 20  # largest margin: a quarter of a side
 _MARGINS = [(low, high) for low in range(0, 9, 2) for high in range(0, 9, 2) if low + high <= 10]
@@ -19,7 +19,7 @@ _MOVES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1)])  # of an
 _BEYOND = -2.0  # below every correlation
 
 
-def coarse(copy: Array, wholes: Array) -> tuple[Array, Array]:
+def search_alignment(copy: Array, wholes: Array) -> tuple[Array, Array]:
     """The window of one copy that fits each whole best, among all pairs of coarse margins.
 
     Args:
@@ -29,16 +29,16 @@ def coarse(copy: Array, wholes: Array) -> tuple[Array, Array]:
     Returns:
         (K,) smooth correlations and (K, 4) margins.
     """
-    count, area = len(_MARGINS), COARSE**2
-    squares = (_windows() @ copy @ _windows().T).reshape(count, COARSE, count, COARSE)
+    count, area = len(_MARGINS), COARSE_SAMPLES**2
+    squares = (_windows() @ copy @ _windows().T).reshape(count, COARSE_SAMPLES, count, COARSE_SAMPLES)
     views = squares.swapaxes(1, 2).reshape(count**2, area)
     variance = np.einsum("wi,wi->w", views, views) / area - views.mean(axis=1) ** 2
-    fits = wholes.reshape(-1, area) @ views.T / (np.sqrt(np.maximum(variance, 1e-6)) * COARSE)
+    fits = wholes.reshape(-1, area) @ views.T / (np.sqrt(np.maximum(variance, 1e-6)) * COARSE_SAMPLES)
     best, margins = fits.argmax(axis=1), np.array(_MARGINS)
     return fits.max(axis=1), np.hstack([margins[best // count], margins[best % count]])
 
 
-def fine(copies: Array, wholes: Array, margins: Array) -> Array:
+def refine_alignment(copies: Array, wholes: Array, margins: Array) -> Array:
     """How well details fit where each window has climbed to, by steps of 4, 2 and 1 of an edge or of both.
 
     Args:
@@ -66,23 +66,23 @@ def _neighbours(copies: Array, wholes: Array, margins: Array, step: Array) -> tu
     tried = margins[:, None] + np.kron(np.eye(2, dtype=np.int64), _MOVES) * step[:, None, None]
     inside = np.clip(tried, 0, _MOST)
     columns, rows = _samplers(margins[:, 2:]), _samplers(margins[:, :2])
-    along_rows = _moved(inside[:, :6, :2], copies @ columns.swapaxes(1, 2), wholes)
+    along_rows = _fit_shifts(inside[:, :6, :2], copies @ columns.swapaxes(1, 2), wholes)
     # the same with rows and columns swapped
-    along_columns = _moved(inside[:, 6:, 2:], (rows @ copies).swapaxes(1, 2), wholes.swapaxes(1, 2))
+    along_columns = _fit_shifts(inside[:, 6:, 2:], (rows @ copies).swapaxes(1, 2), wholes.swapaxes(1, 2))
     fits = np.concatenate([along_rows, along_columns], axis=1)
     return tried, np.where((tried == inside).all(axis=2), fits, _BEYOND)
 
 
-def _moved(margins: Array, bands: Array, wholes: Array) -> Array:
+def _fit_shifts(margins: Array, bands: Array, wholes: Array) -> Array:
     """(K, 6): how windows fit that share their columns, bands of (K, SIDE, FINE), and differ in their rows."""
     views = _samplers(margins).reshape(len(bands), -1, SIDE) @ bands
-    return _fits(views.reshape(len(bands), -1, FINE, FINE), wholes[:, None])
+    return _fits(views.reshape(len(bands), -1, FINE_SAMPLES, FINE_SAMPLES), wholes[:, None])
 
 
 def _fits(views: Array, wholes: Array) -> Array:
     """Correlations of the views' details with wholes of mean 0 and length 1."""
     detail = details(views)
-    square = np.einsum("...ij,...ij->...", detail, detail) - detail.mean(axis=(-2, -1)) ** 2 * FINE**2
+    square = np.einsum("...ij,...ij->...", detail, detail) - detail.mean(axis=(-2, -1)) ** 2 * FINE_SAMPLES**2
     return np.asarray(products(detail, wholes) / (np.sqrt(np.maximum(square, 0)) + 1e-6))
 
 
@@ -91,7 +91,7 @@ def products(views: Array, others: Array) -> Array:
     return np.asarray(np.einsum("...ij,...ij->...", views, others))
 
 
-def whole(copies: Array, samples: int) -> Array:
+def sample_whole(copies: Array, samples: int) -> Array:
     """(..., samples, samples): all that the copies show."""
     return np.asarray(_sampler(0, 0, samples) @ copies @ _sampler(0, 0, samples).T)
 
@@ -110,15 +110,15 @@ def unit(views: Array) -> Array:
 @cache
 def _blur() -> Array:
     """(FINE, FINE) float32: the mean over three neighbours, edges repeated."""
-    ends = np.clip(np.arange(FINE)[:, None] + np.arange(-1, 2), 0, FINE - 1)
-    weights = np.zeros((FINE, FINE), np.float32)
-    np.add.at(weights, (np.arange(FINE)[:, None], ends), np.float32(1 / 3))
+    ends = np.clip(np.arange(FINE_SAMPLES)[:, None] + np.arange(-1, 2), 0, FINE_SAMPLES - 1)
+    weights = np.zeros((FINE_SAMPLES, FINE_SAMPLES), np.float32)
+    np.add.at(weights, (np.arange(FINE_SAMPLES)[:, None], ends), np.float32(1 / 3))
     return weights
 
 
 @cache
 def _windows() -> Array:
-    return np.concatenate([_sampler(low, high, COARSE) for low, high in _MARGINS])
+    return np.concatenate([_sampler(low, high, COARSE_SAMPLES) for low, high in _MARGINS])
 
 
 def _samplers(margins: Array) -> Array:
@@ -129,7 +129,7 @@ def _samplers(margins: Array) -> Array:
 @cache
 def _table() -> Array:
     ends = range(_MOST + 1)
-    return np.stack([np.stack([_sampler(low, high, FINE) for high in ends]) for low in ends])
+    return np.stack([np.stack([_sampler(low, high, FINE_SAMPLES) for high in ends]) for low in ends])
 
 
 @cache

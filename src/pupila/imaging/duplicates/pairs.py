@@ -19,27 +19,27 @@ Thumbnails = Callable[[list[int]], NDArray[np.uint8]]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two pictures that are one; `first < second` are row numbers."""
+    """Two images that are duplicates; `first < second` are row numbers."""
 
     first: int
     second: int
-    kind: Literal["exact", "near", "mirrored"]  # same bytes; same picture; its mirror image
-    similarity: float  # 1 for exact, else the second look's correlation
+    kind: Literal["exact", "near", "mirrored"]  # same bytes; same image; its mirror image
+    similarity: float  # 1 for exact, else the correlation of detail
 
 
 def find_pairs(
     sha256: list[str],
     hashes: tuple[list[str], list[str]],
     thumbnails: Thumbnails,
-    advance: Callable[[int, int], None] = lambda done, total: None,
+    advance: Callable[[int, int], None] = lambda processed, total: None,
 ) -> list[Pair]:
-    """All duplicate pairs; of pictures with equal bytes each is paired with the first alone.
+    """All duplicate pairs; images with equal bytes are each paired with the first only.
 
     Args:
         sha256: N content hashes.
-        hashes: N perceptual hashes, and N of the mirrored pictures.
+        hashes: N perceptual hashes, and N of the mirrored images.
         thumbnails: row numbers to (K, SIDE, SIDE) uint8 grey copies.
-        advance: told how many candidates were looked at, and out of how many.
+        advance: called with the candidates compared so far and their total.
 
     Returns:
         Pairs sorted by row numbers. Cost grows with N log N and the number of candidates (at most 32 N).
@@ -49,15 +49,15 @@ def find_pairs(
     phash, mirrored = (as_numbers([which[i] for i in originals]) for which in hashes)
     straight = candidates(phash, phash)
     flipped = candidates(mirrored, phash)
-    looks = [(int(keep[i]), int(keep[j]), False) for i, j in straight]
-    looks += [(int(keep[i]), int(keep[j]), True) for i, j in flipped]
-    looks.sort()
-    found: dict[tuple[int, int], Pair] = {}
-    for start in range(0, len(looks), _BLOCK):
-        block = looks[start : start + _BLOCK]
-        _look(block, thumbnails, found)
-        advance(start + len(block), len(looks))
-    return sorted([*pairs, *found.values()], key=lambda pair: (pair.first, pair.second))
+    comparisons = [(int(keep[i]), int(keep[j]), False) for i, j in straight]
+    comparisons += [(int(keep[i]), int(keep[j]), True) for i, j in flipped]
+    comparisons.sort()
+    near: dict[tuple[int, int], Pair] = {}
+    for start in range(0, len(comparisons), _BLOCK):
+        block = comparisons[start : start + _BLOCK]
+        _compare_block(block, thumbnails, near)
+        advance(start + len(block), len(comparisons))
+    return sorted([*pairs, *near.values()], key=lambda pair: (pair.first, pair.second))
 
 
 def _exact(sha256: list[str]) -> tuple[list[Pair], list[int]]:
@@ -72,8 +72,8 @@ def _exact(sha256: list[str]) -> tuple[list[Pair], list[int]]:
     return pairs, list(first.values())
 
 
-def _look(
-    block: list[tuple[int, int, bool]], thumbnails: Thumbnails, found: dict[tuple[int, int], Pair]
+def _compare_block(
+    block: list[tuple[int, int, bool]], thumbnails: Thumbnails, pairs: dict[tuple[int, int], Pair]
 ) -> None:
     rows = sorted({row for first, second, _ in block for row in (first, second)})
     place = {row: number for number, row in enumerate(rows)}
@@ -81,10 +81,10 @@ def _look(
         thumbnails(rows), [(place[first], place[second], flip) for first, second, flip in block]
     )
     for (first, second, flip), score in zip(block, scores.tolist(), strict=True):
-        known = found.get((first, second))
+        known = pairs.get((first, second))
         if score < SAME or (known and (known.similarity >= CERTAIN or score <= known.similarity)):
             continue
-        found[first, second] = Pair(first, second, "mirrored" if flip else "near", min(1.0, round(score, 4)))
+        pairs[first, second] = Pair(first, second, "mirrored" if flip else "near", min(1.0, round(score, 4)))
 
 
 def components(count: int, links: list[tuple[int, int]]) -> NDArray[Any]:

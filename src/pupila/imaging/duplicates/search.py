@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pupila.core.threads import CORES
 
 RADIUS = 16  # bits of 64: a crop of 5 % at every side moves up to 16 to 20, see docs/decisions
-NEIGHBOURS = 16  # nearest candidates looked at for one picture
+NEIGHBOURS = 16  # nearest candidates compared with one image
 BRUTE_FORCE_BELOW = 30_000  # distinct hashes; measured in benchmarks/duplicates.py
 _BLOCK = 256  # rows compared at once
-BITS_APART = np.uint8(255)  # further than any two hashes: keeps a picture from finding itself
+BITS_APART = np.uint8(255)  # more than any two hashes differ: an image never matches itself
 
 Hashes = NDArray[np.uint64]
 Pairs = NDArray[np.int64]
@@ -33,10 +33,10 @@ def candidates(queries: Hashes, hashes: Hashes, radius: int = RADIUS) -> Pairs:
     if len(hashes) < 2:
         return np.empty((0, 2), dtype=np.int64)
     search = _brute_force if len(hashes) < BRUTE_FORCE_BELOW else _index
-    found = [block for block in search(queries, hashes, radius) if len(block)]
-    if not found:
+    blocks = [block for block in search(queries, hashes, radius) if len(block)]
+    if not blocks:
         return np.empty((0, 2), dtype=np.int64)
-    pairs = np.sort(np.concatenate(found), axis=1)
+    pairs = np.sort(np.concatenate(blocks), axis=1)
     return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
 
 
@@ -71,9 +71,9 @@ def _index(queries: Hashes, hashes: Hashes, radius: int) -> Iterator[Pairs]:
         ndim=64, metric="hamming", dtype="b1", connectivity=16, expansion_add=64, expansion_search=96
     )
     index.add(np.arange(len(distinct)), _bits(distinct))
-    found = index.search(_bits(queries), NEIGHBOURS + 1)
-    i, column = np.nonzero(found.distances <= radius)
-    yield np.stack([i, where[found.keys[i, column].astype(np.int64)]], axis=1)
+    matches = index.search(_bits(queries), NEIGHBOURS + 1)
+    i, column = np.nonzero(matches.distances <= radius)
+    yield np.stack([i, where[matches.keys[i, column].astype(np.int64)]], axis=1)
     order = np.argsort(hashes, kind="stable")
     same = hashes[order][1:] == hashes[order][:-1]
     yield np.stack([order[:-1][same], order[1:][same]], axis=1)

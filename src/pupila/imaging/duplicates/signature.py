@@ -9,7 +9,7 @@ from PIL import Image
 
 SIDE = 64  # pixels of the grey copy's side
 BITS = 64  # of the perceptual hash
-AT_LEAST = SIDE  # shorter side that a scaled decoding has to leave
+MIN_DECODE_SIDE = SIDE  # shorter side that a scaled decoding has to leave
 _HASHED = 32  # pixels of the side from which the hash is made
 _LOW = 8  # frequencies of each axis that make the hash
 
@@ -46,7 +46,7 @@ def hashes(copies: Copies) -> tuple[list[str], list[str]]:
 
     if not len(copies):
         return [], []
-    pixels = _rounded(_halving().T @ _rounded(copies.astype(np.float32) @ _halving()))
+    pixels = _round_as_pillow(_halving().T @ _round_as_pillow(copies.astype(np.float32) @ _halving()))
     low = dctn(pixels, axes=(1, 2))[:, :_LOW, :_LOW]
     signs = np.where(np.arange(_LOW) % 2, -1.0, 1.0)
     return _digits(low), _digits(low * signs)
@@ -59,7 +59,7 @@ def _halving() -> NDArray[np.float32]:
     return np.asarray(identity.resize((_HASHED, SIDE), Image.Resampling.LANCZOS))
 
 
-def _rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _round_as_pillow(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """As Pillow keeps them between its passes: whole numbers from 0 to 255."""
     return np.asarray(np.clip(np.floor(values + np.float32(0.5)), 0, 255))
 

@@ -1,4 +1,4 @@
-"""Scenes: pictures of any size and any bands, read by windows as RGB."""
+"""Scenes: images of any size and any bands, read by windows as RGB."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ _PERCENTILES = (2, 98)
 
 
 class Scene:
-    """A picture that is read by windows, as `open_scene` gives it.
+    """An image that is read by windows, as `open_scene` gives it.
 
     Args:
         file: rasterio's, or None.
@@ -39,7 +39,7 @@ class Scene:
 
     @property
     def by_windows(self) -> bool:
-        """Whether it lies in a file and not in memory."""
+        """Whether it is read from a file and not from memory."""
         return self._file is not None
 
     @property
@@ -54,7 +54,7 @@ class Scene:
 
     @property
     def header(self) -> Header | None:
-        """What the file says of itself; None where there is none."""
+        """The header of the file; None for an array in memory."""
         if not self.by_windows:
             return None
         kind, count = self._file.dtypes[0], self._file.count
@@ -73,7 +73,7 @@ class Scene:
         """
         if not self.by_windows:
             return self._pixels[top : top + height, left : left + width]
-        raw = self._windowed(self._file.read, top, left, height, width)
+        raw = self._read_window(self._file.read, top, left, height, width)
         low, high = float(self.settings.low or 0), float(self.settings.high or 0)
         if raw.dtype != np.uint8:
             scaled = (np.nan_to_num(raw).astype(np.float32) - low) * (255 / (high - low)) + 0.5
@@ -90,9 +90,9 @@ class Scene:
         """
         if not self.by_windows:
             return np.ones((height, width), bool)
-        return np.asarray(self._windowed(self._file.read_masks, top, left, height, width).any(axis=0))
+        return np.asarray(self._read_window(self._file.read_masks, top, left, height, width).any(axis=0))
 
-    def _windowed(self, read: Any, top: int, left: int, height: int, width: int) -> Array:
+    def _read_window(self, read: Any, top: int, left: int, height: int, width: int) -> Array:
         import rasterio.windows
 
         with self._lock, _faults():
@@ -104,27 +104,27 @@ class Scene:
 def open_scene(
     source: str | bytes, settings: BandSettings | None = None, limits: ImageLimits | None = None
 ) -> Iterator[Scene]:
-    """A picture to be read part by part.
+    """An image that is read part by part.
 
-    A TIFF is read by windows where `by_bands` says so, or where `images.decode` can't take it (too large, or stored in
-    a way of its own). Any other picture is decoded whole.
+    A TIFF is read by windows where `needs_raster_reader` is True, or where `images.decode` can't read it (too large, or
+    an unusual layout). Any other image is decoded whole.
 
     Args:
         source: a path, or the bytes of a file.
-        settings: how bands become colours; what is not decided there is decided from this file alone.
-        limits: of pictures that are decoded whole.
+        settings: how bands become colours; open values are computed from this file alone.
+        limits: of images that are decoded whole.
 
     Raises:
         ImageFault: no usable image, or a band that is not there.
         MissingExtra: it needs rasterio, which is not installed.
-        PupilaError: white is not above black.
+        PupilaError: `high` is not above `low`.
     """
     settings = settings or BandSettings()
     if isinstance(source, str) and files.is_remote(source):
         source = files.read_bytes(source)  # once
     with contextlib.ExitStack() as stack:
         file, pixels = None, np.zeros((0, 0, 3), np.uint8)
-        if by_bands(source, settings):
+        if needs_raster_reader(source, settings):
             file = _open_tiff(source, stack)
         else:
             try:
@@ -139,40 +139,40 @@ def open_scene(
         if file is not None:
             _bands(file, settings)
             is_open = None in (settings.low, settings.high)
-            settings = _decided([_sample(file, settings)] if is_open else [], settings)
+            settings = _resolve_levels([_sample(file, settings)] if is_open else [], settings)
         yield Scene(file, pixels, settings)
 
 
-def decide_bands(sources: Iterable[str | bytes], settings: BandSettings | None = None) -> BandSettings:
-    """The settings with black and white decided, once for all the files: a data set's, say.
+def resolve_bands(sources: Iterable[str | bytes], settings: BandSettings | None = None) -> BandSettings:
+    """The settings with `low` and `high` computed once for many files, such as those of a data set.
 
     Args:
-        sources: TIFFs, paths or bytes; a sample of each is read. What can't be read tells nothing.
-        settings: what they say already stays.
+        sources: TIFFs, paths or bytes; a sample of each is read. Unreadable files are skipped.
+        settings: values that are set stay.
 
     Returns:
-        Black and white stay open where all files have 8 bits: these stay as they are.
+        `low` and `high` stay None where all files have 8 bits: these are not rescaled.
 
     Raises:
         MissingExtra: rasterio is not installed.
-        PupilaError: white is not above black, or one of them is set and all files have 8 bits.
+        PupilaError: `high` is not above `low`, or one of them is set and all files have 8 bits.
     """
     settings, samples = settings or BandSettings(), []
     for source in sources:
         with contextlib.ExitStack() as stack, contextlib.suppress(ImageFault, OSError):
             samples.append(_sample(_open_tiff(source, stack), settings))
     if any(sample.dtype != np.uint8 for sample in samples):
-        return _decided(samples, settings)
+        return _resolve_levels(samples, settings)
     if samples and (settings.low, settings.high) != (None, None):
         raise PupilaError(
-            say("Black and white would do nothing"), found=say("8 bits in all files, which stay as they are"),
-            wanted=say("low and high left open"),
+            say("The settings low and high have no effect"),
+            actual=say("files with 8 bits only, which are not rescaled"), expected=say("neither of them set"),
         )  # fmt: skip
     return settings
 
 
-def by_bands(source: str | bytes, settings: BandSettings | None = None) -> bool:
-    """Whether a file is read band by band: a TIFF whose bands are chosen, or that is no ordinary picture.
+def needs_raster_reader(source: str | bytes, settings: BandSettings | None = None) -> bool:
+    """Whether a file is read by rasterio: a TIFF whose bands are selected, or that is no ordinary RGB or grey image.
 
     Raises:
         ImageFault: a TIFF whose tags are damaged.
@@ -189,7 +189,7 @@ def by_bands(source: str | bytes, settings: BandSettings | None = None) -> bool:
 
 
 def is_tiff(source: str | bytes) -> bool:
-    """Whether a file begins as a TIFF does, whatever it is called.
+    """Whether a file has the signature of a TIFF, whatever its name.
 
     Raises:
         OSError: nothing can be read there.
@@ -197,14 +197,14 @@ def is_tiff(source: str | bytes) -> bool:
     return (files.read_start(source, 4) if isinstance(source, str) else source[:4]) in _TIFF
 
 
-def _decided(samples: list[Array], settings: BandSettings) -> BandSettings:
+def _resolve_levels(samples: list[Array], settings: BandSettings) -> BandSettings:
     deep = np.concatenate([s for s in samples if s.dtype != np.uint8] or [np.zeros(0)])
-    found = np.percentile(deep, _PERCENTILES).tolist() if deep.size else [0.0, 255.0]
-    low = found[0] if settings.low is None else settings.low
-    high = found[1] if settings.high is None else settings.high
+    levels = np.percentile(deep, _PERCENTILES).tolist() if deep.size else [0.0, 255.0]
+    low = levels[0] if settings.low is None else settings.low
+    high = levels[1] if settings.high is None else settings.high
     if high <= low and not (settings.low is None and settings.high is None):
         raise PupilaError(
-            say("Bad band settings"), found=f"low={low:g}, high={high:g}", wanted=say("high above low")
+            say("Invalid band settings"), actual=f"low={low:g}, high={high:g}", expected=say("high above low")
         )
     return settings.model_copy(update={"low": low, "high": high if high > low else low + 1})
 
@@ -222,10 +222,10 @@ def _bands(file: Any, settings: BandSettings) -> list[int]:
     chosen = settings.bands or ((1, 2, 3) if file.count >= 3 else (1,))
     if max(chosen) > file.count:
         raise ImageFault(
-            "unreadable", say("no band {band}: the file has {n}", band=max(chosen), n=file.count)
+            "unreadable", say("band {band} does not exist: the file has {n}", band=max(chosen), n=file.count)
         )
     if any("complex" in file.dtypes[band - 1] for band in chosen):
-        raise ImageFault("unreadable", say("complex numbers, which have no colour"))
+        raise ImageFault("unreadable", say("complex pixel values can't be shown as colours"))
     return list(chosen)
 
 
@@ -241,12 +241,12 @@ def _open_tiff(source: str | bytes, stack: contextlib.ExitStack) -> Any:
         raise MissingExtra("geo", "rasterio") from None
     on_disk = isinstance(source, str) and not files.is_remote(source)
     with _faults():
-        return stack.enter_context(opened(source if on_disk else io.BytesIO(_bytes(source))))
+        return stack.enter_context(open_raster(source if on_disk else io.BytesIO(_bytes(source))))
 
 
 @contextlib.contextmanager
-def opened(source: Any, mode: str = "r", **profile: Any) -> Iterator[Any]:
-    """rasterio's file, in flat memory; a picture that has no place on the earth is nothing to be warned of."""
+def open_raster(source: Any, mode: str = "r", **profile: Any) -> Iterator[Any]:
+    """rasterio's file, with a small cache; without rasterio's warning about a missing georeference."""
     import rasterio
 
     with rasterio.Env(GDAL_CACHEMAX=_CACHE), contextlib.ExitStack() as stack:

@@ -1,1 +1,1 @@
-"""The one way from bytes to a model's input: decoding, and preparing. The same everywhere."""
+"""From the bytes of an image to a model's input: decoding and preprocessing, the same everywhere."""

@@ -1,10 +1,10 @@
-"""The bands of a TIFF: which become red, green and blue, and whether a file has others than pictures have."""
+"""The bands of a TIFF: which become red, green and blue, and whether a file needs rasterio."""
 
 import contextlib
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from PIL import TiffImagePlugin
 from pydantic import Field, PositiveInt
@@ -18,22 +18,24 @@ _QUIET = threading.Lock()
 
 
 class BandSettings(Settings):
-    """How the bands of a TIFF become red, green and blue: plain data, kept in the manifest and in the bundle."""
+    """How the bands of a TIFF become red, green and blue; stored in the manifest and in the bundle."""
+
+    groups: ClassVar[dict[str, tuple[str, ...]]] = {"geotiff": ("bands", "low", "high")}
 
     bands: tuple[PositiveInt, PositiveInt, PositiveInt] | None = Field(
         default=None,
-        description="numbers, from 1, of the bands that are red, green and blue; null: the first three, or the first",
+        description="band numbers, from 1, of red, green and blue; null: the first three, or the first",
     )
     low: float | None = Field(
-        default=None, description="value of over 8 bits that becomes black; null: the 2nd percentile"
+        default=None, description="pixel value that becomes black, above 8 bits; null: the 2nd percentile"
     )
     high: float | None = Field(
-        default=None, description="value of over 8 bits that becomes white; null: the 98th percentile"
+        default=None, description="pixel value that becomes white, above 8 bits; null: the 98th percentile"
     )
 
 
 def has_bands(stream: BinaryIO) -> bool:
-    """Whether a TIFF is no ordinary picture: it has a coordinate system, or bands or fractions that pictures lack.
+    """Whether a TIFF needs rasterio: it has a coordinate system, float pixels, or bands that Pillow can't read.
 
     Args:
         stream: at the start of a file that begins as TIFFs do; its tags are read, and no pixel.
@@ -47,7 +49,7 @@ def has_bands(stream: BinaryIO) -> bool:
         except DAMAGE:
             if TiffImagePlugin.BITSPERSAMPLE in _tags(stream):  # Pillow has no mode for what they describe
                 return True
-            raise ImageFault("unreadable", say("starts like an image, but its header is damaged")) from None
+            raise ImageFault("unreadable", say("an image file with a damaged header")) from None
     return picture.mode == "F" or _GEO_KEYS in picture.tag_v2
 
 
@@ -65,6 +67,6 @@ def _tags(stream: BinaryIO) -> Mapping[int, Any]:
 
 @contextlib.contextmanager
 def without_warnings() -> Iterator[None]:
-    """Ignores what libraries warn of, for one thread at a time: the filters of warnings are those of all."""
+    """Ignore warnings of libraries, in one thread at a time: all threads share the warning filters."""
     with _QUIET, warnings.catch_warnings(action="ignore"):
         yield

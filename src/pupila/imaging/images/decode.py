@@ -1,4 +1,4 @@
-"""From bytes to an upright RGB array: the one way, for training, export, the command line and the server."""
+"""Decode image bytes to an upright RGB array: shared by training, export, the command line and the server."""
 
 import io
 import struct
@@ -22,14 +22,14 @@ FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".p
 _OPENABLE = [name for name in FORMATS if name != "MPO"]  # Pillow opens MPO through its JPEG reader
 _WHITE = 255
 _JPEG_START = b"\xff\xd8\xff"
-_HEAD = 65_536  # bytes at the start in which a JPEG tells of EXIF and further pictures
+_HEAD = 65_536  # bytes at the start in which a JPEG declares EXIF and further images
 # What Pillow raises on damaged bytes, by its readers of TIFF and GIF above all.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError,
            struct.error, Image.DecompressionBombError)  # fmt: skip
 
 
 class ImageLimits(Settings):
-    """What is refused before a pixel is decoded."""
+    """Limits that are checked before a pixel is decoded."""
 
     max_bytes: PositiveInt = Field(default=100_000_000, description="largest image file, bytes")
     max_pixels: PositiveInt = Field(
@@ -38,7 +38,7 @@ class ImageLimits(Settings):
 
 
 class ImageFault(ValueError):
-    """Bytes that are no usable image.
+    """Bytes that can't be used as an image.
 
     Args:
         code: `empty-file`, `not-an-image`, `unreadable`, `truncated`, `oversized` or `missing-extra`.
@@ -55,7 +55,7 @@ class ImageFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the bytes say of themselves before any pixel is decoded."""
+    """The properties of an image that are read before any pixel is decoded."""
 
     format: str  # "JPEG", "PNG", "WEBP", "TIFF", "BMP" or "GIF"
     width: int  # pixels, upright (after the EXIF orientation)
@@ -101,7 +101,7 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
 
 
 def decode(
-    data: bytes, limits: ImageLimits | None = None, at_least: int | None = None, header: Header | None = None
+    data: bytes, limits: ImageLimits | None = None, min_side: int | None = None, header: Header | None = None
 ) -> Array:
     """The first picture in the bytes, upright.
 
@@ -110,9 +110,9 @@ def decode(
     Args:
         data: a JPEG, PNG, WebP, TIFF, BMP or GIF file.
         limits: what to refuse; the defaults of `ImageLimits` where None.
-        at_least: a JPEG may be decoded at some eighths of its size, down to this length of its shorter
+        min_side: a JPEG may be decoded at some eighths of its size, down to this length of its shorter
             side in pixels (an image that is smaller stays as it is). None decodes it whole.
-        header: what `probe` said of these bytes, which spares reading it again.
+        header: of `probe` for these bytes, which saves reading it again.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -123,20 +123,20 @@ def decode(
     limits = limits or ImageLimits()
     check_bytes(data, limits)
     if data[:3] == _JPEG_START:
-        rgb = _decode_jpeg(data, limits, at_least, header)
+        rgb = _decode_jpeg(data, limits, min_side, header)
         if rgb is not None:
             return rgb
-    picture, orientation = opened(data, limits)
+    picture, orientation = open_image(data, limits)
     try:
         picture.load()
         rgb = _to_rgb(picture)
     except DAMAGE as fault:
-        raise _damaged(str(fault)) from fault
-    return upright(rgb, orientation)
+        raise _damage_fault(str(fault)) from fault
+    return apply_orientation(rgb, orientation)
 
 
-def opened(data: bytes, limits: ImageLimits | None = None) -> tuple[ImageFile.ImageFile, int]:
-    """The picture as Pillow opens it, and the EXIF orientation that is left to undo (Pillow turns a TIFF by itself).
+def open_image(data: bytes, limits: ImageLimits | None = None) -> tuple[ImageFile.ImageFile, int]:
+    """The image as Pillow opens it, and the EXIF orientation left to apply (Pillow applies a TIFF's itself).
 
     Raises:
         ImageFault: empty, no image, or above the limits.
@@ -148,7 +148,7 @@ def opened(data: bytes, limits: ImageLimits | None = None) -> tuple[ImageFile.Im
     return picture, 1 if picture.format == "TIFF" else _exif(picture, data)[0]
 
 
-def upright(pixels: Array, orientation: int) -> Array:
+def apply_orientation(pixels: Array, orientation: int) -> Array:
     """Undo an EXIF orientation.
 
     Args:
@@ -169,7 +169,7 @@ def upright(pixels: Array, orientation: int) -> Array:
     return np.ascontiguousarray(pixels)
 
 
-def spread(rgb: Array) -> int:
+def value_range(rgb: Array) -> int:
     """Levels, 0..255, between the darkest and the brightest value of the channel where they are furthest apart."""
     extremes = Image.fromarray(rgb).getextrema()
     return max(int(high) - int(low) for low, high in extremes)  # type: ignore[misc]
@@ -185,7 +185,7 @@ def check_bytes(data: bytes, limits: ImageLimits) -> None:
         raise ImageFault("empty-file", say("the file has no bytes"))
     if len(data) > limits.max_bytes:
         raise ImageFault(
-            "oversized", say("{n} bytes, allowed are {most}", n=len(data), most=limits.max_bytes)
+            "oversized", say("{n} bytes; the limit is {most}", n=len(data), most=limits.max_bytes)
         )
 
 
@@ -196,26 +196,24 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
         ImageFault: `oversized`.
     """
     if width * height > limits.max_pixels:
-        raise ImageFault("oversized", say("{width} x {height} pixels, allowed are {most} in all",
+        raise ImageFault("oversized", say("{width} x {height} pixels; the limit is {most} in total",
                                           width=width, height=height, most=limits.max_pixels))  # fmt: skip
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
     try:
         return Image.open(io.BytesIO(data), formats=_OPENABLE)
-    except (
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as fault:  # raised where warnings are errors
+    # The warning is raised where warnings are errors.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
         raise ImageFault("oversized", str(fault)) from fault
     except UnidentifiedImageError as fault:
-        code = "unreadable" if looks_like_image(data) else "not-an-image"
-        raise ImageFault(code, _kind_of(data)) from fault
+        code = "unreadable" if has_image_signature(data) else "not-an-image"
+        raise ImageFault(code, _describe_content(data)) from fault
     except DAMAGE as fault:
-        raise _damaged(str(fault)) from fault
+        raise _damage_fault(str(fault)) from fault
 
 
-def looks_like_image(data: bytes) -> bool:
+def has_image_signature(data: bytes) -> bool:
     """Whether the first bytes are those of a format that Pupila reads, whatever the file is called."""
     return (
         data[:3] == _JPEG_START
@@ -226,29 +224,28 @@ def looks_like_image(data: bytes) -> bool:
     )
 
 
-def _kind_of(data: bytes) -> str:
+def _describe_content(data: bytes) -> str:
     start = data[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
-        return say("a web page, perhaps an error page saved by a scraper")
+        return say("a web page, perhaps a saved error page")
     if start.startswith((b"<svg", b"<?xml")):
-        return say("XML or SVG, which has no pixels")
+        return say("XML or SVG, not a pixel image")
     if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
         return say("HEIC or AVIF: convert it to JPEG first")
-    if looks_like_image(data):
-        return say("starts like an image, but its header is damaged")
-    return say(
-        "no image format that Pupila reads ({formats})", formats=", ".join(f for f in FORMATS if f != "MPO")
-    )
+    if has_image_signature(data):
+        return say("an image file with a damaged header")
+    formats = ", ".join(name for name in FORMATS if name != "MPO")
+    return say("not an image in a supported format ({formats})", formats=formats)
 
 
-def _damaged(message: str) -> ImageFault:
+def _damage_fault(message: str) -> ImageFault:
     lower = message.lower()
     cut = any(word in lower for word in ("truncated", "premature", "unexpected end", "eof", "not enough"))
     return ImageFault("truncated" if cut else "unreadable", message or say("damaged pixel data"))
 
 
 def _decode_jpeg(
-    data: bytes, limits: ImageLimits, at_least: int | None, header: Header | None
+    data: bytes, limits: ImageLimits, min_side: int | None, header: Header | None
 ) -> Array | None:
     """(H, W, 3) by libjpeg-turbo, or None where Pillow has to decide (CMYK, odd headers)."""
     try:
@@ -262,14 +259,14 @@ def _decode_jpeg(
         orientation = header.orientation
     else:
         orientation = _exif(_open(data), data)[0] if _may_have_exif(data) else 1
-    least = min(at_least, width, height) if at_least else 0
+    least = min(min_side, width, height) if min_side else 0
     try:
         pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
     except ValueError as fault:
         if "premature" in str(fault).lower():
-            raise ImageFault("truncated", say("the file ends before the picture does")) from fault
+            raise ImageFault("truncated", say("the file ends in the middle of the image")) from fault
         return None  # extra bytes between markers and the like: Pillow reads on
-    return upright(pixels, orientation) if orientation != 1 else pixels
+    return apply_orientation(pixels, orientation) if orientation != 1 else pixels
 
 
 def _plain_jpeg(data: bytes) -> Header | None:
@@ -325,7 +322,7 @@ def _to_rgb(picture: Image.Image) -> Array:
         grey = np.clip(np.asarray(picture).astype(np.int64), 0, 65_535)
         return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
     if picture.mode == "F":
-        raise ValueError(say("floating-point pixels; save it with 8 or 16 bits"))
+        raise ValueError(say("floating-point pixels are not supported; save the image with 8 or 16 bits"))
     if _has_alpha(picture):
         picture = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, (_WHITE,) * 4)

@@ -9,20 +9,20 @@ from pupila.imaging.images.decode import Array
 QUALITY = 90  # of JPEG
 
 
-def scaled(height: int, width: int, longest: int) -> tuple[int, int]:
+def fit_size(height: int, width: int, longest: int) -> tuple[int, int]:
     """(height, width), pixels, at which the longer side is at most `longest`; a small picture stays as it is."""
     ratio = min(1.0, longest / max(height, width))
     return max(1, round(height * ratio)), max(1, round(width * ratio))
 
 
-def small_jpeg(rgb: Array, longest: int) -> bytes:
+def encode_small_jpeg(rgb: Array, longest: int) -> bytes:
     """The picture as JPEG, without any metadata.
 
     Args:
         rgb: (H, W, 3) uint8.
         longest: most pixels of the longer side.
     """
-    height, width = scaled(rgb.shape[0], rgb.shape[1], longest)
+    height, width = fit_size(rgb.shape[0], rgb.shape[1], longest)
     small = rgb
     if (height, width) != rgb.shape[:2]:
         small = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""Masks and prompts drawn over pictures."""
+"""Draw masks and prompts over images."""
 
 import io
 from collections.abc import Iterable
@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pupila.imaging.masks.label_map import colours
+from pupila.imaging.masks.label_map import class_colours
 
 Array = NDArray[Any]
-_HERE, _NOT_HERE, _BOXED = (30, 170, 60), (220, 30, 40), (255, 215, 0)  # of a prompt
+_FOREGROUND, _BACKGROUND, _BOX = (30, 170, 60), (220, 30, 40), (255, 215, 0)  # of a prompt
 
 
-def painted(mask: Array, classes: int) -> Array:
+def colour_mask(mask: Array, classes: int) -> Array:
     """(H, W) class indices as (H, W, 3) uint8 colours."""
-    return np.asarray(colours(classes)[mask])
+    return np.asarray(class_colours(classes)[mask])
 
 
 def overlay(rgb: Array, mask: Array, classes: int, strength: float = 0.5) -> Array:
-    """The picture with its classes laid over it; class 0 of two, the background, stays as it is.
+    """The image with a coloured overlay of its classes; the background of two classes stays uncoloured.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -28,18 +28,18 @@ def overlay(rgb: Array, mask: Array, classes: int, strength: float = 0.5) -> Arr
         classes: C.
         strength: of the colour, 0..1.
     """
-    laid = (1 - strength) * rgb + strength * painted(mask, classes)
+    laid = (1 - strength) * rgb + strength * colour_mask(mask, classes)
     bare = (mask == 0) & (classes == 2)
     return np.where(bare[..., None], rgb, laid + 0.5).astype(np.uint8)
 
 
-def pointed_at(
+def draw_prompt(
     rgb: Array,
     points: Iterable[tuple[float, float]],
     negatives: Iterable[tuple[float, float]],
     box: tuple[float, float, float, float] | None,
 ) -> Array:
-    """The picture with a prompt drawn on it.
+    """The image with a prompt drawn on it.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -56,8 +56,8 @@ def pointed_at(
             min(picture.width, box[2]) - 1,
             min(picture.height, box[3]) - 1,
         )
-        pen.rectangle([round(edge) for edge in edges], outline=_BOXED, width=max(2, radius // 2))
-    for places, colour in ((points, _HERE), (negatives, _NOT_HERE)):
+        pen.rectangle([round(edge) for edge in edges], outline=_BOX, width=max(2, radius // 2))
+    for places, colour in ((points, _FOREGROUND), (negatives, _BACKGROUND)):
         for x, y in places:
             corners = (x - radius, y - radius, x + radius, y + radius)
             pen.ellipse(corners, fill=colour, outline=(255, 255, 255), width=max(1, radius // 3))
@@ -65,7 +65,7 @@ def pointed_at(
 
 
 def overlay_jpeg(rgb: Array, mask: Array, classes: int) -> bytes:
-    """What `overlay` gives as a JPEG."""
+    """The image with a coloured overlay of its classes, as a JPEG."""
     buffer = io.BytesIO()
     Image.fromarray(overlay(rgb, mask, classes)).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()

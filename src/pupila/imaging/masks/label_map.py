@@ -1,4 +1,4 @@
-"""What the stored values of masks mean: class indices, their names and their colours."""
+"""The label map: from the stored values of masks to class indices, their names and colours."""
 
 import json
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ Array = NDArray[Any]
 # Names of pixels without a label, and of what lies around everything that has a name; in small letters.
 NO_LABEL = {"unlabeled", "unlabelled", "ignore", "ignored", "void", "unknown", "no label", "nolabel"}
 BACKGROUND = {"background", "_background_", "bg"}
-MOST_CLASSES = 64  # of masks whose values no file names; a level from there up is no index
-# Drawn over pictures and kept in palettes: told apart by all eyes (Okabe and Ito 2008, Tol 2021).
+MOST_CLASSES = 64  # of masks without named values; a grey level from there up is no index
+# For overlays and palettes: safe for colour-blind readers (Okabe and Ito 2008, Tol 2021).
 COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
            (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip
 _UNLABELLED = (128, 128, 128)
@@ -24,8 +24,8 @@ NO_DATA = 256  # grey level, above all that a file can hold, of pixels without d
 
 
 @dataclass(frozen=True)
-class Legend:
-    """What the stored values of the masks of a data set mean.
+class LabelMap:
+    """The label map of a data set: stored value to class index, and class names.
 
     A stored value is a grey level, a palette's index, or a colour as 0xRRGGBB.
     """
@@ -35,12 +35,12 @@ class Legend:
     indices: tuple[int, ...]  # of each of them: 0..C-1, or IGNORE
     colour: bool = False  # whether stored values are colours
     nearest: bool = (
-        False  # whether another stored value counts as the nearest known one, as in anti-aliased masks
+        False  # whether an unknown value counts as the nearest known one, as in anti-aliased masks
     )
-    unnamed: int = (
-        0  # how many of the values, the last ones, are colours that no file names and that have no label
-    )
-    levels: "Legend | None" = field(default=None, compare=False)  # of colours: what a file says of levels too
+    unnamed: int = 0  # how many of the values, the last ones, are unnamed colours and have no label
+    levels: "LabelMap | None" = field(
+        default=None, compare=False
+    )  # of colours: the label map of grey levels, where a file has both
 
     def read(self, stored: Array) -> tuple[Array, int]:
         """The class index of every pixel.
@@ -60,13 +60,13 @@ class Legend:
         known_values = np.asarray(self.values, dtype=np.int64)[order]
         at = np.minimum(np.searchsorted(known_values, values), len(known_values) - 1)
         known = known_values[at] == values
-        found = np.where(known, np.asarray(self.indices)[order][at], IGNORE).astype(np.uint8)
+        indices = np.where(known, np.asarray(self.indices)[order][at], IGNORE).astype(np.uint8)
         if self.nearest and not known.all():
-            found[~known] = self._nearest_colour(values[~known])
+            indices[~known] = self._nearest_colour(values[~known])
         place = place.reshape(stored.shape)
-        return found[place], int((~known)[place].sum())
+        return indices[place], int((~known)[place].sum())
 
-    def knows(self, stored: Array) -> Array:
+    def is_known(self, stored: Array) -> Array:
         """Whether each stored value is one of the known ones, or stands for no data; bool of the same shape."""
         return np.isin(stored, self.values) if self.colour else np.asarray(self._levels[1][stored])
 
@@ -86,44 +86,44 @@ class Legend:
         return table, known
 
     def _nearest_colour(self, values: Array) -> Array:
-        ours, theirs = (rgb_of(np.asarray(v)) for v in (self.values, values))
+        ours, theirs = (unpack_rgb(np.asarray(v)) for v in (self.values, values))
         at = ((theirs[:, None] - ours[None]) ** 2).sum(axis=2).argmin(axis=1)
         return np.asarray(np.asarray(self.indices, dtype=np.uint8)[at])
 
     @cached_property
-    def named(self) -> "Legend":
-        """The legend without the colours that no file names."""
+    def without_unnamed(self) -> "LabelMap":
+        """The label map without unnamed colours."""
         count = len(self.values) - self.unnamed
         return replace(self, values=self.values[:count], indices=self.indices[:count], unnamed=0)
 
     def as_json(self) -> str:
         """One line that `from_json` reads."""
-        told = {"names": self.names, "values": self.values, "indices": self.indices, "colour": self.colour,
+        content = {"names": self.names, "values": self.values, "indices": self.indices, "colour": self.colour,
                 "nearest": self.nearest, **({"unnamed": self.unnamed} if self.unnamed else {})}  # fmt: skip
-        return json.dumps(told, ensure_ascii=False)
+        return json.dumps(content, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """What `as_json` wrote."""
-        told = json.loads(text)
+        content = json.loads(text)
         return cls(
-            tuple(told["names"]),
-            tuple(told["values"]),
-            tuple(told["indices"]),
-            told["colour"],
-            told["nearest"],
-            told.get("unnamed", 0),
+            tuple(content["names"]),
+            tuple(content["values"]),
+            tuple(content["indices"]),
+            content["colour"],
+            content["nearest"],
+            content.get("unnamed", 0),
         )
 
     @classmethod
     def plain(cls, names: Iterable[str]) -> Self:
         """Masks that hold class indices already, and IGNORE."""
-        told = tuple(names)
-        return cls(told, (*range(len(told)), IGNORE), (*range(len(told)), IGNORE))
+        classes = tuple(names)
+        return cls(classes, (*range(len(classes)), IGNORE), (*range(len(classes)), IGNORE))
 
 
-def legend_of(counts: dict[int, int], colour: bool) -> Legend:
-    """What stored values mean where no file names the classes.
+def infer_label_map(counts: dict[int, int], colour: bool) -> LabelMap:
+    """The label map of masks whose classes no file names.
 
     Two levels, or grey between two extremes (anti-aliasing, JPEG), are background and foreground; small whole numbers
     are class indices, of which 255 has no label; colours are classes named by their colour.
@@ -133,41 +133,41 @@ def legend_of(counts: dict[int, int], colour: bool) -> Legend:
         colour: whether the values are colours.
     """
     if colour:
-        kept = sorted(_frequent(counts, ()))
-        names = tuple(f"#{v:06x}" for v in kept)
-        return Legend(names, tuple(kept), tuple(range(len(kept))), colour=True, nearest=True)
+        frequent = sorted(_frequent(counts, ()))
+        names = tuple(f"#{v:06x}" for v in frequent)
+        return LabelMap(names, tuple(frequent), tuple(range(len(frequent))), colour=True, nearest=True)
     values = sorted(set(counts) - {NO_DATA})
     inner = [v for v in values if v != IGNORE]
     if inner and max(inner) < MOST_CLASSES and (IGNORE not in values or max(inner) > 0) and len(inner) > 1:
-        names = _two(max(inner) + 1) or tuple(f"class {v}" for v in range(max(inner) + 1))
-        return Legend(names, (*range(len(names)), IGNORE), (*range(len(names)), IGNORE))
-    return Legend(("background", "foreground"), (0, max(values, default=0) or 255), (0, 1), nearest=True)
+        names = _binary_names(max(inner) + 1) or tuple(f"class {v}" for v in range(max(inner) + 1))
+        return LabelMap(names, (*range(len(names)), IGNORE), (*range(len(names)), IGNORE))
+    return LabelMap(("background", "foreground"), (0, max(values, default=0) or 255), (0, 1), nearest=True)
 
 
-def with_unnamed(legend: Legend, counts: dict[int, int]) -> Legend:
-    """The legend that gives frequent colours without a name no label, instead of that of the nearest named colour.
+def ignore_unnamed_colours(label_map: LabelMap, counts: dict[int, int]) -> LabelMap:
+    """The label map in which frequent unnamed colours have no label, instead of that of the nearest named colour.
 
     Args:
-        legend: of colours, as a file names them.
+        label_map: of colours, as a file names them.
         counts: stored value to pixels, over all masks.
     """
-    unnamed = _frequent(counts, legend.values)
+    unnamed = _frequent(counts, label_map.values)
     return replace(
-        legend,
-        values=(*legend.values, *unnamed),
-        indices=(*legend.indices, *[IGNORE] * len(unnamed)),
+        label_map,
+        values=(*label_map.values, *unnamed),
+        indices=(*label_map.indices, *[IGNORE] * len(unnamed)),
         unnamed=len(unnamed),
     )
 
 
-def holds_numbers(counts: dict[int, int], legend: Legend) -> bool:
+def holds_grey_levels(counts: dict[int, int], label_map: LabelMap) -> bool:
     """Whether masks that were read as colours hold grey levels: small numbers alone, of which one at most is a class's.
 
     Args:
         counts: stored value to pixels, over all masks.
-        legend: of colours, as a file names them.
+        label_map: of colours, as a file names them.
     """
-    known = set(counts) & set(legend.values)
+    known = set(counts) & set(label_map.values)
     grey = all(value == (value & 255) * 0x010101 for value in counts)
     small = sum(n for value, n in counts.items() if value not in known and 0 < value & 255 < MOST_CLASSES)
     return grey and len(known) < 2 and small > _RARE * sum(counts.values())
@@ -180,21 +180,21 @@ _NEAR = 24  # distance in 0..255 within which a colour is taken for damage (JPEG
 def _frequent(counts: dict[int, int], known: tuple[int, ...]) -> list[int]:
     """Colours, besides the known ones, too frequent and too far from others to be damage; most frequent first."""
     least = _RARE * sum(counts.values())
-    kept = list(known)
+    chosen = list(known)
     for value in sorted(counts, key=lambda v: (-counts[v], v)):
         if counts[value] < least:
             break
-        apart = rgb_of(np.array([value])) - rgb_of(np.array(kept, dtype=np.int64))
+        apart = unpack_rgb(np.array([value])) - unpack_rgb(np.array(chosen, dtype=np.int64))
         if not ((apart**2).sum(axis=1) <= _NEAR**2).any():
-            kept.append(value)
-    return kept[len(known) :]
+            chosen.append(value)
+    return chosen[len(known) :]
 
 
-def _two(count: int) -> tuple[str, ...] | None:
+def _binary_names(count: int) -> tuple[str, ...] | None:
     return ("background", "foreground") if count == 2 else None
 
 
-def colours(classes: int) -> Array:
+def class_colours(classes: int) -> Array:
     """(256, 3) uint8: the colour of every class index; of two classes the first is black; grey for IGNORE."""
     table = np.zeros((256, 3), dtype=np.uint8)
     first = 1 if classes == 2 else 0  # the background
@@ -210,7 +210,7 @@ def _shade(index: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def rgb_of(values: Array) -> Array:
+def unpack_rgb(values: Array) -> Array:
     """(N, 3) int64 red, green, blue of colours 0xRRGGBB."""
     values = values.astype(np.int64)
     return np.stack([values >> 16 & 255, values >> 8 & 255, values & 255], axis=-1)

@@ -1,1 +1,1 @@
-"""Pictures on their way to the network: decoded and placed once, kept in the cache folder, handed out in batches."""
+"""Data loading: images are decoded and resized once, cached on disk, and read in batches."""

@@ -15,7 +15,7 @@ def order(count: int, seed: int, epoch: int, chances: Array | None = None) -> Ar
         count: images of the training split.
         seed: of the run.
         epoch: from 0.
-        chances: (count,) how likely each place is to be drawn, with repetition; None: each once, shuffled.
+        chances: (count,) relative probability of each place, with replacement; None: each once, shuffled.
     """
     rng = np.random.default_rng([seed, epoch])
     if chances is None:

@@ -1,4 +1,4 @@
-"""What a promptable network learns from: views of pictures, and in each of them things that are pointed at."""
+"""Training data of promptable networks: augmented views, with prompts drawn for targets in each view."""
 
 from typing import Protocol
 
@@ -7,19 +7,19 @@ import numpy as np
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
-from pupila.imaging.images.prepare import Preparation
-from pupila.imaging.regions import numbered
+from pupila.imaging.images.preprocess import Preprocessing
+from pupila.imaging.regions import label_regions
 from pupila.learning.augment import augment_both, draw_number
-from pupila.learning.loader.pictures import Pictures
-from pupila.learning.loader.segment import PlacedMasks
-from pupila.learning.loader.views import View, Views
-from pupila.tasks.prompt import NO_POINT, tokens
-from pupila.tasks.prompt_strategies import Random, Way, prompt_for, random_for
-from pupila.tasks.segment import things
+from pupila.learning.loader.images import ResizedImages
+from pupila.learning.loader.segment import ResizedMasks
+from pupila.learning.loader.views import AugmentedViews, View
+from pupila.tasks.prompt import NO_POINT, prompt_points
+from pupila.tasks.prompt_strategies import PromptStrategy, Random, sample_prompt, seeded_random
+from pupila.tasks.segment import foreground_classes
 
 
-class Pointing(Protocol):
-    """The settings that decide what is pointed at, and how."""
+class PromptSettings(Protocol):
+    """The settings of random prompts."""
 
     @property
     def target(self) -> str:
@@ -27,19 +27,19 @@ class Pointing(Protocol):
 
     @property
     def targets(self) -> int:
-        """Things of an image."""
+        """Prompt targets per image."""
 
     @property
-    def boxes(self) -> float:
-        """Share of prompts that are a box."""
+    def box_share(self) -> float:
+        """Share of prompts that are boxes."""
 
     @property
     def box_jitter(self) -> float:
-        """Of a box's sides."""
+        """Maximum shift of a box edge, as a share of the box side."""
 
     @property
     def points(self) -> int:
-        """Most points that belong to a thing."""
+        """Maximum number of foreground points."""
 
 
 class PromptedViews:
@@ -47,20 +47,20 @@ class PromptedViews:
 
     Args:
         data: the data set.
-        spec: how pictures are placed.
+        spec: preprocessing of the images.
         rows: row numbers of the data set.
         preset: of `augment.PRESETS`.
         seed: of the run.
-        cells: sides of the decoder's masks.
+        cells: side of the decoder masks.
     """
 
     def __init__(
-        self, data: Dataset, spec: Preparation, rows: list[int], preset: str, seed: int, cells: int
+        self, data: Dataset, spec: Preprocessing, rows: list[int], preset: str, seed: int, cells: int
     ) -> None:  # fmt: skip
-        self.views = Views(Pictures(data, spec, rows), preset, seed)
-        self._masks = PlacedMasks(data, spec, rows)
-        self._things, self._side = list(things(data.classes)), spec.height
-        # The middle pixel of each cell: what the decoder answers of it.
+        self.views = AugmentedViews(ResizedImages(data, spec, rows), preset, seed)
+        self._masks = ResizedMasks(data, spec, rows)
+        self._foreground, self._side = list(foreground_classes(data.classes)), spec.height
+        # The centre pixel of each decoder cell.
         self._middles = ((np.arange(cells) + 0.5) * spec.height / cells).astype(np.intp)
 
     def mask(self, row: int, view: View) -> Array:
@@ -69,54 +69,58 @@ class PromptedViews:
         views = self.views
         if view is None or views.preset == "none":
             return mask
-        picture = views.pictures([row])[0]
+        picture = views.images([row])[0]
         return augment_both(
-            picture, mask, views.preset, draw_number(views.seed, views.pictures.keys[row], view)
+            picture, mask, views.preset, draw_number(views.seed, views.images.keys[row], view)
         )[1]
 
-    def truth(self, target: Array, known: Array) -> Array:
-        """(h, w) uint8: an (H, W) bool target as the decoder should answer it; IGNORE where it is not known."""
+    def sample_target(self, target: Array, known: Array) -> Array:
+        """(h, w) uint8: an (H, W) bool target at the size of the decoder masks; IGNORE without a label."""
         small = np.where(known, target.astype(np.uint8), np.uint8(IGNORE))
         return np.asarray(small[np.ix_(self._middles, self._middles)])
 
-    def drawn(
-        self, row: int, view: View, epoch: int, how: Pointing, kind: str
+    def draw_prompts(
+        self, row: int, view: View, epoch: int, settings: PromptSettings, kind: str
     ) -> tuple[list[Array], list[Array], list[Array]]:
-        """Prompts for things of a view: (P, 2) points and (P,) labels of each, and the (h, w) uint8 truth.
+        """Prompts for targets of a view: (P, 2) points and (P,) labels of each, and the (h, w) uint8 target.
 
-        They are decided by (seed, image, epoch) alone. A view without a thing has a truth without labels.
+        They depend on (seed, image, epoch) alone. A view without foreground has a target without labels.
 
         Args:
             row: of the data set.
-            view: that is seen.
+            view: number of the augmented view.
             epoch: from 0.
-            how: what is pointed at, and how.
+            settings: of the prompts.
             kind: of the network's prompts.
         """
         mask = self.mask(row, view)
-        random = random_for(self.views.seed, self.views.pictures.keys[row], epoch)
+        random = seeded_random(self.views.seed, self.views.images.keys[row], epoch)
         known = mask != IGNORE
-        found: tuple[list[Array], list[Array], list[Array]] = ([], [], [])
-        for _ in range(how.targets):
-            target = self._target(mask, how, random)
+        prompts: tuple[list[Array], list[Array], list[Array]] = ([], [], [])
+        for _ in range(settings.targets):
+            target = self._draw_target(mask, settings, random)
             if target is None:
-                told = (np.zeros((1, 2), np.float32), np.array([NO_POINT]), self.truth(known, ~known & known))
+                drawn = (
+                    np.zeros((1, 2), np.float32),
+                    np.array([NO_POINT]),
+                    self.sample_target(known, ~known & known),
+                )
             else:
-                prompt = prompt_for(target, known & ~target, _way(how, random), random)
-                told = (*tokens(prompt, kind), self.truth(target, known))
-            for part, one in zip(found, told, strict=True):
-                part.append(one)
-        return found
+                prompt = sample_prompt(target, known & ~target, _draw_strategy(settings, random), random)
+                drawn = (*prompt_points(prompt, kind), self.sample_target(target, known))
+            for part, array in zip(prompts, drawn, strict=True):
+                part.append(array)
+        return prompts
 
-    def _target(self, mask: Array, how: Pointing, random: Random) -> Array | None:
-        """(H, W) bool: a class, or a connected region of it; None where the view has none."""
-        present = [number for number in self._things if (mask == number).any()]
+    def _draw_target(self, mask: Array, settings: PromptSettings, random: Random) -> Array | None:
+        """(H, W) bool: a class, or a connected region of it; None for a view without foreground."""
+        present = [number for number in self._foreground if (mask == number).any()]
         if not present:
             return None
         target = np.asarray(mask == present[random.integers(len(present))])
-        if how.target == "class" or (how.target == "both" and random.random() < 0.5):
+        if settings.target == "class" or (settings.target == "both" and random.random() < 0.5):
             return target
-        regions = numbered(target)
+        regions = label_regions(target)
         areas = np.bincount(regions.ravel())[1:]
         large = np.flatnonzero(areas >= (self._side / len(self._middles)) ** 2)  # a cell at least
         if not len(large):
@@ -124,20 +128,20 @@ class PromptedViews:
         return np.asarray(regions == 1 + large[random.integers(len(large))])
 
 
-def _way(how: Pointing, random: Random) -> Way:
-    """A box, or some points."""
-    if random.random() < how.boxes:
-        return Way("box", jitter=how.box_jitter)
-    points = int(random.integers(1, how.points + 1))
-    return Way("points", points=points, negatives=int(random.integers(points // 2 + 1)))
+def _draw_strategy(settings: PromptSettings, random: Random) -> PromptStrategy:
+    """A box, or points."""
+    if random.random() < settings.box_share:
+        return PromptStrategy("box", jitter=settings.box_jitter)
+    points = int(random.integers(1, settings.points + 1))
+    return PromptStrategy("points", points=points, negatives=int(random.integers(points // 2 + 1)))
 
 
-def padded(parts: list[list[Array]], fill: float) -> Array:
-    """(N, M, P, ...) of N lists of M arrays (P, ...), the shorter ones filled up."""
-    longest = max(len(one) for part in parts for one in part)
+def pad(parts: list[list[Array]], fill: float) -> Array:
+    """(N, M, P, ...) of N lists of M arrays (P, ...), padded to the longest P."""
+    longest = max(len(array) for part in parts for array in part)
     first = parts[0][0]
     out = np.full((len(parts), len(parts[0]), longest, *first.shape[1:]), fill, first.dtype)
     for i, part in enumerate(parts):
-        for j, one in enumerate(part):
-            out[i, j, : len(one)] = one
+        for j, array in enumerate(part):
+            out[i, j, : len(array)] = array
     return out

@@ -43,8 +43,8 @@ class ArrayStore:
 
     def __init__(self, kind: str, version: str, shape: tuple[int, ...], dtype: str) -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
-        told = json.dumps([version, list(shape), self.dtype.str])
-        self.folder = files.cache_folder() / kind / files.sha256(told.encode())[:24]
+        key = json.dumps([version, list(shape), self.dtype.str])
+        self.folder = files.cache_folder() / kind / files.sha256(key.encode())[:24]
         self._bytes = int(np.prod(shape)) * self.dtype.itemsize
         self._parts: list[_Part] = []
         self._mapped: OrderedDict[int, Array] = (

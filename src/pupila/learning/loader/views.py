@@ -1,44 +1,44 @@
-"""Views: what the network sees of a picture, as it is or augmented; decided by (seed, image, number) alone."""
+"""Augmented views: network inputs from original or augmented images, determined by (seed, image, number)."""
 
 import numpy as np
 
 from pupila.imaging.images.decode import Array
-from pupila.imaging.images.prepare import normalise
+from pupila.imaging.images.preprocess import normalise
 from pupila.learning.augment import augment, draw_number
-from pupila.learning.loader.pictures import Pictures
+from pupila.learning.loader.images import ResizedImages
 
-View = int | None  # number of an augmented view, or None for the picture as it is
+View = int | None  # number of an augmented view, or None for the original image
 
 
-class Views:
-    """The views of placed pictures.
+class AugmentedViews:
+    """The views of resized images.
 
     Args:
-        pictures: placed pictures.
-        preset: of `augment.PRESETS`; with "none" all views are the picture as it is.
+        images: resized images.
+        preset: of `augment.PRESETS`; with "none" all views are the original image.
         seed: of the run.
     """
 
-    def __init__(self, pictures: Pictures, preset: str, seed: int) -> None:
-        self.pictures, self.preset, self.seed = pictures, preset, seed
+    def __init__(self, images: ResizedImages, preset: str, seed: int) -> None:
+        self.images, self.preset, self.seed = images, preset, seed
 
     def key(self, row: int, view: View) -> str:
         """Names the view for every run: the image, and what was drawn for it."""
-        digest = self.pictures.keys[row]
+        digest = self.images.keys[row]
         return digest if self._is_plain(view) else f"{digest}:{self.preset}:{self.seed}:{view}"
 
-    def inputs(self, wanted: list[tuple[int, View]]) -> Array:
+    def inputs(self, pairs: list[tuple[int, View]]) -> Array:
         """(K, 3, H, W) float32: the model's inputs for (row, view) pairs."""
-        placed = self.pictures([row for row, _ in wanted])
+        placed = self.images([row for row, _ in pairs])
         return np.stack([
-            normalise(self._seen(picture, row, view), self.pictures.preparation)
-            for picture, (row, view) in zip(placed, wanted, strict=True)
+            normalise(self._draw_view(picture, row, view), self.images.preprocessing)
+            for picture, (row, view) in zip(placed, pairs, strict=True)
         ])  # fmt: skip
 
-    def _seen(self, picture: Array, row: int, view: View) -> Array:
+    def _draw_view(self, picture: Array, row: int, view: View) -> Array:
         if view is None or self._is_plain(view):
             return picture
-        return augment(picture, self.preset, draw_number(self.seed, self.pictures.keys[row], view))
+        return augment(picture, self.preset, draw_number(self.seed, self.images.keys[row], view))
 
     def _is_plain(self, view: View) -> bool:
         return view is None or self.preset == "none"

@@ -1,1 +1,1 @@
-"""Networks: the one door to timm and segmentation_models_pytorch; what builds them is a literal dict of tasks."""
+"""Networks: the only place that uses timm and segmentation_models_pytorch; the builders are a dict by task."""

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """An encoder of our own."""
+    """An encoder of Pupila's own."""
 
     encoder: nn.Module  # (N, 3, H, W) to (N, size)
     size: int
     blocks: list[nn.Module]
-    side: int  # pixels; other sides work too
+    image_size: int  # pixels, default; other sizes work too
 
 
 class Residual(nn.Module):
@@ -37,19 +37,19 @@ class Residual(nn.Module):
 
 
 def lenet() -> Net:
-    """Three 5 x 5 convolutions with tanh and average pooling, for any input side (LeCun et al. 1998, enlarged)."""
+    """Three 5 x 5 convolutions with tanh and average pooling, for any image size (LeCun et al. 1998, enlarged)."""
     blocks = [
         nn.Sequential(nn.Conv2d(inputs, outputs, 5, stride, 2), nn.Tanh(), nn.AvgPool2d(2))
         for inputs, outputs, stride in ((3, 16, 2), (16, 32, 1), (32, 64, 1))
     ]
     tail = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 84), nn.Tanh())
-    return Net(nn.Sequential(*blocks, tail), 84, [*blocks, tail], side=256)
+    return Net(nn.Sequential(*blocks, tail), 84, [*blocks, tail], image_size=256)
 
 
 def resnet_small() -> Net:
     """Four stages of one residual block, 32 to 256 channels, average pooling."""
     stages = [Residual(a, b, s) for a, b, s in ((32, 32, 1), (32, 64, 2), (64, 128, 2), (128, 256, 2))]
-    return _resnet(stages, 32, 256, side=160)
+    return _resnet(stages, 32, 256, image_size=160)
 
 
 def resnet_dropout() -> Net:
@@ -60,7 +60,7 @@ def resnet_dropout() -> Net:
         for a, b, dropout in zip(widths, widths[1:], (0.1, 0.2, 0.3, 0.5), strict=False)
     ]
     dense = nn.Sequential(nn.Linear(512, 256), nn.ReLU(), nn.Dropout(0.5))
-    return _resnet(stages, 64, 256, side=224, dense=dense)
+    return _resnet(stages, 64, 256, image_size=224, dense=dense)
 
 
 NETS: dict[str, Callable[[], Net]] = {
@@ -71,11 +71,11 @@ NETS: dict[str, Callable[[], Net]] = {
 
 
 def _resnet(
-    stages: Sequence[nn.Module], width: int, size: int, side: int, dense: nn.Module | None = None
+    stages: Sequence[nn.Module], width: int, size: int, image_size: int, dense: nn.Module | None = None
 ) -> Net:
     stem = nn.Sequential(_convolution(3, width, 7, 2), nn.MaxPool2d(3, 2, 1))
     tail = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), dense or nn.Identity())
-    return Net(nn.Sequential(stem, *stages, tail), size, [stem, *stages, tail], side)
+    return Net(nn.Sequential(stem, *stages, tail), size, [stem, *stages, tail], image_size)
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int) -> nn.Module:

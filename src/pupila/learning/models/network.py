@@ -1,11 +1,11 @@
-"""What every model is to the rest of the house: an encoder, a head, and how a picture is prepared for them."""
+"""The common form of all models: an encoder, a head, and their preprocessing."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from pupila.imaging.images.prepare import Preparation
+from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.settings import ModelSettings
 
 NO_WEIGHTS = "none"
@@ -13,38 +13,36 @@ NO_WEIGHTS = "none"
 
 @dataclass(frozen=True)
 class Network:
-    """A model in two parts, which training may treat differently."""
+    """A model in two parts, which training can treat differently."""
 
     name: str
     encoder: nn.Module  # (N, 3, H, W) float32 to (N, size) float32, or to feature maps
     head: nn.Module  # (N, size) to (N, C) logits, or feature maps to (N, C, H, W)
     size: int  # length of the embedding
-    preparation: Preparation
-    blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones thaw first
-    source: str  # where the weights come from, in words; "none" for random ones
+    preprocessing: Preprocessing
+    blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones are unfrozen first
+    source: str  # description of where the weights come from; "none" for random ones
     weights_hash: str  # SHA-256 over the encoder's name, options, and tensors as they were loaded
     options: dict[str, Any] = field(
         default_factory=dict
-    )  # of timm.create_model, those beside the weights too
-    classes: tuple[str, ...] = ()  # of the head that the weights brought; none for a new head
+    )  # of timm.create_model, including those in the JSON file of the weights
+    classes: tuple[str, ...] = ()  # of a pretrained head; empty for a new head
     encoder_name: str = ""  # of timm, where it is not the model's own name
-    pooled: bool = True  # whether the encoder gives one vector a picture, which is worth keeping
+    pooled: bool = True  # whether the encoder gives one vector per image, which is worth caching
     stride: int = 1  # pixels; the input's sides have to be multiples of it
-    learned: frozenset[str] = (
+    training_images: frozenset[str] = (
         frozenset()
-    )  # SHA-256 of the images that the weights learned from, as far as they say
-    prompts: Literal["", "sam", "sam2"] = (
-        ""  # "sam" or "sam2": how prompts are told to the head; empty: it takes none
-    )
+    )  # SHA-256 of the images that the weights learned from, as far as known
+    prompts: Literal["", "sam", "sam2"] = ""  # prompt format of the head; empty: it takes no prompts
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder knows something already."""
+        """Whether the encoder has pretrained weights."""
         return self.source != NO_WEIGHTS
 
 
-class Whole(nn.Module):
-    """Encoder and head as one module: what a bundle answers with."""
+class WholeNetwork(nn.Module):
+    """Encoder and head as one module, as exported to a bundle."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -53,39 +51,39 @@ class Whole(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Any, Any]:
         """(N, 3, H, W) to logits (N, C), of masks (N, C, H, W), and embedding (N, size)."""
         features = self.encoder(pixels)
-        return self.head(features), embedding_of(features)
+        return self.head(features), pool_embedding(features)
 
 
-class Thawed(nn.Module):
+class Unfrozen(nn.Module):
     """Encoder and head as one module of which only some blocks of the encoder are trained.
 
-    A pretrained encoder keeps its batch-norm statistics: small batches of new pictures would spoil them.
+    A pretrained encoder keeps its batch-norm statistics: small batches of new images would distort them.
 
     Args:
         network: is trained in place.
-        thaw: how many of the last blocks, or "all".
+        unfreeze: number of last blocks, or "all".
     """
 
-    def __init__(self, network: Network, thaw: int | str) -> None:
+    def __init__(self, network: Network, unfreeze: int | str) -> None:
         super().__init__()
         self.encoder, self.head, self._pretrained = network.encoder, network.head, network.pretrained
-        self._thawed = (
-            [network.encoder] if thaw == "all" else network.blocks[len(network.blocks) - int(thaw) :]
+        self._unfrozen = (
+            [network.encoder] if unfreeze == "all" else network.blocks[len(network.blocks) - int(unfreeze) :]
         )
         self.encoder.requires_grad_(False)
-        for block in self._thawed:
+        for block in self._unfrozen:
             block.requires_grad_(True)
 
     def forward(self, pixels: Tensor) -> Any:
         """(N, 3, H, W) to (N, C) logits, of masks (N, C, H, W)."""
         return self.head(self.encoder(pixels))
 
-    def train(self, mode: bool = True) -> "Thawed":
-        """Training mode for what is trained; the rest stays as it answers."""
+    def train(self, mode: bool = True) -> "Unfrozen":
+        """Training mode for the trained parts; frozen parts stay in evaluation mode."""
         super().train(mode)
         if self._pretrained:
             self.encoder.eval()
-            for block in self._thawed:
+            for block in self._unfrozen:
                 block.train(mode)
             for part in self.encoder.modules():
                 if isinstance(part, nn.modules.batchnorm._BatchNorm):
@@ -93,7 +91,7 @@ class Thawed(nn.Module):
         return self
 
 
-def embedding_of(features: Any) -> Any:
+def pool_embedding(features: Any) -> Any:
     """(N, size): an encoder's vector as it is; of its maps the last and coarsest one, averaged."""
     maps = features[0] if isinstance(features, tuple) else features
     return maps if isinstance(maps, Tensor) else maps[-1].mean(dim=(2, 3))

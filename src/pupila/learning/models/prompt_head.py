@@ -32,55 +32,57 @@ class PromptHead(nn.Module):
 
     @property
     def cells(self) -> int:
-        """Of the masks, along a side."""
+        """Side of the masks, in cells."""
         return 4 * int(self.prompt_encoder.image_embedding_size[0])
 
     def forward(self, features: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, size) features, (N, M, P, 2) points in pixels of the input and (N, M, P) labels to masks and quality.
+        """(N, size) features, (N, M, P, 2) points in input pixels and (N, M, P) labels to masks and predicted IoU.
 
         Returns:
-            (N, M, 4, h, w) logits, and (N, M, 4) IoU that the model expects of each.
+            (N, M, 4, h, w) logits, and their (N, M, 4) predicted IoU.
         """
-        return self.decoded(self.embedded(features), points, labels)
+        return self.decode(self.embed(features), points, labels)
 
-    def embedded(self, features: Tensor) -> tuple[Tensor, ...]:
-        """(N, size) to the (N, C, h, w) maps that `decoded` takes, the embedding first."""
+    def embed(self, features: Tensor) -> tuple[Tensor, ...]:
+        """(N, size) to the (N, C, h, w) maps that `decode` takes, the embedding first."""
         parts = torch.split(features, [math.prod(shape) for shape in self.shapes], dim=1)
         maps = tuple(part.reshape(-1, *shape) for part, shape in zip(parts, self.shapes, strict=True))
         return maps if self.neck is None else self.neck(maps)
 
-    def decoded(self, maps: tuple[Tensor, ...], points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def decode(self, maps: tuple[Tensor, ...], points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """See `forward`.
 
         Source: Kirillov et al. 2023, arXiv:2304.02643, appendix A; Ravi et al. 2024, arXiv:2408.00714, appendix D.
         """
         decoder, count = self.decoder, points.shape[1]
-        sparse = self._sparse(points, labels).flatten(0, 1)[:, None]  # (N * M, 1, P, 256)
+        sparse = self._encode_points(points, labels).flatten(0, 1)[:, None]  # (N * M, 1, P, 256)
         tokens = [part.weight for part in self._tokens()]
         first = sum(len(part) for part in tokens) - decoder.num_mask_tokens
         every = torch.cat([torch.cat(tokens).expand(sparse.shape[0], 1, -1, -1), sparse], dim=2)
         dense = self.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
-        image = _repeated(maps[0] + dense, count)
+        image = _repeat(maps[0] + dense, count)
         every, image = decoder.transformer(
             point_embeddings=every, image_embeddings=image,
-            image_positional_embeddings=self._positions(maps[0]).expand(image.shape[0], -1, -1, -1),
+            image_positional_embeddings=self._encode_positions(maps[0]).expand(image.shape[0], -1, -1, -1),
             attention_similarity=None, target_embedding=None,
         )  # fmt: skip
         image = image.transpose(2, 3).reshape(-1, *maps[0].shape[1:])
-        enlarged = self._enlarged(image, [_repeated(one, count) for one in maps[1:]])
+        enlarged = self._upscale(image, [_repeat(finer, count) for finer in maps[1:]])
         own = every[:, 0, first : first + decoder.num_mask_tokens]
         weights = [mlp(own[:, number]) for number, mlp in enumerate(decoder.output_hypernetworks_mlps)]
         masks = torch.einsum("nkc,nchw->nkhw", torch.stack(weights, dim=1), enlarged)
-        quality = decoder.iou_prediction_head(every[:, 0, first - 1])
-        return masks.reshape(-1, count, *masks.shape[1:]), quality.reshape(-1, count, quality.shape[1])
+        predicted_iou = decoder.iou_prediction_head(every[:, 0, first - 1])
+        return masks.reshape(-1, count, *masks.shape[1:]), predicted_iou.reshape(
+            -1, count, predicted_iou.shape[1]
+        )
 
     def _tokens(self) -> list[Any]:
-        """The decoder's own tokens in their order; SAM 2 begins with one that tells whether the object is there."""
+        """The decoder's own tokens in their order; SAM 2 begins with an object score token."""
         decoder = self.decoder
         there = [decoder.obj_score_token] if hasattr(decoder, "obj_score_token") else []
         return [*there, decoder.iou_token, decoder.mask_tokens]
 
-    def _enlarged(self, image: Tensor, finer: list[Tensor]) -> Any:
+    def _upscale(self, image: Tensor, finer: list[Tensor]) -> Any:
         """(N, 256, h, w) to (N, 32, 4h, 4w), with maps of 4 and 2 times the resolution, as in SAM 2."""
         decoder = self.decoder
         once = decoder.upscale_conv1(image)
@@ -88,25 +90,25 @@ class PromptHead(nn.Module):
         twice = decoder.upscale_conv2(once)
         return decoder.activation(twice + finer[0] if finer else twice)
 
-    def _sparse(self, points: Tensor, labels: Tensor) -> Tensor:
+    def _encode_points(self, points: Tensor, labels: Tensor) -> Tensor:
         """(N, M, P, 256): each point's place and meaning; `NO_POINT` has a meaning and no place."""
         encoder = self.prompt_encoder
         side = encoder.input_image_size
         places = encoder.shared_embedding(points + 0.5, (side, side))  # the centre of the pixel
         embed = encoder.point_embed
         meanings = (
-            embed.weight if isinstance(embed, nn.Embedding) else torch.cat([one.weight for one in embed])
+            embed.weight if isinstance(embed, nn.Embedding) else torch.cat([part.weight for part in embed])
         )
         known = (labels >= 0)[..., None]
         return torch.where(known, places + meanings[labels.clamp_min(0)], encoder.not_a_point_embed.weight)
 
-    def _positions(self, image: Tensor) -> Tensor:
+    def _encode_positions(self, image: Tensor) -> Tensor:
         """(1, 256, h, w): where each cell of the embedding is."""
         height, width = image.shape[2:]
         y, x = ((torch.arange(n, device=image.device, dtype=image.dtype) + 0.5) / n for n in (height, width))
         grid = torch.stack([x.expand(height, -1), y[:, None].expand(-1, width)], dim=-1)
-        found: Tensor = self.prompt_encoder.shared_embedding(grid)
-        return found.permute(2, 0, 1)[None]
+        positions: Tensor = self.prompt_encoder.shared_embedding(grid)
+        return positions.permute(2, 0, 1)[None]
 
 
 class Neck(nn.Module):
@@ -117,13 +119,13 @@ class Neck(nn.Module):
 
     Args:
         channels: of the maps.
-        fine: the first two are of stride 4 and 8; else all are of stride 16 and up, as a plain ViT's.
+        has_finer: the first two are of stride 4 and 8; else all are of stride 16 and up, as a plain ViT's.
         width: channels of the embedding; the map of stride 4 gets an eighth of them, that of stride 8 a quarter.
     """
 
-    def __init__(self, channels: list[int], fine: bool, width: int = 256) -> None:
+    def __init__(self, channels: list[int], has_finer: bool, width: int = 256) -> None:
         super().__init__()
-        edges, coarse = (channels[:2], channels[2:]) if fine else ([], channels)
+        edges, coarse = (channels[:2], channels[2:]) if has_finer else ([], channels)
         self.first = nn.Conv2d(sum(coarse), width, 1, bias=False)
         self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.norms = nn.ModuleList(nn.GroupNorm(1, width) for _ in range(2))
@@ -133,14 +135,15 @@ class Neck(nn.Module):
 
     def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """(N, C, h, w) each, the largest first, to (N, width, h, w) and those of 4 and 2 times its resolution."""
-        fine, coarse = maps[: len(self.edges)], maps[len(self.edges) :]
+        finer, coarse = maps[: len(self.edges)], maps[len(self.edges) :]
         size = coarse[0].shape[2:]
         even = [
-            nn.functional.interpolate(one, size, mode="bilinear", align_corners=False) for one in coarse[1:]
+            nn.functional.interpolate(feature_map, size, mode="bilinear", align_corners=False)
+            for feature_map in coarse[1:]
         ]
-        found = self.norms[0](self.first(torch.cat([coarse[0], *even], dim=1)))
-        embedding = self.norms[1](self.second(nn.functional.gelu(found)))
-        return embedding, *(edge(one) for edge, one in zip(self.edges, fine, strict=True))
+        features = self.norms[0](self.first(torch.cat([coarse[0], *even], dim=1)))
+        embedding = self.norms[1](self.second(nn.functional.gelu(features)))
+        return embedding, *(edge(feature_map) for edge, feature_map in zip(self.edges, finer, strict=True))
 
 
 def _edge(channels: int, width: int) -> nn.Module:
@@ -156,7 +159,7 @@ class EncoderPart(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """(N, 3, H, W) to the maps."""
-        return self.head.embedded(self.encoder(pixels))
+        return self.head.embed(self.encoder(pixels))
 
 
 class DecoderPart(nn.Module):
@@ -169,9 +172,9 @@ class DecoderPart(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Maps, (N, 1, P, 2) points and (N, 1, P) labels to (N, 1, 4, h, w) and (N, 1, 4)."""
         *maps, points, labels = inputs
-        return self.head.decoded(tuple(maps), points, labels)
+        return self.head.decode(tuple(maps), points, labels)
 
 
-def _repeated(image: Tensor, count: int) -> Tensor:
+def _repeat(image: Tensor, count: int) -> Tensor:
     """(N, ...) to (N * count, ...), each as often as it has prompts."""
     return image if count == 1 else image.repeat_interleave(count, dim=0)

@@ -11,47 +11,56 @@ from torch import Tensor, nn
 from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle, read_bundle
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
-from pupila.imaging.images.prepare import Preparation
+from pupila.core.messages import listing, number, say
+from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.network import NO_WEIGHTS, Network
 from pupila.learning.models.prompt_head import Neck, PromptHead, Shape
-from pupila.learning.models.segment import blocks_of, check_encoder, own_tensors, statistics
-from pupila.learning.models.settings import CHECKPOINTS, OWN, TOO_LARGE, ModelSettings
+from pupila.learning.models.segment import (
+    check_encoder,
+    input_statistics,
+    list_blocks,
+    select_encoder_tensors,
+)
+from pupila.learning.models.settings import CHECKPOINTS, PUPILA_SAM, TOO_LARGE, ModelSettings
 from pupila.learning.models.weights import (
-    Told,
-    fill,
-    hash_of,
-    no_hub,
+    WeightsInfo,
+    describe_source,
+    hash_module,
+    hub_unreachable,
+    load_weights,
+    parse_tensors,
     read_tensors,
-    source_of,
-    tensors_of,
-    told_beside,
+    read_weights_info,
 )
 
-SIDE, STRIDE = 512, 16  # pixels: of pupila-sam's input unless told otherwise, and of its embedding's cells
-STRIDES = (4, 8, 16, 32)  # of the maps that pupila-sam is made of; 16 must be there, 4 and 8 count together
+SIDE, STRIDE = 512, 16  # pixels: default image size of pupila-sam, and its embedding stride
+STRIDES = (4, 8, 16, 32)  # of the feature maps of pupila-sam; 16 is required, 4 and 8 only together
 _MOST_BYTES = 2**31  # of an ONNX file
-Kind = Literal["sam", "sam2"]
-SAM: Kind = "sam"
-SAM2: Kind = "sam2"
+Architecture = Literal["sam", "sam2"]
+SAM: Architecture = "sam"
+SAM2: Architecture = "sam2"
 
 
-def build_promptable(settings: ModelSettings, classes: int | None, side: int | None = None) -> Network:
+def build_promptable(settings: ModelSettings, classes: int | None, image_size: int | None = None) -> Network:
     """Build a promptable network; random parts are drawn from torch's own seed.
 
     Args:
         settings: `model` is pupila-sam, the name of a checkpoint, or a folder in the hub's format.
-        classes: play no part: a prompt says what is meant.
-        side: of the input, pixels; None: the model's own, 512 for pupila-sam.
+        classes: unused: the prompt selects the object.
+        image_size: of the input, pixels; None: the model's own, 512 for pupila-sam.
 
     Raises:
-        PupilaError: an unknown name, weights that do not fit, or no way to the hub.
+        PupilaError: an unknown name, weights that do not fit, or the hub can't be reached.
     """
-    return _own(settings, side) if settings.model == OWN else _checkpoint(settings, side)
+    return (
+        _build_own(settings, image_size)
+        if settings.model == PUPILA_SAM
+        else _build_checkpoint(settings, image_size)
+    )
 
 
 class TimmMaps(nn.Module):
-    """A timm feature extractor whose maps come flat."""
+    """A timm feature extractor with flattened feature maps."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -59,11 +68,11 @@ class TimmMaps(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, size)."""
-        return torch.cat([one.flatten(1) for one in self.model(pixels)], dim=1)
+        return torch.cat([feature_map.flatten(1) for feature_map in self.model(pixels)], dim=1)
 
 
 class SamMaps(nn.Module):
-    """SAM's image encoder, whose embedding comes flat."""
+    """The image encoder of SAM with a flattened embedding."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -71,8 +80,8 @@ class SamMaps(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, size)."""
-        found: Tensor = self.vision_encoder(pixels).last_hidden_state
-        return found.flatten(1)
+        features: Tensor = self.vision_encoder(pixels).last_hidden_state
+        return features.flatten(1)
 
 
 class Sam2Maps(nn.Module):
@@ -88,70 +97,79 @@ class Sam2Maps(nn.Module):
         """(N, 3, H, W) to (N, size)."""
         finest, finer, coarse = self.vision_encoder(pixels).fpn_hidden_states
         coarse = coarse + self.no_memory.reshape(1, -1, 1, 1)
-        return torch.cat([one.flatten(1) for one in (coarse, self.finest(finest), self.finer(finer))], dim=1)
+        return torch.cat(
+            [feature_map.flatten(1) for feature_map in (coarse, self.finest(finest), self.finer(finer))],
+            dim=1,
+        )
 
 
-def _own(settings: ModelSettings, side: int | None) -> Network:
+def _build_own(settings: ModelSettings, image_size: int | None) -> Network:
     """pupila-sam: any encoder of timm, a neck, and SAM's prompt encoder and mask decoder."""
-    known = _bundled(settings.weights)
+    known = _read_sam_bundle(settings.weights)
     if known is not None:
-        told_side = known.info.preparation.height
+        own_size = known.info.preprocessing.height
         encoder, options = known.info.model["encoder"], dict(known.info.model["options"])
-        told, local = Told(), False
+        info, local = WeightsInfo(), False
         if settings.encoder not in ("auto", encoder):
             raise PupilaError(
-                say("The bundle has another encoder"), found=encoder, wanted=settings.encoder,
-                remedy=say("leave encoder out, or the weights"),
+                say("The bundle has another encoder"), actual=encoder, expected=settings.encoder,
+                remedy=say("omit either --encoder or --weights"),
             )  # fmt: skip
     else:
         local = settings.weights not in ("default", NO_WEIGHTS)
-        told = told_beside(settings.weights) if local else Told()
-        told_side, encoder = (
+        info = read_weights_info(settings.weights) if local else WeightsInfo()
+        own_size, encoder = (
             SIDE,
-            settings.encoder if settings.encoder != "auto" else told.model or "mobilenetv2_100",
+            settings.encoder if settings.encoder != "auto" else info.model or "mobilenetv2_100",
         )
-        options = {name: value for name, value in told.options.items() if name != "features_only"}
+        options = {name: value for name, value in info.options.items() if name != "features_only"}
     options |= settings.options
     check_encoder(encoder)
-    model, channels, fine = _extractor(encoder, options, settings.weights == "default")
+    model, channels, has_finer = _create_extractor(encoder, options, settings.weights == "default")
     if local:
-        fill(model, own_tensors(model, read_tensors(settings.weights), told.part), settings.weights)
-    inner, side = TimmMaps(model), side or told_side
-    mean, std = statistics(model, encoder, told)
-    shapes = _shapes_of(model, side, encoder)
-    head = _sam_head(side, shapes, Neck(channels, fine))
+        load_weights(
+            model, select_encoder_tensors(model, read_tensors(settings.weights), info.part), settings.weights
+        )
+    inner, image_size = TimmMaps(model), image_size or own_size
+    mean, std = input_statistics(model, encoder, info)
+    shapes = _measure_shapes(model, image_size, encoder)
+    head = _create_head(image_size, shapes, Neck(channels, has_finer))
     learned: set[str] = set()
     if known is not None:
-        fill(
+        load_weights(
             nn.ModuleDict({"encoder": inner, "head": head}),
-            tensors_of(known.read(WEIGHTS_FILE), WEIGHTS_FILE),
+            parse_tensors(known.read(WEIGHTS_FILE), WEIGHTS_FILE),
             known.folder,
         )
-        mean, std, learned = known.info.preparation.mean, known.info.preparation.std, known.learned_from()
+        mean, std, learned = (
+            known.info.preprocessing.mean,
+            known.info.preprocessing.std,
+            known.training_images(),
+        )
     return Network(
-        name=OWN, encoder=inner, head=head, size=sum(math.prod(shape) for shape in shapes),
-        preparation=Preparation(height=side, width=side, mean=mean, std=std), blocks=blocks_of(model),
-        source=source_of(settings.weights, encoder), options=options,
-        weights_hash=hash_of(inner, encoder, {**options, "maps": channels}),  # the same tensors give other maps
-        encoder_name=encoder, stride=32, learned=frozenset(learned), prompts=SAM,
+        name=PUPILA_SAM, encoder=inner, head=head, size=sum(math.prod(shape) for shape in shapes),
+        preprocessing=Preprocessing(height=image_size, width=image_size, mean=mean, std=std), blocks=list_blocks(model),
+        source=describe_source(settings.weights, encoder), options=options,
+        weights_hash=hash_module(inner, encoder, {**options, "maps": channels}),  # the same tensors give other maps
+        encoder_name=encoder, stride=32, training_images=frozenset(learned), prompts=SAM,
     )  # fmt: skip
 
 
-def _bundled(weights: str) -> Bundle | None:
-    """The bundle in the folder, or in that run's folder, where the weights are one's."""
+def _read_sam_bundle(weights: str) -> Bundle | None:
+    """The pupila-sam bundle that the weights name (its folder, or that of its run); None for other weights."""
     if weights in ("default", NO_WEIGHTS) or weights.endswith(".safetensors"):
         return None
     bundle = read_bundle(weights)
-    if bundle.info.model.get("name") != OWN:
+    if bundle.info.model.get("name") != PUPILA_SAM:
         raise PupilaError(
-            say("The bundle {folder} is no pupila-sam", folder=bundle.folder), found=str(bundle.info.model.get("name")),
-            wanted=say("a bundle that pupila-sam was trained to"),
-            remedy="--set model=pupila-sam, --set weights=FILE.safetensors",
+            say("Not a pupila-sam bundle: {folder}", folder=bundle.folder), actual=str(bundle.info.model.get("name")),
+            expected=say("a bundle of a trained pupila-sam"),
+            remedy="--model pupila-sam --weights FILE.safetensors",
         )  # fmt: skip
     return bundle
 
 
-def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple[Any, list[int], bool]:
+def _create_extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple[Any, list[int], bool]:
     """The encoder as a feature extractor, the channels of its maps of `STRIDES`, and whether 4 and 8 are among them."""
     import timm
 
@@ -162,148 +180,154 @@ def _extractor(encoder: str, options: dict[str, Any], pretrained: bool) -> tuple
             max((n for n, r in enumerate(reductions) if r == stride), default=None) for stride in STRIDES
         ]
         if levels[2] is None:
-            raise ValueError(say("no map of stride 16"))
+            raise ValueError(say("no feature map of stride 16"))
         levels = levels[2:] if None in levels[:2] else levels
-        wanted = [level for level in levels if level is not None]
+        indices = [level for level in levels if level is not None]
         model: Any = timm.create_model(
-            encoder, pretrained=pretrained, features_only=True, out_indices=wanted, **options
+            encoder, pretrained=pretrained, features_only=True, out_indices=indices, **options
         )
     except (TypeError, ValueError, KeyError, AttributeError) as fault:
-        needed = say("an encoder with maps of stride 16, and options that fit it")
-        raise _unfit(encoder, str(fault), needed, "--set encoder=mobilenetv2_100") from fault
+        needed = say("an encoder with a feature map of stride 16, and options that it supports")
+        raise _unusable_encoder(encoder, str(fault), needed, "--encoder mobilenetv2_100") from fault
     except (OSError, RuntimeError) as fault:
         if not pretrained:
             raise
-        raise no_hub(encoder, fault) from fault
+        raise hub_unreachable(encoder, fault) from fault
     return model, [int(c) for c in model.feature_info.channels()], len(levels) > 2
 
 
-def _shapes_of(model: Any, side: int, encoder: str) -> tuple[Shape, ...]:
-    """Of the maps, for an input of this side.
+def _measure_shapes(model: Any, image_size: int, encoder: str) -> tuple[Shape, ...]:
+    """Shapes of the feature maps for an image size.
 
     Raises:
-        PupilaError: the encoder can't take this side, or gives maps of another layout.
+        PupilaError: the encoder does not support this image size, or its maps have another layout.
     """
     model.eval()
     try:
         with torch.inference_mode():
-            found = model(torch.zeros(1, 3, side, side))
-        if [int(one.shape[1]) for one in found] != [int(c) for c in model.feature_info.channels()]:
-            raise ValueError(say("maps with the channels last"))
+            maps = model(torch.zeros(1, 3, image_size, image_size))
+        if [int(feature_map.shape[1]) for feature_map in maps] != [
+            int(c) for c in model.feature_info.channels()
+        ]:
+            raise ValueError(say("channels-last feature maps"))
     except (AssertionError, RuntimeError, ValueError) as fault:
-        wanted = say("an encoder that takes this side and gives maps with the channels first")
-        remedy = f"--set options.img_size={side}, --set encoder=mobilenetv2_100"
-        raise _unfit(encoder, f"side={side}: {fault}", wanted, remedy) from fault
-    return tuple((int(one.shape[1]), int(one.shape[2]), int(one.shape[3])) for one in found)
+        expected = say("an encoder for this image size with channels-first feature maps")
+        remedy = f"--options.img_size {image_size}, or --encoder mobilenetv2_100"
+        raise _unusable_encoder(encoder, f"image_size={image_size}: {fault}", expected, remedy) from fault
+    return tuple(
+        (int(feature_map.shape[1]), int(feature_map.shape[2]), int(feature_map.shape[3]))
+        for feature_map in maps
+    )
 
 
-def _unfit(encoder: str, found: str, wanted: str, remedy: str) -> PupilaError:
+def _unusable_encoder(encoder: str, actual: str, expected: str, remedy: str) -> PupilaError:
     return PupilaError(
-        say("{model} can't be built on {encoder}", model=OWN, encoder=encoder),
-        found=found.splitlines()[0][:200], wanted=wanted, remedy=remedy,
+        say("{model} can't be built with encoder {encoder}", model=PUPILA_SAM, encoder=encoder),
+        actual=actual.splitlines()[0][:200], expected=expected, remedy=remedy,
     )  # fmt: skip
 
 
-def _sam_head(side: int, shapes: tuple[Shape, ...], neck: nn.Module) -> PromptHead:
+def _create_head(image_size: int, shapes: tuple[Shape, ...], neck: nn.Module) -> PromptHead:
     with _quiet():
         from transformers import SamConfig
         from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPromptEncoder
 
         config: Any = SamConfig(
-            vision_config={"num_pos_feats": 128, "image_size": side, "patch_size": STRIDE},
-            prompt_encoder_config={"image_size": side, "patch_size": STRIDE},
+            vision_config={"num_pos_feats": 128, "image_size": image_size, "patch_size": STRIDE},
+            prompt_encoder_config={"image_size": image_size, "patch_size": STRIDE},
         )
     config.mask_decoder_config._attn_implementation = "sdpa"
     prompt_encoder: Any = SamPromptEncoder(config)
     places = prompt_encoder.shared_embedding
     places.requires_grad_(False)
-    # Of deviation 1, as in the paper; under transformers' own of hundreds near places have nothing in common.
+    # Of deviation 1, as in the paper; the value of hundreds in transformers makes near points unrelated.
     places.positional_embedding.copy_(torch.randn_like(places.positional_embedding))
     return PromptHead(prompt_encoder, SamMaskDecoder(config.mask_decoder_config), shapes, neck)
 
 
-def _checkpoint(settings: ModelSettings, side: int | None) -> Network:
+def _build_checkpoint(settings: ModelSettings, image_size: int | None) -> Network:
     """SAM or SAM 2 from the hub or from a local folder; its prompt encoder stays as it is."""
     if settings.weights != "default" or settings.options or settings.encoder not in ("auto", ""):
         raise PupilaError(
-            say("{model} brings its weights and its encoder", model=settings.model),
-            found=f"weights={settings.weights}, encoder={settings.encoder}, options={settings.options}",
-            wanted="weights=default, encoder=auto, options={}", remedy=say("leave them out, or --set model=pupila-sam"),
+            say("{model} has fixed weights and a fixed encoder", model=settings.model),
+            actual=f"weights={settings.weights}, encoder={settings.encoder}, options={settings.options}",
+            expected="weights=default, encoder=auto, options={}",
+            remedy=say("omit these settings, or --model pupila-sam"),
         )  # fmt: skip
     if settings.model in TOO_LARGE:
         raise _too_large(settings.model)
-    model, kind = _loaded(settings.model)
-    spec = _preparation(model, kind)
-    if side is not None and side != spec.height:
+    model, architecture = _load_checkpoint(settings.model)
+    spec = _read_preprocessing(model, architecture)
+    if image_size is not None and image_size != spec.height:
         raise PupilaError(
-            say("{model} can't take this side", model=settings.model), found=f"side={side}",
-            wanted=f"side={spec.height}", remedy="--set side=auto, --set model=pupila-sam",
+            say("{model} does not support this image size", model=settings.model), actual=f"image_size={image_size}",
+            expected=f"image_size={spec.height}", remedy="--image-size auto, or --model pupila-sam",
         )  # fmt: skip
-    encoder: Any = SamMaps(model) if kind == SAM else Sam2Maps(model)
+    encoder: Any = SamMaps(model) if architecture == SAM else Sam2Maps(model)
     if sum(p.numel() * 4 for p in encoder.parameters()) > _MOST_BYTES:
         raise _too_large(settings.model)
-    shapes = _sam_shapes(model, kind)
+    shapes = _read_shapes(model, architecture)
     head = PromptHead(model.prompt_encoder, model.mask_decoder, shapes)
     head.prompt_encoder.requires_grad_(False)
     vision = model.vision_encoder
     name = settings.model.rstrip("/").rpartition("/")[2]
     return Network(
-        name=name, encoder=encoder, head=head, size=sum(math.prod(shape) for shape in shapes), preparation=spec,
-        blocks=list(vision.layers if kind == SAM else vision.backbone.blocks),
+        name=name, encoder=encoder, head=head, size=sum(math.prod(shape) for shape in shapes), preprocessing=spec,
+        blocks=list(vision.layers if architecture == SAM else vision.backbone.blocks),
         source=f"file: {name}" if files.exists(settings.model) else f"hub: {CHECKPOINTS.get(name, settings.model)}",
-        weights_hash=hash_of(encoder, name, {}), stride=spec.height, prompts=kind,
+        weights_hash=hash_module(encoder, name, {}), stride=spec.height, prompts=architecture,
     )  # fmt: skip
 
 
 def _too_large(name: str) -> PupilaError:
     return PupilaError(
-        say("The encoder of {model} is too large for one ONNX file", model=name), found=say("more than 2 GB"),
-        wanted=say("at most {n:.1f} GB", n=_MOST_BYTES / 1e9), remedy="--set model=sam-vit-large",
+        say("The encoder of {model} is too large for one ONNX file", model=name), actual=say("more than 2 GB"),
+        expected=say("at most {n} GB", n=number(_MOST_BYTES / 1e9, 1)), remedy="--model sam-vit-large",
     )  # fmt: skip
 
 
-def _loaded(name: str) -> tuple[Any, Kind]:
-    """The model and its kind.
+def _load_checkpoint(name: str) -> tuple[Any, Architecture]:
+    """The model and its architecture.
 
     Raises:
-        PupilaError: no such checkpoint, one of another kind, or no way to the hub.
+        PupilaError: an unknown checkpoint, one of another architecture, or the hub can't be reached.
     """
     where = CHECKPOINTS.get(name, name)
     with _quiet():
         from transformers import AutoConfig, Sam2Model, SamModel
 
         try:
-            found = str(AutoConfig.from_pretrained(where).model_type)
-            if found not in (SAM, SAM2, "sam2_video"):
+            model_type = str(AutoConfig.from_pretrained(where).model_type)
+            if model_type not in (SAM, SAM2, "sam2_video"):
                 raise PupilaError(
-                    say("{model} is no promptable model", model=name), found=f"model_type={found}",
-                    wanted="sam, sam2", remedy="--set model=sam-vit-base, --set model=pupila-sam",
+                    say("{model} is not a promptable model", model=name), actual=f"model_type={model_type}",
+                    expected="sam, sam2", remedy="--model sam-vit-base, or --model pupila-sam",
                 )  # fmt: skip
-            loads: Any = SamModel if found == SAM else Sam2Model
-            model, told = loads.from_pretrained(
+            loads: Any = SamModel if model_type == SAM else Sam2Model
+            model, report = loads.from_pretrained(
                 where, dtype=torch.float32, use_safetensors=True, output_loading_info=True
             )
         except (OSError, ValueError) as fault:
-            raise no_hub(name, fault) from fault
-    if told["missing_keys"]:
+            raise hub_unreachable(name, fault) from fault
+    if report["missing_keys"]:
         raise PupilaError(
-            say("The checkpoint {model} lacks tensors", model=name), found=listing(sorted(told["missing_keys"]), 3),
-            wanted=say("a whole model, as save_pretrained writes it"),
+            say("The checkpoint {model} lacks tensors", model=name), actual=listing(sorted(report["missing_keys"]), 3),
+            expected=say("a complete model, as written by save_pretrained"),
         )  # fmt: skip
-    return model.eval(), SAM if found == SAM else SAM2
+    return model.eval(), SAM if model_type == SAM else SAM2
 
 
-def _preparation(model: Any, kind: Kind) -> Preparation:
-    """As the hub's processors do it: SAM keeps the aspect ratio and fills up, SAM 2 squashes."""
+def _read_preprocessing(model: Any, architecture: Architecture) -> Preprocessing:
+    """As in the processors of the hub: SAM keeps the aspect ratio and pads, SAM 2 does not keep it."""
     side = model.config.prompt_encoder_config.image_size
     side = int(side if isinstance(side, int) else side[0])
-    fit: Any = {"fit": "corner", "padding": "mean"} if kind == SAM else {}
-    return Preparation(height=side, width=side, **fit)
+    fit: Any = {"fit": "corner", "padding": "mean"} if architecture == SAM else {}
+    return Preprocessing(height=side, width=side, **fit)
 
 
-def _sam_shapes(model: Any, kind: Kind) -> tuple[Shape, ...]:
-    """Of the encoder's maps, the embedding first."""
-    if kind == SAM:
+def _read_shapes(model: Any, architecture: Architecture) -> tuple[Shape, ...]:
+    """Shapes of the feature maps, the embedding first."""
+    if architecture == SAM:
         cells = int(model.config.prompt_encoder_config.image_embedding_size)
         return ((int(model.config.vision_config.output_channels), cells, cells),)
     width = int(model.config.vision_config.fpn_hidden_size)
@@ -313,7 +337,7 @@ def _sam_shapes(model: Any, kind: Kind) -> tuple[Shape, ...]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """transformers warns of what is meant so here, such as loading a video checkpoint for images."""
+    """Silence warnings of transformers about intended uses, such as a video checkpoint for images."""
     from transformers.utils import logging as untyped
 
     logging: Any = untyped

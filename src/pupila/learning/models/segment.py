@@ -10,18 +10,26 @@ from torch import Tensor, nn
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import unknown
-from pupila.imaging.images.prepare import Preparation
+from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.network import NO_WEIGHTS, Network
-from pupila.learning.models.settings import USUAL, ModelSettings
-from pupila.learning.models.weights import Told, fill, hash_of, no_hub, read_tensors, source_of, told_beside
+from pupila.learning.models.settings import DEFAULT_MODELS, ModelSettings
+from pupila.learning.models.weights import (
+    WeightsInfo,
+    describe_source,
+    hash_module,
+    hub_unreachable,
+    load_weights,
+    read_tensors,
+    read_weights_info,
+)
 
 ARCHITECTURES = ("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
                  "upernet", "segformer", "dpt")  # fmt: skip
-SIDE = 256  # pixels, unless told otherwise
+SIDE = 256  # default image size, pixels
 
 
 class Decoder(nn.Module):
-    """What makes class logits of an encoder's feature maps."""
+    """Turns the feature maps of an encoder into class logits."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -33,44 +41,44 @@ class Decoder(nn.Module):
         return self.segmentation_head(maps)
 
 
-def build_segmenter(settings: ModelSettings, classes: int | None, side: int | None = None) -> Network:
-    """Build a network for masks; random parts are drawn from torch's own seed.
+def build_segmenter(settings: ModelSettings, classes: int | None, image_size: int | None = None) -> Network:
+    """Build a segmentation network; random parts are drawn from torch's own seed.
 
     Args:
         settings: architecture (`model`), encoder, weights and options.
         classes: of the masks.
-        side: of the input, pixels; None: `SIDE`.
+        image_size: of the input, pixels; None: `SIDE`.
 
     Raises:
         PupilaError: an unknown name, weights that do not fit, or no way to the hub.
     """
     local = settings.weights not in ("default", NO_WEIGHTS)
-    told = told_beside(settings.weights) if local else Told()
-    encoder = settings.encoder if settings.encoder != "auto" else told.model or "mobilenetv2_100"
-    model = USUAL["segment"] if settings.model == "auto" else settings.model
+    info = read_weights_info(settings.weights) if local else WeightsInfo()
+    encoder = settings.encoder if settings.encoder != "auto" else info.model or "mobilenetv2_100"
+    model = DEFAULT_MODELS["segment"] if settings.model == "auto" else settings.model
     _check_names(model, encoder)
-    options = {**told.options, **settings.options}
+    options = {**info.options, **settings.options}
     if not classes:
         raise PupilaError(
-            say("A network for masks has to learn its classes"), found="epochs=0", wanted=say("one epoch or more"),
-            remedy="--set epochs=20",
+            say("A segmentation model needs training"), actual="epochs=0", expected=say("at least one epoch"),
+            remedy="--epochs 20",
         )  # fmt: skip
-    whole = _created(model, encoder, options, classes, settings.weights == "default")
+    whole = _create_model(model, encoder, options, classes, settings.weights == "default")
     inner: Any = whole.encoder
     if local:
         tensors = read_tensors(settings.weights)
-        fill(inner.model, own_tensors(inner.model, tensors, told.part), settings.weights)
-    mean, std = statistics(inner.model, encoder, told)
+        load_weights(inner.model, select_encoder_tensors(inner.model, tensors, info.part), settings.weights)
+    mean, std = input_statistics(inner.model, encoder, info)
     channels = [int(c) for c in inner.out_channels]
     return Network(
         name=model,
         encoder=inner,
         head=Decoder(whole),
         size=channels[-1],
-        preparation=Preparation(height=side or SIDE, width=side or SIDE, mean=mean, std=std),
-        blocks=blocks_of(inner.model),
-        source=source_of(settings.weights, encoder),
-        weights_hash=hash_of(inner, encoder, options),
+        preprocessing=Preprocessing(height=image_size or SIDE, width=image_size or SIDE, mean=mean, std=std),
+        blocks=list_blocks(inner.model),
+        source=describe_source(settings.weights, encoder),
+        weights_hash=hash_module(inner, encoder, options),
         options=options,
         encoder_name=encoder,
         pooled=False,
@@ -81,28 +89,28 @@ def build_segmenter(settings: ModelSettings, classes: int | None, side: int | No
 def _check_names(model: str, encoder: str) -> None:
     if model not in ARCHITECTURES:
         raise PupilaError(
-            say("No such architecture for masks"), found=f"{model}: {unknown(model, list(ARCHITECTURES))}",
-            wanted=say("one of segmentation_models_pytorch"), remedy="--set model=unet",
+            say("Unknown segmentation architecture"), actual=f"{model}: {unknown(model, list(ARCHITECTURES))}",
+            expected=say("an architecture of segmentation_models_pytorch"), remedy="--model unet",
         )  # fmt: skip
     check_encoder(encoder)
 
 
 def check_encoder(encoder: str) -> None:
-    """Refuse a name that is no model of timm.
+    """Refuse a name that is not a timm model.
 
     Raises:
-        PupilaError: with the one that was meant.
+        PupilaError: with the closest known name.
     """
     import timm
 
     if not timm.is_model(encoder):
         raise PupilaError(
-            say("No such encoder"), found=f"{encoder}: {unknown(encoder, timm.list_models())}",
-            wanted=say("a model of timm"), remedy="--set encoder=mobilenetv2_100",
+            say("Unknown encoder"), actual=f"{encoder}: {unknown(encoder, timm.list_models())}",
+            expected=say("a model of timm"), remedy="--encoder mobilenetv2_100",
         )  # fmt: skip
 
 
-def _created(model: str, encoder: str, options: dict[str, Any], classes: int, pretrained: bool) -> Any:
+def _create_model(model: str, encoder: str, options: dict[str, Any], classes: int, pretrained: bool) -> Any:
     import segmentation_models_pytorch as smp
 
     try:
@@ -113,45 +121,45 @@ def _created(model: str, encoder: str, options: dict[str, Any], classes: int, pr
             )
     except (TypeError, ValueError, KeyError, AttributeError, NotImplementedError, AssertionError) as fault:
         raise PupilaError(
-            say("{model} can't be built on {encoder}", model=model, encoder=encoder),
-            found=f"options={json.dumps(options, default=str)}: {str(fault).splitlines()[0][:200]}",
-            wanted=say("an encoder and options that fit this architecture"), remedy="--set model=unet",
+            say("{model} can't be built with encoder {encoder}", model=model, encoder=encoder),
+            actual=f"options={json.dumps(options, default=str)}: {str(fault).splitlines()[0][:200]}",
+            expected=say("an encoder and options that the architecture supports"), remedy="--model unet",
         ) from fault  # fmt: skip
     except (OSError, RuntimeError) as fault:
         if not pretrained:
             raise
-        raise no_hub(encoder, fault) from fault
+        raise hub_unreachable(encoder, fault) from fault
 
 
-def own_tensors(module: nn.Module, tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
-    """The tensors under the encoder's own names; of a whole classifier, those that an encoder has.
+def select_encoder_tensors(module: nn.Module, tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    """The tensors of the encoder under its own names; other tensors of a classifier are left out.
 
     timm calls a stage `stages.0` in a classifier and `stages_0` in some encoders.
     """
     names = list(module.state_dict())
     plain = {name: name if name in tensors else re.sub(r"_(\d+)\.", r".\1.", name, count=1) for name in names}
-    found = {name: tensors[theirs] for name, theirs in plain.items() if theirs in tensors}
+    selected = {name: tensors[theirs] for name, theirs in plain.items() if theirs in tensors}
     if part == "encoder":
-        found |= {name: tensor for name, tensor in tensors.items() if name not in plain.values()}
-    return found
+        selected |= {name: tensor for name, tensor in tensors.items() if name not in plain.values()}
+    return selected
 
 
-def statistics(model: Any, encoder: str, told: Told) -> tuple[Any, Any]:
-    """Mean and standard deviation that the weights were trained with."""
+def input_statistics(model: Any, encoder: str, info: WeightsInfo) -> tuple[Any, Any]:
+    """Mean and standard deviation of the inputs that the weights were trained with."""
     import timm
 
     known = getattr(model, "pretrained_cfg", None) or timm.get_pretrained_cfg(encoder)
-    mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if known is None else _both(known)
-    return told.mean or mean, told.std or std
+    mean, std = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if known is None else _mean_and_std(known)
+    return info.mean or mean, info.std or std
 
 
-def _both(known: Any) -> tuple[Any, Any]:
-    told = known if isinstance(known, dict) else known.to_dict()
-    return tuple(told["mean"]), tuple(told["std"])
+def _mean_and_std(known: Any) -> tuple[Any, Any]:
+    config = known if isinstance(known, dict) else known.to_dict()
+    return tuple(config["mean"]), tuple(config["std"])
 
 
-def blocks_of(model: Any) -> list[nn.Module]:
-    """Parts from input to output."""
+def list_blocks(model: Any) -> list[nn.Module]:
+    """Blocks from input to output."""
     parts: list[nn.Module] = []
     for part in model.children():
         many = isinstance(part, nn.Sequential | nn.ModuleList) and len(part) > 1

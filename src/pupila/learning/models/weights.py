@@ -1,10 +1,10 @@
-"""Weights from a local safetensors file, with the JSON beside it that says what they are."""
+"""Read weights from a local safetensors file, and the JSON file of the same name that describes them."""
 
 import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
@@ -12,97 +12,110 @@ from torch import Tensor, nn
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
+from pupila.core.settings import unknown
 from pupila.learning.models.network import NO_WEIGHTS
 
 
-class Told(BaseModel):
-    """What the JSON beside a weights file says."""
+class WeightsInfo(BaseModel):
+    """The JSON file beside a weights file: what the weights are."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = ""
     options: dict[str, Any] = {}
     part: Literal["classifier", "encoder"] = "classifier"
     classes: list[str] = []  # of a classifier, in the order of its logits
-    side: int | None = None  # pixels
+    image_size: int | None = None  # pixels
+    license: str = ""  # for readers
+    source: str = ""  # for readers
+    side: int | None = Field(default=None, exclude=True)  # older name of image_size in shared files; ignored
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
 
 
-def told_beside(path: str) -> Told:
-    """What the JSON of the same stem says; nothing where there is none.
+def read_weights_info(path: str) -> WeightsInfo:
+    """The content of the JSON file of the same name; empty if there is none.
 
     Raises:
-        PupilaError: the JSON is damaged or says something else.
+        PupilaError: the JSON file is damaged or has unknown keys.
     """
     beside = f"{path.removesuffix('.safetensors')}.json"
     if not files.exists(beside):
-        return Told()
+        return WeightsInfo()
     try:
-        return Told.model_validate(files.read_json(beside))
+        return WeightsInfo.model_validate(files.read_json(beside))
     except ValidationError as fault:
         raise PupilaError(
-            say("Can't read {path}", path=beside), found=str(fault.errors()[0]["msg"]),
-            wanted="model, options, part, classes, side, mean, std",
+            say("Can't read {path}", path=beside), actual=_describe_fault(fault),
+            expected="model, options, part, classes, image_size, mean, std",
         ) from fault  # fmt: skip
+
+
+def _describe_fault(fault: ValidationError) -> str:
+    """The first fault with its key."""
+    first = fault.errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"{key}: {unknown(key, [name for name in WeightsInfo.model_fields if name != 'side'])}"
+    return f"{key}: {first['msg']}" if key else str(first["msg"])
 
 
 def read_tensors(path: str) -> dict[str, Tensor]:
     """The file's tensors by name.
 
     Raises:
-        PupilaError: not there, or no safetensors file.
+        PupilaError: the file is missing or not a safetensors file.
     """
     if not files.exists(path):
         raise PupilaError(
-            say("No such weights"), found=path,
-            wanted=say("default, none, or a .safetensors file"), remedy="pupila settings train",
+            say("Weights not found"), actual=path,
+            expected=say("default, none, or a .safetensors file"), remedy="pupila settings train",
         )  # fmt: skip
-    return tensors_of(files.read_bytes(path), path)
+    return parse_tensors(files.read_bytes(path), path)
 
 
-def tensors_of(content: bytes, path: str) -> dict[str, Tensor]:
+def parse_tensors(content: bytes, path: str) -> dict[str, Tensor]:
     """A safetensors file's tensors by name.
 
     Raises:
-        PupilaError: no safetensors file.
+        PupilaError: not a safetensors file.
     """
     try:
         return load(content)
     except SafetensorError as fault:
         raise PupilaError(
             say("Can't read the weights {path}", path=path),
-            found=str(fault),
-            wanted=say("a .safetensors file"),
+            actual=str(fault),
+            expected=say("a .safetensors file"),
         ) from fault
 
 
-def fill(module: nn.Module, tensors: dict[str, Tensor], path: str) -> None:
-    """Give the module the tensors, all of them and no other.
+def load_weights(module: nn.Module, tensors: dict[str, Tensor], path: str) -> None:
+    """Load exactly these tensors into the module.
 
     Raises:
-        PupilaError: keys that are missing, unexpected, or of another shape; all are counted, the first listed.
+        PupilaError: tensors that are missing, unexpected, or of another shape; all are counted, the first ones listed.
     """
-    wanted = module.state_dict()
-    odd = {
-        say("missing"): sorted(wanted.keys() - tensors.keys()),
-        say("unexpected"): sorted(tensors.keys() - wanted.keys()),
+    expected = module.state_dict()
+    differences = {
+        say("missing"): sorted(expected.keys() - tensors.keys()),
+        say("unexpected"): sorted(tensors.keys() - expected.keys()),
         say("of another shape"): [
-            f"{name} {tuple(tensors[name].shape)} for {tuple(wanted[name].shape)}"
-            for name in sorted(wanted.keys() & tensors.keys()) if wanted[name].shape != tensors[name].shape
+            f"{name} {tuple(tensors[name].shape)} for {tuple(expected[name].shape)}"
+            for name in sorted(expected.keys() & tensors.keys()) if expected[name].shape != tensors[name].shape
         ],
     }  # fmt: skip
-    found = [f"{len(names)} {kind}: {listing(names, 3)}" for kind, names in odd.items() if names]
-    if found:
+    faults = [f"{len(names)} {kind}: {listing(names, 3)}" for kind, names in differences.items() if names]
+    if faults:
         raise PupilaError(
-            say("The weights {path} do not fit the model", path=path), found="; ".join(found),
-            wanted=say("the tensors of this very model, with the options that it was trained with"),
-            remedy=say("--set model=NAME, --set options.NAME=VALUE, or a JSON beside the file that says both"),
+            say("The weights {path} do not match the model", path=path), actual="; ".join(faults),
+            expected=say("the tensors of this model, with the options that it was trained with"),
+            remedy=say("--model NAME, --options.NAME VALUE, or a JSON file of the same name with both"),
         )  # fmt: skip
     module.load_state_dict(tensors)
 
 
-def hash_of(module: nn.Module, name: str, options: dict[str, Any]) -> str:
+def hash_module(module: nn.Module, name: str, options: dict[str, Any]) -> str:
     """SHA-256 over the model's name, its options (padding has no tensor), and names and bytes of all tensors."""
     digest = hashlib.sha256(json.dumps([name, options], sort_keys=True, default=str).encode())
     for name, tensor in sorted(module.state_dict().items()):
@@ -111,16 +124,16 @@ def hash_of(module: nn.Module, name: str, options: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def source_of(weights: str, model: str) -> str:
-    """Where weights come from, in words."""
+def describe_source(weights: str, model: str) -> str:
+    """Description of where weights come from."""
     if weights == "default":
         return f"hub: {model}"
     return NO_WEIGHTS if weights == NO_WEIGHTS else f"file: {weights.rpartition('/')[2]}"
 
 
-def no_hub(model: str, fault: Exception) -> PupilaError:
-    """The refusal where the hub can't be reached."""
+def hub_unreachable(model: str, fault: Exception) -> PupilaError:
+    """The error for a hub that can't be reached."""
     return PupilaError(
-        say("Can't get the weights of {model} from the hub", model=model), found=str(fault).splitlines()[0],
-        wanted=say("a way to the hub, or a local file"), remedy="--set weights=FILE.safetensors, weights=none",
+        say("Can't download the weights of {model} from the hub", model=model), actual=str(fault).splitlines()[0],
+        expected=say("access to the hub, or a local file"), remedy="--weights FILE.safetensors, or --weights none",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Asking web servers politely: one way for pages, for images and for what a browser wants."""
+"""A polite HTTP client for pages, images and the requests of a browser: robots.txt, rate limits, retries."""
 
 import asyncio
 import re
@@ -18,40 +18,48 @@ from protego import Protego
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from pupila.core.messages import say
-from pupila.stages.collect.pinned import Pinned
-from pupila.stages.collect.rules import Addresses, Failed, Refused, Resolve, opted_out, origin, resolve
-from pupila.stages.collect.site import AGENT, Site
+from pupila.core.messages import number, say
+from pupila.stages.collect.pinned import PinnedTransport
+from pupila.stages.collect.rules import (
+    AddressPolicy,
+    FetchFailed,
+    FetchRefused,
+    Resolve,
+    find_opt_out,
+    origin,
+    resolve,
+)
+from pupila.stages.collect.site import ROBOT_NAME, Site
 
-HOPS = 5  # redirects that are followed
+MAX_REDIRECTS = 5  # redirects that are followed
 _ROBOTS_BYTES = 512_000  # RFC 9309, 2.5: at least 500 KiB have to be read
-_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SAFE = frozenset({"GET", "HEAD"})
+_RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time, for tests to hold still."""
+    """Time, which tests replace."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked beside the address."""
+class RequestOptions:
+    """A request apart from its address."""
 
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
-    paced: bool = True  # counts for requests a second, not for those at once alone
-    kept: bool = True  # what comes is kept as data, so what it says to robots counts
+    paced: bool = True  # counts towards the request rate, not only towards the concurrency
+    stored: bool = True  # the response is stored as data, so its X-Robots-Tag counts
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came."""
+class Response:
+    """A response whose body was read."""
 
     url: str  # after redirects
     status: int
@@ -60,27 +68,27 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text: by the encoding that its header names, else by the one that it names itself."""
-        told = httpx.Response(200, headers={"content-type": self.headers.get("content-type", "")})
-        inside = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", self.body[:1024], re.IGNORECASE)
-        for name in (told.charset_encoding, inside[1].decode() if inside else None):
+        """The body as text, decoded by the charset of the header, else of its `<meta>`, else UTF-8."""
+        header = httpx.Response(200, headers={"content-type": self.headers.get("content-type", "")})
+        declared = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", self.body[:1024], re.IGNORECASE)
+        for name in (header.charset_encoding, declared[1].decode() if declared else None):
             try:
                 return self.body.decode(name or "", errors="replace")
-            except (LookupError, ValueError):  # none, or one of bytes, such as hex
+            except (LookupError, ValueError):  # unknown, or not a text encoding, such as hex
                 continue
         return self.body.decode(errors="replace")
 
 
-class _Again(Exception):
-    """An answer after which one may ask once more."""
+class _RetryableFailure(Exception):
+    """A failed attempt that may be retried."""
 
-    def __init__(self, reason: str, answer: Answer | None = None, wait: float | None = None) -> None:
+    def __init__(self, reason: str, response: Response | None = None, wait: float | None = None) -> None:
         super().__init__(reason)
-        self.answer, self.wait = answer, wait
+        self.response, self.wait = response, wait
 
 
-class Gate:
-    """Keeps one host's pace."""
+class RateLimiter:
+    """Limits the request rate and concurrency of one host."""
 
     def __init__(self, site: Site, clock: Clock) -> None:
         self._clock, self._next = clock, 0.0
@@ -89,26 +97,26 @@ class Gate:
         self.interval = 1 / site.rate  # seconds
 
     @asynccontextmanager
-    async def turn(self, paced: bool) -> AsyncIterator[None]:
-        """Wait for a turn.
+    async def slot(self, paced: bool) -> AsyncIterator[None]:
+        """Wait for a free slot.
 
         Raises:
-            Failed: there is none, for the host wants to be left alone.
+            FetchFailed: the host asked for a pause that is too long to wait for.
         """
         async with self._free:
             while paced and (left := self._next - self._clock.now()) > 0 and not self._is_closed:
                 await self._clock.sleep(left)
             if self._is_closed:
-                raise Failed(self._closed)
+                raise FetchFailed(self._closed)
             self._next = max(self._next, self._clock.now() + self.interval) if paced else self._next
             yield
 
     def pause(self, seconds: float) -> None:
-        """Nobody's turn comes for a while."""
+        """Delay all requests."""
         self._next = max(self._next, self._clock.now() + seconds)
 
     def close(self, seconds: float, why: str) -> None:
-        """No turns at all for a while that nobody waits for."""
+        """Fail all requests for a while instead of delaying them."""
         self._closed, self._until = why, max(self._until, self._clock.now() + seconds)
 
     @property
@@ -117,22 +125,21 @@ class Gate:
 
 
 class Fetcher:
-    """Asks for what may be asked, at the site's pace; use it as `async with`."""
+    """Makes the allowed requests within the rate limits of the site; use it as `async with`."""
 
     def __init__(self, site: Site, clock: Clock | None = None, resolve: Resolve = resolve) -> None:
         self._site, self._clock = site, clock or Clock()
-        self._addresses = Addresses(site, resolve)
-        self._gates: dict[str, Gate] = {}
+        self._addresses = AddressPolicy(site, resolve)
+        self._limiters: dict[str, RateLimiter] = {}
         self._robots: dict[str, asyncio.Task[Protego | str]] = {}
         self._jitter = wait_random_exponential(multiplier=1, max=site.longest_wait)
-        # No proxy of the environment: the address that is checked must be the one that is asked.
+        # No proxy of the environment: the checked address must be the one that is connected to.
         # No cookies: those of a browser come with its requests.
         self._client = httpx.AsyncClient(
-            transport=Pinned(self._addresses.behind), headers={"user-agent": site.agent}, trust_env=False,
-            timeout=site.timeout,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            transport=PinnedTransport(self._addresses.resolve_allowed), headers={"user-agent": site.user_agent},
+            trust_env=False, timeout=site.timeout, cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )  # fmt: skip
-        self.under_way = 0  # requests that wait or run
+        self.pending = 0  # requests that wait or are in flight
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,174 +152,183 @@ class Fetcher:
         await asyncio.gather(*self._robots.values(), return_exceptions=True)
         await self._client.aclose()
 
-    def is_ours(self, url: str) -> bool:
-        """Whether the address is of the site's own hosts, those of the setting among them."""
-        return self._addresses.is_ours(url)
+    def is_site_host(self, url: str) -> bool:
+        """Whether the address belongs to one of the site's own hosts, those of the setting `hosts` included."""
+        return self._addresses.is_site_host(url)
 
-    async def get(self, url: str, ask: Ask | None = None) -> Answer:
-        """The answer, of whatever status, after redirects that stay where one may ask.
+    async def get(self, url: str, options: RequestOptions | None = None) -> Response:
+        """The response of any status, after redirects within the allowed hosts.
 
         Raises:
-            Refused: the site, its robots.txt or the answer's own headers say no; or the answer is too large.
-            Failed: no answer, or none but redirects.
+            FetchRefused: the host, its robots.txt or the X-Robots-Tag forbids it; or the response is too large.
+            FetchFailed: no response, or too many redirects.
         """
-        ask = ask or Ask()
-        self.under_way += 1
+        options = options or RequestOptions()
+        self.pending += 1
         try:
-            for _ in range(HOPS + 1):
+            for _ in range(MAX_REDIRECTS + 1):
                 await self._addresses.check(url)
-                await self._ask_robots(url)
-                answer = await self._patiently(url, ask)
-                if (onward := _redirected(answer)) is None:
-                    return answer
-                url = onward
-                if answer.status in (301, 302, 303) and ask.method not in _SAFE:
-                    ask = replace(ask, method="GET", body=None)
-            raise Failed(say("more than {n} redirects", n=HOPS))
+                await self._check_robots(url)
+                response = await self._get_with_retries(url, options)
+                if (target := _redirect_target(response)) is None:
+                    return response
+                url = target
+                if response.status in (301, 302, 303) and options.method not in _SAFE_METHODS:
+                    options = replace(options, method="GET", body=None)
+            raise FetchFailed(say("more than {n} redirects", n=MAX_REDIRECTS))
         finally:
-            self.under_way -= 1
+            self.pending -= 1
 
-    async def _ask_robots(self, url: str) -> None:
+    async def _check_robots(self, url: str) -> None:
         place = origin(url)
-        if place not in self._robots:  # asked once, whoever else waits for it
+        if place not in self._robots:  # fetched once, shared by all requests that wait for it
             self._robots[place] = asyncio.create_task(self._read_robots(place))
-        told = await asyncio.shield(self._robots[place])
-        if isinstance(told, str):
-            raise Refused(told)
-        if not told.can_fetch(url, AGENT):
-            raise Refused(say("robots.txt of {place} forbids it", place=place))
+        rules = await asyncio.shield(self._robots[place])
+        if isinstance(rules, str):
+            raise FetchRefused(rules)
+        if not rules.can_fetch(url, ROBOT_NAME):
+            raise FetchRefused(say("robots.txt of {host} disallows it", host=place))
 
     async def _read_robots(self, place: str) -> Protego | str:
-        """The rules, or why nothing may be asked: a robots.txt that fails may well forbid it (RFC 9309, 2.3.1.4)."""
+        """The rules, or why all is forbidden: a robots.txt that can't be read forbids all (RFC 9309, 2.3.1.4)."""
         url, why = f"{place}/robots.txt", ""
         try:
-            for _ in range(HOPS + 1):
+            for _ in range(MAX_REDIRECTS + 1):
                 await self._addresses.check(url)
-                answer = await self._patiently(url, Ask(kept=False), _ROBOTS_BYTES)
-                if (onward := _redirected(answer)) is None:
+                response = await self._get_with_retries(url, RequestOptions(stored=False), _ROBOTS_BYTES)
+                if (target := _redirect_target(response)) is None:
                     break
-                url = onward
-            if answer.status >= 500 or answer.status == 429 or _redirected(answer) is not None:
-                why = str(answer.status)
-        except (Refused, Failed) as fault:
+                url = target
+            if response.status >= 500 or response.status == 429 or _redirect_target(response) is not None:
+                why = str(response.status)
+        except (FetchRefused, FetchFailed) as fault:
             why = str(fault)
         if why:
-            return say("robots.txt of {place} can't be read, which counts as no: {why}", place=place, why=why)
-        rules = Protego.parse(answer.body.decode(errors="replace") if answer.status < 400 else "")
-        if (delay := _delay(rules)) > self._site.longest_wait:
             return say(
-                "robots.txt of {place} asks for {n:g} s between two requests, longest_wait is {most:g} s",
-                place=place, n=delay, most=self._site.longest_wait,
+                "robots.txt of {host} can't be read, so nothing may be fetched: {why}", host=place, why=why
+            )
+        rules = Protego.parse(response.body.decode(errors="replace") if response.status < 400 else "")
+        if (delay := _crawl_delay(rules)) > self._site.longest_wait:
+            return say(
+                "robots.txt of {host} asks for {n} s between requests, more than longest_wait ({limit} s)",
+                host=place, n=number(delay, 0), limit=number(self._site.longest_wait, 0),
             )  # fmt: skip
-        gate = self._gate(place)
-        gate.interval = max(gate.interval, delay)
+        limiter = self._limiter(place)
+        limiter.interval = max(limiter.interval, delay)
         return rules
 
-    def _gate(self, url: str) -> Gate:
-        return self._gates.setdefault(urlsplit(url).netloc.lower(), Gate(self._site, self._clock))
+    def _limiter(self, url: str) -> RateLimiter:
+        return self._limiters.setdefault(urlsplit(url).netloc.lower(), RateLimiter(self._site, self._clock))
 
-    async def _patiently(self, url: str, ask: Ask, most: int | None = None) -> Answer:
-        """Ask again after 429, 5xx and silence, after a while that the server or chance decides."""
-        gate = self._gate(url)
+    async def _get_with_retries(
+        self, url: str, options: RequestOptions, max_bytes: int | None = None
+    ) -> Response:
+        """Retry after 429, 5xx and timeouts, with the Retry-After of the server or a random exponential backoff."""
+        limiter = self._limiter(url)
 
         def wait(state: RetryCallState) -> float:
-            told = state.outcome.exception() if state.outcome else None
-            seconds = getattr(told, "wait", None)
+            failure = state.outcome.exception() if state.outcome else None
+            seconds = getattr(failure, "wait", None)
             seconds = self._jitter(state) if seconds is None else seconds
-            gate.pause(seconds)  # the host is left alone by all
+            limiter.pause(seconds)  # all requests to the host wait
             return float(seconds)
 
-        tries = self._site.tries if ask.method in _SAFE else 1
-        again = AsyncRetrying(
-            retry=retry_if_exception_type(_Again), stop=stop_after_attempt(tries), wait=wait,
+        tries = self._site.tries if options.method in _SAFE_METHODS else 1
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(_RetryableFailure), stop=stop_after_attempt(tries), wait=wait,
             sleep=self._clock.sleep, reraise=True,
         )  # fmt: skip
         try:
-            return await again(self._once, url, ask, most or self._site.max_bytes)
-        except _Again as last:
-            if last.answer is not None:
-                return last.answer
-            raise Failed(str(last)) from last
+            return await retrying(self._get_once, url, options, max_bytes or self._site.max_bytes)
+        except _RetryableFailure as last:
+            if last.response is not None:
+                return last.response
+            raise FetchFailed(str(last)) from last
 
-    async def _once(self, url: str, ask: Ask, most: int) -> Answer:
+    async def _get_once(self, url: str, options: RequestOptions, max_bytes: int) -> Response:
         try:
             async with (
-                self._gate(url).turn(ask.paced),
+                self._limiter(url).slot(options.paced),
                 asyncio.timeout(self._site.timeout),
-                self._client.stream(ask.method, url, headers=ask.headers, content=ask.body) as response,
+                self._client.stream(
+                    options.method, url, headers=options.headers, content=options.body
+                ) as stream,
             ):
-                answer = Answer(url, response.status_code, response.headers, b"")
-                if answer.status in _AGAIN:
-                    raise _Again(str(answer.status), answer, self._asked_to_wait(answer))
-                if ask.kept and (word := opted_out(response.headers.get_list("x-robots-tag"))):
-                    raise Refused(say("X-Robots-Tag says {word}", word=word))
-                return replace(answer, body=await _read(response, most))
+                response = Response(url, stream.status_code, stream.headers, b"")
+                if response.status in _RETRIED_STATUSES:
+                    raise _RetryableFailure(str(response.status), response, self._read_retry_after(response))
+                if options.stored and (opt_out := find_opt_out(stream.headers.get_list("x-robots-tag"))):
+                    raise FetchRefused(say("X-Robots-Tag says {word}", word=opt_out))
+                return replace(response, body=await _read_body(stream, max_bytes))
         except TimeoutError as fault:
-            raise _Again(say("no answer within {n:g} s", n=self._site.timeout)) from fault
+            raise _RetryableFailure(
+                say("no response within {n} s", n=number(self._site.timeout, 1))
+            ) from fault
         except httpx.RequestError as fault:
-            raise _Again(str(fault) or type(fault).__name__) from fault
+            raise _RetryableFailure(str(fault) or type(fault).__name__) from fault
         except (httpx.InvalidURL, httpx.CookieConflict, ValueError) as fault:
-            raise Refused(say("no web address: {url}", url=url)) from fault
+            raise FetchRefused(say("not a web address: {url}", url=url)) from fault
 
-    def _asked_to_wait(self, answer: Answer) -> float | None:
-        """Seconds that the server wants to be left alone.
+    def _read_retry_after(self, response: Response) -> float | None:
+        """The seconds of the Retry-After header; None without one.
 
         Raises:
-            Failed: longer than anyone waits.
+            FetchFailed: longer than `longest_wait`.
         """
-        told = answer.headers.get("retry-after", "").strip()
-        if not told:
+        value = response.headers.get("retry-after", "").strip()
+        if not value:
             return None
-        if told.isdigit():
-            seconds = float(told)
+        if value.isdigit():
+            seconds = float(value)
         else:
             try:
-                seconds = max((parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds(), 0.0)
+                seconds = max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
             except (ValueError, TypeError):
                 return None
         if seconds > self._site.longest_wait:
-            why = say(
-                "{status}: the server wants to be left alone for {n:.0f} s", status=answer.status, n=seconds
-            )
-            self._gate(answer.url).close(seconds, why)
-            raise Failed(why)
+            why = say("HTTP status {status}: the server asks for a pause of {n} s",
+                      status=response.status, n=number(seconds, 0))  # fmt: skip
+            self._limiter(response.url).close(seconds, why)
+            raise FetchFailed(why)
         return seconds
 
 
-def _delay(rules: Protego) -> float:
-    """Seconds between two requests that a robots.txt asks for."""
-    told = rules.request_rate(AGENT)
-    by_rate = told.seconds / told.requests if told else 0
-    return max(float(rules.crawl_delay(AGENT) or 0), by_rate)
+def _crawl_delay(rules: Protego) -> float:
+    """Seconds between two requests, by the Crawl-delay and Request-rate of a robots.txt."""
+    rate = rules.request_rate(ROBOT_NAME)
+    by_rate = rate.seconds / rate.requests if rate else 0
+    return max(float(rules.crawl_delay(ROBOT_NAME) or 0), by_rate)
 
 
-async def _read(response: httpx.Response, most: int) -> bytes:
-    """The body, never more than allowed, whatever its header says.
+async def _read_body(response: httpx.Response, max_bytes: int) -> bytes:
+    """Read the body, up to the limit, whatever its Content-Length says.
 
     Raises:
-        Refused: it is larger.
+        FetchRefused: it is larger.
     """
-    said = response.headers.get("content-length", "")
-    too_large = Refused(say("larger than {n} bytes", n=most))
-    if said.isdigit() and int(said) > most:
+    declared = response.headers.get("content-length", "")
+    too_large = FetchRefused(say("larger than {n} bytes", n=max_bytes))
+    if declared.isdigit() and int(declared) > max_bytes:
         raise too_large
     parts, size = [], 0
     async for part in response.aiter_bytes():
         parts.append(part)
         size += len(part)
-        if size > most:
+        if size > max_bytes:
             raise too_large
     return b"".join(parts)
 
 
-def _redirected(answer: Answer) -> str | None:
-    """Where the answer sends one.
+def _redirect_target(response: Response) -> str | None:
+    """The address that a response redirects to; None where it does not.
 
     Raises:
-        Failed: to no address.
+        FetchFailed: the target is not a web address.
     """
-    place = answer.headers.get("location")
+    location = response.headers.get("location")
     try:
-        return urljoin(answer.url, place) if answer.status in _REDIRECTS and place else None
+        return urljoin(response.url, location) if response.status in _REDIRECT_STATUSES and location else None
     except ValueError as fault:
-        raise Failed(say("sent on to {place}, which is no web address", place=place)) from fault
+        raise FetchFailed(
+            say("redirected to {target}, which is not a web address", target=location)
+        ) from fault

@@ -1,4 +1,4 @@
-"""What the pages of a visit show: each product once, in the order in which it was met."""
+"""The products that the pages of a visit list: each one once, in the order of the pages."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -8,41 +8,41 @@ from pupila.stages.collect.reader import Product
 
 @dataclass(slots=True)
 class Listing:
-    """Filled by whoever reads pages, emptied by whoever stores products."""
+    """Filled by a crawler, drained by the visit that stores the products."""
 
-    seen: dict[str, Product] = field(default_factory=dict)  # by id, all of the visit
-    shown: set[str] = field(default_factory=set)  # ids, since this start page was begun
-    waiting: deque[Product] = field(default_factory=deque)  # not taken over yet
-    nameless: dict[str, None] = field(default_factory=dict)  # items without an id, by what they show
-    faults: dict[str, str] = field(default_factory=dict)  # address to why it was not read
-    whole: bool = True  # nothing was lost that another visit may have
+    products: dict[str, Product] = field(default_factory=dict)  # by id, of the whole visit
+    start_page_ids: set[str] = field(default_factory=set)  # ids of the current start page
+    pending: deque[Product] = field(default_factory=deque)  # not stored yet
+    without_id: dict[str, None] = field(default_factory=dict)  # items without an id, by their link or name
+    failures: dict[str, str] = field(default_factory=dict)  # address to the reason
+    complete: bool = True  # no page failed that may have listed more products
 
-    def take(self, products: list[Product], nameless: list[str]) -> int:
-        """Add products; one that was met before is passed over.
+    def add(self, products: list[Product], without_id: list[str]) -> int:
+        """Add products; known ones are skipped.
 
         Returns:
-            How many were new to this start page: start pages may overlap, and what another one showed ends none.
+            The number of products that are new on this start page, even if another start page listed them too.
         """
-        self.nameless |= dict.fromkeys(nameless)
-        fresh = {p.id: p for p in reversed(products) if p.id not in self.seen}
+        self.without_id |= dict.fromkeys(without_id)
+        fresh = {p.id: p for p in reversed(products) if p.id not in self.products}
         new = [fresh.pop(p.id) for p in products if p.id in fresh]
-        self.seen |= {p.id: p for p in new}
-        self.waiting.extend(new)
-        known = len(self.shown)
-        self.shown.update(p.id for p in products)
-        return len(self.shown) - known
+        self.products |= {p.id: p for p in new}
+        self.pending.extend(new)
+        known = len(self.start_page_ids)
+        self.start_page_ids.update(p.id for p in products)
+        return len(self.start_page_ids) - known
 
-    def begin(self) -> None:
-        """Come to a start page."""
-        self.shown.clear()
+    def begin_start_page(self) -> None:
+        """Start counting the products of another start page."""
+        self.start_page_ids.clear()
 
-    def missed(self, address: str, reason: str, lost: bool = True) -> None:
-        """Note that a page, or a part of one, could not be had.
+    def record_failure(self, address: str, reason: str, lost: bool = True) -> None:
+        """Note that a page, or a part of one, could not be loaded.
 
         Args:
-            address: its own.
+            address: of the page or part.
             reason: for the user.
-            lost: whether products may have been lost by it.
+            lost: whether products may be missing because of it.
         """
-        self.faults[address] = reason
-        self.whole &= not lost
+        self.failures[address] = reason
+        self.complete &= not lost

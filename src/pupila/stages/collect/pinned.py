@@ -1,4 +1,4 @@
-"""Connections that lead where was checked: a name is looked up once, and what came is checked and then called."""
+"""Connections to checked addresses only: a host is resolved once, its addresses are checked and then connected to."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -7,33 +7,33 @@ from typing import Any
 import httpcore
 import httpx
 
-Behind = Callable[[str, int], Awaitable[list[str]]]  # host and port to the addresses that may be asked
+ResolveHost = Callable[[str, int], Awaitable[list[str]]]  # host and port to the addresses that are allowed
 
 
-class Pinned(httpx.AsyncBaseTransport):
-    """HTTP over connections to checked addresses; certificates are still those of the names.
+class PinnedTransport(httpx.AsyncBaseTransport):
+    """HTTP over connections to checked addresses; certificates are still verified against the host name.
 
     Args:
-        behind: tells the addresses of a host; what it raises is raised in place of a connection.
+        resolve: returns the allowed addresses of a host; what it raises replaces the connection.
     """
 
-    def __init__(self, behind: Behind) -> None:
+    def __init__(self, resolve: ResolveHost) -> None:
         context = httpx.create_ssl_context(trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
-            context, max_connections=100, keepalive_expiry=5, network_backend=_Backend(behind)
+            context, max_connections=100, keepalive_expiry=5, network_backend=_Backend(resolve)
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer, its body not read yet."""
+        """The response, its body not read yet."""
         url = request.url
-        asked = httpcore.Request(
+        pinned_request = httpcore.Request(
             request.method, httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=request.headers.raw, content=request.stream, extensions=request.extensions,
         )  # fmt: skip
-        with _faults_of_httpx():
-            came = await self._pool.handle_async_request(asked)
+        with _map_errors():
+            response = await self._pool.handle_async_request(pinned_request)
         return httpx.Response(
-            came.status, headers=came.headers, stream=_Body(came), extensions=came.extensions
+            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
         )
 
     async def aclose(self) -> None:
@@ -47,7 +47,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         assert isinstance(self._response.stream, AsyncIterable)
-        with _faults_of_httpx():
+        with _map_errors():
             async for part in self._response.stream:
                 yield part
 
@@ -56,27 +56,27 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self, behind: Behind) -> None:
-        self._behind, self._inner = behind, httpcore.AnyIOBackend()
+    def __init__(self, resolve: ResolveHost) -> None:
+        self._resolve, self._inner = resolve, httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:  # fmt: skip
-        """A connection to the first address that answers; each has its share of the time."""
-        fault: Exception = httpcore.ConnectError(host)
-        addresses = await self._behind(host, port)
+        """A connection to the first address that accepts it; each gets an equal share of the timeout."""
+        last_error: Exception = httpcore.ConnectError(host)
+        addresses = await self._resolve(host, port)
         for address in addresses:
             share = timeout / len(addresses) if timeout is not None else None
             try:
                 return await self._inner.connect_tcp(address, port, share, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as one:
-                fault = one
-        raise fault
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last_error = error
+        raise last_error
 
 
 @contextmanager
-def _faults_of_httpx() -> Iterator[None]:
+def _map_errors() -> Iterator[None]:
     try:
         yield
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as fault:

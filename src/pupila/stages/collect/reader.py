@@ -1,4 +1,4 @@
-"""From HTML to product records, by the selectors of a site."""
+"""Parsing product records from HTML with the CSS selectors of a site."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.stages.collect.site import AGENT, Site
+from pupila.stages.collect.site import ROBOT_NAME, Site
 
-TEXT = "text"  # in place of an attribute: what a reader of the page would see
+TEXT = "text"  # in place of an attribute: the visible text
 _SELECTORS = ("item", "id", "title", "brand", "price", "description", "link", "image", "next")
 
 
@@ -21,7 +21,7 @@ class Product:
     id: str
     name: str
     brand: str
-    price: float | None  # in the site's currency; None where there is none to read
+    price: float | None  # in the site's currency; None where none can be read
     link: str  # absolute; "" where there is none
     description: str
     images: tuple[str, ...]  # absolute addresses, in the order of the page
@@ -29,28 +29,28 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """`css@one|two`: CSS inside an item ("" is the item itself), and the attributes to ask, in order."""
+    """`css@one|two`: CSS inside an item ("" is the item itself), and the attributes to try, in order."""
 
     css: str
     attributes: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> "Selector":
-        """The parts of the setting; without an attribute it is the text that counts."""
-        told = re.fullmatch(r"(.*?)@([\w:|.-]+)", text.strip(), re.DOTALL)
-        return cls(told[1].strip(), tuple(told[2].split("|"))) if told else cls(text.strip(), (TEXT,))
+        """Parse a selector setting; without an attribute it reads the text."""
+        match = re.fullmatch(r"(.*?)@([\w:|.-]+)", text.strip(), re.DOTALL)
+        return cls(match[1].strip(), tuple(match[2].split("|"))) if match else cls(text.strip(), (TEXT,))
 
     def values(self, item: LexborNode) -> list[str]:
-        """What the fitting elements say, empty ones left out."""
+        """The values of the matching elements, without empty ones."""
         nodes = item.css(self.css) if self.css else [item]
-        return [said for node in nodes if (said := self._said(node))]
+        return [value for node in nodes if (value := self._value(node))]
 
-    def _said(self, node: LexborNode) -> str:
+    def _value(self, node: LexborNode) -> str:
         for name in self.attributes:
             text = node.text(separator=" ") if name == TEXT else node.attributes.get(name)
-            said = " ".join((text or "").split())
-            if said and not said.startswith("data:"):  # a place-holder until the picture is wanted
-                return said
+            value = " ".join((text or "").split())
+            if value and not value.startswith("data:"):  # a placeholder for a lazily loaded image
+                return value
         return ""
 
 
@@ -58,18 +58,20 @@ class Reader:
     """Reads products from HTML.
 
     Raises:
-        PupilaError: a selector is no CSS.
+        PupilaError: a selector is not valid CSS.
     """
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._selectors = {name: Selector.parse(told) for name in _SELECTORS if (told := getattr(site, name))}
+        self._selectors = {
+            name: Selector.parse(selector) for name in _SELECTORS if (selector := getattr(site, name))
+        }
         bad = {name: s.css for name, s in self._selectors.items() if s.css and not _is_css(s.css)}
         if bad:
             raise PupilaError(
-                say("Bad selectors in {site}", site=site.name or "SITE"),
-                found="; ".join(f"{name}: {css}" for name, css in bad.items()),
-                wanted=say("CSS, and @attribute after it"),
+                say("Invalid selectors in {site}", site=site.name or "SITE"),
+                actual="; ".join(f"{name}: {css}" for name, css in bad.items()),
+                expected=say("CSS, optionally followed by @attribute"),
             )  # fmt: skip
 
     @property
@@ -77,80 +79,82 @@ class Reader:
         """CSS of one product."""
         return self._selectors["item"].css
 
-    def page(self, html: str, address: str) -> tuple[list[Product], list[str]]:
-        """The products of a whole page, and for how many items there was no id, by what they show."""
+    def parse_page(self, html: str, address: str) -> tuple[list[Product], list[str]]:
+        """The products of a whole page, and the links or names of items without an id."""
         tree = LexborHTMLParser(html)
-        return self._products(tree.css(self.item), _base(tree, address))
+        return self._parse_products(tree.css(self.item), _base_address(tree, address))
 
-    def fragments(self, parts: list[str], base: str) -> tuple[list[Product], list[str]]:
-        """As `page`, of items that are cut out already.
+    def parse_fragments(self, parts: list[str], base: str) -> tuple[list[Product], list[str]]:
+        """As `parse_page`, from the HTML of single items.
 
         Args:
-            parts: the HTML of one item each.
-            base: what their addresses are relative to.
+            parts: HTML of one item each.
+            base: that relative addresses are resolved against.
         """
         nodes = [body.child for part in parts if (body := LexborHTMLParser(part).body) is not None]
-        return self._products([node for node in nodes if node is not None], base)
+        return self._parse_products([node for node in nodes if node is not None], base)
 
     def next_page(self, html: str, address: str) -> str:
-        """Where the next link of the page leads; "" where there is none."""
+        """The address of the next link; "" where there is none."""
         tree = LexborHTMLParser(html)
         link = (
             Selector(self._selectors["next"].css, ("href",)).values(tree.root)
             if tree.root is not None
             else []
         )
-        return joined(_base(tree, address), link[0]) if link else ""
+        return join_address(_base_address(tree, address), link[0]) if link else ""
 
-    def _products(self, items: list[LexborNode], base: str) -> tuple[list[Product], list[str]]:
-        read = [self._product(item, base) for item in items]
-        return [p for p in read if p.id], [p.link or p.name for p in read if not p.id]
+    def _parse_products(self, items: list[LexborNode], base: str) -> tuple[list[Product], list[str]]:
+        products = [self._parse_product(item, base) for item in items]
+        return [p for p in products if p.id], [p.link or p.name for p in products if not p.id]
 
-    def _product(self, item: LexborNode, base: str) -> Product:
-        told = {name: s.values(item) for name, s in self._selectors.items()}
-        first = {name: values[0] if values else "" for name, values in told.items()}
+    def _parse_product(self, item: LexborNode, base: str) -> Product:
+        values_by_field = {name: s.values(item) for name, s in self._selectors.items()}
+        first = {name: values[0] if values else "" for name, values in values_by_field.items()}
         price = first.get("price", "")
         return Product(
-            id=self._id(first["id"]),
+            id=self._extract_id(first["id"]),
             name=first.get("title", ""),
             brand=first.get("brand", ""),
-            price=number(price, self._site.numbers) if price else None,
-            link=joined(base, link) if (link := first.get("link", "")) else "",
+            price=parse_number(price, self._site.numbers) if price else None,
+            link=join_address(base, link) if (link := first.get("link", "")) else "",
             description=first.get("description", ""),
-            images=tuple(dict.fromkeys(joined(base, source) for source in told.get("image", []))),
+            images=tuple(
+                dict.fromkeys(join_address(base, source) for source in values_by_field.get("image", []))
+            ),
         )
 
-    def _id(self, said: str) -> str:
+    def _extract_id(self, text: str) -> str:
         if not self._site.id_pattern:
-            return said
-        found = re.search(self._site.id_pattern, said)
-        return (found[1] if found.groups() else found[0]) or "" if found else ""
+            return text
+        match = re.search(self._site.id_pattern, text)
+        return (match[1] if match.groups() else match[0]) or "" if match else ""
 
 
-def joined(base: str, told: str) -> str:
-    """The address made whole; one that is none stays as it is, for who asks for it to refuse."""
+def join_address(base: str, address: str) -> str:
+    """The absolute address; an invalid one is returned as it is, and the fetcher refuses it."""
     try:
-        return urljoin(base, told)
+        return urljoin(base, address)
     except ValueError:
-        return told
+        return address
 
 
-def robots_metas(html: str) -> list[str]:
-    """What a page tells robots like this one in its `<meta>` elements."""
+def read_robots_metas(html: str) -> list[str]:
+    """The content of the robots `<meta>` elements that apply to this crawler."""
     metas = LexborHTMLParser(html).css("meta[name][content]")
-    names = {"robots", AGENT.lower()}
+    names = {"robots", ROBOT_NAME.lower()}
     return [
         m.attributes["content"] or "" for m in metas if (m.attributes["name"] or "").strip().lower() in names
     ]
 
 
-def number(text: str, example: str) -> float | None:
+def parse_number(text: str, example: str) -> float | None:
     """The first number in the text.
 
     Args:
         text: such as "$ 1.234,50 the unit".
-        example: how the site writes numbers: the last mark is the decimal one, unless three digits follow the only
-            kind of mark.
+        example: how the site writes numbers: its last separator is the decimal one, unless there is only one kind of
+            separator and three digits follow it.
 
     Returns:
         None where there is no number.
@@ -162,10 +166,10 @@ def number(text: str, example: str) -> float | None:
     plain = re.sub(r"\s", " ", text)
     whole = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?!\d)|\d+" if thousands else r"\d+"
     part = rf"(?:{re.escape(decimal)}\d+)?" if decimal else ""
-    found = re.search(rf"(?:{whole}){part}", plain)
-    if not found:
+    match = re.search(rf"(?:{whole}){part}", plain)
+    if not match:
         return None
-    digits = found[0].replace(thousands, "") if thousands else found[0]
+    digits = match[0].replace(thousands, "") if thousands else match[0]
     return float(digits.replace(decimal, ".") if decimal else digits)
 
 
@@ -177,10 +181,10 @@ def _is_css(text: str) -> bool:
     return True
 
 
-def _base(tree: LexborHTMLParser, address: str) -> str:
+def _base_address(tree: LexborHTMLParser, address: str) -> str:
     base = tree.css_first("base[href]")
-    told = (base.attributes["href"] or "") if base is not None else ""
+    href = (base.attributes["href"] or "") if base is not None else ""
     try:
-        return urljoin(address, told)
-    except ValueError:  # as a browser does it
+        return urljoin(address, href)
+    except ValueError:  # as browsers do
         return address

@@ -1,4 +1,4 @@
-"""What may be asked: hosts and addresses that are allowed, and what sites say to robots."""
+"""What may be requested: the allowed hosts and addresses, and the opt-outs of sites."""
 
 import asyncio
 import fnmatch
@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import SplitResult, urlsplit
 
 from pupila.core.messages import say
-from pupila.stages.collect.site import AGENT, Site
+from pupila.stages.collect.site import ROBOT_NAME, Site
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]  # host and port to addresses
 
-# What speaks against taking images. `noindex` does not: it is about search results.
+# Robots directives that opt out of downloading images. `noindex` does not: it is about search results.
 OPT_OUTS = frozenset({"none", "noimageindex", "noai", "noimageai"})
 _WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 _PORTS = {"http": 80, "https": 443}
@@ -21,12 +21,12 @@ _PORTS = {"http": 80, "https": 443}
 _CARRIERS = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b::/96"))
 
 
-class Refused(Exception):
-    """What must not be asked, or not be kept; the text says why."""
+class FetchRefused(Exception):
+    """A request that must not be made, or content that must not be stored; the text says why."""
 
 
-class Failed(Exception):
-    """What could not be had, perhaps another time; the text says why."""
+class FetchFailed(Exception):
+    """A request that failed and may succeed later; the text says why."""
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -35,12 +35,12 @@ async def resolve(host: str, port: int) -> list[str]:
     Raises:
         OSError: it has none.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in entries]
 
 
 def is_public(address: str) -> bool:
-    """Whether the address is one of the whole internet: not this machine's, a private network's, or a group's."""
+    """Whether the address is on the public internet: not local, private or multicast."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -55,75 +55,77 @@ def is_public(address: str) -> bool:
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port: what a robots.txt speaks for."""
-    told = urlsplit(url)
-    return f"{told.scheme}://{told.netloc.rpartition('@')[2].lower()}"
+    """Scheme, host and port: the scope of a robots.txt."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
 
 
-class Addresses:
-    """The hosts of the start pages and of the setting, on the internet unless allowed otherwise."""
+class AddressPolicy:
+    """Allows the hosts of the start pages and of the setting `hosts`, at public addresses unless `allow_private`."""
 
     def __init__(self, site: Site, resolve: Resolve = resolve) -> None:
         self._site, self._resolve = site, resolve
-        self._own = {(told.hostname or "", port_of(told)) for told in map(urlsplit, site.start)}
+        self._own = {(parts.hostname or "", effective_port(parts)) for parts in map(urlsplit, site.start)}
 
     async def check(self, url: str) -> None:
-        """Pass an address that may be asked.
+        """Accept an address that may be requested.
 
         Raises:
-            Refused: another kind of address, another host, or a private one.
-            Failed: the host is not known.
+            FetchRefused: not a web address, another host, or a private address.
+            FetchFailed: the host is unknown.
         """
         try:
-            told = urlsplit(url)
-            host, port = told.hostname or "", port_of(told)
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", effective_port(parts)
         except ValueError as fault:
-            raise Refused(say("no web address: {url}", url=url)) from fault
-        if told.scheme not in _PORTS or not host:
-            raise Refused(say("no web address: {url}", url=url))
-        if not self._ours(host, port):
-            raise Refused(say("{host} is none of the site's hosts", host=told.netloc))
-        await self.behind(host, port)
+            raise FetchRefused(say("not a web address: {url}", url=url)) from fault
+        if parts.scheme not in _PORTS or not host:
+            raise FetchRefused(say("not a web address: {url}", url=url))
+        if not self._is_site_host(host, port):
+            raise FetchRefused(say("{host} is not one of the site's hosts", host=parts.netloc))
+        await self.resolve_allowed(host, port)
 
-    def is_ours(self, url: str) -> bool:
-        """Whether the site's own hosts answer there, and no stranger."""
+    def is_site_host(self, url: str) -> bool:
+        """Whether the address belongs to one of the site's own hosts."""
         try:
-            told = urlsplit(url)
-            return self._ours(told.hostname or "", port_of(told))
+            parts = urlsplit(url)
+            return self._is_site_host(parts.hostname or "", effective_port(parts))
         except ValueError:
             return False
 
-    async def behind(self, host: str, port: int) -> list[str]:
-        """The addresses behind a host's name.
+    async def resolve_allowed(self, host: str, port: int) -> list[str]:
+        """Resolve a host and check its addresses.
 
         Raises:
-            Refused: one of them is private, and that is not allowed.
-            Failed: the host is not known.
+            FetchRefused: one of them is private, and that is not allowed.
+            FetchFailed: the host is unknown.
         """
         try:
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as fault:
-            raise Failed(say("{host} can't be found: {fault}", host=host, fault=fault)) from fault
+            raise FetchFailed(say("{host} can't be resolved: {fault}", host=host, fault=fault)) from fault
         private = [address for address in addresses if not is_public(address)]
         if private and not self._site.allow_private:
-            raise Refused(say("{host} is at the private address {address}", host=host, address=private[0]))
+            raise FetchRefused(
+                say("{host} resolves to the private address {address}", host=host, address=private[0])
+            )
         return addresses
 
-    def _ours(self, host: str, port: int) -> bool:
+    def _is_site_host(self, host: str, port: int) -> bool:
         usual = set(_PORTS.values())
-        for own, own_port in self._own:  # from http to https is no other host, from port 80 to 9000 it is
+        for own, own_port in self._own:  # http and https are one host; another port is another host
             if host == own and (port == own_port or {port, own_port} <= usual):
                 return True
         return any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in self._site.hosts)
 
 
-def port_of(told: SplitResult) -> int:
-    """The port that the address names or means."""
-    return told.port or _PORTS.get(told.scheme, 0)
+def effective_port(parts: SplitResult) -> int:
+    """The port of the address: its own, or the default of its scheme."""
+    return parts.port or _PORTS.get(parts.scheme, 0)
 
 
-def opted_out(lines: Iterable[str]) -> str:
-    """The word by which a page or an image says no, or "".
+def find_opt_out(lines: Iterable[str]) -> str:
+    """The directive by which a page or an image opts out, or "".
 
     Args:
         lines: each an `X-Robots-Tag` or the content of a robots `<meta>`; `NAME: ...` is for robots of that name.
@@ -133,7 +135,7 @@ def opted_out(lines: Iterable[str]) -> str:
         named = (
             bool(colon) and re.fullmatch(r"\s*[\w.-]+\s*", agent) and agent.strip().lower() not in _WITH_VALUE
         )
-        if named and agent.strip().lower() != AGENT.lower():
+        if named and agent.strip().lower() != ROBOT_NAME.lower():
             continue
         for word in (rest if named else line).lower().split(","):
             if word.strip() in OPT_OUTS:

@@ -1,22 +1,27 @@
-"""How a visit went, in words."""
+"""The result of a visit in sentences."""
 
 from pupila.core.messages import listing, say
-from pupila.stages.collect.visit import Visited
+from pupila.core.vocabulary import REJECTED_FILE
+from pupila.stages.collect.visit import VisitResult
 
 
-def sentences(done: Visited) -> list[str]:
-    """What came, what did not, and what is gone."""
-    told = [
-        say("{listed} products listed, {new} of them new; {products} products and {images} images in {folder}.",
-            listed=done.listed, new=done.new, products=done.products, images=done.images, folder=done.folder),
-        say("{copies} images came twice and are stored once; {n} set aside (set_aside.jsonl says why).",
-            copies=done.copies, n=done.set_aside),
+def describe_visit(result: VisitResult) -> list[str]:
+    """What was stored, what was rejected, and what is no longer listed."""
+    lines = [
+        say("{listed} products listed, {new} of them new. {folder} now has {products} products and {images} images.",
+            listed=result.listed, new=result.new, products=result.products, images=result.images, folder=result.folder),
+        say("{duplicates} duplicate images skipped, {n} images rejected (reasons in {file}).",
+            duplicates=result.duplicates, n=result.rejected, file=REJECTED_FILE),
     ]  # fmt: skip
-    if done.complete:
-        told.append(say("The listing was read to its end; {n} products vanished since.", n=done.vanished))
+    if result.complete:
+        lines.append(
+            say(
+                "The listing was read to its end; {n} known products are no longer listed.", n=result.vanished
+            )
+        )
     else:
-        told.append(say("The listing was not read to its end, so nothing is said to have vanished."))
-    if done.faults:
-        not_read = [f"{address} ({why})" for address, why in done.faults.items()]
-        told.append(say("Not read: {pages}.", pages=listing(not_read, 3)))
-    return told
+        lines.append(say("The listing was not read to its end, so no product is marked as vanished."))
+    if result.failures:
+        not_read = [f"{address} ({why})" for address, why in result.failures.items()]
+        lines.append(say("Pages that could not be read: {pages}.", pages=listing(not_read, 3)))
+    return lines

@@ -1,4 +1,4 @@
-"""A site as data: where to start, how to load more, what to read, and the manners to keep."""
+"""The settings of a site: start pages, pagination, selectors and crawling limits."""
 
 import re
 from pathlib import Path
@@ -13,69 +13,77 @@ from pupila.core.messages import listing, say
 from pupila.core.settings import Settings, read_config
 from pupila.core.version import __version__
 
-SHIPPED = Path(__file__).parent / "sites"
-AGENT = "Pupila"  # the name that robots.txt is asked for
+SITES_FOLDER = Path(__file__).parent / "sites"
+ROBOT_NAME = "Pupila"  # the user agent in robots.txt
 _NUMBER = re.compile(r"\d{1,3}(?:([., '])\d{3})*(?:([.,])\d+)?|\d+(?:[.,]\d+)?")
 
 
 class Site(Settings):
-    """The wish. A selector is CSS; `css@attribute` reads an attribute, `css@one|two` the first that says something."""
+    """A selector is CSS; `css@attribute` reads an attribute, `css@first|second` the first that is not empty."""
 
-    name: str = Field(default="", description="of the site, as the records say it")
-    start: tuple[str, ...] = Field(default=(), description="addresses of the pages to begin with")
-    browser: bool = Field(default=True, description="whether a browser draws the pages; false: plain HTML")
+    name: str = Field(default="", description="name of the site, stored with each visit")
+    start: tuple[str, ...] = Field(default=(), description="addresses of the start pages")
+    browser: bool = Field(default=True, description="render pages in a browser; false: read plain HTML")
     more: Literal["scroll", "next", "page", "none"] = Field(
         default="scroll",
-        description="how a page gives more: scroll, next (a button or link), page (?page=2), none",
+        description="pagination: scroll, next (a button or link), page (?page=2) or none",
     )
-    next: str = Field(default="", description="selector of the button or link that gives more (more: next)")
-    page: str = Field(default="page", description="parameter that numbers pages (more: page)")
+    next: str = Field(
+        default="", description="selector of the button or link to the next products (more: next)"
+    )
+    page: str = Field(
+        default="page", description="name of the query parameter with the page number (more: page)"
+    )
     first_page: NonNegativeInt = Field(default=1, description="number of the start page (more: page)")
-    item: str = Field(default="", description="selector of one product; those below are read inside it")
-    id: str = Field(default="", description="selector of what names the product for good")
+    item: str = Field(default="", description="selector of one product; the selectors below apply inside it")
+    id: str = Field(default="", description="selector of a stable product id")
     id_pattern: str = Field(
-        default="", description="regular expression; its first group is the id [all of it]"
+        default="", description="regular expression whose first group is the id; empty: the whole text"
     )
     title: str = Field(default="", description="selector of the product's name")
-    brand: str = Field(default="", description="selector")
-    price: str = Field(default="", description="selector")
-    description: str = Field(default="", description="selector")
-    link: str = Field(default="a@href", description="selector of the address of the product's own page")
-    image: str = Field(default="img@src", description="selector of the images, all that fit")
-    numbers: str = Field(
-        default="1.234,50", description="how the site writes one thousand two hundred thirty-four and a half"
-    )
+    brand: str = Field(default="", description="selector of the brand")
+    price: str = Field(default="", description="selector of the price")
+    description: str = Field(default="", description="selector of the description")
+    link: str = Field(default="a@href", description="selector of the link to the product page")
+    image: str = Field(default="img@src", description="selector of the images; all matches are collected")
+    numbers: str = Field(default="1.234,50", description="number format of the site: how it writes 1234.50")
     licence: str = Field(
-        default="not known: ask the site before passing images on", description="note for each image"
+        default="unknown: ask the site before sharing images",
+        description="licence note stored with each image",
     )
     hosts: tuple[str, ...] = Field(
         default=(),
-        description="hosts that may be asked beside those of the start pages; * stands for anything",
+        description="hosts that may be requested besides those of the start pages; * is a wildcard",
     )
     allow_private: bool = Field(
-        default=False, description="whether addresses of this machine and network may be asked"
+        default=False, description="allow requests to this machine and to private networks"
     )
     rate: PositiveFloat = Field(
-        default=2, description="requests a second and host, at most; robots.txt may ask for fewer"
+        default=2, description="maximum requests per second and host; robots.txt may lower it"
     )
-    concurrency: PositiveInt = Field(default=2, description="requests at once and host, at most")
-    timeout: PositiveFloat = Field(default=30, description="seconds for a whole answer")
+    concurrency: PositiveInt = Field(default=2, description="maximum concurrent requests per host")
+    timeout: PositiveFloat = Field(default=30, description="seconds until a request times out")
     tries: PositiveInt = Field(
-        default=4, description="of a request that is answered with 429, with 5xx or not at all"
+        default=4, description="attempts per request after status 429, 5xx or a timeout"
     )
     longest_wait: PositiveFloat = Field(
-        default=120, description="seconds; who asks to wait longer is left alone"
+        default=120,
+        description="longest pause in seconds that a host may ask for; after a longer one its requests fail",
     )
-    patience: PositiveFloat = Field(
-        default=5, description="seconds at the end of a page without anything new until it counts as read"
+    idle_timeout: PositiveFloat = Field(
+        default=5, description="seconds without new products at the end of a page until it counts as read"
     )
-    max_products: PositiveInt = Field(default=50_000, description="of one visit: an endless page ends here")
-    max_bytes: PositiveInt = Field(default=20_000_000, description="largest page or image, bytes")
-    min_side: PositiveInt = Field(default=32, description="pixels; an image with a shorter side is set aside")
+    max_products: PositiveInt = Field(
+        default=50_000, description="maximum products per visit, also of an endless page"
+    )
+    max_bytes: PositiveInt = Field(default=20_000_000, description="maximum size of a page or image in bytes")
+    min_side: PositiveInt = Field(default=32, description="pixels; images with a shorter side are rejected")
     contact: str = Field(
-        default="", description="address or mail by which the site can reach you, told with each request"
+        default="", description="web or mail address sent with each request, so that the site can contact you"
     )
-    sandbox: bool = Field(default=True, description="Chromium's own; root and some containers can't have it")
+    sandbox: bool = Field(
+        default=True, description="use the sandbox of Chromium; not available to root and in some containers"
+    )
 
     @field_validator("start", "hosts", mode="before")
     @classmethod
@@ -86,7 +94,7 @@ class Site(Settings):
     @classmethod
     def _is_number(cls, value: str) -> str:
         if not _NUMBER.fullmatch(value):
-            raise ValueError(say("wanted a number such as 1.234,50 or 1,234.50"))
+            raise ValueError(say("expected a number such as 1.234,50 or 1,234.50"))
         return value
 
     @field_validator("id_pattern")
@@ -95,7 +103,7 @@ class Site(Settings):
         try:
             re.compile(value)
         except re.error as fault:
-            raise ValueError(say("no regular expression: {fault}", fault=fault)) from fault
+            raise ValueError(say("not a valid regular expression: {fault}", fault=fault)) from fault
         return value
 
     @field_validator("start")
@@ -107,46 +115,48 @@ class Site(Settings):
             except ValueError:  # such as port 99999
                 sound = False
             if not sound:
-                raise ValueError(say("{address} is no web address", address=address))
+                raise ValueError(say("{address} is not a web address", address=address))
         return value
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         missing = [name for name in ("start", "item", "id") if not getattr(self, name)]
         if missing:
-            raise ValueError(say("{names} missing", names=", ".join(missing)))
+            raise ValueError(say("missing settings: {names}", names=", ".join(missing)))
         if self.more == "scroll" and not self.browser:
-            raise ValueError(say("a page scrolls in a browser alone: more: next, page or none"))
+            raise ValueError(say("more: scroll needs a browser; without one, use next, page or none"))
         if self.more == "next" and not self.next:
-            raise ValueError(say("more: next needs the selector of the button, next"))
+            raise ValueError(say("more: next needs the setting next, the selector of the button"))
         return self
 
     @property
-    def agent(self) -> str:
-        """The user agent: who asks, and how to reach who sent it."""
+    def user_agent(self) -> str:
+        """The User-Agent header: the crawler, its version and your contact."""
         contact = f"; +{self.contact}" if self.contact else ""
-        return f"Mozilla/5.0 (compatible; {AGENT}/{__version__}{contact})"
+        return f"Mozilla/5.0 (compatible; {ROBOT_NAME}/{__version__}{contact})"
 
 
-def shipped() -> list[str]:
-    """The names of the sites that come with Pupila."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+def list_sites() -> list[str]:
+    """The names of the built-in sites."""
+    return sorted(path.stem for path in SITES_FOLDER.glob("*.yaml"))
 
 
 def read_site(site: str, overrides: dict[str, Any]) -> Site:
     """The settings of a site.
 
     Args:
-        site: the name of a shipped one, or the path of a YAML file.
-        overrides: fields that replace what the file says.
+        site: the name of a built-in one, or the path of a YAML file.
+        overrides: fields that replace those of the file.
 
     Raises:
         PupilaError: no such site, or bad settings, all faults at once.
     """
-    path = str(SHIPPED / f"{site}.yaml") if site in shipped() else site
+    path = str(SITES_FOLDER / f"{site}.yaml") if site in list_sites() else site
     if not files.exists(path):
         raise PupilaError(
-            say("No such site"), found=site, wanted=say("a YAML file, or {names}", names=listing(shipped()))
+            say("Unknown site"),
+            actual=site,
+            expected=say("a YAML file, or {names}", names=listing(list_sites())),
         )
-    told = {"name": Path(path).stem, **read_config(path), **overrides}
-    return Site.wish(told, "collect")
+    values = {"name": Path(path).stem, **read_config(path), **overrides}
+    return Site.parse(values, "collect")

@@ -7,27 +7,27 @@ from typing import Any
 from pupila.core import files
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.regions import coco_regions
-from pupila.stages.convert.item import Item, told_names
+from pupila.stages.convert.item import Item, outline_classes
 
 
 def write(items: Iterable[Item], classes: tuple[str, ...], out: str) -> None:
     """`annotations/instances_SPLIT.json`: polygons, and run lengths for regions with holes."""
-    names = told_names(classes)
+    names = outline_classes(classes)
     numbers = {index: number for number, index in enumerate(names, start=1)}
-    seen: set[int] = set()
+    used: set[int] = set()
     by_split: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {}
     for image_id, item in enumerate(items, start=1):
         images, annotations = by_split.setdefault(item.split, ([], []))
         height, width = item.mask.shape
         images.append({"id": image_id, "file_name": item.name, "width": width, "height": height})
-        for index in item.told(names):
-            seen.add(index)
+        for index in item.class_indices(names):
+            used.add(index)
             for region in coco_regions(item.mask == index):
                 head = {"id": len(annotations) + 1, "image_id": image_id, "category_id": numbers[index]}
                 annotations.append({**head, "iscrowd": 0, **region})
     categories = [{"id": numbers[index], "name": name, "supercategory": ""} for index, name in names.items()
-                  if index in seen or index != IGNORE]  # fmt: skip
+                  if index in used or index != IGNORE]  # fmt: skip
     for split, (images, annotations) in by_split.items():
-        told = {"images": images, "annotations": annotations, "categories": categories}
-        place = files.join(out, f"annotations/instances_{split or 'all'}.json")
-        files.write_bytes(place, json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode())
+        document = {"images": images, "annotations": annotations, "categories": categories}
+        path = files.join(out, f"annotations/instances_{split or 'all'}.json")
+        files.write_bytes(path, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())

@@ -1,4 +1,4 @@
-"""Converting: images are copied, and their masks written as COCO, YOLO or PNG files."""
+"""Converting a data set: copy the images and write their masks as COCO, YOLO or PNG files."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,25 +7,27 @@ from pathlib import PurePosixPath
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.progress import progress
-from pupila.core.threads import ahead
+from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE, SPLITS, VALIDATION
-from pupila.imaging.masks.codec import as_png
+from pupila.imaging.masks.codec import encode_png
 from pupila.stages.convert import coco, yolo
 from pupila.stages.convert.item import UNLABELLED, Item
 
-Writer = Callable[[Iterable[Item], tuple[str, ...], str], None]
-_FOLDERS = {split: "val" if split == VALIDATION else split for split in SPLITS}  # as other tools call them
+LayoutWriter = Callable[[Iterable[Item], tuple[str, ...], str], None]
+_FOLDERS = {
+    split: "val" if split == VALIDATION else split for split in SPLITS
+}  # the names that other tools use
 
 
 def _write_masks(items: Iterable[Item], classes: tuple[str, ...], out: str) -> None:
     """A PNG of class indices, with a palette, for each image."""
     for item in items:
-        files.write_bytes(files.join(out, item.path("masks", ".png")), as_png(item.mask, len(classes)))
+        files.write_bytes(files.join(out, item.path("masks", ".png")), encode_png(item.mask, len(classes)))
 
 
-LAYOUTS: dict[str, Writer] = {
+LAYOUTS: dict[str, LayoutWriter] = {
     "masks": _write_masks,
     "coco": coco.write,
     "yolo": yolo.write,
@@ -33,79 +35,82 @@ LAYOUTS: dict[str, Writer] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
-    """What was written."""
+class ConversionResult:
+    """A written data set."""
 
     folder: str
     images: int
-    left_out: int  # images without a usable mask
+    skipped: int  # images without a usable mask
 
 
-def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Converted:
+def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> ConversionResult:
     """Write the images that have a mask, their masks, and `classes.json`, into an empty folder.
 
     Args:
         data: with masks.
         to: a key of `LAYOUTS`.
         out: folder or URI.
-        splits: of each row: train, validation or test; anything else is no split.
+        splits: train, validation or test for each row; None or another name: no split.
 
     Raises:
-        PupilaError: no such layout, data without masks, a split of some images alone, or a folder that holds
-            something.
+        PupilaError: unknown layout, data without masks, a split of only some images, or a folder that is not
+            empty.
     """
     if to not in LAYOUTS:
-        raise PupilaError(say("No such layout"), found=to, wanted=", ".join(LAYOUTS))
-    if data.legend is None:
+        raise PupilaError(say("Unknown layout"), actual=to, expected=", ".join(LAYOUTS))
+    if data.label_map is None:
         raise PupilaError(
-            say("Only data with masks can be converted"), found=data.layout, wanted=say("masks")
+            say("Only data with masks can be converted"), actual=data.layout, expected=say("masks")
         )
-    if files.exists(out) and (not files.is_folder(out) or files.entries(out) or files.folders(out)):
+    if files.exists(out) and (not files.is_folder(out) or files.list_files(out) or files.list_folders(out)):
         raise PupilaError(
-            say("The folder holds something already"), found=out, wanted=say("a new or an empty folder"),
-            remedy=say("another --out FOLDER"),
+            say("The folder is not empty"), actual=out, expected=say("a new or an empty folder"),
+            remedy=say("use another --out FOLDER"),
         )  # fmt: skip
     rows = [row for row, target in enumerate(data.images["target"]) if target is not None]
-    names = dict(zip(rows, _names([data.images["image"][row] for row in rows]), strict=True))
+    names = dict(zip(rows, _unique_names([data.images["image"][row] for row in rows]), strict=True))
     folders = [_FOLDERS.get(split or "", "") for split in splits]
-    without = [row for row in rows if not folders[row]]
-    if 0 < len(without) < len(rows):  # the layouts' readers take no image beside the splits
+    without_split = [row for row in rows if not folders[row]]
+    if 0 < len(without_split) < len(rows):  # readers of these layouts ignore images outside the splits
+        examples = listing([data.images["image"][row] for row in without_split], 3)
         raise PupilaError(
             say("Only some of the images have a split"),
-            found=say("{n} without one ({examples})", n=len(without),
-                      examples=listing([data.images["image"][row] for row in without], 3)),
-            wanted=say("train, validation or test for all, or for none"), remedy="pupila split DATA --ignore-given",
+            actual=say_count("{n} image without one ({examples})", "{n} images without one ({examples})",
+                             len(without_split), examples=examples),
+            expected=say("train, validation or test for all images, or for none"),
+            remedy="pupila split DATA --ignore-given",
         )  # fmt: skip
 
-    def item(row: int) -> Item:
-        one = Item(names[row], folders[row], data.mask(row))
-        place = one.path("images", PurePosixPath(one.name).suffix)
-        files.write_bytes(files.join(out, place), files.read_bytes(data.path(row)))
-        return one
+    def copy_item(row: int) -> Item:
+        item = Item(names[row], folders[row], data.mask(row))
+        path = item.path("images", PurePosixPath(item.name).suffix)
+        files.write_bytes(files.join(out, path), files.read_bytes(data.path(row)))
+        return item
 
     classes = tuple(data.classes)
     with progress(say("converting images"), len(rows)) as advance:
-        LAYOUTS[to](_counted(ahead(rows, item), advance), classes, out)
-    told = {**{str(index): name for index, name in enumerate(classes)}, str(IGNORE): UNLABELLED}
-    files.write_json(files.join(out, "classes.json"), told)
-    return Converted(out, len(rows), len(data) - len(rows))
+        LAYOUTS[to](_count_items(prefetch(rows, copy_item), advance), classes, out)
+    classes_file = {**{str(index): name for index, name in enumerate(classes)}, str(IGNORE): UNLABELLED}
+    files.write_json(files.join(out, "classes.json"), classes_file)
+    return ConversionResult(out, len(rows), len(data) - len(rows))
 
 
-def _counted(items: Iterator[Item], advance: Callable[[int], None]) -> Iterator[Item]:
+def _count_items(items: Iterator[Item], advance: Callable[[int], None]) -> Iterator[Item]:
     for item in items:
         yield item
         advance(1)
 
 
-def _names(images: list[str]) -> list[str]:
-    """A file name for each image, whose stem no other has; folders become part of it where they tell images apart."""
+def _unique_names(images: list[str]) -> list[str]:
+    """A file name with a unique stem for each image; folders become part of it where stems collide."""
     taken: set[str] = set()
     names: list[str] = []
     for image in images:
         path = PurePosixPath(image)
         whole = "_".join(part for part in path.parts if part not in ("/", ".."))
-        tries = (path.name, whole, f"{PurePosixPath(whole).stem}_{len(names)}{path.suffix}")
-        name = next(one for one in tries if PurePosixPath(one).stem.lower() not in taken or one == tries[-1])
+        candidates = (path.name, whole, f"{PurePosixPath(whole).stem}_{len(names)}{path.suffix}")
+        free = (name for name in candidates if PurePosixPath(name).stem.lower() not in taken)
+        name = next(free, candidates[-1])
         taken.add(PurePosixPath(name).stem.lower())
         names.append(name)
     return names

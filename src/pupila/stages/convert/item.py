@@ -1,4 +1,4 @@
-"""One image on its way into another layout."""
+"""One image and its mask, to be written in another layout."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -11,15 +11,15 @@ from pupila.core.vocabulary import IGNORE
 from pupila.imaging.masks.label_map import BACKGROUND
 
 Array = NDArray[Any]
-UNLABELLED = "unlabeled"  # what layouts of outlines call pixels without a label; the readers know the name
+UNLABELLED = "unlabeled"  # the class of pixels without a label in outline layouts; the readers know it
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """An image that was copied to `images/`, and its mask."""
 
-    name: str  # of the file, without folders, unique in the data set but for its ending
-    split: str  # folder of the split below `images/`, or "" where there are none
+    name: str  # file name without folders; its stem is unique in the data set
+    split: str  # folder of the split below `images/`, or "" without splits
     mask: Array  # (H, W) uint8 class indices, upright, or IGNORE
 
     def path(self, folder: str, suffix: str) -> str:
@@ -28,12 +28,12 @@ class Item:
             part for part in (folder, self.split, f"{PurePosixPath(self.name).stem}{suffix}") if part
         )
 
-    def told(self, names: dict[int, str]) -> list[int]:
-        """The class indices with a name, and IGNORE, that occur."""
+    def class_indices(self, names: dict[int, str]) -> list[int]:
+        """The class indices that occur in the mask and have a name, IGNORE included."""
         return [index for index in np.unique(self.mask).tolist() if index in names]
 
 
-def told_names(classes: tuple[str, ...]) -> dict[int, str]:
-    """Class index to name, of all that layouts of outlines tell: not the background, but what has no label."""
-    told = {index: name for index, name in enumerate(classes) if name.strip().lower() not in BACKGROUND}
-    return {**told, IGNORE: UNLABELLED}
+def outline_classes(classes: tuple[str, ...]) -> dict[int, str]:
+    """Class index to name for outline layouts: without the background, with the unlabelled pixels."""
+    names = {index: name for index, name in enumerate(classes) if name.strip().lower() not in BACKGROUND}
+    return {**names, IGNORE: UNLABELLED}

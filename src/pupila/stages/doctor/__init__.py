@@ -1,1 +1,1 @@
-"""The doctor: faults of a data set, each with its mend; without a data set, the installation."""
+"""The doctor: faults of a data set, each with a fix; without a data set, it describes the installation."""

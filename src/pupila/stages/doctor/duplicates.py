@@ -1,6 +1,7 @@
-"""Checks on duplicates: how many there are, whether their labels agree, and whether a given split parts them."""
+"""Checks on duplicates: how many there are, whether their labels agree, and whether a given split separates them."""
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.messages import number
 from pupila.imaging.duplicates.pairs import Pair
 from pupila.stages.doctor.faults import Fault, fault
 
@@ -8,11 +9,11 @@ _CODES = {"exact": "exact-duplicates", "near": "near-duplicates", "mirrored": "m
 
 
 def duplicates(data: Dataset) -> list[Fault]:
-    """Exact, near and mirrored duplicates, a pair an example."""
+    """Exact, near and mirrored duplicates; each pair is an example."""
     images = data.images["image"]
     faults: list[Fault] = []
     for kind, code in _CODES.items():
-        faults += fault(code, [_told(pair, images) for pair in data.pairs if pair.kind == kind])
+        faults += fault(code, [_describe_pair(pair, images) for pair in data.pairs if pair.kind == kind])
     return faults
 
 
@@ -27,7 +28,7 @@ def conflicting_labels(data: Dataset) -> list[Fault]:
 
 
 def leaking_split(data: Dataset) -> list[Fault]:
-    """Duplicates that the split which came with the data parts."""
+    """Duplicates in different parts of the split that came with the data."""
     images, given = data.images["image"], data.images["given_split"]
     return fault("leaking-split", [
         f"{images[p.first]} ({given[p.first]}) = {images[p.second]} ({given[p.second]})"
@@ -36,6 +37,6 @@ def leaking_split(data: Dataset) -> list[Fault]:
     ])  # fmt: skip
 
 
-def _told(pair: Pair, images: object) -> str:
-    similarity = "" if pair.kind == "exact" else f" ({pair.similarity:.2f})"
+def _describe_pair(pair: Pair, images: object) -> str:
+    similarity = "" if pair.kind == "exact" else f" ({number(pair.similarity, 2)})"
     return f"{images[pair.first]} = {images[pair.second]}{similarity}"  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""Examining a data set: every check in turn, the gravest faults first."""
+"""Run every check on a data set, and sort the faults by severity."""
 
 from collections.abc import Callable
 
@@ -6,33 +6,33 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.vocabulary import ERROR, SEVERITIES
 from pupila.stages.doctor import duplicates, images, labels, masks, pairing, shortcuts
 from pupila.stages.doctor.faults import Fault, fault
-from pupila.stages.doctor.predictions import disagreeing
+from pupila.stages.doctor.predictions import masks_against_predictions
 
 
-def set_aside(data: Dataset) -> list[Fault]:
-    """What the layout's reader and the decoder met: files, rows and folders that could not be taken as they are."""
+def skipped_files(data: Dataset) -> list[Fault]:
+    """Files, rows and folders that the reader or the decoder could not use as they are."""
     faults: list[Fault] = []
-    for (code,), rows in data.set_aside.group_by("code", maintain_order=True):
-        told = [
+    for (code,), rows in data.skipped.group_by("code", maintain_order=True):
+        examples = [
             f"{subject} ({reason})" if reason else subject
             for subject, reason in rows.select("subject", "reason").iter_rows()
         ]
-        faults += fault(str(code), told)
+        faults += fault(str(code), examples)
     return faults
 
 
 Checks = tuple[Callable[[Dataset], list[Fault]], ...]
 
 CHECKS: Checks = (
-    set_aside,
+    skipped_files,
     images.exif_rotated,
-    images.one_colour,
-    images.extreme_aspect,
+    images.single_colour,
+    images.extreme_aspect_ratio,
     images.tiny,
-    images.many_frames,
+    images.multi_frame,
     images.sixteen_bit,
     images.transparent,
-    images.grey_and_colour,
+    images.mixed_colour_modes,
     duplicates.duplicates,
     duplicates.leaking_split,
     labels.single_class,
@@ -42,17 +42,17 @@ CHECKS: Checks = (
     labels.class_missing_from_split,
 )
 CHECKS_OF: dict[str, Checks] = {
-    "classify": (duplicates.conflicting_labels, labels.unlabelled, shortcuts.predicts_label),
+    "classify": (duplicates.conflicting_labels, labels.unlabelled_images, shortcuts.predicts_label),
     "segment": (
-        masks.other_size,
-        masks.between_values,
+        masks.size_mismatch,
+        masks.intermediate_values,
         masks.unknown_values,
-        masks.misread_values,
-        masks.of_one_class,
+        masks.value_mismatch,
+        masks.single_class_masks,
         masks.unlabelled_pixels,
-        pairing.exif_of_one,
-        pairing.labelled_differently,
-        pairing.belonging,
+        pairing.exif_mismatch,
+        pairing.conflicting_masks,
+        pairing.mismatched_masks,
     ),
 }  # of data sets with that task
 
@@ -62,17 +62,17 @@ def examine(data: Dataset, run: str | None = None) -> list[Fault]:
 
     Args:
         data: the data set.
-        run: folder of a run whose answers to unseen images are held against the masks.
+        run: folder of a run; its out-of-fold predictions are compared with the masks.
 
     Raises:
-        PupilaError: the run has no answers to masks of these data.
+        PupilaError: the run has no out-of-fold predictions for these masks.
     """
-    held = [] if run is None else disagreeing(data, run)
+    from_run = [] if run is None else masks_against_predictions(data, run)
     checks = (*CHECKS, *(CHECKS_OF[data.task.name] if data.task else ()))
-    faults = [*held, *(found for check in checks for found in check(data))]
-    return sorted(faults, key=lambda found: SEVERITIES.index(found.severity))
+    faults = [*from_run, *(item for check in checks for item in check(data))]
+    return sorted(faults, key=lambda item: SEVERITIES.index(item.severity))
 
 
-def spoils_training(faults: list[Fault]) -> bool:
+def has_errors(faults: list[Fault]) -> bool:
     """Whether a model trained on these data could not be trusted."""
-    return any(found.severity == ERROR for found in faults)
+    return any(item.severity == ERROR for item in faults)

@@ -1,4 +1,4 @@
-"""The faults that the doctor knows: code, severity, what it is, and how to mend it."""
+"""The catalogue of faults: code, severity, title and fix of each."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,8 +7,8 @@ from typing import Any
 from pupila.core.messages import say
 from pupila.core.vocabulary import ERROR, INFO, WARNING
 
-EXAMPLES = 5  # shown of each fault
-RANKED = 20  # shown of a fault each of whose examples wants a look
+MAX_EXAMPLES = 5  # shown of each fault
+MAX_RANKED_EXAMPLES = 20  # shown of a fault whose examples are ranked, or all need inspection
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,217 +17,230 @@ class Fault:
 
     code: str
     severity: str  # "error" would spoil training; "warning"; "info"
-    count: int  # how often it was met
+    count: int  # occurrences
     examples: list[str]  # the first few
-    mend: str  # one line: what to do
+    fix: str  # what to do, one line
 
     def as_dict(self) -> dict[str, Any]:
-        """For machines."""
+        """The fault as JSON."""
         return asdict(self)
 
 
 def fault(
-    code: str, examples: Sequence[str], severity: str | None = None, shown: int = EXAMPLES
+    code: str, examples: Sequence[str], severity: str | None = None, shown: int = MAX_EXAMPLES
 ) -> list[Fault]:
-    """The fault in a list, or an empty list where there is no example of it."""
+    """A list of the fault, empty if there are no examples."""
     if not examples:
         return []
-    usual, _, mend = catalogue()[code]
-    return [Fault(code, severity or usual, len(examples), list(examples[:shown]), mend)]
+    default, _, fix = catalogue()[code]
+    return [Fault(code, severity or default, len(examples), list(examples[:shown]), fix)]
 
 
 def title(code: str) -> str:
-    """What the fault is, in a few words."""
+    """The fault in a few words."""
     return catalogue()[code][1]
 
 
-Entry = tuple[str, str, str]  # severity, title, mend
+Entry = tuple[str, str, str]  # severity, title, fix
 
 
 def catalogue() -> dict[str, Entry]:
-    """Code to (severity, title, mend), in the user's language."""
+    """Code to (severity, title, fix), in the user's language."""
     return (
-        _of_files() | _of_pictures() | _of_copies() | _of_labels() | _of_tables() | _of_splits_and_shortcuts()
-        | of_masks()
+        _file_entries() | _image_entries() | _duplicate_entries() | _label_entries() | _table_entries()
+        | _split_entries() | mask_entries()
     )  # fmt: skip
 
 
-def of_masks() -> dict[str, Entry]:
-    """What masks alone can have."""
-    return _of_mask_files() | _of_mask_values() | _of_pairs()
+def mask_entries() -> dict[str, Entry]:
+    """The faults that only masks can have."""
+    return _mask_file_entries() | _mask_value_entries() | _mask_pair_entries()
 
 
-def _of_files() -> dict[str, Entry]:
-    """What can lie in a folder besides sound images."""
+def _file_entries() -> dict[str, Entry]:
+    """Files of a data set that are not sound images."""
     return {
-        "unreadable": (WARNING, say("images that can't be decoded"),
-                       say("get them again from where they came, or delete them")),
-        "truncated": (WARNING, say("images that end too early"),
-                      say("an interrupted download or copy: get them again, or delete them")),
-        "empty-file": (WARNING, say("files without bytes"), say("get them again, or delete them")),
-        "not-an-image": (WARNING, say("files with an image's name that are none"),
+        "unreadable": (WARNING, say("images that cannot be decoded"),
+                       say("get fresh copies from the source, or delete them")),
+        "truncated": (WARNING, say("truncated images: the file ends too early"),
+                      say("download or copy them again, or delete them")),
+        "empty-file": (WARNING, say("empty files (0 bytes)"), say("get fresh copies, or delete them")),
+        "not-an-image": (WARNING, say("files with an image extension that are not images"),
                          say("delete them; a scraper may have saved error pages")),
-        "unsupported-format": (WARNING, say("image formats that Pupila does not read"),
-                               say("convert them to JPEG or PNG, for instance with ImageMagick")),
-        "missing-extra": (WARNING, say("GeoTIFFs and the like, which need the extra 'geo'"),
+        "unsupported-format": (WARNING, say("images in a format that Pupila does not read"),
+                               say("convert them to JPEG or PNG, for example with ImageMagick")),
+        "missing-extra": (WARNING, say("GeoTIFFs and similar files that need the extra 'geo'"),
                           say("pip install 'pupila[geo]'")),
-        "oversized": (WARNING, say("images above the limits"),
-                      say("scale them down, or raise the limit with --set max_pixels or max_bytes")),
-        "broken-link": (WARNING, say("links that lead nowhere"), say("restore what they point to, or delete them")),
-        "other-file": (INFO, say("files that are no images"), say("nothing to do; they are left out")),
-        "hidden-file": (INFO, say("hidden files of the system"), say("nothing to do; they are left out")),
-        "changed-file": (WARNING, say("images that changed since the manifest was saved"),
-                         say("if you meant it, run pupila split again; else restore them")),
+        "oversized": (WARNING, say("images above the size limits"),
+                      say("downscale them, or raise the limit with --max-pixels or --max-bytes")),
+        "broken-link": (WARNING, say("symbolic links to files that do not exist"),
+                        say("restore the files, or delete the links")),
+        "other-file": (INFO, say("files that are not images"), say("nothing to do: they are skipped")),
+        "hidden-file": (INFO, say("hidden system files"), say("nothing to do: they are skipped")),
+        "changed-file": (WARNING, say("images that changed after the manifest was saved"),
+                         say("if the change is intended, run pupila split again; otherwise restore the images")),
     }  # fmt: skip
 
 
-def _of_pictures() -> dict[str, Entry]:
-    """How single pictures are stored, and whether they show anything."""
+def _image_entries() -> dict[str, Entry]:
+    """How single images are stored, and whether they show anything."""
     return {
-        "lying-extension": (INFO, say("files whose ending names another format"),
-                            say("read by their content here; rename them for other tools")),
-        "exif-rotated": (INFO, say("photos stored turned, with an EXIF note"),
-                         say("turned upright here; other tools may show them lying")),
-        "one-colour": (WARNING, say("images of one colour"), say("delete them: they show nothing")),
-        "extreme-aspect": (WARNING, say("images over four times as long as wide"),
-                           say("crop them: resizing to a square squeezes them beyond recognition")),
-        "tiny": (WARNING, say("images under 32 pixels"), say("get larger copies, or delete thumbnails")),
-        "many-frames": (INFO, say("files with several pages or frames"),
-                        say("only the first is read; save the others as files of their own")),
-        "sixteen-bit": (INFO, say("images with 16 bits a channel"),
-                        say("read with 8 bits here; look that they are not almost black")),
+        "wrong-extension": (INFO, say("files whose extension does not match their format"),
+                            say("nothing to do: Pupila reads the content; rename them for other tools")),
+        "exif-rotated": (INFO, say("photos stored rotated, with an EXIF orientation"),
+                         say("nothing to do: Pupila turns them upright; other tools may not")),
+        "single-colour": (WARNING, say("images of a single colour"), say("delete them: they show nothing")),
+        "extreme-aspect-ratio": (WARNING, say("images with an aspect ratio above 4 : 1"),
+                                 say("crop them: resizing to a square distorts them beyond recognition")),
+        "tiny": (WARNING, say("images under 32 pixels on the shorter side"),
+                 say("get larger copies, or delete them if they are thumbnails")),
+        "multi-frame": (INFO, say("files with several pages or frames"),
+                        say("only the first frame is read; save the others as separate files")),
+        "sixteen-bit": (INFO, say("images with 16 bits per channel"),
+                        say("Pupila reads them with 8 bits; check that they are not almost black")),
         "transparent": (INFO, say("images with transparency"),
-                        say("laid on white here; save them so if that is wrong")),
-        "grey-and-colour": (INFO, say("grey images among coloured ones"),
-                            say("make sure that grey does not go with one class")),
+                        say("Pupila puts them on white; save them on another background if white is wrong")),
+        "mixed-colour-modes": (INFO, say("greyscale images mixed with colour images"),
+                               say("check that greyscale images are not mostly of one class")),
     }  # fmt: skip
 
 
-def _of_copies() -> dict[str, Entry]:
-    """Pictures that are there more than once."""
+def _duplicate_entries() -> dict[str, Entry]:
+    """Images that occur more than once."""
     return {
-        "exact-duplicates": (WARNING, say("images that are copies, byte by byte"),
-                             say("delete the surplus; pupila split keeps them on one side")),
-        "near-duplicates": (WARNING, say("copies that were resized, re-encoded, cropped or brightened"),
-                            say("keep the best of each; pupila split keeps them on one side")),
-        "mirrored-duplicates": (WARNING, say("copies flipped left to right"),
-                                say("delete the surplus; flips belong to augmentation")),
+        "exact-duplicates": (WARNING, say("exact duplicates, byte for byte"),
+                             say("delete the extra copies; pupila split keeps duplicates in one split")),
+        "near-duplicates": (WARNING, say("near-duplicates: resized, re-encoded, cropped or brightened copies"),
+                            say("keep the best copy of each; pupila split keeps duplicates in one split")),
+        "mirrored-duplicates": (WARNING, say("mirrored duplicates: copies flipped left to right"),
+                                say("delete the extra copies; leave flips to augmentation")),
         "conflicting-labels": (ERROR, say("duplicates with different labels"),
-                               say("look at each pair and correct the wrong label, or delete both")),
+                               say("inspect each pair and correct the wrong label, or delete both images")),
     }  # fmt: skip
 
 
-def _of_labels() -> dict[str, Entry]:
+def _label_entries() -> dict[str, Entry]:
     """Classes and labels."""
     return {
-        "single-class": (ERROR, say("only one class"), say("add images of what it is not: nothing can be told apart")),
-        "small-class": (WARNING, say("classes with under 10 images"),
-                        say("collect more, or merge the class with a related one")),
-        "class-name-variants": (ERROR, say("class names that differ by case, blanks or dashes alone"),
-                                say("rename them alike: they are learned as different classes")),
+        "single-class": (ERROR, say("labels of a single class"),
+                         say("add images of at least one more class: there is nothing to distinguish")),
+        "small-class": (WARNING, say("classes with fewer than 10 images"),
+                        say("collect more images, or merge the class with a related one")),
+        "class-name-variants": (ERROR, say("class names that differ only in case, spaces, hyphens or underscores"),
+                                say("use one spelling: now they are trained as different classes")),
         "empty-class": (WARNING, say("classes without a readable image"), say("add images, or remove the class")),
-        "unlabelled": (WARNING, say("images without a label among labelled ones"),
-                       say("label them, or move them away; training leaves them out")),
+        "unlabelled": (WARNING, say("unlabelled images among labelled ones"),
+                       say("label them, or move them out of the data set; training skips them")),
     }  # fmt: skip
 
 
-def _of_tables() -> dict[str, Entry]:
-    """Tables and the images that they name."""
+def _table_entries() -> dict[str, Entry]:
+    """Tables and the images that they list."""
     return {
-        "row-without-image": (WARNING, say("rows of the table whose image is missing"),
-                              say("correct the path, or remove the row")),
-        "web-address": (WARNING, say("rows that name a web address"), say("download the images and name the files")),
-        "image-without-row": (WARNING, say("images that no row of the table names"),
-                              say("add rows with their labels, or move them away")),
-        "repeated-row": (INFO, say("images with several rows that agree"),
-                         say("remove the repetition; one row counts")),
+        "row-without-image": (WARNING, say("table rows whose image is missing"),
+                              say("correct the path, or delete the row")),
+        "image-url": (WARNING, say("table rows with a URL instead of a file"),
+                      say("download the images, and enter their paths in the table")),
+        "image-without-row": (WARNING, say("images that are not listed in the table"),
+                              say("add rows with their labels, or move the images out of the data set")),
+        "duplicate-row": (INFO, say("images with several rows that agree"),
+                          say("delete the extra rows; each image is used once")),
         "conflicting-rows": (ERROR, say("images with several rows that disagree"),
-                             say("keep the right row; now the first one counts")),
+                             say("keep the correct row; Pupila uses the first one")),
     }  # fmt: skip
 
 
-def _of_splits_and_shortcuts() -> dict[str, Entry]:
-    """Splits that came with the data, and what gives the label away."""
+def _split_entries() -> dict[str, Entry]:
+    """Splits that came with the data, and shortcuts to the label."""
     return {
-        "unknown-split": (ERROR, say("values of the split that are none of train, validation, test"),
-                          say("correct them, or ignore the split with pupila split --ignore-given")),
-        "class-missing-from-split": (ERROR, say("classes missing from a split that came with the data"),
-                                     say("split anew with pupila split --ignore-given")),
-        "leaking-split": (ERROR, say("duplicates on both sides of the split that came with the data"),
-                          say("split anew with pupila split --ignore-given; reported scores are too good")),
-        "folder-predicts-label": (ERROR, say("subfolders that give the label away"),
-                                  say("mix the sources: a model may learn the place instead of the thing")),
-        "column-predicts-label": (ERROR, say("columns that give the label away"),
-                                  say("if it is no other name of the label, balance the sources over the classes")),
-        "property-predicts-label": (ERROR, say("file properties that give the label away"),
-                                    say("bring all classes to one size and format from one source, or collect anew")),
-        "looks-like-groups": (INFO, say("subfolders or columns that look like groups"),
-                              say("if their images belong together, split with --by so they can't straddle")),
+        "unknown-split": (ERROR, say("split names other than train, validation and test"),
+                          say("correct them, or ignore the given split with pupila split --ignore-given")),
+        "class-missing-from-split": (ERROR, say("classes that do not occur in every given split"),
+                                     say("make a new split with pupila split --ignore-given")),
+        "leaking-split": (ERROR, say("data leakage: duplicates in different parts of the given split"),
+                          say("make a new split with pupila split --ignore-given; "
+                              "scores on this one are optimistically biased")),
+        "folder-predicts-label": (ERROR, say("folders that leak the label"),
+                                  say("mix the sources: a model may learn the place instead of the object")),
+        "column-predicts-label": (ERROR, say("columns that leak the label"),
+                                  say("balance the sources across the classes, "
+                                      "unless the column is the label under another name")),
+        "property-predicts-label": (ERROR, say("file properties that leak the label"),
+                                    say("use one source, size and format for all classes, "
+                                        "or collect the images again")),
+        "possible-groups": (INFO, say("folders or columns that may be groups"),
+                            say("if their images belong together, use pupila split --by "
+                                "to keep each group in one split")),
     }  # fmt: skip
 
 
-def _of_mask_files() -> dict[str, Entry]:
-    """Masks and the images that they are for, as files."""
+def _mask_file_entries() -> dict[str, Entry]:
+    """Mask files and the images that they belong to."""
     return {
         "image-without-mask": (WARNING, say("images without a mask"),
-                               say("label them, or move them away; training leaves them out")),
+                               say("annotate them, or move them out of the data set; training skips them")),
         "mask-without-image": (WARNING, say("masks without an image"),
                                say("name the image like its mask, or delete the mask")),
-        "second-mask": (WARNING, say("further masks of one image"),
-                        say("keep the right one; now the first by name counts")),
-        "mask-unreadable": (WARNING, say("masks that can't be decoded"),
-                            say("get them again; training leaves their images out")),
-        "mask-of-another-shape": (WARNING, say("masks of another aspect ratio than their image"),
-                                  say("find the right mask or draw it anew; training leaves these images out")),
-        "mask-of-another-size": (INFO, say("masks of another size than their image"),
-                                 say("scaled to the image here; other tools may refuse them")),
-        "exif-of-one": (INFO, say("images with an EXIF rotation that their masks lack, or the reverse"),
-                        say("both lie upright here; other tools may turn one of them")),
-        "mask-not-turned": (ERROR, say("masks that lie as the photo is stored, while its EXIF note turns the photo"),
-                            say("turn the mask as the note says, or save both upright")),
+        "multiple-masks": (WARNING, say("extra masks of an image that already has one"),
+                           say("keep the correct mask; Pupila uses the first by name")),
+        "unreadable-mask": (WARNING, say("masks that cannot be decoded"),
+                            say("get fresh copies; training skips their images")),
+        "mask-aspect-mismatch": (WARNING, say("masks whose aspect ratio differs from that of their image"),
+                                 say("find the correct mask, or annotate the image again; "
+                                     "training skips these images")),
+        "mask-size-mismatch": (INFO, say("masks whose size differs from that of their image"),
+                               say("nothing to do: Pupila resizes them to the image; other tools may reject them")),
+        "exif-mismatch": (INFO, say("images whose EXIF orientation differs from that of their mask"),
+                          say("nothing to do: Pupila reads both upright; other tools may rotate only one")),
+        "mask-not-rotated": (ERROR, say("masks that were drawn on the photo without its EXIF rotation"),
+                             say("rotate the mask as the EXIF orientation says, or save both upright")),
     }  # fmt: skip
 
 
-def _of_mask_values() -> dict[str, Entry]:
-    """What the values of masks say."""
+def _mask_value_entries() -> dict[str, Entry]:
+    """What the values of masks mean."""
     return {
-        "soft-mask": (INFO, say("masks with values between those of the classes (anti-aliased, or once a JPEG)"),
-                      say("nothing to do where the threshold is right; save masks as PNG, resized by nearest pixel")),
-        "jpeg-mask": (WARNING, say("masks stored as JPEG, which smears their borders"),
-                      say("save masks as PNG")),
-        "unknown-mask-values": (WARNING, say("masks with values that stand for no class"),
-                                say("name them in classes.json, or correct them; now they count as unlabelled")),
-        "misread-mask-values": (ERROR, say("classes that are stored by another value than the class file says"),
-                                say("correct classes.json: 0 and 255 are no class indices, nor the reverse")),
-        "mask-without-labels": (WARNING, say("masks without a labelled pixel"),
-                                say("label them, or move them away: nothing is learned from them")),
-        "empty-mask": (INFO, say("masks of background alone"),
-                       say("right where there is nothing to see; look that none was forgotten")),
-        "full-mask": (WARNING, say("masks of foreground alone"),
-                      say("look at them: an inverted or an unfinished mask looks so")),
-        "one-class-mask": (INFO, say("masks of one class alone"),
-                           say("right where there is nothing else to see; look that none is unfinished")),
-        "unlabelled-pixels": (INFO, say("masks with pixels that have no label"),
-                              say("nothing to do: they count neither in training nor in any figure")),
+        "soft-mask": (INFO, say("masks with values between those of the classes (anti-aliased, or saved as JPEG)"),
+                      say("nothing to do if the threshold is right; "
+                          "save masks as PNG, and resize them with nearest-neighbour interpolation")),
+        "jpeg-mask": (WARNING, say("masks saved as JPEG, which blurs their borders"), say("save masks as PNG")),
+        "unknown-mask-values": (WARNING, say("masks with values of no class"),
+                                say("add the values to classes.json, or correct the masks; "
+                                    "now these pixels are unlabelled")),
+        "mask-value-mismatch": (ERROR, say("classes whose value in the class file occurs in no mask"),
+                                say("correct classes.json: masks store either class indices, or 0 and 255")),
+        "unlabelled-mask": (WARNING, say("masks without a labelled pixel"),
+                            say("annotate them, or move them out of the data set: nothing is learned from them")),
+        "empty-mask": (INFO, say("masks of background only"),
+                       say("nothing to do where the image shows no object; check that no annotation is missing")),
+        "full-mask": (WARNING, say("masks of foreground only"),
+                      say("inspect them: the mask may be inverted or unfinished")),
+        "single-class-mask": (INFO, say("masks of a single class"),
+                              say("nothing to do where the image shows nothing else; "
+                                  "check that no mask is unfinished")),
+        "unlabelled-pixels": (INFO, say("masks with unlabelled pixels"),
+                              say("nothing to do: these pixels are ignored in training and evaluation")),
     }  # fmt: skip
 
 
-def _of_pairs() -> dict[str, Entry]:
-    """Whether a mask is that of its image, and as good as a second one."""
+def _mask_pair_entries() -> dict[str, Entry]:
+    """Whether a mask belongs to its image, and agrees with a second annotation or with a prediction."""
     return {
-        "label-ceiling": (INFO, say("how far two labellings of one picture agree: no score means more than that"),
-                          say("judge models against it; agree on rules for labelling to raise it")),
-        "labelled-differently": (WARNING, say("duplicates whose masks differ"),
-                                 say("look at each pair and keep the better mask for both")),
-        "mask-of-another-image": (ERROR, say("masks that belong to another image"),
-                                  say("look at both images with both masks, and swap the masks back")),
-        "mask-fits-badly": (WARNING, say("masks that fit their image no better than those of other images"),
-                            say("look at each: it may be shifted, unfinished, or that of an image that is not here")),
-        "masks-fit-by-chance": (WARNING, say("masks that fit other images about as well as their own"),
-                                say("look at some in explore.html: either the scenes are all alike, "
-                                    "or images and masks are paired wrongly")),
-        "answer-fits-another-mask": (ERROR, say("answers of the run that fit the mask of another image"),
-                                     say("look at both images with both masks, and swap the masks back")),
-        "mask-against-answers": (WARNING, say("masks that agree with a run's answers less than half as well as usual"),
-                                 say("look at them in this order: the mask or the model is wrong")),
+        "annotator-agreement": (INFO, say("agreement of two annotations of the same image: the ceiling of any score"),
+                                say("compare models with it; agree on annotation rules to raise it")),
+        "conflicting-masks": (WARNING, say("duplicates with different masks"),
+                              say("inspect each pair, and use the better mask for both")),
+        "mismatched-mask": (ERROR, say("masks that belong to another image"),
+                            say("inspect both images with both masks, and swap the masks back")),
+        "poor-mask-fit": (WARNING, say("masks that fit their image no better than the masks of other images"),
+                          say("inspect each mask: it may be shifted, unfinished, "
+                              "or drawn for an image that is missing here")),
+        "mask-fit-at-chance": (WARNING, say("masks that fit other images about as well as their own"),
+                               say("inspect some in explore.html: either all scenes are alike, "
+                                   "or images and masks are paired wrongly")),
+        "prediction-fits-another-mask": (ERROR, say("predictions of the run that fit the mask of another image"),
+                                         say("inspect both images with both masks, and swap the masks back")),
+        "mask-prediction-disagreement": (WARNING, say("masks whose IoU with the run's prediction "
+                                                      "is below half the median"),
+                                         say("inspect them in this order: either the mask or the model is wrong")),
     }  # fmt: skip

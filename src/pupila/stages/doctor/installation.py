@@ -1,4 +1,4 @@
-"""The installation in words, for bug reports: versions, extras, cores, and where things are remembered."""
+"""Describe the installation for bug reports: versions, extras, cores and the cache folder."""
 
 import platform
 import re
@@ -11,7 +11,7 @@ from pupila.core.version import __version__
 
 
 def describe() -> dict[str, str]:
-    """What runs here, one line each; loads no heavy library."""
+    """Name to value, one line each; loads no heavy library."""
     lines = {
         "pupila": __version__,
         "python": platform.python_version(),
@@ -23,27 +23,29 @@ def describe() -> dict[str, str]:
         lines[f"extra {extra}"] = (
             say("missing: {names}", names=", ".join(missing)) if missing else say("installed")
         )
-    for name in sorted(_required("")):
+    for name in sorted(_requirements("")):
         lines[name] = _version(name) or say("missing")
     return lines
 
 
 def extras() -> dict[str, list[str]]:
-    """Every extra with the libraries of it that are not installed."""
+    """Every extra with its libraries that are not installed."""
     declared = metadata.metadata("pupila").get_all("Provides-Extra") or []
     return {
-        extra: [n for n in _required(extra) if _version(n) is None] for extra in declared if extra != "all"
+        extra: [n for n in _requirements(extra) if _version(n) is None]
+        for extra in declared
+        if extra != "all"
     }
 
 
-def _required(extra: str) -> list[str]:
-    """The libraries that the base (extra "") or one extra asks for by name."""
+def _requirements(extra: str) -> list[str]:
+    """The libraries that the base (extra "") or one extra requires, by name."""
     names = []
     for line in metadata.requires("pupila") or []:
         requirement, _, marker = line.partition(";")
-        asked = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
+        extra_name = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
         name = re.match(r"[\w.-]+", requirement)
-        if name and name[0] != "pupila" and (asked[1] if asked else "") == extra:
+        if name and name[0] != "pupila" and (extra_name[1] if extra_name else "") == extra:
             names.append(name[0])
     return names
 

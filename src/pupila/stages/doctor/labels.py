@@ -6,12 +6,12 @@ import unicodedata
 import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.core.messages import say
+from pupila.core.messages import say, say_count
 from pupila.core.vocabulary import ERROR, SPLITS
 from pupila.stages.doctor.faults import Fault, fault
 
-FEW = 10  # images of a class under which it can hardly be learned or judged
-HOPELESS = 3  # images of a class under which it can't be in train, validation and test
+MIN_IMAGES = 10  # images of a class below which it can hardly be learned or evaluated
+MIN_IMAGES_TO_SPLIT = 3  # images of a class below which it cannot be in train, validation and test
 
 
 def single_class(data: Dataset) -> list[Fault]:
@@ -21,15 +21,17 @@ def single_class(data: Dataset) -> list[Fault]:
 
 
 def small_class(data: Dataset) -> list[Fault]:
-    """Classes with under 10 images; an error where one can't even be in every split."""
-    small = {name: count for name, count in data.class_counts().items() if count < FEW}
-    told = [say("{name}: {count} images", name=name, count=count) for name, count in small.items()]
-    hopeless = any(count < HOPELESS for count in small.values())
-    return fault("small-class", told, ERROR if hopeless else None)
+    """Classes with fewer than 10 images; an error if one of them cannot be in every split."""
+    small = {name: count for name, count in data.class_counts().items() if count < MIN_IMAGES}
+    examples = [
+        say_count("{name}: 1 image", "{name}: {n} images", count, name=name) for name, count in small.items()
+    ]
+    hopeless = any(count < MIN_IMAGES_TO_SPLIT for count in small.values())
+    return fault("small-class", examples, ERROR if hopeless else None)
 
 
 def class_name_variants(data: Dataset) -> list[Fault]:
-    """Classes whose names are one name to a reader."""
+    """Class names that differ only in case, spaces, hyphens or underscores."""
     alike: dict[str, list[str]] = {}
     for name in data.classes:
         alike.setdefault(_plain(name), []).append(name)
@@ -42,26 +44,26 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
-def unlabelled(data: Dataset) -> list[Fault]:
-    """Images without a label, where others have one."""
-    blank = data.images.filter(pl.col("target").is_null())["image"].to_list()
-    return fault("unlabelled", blank)
+def unlabelled_images(data: Dataset) -> list[Fault]:
+    """Images without a label where others have one."""
+    images = data.images.filter(pl.col("target").is_null())["image"].to_list()
+    return fault("unlabelled", images)
 
 
 def unknown_split(data: Dataset) -> list[Fault]:
-    """Values of the split column (or folders beside train and test) that name no split."""
+    """Values of the split column, or folders beside train and test, that are not the name of a split."""
     given = data.images["given_split"].drop_nulls()
     counts = given.filter(~given.is_in(list(SPLITS))).value_counts().sort("given_split")
     return fault("unknown-split", [f"{value} ({count})" for value, count in counts.iter_rows()])
 
 
 def class_missing_from_split(data: Dataset) -> list[Fault]:
-    """Classes that a given split with labels does not hold."""
-    told = []
-    there = data.shares > 0
+    """Classes that do not occur in one of the given splits, if that split has labels."""
+    examples = []
+    occurs_in = data.shares > 0
     for split in SPLITS:
-        present = there[(data.images["given_split"] == split).fill_null(False).to_numpy()].any(axis=0)
+        present = occurs_in[(data.images["given_split"] == split).fill_null(False).to_numpy()].any(axis=0)
         if present.any():
-            told += [say("{name} in {split}", name=n, split=split)
-                     for n, found in zip(data.classes, present, strict=True) if not found]  # fmt: skip
-    return fault("class-missing-from-split", told)
+            examples += [say("{name} in {split}", name=n, split=split)
+                         for n, occurs in zip(data.classes, present, strict=True) if not occurs]  # fmt: skip
+    return fault("class-missing-from-split", examples)

@@ -1,7 +1,7 @@
-"""Do image and mask belong together? Told without a model: by what the picture says of the mask's classes and borders.
+"""Score whether image and mask belong together, without a model.
 
-A mask that was drawn for a picture follows its brightness, texture and edges; that of another picture does so by chance
-alone. How well a mask fits is therefore counted in standard deviations from what other images and other masks give.
+A mask that was drawn for an image follows its brightness, texture and edges; the mask of another image does so only by
+chance. The fit of a mask is therefore measured in standard deviations above the fit of other images and other masks.
 """
 
 import math
@@ -13,17 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Score = Callable[
-    [Array], Array
-]  # of n rows the (n, n) fit of each row's image (or answer) with each row's mask
+# Of n rows: the (n, n) fit of each row's image (or prediction) with each row's mask.
+Score = Callable[[Array], Array]
 
-LEAST = 20  # images with masks; with fewer, chance is not known
-CHANCE = 1.0  # fit of a mask under which it could be that of any other image
-TELLING = 3.0  # fit of the typical mask under which the measure tells nothing on these data
-FITS = 4.0  # fit from which the mask of another image counts as found
+MIN_MASKS = 20  # images with masks; with fewer, the fit by chance is not known
+CHANCE_FIT = 1.0  # fit below which a mask could belong to any other image
+MIN_TYPICAL_FIT = 3.0  # median fit below which the measure does not work on these data
+MATCHING_FIT = 4.0  # fit from which the mask of another image is a match
 BRIGHTNESS, TEXTURE = 8, 2  # steps of equally many pixels
-_BLOCK = 256  # images compared with each other at once: cost and memory grow linearly with the images
-_CELLS = 64_000_000  # of a block's table, the most
+_BLOCK = 256  # images compared with each other at once: time and memory grow linearly with the images
+_CELLS = 64_000_000  # of a block's table, at most
 _WINDOW = 5  # pixels, in which texture is measured
 _SEED = 7
 
@@ -36,49 +35,49 @@ class Misfit:
     other: int | None  # the row whose mask fits this image far better, where there is one
 
 
-def misfits(rows: Array, score: Score, cells: int) -> list[Misfit] | None:
-    """The masks that don't belong to their images; None where the measure can't tell (or nearly all are wrong).
+def find_misfits(rows: Array, score: Score, cells: int) -> list[Misfit] | None:
+    """The masks that do not belong to their images; None if the measure does not work, or nearly all masks are wrong.
 
-    Rows are compared in random blocks; a second look compares those that stood out, so two whose masks were swapped
-    find each other.
+    Rows are compared in random blocks; a second pass compares the rows that stood out, so that two images with swapped
+    masks are compared with each other.
 
     Args:
-        rows: (N,) row numbers, N at least `LEAST`.
-        score: how well images and masks of n rows fit.
+        rows: (N,) row numbers, N at least `MIN_MASKS`.
+        score: the fit of the images and masks of n rows.
         cells: of the table of one image and one mask: kinds of pixels times classes.
     """
     drawn = np.random.default_rng(_SEED).permutation(rows)
-    block = max(LEAST, min(_BLOCK, math.isqrt(_CELLS // cells)))
+    block = max(MIN_MASKS, min(_BLOCK, math.isqrt(_CELLS // cells)))
     blocks = np.array_split(drawn, -(-len(drawn) // block))
-    own = np.concatenate([np.diagonal(standing(score(block))) for block in blocks])
-    if np.median(own) < TELLING:
+    own = np.concatenate([np.diagonal(standardize_scores(score(block))) for block in blocks])
+    if np.median(own) < MIN_TYPICAL_FIT:
         return None
     order = np.argsort(own)
-    together = drawn[order[:block]]
-    others = _others(standing(score(together)))
-    doubtful = drawn[order[: int((own < CHANCE).sum())]].tolist()
-    named = {int(together[place]): int(together[other]) for place, other in others.items()}
+    suspects = drawn[order[:block]]
+    others = _find_better_matches(standardize_scores(score(suspects)))
+    doubtful = drawn[order[: int((own < CHANCE_FIT).sum())]].tolist()
+    named = {int(suspects[place]): int(suspects[other]) for place, other in others.items()}
     mates = [row for row, other in named.items() if named.get(other) == row and row not in doubtful]
     return [Misfit(row, named.get(row)) for row in doubtful + mates]
 
 
-def _others(fits: Array) -> dict[int, int]:
-    """Of each of n images whose own mask fits badly, or is swapped with another one: whose mask fits it best."""
+def _find_better_matches(fits: Array) -> dict[int, int]:
+    """Image to the image whose mask fits it best, where its own mask fits badly or is swapped."""
     own, best = np.diagonal(fits), fits.argmax(axis=1)
-    found = {}
+    matches = {}
     for place, other in enumerate(best.tolist()):
         both = fits[place, other] + fits[other, place] - own[place] - own[other]
-        swapped = best[other] == place and both >= FITS
-        if other != place and fits[place, other] >= FITS and (own[place] < CHANCE or swapped):
-            found[place] = other
-    return found
+        swapped = best[other] == place and both >= MATCHING_FIT
+        if other != place and fits[place, other] >= MATCHING_FIT and (own[place] < CHANCE_FIT or swapped):
+            matches[place] = other
+    return matches
 
 
-def standing(scores: Array) -> Array:
+def standardize_scores(scores: Array) -> Array:
     """(n, n): by how many standard deviations each image and mask fit better than chance; n at least 3.
 
-    Some images fit every mask a little, and some masks every image: what row and column give is taken out. The
-    diagonal, where image and mask should belong together, has no part in it, nor in the deviation.
+    Some images fit every mask a little, and some masks fit every image: the effects of row and column are removed. The
+    diagonal, where image and mask should belong together, is left out of these effects and of the deviation.
 
     Source: effects of a round robin by least squares, Warner, Kenny and Stoto 1979, J. Pers. Soc. Psychol. 37(10).
     """
@@ -93,20 +92,22 @@ def standing(scores: Array) -> Array:
     return np.asarray(rest / max(float(rest[off].std()), 1e-9))
 
 
-def fit_of_pictures(copies: Array, masks: Array, classes: int) -> Array:
-    """(n, n): how well n pictures explain n masks, by brightness and texture of the classes and by the borders' edges.
+def score_image_masks(copies: Array, masks: Array, classes: int) -> Array:
+    """(n, n): fit of n images and n masks, by the brightness and texture of the classes and the edges at their borders.
 
     Args:
-        copies: (n, S, S) uint8 grey pictures.
+        copies: (n, S, S) uint8 grey images.
         masks: (n, S, S) uint8 class indices, or IGNORE.
         classes: C.
     """
-    inside = standing(shared_information(looks(copies), masks, (BRIGHTNESS * TEXTURE, classes)))
-    return np.asarray(inside + standing(_edges_at_borders(copies, masks)))
+    inside = standardize_scores(
+        mutual_information(quantize_appearance(copies), masks, (BRIGHTNESS * TEXTURE, classes))
+    )
+    return np.asarray(inside + standardize_scores(_score_border_edges(copies, masks)))
 
 
-def looks(copies: Array) -> Array:
-    """(n, S, S) uint8: the kind of every pixel, by the quantile of its brightness and of the texture around it."""
+def quantize_appearance(copies: Array) -> Array:
+    """(n, S, S) uint8: the bin of every pixel, by the quantiles of its brightness and of the texture around it."""
     from scipy.ndimage import gaussian_filter, uniform_filter
 
     grey = copies.astype(np.float32)
@@ -118,27 +119,27 @@ def looks(copies: Array) -> Array:
 
 
 def _steps(values: Array, steps: int) -> Array:
-    """(n, S, S) uint8 of 0..steps - 1, in each picture of equally many pixels but for ties."""
+    """(n, S, S) uint8 of 0..steps - 1; in each image, equally many pixels per step except for ties."""
     flat = values.reshape(len(values), -1)
     edges = np.quantile(flat, np.arange(1, steps) / steps, axis=1)
     return np.asarray((flat[None] > edges[..., None]).sum(axis=0).astype(np.uint8).reshape(values.shape))
 
 
-def shared_information(kinds: Array, masks: Array, many: tuple[int, int]) -> Array:
-    """(n, n): how much the kinds of pixels of each image tell of the classes of each mask.
+def mutual_information(kinds: Array, masks: Array, sizes: tuple[int, int]) -> Array:
+    """(n, n): mutual information between the pixel bins of each image and the classes of each mask.
 
     Args:
         kinds: (n, S, S) of 0..K-1.
-        masks: (n, S, S) of 0..C-1; any other value is left out.
-        many: (K, C).
+        masks: (n, S, S) of 0..C-1; any other value is ignored.
+        sizes: (K, C).
 
     Returns:
         Mutual information over the square root of the mask's entropy, so that neither masks of nearly one class nor
-        those of many classes lead.
+        masks of many classes score highest.
     """
-    table = _indicators(kinds, many[0]) @ _indicators(masks, many[1]).T
+    table = _one_hot(kinds, sizes[0]) @ _one_hot(masks, sizes[1]).T
     count = len(kinds)
-    joint = table.reshape(count, many[0], count, many[1]).swapaxes(1, 2)
+    joint = table.reshape(count, sizes[0], count, sizes[1]).swapaxes(1, 2)
     joint = joint / np.maximum(joint.sum(axis=(2, 3), keepdims=True), 1)
     of_kinds, of_classes = joint.sum(axis=3), joint.sum(axis=2)
     entropy = _entropy(of_classes)
@@ -146,19 +147,19 @@ def shared_information(kinds: Array, masks: Array, many: tuple[int, int]) -> Arr
     return np.asarray(information / np.sqrt(np.maximum(entropy, 1e-3)))
 
 
-def _indicators(values: Array, many: int) -> Array:
-    """(n * many, S * S) float32: 1 where a pixel has a value."""
+def _one_hot(values: Array, count: int) -> Array:
+    """(n * count, S * S) float32: 1 where a pixel has a value."""
     flat = values.reshape(len(values), 1, -1)
-    found = (flat == np.arange(many)[None, :, None]).astype(np.float32)
-    return np.asarray(found.reshape(len(values) * many, -1))
+    hits = (flat == np.arange(count)[None, :, None]).astype(np.float32)
+    return np.asarray(hits.reshape(len(values) * count, -1))
 
 
 def _entropy(shares: Array) -> Array:
     return np.asarray((-shares * np.log(np.maximum(shares, 1e-12))).sum(axis=-1))
 
 
-def _edges_at_borders(copies: Array, masks: Array) -> Array:
-    """(n, n): how much stronger the edges of each picture are along the borders of each mask than elsewhere."""
+def _score_border_edges(copies: Array, masks: Array) -> Array:
+    """(n, n): how much stronger the edges of each image are along the borders of each mask than elsewhere."""
     from scipy.ndimage import gaussian_gradient_magnitude
     from scipy.stats import rankdata
 

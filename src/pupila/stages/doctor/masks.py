@@ -1,4 +1,4 @@
-"""Checks on masks: how they are stored, what their values mean, and what they leave unsaid."""
+"""Checks on masks: how they are stored, what their values mean, and which pixels have no label."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,138 +9,149 @@ import polars as pl
 
 from pupila.artifacts.dataset.annotations import is_annotation
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.masks import PIXELS, stored_counts
-from pupila.core.messages import listing, say
+from pupila.artifacts.dataset.masks import PIXELS, parse_counts
+from pupila.core.messages import listing, percent, say
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.masks.label_map import NO_DATA, Legend
+from pupila.imaging.masks.label_map import NO_DATA, LabelMap
 from pupila.stages.doctor.faults import Fault, fault
 
 Row = dict[str, Any]
 
 
-def other_size(data: Dataset) -> list[Fault]:
-    """Masks of the image's shape and another size."""
-    return fault("mask-of-another-size", [
-        say("{image} ({width} x {height}, its mask {mask_width} x {mask_height})",
+def size_mismatch(data: Dataset) -> list[Fault]:
+    """Masks with the aspect ratio of their image, but another size."""
+    return fault("mask-size-mismatch", [
+        say("{image} ({width} x {height}, mask {mask_width} x {mask_height})",
             image=row["image"], width=row["width"], height=row["height"], mask_width=row["mask_width"],
             mask_height=row["mask_height"])
-        for row in _usable(data)
+        for row in _rows_with_mask(data)
         if (row["mask_width"], row["mask_height"]) != (row["width"], row["height"])
     ])  # fmt: skip
 
 
-def between_values(data: Dataset) -> list[Fault]:
-    """Masks with values between those of the classes, as smoothing leaves them, and masks stored as JPEG."""
-    assert data.legend is not None
-    how = _cut(data.legend)
-    jpegs = [row["target"] for row in _usable(data) if row["mask_format"] == "JPEG"]
+def intermediate_values(data: Dataset) -> list[Fault]:
+    """Masks with values between those of the classes, as smoothing leaves them, and masks saved as JPEG."""
+    assert data.label_map is not None
+    label_map = data.label_map
+    jpegs = [row["target"] for row in _rows_with_mask(data) if row["mask_format"] == "JPEG"]
     return fault("soft-mask", [
-        say("{mask} ({share:.2%} of the pixels; {how})", mask=row["target"], share=share, how=how)
-        for share, row, _ in _holding(data, lost=False)
+        _describe_soft_mask(row["target"], share, label_map)
+        for share, row, _ in _masks_with_unlisted_values(data, lost=False)
     ]) + fault("jpeg-mask", jpegs)  # fmt: skip
 
 
-def _cut(legend: Legend) -> str:
-    """What becomes of a value between the known ones."""
-    if legend.colour or len(legend.values) != 2:
-        return say("each counts as the nearest known value")
-    low, high = sorted(legend.values)
-    name = legend.names[legend.indices[legend.values.index(high)]]
-    return say("{threshold} and above count as {name}", threshold=(low + high) // 2 + 1, name=name)
+def _describe_soft_mask(mask: str, share: float, label_map: LabelMap) -> str:
+    """The share of pixels with a value between the known ones, and the class that such a value is read as."""
+    if label_map.colour or len(label_map.values) != 2:
+        return say("{mask} ({share} of the pixels; each is read as the nearest known value)",
+                   mask=mask, share=percent(share, 2))  # fmt: skip
+    low, high = sorted(label_map.values)
+    name = label_map.names[label_map.indices[label_map.values.index(high)]]
+    return say("{mask} ({share} of the pixels; values from {threshold} are read as {name})",
+               mask=mask, share=percent(share, 2), threshold=(low + high) // 2 + 1, name=name)  # fmt: skip
 
 
 def unknown_values(data: Dataset) -> list[Fault]:
-    """Masks with values that stand for no class."""
-    assert data.legend is not None
+    """Masks with values of no class."""
+    assert data.label_map is not None
     return fault("unknown-mask-values", [
-        say("{mask} ({share:.2%} of the pixels: {values})", mask=row["target"], share=share,
-            values=listing([_value(value, data.legend) for value in values], 3))
-        for share, row, values in _holding(data, lost=True)
+        say("{mask} ({share} of the pixels: {values})", mask=row["target"], share=percent(share, 2),
+            values=listing([_format_value(value, data.label_map) for value in values], 3))
+        for share, row, values in _masks_with_unlisted_values(data, lost=True)
     ])  # fmt: skip
 
 
-def misread_values(data: Dataset) -> list[Fault]:
-    """0/255 read as class indices, or indices read as 0/255: a class is nowhere, and other values are there."""
-    legend = data.legend
-    assert legend is not None
-    there = list(data.class_counts().values())
-    absent = [index for index, count in enumerate(there) if not count and index in legend.indices]
+def value_mismatch(data: Dataset) -> list[Fault]:
+    """0 and 255 read as class indices, or the reverse: a class occurs nowhere, and unexpected values occur."""
+    label_map = data.label_map
+    assert label_map is not None
+    class_counts = list(data.class_counts().values())
+    absent = [index for index, count in enumerate(class_counts) if not count and index in label_map.indices]
     stored: Counter[int] = Counter()
-    for row in _usable(data):
+    for row in _rows_with_mask(data):
         if not is_annotation(row["target"]):
-            stored.update(stored_counts(row["mask_values"]))
-    classes = {v for v, index in zip(legend.values, legend.indices, strict=True) if index != IGNORE}
-    known = set(legend.values) if sum(count > 0 for count in there) > 1 else classes  # 255 may be misread
-    strange = [value for value in stored if value not in known and value != NO_DATA]
-    if not absent or not strange or legend.colour:
+            stored.update(parse_counts(row["mask_values"]))
+    classes = {v for v, index in zip(label_map.values, label_map.indices, strict=True) if index != IGNORE}
+    known = (
+        set(label_map.values) if sum(count > 0 for count in class_counts) > 1 else classes
+    )  # 255 may be a class
+    unexpected = [value for value in stored if value not in known and value != NO_DATA]
+    if not absent or not unexpected or label_map.colour:
         return []
     total = sum(stored.values())
-    held = [f"{value} ({count / total:.1%})" for value, count in stored.most_common(4)]
-    return fault("misread-mask-values", [
-        say("{name} is {value} by the class file and in no mask; the masks hold {values}", name=legend.names[index],
-            value=legend.values[legend.indices.index(index)], values=", ".join(held))
+    held = [f"{value} ({percent(count / total)})" for value, count in stored.most_common(4)]
+    return fault("mask-value-mismatch", [
+        say("{name} has value {value} in the class file but occurs in no mask; the masks contain {values}",
+            name=label_map.names[index], value=label_map.values[label_map.indices.index(index)],
+            values=", ".join(held))
         for index in absent
     ])  # fmt: skip
 
 
-def of_one_class(data: Dataset) -> list[Fault]:
-    """Masks that say nothing, or one thing of the whole image."""
-    found: dict[str, list[str]] = {}
+def single_class_masks(data: Dataset) -> list[Fault]:
+    """Masks without a label, or with one class over the whole image."""
+    examples: dict[str, list[str]] = {}
     several = len(data.classes) > 2
-    for row in _usable(data):
-        there = [index for index, pixels in enumerate(row[PIXELS]) if pixels]
-        if not there:
-            found.setdefault("mask-without-labels", []).append(row["image"])
-        elif len(there) == 1 and several:
-            told = say("{image} ({name})", image=row["image"], name=data.classes[there[0]])
-            found.setdefault("one-class-mask", []).append(told)
-        elif len(there) == 1:
-            found.setdefault("full-mask" if there[0] else "empty-mask", []).append(row["image"])
-    return [one for code, told in found.items() for one in fault(code, told)]
+    for row in _rows_with_mask(data):
+        present = [index for index, pixels in enumerate(row[PIXELS]) if pixels]
+        if not present:
+            examples.setdefault("unlabelled-mask", []).append(row["image"])
+        elif len(present) == 1 and several:
+            example = say("{image} ({name})", image=row["image"], name=data.classes[present[0]])
+            examples.setdefault("single-class-mask", []).append(example)
+        elif len(present) == 1:
+            examples.setdefault("full-mask" if present[0] else "empty-mask", []).append(row["image"])
+    return [item for code, example in examples.items() for item in fault(code, example)]
 
 
 def unlabelled_pixels(data: Dataset) -> list[Fault]:
-    """Masks with pixels that are meant to have no label."""
-    assert data.legend is not None
+    """Masks with pixels that are unlabelled on purpose."""
+    assert data.label_map is not None
     shares = []
-    for row in _usable(data):
-        size = _size(row)
-        told = sum(row[PIXELS]) + sum(_strange(row, data.legend, lost=True).values())
-        if told < size:
-            shares.append((1 - told / size, row["target"]))
+    for row in _rows_with_mask(data):
+        size = _count_pixels(row)
+        labelled = sum(row[PIXELS]) + sum(_unlisted_values(row, data.label_map, lost=True).values())
+        if labelled < size:
+            shares.append((1 - labelled / size, row["target"]))
     return fault("unlabelled-pixels", [
-        say("{mask} ({share:.1%} of the pixels)", mask=mask, share=share)
+        say("{mask} ({share} of the pixels)", mask=mask, share=percent(share))
         for share, mask in sorted(shares, reverse=True)
     ])  # fmt: skip
 
 
-def _usable(data: Dataset) -> Iterator[Row]:
+def _rows_with_mask(data: Dataset) -> Iterator[Row]:
     return data.images.filter(pl.col("target").is_not_null()).iter_rows(named=True)
 
 
-def _size(row: Row) -> int:
-    """Pixels of the values that are kept of a mask."""
-    return sum(stored_counts(row["mask_values"]).values())
+def _count_pixels(row: Row) -> int:
+    """Pixels of a mask whose values are counted in the manifest."""
+    return sum(parse_counts(row["mask_values"]).values())
 
 
-def _strange(row: Row, legend: Legend, lost: bool) -> dict[int, int]:
-    """Values that no file names to pixels: those that have no label, or else those that count as the nearest named."""
-    stored = stored_counts(row["mask_values"])
+def _unlisted_values(row: Row, label_map: LabelMap, lost: bool) -> dict[int, int]:
+    """Pixels by value, of values that no class file lists.
+
+    Args:
+        row: of the manifest.
+        label_map: of the data set.
+        lost: the values that are unlabelled; otherwise those that are read as the nearest listed value.
+    """
+    stored = parse_counts(row["mask_values"])
     values = np.array(list(stored))
-    without = legend.knows(values) if legend.nearest else np.ones(len(values), dtype=bool)
-    chosen = values[~legend.named.knows(values) & (without == lost)]
+    without = label_map.is_known(values) if label_map.nearest else np.ones(len(values), dtype=bool)
+    chosen = values[~label_map.without_unnamed.is_known(values) & (without == lost)]
     return {value: stored[value] for value in chosen.tolist()}
 
 
-def _holding(data: Dataset, lost: bool) -> list[tuple[float, Row, list[int]]]:
-    """Masks with such values, and their share of the pixels; the largest first."""
-    assert data.legend is not None
-    found = [
-        (sum(strange.values()) / _size(row), row, list(strange)) for row in _usable(data)
-        if (strange := _strange(row, data.legend, lost))
+def _masks_with_unlisted_values(data: Dataset, lost: bool) -> list[tuple[float, Row, list[int]]]:
+    """(share of the pixels, row, values) of each mask with unlisted values; the largest share first."""
+    assert data.label_map is not None
+    masks = [
+        (sum(unlisted.values()) / _count_pixels(row), row, list(unlisted)) for row in _rows_with_mask(data)
+        if (unlisted := _unlisted_values(row, data.label_map, lost))
     ]  # fmt: skip
-    return sorted(found, key=lambda one: -one[0])
+    return sorted(masks, key=lambda mask: -mask[0])
 
 
-def _value(value: int, legend: Legend) -> str:
-    return f"#{value:06x}" if legend.colour else str(value)
+def _format_value(value: int, label_map: LabelMap) -> str:
+    return f"#{value:06x}" if label_map.colour else str(value)

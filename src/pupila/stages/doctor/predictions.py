@@ -1,4 +1,4 @@
-"""Masks against the answers that a run gave to images it had not learned from; nothing is trained here."""
+"""Compare masks with the out-of-fold predictions of a run; nothing is trained here."""
 
 from typing import Any
 
@@ -6,70 +6,76 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.run.out_of_fold import Kept, mask_fits, read_kept
+from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, read_out_of_fold
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, number, say
 from pupila.imaging.duplicates.signature import SIDE
-from pupila.imaging.masks.codec import from_png, resized
-from pupila.stages.doctor.faults import RANKED, Fault, fault
-from pupila.stages.doctor.mask_fit import LEAST, misfits, shared_information
-from pupila.stages.doctor.pairing import small_masks
+from pupila.imaging.masks.codec import decode_png, resize_mask
+from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, Fault, fault
+from pupila.stages.doctor.mask_fit import MIN_MASKS, find_misfits, mutual_information
+from pupila.stages.doctor.pairing import downscale_masks
 
 Array = NDArray[Any]
 
-FAR_BELOW = 0.5  # of the run's median IoU, under which a mask and its answer disagree
+LOW_IOU_FACTOR = 0.5  # times the median IoU of the run: below it, mask and prediction disagree
 
 
-def read_answers(run: str, data: Dataset) -> Kept:
-    """The masks that a run answered to images which it had not learned from.
+def read_predictions(run: str, data: Dataset) -> OutOfFold:
+    """The masks that a run predicted for images that it was not trained on.
 
     Raises:
-        PupilaError: no answers there, answers without masks, of other classes, or none to these images.
+        PupilaError: no predictions there, predictions without masks, of other classes, or none of these images.
     """
-    kept = read_kept(run, data) if data.legend is not None else None
-    if kept is None or "mask" not in kept.frame.columns:
+    predictions = read_out_of_fold(run, data) if data.label_map is not None else None
+    if predictions is None or "mask" not in predictions.frame.columns:
         raise PupilaError(
-            say("Only masks are examined with a run so far"),
-            found=say("a data set without masks") if kept is None else listing(kept.frame.columns, 8),
-            wanted=say("a data set with masks, and a run that learned it: a column mask in {name}", name="oof.parquet"),
+            say("The doctor compares only masks with a run"),
+            actual=say("a data set without masks") if predictions is None else listing(predictions.frame.columns, 8),
+            expected=say("a data set with masks, and a run that was trained on it (column mask in {name})",
+                         name="oof.parquet"),
         )  # fmt: skip
-    return kept
+    return predictions
 
 
-def disagreeing(data: Dataset, run: str) -> list[Fault]:
-    """Masks that agree far less with the run's answers than is usual, and answers that fit another image's mask."""
-    answers = read_answers(run, data)
+def masks_against_predictions(data: Dataset, run: str) -> list[Fault]:
+    """Masks whose IoU with the run's prediction is unusually low, and predictions that fit another image's mask."""
+    predictions = read_predictions(run, data)
     images = data.images["image"]
-    fits = mask_fits(data, answers)
-    order = np.argsort(fits, kind="stable")
-    low = [place for place in order.tolist() if fits[place] < FAR_BELOW * np.median(fits)]
+    ious = compute_mask_ious(data, predictions)
+    order = np.argsort(ious, kind="stable")
+    low = [place for place in order.tolist() if ious[place] < LOW_IOU_FACTOR * np.median(ious)]
     ranked = [
-        say("{image} (IoU {iou:.3f})", image=images[answers.rows[place]], iou=fits[place]) for place in low
+        say("{image} (IoU {iou})", image=images[predictions.rows[place]], iou=number(ious[place]))
+        for place in low
     ]
-    exchanged = [
-        say("{image} (its answer fits the mask of {other})", image=images[row], other=images[other])
-        for row, other in _exchanged(data, answers)
+    swapped = [
+        say("{image} (its prediction fits the mask of {other})", image=images[row], other=images[other])
+        for row, other in _find_swaps(data, predictions)
     ]
-    return fault("answer-fits-another-mask", exchanged, shown=RANKED) + fault(
-        "mask-against-answers", ranked, shown=RANKED
+    return fault("prediction-fits-another-mask", swapped, shown=MAX_RANKED_EXAMPLES) + fault(
+        "mask-prediction-disagreement", ranked, shown=MAX_RANKED_EXAMPLES
     )
 
 
-def _exchanged(data: Dataset, answers: Kept) -> list[tuple[int, int]]:
-    """Rows whose answer fits the mask of another row far better than its own."""
-    rows, masks = small_masks(data)
-    answered = dict(zip(answers.rows, answers.frame["mask"], strict=True))
-    kept = [place for place, row in enumerate(rows.tolist()) if row in answered]
-    if len(kept) < LEAST:
+def _find_swaps(data: Dataset, predictions: OutOfFold) -> list[tuple[int, int]]:
+    """Rows whose prediction fits the mask of another row far better than their own."""
+    rows, masks = downscale_masks(data)
+    predicted = dict(zip(predictions.rows, predictions.frame["mask"], strict=True))
+    positions = [place for place, row in enumerate(rows.tolist()) if row in predicted]
+    if len(positions) < MIN_MASKS:
         return []
     classes = len(data.classes)
-    small = np.stack([resized(from_png(answered[int(rows[place])]), SIDE, SIDE) for place in kept])
-    truth = masks[kept]
-    found = misfits(
-        np.arange(len(kept)),
-        lambda some: shared_information(small[some], truth[some], (classes, classes)),
+    small = np.stack(
+        [resize_mask(decode_png(predicted[int(rows[place])]), SIDE, SIDE) for place in positions]
+    )
+    targets = masks[positions]
+    misfits = find_misfits(
+        np.arange(len(positions)),
+        lambda some: mutual_information(small[some], targets[some], (classes, classes)),
         classes**2,
     )
     return [
-        (int(rows[kept[one.row]]), int(rows[kept[one.other]])) for one in found or [] if one.other is not None
+        (int(rows[positions[misfit.row]]), int(rows[positions[misfit.other]]))
+        for misfit in misfits or []
+        if misfit.other is not None
     ]

@@ -1,7 +1,7 @@
-"""Checks for shortcuts: can the label be told from where or how a file was stored, without looking at it?
+"""Checks for shortcuts: does the folder, a column or a file property alone predict the label?
 
-Each property alone feeds a small decision tree, judged on images that it has not seen (duplicates and groups kept
-together). What it gets right beyond chance, a network can get right as well, for the wrong reason.
+Each property alone is the input of a small decision tree, scored by cross-validation (duplicates and groups kept in one
+fold). What the tree predicts better than chance, a network can learn as well, for the wrong reason.
 """
 
 from dataclasses import dataclass
@@ -14,84 +14,86 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.core.messages import say
+from pupila.core.messages import number, say
 from pupila.core.vocabulary import ERROR, WARNING
 from pupila.stages.doctor.faults import Fault, fault
 
-LEAST_IMAGES = 30  # labelled, and
-LEAST_OF_A_CLASS = 10  # of each class that is looked at; below, chance looks like a shortcut
+MIN_IMAGES = 30  # labelled, and
+MIN_IMAGES_PER_CLASS = 10  # of each class that is considered; with fewer, chance looks like a shortcut
 FOLDS = 5
-GIVES_AWAY = 0.5  # skill (0 chance, 1 always right) that spoils training
-HINTS = 0.25  # skill worth a warning
+ERROR_SKILL = 0.5  # skill (0 is chance, 1 is perfect) that is an error
+WARNING_SKILL = 0.25  # skill that is a warning
 _SEED = 0
-_MOST_VALUES = 40  # of a category; the rarer ones count as one
+_MAX_VALUES = 40  # of a category; the rarer values count as one
 _DAY = 86_400 * 10**9  # nanoseconds
 _ALIASES = ("label", "class", "category", "target")
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One thing known of every file without looking at the picture."""
+    """What is known about every file without its pixels."""
 
-    name: str  # as the user knows it
-    code: str  # the fault that it would be
+    name: str  # as shown to the user
+    code: str  # the fault if it predicts the label
     values: NDArray[Any]  # (N,) float, or text
 
 
 def predicts_label(data: Dataset) -> list[Fault]:
-    """Folders, columns and file properties from which the label can be told."""
-    counts = {name: n for name, n in data.class_counts().items() if n >= LEAST_OF_A_CLASS}
-    if len(counts) < 2 or sum(counts.values()) < LEAST_IMAGES:
+    """Folders, columns and file properties that predict the label."""
+    counts = {name: n for name, n in data.class_counts().items() if n >= MIN_IMAGES_PER_CLASS}
+    if len(counts) < 2 or sum(counts.values()) < MIN_IMAGES:
         return []
     rows = data.images["target"].is_in(list(counts)).fill_null(False).to_numpy()
     targets = data.images["target"].to_numpy()[rows]
     together = data.components()[rows]
-    told: dict[str, list[tuple[float, str]]] = {}
+    examples: dict[str, list[tuple[float, str]]] = {}
     for known in _properties(data):
         values = known.values[rows]
         if len(set(values.tolist())) < 2 or _is_alias(known, values, targets):
             continue
-        if known.values.dtype == object and _looks_like_groups(values, targets):
-            told.setdefault("looks-like-groups", []).append((0.0, known.name))
+        if known.values.dtype == object and _is_grouping(values, targets):
+            examples.setdefault("possible-groups", []).append((0.0, known.name))
             continue
-        right, low = skill(values, targets, together)
-        if low >= HINTS:
-            sentence = say(
-                "{name}: {right:.0%} of the way from chance to certainty", name=known.name, right=right
+        skill, low = measure_skill(values, targets, together)
+        if low >= WARNING_SKILL:
+            example = say(
+                "{name} (skill {skill}; 0 is chance, 1 is perfect)", name=known.name, skill=number(skill, 2)
             )
-            told.setdefault(known.code, []).append((right, sentence))
+            examples.setdefault(known.code, []).append((skill, example))
     faults: list[Fault] = []
-    for code, hits in told.items():
+    for code, hits in examples.items():
         worst = max(hits)[0]
-        severity = None if code == "looks-like-groups" else (ERROR if worst >= GIVES_AWAY else WARNING)
-        faults += fault(code, [sentence for _, sentence in sorted(hits, reverse=True)], severity)
+        severity = None if code == "possible-groups" else (ERROR if worst >= ERROR_SKILL else WARNING)
+        faults += fault(code, [example for _, example in sorted(hits, reverse=True)], severity)
     return faults
 
 
-def skill(values: NDArray[Any], targets: NDArray[Any], together: NDArray[Any]) -> tuple[float, float]:
-    """How well a property alone tells the class of an unseen image.
+def measure_skill(values: NDArray[Any], targets: NDArray[Any], together: NDArray[Any]) -> tuple[float, float]:
+    """How well a property alone predicts the class of an image that the tree was not fitted on.
 
     Args:
         values: (N,) the property.
         targets: (N,) class names.
-        together: (N,) component numbers; images of one component are never on both sides.
+        together: (N,) component numbers; the images of a component are in one fold.
 
     Returns:
-        (skill, its lower 95 % bound); skill is balanced accuracy rescaled: 0 is chance, 1 is always right.
+        (skill, its lower 95 % bound); skill is balanced accuracy rescaled so that 0 is chance and 1 is perfect.
     """
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.tree import DecisionTreeClassifier
 
     names, codes = np.unique(targets.astype(str), return_inverse=True)
     features = _features(values)
-    answer = np.full(len(codes), -1)
+    predictions = np.full(len(codes), -1)
     folds = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=_SEED)
-    for seen, unseen in folds.split(features, codes, together):
+    for train_rows, test_rows in folds.split(features, codes, together):
         tree = DecisionTreeClassifier(
             max_leaf_nodes=16, min_samples_leaf=5, class_weight="balanced", random_state=_SEED
         )
-        answer[unseen] = tree.fit(features[seen], codes[seen]).predict(features[unseen])
-    recalls = [float((answer[codes == c] == c).mean()) for c in range(len(names))]
+        predictions[test_rows] = tree.fit(features[train_rows], codes[train_rows]).predict(
+            features[test_rows]
+        )
+    recalls = [float((predictions[codes == c] == c).mean()) for c in range(len(names))]
     sizes = [len(set(together[codes == c].tolist())) for c in range(len(names))]
     spread = sqrt(sum(r * (1 - r) / n for r, n in zip(recalls, sizes, strict=True))) / len(names)
     chance = 1 / len(names)
@@ -107,13 +109,13 @@ def _properties(data: Dataset) -> list[Property]:
         Property(say("width"), file, width),
         Property(say("height"), file, height),
         Property(say("aspect ratio"), file, np.round(width / height, 3)),
-        Property(say("bytes in the file"), file, images["bytes"].cast(pl.Float64).to_numpy()),
+        Property(say("file size"), file, images["bytes"].cast(pl.Float64).to_numpy()),
         Property(say("format"), file, _text(images["format"])),
         Property(say("colour mode"), file, _text(images["mode"])),
         Property(say("EXIF orientation"), file, _text(images["orientation"].cast(pl.String))),
         Property(say("camera"), file, _text(images["camera"])),
-        Property(say("date of the photo"), file, _days(images["taken"])),
-        Property(say("date of the file"), file, (images["modified"] // _DAY).cast(pl.Float64).to_numpy()),
+        Property(say("date taken"), file, _days(images["taken"])),
+        Property(say("file date"), file, (images["modified"] // _DAY).cast(pl.Float64).to_numpy()),
     ]
     if "subfolder" in images.columns:
         known.append(Property(say("subfolder"), "folder-predicts-label", _text(images["subfolder"])))
@@ -133,7 +135,7 @@ def _text(column: pl.Series) -> NDArray[Any]:
 def _column(column: pl.Series) -> NDArray[Any]:
     """Numbers as float where all cells are numbers, else text."""
     numbers = column.cast(pl.Float64, strict=False)
-    if numbers.null_count() == column.null_count() < len(column) and column.n_unique() > _MOST_VALUES:
+    if numbers.null_count() == column.null_count() < len(column) and column.n_unique() > _MAX_VALUES:
         return numbers.fill_null(-1.0).to_numpy()
     return _text(column)
 
@@ -145,7 +147,7 @@ def _days(column: pl.Series) -> NDArray[Any]:
 
 
 def _is_alias(known: Property, values: NDArray[Any], targets: NDArray[Any]) -> bool:
-    """Another name of the label: folders named like the classes, or a column `class_id` that maps one to one."""
+    """The label under another name: folders named like the classes, or a column `class_id` that maps one to one."""
     if known.values.dtype != object:
         return False
     one_to_one = len(set(zip(values, targets, strict=True))) == len(set(values)) == len(set(targets))
@@ -154,17 +156,17 @@ def _is_alias(known: Property, values: NDArray[Any], targets: NDArray[Any]) -> b
     return same_words or (one_to_one and any(word in known.name.lower() for word in _ALIASES))
 
 
-def _looks_like_groups(values: NDArray[Any], targets: NDArray[Any]) -> bool:
-    """Many values, several for each class and several images for each: products or patients, no shortcut."""
+def _is_grouping(values: NDArray[Any], targets: NDArray[Any]) -> bool:
+    """Many values, several per class and several images per value: products or patients, not a shortcut."""
     distinct = set(values.tolist())
     pure = len(set(zip(values, targets, strict=True))) <= 1.05 * len(distinct)
     return pure and len(distinct) >= 3 * len(set(targets)) and len(values) >= 2 * len(distinct)
 
 
 def _features(values: NDArray[Any]) -> NDArray[np.float64]:
-    """(N, F): a number as it is; text as one column for each of the most frequent values."""
+    """(N, F): a number as it is; text as one-hot columns of its most frequent values."""
     if values.dtype != object:
         return values.astype(np.float64).reshape(-1, 1)
     names, counts = np.unique(values.astype(str), return_counts=True)
-    frequent = names[np.argsort(-counts, kind="stable")][:_MOST_VALUES]
+    frequent = names[np.argsort(-counts, kind="stable")][:_MAX_VALUES]
     return np.asarray(values.astype(str)[:, None] == frequent[None, :], dtype=np.float64)

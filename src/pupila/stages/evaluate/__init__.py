@@ -1,1 +1,1 @@
-"""Evaluate: how good a model is, how sure that is, and whether another one is better; for ours and for foreign ones."""
+"""Evaluate: metrics of a model with confidence intervals, and comparisons with other models, ours or foreign."""

@@ -1,4 +1,4 @@
-"""What answers are judged by, and what every evaluation says of the models before it judges them."""
+"""The images that models are evaluated on, and what every report says of the data and the models."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,60 +8,61 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
-from pupila.artifacts.dataset.test_access import openings, record
+from pupila.artifacts.dataset.test_access import read_test_accesses, record_test_access
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.vocabulary import SCHEMA_VERSION, TRAIN, VALIDATION
-from pupila.stages.evaluate.evaluator import Bench, Evaluation, Judged
-from pupila.stages.evaluate.predictions import Answers
+from pupila.core.vocabulary import TRAIN, VALIDATION
+from pupila.stages.evaluate.evaluator import REPORT_SCHEMA, Evaluation, EvaluationSet, ModelReport
+from pupila.stages.evaluate.predictions import Predictions
 
-Found = TypeVar("Found", bound=Answers)
+AnyPredictions = TypeVar("AnyPredictions", bound=Predictions)
 
 
-def rows_of(data: Dataset, splits: SplitFile, split: str | None) -> list[int]:
+def select_rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int]:
     """Labelled rows of a split; of all but the test split for None."""
     targets = data.images["target"].to_list()
-    wanted = (TRAIN, VALIDATION) if split is None else (split,)
-    rows = [row for row, a in enumerate(splits.images) if a.split in wanted and targets[row] is not None]
+    splits_used = (TRAIN, VALIDATION) if split is None else (split,)
+    rows = [row for row, a in enumerate(splits.images) if a.split in splits_used and targets[row] is not None]
     if not rows:
         raise PupilaError(
-            say("No labelled image in the {split} split", split=split or VALIDATION), found="splits.json",
-            wanted=say("images to judge by"), remedy="pupila split DATA --replace",
+            say("No labelled image in the {split} split", split=split or VALIDATION), actual="splits.json",
+            expected=say("labelled images to evaluate on"), remedy="pupila split DATA --replace",
         )  # fmt: skip
     return rows
 
 
-def bench_of(data: Dataset, splits: SplitFile, rows: list[int]) -> Bench:
-    """What answers to the rows are judged by."""
-    return Bench(data, rows, np.array([splits.images[row].component for row in rows]))
+def make_evaluation_set(data: Dataset, splits: SplitFile, rows: list[int]) -> EvaluationSet:
+    """The rows of a data set with their groups."""
+    return EvaluationSet(data, rows, np.array([splits.images[row].component for row in rows]))
 
 
-def head(task: str, data: Dataset, splits: SplitFile) -> Evaluation:
-    """What every report says of the data first."""
+def describe_data(task: str, data: Dataset, splits: SplitFile) -> Evaluation:
+    """The head of every report: the task, the classes, and the versions of the data."""
     return {
-        "schema": SCHEMA_VERSION, "task": task, "classes": data.classes, "data_hash": data.hash,
+        "schema": REPORT_SCHEMA, "task": task, "classes": data.classes, "data_hash": data.hash,
         "splits_hash": splits.hash, "leaking": splits.verdict == LEAKING,
     }  # fmt: skip
 
 
-def heading(one: Answers, bench: Bench) -> Judged:
-    """Whose answers they are, to how many images, and of how many of them it learned."""
-    groups = len(set(bench.groups.tolist()))
+def describe_model(predictions: Predictions, on: EvaluationSet) -> ModelReport:
+    """A model's name and version, its number of images and groups, and how many of them it was trained on."""
+    groups = len(set(on.groups.tolist()))
     return {
-        "name": one.name, "version": one.version, "n": len(one.rows), "groups": groups, "seen": int(one.seen.sum()),
+        "name": predictions.name, "version": predictions.version, "n": len(predictions.rows), "groups": groups,
+        "seen_in_training": int(predictions.seen_in_training.sum()),
     }  # fmt: skip
 
 
-def named_apart(found: list[Found], paths: list[str]) -> list[Found]:
-    """Models whose names are alike are called by their paths."""
-    shared = Counter(one.name for one in found)
+def disambiguate_names(models: list[AnyPredictions], paths: list[str]) -> list[AnyPredictions]:
+    """Models that share a name are called by their paths."""
+    shared = Counter(model.name for model in models)
     return [
-        replace(one, name=path) if shared[one.name] > 1 else one
-        for one, path in zip(found, paths, strict=True)
+        replace(model, name=path) if shared[model.name] > 1 else model
+        for model, path in zip(models, paths, strict=True)
     ]
 
 
-def look(data: Dataset, versions: list[str], paths: list[str]) -> int:
-    """Note the look at the sealed test split, and say the how-manieth it is."""
-    record(data.home, versions, "pupila evaluate " + " ".join(paths))
-    return len({(opening.time, opening.command) for opening in openings(data.home)})
+def log_test_access(data: Dataset, versions: list[str], paths: list[str]) -> int:
+    """Record an access to the sealed test split, and count all accesses so far."""
+    record_test_access(data.home, versions, "pupila evaluate " + " ".join(paths))
+    return len({(access.time, access.command) for access in read_test_accesses(data.home)})

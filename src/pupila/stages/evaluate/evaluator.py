@@ -1,4 +1,4 @@
-"""The record of what evaluating differs in from task to task."""
+"""What an evaluation consists of, and the part of it that differs between tasks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,52 +7,59 @@ from typing import Any
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.page import Section
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.predictions import Answers, Reader
+from pupila.stages.evaluate.predictions import PredictionReader, Predictions
 
+REPORT_SCHEMA = 2  # of report.json
 OUT_OF_FOLD = "out-of-fold"  # in place of a split's name
 Evaluation = dict[str, Any]  # what report.json holds
-Judged = dict[str, Any]  # of one model
-Compared = dict[str, Any]  # of the first model with another one
+ModelReport = dict[str, Any]  # of one model
+Comparison = dict[str, Any]  # of the first model with another one
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What answers are judged by."""
+class EvaluationSet:
+    """The images that models are evaluated on."""
 
     data: Dataset
     rows: list[int]  # N row numbers of the data set
     groups: Array  # (N,) group numbers; an interval counts groups, not images
 
 
-Tuned = dict[str, Any]
-Known = tuple[Answers, Bench]
+ThresholdReport = dict[str, Any]  # what a tuned threshold changes
+LabelledPredictions = tuple[Predictions, EvaluationSet]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is to be written down."""
+class EvaluationResult:
+    """A report that is not written yet."""
 
     evaluation: Evaluation
-    answers: Sequence[Answers]  # of the models
-    beside: dict[str, bytes] = field(default_factory=dict)  # files beside the report
+    predictions: Sequence[Predictions]  # of the models
+    extra_files: dict[str, bytes] = field(default_factory=dict)  # files beside the report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
-    """How a report is told."""
+class ReportWriter:
+    """How a task's report is written."""
 
     verdict: Callable[[Evaluation], list[str]]  # the most important first, comparisons included
     warnings: Callable[[Evaluation], list[str]]
-    sections: Callable[[Evaluation, Dataset, Sequence[Answers]], list[Section]]
-    footnote: Callable[[], str]  # how intervals were made
+    sections: Callable[[Evaluation, Dataset, Sequence[Predictions]], list[Section]]
+    footnote: Callable[[], str]  # how confidence intervals are computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story(Telling):
-    """One task's part of the story that an evaluation tells; `evaluate.run` tells the rest."""
+class TaskEvaluator(ReportWriter):
+    """What differs between tasks; `evaluate.run` does the rest."""
 
-    reader: Reader
-    judge: Callable[[Answers, Bench], Judged]
-    compare: Callable[[Answers, list[Answers], Bench], list[Compared]]  # differences are first minus other
-    check_tunable: Callable[[Bench, Answers | None], None]  # raises where no threshold can be tuned
-    tuned: Callable[[str, Known, Known], Tuned]  # objective, answers on validation, answers that are judged
+    reader: PredictionReader
+    report_model: Callable[[Predictions, EvaluationSet], ModelReport]
+    compare: Callable[
+        [Predictions, list[Predictions], EvaluationSet], list[Comparison]
+    ]  # differences are first minus other
+    check_tunable: Callable[
+        [EvaluationSet, Predictions | None], None
+    ]  # raises where no threshold can be tuned
+    report_threshold: Callable[
+        [str, LabelledPredictions, LabelledPredictions], ThresholdReport
+    ]  # objective, predictions on validation, predictions that are evaluated

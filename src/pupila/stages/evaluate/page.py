@@ -5,27 +5,33 @@ from collections.abc import Sequence
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.page import Page
 from pupila.core.messages import say
-from pupila.stages.evaluate.evaluator import Evaluation
-from pupila.stages.evaluate.evaluators import TELLINGS
-from pupila.stages.evaluate.predictions import Answers
+from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, Evaluation
+from pupila.stages.evaluate.evaluators import REPORT_WRITERS
+from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.sentences import sentences
 
 
-def evaluation_page(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> Page:
-    """The page.
+def evaluation_page(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> Page:
+    """The report as a page.
 
     Args:
         e: what `report.json` holds.
-        data: for the photos that are shown.
-        answers: of the models, for what they answered to them.
+        data: for the images that are shown.
+        predictions: of the models, on those images.
     """
-    judged, telling = e["models"][0], TELLINGS[e["task"]]
+    model, writer = e["models"][0], REPORT_WRITERS[e["task"]]
     return Page(
-        title=say("{name} on the {split} split", name=judged["name"], split=e["split"]),
+        title=_title(model["name"], e["split"]),
         verdict=sentences(e),
-        sections=telling.sections(e, data, answers),
+        sections=writer.sections(e, data, predictions),
         footnote=say(
-            "Model {model}, data {data}, splits {splits}.",
-            model=judged["version"][:12], data=e["data_hash"][:12], splits=e["splits_hash"][:12],
-        ) + " " + telling.footnote(),
+            "Model version {model}, data {data}, splits {splits}.",
+            model=model["version"][:12], data=e["data_hash"][:12], splits=e["splits_hash"][:12],
+        ) + " " + writer.footnote(),
     )  # fmt: skip
+
+
+def _title(name: str, split: str) -> str:
+    if split == OUT_OF_FOLD:
+        return say("{name}: out-of-fold predictions", name=name)
+    return say("{name} on the {split} split", name=name, split=split)

@@ -1,4 +1,4 @@
-"""Whose answers are judged, and where they come from: a bundle, a run's out-of-fold answers, or a foreign table."""
+"""The predictions that are evaluated: of a bundle, out-of-fold predictions of a run, or a foreign table."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.bundle.folder import Bundle, file_of, read_bundle
+from pupila.artifacts.bundle.folder import Bundle, onnx_file, read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.formats.table import TABLE_SUFFIXES, read_table
 from pupila.artifacts.dataset.manifest import Dataset
@@ -19,128 +19,141 @@ from pupila.core.progress import progress
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.tasks.prompt import DECODER
 
-ANSWERS_FILE = "oof.parquet"
+OUT_OF_FOLD_FILE = "oof.parquet"
 
 
 @dataclass(frozen=True)
-class Answers:
-    """One model's answers to N rows of a data set; a task adds what it keeps of them, its arrays N long."""
+class Predictions:
+    """One model's predictions for N rows of a data set; each task adds arrays of length N."""
 
     name: str
     version: str  # hash of the bundle or of the table
     rows: list[int]  # row numbers of the data set
-    seen: Array  # (N,) whether the bundle learned from the image, or was chosen by it; a table can't tell
+    seen_in_training: (
+        Array  # (N,) whether the bundle was trained or selected on the image; unknown of a table
+    )
 
-    def on(self, rows: list[int]) -> Self:
-        """The same answers to some of the rows, in this order."""
+    def select(self, rows: list[int]) -> Self:
+        """The predictions for some of the rows, in this order."""
         place = {row: number for number, row in enumerate(self.rows)}
         chosen = [place[row] for row in rows]
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        told |= {name: value[chosen] for name, value in told.items() if isinstance(value, np.ndarray)}
-        return replace(self, **{**told, "rows": rows})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values |= {name: value[chosen] for name, value in values.items() if isinstance(value, np.ndarray)}
+        return replace(self, **{**values, "rows": rows})
 
 
-Ask = Callable[[list[int]], Iterator[Any]]  # the bundle's answers to rows
+Predict = Callable[[list[int]], Iterator[Any]]  # the bundle's predictions for rows
 
 
-class Reader(Protocol):
-    """How a task makes answers of what the three sources hold; each gets whose they are, and to which rows."""
+class PredictionReader(Protocol):
+    """How a task reads predictions from the three sources; `header` has the model and the rows."""
 
-    def asked(self, whose: Answers, ask: Ask, bundle: Bundle, data: Dataset) -> Answers:
-        """Of a bundle."""
+    def from_bundle(
+        self, header: Predictions, predict: Predict, bundle: Bundle, data: Dataset
+    ) -> Predictions:
+        """Predict with a bundle."""
 
-    def kept(self, whose: Answers, kept: pl.DataFrame, bundle: Bundle, data: Dataset) -> Answers:
-        """Of a run, whose file has a row for each of the rows."""
+    def from_out_of_fold(
+        self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
+    ) -> Predictions:
+        """Read a run's out-of-fold predictions, one line for each of the rows."""
 
-    def told(self, whose: Answers, table: pl.DataFrame, path: str, data: Dataset) -> Answers:
-        """Of a table, a row for each of the rows."""
+    def from_table(self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset) -> Predictions:
+        """Read a table, one line for each of the rows."""
 
-    def columns(self, there: list[str], classes: list[str]) -> list[str]:
-        """The columns of a table that answer; empty where they don't."""
+    def select_columns(self, there: list[str], classes: list[str]) -> list[str]:
+        """The columns that hold predictions; empty where there are none."""
 
-    def wanted(self) -> str:
-        """The columns that would."""
+    def expected_columns(self) -> str:
+        """The columns that a table of predictions needs."""
 
 
 def is_table(path: str) -> bool:
-    """Whether the path is a table of answers."""
+    """Whether the path is a table of predictions."""
     return path.lower().endswith(TABLE_SUFFIXES)
 
 
 def is_run(path: str) -> bool:
-    """Whether the path is a run's folder, which holds answers to images that it had not learned from."""
-    return files.exists(files.join(path, ANSWERS_FILE)) and not files.exists(files.join(path, "bundle.json"))
+    """Whether the path is a run's folder with out-of-fold predictions."""
+    return files.exists(files.join(path, OUT_OF_FOLD_FILE)) and not files.exists(
+        files.join(path, "bundle.json")
+    )
 
 
-def answers_prompts(path: str) -> bool:
+def is_promptable(path: str) -> bool:
     """Whether the path is a promptable bundle, or a run that made one."""
-    decoder = file_of(DECODER)
+    decoder = onnx_file(DECODER)
     return any(files.exists(files.join(path, name)) for name in (decoder, f"bundle/{decoder}"))
 
 
-def answers_of(
-    path: str, data: Dataset, rows: list[int], reader: Reader, while_training: bool = False
-) -> Answers:
-    """The answers of a bundle, a run or a table to the rows.
+def read_predictions(
+    path: str, data: Dataset, rows: list[int], reader: PredictionReader, out_of_fold: bool = False
+) -> Predictions:
+    """The predictions of a bundle, a run or a table for the rows.
 
     Args:
         path: of the model.
         data: the data set.
         rows: row numbers of the data set.
         reader: of the task.
-        while_training: of a run, those that it gave while it trained, to the rows that it answered then; else its
-            bundle is asked.
+        out_of_fold: of a run, its out-of-fold predictions, for the rows that have one; otherwise its bundle predicts.
 
     Raises:
-        PupilaError: neither of them, another task, other classes, or rows without an answer.
+        PupilaError: none of them, another task, other classes, or rows without a prediction.
     """
     if is_table(path):
-        return _of_table(path, data, rows, reader)
+        return _read_table(path, data, rows, reader)
     bundle = read_bundle(path)
     _check_fits(path, bundle, data)
-    if while_training and is_run(path):
-        return _of_run(path, data, rows, reader, bundle)
-    return _of_bundle(path, data, rows, reader, bundle)
+    if out_of_fold and is_run(path):
+        return _read_out_of_fold(path, data, rows, reader, bundle)
+    return _predict_with_bundle(path, data, rows, reader, bundle)
 
 
-def _of_bundle(path: str, data: Dataset, rows: list[int], reader: Reader, bundle: Bundle) -> Answers:
+def _predict_with_bundle(
+    path: str, data: Dataset, rows: list[int], reader: PredictionReader, bundle: Bundle
+) -> Predictions:
     predictor = Predictor(bundle)
 
-    def ask(rows: list[int]) -> Iterator[Any]:
-        with progress(say("answering"), len(rows)) as advance:
-            for uri, answer in predictor.stream(data.path(row) for row in rows):
-                if isinstance(answer, ImageFault):
-                    raise unreadable(uri, answer)
-                yield answer
+    def predict(rows: list[int]) -> Iterator[Any]:
+        with progress(say("predicting"), len(rows)) as advance:
+            for uri, prediction in predictor.stream(data.path(row) for row in rows):
+                if isinstance(prediction, ImageFault):
+                    raise unreadable_image(uri, prediction)
+                yield prediction
                 advance(1)
 
-    return reader.asked(answers_by(path, bundle, data, rows), ask, bundle, data)
+    return reader.from_bundle(make_header(path, bundle, data, rows), predict, bundle, data)
 
 
-def answers_by(path: str, bundle: Bundle, data: Dataset, rows: list[int]) -> Answers:
-    """Whose answers they are, and which rows the bundle has learned from."""
-    learned, digests = bundle.learned_from(), data.images["sha256"].to_list()
-    seen = np.array([digests[row] in learned for row in rows])
-    return Answers(_name(path), bundle.hash, rows, seen)
+def make_header(path: str, bundle: Bundle, data: Dataset, rows: list[int]) -> Predictions:
+    """The model and the rows of its predictions, and which of them it was trained on."""
+    learned, digests = bundle.training_images(), data.images["sha256"].to_list()
+    seen_in_training = np.array([digests[row] in learned for row in rows])
+    return Predictions(_name(path), bundle.hash, rows, seen_in_training)
 
 
-def unreadable(uri: str, fault: ImageFault | OSError) -> PupilaError:
+def unreadable_image(uri: str, fault: ImageFault | OSError) -> PupilaError:
     """An image that was there when the data set was opened."""
     reason = fault.reason if isinstance(fault, ImageFault) else fault.strerror or str(fault)
-    return PupilaError(say("{path} can't be read any more", path=uri), found=reason)
+    return PupilaError(say("{path} can no longer be read", path=uri), actual=reason)
 
 
-def _of_run(path: str, data: Dataset, rows: list[int], reader: Reader, bundle: Bundle) -> Answers:
-    frame = pl.read_parquet(files.read_bytes(files.join(path, ANSWERS_FILE)))
+def _read_out_of_fold(
+    path: str, data: Dataset, rows: list[int], reader: PredictionReader, bundle: Bundle
+) -> Predictions:
+    frame = pl.read_parquet(files.read_bytes(files.join(path, OUT_OF_FOLD_FILE)))
     place = {digest: number for number, digest in enumerate(frame["sha256"])}
     digests = data.images["sha256"].to_list()
     known = [row for row in rows if digests[row] in place]
     if not known:
         raise PupilaError(
-            say("The run answered none of these images"), found=path, wanted=say("a run on this data set")
+            say("The run has no prediction for these images"),
+            actual=path,
+            expected=say("a run on this data set"),
         )
-    whose = Answers(_name(path), bundle.hash, known, np.zeros(len(known), dtype=bool))
-    return reader.kept(whose, frame[[place[digests[row]] for row in known]], bundle, data)
+    header = Predictions(_name(path), bundle.hash, known, np.zeros(len(known), dtype=bool))
+    return reader.from_out_of_fold(header, frame[[place[digests[row]] for row in known]], bundle, data)
 
 
 def _name(path: str) -> str:
@@ -152,49 +165,49 @@ def _check_fits(path: str, bundle: Bundle, data: Dataset) -> None:
     ours = [data.task.name if data.task else "", *data.classes]
     if theirs != ours:
         raise PupilaError(
-            say("{path} was made for another task or other classes than those of the data set", path=path),
-            found=f"{theirs[0]}: {listing(theirs[1:])}", wanted=f"{ours[0]}: {listing(ours[1:])}",
+            say("Task or classes of {path} differ from those of the data set", path=path),
+            actual=f"{theirs[0]}: {listing(theirs[1:])}", expected=f"{ours[0]}: {listing(ours[1:])}",
         )  # fmt: skip
 
 
-def _of_table(path: str, data: Dataset, rows: list[int], reader: Reader) -> Answers:
+def _read_table(path: str, data: Dataset, rows: list[int], reader: PredictionReader) -> Predictions:
     frame = read_table(path)
     key = next((name for name in ("image", "file_name", "sha256") if name in frame.columns), None)
-    told = reader.columns(frame.columns, data.classes)
-    if key is None or not told:
+    columns = reader.select_columns(frame.columns, data.classes)
+    if key is None or not columns:
         raise PupilaError(
-            say("The table {path} is no table of answers", path=path), found=listing(frame.columns, 8),
-            wanted=reader.wanted(),
+            say("{path} is not a table of predictions", path=path), actual=listing(frame.columns, 8),
+            expected=reader.expected_columns(),
         )  # fmt: skip
-    _check_repeats(path, frame.select(key, *told), key)
+    _check_repeats(path, frame.select(key, *columns), key)
     names = data.images["sha256" if key == "sha256" else "image"].to_list()
     keys = [str(value).lower() if key == "sha256" else str(value) for value in frame[key]]
-    number_of = _finder(keys, names, key == "sha256")
+    number_of = _row_finder(keys, names, key == "sha256")
     place = [number_of(names[row]) for row in rows]
     images = data.images["image"].to_list()
     lacking = [images[row] for row, number in zip(rows, place, strict=True) if number is None]
     if lacking:
         raise PupilaError(
-            say("{n} of {all} images have no answer in {path}", n=len(lacking), all=len(rows), path=path),
-            found=listing(lacking, 3), wanted=say("a row for each image that is judged"),
+            say("{n} of {all} images have no prediction in {path}", n=len(lacking), all=len(rows), path=path),
+            actual=listing(lacking, 3), expected=say("a row for each image that is evaluated"),
         )  # fmt: skip
     version, name = files.sha256(files.read_bytes(path)), path.rpartition("/")[2]
-    whose = Answers(name, version, rows, np.zeros(len(rows), dtype=bool))
-    return reader.told(whose, frame[[number for number in place if number is not None]], path, data)
+    header = Predictions(name, version, rows, np.zeros(len(rows), dtype=bool))
+    return reader.from_table(header, frame[[number for number in place if number is not None]], path, data)
 
 
 def _check_repeats(path: str, frame: pl.DataFrame, key: str) -> None:
-    """Rows that say the same twice are harmless; two answers to one image are not."""
+    """Identical rows are harmless; two different predictions for one image are not."""
     given = frame.unique()[key].drop_nulls()
     odd = sorted(str(name) for name in given.filter(given.is_duplicated()).unique())
     if odd:
         raise PupilaError(
-            say("{path} answers an image twice, and not alike", path=path), found=listing(odd, 3),
-            wanted=say("one row for each image"),
+            say("{path} has different predictions for the same image", path=path), actual=listing(odd, 3),
+            expected=say("one row for each image"),
         )  # fmt: skip
 
 
-def _finder(keys: list[str], names: list[str], digests: bool) -> Callable[[str], int | None]:
+def _row_finder(keys: list[str], names: list[str], digests: bool) -> Callable[[str], int | None]:
     """Finds the table's row of an image: by its path, else by the end of it or its file name, where that is unique."""
     whole = {key: number for number, key in enumerate(keys)}
     if digests:

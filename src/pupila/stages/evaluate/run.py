@@ -1,4 +1,4 @@
-"""An evaluation from end to end: whose answers, on which images, judged, compared and written down."""
+"""An evaluation from end to end: read the predictions, evaluate, compare, and write the report."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,36 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import TEST, VALIDATION
-from pupila.stages.evaluate.evaluation_set import bench_of, head, heading, look, named_apart, rows_of
-from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, Evaluation, Found, Known, Story, Tuned
-from pupila.stages.evaluate.evaluators import STORIES
+from pupila.stages.evaluate.evaluation_set import (
+    describe_data,
+    describe_model,
+    disambiguate_names,
+    log_test_access,
+    make_evaluation_set,
+    select_rows,
+)
+from pupila.stages.evaluate.evaluator import (
+    OUT_OF_FOLD,
+    Evaluation,
+    EvaluationResult,
+    LabelledPredictions,
+    TaskEvaluator,
+    ThresholdReport,
+)
+from pupila.stages.evaluate.evaluators import EVALUATORS
 from pupila.stages.evaluate.page import evaluation_page
-from pupila.stages.evaluate.predictions import Answers, Reader, answers_of, is_run, is_table
+from pupila.stages.evaluate.predictions import (
+    PredictionReader,
+    Predictions,
+    is_run,
+    is_table,
+    read_predictions,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
-    """Where the results lie."""
+class EvaluationOutput:
+    """An evaluation and the files that hold it."""
 
     evaluation: Evaluation  # what report.json holds
     report: str  # path of report.html
@@ -31,71 +51,81 @@ def evaluate_models(
     splits: SplitFile,
     split: str | None = None,
     threshold: str | None = None,
-) -> Found:
-    """Judge the first model, and compare it with the others on the images that all answered.
+) -> EvaluationResult:
+    """Evaluate the first model, and compare it with the others on the images that all have predictions for.
 
     Args:
-        paths: bundles, runs or tables of answers.
+        paths: bundles, runs or tables of predictions.
         data: the data set.
         splits: made from these very data.
-        split: that is judged, by bundles; None: test, or for runs alone what they answered while they trained.
+        split: to evaluate on, with bundles; None: test, or for runs alone their out-of-fold or validation predictions.
         threshold: objective for a binary task, tuned on validation.
 
     Raises:
-        PupilaError: nothing to judge, other classes, answers that are missing, or a threshold that can't be tuned.
+        PupilaError: no labelled image, other classes, missing predictions, or a threshold that can't be tuned.
     """
     runs = split is None and any(map(is_run, paths)) and all(is_run(path) or is_table(path) for path in paths)
     split = split or (None if runs else TEST)
     if threshold and split in (None, VALIDATION):
         raise PupilaError(
-            say("The threshold is tuned on validation"), found=say("the same images to judge it by"),
-            wanted=say("other images"), remedy="--split test",
+            say("A threshold can't be tuned and evaluated on the same images"), actual=say("the validation split"),
+            expected=say("another split to evaluate on"), remedy="--split test",
         )  # fmt: skip
-    rows = rows_of(data, splits, split)
-    story = STORIES[data.task.name if data.task else ""]
+    rows = select_rows(data, splits, split)
+    evaluator = EVALUATORS[data.task.name if data.task else ""]
     if threshold:
-        story.check_tunable(bench_of(data, splits, rows), None)
-    found = named_apart(_answers(paths, data, rows, story.reader, runs), paths)
-    bench = bench_of(data, splits, found[0].rows)
-    moved = _tuned(threshold, paths[0], splits, story, (found[0], bench)) if threshold else None
-    looks = look(data, [one.version for one in found], paths) if split == TEST else 0
+        evaluator.check_tunable(make_evaluation_set(data, splits, rows), None)
+    models = disambiguate_names(_read_all(paths, data, rows, evaluator.reader, runs), paths)
+    evaluation_set = make_evaluation_set(data, splits, models[0].rows)
+    threshold_report = (
+        _tune_threshold(threshold, paths[0], splits, evaluator, (models[0], evaluation_set))
+        if threshold
+        else None
+    )
+    test_accesses = log_test_access(data, [model.version for model in models], paths) if split == TEST else 0
     evaluation = {
-        **head(data.task.name if data.task else "", data, splits),
-        "while_training": runs,
+        **describe_data(data.task.name if data.task else "", data, splits),
+        "validation_based": runs,
         "split": split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION),
-        "looks": looks,
-        "models": [{**heading(one, bench), **story.judge(one, bench)} for one in found],
-        "comparisons": story.compare(found[0], found[1:], bench),
-        "threshold": moved,
+        "test_accesses": test_accesses,
+        "models": [
+            {**describe_model(model, evaluation_set), **evaluator.report_model(model, evaluation_set)}
+            for model in models
+        ],
+        "comparisons": evaluator.compare(models[0], models[1:], evaluation_set),
+        "threshold": threshold_report,
     }
-    return Found(evaluation, found)
+    return EvaluationResult(evaluation, models)
 
 
-def write(found: Found, data: Dataset, folder: str) -> Evaluated:
-    """Write `report.json`, `report.html` and what belongs beside them into the folder."""
+def write_report(result: EvaluationResult, data: Dataset, folder: str) -> EvaluationOutput:
+    """Write `report.json`, `report.html` and their extra files into the folder."""
     report, report_json = files.join(folder, "report.html"), files.join(folder, "report.json")
-    files.write_json(report_json, found.evaluation)
-    files.write_bytes(report, render(evaluation_page(found.evaluation, data, found.answers)).encode())
-    for name, content in found.beside.items():
+    files.write_json(report_json, result.evaluation)
+    files.write_bytes(report, render(evaluation_page(result.evaluation, data, result.predictions)).encode())
+    for name, content in result.extra_files.items():
         files.write_bytes(files.join(folder, name), content)
-    return Evaluated(found.evaluation, report, report_json)
+    return EvaluationOutput(result.evaluation, report, report_json)
 
 
-def _answers(
-    paths: list[str], data: Dataset, rows: list[int], reader: Reader, while_training: bool
-) -> list[Answers]:
-    """The answers of all models to the rows that all answered; tables are asked for no more than the runs answered."""
-    found = {
-        path: answers_of(path, data, rows, reader, while_training) for path in paths if not is_table(path)
+def _read_all(
+    paths: list[str], data: Dataset, rows: list[int], reader: PredictionReader, out_of_fold: bool
+) -> list[Predictions]:
+    """The predictions of all models for their common rows; of a table, only those for rows that the runs have."""
+    predictions = {
+        path: read_predictions(path, data, rows, reader, out_of_fold) for path in paths if not is_table(path)
     }
-    common = sorted(set.intersection(set(rows), *(set(one.rows) for one in found.values())))
+    common = sorted(set.intersection(set(rows), *(set(model.rows) for model in predictions.values())))
     if not common:
         raise PupilaError(
-            say("No image that all models answered"), found=", ".join(paths),
-            wanted=say("models that answered the same images"),
+            say("The models have no image in common"), actual=", ".join(paths),
+            expected=say("predictions for the same images"),
         )  # fmt: skip
     return [
-        found[path].on(common) if path in found else answers_of(path, data, common, reader) for path in paths
+        predictions[path].select(common)
+        if path in predictions
+        else read_predictions(path, data, common, reader)
+        for path in paths
     ]
 
 
@@ -103,23 +133,31 @@ def _has_folds(splits: SplitFile) -> bool:
     return any(a.fold is not None for a in splits.images)
 
 
-def _tuned(
+def _tune_threshold(
     objective: str,
     path: str,
     splits: SplitFile,
-    story: Story,
-    judged: Known,
-) -> Tuned:
-    data = judged[1].data
-    story.check_tunable(judged[1], judged[0])
+    evaluator: TaskEvaluator,
+    evaluated: LabelledPredictions,
+) -> ThresholdReport:
+    data = evaluated[1].data
+    evaluator.check_tunable(evaluated[1], evaluated[0])
     if not _has_folds(splits):
-        known = answers_of(path, data, rows_of(data, splits, VALIDATION), story.reader)
+        validation_predictions = read_predictions(
+            path, data, select_rows(data, splits, VALIDATION), evaluator.reader
+        )
     elif is_run(path):
-        known = answers_of(path, data, rows_of(data, splits, None), story.reader, while_training=True)
+        validation_predictions = read_predictions(
+            path, data, select_rows(data, splits, None), evaluator.reader, out_of_fold=True
+        )
     else:
         raise PupilaError(
-            say("Folds have no validation split to tune a threshold on"), found=path,
-            wanted=say("a run, which answered all folds while it trained"),
+            say("A split into folds has no validation split to tune a threshold on"), actual=path,
+            expected=say("a run with out-of-fold predictions"),
             remedy="pupila evaluate RUN DATA --split test",
         )  # fmt: skip
-    return story.tuned(objective, (known, bench_of(data, splits, known.rows)), judged)
+    return evaluator.report_threshold(
+        objective,
+        (validation_predictions, make_evaluation_set(data, splits, validation_predictions.rows)),
+        evaluated,
+    )

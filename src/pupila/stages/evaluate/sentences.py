@@ -1,37 +1,38 @@
-"""What an evaluation says in words: the verdict first, then how sure it is, then what to do."""
+"""The summary of an evaluation in sentences: results first, then warnings."""
 
 from pupila.core.messages import say
 from pupila.stages.evaluate.evaluator import Evaluation
-from pupila.stages.evaluate.evaluators import TELLINGS
+from pupila.stages.evaluate.evaluators import REPORT_WRITERS
 
 
 def sentences(e: Evaluation) -> list[str]:
-    """The verdict, most important first."""
-    telling = TELLINGS[e["task"]]
-    return telling.verdict(e) + _warnings(e) + telling.warnings(e)
+    """The summary, most important first."""
+    writer = REPORT_WRITERS[e["task"]]
+    return writer.verdict(e) + _warnings(e) + writer.warnings(e)
 
 
 def _warnings(e: Evaluation) -> list[str]:
-    told = []
+    texts = []
     if e["leaking"]:
-        told.append(
-            say("The split leaks: images that belong together were parted, so these figures are too good.")
-        )
-    if e["looks"] > 1:
-        told.append(say(
-            "The test split was opened before, {n} times in all: choosing by it makes its figures too good.",
-            n=e["looks"],
+        texts.append(say(
+            "Data leakage: related images are in different splits, so these figures are optimistically biased."
         ))  # fmt: skip
-    if e["while_training"]:
-        told.append(say(
-            "These images chose the best epochs and whatever was tuned, which flatters: only the sealed test split "
-            "tells how good it is."
+    if e["test_accesses"] > 1:
+        texts.append(say(
+            "The test split was evaluated {n} times: selecting on it biases these figures upwards.",
+            n=e["test_accesses"],
         ))  # fmt: skip
-    told += [
+    if e["validation_based"]:
+        texts.append(say(
+            "Epochs and thresholds were selected on these images, so the figures are optimistically biased; only the "
+            "test split gives an unbiased estimate."
+        ))  # fmt: skip
+    texts += [
         say(
-            "{name} learned from {seen} of these {n} images, or was chosen by them: its figures are too good.",
-            name=one["name"], seen=one["seen"], n=one["n"],
+            "{name} was trained or selected on {seen_in_training} of these {n} images: its figures are "
+            "optimistically biased.",
+            name=model["name"], seen_in_training=model["seen_in_training"], n=model["n"],
         )
-        for one in e["models"] if one["seen"]
+        for model in e["models"] if model["seen_in_training"]
     ]  # fmt: skip
-    return told
+    return texts

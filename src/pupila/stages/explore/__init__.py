@@ -1,1 +1,1 @@
-"""Look before you train: the fingerprint of a data set, and a page that says what follows from it."""
+"""Describe a data set before training: its fingerprint, and a page with the conclusions."""

@@ -1,4 +1,4 @@
-"""Colour and brightness: what the miniatures tell of all images and of each class."""
+"""Colour and brightness of all images and of each class, from their miniatures."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.page import Section, Table
-from pupila.core.messages import say
-from pupila.stages.explore.explained_variance import class_codes, explained
+from pupila.core.messages import number, percent, say
+from pupila.stages.explore.explained_variance import class_indices, explained_variance
 
 CHANNELS = ("red", "green", "blue")
 PALETTE = 4**3  # bins of the colour histogram: four levels of each channel
-MOST_LINES = 6  # classes whose histograms are laid over each other
+MAX_CLASSES_DRAWN = 6  # classes in one histogram
 _CHUNK = 1024  # images in memory at once
 _LEVELS = 32  # bins of a channel's histogram
 _GREY, _DARK, _BRIGHT = 0.03, 25, 235  # mean saturation of 0..1; mean brightness of 0..255
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Colours:
+class ColourStatistics:
     """The colours of N images."""
 
     means: Array  # (N, 3) float, 0..255: mean red, green and blue
@@ -32,8 +32,8 @@ class Colours:
     palette: Array  # (N, PALETTE) float: share of an image's pixels of each colour
 
 
-def colours(data: Dataset) -> Colours:
-    """What the miniatures of all images tell."""
+def measure_colours(data: Dataset) -> ColourStatistics:
+    """Measure the colours of all images on their miniatures."""
     means, saturation, palette = [], [], []
     channels = np.zeros((3, _LEVELS), dtype=np.int64)
     for start in range(0, len(data), _CHUNK):
@@ -47,39 +47,41 @@ def colours(data: Dataset) -> Colours:
         own = bins + PALETTE * np.arange(len(small))[:, None]
         counts = np.bincount(own.ravel(), minlength=PALETTE * len(small))
         palette.append(counts.reshape(-1, PALETTE) / small.shape[1])
-    return Colours(np.concatenate(means), np.concatenate(saturation), channels, np.concatenate(palette))
+    return ColourStatistics(
+        np.concatenate(means), np.concatenate(saturation), channels, np.concatenate(palette)
+    )
 
 
-def colour_facts(data: Dataset, found: Colours, groups: Array) -> dict[str, Any]:
-    """The part of the fingerprint.
+def colour_facts(data: Dataset, colours: ColourStatistics, groups: Array) -> dict[str, Any]:
+    """The colours in the fingerprint.
 
     Args:
         data: the data set.
-        found: of its images.
+        colours: of its images.
         groups: (N,) component numbers.
     """
     brightness = data.images["brightness"].cast(float).to_numpy()
-    told = {"brightness": brightness, "saturation": 255 * found.saturation,
-            **dict(zip(CHANNELS, found.means.T, strict=True))}  # fmt: skip
-    codes, names = class_codes(data)
+    by_measure = {"brightness": brightness, "saturation": 255 * colours.saturation,
+            **dict(zip(CHANNELS, colours.means.T, strict=True))}  # fmt: skip
+    codes, names = class_indices(data)
     edges = np.linspace(0, 256, 17)
     return {
         "edges": [8 * level for level in range(_LEVELS + 1)],
-        "channels": dict(zip(CHANNELS, found.channels.tolist(), strict=True)),
-        "mean": {name: round(float(values.mean()), 2) for name, values in told.items()},
+        "channels": dict(zip(CHANNELS, colours.channels.tolist(), strict=True)),
+        "mean": {name: round(float(values.mean()), 2) for name, values in by_measure.items()},
         "classes": {
             name: {
-                **{key: round(float(values[codes == k].mean()), 2) for key, values in told.items()},
+                **{key: round(float(values[codes == k].mean()), 2) for key, values in by_measure.items()},
                 "brightness_counts": np.histogram(brightness[codes == k], edges)[0].tolist(),
-                "saturation_counts": np.histogram(told["saturation"][codes == k], edges)[0].tolist(),
+                "saturation_counts": np.histogram(by_measure["saturation"][codes == k], edges)[0].tolist(),
             }
             for k, name in enumerate(names)
         },
-        "explained": {
-            name: explained(told[name], codes, groups) for name in ("brightness", "saturation")
+        "explained_variance": {
+            name: explained_variance(by_measure[name], codes, groups) for name in ("brightness", "saturation")
         },
-        "saturation": np.histogram(told["saturation"], edges)[0].tolist(),
-        "grey": int((found.saturation < _GREY).sum()),
+        "saturation": np.histogram(by_measure["saturation"], edges)[0].tolist(),
+        "grey": int((colours.saturation < _GREY).sum()),
         "dark": int((brightness < _DARK).sum()),
         "bright": int((brightness > _BRIGHT).sum()),
     }  # fmt: skip
@@ -89,38 +91,37 @@ def colour_section(f: dict[str, Any]) -> Section:
     """Histograms of the channels, and brightness and saturation by class."""
     colour = f["colour"]
     drawn = [charts.channels(say("Colours of all pixels"), colour["edges"], colour["channels"])]
-    shown = dict(list(colour["classes"].items())[:MOST_LINES])
+    shown = dict(list(colour["classes"].items())[:MAX_CLASSES_DRAWN])
     edges = [16.0 * step for step in range(17)]
     by_class = {
-        "brightness": (say("Mean brightness of an image"), say("0 black, 255 white")),
-        "saturation": (say("Mean saturation of an image"), say("0 grey, 255 pure colour")),
-    }
-    for key, (title, label) in by_class.items():
+        "brightness": (say("Mean brightness of an image"), say("0 black, 255 white"),
+                       say("0 black, 255 white; % of the class")),
+        "saturation": (say("Mean saturation of an image"), say("0 grey, 255 pure colour"),
+                       say("0 grey, 255 pure colour; % of the class")),
+    }  # fmt: skip
+    for key, (title, label, label_by_class) in by_class.items():
         if shown:
             shares = {name: _shares(row[f"{key}_counts"]) for name, row in shown.items()}
-            drawn.append(
-                charts.histograms(title, edges, shares, say("{label}; share of a class in %", label=label))
-            )
-        elif key == "saturation":  # brightness stands among the sizes
+            drawn.append(charts.histograms(title, edges, shares, label_by_class))
+        elif key == "saturation":  # the brightness is shown with the sizes
             drawn.append(charts.histogram(title, edges, colour["saturation"], label))
     names = {"brightness": say("brightness"), "saturation": say("saturation"), "red": say("red"),
              "green": say("green"), "blue": say("blue")}  # fmt: skip
-    rows = [[name, *(f"{row[key]:.0f}" for key in names)] for name, row in colour["classes"].items()]
-    rows.append([say("all images"), *(f"{colour['mean'][key]:.0f}" for key in names)])
-    told = [say("Means of 0 to 255, from small copies of the images.")]
-    if f["classes"] and any(share is not None for share in colour["explained"].values()):
-        told.append(
-            say("Of the variance between images, their class tells {brightness} of the brightness and {saturation} "
-                "of the saturation.",
-                **{key: _percent(share) for key, share in colour["explained"].items()})
-        )  # fmt: skip
+    rows = [[name, *(number(row[key], 0) for key in names)] for name, row in colour["classes"].items()]
+    rows.append([say("all images"), *(number(colour["mean"][key], 0) for key in names)])
+    notes = [say("Means from 0 to 255, measured on copies of 48 x 48 pixels.")]
+    explained = colour["explained_variance"]
+    if (share := explained["brightness"]) is not None:
+        notes.append(
+            say("The class explains {share} of the variance in brightness.", share=percent(share, 0))
+        )
+    if (share := explained["saturation"]) is not None:
+        notes.append(
+            say("The class explains {share} of the variance in saturation.", share=percent(share, 0))
+        )
     return Section(
-        say("Colour and brightness"), told, drawn, tables=[Table([say("class"), *names.values()], rows)]
+        say("Colour and brightness"), notes, drawn, tables=[Table([say("class"), *names.values()], rows)]
     )
-
-
-def _percent(share: float | None) -> str:
-    return say("an unknown share") if share is None else f"{share:.0%}"
 
 
 def _shares(counts: list[int]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The user's own columns beside the labels: numbers such as prices, and words such as brands."""
+"""The user's own columns: numeric ones such as prices, and categorical ones such as brands."""
 
 import math
 from collections import Counter
@@ -12,14 +12,14 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import listing, say
-from pupila.stages.explore.colour import MOST_LINES
-from pupila.stages.explore.explained_variance import class_codes, explained
+from pupila.stages.explore.colour import MAX_CLASSES_DRAWN
+from pupila.stages.explore.explained_variance import class_indices, explained_variance
 
-MOST_COLUMNS = 8  # shown, in their order
-MOST_VALUES = 12  # of a column of words, the most frequent
-_FEW = 10  # numbers of fewer kinds are words, such as a rating of 1 to 5
-_EACH = 3  # things of each value, on average, from which words say more than which thing it is
-_NEARLY_ALL = 0.9  # of the things have a whole number of their own: it names them
+MAX_COLUMNS = 8  # shown, in their order
+MAX_VALUES = 12  # of a categorical column, the most frequent
+_MAX_CATEGORIES = 10  # distinct numbers, up to which a column is categorical, such as a rating from 1 to 5
+_MIN_REPEATS = 3  # groups per value, on average, from which text is a category and not a name
+_IDENTIFIER_SHARE = 0.9  # share of groups with an integer of their own, from which it is an identifier
 _BINS = 20
 
 Array = NDArray[Any]
@@ -27,122 +27,135 @@ Facts = dict[str, Any]
 
 
 def column_facts(data: Dataset, groups: Array) -> dict[str, Facts]:
-    """The part of the fingerprint, by the column's name; names, addresses and numbers that only name are left out."""
-    codes, names = class_codes(data)
-    found: dict[str, Facts] = {}
+    """The columns in the fingerprint, by name; identifiers such as names, URLs and numbers are left out."""
+    codes, names = class_indices(data)
+    columns: dict[str, Facts] = {}
     for name in data.own_columns:
-        told = _facts(data.images[name].cast(pl.String, strict=False), codes, names, groups)
-        if told is not None:
-            found[name] = told
-        if len(found) == MOST_COLUMNS:
+        summary = _summarize(data.images[name].cast(pl.String, strict=False), codes, names, groups)
+        if summary is not None:
+            columns[name] = summary
+        if len(columns) == MAX_COLUMNS:
             break
-    return found
+    return columns
 
 
-def _facts(column: pl.Series, codes: Array, names: list[str], groups: Array) -> Facts | None:
-    told = column.str.strip_chars()
-    told = told.set(told == "", None)
-    missing, kinds = int(told.null_count()), told.drop_nulls().n_unique()
-    if kinds < 2:
+def _summarize(column: pl.Series, codes: Array, names: list[str], groups: Array) -> Facts | None:
+    cells = column.str.strip_chars()
+    cells = cells.set(cells == "", None)
+    missing, distinct = int(cells.null_count()), cells.drop_nulls().n_unique()
+    if distinct < 2:
         return None
-    things = len(np.unique(groups[told.is_not_null().to_numpy()]))  # photos of one product are one of them
-    numbers = told.cast(pl.Float64, strict=False)
-    if numbers.null_count() == missing and kinds > _FEW:
+    groups_with_value = len(
+        np.unique(groups[cells.is_not_null().to_numpy()])
+    )  # photos of one product are one group
+    numbers = cells.cast(pl.Float64, strict=False)
+    if numbers.null_count() == missing and distinct > _MAX_CATEGORIES:
         values = numbers.fill_null(math.nan).to_numpy()
-        only_name = kinds >= _NEARLY_ALL * things and bool((numbers.drop_nulls() % 1 == 0).all())
-        return None if only_name else {"missing": missing, **_numbers(values, codes, names, groups)}
-    if _EACH * kinds > things:
+        is_identifier = distinct >= _IDENTIFIER_SHARE * groups_with_value and bool(
+            (numbers.drop_nulls() % 1 == 0).all()
+        )
+        return (
+            None
+            if is_identifier
+            else {"missing": missing, **_summarize_numeric(values, codes, names, groups)}
+        )
+    if _MIN_REPEATS * distinct > groups_with_value:
         return None
-    return {"missing": missing, **_words(told.to_list(), codes, names)}
+    return {"missing": missing, **_summarize_categorical(cells.to_list(), codes, names)}
 
 
-def _numbers(values: Array, codes: Array, names: list[str], groups: Array) -> Facts:
-    told = values[np.isfinite(values)]
-    edges = np.linspace(*_ends(told), _BINS + 1)
-    inside = np.clip(values, edges[0], edges[-1])  # the few that lie far out are counted at the ends
+def _summarize_numeric(values: Array, codes: Array, names: list[str], groups: Array) -> Facts:
+    finite = values[np.isfinite(values)]
+    edges = np.linspace(*_histogram_range(finite), _BINS + 1)
+    inside = np.clip(values, edges[0], edges[-1])  # outliers are counted in the outermost bins
     rows = {name: codes == k for k, name in enumerate(names)} or {"": np.ones(len(values), dtype=bool)}
     known = {name: row & np.isfinite(values) for name, row in rows.items()}
     return {
-        "kind": "numbers", "edges": [round(float(edge), 4) for edge in edges],
-        "quantiles": [round(float(q), 4) for q in np.quantile(told, (0, 0.25, 0.5, 0.75, 1))],
+        "type": "numeric", "edges": [round(float(edge), 4) for edge in edges],
+        "quantiles": [round(float(q), 4) for q in np.quantile(finite, (0, 0.25, 0.5, 0.75, 1))],
         "classes": {
             name: {"images": int(row.sum()), "counts": np.histogram(inside[row], edges)[0].tolist(),
                    "median": round(float(np.median(values[row])), 4) if row.any() else None}
             for name, row in known.items()
         },
-        "explained": explained(values, codes, groups),
+        "explained_variance": explained_variance(values, codes, groups),
     }  # fmt: skip
 
 
-def _ends(told: Array) -> tuple[float, float]:
-    """Where the histogram begins and ends: all values, but for the outermost hundredth where it lies far out."""
-    low, high = float(told.min()), float(told.max())
-    near, far = (float(q) for q in np.quantile(told, (0.01, 0.99)))
+def _histogram_range(finite: Array) -> tuple[float, float]:
+    """The limits of the histogram: all values, without the outermost 1 % on a side if it is far away."""
+    low, high = float(finite.min()), float(finite.max())
+    near, far = (float(q) for q in np.quantile(finite, (0.01, 0.99)))
     room = far - near
-    if not room:  # nearly all are equal: the others are all there is to see
+    if not room:  # nearly all values are equal: show the others
         return low, high
     return (near if near - low > room else low), (far if high - far > room else high)
 
 
-def _words(told: list[str | None], codes: Array, names: list[str]) -> Facts:
-    frequent = Counter(value for value in told if value is not None)
+def _summarize_categorical(cells: list[str | None], codes: Array, names: list[str]) -> Facts:
+    frequent = Counter(value for value in cells if value is not None)
     shown = [
-        value for value, _ in sorted(frequent.items(), key=lambda item: (-item[1], item[0]))[:MOST_VALUES]
+        value for value, _ in sorted(frequent.items(), key=lambda item: (-item[1], item[0]))[:MAX_VALUES]
     ]
     classes = [names[k] if k >= 0 else "" for k in codes.tolist()]
-    pairs = Counter(zip(told, classes, strict=True))
+    pairs = Counter(zip(cells, classes, strict=True))
     return {
-        "kind": "words", "values": {value: {name: pairs[value, name] for name in (*names, "") if pairs[value, name]}
-                                    for value in shown},
-        "kinds": len(frequent),
+        "type": "categorical",
+        "values": {value: {name: pairs[value, name] for name in (*names, "") if pairs[value, name]} for value in shown},
+        "distinct": len(frequent),
     }  # fmt: skip
 
 
 def column_section(f: dict[str, Any]) -> Section | None:
-    """A chart of each column: numbers as histograms of the classes, words as the classes' shares."""
+    """A chart of each column: numeric ones as histograms by class, categorical ones as class shares."""
     if not f["columns"]:
         return None
     drawn, notes, rows = [], [], []
-    for name, told in f["columns"].items():
-        if told["missing"]:
+    for name, column in f["columns"].items():
+        if column["missing"]:
             notes.append(
-                say("{n} of {all} images have no {name}.", n=told["missing"], all=f["images"], name=name)
+                say(
+                    "{name} is missing for {n} of {all} images.",
+                    n=column["missing"],
+                    all=f["images"],
+                    name=name,
+                )
             )
-        if told["kind"] == "numbers":
-            drawn.append(_histogram(name, told))
-            rows += _rows(name, told)
+        if column["type"] == "numeric":
+            drawn.append(_histogram(name, column))
+            rows += _rows(name, column)
         else:
-            drawn.append(_bars(name, told, len(f["classes"]) > 1 and not f["masks"]))
-            if told["kinds"] > MOST_VALUES:
+            drawn.append(_bars(name, column, len(f["classes"]) > 1 and not f["masks"]))
+            if column["distinct"] > MAX_VALUES:
                 notes.append(say("{name}: the {shown} most frequent of {n} values are shown.", name=name,
-                                 shown=MOST_VALUES, n=told["kinds"]))  # fmt: skip
+                                 shown=MAX_VALUES, n=column["distinct"]))  # fmt: skip
     tables = [Table([say("column"), say("class"), say("images"), say("median")], rows)] if rows else []
-    return Section(say("Your columns: {names}", names=listing(list(f["columns"]), MOST_COLUMNS)), notes, drawn,
+    return Section(say("Your columns: {names}", names=listing(list(f["columns"]), MAX_COLUMNS)), notes, drawn,
                    tables=tables)  # fmt: skip
 
 
-def _histogram(name: str, told: Facts) -> Any:
-    some = dict(list(told["classes"].items())[:MOST_LINES])
+def _histogram(name: str, column: Facts) -> Any:
+    some = dict(list(column["classes"].items())[:MAX_CLASSES_DRAWN])
     counts = {of or name: row["counts"] for of, row in some.items()}
-    return charts.histograms(name, told["edges"], counts, say("{name}; images", name=name))
+    return charts.histograms(name, column["edges"], counts, say("{name}; number of images", name=name))
 
 
-def _bars(name: str, told: Facts, classes: bool) -> Any:
-    """Images of each value; where there are classes, what share of a value's images is of which."""
-    whole = {value: sum(row.values()) for value, row in told["values"].items()}
+def _bars(name: str, column: Facts, classes: bool) -> Any:
+    """Images per value; with classes, the share of each class among the images of a value."""
+    whole = {value: sum(row.values()) for value, row in column["values"].items()}
     if not classes:
         return charts.bars(say("Images by {name}", name=name), whole)
-    used = dict.fromkeys(of for row in told["values"].values() for of in row)
+    used = dict.fromkeys(of for row in column["values"].values() for of in row)
     shares = {
         of or say("without a label"): {
-            f"{value} ({whole[value]})": 100 * row.get(of, 0) / whole[value] for value, row in told["values"].items()
+            f"{value} ({whole[value]})": 100 * row.get(of, 0) / whole[value] for value, row in column["values"].items()
         }
-        for of in list(used)[:MOST_LINES]
+        for of in list(used)[:MAX_CLASSES_DRAWN]
     }  # fmt: skip
-    return charts.stacked_bars(say("Classes by {name}, % (images)", name=name), shares)
+    return charts.stacked_bars(say("Classes by {name}, % (number of images)", name=name), shares)
 
 
-def _rows(name: str, told: Facts) -> list[list[str]]:
+def _rows(name: str, column: Facts) -> list[list[str]]:
     return [
         [
             name,
@@ -150,5 +163,5 @@ def _rows(name: str, told: Facts) -> list[list[str]]:
             str(row["images"]),
             "" if row["median"] is None else f"{row['median']:g}",
         ]
-        for of, row in told["classes"].items()
+        for of, row in column["classes"].items()
     ]

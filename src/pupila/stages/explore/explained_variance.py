@@ -1,4 +1,4 @@
-"""How much of a number the class tells: a hint that a model may go by that number instead of by what is shown."""
+"""The share of a number's variance that the class explains: a high share hints at a shortcut for a model."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from pupila.artifacts.dataset.manifest import Dataset
 
 Array = NDArray[Any]
-LEAST_IMAGES, LEAST_OF_A_CLASS = 30, 10  # groups; below, chance looks like a finding
+MIN_IMAGES, MIN_IMAGES_PER_CLASS = 30, 10  # counted in groups; with fewer, chance looks like an effect
 
 
-def class_codes(data: Dataset) -> tuple[Array, list[str]]:
-    """(N,) int number of each image's class, -1 for none, and the names; of data with masks there is no class.
+def class_indices(data: Dataset) -> tuple[Array, list[str]]:
+    """(N,) int index of each image's class, -1 for none, and the names; data with masks have no class per image.
 
-    The classes come in the order of their size, the largest first.
+    The classes are sorted by size, the largest first.
     """
-    if data.legend is not None:
+    if data.label_map is not None:
         return np.full(len(data), -1), []
     counts = data.class_counts()
     names = sorted(counts, key=lambda name: (-counts[name], name))
@@ -24,10 +24,10 @@ def class_codes(data: Dataset) -> tuple[Array, list[str]]:
     return np.array([number.get(target, -1) for target in data.images["target"]]), names
 
 
-def explained(values: Array, codes: Array, groups: Array) -> float | None:
-    """The share of the variance of a number that lies between the classes; None where there is too little to tell.
+def explained_variance(values: Array, codes: Array, groups: Array) -> float | None:
+    """The share of the variance of a number that lies between the classes; None if there are too few groups.
 
-    One image of each group counts. Corrected for the number of classes, so that chance gives 0 on average.
+    Only one image per group is used. Corrected for the number of classes, so that chance gives 0 on average.
 
     Args:
         values: (N,) float; NaN for none.
@@ -39,11 +39,15 @@ def explained(values: Array, codes: Array, groups: Array) -> float | None:
     first = np.zeros(len(values), dtype=bool)
     first[np.unique(groups, return_index=True)[1]] = True
     known = first & (codes >= 0) & np.isfinite(values)
-    kept = [k for k in np.unique(codes[known]) if (codes[known] == k).sum() >= LEAST_OF_A_CLASS]
-    known &= np.isin(codes, kept)
-    told, own = values[known], codes[known]
-    if len(kept) < 2 or len(told) < LEAST_IMAGES or not (whole := float(((told - told.mean()) ** 2).sum())):
+    frequent = [k for k in np.unique(codes[known]) if (codes[known] == k).sum() >= MIN_IMAGES_PER_CLASS]
+    known &= np.isin(codes, frequent)
+    selected, own = values[known], codes[known]
+    if (
+        len(frequent) < 2
+        or len(selected) < MIN_IMAGES
+        or not (total := float(((selected - selected.mean()) ** 2).sum()))
+    ):
         return None
-    within = sum(float(((told[own == k] - told[own == k].mean()) ** 2).sum()) for k in kept)
-    share = 1 - (within / (len(told) - len(kept))) / (whole / (len(told) - 1))
+    within = sum(float(((selected[own == k] - selected[own == k].mean()) ** 2).sum()) for k in frequent)
+    share = 1 - (within / (len(selected) - len(frequent))) / (total / (len(selected) - 1))
     return round(max(share, 0.0), 4)

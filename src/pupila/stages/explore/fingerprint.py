@@ -1,4 +1,4 @@
-"""The fingerprint: what a data set looks like in numbers, as plain data for the page, for train and for monitor."""
+"""The fingerprint: a data set in numbers, the source of every sentence and chart of the explore page."""
 
 from collections import Counter
 from typing import Any
@@ -8,41 +8,43 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import UNUSABLE, Dataset
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.core.vocabulary import SCHEMA_VERSION, SPLITS
-from pupila.stages.explore.colour import Colours, colour_facts
+from pupila.core.vocabulary import SPLITS
+from pupila.stages.explore.colour import ColourStatistics, colour_facts
 from pupila.stages.explore.columns import column_facts
 from pupila.stages.explore.labels import label_facts
-from pupila.stages.explore.neighbours import Map
+from pupila.stages.explore.neighbours import ImageMap
+
+FINGERPRINT_SCHEMA = 2  # of fingerprint.json; 1 had other names for many keys
 
 Fingerprint = dict[str, Any]
 
 
-def fingerprint(
+def build_fingerprint(
     data: Dataset,
     faults: list[dict[str, Any]],
-    found: Colours,
-    around: Map | None,
+    colours: ColourStatistics,
+    image_map: ImageMap | None,
     splits: SplitFile | None = None,
 ) -> Fingerprint:
-    """Everything that the sentences and charts are functions of.
+    """Everything that the sentences and charts are computed from.
 
     Args:
         data: the data set.
-        faults: the doctor's findings, `{code, severity, count, examples, mend}`.
-        found: the colours of its images.
-        around: the map of its images.
-        splits: `splits.json`, where it was made from these very data; its groups count then.
+        faults: the faults that the doctor found, `{code, severity, count, examples, fix}`.
+        colours: the colours of its images.
+        image_map: the map of its images.
+        splits: `splits.json`, if it was made from exactly these data; its groups are used then.
     """
     images = data.images
     groups = np.array([row.component for row in splits.images]) if splits else data.components()
     kinds = Counter(pair.kind for pair in data.pairs)
     return {
-        "schema": SCHEMA_VERSION,
+        "schema": FINGERPRINT_SCHEMA,
         "data_hash": data.hash,
         "layout": data.layout,
         "task": data.task.name if data.task else None,
         "images": len(data),
-        "set_aside": data.set_aside.filter(pl.col("code").is_in(UNUSABLE)).height,
+        "skipped": data.skipped.filter(pl.col("code").is_in(UNUSABLE)).height,
         "groups": len(set(groups.tolist())),
         "grouped": bool(images["group"].null_count() < len(data)),
         "classes": _classes(data, groups),
@@ -60,10 +62,10 @@ def fingerprint(
         "duplicates": {kind: kinds.get(kind, 0) for kind in ("exact", "near", "mirrored")},
         "faults": faults,
         "splits": _splits(splits) if splits else None,
-        "masks": None if data.legend is None else _masks(data, splits),
-        "colour": colour_facts(data, found, groups),
-        "map": around.facts if around else None,
-        "bundle": around.bundle if around else "",
+        "masks": None if data.label_map is None else _masks(data, splits),
+        "colour": colour_facts(data, colours, groups),
+        "map": image_map.facts if image_map else None,
+        "bundle": image_map.bundle if image_map else "",
         "labels": label_facts(data),
         "columns": column_facts(data, groups),
     }
@@ -81,12 +83,12 @@ def _classes(data: Dataset, groups: Any) -> dict[str, Any]:
 
 
 def _masks(data: Dataset, splits: SplitFile | None) -> dict[str, Any]:
-    """What masks tell besides classes: how many there are, and the share of an average image's area by split."""
+    """The number of masks, and the mean share of each class in the image area, by split."""
     usable = data.images["target"].is_not_null().to_numpy()
-    sides = np.array([a.split for a in splits.images] if splits else [""] * len(data))
+    row_splits = np.array([a.split for a in splits.images] if splits else [""] * len(data))
     of_splits = {
-        str(side): dict(zip(data.classes, _mean(data.shares[usable & (sides == side)]), strict=True))
-        for side in SPLITS if (usable & (sides == side)).any()
+        str(side): dict(zip(data.classes, _mean(data.shares[usable & (row_splits == side)]), strict=True))
+        for side in SPLITS if (usable & (row_splits == side)).any()
     }  # fmt: skip
     return {"images": int(usable.sum()), "splits": of_splits}
 

@@ -6,113 +6,124 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.report.gallery import picture
-from pupila.artifacts.report.page import Picture, Section, Table
-from pupila.artifacts.report.scatter import Point, picture_map
-from pupila.core.messages import say
-from pupila.stages.explore.explained_variance import class_codes
-from pupila.stages.explore.masks import laid_over
-from pupila.stages.explore.neighbours import NEIGHBOURS, Map
-from pupila.statistics.metrics.segment import judged
+from pupila.artifacts.report.gallery import load_image
+from pupila.artifacts.report.page import PageImage, Section, Table
+from pupila.artifacts.report.scatter import Point, draw_image_map
+from pupila.core.messages import number, percent, say, say_count
+from pupila.stages.explore.explained_variance import class_indices
+from pupila.stages.explore.masks import picture_with_mask
+from pupila.stages.explore.neighbours import NEIGHBOURS, OUTLIER_SHARE, ImageMap
+from pupila.statistics.metrics.segment import scored_classes
 
-MOST_FOREIGN = 14  # images shown that lie among another class
-MOST_KINDS = 10  # colours; further classes share the last one
+MAX_OUTLIERS = 14  # images shown that lie among another class
+MAX_COLOURS = 10  # colours; further classes share the last one
 
 Array = NDArray[Any]
 
 
-def map_section(data: Dataset, f: dict[str, Any], found: Map) -> Section:
-    """The map, what it says of the classes, and what lies where it should not."""
-    kinds, names = _kinds(data)
+def map_section(data: Dataset, f: dict[str, Any], image_map: ImageMap) -> Section:
+    """The map, how well it separates the classes, and the images that lie among other classes."""
+    kinds, names = _group_points(data)
     widths, heights = data.images["width"].to_list(), data.images["height"].to_list()
     images = data.images["image"].to_list()
     points = [
         Point(float(x), float(y), int(kinds[row]), widths[row] / heights[row], _caption(images[row], names, kinds[row]))
-        for row, (x, y) in zip(found.rows, found.places.tolist(), strict=True)
+        for row, (x, y) in zip(image_map.rows, image_map.positions.tolist(), strict=True)
     ]  # fmt: skip
-    title = say("Images that look alike to the bundle lie together") if found.bundle else say(
-        "Images of alike colours lie together")  # fmt: skip
-    drawn = picture_map(title, points, names, data.miniatures(found.rows))
+    title = (
+        say("Images with similar embeddings are close together")
+        if image_map.bundle
+        else say("Images with similar colours are close together")
+    )
+    drawn = draw_image_map(title, points, names, data.miniatures(image_map.rows))
     galleries = []
-    if found.foreign and _tells(f):
-        shown = [_photo(data, row) for row in found.foreign[:MOST_FOREIGN]]
-        heading = say("Among another class, {shown} of {n}", shown=len(shown), n=len(found.foreign))
+    if image_map.outliers and _is_informative(f):
+        shown = [_photo(data, row) for row in image_map.outliers[:MAX_OUTLIERS]]
+        heading = say(
+            "Among other classes: {shown} of {n} images", shown=len(shown), n=len(image_map.outliers)
+        )
         galleries.append((heading, shown))
-    told = f["map"]["classes"] if f["map"] else None
+    classes = f["map"]["classes"] if f["map"] else None
     tables = [Table(
-        [say("class"), say("images"), say("nearest neighbour is of the same class")],
-        [[name, str(row["images"]), f"{row['agreement']:.1%}"] for name, row in told.items()],
-    )] if told else []  # fmt: skip
-    return Section(say("Map of the images"), _notes(data, f, found), [drawn], galleries, tables)
+        [say("class"), say("images"), say("nearest neighbour has the same class")],
+        [[name, str(row["images"]), percent(row["agreement"])] for name, row in classes.items()],
+    )] if classes else []  # fmt: skip
+    return Section(say("Map of the images"), _notes(data, f, image_map), [drawn], galleries, tables)
 
 
-def _notes(data: Dataset, f: dict[str, Any], found: Map) -> list[str]:
+def _notes(data: Dataset, f: dict[str, Any], image_map: ImageMap) -> list[str]:
     notes = [
-        say("By the embedding of the bundle {hash}, laid out by t-SNE: neighbours mean something, distances and "
-            "directions do not.", hash=found.bundle[:12])
-        if found.bundle else
-        say("By histograms of their colours (64 bins), the two directions in which these differ most; "
-            "--with BUNDLE lays them out by what a model sees.")
+        say("Layout: t-SNE of the embeddings of bundle {hash}. Neighbours are meaningful, distances and directions "
+            "are not.", hash=image_map.bundle[:12])
+        if image_map.bundle else
+        say("Layout: the first two principal components of the colour histograms (64 bins). "
+            "Use --with BUNDLE for the embeddings of a model.")
     ]  # fmt: skip
-    if len(found.rows) < len(data):
-        notes.append(say("{n} of {all} images, drawn at random.", n=len(found.rows), all=len(data)))
-    told = f["map"]
-    if told is None:
+    if len(image_map.rows) < len(data):
+        notes.append(say("{n} of {all} images, drawn at random.", n=len(image_map.rows), all=len(data)))
+    facts = f["map"]
+    if facts is None:
         return notes
     notes.append(
-        say("The nearest neighbour of an image, copies and members of its group left out, is of its own class for "
-            "{agreement:.1%} of {n} images ({low:.1%} to {high:.1%}, {groups} groups); by chance it would be for "
-            "{chance:.1%}.",
-            n=told["images"], **{key: told[key] for key in ("agreement", "low", "high", "groups", "chance")})
+        say("The nearest neighbour of an image, outside its own group and duplicates, has the same class for "
+            "{agreement} of the images (95 % CI {low} to {high}, n = {n} images in {groups} groups); "
+            "by chance {chance}.",
+            n=facts["images"], groups=facts["groups"],
+            **{key: percent(facts[key]) for key in ("agreement", "low", "high", "chance")})
     )  # fmt: skip
-    if not _tells(f):
-        notes.append(say("So the map says little of the classes."))
-    elif found.foreign:
-        why = (
-            say("a wrong label, or an image that is hard to tell")
-            if found.bundle
-            else say("of unusual colours for its class")
-        )
+    if not _is_informative(f):
+        notes.append(say("The map does not separate the classes."))
+    elif image_map.outliers:
+        least = number(OUTLIER_SHARE * NEIGHBOURS, 0)
         notes.append(
-            say("{n} images have at least {most:.0f} of their {k} nearest neighbours in other classes: {why}.",
-                n=told["foreign"], most=0.8 * NEIGHBOURS, k=NEIGHBOURS, why=why)
+            say_count("{n} image has at least {least} of its {k} nearest neighbours in other classes: "
+                      "the label may be wrong, or the image hard.",
+                      "{n} images have at least {least} of their {k} nearest neighbours in other classes: "
+                      "the labels may be wrong, or the images hard.",
+                      facts["outliers"], least=least, k=NEIGHBOURS)
+            if image_map.bundle else
+            say_count("{n} image has at least {least} of its {k} nearest neighbours in other classes: "
+                      "its colours are unusual for its class.",
+                      "{n} images have at least {least} of their {k} nearest neighbours in other classes: "
+                      "their colours are unusual for their class.",
+                      facts["outliers"], least=least, k=NEIGHBOURS)
         )  # fmt: skip
     return notes
 
 
-def _tells(f: dict[str, Any]) -> bool:
-    """Whether neighbours say something of the classes, so that an image among another class is worth a look."""
+def _is_informative(f: dict[str, Any]) -> bool:
+    """Whether neighbours share their class more often than by chance, so that outliers are worth inspecting."""
     return f["map"] is not None and bool(f["map"]["low"] > f["map"]["chance"])
 
 
-def _photo(data: Dataset, row: int) -> Picture:
-    if data.legend is not None:
-        return laid_over(data, row)
+def _photo(data: Dataset, row: int) -> PageImage:
+    if data.label_map is not None:
+        return picture_with_mask(data, row)
     image, target = data.images["image"][row], data.images["target"][row]
-    return picture(data.path(row), f"{image.rpartition('/')[2]} ({target})", data.bands, data.limits)
+    return load_image(data.path(row), f"{image.rpartition('/')[2]} ({target})", data.bands, data.limits)
 
 
 def _caption(image: str, names: list[str], kind: int) -> str:
     return f"{image.rpartition('/')[2]} ({names[kind]})" if len(names) > 1 else image.rpartition("/")[2]
 
 
-def _kinds(data: Dataset) -> tuple[Array, list[str]]:
+def _group_points(data: Dataset) -> tuple[Array, list[str]]:
     """(N,) number of each image's colour, and what the colours mean."""
-    codes, names = class_codes(data) if data.legend is None else _covered(data)
+    codes, names = class_indices(data) if data.label_map is None else _group_by_coverage(data)
     if not names:
         return np.zeros(len(data), dtype=int), [say("images")]
-    shown = names[: MOST_KINDS - 1] if len(names) > MOST_KINDS else names
+    shown = names[: MAX_COLOURS - 1] if len(names) > MAX_COLOURS else names
     kinds = np.where(codes < len(shown), codes, len(shown))
-    told = [*shown, say("all others")] if len(shown) < len(names) else list(shown)
+    labels = [*shown, say("all others")] if len(shown) < len(names) else list(shown)
     if (codes < 0).any():
-        kinds[codes < 0] = len(told)
-        told.append(say("without a label"))
-    return kinds, told
+        kinds[codes < 0] = len(labels)
+        labels.append(say("without a label"))
+    return kinds, labels
 
 
-def _covered(data: Dataset) -> tuple[Array, list[str]]:
-    """Of masks: which class covers most of an image; of a single one, whether it has little, some or much of it."""
-    shares, classes = data.shares, judged(len(data.classes))
+def _group_by_coverage(data: Dataset) -> tuple[Array, list[str]]:
+    """For masks: the class that covers most of an image; for a single class, whether it covers little, some or much."""
+    shares, classes = data.shares, scored_classes(len(data.classes))
     blank = shares.sum(axis=1) == 0
     if len(classes) > 1:
         codes = shares.argmax(axis=1)
@@ -120,5 +131,5 @@ def _covered(data: Dataset) -> tuple[Array, list[str]]:
     share, name = shares[:, classes[0]], data.classes[classes[0]]
     low, high = np.quantile(share[~blank], (1 / 3, 2 / 3))
     codes = np.where(blank, -1, (share > low).astype(int) + (share > high))
-    return codes, [say("least {name} (up to {low:.0%})", name=name, low=low), say("between"),
-                   say("most {name} (over {high:.0%})", name=name, high=high)]  # fmt: skip
+    return codes, [say("little {name} (up to {low})", name=name, low=percent(low, 0)), say("some {name}", name=name),
+                   say("much {name} (over {high})", name=name, high=percent(high, 0))]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The map: images laid out by how alike they are, to a bundle or in their colours, and who their neighbours are."""
+"""The map of the images by similarity, in a bundle's embedding or in colour, and the classes of their neighbours."""
 
 import io
 import json
@@ -16,73 +16,77 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.core.threads import ahead, readers
-from pupila.stages.explore.colour import Colours
-from pupila.stages.explore.explained_variance import class_codes
+from pupila.core.threads import prefetch, reader_threads
+from pupila.stages.explore.colour import ColourStatistics
+from pupila.stages.explore.explained_variance import class_indices
 from pupila.statistics.intervals import wilson_interval
 
-MOST_POINTS = 2000
-LEAST_POINTS = 10
+MAX_POINTS = 2000
+MIN_POINTS = 10
 NEIGHBOURS = 5  # that decide whether an image lies among another class
-FOREIGN = 0.8  # share of these that are of other classes
+OUTLIER_SHARE = 0.8  # share of these that are of other classes
 _SEED = 23
-_DIRECTIONS = 32  # that are kept before the layout
+_COMPONENTS = 32  # that are kept before the layout
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
-    """Some images of a data set, laid out."""
+class ImageMap:
+    """Some images of a data set, with positions on a map."""
 
     rows: list[int]  # of the data set
-    places: Array  # (K, 2) float
+    positions: Array  # (K, 2) float
     bundle: str  # its hash; "" for colours
-    facts: dict[str, Any] | None  # of classes; None where there are none to tell of
-    foreign: list[int]  # rows that lie among other classes, those deepest in them first
+    facts: dict[str, Any] | None  # agreement of neighbours; None without classes
+    outliers: list[int]  # rows that lie among other classes, the clearest first
 
 
-def laid_out(data: Dataset, found: Colours, bundle: str | None) -> Map | None:
-    """The map; None of too few images.
+def build_map(data: Dataset, colours: ColourStatistics, bundle: str | None) -> ImageMap | None:
+    """The map; None if there are too few images.
 
     Args:
         data: the data set.
-        found: its colours, by which images are laid out where no bundle is given.
+        colours: of its images, which determine the map if no bundle is given.
         bundle: folder of a bundle, or of a run.
 
     Raises:
-        PupilaError: no such bundle, or one that tells no embedding.
+        PupilaError: no such bundle, or one without an embedding.
     """
-    if len(data) < LEAST_POINTS:
+    if len(data) < MIN_POINTS:
         return None
     rows = list(range(len(data)))
-    if len(rows) > MOST_POINTS:
-        rows = sorted(random.Random(_SEED).sample(rows, MOST_POINTS))
+    if len(rows) > MAX_POINTS:
+        rows = sorted(random.Random(_SEED).sample(rows, MAX_POINTS))
     if bundle is None:
         name, features = (
             "",
-            np.sqrt(found.palette[rows]),
-        )  # so that shares are compared by Hellinger's distance
+            np.sqrt(colours.palette[rows]),
+        )  # so that shares are compared by Hellinger distance
     else:
-        name, features = _embedded(data, rows, bundle)
+        name, features = _embed_images(data, rows, bundle)
     features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    codes, names = class_codes(data)
-    facts, foreign = _neighbours(features, codes[rows], data.components()[rows], names)
-    return Map(
-        rows, _places(features, clusters=bundle is not None), name, facts, [rows[place] for place in foreign]
+    codes, names = class_indices(data)
+    facts, outliers = _compare_neighbours(features, codes[rows], data.components()[rows], names)
+    return ImageMap(
+        rows,
+        _project(features, clusters=bundle is not None),
+        name,
+        facts,
+        [rows[place] for place in outliers],
     )
 
 
-def _places(features: Array, clusters: bool) -> Array:
-    """(K, 2): the two directions in which the (K, E) features differ most; or t-SNE of some more, begun from these.
+def _project(features: Array, clusters: bool) -> Array:
+    """(K, 2): the first two principal components of (K, E) features; or t-SNE, initialized with them.
 
-    t-SNE takes seconds; of colours, whose map is made each time, the two directions have to do.
+    t-SNE takes seconds; the map of colours, computed on every run, uses the two components.
     """
     centred = features - features.mean(axis=0)
     if not np.abs(centred).max() > 1e-6:
         return np.zeros((len(features), 2))  # all alike
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    reduced = left[:, : _DIRECTIONS if clusters else 2] * sizes[: _DIRECTIONS if clusters else 2]
+    reduced = left[:, : _COMPONENTS if clusters else 2] * sizes[: _COMPONENTS if clusters else 2]
     if not clusters:
         return np.asarray(reduced)
     from sklearn.manifold import TSNE
@@ -92,67 +96,67 @@ def _places(features: Array, clusters: bool) -> Array:
     return np.asarray(layout.fit_transform(reduced.astype(np.float32)))
 
 
-def _neighbours(
+def _compare_neighbours(
     features: Array, codes: Array, groups: Array, names: list[str]
 ) -> tuple[dict[str, Any] | None, list[int]]:
-    """How often the nearest neighbour is of the same class, and which images lie among others.
+    """How often the nearest neighbour has the same class, and which images lie among other classes.
 
-    Copies, and what else belongs to one group, are no neighbours: they would agree without saying anything.
+    Duplicates and images of the same group are not neighbours: they would agree trivially.
     """
-    told = np.flatnonzero(codes >= 0)
-    own, parts = codes[told], groups[told]
-    if len(set(own.tolist())) < 2 or len(set(parts.tolist())) < LEAST_POINTS:
+    labelled = np.flatnonzero(codes >= 0)
+    own, parts = codes[labelled], groups[labelled]
+    if len(set(own.tolist())) < 2 or len(set(parts.tolist())) < MIN_POINTS:
         return None, []
-    alike = features[told] @ features[told].T
+    similarity = features[labelled] @ features[labelled].T
     together = parts[:, None] == parts[None, :]
-    alike[together] = -np.inf
+    similarity[together] = -np.inf
     same = own[:, None] == own[None, :]
-    nearest = np.argsort(-alike, axis=1, kind="stable")[:, :NEIGHBOURS]
-    right = same[np.arange(len(told)), nearest[:, 0]]
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :NEIGHBOURS]
+    right = same[np.arange(len(labelled)), nearest[:, 0]]
     chance = (same & ~together).sum(axis=1) / np.maximum((~together).sum(axis=1), 1)
     agreement, alone = float(right.mean()), len(set(parts.tolist()))
     low, high = wilson_interval(agreement * alone, alone)
     strange = (~np.take_along_axis(same, nearest, axis=1)).mean(axis=1)
-    depth = np.take_along_axis(alike, nearest, axis=1).mean(axis=1)
-    order = [place for place in np.lexsort((-depth, -strange)) if strange[place] >= FOREIGN]
+    depth = np.take_along_axis(similarity, nearest, axis=1).mean(axis=1)
+    order = [place for place in np.lexsort((-depth, -strange)) if strange[place] >= OUTLIER_SHARE]
     facts = {
-        "images": len(told), "groups": alone, "agreement": round(agreement, 4), "low": round(low, 4),
+        "images": len(labelled), "groups": alone, "agreement": round(agreement, 4), "low": round(low, 4),
         "high": round(high, 4), "chance": round(float(chance.mean()), 4),
         "classes": {
             name: {"images": int((own == k).sum()), "agreement": round(float(right[own == k].mean()), 4)}
             for k, name in enumerate(names) if (own == k).any()
         },
-        "foreign": len(order),
+        "outliers": len(order),
     }  # fmt: skip
-    return facts, [int(told[place]) for place in order]
+    return facts, [int(labelled[place]) for place in order]
 
 
-def _embedded(data: Dataset, rows: list[int], bundle: str) -> tuple[str, Array]:
-    """The bundle's hash and its (K, E) float32 embeddings of the rows, remembered as a whole."""
+def _embed_images(data: Dataset, rows: list[int], bundle: str) -> tuple[str, Array]:
+    """The bundle's hash and its (K, E) float32 embeddings of the rows, cached together."""
     predictor = Predictor(read_bundle(bundle), data.limits)
     digests = data.images["sha256"][rows].to_list()
     key = files.sha256(json.dumps([predictor.bundle.hash, digests]).encode())
-    remembered = files.cache_folder() / "maps" / f"{key}.npy"
-    if (known := _remembered(str(remembered), len(rows))) is not None:
-        return predictor.bundle.hash, known
+    cache_file = files.cache_folder() / "maps" / f"{key}.npy"
+    if (cached := _read_cached(str(cache_file), len(rows))) is not None:
+        return predictor.bundle.hash, cached
 
     def embed(row: int) -> Array:
-        return predictor.embedding(predictor.prepare(data.content(row)))
+        return predictor.embedding(predictor.preprocess(data.content(row)))
 
-    found = []
-    with progress(say("embedding images"), len(rows)) as advance:
-        for embedding in ahead(rows, embed, readers(data.root)):
-            found.append(embedding)
+    embeddings = []
+    with progress(say("computing embeddings"), len(rows)) as advance:
+        for embedding in prefetch(rows, embed, reader_threads(data.root)):
+            embeddings.append(embedding)
             advance(1)
     buffer = io.BytesIO()
-    np.save(buffer, np.stack(found), allow_pickle=False)
-    files.try_write(remembered, buffer.getvalue())
-    return predictor.bundle.hash, np.stack(found)
+    np.save(buffer, np.stack(embeddings), allow_pickle=False)
+    files.write_to_cache(cache_file, buffer.getvalue())
+    return predictor.bundle.hash, np.stack(embeddings)
 
 
-def _remembered(path: str, count: int) -> Array | None:
+def _read_cached(path: str, count: int) -> Array | None:
     try:
-        found = np.load(io.BytesIO(files.read_bytes(path)), allow_pickle=False)
+        embeddings = np.load(io.BytesIO(files.read_bytes(path)), allow_pickle=False)
     except (OSError, ValueError, PupilaError):
         return None
-    return np.asarray(found) if found.ndim == 2 and len(found) == count else None
+    return np.asarray(embeddings) if embeddings.ndim == 2 and len(embeddings) == count else None

@@ -1,4 +1,4 @@
-"""The explore page: verdict, charts of classes and sizes, contact sheets, duplicates, findings, splits."""
+"""The explore page: conclusions, charts of classes and sizes, samples, duplicates, faults and splits."""
 
 import random
 from typing import Any
@@ -7,43 +7,47 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
-from pupila.artifacts.report.gallery import picture
-from pupila.artifacts.report.page import Page, Picture, Section, Table
-from pupila.core.messages import listing, say, say_count
+from pupila.artifacts.report.gallery import load_image
+from pupila.artifacts.report.page import Page, PageImage, Section, Table
+from pupila.core.messages import listing, number, percent, say, say_count
 from pupila.imaging.duplicates.pairs import Pair, components
 from pupila.stages.explore.colour import colour_section
 from pupila.stages.explore.columns import column_section
 from pupila.stages.explore.fingerprint import Fingerprint
 from pupila.stages.explore.labels import label_section
 from pupila.stages.explore.map import map_section
-from pupila.stages.explore.masks import MOST_CLASSES, SEED, areas, laid_over, overlays
-from pupila.stages.explore.neighbours import Map
+from pupila.stages.explore.masks import MAX_CLASSES, SEED, area_section, overlay_section, picture_with_mask
+from pupila.stages.explore.neighbours import ImageMap
 from pupila.stages.explore.sentences import sentences
 
-PER_CLASS = 12  # photos of each class on the contact sheet
-MOST_GROUPS = 12  # duplicate groups shown
-PER_GROUP = 4  # photos of each duplicate group
+PER_CLASS = 12  # images of each class on the contact sheet
+MAX_GROUPS = 12  # duplicate groups shown
+PER_GROUP = 4  # images of each duplicate group
 
 
-def explore_page(
+def build_page(
     data: Dataset,
     f: Fingerprint,
     titles: dict[str, str],
-    around: Map | None,
-    sides: list[str] | None = None,
+    image_map: ImageMap | None,
+    row_splits: list[str] | None = None,
 ) -> Page:
     """The page.
 
     Args:
-        data: for the photos.
-        f: for everything else.
-        titles: what each fault's code means, in a few words.
-        around: the map of its images.
-        sides: the split of each row, where the data are split.
+        data: the source of the images.
+        f: the source of everything else.
+        titles: fault code to title.
+        image_map: the map of its images.
+        row_splits: the split of each row, where the data are split.
     """
-    first = (_classes(f), _photos(data)) if data.legend is None else (areas(f), overlays(data, sides))
+    first = (
+        (_classes(f), _photos(data))
+        if data.label_map is None
+        else (area_section(f), overlay_section(data, row_splits))
+    )
     sections = [
-        first[0], _sizes(f), first[1], colour_section(f), map_section(data, f, around) if around else None,
+        first[0], _sizes(f), first[1], colour_section(f), map_section(data, f, image_map) if image_map else None,
         label_section(f), column_section(f), _duplicates(data, f), _faults(f, titles), _splits(f),
     ]  # fmt: skip
     name = data.root.rstrip("/").rpartition("/")[2] or data.root
@@ -51,19 +55,19 @@ def explore_page(
         title=say("{name}: {n} images", name=name, n=f["images"]),
         verdict=sentences(f) or [say("Nothing stands out.")],
         sections=[section for section in sections if section is not None],
-        footnote=say("Data {hash}, {layout}.", hash=f["data_hash"][:12], layout=data.layout),
+        footnote=say("Data hash {hash}, layout {layout}.", hash=f["data_hash"][:12], layout=data.layout),
     )
 
 
 def _classes(f: Fingerprint) -> Section | None:
     if not f["classes"]:
         return None
-    shown = dict(list(f["classes"].items())[:MOST_CLASSES])
+    shown = dict(list(f["classes"].items())[:MAX_CLASSES])
     counts = {name: row["images"] for name, row in shown.items()}
     rest = sum(row["images"] for row in f["classes"].values()) - sum(counts.values())
     whole = {**counts, say("all others"): rest} if rest else counts
     rows = [
-        [name, str(row["images"]), f"{row['share']:.2%}", str(row["groups"])]
+        [name, str(row["images"]), percent(row["share"], 2), str(row["groups"])]
         for name, row in f["classes"].items()
     ]
     if f["unlabelled"]:
@@ -71,7 +75,7 @@ def _classes(f: Fingerprint) -> Section | None:
     return Section(
         say("Classes"),
         charts=[
-            charts.bars(say("Images of each class"), counts),
+            charts.bars(say("Images per class"), counts),
             charts.pie(say("Share of each class"), whole),
         ],
         tables=[Table([say("class"), say("images"), say("share"), say("groups")], rows)],
@@ -81,19 +85,20 @@ def _classes(f: Fingerprint) -> Section | None:
 def _sizes(f: Fingerprint) -> Section:
     points = [(width, height, count) for width, height, count in f["sizes"]]
     quantiles = [
-        [name, *(f"{f[key][q]:.{digits}f}" for q in ("min", "median", "max"))]
+        [name, *(number(f[key][q], digits) for q in ("min", "median", "max"))]
         for name, key, digits in (
             (say("width"), "width", 0),
             (say("height"), "height", 0),
             (say("width / height"), "aspect", 2),
         )
     ]
-    frequent = [[f"{w} x {h}", str(n), f"{n / f['images']:.1%}"] for w, h, n in f["sizes"][:6]]
-    stored = [[say("format"), _counted(f["formats"])], [say("colour mode"), _counted(f["modes"])]]
+    frequent = [[f"{w} x {h}", str(n), percent(n / f["images"])] for w, h, n in f["sizes"][:6]]
+    stored = [[say("format"), _format_counts(f["formats"])], [say("colour mode"), _format_counts(f["modes"])]]
     return Section(
         say("Sizes and aspect ratios"),
         charts=[
-            charts.scatter(say("Sizes (area: how many)"), points, (say("width, pixels"), say("height, pixels"))),
+            charts.scatter(say("Image sizes (marker area: number of images)"), points,
+                           (say("width, pixels"), say("height, pixels"))),
             charts.histogram(
                 say("Aspect ratios"), f["aspect_histogram"]["edges"], f["aspect_histogram"]["counts"],
                 say("log2 of width / height: 0 is square, 1 is 2 : 1"),
@@ -110,13 +115,13 @@ def _sizes(f: Fingerprint) -> Section:
     )  # fmt: skip
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _format_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {n}" for name, n in counts.items())
 
 
 def _photos(data: Dataset) -> Section:
     galleries = []
-    names: list[str | None] = [*data.classes[:MOST_CLASSES]]
+    names: list[str | None] = [*data.classes[:MAX_CLASSES]]
     if data.images["target"].null_count():
         names.append(None)
     for name in names:
@@ -124,22 +129,29 @@ def _photos(data: Dataset) -> Section:
         rows = data.images.with_row_index("number").filter(same)["number"].to_list()
         chosen = sorted(random.Random(SEED).sample(rows, min(PER_CLASS, len(rows))))
         heading = say(
-            "{name}, {shown} of {n}", name=name or say("without a label"), shown=len(chosen), n=len(rows)
+            "{name}: {shown} of {n} images",
+            name=name or say("without a label"),
+            shown=len(chosen),
+            n=len(rows),
         )
         galleries.append((heading, [_photo(data, row) for row in chosen]))
-    more = len(data.classes) - MOST_CLASSES
-    left_out = [say("{n} more classes are not shown.", n=more)] if more > 0 else []
-    return Section(say("A look at each class (drawn at random)"), left_out, galleries=galleries)
+    more = len(data.classes) - MAX_CLASSES
+    left_out = (
+        [say_count("{n} more class is not shown.", "{n} more classes are not shown.", more)]
+        if more > 0
+        else []
+    )
+    return Section(say("Random samples of each class"), left_out, galleries=galleries)
 
 
-def _photo(data: Dataset, row: int, label: bool = False) -> Picture:
-    if data.legend is not None:
-        return laid_over(data, row)
+def _photo(data: Dataset, row: int, label: bool = False) -> PageImage:
+    if data.label_map is not None:
+        return picture_with_mask(data, row)
     image = data.images["image"][row]
     caption = image.rpartition("/")[2]
     target = data.images["target"][row]
     caption = f"{caption} ({target})" if label and target is not None else caption
-    return picture(data.path(row), caption, data.bands, data.limits)
+    return load_image(data.path(row), caption, data.bands, data.limits)
 
 
 def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:
@@ -147,33 +159,36 @@ def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:
         return None
     groups = _groups(data.pairs, len(data))
     galleries = []
-    for rows, pairs in groups[:MOST_GROUPS]:
+    for rows, pairs in groups[:MAX_GROUPS]:
         kinds = listing(sorted({pair.kind for pair in pairs}))
         least = min(pair.similarity for pair in pairs)
         heading = say(
-            "{n} images, {kinds}, similarity {least:.2f} or more", n=len(rows), kinds=kinds, least=least
+            "{n} images, {kinds}, similarity at least {least}",
+            n=len(rows),
+            kinds=kinds,
+            least=number(least, 2),
         )
         galleries.append((heading, [_photo(data, row, label=True) for row in rows[:PER_GROUP]]))
-    told = say_count("One group of duplicates.", "{n} groups of duplicates.", len(groups))
-    if len(groups) > MOST_GROUPS:
-        told += " " + say("The {n} least alike are shown first.", n=MOST_GROUPS)
+    notes = [say_count("{n} group of duplicates.", "{n} groups of duplicates.", len(groups))]
+    if len(groups) > MAX_GROUPS:
+        notes.append(say("The {n} groups with the lowest similarity are shown.", n=MAX_GROUPS))
     rows_of_kinds = [[say("exact: the same bytes"), str(f["duplicates"]["exact"])],
              [say("near: resized, re-encoded, cropped, brightened"), str(f["duplicates"]["near"])],
              [say("mirrored: flipped left to right"), str(f["duplicates"]["mirrored"])]]  # fmt: skip
     return Section(
         say("Duplicates"),
-        [told],
+        notes,
         galleries=galleries,
         tables=[Table([say("kind"), say("pairs")], rows_of_kinds)],
     )
 
 
 def _groups(pairs: list[Pair], count: int) -> list[tuple[list[int], list[Pair]]]:
-    """Duplicate groups as (rows, pairs), the least alike first: these are worth a look."""
-    number = components(count, [(pair.first, pair.second) for pair in pairs])
+    """Duplicate groups as (rows, pairs), the lowest similarity first: these need inspection."""
+    component = components(count, [(pair.first, pair.second) for pair in pairs])
     groups: dict[int, tuple[set[int], list[Pair]]] = {}
     for pair in pairs:
-        rows, members = groups.setdefault(int(number[pair.first]), (set(), []))
+        rows, members = groups.setdefault(int(component[pair.first]), (set(), []))
         rows.update((pair.first, pair.second))
         members.append(pair)
     ordered = sorted(groups.values(), key=lambda group: (min(p.similarity for p in group[1]), min(group[0])))
@@ -182,19 +197,19 @@ def _groups(pairs: list[Pair], count: int) -> list[tuple[list[int], list[Pair]]]
 
 def _faults(f: Fingerprint, titles: dict[str, str]) -> Section:
     if not f["faults"]:
-        return Section(say("The doctor's findings"), [say("No faults found.")])
+        return Section(say("Faults"), [say("The doctor found no faults.")])
     rows = [
         [
             fault["severity"],
             titles[fault["code"]],
             str(fault["count"]),
             listing(fault["examples"], 2, fault["count"]),
-            fault["mend"],
+            fault["fix"],
         ]
         for fault in f["faults"]
     ]
-    header = [say("severity"), say("what"), say("count"), say("examples"), say("mend")]
-    return Section(say("The doctor's findings"), tables=[Table(header, rows)])
+    header = [say("severity"), say("fault"), say("count"), say("examples"), say("fix")]
+    return Section(say("Faults"), tables=[Table(header, rows)])
 
 
 def _splits(f: Fingerprint) -> Section | None:
@@ -205,7 +220,7 @@ def _splits(f: Fingerprint) -> Section | None:
     classes = list(f["classes"])
     of_splits = f["masks"]["splits"] if f["masks"] else {name: row["classes"] for name, row in used.items()}
     shares = {
-        name: {c: 100 * row.get(c, 0) / max(sum(row.values()), 1e-9) for c in classes[:MOST_CLASSES]}
+        name: {c: 100 * row.get(c, 0) / max(sum(row.values()), 1e-9) for c in classes[:MAX_CLASSES]}
         for name, row in of_splits.items()
     }
     rows = [
@@ -213,20 +228,22 @@ def _splits(f: Fingerprint) -> Section | None:
             name,
             str(row["images"]),
             str(row["groups"]),
-            *(str(row["classes"].get(c, 0)) for c in classes[:MOST_CLASSES]),
+            *(str(row["classes"].get(c, 0)) for c in classes[:MAX_CLASSES]),
         ]
         for name, row in used.items()
     ]
     worst = splits["largest_deviation"]
-    told = [
-        say("The split {origin}. Verdict: {verdict}.", origin=splits["origin"], verdict=splits["verdict"])
-    ]
+    notes = [splits["origin"], say("Verdict: {verdict}.", verdict=splits["verdict"])]
     if worst["class"]:
-        told.append(say("The share of a class differs by at most {share:.1%} from the whole ({name} in {split}).",
-                        share=worst["share"], name=worst["class"], split=worst["split"]))  # fmt: skip
+        notes.append(say("Largest deviation of a class share from the whole data set: {share} ({name} in {split}).",
+                         share=percent(worst["share"]), name=worst["class"], split=worst["split"]))  # fmt: skip
     if splits["folds"]:
-        told.append(say("Folds: {folds} images.", folds=", ".join(str(n) for n in splits["folds"].values())))
-    heading = say("Shares of the area in each split") if f["masks"] else say("Class shares in each split")
+        notes.append(
+            say("Images per fold: {folds}.", folds=", ".join(str(n) for n in splits["folds"].values()))
+        )
+    heading = (
+        say("Mean share of the image area in each split") if f["masks"] else say("Class shares in each split")
+    )
     drawn = [charts.grouped_bars(heading, shares)] if classes else []
-    header = [say("split"), say("images"), say("groups"), *classes[:MOST_CLASSES]]
-    return Section(say("Splits side by side"), told, charts=drawn, tables=[Table(header, rows)])
+    header = [say("split"), say("images"), say("groups"), *classes[:MAX_CLASSES]]
+    return Section(say("Comparison of splits"), notes, charts=drawn, tables=[Table(header, rows)])

@@ -1,78 +1,81 @@
-"""Which pictures are asked, and which are passed over and why."""
+"""Selects the images to label, and counts the skipped ones by reason."""
 
 from collections import Counter
 from dataclasses import dataclass
 
 import polars as pl
 
-from pupila.artifacts.dataset.labels import history, in_force
+from pupila.artifacts.dataset.labels import current_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say_count
 from pupila.stages.label.labellers.labeller import Labeller
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The images to ask, and how many were passed over and why."""
+class Selection:
+    """The images to label, and the number of skipped ones by reason."""
 
-    rows: list[int]  # one for each distinct picture
-    by_person: int = 0
+    rows: list[int]  # one per distinct image
+    by_annotator: int = 0
     given: int = 0  # labels that came with the data
-    before: int = 0  # that the same labeller answered before, asked the same
+    labelled_before: int = 0  # that this labeller labelled before, with the same prompt
 
 
-def choose(data: Dataset, labeller: Labeller, everything: bool = False, limit: int | None = None) -> Chosen:
-    """The images that the labeller is to be asked.
+def select_images(
+    data: Dataset, labeller: Labeller, everything: bool = False, limit: int | None = None
+) -> Selection:
+    """Select the images that the labeller should label.
 
-    Left out are pictures that it answered before and, if no person stands behind it, those that a person or the data
-    labelled.
+    Skipped are images that it labelled before and, unless it gives labels of an annotator, those with a label of an
+    annotator or a given label.
 
     Args:
-        data: open.
-        labeller: who is asked.
-        everything: also ask what a person or the data labelled.
-        limit: most pictures.
+        data: the data set.
+        labeller: that labels them.
+        everything: also select images with a label of an annotator or a given label.
+        limit: maximum number of images.
     """
-    told = history(data.home)
-    persons = set(in_force(told).filter("person")["sha256"])
-    own = told.filter((pl.col("labeller") == labeller.name) & (pl.col("note") == labeller.note))
-    said = dict(own.select("sha256", "target").iter_rows())
+    labels = read_history(data.home)
+    annotated = set(current_labels(labels).filter("annotator")["sha256"])
+    own = labels.filter((pl.col("labeller") == labeller.name) & (pl.col("note") == labeller.note))
+    previous = dict(own.select("sha256", "target").iter_rows())
     rows: list[int] = []
-    seen: set[str] = set()
+    visited: set[str] = set()
     counts: Counter[str] = Counter()
     digests, targets, came = (data.images[name].to_list() for name in ("sha256", "target", "given_target"))
     for row in labeller.rows(data):
         sha = digests[row]
-        if sha in seen:
+        if sha in visited:
             continue
-        seen.add(sha)
-        person = sha in persons
-        given = targets[row] is not None and came[row] is not None and not person
+        visited.add(sha)
+        by_annotator = sha in annotated
+        given = targets[row] is not None and came[row] is not None and not by_annotator
         lost = (
-            data.legend is not None and targets[row] is None and said.get(sha) is not None
+            data.label_map is not None and targets[row] is None and previous.get(sha) is not None
         )  # the mask was deleted
-        if person and not (labeller.person or everything):
-            counts["by_person"] += 1
-        elif given and not (labeller.person or everything):
+        if by_annotator and not (labeller.annotator or everything):
+            counts["by_annotator"] += 1
+        elif given and not (labeller.annotator or everything):
             counts["given"] += 1
-        elif sha in said and not lost and labeller.repeats(row, said[sha]):
-            counts["before"] += 1
+        elif sha in previous and not lost and labeller.repeats(row, previous[sha]):
+            counts["labelled_before"] += 1
         else:
             rows.append(row)
-    return Chosen(rows[:limit], **counts)
+    return Selection(rows[:limit], **counts)
 
 
-def passed_over(chosen: Chosen) -> list[str]:
-    """Which pictures are not asked, and why."""
+def describe_skipped(selection: Selection) -> list[str]:
+    """A sentence per reason for skipped images."""
     lines = []
-    if chosen.by_person:
-        lines.append(say_count("A person labelled one picture, which is left alone.",
-                               "A person labelled {n} pictures, which are left alone.", chosen.by_person))  # fmt: skip
-    if chosen.given:
-        lines.append(say_count("The data came with a label of one picture, which is left alone (--all asks, too).",
-                               "The data came with labels of {n} pictures, which are left alone (--all asks, too).",
-                               chosen.given))  # fmt: skip
-    if chosen.before:
-        lines.append(say_count("One picture was answered before, asked the same.",
-                               "{n} pictures were answered before, asked the same.", chosen.before))  # fmt: skip
+    if selection.by_annotator:
+        lines.append(say_count("Skipped one image with a label of an annotator.",
+                               "Skipped {n} images with a label of an annotator.", selection.by_annotator))  # fmt: skip
+    if selection.given:
+        lines.append(say_count("Skipped one image with a given label (--all includes it).",
+                               "Skipped {n} images with a given label (--all includes them).",
+                               selection.given))  # fmt: skip
+    if selection.labelled_before:
+        lines.append(say_count("Skipped one image that was already labelled with the same prompt.",
+                               "Skipped {n} images that were already labelled with the same prompt.",
+                               selection.labelled_before))  # fmt: skip
     return lines

@@ -1,4 +1,4 @@
-"""New masks of a data set: where they are written, so that `pupila.open` finds them and no file is replaced."""
+"""Writes new masks of a data set where `pupila.open` finds them, without replacing any file."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -8,35 +8,35 @@ import numpy as np
 import polars as pl
 
 from pupila.artifacts.dataset.annotations import is_annotation
-from pupila.artifacts.dataset.formats.class_files import class_legend
-from pupila.artifacts.dataset.formats.file_finder import kind
+from pupila.artifacts.dataset.formats.class_files import read_class_file
+from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
-from pupila.imaging.masks.codec import as_png, as_stored
-from pupila.imaging.masks.label_map import BACKGROUND, Legend
+from pupila.imaging.masks.codec import encode_png, encode_stored
+from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
 
-FOLDER, CLASS_FILE = "masks", "masks/classes.json"
-MENDED = "mended"  # folder below that of masks
+MASK_FOLDER, CLASS_FILE = "masks", "masks/classes.json"
+CORRECTED_FOLDER = "corrected"  # folder below that of masks
 
 
 def check_for_masks(data: Dataset) -> None:
-    """Refuse data whose images have one class each.
+    """Refuse data with one class per image.
 
     Raises:
-        PupilaError: they have.
+        PupilaError: the data have classes.
     """
-    if data.task is not None and data.legend is None:
+    if data.task is not None and data.label_map is None:
         raise PupilaError(
-            say("These data have classes, and the labeller draws masks"), found=listing(data.classes),
-            wanted=say("images without labels, or beside masks"),
+            say("The data have one class per image, but the labels are masks"), actual=listing(data.classes),
+            expected=say("unlabelled images, or images with masks"),
         )  # fmt: skip
 
 
-def legend_for(data: Dataset, names: Sequence[str]) -> Legend:
+def choose_label_map(data: Dataset, names: Sequence[str]) -> LabelMap:
     """What the values of new masks mean: as in the masks that are there, as a class file says, or by the names.
 
     Args:
@@ -47,99 +47,99 @@ def legend_for(data: Dataset, names: Sequence[str]) -> Legend:
         PupilaError: the data have one class for each image, or a name is none of the masks' classes.
     """
     check_for_masks(data)
-    given = data.legend or class_legend(
-        data.root, *(files.join(data.root, name) for name in files.folders(data.root))
+    given = data.label_map or read_class_file(
+        data.root, *(files.join(data.root, name) for name in files.list_folders(data.root))
     )
-    kept = [name for name in dict.fromkeys(names) if name.strip().lower() not in BACKGROUND]
-    legend = given or Legend.plain(["background", *sorted(kept)])
-    unknown = [name for name in kept if name not in legend.names]
+    foreground = [name for name in dict.fromkeys(names) if name.strip().lower() not in BACKGROUND]
+    label_map = given or LabelMap.plain(["background", *sorted(foreground)])
+    unknown = [name for name in foreground if name not in label_map.names]
     if unknown:
         raise PupilaError(
-            say("Masks of classes that the data set does not have"), found=listing(unknown),
-            wanted=listing(list(legend.names)), remedy=say("name them in {file}", file=CLASS_FILE),
+            say("The masks contain classes that the data set does not have"), actual=listing(unknown),
+            expected=listing(list(label_map.names)), remedy=say("add them to {file}", file=CLASS_FILE),
         )  # fmt: skip
-    return legend
+    return label_map
 
 
-def around(legend: Legend) -> int:
+def fill_index(label_map: LabelMap) -> int:
     """The class index of pixels that nothing covers: the background where there is one, else IGNORE."""
-    named = [index for index, name in enumerate(legend.names) if name.strip().lower() in BACKGROUND]
-    return named[0] if named else 0 if len(legend.names) == 2 else IGNORE
+    named = [index for index, name in enumerate(label_map.names) if name.strip().lower() in BACKGROUND]
+    return named[0] if named else 0 if len(label_map.names) == 2 else IGNORE
 
 
-def write_mask(data: Dataset, row: int, mask: Array, legend: Legend) -> str:
+def write_mask(data: Dataset, row: int, mask: Array, label_map: LabelMap) -> str:
     """Write a mask of the row, and return its path below the data's root, for the history.
 
-    A mask that is there already stays. An image's first mask gets the name that the layout looks for; a mended one lies
-    in a folder below, under a name with its hash, and the history puts it in force.
+    Existing masks stay. The first mask of an image gets the name that the layout expects; a corrected one
+    lies in a folder below, under a name with its hash, and the history puts it in force.
 
     Args:
         data: the data set.
         row: of the image.
         mask: (H, W) uint8 class indices.
-        legend: see `legend_for`.
+        label_map: see `legend_for`.
 
     Raises:
         PupilaError: the values of its masks have none for pixels without a label.
     """
-    if IGNORE not in legend.indices and (mask == IGNORE).any():
+    if IGNORE not in label_map.indices and (mask == IGNORE).any():
         raise PupilaError(
-            say("Pixels without a label can't be stored"), found=listing(list(legend.names)),
-            wanted=say("a class for all pixels, or a value that means no label"),
-            remedy=say("name them in {file}", file=CLASS_FILE),
+            say("The masks of the data set can't store unlabelled pixels"), actual=listing(list(label_map.names)),
+            expected=say("a class for every pixel, or a value for unlabelled pixels"),
+            remedy=say("add such a value to {file}", file=CLASS_FILE),
         )  # fmt: skip
-    there = data.images["target"][row] if data.legend is not None else None
+    there = data.images["target"][row] if data.label_map is not None else None
     if there is not None and np.array_equal(data.mask(row), mask):
         return str(there)
-    plain = legend == Legend.plain(legend.names)  # only then may colours be added that mean nothing
-    content = as_png(mask, len(legend.names)) if plain else as_stored(mask, legend)
-    for place in _places(data, data.images["image"][row], files.sha256(content)[:8]):
+    plain = label_map == LabelMap.plain(label_map.names)  # only then may a colour palette be added
+    content = encode_png(mask, len(label_map.names)) if plain else encode_stored(mask, label_map)
+    for place in _candidate_paths(data, data.images["image"][row], files.sha256(content)[:8]):
         uri = files.join(data.root, place)
         if not files.exists(uri):
-            if data.legend is None:
-                _name_classes(data, legend)
+            if data.label_map is None:
+                _write_class_file(data, label_map)
             files.write_bytes(uri, content)
             return place
         if files.read_bytes(uri) == content:
             return place
-    raise AssertionError("a place is always found")
+    raise AssertionError("one path is always free")
 
 
-def first_place(data: Dataset, image: str) -> str:
-    """Where the first mask of an image lies, below the data's root."""
-    return next(_places(data, image, ""))
+def first_mask_path(data: Dataset, image: str) -> str:
+    """The path of the first mask of an image, relative to the data."""
+    return next(_candidate_paths(data, image, ""))
 
 
 def mask_path(image: str) -> str:
-    """Where the mask of an image lies in a folder of masks: below the data's root, wherever the image lies."""
+    """The path of a mask in the folder of masks, relative to the data, wherever the image lies."""
     path = PurePosixPath(image)
-    above = [part for part in path.parts[:-1] if part not in (path.anchor, "..") and not kind(part)]
-    return "/".join([FOLDER, *above, f"{path.stem}.png"])
+    above = [part for part in path.parts[:-1] if part not in (path.anchor, "..") and not folder_content(part)]
+    return "/".join([MASK_FOLDER, *above, f"{path.stem}.png"])
 
 
-def _places(data: Dataset, image: str, digest: str) -> Iterator[str]:
-    """Where a mask of the image may lie, the best place first."""
+def _candidate_paths(data: Dataset, image: str, digest: str) -> Iterator[str]:
+    """Possible paths of a mask of the image, the best first."""
     path = PurePosixPath(image)
     inside = not path.is_absolute() and ".." not in path.parts
-    if inside and _beside(data):  # elsewhere its file would count as an image
+    if inside and _masks_are_beside_images(data):  # elsewhere its file would be taken for an image
         yield str(path.with_name(f"{path.stem}_mask.png"))
         yield from (str(path.with_name(f"{path.stem}_mask_{more}.png")) for more in count(2))
     first = PurePosixPath(mask_path(image))
     yield str(first)
-    mended = PurePosixPath(first.parts[0], MENDED, *first.parts[1:])
-    yield str(mended.with_name(f"{path.stem}-{digest}.png"))
-    yield from (str(mended.with_name(f"{path.stem}-{digest}-{more}.png")) for more in count(2))
+    corrected = PurePosixPath(first.parts[0], CORRECTED_FOLDER, *first.parts[1:])
+    yield str(corrected.with_name(f"{path.stem}-{digest}.png"))
+    yield from (str(corrected.with_name(f"{path.stem}-{digest}-{more}.png")) for more in count(2))
 
 
-def _beside(data: Dataset) -> bool:
-    """Whether masks lie in the folders of their images."""
+def _masks_are_beside_images(data: Dataset) -> bool:
+    """Whether the masks lie in the folders of their images."""
     image, target = (pl.col(name).str.replace("[^/]*$", "") for name in ("image", "target"))
     pairs = data.images.filter(image == target)["target"]
-    return any(not is_annotation(one) for one in pairs)
+    return any(not is_annotation(target_path) for target_path in pairs)
 
 
-def _name_classes(data: Dataset, legend: Legend) -> None:
-    """A class file, where masks are the first of the data set: it also says that the folder is one of masks."""
+def _write_class_file(data: Dataset, label_map: LabelMap) -> None:
+    """Write a class file with the first masks of a data set; it also marks the folder as one of masks."""
     uri = files.join(data.root, CLASS_FILE)
     if not files.exists(uri):
-        files.write_json(uri, list(legend.names))
+        files.write_json(uri, list(label_map.names))

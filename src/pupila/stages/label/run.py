@@ -1,4 +1,4 @@
-"""Labelling: which images are asked, and how the answers get into the history."""
+"""Runs a labeller over the selected images, and appends its labels to the history."""
 
 import time
 from collections import Counter
@@ -10,75 +10,86 @@ from typing import Any
 
 import polars as pl
 
-from pupila.artifacts.dataset.labels import Label, append
+from pupila.artifacts.dataset.labels import Label, append_labels
 from pupila.artifacts.dataset.manifest import UNUSABLE, Dataset
 from pupila.core.messages import say, say_count
 from pupila.core.progress import progress
-from pupila.stages.label.choose import Chosen, passed_over
-from pupila.stages.label.labellers.labeller import Labeller, Left, Outcome, Said
+from pupila.stages.label.choose import Selection, describe_skipped
+from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcome, ProposedLabel
 
-SAVE_EVERY = 3.0  # seconds of work that an interruption may lose
-SAVE_AT = 256  # labels that wait at most
+SAVE_EVERY = 3.0  # seconds; an interruption loses at most the labels of this time
+SAVE_AT = 256  # labels, at most, between two writes
 
 
 @dataclass
-class Labelled:
-    """How a labelling went."""
+class LabellingResult:
+    """The result of a labelling run."""
 
     labeller: str
-    asked: int
-    chosen: Chosen
+    selected: int
+    selection: Selection
     classes: Counter[str] = field(default_factory=Counter)  # images of each class
-    labelled: int = 0  # that got a class or a mask
+    labelled: int = 0  # images that got a class or a mask
     unsure: int = 0
-    below: int = 0  # whose answer was too unsure to count
-    kept: int = 0  # whose mask was left alone
-    unasked: int = 0  # that the cost cap kept from being asked
+    abstained: int = 0  # images whose confidence was too low
+    has_mask: int = 0  # images that had a mask already
+    not_requested: int = 0  # images that the budget did not cover
     failed: list[tuple[str, str]] = field(default_factory=list)  # image, reason
-    cost: float | None = None  # US dollars that this run took
+    cost: float | None = None  # US dollars
     seconds: float = 0.0
     remarks: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """For machines."""
-        names = ("labeller", "asked", "labelled", "unsure", "below", "kept", "unasked", "cost")
+        """The result as plain data."""
+        names = (
+            "labeller",
+            "selected",
+            "labelled",
+            "unsure",
+            "abstained",
+            "has_mask",
+            "not_requested",
+            "cost",
+        )
         return {
             **{name: getattr(self, name) for name in names},
             "classes": dict(sorted(self.classes.items())),
             "failed": [{"image": image, "reason": reason} for image, reason in self.failed],
-            "skipped": {name: getattr(self.chosen, name) for name in ("by_person", "given", "before")},
+            "skipped": {
+                name: getattr(self.selection, name) for name in ("by_annotator", "given", "labelled_before")
+            },
             "seconds": round(self.seconds, 3),
             "remarks": self.remarks,
         }
 
 
 @dataclass(frozen=True)
-class Labelling:
-    """A labelling that is decided and not begun."""
+class LabellingJob:
+    """A labelling run that has not started."""
 
     data: Dataset
     labeller: Labeller
-    chosen: Chosen  # as `choose` gives it
+    selection: Selection  # from `select_images`
 
     def forecast(self) -> list[str]:
-        """Sentences on which pictures are passed over, and on what asking the others takes."""
-        asked = self.labeller.forecast(self.data, self.chosen.rows) if self.chosen.rows else []
-        count = self.data.set_aside.filter(pl.col("code").is_in(UNUSABLE)).height
-        aside = say_count("One file can't be read: pupila doctor says why.",
-                          "{n} files can't be read: pupila doctor says why.", count)  # fmt: skip
-        return [*([aside] if count else []), *passed_over(self.chosen), *asked]
+        """Sentences on the skipped images, and on the cost of labelling the others."""
+        forecast = self.labeller.forecast(self.data, self.selection.rows) if self.selection.rows else []
+        count = self.data.skipped.filter(pl.col("code").is_in(UNUSABLE)).height
+        unusable = say_count("One file can't be read; run pupila doctor for the reason.",
+                          "{n} files can't be read; run pupila doctor for the reasons.", count)  # fmt: skip
+        return [*([unusable] if count else []), *describe_skipped(self.selection), *forecast]
 
-    def run(self, clock: Callable[[], float] = time.monotonic) -> Labelled:
-        """Ask, and append the answers to the history as they come; what was said before an interruption stays.
+    def run(self, clock: Callable[[], float] = time.monotonic) -> LabellingResult:
+        """Label the images, and append the labels to the history as they arrive; an interruption keeps them.
 
         Args:
             clock: seconds.
 
         Raises:
-            PupilaError: nothing more can be had from the labeller; what it said before is in the history.
+            PupilaError: the labeller can't continue; earlier labels are in the history.
         """
-        data, labeller, rows = self.data, self.labeller, self.chosen.rows
-        done = Labelled(labeller.name, len(rows), self.chosen)
+        data, labeller, rows = self.data, self.labeller, self.selection.rows
+        result = LabellingResult(labeller.name, len(rows), self.selection)
         waiting: list[Label] = []
         start = saved = clock()
         with (
@@ -87,37 +98,38 @@ class Labelling:
         ):
             try:
                 for row, outcome in outcomes:
-                    _count(done, data, row, outcome)
-                    if isinstance(outcome, Said):
-                        waiting.append(_label(data, labeller, row, outcome))
+                    _count(result, data, row, outcome)
+                    if isinstance(outcome, ProposedLabel):
+                        waiting.append(_make_label(data, labeller, row, outcome))
                     if len(waiting) >= SAVE_AT or clock() - saved >= SAVE_EVERY:
-                        append(data.home, waiting)
+                        append_labels(data.home, waiting)
                         waiting, saved = [], clock()
                     advance(1)
             finally:
-                append(data.home, waiting)
-        done.seconds, done.cost = clock() - start, labeller.spent
-        done.remarks = labeller.remarks()
-        return done
+                append_labels(data.home, waiting)
+        result.seconds, result.cost = clock() - start, labeller.spent
+        result.remarks = labeller.remarks()
+        return result
 
 
-def _count(done: Labelled, data: Dataset, row: int, outcome: Outcome) -> None:
-    if isinstance(outcome, Left):
-        if outcome.kind == "failed":
-            done.failed.append((data.images["image"][row], outcome.reason))
+def _count(result: LabellingResult, data: Dataset, row: int, outcome: Outcome) -> None:
+    if isinstance(outcome, NoLabel):
+        if outcome.code == "failed":
+            result.failed.append((data.images["image"][row], outcome.reason))
         else:
-            setattr(done, outcome.kind, getattr(done, outcome.kind) + 1)
+            setattr(result, outcome.code, getattr(result, outcome.code) + 1)
     elif outcome.target is None:
-        done.unsure += 1
+        result.unsure += 1
     else:
-        done.labelled += 1
-        done.classes.update(outcome.classes)
+        result.labelled += 1
+        result.classes.update(outcome.classes)
 
 
-def _label(data: Dataset, labeller: Labeller, row: int, said: Said) -> Label:
+def _make_label(data: Dataset, labeller: Labeller, row: int, proposed: ProposedLabel) -> Label:
     image, digest = data.images.select("image", "sha256").row(row)
     return Label(
-        image, digest, labeller.name, labeller.person, said.target,
-        datetime.now(UTC).isoformat(timespec="seconds"), said.confidence, said.votes, said.cost, said.seconds,
+        image, digest, labeller.name, labeller.annotator, proposed.target,
+        datetime.now(UTC).isoformat(timespec="seconds"), proposed.confidence, proposed.votes, proposed.cost,
+        proposed.seconds,
         labeller.note,
     )  # fmt: skip

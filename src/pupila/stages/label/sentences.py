@@ -1,54 +1,66 @@
-"""A labelling in words: how many of each class, how many not and why, what it cost, and what comes next."""
+"""The result of a labelling run in sentences."""
 
 from collections import Counter
 
-from pupila.core.messages import listing, say, say_count
-from pupila.stages.label.run import Labelled
+from pupila.core.messages import listing, number, say, say_count
+from pupila.stages.label.run import LabellingResult
 
 
-def sentences(done: Labelled, data: str) -> list[str]:
-    """How it went.
+def sentences(result: LabellingResult, data: str) -> list[str]:
+    """Counts, failures, cost, and the next command.
 
     Args:
-        done: the labelling.
-        data: as the user called it, for the next step.
+        result: the result.
+        data: the data set as the user wrote it.
     """
-    lines = [_labelled(done)]
-    if done.unsure:
+    lines = [_describe_labelled(result)]
+    if result.unsure:
         lines.append(
-            say_count("Unsure of one: it has no label.", "Unsure of {n}: they have no label.", done.unsure)
+            say_count(
+                "One image is unsure and has no label.",
+                "{n} images are unsure and have no label.",
+                result.unsure,
+            )
         )
-    if done.below:
-        lines.append(say_count("One answer was too unsure to count: --set confidence=... says how sure is enough.",
-                               "{n} answers were too unsure to count: --set confidence=... says how sure is enough.",
-                               done.below))  # fmt: skip
-    if done.kept:
-        lines.append(say_count("One image had a mask already, which was left alone.",
-                               "{n} images had masks already, which were left alone.", done.kept))  # fmt: skip
-    if done.failed:
-        lines += _failed(done.failed)
-    if done.unasked:
-        lines.append(say_count("One image was not asked.", "{n} images were not asked.", done.unasked))
-    lines += done.remarks
+    if result.abstained:
+        lines.append(say_count("One image is below the confidence threshold and has no label (--confidence).",
+                               "{n} images are below the confidence threshold and have no label (--confidence).",
+                               result.abstained))  # fmt: skip
+    if result.has_mask:
+        lines.append(say_count("Skipped one image that already has a mask.",
+                               "Skipped {n} images that already have masks.", result.has_mask))  # fmt: skip
+    if result.failed:
+        lines += _describe_failures(result.failed)
+    if result.not_requested:
+        lines.append(
+            say_count("One image was not requested.", "{n} images were not requested.", result.not_requested)
+        )
+    lines += result.remarks
     lines.append(
-        say("{seconds:.1f} s, {cost:.4f} US dollars.", seconds=done.seconds, cost=done.cost)
-        if done.cost is not None else say("{seconds:.1f} s.", seconds=done.seconds)
+        say("Time {seconds} s, cost {cost} US dollars.", seconds=number(result.seconds, 1), cost=number(result.cost, 4))
+        if result.cost is not None else say("Time {seconds} s.", seconds=number(result.seconds, 1))
     )  # fmt: skip
-    if done.labelled:
+    if result.labelled:
         lines.append(say("Next: {command}", command=f"pupila label audit {data}"))
     return lines
 
 
-def _labelled(done: Labelled) -> str:
-    if not done.asked:
-        return say("Nothing to ask {labeller}.", labeller=done.labeller)
-    counts = ", ".join(f"{name} {n}" for name, n in sorted(done.classes.items()))
-    return say("{labeller} labelled {n} of {asked} pictures{counts}.", labeller=done.labeller, n=done.labelled,
-               asked=done.asked, counts=f" ({counts})" if counts else "")  # fmt: skip
+def _describe_labelled(result: LabellingResult) -> str:
+    if not result.selected:
+        return say("{labeller} has nothing to label.", labeller=result.labeller)
+    counts = ", ".join(f"{name} {n}" for name, n in sorted(result.classes.items()))
+    values = {"labeller": result.labeller, "n": result.labelled, "total": result.selected}
+    if not counts:
+        return say("{labeller} labelled {n} of {total} images.", **values)
+    return say("{labeller} labelled {n} of {total} images ({counts}).", **values, counts=counts)  # fmt: skip
 
 
-def _failed(failed: list[tuple[str, str]]) -> list[str]:
+def _describe_failures(failed: list[tuple[str, str]]) -> list[str]:
     reasons = Counter(reason for _, reason in failed)
     first = {reason: image for image, reason in reversed(failed)}
-    told = [f"{n} x {reason} ({first[reason]})" for reason, n in reasons.most_common()]
-    return [say_count("One failed: {why}.", "{n} failed: {why}.", len(failed), why=listing(told, 3))]
+    summaries = [f"{n} x {reason} ({first[reason]})" for reason, n in reasons.most_common()]
+    return [
+        say_count(
+            "One image failed: {why}.", "{n} images failed: {why}.", len(failed), why=listing(summaries, 3)
+        )
+    ]

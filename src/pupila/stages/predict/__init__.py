@@ -1,1 +1,1 @@
-"""Predict: a bundle and any number of images to a table of answers, in flat memory."""
+"""Predict: a bundle and any number of images to a table of predictions, in constant memory."""

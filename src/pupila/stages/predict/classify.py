@@ -1,38 +1,41 @@
-"""The classes of images as rows."""
+"""Predicted classes as rows."""
 
 from collections.abc import Iterable, Iterator
 
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.core.messages import say
+from pupila.core.messages import percent, say
 from pupila.imaging.images.decode import ImageFault
-from pupila.stages.predict.rows import Output, Row, Telling, fault_row
-from pupila.tasks.classify import Answer
+from pupila.stages.predict.rows import Output, Row, TaskPredictor, error_row
+from pupila.tasks.classify import ClassPrediction
 
 
 def _rows(predictor: Predictor, uris: Iterable[str], _: Output) -> Iterator[Row]:
-    for uri, answer in predictor.stream(uris):
-        yield fault_row(uri, answer) if isinstance(answer, ImageFault) else _row(uri, answer)
+    for uri, prediction in predictor.stream(uris):
+        yield error_row(uri, prediction) if isinstance(prediction, ImageFault) else _row(uri, prediction)
 
 
-def _row(uri: str, answer: Answer) -> Row:
+def _row(uri: str, prediction: ClassPrediction) -> Row:
     return {
-        "image": uri, "prediction": answer.prediction, "confidence": round(answer.confidence, 6),
-        "abstained": answer.abstained, "probabilities": {k: round(v, 6) for k, v in answer.probabilities.items()},
+        "image": uri, "prediction": prediction.prediction, "confidence": round(prediction.confidence, 6),
+        "abstained": prediction.abstained,
+        "probabilities": {k: round(v, 6) for k, v in prediction.probabilities.items()},
     }  # fmt: skip
 
 
 def _columns(classes: list[str]) -> list[str]:
-    """`image`, `prediction` and `p:<class>` are those that evaluate reads."""
+    """The columns of the table; `pupila evaluate` reads `image`, `prediction` and `p:<class>`."""
     return ["image", "prediction", "confidence", "abstained", "error", *(f"p:{name}" for name in classes)]
 
 
-def _cells(told: Row, _: str) -> Row:
-    return {**told, **{f"p:{name}": share for name, share in told["probabilities"].items()}}
+def _cells(row: Row, _: str) -> Row:
+    return {**row, **{f"p:{name}": share for name, share in row["probabilities"].items()}}
 
 
-def _for_people(told: Row) -> str:
-    unsure = say(", too unsure to count") if told["abstained"] else ""
-    return f"{told['prediction']} ({told['confidence']:.1%}{unsure})"
+def _summarize(row: Row) -> str:
+    values = {"prediction": row["prediction"], "confidence": percent(row["confidence"])}
+    if row["abstained"]:
+        return say("{prediction} ({confidence}, abstained)", **values)
+    return say("{prediction} ({confidence})", **values)
 
 
-CLASSES = Telling(Predictor, _rows, _columns, _cells, _for_people, writes=False)
+CLASSIFY = TaskPredictor(Predictor, _rows, _columns, _cells, _summarize, writes_masks=False)

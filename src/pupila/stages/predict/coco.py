@@ -9,48 +9,48 @@ from pupila.core import files
 from pupila.imaging.images.decode import Array
 from pupila.imaging.regions import coco_regions
 from pupila.stages.predict.rows import Output, Row
-from pupila.tasks.segment import things
+from pupila.tasks.segment import foreground_classes
 
 FILE = "annotations.json"
 Annotation = dict[str, Any]
 
 
 def annotations(mask: Array, classes: list[str]) -> list[Annotation]:
-    """One for each connected region of a (H, W) mask, still without its number and that of its image."""
+    """An annotation for each connected region of an (H, W) mask, without its id and that of its image."""
     return [
         {"category_id": index, "iscrowd": 0, **region}
-        for index in things(classes)
+        for index in foreground_classes(classes)
         for region in coco_regions(mask == index)
     ]
 
 
 @contextmanager
-def annotating(
+def coco_writer(
     output: Output, classes: list[str]
 ) -> Iterator[Callable[[Row, list[Annotation] | None], None]]:
-    """What adds an image's row and its annotations; where no outlines are wanted they go nowhere.
+    """A function that adds an image and its annotations; without --polygons it does nothing.
 
     Raises:
         PupilaError: the file can't be written.
     """
     if output.folder is None or not output.polygons:
-        yield lambda row, found: None
+        yield lambda row, regions: None
         return
     images: list[Row] = []
     numbers = iter(range(1, 2**63))
-    with files.growing(f"{output.folder}/{FILE}") as part, part.open("w", encoding="utf-8") as stream:
-        categories = [{"id": index, "name": name} for index, name in things(classes).items()]
+    with files.atomic_path(f"{output.folder}/{FILE}") as part, part.open("w", encoding="utf-8") as stream:
+        categories = [{"id": index, "name": name} for index, name in foreground_classes(classes).items()]
         stream.write(f'{{"categories": {_json(categories)}, "annotations": [')
 
-        def add(row: Row, found: list[Annotation] | None) -> None:
-            if found is None:
+        def add(row: Row, regions: list[Annotation] | None) -> None:
+            if regions is None:
                 return
             size = {"width": row["width"], "height": row["height"]}
             images.append({"id": len(images) + 1, "file_name": row["image"], **size})
-            for annotation in found:
+            for annotation in regions:
                 number = next(numbers)
-                told = {"id": number, "image_id": len(images), **annotation}
-                stream.write(("," if number > 1 else "") + "\n" + _json(told))
+                entry = {"id": number, "image_id": len(images), **annotation}
+                stream.write(("," if number > 1 else "") + "\n" + _json(entry))
 
         yield add
         stream.write(f'],\n"images": {_json(images)}}}\n')

@@ -1,4 +1,4 @@
-"""Which images are meant: files, folders and patterns, one after the other and never all in memory."""
+"""The images to predict: files, folders and patterns, found one by one, never all in memory."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 
 
-def named(paths: list[str]) -> Iterator[str]:
-    """The addresses of the images that are meant.
+def find_images(paths: list[str]) -> Iterator[str]:
+    """The addresses of the images.
 
     Args:
         paths: image files, folders (with all below them), or patterns such as `photos/*.jpg`.
@@ -19,31 +19,31 @@ def named(paths: list[str]) -> Iterator[str]:
     """
     for path in paths:
         if files.exists(path):
-            yield from below(path) if files.is_folder(path) else [path]
+            yield from images_below(path) if files.is_folder(path) else [path]
             continue
-        if not (found := files.matching(path)):
+        if not (matches := files.glob_files(path)):
             raise PupilaError(
-                say("No such images"),
-                found=path,
-                wanted=say("an image, a folder, or a pattern such as photos/*.jpg"),
+                say("No such image"),
+                actual=path,
+                expected=say("an image file, a folder, or a pattern such as photos/*.jpg"),
             )
-        yield from found
+        yield from matches
 
 
-def below(folder: str) -> Iterator[str]:
-    """All images below a folder, by their endings."""
+def images_below(folder: str) -> Iterator[str]:
+    """All images below a folder, by their file extensions."""
     for entry in files.walk(folder):
         if files.suffix(entry.path) in IMAGE_SUFFIXES and not files.is_hidden(entry.path):
             yield files.join(folder, entry.path)
 
 
-def count(paths: list[str]) -> int:
-    """How many images are meant, for the progress.
+def count_images(paths: list[str]) -> int:
+    """The number of images, for the progress bar.
 
     Raises:
         PupilaError: none.
     """
-    number = sum(1 for _ in named(paths))
+    number = sum(1 for _ in find_images(paths))
     if not number:
-        raise PupilaError(say("No images"), found=listing(paths), wanted=say("at least one image"))
+        raise PupilaError(say("No images found"), actual=listing(paths), expected=say("at least one image"))
     return number

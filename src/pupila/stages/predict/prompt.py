@@ -1,4 +1,4 @@
-"""The masks of what one prompt means in every image, as rows and, where a folder is given, as files."""
+"""Masks for one prompt in every image, as rows and, with an output folder, as files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,94 +7,116 @@ from functools import partial
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
-from pupila.core.threads import ahead
-from pupila.imaging.geotiff.picture import read_picture
+from pupila.core.messages import number, percent, say, say_count
+from pupila.core.threads import prefetch
+from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.regions import RegionCounter, to_rle
-from pupila.stages.predict.coco import Annotation, annotating, annotations
-from pupila.stages.predict.mask_files import figures, stems, write_drawn
-from pupila.stages.predict.rows import Output, Row, Telling, fault_row
+from pupila.stages.predict.coco import Annotation, annotations, coco_writer
+from pupila.stages.predict.mask_files import region_statistics, unique_stems, write_mask_files
+from pupila.stages.predict.rows import Output, Row, TaskPredictor, error_row
 from pupila.tasks.prompt import check_prompt
-from pupila.tasks.task import Prepared
+from pupila.tasks.task import PreprocessedImage
 
 _FIGURES = ("share", "pixels", "regions")
-_IT = 1  # what is meant, in a mask
+_FOREGROUND = 1  # value in a mask
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """An image that waits for the encoder."""
+class _PreparedImage:
+    """An image that is ready for the encoder."""
 
     uri: str
     stem: str  # of its files
     data: bytes
-    image: Prepared
+    image: PreprocessedImage
 
 
 def _rows(prompter: Prompter, uris: Iterable[str], output: Output) -> Iterator[Row]:
-    # Images are read ahead; the encoder, which takes by far the longest, has all cores for one after the other.
-    with annotating(output, prompter.info.classes) as annotate:
-        for read in ahead(stems(uris), partial(_read, prompter, output)):
-            row, found = _answered(prompter, output, read) if isinstance(read, _Read) else (read, None)
-            annotate(row, found)
+    # Images are prefetched; the encoder, by far the slowest part, runs one image at a time on all cores.
+    with coco_writer(output, prompter.info.classes) as annotate:
+        for image in prefetch(unique_stems(uris), partial(_read, prompter, output)):
+            row, regions = (
+                _predict_image(prompter, output, image)
+                if isinstance(image, _PreparedImage)
+                else (image, None)
+            )
+            annotate(row, regions)
             yield row
 
 
-def _read(prompter: Prompter, output: Output, named: tuple[str, str]) -> _Read | Row:
-    """An image to which the prompt fits, or the row that says why there is no answer."""
-    uri, stem = named
+def _read(prompter: Prompter, output: Output, item: tuple[str, str]) -> _PreparedImage | Row:
+    """A preprocessed image that the prompt fits, or the row with the error."""
+    uri, stem = item
     try:
         data = files.read_bytes(uri)
-        image = prompter.prepare(data, output.bands)
+        image = prompter.preprocess(data, output.bands)
     except (ImageFault, OSError) as fault:
-        return fault_row(uri, fault)
+        return error_row(uri, fault)
     try:
         check_prompt(output.prompt, image.height, image.width)
     except PupilaError as fault:
-        return fault_row(uri, fault, "bad-prompt")
-    return _Read(uri, stem, data, image)
+        return error_row(uri, fault, "bad-prompt")
+    return _PreparedImage(uri, stem, data, image)
 
 
-def _answered(prompter: Prompter, output: Output, read: _Read) -> tuple[Row, list[Annotation] | None]:
+def _predict_image(
+    prompter: Prompter, output: Output, read: _PreparedImage
+) -> tuple[Row, list[Annotation] | None]:
     """One image's row and its annotations."""
     encoded, classes = prompter.encode(read.image), prompter.info.classes
-    answer = prompter.answer(encoded, output.prompt)
+    prediction = prompter.predict(encoded, output.prompt)
     counter = RegionCounter()
-    counter.add(answer.mask)
-    told = figures(counter.areas().get(_IT, []), answer.mask.size)
+    counter.add(prediction.mask)
+    statistics = region_statistics(counter.areas().get(_FOREGROUND, []), prediction.mask.size)
     row = {
-        "image": read.uri, "width": read.image.width, "height": read.image.height, "quality": round(answer.quality, 6),
-        "confidence": round(answer.confidence, 6), "abstained": answer.abstained,
-        **{name: told[name] for name in _FIGURES}, "share": round(answer.share, 6),
+        "image": read.uri, "width": read.image.width, "height": read.image.height,
+        "predicted_iou": round(prediction.predicted_iou, 6),
+        "confidence": round(prediction.confidence, 6), "abstained": prediction.abstained,
+        **{name: statistics[name] for name in _FIGURES}, "share": round(prediction.share, 6),
     }  # fmt: skip
     if output.folder is None:
-        return {**row, "mask": to_rle(answer.mask)}, None
+        return {**row, "mask": to_rle(prediction.mask)}, None
     try:
-        bands = prompter.info.preparation.bands or output.bands
-        rgb = read_picture(read.data, bands, prompter.limits).rgb
+        bands = prompter.info.preprocessing.bands or output.bands
+        rgb = read_image(read.data, bands, prompter.limits).rgb
     except ImageFault as fault:
-        return fault_row(read.uri, fault), None
-    row |= write_drawn(output.folder, read.stem, rgb, answer.mask, len(classes))
-    return row, annotations(answer.mask, classes) if output.polygons else []
+        return error_row(read.uri, fault), None
+    row |= write_mask_files(output.folder, read.stem, rgb, prediction.mask, len(classes))
+    return row, annotations(prediction.mask, classes) if output.polygons else []
 
 
 def _columns(_: list[str]) -> list[str]:
-    return ["image", "mask", "width", "height", "quality", "confidence", "abstained", "error", *_FIGURES]
+    return [
+        "image",
+        "mask",
+        "width",
+        "height",
+        "predicted_iou",
+        "confidence",
+        "abstained",
+        "error",
+        *_FIGURES,
+    ]
 
 
-def _cells(told: Row, folder: str) -> Row:
-    return {**told, "mask": files.relative(told["mask"], folder) if "overlay" in told else ""}
+def _cells(row: Row, folder: str) -> Row:
+    return {**row, "mask": files.relative(row["mask"], folder) if "overlay" in row else ""}
 
 
-def _for_people(told: Row) -> str:
-    if not told["pixels"]:
-        return say("nothing")
-    found = say_count(
-        "{share:.1%} in one region", "{share:.1%} in {n} regions", told["regions"], share=told["share"]
-    )
-    unsure = say(" (too unsure to count)") if told["abstained"] else ""
-    return say("{found}, expected IoU {quality:.2f}", found=found, quality=told["quality"]) + unsure
+def _summarize(row: Row) -> str:
+    if not row["pixels"]:
+        return say("empty mask")
+    values = {"share": percent(row["share"]), "iou": number(row["predicted_iou"], 2)}
+    if row["abstained"]:
+        return say_count(
+            "{share} of the image in {n} region, predicted IoU {iou}, abstained",
+            "{share} of the image in {n} regions, predicted IoU {iou}, abstained", row["regions"], **values,
+        )  # fmt: skip
+    return say_count(
+        "{share} of the image in {n} region, predicted IoU {iou}",
+        "{share} of the image in {n} regions, predicted IoU {iou}", row["regions"], **values,
+    )  # fmt: skip
 
 
-PROMPTED = Telling(Prompter, _rows, _columns, _cells, _for_people, writes=True, prompted=True)
+PROMPT = TaskPredictor(Prompter, _rows, _columns, _cells, _summarize, writes_masks=True, promptable=True)

@@ -1,4 +1,4 @@
-"""Answers as rows: for people, as JSON lines and as CSV; what all tasks share."""
+"""Predictions as rows: as text, as JSON lines and as CSV; what all tasks share."""
 
 import csv
 import io
@@ -15,54 +15,54 @@ from pupila.imaging.images.decode import ImageFault
 from pupila.tasks.prompt import Prompt
 
 Row = dict[str, Any]
-Opened = TypeVar("Opened")  # what answers: a Predictor or a Prompter
+Opened = TypeVar("Opened")  # a Predictor or a Prompter
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How images are read, what is meant in them, and what is written beside the rows."""
+    """How images are read, the prompt, and what is written besides the rows."""
 
     folder: str | None = None  # None: nothing
-    polygons: bool = False  # also the outlines of regions
+    polygons: bool = False  # also the outlines of regions, as polygons
     bands: BandSettings | None = (
         None  # how the bands of a TIFF become colours, where the bundle leaves it open
     )
-    prompt: Prompt = field(default_factory=Prompt)  # in every image, of a bundle that answers prompts
+    prompt: Prompt = field(default_factory=Prompt)  # for every image, of a promptable bundle
 
 
 @dataclass(frozen=True, slots=True)
-class Telling(Generic[Opened]):
-    """How the bundles of one task are asked, and how their answers are told."""
+class TaskPredictor(Generic[Opened]):
+    """How the bundles of one task predict, and how their predictions become rows and text."""
 
-    opened: Callable[[Bundle], Opened]  # a bundle, ready to answer
-    rows: Callable[[Opened, Iterable[str], Output], Iterator[Row]]  # one per address, in order
+    open_bundle: Callable[[Bundle], Opened]  # a bundle, ready to predict
+    predict_rows: Callable[[Opened, Iterable[str], Output], Iterator[Row]]  # one per address, in order
     columns: Callable[[list[str]], list[str]]  # of the table, for these classes
-    cells: Callable[[Row, str], Row]  # of an answer, by column, files as seen from the table's folder
-    for_people: Callable[[Row], str]  # what follows the image's name
-    writes: bool  # whether there is anything to write into a folder
-    prompted: bool = False  # whether it answers prompts
+    cells: Callable[[Row, str], Row]  # of a row, by column, paths relative to the table's folder
+    summarize: Callable[[Row], str]  # the text after the image's name
+    writes_masks: bool  # whether it writes files into a folder
+    promptable: bool = False  # whether it takes prompts
 
 
-def check_bands(kept: BandSettings | None, wish: BandSettings) -> None:
+def check_bands(bundle_bands: BandSettings | None, bands: BandSettings) -> None:
     """Refuse other bands than those that the bundle was trained on.
 
     Args:
-        kept: of the bundle; None: it leaves them open.
-        wish: of the user.
+        bundle_bands: of the bundle; None: it leaves them open.
+        bands: of the user.
 
     Raises:
-        PupilaError: they disagree.
+        PupilaError: they differ.
     """
-    told = wish.model_dump(mode="json", exclude_unset=True)
-    wanted = (
-        {name: value for name, value in kept.model_dump(mode="json").items() if name in told}
-        if kept
-        else told
+    given = bands.model_dump(mode="json", exclude_unset=True)
+    expected = (
+        {name: value for name, value in bundle_bands.model_dump(mode="json").items() if name in given}
+        if bundle_bands
+        else given
     )
-    if told != wanted:
+    if given != expected:
         raise PupilaError(
-            say("The bundle was trained on other bands"), found=_pairs(told), wanted=_pairs(wanted),
-            remedy=say("leave --set out: the bundle knows its bands"),
+            say("The bundle was trained on other bands"), actual=_pairs(given), expected=_pairs(expected),
+            remedy=say("leave the band settings out: the bundle has them"),
         )  # fmt: skip
 
 
@@ -70,34 +70,34 @@ def _pairs(settings: Row) -> str:
     return ", ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())
 
 
-def fault_row(uri: str, fault: ImageFault | OSError | PupilaError, code: str = "unreadable") -> Row:
-    """Why there is no answer; an ImageFault has a code of its own."""
+def error_row(uri: str, fault: ImageFault | OSError | PupilaError, code: str = "unreadable") -> Row:
+    """The row of an image without a prediction; an ImageFault has its own code."""
     if isinstance(fault, ImageFault):
         return {"image": uri, "error": {"code": fault.code, "reason": fault.reason}}
     reason = fault.strerror if isinstance(fault, OSError) else None
     return {"image": uri, "error": {"code": code, "reason": reason or " ".join(str(fault).split())}}
 
 
-def for_people(told: Row, telling: Telling[Any]) -> str:
-    """A line for a person."""
-    if "error" in told:
-        return say("{image}: {reason}", image=told["image"], reason=told["error"]["reason"])
-    return f"{told['image']}: {telling.for_people(told)}"
+def describe_row(row: Row, task: TaskPredictor[Any]) -> str:
+    """The row as a line of text."""
+    if "error" in row:
+        return say("{image}: {reason}", image=row["image"], reason=row["error"]["reason"])
+    return f"{row['image']}: {task.summarize(row)}"
 
 
-def as_json(told: Row) -> str:
-    """A JSON line."""
-    return json.dumps(told, ensure_ascii=False)
+def to_json(row: Row) -> str:
+    """The row as a JSON line."""
+    return json.dumps(row, ensure_ascii=False)
 
 
-def as_csv(told: Row, telling: Telling[Any], columns: list[str], table: str | None) -> str:
-    """A line of the table at this path."""
+def to_csv(row: Row, task: TaskPredictor[Any], columns: list[str], table: str | None) -> str:
+    """The row as a line of the table at this path."""
     folder = (table or "").rpartition("/")[0] or "."
-    given = {"error": told["error"]["reason"]} if "error" in told else telling.cells(told, folder)
-    return line([{"image": told["image"], **given}.get(column, "") for column in columns])
+    filled = {"error": row["error"]["reason"]} if "error" in row else task.cells(row, folder)
+    return csv_line([{"image": row["image"], **filled}.get(column, "") for column in columns])
 
 
-def line(cells: list[Any]) -> str:
+def csv_line(cells: list[Any]) -> str:
     """The cells as CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)

@@ -1,4 +1,4 @@
-"""The masks of images as rows and, where a folder is given, as files: masks, overlays and outlines."""
+"""Predicted masks as rows and, with an output folder, as files: masks, overlays and polygons."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -9,116 +9,124 @@ import numpy as np
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.core import files
 from pupila.core.errors import MissingExtra
-from pupila.core.messages import say, say_count
-from pupila.core.threads import CORES, ahead
+from pupila.core.messages import percent, say, say_count
+from pupila.core.threads import CORES, prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.geotiff.scene import Scene, is_tiff, open_scene
-from pupila.imaging.geotiff.write import write_geojson, writing_mask
+from pupila.imaging.geotiff.write import open_mask_writer, write_geojson
 from pupila.imaging.images.decode import Array, ImageFault, decode
-from pupila.imaging.masks.label_map import colours
+from pupila.imaging.masks.label_map import class_colours
 from pupila.imaging.regions import RegionCounter
-from pupila.stages.predict.coco import Annotation, annotating, annotations
-from pupila.stages.predict.mask_files import figures, stems, write_drawn
-from pupila.stages.predict.rows import Output, Row, Telling, fault_row
-from pupila.tasks.segment import MaskAnswer, answered_strips, refined, things
-from pupila.tasks.task import Prepared
+from pupila.stages.predict.coco import Annotation, annotations, coco_writer
+from pupila.stages.predict.mask_files import region_statistics, unique_stems, write_mask_files
+from pupila.stages.predict.rows import Output, Row, TaskPredictor, error_row
+from pupila.tasks.segment import MaskPrediction, foreground_classes, post_process, predict_strips
+from pupila.tasks.task import PreprocessedImage
 
 _FIGURES = ("share", "regions", "pixels", "mean", "largest")  # of each class
 
 
 def _rows(predictor: Predictor, uris: Iterable[str], output: Output) -> Iterator[Row]:
-    # The tiles of one picture run on all cores; pictures that are resized are answered on one core each.
-    workers = 0 if predictor.info.preparation.view == "tile" else CORES
-    with annotating(output, predictor.info.classes) as annotate:
-        for row, found in ahead(stems(uris), partial(_answered, predictor, output), workers):
-            annotate(row, found)
+    # The tiles of one image run on all cores; images that are resized run on one core each.
+    workers = 0 if predictor.info.preprocessing.view == "tile" else CORES
+    with coco_writer(output, predictor.info.classes) as annotate:
+        for row, regions in prefetch(unique_stems(uris), partial(_predict_file, predictor, output), workers):
+            annotate(row, regions)
             yield row
 
 
-def _answered(
-    predictor: Predictor, output: Output, named: tuple[str, str]
+def _predict_file(
+    predictor: Predictor, output: Output, item: tuple[str, str]
 ) -> tuple[Row, list[Annotation] | None]:
-    """One image's row, and the annotations of a picture."""
-    uri, stem = named
+    """One image's row, and its annotations."""
+    uri, stem = item
     try:
         if is_tiff(uri):
-            bands = predictor.info.preparation.bands or output.bands
+            bands = predictor.info.preprocessing.bands or output.bands
             with open_scene(uri, bands, predictor.limits) as scene:
                 if scene.by_windows:
-                    return {"image": uri, **_scene(predictor, scene, output, stem)}, None
-        told, found = _picture(predictor, files.read_bytes(uri), output, stem)
-        return {"image": uri, **told}, found
+                    return {"image": uri, **_predict_scene(predictor, scene, output, stem)}, None
+        row, regions = _predict_image(predictor, files.read_bytes(uri), output, stem)
+        return {"image": uri, **row}, regions
     except (ImageFault, OSError, MissingExtra) as fault:
-        return fault_row(uri, fault), None
+        return error_row(uri, fault), None
 
 
-def _picture(predictor: Predictor, data: bytes, output: Output, stem: str) -> tuple[Row, list[Annotation]]:
-    alone = predictor.info.preparation.view == "tile"
-    answer: MaskAnswer = predictor.answers([predictor.prepare(data)], alone)[0]
-    mask, classes = answer.mask, predictor.info.classes
+def _predict_image(
+    predictor: Predictor, data: bytes, output: Output, stem: str
+) -> tuple[Row, list[Annotation]]:
+    alone = predictor.info.preprocessing.view == "tile"
+    prediction: MaskPrediction = predictor.predict_batch([predictor.preprocess(data)], alone)[0]
+    mask, classes = prediction.mask, predictor.info.classes
     counter = RegionCounter()
     counter.add(mask)
-    told = _row(mask.shape, answer.confidence, predictor, counter)
+    row = _row(mask.shape, prediction.confidence, predictor, counter)
     if output.folder is None:
-        return told, []
-    told |= write_drawn(output.folder, stem, decode(data, predictor.limits), mask, len(classes))
-    return told, annotations(mask, classes) if output.polygons else []
+        return row, []
+    row |= write_mask_files(output.folder, stem, decode(data, predictor.limits), mask, len(classes))
+    return row, annotations(mask, classes) if output.polygons else []
 
 
-def _scene(predictor: Predictor, scene: Scene, output: Output, stem: str) -> Row:
+def _predict_scene(predictor: Predictor, scene: Scene, output: Output, stem: str) -> Row:
     """A scene's row; its mask is written strip by strip."""
-    classes, counter, sure = predictor.info.classes, RegionCounter(), 0.0
+    classes, counter, confidence = predictor.info.classes, RegionCounter(), 0.0
     path = f"{output.folder}/masks/{stem}.tif"
     with (
-        writing_mask(path, scene, classes, colours(len(classes)))
+        open_mask_writer(path, scene, classes, class_colours(len(classes)))
         if output.folder else nullcontext(lambda top, strip: None) as write
     ):  # fmt: skip
-        for top, mask, shares in _strips(predictor, scene):
+        for top, mask, shares in _predict_strips(predictor, scene):
             valid = scene.valid(top, 0, *mask.shape)
             mask[~valid] = IGNORE
-            sure += float(shares[valid].sum(dtype=float))
+            confidence += float(shares[valid].sum(dtype=float))
             counter.add(mask)
             write(top, mask)
-    answered = sum(map(sum, counter.areas().values()))
-    told = _row((scene.height, scene.width), sure / max(1, answered), predictor, counter)
+    predicted = sum(map(sum, counter.areas().values()))
+    row = _row((scene.height, scene.width), confidence / max(1, predicted), predictor, counter)
     if output.folder is None:
-        return told
-    told["mask"] = path
+        return row
+    row["mask"] = path
     if output.polygons:
-        told["polygons"] = f"{output.folder}/polygons/{stem}.geojson"
-        write_geojson(path, told["polygons"], things(classes))
-    return told
+        row["polygons"] = f"{output.folder}/polygons/{stem}.geojson"
+        write_geojson(path, row["polygons"], foreground_classes(classes))
+    return row
 
 
-def _strips(predictor: Predictor, scene: Scene) -> Iterator[tuple[int, Array, Array]]:
+def _predict_strips(predictor: Predictor, scene: Scene) -> Iterator[tuple[int, Array, Array]]:
     """(top, class indices, probability of each pixel's class), the scene from its top."""
     info, fits = predictor.info, scene.height * scene.width <= predictor.limits.max_pixels
-    if info.preparation.view == "tile":
-        strips = answered_strips(scene, predictor.logits, info)
+    if info.preprocessing.view == "tile":
+        strips = predict_strips(scene, predictor.logits, info)
         if not fits:
             yield from strips
             return
         _, masks, shares = zip(*strips, strict=True)
-        yield 0, refined(np.concatenate(masks), info.decision, info.preparation), np.concatenate(shares)
+        yield (
+            0,
+            post_process(np.concatenate(masks), info.post_processing, info.preprocessing),
+            np.concatenate(shares),
+        )
         return
     if not fits:
         raise ImageFault("oversized", say(
-            "{n} pixels, and this bundle sees pictures as a whole, up to {most}: train one with view=tile",
+            "{n} pixels; this bundle resizes whole images of at most {most} pixels. Train one with --view tile",
             n=scene.height * scene.width, most=predictor.limits.max_pixels,
         ))  # fmt: skip
     pixels = scene.read(0, 0, scene.height, scene.width)
-    image = Prepared(predictor.task.inputs(pixels, info.preparation), scene.height, scene.width)
-    answer: MaskAnswer = predictor.answers([image])[0]
-    yield 0, answer.mask, np.full(answer.mask.shape, answer.confidence, np.float32)
+    image = PreprocessedImage(predictor.task.inputs(pixels, info.preprocessing), scene.height, scene.width)
+    prediction: MaskPrediction = predictor.predict_batch([image])[0]
+    yield 0, prediction.mask, np.full(prediction.mask.shape, prediction.confidence, np.float32)
 
 
 def _row(size: tuple[int, ...], confidence: float, predictor: Predictor, counter: RegionCounter) -> Row:
     areas, info = counter.areas(), predictor.info
-    answered = sum(map(sum, areas.values()))
+    predicted = sum(map(sum, areas.values()))
     return {
         "width": size[1], "height": size[0], "confidence": round(confidence, 6),
-        "abstained": confidence < info.decision.abstain_below,
-        "classes": {name: figures(areas.get(index, []), answered) for index, name in enumerate(info.classes)},
+        "abstained": confidence < info.post_processing.abstain_below,
+        "classes": {
+            name: region_statistics(areas.get(index, []), predicted) for index, name in enumerate(info.classes)
+        },
     }  # fmt: skip
 
 
@@ -127,21 +135,25 @@ def _columns(classes: list[str]) -> list[str]:
     return ["image", "mask", "width", "height", "confidence", "abstained", "error", *figures]
 
 
-def _cells(told: Row, folder: str) -> Row:
-    figures = {f"{key}:{name}": figure for name, of in told["classes"].items() for key, figure in of.items()}
-    mask = {"mask": files.relative(told["mask"], folder)} if "mask" in told else {}
-    return {**told, **mask, **figures}
+def _cells(row: Row, folder: str) -> Row:
+    figures = {
+        f"{key}:{name}": figure
+        for name, statistics in row["classes"].items()
+        for key, figure in statistics.items()
+    }
+    mask = {"mask": files.relative(row["mask"], folder)} if "mask" in row else {}
+    return {**row, **mask, **figures}
 
 
-def _for_people(told: Row) -> str:
-    bare = set(told["classes"]) - set(things(list(told["classes"])).values())
+def _summarize(row: Row) -> str:
+    bare = set(row["classes"]) - set(foreground_classes(list(row["classes"])).values())
     parts = [
-        say_count("{name} {share:.1%} in one region", "{name} {share:.1%} in {n} regions", of["regions"],
-                  name=name, share=of["share"])
-        for name, of in told["classes"].items() if of["regions"] and name not in bare
+        say_count("{class_name} {share} in {n} region", "{class_name} {share} in {n} regions", statistics["regions"],
+                  class_name=name, share=percent(statistics["share"]))
+        for name, statistics in row["classes"].items() if statistics["regions"] and name not in bare
     ]  # fmt: skip
-    unsure = say(" (too unsure to count)") if told["abstained"] else ""
-    return (", ".join(parts) or say("background only")) + unsure
+    text = ", ".join(parts) or say("background only")
+    return say("{regions} (abstained)", regions=text) if row["abstained"] else text
 
 
-MASKS = Telling(Predictor, _rows, _columns, _cells, _for_people, writes=True)
+SEGMENT = TaskPredictor(Predictor, _rows, _columns, _cells, _summarize, writes_masks=True)

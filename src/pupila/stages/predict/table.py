@@ -1,4 +1,4 @@
-"""A table on disk that grows line by line and bears its name only when it is whole."""
+"""A table on disk that is written line by line and gets its name only when it is complete."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ from pupila.core import files
 
 
 @contextmanager
-def writing(path: str | None, header: str) -> Iterator[Callable[[str], object]]:
-    """What writes one line after the other; without a path the lines go nowhere.
+def open_table(path: str | None, header: str) -> Iterator[Callable[[str], object]]:
+    """A function that writes one line; without a path it does nothing.
 
     Raises:
         PupilaError: the file can't be written.
@@ -16,6 +16,6 @@ def writing(path: str | None, header: str) -> Iterator[Callable[[str], object]]:
     if path is None:
         yield lambda line: None
         return
-    with files.growing(path) as part, part.open("w", encoding="utf-8") as stream:
+    with files.atomic_path(path) as part, part.open("w", encoding="utf-8") as stream:
         stream.write(header + "\n")
         yield lambda line: stream.write(line + "\n")

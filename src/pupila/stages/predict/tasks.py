@@ -1,10 +1,10 @@
-"""How each task's bundles are asked, and how their answers are told."""
+"""The predictor of each task."""
 
 from typing import Any
 
-from pupila.stages.predict.classify import CLASSES
-from pupila.stages.predict.prompt import PROMPTED
-from pupila.stages.predict.rows import Telling
-from pupila.stages.predict.segment import MASKS
+from pupila.stages.predict.classify import CLASSIFY
+from pupila.stages.predict.prompt import PROMPT
+from pupila.stages.predict.rows import TaskPredictor
+from pupila.stages.predict.segment import SEGMENT
 
-TELLING: dict[str, Telling[Any]] = {"classify": CLASSES, "segment": MASKS, "prompt": PROMPTED}
+TASK_PREDICTORS: dict[str, TaskPredictor[Any]] = {"classify": CLASSIFY, "segment": SEGMENT, "prompt": PROMPT}

@@ -1,1 +1,1 @@
-"""Serve: a bundle over HTTP, answered by the same code as everywhere, without torch."""
+"""Serve: a bundle over HTTP, with the same prediction code as everywhere, without torch."""

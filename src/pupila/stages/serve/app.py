@@ -1,4 +1,4 @@
-"""The service: its routes, by task, and what it says of itself."""
+"""The service: its routes by task, health and model information."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,35 +19,35 @@ from pupila.stages.serve.segment import add_segment
 from pupila.stages.serve.settings import ServeSettings
 
 
-class Described(BundleInfo):
-    """What `bundle.json` says, without golden answers and the hashes of its files."""
+class BundleDescription(BundleInfo):
+    """The contents of `bundle.json`, without golden predictions and file hashes."""
 
     model_version: str = Field(description="hash of the bundle")
 
 
 class Health(BaseModel):
-    """Whether the service answers."""
+    """Whether the service is up."""
 
     status: str
     model_version: str
 
 
 class Worker(Protocol):
-    """What answers, in threads of its own."""
+    """What predicts, in threads of its own."""
 
     def close(self) -> None:
         """Let the threads end."""
 
 
-Works = TypeVar("Works", bound=Worker)
+AnyWorker = TypeVar("AnyWorker", bound=Worker)
 
 
 @dataclass(frozen=True, slots=True)
-class Routes(Generic[Works]):
-    """How the bundles of one task are served."""
+class Routes(Generic[AnyWorker]):
+    """The worker and the routes for bundles of one task."""
 
-    worker: Callable[[Bundle, ServeSettings], Works]
-    add: Callable[[App, Works], None]  # the routes that it answers
+    worker: Callable[[Bundle, ServeSettings], AnyWorker]
+    add: Callable[[App, AnyWorker], None]  # adds its routes to the app
 
 
 def _batcher(bundle: Bundle, settings: ServeSettings) -> Batcher:
@@ -73,7 +73,7 @@ def make_service(bundle: str, settings: ServeSettings) -> App:
         settings: limits and threads.
 
     Raises:
-        PupilaError: the bundle is not sound.
+        PupilaError: the bundle is invalid.
     """
     read = read_bundle(bundle)
     routes = ROUTES[read.info.task]
@@ -93,12 +93,12 @@ def make_service(bundle: str, settings: ServeSettings) -> App:
 def _add_descriptions(app: App, bundle: Bundle) -> None:
     @app.get("/health", response_model=Health)
     async def health() -> Health:
-        """Whether the service answers."""
+        """Whether the service is up."""
         return Health(status="ok", model_version=bundle.hash)
 
-    described = Described(**dict(bundle.info), model_version=bundle.hash)
+    described = BundleDescription(**dict(bundle.info), model_version=bundle.hash)
 
-    @app.get("/model/info", response_model=Described, response_model_exclude={"golden", "files"})
-    async def info() -> Described:
-        """What `bundle.json` says, without golden answers and the hashes of its files."""
+    @app.get("/model/info", response_model=BundleDescription, response_model_exclude={"golden", "files"})
+    async def info() -> BundleDescription:
+        """The contents of `bundle.json`, without golden predictions and file hashes."""
         return described

@@ -1,8 +1,8 @@
-"""Shared batches: images of many clients are answered together, as soon as a thread is free and no later.
+"""Dynamic batching: images of many clients are predicted together as soon as a thread is free.
 
-There is no timer: a lone request starts at once and has all cores, and of what waits when a thread becomes
-free the next batch is made. Each thread decodes or runs the model on one core: measured, that answers more
-images than one run on all cores.
+There is no timer: a lone request starts at once and has all cores; whatever waits when a thread becomes free
+forms the next batch. Each thread decodes or runs the model on one core: measured throughput is higher than with one
+run on all cores.
 """
 
 import asyncio
@@ -10,64 +10,64 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pupila.artifacts.bundle.predictor import Answered, Predictor
+from pupila.artifacts.bundle.predictor import Prediction, Predictor
 from pupila.core.threads import CORES
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.settings import ServeSettings
-from pupila.stages.serve.uploads import crowded
-from pupila.tasks.task import Prepared
+from pupila.stages.serve.uploads import queue_full
+from pupila.tasks.task import PreprocessedImage
 
-Waiting = asyncio.Future[Answered]
+Waiting = asyncio.Future[Prediction]
 
 
 class Batcher:
-    """Answers images for the event loop.
+    """Predicts images for the event loop.
 
     Args:
         predictor: of the bundle.
-        settings: batch, queue and threads.
+        settings: batch size, queue and threads.
     """
 
     def __init__(self, predictor: Predictor, settings: ServeSettings) -> None:
         self.predictor, self.settings = predictor, settings
-        self.predictor.on_all_cores  # noqa: B018 -- stands ready before the first request
+        self.predictor.all_cores_session  # noqa: B018 -- loaded before the first request
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
-        self._waiting: deque[tuple[Prepared, Waiting]] = deque()
-        self._open = 0  # images accepted and not answered
-        # A picture in tiles takes hundreds of megabytes once it is prepared: no more of them than are worked on.
-        threads, tiled = settings.threads or CORES, predictor.info.preparation.view == "tile"
+        self._waiting: deque[tuple[PreprocessedImage, Waiting]] = deque()
+        self._open = 0  # images accepted and not finished
+        # A tiled image takes hundreds of megabytes once preprocessed: no more of them than threads.
+        threads, tiled = settings.threads or CORES, predictor.info.preprocessing.view == "tile"
         self._room = asyncio.Semaphore(threads if tiled else settings.queue)
 
-    async def answer(self, images: Sequence[bytes | ImageFault]) -> list[Answered | BaseException]:
-        """The answers of one request; a bad image gets its fault, also one that was found bad before.
+    async def predict(self, images: Sequence[bytes | ImageFault]) -> list[Prediction | BaseException]:
+        """The predictions of one request; an invalid image gets its fault, also one that was rejected on upload.
 
         Raises:
-            Refusal: 503 where too many images wait already; nothing of the request was begun then.
+            Refusal: 503 where the queue is full; no part of the request has started then.
         """
         if self._open + len(images) > self.settings.queue:
-            raise crowded(self._open, self.settings.queue)
+            raise queue_full(self._open, self.settings.queue)
         self._open += len(images)
         try:
-            return await asyncio.gather(*map(self._one, images), return_exceptions=True)
+            return await asyncio.gather(*map(self._predict_one, images), return_exceptions=True)
         finally:
             self._open -= len(images)
 
-    async def _one(self, data: bytes | ImageFault) -> Answered:
+    async def _predict_one(self, data: bytes | ImageFault) -> Prediction:
         if isinstance(data, ImageFault):
             raise data
         loop = asyncio.get_running_loop()
         async with self._room:
-            image = await loop.run_in_executor(self._threads, self.predictor.prepare, data)
-            answered: Waiting = loop.create_future()
-            self._waiting.append((image, answered))
-            # Whoever waits for the answer may go away; the batch that its image is in goes on.
-            loop.run_in_executor(self._threads, self._answer_waiting).add_done_callback(_deliver)
-            return await answered
+            image = await loop.run_in_executor(self._threads, self.predictor.preprocess, data)
+            future: Waiting = loop.create_future()
+            self._waiting.append((image, future))
+            # A client that disconnects does not stop the batch that its image is in.
+            loop.run_in_executor(self._threads, self._predict_waiting).add_done_callback(_deliver)
+            return await future
 
-    def _answer_waiting(self) -> list[tuple[Waiting, Answered | Exception]]:
-        """In a thread: answer a batch of what waits; nothing where other threads took it all."""
-        batch: list[tuple[Prepared, Waiting]] = []
-        while self._waiting and len(batch) < self.settings.batch:
+    def _predict_waiting(self) -> list[tuple[Waiting, Prediction | Exception]]:
+        """In a thread: predict a batch of waiting images; nothing where other threads took them all."""
+        batch: list[tuple[PreprocessedImage, Waiting]] = []
+        while self._waiting and len(batch) < self.settings.max_batch_size:
             try:
                 batch.append(self._waiting.popleft())
             except IndexError:  # another thread was quicker
@@ -77,8 +77,8 @@ class Batcher:
         alone = self._open == 1
         futures = [future for _, future in batch]
         try:
-            answers = self.predictor.answers([image for image, _ in batch], alone)
-            return list(zip(futures, answers, strict=True))
+            predictions = self.predictor.predict_batch([image for image, _ in batch], alone)
+            return list(zip(futures, predictions, strict=True))
         except Exception as fault:  # noqa: BLE001 -- whatever the runtime raises belongs to these requests
             return [(future, fault) for future in futures]
 
@@ -87,12 +87,12 @@ class Batcher:
         self._threads.shutdown()
 
 
-def _deliver(done: "asyncio.Future[list[tuple[Waiting, Answered | Exception]]]") -> None:
-    """In the event loop: hand out the answers of a batch."""
-    for future, answer in done.result():
-        if future.done():  # a client that went away
+def _deliver(finished: "asyncio.Future[list[tuple[Waiting, Prediction | Exception]]]") -> None:
+    """In the event loop: hand out the predictions of a batch."""
+    for future, prediction in finished.result():
+        if future.done():  # the client disconnected
             continue
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
+        if isinstance(prediction, Exception):
+            future.set_exception(prediction)
         else:
-            future.set_result(answer)
+            future.set_result(prediction)

@@ -1,25 +1,29 @@
-"""The routes of bundles that answer an image alone: `/predict/single` and `/predict/batch`."""
+"""The routes of bundles that take no prompt: `/predict/single` and `/predict/batch`."""
 
 import asyncio
 import time
 from typing import Any
 
-from pupila.artifacts.web.app import REFUSALS, App, Refusal, Request, Response, SeveralUploaded, Uploaded
+from pupila.artifacts.web.app import REFUSALS, App, ImageUpload, ImageUploads, Refusal, Request, Response
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.batcher import Batcher
-from pupila.stages.serve.shapes import PNG, SHAPES, Answered, Batch
-from pupila.stages.serve.uploads import content, unanswerable
+from pupila.stages.serve.shapes import PNG, RESPONSE_FORMATS, Batch, PredictionResponse
+from pupila.stages.serve.uploads import image_refused, read_upload
 
 
 def add_predictions(app: App, batcher: Batcher) -> None:
-    """Add the routes, which the batcher answers."""
-    shape, version = SHAPES[batcher.predictor.info.task], batcher.predictor.bundle.hash
-    picture = shape.picture
+    """Add the routes, which the batcher serves."""
+    response_format, version = RESPONSE_FORMATS[batcher.predictor.info.task], batcher.predictor.bundle.hash
+    to_png = response_format.to_png
 
-    async def answered(answer: Any, request: Request, start: float) -> Answered:
-        fields = await asyncio.to_thread(shape.fields, answer) if picture else shape.fields(answer)
-        return shape.model(
+    async def respond(prediction: Any, request: Request, start: float) -> PredictionResponse:
+        fields = (
+            await asyncio.to_thread(response_format.fields, prediction)
+            if to_png
+            else response_format.fields(prediction)
+        )
+        return response_format.model(
             **fields,
             processing_time=time.perf_counter() - start,
             model_version=version,
@@ -28,40 +32,40 @@ def add_predictions(app: App, batcher: Batcher) -> None:
 
     most, allowed = min(batcher.settings.max_files, batcher.settings.queue), batcher.settings.max_bytes
 
-    kinds: dict[str, Any] = {"content": {PNG: {}}} if picture else {}
+    kinds: dict[str, Any] = {"content": {PNG: {}}} if to_png else {}
 
-    @app.post("/predict/single", response_model=shape.model, responses={**REFUSALS, 200: kinds})
-    async def single(request: Request, file: Uploaded) -> Answered | Response:
-        """Answer one image."""
+    @app.post("/predict/single", response_model=response_format.model, responses={**REFUSALS, 200: kinds})
+    async def single(request: Request, file: ImageUpload) -> PredictionResponse | Response:
+        """Predict one image."""
         start = time.perf_counter()
-        (answer,) = await batcher.answer([await content(file, allowed)])
-        if isinstance(answer, ImageFault):
-            raise unanswerable(answer)
-        if isinstance(answer, BaseException):
-            raise answer
-        if picture and request.headers.get("accept", "").startswith(PNG):
-            return Response(await asyncio.to_thread(picture, answer), media_type=PNG)
-        return await answered(answer, request, start)
+        (prediction,) = await batcher.predict([await read_upload(file, allowed)])
+        if isinstance(prediction, ImageFault):
+            raise image_refused(prediction)
+        if isinstance(prediction, BaseException):
+            raise prediction
+        if to_png and request.headers.get("accept", "").startswith(PNG):
+            return Response(await asyncio.to_thread(to_png, prediction), media_type=PNG)
+        return await respond(prediction, request, start)
 
-    @app.post("/predict/batch", response_model=shape.batch, responses=REFUSALS)
-    async def batch(request: Request, files: SeveralUploaded) -> Batch[Any]:
-        """Answer several images; a bad one gets an error, the rest their answers."""
+    @app.post("/predict/batch", response_model=response_format.batch, responses=REFUSALS)
+    async def batch(request: Request, files: ImageUploads) -> Batch[Any]:
+        """Predict several images; an invalid one gets an error, the others their predictions."""
         start = time.perf_counter()
         if len(files) > most:
             raise Refusal(
                 413, say("Too many files"), str(len(files)), say("at most {n}", n=most),
-                say("send them in several requests"),
+                say("split the files into several requests"),
             )  # fmt: skip
-        answers = await batcher.answer([await content(file, allowed) for file in files])
+        predictions = await batcher.predict([await read_upload(file, allowed) for file in files])
         items: Any = []
-        for file, answer in zip(files, answers, strict=True):
+        for file, prediction in zip(files, predictions, strict=True):
             name = file.filename or ""
-            if isinstance(answer, ImageFault):
-                items.append({"file": name, "failure": {"error": answer.reason, "code": answer.code}})
-            elif isinstance(answer, BaseException):
-                raise answer
+            if isinstance(prediction, ImageFault):
+                items.append({"file": name, "error": {"reason": prediction.reason, "code": prediction.code}})
+            elif isinstance(prediction, BaseException):
+                raise prediction
             else:
-                items.append({"file": name, "answer": await answered(answer, request, start)})
-        return shape.batch(
+                items.append({"file": name, "result": await respond(prediction, request, start)})
+        return response_format.batch(
             items=items, processing_time=time.perf_counter() - start, request_id=request.state.id
         )

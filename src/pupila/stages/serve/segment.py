@@ -1,4 +1,4 @@
-"""The route of promptable bundles: `/segment`, an image or the id of one that was sent before, and a prompt."""
+"""The route of promptable bundles: `/segment`, with a prompt and an image or the id of an earlier one."""
 
 import asyncio
 import time
@@ -6,120 +6,128 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
-from pupila.artifacts.bundle.prompter import Encoded
+from pupila.artifacts.bundle.prompter import EncodedImage
 from pupila.artifacts.web.app import (
     REFUSALS,
     App,
+    OptionalImageUpload,
     Problem,
     Refusal,
     Request,
     Response,
     TextField,
-    UploadedOrNone,
 )
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
-from pupila.imaging.masks.codec import as_png
+from pupila.imaging.masks.codec import encode_png
 from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings
-from pupila.stages.serve.shapes import PNG, PromptAnswered, RunLengths
-from pupila.stages.serve.uploads import content, unanswerable
-from pupila.tasks.prompt import Prompt, check_given
+from pupila.stages.serve.shapes import PNG, PromptResponse, RunLengths
+from pupila.stages.serve.uploads import image_refused, read_upload
+from pupila.tasks.prompt import Prompt, check_prompt_content
 
 _MOST_POINTS = 256  # of one kind; the decoder's memory grows with them
 _POINTS = TypeAdapter(Annotated[list[tuple[FiniteFloat, FiniteFloat]], Field(max_length=_MOST_POINTS)])
 _BOX = TypeAdapter(tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat])
-_SHOWN = 100  # characters of a field that is not understood
-Read = TypeVar("Read")
+_SHOWN = 100  # characters of an invalid field in an error
+Parsed = TypeVar("Parsed")
 _DOCUMENTED = {**REFUSALS, 404: {"model": Problem}, 200: {"content": {PNG: {}}}}
 
 
 def add_segment(app: App, embeddings: Embeddings) -> None:
-    """Add the route, which the embeddings answer."""
-    version, allowed = embeddings.prompter.bundle.hash, embeddings.settings.max_bytes
+    """Add the route, which the embeddings serve."""
+    version = embeddings.prompter.bundle.hash
 
-    async def sought(file: UploadedOrNone, image_id: str | None) -> tuple[str, Encoded, bool]:
-        if image_id is not None and file is None:
-            if (known := await embeddings.known(image_id)) is None:
-                raise Refusal(
-                    404, say("The image is not known"), image_id, say("the image_id of an image that is still kept"),
-                    say("send the image again, as file"),
-                )  # fmt: skip
-            return image_id, known, False
-        if file is None or image_id is not None:
-            raise Refusal(
-                422, say("Not one image"), say("both") if file else say("neither"), say("either file or image_id"),
-            )  # fmt: skip
-        data = await content(file, allowed)
-        if isinstance(data, ImageFault):
-            raise data
-        return await embeddings.encoded(data)
-
-    @app.post("/segment", response_model=PromptAnswered, responses=_DOCUMENTED)
+    @app.post("/segment", response_model=PromptResponse, responses=_DOCUMENTED)
     async def segment(
         request: Request,
-        file: UploadedOrNone = None,
+        file: OptionalImageUpload = None,
         image_id: TextField = None,
         points: TextField = None,
         negatives: TextField = None,
         box: TextField = None,
-    ) -> PromptAnswered | Response:
-        """Answer a prompt: points that belong to what is meant and that do not, [[x,y],...], and a box, [x0,y0,x1,y1].
+    ) -> PromptResponse | Response:
+        """Predict the mask for a prompt: foreground points, background points (negatives), and a box.
 
-        All are JSON, in pixels of the upright image. The answer's image_id asks again without sending the image.
+        Points are JSON [[x,y],...], the box is [x0,y0,x1,y1], in pixels of the upright image. Send image_id of the
+        response instead of the image for further prompts.
         """
         start = time.perf_counter()
         try:
-            prompt = _prompt(points, negatives, box)
-            with embeddings.room():
-                name, image, new = await sought(file, image_id)
-                answer = await embeddings.answer(image, prompt)
+            prompt = _parse_prompt(points, negatives, box)
+            with embeddings.reserve():
+                name, image, new = await _find_image(embeddings, file, image_id)
+                prediction = await embeddings.predict(image, prompt)
         except ImageFault as fault:
-            raise unanswerable(fault) from fault
+            raise image_refused(fault) from fault
         except PupilaError as fault:
             raise Refusal(
                 422,
-                fault.what,
-                fault.found,
-                fault.wanted,
+                fault.problem,
+                fault.actual,
+                fault.expected,
                 say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels"),
             ) from fault
         if request.headers.get("accept", "").startswith(PNG):
-            picture = await asyncio.to_thread(as_png, answer.mask, 2)
+            picture = await asyncio.to_thread(encode_png, prediction.mask, 2)
             return Response(picture, media_type=PNG, headers={"x-image-id": name})
-        height, width = answer.mask.shape
-        mask = RunLengths(**await asyncio.to_thread(to_rle, answer.mask))
-        return PromptAnswered(
-            image_id=name, height=height, width=width, quality=answer.quality, confidence=answer.confidence,
-            abstained=answer.abstained, share=answer.share, mask=mask, encoded=new,
+        height, width = prediction.mask.shape
+        mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))
+        return PromptResponse(
+            image_id=name, height=height, width=width, predicted_iou=prediction.predicted_iou,
+            confidence=prediction.confidence,
+            abstained=prediction.abstained, share=prediction.share, mask=mask, encoded=new,
             processing_time=time.perf_counter() - start, model_version=version, request_id=request.state.id,
         )  # fmt: skip
 
 
-def _prompt(points: str | None, negatives: str | None, box: str | None) -> Prompt:
-    """What the fields say.
+async def _find_image(
+    embeddings: Embeddings, file: OptionalImageUpload, image_id: str | None
+) -> tuple[str, EncodedImage, bool]:
+    """The id of the image, its embeddings, and whether it was encoded for this request."""
+    if image_id is not None and file is None:
+        if (known := await embeddings.find_cached(image_id)) is None:
+            raise Refusal(
+                404, say("Unknown image_id"), image_id, say("the image_id of an image that is still cached"),
+                say("send the image again as file"),
+            )  # fmt: skip
+        return image_id, known, False
+    if file is None or image_id is not None:
+        raise Refusal(
+            422, say("Expected exactly one image"),
+            say("both file and image_id") if file else say("neither file nor image_id"),
+            say("either file or image_id"),
+        )  # fmt: skip
+    data = await read_upload(file, embeddings.settings.max_bytes)
+    if isinstance(data, ImageFault):
+        raise data
+    return await embeddings.encode(data)
+
+
+def _parse_prompt(points: str | None, negatives: str | None, box: str | None) -> Prompt:
+    """The prompt in the form fields.
 
     Raises:
-        PupilaError: no JSON of this form, or nothing to go by.
+        PupilaError: a field is not valid JSON of this form, or the prompt is empty.
     """
-    here = _read(_POINTS, "points", points or "[]")
-    not_here = _read(_POINTS, "negatives", negatives or "[]")
-    prompt = Prompt(tuple(here), tuple(not_here), _read(_BOX, "box", box) if box else None)
-    check_given(prompt)
+    foreground = _parse_field(_POINTS, "points", points or "[]")
+    background = _parse_field(_POINTS, "negatives", negatives or "[]")
+    prompt = Prompt(tuple(foreground), tuple(background), _parse_field(_BOX, "box", box) if box else None)
+    check_prompt_content(prompt)
     return prompt
 
 
-def _read(form: TypeAdapter[Read], name: str, text: str) -> Read:
-    """A field of JSON.
+def _parse_field(form: TypeAdapter[Parsed], name: str, text: str) -> Parsed:
+    """The value of a JSON field.
 
     Raises:
-        PupilaError: it has another form.
+        PupilaError: it has a different form.
     """
     try:
         return form.validate_json(text)
     except ValidationError as fault:
         raise PupilaError(
-            say("Bad {name}", name=name), found=text[:_SHOWN],
-            wanted=say("JSON: at most {n} points [[x,y],...], or a box [x0,y0,x1,y1]", n=_MOST_POINTS),
+            say("Invalid field {name}", name=name), actual=text[:_SHOWN],
+            expected=say("JSON: at most {n} points [[x,y],...], or a box [x0,y0,x1,y1]", n=_MOST_POINTS),
         ) from fault  # fmt: skip

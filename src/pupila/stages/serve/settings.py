@@ -1,4 +1,4 @@
-"""What a user may wish of the server."""
+"""The settings of the server."""
 
 from pydantic import Field, PositiveInt
 
@@ -6,18 +6,20 @@ from pupila.imaging.images.decode import ImageLimits
 
 
 class ServeSettings(ImageLimits):
-    """The wish."""
+    """Limits, queue and threads."""
 
-    max_bytes: PositiveInt = Field(default=20_000_000, description="largest image file, bytes")
-    max_files: PositiveInt = Field(default=64, description="images of one batch request")
-    queue: PositiveInt = Field(default=256, description="images that may wait; more are answered with 503")
-    batch: PositiveInt = Field(default=2, description="images that a thread answers at once, at most")
-    embeddings: PositiveInt = Field(
-        default=32, description="encoded images that a promptable bundle keeps, those that were used last"
+    max_bytes: PositiveInt = Field(default=20_000_000, description="maximum size of an image file, bytes")
+    max_files: PositiveInt = Field(default=64, description="maximum number of images per batch request")
+    queue: PositiveInt = Field(
+        default=256, description="maximum number of images in the queue; more get a 503"
     )
-    embedding_bytes: PositiveInt = Field(
-        default=512_000_000, description="encoded images that it keeps, bytes of all together"
+    max_batch_size: PositiveInt = Field(default=2, description="maximum number of images per forward pass")
+    max_embeddings: PositiveInt = Field(
+        default=32, description="embeddings to cache, most recently used (promptable bundles)"
+    )
+    max_embedding_bytes: PositiveInt = Field(
+        default=512_000_000, description="total size of the cached embeddings, bytes"
     )
     threads: PositiveInt | None = Field(
-        default=None, description="threads that decode and answer, each on one core; null: one per core"
+        default=None, description="threads that decode and predict, each on one core; null: one per core"
     )

@@ -1,4 +1,4 @@
-"""What the answers of each task look like over HTTP."""
+"""The HTTP responses of each task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,31 +6,31 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
-from pupila.imaging.masks.codec import as_png
+from pupila.imaging.masks.codec import encode_png
 from pupila.imaging.regions import to_rle
-from pupila.tasks.classify import Answer
-from pupila.tasks.segment import MaskAnswer
+from pupila.tasks.classify import ClassPrediction
+from pupila.tasks.segment import MaskPrediction
 
 PNG = "image/png"
 Model = TypeVar("Model")
 
 
-class Answered(BaseModel):
-    """What every answer says."""
+class PredictionResponse(BaseModel):
+    """The fields of every response."""
 
     confidence: float
-    abstained: bool = Field(description="whether the model is too unsure for the answer to count")
-    processing_time: float = Field(description="seconds from the whole request's arrival to the answer")
+    abstained: bool = Field(description="whether the model abstains because its confidence is too low")
+    processing_time: float = Field(description="seconds from the complete request to the response")
     model_version: str = Field(description="hash of the bundle")
     request_id: str
 
 
-class ClassAnswered(Answered):
+class ClassResponse(PredictionResponse):
     """The class of one image."""
 
     prediction: str
     confidence: float = Field(description="calibrated probability of the prediction, 0..1")
-    probabilities: dict[str, float] = Field(description="calibrated, of every class")
+    probabilities: dict[str, float] = Field(description="calibrated probability of every class")
 
 
 class RunLengths(BaseModel):
@@ -40,51 +40,53 @@ class RunLengths(BaseModel):
     counts: str
 
 
-class MaskAnswered(Answered):
+class MaskResponse(PredictionResponse):
     """The classes of one image's pixels."""
 
     confidence: float = Field(
         description="mean over pixels of the calibrated probability of their class, 0..1"
     )
-    height: int = Field(description="of the upright image, pixels")
-    width: int = Field(description="of the upright image, pixels")
-    shares: dict[str, float] = Field(description="of the pixels, of every class")
-    masks: dict[str, RunLengths] = Field(description="where each class is")
+    height: int = Field(description="size of the upright image, pixels")
+    width: int = Field(description="size of the upright image, pixels")
+    shares: dict[str, float] = Field(description="share of the pixels of every class, 0..1")
+    masks: dict[str, RunLengths] = Field(description="mask of every class")
 
 
-class PromptAnswered(Answered):
-    """What was meant in one image."""
+class PromptResponse(PredictionResponse):
+    """The mask for a prompt in one image."""
 
-    abstained: bool = Field(description="whether the quality is too low for the answer to count")
+    abstained: bool = Field(description="whether the model abstains because its predicted IoU is too low")
     confidence: float = Field(
-        description="mean over the decoder's cells of the calibrated probability of what they were answered"
+        description="mean over the decoder's cells of the calibrated probability of the predicted label, 0..1"
     )
-    image_id: str = Field(description="SHA-256 of the image's bytes, which asks again without sending it")
-    height: int = Field(description="of the upright image, pixels")
-    width: int = Field(description="of the upright image, pixels")
-    quality: float = Field(description="IoU with the truth that the model expects, 0..1")
-    share: float = Field(description="of the pixels that have data")
+    image_id: str = Field(
+        description="SHA-256 of the image's bytes; send it instead of the image for further prompts"
+    )
+    height: int = Field(description="size of the upright image, pixels")
+    width: int = Field(description="size of the upright image, pixels")
+    predicted_iou: float = Field(description="IoU that the model predicts for its mask, 0..1")
+    share: float = Field(description="share of the pixels with data, 0..1")
     mask: RunLengths
-    encoded: bool = Field(description="whether the image had to be encoded for this request")
+    encoded: bool = Field(description="whether the image was encoded for this request (not cached)")
 
 
-class Failed(BaseModel):
-    """Why an image could not be answered."""
+class ImageError(BaseModel):
+    """Why there is no prediction for an image."""
 
-    error: str
+    reason: str
     code: str
 
 
 class Item(BaseModel, Generic[Model]):
-    """One image of a batch: an answer or an error."""
+    """One image of a batch: a result or an error."""
 
     file: str
-    answer: Model | None = None
-    failure: Failed | None = None
+    result: Model | None = None
+    error: ImageError | None = None
 
 
 class Batch(BaseModel, Generic[Model]):
-    """The answers of a batch, in the order of the files."""
+    """The results of a batch, in the order of the files."""
 
     items: list[Item[Model]]
     processing_time: float
@@ -92,38 +94,37 @@ class Batch(BaseModel, Generic[Model]):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """How one task's answers are told."""
+class ResponseFormat:
+    """How one task's predictions become responses."""
 
-    model: type[Answered]
+    model: type[PredictionResponse]
     batch: type[Batch[Any]]
-    fields: Callable[[Any], dict[str, Any]]  # the answer's own part of the model
-    picture: Callable[[Any], bytes] | None = (
-        None  # the answer as a PNG, for those who accept nothing else first
-    )
+    fields: Callable[[Any], dict[str, Any]]  # the task's own part of the response
+    to_png: Callable[[Any], bytes] | None = None  # the mask as a PNG, for clients that accept image/png first
 
 
-def _class_fields(answer: Answer) -> dict[str, Any]:
+def _class_fields(prediction: ClassPrediction) -> dict[str, Any]:
     return {
-        "prediction": answer.prediction, "confidence": answer.confidence, "probabilities": answer.probabilities,
-        "abstained": answer.abstained,
+        "prediction": prediction.prediction, "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "abstained": prediction.abstained,
     }  # fmt: skip
 
 
-def _mask_fields(answer: MaskAnswer) -> dict[str, Any]:
-    height, width = answer.mask.shape
+def _mask_fields(prediction: MaskPrediction) -> dict[str, Any]:
+    height, width = prediction.mask.shape
     return {
-        "confidence": answer.confidence, "abstained": answer.abstained, "height": height, "width": width,
-        "shares": answer.shares,
-        "masks": {name: to_rle(answer.mask == index) for index, name in enumerate(answer.shares)},
+        "confidence": prediction.confidence, "abstained": prediction.abstained, "height": height, "width": width,
+        "shares": prediction.shares,
+        "masks": {name: to_rle(prediction.mask == index) for index, name in enumerate(prediction.shares)},
     }  # fmt: skip
 
 
-def _png(answer: MaskAnswer) -> bytes:
-    return as_png(answer.mask, len(answer.shares))
+def _to_png(prediction: MaskPrediction) -> bytes:
+    return encode_png(prediction.mask, len(prediction.shares))
 
 
-SHAPES: dict[str, Shape] = {
-    "classify": Shape(ClassAnswered, Batch[ClassAnswered], _class_fields),
-    "segment": Shape(MaskAnswered, Batch[MaskAnswered], _mask_fields, _png),
+RESPONSE_FORMATS: dict[str, ResponseFormat] = {
+    "classify": ResponseFormat(ClassResponse, Batch[ClassResponse], _class_fields),
+    "segment": ResponseFormat(MaskResponse, Batch[MaskResponse], _mask_fields, _to_png),
 }

@@ -1,33 +1,33 @@
-"""Files that clients send, and what they are told where one can't be answered or has to wait."""
+"""Uploaded files, and the refusals of invalid files and of a full queue."""
 
-from pupila.artifacts.web.app import Refusal, Uploaded
+from pupila.artifacts.web.app import ImageUpload, Refusal
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
 
-STATUS = {
+STATUS_BY_CODE = {
     "oversized": 413, "not-an-image": 415, "missing-extra": 415, "unreadable": 422, "truncated": 422, "empty-file": 422,
 }  # fmt: skip
 _RETRY_AFTER = 1  # seconds
 
 
-async def content(file: Uploaded, allowed: int) -> bytes | ImageFault:
-    """The file's bytes; one with more than allowed is not even taken into memory."""
+async def read_upload(file: ImageUpload, allowed: int) -> bytes | ImageFault:
+    """The file's bytes; a file above the limit is not read into memory."""
     if (size := file.size or 0) > allowed:
-        return ImageFault("oversized", say("{n} bytes, allowed are {most}", n=size, most=allowed))
+        return ImageFault("oversized", say("{n} bytes; the limit is {most}", n=size, most=allowed))
     return await file.read()
 
 
-def unanswerable(fault: ImageFault) -> Refusal:
-    """What is said of a file that is no usable image."""
+def image_refused(fault: ImageFault) -> Refusal:
+    """The refusal of a file that is not a usable image."""
     return Refusal(
-        STATUS[fault.code], say("The file can't be answered"), fault.reason,
-        say("a JPEG, PNG, WebP, TIFF, BMP or GIF image"), say("send the image itself, as it came"),
+        STATUS_BY_CODE[fault.code], say("The file is not a usable image"), fault.reason,
+        say("a JPEG, PNG, WebP, TIFF, BMP or GIF image"), say("send the original image file"),
     )  # fmt: skip
 
 
-def crowded(waiting: int, most: int) -> Refusal:
-    """What is said where too many images wait already."""
+def queue_full(waiting: int, most: int) -> Refusal:
+    """The refusal where the queue is full."""
     return Refusal(
-        503, say("Too many images wait"), str(waiting), say("at most {n}", n=most),
-        say("try again in a moment"), retry_after=_RETRY_AFTER,
+        503, say("Queue full, try again in {n} s", n=_RETRY_AFTER), say("{n} waiting images", n=waiting),
+        say("at most {n}", n=most), say("send the request again"), retry_after=_RETRY_AFTER,
     )  # fmt: skip

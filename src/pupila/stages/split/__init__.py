@@ -1,1 +1,1 @@
-"""The split: duplicates and groups stay on one side, classes stay balanced, leaks are found and said."""
+"""The split: duplicates and groups stay in one split, classes stay balanced, leaks are detected and listed."""

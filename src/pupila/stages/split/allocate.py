@@ -1,8 +1,8 @@
-"""Sharing out components so that every part gets its share of every class.
+"""Stratified allocation of components, so that every part gets its share of every class.
 
-A component (duplicates and group members that stay together) goes whole to one part. The cost is chi-square-like:
-squared distance from the wanted count over the wanted count, summed over parts and classes, and one more for
-every class that a part lacks. Greedy from the largest component down, then single moves while they help.
+A component (duplicates and group members) is never divided. The cost is chi-square-like: squared distance from the
+target count over the target count, summed over parts and classes, plus one for every class that a part lacks.
+Greedy from the largest component down, then single moves while they lower the cost.
 """
 
 from typing import Any
@@ -18,12 +18,12 @@ _IMPROVE_BELOW = 5_000  # components; above it the greedy result is balanced to 
 
 
 def allocate(counts: Array, shares: list[float], seed: int) -> Array:
-    """Share out M components to P parts.
+    """Allocate M components to P parts.
 
     Args:
         counts: (M, C) images of each class in each component.
         shares: P shares that sum to 1; a part with share 0 stays empty.
-        seed: decides between equals.
+        seed: breaks ties.
 
     Returns:
         (M,) part number of each component.
@@ -33,45 +33,45 @@ def allocate(counts: Array, shares: list[float], seed: int) -> Array:
         return np.empty(0, dtype=np.int64)
     # Besides its classes a component has a size, so that parts get their share of images too.
     load = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1).astype(np.float64)
-    wanted = np.maximum(np.outer(np.array(shares)[parts], load.sum(axis=0)), 1e-9)
+    targets = np.maximum(np.outer(np.array(shares)[parts], load.sum(axis=0)), 1e-9)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(load))
     rarity = load / np.maximum(load.sum(axis=0), 1)
     order = order[np.argsort(-rarity[order].sum(axis=1), kind="stable")]
-    held = np.zeros_like(wanted)
-    place = np.zeros(len(load), dtype=np.int64)
+    held = np.zeros_like(targets)
+    part_of = np.zeros(len(load), dtype=np.int64)
     for component in order:
-        place[component] = _cheapest(held, wanted, load[component])
-        held[place[component]] += load[component]
+        part_of[component] = _cheapest_part(held, targets, load[component])
+        held[part_of[component]] += load[component]
     if len(load) <= _IMPROVE_BELOW:
-        _improve(place, held, wanted, load, order)
-    return parts[place]
+        _improve(part_of, held, targets, load, order)
+    return parts[part_of]
 
 
-def _cheapest(held: Array, wanted: Array, more: Array) -> int:
-    return int(np.argmin(_added_cost(held, wanted, more)))
+def _cheapest_part(held: Array, targets: Array, more: Array) -> int:
+    return int(np.argmin(_added_cost(held, targets, more)))
 
 
-def _added_cost(held: Array, wanted: Array, more: Array) -> Array:
-    """(P,) what each part's cost grows by when it takes `more`."""
-    before, after = held - wanted, held + more - wanted
+def _added_cost(held: Array, targets: Array, more: Array) -> Array:
+    """(P,) increase of the cost of each part that takes `more`."""
+    before, after = held - targets, held + more - targets
     absent = ABSENT * ((held <= 0) & (more > 0))
-    return np.asarray(((after**2 - before**2) / wanted - absent).sum(axis=1))
+    return np.asarray(((after**2 - before**2) / targets - absent).sum(axis=1))
 
 
-def _improve(place: Array, held: Array, wanted: Array, load: Array, order: Array) -> None:
-    """Move single components, in place, while the whole cost falls."""
+def _improve(part_of: Array, held: Array, targets: Array, load: Array, order: Array) -> None:
+    """Move single components, in place, while the total cost falls."""
     for _ in range(_PASSES):
         moved = False
         for component in order[::-1]:
-            here = place[component]
-            held[here] -= load[component]
-            best = _cheapest(held, wanted, load[component])
-            cost = _added_cost(held, wanted, load[component])
-            if cost[best] >= cost[here] - 1e-9:
-                best = here
+            current = part_of[component]
+            held[current] -= load[component]
+            best = _cheapest_part(held, targets, load[component])
+            cost = _added_cost(held, targets, load[component])
+            if cost[best] >= cost[current] - 1e-9:
+                best = current
             held[best] += load[component]
-            place[component] = best
-            moved |= best != here
+            part_of[component] = best
+            moved |= best != current
         if not moved:
             return

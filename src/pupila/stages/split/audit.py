@@ -1,4 +1,4 @@
-"""The audit of a split: which duplicates and groups it parts, and how far it is from balance."""
+"""The audit of a split: which duplicates and groups leak, and how balanced the classes are."""
 
 from collections import defaultdict
 from typing import Any
@@ -13,25 +13,29 @@ from pupila.core.vocabulary import SPLITS
 def find_leaks(
     data: Dataset, groups: list[str | None], splits: list[str], folds: list[int | None]
 ) -> list[Leak]:
-    """Duplicates and groups that are on two sides; of a group, one pair for every two sides that it is on."""
+    """Duplicates and groups in more than one split; for a group, one pair for each further split."""
     images = data.images["image"].to_list()
-    sides = [split if fold is None else f"fold {fold}" for split, fold in zip(splits, folds, strict=True)]
+    split_names = [
+        split if fold is None else f"fold {fold}" for split, fold in zip(splits, folds, strict=True)
+    ]
     leaks = [
-        Leak(images[p.first], images[p.second], (sides[p.first], sides[p.second]), p.kind, p.similarity)
-        for p in data.pairs if sides[p.first] != sides[p.second]
+        Leak(images[p.first], images[p.second], (split_names[p.first], split_names[p.second]), p.kind, p.similarity)
+        for p in data.pairs if split_names[p.first] != split_names[p.second]
     ]  # fmt: skip
     first: dict[str, dict[str, int]] = defaultdict(dict)
     for row, group in enumerate(groups):
         if group is not None:
-            first[group].setdefault(sides[row], row)
+            first[group].setdefault(split_names[row], row)
     for on in first.values():
-        (side, row), *others = on.items()
-        leaks += [Leak(images[row], images[other], (side, there), "group", None) for there, other in others]
+        (split_name, row), *others = on.items()
+        leaks += [
+            Leak(images[row], images[other], (split_name, there), "group", None) for there, other in others
+        ]
     return leaks
 
 
-def balance(data: Dataset, splits: list[str], components: list[int]) -> dict[str, Any]:
-    """Images, groups and classes of each split, and the largest distance of a class share from the whole."""
+def measure_balance(data: Dataset, splits: list[str], components: list[int]) -> dict[str, Any]:
+    """Images, groups and classes of each split, and the largest deviation of a class share from the whole data."""
     shares, names = data.shares, data.classes
     whole = shares.sum(axis=0) / max(shares.sum(), 1)
     table: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Making the split: honour what the data came with, draw the rest, audit the result."""
+"""Making the split: keep a given split, draw the rest at random, audit the result."""
 
 import numpy as np
 
@@ -9,42 +9,46 @@ from pupila.core.messages import listing, say
 from pupila.core.version import __version__
 from pupila.core.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
 from pupila.stages.split.allocate import Array, allocate
-from pupila.stages.split.audit import balance, find_leaks
+from pupila.stages.split.audit import find_leaks, measure_balance
 from pupila.stages.split.by import Names, read_by
 from pupila.stages.split.settings import SplitSettings
 
 
-def make_split(data: Dataset, wish: SplitSettings) -> SplitFile:
+def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
     """Assign every image to train, validation or test (or to folds and test), and audit the result.
 
-    Where the data came with a split it is honoured: train/validation/test as they are; of train and
-    test, validation is cut from train; of train and validation, theirs becomes the sealed test and
-    validation is cut from train.
+    A given split is kept: train, validation and test as they are; given train and test, validation is
+    drawn from train; given train and validation, the given validation becomes the sealed test and
+    validation is drawn from train.
 
     Raises:
-        PupilaError: a given split without train, with unknown words, or for only some images; `--by` that
-            does not fit; too few groups.
+        PupilaError: a given split without train, with unknown names, or for only some images; `--by` that
+            does not match; too few groups.
     """
-    groups, splits = (None, None) if wish.by is None else read_by(data, wish.by)
+    groups, splits = (None, None) if settings.by is None else read_by(data, settings.by)
     names = groups if groups is not None else data.images["group"].to_list()
     given = splits if splits is not None else data.images["given_split"].to_list()
-    together = data.components(names)
-    if wish.ignore_given or not _is_given(given):
-        sides, origin = _drawn(data, together, wish), say("was drawn")
+    components = data.components(names)
+    if settings.ignore_given or not _is_given(given):
+        assigned, origin = _draw_splits(data, components, settings), say("The split was drawn at random.")
     else:
-        sides, origin = _honoured(data, _checked(data, given), together, wish)
-    folds = _folds(data, sides, together, wish)
-    leaks = find_leaks(data, names, sides, folds)
+        assigned, origin = _keep_given(data, _validate_given(data, given), components, settings)
+    folds = _assign_folds(data, assigned, components, settings)
+    leaks = find_leaks(data, names, assigned, folds)
     rows = zip(
-        *(data.images[c].to_list() for c in ("image", "sha256")), sides, folds, together.tolist(), strict=True
+        *(data.images[c].to_list() for c in ("image", "sha256")),
+        assigned,
+        folds,
+        components.tolist(),
+        strict=True,
     )
     return SplitFile(
         data_hash=data.hash,
-        settings=wish.model_dump(),
+        settings=settings.model_dump(),
         origin=origin,
         verdict=LEAKING if leaks else CLEAN,
         leaks=leaks,
-        balance=balance(data, sides, together.tolist()),
+        balance=measure_balance(data, assigned, components.tolist()),
         images=[Assignment(*row) for row in rows],
         made_by=f"pupila {__version__}",
     )
@@ -54,72 +58,89 @@ def _is_given(given: Names) -> bool:
     return len({word for word in given if word}) > 1
 
 
-def _checked(data: Dataset, given: Names) -> list[str]:
-    """The given split, if it says something known of every image."""
+def _validate_given(data: Dataset, given: Names) -> list[str]:
+    """The given split, if it names a known split for every image."""
     odd = sorted({str(word) for word in given if word not in SPLITS})
     if odd:
-        where = [image for image, word in zip(data.images["image"], given, strict=True) if word not in SPLITS]
-        examples = listing(where, 3)
+        images = [
+            image for image, word in zip(data.images["image"], given, strict=True) if word not in SPLITS
+        ]
+        examples = listing(images, 3)
         raise PupilaError(
-            say("The split that came with the data can't be honoured"),
-            found=say("{words} for {n} images ({examples})", words=listing(odd), n=len(where), examples=examples),
-            wanted=listing(list(SPLITS)), remedy="--ignore-given",
+            say("Invalid given split"),
+            actual=say("{names} for {n} images ({examples})", names=listing(odd), n=len(images), examples=examples),
+            expected=listing(list(SPLITS)), remedy="--ignore-given",
         )  # fmt: skip
     if TRAIN not in given:
         raise PupilaError(
-            say("The split that came with the data has no train"),
-            found=listing(sorted({str(word) for word in given})), wanted=listing(list(SPLITS)),
+            say("The given split has no train"),
+            actual=listing(sorted({str(word) for word in given})), expected=listing(list(SPLITS)),
             remedy="--ignore-given",
         )  # fmt: skip
     return [str(word) for word in given]
 
 
-def _honoured(data: Dataset, given: list[str], together: Array, wish: SplitSettings) -> tuple[list[str], str]:
-    sides, origin = list(given), say("came with the data")
-    if TEST not in given:
-        sides = [TEST if side == VALIDATION else side for side in sides]
-        origin = say("came with the data, whose validation split is kept as the sealed test")
-    if VALIDATION in sides:
-        if wish.folds is not None:
-            sides = [TRAIN if side == VALIDATION else side for side in sides]
-            origin += say("; train and validation are pooled for the folds")
-        return sides, origin
-    if wish.validation_share:
-        rows = np.array([row for row, side in enumerate(sides) if side == TRAIN])
+def _keep_given(
+    data: Dataset, given: list[str], components: Array, settings: SplitSettings
+) -> tuple[list[str], str]:
+    has_test = TEST in given
+    assigned = list(given) if has_test else [TEST if name == VALIDATION else name for name in given]
+    if VALIDATION in assigned:
+        if settings.folds is None:
+            return assigned, say("The split came with the data.")
+        pooled = [TRAIN if name == VALIDATION else name for name in assigned]
+        return pooled, say("The split came with the data; train and validation are pooled for the folds.")
+    if settings.validation_share:
+        rows = np.array([row for row, name in enumerate(assigned) if name == TRAIN])
         for row in rows[
-            _parts(data, rows, together, [1 - wish.validation_share, wish.validation_share], wish.seed) == 1
+            _allocate_rows(
+                data,
+                rows,
+                components,
+                [1 - settings.validation_share, settings.validation_share],
+                settings.seed,
+            )
+            == 1
         ]:
-            sides[row] = VALIDATION
-        origin += say("; validation is cut from train")
-    return sides, origin
+            assigned[row] = VALIDATION
+        return assigned, (
+            say("The split came with the data; validation was drawn from train.") if has_test else
+            say("The split came with the data: its validation is the sealed test; validation was drawn from train.")
+        )  # fmt: skip
+    return assigned, (
+        say("The split came with the data.") if has_test else
+        say("The split came with the data; its validation is the sealed test.")
+    )  # fmt: skip
 
 
-def _drawn(data: Dataset, together: Array, wish: SplitSettings) -> list[str]:
-    shares = [1 - wish.validation_share - wish.test, wish.validation_share, wish.test]
-    parts = _parts(data, np.arange(len(data)), together, shares, wish.seed)
+def _draw_splits(data: Dataset, components: Array, settings: SplitSettings) -> list[str]:
+    shares = [1 - settings.validation_share - settings.test, settings.validation_share, settings.test]
+    parts = _allocate_rows(data, np.arange(len(data)), components, shares, settings.seed)
     return [SPLITS[part] for part in parts]
 
 
-def _folds(data: Dataset, sides: list[str], together: Array, wish: SplitSettings) -> list[int | None]:
-    folds: list[int | None] = [None] * len(sides)
-    if wish.folds is None:
+def _assign_folds(
+    data: Dataset, assigned: list[str], components: Array, settings: SplitSettings
+) -> list[int | None]:
+    folds: list[int | None] = [None] * len(assigned)
+    if settings.folds is None:
         return folds
-    rows = np.array([row for row, side in enumerate(sides) if side != TEST])
-    parts = _parts(data, rows, together, [1 / wish.folds] * wish.folds, wish.seed)
+    rows = np.array([row for row, name in enumerate(assigned) if name != TEST])
+    parts = _allocate_rows(data, rows, components, [1 / settings.folds] * settings.folds, settings.seed)
     for row, part in zip(rows.tolist(), parts.tolist(), strict=True):
         folds[row] = part
     return folds
 
 
-def _parts(data: Dataset, rows: Array, together: Array, shares: list[float], seed: int) -> Array:
-    """(len(rows),) the part of each row; rows of one component get one part."""
+def _allocate_rows(data: Dataset, rows: Array, components: Array, shares: list[float], seed: int) -> Array:
+    """(len(rows),) part number of each row; rows of one component share a part."""
     of, blank = data.shares, data.images["target"].is_null().to_numpy()
-    numbers, component = np.unique(together[rows], return_inverse=True)
-    wanted = sum(share > 0 for share in shares)
-    if len(numbers) < wanted:
+    numbers, component = np.unique(components[rows], return_inverse=True)
+    needed = sum(share > 0 for share in shares)
+    if len(numbers) < needed:
         raise PupilaError(
-            say("Too few groups to split"), found=say("{n} groups of images that belong together", n=len(numbers)),
-            wanted=say("at least {n}", n=wanted), remedy=say("fewer folds, or a finer --by"),
+            say("Too few groups to split"), actual=say("{n} groups of related images", n=len(numbers)),
+            expected=say("at least {n}", n=needed), remedy=say("use fewer folds, or a finer --by"),
         )  # fmt: skip
     counts = np.zeros((len(numbers), of.shape[1] + 1))  # the last column: images without a label
     np.add.at(counts, component, np.column_stack([of, blank])[rows])

@@ -1,4 +1,4 @@
-"""What a user may wish of a split."""
+"""The settings of a split."""
 
 from typing import Self
 
@@ -10,45 +10,50 @@ from pupila.core.settings import Settings
 
 
 class SplitSettings(Settings):
-    """The wish."""
+    """Shares, groups and folds of a split."""
 
     by: str | None = Field(
         default=None,
-        description="a column, or a regular expression searched in the file name (in the path "
-        "where it has a slash), that names the group "
-        "(one capture group, or (?P<group>...)) or the split that the data came with ((?P<split>...))",
+        description="a column, or a regular expression searched in the file name (in the path if it contains a "
+        "slash), that names the group (one capture group, or (?P<group>...)) or the given split ((?P<split>...))",
     )
     val: float | None = Field(
-        default=None, ge=0, le=0.5, description="share of the images for validation; null: 0.15, or folds"
+        default=None,
+        ge=0,
+        le=0.5,
+        description="share of the images for validation; null: 0.15, or none with folds",
     )
     test: float = Field(
         default=0.15, ge=0, le=0.5, description="share of the images for the sealed test split"
     )
-    seed: NonNegativeInt = Field(default=23, description="decides every draw")
+    seed: NonNegativeInt = Field(default=23, description="random seed")
     folds: int | None = Field(
-        default=None, ge=2, le=50, description="folds for cross-validation instead of one validation split"
+        default=None,
+        ge=2,
+        le=50,
+        description="number of cross-validation folds, instead of one validation split",
     )
-    ignore_given: bool = Field(default=False, description="draw anew although the data came with a split")
+    ignore_given: bool = Field(default=False, description="draw a new split even if the data came with one")
 
     @model_validator(mode="after")
-    def _shares_leave_something(self) -> Self:
+    def _check_shares(self) -> Self:
         if self.folds is not None and self.val is not None:
             raise PupilaError(
-                say("--val and --folds exclude each other"),
-                found=f"val={self.val}, folds={self.folds}",
-                wanted=say("one of them: each fold is the validation split once"),
+                say("--val and --folds are mutually exclusive"),
+                actual=f"--val {self.val} --folds {self.folds}",
+                expected=say("only one of them: each fold is the validation split once"),
             )
         if self.validation_share + self.test > 0.9:
             raise PupilaError(
-                say("Nothing is left to train on"),
-                found=f"val={self.validation_share}, test={self.test}",
-                wanted=say("at least a tenth for train"),
+                say("No images left for training"),
+                actual=f"--val {self.validation_share} --test {self.test}",
+                expected=say("at least a tenth of the images for train"),
             )
         return self
 
     @property
     def validation_share(self) -> float:
-        """The share that is cut for validation."""
+        """The share that is drawn for validation."""
         if self.folds is not None:
             return 0.0
         return 0.15 if self.val is None else self.val

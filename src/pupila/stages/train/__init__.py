@@ -1,1 +1,1 @@
-"""Training: a wish becomes a plan, the plan a run, and the run a bundle."""
+"""Training: settings become a plan, the plan a run, and the run a bundle."""

@@ -1,4 +1,4 @@
-"""Training for classes: a head on kept features, macro F1 on validation, calibration and a tuned threshold."""
+"""Train classifiers: a head on cached features, macro F1 on validation, calibration and a tuned threshold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,147 +11,157 @@ from torch import nn
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
-from pupila.core.threads import ahead
+from pupila.core.messages import listing, mark, say
+from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
 from pupila.learning.features import Features
 from pupila.learning.loader.batches import chunks, order
-from pupila.learning.loader.pictures import Pictures
-from pupila.learning.loader.views import View, Views
-from pupila.learning.loop import Batch, Judged
-from pupila.learning.losses import OVERLAPS, class_weights, loss_of, terms_of
-from pupila.learning.models.network import Network, Thawed
-from pupila.stages.train.engine import encoder_on
-from pupila.stages.train.recipe import Concluded, Kind, Sides
-from pupila.stages.train.settings import OF_PROMPTS, TrainPlan, TrainSettings, as_it_is, at_odds
+from pupila.learning.loader.images import ResizedImages
+from pupila.learning.loader.views import AugmentedViews, View
+from pupila.learning.loop import Batch, EpochResult
+from pupila.learning.losses import OVERLAP_LOSSES, class_weights, make_loss, parse_loss
+from pupila.learning.models.network import Network, Unfrozen
+from pupila.stages.train.engine import make_encoder
+from pupila.stages.train.recipe import SplitRows, TrainingRecipe, ValidationResult
+from pupila.stages.train.settings import (
+    PROMPT_SETTINGS,
+    TrainPlan,
+    TrainSettings,
+    conflicting_settings,
+    skips_training,
+)
 from pupila.statistics.metrics.calibration import fit_temperature
-from pupila.statistics.metrics.classify import accuracy, confusion, macro_f1, majority
-from pupila.statistics.metrics.estimates import overall
-from pupila.statistics.metrics.threshold import positive_of, rarer, tune
-from pupila.tasks.classify import CLASSIFY, chosen, softmax
-from pupila.tasks.task import Decision
+from pupila.statistics.metrics.classify import accuracy, confusion, macro_f1, majority_baseline
+from pupila.statistics.metrics.estimates import estimate_overall
+from pupila.statistics.metrics.threshold import parse_objective, rarer_class, tune_threshold
+from pupila.tasks.classify import CLASSIFY, select_classes, softmax
+from pupila.tasks.task import PostProcessing
 
-_JUDGED_AT_ONCE = 64  # pictures
-_FEATURES_AT_ONCE = 4096
+_VALIDATION_BATCH = 64  # images
+_FEATURE_BATCH = 4096
 
 
-class ClassLesson:
-    """A `Lesson` of classes.
+class ClassifyTrainer:
+    """The `TaskTrainer` of classification.
 
     Args:
         data: the data set.
-        sides: what to learn from and what to judge by.
-        plan: every setting, decided.
+        split: training and validation rows.
+        plan: of the run.
         network: is trained in place.
     """
 
-    def __init__(self, data: Dataset, sides: Sides, plan: TrainPlan, network: Network) -> None:
-        self.sides, self.plan, self.network = sides, plan, network
-        self.targets = numbers_of(data.images["target"].to_list(), plan.classes)
-        pictures = Pictures(data, network.preparation, [*sides.train, *sides.validation])
-        self.views = Views(pictures, plan.augment, plan.seed)
-        counts = np.bincount(self.targets[sides.train], minlength=len(plan.classes))
+    def __init__(self, data: Dataset, split: SplitRows, plan: TrainPlan, network: Network) -> None:
+        self.split, self.plan, self.network = split, plan, network
+        self.targets = class_indices(data.images["target"].to_list(), plan.classes)
+        pictures = ResizedImages(data, network.preprocessing, [*split.train, *split.validation])
+        self.views = AugmentedViews(pictures, plan.augment, plan.seed)
+        counts = np.bincount(self.targets[split.train], minlength=len(plan.classes))
         weights = class_weights(counts, plan.class_weights)
-        self.criterion = loss_of(plan.loss, None if weights is None else weights.to(plan.device), plan)
+        self.criterion = make_loss(plan.loss, None if weights is None else weights.to(plan.device), plan)
         self.chances = None
         if plan.sampling == "balanced":
-            self.chances = 1.0 / np.maximum(counts, 1)[self.targets[sides.train]]
+            self.chances = 1.0 / np.maximum(counts, 1)[self.targets[split.train]]
 
     def batches(self, epoch: int) -> list[list[int]]:
         """Row numbers of the epoch's batches."""
-        places = order(len(self.sides.train), self.plan.seed, epoch, self.chances)
-        return chunks(np.asarray(self.sides.train)[places], self.plan.batch_size)
+        places = order(len(self.split.train), self.plan.seed, epoch, self.chances)
+        return chunks(np.asarray(self.split.train)[places], self.plan.batch_size)
 
     def inputs(self, items: list[int], view: int) -> tuple[Array, Array]:
-        """(K, 3, H, W) float32 pictures and (K,) int64 classes."""
+        """(K, 3, H, W) float32 images and (K,) int64 class indices."""
         return self.views.inputs([(row, view) for row in items]), self.targets[items]
 
-    def module(self, thaw: int | str) -> nn.Module:
+    def build_module(self, unfreeze: int | str) -> nn.Module:
         """Encoder and head."""
-        return Thawed(self.network, thaw)
+        return Unfrozen(self.network, unfreeze)
 
-    def judged(self, module: nn.Module, epoch: int) -> Judged:
-        """What validation says of a module that answers pictures."""
-        return self.judged_by(self.collected(module), epoch)
+    def validate(self, module: nn.Module, epoch: int) -> EpochResult:
+        """Validation metrics of a module that takes images."""
+        return self.score_logits(self.predict_validation(module), epoch)
 
-    def collected(self, module: nn.Module) -> Array:
+    def predict_validation(self, module: nn.Module) -> Array:
         """(V, C) float32 logits of the validation rows, in their order."""
-        rows = chunks(np.asarray(self.sides.validation, dtype=np.int64), _JUDGED_AT_ONCE)
-        inputs = ahead(rows, lambda some: self.views.inputs([(row, None) for row in some]), self.plan.workers)
-        return _answers(module, inputs, self.plan)
+        rows = chunks(np.asarray(self.split.validation, dtype=np.int64), _VALIDATION_BATCH)
+        inputs = prefetch(
+            rows, lambda some: self.views.inputs([(row, None) for row in some]), self.plan.workers
+        )
+        return _predict_logits(module, inputs, self.plan)
 
-    def head(self) -> "FrozenHead":
-        """The head on the encoder's kept features."""
-        return FrozenHead(self)
+    def build_head_trainer(self) -> "ClassifyHeadTrainer":
+        """Trains the head on cached features."""
+        return ClassifyHeadTrainer(self)
 
-    def judged_by(self, logits: Array, epoch: int) -> Judged:
-        """What validation says of (V, C) logits; without validation a later epoch is a better one."""
+    def score_logits(self, logits: Array, epoch: int) -> EpochResult:
+        """Validation metrics of (V, C) logits; without validation rows the last epoch counts as the best."""
         if not len(logits):
-            return Judged(score=float(epoch), loss=None, classes_answered=len(self.plan.classes), metrics={})
-        truth, answers = self.targets[self.sides.validation], logits.argmax(axis=1)
+            return EpochResult(
+                score=float(epoch), loss=None, predicted_classes=len(self.plan.classes), metrics={}
+            )
+        targets, predictions = self.targets[self.split.validation], logits.argmax(axis=1)
         with torch.inference_mode():
             device = self.plan.device
-            loss = self.criterion(torch.from_numpy(logits).to(device), torch.from_numpy(truth).to(device))
-        matrix = confusion(truth, answers, len(self.plan.classes))
+            loss = self.criterion(torch.from_numpy(logits).to(device), torch.from_numpy(targets).to(device))
+        matrix = confusion(targets, predictions, len(self.plan.classes))
         score = float(macro_f1(matrix))
-        return Judged(
+        return EpochResult(
             score=score,
             loss=float(loss),
-            classes_answered=len(set(answers.tolist())),
+            predicted_classes=len(set(predictions.tolist())),
             metrics={"macro_f1": score, "accuracy": float(accuracy(matrix))},
         )
 
 
-class FrozenHead:
-    """The head, which learns from features that are made once for each picture and view."""
+class ClassifyHeadTrainer:
+    """Trains a head on features that are computed once per image and view."""
 
-    def __init__(self, lesson: ClassLesson) -> None:
-        self.lesson, plan = lesson, lesson.plan
-        self.features = Features(lesson.views, encoder_on(plan.engine, lesson.network, plan.device))
-        self.views: list[View] = list(range(min(plan.views, plan.epochs)))
-        train, validation = lesson.sides.train, lesson.sides.validation
-        wanted = [(row, view) for view in self.views for row in train] + [(row, None) for row in validation]
-        self.features.fill(wanted)
-        self.module = lesson.network.head.to(plan.device)
+    def __init__(self, trainer: ClassifyTrainer) -> None:
+        self.trainer, plan = trainer, trainer.plan
+        self.features = Features(trainer.views, make_encoder(plan.engine, trainer.network, plan.device))
+        self.views: list[View] = list(range(min(plan.augmented_views, plan.epochs)))
+        train, validation = trainer.split.train, trainer.split.validation
+        pairs = [(row, view) for view in self.views for row in train] + [(row, None) for row in validation]
+        self.features.fill(pairs)
+        self.module = trainer.network.head.to(plan.device)
 
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
-        """Batches in the epoch, and the batches."""
+        """Number of batches in the epoch, and the batches."""
         self.module.train()
-        batches = self.lesson.batches(epoch)
-        view, device = self.views[epoch % len(self.views)], self.lesson.plan.device
+        batches = self.trainer.batches(epoch)
+        view, device = self.views[epoch % len(self.views)], self.trainer.plan.device
         return len(batches), (
             (
                 torch.from_numpy(self.features(rows, view)).to(device),
-                torch.from_numpy(self.lesson.targets[rows]).to(device),
+                torch.from_numpy(self.trainer.targets[rows]).to(device),
             )
             for rows in batches
         )
 
-    def judged(self, module: nn.Module, epoch: int) -> Judged:
-        """What validation says of the head."""
-        return self.lesson.judged_by(self.collected(module), epoch)
+    def validate(self, module: nn.Module, epoch: int) -> EpochResult:
+        """Validation metrics of the head."""
+        return self.trainer.score_logits(self.predict_validation(module), epoch)
 
-    def collected(self, module: nn.Module) -> Array:
+    def predict_validation(self, module: nn.Module) -> Array:
         """(V, C) float32 logits of the validation rows, in their order."""
-        some = chunks(np.asarray(self.lesson.sides.validation, dtype=np.int64), _FEATURES_AT_ONCE)
-        return _answers(module, (self.features(rows, None) for rows in some), self.lesson.plan)
+        some = chunks(np.asarray(self.trainer.split.validation, dtype=np.int64), _FEATURE_BATCH)
+        return _predict_logits(module, (self.features(rows, None) for rows in some), self.trainer.plan)
 
 
-def numbers_of(names: list[str | None], classes: list[str]) -> Array:
-    """(N,) int64 class numbers of the names, -1 where there is none."""
+def class_indices(names: list[str | None], classes: list[str]) -> Array:
+    """(N,) int64 class indices of the names, -1 for None."""
     numbers = {name: number for number, name in enumerate(classes)}
     return np.array([numbers.get(str(name), -1) for name in names], dtype=np.int64)
 
 
-def _answers(module: nn.Module, inputs: Any, plan: TrainPlan) -> Array:
-    """(V, C) float32 logits, in float32 whatever the steps run in."""
+def _predict_logits(module: nn.Module, inputs: Any, plan: TrainPlan) -> Array:
+    """(V, C) float32 logits, computed in float32 for any training precision."""
     module.eval()
     with torch.inference_mode():
-        found = [module(torch.from_numpy(batch).to(plan.device)).float().cpu().numpy() for batch in inputs]
-    return np.concatenate(found) if found else np.empty((0, len(plan.classes)), np.float32)
+        logits = [module(torch.from_numpy(batch).to(plan.device)).float().cpu().numpy() for batch in inputs]
+    return np.concatenate(logits) if logits else np.empty((0, len(plan.classes)), np.float32)
 
 
-def _collapsed(logits: Array) -> bool:
+def _is_collapsed(logits: Array) -> bool:
     return len(logits) > 0 and len(set(logits.argmax(axis=1).tolist())) < 2
 
 
@@ -164,92 +174,112 @@ class _Validation:
     groups: Array
 
 
-def _conclude(plan: TrainPlan, data: Dataset, logits: Array, rows: list[int], groups: Array) -> Concluded:
-    """Temperature, threshold, and the figures of the answers that they give."""
-    numbers = numbers_of(data.images["target"][rows].to_list(), plan.classes)
+def _calibrate(
+    plan: TrainPlan, data: Dataset, logits: Array, rows: list[int], groups: Array
+) -> ValidationResult:
+    """Temperature, threshold, and the metrics of the resulting predictions."""
+    numbers = class_indices(data.images["target"][rows].to_list(), plan.classes)
     temperature = fit_temperature(logits, numbers)
-    decision = _decided(plan, logits, numbers, temperature)
-    answered = chosen(softmax(logits / temperature), plan.classes, decision)
-    return Concluded(
+    post_processing = _tune_threshold(plan, logits, numbers, temperature)
+    predictions = select_classes(softmax(logits / temperature), plan.classes, post_processing)
+    return ValidationResult(
         temperature,
-        decision,
-        _validated(plan.classes, numbers, answered, groups),
+        post_processing,
+        _summarize_validation(plan.classes, numbers, predictions, groups),
         pl.DataFrame({
-            "prediction": pl.Series([plan.classes[number] for number in answered], dtype=pl.String),
+            "prediction": pl.Series([plan.classes[number] for number in predictions], dtype=pl.String),
             **{f"logit:{name}": pl.Series(logits[:, number]) for number, name in enumerate(plan.classes)},
         }),
     )  # fmt: skip
 
 
-def _validated(classes: list[str], numbers: Array, answers: Array, groups: Array) -> dict[str, Any]:
+def _summarize_validation(
+    classes: list[str], numbers: Array, predictions: Array, groups: Array
+) -> dict[str, Any]:
     if not len(numbers):
         return {}
     return {
         "n": len(numbers),
         "groups": len(set(groups.tolist())),
-        "metrics": overall(numbers, answers, groups, len(classes)),
-        "baseline": _always(classes, numbers),
+        "metrics": estimate_overall(numbers, predictions, groups, len(classes)),
+        "baseline": _majority_baseline(classes, numbers),
     }
 
 
-def _always(classes: list[str], numbers: Array) -> dict[str, Any]:
-    most, metrics = majority(numbers, len(classes))
+def _majority_baseline(classes: list[str], numbers: Array) -> dict[str, Any]:
+    most, metrics = majority_baseline(numbers, len(classes))
     return {"class": classes[most], **metrics}
 
 
 def _baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
-    """What always answering the most frequent class would reach."""
-    return _always(data.classes, numbers_of(data.images["target"][rows].to_list(), data.classes))
+    """Metrics of the majority-class baseline."""
+    return _majority_baseline(
+        data.classes, class_indices(data.images["target"][rows].to_list(), data.classes)
+    )
 
 
-def _decided(plan: TrainPlan, logits: Array, numbers: Array, temperature: float) -> Decision:
-    """How the bundle's probabilities become answers; a threshold is tuned on validation."""
-    decision = Decision(abstain_below=plan.abstain_below)
+def _tune_threshold(plan: TrainPlan, logits: Array, numbers: Array, temperature: float) -> PostProcessing:
+    """The post-processing of the bundle; a threshold is tuned on validation."""
+    post_processing = PostProcessing(abstain_below=plan.abstain_below)
     if plan.threshold is None or not len(logits):
-        return decision
-    named, objective = positive_of(plan.threshold, plan.classes)
-    positive = rarer(numbers) if named is None else named
+        return post_processing
+    named, objective = parse_objective(plan.threshold, plan.classes)
+    positive = rarer_class(numbers) if named is None else named
     scores = softmax(logits / temperature)[:, positive]
     try:
-        tuned = tune(objective, scores, numbers == positive)
-    except PupilaError:  # none reaches it: said on the page, for a trained model is not thrown away
+        tuned = tune_threshold(objective, scores, numbers == positive)
+    except PupilaError:  # no threshold reaches it; the report states this, and the trained model is kept
         tuned = None
-    return decision.model_copy(
+    return post_processing.model_copy(
         update={"positive": plan.classes[positive], "threshold": tuned, "objective": plan.threshold}
     )
 
 
-def _check(wish: TrainSettings, data: Dataset) -> None:
-    if len(data.classes) < 2 and not as_it_is(wish):
+def _check_settings(settings: TrainSettings, data: Dataset) -> None:
+    if len(data.classes) < 2 and not skips_training(settings):
         raise PupilaError(
-            say("Nothing to tell apart"), found=say("one class: {names}", names=listing(data.classes)),
-            wanted=say("two classes or more"),
+            say("Too few classes to train"), actual=say("one class: {names}", names=listing(data.classes)),
+            expected=say("at least two classes"),
         )  # fmt: skip
-    if wish.class_weights != "none" and wish.sampling == "balanced":
-        raise at_odds(f"class_weights={wish.class_weights}, sampling=balanced",
-                      say("one of them: together they count the rare classes twice"), "sampling=natural")  # fmt: skip
-    if wish.threshold is not None:
+    if settings.class_weights != "none" and settings.sampling == "balanced":
+        raise conflicting_settings(
+            f"class_weights={settings.class_weights}, sampling=balanced",
+            say("only one of them: together they count rare classes twice"),
+            "--sampling natural",
+        )
+    if settings.threshold is not None:
         if len(data.classes) != 2:
-            raise at_odds(f"threshold={wish.threshold}", say("two classes, not {n}", n=len(data.classes)),
-                          "threshold=null")  # fmt: skip
-        positive_of(wish.threshold, data.classes)
-    overlaps = [name for _, name in terms_of(wish.loss) if name in OVERLAPS] if wish.loss != "auto" else []
+            raise conflicting_settings(
+                f"threshold={settings.threshold}",
+                say("data with two classes, not {n}", n=len(data.classes)),
+                "--threshold null",
+            )
+        parse_objective(settings.threshold, data.classes)
+    overlaps = (
+        [name for _, name in parse_loss(settings.loss) if name in OVERLAP_LOSSES]
+        if settings.loss != "auto"
+        else []
+    )
     if overlaps:
-        raise at_odds(f"loss={wish.loss}", say("masks: {names} measures how they overlap", names=listing(overlaps)),
-                      "loss=cross_entropy")  # fmt: skip
+        raise conflicting_settings(
+            f"loss={settings.loss}",
+            say("a segmentation task for {names}", names=listing(overlaps)),
+            "--loss cross_entropy",
+        )
 
 
-CLASSES = Kind(
+CLASSIFY_RECIPE = TrainingRecipe(
     task=CLASSIFY,
-    usual=lambda network: {"loss": "cross_entropy", "epochs": 20, "fine_epochs": 10},
+    defaults=lambda network: {"loss": "cross_entropy", "epochs": 20, "finetune_epochs": 10},
     augment="A1",
-    idle=("encoder", "view", "overlap", "tversky_beta", *OF_PROMPTS),
-    score=lambda classes: "macro F1",
-    batch=32,
-    lesson=ClassLesson,
-    joined=lambda parts: np.concatenate(parts),
-    collapsed=_collapsed,
-    conclude=_conclude,
+    unused_settings=("encoder", "view", "overlap", "tversky_beta", *PROMPT_SETTINGS),
+    metric_name=lambda classes: "macro F1",
+    max_batch_size=32,
+    trainer=ClassifyTrainer,
+    concatenate=lambda parts: np.concatenate(parts),
+    is_collapsed=_is_collapsed,
+    calibrate=_calibrate,
     baseline=_baseline,
-    check=_check,
+    check_settings=_check_settings,
+    baseline_name=mark("majority class {name}"),
 )

@@ -1,4 +1,4 @@
-"""The engines that run a frozen encoder (torch, and ONNX Runtime on the same weights), and what they take."""
+"""The engines that run a frozen encoder (torch, and ONNX Runtime on the same weights), and their speed."""
 
 import json
 import time
@@ -13,56 +13,59 @@ import torch
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import number, say
 from pupila.core.threads import CORES
 from pupila.core.version import __version__
 from pupila.imaging.images.decode import Array
 from pupila.learning.export import OPSET, to_onnx
 from pupila.learning.features import BATCH, Encoder
-from pupila.learning.models.network import Network, Whole
+from pupila.learning.models.network import Network, WholeNetwork
 
-_STEP = 8  # pictures of a timed step
+_STEP = 8  # images of a timed step
 _LONG = 2.0  # seconds
-FASTER = 0.9  # of the time, below which a lower precision is taken
-LOWER = "torch-bfloat16"
-LARGE = 50_000_000  # weights of an encoder that takes seconds and gigabytes for an image
+MAX_TIME_RATIO = 0.9  # of the float32 time; a lower precision must be at least this much faster
+BFLOAT16_ENGINE = "torch-bfloat16"
+LARGE_ENCODER = 50_000_000  # parameters of an encoder that takes seconds and gigabytes per image
 
 
-def encoder_on(engine: str, network: Network, device: str) -> Encoder:
+def make_encoder(engine: str, network: Network, device: str) -> Encoder:
     """The network's encoder on one engine."""
     batch = 1 if network.prompts else BATCH  # a promptable encoder's maps are large
     if engine == "onnxruntime":
-        # A large one takes gigabytes for an image: one at a time, on all cores.
-        large = sum(p.numel() for p in network.encoder.parameters()) > LARGE
-        session = Session(encoder_onnx(network), None if large else 1)
+        # A large encoder takes gigabytes per image: one image at a time, on all cores.
+        large = sum(p.numel() for p in network.encoder.parameters()) > LARGE_ENCODER
+        session = Session(export_encoder(network), None if large else 1)
         version = f"{network.weights_hash}/onnxruntime"
         return Encoder(lambda pixels: session.run(pixels)[0], network.size, version, not large, batch)
     module = network.encoder.to(device).to(memory_format=torch.channels_last).eval()
 
     def run(pixels: Array) -> Array:
         tensor = torch.from_numpy(pixels).to(device).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=engine == LOWER):
+        with (
+            torch.inference_mode(),
+            torch.autocast(device, torch.bfloat16, enabled=engine == BFLOAT16_ENGINE),
+        ):
             return np.asarray(module(tensor).float().cpu().numpy())
 
     version = f"{network.weights_hash}/{engine}-{device}-{torch.get_num_threads()}"
     return Encoder(run, network.size, version, parallel=False, batch=batch)
 
 
-def encoder_onnx(network: Network) -> bytes:
-    """The frozen encoder as ONNX with the output `embedding`; exported once for these weights, then remembered."""
-    side = f"{network.preparation.height}x{network.preparation.width}"
-    told = f"{network.name} {network.weights_hash} {side} {torch.__version__} {OPSET} {__version__}"
-    path = files.cache_folder() / "encoders" / f"{files.sha256(told.encode())[:24]}.onnx"
-    if (known := _remembered(path)) is not None:
+def export_encoder(network: Network) -> bytes:
+    """The frozen encoder as ONNX with the output `embedding`; exported once for these weights, then cached."""
+    side = f"{network.preprocessing.height}x{network.preprocessing.width}"
+    key = f"{network.name} {network.weights_hash} {side} {torch.__version__} {OPSET} {__version__}"
+    path = files.cache_folder() / "encoders" / f"{files.sha256(key.encode())[:24]}.onnx"
+    if (known := _read_cached(path)) is not None:
         return known
-    content = to_onnx(network.encoder, network.preparation, ["embedding"])
+    content = to_onnx(network.encoder, network.preprocessing, ["embedding"])
     digest = files.sha256(content).encode()
-    files.try_write(path, digest + content)
+    files.write_to_cache(path, digest + content)
     return content
 
 
-def _remembered(path: Path) -> bytes | None:
-    """The content under its hash, or None where it is not there or damaged."""
+def _read_cached(path: Path) -> bytes | None:
+    """The cached content, or None if it is missing or damaged."""
     try:
         stored = path.read_bytes()
     except OSError:
@@ -70,60 +73,61 @@ def _remembered(path: Path) -> bytes | None:
     return stored[64:] if files.sha256(stored[64:]).encode() == stored[:64] else None
 
 
-def device_of(wish: str) -> str:
-    """The device that is meant by a wish.
+def resolve_device(requested: str) -> str:
+    """The device for a requested name; "auto" is the first available one.
 
     Raises:
-        PupilaError: it is not there.
+        PupilaError: the device is not available.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wish == "auto":
-        return next(name for name, is_there in there.items() if is_there)
-    if not there[wish]:
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if requested == "auto":
+        return next(name for name, is_there in available.items() if is_there)
+    if not available[requested]:
         raise PupilaError(
-            say("No such device here"), found=wish,
-            wanted=", ".join(name for name, is_there in there.items() if is_there), remedy="--set device=auto",
+            say("Device not available"), actual=requested,
+            expected=", ".join(name for name, is_there in available.items() if is_there), remedy="--device auto",
         )  # fmt: skip
-    return wish
+    return requested
 
 
 @dataclass(frozen=True, slots=True)
-class Fastest:
-    """What was measured."""
+class EngineChoice:
+    """The chosen engine."""
 
     engine: str
-    reason: str  # in words
-    seconds: float  # a picture
+    reason: str  # for the plan
+    seconds: float  # per image
 
 
-def fastest(network: Network, device: str) -> Fastest:
-    """The engine that encodes faster here; a batch a core is timed twice, after once to warm up."""
+def pick_engine(network: Network, device: str) -> EngineChoice:
+    """The fastest engine on this machine; one batch per core is timed twice after a warm-up."""
     engines = ["onnxruntime", "torch"] if device == "cpu" else ["torch"]
-    if network.prompts and has_bfloat16(device):  # one vector a picture is quick enough to be made exactly
-        engines.append(LOWER)
+    if network.prompts and has_bfloat16(device):  # pooled embeddings are fast enough in float32
+        engines.append(BFLOAT16_ENGINE)
     taken = {
-        engine: _measured_once(
-            f"encode {engine}", network, device, partial(_encode_seconds, network, device, engine)
+        engine: _measure_once(
+            f"encode {engine}", network, device, partial(_time_encoding, network, device, engine)
         )
         for engine in engines
     }
-    best = min(taken, key=lambda name: taken[name] * (1.0 if name != LOWER else 1 / FASTER))
-    told = ", ".join(
-        say("{ms:.1f} ms with {engine}", ms=1e3 * seconds, engine=engine) for engine, seconds in taken.items()
+    best = min(taken, key=lambda name: taken[name] * (1.0 if name != BFLOAT16_ENGINE else 1 / MAX_TIME_RATIO))
+    measurements = ", ".join(
+        say("{ms} ms with {engine}", ms=number(1e3 * seconds, 1), engine=engine)
+        for engine, seconds in taken.items()
     )
-    reason = say("an image took {told}", told=told)
+    reason = say("measured per image: {measurements}", measurements=measurements)
     if len(taken) == 1:
-        reason = say("ONNX Runtime runs on the CPU here, torch on {device}", device=device)
-    return Fastest(best, reason, taken[best])
+        reason = say("the only engine for {device}", device=device)
+    return EngineChoice(best, reason, taken[best])
 
 
-def step_seconds(network: Network, device: str, dtype: torch.dtype = torch.float32) -> float:
-    """Seconds a picture, forward and backward: the faster of two steps, after one to warm up; no weight is changed."""
+def time_step(network: Network, device: str, dtype: torch.dtype = torch.float32) -> float:
+    """Seconds per image, forward and backward: the faster of two steps after a warm-up; no weight changes."""
 
     def measure() -> float:
-        whole = Whole(network).to(device).to(memory_format=torch.channels_last)
+        whole = WholeNetwork(network).to(device).to(memory_format=torch.channels_last)
         whole.eval()  # batch norm's statistics stay as they are
-        shape = (_STEP, 3, network.preparation.height, network.preparation.width)
+        shape = (_STEP, 3, network.preprocessing.height, network.preprocessing.width)
         pixels = torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last)
 
         def step() -> None:
@@ -132,26 +136,28 @@ def step_seconds(network: Network, device: str, dtype: torch.dtype = torch.float
             if device == "cuda":
                 torch.cuda.synchronize()
 
-        seconds = _faster_of_two(step) / _STEP
+        seconds = _time_faster_of_two(step) / _STEP
         whole.zero_grad(set_to_none=True)
         return seconds
 
-    return _measured_once(f"step {dtype}", network, device, measure)
+    return _measure_once(f"step {dtype}", network, device, measure)
 
 
-def _encode_seconds(network: Network, device: str, engine: str) -> float:
-    encoder = encoder_on(engine, network, device)
-    pixels = np.zeros((encoder.batch, 3, network.preparation.height, network.preparation.width), np.float32)
+def _time_encoding(network: Network, device: str, engine: str) -> float:
+    encoder = make_encoder(engine, network, device)
+    pixels = np.zeros(
+        (encoder.batch, 3, network.preprocessing.height, network.preprocessing.width), np.float32
+    )
     batches = CORES if encoder.parallel or not network.prompts else 1
     return (
-        _faster_of_two(lambda: list(encoder.stream([pixels] * batches, lambda item: item)))
+        _time_faster_of_two(lambda: list(encoder.stream([pixels] * batches, lambda item: item)))
         / len(pixels)
         / batches
     )
 
 
-def _faster_of_two(work: Callable[[], object]) -> float:
-    """After once to warm up; what takes seconds needs no warming."""
+def _time_faster_of_two(work: Callable[[], object]) -> float:
+    """Seconds of the faster of two runs after a warm-up; work that takes seconds needs no warm-up."""
     taken: list[float] = []
     while len(taken) < 3 and not (taken and taken[0] > _LONG):
         start = time.perf_counter()
@@ -161,7 +167,7 @@ def _faster_of_two(work: Callable[[], object]) -> float:
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether the device computes in bfloat16 by itself."""
+    """Whether the device supports bfloat16 natively."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device == "cpu" and "bf16" in _cpu_flags()
@@ -175,15 +181,15 @@ def _cpu_flags() -> str:
         return ""
 
 
-def _measured_once(what: str, network: Network, device: str, measure: Callable[[], float]) -> float:
-    """Seconds that were measured here before, or now: another measurement could decide otherwise for the same seed."""
+def _measure_once(label: str, network: Network, device: str, measure: Callable[[], float]) -> float:
+    """Measured seconds, cached on this machine: a second measurement could change the plan for the same seed."""
     size = sum(parameter.numel() for parameter in network.encoder.parameters())
-    told = [what, network.name, network.encoder_name, size, network.preparation.height, device, torch.get_num_threads(),
-            torch.__version__]  # fmt: skip
-    path = files.cache_folder() / "measured" / f"{files.sha256(json.dumps(told).encode())[:24]}.json"
+    height, threads = network.preprocessing.height, torch.get_num_threads()
+    key = [label, network.name, network.encoder_name, size, height, device, threads, torch.__version__]
+    path = files.cache_folder() / "measured" / f"{files.sha256(json.dumps(key).encode())[:24]}.json"
     try:
         return float(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         seconds = measure()
-        files.try_write(path, json.dumps(seconds).encode())
+        files.write_to_cache(path, json.dumps(seconds).encode())
         return seconds

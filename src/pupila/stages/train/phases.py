@@ -1,4 +1,4 @@
-"""Learning one split: first the head under a frozen encoder, then the encoder's last blocks too."""
+"""Train on one split: first the head on a frozen encoder, then the encoder's last blocks too."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -7,90 +7,96 @@ from typing import Any
 
 import torch
 
-from pupila.core.threads import ahead
+from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
-from pupila.learning.loop import Batch, Keeper, Phase, State, fit
-from pupila.stages.train.recipe import Lesson
+from pupila.learning.loop import Batch, Checkpointer, Phase, State, fit
+from pupila.stages.train.recipe import TaskTrainer
 from pupila.stages.train.settings import TrainPlan
+
+HEAD, FINETUNE = "head", "finetune"  # phases: a frozen encoder, then unfrozen blocks
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
-    """What came out."""
+class TrainedSplit:
+    """Result of training on one split."""
 
-    found: Any  # the answers to the validation rows, as the task keeps them
-    states: dict[str, State]  # phase -> where it ended
+    predictions: Any  # for the validation rows, in the form of the task
+    states: dict[str, State]  # phase -> its last state
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it: it can go on."""
+        """Whether Ctrl-C stopped it: it can be resumed."""
         return any(state.interrupted for state in self.states.values())
 
 
-def learn(lesson: Lesson, keeper: Callable[[str], Keeper]) -> Learned:
-    """Train the lesson's network in place.
+def train_split(trainer: TaskTrainer, make_checkpointer: Callable[[str], Checkpointer]) -> TrainedSplit:
+    """Train the network of the trainer in place.
 
     Args:
-        lesson: what to learn.
-        keeper: phase name to where its checkpoints are kept.
+        trainer: of the task.
+        make_checkpointer: name of a phase to its checkpointer.
     """
-    plan, network = lesson.plan, lesson.network
+    plan, network = trainer.plan, trainer.network
     states: dict[str, State] = {}
-    collect: Callable[[], Any] | None = None  # what the last phase leaves behind
+    predict: Callable[[], Any] | None = None  # with the weights of the last phase
     if network.pretrained and plan.epochs:
-        states["head"], collect = _learn_head(lesson, keeper("head"))
-    if plan.thaw and not any(state.interrupted for state in states.values()):
-        states["fine"], collect = _learn_pixels(lesson, keeper("fine"), plan.thaw)
-    return Learned(collect() if collect else None, states)
+        states[HEAD], predict = _train_head(trainer, make_checkpointer(HEAD))
+    if plan.unfreeze and not any(state.interrupted for state in states.values()):
+        states[FINETUNE], predict = _train_pixels(trainer, make_checkpointer(FINETUNE), plan.unfreeze)
+    return TrainedSplit(predict() if predict else None, states)
 
 
-def _learn_head(lesson: Lesson, keeper: Keeper) -> tuple[State, Callable[[], Any]]:
-    """The head alone, from kept features where there are such; what collects its answers."""
-    plan, frozen = lesson.plan, lesson.head()
-    if frozen is None:
-        return _learn_pixels(lesson, keeper, 0)
-    phase = _phase("head", plan, plan.epochs, plan.learning_rate, "float32", learned=False)
-    state = fit(frozen.module, phase, frozen.stream, lesson.criterion, frozen.judged, keeper)
-    return state, partial(frozen.collected, frozen.module)
+def _train_head(trainer: TaskTrainer, checkpointer: Checkpointer) -> tuple[State, Callable[[], Any]]:
+    """Train the head alone, on cached features if the task has them; returns also what predicts with it."""
+    plan, head = trainer.plan, trainer.build_head_trainer()
+    if head is None:
+        return _train_pixels(trainer, checkpointer, 0)
+    phase = _make_phase(HEAD, plan, plan.epochs, plan.lr, "float32", can_predict=False)
+    state = fit(head.module, phase, head.stream, trainer.criterion, head.validate, checkpointer)
+    return state, partial(head.predict_validation, head.module)
 
 
-def _learn_pixels(lesson: Lesson, keeper: Keeper, thaw: int | str) -> tuple[State, Callable[[], Any]]:
-    plan, network = lesson.plan, lesson.network
-    later = network.pretrained and thaw != 0
-    module = lesson.module(thaw).to(plan.device)
+def _train_pixels(
+    trainer: TaskTrainer, checkpointer: Checkpointer, unfreeze: int | str
+) -> tuple[State, Callable[[], Any]]:
+    plan, network = trainer.plan, trainer.network
+    finetuning = network.pretrained and unfreeze != 0
+    module = trainer.build_module(unfreeze).to(plan.device)
     module = module.to(memory_format=torch.channels_last)
-    first_view = plan.epochs if later else 0  # other draws than those of the head's phase
+    first_view = plan.epochs if finetuning else 0  # views that the head phase did not use
 
     def stream(epoch: int) -> tuple[int, Iterator[Batch]]:
         module.train()
-        batches = lesson.batches(epoch)
-        made = ahead(batches, lambda items: lesson.inputs(items, first_view + epoch), plan.workers)
-        return len(batches), (on_device(inputs, targets, plan) for inputs, targets in made)
+        batches = trainer.batches(epoch)
+        prepared = prefetch(batches, lambda items: trainer.inputs(items, first_view + epoch), plan.workers)
+        return len(batches), (to_device(inputs, targets, plan) for inputs, targets in prepared)
 
-    epochs = plan.fine_epochs if later else plan.epochs
-    rate = plan.fine_learning_rate if later and network.pooled else plan.learning_rate
-    name = "head" if network.pretrained and not later else "fine"
-    phase = _phase(name, plan, epochs, rate, plan.precision, learned=later and plan.epochs > 0)
-    if later and not network.pooled:  # a decoder has much more to learn than what was pretrained
-        phase = replace(phase, encoder_rate=plan.fine_learning_rate)
-    state = fit(module, phase, stream, lesson.criterion, lesson.judged, keeper)
-    return state, partial(lesson.collected, module)
+    epochs = plan.finetune_epochs if finetuning else plan.epochs
+    rate = plan.finetune_lr if finetuning and network.pooled else plan.lr
+    name = HEAD if network.pretrained and not finetuning else FINETUNE
+    phase = _make_phase(name, plan, epochs, rate, plan.precision, can_predict=finetuning and plan.epochs > 0)
+    if finetuning and not network.pooled:  # a decoder starts from random weights
+        phase = replace(phase, encoder_lr=plan.finetune_lr)
+    state = fit(module, phase, stream, trainer.criterion, trainer.validate, checkpointer)
+    return state, partial(trainer.predict_validation, module)
 
 
-def on_device(inputs: Array | tuple[Array, ...], targets: Array, plan: TrainPlan) -> Batch:
-    """Inputs and targets as tensors on the plan's device; pictures in the layout in which convolutions are quickest."""
+def to_device(inputs: Array | tuple[Array, ...], targets: Array, plan: TrainPlan) -> Batch:
+    """Inputs and targets as tensors on the plan's device; images in channels-last layout."""
     first, *others = inputs if isinstance(inputs, tuple) else (inputs,)
     pixels = torch.from_numpy(first).to(plan.device)
     if pixels.ndim == 4:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-    more = tuple(torch.from_numpy(one).to(plan.device) for one in others)
+    more = tuple(torch.from_numpy(part).to(plan.device) for part in others)
     return (pixels, *more) if more else pixels, torch.from_numpy(targets).to(plan.device)
 
 
-def _phase(name: str, plan: TrainPlan, epochs: int, rate: float, precision: str, learned: bool) -> Phase:
+def _make_phase(
+    name: str, plan: TrainPlan, epochs: int, lr: float, precision: str, can_predict: bool
+) -> Phase:
     return Phase(
-        name=name, epochs=epochs, learning_rate=rate, precision=precision,
+        name=name, epochs=epochs, lr=lr, precision=precision,
         schedule=plan.schedule, warmup_epochs=min(plan.warmup_epochs, epochs / 2), optimizer=plan.optimizer,
         weight_decay=plan.weight_decay, clip_norm=plan.clip_norm, patience=plan.patience,
-        collapse_patience=plan.collapse_patience, seed=plan.seed, learned=learned,
+        collapse_patience=plan.collapse_patience, seed=plan.seed, can_predict=can_predict,
     )  # fmt: skip

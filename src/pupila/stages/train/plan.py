@@ -1,4 +1,4 @@
-"""From the wish to the plan: every "auto" is decided once, each with its reason, before the first step."""
+"""From the settings to the plan: every "auto" is decided once, with its reason, before the first step."""
 
 from typing import Any
 
@@ -7,248 +7,268 @@ import torch
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import number, say, say_count
 from pupila.core.settings import unknown
 from pupila.core.vocabulary import TRAIN
 from pupila.learning.augment import PRESETS
-from pupila.learning.models.network import Network, Whole
-from pupila.stages.train.classify import CLASSES
-from pupila.stages.train.engine import FASTER, device_of, fastest, has_bfloat16, step_seconds
-from pupila.stages.train.recipe import Kind
-from pupila.stages.train.settings import TrainPlan, TrainSettings, as_it_is, at_odds
+from pupila.learning.models.network import Network, WholeNetwork
+from pupila.stages.train.classify import CLASSIFY_RECIPE
+from pupila.stages.train.engine import MAX_TIME_RATIO, has_bfloat16, pick_engine, resolve_device, time_step
+from pupila.stages.train.recipe import TrainingRecipe
+from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_settings, skips_training
 
-MOST_VIEWS = 10  # of an image, where "auto" decides
-FEW_STEPS = 10  # an epoch, below which "auto" halves the batch
+MAX_VIEWS = 10  # per image, where "auto" decides
+MIN_STEPS = 10  # per epoch; below it "auto" halves the batch
 _RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 
 
 def decide(
-    wish: TrainSettings, data: Dataset, splits: SplitFile, network: Network, kind: Kind = CLASSES
+    settings: TrainSettings,
+    data: Dataset,
+    splits: SplitFile,
+    network: Network,
+    recipe: TrainingRecipe = CLASSIFY_RECIPE,
 ) -> TrainPlan:
-    """Decide every "auto" of a wish that was checked.
+    """Decide every "auto" of settings that passed `check_settings`.
 
     Raises:
-        PupilaError: a device that is not there, a side that the model can't take, or settings that do nothing.
+        PupilaError: an unavailable device, or an image size or number of blocks that the model does not support.
     """
-    _check_network(wish, network)
+    _check_network(settings, network)
     reasons: dict[str, str] = {}
 
     def auto(name: str, value: Any, reason: str) -> Any:
-        told = getattr(wish, name)
-        if told != "auto":
-            return told
+        given = getattr(settings, name)
+        if given != "auto":
+            return given
         reasons[name] = reason
         return value
 
-    own = {"augment": kind.augment, **kind.usual(network)}
-    thaw = auto("thaw", *_thaw(network))
-    images = len(splits.of(TRAIN)) or len(splits.images)
-    rate = own.pop("learning_rate", _RATES[wish.optimizer])
-    rate = auto("learning_rate", rate, say("usual for {optimizer}", optimizer=wish.optimizer))
-    device = device_of(wish.device)
-    auto("device", device, say("the fastest that is there"))
-    views = own.pop("views", MOST_VIEWS)
-    usual = {name: auto(name, value, say("usual")) for name, value in own.items()}
+    defaults = {"augment": recipe.augment, **recipe.defaults(network)}
+    unfreeze = auto("unfreeze", *_pick_unfreeze(network))
+    images = len(splits.in_split(TRAIN)) or len(splits.images)
+    rate = defaults.pop("lr", _RATES[settings.optimizer])
+    rate = auto("lr", rate, say("default of {optimizer}", optimizer=settings.optimizer))
+    device = resolve_device(settings.device)
+    auto("device", device, say("fastest available device"))
+    views = defaults.pop("augmented_views", MAX_VIEWS)
+    decided = {name: auto(name, value, say("default")) for name, value in defaults.items()}
+    picked = _pick_views(decided["epochs"], decided["augment"], views)
+    picked_batch = _pick_batch_size(images, recipe.max_batch_size)
     values = {
-        **usual,
-        "model": wish.model if network.prompts else network.name,
-        "encoder": network.encoder_name,
-        "options": network.options,
-        "side": network.preparation.height,
-        "overlap": network.preparation.overlap,
-        "thaw": thaw,
-        "learning_rate": rate,
-        "fine_learning_rate": auto("fine_learning_rate", rate / 10, say("a tenth of learning_rate")),
-        "batch_size": auto("batch_size", _batch(images, kind.batch), say("{n} training images", n=images)),
-        "views": auto("views", *_views(usual["epochs"], usual["augment"], views)),
-        "device": device,
-        "precision": wish.precision,
-    }
+        **decided, "model": settings.model if network.prompts else network.name,
+        "encoder": network.encoder_name, "options": network.options,
+        "image_size": network.preprocessing.height, "overlap": network.preprocessing.overlap,
+        "unfreeze": unfreeze, "lr": rate,
+        "finetune_lr": auto("finetune_lr", rate / 10, say("a tenth of lr")),
+        "batch_size": auto("batch_size", picked_batch, say("{n} training images", n=images)),
+        "augmented_views": auto("augmented_views", *picked),
+        "device": device, "precision": settings.precision,
+    }  # fmt: skip
     for name in ("model", "encoder", "overlap"):
-        auto(name, None, say("usual"))
-    if wish.side == "auto":
-        reasons["side"] = say("the model's own") if network.pooled else say("usual")
-    if usual["augment"] == "none":
-        values["views"] = 1
-    if wish.precision == "auto":
-        values["precision"], reasons["precision"] = _precision(network, device, thaw)
+        auto(name, None, say("default"))
+    if settings.image_size == "auto":
+        reasons["image_size"] = say("default of the model") if network.pooled else say("default")
+    if decided["augment"] == "none":
+        values["augmented_views"] = 1
+    if settings.precision == "auto":
+        values["precision"], reasons["precision"] = _pick_precision(network, device, unfreeze)
     engine = "torch"
-    if network.pretrained and network.pooled and usual["epochs"]:
-        engine, reasons["engine"] = _engine(network, device)
+    if network.pretrained and network.pooled and decided["epochs"]:
+        engine, reasons["engine"] = _pick_engine(network, device)
     return TrainPlan.model_validate({
-        **wish.model_dump(), **values, "engine": engine, "threads": torch.get_num_threads(), "reasons": reasons,
+        **settings.model_dump(), **values, "engine": engine, "threads": torch.get_num_threads(), "reasons": reasons,
         "data_hash": data.hash, "splits_hash": splits.hash, "classes": list(network.classes) or data.classes,
         "leaking": splits.verdict == LEAKING,
         "folds": len({a.fold for a in splits.images if a.fold is not None}),
     })  # fmt: skip
 
 
-def _engine(network: Network, device: str) -> tuple[str, str]:
-    quickest = fastest(network, device)
-    return quickest.engine, quickest.reason
+def _pick_engine(network: Network, device: str) -> tuple[str, str]:
+    choice = pick_engine(network, device)
+    return choice.engine, choice.reason
 
 
-def _views(epochs: int, augment: str, most: int) -> tuple[int, str]:
+def _pick_views(epochs: int, augment: str, most: int) -> tuple[int, str]:
     if augment == "none":
-        return 1, say("no augmentation, so all views are alike")
-    return min(max(epochs, 1), most), say("one for each epoch, {most} at most", most=most)
+        return 1, say("without augmentation all views are identical")
+    return min(max(epochs, 1), most), say("one per epoch, at most {most}", most=most)
 
 
-def _check_network(wish: TrainSettings, network: Network) -> None:
-    """Refuse a side that the network can't take, and to keep weights that are random."""
-    if wish.side != "auto":
+def _check_network(settings: TrainSettings, network: Network) -> None:
+    """Refuse an image size that the network does not support, and to freeze random weights."""
+    if settings.image_size != "auto":
         _check_stride(network)
-        if not network.prompts:  # it was tried when it was built
-            _check_side(network)
-    spec, blocks = network.preparation, len(network.blocks)
+        if not network.prompts:  # checked when it was built
+            _check_image_size(network)
+    spec, blocks = network.preprocessing, len(network.blocks)
     if spec.view == "tile" and spec.overlap >= spec.height:
-        raise at_odds(f"side={spec.height}, overlap={spec.overlap}", say("an overlap below the side"),
-                      f"overlap={spec.height // 4}")  # fmt: skip
-    if isinstance(wish.thaw, int) and wish.thaw > blocks:
-        raise at_odds(
-            f"thaw={wish.thaw}", say("at most {n}, which are all blocks of the encoder", n=blocks), "thaw=all"
+        raise conflicting_settings(
+            f"image_size={spec.height}, overlap={spec.overlap}", say("an overlap below image_size"),
+            f"--overlap {spec.height // 4}",
+        )  # fmt: skip
+    if isinstance(settings.unfreeze, int) and settings.unfreeze > blocks:
+        raise conflicting_settings(
+            f"unfreeze={settings.unfreeze}",
+            say("at most {n}, the number of encoder blocks", n=blocks),
+            "--unfreeze all",
         )
-    if not network.pretrained and wish.thaw not in ("auto", "all"):
-        raise at_odds(f"weights=none, thaw={wish.thaw}", say("all weights to be trained: there are none to keep"),
-                      "thaw=all")  # fmt: skip
+    if not network.pretrained and settings.unfreeze not in ("auto", "all"):
+        raise conflicting_settings(
+            f"weights=none, unfreeze={settings.unfreeze}",
+            say("training of all blocks: random weights are not worth freezing"),
+            "--unfreeze all",
+        )
 
 
 def _check_stride(network: Network) -> None:
-    side, stride = network.preparation.height, network.stride
+    side, stride = network.preprocessing.height, network.stride
     if side % stride:
         raise PupilaError(
-            say("{model} can't take this side", model=network.name), found=f"side={side}",
-            wanted=say("a multiple of {stride}", stride=stride), remedy=f"--set side={max(1, side // stride) * stride}",
+            say("{model} does not support this image size", model=network.name), actual=f"image_size={side}",
+            expected=say("a multiple of {stride}", stride=stride),
+            remedy=f"--image-size {max(1, side // stride) * stride}",
         )  # fmt: skip
 
 
-def _check_side(network: Network) -> None:
-    """Refuse a side that the network can't take, before anything is prepared for it."""
-    pixels = torch.zeros(1, 3, network.preparation.height, network.preparation.width)
+def _check_image_size(network: Network) -> None:
+    """Refuse an image size that the network does not support, before any image is prepared for it."""
+    pixels = torch.zeros(1, 3, network.preprocessing.height, network.preprocessing.width)
     try:
         with torch.inference_mode():
-            Whole(network).to("cpu").eval()(pixels)
+            WholeNetwork(network).to("cpu").eval()(pixels)
     except (RuntimeError, AssertionError) as fault:
         raise PupilaError(
-            say("{model} can't take this side", model=network.name),
-            found=f"side={network.preparation.height} ({str(fault).splitlines()[0]})",
-            wanted=say("a larger one, or the model's own"), remedy="--set side=auto",
+            say("{model} does not support this image size", model=network.name),
+            actual=f"image_size={network.preprocessing.height} ({str(fault).splitlines()[0]})",
+            expected=say("a larger image size, or the default of the model"), remedy="--image-size auto",
         ) from fault  # fmt: skip
 
 
-def _batch(images: int, most: int) -> int:
+def _pick_batch_size(images: int, most: int) -> int:
     batch = most
-    while batch > min(8, most) and images / batch < FEW_STEPS:
+    while batch > min(8, most) and images / batch < MIN_STEPS:
         batch //= 2
     return batch
 
 
-def _thaw(network: Network) -> tuple[int | str, str]:
+def _pick_unfreeze(network: Network) -> tuple[int | str, str]:
     if not network.pretrained:
-        return "all", say("no weights: everything has to be learned")
+        return "all", say("no pretrained weights, so all blocks are trained")
     if network.pooled:
-        return 0, say("pretrained weights: the head first")
+        return 0, say("pretrained weights: only the head is trained")
     return len(network.blocks) // 2, say(
-        "the deeper half of the encoder: the other half sees edges and colours, and costs the most"
+        "the deeper half of the encoder; the first half detects edges and colours and is the most expensive to train"
     )
 
 
-def check(wish: TrainSettings, data: Dataset, splits: SplitFile, kind: Kind = CLASSES) -> None:
-    """Refuse at once, before a model is fetched and built, what can't be honoured.
+def check_settings(
+    settings: TrainSettings, data: Dataset, splits: SplitFile, recipe: TrainingRecipe = CLASSIFY_RECIPE
+) -> None:
+    """Refuse unusable settings before a model is downloaded and built.
 
     Args:
-        wish: of the user.
+        settings: of the user.
         data: the data set.
         splits: made from it.
-        kind: of its task.
+        recipe: of its task.
 
     Raises:
-        PupilaError: one class only, a leaking split, an unknown preset or loss, settings at odds or of another task.
+        PupilaError: a single class, a leaking split, an unknown preset or loss, conflicting settings, or settings of
+            another task.
     """
-    check_preset(wish.augment)
-    kind.check(wish, data)
-    if splits.verdict == LEAKING and not wish.allow_leak:
+    check_preset(settings.augment)
+    recipe.check_settings(settings, data)
+    if splits.verdict == LEAKING and not settings.allow_leak:
         raise PupilaError(
             say("The split leaks"),
-            found=say("{n} pairs that belong together and are parted", n=len(splits.leaks)),
-            wanted=say("a clean split: scores on this one would be too good"),
-            remedy=say("pupila split DATA --replace, or --allow-leak, which the report will show"),
+            actual=say_count(
+                "1 pair of related images in different splits", "{n} pairs of related images in different splits",
+                len(splits.leaks),
+            ),
+            expected=say("a split without leakage: leakage biases the scores upwards"),
+            remedy=say("pupila split DATA --replace, or --allow-leak, which the report states"),
+        )  # fmt: skip
+    if settings.label_smoothing and settings.loss != "auto" and "cross_entropy" not in settings.loss:
+        raise conflicting_settings(f"loss={settings.loss}, label_smoothing={settings.label_smoothing}",
+                      say("cross_entropy, the only loss with label smoothing"), "--label-smoothing 0")  # fmt: skip
+    if settings.view == "resize" and settings.overlap != "auto":
+        raise conflicting_settings(
+            f"view=resize, overlap={settings.overlap}", say("view=tile: only tiles overlap"), "--view tile"
         )
-    if wish.label_smoothing and wish.loss != "auto" and "cross_entropy" not in wish.loss:
-        raise at_odds(f"loss={wish.loss}, label_smoothing={wish.label_smoothing}",
-                      say("cross-entropy, which alone has label smoothing"), "label_smoothing=0")  # fmt: skip
-    if wish.view == "resize" and wish.overlap != "auto":
-        raise at_odds(f"view=resize, overlap={wish.overlap}", say("tiles, which overlap"), "view=tile")
-    usual = type(wish).model_fields
-    for name in kind.idle:
-        if getattr(wish, name) != usual[name].default:
+    fields = type(settings).model_fields
+    for name in recipe.unused_settings:
+        if getattr(settings, name) != fields[name].default:
             raise PupilaError(
-                say("A setting that would do nothing"), found=f"{name}={getattr(wish, name)}",
-                wanted=say("a setting for the task {task}", task=kind.task.name),
-                remedy=say("leave {name} out", name=name),
+                say("A setting has no effect"), actual=f"{name}={getattr(settings, name)}",
+                expected=say("a setting of the task {task}", task=recipe.task.name),
+                remedy=say("omit {name}", name=name),
             )  # fmt: skip
 
 
-def refuse_idle(wish: TrainSettings, plan: TrainPlan, network: Network) -> None:
-    """Refuse settings that the user set to another value than the usual one, and that would do nothing.
+def refuse_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Network) -> None:
+    """Refuse settings that the user changed from their default and that have no effect.
 
     Args:
-        wish: of the user, before a budget decided anything.
-        plan: what it came to.
+        settings: of the user, before a budget decided anything.
+        plan: decided from these settings.
         network: of the plan.
 
     Raises:
         PupilaError: such a setting.
     """
     pretrained, pixels = network.pretrained, not network.pooled
-    fine, frozen = pretrained and plan.thaw != 0, pretrained and plan.epochs > 0
-    longest = max(plan.epochs, plan.fine_epochs if fine else 0)
-    thawed = say("thawed blocks of a pretrained encoder, such as thaw=3")
+    finetuned, frozen = pretrained and plan.unfreeze != 0, pretrained and plan.epochs > 0
+    longest = max(plan.epochs, plan.finetune_epochs if finetuned else 0)
+    unfrozen = say("unfrozen blocks of a pretrained encoder, such as unfreeze=3")
     needs = {
         "focal_gamma": ("focal" in plan.loss, "loss=focal"),
         "tversky_beta": ("tversky" in plan.loss, "loss=tversky"),
-        "head_width": (wish.head == "dense", "head=dense"),
-        "dropout": (wish.head == "dense", "head=dense"),
-        "fine_epochs": (fine, thawed),
-        "fine_learning_rate": (fine, thawed),
-        "precision": (wish.precision == "float32" or pixels or plan.thaw != 0, thawed),
-        "views": (
-            wish.views == 1 or (frozen and plan.augment != "none"),
-            say("a frozen pretrained encoder, and augmentation"),
+        "head_width": (settings.head == "dense", "head=dense"),
+        "dropout": (settings.head == "dense", "head=dense"),
+        "finetune_epochs": (finetuned, unfrozen),
+        "finetune_lr": (finetuned, unfrozen),
+        "precision": (settings.precision == "float32" or pixels or plan.unfreeze != 0, unfrozen),
+        "augmented_views": (
+            settings.augmented_views == 1 or (frozen and plan.augment != "none"),
+            say("a frozen pretrained encoder with augmentation"),
         ),
         "cache": (frozen, say("a frozen pretrained encoder")),
-        "box_jitter": (wish.boxes > 0, "boxes=0.5"),
-        "points": (wish.boxes < 1, "boxes=0.5"),
-        "warmup_epochs": (wish.warmup_epochs <= longest, say("at most the {n} epochs of a phase", n=longest)),
+        "box_jitter": (settings.box_share > 0, "box_share=0.5"),
+        "points": (settings.box_share < 1, "box_share=0.5"),
+        "warmup_epochs": (
+            settings.warmup_epochs <= longest,
+            say("at most {n}, the epochs of the longest phase", n=longest),
+        ),
     }
-    usual = type(wish).model_fields
+    fields = type(settings).model_fields
     for name, (honoured, need) in needs.items():
-        if not honoured and getattr(wish, name) != usual[name].default and not as_it_is(wish):
+        if not honoured and getattr(settings, name) != fields[name].default and not skips_training(settings):
             raise PupilaError(
-                say("A setting that would do nothing"), found=f"{name}={getattr(wish, name)}", wanted=need,
-                remedy=say("leave {name} out", name=name),
+                say("A setting has no effect"), actual=f"{name}={getattr(settings, name)}", expected=need,
+                remedy=say("omit {name}", name=name),
             )  # fmt: skip
 
 
-def _precision(network: Network, device: str, thaw: int | str) -> tuple[str, str]:
-    """float32, unless a lower precision was measured faster for the steps that are to come."""
-    if not thaw and network.pooled:
-        return "float32", say("only the head is trained, which is quick")
+def _pick_precision(network: Network, device: str, unfreeze: int | str) -> tuple[str, str]:
+    """float32, unless a lower precision was measured to be faster for these training steps."""
+    if not unfreeze and network.pooled:
+        return "float32", say("only the head is trained, which is fast")
     if device == "mps" or network.prompts:
-        return "float32", say("not measured here")
+        return "float32", say("lower precisions are not measured for this device or model")
     lower = "bfloat16"
     if not has_bfloat16(device):
         if device == "cpu":
-            return "float32", say("this CPU has no bfloat16")
+            return "float32", say("this CPU does not support bfloat16")
         lower = "float16"
-    full, half = step_seconds(network, device, torch.float32), step_seconds(network, device, _dtype(lower))
-    told = say(
-        "a step took {half:.2f} ms an image in {lower}, {full:.2f} ms in float32",
-        half=1e3 * half,
-        full=1e3 * full,
+    full, half = time_step(network, device, torch.float32), time_step(network, device, _dtype(lower))
+    reason = say(
+        "measured: {half} ms per image in {lower}, {full} ms in float32",
+        half=number(1e3 * half, 2),
+        full=number(1e3 * full, 2),
         lower=lower,
     )
-    return (lower if half < FASTER * full else "float32"), told
+    return (lower if half < MAX_TIME_RATIO * full else "float32"), reason
 
 
 def _dtype(name: str) -> torch.dtype:
@@ -256,13 +276,13 @@ def _dtype(name: str) -> torch.dtype:
 
 
 def check_preset(name: str) -> None:
-    """Refuse a name that is no preset.
+    """Refuse an unknown augmentation preset.
 
     Raises:
-        PupilaError: with the one that was meant.
+        PupilaError: with the closest known preset.
     """
     if name != "auto" and name not in PRESETS:
         raise PupilaError(
-            say("No such augmentation"), found=f"{name}: {unknown(name, list(PRESETS))}", wanted=say("a preset"),
-            remedy="pupila train DATA --preview FILE.png",
+            say("Unknown augmentation preset"), actual=f"{name}: {unknown(name, list(PRESETS))}",
+            remedy="pupila settings train",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What validation decides for prompts once the weights stand: temperature, threshold and post-processing."""
+"""Calibrate a trained promptable model on validation: temperature, threshold and post-processing."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,105 +7,123 @@ import numpy as np
 import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.prompt_targets import Thing, things_of, truth_of
+from pupila.artifacts.dataset.prompt_targets import PromptTarget, binarize_mask, find_prompt_targets
 from pupila.core.messages import say
-from pupila.core.threads import ahead
+from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
-from pupila.imaging.images.prepare import Preparation
-from pupila.stages.train.recipe import Concluded
-from pupila.stages.train.segment_tuning import Answered, Tuning, refine
+from pupila.imaging.images.preprocess import Preprocessing
+from pupila.stages.train.recipe import ValidationResult
+from pupila.stages.train.segment_tuning import PostProcessingTuner, StoredPrediction, tune_post_processing
 from pupila.stages.train.settings import TrainPlan
 from pupila.statistics.metrics.calibration import fit_temperature
-from pupila.statistics.metrics.overlap import Overlaps, summary
-from pupila.statistics.metrics.segment import METRICS, counts
-from pupila.tasks.prompt import Raw, number_of
-from pupila.tasks.prompt_strategies import BOX, WAYS, filled_box
-from pupila.tasks.task import Decision
+from pupila.statistics.metrics.overlap import OverlapCounts, summarise_overlaps
+from pupila.statistics.metrics.segment import METRICS, confusion_counts
+from pupila.tasks.prompt import DecoderOutput, select_mask
+from pupila.tasks.prompt_strategies import BOX, PROMPT_STRATEGIES, fill_box
+from pupila.tasks.task import PostProcessing
 
-_SAMPLED = 500  # cells of a mask, by which the temperature is fitted
+_SAMPLED = 500  # cells per mask for fitting the temperature
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """A class of an image, asked for in one way, and what is kept of the answer."""
+class PromptedTarget:
+    """A class of an image, prompted with one strategy, and its stored prediction."""
 
     row: int  # of the data set
-    number: int  # of the class
-    way: str
-    kept: Answered | None = None
+    class_index: int
+    strategy: str
+    stored: StoredPrediction | None = None
 
-    def answered(self, png: bytes, logits: Array, truth: Array) -> "Unit":
-        """The unit with its answer: see `Answered`."""
-        return replace(self, kept=Answered(png, logits, truth))
+    def with_prediction(self, png: bytes, logits: Array, targets: Array) -> "PromptedTarget":
+        """The target with its prediction: see `StoredPrediction`."""
+        return replace(self, stored=StoredPrediction(png, logits, targets))
 
     @property
-    def answer(self) -> Answered:
-        """What is kept."""
-        assert self.kept is not None  # it was asked
-        return self.kept
+    def prediction(self) -> StoredPrediction:
+        """The stored prediction."""
+        assert self.stored is not None  # set by `with_prediction`
+        return self.stored
 
     def classes(self) -> set[int]:
-        """Whether anything was answered, and whether anything was not."""
-        return self.answer.classes()
+        """0 if any pixel is predicted background, 1 if any is foreground."""
+        return self.prediction.classes()
 
 
-def sampled(raw: Raw, kind: str, small: Array, seed: list[int]) -> tuple[Array, Array]:
-    """(S, 2) logits of not belonging and of belonging, and (S,) whether it does, of some labelled cells.
+def sample_cells(raw: DecoderOutput, kind: str, small: Array, seed: list[int]) -> tuple[Array, Array]:
+    """(S, 2) logits of background and foreground, and (S,) targets, of some labelled cells.
 
     Args:
-        raw: what the decoder said.
+        raw: decoder output.
         kind: of the decoder.
-        small: (h, w) uint8 truth: 1, 0 or IGNORE.
-        seed: decides which cells.
+        small: (h, w) uint8 target: 1, 0 or IGNORE.
+        seed: of the random choice of cells.
     """
     known = np.flatnonzero(small.ravel() != IGNORE)
     some = known[np.random.default_rng(seed).integers(len(known), size=_SAMPLED)] if len(known) else known
-    logits = raw.masks[number_of(raw, kind)].ravel()[some]
+    logits = raw.masks[select_mask(raw, kind)].ravel()[some]
     return np.stack([np.zeros_like(logits), logits], axis=1), small.ravel()[some].astype(np.int64)
 
 
-def conclude(plan: TrainPlan, data: Dataset, found: list[Unit], rows: list[int], groups: Array) -> Concluded:
-    """The decisions, and the figures of what points and boxes ask for.
+def calibrate_prompts(
+    plan: TrainPlan, data: Dataset, predictions: list[PromptedTarget], rows: list[int], groups: Array
+) -> ValidationResult:
+    """Temperature, threshold and post-processing, and the metrics for points and boxes.
 
     Args:
         plan: of the run.
         data: the data set.
-        found: what was answered of V rows; rows without a thing to point at have no unit.
+        predictions: for V rows; rows without foreground have none.
         rows: V row numbers.
         groups: (V,) group numbers.
     """
-    decision = Decision(abstain_below=plan.abstain_below)
-    blank = pl.DataFrame({f"iou:{way.name}": pl.Series([None] * len(rows), dtype=pl.Float64) for way in WAYS})
-    if not found:
-        return Concluded(1.0, decision, {}, blank)
+    post_processing = PostProcessing(abstain_below=plan.abstain_below)
+    blank = pl.DataFrame(
+        {
+            f"iou:{strategy.name}": pl.Series([None] * len(rows), dtype=pl.Float64)
+            for strategy in PROMPT_STRATEGIES
+        }
+    )
+    if not predictions:
+        return ValidationResult(1.0, post_processing, {}, blank)
     group_of = dict(zip(rows, groups.tolist(), strict=True))
-    own = np.array([group_of[unit.row] for unit in found])
-    kept = [unit.answer for unit in found]
+    own = np.array([group_of[prompted.row] for prompted in predictions])
+    stored = [prompted.prediction for prompted in predictions]
     temperature = fit_temperature(*(np.concatenate(part) for part in zip(
-        *((one.logits, one.truth) for one in kept), strict=True)))  # fmt: skip
-    spec = Preparation(height=plan.side, width=plan.side)
+        *((prediction.logits, prediction.targets) for prediction in stored), strict=True)))  # fmt: skip
+    spec = Preprocessing(height=plan.image_size, width=plan.image_size)
 
-    def truth(number: int) -> Array:
-        return truth_of(data.mask(found[number].row), found[number].number)
+    def read_target(number: int) -> Array:
+        return binarize_mask(data.mask(predictions[number].row), predictions[number].class_index)
 
-    tuning = Tuning(spec, 2, kept, truth, own)
-    decision = refine(tuning, decision, {"positive": "thing", "objective": "mean Dice"})
-    overlaps, _ = tuning.overlaps(decision)
-    return Concluded(
-        temperature, decision, _validated(overlaps, found, own, data), _answers(overlaps, found, rows)
+    tuning = PostProcessingTuner(spec, 2, stored, read_target, own)
+    post_processing = tune_post_processing(
+        tuning, post_processing, {"positive": "object", "objective": "mean Dice"}
+    )
+    overlaps, _ = tuning.count_overlaps(post_processing)
+    return ValidationResult(
+        temperature,
+        post_processing,
+        _summarize_validation(overlaps, predictions, own, data),
+        _tabulate_predictions(overlaps, predictions, rows),
     )
 
 
-def _validated(overlaps: Overlaps, found: list[Unit], groups: Array, data: Dataset) -> dict[str, Any]:
-    """What `bundle.json` says: the chosen score first, then the means of each way of asking."""
-    every = summary(overlaps, groups, ["other", "thing"])
-    metrics = {score_name(2): every["per_image"]["IoU"]["mean"]}
-    for way in WAYS:
-        own = np.array([number for number, unit in enumerate(found) if unit.way == way.name])
-        told = summary(overlaps.on(own), groups[own], ["other", "thing"])["per_image"]
-        metrics |= {f"mean {name} ({way.name})": told[name]["mean"] for name in ("IoU", "Dice")}
-    rows = list(dict.fromkeys(unit.row for unit in found))
+def _summarize_validation(
+    overlaps: OverlapCounts, predictions: list[PromptedTarget], groups: Array, data: Dataset
+) -> dict[str, Any]:
+    """The validation metrics for `bundle.json`: the selection metric first, then means for each prompt strategy."""
+    every = summarise_overlaps(overlaps, groups, ["background", "object"])
+    metrics = {metric_name(2): every["per_image"]["IoU"]["mean"]}
+    for strategy in PROMPT_STRATEGIES:
+        own = np.array(
+            [number for number, prompted in enumerate(predictions) if prompted.strategy == strategy.name]
+        )
+        per_image = summarise_overlaps(overlaps.select(own), groups[own], ["background", "object"])[
+            "per_image"
+        ]
+        metrics |= {f"mean {name} ({strategy.name})": per_image[name]["mean"] for name in ("IoU", "Dice")}
+    rows = list(dict.fromkeys(prompted.row for prompted in predictions))
     return {
         "n": len(rows),
         "groups": len(set(groups.tolist())),
@@ -114,37 +132,41 @@ def _validated(overlaps: Overlaps, found: list[Unit], groups: Array, data: Datas
     }
 
 
-def _answers(overlaps: Overlaps, found: list[Unit], rows: list[int]) -> pl.DataFrame:
-    """What `oof.parquet` holds of each row: the mean IoU of its classes, for each way of asking."""
+def _tabulate_predictions(
+    overlaps: OverlapCounts, predictions: list[PromptedTarget], rows: list[int]
+) -> pl.DataFrame:
+    """Columns of `oof.parquet`: the mean IoU over the classes of each row, for each prompt strategy."""
     scores = METRICS["IoU"](overlaps.regions)[:, 1]
-    told: dict[str, list[float | None]] = {}
-    for way in WAYS:
+    columns: dict[str, list[float | None]] = {}
+    for strategy in PROMPT_STRATEGIES:
         of: dict[int, list[float]] = {}
-        for unit, score in zip(found, scores.tolist(), strict=True):
-            if unit.way == way.name:
-                of.setdefault(unit.row, []).append(score)
-        told[f"iou:{way.name}"] = [float(np.mean(of[row])) if row in of else None for row in rows]
-    return pl.DataFrame({name: pl.Series(values, dtype=pl.Float64) for name, values in told.items()})
+        for prompted, score in zip(predictions, scores.tolist(), strict=True):
+            if prompted.strategy == strategy.name:
+                of.setdefault(prompted.row, []).append(score)
+        columns[f"iou:{strategy.name}"] = [float(np.mean(of[row])) if row in of else None for row in rows]
+    return pl.DataFrame({name: pl.Series(values, dtype=pl.Float64) for name, values in columns.items()})
 
 
-def score_name(_: int) -> str:
-    """What validation chooses by: over the images' classes, and over all ways of asking for them."""
+def metric_name(_: int) -> str:
+    """Name of the metric that selects the epoch: over all targets and prompt strategies."""
     return "mean IoU"
 
 
 def baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
-    """What filling the box of each thing would reach."""
+    """Metrics of the baseline that fills the box of each target."""
 
-    def score(thing: Thing) -> float:
-        box = thing.prompt(BOX).box
-        assert box is not None  # it is asked for with one
-        return float(METRICS["IoU"](counts(thing.truth, filled_box(box, thing.truth.shape), 2))[1])
+    def score(target: PromptTarget) -> float:
+        box = target.make_prompt(BOX).box
+        assert box is not None  # the strategy is a box
+        return float(
+            METRICS["IoU"](confusion_counts(target.target, fill_box(box, target.target.shape), 2))[1]
+        )
 
     def scores(row: int) -> list[float]:
-        return [score(thing) for thing in things_of(data, row)]
+        return [score(target) for target in find_prompt_targets(data, row)]
 
-    every = [one for found in ahead(rows, scores) for one in found]
+    every = [iou for row_scores in prefetch(rows, scores) for iou in row_scores]
     return {
-        "class": say("the filled box of a prompt with a box"),
-        score_name(2): float(np.mean(every)) if every else 0.0,
+        "class": say("filled box"),
+        metric_name(2): float(np.mean(every)) if every else 0.0,
     }

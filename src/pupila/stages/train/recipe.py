@@ -9,24 +9,24 @@ from torch import Tensor, nn
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.imaging.images.decode import Array
-from pupila.learning.loop import Batch, Judged
+from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.models.network import Network
 from pupila.stages.train.settings import TrainPlan, TrainSettings
-from pupila.tasks.task import Decision, Task
+from pupila.tasks.task import PostProcessing, Task
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class SplitRows:
     """Row numbers of the data set."""
 
     train: list[int]
-    validation: list[int]  # empty: train for all epochs, the last is the best
+    validation: list[int]  # empty: train for all epochs and use the last one
 
 
-class Lesson(Protocol):
-    """What is learned from, and how it is judged; all phases share it."""
+class TaskTrainer(Protocol):
+    """Trains one network for a task: batches, criterion and validation, shared by all phases."""
 
-    sides: Sides
+    split: SplitRows
     plan: TrainPlan
     network: Network
     criterion: Callable[[Any, Tensor], Tensor]
@@ -35,61 +35,62 @@ class Lesson(Protocol):
         """The items of the epoch's batches."""
 
     def inputs(self, items: list[int], view: int) -> tuple[Array | tuple[Array, ...], Array]:
-        """(K, 3, H, W) float32 inputs, maybe with more, and targets of K items, in the so-manieth view of each."""
+        """(K, 3, H, W) float32 inputs, alone or with further arrays, and targets of K items in view number `view`."""
 
-    def module(self, thaw: int | str) -> nn.Module:
-        """Encoder and head as one module that answers the inputs, of whose encoder some blocks are trained."""
+    def build_module(self, unfreeze: int | str) -> nn.Module:
+        """Encoder and head as one module, with the last `unfreeze` blocks of the encoder trainable."""
 
-    def judged(self, module: nn.Module, epoch: int) -> Judged:
-        """What validation says of the module."""
+    def validate(self, module: nn.Module, epoch: int) -> EpochResult:
+        """Validation metrics of the module."""
 
-    def collected(self, module: nn.Module) -> Any:
-        """The module's answers to the validation rows, as the task keeps them."""
+    def predict_validation(self, module: nn.Module) -> Any:
+        """The module's predictions for the validation rows, in the form of the task."""
 
-    def head(self) -> "Frozen | None":
-        """How the head alone learns from features that are kept; None where there is nothing worth keeping."""
+    def build_head_trainer(self) -> "HeadTrainer | None":
+        """What trains the head alone on cached features; None for a task that caches none."""
 
 
-class Frozen(Protocol):
-    """A head on the kept features of an encoder that is not trained."""
+class HeadTrainer(Protocol):
+    """Trains a head on the cached features of a frozen encoder."""
 
     module: nn.Module
 
     def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
-        """Batches in the epoch, and the batches."""
+        """Number of batches in the epoch, and the batches."""
 
-    def judged(self, module: nn.Module, epoch: int) -> Judged:
-        """What validation says of the head."""
+    def validate(self, module: nn.Module, epoch: int) -> EpochResult:
+        """Validation metrics of the head."""
 
-    def collected(self, module: nn.Module) -> Any:
-        """The head's answers to the validation rows."""
+    def predict_validation(self, module: nn.Module) -> Any:
+        """The head's predictions for the validation rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Concluded:
-    """What validation decides once the weights stand."""
+class ValidationResult:
+    """Result of validation with the final weights."""
 
     temperature: float
-    decision: Decision
-    validation: dict[
-        str, Any
-    ]  # what `bundle.json` says: n, groups, metrics, baseline; empty without validation
-    answers: pl.DataFrame  # what `oof.parquet` holds of each row besides the image itself
+    post_processing: PostProcessing
+    summary: dict[str, Any]  # for `bundle.json`: n, groups, metrics, baseline; empty without validation
+    predictions: pl.DataFrame  # columns of `oof.parquet` besides those of the image
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How one task is trained."""
+class TrainingRecipe:
+    """How one task is trained: defaults, trainer, calibration and baseline."""
 
     task: Task
-    usual: Callable[[Network], dict[str, Any]]  # what "auto" means where nothing is measured
-    augment: str  # the preset that "auto" means, unless `usual` says otherwise
-    idle: tuple[str, ...]  # settings that do nothing for this task
-    score: Callable[[int], str]  # number of classes to the name of the metric that chooses the epoch
-    batch: int  # largest that "auto" takes
-    lesson: Callable[[Dataset, Sides, TrainPlan, Network], Lesson]
-    joined: Callable[[list[Any]], Any]  # what several folds collected, as one
-    collapsed: Callable[[Any], bool]  # whether what was collected answers one class alone
-    conclude: Callable[[TrainPlan, Dataset, Any, list[int], Array], Concluded]  # collected, rows, groups
-    baseline: Callable[[Dataset, list[int]], dict[str, Any]]  # what always answering one class would reach
-    check: Callable[[TrainSettings, Dataset], None]  # refuse what can't be honoured
+    defaults: Callable[[Network], dict[str, Any]]  # what "auto" means where nothing is measured
+    augment: str  # the preset that "auto" means, unless `defaults` has another
+    unused_settings: tuple[str, ...]  # settings that have no effect for this task
+    metric_name: Callable[[int], str]  # number of classes to the name of the metric that chooses the epoch
+    max_batch_size: int  # largest that "auto" takes
+    trainer: Callable[[Dataset, SplitRows, TrainPlan, Network], TaskTrainer]
+    concatenate: Callable[[list[Any]], Any]  # predictions of several folds as one
+    is_collapsed: Callable[[Any], bool]  # whether the predictions have a single class
+    calibrate: Callable[
+        [TrainPlan, Dataset, Any, list[int], Array], ValidationResult
+    ]  # predictions, rows, groups
+    baseline: Callable[[Dataset, list[int]], dict[str, Any]]  # metrics of the baseline, and its class
+    check_settings: Callable[[TrainSettings, Dataset], None]  # refuse unusable settings
+    baseline_name: str  # marked for translation; {name} is the class of the baseline

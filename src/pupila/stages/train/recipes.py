@@ -1,15 +1,17 @@
 """The tasks that can be trained."""
 
 from pupila.learning.models.settings import is_promptable
-from pupila.stages.train.classify import CLASSES
-from pupila.stages.train.prompt import PROMPTS
-from pupila.stages.train.recipe import Kind
-from pupila.stages.train.segment import MASKS
+from pupila.stages.train.classify import CLASSIFY_RECIPE
+from pupila.stages.train.prompt import PROMPT_RECIPE
+from pupila.stages.train.recipe import TrainingRecipe
+from pupila.stages.train.segment import SEGMENT_RECIPE
 from pupila.tasks.prompt import PROMPT
 
-KINDS: dict[str, Kind] = {kind.task.name: kind for kind in (CLASSES, MASKS, PROMPTS)}
+RECIPES: dict[str, TrainingRecipe] = {
+    kind.task.name: kind for kind in (CLASSIFY_RECIPE, SEGMENT_RECIPE, PROMPT_RECIPE)
+}
 
 
-def kind_of(task: str, model: str) -> Kind:
+def find_recipe(task: str, model: str) -> TrainingRecipe:
     """How a model learns from data of a task: masks are also what prompts are drawn from."""
-    return KINDS[PROMPT.name if is_promptable(model) else task]
+    return RECIPES[PROMPT.name if is_promptable(model) else task]

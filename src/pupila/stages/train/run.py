@@ -1,4 +1,4 @@
-"""A run: plan, lessons, answers on validation, and the bundle, in one folder that can go on after a kill."""
+"""Train one run: plan, training, validation predictions and bundle, in one folder that can be resumed."""
 
 import json
 from collections.abc import Callable
@@ -16,24 +16,25 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import render
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import number, say, translate
 from pupila.core.version import __version__
-from pupila.core.vocabulary import SCHEMA_VERSION, TRAIN, VALIDATION
-from pupila.learning.loop import Keeper
+from pupila.core.vocabulary import TRAIN, VALIDATION
+from pupila.learning.loop import Checkpointer
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.network import Network
-from pupila.stages.train.budget import within_budget
-from pupila.stages.train.finish import Images, bundled, check_exportable
-from pupila.stages.train.page import run_page
-from pupila.stages.train.phases import Learned, learn
-from pupila.stages.train.plan import check, decide, refuse_idle
-from pupila.stages.train.recipe import Kind, Sides
-from pupila.stages.train.recipes import kind_of
-from pupila.stages.train.settings import TrainPlan, TrainSettings, as_it_is
+from pupila.stages.train.budget import fit_to_budget
+from pupila.stages.train.finish import BundleImages, check_exportable, write_run_bundle
+from pupila.stages.train.page import make_run_page
+from pupila.stages.train.phases import FINETUNE, HEAD, TrainedSplit, train_split
+from pupila.stages.train.plan import check_settings, decide, refuse_unused_settings
+from pupila.stages.train.recipe import SplitRows, TrainingRecipe
+from pupila.stages.train.recipes import find_recipe
+from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 
-PLAN_FILE, LOG_FILE, ANSWERS_FILE, REPORT_FILE = "plan.json", "log.jsonl", "oof.parquet", "report.html"
-RUNNING, DONE, COLLAPSED, INTERRUPTED = "running", "done", "collapsed", "interrupted"
-Tell = Callable[[dict[str, Any]], None]
+PLAN_FILE, LOG_FILE, OOF_FILE, REPORT_FILE = "plan.json", "log.jsonl", "oof.parquet", "report.html"
+PLAN_SCHEMA = 2  # of plan.json; 1 had other names of settings
+RUNNING, COMPLETED, COLLAPSED, INTERRUPTED = "running", "completed", "collapsed", "interrupted"
+LogCallback = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -47,265 +48,302 @@ class Run:
     bundle: Bundle
 
 
-class Trainer:
+class TrainingRun:
     """Trains one run.
 
     Args:
         data: the data set.
         splits: made from these very data.
         folder: of the run, on disk.
-        tell: called with each line of the log.
+        on_log: called with each line of the log.
     """
 
-    def __init__(self, data: Dataset, splits: SplitFile, folder: str, tell: Tell = lambda line: None) -> None:
-        self.data, self.splits, self.folder, self.tell = data, splits, folder, tell
-        self.kind = self._kind("auto")
+    def __init__(
+        self, data: Dataset, splits: SplitFile, folder: str, on_log: LogCallback = lambda line: None
+    ) -> None:
+        self.data, self.splits, self.folder, self.on_log = data, splits, folder, on_log
+        self.recipe = self._find_recipe("auto")
         self._lines: dict[str, list[dict[str, Any]]] = {}
-        self._wish: dict[str, Any] = {}  # what the user set, as JSON
+        self._user_settings: dict[str, Any] = {}  # what the user set, as JSON
 
-    def run(self, wish: TrainSettings, resume: bool = False) -> Run:
-        """Plan (or read the plan of the run that goes on), learn, and write what came out.
+    def run(self, settings: TrainSettings, resume: bool = False) -> Run:
+        """Decide the plan (or read that of the run to resume), train, and write the results.
 
         Raises:
-            PupilaError: a run is there already and `resume` is not set, or was made from other data.
+            PupilaError: the folder holds a run and `resume` is not set, or the run was made from other data, with other
+                settings or by an older version.
         """
-        plan, network = self._planned(wish, resume)
-        if (finished := self._finished(plan)) is not None:
+        plan, network = self._open_plan(settings, resume)
+        if (finished := self._read_finished(plan)) is not None:
             return finished
         if not network.pooled or network.prompts:
-            check_exportable(network, self.kind.task)
-        self._tell_baseline(plan)
+            check_exportable(network, self.recipe.task)
+        self._report_baseline(plan)
         while True:
             torch.manual_seed(plan.seed)
             try:
-                found, rows, folds, learned, network = self._lessons(plan, network)
+                predictions, rows, folds, trained, network = self._train(plan, network)
                 break
             except (RuntimeError, MemoryError) as fault:
-                if plan.batch_size == 1 or not _is_memory(fault):
+                if plan.batch_size == 1 or not _is_out_of_memory(fault):
                     raise
-                plan = self._halved(plan)
-                network = self.network(plan)
-        state = COLLAPSED if self.kind.collapsed(learned.found) else DONE
-        state = INTERRUPTED if learned.interrupted else state
+                plan = self._halve_batch(plan)
+                network = self.build_network(plan)
+        state = COLLAPSED if self.recipe.is_collapsed(trained.predictions) else COMPLETED
+        state = INTERRUPTED if trained.interrupted else state
         groups = np.array([a.component for a in self.splits.images])[rows]
-        concluded = self.kind.conclude(plan, self.data, found, rows, groups)
-        seen = rows if as_it_is(plan) else self._rows(TRAIN) + self._rows(VALIDATION)
-        images = Images(self.kind.task, rows, seen)
-        bundle = bundled(files.join(self.folder, "bundle"), plan, network, self.data, concluded, images)
-        self._write_answers(concluded.answers, rows, folds)
-        page = run_page(plan, state, self.log, bundle.info, self._examples())
+        result = self.recipe.calibrate(plan, self.data, predictions, rows, groups)
+        learned_from = (
+            rows if skips_training(plan) else self._split_rows(TRAIN) + self._split_rows(VALIDATION)
+        )
+        images = BundleImages(self.recipe.task, rows, learned_from)
+        bundle = write_run_bundle(files.join(self.folder, "bundle"), plan, network, self.data, result, images)
+        self._write_predictions(result.predictions, rows, folds)
+        page = make_run_page(plan, state, self.log, bundle.info, self._read_examples())
         files.write_bytes(files.join(self.folder, REPORT_FILE), render(page).encode())
         self._write_plan(plan, state)
         return Run(self.folder, plan, state, self.log, bundle)
 
-    def _planned(self, wish: TrainSettings, resume: bool) -> tuple[TrainPlan, Network]:
+    def _open_plan(self, settings: TrainSettings, resume: bool) -> tuple[TrainPlan, Network]:
         where = files.join(self.folder, PLAN_FILE)
         if files.exists(where):
             if not resume:
                 raise PupilaError(
-                    say("A run is there already"), found=where, wanted=say("an empty folder"),
-                    remedy=say("--resume goes on with it; --out FOLDER begins another"),
+                    say("The folder already contains a run"), actual=where, expected=say("an empty folder"),
+                    remedy=say("--resume to continue this run, or --out FOLDER to start another one"),
                 )  # fmt: skip
-            stored = files.read_json(where)
-            plan, self._wish = TrainPlan.model_validate(stored["plan"]), stored.get("wish", {})
+            stored = self._read_plan(where)
+            plan, self._user_settings = TrainPlan.model_validate(stored["plan"]), stored["settings"]
             if (plan.data_hash, plan.splits_hash) != (self.data.hash, self.splits.hash):
                 raise PupilaError(
-                    say("The run was made from other data"), found=self.data.hash[:12], wanted=plan.data_hash[:12],
+                    say("The run was made from other data"), actual=self.data.hash[:12], expected=plan.data_hash[:12],
                     remedy="--out FOLDER",
                 )  # fmt: skip
-            self._check_same(wish)
-            self.kind = self._kind(plan.model)
-            if "workers" in wish.model_fields_set:
-                plan = plan.model_copy(update={"workers": wish.workers})
+            self._check_same_settings(settings)
+            self.recipe = self._find_recipe(plan.model)
+            if "workers" in settings.model_fields_set:
+                plan = plan.model_copy(update={"workers": settings.workers})
             torch.set_num_threads(plan.threads)
-            return plan, self.network(plan)
-        plan, network = self._decided(wish)
-        self._wish = wish.model_dump(mode="json", exclude_unset=True)
+            return plan, self.build_network(plan)
+        plan, network = self._decide(settings)
+        self._user_settings = settings.model_dump(mode="json", exclude_unset=True)
         self._write_plan(plan, RUNNING)
         return plan, network
 
-    def _tell_baseline(self, plan: TrainPlan) -> None:
-        """What the model has to beat, before it begins."""
-        rows = self._rows(TRAIN) + self._rows(VALIDATION) if plan.folds else self._rows(VALIDATION)
+    def _read_plan(self, path: str) -> dict[str, Any]:
+        """The content of plan.json, refused if an older version wrote it."""
+        stored: dict[str, Any] = files.read_json(path)
+        if stored.get("schema") != PLAN_SCHEMA:
+            raise PupilaError(
+                say("The run was written by another version of Pupila"),
+                actual=f"{path}: schema {stored.get('schema')}", expected=f"schema {PLAN_SCHEMA}",
+                remedy=f"pupila train {self.data.root} --out FOLDER",
+            )  # fmt: skip
+        return stored
+
+    def _report_baseline(self, plan: TrainPlan) -> None:
+        """Log the validation score of the baseline before training starts."""
+        rows = self._split_rows(VALIDATION)
+        if plan.folds:
+            rows = self._split_rows(TRAIN) + rows
         if rows and plan.classes == self.data.classes:
-            told, score = self.kind.baseline(self.data, rows), self.kind.score(len(plan.classes))
-            self.tell({"note": say(
-                "To beat: always answering {name} has {score} {value:.3f} on validation.",
-                name=told["class"], score=score, value=told[score],
+            baseline, metric = (
+                self.recipe.baseline(self.data, rows),
+                self.recipe.metric_name(len(plan.classes)),
+            )
+            self.on_log({"note": say(
+                "Validation baseline ({baseline}): {metric} {value}.", metric=metric, value=number(baseline[metric]),
+                baseline=translate(self.recipe.baseline_name).format(name=baseline["class"]),
             )})  # fmt: skip
 
-    def _halved(self, plan: TrainPlan) -> TrainPlan:
-        """The plan with half the batch; the run begins anew, so that it is what its plan says."""
-        told = say("halved from {n}, for which there was no memory", n=plan.batch_size)
-        reasons = {**plan.reasons, "batch_size": told}
+    def _halve_batch(self, plan: TrainPlan) -> TrainPlan:
+        """The plan with half the batch size; training starts again, so that the run matches its plan."""
+        reason = say("halved from {n}, which ran out of memory", n=plan.batch_size)
+        reasons = {**plan.reasons, "batch_size": reason}
         plan = plan.model_copy(update={"batch_size": plan.batch_size // 2, "reasons": reasons})
-        self.tell({"note": say("Out of memory: the batch is halved to {n}.", n=plan.batch_size)})
-        for kept in ("checkpoints", "examples"):
-            files.remove_folder(Path(self.folder, kept))
+        self.on_log({"note": say("Out of memory: batch size halved to {n}.", n=plan.batch_size)})
+        for folder in ("checkpoints", "examples"):
+            files.remove_folder(Path(self.folder, folder))
         self._lines.clear()
         self._write_plan(plan, RUNNING)
         return plan
 
-    def _finished(self, plan: TrainPlan) -> Run | None:
-        """The run as it was written, if it had come to its end."""
+    def _read_finished(self, plan: TrainPlan) -> Run | None:
+        """The run as it was written, if it is complete."""
         state = files.read_json(files.join(self.folder, PLAN_FILE))["state"]
-        if state not in (DONE, COLLAPSED):
+        if state not in (COMPLETED, COLLAPSED):
             return None
         log = files.join(self.folder, LOG_FILE)
         lines = files.read_bytes(log).decode().splitlines() if files.exists(log) else []
         return Run(self.folder, plan, state, [json.loads(line) for line in lines], read_bundle(self.folder))
 
-    def _check_same(self, wish: TrainSettings) -> None:
-        """Refuse settings that the run that goes on was not begun with; threads change nothing."""
-        told = wish.model_dump(mode="json", exclude_unset=True, exclude={"workers"})
-        other = {name: value for name, value in told.items() if self._wish.get(name, value) != value}
-        other |= {name: value for name, value in told.items() if name not in self._wish}
+    def _check_same_settings(self, settings: TrainSettings) -> None:
+        """Refuse settings that differ from those of the resumed run; `workers` may differ."""
+        requested = settings.model_dump(mode="json", exclude_unset=True, exclude={"workers"})
+        other = {
+            name: value for name, value in requested.items() if self._user_settings.get(name, value) != value
+        }
+        other |= {name: value for name, value in requested.items() if name not in self._user_settings}
         if other:
             raise PupilaError(
-                say("The run has other settings"), found=_pairs(other),
-                wanted=_pairs({name: self._wish.get(name, say("not set")) for name in other}),
-                remedy=say("leave --set out, or --out FOLDER for another run"),
+                say("The run to resume has other settings"), actual=_format_settings(other),
+                expected=_format_settings({name: self._user_settings.get(name, say("not set")) for name in other}),
+                remedy=say("omit these settings, or --out FOLDER to start another run"),
             )  # fmt: skip
 
-    def plan(self, wish: TrainSettings) -> TrainPlan:
-        """What would be done."""
-        return self._decided(wish)[0]
+    def plan(self, settings: TrainSettings) -> TrainPlan:
+        """The plan of a training with these settings; nothing is written."""
+        return self._decide(settings)[0]
 
-    def _kind(self, model: str) -> Kind:
-        return kind_of(self.data.task.name if self.data.task else "", model)
+    def _find_recipe(self, model: str) -> TrainingRecipe:
+        return find_recipe(self.data.task.name if self.data.task else "", model)
 
-    def _decided(self, wish: TrainSettings) -> tuple[TrainPlan, Network]:
-        self.kind = self._kind(wish.model)
-        check(wish, self.data, self.splits, self.kind)
+    def _decide(self, settings: TrainSettings) -> tuple[TrainPlan, Network]:
+        self.recipe = self._find_recipe(settings.model)
+        check_settings(settings, self.data, self.splits, self.recipe)
         reasons: dict[str, str] = {}
-        asked = wish
-        if wish.budget is not None and not as_it_is(wish):
-            within = within_budget(wish, self.data, self.splits, self.network, self.kind)
-            wish, reasons = within.wish, within.reasons
-        network = self.network(wish)
-        plan = decide(wish, self.data, self.splits, network, self.kind)
-        refuse_idle(asked, plan, network)
+        requested = settings
+        if settings.budget is not None and not skips_training(settings):
+            within = fit_to_budget(settings, self.data, self.splits, self.build_network, self.recipe)
+            settings, reasons = within.settings, within.reasons
+        network = self.build_network(settings)
+        plan = decide(settings, self.data, self.splits, network, self.recipe)
+        refuse_unused_settings(requested, plan, network)
         return plan.model_copy(update={"reasons": {**plan.reasons, **reasons}}), network
 
-    def network(self, wish: TrainSettings) -> Network:
+    def build_network(self, settings: TrainSettings) -> Network:
         """The untrained network, the same for the same seed."""
-        torch.manual_seed(wish.seed)
-        classes = None if as_it_is(wish) else len(self.data.classes)
-        network = BUILDERS[self.kind.task.name](wish, classes, None if wish.side == "auto" else wish.side)
-        spec = network.preparation.model_copy(update={"bands": self.data.bands})
-        if wish.view == "tile":
-            overlap = spec.height // 4 if wish.overlap == "auto" else wish.overlap
-            spec = spec.model_copy(update={"view": wish.view, "overlap": overlap})
-        return replace(network, preparation=spec)
+        torch.manual_seed(settings.seed)
+        classes = None if skips_training(settings) else len(self.data.classes)
+        network = BUILDERS[self.recipe.task.name](
+            settings, classes, None if settings.image_size == "auto" else settings.image_size
+        )
+        spec = network.preprocessing.model_copy(update={"bands": self.data.bands})
+        if settings.view == "tile":
+            overlap = spec.height // 4 if settings.overlap == "auto" else settings.overlap
+            spec = spec.model_copy(update={"view": settings.view, "overlap": overlap})
+        return replace(network, preprocessing=spec)
 
     def _write_plan(self, plan: TrainPlan, state: str) -> None:
         files.write_json(files.join(self.folder, PLAN_FILE), {
-            "schema": SCHEMA_VERSION, "made_by": f"pupila {__version__}", "state": state, "wish": self._wish,
-            "plan": plan.model_dump(mode="json"),
+            "schema": PLAN_SCHEMA, "made_by": f"pupila {__version__}", "state": state,
+            "settings": self._user_settings, "plan": plan.model_dump(mode="json"),
         })  # fmt: skip
 
-    def _lessons(
+    def _train(
         self, plan: TrainPlan, network: Network
-    ) -> tuple[Any, list[int], list[int | None], Learned, Network]:
-        """Validation or out-of-fold answers with their rows and folds, and the network that is bundled."""
-        if as_it_is(plan):
-            rows = self._rows(VALIDATION) if plan.classes == self.data.classes else []
-            lesson = self.kind.lesson(self.data, Sides([], rows), plan, network)
-            found = lesson.collected(lesson.module(0).to(plan.device))
-            return found, rows, [None] * len(rows), Learned(found, {}), network
+    ) -> tuple[Any, list[int], list[int | None], TrainedSplit, Network]:
+        """Validation or out-of-fold predictions with their rows and folds, and the network that is bundled."""
+        if skips_training(plan):
+            rows = self._split_rows(VALIDATION) if plan.classes == self.data.classes else []
+            trainer = self.recipe.trainer(self.data, SplitRows([], rows), plan, network)
+            predictions = trainer.predict_validation(trainer.build_module(0).to(plan.device))
+            return predictions, rows, [None] * len(rows), TrainedSplit(predictions, {}), network
         if not plan.folds:
-            sides = Sides(self._rows(TRAIN), self._rows(VALIDATION))
-            learned = self._learned(plan, network, sides, "")
-            return learned.found, sides.validation, [None] * len(sides.validation), learned, network
+            split = SplitRows(self._split_rows(TRAIN), self._split_rows(VALIDATION))
+            trained = self._train_split(plan, network, split, "")
+            return trained.predictions, split.validation, [None] * len(split.validation), trained, network
         every = [
-            row for row, a in enumerate(self.splits.images) if a.fold is not None and self._labelled(row)
+            row for row, a in enumerate(self.splits.images) if a.fold is not None and self._is_labelled(row)
         ]
         fold_of = {row: self.splits.images[row].fold for row in every}
         rows, best = [], []
         for fold in range(plan.folds):
-            sides = Sides([r for r in every if fold_of[r] != fold], [r for r in every if fold_of[r] == fold])
-            learned = self._learned(plan, self.network(plan), sides, f"fold{fold}-")
-            if learned.interrupted:
+            split = SplitRows(
+                [r for r in every if fold_of[r] != fold], [r for r in every if fold_of[r] == fold]
+            )
+            trained = self._train_split(plan, self.build_network(plan), split, f"fold{fold}-")
+            if trained.interrupted:
                 raise KeyboardInterrupt
-            rows += sides.validation
-            best.append(learned)
-        # The bundled model learns from all folds, for as long as the folds' best took on average.
-        fine = _mean_epochs(best, "fine", plan.fine_epochs)
+            rows += split.validation
+            best.append(trained)
+        # The bundled model is trained on all folds, for the mean number of epochs of the best fold models.
+        finetune_epochs = _mean_best_epoch(best, FINETUNE, plan.finetune_epochs)
         plan = plan.model_copy(update={
-            "epochs": _mean_epochs(best, "head" if network.pretrained else "fine", plan.epochs),
-            "fine_epochs": max(1, fine),
-            "thaw": plan.thaw if fine or not network.pretrained else 0,
+            "epochs": _mean_best_epoch(best, HEAD if network.pretrained else FINETUNE, plan.epochs),
+            "finetune_epochs": max(1, finetune_epochs),
+            "unfreeze": plan.unfreeze if finetune_epochs or not network.pretrained else 0,
             "patience": 10_000,
         })  # fmt: skip
-        whole = self._learned(plan, network, Sides(every, []), "whole-")
-        found = self.kind.joined([learned.found for learned in best])
-        return found, rows, [fold_of[row] for row in rows], Learned(found, whole.states), network
+        whole = self._train_split(plan, network, SplitRows(every, []), "whole-")
+        predictions = self.recipe.concatenate([trained.predictions for trained in best])
+        return (
+            predictions,
+            rows,
+            [fold_of[row] for row in rows],
+            TrainedSplit(predictions, whole.states),
+            network,
+        )
 
-    def _learned(self, plan: TrainPlan, network: Network, sides: Sides, name: str) -> Learned:
-        lesson = self.kind.lesson(self.data, sides, plan, network)
+    def _train_split(self, plan: TrainPlan, network: Network, split: SplitRows, name: str) -> TrainedSplit:
+        trainer = self.recipe.trainer(self.data, split, plan, network)
 
-        def keeper(phase: str) -> Keeper:
-            return Keeper(self.folder, f"{name}{phase}", lambda lines: self._logged(f"{name}{phase}", lines))
+        def make_checkpointer(phase: str) -> Checkpointer:
+            return Checkpointer(
+                self.folder, f"{name}{phase}", lambda lines: self._write_log(f"{name}{phase}", lines)
+            )
 
-        return learn(lesson, keeper)
+        return train_split(trainer, make_checkpointer)
 
-    def _examples(self) -> dict[str, bytes]:
-        """What was shown of some epochs, in their order; of folds, of the first one."""
+    def _read_examples(self) -> dict[str, bytes]:
+        """The example images of some epochs in order; with folds, those of the first one."""
         paths = Path(self.folder, "examples").glob("*.png")
         shown = [path for path in paths if not path.stem.startswith("fold") or path.stem.startswith("fold0-")]
-        ordered = sorted(shown, key=lambda path: path.stem.replace("fine", "late"))  # after "head"
+        ordered = sorted(shown, key=lambda path: path.stem.replace(FINETUNE, "later"))  # after "head"
         return {path.stem: path.read_bytes() for path in ordered}
 
-    def _logged(self, part: str, lines: list[dict[str, Any]]) -> None:
+    def _write_log(self, part: str, lines: list[dict[str, Any]]) -> None:
         """`log.jsonl`: one line per epoch, of all folds and phases in their order."""
         self._lines[part] = [{"part": part, **line} for line in lines]
         text = "".join(json.dumps(line) + "\n" for line in self.log)
         files.write_bytes(files.join(self.folder, LOG_FILE), text.encode())
-        self.tell(self.log[-1])
+        self.on_log(self.log[-1])
 
     @property
     def log(self) -> list[dict[str, Any]]:
         """All lines of the log."""
         return [line for lines in self._lines.values() for line in lines]
 
-    def _rows(self, split: str) -> list[int]:
-        return [row for row, a in enumerate(self.splits.images) if a.split == split and self._labelled(row)]
+    def _split_rows(self, split: str) -> list[int]:
+        return [
+            row for row, a in enumerate(self.splits.images) if a.split == split and self._is_labelled(row)
+        ]
 
-    def _labelled(self, row: int) -> bool:
+    def _is_labelled(self, row: int) -> bool:
         return self.data.images["target"][row] is not None
 
-    def _write_answers(self, answers: pl.DataFrame, rows: list[int], folds: list[int | None]) -> None:
-        """`oof.parquet`: what was answered to every image that the model had not learned from."""
+    def _write_predictions(self, predictions: pl.DataFrame, rows: list[int], folds: list[int | None]) -> None:
+        """`oof.parquet`: the prediction for every image that the model was not trained on."""
         frame = self.data.images[rows].select("image", "sha256", "target").with_columns(
             split=pl.lit(VALIDATION),
             fold=pl.Series(folds, dtype=pl.Int64),
             component=pl.Series([self.splits.images[row].component for row in rows], dtype=pl.Int64),
         )  # fmt: skip
         files.write_parquet(
-            files.join(self.folder, ANSWERS_FILE), pl.concat([frame, answers], how="horizontal")
+            files.join(self.folder, OOF_FILE), pl.concat([frame, predictions], how="horizontal")
         )
 
 
-def _pairs(settings: dict[str, Any]) -> str:
+def _format_settings(settings: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
-def _is_memory(fault: Exception) -> bool:
-    """Whether it says that there is not enough memory; on a CPU torch has no class for it."""
+def _is_out_of_memory(fault: Exception) -> bool:
+    """Whether the error means out of memory; torch raises a plain RuntimeError for it on a CPU."""
     if isinstance(fault, torch.OutOfMemoryError | MemoryError):
         return True
     return "allocate memory" in str(fault) or "not enough memory" in str(fault)
 
 
-def _mean_epochs(folds: list[Learned], phase: str, otherwise: int) -> int:
-    best = [learned.states[phase].best_epoch for learned in folds if phase in learned.states]
+def _mean_best_epoch(folds: list[TrainedSplit], phase: str, otherwise: int) -> int:
+    best = [trained.states[phase].best_epoch for trained in folds if phase in trained.states]
     return round(float(np.mean(best))) if best else otherwise
 
 
-def free_folder(wanted: str) -> str:
-    """The folder, or the first of FOLDER-2, FOLDER-3 and so on that is not there yet."""
-    path, number = wanted, 1
+def find_free_folder(folder: str) -> str:
+    """The folder, or the first of FOLDER-2, FOLDER-3 and so on that does not exist."""
+    path, number = folder, 1
     while Path(path).exists():
         number += 1
-        path = f"{wanted}-{number}"
+        path = f"{folder}-{number}"
     return path

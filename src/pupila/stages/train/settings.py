@@ -1,6 +1,6 @@
-"""What a user may wish of a training, and what it comes to once every "auto" is decided."""
+"""The settings of a training as the user gives them, and the plan with every "auto" decided."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -8,178 +8,212 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.learning.models.settings import ModelSettings
 
-# Settings that mean something for promptable models alone.
-OF_PROMPTS = ("target", "targets", "boxes", "box_jitter", "points", "corrections", "cache")
+# Settings that only promptable models use.
+PROMPT_SETTINGS = ("target", "targets", "box_share", "box_jitter", "points", "corrections", "cache")
 
 
 class TrainSettings(ModelSettings):
-    """The wish. A field may be "auto"; its description carries the unit."""
+    """What the user asked for. A field may be "auto"; its description carries the unit."""
 
-    side: PositiveInt | Literal["auto"] = Field(
+    groups: ClassVar[dict[str, tuple[str, ...]]] = {
+        "common": (
+            "model", "epochs", "batch_size", "lr", "image_size", "weights", "augment", "device", "seed", "workers",
+            "budget", "threshold",
+        ),
+        "masks": ("encoder", "view", "overlap", "tversky_beta"),
+        "prompts": PROMPT_SETTINGS,
+    }  # fmt: skip
+
+    image_size: PositiveInt | Literal["auto"] = Field(
         default="auto",
-        description="input side, or that of a tile, pixels; auto: the model's own, 256 for masks",
+        description="height and width of the model input, in pixels; with view=tile, of a tile; auto: the model's "
+        "default, 256 for segmentation",
     )
     view: Literal["resize", "tile"] = Field(
-        default="resize", description="of masks: the whole picture resized, or tiles at full resolution"
+        default="resize",
+        description="segmentation: resize the whole image, or cut it into tiles at full resolution",
     )
     overlap: NonNegativeInt | Literal["auto"] = Field(
         default="auto",
-        description="of neighbouring tiles when answering, pixels; auto: a quarter of the side",
+        description="overlap of neighbouring tiles in prediction, in pixels; auto: a quarter of image_size",
     )
     epochs: NonNegativeInt | Literal["auto"] = Field(
         default="auto",
-        description="passes over the training split while the encoder is frozen (over all weights where it "
-        "starts from none); 0 bundles the pretrained model as it is; auto: 20, for masks 3, or 40 from none",
+        description="passes over the training split with a frozen encoder, or over all weights without pretrained "
+        "ones; 0: bundle the pretrained model unchanged; auto: 20, segmentation 3, or 40 from random weights",
     )
-    thaw: NonNegativeInt | Literal["auto", "all"] = Field(
+    unfreeze: NonNegativeInt | Literal["auto", "all"] = Field(
         default="auto",
-        description="last blocks of the encoder that are trained too, after the head; auto: none of a pretrained "
-        "encoder, for masks half of them, all of one without weights",
+        description="number of last encoder blocks to fine-tune after the head; auto: 0 for a pretrained encoder, "
+        "half of the blocks for segmentation, all without pretrained weights",
     )
-    fine_epochs: PositiveInt | Literal["auto"] = Field(
-        default="auto", description="passes with thawed blocks; auto: 10, for masks 24"
+    finetune_epochs: PositiveInt | Literal["auto"] = Field(
+        default="auto", description="passes with unfrozen blocks; auto: 10, segmentation 24"
     )
-    learning_rate: PositiveFloat | Literal["auto"] = Field(
-        default="auto", description="of the first phase, per step; auto: 1e-3, 0.01 for sgd, of prompts 1e-4"
-    )
-    fine_learning_rate: PositiveFloat | Literal["auto"] = Field(
+    lr: PositiveFloat | Literal["auto"] = Field(
         default="auto",
-        description="of thawed blocks, and of a head with them (the decoder of masks stays at learning_rate); auto: "
-        "a tenth of learning_rate",
+        description="learning rate of the first phase; auto: 1e-3, sgd 0.01, promptable models 1e-4",
+    )
+    finetune_lr: PositiveFloat | Literal["auto"] = Field(
+        default="auto",
+        description="learning rate of unfrozen blocks and of the head trained with them (a segmentation decoder keeps "
+        "lr); auto: a tenth of lr",
     )
     batch_size: PositiveInt | Literal["auto"] = Field(
         default="auto",
-        description="images a step; auto: 32, for masks 8, fewer for few training images; of prompts 2",
+        description="images per step; auto: 32, segmentation 8, promptable models 2, fewer for small data sets",
     )
-    optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="sgd has momentum 0.9")
-    weight_decay: NonNegativeFloat = Field(default=1e-4, description="per step, as the optimizer defines it")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(
+        default="adamw", description="optimizer; sgd uses momentum 0.9"
+    )
+    weight_decay: NonNegativeFloat = Field(
+        default=1e-4, description="weight decay per step, as the optimizer defines it"
+    )
     schedule: Literal["constant", "cosine", "plateau"] = Field(
-        default="cosine", description="of the learning rate; plateau halves it after 3 epochs without gain"
+        default="cosine",
+        description="learning rate schedule; plateau halves the rate after 3 epochs without improvement",
     )
     warmup_epochs: NonNegativeFloat = Field(
         default=1.0, description="epochs in which the learning rate rises from 0"
     )
     clip_norm: PositiveFloat | None = Field(
-        default=None, description="largest norm of the gradient; null: not clipped"
+        default=None, description="maximum gradient norm; null: no clipping"
     )
     loss: str = Field(
         default="auto",
-        description="what is minimised: cross_entropy, focal, for masks also dice, tversky, or a sum such as "
-        "dice+0.5*focal; auto: cross_entropy, for masks dice+cross_entropy, of prompts their own",
+        description="loss: cross_entropy, focal, for segmentation also dice, tversky, or a sum such as "
+        "dice+0.5*focal; auto: cross_entropy, segmentation dice+cross_entropy, promptable models 20*focal+dice",
     )
-    focal_gamma: NonNegativeFloat = Field(default=2.0, description="focal loss: 0 is cross-entropy")
+    focal_gamma: NonNegativeFloat = Field(
+        default=2.0, description="gamma of the focal loss; 0 is cross-entropy"
+    )
     tversky_beta: float = Field(
         default=0.7,
         gt=0,
         lt=1,
-        description="tversky loss: weight of what was missed; the rest is that of false alarms",
+        description="weight of false negatives in the tversky loss; false positives get 1 - beta",
     )
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share given to the other classes")
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="probability mass given to the other classes"
+    )
     class_weights: Literal["none", "inverse", "effective"] = Field(
-        default="none", description="by inverse frequency, or by the effective number of images"
+        default="none",
+        description="weight classes by inverse frequency, or by the effective number of images",
     )
     sampling: Literal["natural", "balanced"] = Field(
-        default="natural", description="balanced: every class is drawn equally often, with repetition"
+        default="natural", description="balanced: draw every class equally often, with replacement"
     )
     augment: str = Field(
         default="auto",
-        description="a preset; pupila train DATA --preview draws it; auto: A1, for masks medium, for pupila-sam light, "
-        "for other promptable models none",
+        description="augmentation preset; pupila train DATA --preview draws it; auto: A1, segmentation medium, "
+        "pupila-sam light, other promptable models none",
     )
-    views: PositiveInt | Literal["auto"] = Field(
+    augmented_views: PositiveInt | Literal["auto"] = Field(
         default="auto",
-        description="different augmented views of an image while the encoder is frozen; auto: epochs, 10 at most",
+        description="number of augmented views per image with a frozen encoder; auto: epochs, at most 10",
     )
     target: Literal["class", "region", "both"] = Field(
         default="class",
-        description="of prompts: what is pointed at: a class of an image, a connected region of one, or by turns",
+        description="promptable models: target of a prompt: a whole class of an image, a connected region, or either",
     )
-    targets: PositiveInt = Field(default=1, description="of prompts: things of an image that an epoch draws")
-    boxes: float = Field(
-        default=0.5, ge=0, le=1, description="of prompts: share that are a box; the others are points"
+    targets: PositiveInt = Field(
+        default=1, description="promptable models: prompt targets per image and epoch"
+    )
+    box_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="promptable models: share of prompts that are boxes; the others are points",
     )
     box_jitter: float = Field(
         default=0.1,
         ge=0,
         lt=0.5,
-        description="of prompts: how far a box's side is off, at most, over its own side",
+        description="promptable models: maximum shift of a box edge, as a share of the box side",
     )
     points: PositiveInt = Field(
-        default=4, description="of prompts: most points that belong to a thing; half as many that do not"
+        default=4,
+        description="promptable models: maximum number of foreground points; background points: half as many",
     )
     corrections: NonNegativeInt = Field(
-        default=0, description="of prompts: rounds in which a point is added where the answer is most wrong"
+        default=0,
+        description="promptable models: rounds that add a point where the prediction has the largest error",
     )
     cache: Literal["float16", "float32", "none"] = Field(
         default="float16",
-        description="of prompts: how encoded images are kept; none: they are encoded anew in every epoch",
+        description="promptable models: number format of cached embeddings; none: encode images again in every epoch",
     )
     patience: PositiveInt = Field(
-        default=10, description="epochs without a better score, after which a phase ends"
+        default=10, description="epochs without improvement after which a phase stops early"
     )
     collapse_patience: PositiveInt = Field(
-        default=5, description="epochs in a row that answer one class alone, after which the run is stopped"
+        default=5,
+        description="consecutive epochs that predict a single class, after which the run is stopped",
     )
     threshold: str | None = Field(
         default=None,
-        description="of two classes: the bundle's threshold is tuned on validation for f1, recall>=0.95, "
-        "precision>=0.9 or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; null: none",
+        description="two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9 or "
+        "cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; null: no threshold",
     )
     abstain_below: float = Field(
-        default=0.0, ge=0, lt=1, description="confidence under which the bundle says that it does not know"
+        default=0.0, ge=0, lt=1, description="confidence below which the bundle abstains"
     )
-    seed: int = Field(default=23, ge=0, lt=2**63, description="decides every draw")
+    seed: int = Field(default=23, ge=0, lt=2**63, description="seed of all random draws")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="auto: cuda, mps or cpu, what is there"
+        default="auto", description="device; auto: the first available of cuda, mps, cpu"
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="of the steps; auto: a lower one where it was measured faster"
+        default="auto", description="precision of training steps; auto: a lower one if it is measured faster"
     )
     workers: NonNegativeInt = Field(
-        default=2, description="threads that prepare batches; the numbers stay the same"
+        default=2, description="threads that load batches; results do not depend on it"
     )
     budget: str | None = Field(
         default=None,
-        description="time to train in, such as 90s, 15m or 2h: side, epochs and thaw are decided by it",
+        description="time limit of the training, such as 90s, 15m or 2h; decides image_size, epochs and unfreeze",
     )
-    allow_leak: bool = Field(default=False, description="train on a split that leaks; the report says so")
+    allow_leak: bool = Field(
+        default=False, description="train on a leaking split; the report states the leakage"
+    )
 
 
 class TrainPlan(TrainSettings):
-    """The deed: the same fields with every "auto" decided, and the reasons."""
+    """The same fields with every "auto" decided, and the reasons."""
 
-    side: PositiveInt = Field(description="input side, or that of a tile, pixels")
-    overlap: NonNegativeInt = Field(description="of neighbouring tiles when answering, pixels")
+    image_size: PositiveInt = Field(description="height and width of the model input or of a tile, in pixels")
+    overlap: NonNegativeInt = Field(description="overlap of neighbouring tiles in prediction, in pixels")
     epochs: NonNegativeInt = Field(description="passes over the training split")
-    fine_epochs: PositiveInt = Field(description="passes with thawed blocks")
-    thaw: NonNegativeInt | Literal["all"] = Field(
-        description="last blocks of the encoder that are trained too"
+    finetune_epochs: PositiveInt = Field(description="passes with unfrozen blocks")
+    unfreeze: NonNegativeInt | Literal["all"] = Field(
+        description="number of last encoder blocks to fine-tune"
     )
-    learning_rate: PositiveFloat = Field(description="of the first phase, per step")
-    fine_learning_rate: PositiveFloat = Field(description="of thawed blocks")
-    batch_size: PositiveInt = Field(description="images a step")
-    views: PositiveInt = Field(
-        description="different augmented views of an image while the encoder is frozen"
+    lr: PositiveFloat = Field(description="learning rate of the first phase")
+    finetune_lr: PositiveFloat = Field(description="learning rate of unfrozen blocks")
+    batch_size: PositiveInt = Field(description="images per step")
+    augmented_views: PositiveInt = Field(
+        description="number of augmented views per image with a frozen encoder"
     )
-    device: Literal["cpu", "cuda", "mps"] = Field(description="where the steps run")
-    precision: Literal["float32", "bfloat16", "float16"] = Field(description="of the steps")
+    device: Literal["cpu", "cuda", "mps"] = Field(description="device of the training steps")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(description="precision of training steps")
     engine: Literal["torch", "torch-bfloat16", "onnxruntime"] = Field(
-        description="what runs the frozen encoder"
+        description="runtime of the frozen encoder"
     )
-    threads: PositiveInt = Field(description="of torch; another number gives other last digits")
-    reasons: dict[str, str] = Field(default_factory=dict, description="why each auto was decided so")
-    data_hash: str = Field(description="of the data set")
-    splits_hash: str = Field(description="of splits.json")
-    classes: list[str] = Field(description="in the order of the logits")
+    threads: PositiveInt = Field(description="threads of torch; another number changes the last digits")
+    reasons: dict[str, str] = Field(default_factory=dict, description="reason for each decided auto")
+    data_hash: str = Field(description="hash of the data set")
+    splits_hash: str = Field(description="hash of splits.json")
+    classes: list[str] = Field(description="class names in the order of the logits")
     leaking: bool = Field(default=False, description="whether the split leaks")
-    folds: NonNegativeInt = Field(default=0, description="folds of splits.json; 0: one validation split")
+    folds: NonNegativeInt = Field(
+        default=0, description="number of cross-validation folds; 0: one validation split"
+    )
 
 
-def as_it_is(wish: TrainSettings) -> bool:
-    """Whether the pretrained model is bundled without learning anything."""
-    return wish.epochs == 0 and wish.thaw in ("auto", 0)
+def skips_training(settings: TrainSettings) -> bool:
+    """Whether the pretrained model is bundled without any training."""
+    return settings.epochs == 0 and settings.unfreeze in ("auto", 0)
 
 
-def at_odds(found: str, wanted: str, remedy: str) -> PupilaError:
-    """The refusal of settings that can't be honoured together."""
-    return PupilaError(say("Settings at odds"), found=found, wanted=wanted, remedy=f"--set {remedy}")
+def conflicting_settings(actual: str, expected: str, remedy: str) -> PupilaError:
+    """The error for settings that exclude each other; the remedy is a flag such as "--image-size auto"."""
+    return PupilaError(say("Conflicting settings"), actual=actual, expected=expected, remedy=remedy)

@@ -1,6 +1,6 @@
-"""Metrics of classification, from counts: the confusion matrix comes first, all else is read from it.
+"""Classification metrics, computed from the confusion matrix.
 
-Every function of a confusion matrix takes (..., C, C) and gives (...): a bootstrap hands over many at once.
+Every function of a confusion matrix takes (..., C, C) and gives (...): a bootstrap passes many at once.
 """
 
 from collections.abc import Callable
@@ -12,39 +12,39 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def confusion(truth: Array, answers: Array, classes: int) -> Array:
-    """(C, C) int64: row the true class, column the answer."""
-    counts = np.bincount(truth * classes + answers, minlength=classes * classes)
+def confusion(targets: Array, predictions: Array, classes: int) -> Array:
+    """(C, C) int64: row the true class, column the predicted class."""
+    counts = np.bincount(targets * classes + predictions, minlength=classes * classes)
     return counts.reshape(classes, classes)
 
 
 def accuracy(matrix: Array) -> Array:
-    """The share of right answers; 0 where there is no image."""
+    """The share of correct predictions; 0 where there is no image."""
     return ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
 
 
 def precision(matrix: Array) -> Array:
-    """(..., C): of the answers of a class those that are right; 0 where it was never answered."""
+    """(..., C): the share of a class's predictions that are correct; 0 where it is never predicted."""
     return ratio(_right(matrix), matrix.sum(axis=-2))
 
 
 def recall(matrix: Array) -> Array:
-    """(..., C): of a class's images those that were found; 0 where there is none."""
+    """(..., C): the share of a class's images that are predicted as it; 0 where there is none."""
     return ratio(_right(matrix), matrix.sum(axis=-1))
 
 
 def f1(matrix: Array) -> Array:
-    """(..., C): 2 right / (images + answers) of a class; 0 where both are 0."""
+    """(..., C): 2 correct / (images + predictions) of a class; 0 where both are 0."""
     return ratio(2 * _right(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
 
 
 def macro_f1(matrix: Array) -> Array:
-    """Mean F1 over the classes that occur among the images or the answers."""
+    """Mean F1 over the classes that occur among the targets or the predictions."""
     return mean_of_present(f1(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
 
 
 def balanced_accuracy(matrix: Array) -> Array:
-    """Mean recall over the classes that occur among the images."""
+    """Mean recall over the classes that occur among the targets."""
     return mean_of_present(recall(matrix), matrix.sum(axis=-1))
 
 
@@ -57,18 +57,18 @@ OVERALL: dict[str, Callable[[Array], Array]] = {
 PER_CLASS: dict[str, Callable[[Array], Array]] = {"precision": precision, "recall": recall, "F1": f1}
 
 
-def majority(truth: Array, classes: int) -> tuple[int, dict[str, float]]:
-    """The class that is the most frequent, and the metrics of always answering it."""
-    most = int(np.bincount(truth, minlength=classes).argmax())
-    matrix = confusion(truth, np.full_like(truth, most), classes)
+def majority_baseline(targets: Array, classes: int) -> tuple[int, dict[str, float]]:
+    """The majority class, and the metrics of the baseline that predicts it for every image."""
+    most = int(np.bincount(targets, minlength=classes).argmax())
+    matrix = confusion(targets, np.full_like(targets, most), classes)
     return most, {name: float(metric(matrix)) for name, metric in OVERALL.items()}
 
 
-def roc_auc(truth: Array, scores: Array) -> float | None:
+def roc_auc(targets: Array, scores: Array) -> float | None:
     """The chance that a positive gets a higher score than a negative, ties counting half.
 
     Args:
-        truth: (N,) bool.
+        targets: (N,) bool.
         scores: (N,) float.
 
     Returns:
@@ -76,28 +76,28 @@ def roc_auc(truth: Array, scores: Array) -> float | None:
 
     Source: Mann and Whitney's U over the product of the counts.
     """
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
+    positives = int(targets.sum())
+    negatives = len(targets) - positives
     if not positives or not negatives:
         return None
     _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # mean rank of equal scores
-    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float((ranks[targets].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def risk_coverage(confidence: Array, right: Array) -> tuple[Array, Array]:
-    """How often answers are wrong when only the surest are given.
+def risk_coverage(confidence: Array, correct: Array) -> tuple[Array, Array]:
+    """The risk-coverage curve: the error rate if only the most confident predictions count.
 
     Args:
-        confidence: (N,) of the answer.
-        right: (N,) bool.
+        confidence: (N,) of the prediction.
+        correct: (N,) bool.
 
     Returns:
-        (coverage, risk), each (N,): of the k surest the share of all, and the share that is wrong.
+        (coverage, risk), each (N,): for the k most confident images their share of all, and their error rate.
     """
     order = np.argsort(-confidence, kind="stable")
-    count = np.arange(1, len(right) + 1)
-    return count / len(right), np.cumsum(~right[order]) / count
+    count = np.arange(1, len(correct) + 1)
+    return count / len(correct), np.cumsum(~correct[order]) / count
 
 
 def ratio(part: Array, whole: Array) -> Array:

@@ -1,9 +1,9 @@
-"""Metrics of segmentation, from counts of pixels: per image, pooled, per class.
+"""Segmentation metrics, from counts of pixels: per image, pooled, per class.
 
-The rule for empty masks. A class that neither truth nor answer has overlaps perfectly: 1 in all four figures; one that
-only one of them has: 0 in all four. With two classes (background and one other) the other one's figures count in every
-labelled image; with more, a class counts in the images where truth or answer has it (`told`). An image without a
-labelled pixel counts nowhere.
+The rule for empty masks. A class in neither target nor prediction scores 1 in all four metrics; a class in only one of
+them scores 0 in all four. With two classes (background and foreground) the foreground counts in every labelled image;
+with more, a class counts in the images whose target or prediction has it (`scored_mask`). An image without a labelled
+pixel is ignored.
 """
 
 from collections.abc import Callable
@@ -17,44 +17,44 @@ from pupila.statistics.metrics import classify
 Array = NDArray[Any]
 
 
-def counts(truth: Array, answer: Array, classes: int) -> Array:
-    """(C, C) int64 pixels: row the true class, column the answer.
+def confusion_counts(target: Array, prediction: Array, classes: int) -> Array:
+    """(C, C) int64 pixels: row the true class, column the predicted class.
 
     Args:
-        truth: (H, W) uint8, 0..C-1, or IGNORE for a pixel without a label, which never counts.
-        answer: (H, W) uint8, 0..C-1.
+        target: (H, W) uint8, 0..C-1, or IGNORE for a pixel without a label, which never counts.
+        prediction: (H, W) uint8, 0..C-1.
         classes: C, 1..255.
     """
-    cells = truth.ravel().astype(np.intp) * classes + answer.ravel()
-    # IGNORE is beyond all classes, so its cells lie behind the matrix: cheaper to cut off than to choose pixels.
-    found = np.bincount(cells, minlength=classes * classes)[: classes * classes]
-    return found.reshape(classes, classes)
+    cells = target.ravel().astype(np.intp) * classes + prediction.ravel()
+    # IGNORE is beyond all classes, so its cells come after the matrix: cutting them off is cheaper than a mask.
+    pixels = np.bincount(cells, minlength=classes * classes)[: classes * classes]
+    return pixels.reshape(classes, classes)
 
 
-def judged(classes: int) -> list[int]:
-    """The numbers of the classes whose figures count: of background and one other the other, else all."""
+def scored_classes(classes: int) -> list[int]:
+    """The numbers of the classes that are scored: the foreground of two classes, else all."""
     return [1] if classes == 2 else list(range(classes))
 
 
 def iou(matrix: Array) -> Array:
-    """(..., C) shared / (truth or answer), of (..., C, C) counts."""
+    """(..., C) intersection / union, of (..., C, C) counts."""
     shared = np.diagonal(matrix, axis1=-2, axis2=-1)
-    return _ruled(classify.ratio(shared, _either(matrix)), matrix)
+    return _apply_empty_rule(classify.ratio(shared, _either(matrix)), matrix)
 
 
 def dice(matrix: Array) -> Array:
-    """(..., C) 2 shared / (truth + answer), of (..., C, C) counts."""
-    return _ruled(classify.f1(matrix), matrix)
+    """(..., C) 2 intersection / (target + prediction), of (..., C, C) counts."""
+    return _apply_empty_rule(classify.f1(matrix), matrix)
 
 
 def precision(matrix: Array) -> Array:
-    """(..., C) shared / answer, of (..., C, C) counts."""
-    return _ruled(classify.precision(matrix), matrix)
+    """(..., C) intersection / prediction, of (..., C, C) counts."""
+    return _apply_empty_rule(classify.precision(matrix), matrix)
 
 
 def recall(matrix: Array) -> Array:
-    """(..., C) shared / truth, of (..., C, C) counts."""
-    return _ruled(classify.recall(matrix), matrix)
+    """(..., C) intersection / target, of (..., C, C) counts."""
+    return _apply_empty_rule(classify.recall(matrix), matrix)
 
 
 METRICS: dict[str, Callable[[Array], Array]] = {
@@ -63,32 +63,32 @@ METRICS: dict[str, Callable[[Array], Array]] = {
 pixel_accuracy = classify.accuracy
 
 
-def present(matrix: Array) -> Array:
-    """(..., C) bool: whether truth or answer has a class, of (..., C, C) counts."""
+def is_present(matrix: Array) -> Array:
+    """(..., C) bool: whether a class is in target or prediction, of (..., C, C) counts."""
     return np.asarray(_either(matrix) > 0)
 
 
-def told(matrix: Array) -> Array:
-    """(..., C) bool: whether a class's figures count, of (..., C, C) counts."""
-    there = present(matrix)
+def scored_mask(matrix: Array) -> Array:
+    """(..., C) bool: whether a class is scored, of (..., C, C) counts."""
+    there = is_present(matrix)
     if matrix.shape[-1] == 2:
         there[..., 1] = matrix.sum(axis=(-2, -1)) > 0
     return there
 
 
-def chosen_by(classes: int) -> str:
-    """The figure of `METRICS` by which models are chosen and compared."""
+def selection_metric(classes: int) -> str:
+    """The metric in `METRICS` for model selection and comparison."""
     return "Dice" if classes == 2 else "IoU"
 
 
 def image_scores(matrix: Array, metric: Callable[[Array], Array]) -> Array:
     """(...) mean of an image's classes that count, of (..., C, C) counts; 0 where none does."""
-    own = judged(matrix.shape[-1])
-    return classify.mean_of_present(metric(matrix)[..., own], told(matrix)[..., own])
+    own = scored_classes(matrix.shape[-1])
+    return classify.mean_of_present(metric(matrix)[..., own], scored_mask(matrix)[..., own])
 
 
-def score(matrices: Array) -> float:
-    """The one figure by which models are chosen, of (N, C, C) counts.
+def selection_score(matrices: Array) -> float:
+    """The metric for model selection, of (N, C, C) counts.
 
     Returns:
         Two classes: mean Dice per image. More: mean IoU of the classes, their pixels pooled over all images. 0 where no
@@ -100,23 +100,27 @@ def score(matrices: Array) -> float:
     return float(image_scores(labelled, dice).mean()) if len(labelled) else 0.0
 
 
-def constant(matrices: Array, number: int) -> Array:
-    """The (..., C, C) counts of always answering one class, of the same images."""
+def constant_counts(matrices: Array, number: int) -> Array:
+    """The (..., C, C) counts of a baseline that predicts one class for every pixel of the same images."""
     always = np.zeros_like(matrices)
     always[..., number] = matrices.sum(axis=-1)
     return always
 
 
-def best_constant(matrices: Array) -> int:
-    """The class that scores best when it is always answered: the baseline that a model has to beat.
+def best_constant_class(matrices: Array) -> int:
+    """The class that scores best as a constant prediction: the baseline that a model has to beat.
 
-    Not always the most frequent one: where most pixels are background, to answer it everywhere finds nothing.
+    Not always the majority class: where most pixels are background, predicting it everywhere scores 0.
     """
-    return int(np.argmax([score(constant(matrices, number)) for number in range(matrices.shape[-1])]))
+    return int(
+        np.argmax(
+            [selection_score(constant_counts(matrices, number)) for number in range(matrices.shape[-1])]
+        )
+    )
 
 
-def most_frequent(matrices: Array) -> int:
-    """The class of most labelled pixels: always answering it is the baseline of pixel accuracy."""
+def majority_class(matrices: Array) -> int:
+    """The class of most labelled pixels: the majority-class baseline of pixel accuracy."""
     return int(matrices.sum(axis=(0, 2)).argmax())
 
 
@@ -124,5 +128,5 @@ def _either(matrix: Array) -> Array:
     return np.asarray(matrix.sum(axis=-1) + matrix.sum(axis=-2) - np.diagonal(matrix, axis1=-2, axis2=-1))
 
 
-def _ruled(values: Array, matrix: Array) -> Array:
-    return np.where(present(matrix), values, 1.0)
+def _apply_empty_rule(values: Array, matrix: Array) -> Array:
+    return np.where(is_present(matrix), values, 1.0)

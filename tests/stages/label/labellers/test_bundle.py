@@ -1,4 +1,4 @@
-"""Pseudo-labels: what a bundle is sure enough of, as classes and as masks."""
+"""Pseudo-labels of a bundle, as classes and as masks."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 import pupila
-from pupila.api.label import labelling
+from pupila.api.label import plan_labelling
 from pupila.artifacts.bundle.folder import read_bundle, write_bundle
 from pupila.core.errors import PupilaError
-from pupila.imaging.masks.codec import from_png
+from pupila.imaging.masks.codec import decode_png
 from tests.colours import colour_model, info, plain, write_colours, write_painted, write_pointing
 from tests.pictures import encoded, write_classes, write_scenes
-from tests.stages.label.requests import targets, told
-from tests.stages.predict.test_segment import scene, truth
+from tests.stages.label.requests import read_rows, targets
+from tests.stages.predict.test_segment import expected_mask, scene
 
 
 def colours(folder: Path) -> Path:
@@ -26,40 +26,40 @@ def colours(folder: Path) -> Path:
     return folder
 
 
-def test_what_it_is_sure_of_becomes_a_label_and_the_rest_is_counted(tmp_path: Path) -> None:
+def test_confident_predictions_become_labels_and_the_others_are_counted(tmp_path: Path) -> None:
     folder, bundle = colours(tmp_path / "shop"), write_colours(tmp_path / "bundle")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    planned = labelling(folder, with_=f"bundle:{bundle.folder}", confidence=0.5)
-    assert planned.forecast() == ["One file can't be read: pupila doctor says why."]
-    done = planned.run()
-    assert (done.labelled, done.below, done.failed) == (2, 1, [])
+    planned = plan_labelling(folder, with_=f"bundle:{bundle.folder}", confidence=0.5)
+    assert planned.forecast() == ["One file can't be read; run pupila doctor for the reason."]
+    result = planned.run()
+    assert (result.labelled, result.abstained, result.failed) == (2, 1, [])
     assert targets(folder) == {"blue.png": "blue", "grey.png": None, "red.png": "red"}
-    row = told(folder).row(0, named=True)
+    row = read_rows(folder).row(0, named=True)
     assert row["labeller"] == f"bundle:{read_bundle(bundle.folder).hash[:12]}"
     assert row["confidence"] == pytest.approx(0.576117, abs=1e-5)
     again = pupila.label(folder, with_=f"bundle:{bundle.folder}", confidence=0.3)
-    assert (again.asked, again.labelled, again.chosen.before) == (1, 1, 2)
+    assert (again.selected, again.labelled, again.selection.labelled_before) == (1, 1, 2)
 
 
-def test_masks_are_written_where_the_data_are_opened_beside_them(tmp_path: Path) -> None:
+def test_predicted_masks_are_found_when_the_data_are_opened(tmp_path: Path) -> None:
     folder, bundle = tmp_path / "shop", write_painted(tmp_path / "bundle")
     folder.mkdir()
     (folder / "a.png").write_bytes(encoded(scene()))
     (folder / "b.png").write_bytes(encoded(scene()[::-1]))
-    done = pupila.label(folder, with_=f"bundle:{bundle.folder}")
-    assert (done.labelled, done.classes) == (2, {"red": 2, "green": 2, "blue": 2})
-    assert (from_png((folder / "masks/a.png").read_bytes()) == truth()).all()
+    result = pupila.label(folder, with_=f"bundle:{bundle.folder}")
+    assert (result.labelled, result.classes) == (2, {"red": 2, "green": 2, "blue": 2})
+    assert (decode_png((folder / "masks/a.png").read_bytes()) == expected_mask()).all()
     assert json.loads((folder / "masks/classes.json").read_text()) == ["red", "green", "blue"]
     data = pupila.open(folder)
     assert data.task is not None and data.task.name == "segment"
     assert data.classes == ["red", "green", "blue"]
     assert targets(folder) == {"a.png": "masks/a.png", "b.png": "masks/b.png"}
-    assert (data.mask(1) == truth()[::-1]).all()
-    assert told(folder)["target"].to_list() == ["masks/a.png", "masks/b.png"]
-    assert pupila.label(folder, with_=f"bundle:{bundle.folder}").chosen.before == 2
+    assert (data.mask(1) == expected_mask()[::-1]).all()
+    assert read_rows(folder)["target"].to_list() == ["masks/a.png", "masks/b.png"]
+    assert pupila.label(folder, with_=f"bundle:{bundle.folder}").selection.labelled_before == 2
 
 
-def test_a_lone_folder_of_images_is_no_class_and_gets_masks_beside_it(tmp_path: Path) -> None:
+def test_a_single_folder_of_images_is_not_a_class_and_gets_masks_beside_it(tmp_path: Path) -> None:
     folder, bundle = tmp_path / "shop", write_painted(tmp_path / "bundle")
     (folder / "images/deep").mkdir(parents=True)
     (folder / "images/a.png").write_bytes(encoded(scene()))
@@ -69,13 +69,13 @@ def test_a_lone_folder_of_images_is_no_class_and_gets_masks_beside_it(tmp_path: 
     assert targets(folder) == {"images/a.png": "masks/a.png", "images/deep/a.png": "masks/deep/a.png"}
 
 
-def test_a_mask_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
+def test_an_existing_mask_is_never_overwritten(tmp_path: Path) -> None:
     folder = write_scenes(tmp_path / "shop", 3)
     (folder / "masks/002.png").unlink()
     before = {path.name: path.read_bytes() for path in (folder / "masks").iterdir()}
     bundle = write_painted(tmp_path / "bundle", classes=["background", "foreground"])
-    done = pupila.label(folder, with_=f"bundle:{bundle.folder}", everything=True, confidence=0)
-    assert (done.labelled, done.kept) == (1, 2)
+    result = pupila.label(folder, with_=f"bundle:{bundle.folder}", everything=True, confidence=0)
+    assert (result.labelled, result.has_mask) == (1, 2)
     assert all((folder / "masks" / name).read_bytes() == content for name, content in before.items())
     drawn = np.asarray(Image.open(folder / "masks/002.png"))
     assert set(np.unique(drawn)) <= {0, 255}  # as the data's own masks say it
@@ -85,26 +85,26 @@ def test_a_mask_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     assert (data.mask(2) == (green > red)).mean() > 0.98
 
 
-def test_two_images_of_one_stem_get_one_mask(tmp_path: Path) -> None:
+def test_two_images_of_the_same_stem_get_one_mask(tmp_path: Path) -> None:
     folder, bundle = tmp_path / "shop", write_painted(tmp_path / "bundle")
     folder.mkdir()
     (folder / "a.png").write_bytes(encoded(scene()))
     (folder / "a.bmp").write_bytes(encoded(scene()[::-1], "BMP"))
-    done = pupila.label(folder, with_=f"bundle:{bundle.folder}")
-    assert (done.labelled, done.kept) == (1, 1)
+    result = pupila.label(folder, with_=f"bundle:{bundle.folder}")
+    assert (result.labelled, result.has_mask) == (1, 1)
 
 
-def test_what_does_not_fit_the_data_is_refused(tmp_path: Path) -> None:
+def test_a_bundle_that_does_not_fit_the_data_is_refused(tmp_path: Path) -> None:
     masks, classes = (
         write_scenes(tmp_path / "masks", 2),
         write_classes(tmp_path / "classes", {"a": 2, "b": 2}),
     )
     painted, coloured = write_painted(tmp_path / "painted"), write_colours(tmp_path / "coloured")
     for folder, bundle, says in (
-        (masks, painted.folder, "do not fit those of the data: found red, green, blue"),
-        (masks, coloured.folder, "the labeller names classes"),
-        (classes, painted.folder, "the labeller draws masks"),
-        (classes, write_pointing(tmp_path / "pointed").folder, "answers to prompts"),
+        (masks, painted.folder, "classes that the masks of the data do not have: found red, green, blue"),
+        (masks, coloured.folder, "predicts one class per image"),
+        (classes, painted.folder, "the labels are masks"),
+        (classes, write_pointing(tmp_path / "pointed").folder, "needs prompts"),
         (classes, str(tmp_path), "No bundle in"),
     ):
         with pytest.raises(PupilaError, match=says):
@@ -112,14 +112,14 @@ def test_what_does_not_fit_the_data_is_refused(tmp_path: Path) -> None:
     (tmp_path / "flat/masks").mkdir(parents=True)
     (tmp_path / "flat/a.png").write_bytes(encoded(scene()))
     (tmp_path / "flat/masks/classes.json").write_text('["ground", "water"]')
-    with pytest.raises(PupilaError, match="Other classes are in"):
+    with pytest.raises(PupilaError, match="lists other classes"):
         pupila.label(tmp_path / "flat", with_=f"bundle:{painted.folder}")
 
 
-def test_a_bundle_that_learned_from_the_pictures_says_so(tmp_path: Path) -> None:
+def test_a_bundle_that_was_trained_on_the_images_gives_a_warning(tmp_path: Path) -> None:
     folder = colours(tmp_path / "shop")
     digest = pupila.open(folder).images["sha256"][0]
-    parts = {"model.onnx": colour_model(), "card.md": b"# By hand\n", "learned.txt": digest.encode()}
+    parts = {"model.onnx": colour_model(), "card.md": b"# By hand\n", "training_images.txt": digest.encode()}
     bundle = write_bundle(tmp_path / "bundle", info(), parts)
-    (said,) = labelling(folder, with_=f"bundle:{bundle.folder}").forecast()
-    assert "learned from one of the images" in said
+    (warning,) = plan_labelling(folder, with_=f"bundle:{bundle.folder}").forecast()
+    assert "trained on one of these images" in warning

@@ -1,4 +1,4 @@
-"""Pace, patience and money, against a clock that stands still unless it is told to wait."""
+"""Rate limit, retries and cost, against a clock that only advances when something waits."""
 
 import threading
 from collections.abc import Sequence
@@ -10,21 +10,27 @@ import pytest
 from pupila.core.errors import PupilaError
 from pupila.core.secrets import Secret
 from pupila.stages.label.labellers import endpoint
-from pupila.stages.label.labellers.cost import Budget, Prices, Tokens, patches, text_tokens
+from pupila.stages.label.labellers.cost import (
+    Budget,
+    Prices,
+    TokenEstimate,
+    estimate_image_tokens,
+    estimate_question_tokens,
+)
 from pupila.stages.label.labellers.endpoint import (
     Endpoint,
-    Pace,
+    RateLimiter,
     Reply,
     Stopped,
     Unanswered,
     Unreachable,
-    host_of,
+    host_and_port,
 )
 from pupila.stages.label.labellers.question import Question
 
 
 class Clock:
-    """Time passes where something waits."""
+    """Time advances when something waits."""
 
     def __init__(self) -> None:
         self.now, self.waits = 0.0, list[float]()
@@ -54,14 +60,16 @@ def asking(
         return reply
 
     stop = threading.Event()
-    return Endpoint(send, retries, Pace(rate, stop, clock, clock.wait), Secret(key, needed=False), stop)
+    return Endpoint(
+        send, retries, RateLimiter(rate, stop, clock, clock.wait), Secret(key, needed=False), stop
+    )
 
 
-def test_waits_double_and_are_never_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_double_with_random_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     server = asking([Reply(503, {}, "")] * 3 + [Unreachable("time"), Reply(200, {}, "yes")], clock)
-    assert server.ask(None).text == "yes"
+    assert server.request(None).text == "yes"
     assert clock.waits == [1, 2, 4, 8]
     assert server.requests == 5
 
@@ -77,62 +85,62 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(endpoint, "datetime", Now)
     headers = [{"retry-after": "7"}, {"retry-after": format_datetime(when, usegmt=True)}]
-    server = asking([*(Reply(429, told, "") for told in headers), Reply(200, {}, "")], clock)
-    server.ask(None)
+    server = asking([*(Reply(429, names, "") for names in headers), Reply(200, {}, "")], clock)
+    server.request(None)
     assert clock.waits == [7, 30]
 
 
-def test_a_server_that_asks_for_patience_holds_all_threads() -> None:
+def test_retry_after_delays_all_threads() -> None:
     clock = Clock()
-    pace = Pace(None, threading.Event(), clock, clock.wait)
-    pace.turn()
-    pace.hold(7)
-    pace.turn()
+    pace = RateLimiter(None, threading.Event(), clock, clock.wait)
+    pace.acquire()
+    pace.delay(7)
+    pace.acquire()
     assert clock.now == 7
 
 
-def test_requests_start_as_far_apart_as_the_rate_says() -> None:
+def test_requests_keep_to_the_rate_limit() -> None:
     clock = Clock()
     server = asking([Reply(200, {}, "")] * 4, clock, rate=30)
     for _ in range(4):
-        server.ask(None)
+        server.request(None)
     assert clock.now == 6  # 30 a minute: the fourth starts 3 x 2 s after the first
 
 
-def test_after_all_tries_the_picture_is_given_up() -> None:
+def test_an_image_fails_after_all_retries() -> None:
     server = asking([Reply(200, {}, ""), *[Reply(500, {}, "oops")] * 3], Clock(), retries=2)
-    server.ask(None)
+    server.request(None)
     with pytest.raises(Unanswered, match="HTTP 500: oops"):
-        server.ask(None)
+        server.request(None)
     assert server.fatal is None
 
 
-def test_a_refusal_is_not_repeated() -> None:
+def test_a_permanent_error_is_not_retried() -> None:
     server = asking([Reply(200, {}, ""), Reply(413, {}, "too large")], Clock())
-    server.ask(None)
+    server.request(None)
     with pytest.raises(Unanswered, match="too large"):
-        server.ask(None)
+        server.request(None)
 
 
 @pytest.mark.parametrize(("answered", "most"), [(0, 3), (1, 25)])
-def test_a_server_that_is_gone_ends_the_run(answered: int, most: int) -> None:
+def test_a_server_that_stops_responding_ends_the_run(answered: int, most: int) -> None:
     server = asking([*[Reply(200, {}, "")] * answered, *[Unreachable("gone")] * most], Clock(), retries=0)
     for _ in range(answered):
-        server.ask(None)
+        server.request(None)
     for _ in range(most - 1):
         with pytest.raises(Unanswered):
-            server.ask(None)
+            server.request(None)
     with pytest.raises(Stopped):
-        server.ask(None)
+        server.request(None)
     assert isinstance(server.fatal, PupilaError)
     with pytest.raises(Stopped):  # and nothing more is asked
-        server.ask(None)
+        server.request(None)
     assert server.requests == answered + most
 
 
-def test_of_an_address_only_the_host_is_shown() -> None:
-    assert host_of("https://ana:secret@api.example:8443/v1?key=secret") == "api.example:8443"
-    assert host_of("https://api.example/v1") == "api.example"
+def test_only_the_host_of_an_address_is_shown() -> None:
+    assert host_and_port("https://ana:secret@api.example:8443/v1?key=secret") == "api.example:8443"
+    assert host_and_port("https://api.example/v1") == "api.example"
 
 
 @pytest.mark.parametrize(
@@ -145,11 +153,11 @@ def test_of_an_address_only_the_host_is_shown() -> None:
         ("[1]", ("", "[1]")),
     ],
 )
-def test_a_refusal_says_why_in_whatever_shape(text: str, says: tuple[str, str]) -> None:
+def test_error_messages_are_read_from_any_format(text: str, says: tuple[str, str]) -> None:
     assert Reply(400, {}, text).error() == says
 
 
-def test_the_key_is_taken_out_of_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_removed_from_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", " abc ")
     secret = Secret("SOME_KEY", needed=True)
     assert secret.scrub("is abc right?") == "is *** right?"
@@ -158,7 +166,7 @@ def test_the_key_is_taken_out_of_what_is_said(monkeypatch: pytest.MonkeyPatch) -
         Secret("sk-abc", needed=True)  # someone gave the key instead of its name
     assert "sk-abc" not in str(refused.value)
     monkeypatch.setenv("SOME_KEY", "abç")
-    with pytest.raises(PupilaError, match="can't be sent") as refused:
+    with pytest.raises(PupilaError, match="SOME_KEY is invalid") as refused:
         Secret("SOME_KEY", needed=True)
     assert "abç" not in str(refused.value)
     monkeypatch.delenv("SOME_KEY")
@@ -167,48 +175,48 @@ def test_the_key_is_taken_out_of_what_is_said(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("form", ["{}", '{{"error": {{"message": "{}"}}}}', '{{"error": "{}"}}'])
 @pytest.mark.parametrize("before", [195, 295])
-def test_a_long_refusal_shows_no_part_of_the_key(
+def test_a_long_error_message_shows_no_part_of_the_key(
     monkeypatch: pytest.MonkeyPatch, form: str, before: int
 ) -> None:
     key = "sk-0123456789abcdef"
     monkeypatch.setenv("SOME_KEY", key)
-    said = form.format("x" * before + key + "y" * 500)
-    server = asking([Reply(200, {}, ""), Reply(418, {}, said)], Clock(), key="SOME_KEY")
-    server.ask(None)
+    body = form.format("x" * before + key + "y" * 500)
+    server = asking([Reply(200, {}, ""), Reply(418, {}, body)], Clock(), key="SOME_KEY")
+    server.request(None)
     with pytest.raises(Unanswered) as refused:
-        server.ask(None)
+        server.request(None)
     assert key[:3] not in str(refused.value)
     assert 300 <= len(str(refused.value)) < 320
 
 
-def test_tokens_and_money_by_hand() -> None:
+def test_tokens_and_cost_by_hand() -> None:
     question = Question(prompt="p" * 30, classes={"a": None, "b": None})
-    assert patches(384, 512) == 12 * 16
-    assert patches(1, 33) == 2
+    assert estimate_image_tokens(384, 512) == 12 * 16
+    assert estimate_image_tokens(1, 33) == 2
     letters = len(question.text) + len(str(question.answer_format))
-    assert text_tokens(question) == -(-letters // 3) + 20
-    assert Prices(2.0, 8.0).of(1000, 10) == pytest.approx(0.00208)
+    assert estimate_question_tokens(question) == -(-letters // 3) + 20
+    assert Prices(2.0, 8.0).cost(1000, 10) == pytest.approx(0.00208)
 
 
-def test_what_a_small_picture_took_is_laid_out_for_larger_ones() -> None:
-    tokens = Tokens(text=300)
-    assert tokens.worst(256) == 556
+def test_the_tokens_of_a_small_image_bound_those_of_larger_ones() -> None:
+    tokens = TokenEstimate(text=300)
+    assert tokens.worst_case(256) == 556
     tokens.learn(4, 400)
-    assert tokens.worst(4) == 400
+    assert tokens.worst_case(4) == 400
     assert (
-        tokens.worst(256) == 150 + 256 * (400 - 150) / 4
+        tokens.worst_case(256) == 150 + 256 * (400 - 150) / 4
     )  # a text of 150 tokens at least, the rest the picture's
     tokens.learn(256, 6700)
-    assert tokens.worst(256) == 6700
+    assert tokens.worst_case(256) == 6700
     tokens.learn(256, 500)  # less later changes nothing
-    assert tokens.worst(256) == 6700
-    assert tokens.worst(4) == 300 + 4 + 6144  # it may have been the text
-    wordy = Tokens(text=300)
+    assert tokens.worst_case(256) == 6700
+    assert tokens.worst_case(4) == 300 + 4 + 6144  # it may have been the text
+    wordy = TokenEstimate(text=300)
     wordy.learn(256, 1556)  # of 1300
-    assert wordy.worst(4) == 1304
+    assert wordy.worst_case(4) == 1304
 
 
-def test_a_request_starts_only_where_its_worst_case_fits() -> None:
+def test_a_request_starts_only_if_its_worst_case_fits_the_budget() -> None:
     budget = Budget(1.0)
     assert budget.reserve(0.6)
     budget.settle(0.6, 0.1)
@@ -219,17 +227,17 @@ def test_a_request_starts_only_where_its_worst_case_fits() -> None:
     assert not budget.reserve(0.1)  # closed is closed
 
 
-def test_what_is_under_way_is_waited_for() -> None:
+def test_a_request_waits_for_running_ones() -> None:
     budget = Budget(1.0)
     assert budget.reserve(0.9)
-    done: list[bool] = []
-    other = threading.Thread(target=lambda: done.append(budget.reserve(0.9)))
+    granted: list[bool] = []
+    other = threading.Thread(target=lambda: granted.append(budget.reserve(0.9)))
     other.start()
     budget.settle(0.9, 0.05)
     other.join()
-    assert done == [True]
+    assert granted == [True]
 
 
-def test_without_a_cap_all_may_start() -> None:
+def test_without_a_budget_all_requests_start() -> None:
     budget = Budget(None)
     assert all(budget.reserve(1e9) for _ in range(3))

@@ -1,4 +1,4 @@
-"""The question: data that a person can read, and a set that is closed."""
+"""The question: a readable file, and a closed set of answers."""
 
 import re
 from pathlib import Path
@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from pupila.core.errors import PupilaError
-from pupila.stages.label.labellers.question import FOLDER, Question, read_question
+from pupila.stages.label.labellers.question import QUESTIONS_FOLDER, Question, read_question
 from tests.conftest import REPOSITORY
 
 
-def test_the_shipped_question_is_in_spanish_and_has_two_classes() -> None:
+def test_the_built_in_question_is_in_spanish_and_has_two_classes() -> None:
     question = read_question("octagons")
     assert question.names == ("con_octogono", "sin_octogono")
     assert "responde únicamente 'con_octogono' o 'sin_octogono'" in question.text
-    assert [path.stem for path in FOLDER.glob("*.yaml")] == ["octagons"]
+    assert [path.stem for path in QUESTIONS_FOLDER.glob("*.yaml")] == ["octagons"]
 
 
-def test_a_question_of_ones_own_is_a_file(tmp_path: Path) -> None:
+def test_a_custom_question_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "q.yaml"
     path.write_text("prompt: Which?\nclasses: {a: an apple, b: null}\nunsure: no fruit\n")
     question = read_question(str(path))
@@ -26,7 +26,7 @@ def test_a_question_of_ones_own_is_a_file(tmp_path: Path) -> None:
     assert read_question(str(path)).names == ("a", "b")
 
 
-def test_the_question_of_the_docs_can_be_asked(tmp_path: Path) -> None:
+def test_the_question_in_the_docs_is_valid(tmp_path: Path) -> None:
     (text,) = re.findall(
         r"```yaml\n(.*?)```", (REPOSITORY / "docs/reference/label.md").read_text(), re.DOTALL
     )
@@ -42,14 +42,14 @@ def test_the_question_of_the_docs_can_be_asked(tmp_path: Path) -> None:
     [
         ("classes: [a, b]", "prompt"),
         ("prompt: p\nclasses: [a]", "classes"),
-        ("prompt: p\nclasses: [a, unsure]", "always open"),
-        ("prompt: p\nclasses: [a, ' b']", "without blanks"),
+        ("prompt: p\nclasses: [a, unsure]", "must not be 'unsure'"),
+        ("prompt: p\nclasses: [a, ' b']", "surrounded by spaces"),
         ("prompt: p\nclasses: [a, b]\nmodel: x", "model"),
         ("- p", "NAME: VALUE"),
         ("prompt: [", "YAML"),
     ],
 )
-def test_what_can_not_be_asked_is_refused(tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_question_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "q.yaml"
     path.write_text(text)
     with pytest.raises(PupilaError) as refused:
@@ -57,12 +57,12 @@ def test_what_can_not_be_asked_is_refused(tmp_path: Path, text: str, says: str) 
     assert says in str(refused.value)
 
 
-def test_all_that_the_model_is_told_is_in_the_hash() -> None:
-    one = Question(prompt="p", classes={"a": None, "b": None})
+def test_the_hash_covers_everything_that_is_sent() -> None:
+    question = Question(prompt="p", classes={"a": None, "b": None})
     others = [
         Question(prompt="q", classes={"a": None, "b": None}), Question(prompt="p", classes={"b": None, "a": None}),
         Question(prompt="p", classes={"a": "x", "b": None}),
         Question(prompt="p", classes={"a": None, "b": None}, unsure="u"),
     ]  # fmt: skip
-    assert len({one.hash, *(other.hash for other in others)}) == 5
-    assert one.hash == Question(prompt="p", classes={"a": None, "b": None}).hash
+    assert len({question.hash, *(other.hash for other in others)}) == 5
+    assert question.hash == Question(prompt="p", classes={"a": None, "b": None}).hash

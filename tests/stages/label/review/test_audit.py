@@ -1,4 +1,4 @@
-"""The audit: what is drawn, what is said of it, and how often the interval is right."""
+"""The audit: its sample, its report, and the coverage of its intervals."""
 
 import json
 import threading
@@ -13,88 +13,92 @@ import pytest
 from PIL import Image
 
 import pupila
-from pupila.artifacts.dataset.labels import Label, append, history
+from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
-from pupila.stages.label.review.accuracy import judge
+from pupila.stages.label.review.accuracy import AUDIT_SCHEMA, measure_accuracy
 from pupila.stages.label.review.audit import AuditSettings, audit
 from pupila.stages.label.review.audit_page import sentences
-from pupila.stages.label.review.sample import DOUBTFUL, RANDOM, Draw, machine_labels, questions
-from pupila.stages.label.review.session import Answer, Review, Whose
-from pupila.statistics.intervals import finite_interval, more_to_halve
+from pupila.stages.label.review.sample import RANDOM, UNCERTAIN, Sample, draw_items, read_machine_labels
+from pupila.stages.label.review.session import Answer, Review, ReviewContext
+from pupila.statistics.intervals import draws_to_halve_width, finite_interval
 from tests.pictures import write_scenes
 from tests.stages.label.review.reviews import WHEN, flat, label, machine_table
 
-NOBODY = 10**9  # rows of a history that hold all of it
+ALL_ROWS = 10**9  # at least as many rows as any history
 
 
-def draw(sample: int, doubtful: int = 0, seed: int = 0, rows: int = NOBODY) -> Draw:
-    return Draw(seed, sample, doubtful, rows, WHEN)
+def make_sample(random: int, uncertain: int = 0, seed: int = 0, rows: int = ALL_ROWS) -> Sample:
+    return Sample(seed, random, uncertain, rows, WHEN)
 
 
-def begun(data: Dataset, sample: int = 100, doubtful: int = 20, seed: int = 0) -> None:
-    """What the command writes before the first question."""
-    drawn = {
+def begin(data: Dataset, random: int = 100, uncertain: int = 20, seed: int = 0) -> None:
+    """Write what the command writes before the first question."""
+    sample = {
         "seed": seed,
-        "sample": sample,
-        "doubtful": doubtful,
-        "rows": history(data.home).height,
+        "random": random,
+        "uncertain": uncertain,
+        "history_rows": read_history(data.home).height,
         "time": WHEN,
     }
-    (Path(data.home) / AUDIT_FILE).write_text(json.dumps({"draw": drawn}))
+    (Path(data.home) / AUDIT_FILE).write_text(json.dumps({"schema": AUDIT_SCHEMA, "sample": sample}))
 
 
 def report(data: Dataset) -> dict[str, Any]:
     return audit(data, AuditSettings(), "ana", None, print).audit
 
 
-def answer(data: Dataset, sample: int, truth: Mapping[str, str | None], doubtful: int = 0) -> None:
-    """A person answers every question."""
-    rows = history(data.home).height
-    begun(data, sample, doubtful)
-    asked = questions(machine_labels(data, history(data.home), rows), draw(sample, doubtful, rows=rows))
-    classes = sorted({name for name in truth.values() if name})
-    review = Review(asked, classes, Whose(data.home, "ana", "audit", rows))
+def answer(data: Dataset, random: int, targets: Mapping[str, str | None], uncertain: int = 0) -> None:
+    """A reviewer answers every question."""
+    rows = read_history(data.home).height
+    begin(data, random, uncertain)
+    items = draw_items(
+        read_machine_labels(data, read_history(data.home), rows), make_sample(random, uncertain, rows=rows)
+    )
+    classes = sorted({name for name in targets.values() if name})
+    review = Review(items, classes, ReviewContext(data.home, "ana", "audit", rows))
     while (number := review.current) is not None:
-        told = truth[asked[number].image]
-        review.answer(number, None if told is None else classes.index(told))
+        label = targets[items[number].image]
+        review.answer(number, None if label is None else classes.index(label))
 
 
-def test_the_interval_covers_the_truth_in_95_of_100_audits() -> None:
+def test_the_interval_covers_the_true_accuracy_in_95_of_100_audits() -> None:
     rng, covered, wide = np.random.default_rng(6), 0, []
     for turn in range(500):
         labels = 777
         wrong = rng.random(labels) < 0.08
         digests = [f"{turn}-{number}" for number in range(labels)]
         table = machine_table(dict.fromkeys(digests, "a"))
-        asked = questions(table, draw(int(rng.integers(100, 201)), seed=turn))
-        truth = dict(zip(digests, np.where(wrong, "b", "a").tolist(), strict=True))
-        given = {one.sha256: Answer(truth[one.sha256]) for one in asked}
-        found = judge(table, draw(0), asked, given, np.arange(labels), ["a", "b"])["random"]["accuracy"]
-        covered += found["low"] <= 1 - wrong.mean() <= found["high"]
-        wide.append(found["high"] - found["low"])
+        items = draw_items(table, make_sample(int(rng.integers(100, 201)), seed=turn))
+        targets = dict(zip(digests, np.where(wrong, "b", "a").tolist(), strict=True))
+        given = {item.sha256: Answer(targets[item.sha256]) for item in items}
+        accuracy = measure_accuracy(table, make_sample(0), items, given, np.arange(labels), ["a", "b"])[
+            "random"
+        ]["accuracy"]
+        covered += accuracy["low"] <= 1 - wrong.mean() <= accuracy["high"]
+        wide.append(accuracy["high"] - accuracy["low"])
     print(f"audit: {covered} of 500 intervals cover the truth; mean width {np.mean(wide):.3f}")
     assert 0.93 * 500 <= covered <= 0.97 * 500
 
 
-def test_what_groups_say_of_other_groups_covers_too() -> None:
+def test_the_interval_for_unseen_groups_covers_the_true_accuracy() -> None:
     rng, covered = np.random.default_rng(2), 0
     for turn in range(120):
         groups = np.repeat(np.arange(60), 5)
         wrong = rng.random(300) < np.repeat(rng.beta(0.8, 7.2, 60), 5)  # a tenth, by groups
         digests = [f"{turn}-{number:03d}" for number in range(300)]
-        asked = questions(machine_table(dict.fromkeys(digests, "a")), draw(300, seed=turn))
-        given = {one.sha256: Answer("b" if wrong[one.row] else "a") for one in asked}
-        found = judge(machine_table(dict.fromkeys(digests, "a")), draw(0), asked, given, groups, ["a", "b"])[
-            "random"
-        ]
-        assert found["groups"] == 60
-        covered += found["new_groups"]["low"] <= 0.9 <= found["new_groups"]["high"]
+        items = draw_items(machine_table(dict.fromkeys(digests, "a")), make_sample(300, seed=turn))
+        given = {item.sha256: Answer("b" if wrong[item.row] else "a") for item in items}
+        random = measure_accuracy(
+            machine_table(dict.fromkeys(digests, "a")), make_sample(0), items, given, groups, ["a", "b"]
+        )["random"]
+        assert random["groups"] == 60
+        covered += random["unseen_groups"]["low"] <= 0.9 <= random["unseen_groups"]["high"]
     assert 0.90 * 120 <= covered <= 0.98 * 120
 
 
-def test_a_share_of_a_finite_whole_by_hand() -> None:
+def test_the_interval_of_a_finite_population_by_hand() -> None:
     # 18 of 20 out of 39: worth 20 * 38 / 19 = 40 trials, of which 36 are right. Wilson's interval of 36 of
     # 40 is 0.7695 to 0.9604, and with 2 wrong ones seen at most 37 of the 39 can be right.
     assert finite_interval(18, 20, 39) == pytest.approx((0.7695, 37 / 39), abs=1e-4)
@@ -107,188 +111,208 @@ def test_a_share_of_a_finite_whole_by_hand() -> None:
 @pytest.mark.parametrize(
     ("right", "n", "labels"), [(92, 100, 777), (20, 20, 5000), (30, 60, 100), (45, 50, 50)]
 )
-def test_so_many_more_answers_halve_the_interval_and_one_fewer_does_not(
+def test_the_suggested_number_of_answers_halves_the_interval_and_one_fewer_does_not(
     right: int, n: int, labels: int
 ) -> None:
     def width(drawn: int) -> float:
         low, high = finite_interval(right / n * drawn, drawn, labels)
         return high - low
 
-    more = more_to_halve(right, n, labels)
+    more = draws_to_halve_width(right, n, labels)
     assert width(n + more) <= width(n) / 2
     assert more == 0 or width(n + more - 1) > width(n) / 2
 
 
-def test_the_draw_is_the_same_again_and_a_larger_one_holds_it() -> None:
+def test_the_sample_is_reproducible_and_a_larger_one_contains_it() -> None:
     table = machine_table({f"{number:03d}": "a" for number in range(200)})
-    small, again = questions(table, draw(30)), questions(table, draw(30))
+    small, again = draw_items(table, make_sample(30)), draw_items(table, make_sample(30))
     assert small == again
-    assert {one.sha256 for one in small} < {one.sha256 for one in questions(table, draw(90))}
-    assert {one.sha256 for one in small} != {one.sha256 for one in questions(table, draw(30, seed=1))}
-    fewer = table.filter(pl.col("sha256") != small[0].sha256)  # a picture is gone: the others stay drawn
-    assert {one.sha256 for one in small[1:]} < {one.sha256 for one in questions(fewer, draw(30))}
+    assert {item.sha256 for item in small} < {item.sha256 for item in draw_items(table, make_sample(90))}
+    assert {item.sha256 for item in small} != {
+        item.sha256 for item in draw_items(table, make_sample(30, seed=1))
+    }
+    fewer = table.filter(
+        pl.col("sha256") != small[0].sha256
+    )  # an image was deleted: the others stay in the sample
+    assert {item.sha256 for item in small[1:]} < {item.sha256 for item in draw_items(fewer, make_sample(30))}
 
 
-def test_the_doubted_are_those_without_an_answer_and_the_least_sure_and_are_mixed_in(tmp_path: Path) -> None:
+def test_the_uncertain_part_has_unsure_and_least_confident_labels_and_is_mixed_in(tmp_path: Path) -> None:
     data = flat(tmp_path, 30)
-    said: list[str | None] = ["a"] * 30
-    said[3] = None
-    data = label(data, said, [0.5 + number / 100 for number in range(30)])
-    asked = questions(machine_labels(data, history(data.home), NOBODY), draw(10, 5))
-    at_random = {one.image for one in asked if one.part == RANDOM}
-    doubted = [one.image for one in asked if one.part == DOUBTFUL]
+    labels: list[str | None] = ["a"] * 30
+    labels[3] = None
+    data = label(data, labels, [0.5 + number / 100 for number in range(30)])
+    items = draw_items(read_machine_labels(data, read_history(data.home), ALL_ROWS), make_sample(10, 5))
+    at_random = {item.image for item in items if item.part == RANDOM}
+    doubted = [item.image for item in items if item.part == UNCERTAIN]
     rest = [f"{number:03d}.jpg" for number in range(30) if f"{number:03d}.jpg" not in at_random]
     rest.sort(key=lambda name: name != "003.jpg")
     assert sorted(doubted) == sorted(rest[:5]) and len(at_random) == 10
-    parts = [one.part for one in asked]
+    parts = [item.part for item in items]
     assert parts != sorted(parts) and parts != sorted(parts, reverse=True)
 
 
-def test_votes_tell_doubt_where_no_confidence_was_told(tmp_path: Path) -> None:
+def test_votes_give_the_confidence_if_there_is_none(tmp_path: Path) -> None:
     data = flat(tmp_path, 3)
     rows = list(data.images.select("image", "sha256").iter_rows())
     votes = ['{"a": 3}', '{"a": 2, "b": 1}', ""]
-    append(data.home, [
-        Label(image, digest, "vlm:x", False, "a", WHEN, votes=told)
-        for (image, digest), told in zip(rows, votes, strict=True)
+    append_labels(data.home, [
+        Label(image, digest, "vlm:x", False, "a", WHEN, votes=labels)
+        for (image, digest), labels in zip(rows, votes, strict=True)
     ])  # fmt: skip
-    told = machine_labels(pupila.open(tmp_path), history(data.home), NOBODY)
-    assert dict(told.select("image", "confidence").iter_rows()) == {
+    labels = read_machine_labels(pupila.open(tmp_path), read_history(data.home), ALL_ROWS)
+    assert dict(labels.select("image", "confidence").iter_rows()) == {
         "000.jpg": 1.0, "001.jpg": pytest.approx(2 / 3), "002.jpg": None,
     }  # fmt: skip
-    assert [one.image for one in questions(told, draw(0, 1))] == ["001.jpg"]
+    assert [item.image for item in draw_items(labels, make_sample(0, 1))] == ["001.jpg"]
 
 
-def test_only_machines_labels_that_count_are_audited(tmp_path: Path) -> None:
+def test_only_machine_labels_in_force_are_audited(tmp_path: Path) -> None:
     data = flat(tmp_path, 4)
     data = label(data, ["a", "b", "a", None])
     image, digest = data.images.select("image", "sha256").row(1)
-    append(data.home, [Label(image, digest, "person:bob", True, "b", WHEN)])
+    append_labels(data.home, [Label(image, digest, "annotator:bob", True, "b", WHEN)])
     again = pupila.open(tmp_path)
-    assert machine_labels(again, history(data.home), NOBODY)["image"].to_list().count("001.jpg") == 0
-    told = machine_labels(again, history(data.home), 4)  # as it was before bob
-    assert sorted(told["image"]) == ["000.jpg", "001.jpg", "002.jpg", "003.jpg"]
+    assert (
+        read_machine_labels(again, read_history(data.home), ALL_ROWS)["image"].to_list().count("001.jpg") == 0
+    )
+    labels = read_machine_labels(again, read_history(data.home), 4)  # as it was before bob
+    assert sorted(labels["image"]) == ["000.jpg", "001.jpg", "002.jpg", "003.jpg"]
 
 
-def test_a_given_label_is_no_machines(tmp_path: Path) -> None:
+def test_a_given_label_is_not_a_machine_label(tmp_path: Path) -> None:
     for name in ("a", "b"):
         flat(tmp_path / name, 3)
     data = pupila.open(tmp_path)
     data = label(data, ["b"] * 6)
-    told = machine_labels(pupila.open(tmp_path), history(data.home), NOBODY)
-    assert told.is_empty()  # though the machine says of those in b what their folder says
+    labels = read_machine_labels(pupila.open(tmp_path), read_history(data.home), ALL_ROWS)
+    assert labels.is_empty()  # even those in b, where the machine agrees with the folder
 
 
-def test_the_report_by_hand(tmp_path: Path) -> None:
+def test_the_outcomeby_hand(tmp_path: Path) -> None:
     data = flat(tmp_path, 24)
     data = label(data, ["a"] * 12 + ["b"] * 12)
-    truth: dict[str, str | None] = {f"{n:03d}.jpg": "a" if n < 12 else "b" for n in range(24)}
-    truth |= {"000.jpg": "b", "001.jpg": "b", "002.jpg": "b", "012.jpg": "a", "023.jpg": None}
-    answer(data, 24, truth)
-    found = report(data)
-    drawn = found["random"]
-    assert (drawn["answered"], drawn["unsure"], drawn["right"]) == (23, 1, 19)
-    assert found["matrix"] == [[9, 1], [3, 10]]  # rows the person
-    assert found["classes"]["a"]["right"] == 9 and found["classes"]["a"]["said"] == 12
-    assert found["classes"]["a"]["true"] == 10 and found["classes"]["b"]["said"] == 11
+    targets: dict[str, str | None] = {f"{n:03d}.jpg": "a" if n < 12 else "b" for n in range(24)}
+    targets |= {"000.jpg": "b", "001.jpg": "b", "002.jpg": "b", "012.jpg": "a", "023.jpg": None}
+    answer(data, 24, targets)
+    result = report(data)
+    drawn = result["random"]
+    assert (drawn["answered"], drawn["unsure"], drawn["correct"]) == (23, 1, 19)
+    assert result["confusion_matrix"] == [[9, 1], [3, 10]]  # rows: the reviewer
+    assert result["classes"]["a"]["correct"] == 9 and result["classes"]["a"]["predicted"] == 12
+    assert result["classes"]["a"]["actual"] == 10 and result["classes"]["b"]["predicted"] == 11
     assert drawn["accuracy"]["value"] == pytest.approx(19 / 23)
     assert drawn["accuracy"]["low"] < 19 / 23 < drawn["accuracy"]["high"]
     # All 24 are looked at: with the unsure one wrong 19 of 24 are right, with it right 20.
-    assert (drawn["at_worst"], drawn["at_best"]) == pytest.approx((19 / 24, 20 / 24))
-    assert found["confused"] == [{"is": "b", "said": "a", "times": 3}, {"is": "a", "said": "b", "times": 1}]
-    assert {one["image"] for one in found["disagreements"]} == {"000.jpg", "001.jpg", "002.jpg", "012.jpg"}
-    told = " ".join(sentences(found))
-    assert "82.6% of the machine's labels are right: 19 of 23" in told
-    assert "makes 'b' and not 'a': 3 of 4 errors" in told
+    assert (drawn["low_if_unsure_wrong"], drawn["high_if_unsure_correct"]) == pytest.approx(
+        (19 / 24, 20 / 24)
+    )
+    assert result["confusions"] == [
+        {"actual": "b", "predicted": "a", "count": 3},
+        {"actual": "a", "predicted": "b", "count": 1},
+    ]
+    assert {item["image"] for item in result["disagreements"]} == {"000.jpg", "001.jpg", "002.jpg", "012.jpg"}
+    text = " ".join(sentences(result))
+    assert "Label accuracy 0.826 (95 % CI" in text
+    assert "3 of 4 errors label 'b' as 'a'" in text
     page = (tmp_path / AUDIT_PAGE_FILE).read_text()
-    assert "is b, machine said a" in page and "http" not in page.replace("http://www.w3.org", "")
+    assert "label a (confidence 90 %), reviewer b" in page and "http" not in page.replace(
+        "http://www.w3.org", ""
+    )
 
 
-def test_the_doubtful_part_moves_no_share(tmp_path: Path) -> None:
+def test_the_uncertain_part_does_not_change_the_accuracy(tmp_path: Path) -> None:
     data = flat(tmp_path, 30)
     data = label(data, ["a"] * 30, [0.1 if n < 10 else 0.9 for n in range(30)])
-    rows = history(data.home).height
-    asked = questions(machine_labels(data, history(data.home), rows), draw(12, 6, rows=rows))
-    truth = {one.image: "b" if one.part == DOUBTFUL or one == asked[0] else "a" for one in asked}
-    answer(data, 12, truth, doubtful=6)
-    found = report(data)
-    wrong = sum(one.part == RANDOM and truth[one.image] == "b" for one in asked)
-    assert found["random"]["right"] == 12 - wrong
-    assert found["doubtful"] == {"asked": 6, "answered": 6, "unsure": 0, "right": 0, "without_label": 0}
+    rows = read_history(data.home).height
+    items = draw_items(
+        read_machine_labels(data, read_history(data.home), rows), make_sample(12, 6, rows=rows)
+    )
+    targets = {item.image: "b" if item.part == UNCERTAIN or item == items[0] else "a" for item in items}
+    answer(data, 12, targets, uncertain=6)
+    result = report(data)
+    wrong = sum(item.part == RANDOM and targets[item.image] == "b" for item in items)
+    assert result["random"]["correct"] == 12 - wrong
+    assert result["uncertain"] == {"items": 6, "answered": 6, "unsure": 0, "correct": 0, "unlabelled": 0}
 
 
-def test_under_ten_answers_there_is_no_interval(tmp_path: Path) -> None:
+def test_fewer_than_ten_answers_give_no_interval(tmp_path: Path) -> None:
     data = flat(tmp_path, 20)
     data = label(data, ["a"] * 20)
     answer(data, 9, dict.fromkeys(data.images["image"], "a"))
-    found = report(data)
-    assert found["random"]["accuracy"] == {"value": 1.0, "low": None, "high": None}
-    assert found["random"]["more_to_halve"] is None
-    assert "no interval" in sentences(found)[0]
+    result = report(data)
+    assert result["random"]["accuracy"] == {"value": 1.0, "low": None, "high": None}
+    assert result["random"]["more_to_halve"] is None
+    assert "no confidence interval" in sentences(result)[0]
 
 
-def test_there_has_to_be_something_to_audit(tmp_path: Path) -> None:
+def test_an_audit_needs_machine_labels(tmp_path: Path) -> None:
     data = flat(tmp_path, 3)
-    with pytest.raises(PupilaError, match="No audit was begun"):
+    with pytest.raises(PupilaError, match="There is no audit to report"):
         report(data)
-    with pytest.raises(PupilaError, match="No machine's label"):
+    with pytest.raises(PupilaError, match="There are no machine labels"):
         audit(data, AuditSettings(), "ana", 0, print)
 
 
-def test_what_the_audit_writes_is_no_part_of_the_data(tmp_path: Path) -> None:
+def test_the_files_of_an_audit_are_not_part_of_the_data(tmp_path: Path) -> None:
     data = flat(tmp_path, 12)
     data = label(data, ["a"] * 12)
     answer(data, 12, dict.fromkeys(data.images["image"], "a"))
     report(data)
     again = pupila.open(tmp_path)
-    assert len(again) == 12 and again.set_aside.is_empty()
-    assert "no estimate" in " ".join(sentences(report(again)))
+    assert len(again) == 12 and again.skipped.is_empty()
+    assert "this is exact" in " ".join(sentences(report(again)))
 
 
 def test_masks_are_audited_as_accepted_or_rejected(tmp_path: Path) -> None:
     write_scenes(tmp_path, 14)
     data = pupila.open(tmp_path)
     data = label(data, data.images["target"].to_list(), [0.5 + n / 30 for n in range(14)], by="roboflow:m")
-    rows = history(data.home).height
-    begun(data, 14, 0)
-    asked = questions(machine_labels(data, history(data.home), rows), draw(14, rows=rows))
-    review = Review(asked, [], Whose(data.home, "ana", "audit", rows))
-    for number, one in enumerate(asked):
-        review.answer(number, None if one.image == "images/005.png" else int(one.image < "images/003.png"))
-    found = report(pupila.open(tmp_path))
-    drawn = found["random"]
-    assert (found["kind"], drawn["answered"], drawn["right"], drawn["unsure"]) == ("masks", 13, 10, 1)
-    assert {one["machine"] for one in found["disagreements"]} == {f"masks/{n:03d}.png" for n in range(3)}
-    assert found["classes"] == {} and found["matrix"] == []
+    rows = read_history(data.home).height
+    begin(data, 14, 0)
+    items = draw_items(read_machine_labels(data, read_history(data.home), rows), make_sample(14, rows=rows))
+    review = Review(items, [], ReviewContext(data.home, "ana", "audit", rows))
+    for number, item in enumerate(items):
+        review.answer(number, None if item.image == "images/005.png" else int(item.image < "images/003.png"))
+    outcome = report(pupila.open(tmp_path))
+    drawn = outcome["random"]
+    assert (outcome["label_type"], drawn["answered"], drawn["correct"], drawn["unsure"]) == (
+        "masks",
+        13,
+        10,
+        1,
+    )
+    assert {item["label"] for item in outcome["disagreements"]} == {f"masks/{n:03d}.png" for n in range(3)}
+    assert outcome["classes"] == {} and outcome["confusion_matrix"] == []
     assert (tmp_path / AUDIT_PAGE_FILE).read_text().count("rejected (") == 3
     again = pupila.open(tmp_path)
     assert (
         again.images["target"].null_count() == 4
-    )  # the rejected ones and the unsure one are learned from no more
+    )  # rejected and unsure masks are no longer used for training
 
 
-def test_pictures_of_one_group_are_not_told_apart_as_many(tmp_path: Path) -> None:
+def test_the_images_of_a_group_count_as_one_for_unseen_groups(tmp_path: Path) -> None:
     data = flat(tmp_path, 12)
     for number in range(6):  # copies, so the groups are pairs
         with Image.open(tmp_path / f"{number:03d}.jpg") as picture:
             picture.save(tmp_path / f"{number + 6:03d}.jpg", quality=80)
     data = label(pupila.open(tmp_path), ["a"] * 12)
     answer(data, 12, dict.fromkeys(data.images["image"], "a"))
-    found = report(data)
-    assert (found["random"]["groups"], found["random"]["new_groups"]["low"]) == (6, None)
-    assert "6 groups: too few" in " ".join(sentences(found))
+    result = report(data)
+    assert (result["random"]["groups"], result["random"]["unseen_groups"]["low"]) == (6, None)
+    assert "6 groups, too few" in " ".join(sentences(result))
 
 
-def test_a_given_label_stays_no_machines_after_a_person_confirmed_it(tmp_path: Path) -> None:
+def test_a_given_label_that_an_annotator_confirmed_is_not_a_machine_label(tmp_path: Path) -> None:
     data = flat(tmp_path / "a", 2)
     data = label(pupila.open(tmp_path), ["a", "a"])
     image, digest = data.images.select("image", "sha256").row(0)
-    append(data.home, [Label(image, digest, "person:bob", True, "a", WHEN)])
-    assert machine_labels(pupila.open(tmp_path), history(data.home), NOBODY).is_empty()
+    append_labels(data.home, [Label(image, digest, "annotator:bob", True, "a", WHEN)])
+    assert read_machine_labels(pupila.open(tmp_path), read_history(data.home), ALL_ROWS).is_empty()
 
 
-def audited(data: Dataset, **wish: Any) -> dict[str, Any]:
-    """The command with its page, which the person closes at once."""
+def run_audit(data: Dataset, **settings: Any) -> dict[str, Any]:
+    """The command with its page, which the reviewer closes at once."""
 
     def leave(address: str) -> None:
         headers = {"content-type": "application/json", "origin": address.rstrip("/")}
@@ -297,50 +321,59 @@ def audited(data: Dataset, **wish: Any) -> dict[str, Any]:
     def come(address: str) -> None:
         threading.Thread(target=leave, args=(address,), daemon=True).start()
 
-    return audit(data, AuditSettings(**wish), "ana", 0, come).audit
+    return audit(data, AuditSettings(**settings), "ana", 0, come).audit
 
 
-def test_another_seed_has_to_be_said_with_again_and_the_audit_before_is_kept(tmp_path: Path) -> None:
+def test_another_seed_needs_again_and_the_previous_audit_is_saved(tmp_path: Path) -> None:
     data = label(flat(tmp_path, 14), ["a"] * 14)
     answer(data, 12, dict.fromkeys(data.images["image"], "a"))
     first = report(data)
     with pytest.raises(PupilaError, match="another seed"):
-        audited(data, seed=9)
-    assert audited(data, seed=0)["draw"]["seed"] == 0
-    fresh = audited(data, seed=9, again=True, sample=5)
-    assert (fresh["draw"]["seed"], fresh["draw"]["sample"], fresh["answered"]) == (9, 5, 0)
-    assert audited(data)["draw"]["seed"] == 9  # it goes on
+        run_audit(data, seed=9)
+    assert run_audit(data, seed=0)["sample"]["seed"] == 0
+    fresh = run_audit(data, seed=9, again=True, sample=5)
+    assert (fresh["sample"]["seed"], fresh["sample"]["random"], fresh["answered"]) == (9, 5, 0)
+    assert run_audit(data)["sample"]["seed"] == 9  # it resumes
     written = json.loads((tmp_path / AUDIT_FILE).read_text())
-    assert [one["draw"] for one in written["earlier"]] == [first["draw"]]
-    assert written["earlier"][0]["random"] == json.loads(json.dumps(first["random"]))
-    audited(data, again=True)
+    assert [previous["sample"] for previous in written["previous"]] == [first["sample"]]
+    assert written["previous"][0]["random"] == json.loads(json.dumps(first["random"]))
+    run_audit(data, again=True)
     written = json.loads((tmp_path / AUDIT_FILE).read_text())
-    assert [one["draw"]["seed"] for one in written["earlier"]] == [0, 9]
+    assert [previous["sample"]["seed"] for previous in written["previous"]] == [0, 9]
 
 
-@pytest.mark.parametrize("wish", [{"again": True}, {"sample": 0}, {"doubtful": 3}, {"seed": 0}])
-def test_a_report_draws_nothing(tmp_path: Path, wish: dict[str, Any]) -> None:
+@pytest.mark.parametrize("settings", [{"again": True}, {"sample": 0}, {"uncertain": 3}, {"seed": 0}])
+def test_a_outcomedraws_no_sample(tmp_path: Path, settings: dict[str, Any]) -> None:
     data = label(flat(tmp_path, 12), ["a"] * 12)
     answer(data, 12, dict.fromkeys(data.images["image"], "a"))
     report(data)
     before = (tmp_path / AUDIT_FILE).read_bytes()
-    with pytest.raises(PupilaError, match="A report draws nothing"):
-        audit(data, AuditSettings(**wish), "ana", None, print)
+    with pytest.raises(PupilaError, match="--report draws no sample"):
+        audit(data, AuditSettings(**settings), "ana", None, print)
     assert (tmp_path / AUDIT_FILE).read_bytes() == before
 
 
-def test_a_rejected_mask_that_was_deleted_is_left_out_of_the_page(tmp_path: Path) -> None:
+def test_a_deleted_mask_is_left_out_of_the_page(tmp_path: Path) -> None:
     write_scenes(tmp_path, 6)
     data = pupila.open(tmp_path)
     data = label(data, data.images["target"].to_list(), by="roboflow:m")
-    rows = history(data.home).height
-    begun(data, 6, 0)
-    asked = questions(machine_labels(data, history(data.home), rows), draw(6, rows=rows))
-    review = Review(asked, [], Whose(data.home, "ana", "audit", rows))
+    rows = read_history(data.home).height
+    begin(data, 6, 0)
+    items = draw_items(read_machine_labels(data, read_history(data.home), rows), make_sample(6, rows=rows))
+    review = Review(items, [], ReviewContext(data.home, "ana", "audit", rows))
     for number in range(6):
         review.answer(number, 1 if number < 2 else 0)
-    (tmp_path / str(asked[0].said)).unlink()
-    found = report(pupila.open(tmp_path))
-    assert found["random"]["right"] == 4
+    (tmp_path / str(items[0].label)).unlink()
+    result = report(pupila.open(tmp_path))
+    assert result["random"]["correct"] == 4
     page = (tmp_path / AUDIT_PAGE_FILE).read_text()
-    assert page.count("rejected (") == 1 and "can&#39;t be shown any more" in page
+    assert page.count("rejected (") == 1 and "can&#39;t be shown" in page
+
+
+def test_an_audit_of_an_old_schema_is_refused(tmp_path: Path) -> None:
+    data = label(flat(tmp_path, 12), ["a"] * 12)
+    draw = {"seed": 0, "sample": 9, "doubtful": 2, "rows": 12, "time": WHEN}
+    (tmp_path / AUDIT_FILE).write_text(json.dumps({"schema": 1, "draw": draw}))
+    with pytest.raises(PupilaError, match="found schema 1; expected schema 2") as refused:
+        run_audit(data)
+    assert "delete the file and run: pupila label audit DATA" in str(refused.value)

@@ -1,4 +1,4 @@
-"""The audit as a person does it: the command, its page in a real Chromium, keys, a kill in between, the report."""
+"""The audit from end to end: the command, its page in Chromium, keys, a kill in between, the report."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pupila.artifacts.dataset.labels import history
+from pupila.artifacts.dataset.labels import read_history
 from tests.stages.label.review.reviews import flat, label
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -22,30 +22,30 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 @contextmanager
 def browser_page() -> Iterator[Any]:
-    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
-    if found is None:
+    chromium = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if chromium is None:
         reason = "no Chromium on this machine"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser.new_page(viewport={"width": 1000, "height": 700})
         browser.close()
 
 
 @contextmanager
 def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The running command and the address that it told."""
+    """The running command and the address that it printed."""
     running = subprocess.Popen(
         [sys.executable, "-m", "pupila", "label", *arguments], stdout=subprocess.PIPE, text=True
     )
     try:
         assert running.stdout is not None
-        told = re.search(r"http://127\.0\.0\.1:\d+/", running.stdout.readline())
-        assert told
-        yield running, told[0]
+        match = re.search(r"http://127\.0\.0\.1:\d+/", running.stdout.readline())
+        assert match
+        yield running, match[0]
     finally:
         running.kill()
         running.wait()
@@ -54,9 +54,9 @@ def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def press(page: Any, *keys: str) -> None:
-    """Press each key once the picture is there, and wait until it is answered."""
+    """Press each key once the image is loaded, and wait until the answer is saved."""
     for key in keys:
-        page.wait_for_function("() => state !== null && (seen || state.current === null)")
+        page.wait_for_function("() => state !== null && (loaded || state.current === null)")
         before = page.evaluate("document.body.dataset.answered")
         page.keyboard.press(key)
         page.wait_for_function("before => document.body.dataset.answered !== before", arg=before)
@@ -64,7 +64,7 @@ def press(page: Any, *keys: str) -> None:
 
 def test_an_audit_by_keyboard(tmp_path: Path) -> None:
     data = label(flat(tmp_path, 14), ["cow", "dog"] * 7, [0.5 + n / 40 for n in range(14)])
-    arguments = ("audit", str(tmp_path), "--sample", "10", "--doubtful", "2", "--name", "ana")
+    arguments = ("audit", str(tmp_path), "--sample", "10", "--uncertain", "2", "--annotator", "ana")
     faults: list[str] = []
     with browser_page() as page:
         page.on("console", lambda message: faults.append(message.text))
@@ -78,16 +78,16 @@ def test_an_audit_by_keyboard(tmp_path: Path) -> None:
             running.wait()
             page.keyboard.press("1")
             page.wait_for_function("() => ended")
-            assert "What was answered is kept" in page.inner_text("#done")
-        faults.clear()  # the browser told that nobody answered
+            assert "All answers are saved" in page.inner_text("#done")
+        faults.clear()  # the browser reported the lost connection
         with command(*arguments) as (running, address):
             page.goto(address)
             page.wait_for_function("() => state !== null")
             assert page.inner_text("#progress") == "4 of 12 answered"
-            assert page.inner_text("#last") == "last: dog"
+            assert page.inner_text("#last") == "Last answer: dog"
             press(page, *["1"] * 8)
             press(page, "Backspace")
-            page.wait_for_function("() => seen")
+            page.wait_for_function("() => loaded")
             page.click("text=dog")  # by mouse as well
             page.wait_for_function("() => state.current === null")
             page.keyboard.press("Enter")
@@ -95,24 +95,24 @@ def test_an_audit_by_keyboard(tmp_path: Path) -> None:
             out, _ = running.communicate(timeout=60)
             assert running.returncode == 0
     assert not faults
-    told = history(data.home).filter(history(data.home)["person"])
-    assert told["target"].to_list() == ["cow", "dog", None, None, "cow", "dog", *["cow"] * 8, None, "dog"]
-    assert set(told["labeller"]) == {"person:ana"}
-    found = json.loads((tmp_path / "audit.json").read_text())
-    assert (found["answered"], found["asked"], found["random"]["answered"]) == (12, 12, 10)
-    assert f"{found['random']['right']} of 10 that were drawn at random" in out
+    rows = read_history(data.home).filter(read_history(data.home)["annotator"])
+    assert rows["target"].to_list() == ["cow", "dog", None, None, "cow", "dog", *["cow"] * 8, None, "dog"]
+    assert set(rows["labeller"]) == {"annotator:ana"}
+    audit = json.loads((tmp_path / "audit.json").read_text())
+    assert (audit["answered"], audit["items"], audit["random"]["answered"]) == (12, 12, 10)
+    assert f"{audit['random']['accuracy']['value']:.3f} (95 % CI" in out
     assert (tmp_path / "audit.html").stat().st_size > 10_000
 
 
 def test_more_than_nine_classes_are_on_further_pages(tmp_path: Path) -> None:
     data = label(flat(tmp_path, 2), ["c01", "c11"])
-    more = [word for n in range(1, 12) for word in ("--class", f"c{n:02d}")]
+    more = [word for n in range(1, 12) for word in ("--extra-classes", f"c{n:02d}")]
     with (
         browser_page() as page,
-        command("audit", str(tmp_path), "--name", "ana", *more) as (running, address),
+        command("audit", str(tmp_path), "--annotator", "ana", *more) as (running, address),
     ):
         page.goto(address)
-        page.wait_for_function("() => seen")
+        page.wait_for_function("() => loaded")
         assert "c09" in page.inner_text("footer") and "c10" not in page.inner_text("footer")
         page.keyboard.press("0")
         assert "c09" not in page.inner_text("footer") and "c11" in page.inner_text("footer")
@@ -120,5 +120,5 @@ def test_more_than_nine_classes_are_on_further_pages(tmp_path: Path) -> None:
         running.send_signal(signal.SIGINT)
         assert "2 of 2" not in running.communicate(timeout=60)[0]
         assert running.returncode == 0
-    told = history(data.home)
-    assert told.filter(told["person"])["target"].to_list() == ["c11", "c03"]
+    rows = read_history(data.home)
+    assert rows.filter(rows["annotator"])["target"].to_list() == ["c11", "c03"]

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pupila
-from pupila.artifacts.dataset.labels import Label, append, history
+from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.core.errors import PupilaError
-from pupila.stages.label.studio.annotations import import_answers, sentences
+from pupila.stages.label.studio.annotations import import_annotations, sentences
 from pupila.stages.label.studio.brush import decode, encode
-from pupila.stages.label.studio.tasks import How, export
+from pupila.stages.label.studio.tasks import ExportOptions, export_tasks
 from tests.pictures import encoded, photo, scene, write_photo, write_scenes
 from tests.stages.label.review.reviews import flat, label
 
@@ -30,8 +30,8 @@ def test_a_brush_by_hand() -> None:
     # 00000000 00000000 00000000 00001000 | 00000 0000 0000 0000 0000 | 0 00 1 11 | 0 00 1 11 | 0 00 1 00 | 0 00 1 00
     bits = f"{8:032b}" + "0" * 21 + "000111" * 2 + "000100" * 2
     bits += "0" * (-len(bits) % 8)
-    told = [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
-    assert decode(told, 1, 2).tolist() == [[True, False]]
+    values = [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
+    assert decode(values, 1, 2).tolist() == [[True, False]]
 
 
 def test_a_brush_paints_where_its_alpha_is() -> None:
@@ -39,29 +39,29 @@ def test_a_brush_paints_where_its_alpha_is() -> None:
     bits = f"{8:032b}" + "00111" + "0010001101111111" + "000" + "111"
     bits += "".join(f"{value:08b}" for value in (7, 0, 0, 0, 0, 0, 0, 1))
     bits += "0" * (-len(bits) % 8)
-    told = [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
-    assert decode(told, 2, 1).tolist() == [[False], [True]]
+    values = [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
+    assert decode(values, 2, 1).tolist() == [[False], [True]]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 40), st.floats(0, 1))
-def test_random_masks_come_back(seed: int, height: int, width: int, share: float) -> None:
+def test_random_masks_survive_the_round_trip(seed: int, height: int, width: int, share: float) -> None:
     mask = np.random.default_rng(seed).random((height, width)) < share
     assert np.array_equal(decode(encode(mask), height, width), mask)
 
 
 @pytest.mark.parametrize("painted", [0, 1, 2, 4, 64, 65, 16384, 16385, 40000])
-def test_runs_of_every_length_come_back(painted: int) -> None:
+def test_runs_of_every_length_survive_the_round_trip(painted: int) -> None:
     mask = np.arange(40000).reshape(200, 200) < painted
-    told = encode(mask)
-    assert np.array_equal(decode(told, 200, 200), mask)
-    assert len(told) < 40
+    values = encode(mask)
+    assert np.array_equal(decode(values, 200, 200), mask)
+    assert len(values) < 40
 
 
-@pytest.mark.parametrize("told", [[], [0, 0], [300], encode(np.ones((2, 3), bool))[:-2], ["x"]])
-def test_a_damaged_brush_is_refused(told: list[Any]) -> None:
-    with pytest.raises(ValueError, match=r"early|bytes|values"):
-        decode(told, 2, 3)
-    with pytest.raises(ValueError, match="24 values for 48"):
+@pytest.mark.parametrize("values", [[], [0, 0], [300], encode(np.ones((2, 3), bool))[:-2], ["x"]])
+def test_a_damaged_brush_is_refused(values: list[Any]) -> None:
+    with pytest.raises(ValueError, match=r"truncated|bytes|values"):
+        decode(values, 2, 3)
+    with pytest.raises(ValueError, match="24 values instead of 48"):
         decode(encode(np.ones((2, 3), bool)), 3, 4)
 
 
@@ -81,17 +81,17 @@ def choice(name: str) -> list[dict[str, Any]]:
 
 
 def exported(folder: Path, **how: Any) -> list[dict[str, Any]]:
-    export(pupila.open(folder), str(folder.parent / "out.json"), How(**how))
-    found: list[dict[str, Any]] = json.loads((folder.parent / "out.json").read_text())
-    return found
+    export_tasks(pupila.open(folder), str(folder.parent / "out.json"), ExportOptions(**how))
+    tasks: list[dict[str, Any]] = json.loads((folder.parent / "out.json").read_text())
+    return tasks
 
 
 def taken(folder: Path, tasks: list[dict[str, Any]]) -> Any:
     (folder.parent / "back.json").write_text(json.dumps(tasks))
-    return import_answers(pupila.open(folder), str(folder.parent / "back.json"))
+    return import_annotations(pupila.open(folder), str(folder.parent / "back.json"))
 
 
-def test_classes_there_and_back(tmp_path: Path) -> None:
+def test_classes_survive_the_round_trip(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     label(flat(folder, 4), ["cow", "dog & cat", "cow", None], [0.7, None, 0.9, None], by="vlm:m")
     tasks = exported(folder)
@@ -107,29 +107,31 @@ def test_classes_there_and_back(tmp_path: Path) -> None:
     answers = annotated(
         tasks, choice("dog & cat"), choice("dog & cat"), [], choice("hen"), by={"email": "ana@x.example"}
     )
-    done = taken(folder, answers)
-    assert (done.labels, done.unsure, done.masks) == (4, 1, 0)
+    result = taken(folder, answers)
+    assert (result.labels, result.unsure, result.masks) == (4, 1, 0)
     assert pupila.open(folder).images["target"].to_list() == ["dog & cat", "dog & cat", None, "hen"]
-    told = history(str(folder)).tail(4)
-    assert set(told["labeller"]) == {"person:ana@x.example"} and set(told["note"]) == {
+    rows = read_history(str(folder)).tail(4)
+    assert set(rows["labeller"]) == {"annotator:ana@x.example"} and set(rows["note"]) == {
         "label-studio: back.json"
     }
-    assert told["time"][0] == WHEN and told["seconds"][0] == 4.5
+    assert rows["time"][0] == WHEN and rows["seconds"][0] == 4.5
     again = taken(folder, answers)
-    assert (again.labels, again.known) == (0, 4)  # nothing twice
+    assert (again.labels, again.already_imported) == (0, 4)  # nothing twice
 
 
-def test_a_later_export_brings_no_old_answer_back(tmp_path: Path) -> None:
+def test_a_later_export_does_not_restore_old_annotations(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     flat(folder, 1)
     answers = annotated([{"data": {"image": "000.jpg"}}], choice("cat"))
     assert taken(folder, answers).labels == 1
     data = pupila.open(folder)
     image, digest = data.images.select("image", "sha256").row(0)
-    append(data.home, [Label(image, digest, "person:ana", True, "dog", "2026-12-21T13:00:00+00:00")])
+    append_labels(
+        data.home, [Label(image, digest, "annotator:ana", True, "dog", "2026-12-21T13:00:00+00:00")]
+    )
     (tmp_path / "project-1-at-2026-12-24.json").write_text(json.dumps(answers))
-    done = import_answers(pupila.open(folder), str(tmp_path / "project-1-at-2026-12-24.json"))
-    assert (done.labels, done.known) == (0, 1)
+    result = import_annotations(pupila.open(folder), str(tmp_path / "project-1-at-2026-12-24.json"))
+    assert (result.labels, result.already_imported) == (0, 1)
     assert pupila.open(folder).images["target"].to_list() == ["dog"]
 
 
@@ -150,22 +152,22 @@ def test_embedded_images_need_no_server(tmp_path: Path) -> None:
 )
 def test_an_image_is_found_by_the_end_of_its_address(tmp_path: Path, data: dict[str, str]) -> None:
     flat(tmp_path / "data", 2)
-    done = taken(tmp_path / "data", annotated([{"data": data}], choice("cow")))
-    assert done.labels == 1
+    result = taken(tmp_path / "data", annotated([{"data": data}], choice("cow")))
+    assert result.labels == 1
     assert pupila.open(tmp_path / "data").images["target"].to_list() == ["cow", None]
 
 
-def test_what_can_not_be_taken_is_said(tmp_path: Path) -> None:
+def test_skipped_annotations_are_reported(tmp_path: Path) -> None:
     flat(tmp_path / "data", 2)
     known, strange = {"data": {"image": "000.jpg"}}, {"data": {"image": "zzz.jpg"}}
     two = [*choice("a"), *choice("b")]
     skipped = annotated([known], choice("a"))
     skipped[0]["annotations"][0]["was_cancelled"] = True
-    done = taken(tmp_path / "data", [*annotated([known, strange], two, choice("a")), *skipped])
-    assert done.labels == 0
-    assert dict(done.left_out) == {"image not in the data set": 1, "several classes for one image": 1}
-    assert any("several classes" in line for line in sentences(done))
-    with pytest.raises(PupilaError, match="None of the tasks"):
+    result = taken(tmp_path / "data", [*annotated([known, strange], two, choice("a")), *skipped])
+    assert result.labels == 0
+    assert dict(result.skipped) == {"image not in the data set": 1, "several classes for one image": 1}
+    assert any("several classes" in line for line in sentences(result))
+    with pytest.raises(PupilaError, match="no image of the data set"):
         taken(tmp_path / "data", annotated([strange], choice("a")))
     with pytest.raises(PupilaError, match="native JSON"):
         taken(tmp_path / "data", [{"image": "000.jpg", "choice": "a", "id": 1}])
@@ -179,44 +181,44 @@ def brush(name: str, mask: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_masks_there_and_back_are_the_same(tmp_path: Path) -> None:
+def test_masks_survive_the_round_trip(tmp_path: Path) -> None:
     folder = tmp_path / "floods"
     write_scenes(folder, 3)
     tasks = exported(folder)
     regions = [task["predictions"][0]["result"] for task in tasks]
     assert [len(some) for some in regions] == [1, 1, 1]  # no brush for the background
     before = {path.name: path.read_bytes() for path in (folder / "masks").glob("*.png")}
-    mended = scene(50)[1] == 1
-    done = taken(folder, annotated(tasks, regions[0], [brush("foreground", mended)], []))
-    assert (done.labels, done.masks) == (3, 3)
+    corrected = scene(50)[1] == 1
+    result = taken(folder, annotated(tasks, regions[0], [brush("foreground", corrected)], []))
+    assert (result.labels, result.masks) == (3, 3)
     after = pupila.open(folder)
     assert np.array_equal(after.mask(0), scene(0)[1])
-    assert np.array_equal(after.mask(1), mended)
+    assert np.array_equal(after.mask(1), corrected)
     assert not after.mask(2).any()  # nothing was drawn: background alone
     there = {path.name: path.read_bytes() for path in (folder / "masks").glob("*.png")}
     assert there == before  # none was replaced
     targets = after.images["target"].to_list()
-    assert targets[0] == "masks/000.png" and targets[1].startswith("masks/mended/001-")
-    assert after.set_aside.is_empty()
-    assert history(str(folder))["person"].all()
+    assert targets[0] == "masks/000.png" and targets[1].startswith("masks/corrected/001-")
+    assert after.skipped.is_empty()
+    assert read_history(str(folder))["annotator"].all()
 
 
 @pytest.mark.parametrize("above", ["images", ""])
-def test_the_first_masks_of_a_data_set_lie_where_they_are_looked_for(tmp_path: Path, above: str) -> None:
+def test_the_first_masks_of_a_data_set_are_found_when_it_is_opened(tmp_path: Path, above: str) -> None:
     folder = tmp_path / "data"
     for number in range(3):
         write_photo(folder / above / f"{number}.jpg", number)
     ground, tree = np.zeros((72, 96), bool), np.zeros((72, 96), bool)
     ground[40:], tree[20:60, 30:50] = True, True
     tasks = [{"data": {"image": f"/data/upload/1/{number}.jpg"}} for number in range(2)]
-    done = taken(
+    result = taken(
         folder, annotated(tasks, [brush("ground", ground), brush("tree", tree)], [brush("tree", tree)])
     )
-    assert done.masks == 2
+    assert result.masks == 2
     data = pupila.open(folder)
     assert data.classes == ["background", "ground", "tree"]
-    wanted = np.where(tree, 2, np.where(ground, 1, 0))
-    assert np.array_equal(data.mask(0), wanted)  # what was drawn later lies on top
+    expected = np.where(tree, 2, np.where(ground, 1, 0))
+    assert np.array_equal(data.mask(0), expected)  # what was drawn later lies on top
     assert data.images["target"].to_list() == ["masks/0.png", "masks/1.png", None]
 
 
@@ -233,9 +235,9 @@ def test_outlines_and_boxes_are_filled(tmp_path: Path) -> None:
     }  # fmt: skip
     taken(folder, annotated(exported(folder), [outline], [box]))
     data = pupila.open(folder)
-    wanted = np.zeros((72, 96), bool)
-    wanted[18:54, 24:72] = True
-    assert np.array_equal(data.mask(0) == 1, wanted)
+    expected = np.zeros((72, 96), bool)
+    expected[18:54, 24:72] = True
+    assert np.array_equal(data.mask(0) == 1, expected)
     turned = np.zeros((72, 96), bool)
     turned[36:60, 30:48] = (
         True  # 24 wide and 18 high, a quarter turn around its upper left corner: 18 wide and 24 high
@@ -250,36 +252,36 @@ def test_masks_of_other_classes_or_shapes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="classes that the data set does not have: found lava"):
         taken(folder, annotated(exported(folder), [brush("lava", mask)], []))
     turned = {**brush("foreground", mask), "image_rotation": 90}
-    done = taken(folder, annotated(exported(folder), [brush("foreground", mask[:40])], [turned]))
-    assert dict(done.left_out) == {"drawn on an image of another shape": 1, "drawn on a turned image": 1}
+    result = taken(folder, annotated(exported(folder), [brush("foreground", mask[:40])], [turned]))
+    assert dict(result.skipped) == {"drawn on an image of another shape": 1, "drawn on a rotated image": 1}
     broken = brush("foreground", mask)
     broken["value"]["rle"] = broken["value"]["rle"][:9]
-    done = taken(folder, annotated(exported(folder), [broken], []))
-    assert list(done.left_out) == ["a region that can't be read (the run lengths end too early)"]
+    result = taken(folder, annotated(exported(folder), [broken], []))
+    assert list(result.skipped) == ["unreadable region (the run lengths are truncated)"]
 
 
 @pytest.mark.parametrize("kind", ["ellipselabels", "keypointlabels", "brush"])
-def test_a_region_that_is_not_read_is_no_background(tmp_path: Path, kind: str) -> None:
+def test_an_unsupported_region_is_not_background(tmp_path: Path, kind: str) -> None:
     folder = write_scenes(tmp_path / "floods", 2)
     region = {"type": kind, "value": {"x": 50, "y": 50, "radiusX": 9, "radiusY": 9, kind: ["foreground"]}}
     comment = {"type": "textarea", "value": {"text": ["blurred"]}}
     mask = brush("foreground", np.ones((72, 96), bool))
-    done = taken(folder, annotated(exported(folder), [mask, region], [mask, comment]))
-    assert dict(done.left_out) == {f"regions of the type {kind}, which is not read": 1}
-    assert (done.labels, done.masks) == (1, 1)
+    result = taken(folder, annotated(exported(folder), [mask, region], [mask, comment]))
+    assert dict(result.skipped) == {f"unsupported region type {kind}": 1}
+    assert (result.labels, result.masks) == (1, 1)
     assert np.array_equal(pupila.open(folder).mask(0), scene(0)[1])
     flat(tmp_path / "data", 1)
-    done = taken(tmp_path / "data", annotated([{"data": {"image": "000.jpg"}}], [region]))
-    assert (done.labels, done.left_out.total()) == (0, 1)  # nor an answer of someone unsure
+    result = taken(tmp_path / "data", annotated([{"data": {"image": "000.jpg"}}], [region]))
+    assert (result.labels, result.skipped.total()) == (0, 1)  # nor an answer of someone unsure
 
 
-def test_data_of_classes_take_no_masks(tmp_path: Path) -> None:
+def test_masks_are_refused_for_data_with_classes(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     label(flat(folder, 2), ["cow", "cow"])
     task = {"data": {"image": "000.jpg"}}
-    with pytest.raises(PupilaError, match="These data have classes"):
+    with pytest.raises(PupilaError, match="The data have one class per image"):
         taken(folder, annotated([task], [brush("tree", np.ones((72, 96), bool))]))
-    assert history(str(folder)).height == 2
+    assert read_history(str(folder)).height == 2
 
 
 def test_masks_beside_their_images_stay_there(tmp_path: Path) -> None:
@@ -302,20 +304,24 @@ def test_a_mask_that_was_deleted_is_left_out_of_the_export(tmp_path: Path) -> No
     folder = write_scenes(tmp_path / "data", 3)
     data = pupila.open(folder)
     rows = data.images.select("image", "sha256", "target").rows()
-    append(data.home, [Label(image, digest, "roboflow:m", False, mask, WHEN) for image, digest, mask in rows])
+    append_labels(
+        data.home, [Label(image, digest, "roboflow:m", False, mask, WHEN) for image, digest, mask in rows]
+    )
     image, digest, mask = rows[0]
-    append(data.home, [Label(image, digest, "person:ana", True, None, WHEN, note="audit: rejected")])
+    append_labels(
+        data.home, [Label(image, digest, "annotator:ana", True, None, WHEN, note="audit: rejected")]
+    )
     (folder / mask).unlink()
-    done = export(pupila.open(folder), str(tmp_path / "out.json"), How())
-    assert (done.tasks, done.predictions, done.gone) == (3, 2, 1)
+    result = export_tasks(pupila.open(folder), str(tmp_path / "out.json"), ExportOptions())
+    assert (result.tasks, result.predictions, result.missing_masks) == (3, 2, 1)
 
 
-def test_an_answer_that_was_taken_back_is_no_prediction(tmp_path: Path) -> None:
+def test_a_retracted_answer_is_not_a_prediction(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     data = flat(folder, 1)
     image, digest = data.images.select("image", "sha256").row(0)
-    append(data.home, [
-        Label(image, digest, "person:ana", True, "cow", WHEN, note="audit"),
-        Label(image, digest, "person:ana", True, None, WHEN, note="audit: taken back"),
+    append_labels(data.home, [
+        Label(image, digest, "annotator:ana", True, "cow", WHEN, note="audit"),
+        Label(image, digest, "annotator:ana", True, None, WHEN, note="audit: retracted"),
     ])  # fmt: skip
     assert "predictions" not in exported(folder)[0]

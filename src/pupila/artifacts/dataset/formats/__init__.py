@@ -1,4 +1,4 @@
-"""Foreign layouts: one file each, and one literal dict, tried from top to bottom."""
+"""Data layouts: one file each, and one literal dict, tried from top to bottom."""
 
 from collections.abc import Callable
 

@@ -4,9 +4,14 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from pupila.artifacts.dataset.annotations import CocoFile, coco_file
-from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, class_legend, drawn_legend
-from pupila.artifacts.dataset.formats.file_finder import Finder, split_named, unlisted, unwrapped
+from pupila.artifacts.dataset.annotations import CocoFile, read_coco_file
+from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, build_label_map, read_class_file
+from pupila.artifacts.dataset.formats.file_finder import (
+    FileFinder,
+    enter_single_folder,
+    find_unlisted,
+    split_from_words,
+)
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -19,86 +24,89 @@ _KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"info"', b'"licenses"
 
 
 def read(path: str) -> Listing | None:
-    """The images that the folder's COCO files name, or the one file."""
+    """The images listed in the folder's COCO files, or in the one COCO file."""
     if files.is_folder(path):
         root, notes = path.rstrip("/") or "/", list[str]()
-        if not (found := _files_in(root)):
-            root, notes = unwrapped(root)
-            found = _files_in(root)
+        if not (coco_files := _find_coco_files(root)):
+            root, notes = enter_single_folder(root)
+            coco_files = _find_coco_files(root)
     elif path.lower().endswith(".json"):
         home = path.rpartition("/")[0] or "."
         above = home.rpartition("/")[0] or "."
         root, notes = above if PurePosixPath(home).name.lower() == _FOLDER else home, []
-        found = {files.relative(path, root): file} if (file := coco_file(path)) else {}
+        coco_files = {files.relative(path, root): file} if (file := read_coco_file(path)) else {}
     else:
         return None
-    if not found:
+    if not coco_files:
         return None
-    if any(
-        split_named(name) for name in found
-    ):  # `instances_all.json` beside those of the splits repeats them
-        found = {name: file for name, file in found.items() if split_named(name)}
-    if not any(one.get("segmentation") for file in found.values() for one in _all_of(file)):
+    if any(split_from_words(name) for name in coco_files):  # a file of all splits would repeat the images
+        coco_files = {name: file for name, file in coco_files.items() if split_from_words(name)}
+    annotations = [annotation for file in coco_files.values() for annotation in _all_annotations(file)]
+    if not any(annotation.get("segmentation") for annotation in annotations):
         raise PupilaError(
-            say("The annotations in {path} are boxes, not masks", path=path), found=listing(list(found)),
-            wanted=say("an outline or run lengths for each object"),
-            remedy=say("export them anew for segmentation"),
+            say("The annotations in {path} are boxes, not masks", path=path), actual=listing(list(coco_files)),
+            expected=say("a polygon or run lengths for each object"),
+            remedy=say("export the annotations for segmentation"),
         )  # fmt: skip
-    names = [name for file in found.values() for name in file.names.values()]
-    legend = drawn_legend(names, class_legend(root))
-    finder = Finder(root)
-    entries, columns, oddities = _images(finder, found)
+    names = [name for file in coco_files.values() for name in file.names.values()]
+    label_map = build_label_map(names, read_class_file(root))
+    finder = FileFinder(root)
+    entries, columns, oddities = _images(finder, coco_files)
     if not entries:
         raise PupilaError(
-            say("None of the images that {path} names is there", path=listing(list(found))),
-            found=listing([o.subject for o in oddities], 3), wanted=say("the images beside the annotations"),
+            say("None of the images listed in {path} exists", path=listing(list(coco_files))),
+            actual=listing([o.subject for o in oddities], 3), expected=say("the images beside the annotations"),
         )  # fmt: skip
-    oddities += [o for o in unlisted(root, {e.path for e in entries}) if o.subject not in found]
-    layout = say("COCO annotations ({names})", names=listing(list(found)))
+    oddities += [o for o in find_unlisted(root, {e.path for e in entries}) if o.subject not in coco_files]
+    layout = say("COCO annotations ({names})", names=listing(list(coco_files)))
     home = path if files.is_folder(path) else path.rpartition("/")[0] or "."
-    return Listing(layout, root, as_rows(entries, columns), home, oddities, notes, masks=True, legend=legend)
+    return Listing(
+        layout, root, as_rows(entries, columns), home, oddities, notes, masks=True, label_map=label_map
+    )
 
 
-def _all_of(file: CocoFile) -> list[dict[str, Any]]:
-    return [one for some in file.annotations.values() for one in some]
+def _all_annotations(file: CocoFile) -> list[dict[str, Any]]:
+    return [annotation for annotations in file.annotations.values() for annotation in annotations]
 
 
-def _files_in(root: str) -> dict[str, CocoFile]:
-    """Path below the root to content, of the COCO files in the root, in `annotations` and in folders of splits."""
-    places = ["", *(n for n in files.folders(root) if n.lower() == _FOLDER or n.lower() in SPLIT_WORDS)]
-    found = {}
-    for place in places:
-        for name in files.entries(files.join(root, place) if place else root):
-            path = f"{place}/{name}" if place else name
+def _find_coco_files(root: str) -> dict[str, CocoFile]:
+    """The COCO files in the root, in `annotations` and in split folders, by their path below the root."""
+    folders = ["", *(n for n in files.list_folders(root) if n.lower() == _FOLDER or n.lower() in SPLIT_WORDS)]
+    coco_files = {}
+    for folder in folders:
+        for name in files.list_files(files.join(root, folder) if folder else root):
+            path = f"{folder}/{name}" if folder else name
             if not name.lower().endswith(".json") or name in OWN_FILES or name in CLASS_FILES:
                 continue
             uri = files.join(root, path)
-            if any(key in files.read_start(uri, _HEAD) for key in _KEYS) and (file := coco_file(uri)):
-                found[path] = file
-    return found
+            if any(key in files.read_start(uri, _HEAD) for key in _KEYS) and (file := read_coco_file(uri)):
+                coco_files[path] = file
+    return coco_files
 
 
 def _images(
-    finder: Finder, found: dict[str, CocoFile]
+    finder: FileFinder, coco_files: dict[str, CocoFile]
 ) -> tuple[list[files.FileEntry], dict[str, list[str | None]], list[Oddity]]:
-    """The images that are there, their targets and splits, and what was odd; the first record of an image counts."""
+    """The existing images, their targets and splits, and the oddities; the first record of an image counts."""
     by_path: dict[str, tuple[files.FileEntry, str, str | None]] = {}
     oddities = []
-    for name, file in found.items():
-        split, folder = split_named(name), name.rpartition("/")[0]
+    for name, file in coco_files.items():
+        split, folder = split_from_words(name), name.rpartition("/")[0]
         for key, record in file.images.items():
-            told = str(record.get("file_name", "")).replace("\\", "/")
-            beside = f"{folder}/{told}" if folder else told
-            entry = finder.find(beside, partial(_fits, told=told, split=split))
+            file_name = str(record.get("file_name", "")).replace("\\", "/")
+            beside = f"{folder}/{file_name}" if folder else file_name
+            entry = finder.find(beside, partial(_fits, file_name=file_name, split=split))
             if entry is None:
-                oddities.append(Oddity(told or f"{name}#{key}", "row-without-image", say("no such file")))
+                oddities.append(
+                    Oddity(file_name or f"{name}#{key}", "row-without-image", say("no such file"))
+                )
             elif entry.path in by_path:
-                oddities.append(Oddity(entry.path, "repeated-row", f"{name}#{key}"))
+                oddities.append(Oddity(entry.path, "duplicate-row", f"{name}#{key}"))
             else:
                 by_path[entry.path] = entry, f"{name}#{key}", split
         lost = [key for key in file.annotations if key not in file.images]
         oddities += [
-            Oddity(f"{name}#{key}", "row-without-image", say("annotations of no image in the file"))
+            Oddity(f"{name}#{key}", "row-without-image", say("annotations without an image in the file"))
             for key in lost
         ]
     entries = [entry for entry, _, _ in by_path.values()]
@@ -109,8 +117,8 @@ def _images(
     return entries, columns, oddities
 
 
-def _fits(hit: str, told: str, split: str | None) -> bool:
-    """Whether the file lies as the record says, or in the folder of the record's split."""
-    if "/" in told:
-        return f"/{hit}".endswith(f"/{told}")
-    return split is not None and split_named(str(PurePosixPath(hit).parent)) == split
+def _fits(hit: str, file_name: str, split: str | None) -> bool:
+    """Whether the file's path ends as the record says, or lies in the folder of the record's split."""
+    if "/" in file_name:
+        return f"/{hit}".endswith(f"/{file_name}")
+    return split is not None and split_from_words(str(PurePosixPath(hit).parent)) == split

@@ -1,11 +1,11 @@
-"""Finding files: the one that a row or a record means, the folders of images and masks, and what nothing names."""
+"""Find files: the one that a row refers to, the folders of images and masks, and files that no row lists."""
 
 import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.listing import Oddity
-from pupila.artifacts.dataset.reading import is_image_inside
+from pupila.artifacts.dataset.reading import has_image_content
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
@@ -17,13 +17,13 @@ UNSUPPORTED_SUFFIXES = frozenset(
 )  # fmt: skip
 
 
-class Finder:
-    """Finds the file that a row means: at its path, else by its name or its stem anywhere below the root."""
+class FileFinder:
+    """Finds the file that a row refers to: at its path, else by its name or stem anywhere below the root."""
 
     def __init__(self, root: str) -> None:
         self.root = root
         self.searched = False
-        self._entry = files.lookup(root)
+        self._entry = files.entry_finder(root)
         self._names: dict[str, list[files.FileEntry]] | None = None
 
     def find(self, path: str, fits: Callable[[str], bool]) -> files.FileEntry | None:
@@ -35,7 +35,7 @@ class Finder:
         """
         if re.match(r"(https?|ftp)://", path):
             return None
-        if entry := self._entry(path if files.is_remote(path) else files.normal(path)):
+        if entry := self._entry(path if files.is_remote(path) else files.normalize_path(path)):
             return entry
         if self._names is None:
             self._names = {}
@@ -50,8 +50,8 @@ class Finder:
         return hits[0] if len(hits) == 1 else None
 
 
-def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
-    """The files that are, or claim to be, images; and all others with the reason why they are left out."""
+def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
+    """The files that are images by extension or content; all other files with the reason why they are skipped."""
     images, oddities = [], []
     for entry in files.walk(root):
         suffix = files.suffix(entry.path)
@@ -60,61 +60,63 @@ def sort_out(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
         if not files.is_text(entry.path):
             shown = entry.path.encode(errors="surrogateescape").decode(errors="replace")
             code = "unreadable" if suffix in IMAGE_SUFFIXES else "other-file"
-            oddities.append(Oddity(shown, code, say("its name is not UTF-8: rename it")))
+            oddities.append(Oddity(shown, code, say("its name is not valid UTF-8; rename it")))
         elif files.is_hidden(entry.path):
-            oddities.append(Oddity(entry.path, "hidden-file", say("a system's own file")))
+            oddities.append(Oddity(entry.path, "hidden-file", say("a hidden file")))
         elif suffix in UNSUPPORTED_SUFFIXES:
             oddities.append(
-                Oddity(entry.path, "unsupported-format", say("{suffix} is not read", suffix=suffix))
+                Oddity(
+                    entry.path, "unsupported-format", say("{suffix} files are not supported", suffix=suffix)
+                )
             )
-        elif suffix in IMAGE_SUFFIXES or is_image_inside(root, entry.path):
+        elif suffix in IMAGE_SUFFIXES or has_image_content(root, entry.path):
             images.append(entry)
         else:
-            oddities.append(Oddity(entry.path, "other-file", say("no image, by name and content")))
+            oddities.append(Oddity(entry.path, "other-file", say("not an image")))
     return images, oddities
 
 
-def unwrapped(path: str) -> tuple[str, list[str]]:
-    """Step into a lone folder that an archive put around the data: class or split folders lie inside it."""
-    names = files.folders(path)
+def enter_single_folder(path: str) -> tuple[str, list[str]]:
+    """The folder to read and a note: a single top folder from an archive is entered, as the data lie inside it."""
+    names = files.list_folders(path)
     if len(names) != 1 or names[0].lower() in SPLIT_WORDS:
         return path, []
     inner = files.join(path, names[0])
-    loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.entries(path))
-    if loose or len(files.folders(inner)) < 2:
+    loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.list_files(path))
+    if loose or len(files.list_folders(inner)) < 2:
         return path, []
     return inner, [say("Read from the inner folder {name}.", name=names[0])]
 
 
-def kind(folder: str) -> str:
-    """What a folder of this name holds: "image", "mask" or ""."""
+def folder_content(folder: str) -> str:
+    """The content of a folder by its name: "image", "mask" or ""."""
     name = folder.lower()
     return "image" if name in IMAGE_FOLDERS else "mask" if name in MASK_FOLDERS else ""
 
 
-def kind_of(path: str) -> str:
-    """What the innermost telling folder of the path holds."""
-    kinds = [found for part in path.split("/")[:-1] if (found := kind(part))]
+def content_by_path(path: str) -> str:
+    """The content by the innermost folder of the path whose name says so."""
+    kinds = [content for part in path.split("/")[:-1] if (content := folder_content(part))]
     return kinds[-1] if kinds else ""
 
 
-def split_of(path: str) -> str | None:
-    """The split that a folder of the path is named after."""
+def split_from_path(path: str) -> str | None:
+    """The split named by a folder of the path."""
     return next((SPLIT_WORDS[p.lower()] for p in path.split("/")[:-1] if p.lower() in SPLIT_WORDS), None)
 
 
-def split_named(text: str) -> str | None:
-    """The split that a word of the text names, as in `instances_train2017.json`."""
+def split_from_words(text: str) -> str | None:
+    """The split named by a word of the text, as in `instances_train2017.json`."""
     words = re.split(r"[^a-z]+", text.lower())
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
-def unlisted(root: str, listed: set[str]) -> list[Oddity]:
-    """Everything odd in the folders where listed images lie: images that nothing names, strays, hidden files."""
+def find_unlisted(root: str, listed: set[str]) -> list[Oddity]:
+    """The oddities in the folders of listed images: images that no row lists, other files, hidden files."""
     folders = {path.rpartition("/")[0] for path in listed}
     if files.is_remote(root) or not listed or any(path.startswith(("/", "../")) for path in listed):
         return []
-    images, oddities = sort_out(root)
+    images, oddities = list_images(root)
     forgotten = [e.path for e in images if e.path not in listed and e.path.rpartition("/")[0] in folders]
     strays = [o for o in oddities if o.subject.rpartition("/")[0] in folders]
-    return strays + [Oddity(p, "image-without-row", say("no row names it")) for p in forgotten]
+    return strays + [Oddity(p, "image-without-row", say("not listed in any row")) for p in forgotten]

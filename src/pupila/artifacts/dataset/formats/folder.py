@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from pupila.artifacts.dataset.formats.file_finder import kind, sort_out, unwrapped
+from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, folder_content, list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
-from pupila.artifacts.dataset.formats.same_folder import paired
+from pupila.artifacts.dataset.formats.same_folder import pair_masks
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -14,18 +14,18 @@ from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
 
 
 def read(path: str) -> Listing | None:
-    """The folder's images with the classes and splits that its subfolders name."""
+    """The folder's images, with classes and splits named by its subfolders."""
     if not files.is_folder(path):
         return None
-    root, notes = unwrapped(path.rstrip("/") or "/")
-    images, oddities = sort_out(root)
+    root, notes = enter_single_folder(path.rstrip("/") or "/")
+    images, oddities = list_images(root)
     if not images:
         raise PupilaError(
-            say("No images in {path}", path=path), found=_found(oddities),
-            wanted=say("a folder per class, a flat folder of images, or a table"), remedy="docs/reference/dataset.md",
+            say("No images in {path}", path=path), actual=_describe_content(oddities),
+            expected=say("a folder per class, a flat folder of images, or a table"), remedy="docs/reference/dataset.md",
         )  # fmt: skip
-    if (found := paired(root, images, oddities)) is not None:
-        return replace(found, home=path, notes=notes)
+    if (with_masks := pair_masks(root, images, oddities)) is not None:
+        return replace(with_masks, home=path, notes=notes)
     levels = _Levels(root, images)
     oddities += levels.empty_classes()
     if not levels.split_level:
@@ -39,22 +39,22 @@ def read(path: str) -> Listing | None:
 
 
 def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
-    """A hint, where every file name begins with a word for a split."""
+    """A note, where every file name begins with the name of a split."""
     starts = {re.split(r"[_\-. ]", e.path.rpartition("/")[2], maxsplit=1)[0] for e in images}
     if len(starts) < 2 or not starts <= set(SPLIT_WORDS):
         return []
     by = f"'^({'|'.join(sorted(starts))})'"
-    return [say("File names begin with {words}: to honour that split, use --by {by}.",
+    return [say("File names begin with {words}. To keep that split, use --by {by}.",
                 words=", ".join(sorted(starts)), by=by)]  # fmt: skip
 
 
-def _found(oddities: list[Oddity]) -> str:
+def _describe_content(oddities: list[Oddity]) -> str:
     counts = Counter(files.suffix(o.subject) or o.subject for o in oddities)
     return listing([f"{n} x {suffix}" for suffix, n in counts.most_common()]) or say("an empty folder")
 
 
 class _Levels:
-    """Which level of the path is the split, and which the class."""
+    """The levels of the path that name the split and the class."""
 
     def __init__(self, root: str, images: list[files.FileEntry]) -> None:
         self.root = root
@@ -64,7 +64,9 @@ class _Levels:
         self.split_level = has_train and len(words) > 1
         depth = 1 if self.split_level else 0
         levels = {e.path.split("/")[depth] for e in images if e.path.count("/") > depth}
-        named = any(kind(name) != "image" for name in levels)  # a lone `images/` is no class
+        named = any(
+            folder_content(name) != "image" for name in levels
+        )  # a single folder `images/` is not a class
         self.class_level = depth if named else None
         self.classes = {target for e in images if (target := self.target(e.path)) is not None}
 
@@ -85,10 +87,13 @@ class _Levels:
         return "/".join(path.split("/")[self.class_level + 1 : -1])
 
     def empty_classes(self) -> list[Oddity]:
-        tops = files.folders(self.root)
+        tops = files.list_folders(self.root)
         if self.split_level:
             tops = [
-                c for t in tops if t.lower() in SPLIT_WORDS for c in files.folders(files.join(self.root, t))
+                c
+                for t in tops
+                if t.lower() in SPLIT_WORDS
+                for c in files.list_folders(files.join(self.root, t))
             ]
         if self.class_level is None:
             return []

@@ -1,4 +1,4 @@
-"""What a layout's reader hands over: which files, with which target, group and split, and what was odd."""
+"""The result of a layout's reader: the files with their targets, groups and splits, and the oddities."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from pupila.core import files
-from pupila.imaging.masks.label_map import Legend
+from pupila.imaging.masks.label_map import LabelMap
 
 # Columns that every listing has; any others are the user's own and are kept.
 LISTED: dict[str, Any] = {
@@ -21,7 +21,7 @@ LISTED: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Oddity:
-    """Something about the layout that the doctor reports."""
+    """An oddity of the layout, for the doctor to report."""
 
     subject: str  # path, row or value
     code: str
@@ -30,7 +30,7 @@ class Oddity:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A layout as it was read, before any image is opened."""
+    """The content of a data set by its layout, before any image is read."""
 
     layout: str  # in words, for the user
     root: str  # folder or URI that the image paths are relative to
@@ -39,7 +39,7 @@ class Listing:
     oddities: list[Oddity] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # sentences for the user
     masks: bool = False  # whether targets are masks
-    legend: Legend | None = None  # what a file says of their values
+    label_map: LabelMap | None = None  # of masks, from a class file or from the annotations
 
 
 def as_rows(entries: list[files.FileEntry], columns: dict[str, list[str | None]]) -> pl.DataFrame:

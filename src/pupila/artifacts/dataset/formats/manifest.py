@@ -1,4 +1,4 @@
-"""A saved manifest: `pupila.parquet`, or a folder that holds it away from the images."""
+"""A saved manifest: `pupila.parquet`, or a folder that holds one whose images lie elsewhere."""
 
 import io
 from dataclasses import replace
@@ -10,92 +10,105 @@ from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.vocabulary import MANIFEST_FILE, SCHEMA_VERSION
+from pupila.core.vocabulary import MANIFEST_FILE
 from pupila.imaging.images.bands import BandSettings
-from pupila.imaging.masks.label_map import Legend
+from pupila.imaging.masks.label_map import LabelMap
 
-# Facts of the reading: read again (from memory) on opening, so they are not taken over.
+MANIFEST_SCHEMA = 2  # of pupila.parquet; 1 had the label map under another key
+# Facts that opening reads again (from the cache), so they are not taken from the manifest.
 READ_AGAIN = frozenset({"sha256", "phash", "width", "height", "bands", "mode", "format", "orientation", "frames",
                         "alpha", "taken", "camera", "brightness", "spread", "pixels"})  # fmt: skip
 
 
 def read(path: str) -> Listing | None:
-    """The rows of the manifest, where the path is one or a folder whose manifest describes images elsewhere."""
-    named = PurePosixPath(path).name == MANIFEST_FILE
-    home = path.rpartition("/")[0] or "." if named else path
-    if not files.is_folder(home) or (root := root_of(home)) is None:
-        return None
-    if not named and root == _normal(home):
-        return None  # the images lie here as well: their folder is read anew, so no addition is missed
-    uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
-    content = files.read_bytes(uri)
-    told = pl.read_parquet_metadata(io.BytesIO(content)).get("pupila.legend")
-    found = _listing(pl.read_parquet(io.BytesIO(content)), root, home)
-    return replace(found, masks=True, legend=Legend.from_json(told)) if told else found
-
-
-def root_of(home: str) -> str | None:
-    """Where the images of the folder's manifest lie, or None where the folder has no manifest.
+    """The rows of the manifest, where the path is one or a folder whose manifest describes images elsewhere.
 
     Raises:
-        PupilaError: no manifest that this Pupila can read.
+        PupilaError: a manifest that this Pupila can't read. One of an older schema is refused here, where its rows
+            count; beside its own images nothing depends on it, and the next `pupila split` writes it again.
+    """
+    named = PurePosixPath(path).name == MANIFEST_FILE
+    home = path.rpartition("/")[0] or "." if named else path
+    if not files.is_folder(home) or (root := read_manifest_root(home)) is None:
+        return None
+    if not named and root == _normal(home):
+        return None  # the images lie here as well: reading their folder again finds added images
+    uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
+    metadata = _read_metadata(uri)
+    if (version := int(metadata["pupila.schema"])) < MANIFEST_SCHEMA:
+        raise PupilaError(
+            say("The manifest {path} was written by an older Pupila", path=uri), actual=f"schema {version}",
+            expected=f"schema {MANIFEST_SCHEMA}", remedy=f"pupila split DATA --out {home} --replace",
+        )  # fmt: skip
+    rows = _listing(pl.read_parquet(io.BytesIO(files.read_bytes(uri))), root, home)
+    if label_map := metadata.get("pupila.label_map"):
+        return replace(rows, masks=True, label_map=LabelMap.from_json(label_map))
+    return rows
+
+
+def read_manifest_root(home: str) -> str | None:
+    """The root of the images in the folder's manifest, or None where the folder has no manifest.
+
+    Raises:
+        PupilaError: a manifest that this Pupila can't read.
     """
     uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
     if not files.exists(uri):
         return None
-    return _normal(files.join(home, _root_in(uri)))
+    return _normal(files.join(home, _read_metadata(uri)["pupila.root"]))
 
 
-def bands_of(home: str, root: str) -> BandSettings | None:
-    """How bands become colours in the folder's manifest; None where it has none, or one of other images.
+def read_manifest_bands(home: str, root: str) -> BandSettings | None:
+    """The band settings in the folder's manifest; None where it has none, or describes other images.
 
     Raises:
-        PupilaError: no manifest that this Pupila can read.
+        PupilaError: a manifest that this Pupila can't read.
     """
-    theirs = root_of(home)
-    if theirs is None or theirs != _normal(root):
+    manifest_root = read_manifest_root(home)
+    if manifest_root is None or manifest_root != _normal(root):
         return None
-    content = files.read_bytes(files.join(home.rstrip("/") or "/", MANIFEST_FILE))
-    told = pl.read_parquet_metadata(io.BytesIO(content)).get("pupila.bands")
-    return BandSettings.model_validate_json(told) if told else None
+    bands = _read_metadata(files.join(home.rstrip("/") or "/", MANIFEST_FILE)).get("pupila.bands")
+    return BandSettings.model_validate_json(bands) if bands else None
 
 
 def _normal(path: str) -> str:
-    return path.rstrip("/") if files.is_remote(path) else files.normal(path)
+    return path.rstrip("/") if files.is_remote(path) else files.normalize_path(path)
 
 
-def _root_in(uri: str) -> str:
+def _read_metadata(uri: str) -> dict[str, str]:
     try:
-        meta = pl.read_parquet_metadata(io.BytesIO(files.read_bytes(uri)))
-        version = int(meta["pupila.schema"])
+        metadata = pl.read_parquet_metadata(io.BytesIO(files.read_bytes(uri)))
+        version = int(metadata["pupila.schema"])
     except (KeyError, ValueError, pl.exceptions.PolarsError) as fault:
         raise PupilaError(
-            say("Can't read the manifest {path}", path=uri), found=str(fault).splitlines()[0],
-            wanted=say("a file that Pupila wrote"), remedy=say("delete it; it is made anew from the images"),
+            say("Can't read the manifest {path}", path=uri), actual=str(fault).splitlines()[0],
+            expected=say("a manifest written by Pupila"), remedy=say("delete it; pupila split writes it again"),
         ) from fault  # fmt: skip
-    if version > SCHEMA_VERSION:
+    if version > MANIFEST_SCHEMA:
         raise PupilaError(
-            say("The manifest {path} is of a later Pupila", path=uri), found=f"schema {version}",
-            wanted=f"schema {SCHEMA_VERSION}", remedy="pip install --upgrade pupila",
+            say("The manifest {path} was written by a newer Pupila", path=uri), actual=f"schema {version}",
+            expected=f"schema {MANIFEST_SCHEMA}", remedy="pip install --upgrade pupila",
         )  # fmt: skip
-    return meta["pupila.root"]
+    return metadata
 
 
 def _listing(frame: pl.DataFrame, root: str, home: str) -> Listing:
-    found = list(map(files.lookup(root), frame["image"]))
+    entries = list(map(files.entry_finder(root), frame["image"]))
     oddities = [
-        Oddity(path, "row-without-image", say("the file is gone since the manifest was saved"))
-        for path, entry in zip(frame["image"], found, strict=True) if entry is None
+        Oddity(path, "row-without-image", say("the file was deleted after the manifest was saved"))
+        for path, entry in zip(frame["image"], entries, strict=True) if entry is None
     ]  # fmt: skip
-    kept = frame.filter(pl.Series([entry is not None for entry in found], dtype=pl.Boolean))
+    present = frame.filter(pl.Series([entry is not None for entry in entries], dtype=pl.Boolean))
     own = [
         name
-        for name in kept.columns
+        for name in present.columns
         if name not in READ_AGAIN
         and not name.startswith("mask_")
         and name not in ("image", "bytes", "modified")
     ]
-    columns = {name: kept[name].cast(LISTED.get(name, pl.String)).to_list() for name in own}
+    columns = {name: present[name].cast(LISTED.get(name, pl.String)).to_list() for name in own}
     columns |= {"target": columns.pop("given_target")} if "given_target" in own else {}
-    rows = as_rows([e for e in found if e is not None], {**columns, "saved_sha256": kept["sha256"].to_list()})
+    rows = as_rows(
+        [e for e in entries if e is not None], {**columns, "saved_sha256": present["sha256"].to_list()}
+    )
     return Listing(say("a saved manifest"), root, rows, home, oddities)

@@ -7,8 +7,14 @@ import re
 from collections import defaultdict
 from pathlib import PurePosixPath
 
-from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, class_legend
-from pupila.artifacts.dataset.formats.file_finder import kind, kind_of, sort_out, split_of, unwrapped
+from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, read_class_file
+from pupila.artifacts.dataset.formats.file_finder import (
+    content_by_path,
+    enter_single_folder,
+    folder_content,
+    list_images,
+    split_from_path,
+)
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -18,60 +24,63 @@ _SUFFIX = re.compile(r"[_\-. ]?(mask|masks|label|labels|gt|seg|segmentation|json
 
 
 def read(path: str) -> Listing | None:
-    """The images with the masks of their stems, where there are folders for both."""
+    """The images with the masks of the same stem, where there are folders for both."""
     if not files.is_folder(path):
         return None
-    root, notes = unwrapped(path.rstrip("/") or "/")
-    if not any(kind(name) == "mask" for name in _folder_names(root)):
+    root, notes = enter_single_folder(path.rstrip("/") or "/")
+    if not any(folder_content(name) == "mask" for name in _folder_names(root)):
         return None
-    entries, oddities = sort_out(root)
-    images = [e for e in entries if kind_of(e.path) == "image"]
-    if not images and _names_classes(root):
-        images = [e for e in entries if kind_of(e.path) != "mask"]
-    masks = [e for e in entries if kind_of(e.path) == "mask"]
+    entries, oddities = list_images(root)
+    images = [e for e in entries if content_by_path(e.path) == "image"]
+    if not images and _has_class_file(root):
+        images = [e for e in entries if content_by_path(e.path) != "mask"]
+    masks = [e for e in entries if content_by_path(e.path) == "mask"]
     if not images or not masks:
         return None
-    places = {_place(e.path) for e in images}
+    places = {_folder_and_stem(e.path) for e in images}
     by_place: dict[tuple[str, str], list[str]] = defaultdict(list)
     for mask in masks:
-        folder, stem = _place(mask.path)
+        folder, stem = _folder_and_stem(mask.path)
         exact = (folder, stem) in places
         by_place[folder, stem if exact else _SUFFIX.sub("", stem)].append(mask.path)
     targets: list[str | None] = []
     for image in images:
-        found = by_place.pop(_place(image.path), [])
-        targets.append(found[0] if found else None)
+        matching = by_place.pop(_folder_and_stem(image.path), [])
+        targets.append(matching[0] if matching else None)
         oddities += [
-            Oddity(mask, "second-mask", say("{image} has another", image=image.path)) for mask in found[1:]
+            Oddity(mask, "multiple-masks", say("{image} already has a mask", image=image.path))
+            for mask in matching[1:]
         ]
-        if not found:
+        if not matching:
             oddities.append(Oddity(image.path, "image-without-mask", ""))
     oddities += [Oddity(mask, "mask-without-image", "") for rest in by_place.values() for mask in rest]
     if not any(targets):
         raise PupilaError(
-            say("No image has a mask of its name in {path}", path=path),
-            found=say("{image}, {mask}", image=images[0].path, mask=masks[0].path),
-            wanted=say("images/NAME.jpg beside masks/NAME.png"), remedy="docs/reference/dataset.md",
+            say("No image in {path} has a mask of the same name", path=path),
+            actual=f"{images[0].path}, {masks[0].path}",
+            expected=say("images/NAME.jpg beside masks/NAME.png"), remedy="docs/reference/dataset.md",
         )  # fmt: skip
     oddities = [o for o in oddities if PurePosixPath(o.subject).name not in CLASS_FILES]
-    rows = as_rows(images, {"target": targets, "given_split": [split_of(e.path) for e in images]})
-    legend = class_legend(root, *(files.join(root, name) for name in files.folders(root)))
-    return Listing(say("images beside masks"), root, rows, path, oddities, notes, masks=True, legend=legend)
+    rows = as_rows(images, {"target": targets, "given_split": [split_from_path(e.path) for e in images]})
+    label_map = read_class_file(root, *(files.join(root, name) for name in files.list_folders(root)))
+    return Listing(
+        say("images beside masks"), root, rows, path, oddities, notes, masks=True, label_map=label_map
+    )
 
 
-def _names_classes(root: str) -> bool:
-    """Whether a folder of masks holds a class file: then it is no class of images that is called so."""
-    folders = [name for name in files.folders(root) if kind(name) == "mask"]
+def _has_class_file(root: str) -> bool:
+    """Whether a folder of masks holds a class file: then its name is not the name of an image class."""
+    folders = [name for name in files.list_folders(root) if folder_content(name) == "mask"]
     return any(files.exists(files.join(root, f"{name}/{file}")) for name in folders for file in CLASS_FILES)
 
 
 def _folder_names(root: str) -> list[str]:
-    names = files.folders(root)
-    return names + [inner for name in names for inner in files.folders(files.join(root, name))]
+    names = files.list_folders(root)
+    return names + [inner for name in names for inner in files.list_folders(files.join(root, name))]
 
 
-def _place(path: str) -> tuple[str, str]:
-    """(the folders but for those of images and masks, the stem), in small letters."""
+def _folder_and_stem(path: str) -> tuple[str, str]:
+    """(the folders except those of images and masks, the stem), in lower case."""
     *above, name = path.split("/")
-    rest = "/".join(part for part in above if not kind(part))
+    rest = "/".join(part for part in above if not folder_content(part))
     return rest.lower(), PurePosixPath(name).stem.lower()

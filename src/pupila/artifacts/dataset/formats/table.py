@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.class_files import class_legend
-from pupila.artifacts.dataset.formats.file_finder import Finder, kind_of, unlisted
+from pupila.artifacts.dataset.formats.class_files import read_class_file
+from pupila.artifacts.dataset.formats.file_finder import FileFinder, content_by_path, find_unlisted
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
-from pupila.artifacts.dataset.formats.text_tables import separator, text_of
+from pupila.artifacts.dataset.formats.text_tables import decode_text, detect_separator
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -17,7 +17,7 @@ from pupila.core.settings import unknown
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
-# What other people call our columns, the first that occurs counts.
+# Common names for our columns; the first that occurs counts.
 MASK = "_mask"  # our name for a column of mask files until they are found and become targets
 COLUMN_WORDS = {
     "image": ("image", "file_name", "filename", "file", "path", "image_path", "filepath", "image_id", "img"),
@@ -32,7 +32,7 @@ _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 def read(path: str) -> Listing | None:
     """The rows of a table, or of the one table (or metadata file) that a folder holds."""
     if files.is_folder(path):
-        tables = _tables_in(path.rstrip("/"))
+        tables = _find_tables(path.rstrip("/"))
         home = path
     elif path.lower().endswith(TABLE_SUFFIXES):
         tables, home = (
@@ -44,29 +44,29 @@ def read(path: str) -> Listing | None:
     if not tables:
         return None
     root = home.rstrip("/") or "/"
-    frames = [_named(read_table(table), table, root) for table in tables]
+    frames = [_rename_columns(read_table(table), table, root) for table in tables]
     frame = pl.concat(frames, how="diagonal")
     return _listing(frame, root, [files.relative(table, root) for table in tables])
 
 
-def _tables_in(folder: str) -> list[str]:
+def _find_tables(folder: str) -> list[str]:
     """The metadata files (also one per split folder), else the table or train/test tables of the folder."""
-    here = files.entries(folder)
+    names = files.list_files(folder)
     for name in _METADATA:
-        if name in here:
+        if name in names:
             return [files.join(folder, name)]
-        below = [sub for sub in files.folders(folder) if sub.lower() in SPLIT_WORDS]
-        found = [files.join(folder, f"{sub}/{name}") for sub in below]
-        found = [uri for uri in found if files.exists(uri)]
-        if found:
-            return found
-    tables = [name for name in here if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]
+        below = [sub for sub in files.list_folders(folder) if sub.lower() in SPLIT_WORDS]
+        nested = [files.join(folder, f"{sub}/{name}") for sub in below]
+        nested = [uri for uri in nested if files.exists(uri)]
+        if nested:
+            return nested
+    tables = [name for name in names if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]
     fitting = [files.join(folder, name) for name in tables if _fits(files.join(folder, name))]
     stems = {PurePosixPath(name).stem.lower() for name in fitting}
     if len(fitting) > 1 and not stems <= set(SPLIT_WORDS):
         raise PupilaError(
             say("Several tables of images in {path}", path=folder),
-            found=listing([files.relative(t, folder) for t in fitting]), wanted=say("one"),
+            actual=listing([files.relative(t, folder) for t in fitting]), expected=say("one"),
             remedy=say("name the table itself instead of the folder"),
         )  # fmt: skip
     return fitting
@@ -82,10 +82,10 @@ def _fits(table: str) -> bool:
 
 
 def read_table(uri: str) -> pl.DataFrame:
-    """Every column as text, so that a class `01` stays `01`; blank cells are null.
+    """The table, every column as text, so that a class `01` stays `01`; blank cells are null.
 
     Raises:
-        PupilaError: the file is no such table.
+        PupilaError: the file is not such a table.
     """
     try:
         data = files.read_bytes(uri)
@@ -94,48 +94,46 @@ def read_table(uri: str) -> pl.DataFrame:
         elif uri.lower().endswith((".jsonl", ".ndjson")):
             frame = pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)
         else:
-            text = text_of(data)
+            text = decode_text(data)
             frame = pl.read_csv(
                 io.BytesIO(text.encode()),
-                separator=separator(text),
+                separator=detect_separator(text),
                 infer_schema=False,
                 truncate_ragged_lines=True,
             )
         frame = frame.rename({name: name.strip() for name in frame.columns})
     except (pl.exceptions.PolarsError, OSError) as fault:
         raise PupilaError(
-            say("Can't read the table {path}", path=uri), found=str(fault).splitlines()[0],
-            wanted=say("CSV, Parquet or JSON lines"),
+            say("Can't read the table {path}", path=uri), actual=str(fault).splitlines()[0],
+            expected=say("CSV, Parquet or JSON lines"),
         ) from fault  # fmt: skip
     plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
     return frame.select(plain).with_columns(pl.col(plain).cast(pl.String, strict=False))
 
 
-def _named(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
-    """Our names for the columns, paths relative to the root, and the split that the table's own place names."""
+def _rename_columns(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
+    """The table under our column names, paths relative to the root, with the split named by the table's location."""
     lower: dict[str, str] = {}
     for name in frame.columns:
         lower.setdefault(name.lower(), name)
     ours: dict[str, str] = {}
     for column, words in COLUMN_WORDS.items():
         theirs = next((lower[word] for word in words if word in lower), None)
-        if theirs is None or theirs in ours or (column == MASK and not _names_files(frame[theirs])):
+        if theirs is None or theirs in ours or (column == MASK and not _holds_file_names(frame[theirs])):
             continue
-        if (
-            column != "target" or MASK not in ours.values()
-        ):  # a class beside a mask stays a column of the user's
+        if column != "target" or MASK not in ours.values():  # a class beside a mask stays the user's column
             ours[theirs] = column
     if "image" not in ours.values():
         raise PupilaError(
-            say("The table {path} has no image column", path=table), found=listing(frame.columns, 8),
-            wanted=", ".join(COLUMN_WORDS["image"]), remedy=unknown("image", frame.columns),
+            say("The table {path} has no image column", path=table), actual=listing(frame.columns, 8),
+            expected=", ".join(COLUMN_WORDS["image"]), remedy=unknown("image", frame.columns),
         )  # fmt: skip
     clash = [name for name in frame.columns if name not in ours and name in LISTED]
     frame = frame.rename({**{name: f"{name}_" for name in clash}, **ours})
     folder = files.relative(table, root).rpartition("/")[0]
-    place = folder or PurePosixPath(table).stem
-    if "given_split" not in frame.columns and place.lower() in SPLIT_WORDS:
-        frame = frame.with_columns(given_split=pl.lit(SPLIT_WORDS[place.lower()]))
+    location = (folder or PurePosixPath(table).stem).lower()
+    if "given_split" not in frame.columns and location in SPLIT_WORDS:
+        frame = frame.with_columns(given_split=pl.lit(SPLIT_WORDS[location]))
     return frame.with_columns(_path(name, folder) for name in ("image", MASK) if name in frame.columns)
 
 
@@ -146,10 +144,10 @@ def _path(column: str, folder: str) -> pl.Expr:
     return pl.concat_str(pl.lit(f"{folder}/" if folder else ""), path).alias(column)
 
 
-def _names_files(column: pl.Series) -> bool:
-    """Whether most cells end as images do: a column `mask` may also say who wears one."""
-    told = column.drop_nulls()
-    return 2 * sum(files.suffix(cell.strip()) in IMAGE_SUFFIXES for cell in told) > len(told)
+def _holds_file_names(column: pl.Series) -> bool:
+    """Whether most cells have an image extension: a column `mask` may also say who wears one."""
+    cells = column.drop_nulls()
+    return 2 * sum(files.suffix(cell.strip()) in IMAGE_SUFFIXES for cell in cells) > len(cells)
 
 
 def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
@@ -160,52 +158,53 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     if "given_split" in frame.columns:
         words = pl.col("given_split").str.strip_chars().str.to_lowercase()
         frame = frame.with_columns(given_split=words.replace(SPLIT_WORDS))
-    finder = Finder(root)
-    found = {path: finder.find(path, _is_no_mask) for path in frame["image"].drop_nulls().unique().to_list()}
-    oddities = _missing(frame, found)
-    places = {path: entry.path for path, entry in found.items() if entry}
-    frame = frame.with_columns(pl.col("image").replace(places))  # rows may name one file in several ways
+    finder = FileFinder(root)
+    located = {
+        path: finder.find(path, _is_not_mask) for path in frame["image"].drop_nulls().unique().to_list()
+    }
+    oddities = _find_missing_images(frame, located)
+    paths = {path: entry.path for path, entry in located.items() if entry}
+    frame = frame.with_columns(pl.col("image").replace(paths))  # rows may name one file in several ways
     masks = MASK in frame.columns
     if masks:
-        frame = frame.with_columns(target=_masks(frame[MASK], finder))
-    oddities += _repeats(frame)
-    kept = frame.filter(pl.col("image").is_in(list(places.values())))
-    kept = kept.unique("image", keep="first", maintain_order=True)
-    by_place = {entry.path: entry for entry in found.values() if entry}
-    entries = [by_place[path] for path in kept["image"]]
+        frame = frame.with_columns(target=_resolve_masks(frame[MASK], finder))
+    oddities += _find_repeated_rows(frame)
+    usable = frame.filter(pl.col("image").is_in(list(paths.values())))
+    usable = usable.unique("image", keep="first", maintain_order=True)
+    by_path = {entry.path: entry for entry in located.values() if entry}
+    entries = [by_path[path] for path in usable["image"]]
     if masks:
-        oddities += _without_mask(kept)
-        kept = kept.drop(MASK)
-    columns: dict[str, Any] = {n: kept[n].to_list() for n in kept.columns if n != "image"}
+        oddities += _find_missing_masks(usable)
+        usable = usable.drop(MASK)
+    columns: dict[str, Any] = {n: usable[n].to_list() for n in usable.columns if n != "image"}
     named = {e.path for e in entries}
-    targets = set(kept["target"].drop_nulls()) if masks else set()
+    targets = set(usable["target"].drop_nulls()) if masks else set()
     oddities += [
         o
-        for o in unlisted(root, named)
+        for o in find_unlisted(root, named)
         if o.subject not in targets and not o.subject.endswith(TABLE_SUFFIXES)
     ]
-    notes = (
-        [say("Images were found by their name in other folders than the table says.")]
-        if finder.searched
-        else []
-    )
+    note = say("Some images lie in other folders than the table says; they were found by name.")
+    notes = [note] if finder.searched else []
     layout = say("a table ({names})", names=listing(tables))
-    legend = class_legend(root) if masks else None
-    return Listing(layout, root, as_rows(entries, columns), root, oddities, notes, masks, legend)
+    label_map = read_class_file(root) if masks else None
+    return Listing(layout, root, as_rows(entries, columns), root, oddities, notes, masks, label_map)
 
 
-def _is_no_mask(path: str) -> bool:
-    return kind_of(path) != "mask"
+def _is_not_mask(path: str) -> bool:
+    return content_by_path(path) != "mask"
 
 
-def _masks(paths: pl.Series, finder: Finder) -> pl.Series:
-    """Where the masks lie; null for those that are not there."""
-    found = {p: finder.find(p, lambda hit: kind_of(hit) == "mask") for p in paths.drop_nulls().unique()}
-    places = [entry and entry.path for entry in (found.get(path) for path in paths)]
-    return pl.Series("target", places, dtype=pl.String)
+def _resolve_masks(paths: pl.Series, finder: FileFinder) -> pl.Series:
+    """The paths of the masks; null for those that do not exist."""
+    located = {
+        p: finder.find(p, lambda hit: content_by_path(hit) == "mask") for p in paths.drop_nulls().unique()
+    }
+    targets = [entry and entry.path for entry in (located.get(path) for path in paths)]
+    return pl.Series("target", targets, dtype=pl.String)
 
 
-def _without_mask(rows: pl.DataFrame) -> list[Oddity]:
+def _find_missing_masks(rows: pl.DataFrame) -> list[Oddity]:
     without = rows.filter(pl.col("target").is_null()).select("image", MASK)
     return [
         Oddity(image, "image-without-mask", say("{mask}: no such file", mask=mask) if mask else "")
@@ -213,17 +212,17 @@ def _without_mask(rows: pl.DataFrame) -> list[Oddity]:
     ]
 
 
-def _missing(frame: pl.DataFrame, found: dict[str, files.FileEntry | None]) -> list[Oddity]:
+def _find_missing_images(frame: pl.DataFrame, located: dict[str, files.FileEntry | None]) -> list[Oddity]:
     oddities = [
-        Oddity(path, "web-address", say("a web address; download it first")) if "://" in path
+        Oddity(path, "image-url", say("a URL; download the image first")) if "://" in path
         else Oddity(path, "row-without-image", say("no such file"))
-        for path, entry in found.items() if entry is None
+        for path, entry in located.items() if entry is None
     ]  # fmt: skip
     blank = frame["image"].null_count()
-    return oddities + [Oddity(say("a row with a blank image"), "row-without-image", "")] * blank
+    return oddities + [Oddity(say("a row without an image name"), "row-without-image", "")] * blank
 
 
-def _repeats(frame: pl.DataFrame) -> list[Oddity]:
+def _find_repeated_rows(frame: pl.DataFrame) -> list[Oddity]:
     """Images with several rows: harmless where the labels agree."""
     if "target" not in frame.columns:
         frame = frame.with_columns(target=pl.lit(None, dtype=pl.String))
@@ -231,6 +230,6 @@ def _repeats(frame: pl.DataFrame) -> list[Oddity]:
     oddities = []
     for image, targets in several.filter(pl.col("target").list.len() > 1).iter_rows():
         distinct = sorted({str(t) for t in targets})
-        code = "conflicting-rows" if len(distinct) > 1 else "repeated-row"
+        code = "conflicting-rows" if len(distinct) > 1 else "duplicate-row"
         oddities.append(Oddity(image, code, " / ".join(distinct)))
     return oddities

@@ -1,7 +1,7 @@
-"""Tables in text, whatever a spreadsheet made of them."""
+"""Text tables in the encodings and separators that spreadsheets write."""
 
 
-def text_of(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """The text of a file in UTF-8, or else in Latin-1."""
     try:
         return data.decode("utf-8-sig")
@@ -9,7 +9,7 @@ def text_of(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def separator(text: str) -> str:
-    """Comma, semicolon, tab or bar: the one that the first line has most of."""
+def detect_separator(text: str) -> str:
+    """Comma, semicolon, tab or bar: the most frequent one in the first line."""
     header = text.split("\n", 1)[0]
     return max(",;\t|", key=header.count)

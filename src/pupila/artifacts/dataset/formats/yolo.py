@@ -1,158 +1,162 @@
-"""YOLO's segmentation: `data.yaml`, folders of images, and a text file of outlines for each image."""
+"""YOLO segmentation: `data.yaml`, folders of images, and a text file of polygons for each image."""
 
 import contextlib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from pupila.artifacts.dataset.formats.class_files import class_legend, drawn_legend
-from pupila.artifacts.dataset.formats.file_finder import sort_out, unwrapped
+from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
+from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.settings import read_config
 from pupila.core.vocabulary import IGNORE, SPLIT_WORDS
-from pupila.imaging.masks.label_map import BACKGROUND, Legend
+from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
 
 _BOX = 5  # numbers of a line: class, centre, width and height
 YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
 def read(path: str) -> Listing | None:
-    """The images that the folders or lists named in `data.yaml` hold."""
+    """The images in the folders or lists that `data.yaml` names."""
     if files.is_folder(path):
         root, notes = path.rstrip("/") or "/", list[str]()
-        if (uri := _yaml_in(root)) is None:
-            root, notes = unwrapped(root)
-            uri = _yaml_in(root)
+        if (uri := _find_yaml(root)) is None:
+            root, notes = enter_single_folder(root)
+            uri = _find_yaml(root)
     else:
         root, notes, uri = path.rpartition("/")[0] or ".", [], path
     if uri is None or not uri.lower().endswith((".yaml", ".yml")):
         return None
-    told = read_config(uri)
-    splits = {key: told[key] for key in told if str(key).lower() in SPLIT_WORDS and told[key]}
-    if "names" not in told or not splits:
+    config = read_config(uri)
+    splits = {key: config[key] for key in config if str(key).lower() in SPLIT_WORDS and config[key]}
+    if "names" not in config or not splits:
         return None
-    entries, columns, oddities = _images(root, told, splits)
+    entries, columns, oddities = _images(root, config, splits)
     labels = [str(label) for label in columns["target"]]
-    there = files.lookup(root)
-    without = [label for label in labels if there(label) is None]
+    find_entry = files.entry_finder(root)
+    without = [label for label in labels if find_entry(label) is None]
     if not labels or len(without) == len(labels):
         raise PupilaError(
-            say("No images with labels where {path} says", path=uri),
-            found=listing([f"{key}: {value}" for key, value in splits.items()]),
-            wanted=say("images/NAME.jpg beside labels/NAME.txt"), remedy="docs/reference/dataset.md",
+            say("No labelled images at the paths in {path}", path=uri),
+            actual=listing([f"{key}: {value}" for key, value in splits.items()]),
+            expected=say("images/NAME.jpg beside labels/NAME.txt"), remedy="docs/reference/dataset.md",
         )  # fmt: skip
     if _are_boxes(root, sorted({*labels} - {*without})):
         raise PupilaError(
-            say("The labels in {path} are boxes, not masks", path=path), found=labels[0],
-            wanted=say("class and outline of each object, a line of seven numbers or more"),
-            remedy=say("export them anew for segmentation"),
+            say("The labels in {path} are boxes, not masks", path=path), actual=labels[0],
+            expected=say("the class and polygon of each object, at least seven numbers a line"),
+            remedy=say("export the labels for segmentation"),
         )  # fmt: skip
     if without:
         notes += [say_count("{n} image has no label file and counts as background.",
                             "{n} images have no label file and count as background.", len(without))]  # fmt: skip
-    legend = _legend(told["names"], root, uri)
+    label_map = _build_label_map(config["names"], root, uri)
     rows = as_rows(entries, columns)
     home = path if files.is_folder(path) else root
-    return Listing(say("YOLO outlines"), root, rows, home, oddities, notes, masks=True, legend=legend)
+    return Listing(
+        say("YOLO segmentation"), root, rows, home, oddities, notes, masks=True, label_map=label_map
+    )
 
 
-def _yaml_in(root: str) -> str | None:
+def _find_yaml(root: str) -> str | None:
     return next((files.join(root, n) for n in YAML_FILES if files.exists(files.join(root, n))), None)
 
 
 def _images(
-    root: str, told: dict[str, Any], splits: dict[str, Any]
+    root: str, config: dict[str, Any], splits: dict[str, Any]
 ) -> tuple[list[files.FileEntry], dict[str, list[str | None]], list[Oddity]]:
-    """All images of all splits, the paths of their label files and their splits, and what was odd."""
-    found: dict[str, tuple[files.FileEntry, str]] = {}
+    """All images of all splits, with their label files and splits, and the oddities."""
+    by_path: dict[str, tuple[files.FileEntry, str]] = {}
     oddities = []
     for key, value in splits.items():
-        for one in value if isinstance(value, list) else [value]:
-            place = _place(root, str(told.get("path") or ""), str(one))
-            if place is None:
-                oddities.append(Oddity(f"{key}: {one}", "row-without-image", say("no such folder or list")))
+        for location in value if isinstance(value, list) else [value]:
+            uri = _resolve_location(root, str(config.get("path") or ""), str(location))
+            if uri is None:
+                oddities.append(
+                    Oddity(f"{key}: {location}", "row-without-image", say("no such folder or list"))
+                )
                 continue
-            entries, odd = _listed(root, place)
-            oddities += odd
+            entries, more = _list_split(root, uri)
+            oddities += more
             for entry in entries:
-                found.setdefault(entry.path, (entry, SPLIT_WORDS[str(key).lower()]))
-    several = len({split for _, split in found.values()}) > 1
+                by_path.setdefault(entry.path, (entry, SPLIT_WORDS[str(key).lower()]))
+    several = len({split for _, split in by_path.values()}) > 1
     columns: dict[str, list[str | None]] = {
-        "target": [_label(path) for path in found],
-        "given_split": [split if several else None for _, split in found.values()],
+        "target": [_label_file(path) for path in by_path],
+        "given_split": [split if several else None for _, split in by_path.values()],
     }
-    return [entry for entry, _ in found.values()], columns, oddities
+    return [entry for entry, _ in by_path.values()], columns, oddities
 
 
-def _place(root: str, base: str, told: str) -> str | None:
-    """Where the folder or list lies: exports name folders of another machine, or beside where they really are."""
-    plain = told.replace("\\", "/")
+def _resolve_location(root: str, base: str, named: str) -> str | None:
+    """The folder or list: exports may name folders of another machine, or one level off."""
+    plain = named.replace("\\", "/")
     bare = plain.removeprefix("./")
     while bare.startswith("../"):
         bare = bare.removeprefix("../")
     tries = [files.join(root, files.join(base, plain) if base else plain)]
-    tries += [files.join(root, one) for one in (plain, bare)]
-    return next(
-        (files.normal(uri) if not files.is_remote(uri) else uri for uri in tries if files.exists(uri)), None
-    )
+    tries += [files.join(root, candidate) for candidate in (plain, bare)]
+    existing = next((uri for uri in tries if files.exists(uri)), None)
+    return existing if existing is None or files.is_remote(existing) else files.normalize_path(existing)
 
 
-def _listed(root: str, place: str) -> tuple[list[files.FileEntry], list[Oddity]]:
-    """The images of a folder, or of a text file with an image's path a line; paths are relative to the root."""
-    if files.is_folder(place):
-        images, odd = sort_out(place)
-        below = files.relative(place, root)
-        under = "" if below == "." else f"{below}/"
+def _list_split(root: str, uri: str) -> tuple[list[files.FileEntry], list[Oddity]]:
+    """The images of a folder, or of a text file with one image path per line; paths are relative to the root."""
+    if files.is_folder(uri):
+        images, others = list_images(uri)
+        below = files.relative(uri, root)
+        prefix = "" if below == "." else f"{below}/"
         oddities = [
-            Oddity(f"{under}{o.subject}", o.code, o.reason) for o in odd
+            Oddity(f"{prefix}{o.subject}", o.code, o.reason) for o in others
             if not (o.code == "other-file" and o.subject.lower().endswith((".txt", ".cache")))
         ]  # fmt: skip
-        return [files.FileEntry(f"{under}{e.path}", e.size, e.modified) for e in images], oddities
-    home = place.rpartition("/")[0]
-    entries, oddities, there = [], [], files.lookup(root)
-    for line in files.read_bytes(place).decode("utf-8-sig").splitlines():
-        if told := line.strip().replace("\\", "/"):
-            tries = [files.relative(files.join(base, told.removeprefix("./")), root) for base in (home, root)]
-            entry = next((e for one in tries if (e := there(one))), None)
+        return [files.FileEntry(f"{prefix}{e.path}", e.size, e.modified) for e in images], oddities
+    home = uri.rpartition("/")[0]
+    entries, oddities, find_entry = [], [], files.entry_finder(root)
+    for line in files.read_bytes(uri).decode("utf-8-sig").splitlines():
+        if path := line.strip().replace("\\", "/"):
+            tries = [files.relative(files.join(base, path.removeprefix("./")), root) for base in (home, root)]
+            entry = next((e for candidate in tries if (e := find_entry(candidate))), None)
             entries += [entry] if entry else []
-            oddities += [] if entry else [Oddity(told, "row-without-image", say("no such file"))]
+            oddities += [] if entry else [Oddity(path, "row-without-image", say("no such file"))]
     return entries, oddities
 
 
-def _label(image: str) -> str:
-    """The path of the text file of an image: the last `images` in it becomes `labels`."""
+def _label_file(image: str) -> str:
+    """The path of an image's label file: the last `images` in it becomes `labels`."""
     parts = str(PurePosixPath(image).with_suffix(".txt")).split("/")
-    at = max((n for n, part in enumerate(parts[:-1]) if part.lower() == "images"), default=None)
-    if at is not None:
-        parts[at] = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS"}.get(parts[at], "labels")
+    last = max((n for n, part in enumerate(parts[:-1]) if part.lower() == "images"), default=None)
+    if last is not None:
+        parts[last] = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS"}.get(parts[last], "labels")
     return "/".join(parts)
 
 
 def _are_boxes(root: str, labels: Iterable[str]) -> bool:
-    """Whether the label files hold lines, and all of them as long as a box; read until one is longer."""
-    several = False
+    """Whether the label files contain boxes only; reading stops at the first polygon."""
+    boxes = False
     for label in labels:
-        with contextlib.suppress(OSError):  # told with the masks
+        with contextlib.suppress(OSError):  # reported when the masks are read
             for line in files.read_bytes(files.join(root, label)).splitlines():
                 if len(words := line.split()) > _BOX:
                     return False
-                several |= bool(words)
-    return several
+                boxes |= bool(words)
+    return boxes
 
 
-def _legend(told: Any, root: str, uri: str) -> Legend:
-    """Stored values as they are drawn, 0 around everything and k + 1 for class k, and what they mean."""
+def _build_label_map(raw_names: Any, root: str, uri: str) -> LabelMap:
+    """The label map of drawn masks: stored value 0 is background, k + 1 is class k."""
     try:
-        names = {int(k): str(v) for k, v in (told.items() if isinstance(told, dict) else enumerate(told))}
+        items = raw_names.items() if isinstance(raw_names, dict) else enumerate(raw_names)
+        names = {int(k): str(v) for k, v in items}
     except (TypeError, ValueError) as fault:
         raise PupilaError(
-            say("Can't read the names in {path}", path=uri), found=repr(told)[:60],
-            wanted=say("a list, or NUMBER: NAME"),
+            say("Can't read the names in {path}", path=uri), actual=repr(raw_names)[:60],
+            expected=say("a list of names, or NUMBER: NAME"),
         ) from fault  # fmt: skip
-    classes = drawn_legend([names[k] for k in sorted(names)], class_legend(root)).names
-    around = next((n for n, name in enumerate(classes) if name.strip().lower() in BACKGROUND), IGNORE)
+    classes = build_label_map([names[k] for k in sorted(names)], read_class_file(root)).names
+    background = next((n for n, name in enumerate(classes) if name.strip().lower() in BACKGROUND), IGNORE)
     indices = [classes.index(names[k]) if names[k] in classes else IGNORE for k in sorted(names)]
-    return Legend(classes, (0, *(k + 1 for k in sorted(names)), IGNORE), (around, *indices, IGNORE))
+    return LabelMap(classes, (0, *(k + 1 for k in sorted(names)), IGNORE), (background, *indices, IGNORE))

@@ -5,63 +5,66 @@ from functools import partial
 import numpy as np
 
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.classify.predictions import ClassAnswers
-from pupila.stages.evaluate.evaluator import Compared
-from pupila.stages.evaluate.verdicts import decided, unsure
-from pupila.statistics.intervals import FEW_GROUPS, Statistic, bootstrap, paired_interval
+from pupila.stages.evaluate.classify.predictions import ClassPredictions
+from pupila.stages.evaluate.evaluator import Comparison
+from pupila.stages.evaluate.verdicts import add_verdicts, widen_interval
+from pupila.statistics.intervals import MIN_GROUPS, Statistic, bootstrap, paired_interval
 from pupila.statistics.metrics.classify import OVERALL
-from pupila.statistics.metrics.estimates import drawn
-from pupila.statistics.tests import images_to_settle, mcnemar
+from pupila.statistics.metrics.estimates import resampled_metric
+from pupila.statistics.tests import images_for_power, mcnemar
 
 _UNSEEN = 2  # images, as if they differed in groups that differ as one
 
 
 def compare(
-    first: ClassAnswers, others: list[ClassAnswers], truth: Array, groups: Array, classes: int
-) -> list[Compared]:
+    first: ClassPredictions, others: list[ClassPredictions], targets: Array, groups: Array, classes: int
+) -> list[Comparison]:
     """Each other model beside the first, on the same N images.
 
     Args:
-        first: the model that is judged.
-        others: what it is compared with; all answer the same rows.
-        truth: (N,) class numbers.
+        first: the model that is evaluated.
+        others: what it is compared with; all have predictions for the same rows.
+        targets: (N,) class numbers.
         groups: (N,) group numbers.
         classes: C.
 
     Returns:
-        One row for each other: differences are first minus other, so "better" is said of the first.
+        One row for each other: differences are first minus other, so "better" refers to the first.
     """
-    return decided([_one(first, other, truth, groups, classes) for other in others])
+    return add_verdicts([_compare_pair(first, other, targets, groups, classes) for other in others])
 
 
-def _one(first: ClassAnswers, other: ClassAnswers, truth: Array, groups: Array, classes: int) -> Compared:
-    ours, theirs = first.answers == truth, other.answers == truth
+def _compare_pair(
+    first: ClassPredictions, other: ClassPredictions, targets: Array, groups: Array, classes: int
+) -> Comparison:
+    ours, theirs = first.class_indices == targets, other.class_indices == targets
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     effect = _design_effect(ours.astype(float) - theirs, groups)
-    enough = len(set(groups.tolist())) >= FEW_GROUPS
+    enough = len(set(groups.tolist())) >= MIN_GROUPS
     metrics = {}
     for name, metric in OVERALL.items():
-        of = [drawn(truth, a.answers, classes, metric) for a in (first, other)]
-        values = [float(one(np.ones((1, len(truth)), dtype=np.int64))[0]) for one in of]
+        statistics = [resampled_metric(targets, a.class_indices, classes, metric) for a in (first, other)]
+        values = [float(statistic(np.ones((1, len(targets)), dtype=np.int64))[0]) for statistic in statistics]
         low, high = None, None
         if enough and name == "accuracy":
-            low, high = paired_interval(only_ours / effect, only_theirs / effect, len(truth) / effect)
+            low, high = paired_interval(only_ours / effect, only_theirs / effect, len(targets) / effect)
         elif enough:
-            low, high = unsure(*bootstrap(groups, partial(_difference, of)), groups)
+            low, high = widen_interval(*bootstrap(groups, partial(_difference, statistics)), groups)
         change = (values[0] - values[1]) / values[1] if values[1] else None
         metrics[name] = {"first": values[0], "other": values[1], "change": change, "low": low, "high": high}
     return {
-        "name": other.name, "version": other.version, "n": len(truth), "only_first": only_ours,
-        "only_other": only_theirs, "p_value": mcnemar(only_ours, only_theirs), "by": "accuracy", "metrics": metrics,
-        "images_to_settle": images_to_settle(only_ours, only_theirs, len(truth), effect) if enough else None,
+        "name": other.name, "version": other.version, "n": len(targets), "only_first": only_ours,
+        "only_other": only_theirs, "p_value": mcnemar(only_ours, only_theirs), "primary_metric": "accuracy",
+        "metrics": metrics,
+        "images_to_settle": images_for_power(only_ours, only_theirs, len(targets), effect) if enough else None,
     }  # fmt: skip
 
 
 def _design_effect(differences: Array, groups: Array) -> float:
-    """How many images of these groups tell as much of a difference as one image that stands alone.
+    """How many images of these groups carry the information of one independent image.
 
-    The variance of the mean when whole groups are drawn, over that when images are drawn. Where few images differ
-    they tell little of how they cluster: as if a few more stood in groups that differ as one.
+    The variance of the mean when groups are resampled, over that when images are resampled. Few differing images
+    say little about clustering, so a few more are assumed in groups that differ as a whole.
 
     Args:
         differences: (N,) -1, 0 or 1.
@@ -78,5 +81,5 @@ def _design_effect(differences: Array, groups: Array) -> float:
     return float((differing * measured + _UNSEEN * worst) / (differing + _UNSEEN))
 
 
-def _difference(of: list[Statistic], times: Array) -> Array:
-    return of[0](times) - of[1](times)
+def _difference(statistics: list[Statistic], times: Array) -> Array:
+    return statistics[0](times) - statistics[1](times)

@@ -1,4 +1,4 @@
-"""The story of an evaluation, as it goes for classification."""
+"""The evaluator for classification."""
 
 from typing import cast
 
@@ -8,45 +8,57 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.classify import compare, model_report, page, sentences
-from pupila.stages.evaluate.classify.predictions import ClassAnswers, ClassReader
-from pupila.stages.evaluate.evaluator import Bench, Compared, Judged, Known, Story, Tuned
-from pupila.stages.evaluate.predictions import Answers
+from pupila.stages.evaluate.classify.predictions import ClassPredictions, ClassReader
+from pupila.stages.evaluate.evaluator import (
+    Comparison,
+    EvaluationSet,
+    LabelledPredictions,
+    ModelReport,
+    TaskEvaluator,
+    ThresholdReport,
+)
+from pupila.stages.evaluate.predictions import Predictions
 
 
-def _truth(bench: Bench) -> Array:
-    numbers = {name: number for number, name in enumerate(bench.data.classes)}
-    targets = bench.data.images["target"].to_list()
-    return np.array([numbers[targets[row]] for row in bench.rows])
+def _target_indices(on: EvaluationSet) -> Array:
+    numbers = {name: number for number, name in enumerate(on.data.classes)}
+    targets = on.data.images["target"].to_list()
+    return np.array([numbers[targets[row]] for row in on.rows])
 
 
-def _judge(answers: Answers, bench: Bench) -> Judged:
-    return model_report.judge(cast(ClassAnswers, answers), _truth(bench), bench.groups, bench.data.classes)
+def _report_model(predictions: Predictions, on: EvaluationSet) -> ModelReport:
+    return model_report.report_model(
+        cast(ClassPredictions, predictions), _target_indices(on), on.groups, on.data.classes
+    )
 
 
-def _compare(first: Answers, others: list[Answers], bench: Bench) -> list[Compared]:
-    ours, theirs = cast(ClassAnswers, first), cast(list[ClassAnswers], others)
-    return compare.compare(ours, theirs, _truth(bench), bench.groups, len(bench.data.classes))
+def _compare(first: Predictions, others: list[Predictions], on: EvaluationSet) -> list[Comparison]:
+    ours, theirs = cast(ClassPredictions, first), cast(list[ClassPredictions], others)
+    return compare.compare(ours, theirs, _target_indices(on), on.groups, len(on.data.classes))
 
 
-def _check_tunable(bench: Bench, answers: Answers | None) -> None:
-    sure = answers is None or cast(ClassAnswers, answers).probabilities is not None
-    if len(bench.data.classes) != 2 or not sure:
+def _check_tunable(on: EvaluationSet, predictions: Predictions | None) -> None:
+    has_probabilities = predictions is None or cast(ClassPredictions, predictions).probabilities is not None
+    if len(on.data.classes) != 2 or not has_probabilities:
         raise PupilaError(
-            say("A threshold needs two classes and probabilities"),
-            found=say("{n} classes", n=len(bench.data.classes)), wanted="2", remedy=say("leave --threshold out"),
+            say("A threshold can only be tuned for two classes with probabilities"),
+            actual=say("{n} classes", n=len(on.data.classes)), expected="2", remedy=say("leave --threshold out"),
         )  # fmt: skip
 
 
-def _tuned(objective: str, validation: Known, judged: Known) -> Tuned:
-    (known, on_validation), (asked, bench) = validation, judged
-    return model_report.tuned(
-        objective, bench.data.classes, (cast(ClassAnswers, known), _truth(on_validation)),
-        (cast(ClassAnswers, asked), _truth(bench), bench.groups),
+def _report_threshold(
+    objective: str, validation: LabelledPredictions, evaluated: LabelledPredictions
+) -> ThresholdReport:
+    (validation_predictions, on_validation), (predictions, on) = validation, evaluated
+    return model_report.report_threshold(
+        objective, on.data.classes, (cast(ClassPredictions, validation_predictions), _target_indices(on_validation)),
+        (cast(ClassPredictions, predictions), _target_indices(on), on.groups),
     )  # fmt: skip
 
 
-CLASSIFY = Story(
-    reader=ClassReader(), judge=_judge, compare=_compare, check_tunable=_check_tunable, tuned=_tuned,
+CLASSIFY = TaskEvaluator(
+    reader=ClassReader(), report_model=_report_model, compare=_compare,
+    check_tunable=_check_tunable, report_threshold=_report_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
     footnote=page.footnote,
 )  # fmt: skip

@@ -1,126 +1,145 @@
-"""Judging a classifier: every metric with n, groups and a 95 % interval, beside the majority baseline."""
+"""The report on a classifier: every metric with its 95 % confidence interval, and the majority-class baseline."""
 
 from typing import Any
 
 import numpy as np
 
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.classify.predictions import ClassAnswers
-from pupila.stages.evaluate.evaluator import Judged
-from pupila.statistics.intervals import FEW_GROUPS, bootstrap
-from pupila.statistics.metrics.calibration import calibration_error, reliability
-from pupila.statistics.metrics.classify import confusion, majority, risk_coverage, roc_auc
-from pupila.statistics.metrics.estimates import Valued, overall, per_class, valued
-from pupila.statistics.metrics.threshold import positive_of, rarer, tune
+from pupila.stages.evaluate.classify.predictions import ClassPredictions
+from pupila.stages.evaluate.evaluator import ModelReport
+from pupila.statistics.intervals import MIN_GROUPS, bootstrap
+from pupila.statistics.metrics.calibration import calibration_error, reliability_bins
+from pupila.statistics.metrics.classify import confusion, majority_baseline, risk_coverage, roc_auc
+from pupila.statistics.metrics.estimates import Estimate, estimate_overall, estimate_per_class, make_estimate
+from pupila.statistics.metrics.threshold import parse_objective, rarer_class, tune_threshold
 
-MISTAKES = 12  # shown, the surest first
+SHOWN_ERRORS = 12  # the most confident first
 _REPEATS = 400  # of the bootstraps that go image by image
-_CURVE = 25  # points of the abstention curve
+_CURVE = 25  # points of the risk-coverage curve
 
 
-def judge(answers: ClassAnswers, truth: Array, groups: Array, classes: list[str]) -> Judged:
-    """What the report says of a classifier.
+def report_model(
+    predictions: ClassPredictions, targets: Array, groups: Array, classes: list[str]
+) -> ModelReport:
+    """Evaluate a classifier.
 
     Args:
-        answers: N.
-        truth: (N,) class numbers.
+        predictions: N.
+        targets: (N,) class numbers.
         groups: (N,) group numbers.
         classes: names.
     """
-    most, always = majority(truth, len(classes))
-    right = answers.answers == truth
-    found: Judged = {
-        "right": int(right.sum()),
-        "metrics": overall(truth, answers.answers, groups, len(classes)),
+    most, always = majority_baseline(targets, len(classes))
+    correct = predictions.class_indices == targets
+    report: ModelReport = {
+        "correct": int(correct.sum()),
+        "metrics": estimate_overall(targets, predictions.class_indices, groups, len(classes)),
         "baseline": {"class": classes[most], **always},
-        "classes": per_class(truth, answers.answers, groups, classes),
-        "confusion": confusion(truth, answers.answers, len(classes)).tolist(),
-        "mistakes": [],
+        "classes": estimate_per_class(targets, predictions.class_indices, groups, classes),
+        "confusion": confusion(targets, predictions.class_indices, len(classes)).tolist(),
+        "worst_errors": [],
     }
-    if answers.probabilities is None:
-        return found
-    sure = answers.probabilities[np.arange(len(truth)), answers.answers]
-    found["auc"] = _auc(answers.probabilities, truth, groups, classes)
-    found["calibration"] = {
+    if predictions.probabilities is None:
+        return report
+    confidence = predictions.probabilities[np.arange(len(targets)), predictions.class_indices]
+    report["roc_auc"] = _roc_auc(predictions.probabilities, targets, groups, classes)
+    report["calibration"] = {
         **(
             {}
-            if answers.raw is None
-            else {"before": _resampled(groups, lambda drawn: _error(answers.raw, truth, drawn))}
+            if predictions.uncalibrated is None
+            else {
+                "before": _bootstrap(
+                    groups, lambda drawn: _calibration_error(predictions.uncalibrated, targets, drawn)
+                )
+            }
         ),
-        "after": _resampled(groups, lambda drawn: _error(answers.probabilities, truth, drawn)),
-        "bins": reliability(answers.probabilities.max(axis=1), answers.probabilities.argmax(axis=1) == truth),
+        "after": _bootstrap(
+            groups, lambda drawn: _calibration_error(predictions.probabilities, targets, drawn)
+        ),
+        "bins": reliability_bins(
+            predictions.probabilities.max(axis=1), predictions.probabilities.argmax(axis=1) == targets
+        ),
     }
-    coverage, risk = risk_coverage(sure, right)
-    points = np.unique(np.linspace(0, len(truth) - 1, _CURVE).astype(int))
-    found["abstention"] = [[float(coverage[i]), float(risk[i])] for i in points]
-    wrong = np.flatnonzero(~right)
-    worst = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
-    found["mistakes"] = [
+    coverage, risk = risk_coverage(confidence, correct)
+    points = np.unique(np.linspace(0, len(targets) - 1, _CURVE).astype(int))
+    report["risk_coverage"] = [[float(coverage[i]), float(risk[i])] for i in points]
+    wrong = np.flatnonzero(~correct)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN_ERRORS]
+    report["worst_errors"] = [
         {
-            "row": answers.rows[i], "truth": classes[truth[i]], "answer": classes[answers.answers[i]],
-            "confidence": float(sure[i]),
+            "row": predictions.rows[i], "target": classes[targets[i]],
+            "prediction": classes[predictions.class_indices[i]],
+            "confidence": float(confidence[i]),
         }
         for i in worst
     ]  # fmt: skip
-    return found
+    return report
 
 
-def _error(probabilities: Array | None, truth: Array, drawn: Array) -> float:
+def _calibration_error(probabilities: Array | None, targets: Array, drawn: Array) -> float:
     given = np.asarray(probabilities)[drawn]
-    return calibration_error(given.max(axis=1), given.argmax(axis=1) == truth[drawn])
+    return calibration_error(given.max(axis=1), given.argmax(axis=1) == targets[drawn])
 
 
-def _auc(probabilities: Array, truth: Array, groups: Array, classes: list[str]) -> dict[str, Valued]:
+def _roc_auc(probabilities: Array, targets: Array, groups: Array, classes: list[str]) -> dict[str, Estimate]:
     """Area under the ROC curve: of two classes that of the second, else of each against the rest."""
     numbers = [1] if len(classes) == 2 else range(len(classes))
-    found = {}
+    areas = {}
     for number in numbers:
-        told = _resampled(groups, lambda drawn, k=number: roc_auc(truth[drawn] == k, probabilities[drawn, k]))
-        if told["value"] is not None:
-            found[classes[number]] = told
-    return found
+        area = _bootstrap(
+            groups, lambda drawn, k=number: roc_auc(targets[drawn] == k, probabilities[drawn, k])
+        )
+        if area["value"] is not None:
+            areas[classes[number]] = area
+    return areas
 
 
-def _resampled(groups: Array, metric: Any) -> Valued:
+def _bootstrap(groups: Array, metric: Any) -> Estimate:
     """A metric (0..1) of drawn images; bootstrap over groups, or Wilson's interval where no draw differs."""
-    value, told = metric(np.arange(len(groups))), len(set(groups.tolist()))
-    if value is None or told < FEW_GROUPS:
+    value, group_count = metric(np.arange(len(groups))), len(set(groups.tolist()))
+    if value is None or group_count < MIN_GROUPS:
         return {"value": value, "low": None, "high": None}
 
     def statistic(times: Array) -> Array:
         drawn = (metric(np.repeat(np.arange(len(groups)), row)) for row in times)
-        return np.array([value if one is None else one for one in drawn])
+        return np.array([value if score is None else score for score in drawn])
 
     # Drawing with repetition makes a calibration error larger: the interval is stretched to what was measured.
-    return valued(value, *bootstrap(groups, statistic, repeats=_REPEATS), told)
+    return make_estimate(value, *bootstrap(groups, statistic, repeats=_REPEATS), group_count)
 
 
-def tuned(
-    wanted: str,
+def report_threshold(
+    objective_text: str,
     classes: list[str],
-    validation: tuple[ClassAnswers, Array],
-    judged: tuple[ClassAnswers, Array, Array],
-) -> Judged:
-    """What a threshold that was tuned on validation buys on the images that are judged, beside the answers as they are.
+    validation: tuple[ClassPredictions, Array],
+    evaluated: tuple[ClassPredictions, Array, Array],
+) -> ModelReport:
+    """Evaluate a threshold that was tuned on validation, beside the predictions without it.
 
     Args:
-        wanted: see `metrics.threshold.positive_of`; of the rarer class on validation unless it names another.
+        objective_text: see `metrics.threshold.positive_of`; of the rarer class on validation unless it names another.
         classes: two.
-        validation: answers and truth.
-        judged: answers, truth and groups.
+        validation: predictions and targets.
+        evaluated: predictions, targets and groups.
     """
-    known, known_truth = validation
-    asked, truth, groups = judged
-    named, objective = positive_of(wanted, classes)
-    positive = rarer(known_truth) if named is None else named
-    threshold = tune(objective, np.asarray(known.probabilities)[:, positive], known_truth == positive)
-    answers = np.where(np.asarray(asked.probabilities)[:, positive] >= threshold, positive, 1 - positive)
-    both = (asked.answers, answers)
-    plain, moved = (confusion(truth, a, 2) for a in both)
-    tables = [per_class(truth, a, groups, classes)[classes[positive]] for a in both]
+    validation_predictions, validation_targets = validation
+    predictions, targets, groups = evaluated
+    named, objective = parse_objective(objective_text, classes)
+    positive = rarer_class(validation_targets) if named is None else named
+    threshold = tune_threshold(
+        objective,
+        np.asarray(validation_predictions.probabilities)[:, positive],
+        validation_targets == positive,
+    )
+    with_threshold = np.where(
+        np.asarray(predictions.probabilities)[:, positive] >= threshold, positive, 1 - positive
+    )
+    both = (predictions.class_indices, with_threshold)
+    plain, moved = (confusion(targets, a, 2) for a in both)
+    tables = [estimate_per_class(targets, a, groups, classes)[classes[positive]] for a in both]
     return {
         "objective": objective, "positive": classes[positive], "threshold": threshold,
-        "missed": [int(m[positive, 1 - positive]) for m in (plain, moved)],
-        "false_alarms": [int(m[1 - positive, positive]) for m in (plain, moved)],
+        "false_negatives": [int(m[positive, 1 - positive]) for m in (plain, moved)],
+        "false_positives": [int(m[1 - positive, positive]) for m in (plain, moved)],
         **{name: [table[name] for table in tables] for name in ("recall", "precision")},
     }  # fmt: skip

@@ -1,45 +1,47 @@
-"""What the page of an evaluation shows of a classifier."""
+"""The report page of a classifier."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
-from pupila.artifacts.report.gallery import picture
+from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Section, Table
-from pupila.core.messages import say
-from pupila.stages.evaluate.cells import told
-from pupila.stages.evaluate.comparisons import compared_section
+from pupila.core.messages import number, percent, say
+from pupila.stages.evaluate.cells import estimate_cells
+from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.evaluator import Evaluation
-from pupila.stages.evaluate.predictions import Answers
+from pupila.stages.evaluate.predictions import Predictions
 
 
-def sections(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> list[Section]:
-    """How good it is, class by class, how far its confidence can be trusted, its worst mistakes."""
-    judged = e["models"][0]
-    sure = [_confidence(judged)] if "calibration" in judged else []
+def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
+    """Metrics, metrics by class, comparisons, calibration, and the worst errors."""
+    model = e["models"][0]
+    calibration = [_calibration(model)] if "calibration" in model else []
     return [
-        _metrics(judged),
-        _classes(judged, e["classes"]),
-        *compared_section(e),
-        *sure,
-        _mistakes(judged, data),
+        _metrics(model),
+        _classes(model, e["classes"]),
+        *comparison_section(e),
+        *calibration,
+        _worst_errors(model, data),
     ]
 
 
 def footnote() -> str:
-    """How intervals were made."""
+    """How confidence intervals are computed."""
     return say(
-        "Intervals: Wilson where each image is its own group, else 2000 draws of whole groups; of a difference in "
-        "accuracy Tango's, for what the groups are worth."
+        "Confidence intervals: Wilson where every image is its own group, otherwise cluster bootstrap with 2,000 "
+        "resamples; for a difference in accuracy, Tango with the effective number of images."
     )
 
 
-def _metrics(judged: dict[str, Any]) -> Section:
-    shown = dict(judged["metrics"])
-    shown |= {say("ROC-AUC of {name}", name=name): row for name, row in judged.get("auc", {}).items()}
+def _metrics(model: dict[str, Any]) -> Section:
+    shown = dict(model["metrics"])
+    shown |= {
+        say("ROC AUC ({class_name})", class_name=name): row for name, row in model.get("roc_auc", {}).items()
+    }
     rows = [
-        [name, *told(row), f"{judged['baseline'][name]:.3f}" if name in judged["baseline"] else ""]
+        [name, *estimate_cells(row), number(model["baseline"][name]) if name in model["baseline"] else ""]
         for name, row in shown.items()
     ]
     points = {
@@ -50,70 +52,74 @@ def _metrics(judged: dict[str, Any]) -> Section:
     header = [
         say("metric"),
         say("value"),
-        say("95 % interval"),
-        say("always {name}", name=judged["baseline"]["class"]),
+        say("95 % CI"),
+        say("majority-class baseline ({class_name})", class_name=model["baseline"]["class"]),
     ]
-    count = say("{n} images in {groups} groups.", n=judged["n"], groups=judged["groups"])
+    count = say("{n} images in {groups} groups.", n=model["n"], groups=model["groups"])
     return Section(
-        say("How good it is"),
+        say("Metrics"),
         [count],
-        charts=[charts.intervals(say("With 95 % intervals"), points)],
+        charts=[charts.intervals(say("Metrics with 95 % confidence intervals"), points)],
         tables=[Table(header, rows)],
     )
 
 
-def _classes(judged: dict[str, Any], names: list[str]) -> Section:
+def _classes(model: dict[str, Any], names: list[str]) -> Section:
     header = [say("class"), say("images"), say("groups")]
     for metric in (say("precision"), say("recall"), "F1"):
-        header += [metric, say("interval")]
+        header += [metric, say("95 % CI")]
     rows = [
         [
             name,
             str(row["images"]),
             str(row["groups"]),
-            *told(row["precision"]),
-            *told(row["recall"]),
-            *told(row["F1"]),
+            *estimate_cells(row["precision"]),
+            *estimate_cells(row["recall"]),
+            *estimate_cells(row["F1"]),
         ]
-        for name, row in judged["classes"].items()
+        for name, row in model["classes"].items()
     ]
-    drawn = [charts.matrix(say("Confusion"), judged["confusion"], names)] if len(names) <= 20 else []
-    return Section(say("Class by class"), charts=drawn, tables=[Table(header, rows)])
+    drawn = (
+        [charts.confusion_matrix(say("Confusion matrix"), model["confusion"], names)]
+        if len(names) <= 20
+        else []
+    )
+    return Section(say("Metrics by class"), charts=drawn, tables=[Table(header, rows)])
 
 
-def _confidence(judged: dict[str, Any]) -> Section:
-    bins = judged["calibration"]["bins"]
+def _calibration(model: dict[str, Any]) -> Section:
+    bins = model["calibration"]["bins"]
     rows = [
-        [title, *told(judged["calibration"][name])]
+        [title, *estimate_cells(model["calibration"][name])]
         for name, title in (
-            ("before", say("calibration error before temperature scaling")),
-            ("after", say("calibration error as answered")),
+            ("before", say("expected calibration error before temperature scaling")),
+            ("after", say("expected calibration error")),
         )
-        if name in judged["calibration"]
+        if name in model["calibration"]
     ]
-    sure = [(confidence, share) for confidence, share, _ in bins]
+    curve = [(confidence, share) for confidence, share, _ in bins]
     return Section(
-        say("How far its confidence can be trusted"),
+        say("Calibration"),
         charts=[
             charts.lines(
-                say("Confidence against right answers"), {say("model"): sure, say("perfect"): [(0.0, 0.0), (1.0, 1.0)]},
-                (say("confidence"), say("share right")),
+                say("Reliability diagram"), {say("model"): curve, say("perfect calibration"): [(0.0, 0.0), (1.0, 1.0)]},
+                (say("confidence"), say("accuracy")),
             ),
             charts.lines(
-                say("If only the surest are answered"), {say("wrong"): [(c, r) for c, r in judged["abstention"]]},
-                (say("share answered"), say("share wrong")),
+                say("Risk-coverage curve"), {say("model"): [(c, r) for c, r in model["risk_coverage"]]},
+                (say("coverage (share of images)"), say("risk (error rate)")),
             ),
         ],
-        tables=[Table([say("metric"), say("value"), say("95 % interval")], rows)],
+        tables=[Table([say("metric"), say("value"), say("95 % CI")], rows)],
     )  # fmt: skip
 
 
-def _mistakes(judged: dict[str, Any], data: Dataset) -> Section:
-    if not judged["mistakes"]:
-        return Section(say("The worst mistakes"), [say("None that could be shown.")])
+def _worst_errors(model: dict[str, Any], data: Dataset) -> Section:
+    if not model["worst_errors"]:
+        return Section(say("Worst errors"), [say("No errors to show.")])
     photos = [
-        picture(data.path(m["row"]), say("{truth}, answered {answer} ({sure:.0%})",
-                truth=m["truth"], answer=m["answer"], sure=m["confidence"]), data.bands)
-        for m in judged["mistakes"]
+        load_image(data.path(m["row"]), say("{target}, predicted {prediction} ({confidence})",
+                target=m["target"], prediction=m["prediction"], confidence=percent(m["confidence"], 0)), data.bands)
+        for m in model["worst_errors"]
     ]  # fmt: skip
-    return Section(say("The worst mistakes"), galleries=[(say("The surest wrong answers first"), photos)])
+    return Section(say("Worst errors"), galleries=[(say("Most confident errors first"), photos)])

@@ -1,4 +1,4 @@
-"""The classes that models answer, and how sure they are of them."""
+"""The classes that models predict, with their probabilities."""
 
 from dataclasses import dataclass
 
@@ -12,84 +12,93 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.settings import unknown
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.predictions import Answers, Ask
-from pupila.tasks.classify import answers, softmax
+from pupila.stages.evaluate.predictions import Predict, Predictions
+from pupila.tasks.classify import predict_classes, softmax
 
 _ROUNDING = 1e-3  # of a written probability
 
 
 @dataclass(frozen=True)
-class ClassAnswers(Answers):
+class ClassPredictions(Predictions):
     """A class for each of N images."""
 
-    answers: Array  # (N,) class numbers
+    class_indices: Array  # (N,) class numbers
     probabilities: Array | None = None  # (N, C) calibrated, or None where a table gives none
-    raw: Array | None = None  # (N, C) before calibration; None for a table
+    uncalibrated: Array | None = None  # (N, C) before calibration; None for a table
 
 
 class ClassReader:
-    """See `answers.Reader`."""
+    """See `PredictionReader`."""
 
-    def asked(self, whose: Answers, ask: Ask, bundle: Bundle, data: Dataset) -> ClassAnswers:
-        """Of a bundle."""
-        return _answered(whose, np.stack([answer.logits for answer in ask(whose.rows)]), bundle.info)
+    def from_bundle(
+        self, header: Predictions, predict: Predict, bundle: Bundle, data: Dataset
+    ) -> ClassPredictions:
+        """Predict with a bundle."""
+        return _from_logits(
+            header, np.stack([prediction.logits for prediction in predict(header.rows)]), bundle.info
+        )
 
-    def kept(self, whose: Answers, kept: pl.DataFrame, bundle: Bundle, data: Dataset) -> ClassAnswers:
-        """Of a run: columns `logit:CLASS`."""
-        logits = kept.select([f"logit:{name}" for name in data.classes]).to_numpy()
-        return _answered(whose, logits, bundle.info)
+    def from_out_of_fold(
+        self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
+    ) -> ClassPredictions:
+        """Read a run's columns `logit:CLASS`."""
+        logits = table.select([f"logit:{name}" for name in data.classes]).to_numpy()
+        return _from_logits(header, logits, bundle.info)
 
-    def told(self, whose: Answers, table: pl.DataFrame, path: str, data: Dataset) -> ClassAnswers:
-        """Of a table: a column `prediction`, or `p:CLASS` of each class, or both."""
-        shares = _shares(data.classes)
+    def from_table(
+        self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset
+    ) -> ClassPredictions:
+        """Read a table: a column `prediction`, or `p:CLASS` for each class, or both."""
+        shares = _probability_columns(data.classes)
         whole = all(name in table.columns for name in shares)
-        probabilities = _probabilities(table.select(shares), path) if whole else None
+        probabilities = _read_probabilities(table.select(shares), path) if whole else None
         if "prediction" in table.columns:
-            numbers = _numbers(table["prediction"].to_list(), data.classes, path)
+            numbers = _read_class_indices(table["prediction"].to_list(), data.classes, path)
         else:
             numbers = np.asarray(probabilities).argmax(axis=1)
-        return ClassAnswers(**vars(whose), answers=numbers, probabilities=probabilities)
+        return ClassPredictions(**vars(header), class_indices=numbers, probabilities=probabilities)
 
-    def columns(self, there: list[str], classes: list[str]) -> list[str]:
-        """The columns of a table that answer; empty where they don't."""
-        shares = _shares(classes)
+    def select_columns(self, there: list[str], classes: list[str]) -> list[str]:
+        """The columns that hold predictions; empty where there are none."""
+        shares = _probability_columns(classes)
         if "prediction" not in there and not all(name in there for name in shares):
             return []
         return [name for name in ("prediction", *shares) if name in there]
 
-    def wanted(self) -> str:
-        """The columns that would."""
-        return say("columns image and prediction, or image and p:CLASS for each class")
+    def expected_columns(self) -> str:
+        """The columns that a table of predictions needs."""
+        return say("columns image and prediction, or image and p:CLASS for every class")
 
 
-def _shares(classes: list[str]) -> list[str]:
+def _probability_columns(classes: list[str]) -> list[str]:
     return [f"p:{name}" for name in classes]
 
 
-def _answered(whose: Answers, logits: Array, info: BundleInfo) -> ClassAnswers:
-    return ClassAnswers(
-        **vars(whose), answers=np.array([info.classes.index(a.prediction) for a in answers(logits, info)]),
-        probabilities=softmax(logits / info.temperature), raw=softmax(logits),
+def _from_logits(header: Predictions, logits: Array, info: BundleInfo) -> ClassPredictions:
+    return ClassPredictions(
+        **vars(header),
+        class_indices=np.array([info.classes.index(a.prediction) for a in predict_classes(logits, info)]),
+        probabilities=softmax(logits / info.temperature), uncalibrated=softmax(logits),
     )  # fmt: skip
 
 
-def _probabilities(given: pl.DataFrame, path: str) -> Array:
+def _read_probabilities(given: pl.DataFrame, path: str) -> Array:
     numbers = given.with_columns(pl.all().cast(pl.Float64, strict=False)).to_numpy()
     fitting = (numbers >= -_ROUNDING) & (numbers <= 1 + _ROUNDING)  # false for what is not a number, too
     odd = int((~fitting).any(axis=1).sum())
     if odd:
         raise PupilaError(
-            say("{path} has rows without probabilities", path=path),
-            found=say_count("one row", "{n} rows", odd), wanted=say("0 to 1 in each p:CLASS column"),
+            say("{path} has rows without valid probabilities", path=path),
+            actual=say_count("{n} row", "{n} rows", odd), expected=say("0 to 1 in every p:CLASS column"),
         )  # fmt: skip
     return np.asarray(numbers.clip(0, 1))
 
 
-def _numbers(names: list[str | None], classes: list[str], path: str) -> Array:
+def _read_class_indices(names: list[str | None], classes: list[str], path: str) -> Array:
     odd = sorted({str(name) for name in names if name not in classes})
     if odd:
         raise PupilaError(
-            say("{path} answers with classes that the data set does not have", path=path), found=listing(odd),
-            wanted=listing(classes), remedy=unknown(odd[0], classes),
+            say("{path} predicts classes that the data set does not have", path=path), actual=listing(odd),
+            expected=listing(classes), remedy=unknown(odd[0], classes),
         )  # fmt: skip
     return np.array([classes.index(str(name)) for name in names])

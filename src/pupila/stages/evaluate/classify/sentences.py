@@ -1,86 +1,120 @@
-"""What an evaluation of a classifier says in words."""
+"""The summary of a classifier's evaluation in sentences."""
 
 from typing import Any
 
-from pupila.core.messages import say, say_count
-from pupila.stages.evaluate.evaluator import Compared, Evaluation
-from pupila.stages.evaluate.verdicts import compared, few_groups_remedy, too_few_groups
+from pupila.core.messages import number, percent, say, say_count
+from pupila.stages.evaluate.cells import p_text
+from pupila.stages.evaluate.evaluator import Comparison, Evaluation
+from pupila.stages.evaluate.verdicts import comparison_sentences, few_groups_warning
 
 
 def verdict(e: Evaluation) -> list[str]:
-    """How good it is, and beside what; better than which."""
-    return [_headline(e, e["models"][0]), _baseline(e["models"][0]), *compared(e, evidence)]
+    """The metrics, the baseline, and the comparisons with other models."""
+    model = e["models"][0]
+    return [_accuracy(e, model), _macro_f1(model), _baseline(model), *comparison_sentences(e, evidence)]
 
 
-def evidence(row: Compared) -> tuple[str, str]:
+def evidence(row: Comparison, e: Evaluation) -> str:
     """What differs, and the test."""
-    told = say(
-        "{a} images only the first got right, {b} only the second", a=row["only_first"], b=row["only_other"]
+    values = {
+        "a": row["only_first"], "b": row["only_other"], "name": e["models"][0]["name"], "other": row["name"],
+        "p": p_text(row["p_holm"]), "n": len(e["comparisons"]),
+    }  # fmt: skip
+    if len(e["comparisons"]) > 1:
+        return say(
+            "{a} images are correct only with {name}, {b} only with {other} (exact McNemar test, Holm-corrected for "
+            "{n} comparisons, {p}).", **values,
+        )  # fmt: skip
+    return say(
+        "{a} images are correct only with {name}, {b} only with {other} (exact McNemar test, {p}).", **values
     )
-    return told, say("exact McNemar p = {p:.3g}", p=row["p_holm"])
 
 
 def warnings(e: Evaluation) -> list[str]:
-    """A collapse, classes of few groups, and what a threshold buys."""
-    judged, told = e["models"][0], []
-    if sum(map(bool, map(sum, zip(*judged["confusion"], strict=True)))) < 2:
-        told.append(say("The model answers one class only: it is collapsed."))
-    few = [name for name, row in judged["classes"].items() if row["recall"]["low"] is None]
+    """A collapse, classes with too few groups, and the effect of a tuned threshold."""
+    model, texts = e["models"][0], []
+    if sum(map(bool, map(sum, zip(*model["confusion"], strict=True)))) < 2:
+        texts.append(say("The model predicts a single class (collapsed)."))
+    few = [name for name, row in model["classes"].items() if row["recall"]["low"] is None]
     if few:
-        told.append(too_few_groups(e, few))
+        texts.append(few_groups_warning(e, few))
     if e["threshold"]:
-        told.append(_threshold(e["threshold"]))
-    return told
+        texts += _threshold(e["threshold"])
+    return texts
 
 
-def _headline(e: Evaluation, judged: dict[str, Any]) -> str:
-    f1 = judged["metrics"]["macro F1"]
-    told = say(
-        "{name}: {right} of {n} {split} images right, macro F1 {value:.3f}",
-        name=judged["name"], right=judged["right"], n=judged["n"], split=e["split"], value=f1["value"],
-    )  # fmt: skip
-    if f1["low"] is None:
-        return say(
-            "{told}; too few groups for an interval ({few}): {remedy}.",
-            told=told,
-            few=_fewest(judged),
-            remedy=few_groups_remedy(e),
-        )
-    return say("{told}, 95 % interval {low:.3f} to {high:.3f}.", told=told, low=f1["low"], high=f1["high"])
-
-
-def _fewest(judged: dict[str, Any]) -> str:
-    """The class with the fewest groups, of those that are there."""
-    there = {name: row["groups"] for name, row in judged["classes"].items() if row["images"]}
-    name = min(there, key=lambda one: there[one])
-    return say_count("{name} has one", "{name} has {n}", there[name], name=name)
-
-
-def _baseline(judged: dict[str, Any]) -> str:
-    base, accuracy = judged["baseline"], judged["metrics"]["accuracy"]
-    told = say(
-        "Always answering {name} would be right for {share:.1%}", name=base["class"], share=base["accuracy"]
-    )
+def _accuracy(e: Evaluation, model: dict[str, Any]) -> str:
+    accuracy = model["metrics"]["accuracy"]
+    values = {
+        "name": model["name"], "accuracy": number(accuracy["value"]), "correct": model["correct"], "n": model["n"],
+        "split": e["split"], "groups": model["groups"],
+    }  # fmt: skip
     if accuracy["low"] is None:
-        return say("{told}; the model is right for {value:.1%}.", told=told, value=accuracy["value"])
+        return say(
+            "{name}: accuracy {accuracy} ({correct} of {n} {split} images in {groups} groups; too few groups for a "
+            "confidence interval).", **values,
+        )  # fmt: skip
+    return say(
+        "{name}: accuracy {accuracy} (95 % CI {low} to {high}; {correct} of {n} {split} images in {groups} groups).",
+        low=number(accuracy["low"]), high=number(accuracy["high"]), **values,
+    )  # fmt: skip
+
+
+def _macro_f1(model: dict[str, Any]) -> str:
+    f1 = model["metrics"]["macro F1"]
+    if f1["low"] is not None:
+        return say(
+            "Macro F1 {f1} (95 % CI {low} to {high}).",
+            f1=number(f1["value"]), low=number(f1["low"]), high=number(f1["high"]),
+        )  # fmt: skip
+    there = {name: row["groups"] for name, row in model["classes"].items() if row["images"]}
+    smallest = min(there, key=lambda name: there[name])
+    return say_count(
+        "Macro F1 {f1}; no confidence interval, because class {class_name} has only {n} group.",
+        "Macro F1 {f1}; no confidence interval, because class {class_name} has only {n} groups.",
+        there[smallest], f1=number(f1["value"]), class_name=smallest,
+    )  # fmt: skip
+
+
+def _baseline(model: dict[str, Any]) -> str:
+    base, accuracy = model["baseline"], model["metrics"]["accuracy"]
+    values = {
+        "accuracy": percent(accuracy["value"]), "baseline": percent(base["accuracy"]), "class_name": base["class"],
+    }  # fmt: skip
+    if accuracy["low"] is None:
+        return say("Accuracy {accuracy}, majority-class baseline {baseline} ({class_name}).", **values)
     if accuracy["low"] > base["accuracy"]:
         return say(
-            "{told}; the model is right for {value:.1%}, surely more.", told=told, value=accuracy["value"]
+            "Accuracy {accuracy} is significantly above the majority-class baseline of {baseline} ({class_name}).",
+            **values,
         )
     return say(
-        "{told}; the model is right for {value:.1%}, which is not surely more.",
-        told=told,
-        value=accuracy["value"],
+        "Accuracy {accuracy} is not significantly above the majority-class baseline of {baseline} ({class_name}).",
+        **values,
     )
 
 
-def _threshold(t: dict[str, Any]) -> str:
-    told = say(
-        "The threshold {threshold:.2f} for {positive}, tuned on validation for {objective}: {missed[0]} missed become "
-        "{missed[1]}, {false_alarms[0]} false alarms become {false_alarms[1]}.",
-        **t,
-    )
+def _threshold(t: dict[str, Any]) -> list[str]:
+    change = say(
+        "Decision threshold {threshold} for {positive}, tuned on validation for {objective}: false negatives change "
+        "from {fn_before} to {fn_after}, false positives from {fp_before} to {fp_after}.",
+        threshold=number(t["threshold"], 2), positive=t["positive"], objective=t["objective"],
+        fn_before=t["false_negatives"][0], fn_after=t["false_negatives"][1],
+        fp_before=t["false_positives"][0], fp_after=t["false_positives"][1],
+    )  # fmt: skip
     recall = t["recall"][1]
     if recall["low"] is None:
-        return told + " " + say("Its recall is {value:.3f}; too few groups for an interval.", **recall)
-    return told + " " + say("Its recall is {value:.3f}, 95 % interval {low:.3f} to {high:.3f}.", **recall)
+        return [
+            change,
+            say(
+                "Its recall is {recall}; too few groups for a confidence interval.",
+                recall=number(recall["value"]),
+            ),
+        ]
+    return [
+        change,
+        say(
+            "Its recall is {recall} (95 % CI {low} to {high}).",
+            recall=number(recall["value"]), low=number(recall["low"]), high=number(recall["high"]),
+        ),
+    ]  # fmt: skip

@@ -1,1 +1,1 @@
-"""Prompted masks: how good the answers to points and to boxes are, beside what the model was before."""
+"""Evaluating promptable models: masks for point prompts and box prompts, compared with other models."""

@@ -1,8 +1,8 @@
-"""How an evaluation by prompts is told."""
+"""The report writer for promptable models."""
 
-from pupila.stages.evaluate.evaluator import Telling
+from pupila.stages.evaluate.evaluator import ReportWriter
 from pupila.stages.evaluate.prompt import page, sentences
 
-PROMPTED = Telling(
+PROMPT_REPORT = ReportWriter(
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections, footnote=page.footnote
 )

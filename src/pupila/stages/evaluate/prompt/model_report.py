@@ -1,4 +1,4 @@
-"""Judging prompted masks, way by way: every figure with its interval, failures, and what depends on the prompt."""
+"""The report on prompted masks, for each prompt strategy: metrics, failures, and sensitivity to the prompt."""
 
 from typing import Any
 
@@ -6,121 +6,148 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.evaluator import Compared, Judged
-from pupila.stages.evaluate.prompt.predictions import PromptAnswers
-from pupila.stages.evaluate.prompt.units import (
-    AT_BORDER,
-    COUNTS,
-    FURTHER,
-    JITTERS,
-    MORE_POINTS,
-    OTHER_BOXES,
-    Units,
+from pupila.stages.evaluate.evaluator import Comparison, ModelReport
+from pupila.stages.evaluate.prompt.predictions import PromptPredictions
+from pupila.stages.evaluate.prompt.targets import (
+    BORDER_STRATEGY,
+    BOX_JITTERS,
+    BOX_STRATEGIES,
+    POINT_COUNTS,
+    POINT_STRATEGIES,
+    SENSITIVITY_STRATEGIES,
+    PromptedTargets,
 )
-from pupila.stages.evaluate.segment.compare import paired
+from pupila.stages.evaluate.segment.compare import compare_pair
 from pupila.stages.evaluate.segment.model_report import BINS, FAILED_BELOW, MOST_FAILED
-from pupila.stages.evaluate.verdicts import decided
-from pupila.statistics.metrics.estimates import Valued, means
-from pupila.statistics.metrics.overlap import FIGURES, summary
+from pupila.stages.evaluate.verdicts import add_verdicts
+from pupila.statistics.metrics.estimates import Estimate, estimate_means
+from pupila.statistics.metrics.overlap import FIGURES, summarise_overlaps
 from pupila.statistics.tests import mcnemar
-from pupila.tasks.prompt_strategies import POINTS, WAYS, Way
-from pupila.tasks.segment import things
+from pupila.tasks.prompt_strategies import POINTS, PROMPT_STRATEGIES, PromptStrategy
+from pupila.tasks.segment import foreground_classes
 
 BY = "IoU per mask"
-_SHOWN = 2  # things shown of a kind
-_BANDS = 10  # of the expected IoU
+_SHOWN = 2  # examples of a kind
+_BANDS = 10  # of the predicted IoU
 
 
-def judge(answers: PromptAnswers, units: Units, data: Dataset) -> Judged:
-    """What the report says of a model, or of a trivial answer."""
+def report_model(predictions: PromptPredictions, targets: PromptedTargets, data: Dataset) -> ModelReport:
+    """Evaluate a model or a baseline."""
     return {
-        "prompted": bool(answers.further.size),
-        "ways": {way.name: _of_way(answers, way, units, data) for way in WAYS},
-        "sensitivity": _sensitivity(answers, units.groups) if answers.further.size else None,
+        "promptable": bool(predictions.sensitivity.size),
+        "strategies": {
+            strategy.name: _report_strategy(predictions, strategy, targets, data)
+            for strategy in PROMPT_STRATEGIES
+        },
+        "sensitivity": _report_sensitivity(predictions, targets.groups)
+        if predictions.sensitivity.size
+        else None,
     }
 
 
-def _of_way(answers: PromptAnswers, way: Way, units: Units, data: Dataset) -> Judged:
-    found = answers.overlaps(way)
-    told = summary(found, units.groups, ["elsewhere", "here"])
-    scores, images = found.scores[0], data.images["image"]
-    failed = np.flatnonzero(answers.scores(way) < FAILED_BELOW)
+def _report_strategy(
+    predictions: PromptPredictions, strategy: PromptStrategy, targets: PromptedTargets, data: Dataset
+) -> ModelReport:
+    overlaps = predictions.overlaps(strategy)
+    metrics = summarise_overlaps(overlaps, targets.groups, ["background", "foreground"])
+    scores, images = overlaps.scores[0], data.images["image"]
+    failed = np.flatnonzero(predictions.scores(strategy) < FAILED_BELOW)
     return {
-        "masks": told["images"], "groups": told["groups"], "per_mask": told["per_image"], "pooled": told["pooled"],
+        "masks": metrics["images"], "groups": metrics["groups"], "per_mask": metrics["per_image"],
+        "pooled": metrics["pooled"],
         "histograms": {
             name: np.histogram(column, BINS, (0, 1))[0].tolist() for name, column in zip(FIGURES, scores.T, strict=True)
         },
         "failures": {
             "below": FAILED_BELOW, "masks": len(failed),
-            "which": [{"image": images[units.rows[i]], "class": data.classes[units.numbers[i]],
-                       "IoU": float(answers.scores(way)[i])} for i in failed],
+            "instances": [{"image": images[targets.rows[i]], "class": data.classes[targets.class_indices[i]],
+                       "IoU": float(predictions.scores(strategy)[i])} for i in failed],
         },
-        "classes": _classes(answers.scores(way), units, data.classes),
-        "expected": _expected(answers.quality[:, WAYS.index(way)], answers.scores(way), units.groups),
+        "classes": _classes(predictions.scores(strategy), targets, data.classes),
+        "predicted_iou": _report_predicted_iou(
+            predictions.predicted_iou[:, PROMPT_STRATEGIES.index(strategy)], predictions.scores(strategy),
+            targets.groups,
+        ),
     }  # fmt: skip
 
 
-def _classes(scores: Array, units: Units, names: list[str]) -> dict[str, Any]:
-    """The mean IoU of each class that is there."""
-    told, numbers = {}, np.array(units.numbers)
-    for number, name in things(names).items():
+def _classes(scores: Array, targets: PromptedTargets, names: list[str]) -> dict[str, Any]:
+    """The mean IoU of each class that has masks."""
+    rows, numbers = {}, np.array(targets.class_indices)
+    for number, name in foreground_classes(names).items():
         own = numbers == number
         if own.any():
-            groups = units.groups[own]
-            told[name] = {
-                "masks": int(own.sum()), "groups": len(np.unique(groups)), "IoU": means(scores[own, None], groups)[0],
+            groups = targets.groups[own]
+            rows[name] = {
+                "masks": int(own.sum()), "groups": len(np.unique(groups)),
+                "IoU": estimate_means(scores[own, None], groups)[0],
             }  # fmt: skip
-    return told
+    return rows
 
 
-def _expected(quality: Array, scores: Array, groups: Array) -> dict[str, Any] | None:
-    """How far the IoU that the model expects is off; None of what expects none."""
-    if np.isnan(quality).any():
+def _report_predicted_iou(predicted: Array, scores: Array, groups: Array) -> dict[str, Any] | None:
+    """The error of the predicted IoU; None for a model that predicts none."""
+    if np.isnan(predicted).any():
         return None
-    band = np.minimum((quality * _BANDS).astype(int), _BANDS - 1)
+    band = np.minimum((predicted * _BANDS).astype(int), _BANDS - 1)
     return {
-        "error": means(np.abs(quality - scores)[:, None], groups)[0],
+        "error": estimate_means(np.abs(predicted - scores)[:, None], groups)[0],
         "bands": [
-            {"expected": float(quality[band == k].mean()), "IoU": float(scores[band == k].mean()),
+            {"predicted_iou": float(predicted[band == k].mean()), "IoU": float(scores[band == k].mean()),
              "masks": int((band == k).sum())}
             for k in np.unique(band)
         ],
     }  # fmt: skip
 
 
-def _sensitivity(answers: PromptAnswers, groups: Array) -> dict[str, Any]:
-    """The mean IoU with other prompts."""
-    values = dict(zip((way.name for way in FURTHER), means(answers.further, groups), strict=True))
+def _report_sensitivity(predictions: PromptPredictions, groups: Array) -> dict[str, Any]:
+    """The mean IoU for other prompts."""
+    values = dict(
+        zip(
+            (strategy.name for strategy in SENSITIVITY_STRATEGIES),
+            estimate_means(predictions.sensitivity, groups),
+            strict=True,
+        )
+    )
 
-    def row(ways: tuple[Way, ...], steps: tuple[float, ...]) -> list[dict[str, Any]]:
-        return [{"at": step, **values[way.name]} for way, step in zip(ways, steps, strict=True)]
+    def row(strategies: tuple[PromptStrategy, ...], steps: tuple[float, ...]) -> list[dict[str, Any]]:
+        return [
+            {"at": step, **values[strategy.name]} for strategy, step in zip(strategies, steps, strict=True)
+        ]
 
-    anywhere: Valued = means(answers.scores(POINTS)[:, None], groups)[0]
+    anywhere: Estimate = estimate_means(predictions.scores(POINTS)[:, None], groups)[0]
     return {
-        "points": row(MORE_POINTS, COUNTS),
-        "jitter": row(OTHER_BOXES, JITTERS),
-        "border": {"anywhere": anywhere, "at the border": values[AT_BORDER.name]},
+        "points": row(POINT_STRATEGIES, POINT_COUNTS),
+        "jitter": row(BOX_STRATEGIES, BOX_JITTERS),
+        "border": {"anywhere": anywhere, "at the border": values[BORDER_STRATEGY.name]},
     }
 
 
 def compare(
-    first: PromptAnswers, others: list[PromptAnswers], baselines: list[PromptAnswers], units: Units
-) -> list[Compared]:
-    """Each other model and each trivial answer beside the first, way by way, thing by thing: differences are first
-    minus other."""
-    return decided([
+    first: PromptPredictions,
+    others: list[PromptPredictions],
+    baselines: list[PromptPredictions],
+    targets: PromptedTargets,
+) -> list[Comparison]:
+    """Each other model and each baseline compared with the first, mask by mask; differences are first minus other."""
+    return add_verdicts([
         {
-            "name": other.name, "version": other.version, "way": way.name, "trivial": trivial,
-            **_in_images(paired(first.overlaps(way), other.overlaps(way), units.groups, BY), units),
-            "failures": _failures(first.scores(way), other.scores(way)),
+            "name": other.name, "version": other.version, "strategy": strategy.name,
+            "is_baseline": is_baseline,
+            **_in_images(compare_pair(first.overlaps(strategy), other.overlaps(strategy), targets.groups, BY), targets),
+            "failures": _failures(first.scores(strategy), other.scores(strategy)),
         }
-        for way in WAYS for trivial, part in ((False, others), (True, baselines)) for other in part
+        for strategy in PROMPT_STRATEGIES
+        for is_baseline, part in ((False, others), (True, baselines)) for other in part
     ])  # fmt: skip
 
 
-def _in_images(row: Compared, units: Units) -> Compared:
-    wanted, images = row["images_to_settle"], len(set(units.rows))
-    return {**row, "images_to_settle": wanted and round(wanted * images / len(units.rows))}
+def _in_images(row: Comparison, targets: PromptedTargets) -> Comparison:
+    masks_to_settle, images = row["images_to_settle"], len(set(targets.rows))
+    return {
+        **row,
+        "images_to_settle": masks_to_settle and round(masks_to_settle * images / len(targets.rows)),
+    }
 
 
 def _failures(first: Array, other: Array) -> dict[str, Any]:
@@ -132,42 +159,48 @@ def _failures(first: Array, other: Array) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def shown(
-    first: PromptAnswers, rival: PromptAnswers | None, units: Units, data: Dataset
+def choose_examples(
+    first: PromptPredictions, rival: PromptPredictions | None, targets: PromptedTargets, data: Dataset
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Of each way the things of the largest gain over the rival, of the median one, of the largest loss, and failures.
+    """For each prompt strategy the largest gains over the rival, the median, the largest losses, and failures.
 
-    Without a rival: those of the highest, the median and the lowest IoU.
+    Without a rival: the highest, the median and the lowest IoU.
     """
-    told = {}
-    for way in WAYS:
-        ours = first.scores(way)
-        theirs = None if rival is None else rival.scores(way)
+    examples = {}
+    for strategy in PROMPT_STRATEGIES:
+        ours = first.scores(strategy)
+        theirs = None if rival is None else rival.scores(strategy)
         order = np.argsort(ours if theirs is None else ours - theirs, kind="stable")
         lowest = ours if theirs is None else np.minimum(ours, theirs)
         failed = np.flatnonzero(lowest < FAILED_BELOW)
         middle = max(_SHOWN, (len(order) - _SHOWN) // 2)
         parts: dict[str, Any] = {
             "best": order[max(middle + _SHOWN, len(order) - _SHOWN):][::-1], "median": order[middle:middle + _SHOWN],
-            "worst": order[:_SHOWN], "failures": _failed(failed, ours, theirs),
+            "worst": order[:_SHOWN], "failures": _pick_failures(failed, ours, theirs),
         }  # fmt: skip
-        told[way.name] = {
-            kind: [_one(int(i), ours, theirs, units, data) for i in part] for kind, part in parts.items()
+        examples[strategy.name] = {
+            kind: [_make_example(int(i), ours, theirs, targets, data) for i in part]
+            for kind, part in parts.items()
         }
-    return told
+    return examples
 
 
-def _failed(failed: Array, ours: Array, theirs: Array | None) -> list[int]:
-    """Failures of both, by turns the worst of ours and the worst of theirs that are not told yet."""
+def _pick_failures(failed: Array, ours: Array, theirs: Array | None) -> list[int]:
+    """Failures of both models: alternately the worst of ours and the worst of theirs, each once."""
     turns = [
-        failed[np.argsort(of[failed], kind="stable")].tolist() for of in (ours, theirs) if of is not None
+        failed[np.argsort(scores[failed], kind="stable")].tolist()
+        for scores in (ours, theirs)
+        if scores is not None
     ]
-    told: dict[int, None] = dict.fromkeys(one for pair in zip(*turns, strict=True) for one in pair)
-    return list(told)[:MOST_FAILED]
+    picked: dict[int, None] = dict.fromkeys(index for pair in zip(*turns, strict=True) for index in pair)
+    return list(picked)[:MOST_FAILED]
 
 
-def _one(i: int, ours: Array, theirs: Array | None, units: Units, data: Dataset) -> dict[str, Any]:
+def _make_example(
+    index: int, ours: Array, theirs: Array | None, targets: PromptedTargets, data: Dataset
+) -> dict[str, Any]:
     return {
-        "row": units.rows[i], "image": data.images["image"][units.rows[i]], "class": data.classes[units.numbers[i]],
-        "IoU": float(ours[i]), "rival": None if theirs is None else float(theirs[i]),
+        "row": targets.rows[index], "image": data.images["image"][targets.rows[index]],
+        "class": data.classes[targets.class_indices[index]],
+        "IoU": float(ours[index]), "rival_IoU": None if theirs is None else float(theirs[index]),
     }  # fmt: skip

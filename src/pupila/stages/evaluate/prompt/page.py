@@ -1,4 +1,4 @@
-"""What the page of an evaluation by prompts shows."""
+"""The report page of a promptable model."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -8,127 +8,129 @@ import numpy as np
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.page import Section, Table
-from pupila.core.messages import listing, say, say_count
-from pupila.stages.evaluate.cells import told
-from pupila.stages.evaluate.comparisons import compared_cells, compared_header
+from pupila.core.messages import listing, number, percent, say, say_count
+from pupila.stages.evaluate.cells import estimate_cells, p_text, signed_number, signed_percent
+from pupila.stages.evaluate.comparisons import comparison_cells, comparison_header
 from pupila.stages.evaluate.evaluator import Evaluation
-from pupila.stages.evaluate.predictions import Answers
-from pupila.stages.evaluate.prompt.panels import Panels, key_of, panels
-from pupila.stages.evaluate.prompt.predicted_iou import expected, sensitivity
-from pupila.stages.evaluate.prompt.predictions import PromptAnswers
-from pupila.stages.evaluate.prompt.sentences import way_titles
-from pupila.stages.evaluate.verdicts import verdicts
+from pupila.stages.evaluate.predictions import Predictions
+from pupila.stages.evaluate.prompt.panels import Panels, draw_panels, panel_key
+from pupila.stages.evaluate.prompt.predicted_iou import predicted_iou_sections, sensitivity_sections
+from pupila.stages.evaluate.prompt.predictions import PromptPredictions
+from pupila.stages.evaluate.prompt.sentences import strategy_titles
+from pupila.stages.evaluate.verdicts import verdict_words
 from pupila.statistics.metrics.overlap import FIGURES
 from pupila.tasks.prompt_strategies import BOX
 
 _BARS = ("IoU", "Dice", "precision", "recall")
-_SIDE_BY_SIDE = 2  # models in the pictures
+_SIDE_BY_SIDE = 2  # models in the panels
 
 
-def sections(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> list[Section]:
-    """How good it is with points and with a box; how the masks spread, the curves, pictures, failures, sensitivity."""
-    models = cast(Sequence[PromptAnswers], answers)[:_SIDE_BY_SIDE]
-    drawn = panels(e, data, models[::-1])  # what it was before comes first
+def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
+    """Metrics of each prompt strategy, distributions, training curves, examples, failures, sensitivity, all metrics."""
+    models = cast(Sequence[PromptPredictions], predictions)[:_SIDE_BY_SIDE]
+    drawn = draw_panels(e, data, models[::-1])  # the model before fine-tuning comes first
     return [
-        *(_how_good(e, way) for way in e["asked"]),
-        _spread(e),
-        *_curves(e["log"]),
-        *(_shown(e, way, drawn) for way in e["asked"]),
-        *(_failed(e, way, drawn) for way in e["asked"]),
-        *sensitivity(e),
-        *expected(e),
-        _figures(e),
+        *(_metrics(e, strategy) for strategy in e["strategies"]),
+        _distributions(e),
+        *_curves(e["training_log"]),
+        *(_examples(e, strategy, drawn) for strategy in e["strategies"]),
+        *(_failures(e, strategy, drawn) for strategy in e["strategies"]),
+        *sensitivity_sections(e),
+        *predicted_iou_sections(e),
+        _all_metrics(e),
     ]
 
 
 def footnote() -> str:
-    """How prompts were drawn and intervals made."""
+    """How prompts are drawn and confidence intervals computed."""
     return say(
-        "Prompts are drawn from the masks by a seed, the image's hash and the class alone, and lie in prompts.jsonl: "
-        "every model answers the same. Intervals: 2000 draws of whole groups; McNemar's takes each mask for itself. "
-        "Unlabelled pixels never count."
+        "Prompts are drawn from the masks with a fixed seed per image and class, are the same for every model, and are "
+        "stored in prompts.jsonl. Confidence intervals: cluster bootstrap, 2,000 resamples; the McNemar test ignores "
+        "groups. Unlabelled pixels are ignored."
     )
 
 
-def _how_good(e: Evaluation, way: str) -> Section:
-    title, everyone = way_titles()[way], [*e["models"], *e["baselines"]]
+def _metrics(e: Evaluation, strategy: str) -> Section:
+    title, everyone = strategy_titles()[strategy], [*e["models"], *e["baselines"]]
     means = {
-        one["name"]: {name: one["ways"][way]["per_mask"][name]["mean"] for name in _BARS} for one in everyone
+        model["name"]: {name: model["strategies"][strategy]["per_mask"][name]["mean"] for name in _BARS}
+        for model in everyone
     }
-    bars = {one: {name: 100 * row["value"] for name, row in own.items()} for one, own in means.items()}
-    points = {one: tuple(own["IoU"].values()) for one, own in means.items()}
+    bars = {model: {name: 100 * row["value"] for name, row in own.items()} for model, own in means.items()}
+    points = {model: tuple(own["IoU"].values()) for model, own in means.items()}
     header = [say("model")]
     for name in _BARS:
-        header += [name, say("95 % interval")]
+        header += [name, say("95 % CI")]
     rows = [
-        [one["name"], *(cell for row in means[one["name"]].values() for cell in told(row)),
-         str(one["ways"][way]["failures"]["masks"])]
-        for one in everyone
+        [model["name"], *(cell for row in means[model["name"]].values() for cell in estimate_cells(row)),
+         str(model["strategies"][strategy]["failures"]["masks"])]
+        for model in everyone
     ]  # fmt: skip
     return Section(
-        say("How good it is with {way}", way=title), [_asked(e, way), *_unasked(e)],
+        say("Metrics with {prompts}", prompts=title), [_describe_prompts(e, strategy), *_list_unprompted(e)],
         charts=[
-            charts.grouped_bars(say("Means over the masks"), bars),
-            charts.intervals(say("Mean IoU, 95 % intervals"), points),
+            charts.grouped_bars(say("Mean over the masks, %"), bars),
+            charts.intervals(say("Mean IoU with 95 % confidence intervals"), points),
         ],
-        tables=[Table([*header, say("failures")], rows), _compared(e, way)],
+        tables=[Table([*header, say("failures")], rows), _comparison_table(e, strategy)],
     )  # fmt: skip
 
 
-def _compared(e: Evaluation, way: str) -> Table:
+def _comparison_table(e: Evaluation, strategy: str) -> Table:
     rows = []
-    for row in (row for row in e["comparisons"] if row["way"] == way):
+    for row in (row for row in e["comparisons"] if row["strategy"] == strategy):
         for name in _BARS:
             metric = f"{name} per mask"
-            word = verdicts()[row["verdict"]] if metric == row["by"] else ""
-            rows.append([row["name"], name, *compared_cells(row["metrics"][metric]), word])
+            word = verdict_words()[row["verdict"]] if metric == row["primary_metric"] else ""
+            rows.append([row["name"], name, *comparison_cells(row["metrics"][metric]), word])
         failed = row["failures"]
-        change = f"{failed['first'] / failed['other'] - 1:+.1%}" if failed["other"] else ""
-        test = say("McNemar p = {p:.3g}", p=failed["p_value"])
+        change = signed_percent(failed["first"] / failed["other"] - 1) if failed["other"] else ""
+        test = say("McNemar test, {p}", p=p_text(failed["p_value"]))
         rows.append(
             [row["name"], say("failures"), str(failed["first"]), str(failed["other"]), change, "", test]
         )
-    return Table([say("against"), say("figure"), *compared_header(e), say("verdict")], rows)
+    return Table([say("compared with"), say("metric"), *comparison_header(e), say("verdict")], rows)
 
 
-def _asked(e: Evaluation, way: str) -> str:
-    asked, times = e["asked"][way], e["enlarged"]
-    if way == BOX.name:
-        return say("A box around the mask, each of its sides off by up to {jitter:.0%} of the box. Filled, it is the "
-                   "filled box.", jitter=asked["jitter"])  # fmt: skip
-    told = say("{points} points in the mask and {negatives} beside it, drawn at random.",
-               points=asked["points"], negatives=asked["negatives"])  # fmt: skip
+def _describe_prompts(e: Evaluation, strategy: str) -> str:
+    strategy_settings, times = e["strategies"][strategy], e["box_scale"]
+    if strategy == BOX.name:
+        return say("Prompt: a box around the mask, each side shifted by up to {jitter} of the box side. Baseline: the "
+                   "same box, filled.", jitter=percent(strategy_settings["jitter"], 0))  # fmt: skip
+    counts = {"points": strategy_settings["points"], "negatives": strategy_settings["negatives"]}
     if times is None:
-        return say(
-            "{told} The filled box is the whole picture, which fits the training split best.", told=told
-        )
-    return say("{told} The filled box is the one around the points in the mask, {times:g} times as large: so it fits "
-               "the training split best.", told=told, times=times)  # fmt: skip
+        return say("Prompt: random points, {points} foreground and {negatives} background. Baseline: the whole "
+                   "image, the box scale that fits the training split best.", **counts)  # fmt: skip
+    return say("Prompt: random points, {points} foreground and {negatives} background. Baseline: the filled box "
+               "around the foreground points, scaled by {scale}, which fits the training split best.",
+               scale=number(times, 1), **counts)  # fmt: skip
 
 
-def _unasked(e: Evaluation) -> list[str]:
-    names = [one["name"] for one in e["models"] if not one["prompted"]]
-    return [say("Without a prompt: {names}.", names=listing(names))] if names else []
+def _list_unprompted(e: Evaluation) -> list[str]:
+    names = [model["name"] for model in e["models"] if not model["promptable"]]
+    return [say("Models that take no prompt: {names}.", names=listing(names))] if names else []
 
 
-def _spread(e: Evaluation) -> Section:
+def _distributions(e: Evaluation) -> Section:
     drawings = []
-    for way, title in way_titles().items():
+    for strategy, title in strategy_titles().items():
         for name in _BARS:
-            counts = {one["name"]: one["ways"][way]["histograms"][name] for one in e["models"]}
+            counts = {
+                model["name"]: model["strategies"][strategy]["histograms"][name] for model in e["models"]
+            }
             edges = np.linspace(0, 1, len(next(iter(counts.values()))) + 1).tolist()
             drawings.append(
                 charts.histograms(
-                    say("{name} of each mask, with {way}", name=name, way=title), edges, counts, name
+                    say("{metric} per mask, {prompts}", metric=name, prompts=title), edges, counts, name
                 )
             )
-    return Section(say("How the masks spread"), charts=drawings)
+    return Section(say("Distribution over the masks"), charts=drawings)
 
 
 def _curves(log: list[dict[str, Any]]) -> list[Section]:
     parts = list(dict.fromkeys(str(line.get("part", "")) for line in log))
     drawings = []
-    for title, word in ((say("Loss"), "loss"), (say("IoU on validation"), "iou")):
+    for title, word in ((say("Loss"), "loss"), (say("Validation IoU"), "iou")):
         keys = [key for key in dict.fromkeys(key for line in log for key in line) if word in key.split("_")]
         series = {
             f"{part} {key}" if len(parts) > 1 else key: [
@@ -139,76 +141,85 @@ def _curves(log: list[dict[str, Any]]) -> list[Section]:
         series = {name: points for name, points in series.items() if points}
         if series:
             drawings.append(charts.lines(title, series, (say("epoch"), title)))
-    return [Section(say("How it was trained"), charts=drawings)] if drawings else []
+    return [Section(say("Training curves"), charts=drawings)] if drawings else []
 
 
-def _shown(e: Evaluation, way: str, drawn: Panels) -> Section:
+def _examples(e: Evaluation, strategy: str, drawn: Panels) -> Section:
     galleries = [
-        (f"{_kind(kind, one)}: {_said(e, one)}", drawn[key_of(way, one)])
-        for kind in ("best", "median", "worst") for one in e["shown"][way][kind]
+        (f"{_kind(kind, example)}: {_caption(e, example)}", drawn[panel_key(strategy, example)])
+        for kind in ("best", "median", "worst") for example in e["examples"][strategy][kind]
     ]  # fmt: skip
     title = (
-        say("With {way}: the largest gain, the median and the largest loss", way=way_titles()[way])
+        say("Largest gain, median and largest loss with {prompts}", prompts=strategy_titles()[strategy])
         if len(e["models"]) > 1
-        else say("With {way}: the best, the median and the worst", way=way_titles()[way])
+        else say("Best, median and worst masks with {prompts}", prompts=strategy_titles()[strategy])
     )
-    legend = say("Points that belong to it are green, those that don't red; the box is yellow.")
-    return Section(title, [legend], galleries=galleries)
+    colour_key = say("Foreground points are green, background points red; the box is yellow.")
+    return Section(title, [colour_key], galleries=galleries)
 
 
-def _kind(kind: str, one: dict[str, Any]) -> str:
+def _kind(kind: str, example: dict[str, Any]) -> str:
     if kind == "median":
         return say("Median")
-    if one["rival"] is None:
+    if example["rival_IoU"] is None:
         return say("Best") if kind == "best" else say("Worst")
-    if one["IoU"] >= one["rival"]:
+    if example["IoU"] >= example["rival_IoU"]:
         return say("Largest gain") if kind == "best" else say("Smallest gain")
     return say("Smallest loss") if kind == "best" else say("Largest loss")
 
 
-def _failed(e: Evaluation, way: str, drawn: Panels) -> Section:
-    shown = e["shown"][way]["failures"]
+def _failures(e: Evaluation, strategy: str, drawn: Panels) -> Section:
+    shown = e["examples"][strategy]["failures"]
     counts = [
         say_count(
-            "{name}: {n} failure.", "{name}: {n} failures.", one["ways"][way]["failures"]["masks"], name=one["name"]
+            "{name}: {n} failure.", "{name}: {n} failures.", model["strategies"][strategy]["failures"]["masks"],
+            name=model["name"],
         )
-        for one in e["models"]
+        for model in e["models"]
     ]  # fmt: skip
     return Section(
-        say("With {way}: failures", way=way_titles()[way]),
-        [say("A mask whose IoU is below {below} counts as failed.",
-             below=e["models"][0]["ways"][way]["failures"]["below"]), *counts],
-        galleries=[(_said(e, one), drawn[key_of(way, one)]) for one in shown],
+        say("Failures with {prompts}", prompts=strategy_titles()[strategy]),
+        [say("A mask with an IoU below {below} is a failure.",
+             below=number(e["models"][0]["strategies"][strategy]["failures"]["below"], 1)), *counts],
+        galleries=[(_caption(e, example), drawn[panel_key(strategy, example)]) for example in shown],
     )  # fmt: skip
 
 
-def _said(e: Evaluation, one: dict[str, Any]) -> str:
-    subject = f"{one['image']}, {one['class']}" if len(e["classes"]) > 2 else one["image"]
+def _caption(e: Evaluation, example: dict[str, Any]) -> str:
+    subject = f"{example['image']}, {example['class']}" if len(e["classes"]) > 2 else example["image"]
     names = [model["name"] for model in e["models"][:_SIDE_BY_SIDE]]
-    if one["rival"] is None:
-        return say("{subject}, IoU {iou:.3f}", subject=subject, iou=one["IoU"])
+    if example["rival_IoU"] is None:
+        return say("{subject}, IoU {iou}", subject=subject, iou=number(example["IoU"]))
     return say(
-        "{subject}, IoU {iou:.3f} of {name}, {rival:.3f} of {other} ({change:+.3f})", subject=subject, iou=one["IoU"],
-        name=names[0], rival=one["rival"], other=names[1], change=one["IoU"] - one["rival"],
+        "{subject}, IoU {iou} with {name}, {rival} with {other} ({change})", subject=subject,
+        iou=number(example["IoU"]), name=names[0], rival=number(example["rival_IoU"]), other=names[1],
+        change=signed_number(example["IoU"] - example["rival_IoU"]),
     )  # fmt: skip
 
 
-def _figures(e: Evaluation) -> Section:
-    header = [say("model"), say("prompt"), say("figure"), say("mean of the masks"), say("95 % interval"), say("median"),
-              say("worst"), say("pooled"), say("95 % interval")]  # fmt: skip
+def _all_metrics(e: Evaluation) -> Section:
+    header = [say("model"), say("prompt"), say("metric"), say("mean per mask"), say("95 % CI"), say("median"),
+              say("worst"), say("pooled"), say("95 % CI")]  # fmt: skip
     rows, classes = [], []
-    for one in [*e["models"], *e["baselines"]]:
-        for way, title in way_titles().items():
-            judged = one["ways"][way]
+    for model in [*e["models"], *e["baselines"]]:
+        for strategy, title in strategy_titles().items():
+            result = model["strategies"][strategy]
             for name in FIGURES:
-                own = judged["per_mask"][name]
-                inner = [f"{own[kind]['value']:.3f}" for kind in ("median", "worst")]
+                own = result["per_mask"][name]
+                inner = [number(own[kind]["value"]) for kind in ("median", "worst")]
                 rows.append(
-                    [one["name"], title, name, *told(own["mean"]), *inner, *told(judged["pooled"][name])]
+                    [
+                        model["name"],
+                        title,
+                        name,
+                        *estimate_cells(own["mean"]),
+                        *inner,
+                        *estimate_cells(result["pooled"][name]),
+                    ]
                 )
             classes += [
-                [one["name"], title, name, str(row["masks"]), str(row["groups"]), *told(row["IoU"])]
-                for name, row in judged["classes"].items()
+                [model["name"], title, name, str(row["masks"]), str(row["groups"]), *estimate_cells(row["IoU"])]
+                for name, row in result["classes"].items()
             ]  # fmt: skip
     tables = [Table(header, rows)]
     if len(e["classes"]) > 2:
@@ -219,7 +230,7 @@ def _figures(e: Evaluation) -> Section:
             say("masks"),
             say("groups"),
             "IoU",
-            say("95 % interval"),
+            say("95 % CI"),
         ]
         tables.insert(0, Table(own, classes))
-    return Section(say("All figures"), tables=tables)
+    return Section(say("All metrics"), tables=tables)

@@ -1,51 +1,53 @@
-"""Pictures of prompts and answers: image with its prompt, truth, and what each of two models answered."""
+"""Panels of examples: the image with its prompt, the ground truth, and the masks of up to two models."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.prompt_targets import Thing, things_of
-from pupila.artifacts.report.gallery import WIDE, drawn, thumbnail
-from pupila.artifacts.report.page import Picture
+from pupila.artifacts.dataset.prompt_targets import PromptTarget, find_prompt_targets
+from pupila.artifacts.report.gallery import WIDE, embed_wide, make_thumbnail
+from pupila.artifacts.report.page import PageImage
 from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
-from pupila.imaging.masks.codec import resized
-from pupila.imaging.masks.drawing import overlay, pointed_at
+from pupila.imaging.masks.codec import resize_mask
+from pupila.imaging.masks.drawing import draw_prompt, overlay
 from pupila.stages.evaluate.evaluator import Evaluation
-from pupila.stages.evaluate.prompt.predictions import PromptAnswers
+from pupila.stages.evaluate.prompt.predictions import PromptPredictions
 from pupila.tasks.prompt import Prompt
-from pupila.tasks.prompt_strategies import WAYS
+from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
 
-Key = tuple[str, int, str]  # way, row of the image, class
-Panels = dict[Key, list[Picture]]
-
-
-def panels(e: Evaluation, data: Dataset, models: Sequence[PromptAnswers]) -> Panels:
-    """Pictures of everything that is shown, one for each model; each image is encoded once more."""
-    wanted: dict[int, set[tuple[str, str]]] = {}
-    for way, parts in e["shown"].items():
-        for one in (one for part in parts.values() for one in part):
-            wanted.setdefault(one["row"], set()).add((one["class"], way))
-    found: Panels = {}
-    for row, asked in wanted.items():
-        rgb = thumbnail(data.pixels(row, WIDE), WIDE)
-        answerers = [(one.name, one.opened(row)) for one in models]
-        for thing in things_of(data, row):
-            for way in (way for way in WAYS if (thing.name, way.name) in asked):
-                prompt = thing.prompt(way)
-                answers = {name: answer(thing, prompt)[0] for name, answer in answerers}
-                found[way.name, row, thing.name] = _panel(rgb, thing, prompt, answers)
-    return found
+Key = tuple[str, int, str]  # prompt strategy, row of the image, class
+Panels = dict[Key, list[PageImage]]
 
 
-def key_of(way: str, one: dict[str, Any]) -> Key:
-    """Where the pictures of what is shown are."""
-    return way, one["row"], one["class"]
+def draw_panels(e: Evaluation, data: Dataset, models: Sequence[PromptPredictions]) -> Panels:
+    """The panels of all examples; each image is encoded once more."""
+    examples: dict[int, set[tuple[str, str]]] = {}
+    for strategy, parts in e["examples"].items():
+        for example in (example for part in parts.values() for example in part):
+            examples.setdefault(example["row"], set()).add((example["class"], strategy))
+    drawings: Panels = {}
+    for row, requested in examples.items():
+        rgb = make_thumbnail(data.pixels(row, WIDE), WIDE)
+        predictors = [(model.name, model.open_image(row)) for model in models]
+        for target in find_prompt_targets(data, row):
+            for strategy in (
+                strategy for strategy in PROMPT_STRATEGIES if (target.name, strategy.name) in requested
+            ):
+                prompt = target.make_prompt(strategy)
+                masks = {name: predict(target, prompt)[0] for name, predict in predictors}
+                drawings[strategy.name, row, target.name] = _panel(rgb, target, prompt, masks)
+    return drawings
 
 
-def _panel(rgb: Array, thing: Thing, prompt: Prompt, answers: dict[str, Array]) -> list[Picture]:
+def panel_key(strategy: str, example: dict[str, Any]) -> Key:
+    """The key of an example's panel."""
+    return strategy, example["row"], example["class"]
+
+
+def _panel(rgb: Array, target: PromptTarget, prompt: Prompt, masks: dict[str, Array]) -> list[PageImage]:
     height, width = rgb.shape[:2]
-    across, down = width / thing.truth.shape[1], height / thing.truth.shape[0]
+    across, down = width / target.target.shape[1], height / target.target.shape[0]
     points, negatives = (
         [(x * across, y * down) for x, y in places] for places in (prompt.points, prompt.negatives)
     )
@@ -53,9 +55,9 @@ def _panel(rgb: Array, thing: Thing, prompt: Prompt, answers: dict[str, Array]) 
         prompt.box[0] * across, prompt.box[1] * down, prompt.box[2] * across, prompt.box[3] * down
     )  # fmt: skip
     pictures = [
-        drawn(pointed_at(rgb, points, negatives, box), say("image and prompt")),
-        drawn(overlay(rgb, resized(thing.truth, height, width), 2), say("truth")),
+        embed_wide(draw_prompt(rgb, points, negatives, box), say("image and prompt")),
+        embed_wide(overlay(rgb, resize_mask(target.target, height, width), 2), say("ground truth")),
     ]
     return pictures + [
-        drawn(overlay(rgb, resized(mask, height, width), 2), name) for name, mask in answers.items()
+        embed_wide(overlay(rgb, resize_mask(mask, height, width), 2), name) for name, mask in masks.items()
     ]

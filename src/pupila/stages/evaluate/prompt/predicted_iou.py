@@ -1,73 +1,78 @@
-"""How far answers depend on the prompt, and how far what a model expects of them can be trusted."""
+"""Report sections: sensitivity to the prompt, and predicted against actual IoU."""
 
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.page import Section, Table
-from pupila.core.messages import say, say_count
-from pupila.stages.evaluate.cells import told
+from pupila.core.messages import percent, say, say_count
+from pupila.stages.evaluate.cells import estimate_cells
 from pupila.stages.evaluate.evaluator import Evaluation
-from pupila.stages.evaluate.prompt.sentences import way_titles
+from pupila.stages.evaluate.prompt.sentences import strategy_titles
 from pupila.tasks.prompt_strategies import POINTS
 
 
-def sensitivity(e: Evaluation) -> list[Section]:
-    """The IoU over the number of points and over how far the box is off, and at the border."""
-    models = [one for one in e["models"] if one["sensitivity"]]
+def sensitivity_sections(e: Evaluation) -> list[Section]:
+    """IoU by number of points, by box jitter, and for points at the border."""
+    models = [model for model in e["models"] if model["sensitivity"]]
     if not models:
         return []
     titles = {
-        "points": (say("IoU over the number of points"), say("points")),
-        "jitter": (say("IoU over how far the box is off"), say("share of its sides")),
+        "points": (say("IoU by number of points"), say("points")),
+        "jitter": (say("IoU by box jitter"), say("jitter (share of the box side)")),
     }
     drawings = [
         charts.lines(
-            title, {one["name"]: [(row["at"], row["value"]) for row in one["sensitivity"][kind]] for one in models},
+            title,
+            {model["name"]: [(row["at"], row["value"]) for row in model["sensitivity"][kind]] for model in models},
             (label, "IoU"),
         )
         for kind, (title, label) in titles.items()
     ]  # fmt: skip
-    border = {"anywhere": say("anywhere in the mask"), "at the border": say("at its border")}
-    header, rows = [say("model"), say("prompt"), "IoU", say("95 % interval")], []
-    for one in models:
-        own = one["sensitivity"]
-        said = [(say_count("{n} point", "{n} points", row["at"]), row) for row in own["points"]]
-        said += [(say("box off by {at:.0%}", at=row["at"]), row) for row in own["jitter"]]
-        said += [
-            (say("{points} points and {negatives} beside, {where}",
+    border = {"anywhere": say("anywhere in the mask"), "at the border": say("at the border of the mask")}
+    header, rows = [say("model"), say("prompt"), "IoU", say("95 % CI")], []
+    for model in models:
+        own = model["sensitivity"]
+        prompts = [(say_count("{n} point", "{n} points", row["at"]), row) for row in own["points"]]
+        prompts += [
+            (say("box with {jitter} jitter", jitter=percent(row["at"], 0)), row) for row in own["jitter"]
+        ]
+        prompts += [
+            (say("{points} foreground and {negatives} background points, {where}",
                  points=POINTS.points, negatives=POINTS.negatives, where=where), own["border"][key])
             for key, where in border.items()
         ]  # fmt: skip
-        rows += [[one["name"], title, *told(row)] for title, row in said]
+        rows += [[model["name"], title, *estimate_cells(row)] for title, row in prompts]
     note = say(
-        "Eight points are the five and three others, and so on. A single point is ambiguous: of three masks the one of "
-        "which the model expects most is its answer."
+        "Each larger set of points contains the smaller ones. A single point is ambiguous: of three candidate masks, "
+        "the one with the highest predicted IoU is used."
     )
-    return [
-        Section(
-            say("How far it depends on the prompt"), [note], charts=drawings, tables=[Table(header, rows)]
-        )
-    ]
+    return [Section(say("Sensitivity to the prompt"), [note], charts=drawings, tables=[Table(header, rows)])]
 
 
-def expected(e: Evaluation) -> list[Section]:
-    """The IoU that models expect beside the true one."""
-    models = [one for one in e["models"] if one["prompted"]]
+def predicted_iou_sections(e: Evaluation) -> list[Section]:
+    """Predicted against actual IoU of the models that predict one."""
+    models = [model for model in e["models"] if model["promptable"]]
     drawings, rows = [], []
-    for way, title in way_titles().items():
+    for strategy, title in strategy_titles().items():
         curves = {
-            one["name"]: [(band["expected"], band["IoU"]) for band in one["ways"][way]["expected"]["bands"]]
-            for one in models
+            model["name"]: [
+                (band["predicted_iou"], band["IoU"])
+                for band in model["strategies"][strategy]["predicted_iou"]["bands"]
+            ]
+            for model in models
         }
         drawings.append(
             charts.lines(
-                say("Expected and true IoU with {way}", way=title),
-                {**curves, say("perfect"): [(0.0, 0.0), (1.0, 1.0)]},
-                (say("expected IoU"), say("true IoU, mean")),
+                say("Predicted against actual IoU, {prompts}", prompts=title),
+                {**curves, say("perfect agreement"): [(0.0, 0.0), (1.0, 1.0)]},
+                (say("predicted IoU"), say("mean actual IoU")),
             )
         )  # fmt: skip
-        rows += [[one["name"], title, *told(one["ways"][way]["expected"]["error"])] for one in models]
-    header = [say("model"), say("prompt"), say("mean absolute error"), say("95 % interval")]
+        rows += [
+            [model["name"], title, *estimate_cells(model["strategies"][strategy]["predicted_iou"]["error"])]
+            for model in models
+        ]
+    header = [say("model"), say("prompt"), say("mean absolute error"), say("95 % CI")]
     return (
-        [Section(say("What it expects of itself"), charts=drawings, tables=[Table(header, rows)])]
+        [Section(say("Predicted against actual IoU"), charts=drawings, tables=[Table(header, rows)])]
         if rows
         else []
     )

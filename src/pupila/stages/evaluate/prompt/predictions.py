@@ -1,4 +1,4 @@
-"""The answers of models to the prompts: counted thing by thing, and never all in memory."""
+"""Predictions for prompts: scored target by target, never all in memory."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,137 +8,161 @@ import numpy as np
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.prompt_targets import Thing, things_of
+from pupila.artifacts.dataset.prompt_targets import PromptTarget, find_prompt_targets
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.progress import progress
-from pupila.core.threads import ahead
+from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array, ImageFault
-from pupila.stages.evaluate.predictions import Answers, answers_by, answers_of, answers_prompts, unreadable
-from pupila.stages.evaluate.prompt.units import FURTHER
+from pupila.stages.evaluate.predictions import (
+    Predictions,
+    is_promptable,
+    make_header,
+    read_predictions,
+    unreadable_image,
+)
+from pupila.stages.evaluate.prompt.targets import SENSITIVITY_STRATEGIES
 from pupila.stages.evaluate.segment.predictions import MaskReader, Masks
 from pupila.statistics.metrics.boundary import boundary_counts
-from pupila.statistics.metrics.overlap import FIGURES, Overlaps
-from pupila.statistics.metrics.segment import counts, iou
+from pupila.statistics.metrics.overlap import FIGURES, OverlapCounts
+from pupila.statistics.metrics.segment import confusion_counts, iou
 from pupila.tasks.prompt import Prompt
-from pupila.tasks.prompt_strategies import WAYS, Way
+from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES, PromptStrategy
 
-Answerer = Callable[
-    [Thing, Prompt], tuple[Array, float]
-]  # (H, W) uint8, 1 where it is; the IoU that is expected
-UNTOLD = float("nan")  # the expected IoU of what expects none
+PredictMask = Callable[
+    [PromptTarget, Prompt], tuple[Array, float]
+]  # (H, W) uint8, 1 for foreground; the predicted IoU
+NO_PREDICTED_IOU = float("nan")  # of a model that predicts no IoU
 
 
 @dataclass(frozen=True)
-class PromptAnswers(Answers):
-    """What is kept of the answers for U things, asked for in W ways; `on` is not for them."""
+class PromptPredictions(Predictions):
+    """The pixel counts of the masks for U targets and S prompt strategies; `select` does not apply."""
 
-    regions: Array  # (U, W, 2, 2), see `metrics.segment.counts`
-    boundaries: Array  # (U, W, 2, 3), see `metrics.boundary.boundary_counts`
-    quality: Array  # (U, W) IoU that the model expected; NaN of what needs no prompt
-    further: Array  # (U, F) IoU of the further ways; F is 0 of what needs no prompt
-    opened: Callable[[int], Answerer]  # a row, to answer again what is shown
+    regions: Array  # (U, S, 2, 2), see `metrics.segment.counts`
+    boundaries: Array  # (U, S, 2, 3), see `metrics.boundary.boundary_counts`
+    predicted_iou: Array  # (U, S); NaN for a model that takes no prompt
+    sensitivity: Array  # (U, F) IoU for F other strategies; F is 0 for a model that takes no prompt
+    open_image: Callable[[int], PredictMask]  # of a row, to predict again what is shown
 
-    def overlaps(self, way: Way) -> Overlaps:
-        """The counts of one way."""
-        place = WAYS.index(way)
-        return Overlaps(self.regions[:, place], self.boundaries[:, place])
+    def overlaps(self, strategy: PromptStrategy) -> OverlapCounts:
+        """The counts for one prompt strategy."""
+        place = PROMPT_STRATEGIES.index(strategy)
+        return OverlapCounts(self.regions[:, place], self.boundaries[:, place])
 
-    def scores(self, way: Way) -> Array:
-        """(U,) IoU of one way."""
-        return np.asarray(self.overlaps(way).scores[0][:, FIGURES.index("IoU")])
+    def scores(self, strategy: PromptStrategy) -> Array:
+        """(U,) IoU for one prompt strategy."""
+        return np.asarray(self.overlaps(strategy).scores[0][:, FIGURES.index("IoU")])
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """The answers for one thing."""
+class _TargetScores:
+    """The pixel counts of the masks for one target."""
 
-    regions: Array  # (W, 2, 2)
-    boundaries: Array  # (W, 2, 3)
-    quality: list[float]  # W of them
-    further: list[float]  # F of them
+    regions: Array  # (S, 2, 2)
+    boundaries: Array  # (S, 2, 3)
+    predicted_iou: list[float]  # S of them
+    sensitivity: list[float]  # F of them
 
 
-def prompt_answers(path: str, data: Dataset, rows: list[int]) -> PromptAnswers:
-    """The answers of a promptable model, or of one that answers the whole mask without a prompt.
+def predict_prompts(path: str, data: Dataset, rows: list[int]) -> PromptPredictions:
+    """The predictions of a promptable model, or of a segmentation model, which takes no prompt.
 
     Raises:
-        PupilaError: neither of them; a mask's other classes; images that are not answered.
+        PupilaError: neither of them; other classes; images without a prediction.
     """
-    if not answers_prompts(path):
-        told = answers_of(path, data, rows, MaskReader(_of_masks))
-        assert isinstance(told, PromptAnswers)  # `_of_masks` made it
-        return told
+    if not is_promptable(path):
+        predictions = read_predictions(path, data, rows, MaskReader(_score_masks))
+        assert isinstance(predictions, PromptPredictions)  # `_score_masks` makes them
+        return predictions
     prompter = Prompter(read_bundle(path), threads=1)  # each core has an image of its own
 
-    def opened(row: int) -> Answerer:
+    def open_image(row: int) -> PredictMask:
         uri = data.path(row)
         try:
-            image = prompter.encode(prompter.prepare(files.read_bytes(uri)))
+            image = prompter.encode(prompter.preprocess(files.read_bytes(uri)))
         except (ImageFault, OSError) as fault:
-            raise unreadable(uri, fault) from fault
+            raise unreadable_image(uri, fault) from fault
 
-        def answer(thing: Thing, prompt: Prompt) -> tuple[Array, float]:
-            told = prompter.answer(image, prompt)
-            return told.mask, told.quality
+        def predict(target: PromptTarget, prompt: Prompt) -> tuple[Array, float]:
+            prediction = prompter.predict(image, prompt)
+            return prediction.mask, prediction.predicted_iou
 
-        return answer
+        return predict
 
-    return answered(answers_by(path, prompter.bundle, data, rows), data, opened, FURTHER)
-
-
-def answered(
-    whose: Answers, data: Dataset, opened: Callable[[int], Answerer], further: tuple[Way, ...] = ()
-) -> PromptAnswers:
-    """What is kept of the answers of a model: an image is opened once for all that is asked of it."""
-
-    def tried(row: int) -> list[_Tried]:
-        there = list(things_of(data, row))
-        answer = opened(row) if there else None
-        return [_tried(thing, answer, further) for thing in there] if answer else []
-
-    with progress(say("{name}: answering prompts", name=whose.name), len(whose.rows)) as advance:
-        found = []
-        for told in ahead(whose.rows, tried):
-            found += told
-            advance(1)
-    return _kept(whose, found, opened)
-
-
-def _of_masks(whose: Answers, masks: Masks, data: Dataset) -> PromptAnswers:
-    """Of masks that were answered without a prompt: a class's pixels are the answer to every prompt for it."""
-
-    def said(mask: Array) -> Answerer:
-        return lambda thing, prompt: ((mask == thing.number).astype(np.uint8), UNTOLD)
-
-    def tried(item: tuple[int, Array]) -> list[_Tried]:
-        answer = said(item[1])
-        return [_tried(thing, answer, ()) for thing in things_of(data, item[0])]
-
-    found = [one for told in ahead(zip(whose.rows, masks(whose.rows), strict=True), tried) for one in told]
-    return _kept(whose, found, lambda row: said(next(iter(masks([row])))))
-
-
-def _tried(thing: Thing, answer: Answerer, further: tuple[Way, ...]) -> _Tried:
-    truth = thing.truth
-    told = {way: answer(thing, thing.prompt(way)) for way in WAYS}
-    answers = list(told.values())
-    others = (told[way][0] if way in told else answer(thing, thing.prompt(way))[0] for way in further)
-    return _Tried(
-        np.stack([counts(truth, mask, 2) for mask, _ in answers]),
-        np.stack([boundary_counts(truth, mask, 2) for mask, _ in answers]),
-        [quality for _, quality in answers],
-        [float(iou(counts(truth, mask, 2))[1]) for mask in others],
+    return score_prompts(
+        make_header(path, prompter.bundle, data, rows), data, open_image, SENSITIVITY_STRATEGIES
     )
 
 
-def _kept(whose: Answers, found: Iterable[_Tried], opened: Callable[[int], Answerer]) -> PromptAnswers:
-    found = list(found)
-    return PromptAnswers(
-        **vars(whose),
-        regions=np.stack([one.regions for one in found]),
-        boundaries=np.stack([one.boundaries for one in found]),
-        quality=np.array([one.quality for one in found]),
-        further=np.array([one.further for one in found]),
-        opened=opened,
+def score_prompts(
+    header: Predictions,
+    data: Dataset,
+    open_image: Callable[[int], PredictMask],
+    sensitivity: tuple[PromptStrategy, ...] = (),
+) -> PromptPredictions:
+    """Predict and score every target; each image is opened once for all its prompts."""
+
+    def score_row(row: int) -> list[_TargetScores]:
+        there = list(find_prompt_targets(data, row))
+        predict = open_image(row) if there else None
+        return [_score_target(target, predict, sensitivity) for target in there] if predict else []
+
+    with progress(say("{name}: predicting masks for prompts", name=header.name), len(header.rows)) as advance:
+        scores = []
+        for image_scores in prefetch(header.rows, score_row):
+            scores += image_scores
+            advance(1)
+    return _stack_scores(header, scores, open_image)
+
+
+def _score_masks(header: Predictions, masks: Masks, data: Dataset) -> PromptPredictions:
+    """Score masks predicted without a prompt: the pixels of a class are the mask for every prompt for it."""
+
+    def look_up(mask: Array) -> PredictMask:
+        return lambda target, prompt: ((mask == target.class_index).astype(np.uint8), NO_PREDICTED_IOU)
+
+    def score_row(item: tuple[int, Array]) -> list[_TargetScores]:
+        predict = look_up(item[1])
+        return [_score_target(target, predict, ()) for target in find_prompt_targets(data, item[0])]
+
+    scores = [
+        target_scores
+        for image_scores in prefetch(zip(header.rows, masks(header.rows), strict=True), score_row)
+        for target_scores in image_scores
+    ]
+    return _stack_scores(header, scores, lambda row: look_up(next(iter(masks([row])))))
+
+
+def _score_target(
+    target: PromptTarget, predict: PredictMask, sensitivity: tuple[PromptStrategy, ...]
+) -> _TargetScores:
+    target_mask = target.target
+    by_strategy = {strategy: predict(target, target.make_prompt(strategy)) for strategy in PROMPT_STRATEGIES}
+    predictions = list(by_strategy.values())
+    others = (
+        by_strategy[strategy][0]
+        if strategy in by_strategy
+        else predict(target, target.make_prompt(strategy))[0]
+        for strategy in sensitivity
+    )
+    return _TargetScores(
+        np.stack([confusion_counts(target_mask, mask, 2) for mask, _ in predictions]),
+        np.stack([boundary_counts(target_mask, mask, 2) for mask, _ in predictions]),
+        [predicted_iou for _, predicted_iou in predictions],
+        [float(iou(confusion_counts(target_mask, mask, 2))[1]) for mask in others],
+    )
+
+
+def _stack_scores(
+    header: Predictions, scores: Iterable[_TargetScores], open_image: Callable[[int], PredictMask]
+) -> PromptPredictions:
+    scores = list(scores)
+    return PromptPredictions(
+        **vars(header),
+        regions=np.stack([score.regions for score in scores]),
+        boundaries=np.stack([score.boundaries for score in scores]),
+        predicted_iou=np.array([score.predicted_iou for score in scores]),
+        sensitivity=np.array([score.sensitivity for score in scores]),
+        open_image=open_image,
     )

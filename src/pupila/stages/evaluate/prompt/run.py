@@ -1,4 +1,4 @@
-"""An evaluation by prompts from end to end: the same prompts to all models, in each way of prompting."""
+"""An evaluation with prompts from end to end: every model gets the same prompts of each strategy."""
 
 import json
 from dataclasses import asdict
@@ -9,17 +9,24 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.core import files
 from pupila.core.vocabulary import TEST, TRAIN
-from pupila.stages.evaluate.evaluation_set import bench_of, head, heading, look, named_apart, rows_of
-from pupila.stages.evaluate.evaluator import Found
+from pupila.stages.evaluate.evaluation_set import (
+    describe_data,
+    describe_model,
+    disambiguate_names,
+    log_test_access,
+    make_evaluation_set,
+    select_rows,
+)
+from pupila.stages.evaluate.evaluator import EvaluationResult
 from pupila.stages.evaluate.predictions import is_table
-from pupila.stages.evaluate.prompt.baselines import fitted, trivial_answers
-from pupila.stages.evaluate.prompt.model_report import compare, judge, shown
-from pupila.stages.evaluate.prompt.predictions import prompt_answers
-from pupila.stages.evaluate.prompt.units import units_of
-from pupila.stages.evaluate.segment.ceiling import ceiling
-from pupila.stages.evaluate.segment.evaluator import no_threshold
+from pupila.stages.evaluate.prompt.baselines import fit_baselines, predict_baselines
+from pupila.stages.evaluate.prompt.model_report import choose_examples, compare, report_model
+from pupila.stages.evaluate.prompt.predictions import predict_prompts
+from pupila.stages.evaluate.prompt.targets import draw_prompts
+from pupila.stages.evaluate.segment.annotation_agreement import annotation_agreement
+from pupila.stages.evaluate.segment.evaluator import refuse_threshold
 from pupila.tasks.prompt import PROMPT
-from pupila.tasks.prompt_strategies import SEED, WAYS
+from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES, SEED
 
 _LOG = "log.jsonl"
 PROMPTS_FILE = "prompts.jsonl"
@@ -31,54 +38,61 @@ def evaluate_prompts(
     splits: SplitFile,
     split: str | None = None,
     threshold: str | None = None,
-) -> Found:
-    """Judge the first model by prompts that are drawn from the masks, and compare it with the others by the same.
+) -> EvaluationResult:
+    """Evaluate the first model with prompts that are drawn from the masks, and compare it with the others.
 
     Args:
-        paths: promptable bundles, or runs that made one; bundles of masks and tables of them, which need no prompt.
+        paths: promptable bundles or their runs; segmentation bundles and tables of masks, which take no prompt.
         data: the data set, with masks.
         splits: made from these very data.
-        split: that is judged; None: test.
-        threshold: is refused.
+        split: to evaluate on; None: test.
+        threshold: refused.
 
     Raises:
-        PupilaError: nothing to judge, of bundles of masks other classes, answers that are missing, or a threshold.
+        PupilaError: no target, other classes, missing predictions, or a threshold.
     """
     split = split or TEST
-    bench = bench_of(data, splits, rows_of(data, splits, split))
+    evaluation_set = make_evaluation_set(data, splits, select_rows(data, splits, split))
     if threshold:
-        no_threshold(bench, None)
-    units = units_of(bench)
-    found = named_apart([prompt_answers(path, data, bench.rows) for path in paths], paths)
+        refuse_threshold(evaluation_set, None)
+    prompt_targets = draw_prompts(evaluation_set)
+    models = disambiguate_names([predict_prompts(path, data, evaluation_set.rows) for path in paths], paths)
     targets = data.images["target"].to_list()
-    trained = [row for row, a in enumerate(splits.images) if a.split == TRAIN and targets[row] is not None]
-    known = fitted(data, trained)
-    baselines = trivial_answers(known, data, bench.rows)
-    looks = look(data, [one.version for one in found], paths) if split == TEST else 0
+    training_rows = [
+        row for row, a in enumerate(splits.images) if a.split == TRAIN and targets[row] is not None
+    ]
+    fitted = fit_baselines(data, training_rows)
+    baselines = predict_baselines(fitted, data, evaluation_set.rows)
+    test_accesses = log_test_access(data, [model.version for model in models], paths) if split == TEST else 0
     evaluation = {
-        **head(PROMPT.name, data, splits),
-        "while_training": False,
+        **describe_data(PROMPT.name, data, splits),
+        "validation_based": False,
         "split": split,
-        "looks": looks,
+        "test_accesses": test_accesses,
         "seed": SEED,
-        "asked": {way.name: asdict(way) for way in WAYS},
-        "masks": len(units.rows),
-        "images": len(set(units.rows)),
-        "empty": len(bench.rows) - len(set(units.rows)),
-        "groups": len(set(units.groups.tolist())),
-        "models": [{**heading(one, bench), **judge(one, units, data)} for one in found],
-        "baselines": [{"name": one.name, **judge(one, units, data)} for one in baselines],
-        "enlarged": known.enlarged if known.enlarged < float("inf") else None,
-        "comparisons": compare(found[0], found[1:], baselines, units),
-        "shown": shown(found[0], found[1] if len(found) > 1 else None, units, data),
-        "ceiling": ceiling(data),
-        "log": _log(paths[0]),
+        "strategies": {strategy.name: asdict(strategy) for strategy in PROMPT_STRATEGIES},
+        "masks": len(prompt_targets.rows),
+        "images": len(set(prompt_targets.rows)),
+        "images_without_targets": len(evaluation_set.rows) - len(set(prompt_targets.rows)),
+        "groups": len(set(prompt_targets.groups.tolist())),
+        "models": [
+            {**describe_model(model, evaluation_set), **report_model(model, prompt_targets, data)}
+            for model in models
+        ],
+        "baselines": [
+            {"name": model.name, **report_model(model, prompt_targets, data)} for model in baselines
+        ],
+        "box_scale": fitted.box_scale if fitted.box_scale < float("inf") else None,
+        "comparisons": compare(models[0], models[1:], baselines, prompt_targets),
+        "examples": choose_examples(models[0], models[1] if len(models) > 1 else None, prompt_targets, data),
+        "annotation_agreement": annotation_agreement(data),
+        "training_log": _training_log(paths[0]),
     }
-    return Found(evaluation, found, {PROMPTS_FILE: units.prompts})
+    return EvaluationResult(evaluation, models, {PROMPTS_FILE: prompt_targets.prompts})
 
 
-def _log(path: str) -> list[dict[str, Any]]:
-    """What the run wrote of each epoch, if a run made the bundle."""
+def _training_log(path: str) -> list[dict[str, Any]]:
+    """The training log, one entry per epoch, where a run made the bundle."""
     if is_table(path):
         return []
     uri = files.join(read_bundle(path).folder.rpartition("/")[0] or ".", _LOG)

@@ -1,121 +1,147 @@
-"""What an evaluation by prompts says in words."""
+"""The summary of an evaluation with prompts in sentences."""
 
 from typing import Any
 
-from pupila.core.messages import listing, say, say_count
-from pupila.stages.evaluate.evaluator import Compared, Evaluation
-from pupila.stages.evaluate.segment.sentences import ceiling_told
-from pupila.stages.evaluate.verdicts import compared_with, few_groups_remedy
+from pupila.core.messages import number, say, say_count
+from pupila.stages.evaluate.cells import p_text, signed_percent
+from pupila.stages.evaluate.evaluator import Comparison, Evaluation
+from pupila.stages.evaluate.segment.sentences import agreement_sentence
+from pupila.stages.evaluate.verdicts import comparison_sentence, few_groups_warning
 from pupila.tasks.prompt_strategies import BOX, POINTS
 
 
 def verdict(e: Evaluation) -> list[str]:
-    """How good it is, and than which it is better, way by way; what the labels allow, what it thinks of itself."""
-    told = [_headline(e)]
-    for way in e["asked"]:
-        rows = [row for row in e["comparisons"] if row["way"] == way]
-        rivals = [row for row in rows if not row["trivial"]]
-        told += [with_way(way, compared_with(row, e, _evidence)) for row in rivals]
-        told.append(_failed(e, way, rivals))
-        told.append(_beside(e, way, [row for row in rows if row["trivial"]]))
-    told += [ceiling_told(e["ceiling"])] if e["ceiling"] else []
-    return told + _expecting(e)
+    """For each prompt strategy the metrics, the comparisons, failures and baselines; then what labels and model say."""
+    texts = [_headline(e, strategy) for strategy in e["strategies"]]
+    for strategy in e["strategies"]:
+        rows = [row for row in e["comparisons"] if row["strategy"] == strategy]
+        rivals = [row for row in rows if not row["is_baseline"]]
+        texts += [comparison_sentence(row, e, _evidence, _verdict_sentence(row, e)) for row in rivals]
+        texts.append(_failures(e, strategy, rivals))
+        texts.append(" ".join(_baseline(e, row) for row in rows if row["is_baseline"]))
+    texts += [agreement_sentence(e["annotation_agreement"])] if e["annotation_agreement"] else []
+    return texts + _predicted_iou(e)
 
 
 def warnings(e: Evaluation) -> list[str]:
-    """What could not be judged, or not surely."""
-    told = []
-    if e["empty"]:
-        told.append(say_count(
-            "{n} image shows nothing to prompt for, and is left out.",
-            "{n} images show nothing to prompt for, and are left out.", e["empty"],
+    """Images without targets, and too few groups."""
+    texts = []
+    if e["images_without_targets"]:
+        texts.append(say_count(
+            "{n} image has no foreground region to prompt for and is skipped.",
+            "{n} images have no foreground region to prompt for and are skipped.", e["images_without_targets"],
         ))  # fmt: skip
-    if e["models"][0]["ways"][POINTS.name]["per_mask"]["IoU"]["mean"]["low"] is None:
-        told.append(say("Too few groups for an interval: {remedy}.", remedy=few_groups_remedy(e)))
-    return told
+    if e["models"][0]["strategies"][POINTS.name]["per_mask"]["IoU"]["mean"]["low"] is None:
+        texts.append(few_groups_warning(e, []))
+    return texts
 
 
-def way_titles() -> dict[str, str]:
-    """The ways of prompting, as they are told."""
-    return {POINTS.name: say("points"), BOX.name: say("a box")}
+def strategy_titles() -> dict[str, str]:
+    """The prompt strategies in the user's language."""
+    return {POINTS.name: say("point prompts"), BOX.name: say("box prompts")}
 
 
-def with_way(way: str, told: str) -> str:
-    """A sentence of one way."""
-    return say("With {way}, {told}", way=way_titles()[way], told=told)
-
-
-def _headline(e: Evaluation) -> str:
-    judged, parts = e["models"][0], []
-    for way, row in judged["ways"].items():
-        mean, title = row["per_mask"]["IoU"]["mean"], way_titles()[way]
-        parts.append(
-            say("{value:.3f} with {way}", value=mean["value"], way=title) if mean["low"] is None else
-            say("{value:.3f} with {way} (95 % interval {low:.3f} to {high:.3f})",
-                value=mean["value"], way=title, low=mean["low"], high=mean["high"])
+def _headline(e: Evaluation, strategy: str) -> str:
+    model = e["models"][0]
+    mean = model["strategies"][strategy]["per_mask"]["IoU"]["mean"]
+    values = {
+        "name": model["name"], "prompts": strategy_titles()[strategy], "iou": number(mean["value"]), "n": e["masks"],
+        "images": e["images"], "split": e["split"], "groups": e["groups"],
+    }  # fmt: skip
+    if mean["low"] is None:
+        return say(
+            "{name} with {prompts}: mean IoU {iou} (n = {n} masks of {images} {split} images in {groups} groups; too "
+            "few groups for a confidence interval).", **values,
         )  # fmt: skip
     return say(
-        "{name}: mean IoU {figures}, over {n} masks of {images} {split} images in {groups} groups.",
-        name=judged["name"], figures=listing(parts), n=e["masks"], images=e["images"], split=e["split"],
-        groups=e["groups"],
+        "{name} with {prompts}: mean IoU {iou} (95 % CI {low} to {high}, n = {n} masks of {images} {split} images in "
+        "{groups} groups).",
+        low=number(mean["low"]), high=number(mean["high"]), **values,
     )  # fmt: skip
 
 
-def _evidence(row: Compared) -> tuple[str, str]:
-    by = row["metrics"][row["by"]]
-    told = say("IoU {first:.3f} against {other:.3f}", first=by["first"], other=by["other"])
-    if by["change"] is not None:
-        told = say("{told}, {change:+.1%}", told=told, change=by["change"])
-    return told, say("sign-flip test over groups p = {p:.3g}", p=row["p_holm"])
+def _verdict_sentence(row: Comparison, e: Evaluation) -> str:
+    values = {
+        "prompts": strategy_titles()[row["strategy"]], "name": e["models"][0]["name"], "other": row["name"],
+        "margin": number(100 * row["margin"], 0),
+    }  # fmt: skip
+    texts = {
+        "better": say("With {prompts}, {name} is significantly better than {other}.", **values),
+        "worse": say("With {prompts}, {name} is significantly worse than {other}.", **values),
+        "equivalent": say(
+            "With {prompts}, {name} and {other} are equivalent within {margin} percentage points.", **values
+        ),
+        "not distinguishable": say("With {prompts}, {name} and {other} are not distinguishable.", **values),
+    }
+    return texts[row["verdict"]]
 
 
-def _failed(e: Evaluation, way: str, rivals: list[Compared]) -> str:
-    judged = e["models"][0]
-    failed = judged["ways"][way]["failures"]
-    told = say_count(
-        "{n} of {all} masks has an IoU below {below}", "{n} of {all} masks have an IoU below {below}",
-        failed["masks"], all=e["masks"], below=failed["below"],
+def _evidence(row: Comparison, e: Evaluation) -> str:
+    metric = row["metrics"][row["primary_metric"]]
+    values = {
+        "first": number(metric["first"]), "second": number(metric["other"]), "p": p_text(row["p_holm"]),
+        "n": len(e["comparisons"]),
+    }  # fmt: skip
+    if metric["change"] is None:
+        return say(
+            "Mean IoU: {first} against {second} (sign-flip test over groups, Holm-corrected for {n} comparisons, {p}).",
+            **values,
+        )  # fmt: skip
+    return say(
+        "Mean IoU: {first} against {second}, a change of {change} (sign-flip test over groups, Holm-corrected for {n} "
+        "comparisons, {p}).", change=signed_percent(metric["change"]), **values,
     )  # fmt: skip
-    parts = []
+
+
+def _failures(e: Evaluation, strategy: str, rivals: list[Comparison]) -> str:
+    failed = e["models"][0]["strategies"][strategy]["failures"]
+    texts = [say_count(
+        "With {prompts}, {n} of {all} masks has an IoU below {below} (failure).",
+        "With {prompts}, {n} of {all} masks have an IoU below {below} (failures).",
+        failed["masks"], prompts=strategy_titles()[strategy], all=e["masks"], below=number(failed["below"], 1),
+    )]  # fmt: skip
     for row in rivals:
         pair = row["failures"]
-        change = f"{pair['first'] / pair['other'] - 1:+.0%}, " if pair["other"] else ""
-        parts.append(say(
-            "of {name}'s {n} ({change}exact McNemar p = {p:.3g})",
-            n=pair["other"], name=row["name"], change=change, p=pair["p_value"],
+        values = {"other": row["name"], "p": p_text(pair["p_value"])}
+        if not pair["other"]:
+            texts.append(say("{other} has no failures (exact McNemar test, {p}).", **values))
+            continue
+        texts.append(say_count(
+            "{other} has {n} failure, so this is a change of {change} (exact McNemar test, {p}).",
+            "{other} has {n} failures, so this is a change of {change} (exact McNemar test, {p}).",
+            pair["other"], change=signed_percent(pair["first"] / pair["other"] - 1, 0), **values,
         ))  # fmt: skip
-    return with_way(way, say("{told}; {others}.", told=told, others=listing(parts)) if parts else f"{told}.")
+    return " ".join(texts)
 
 
-def _beside(e: Evaluation, way: str, rows: list[Compared]) -> str:
-    parts = [
-        say("{name} {value:.3f}", name=row["name"], value=row["metrics"][row["by"]]["other"]) for row in rows
-    ]
-    name, words = e["models"][0]["name"], []
-    for verdicts, word in (
-        (("worse",), say("{name} is worse than", name=name)),
-        (("equivalent", "not distinguishable"), say("{name} is not surely better than", name=name)),
-        (("better",), say("{name} is better than", name=name)),
-    ):
-        those = [row["name"] for row in rows if row["verdict"] in verdicts]
-        words += [f"{word} {listing(those)}"] if those else []
-    return with_way(
-        way, say("trivial answers reach: {parts}; {words}.", parts=listing(parts), words="; ".join(words))
+def _baseline(e: Evaluation, row: Comparison) -> str:
+    values = {
+        "prompts": strategy_titles()[row["strategy"]], "name": e["models"][0]["name"], "baseline": row["name"],
+        "iou": number(row["metrics"][row["primary_metric"]]["other"]),
+    }  # fmt: skip
+    if row["verdict"] == "better":
+        return say(
+            "With {prompts}, {name} is significantly better than the baseline {baseline} (mean IoU {iou}).", **values
+        )  # fmt: skip
+    if row["verdict"] == "worse":
+        return say(
+            "With {prompts}, {name} is significantly worse than the baseline {baseline} (mean IoU {iou}).", **values
+        )  # fmt: skip
+    return say(
+        "With {prompts}, {name} is not significantly better than the baseline {baseline} (mean IoU {iou}).",
+        **values,
     )
 
 
-def _expecting(e: Evaluation) -> list[str]:
-    judged: dict[str, Any] = e["models"][0]
-    if not judged["prompted"]:
+def _predicted_iou(e: Evaluation) -> list[str]:
+    model: dict[str, Any] = e["models"][0]
+    if not model["promptable"]:
         return []
-    parts = [
-        say("{error:.3f} with {way}", error=row["expected"]["error"]["value"], way=way_titles()[way])
-        for way, row in judged["ways"].items()
-    ]
     return [
         say(
-            "The IoU that {name} expects of its answers is off by {parts}.",
-            name=judged["name"],
-            parts=listing(parts),
+            "With {prompts}, the predicted IoU of {name} differs from the actual IoU by {error} on average.",
+            prompts=strategy_titles()[strategy], name=model["name"],
+            error=number(row["predicted_iou"]["error"]["value"]),
         )
-    ]
+        for strategy, row in model["strategies"].items()
+    ]  # fmt: skip

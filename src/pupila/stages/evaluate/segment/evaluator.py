@@ -1,38 +1,47 @@
-"""The story of an evaluation, as it goes for segmentation."""
+"""The evaluator for segmentation."""
 
 from typing import NoReturn, cast
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.stages.evaluate.evaluator import Bench, Compared, Judged, Known, Story
-from pupila.stages.evaluate.predictions import Answers
+from pupila.stages.evaluate.evaluator import (
+    Comparison,
+    EvaluationSet,
+    LabelledPredictions,
+    ModelReport,
+    TaskEvaluator,
+)
+from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.segment import compare, model_report, page, sentences
-from pupila.stages.evaluate.segment.predictions import MaskAnswers, MaskReader, counted
+from pupila.stages.evaluate.segment.predictions import MaskPredictions, MaskReader, count_pixels
 
 
-def _judge(answers: Answers, bench: Bench) -> Judged:
-    return model_report.judge(cast(MaskAnswers, answers), bench)
+def _report_model(predictions: Predictions, on: EvaluationSet) -> ModelReport:
+    return model_report.report_model(cast(MaskPredictions, predictions), on)
 
 
-def _compare(first: Answers, others: list[Answers], bench: Bench) -> list[Compared]:
-    return compare.compare(cast(MaskAnswers, first), cast(list[MaskAnswers], others), bench)
+def _compare(first: Predictions, others: list[Predictions], on: EvaluationSet) -> list[Comparison]:
+    return compare.compare(cast(MaskPredictions, first), cast(list[MaskPredictions], others), on)
 
 
-def no_threshold(bench: Bench, answers: Answers | None) -> NoReturn:
-    """Refuse a threshold of masks."""
+def refuse_threshold(on: EvaluationSet, predictions: Predictions | None) -> NoReturn:
+    """Refuse to tune a threshold for masks."""
     raise PupilaError(
-        say("No threshold of masks is tuned here"), found="--threshold",
-        wanted=say("answered masks, as they are: training tunes their threshold on validation"),
+        say("--threshold does not apply to masks"), actual="--threshold",
+        expected=say("no threshold: training already tunes it on validation"),
         remedy=say("leave --threshold out"),
     )  # fmt: skip
 
 
-def _tuned(objective: str, validation: Known, judged: Known) -> NoReturn:
+def _report_threshold(
+    objective: str, validation: LabelledPredictions, evaluated: LabelledPredictions
+) -> NoReturn:
     raise AssertionError(objective)  # refused by `no_threshold`
 
 
-SEGMENT = Story(
-    reader=MaskReader(counted), judge=_judge, compare=_compare, check_tunable=no_threshold, tuned=_tuned,
+SEGMENT = TaskEvaluator(
+    reader=MaskReader(count_pixels), report_model=_report_model, compare=_compare,
+    check_tunable=refuse_threshold, report_threshold=_report_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
     footnote=page.footnote,
 )  # fmt: skip

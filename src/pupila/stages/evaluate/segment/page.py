@@ -1,4 +1,4 @@
-"""What the page of an evaluation shows of masks."""
+"""The report page of a segmentation model."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -7,138 +7,146 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
-from pupila.artifacts.report.gallery import WIDE, drawn, thumbnail
-from pupila.artifacts.report.page import Picture, Section, Table
-from pupila.core.messages import say
+from pupila.artifacts.report.gallery import WIDE, embed_wide, make_thumbnail
+from pupila.artifacts.report.page import PageImage, Section, Table
+from pupila.core.messages import number, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
-from pupila.imaging.masks.codec import resized
+from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
-from pupila.stages.evaluate.cells import told
-from pupila.stages.evaluate.comparisons import compared_section
+from pupila.stages.evaluate.cells import estimate_cells
+from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.evaluator import Evaluation
-from pupila.stages.evaluate.predictions import Answers
-from pupila.stages.evaluate.segment.predictions import MaskAnswers
+from pupila.stages.evaluate.predictions import Predictions
+from pupila.stages.evaluate.segment.predictions import MaskPredictions
 from pupila.statistics.metrics.overlap import FIGURES, PER_IMAGE
 
 _MISSED, _FALSE, _UNLABELLED = (220, 30, 40), (30, 110, 240), (128, 128, 128)
 
 
-def sections(e: Evaluation, data: Dataset, answers: Sequence[Answers]) -> list[Section]:
-    """How good it is, class by class, how the images spread, the worst, the median and the best of them."""
-    judged = e["models"][0]
+def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
+    """Metrics, metrics by class, comparisons, distributions over images, and the worst, median and best images."""
+    model = e["models"][0]
     return [
-        _metrics(judged),
-        _classes(judged),
-        *compared_section(e),
-        _spread(judged),
-        _panels(judged, data, cast(MaskAnswers, answers[0])),
+        _metrics(model),
+        _classes(model),
+        *comparison_section(e),
+        _distributions(model),
+        _panels(model, data, cast(MaskPredictions, predictions[0])),
     ]
 
 
 def footnote() -> str:
-    """How intervals were made."""
+    """How confidence intervals are computed, and what is counted."""
     return say(
-        "Intervals: 2000 draws of whole groups. A class that neither truth nor answer has counts 1 with two classes "
-        "and not at all with more; one that only one of them has counts 0. Unlabelled pixels never count."
+        "Confidence intervals: cluster bootstrap, 2,000 resamples. A class that is absent from both ground truth and "
+        "prediction scores 1 with two classes and is skipped with more; a class that only one of them has scores 0. "
+        "Unlabelled pixels are ignored."
     )
 
 
-def _metrics(judged: dict[str, Any]) -> Section:
-    base, header = judged["baseline"], [say("metric")]
-    for kind in (say("mean of the images"), say("median"), say("worst"), say("pooled")):
-        header += [kind, say("interval")]
-    header += [say("mean with {name} everywhere", name=base["class"]), say("pooled with it")]
+def _metrics(model: dict[str, Any]) -> Section:
+    base, header = model["baseline"], [say("metric")]
+    for kind in (say("mean per image"), say("median"), say("worst"), say("pooled")):
+        header += [kind, say("95 % CI")]
+    header += [
+        say("baseline, mean per image ({class_name} everywhere)", class_name=base["class"]),
+        say("baseline, pooled"),
+    ]
     rows = []
     for name in FIGURES:
-        every = [*(judged["per_image"][name][kind] for kind in PER_IMAGE), judged["pooled"][name]]
+        every = [*(model["per_image"][name][kind] for kind in PER_IMAGE), model["pooled"][name]]
         always = [base[place].get(name) for place in ("per_image", "pooled")]
-        rows.append([name, *(cell for row in every for cell in told(row)), *map(_cell, always)])
-    pixels, most = judged["pixel accuracy"], base["pixel accuracy"]
+        rows.append([name, *(cell for row in every for cell in estimate_cells(row)), *map(_cell, always)])
+    pixels, most = model["pixel accuracy"], base["pixel accuracy"]
     accuracy = Table(
-        [say("metric"), say("value"), say("95 % interval"), say("always {name}", name=most["class"])],
-        [[say("pixel accuracy"), *told(pixels), _cell(most["value"])]],
+        [
+            say("metric"),
+            say("value"),
+            say("95 % CI"),
+            say("majority-class baseline ({class_name})", class_name=most["class"]),
+        ],
+        [[say("pixel accuracy"), *estimate_cells(pixels), _cell(most["value"])]],
     )
-    points = {name: tuple(judged["per_image"][name]["mean"].values()) for name in FIGURES}
-    count = say("{n} images in {groups} groups.", n=judged["images"], groups=judged["groups"])
+    points = {name: tuple(model["per_image"][name]["mean"].values()) for name in FIGURES}
+    count = say("{n} images in {groups} groups.", n=model["images"], groups=model["groups"])
     return Section(
-        say("How good it is"), [count], charts=[charts.intervals(say("Mean per image, 95 % intervals"), points)],
+        say("Metrics"), [count],
+        charts=[charts.intervals(say("Mean per image, with 95 % confidence intervals"), points)],
         tables=[Table(header, rows), accuracy],
     )  # fmt: skip
 
 
 def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else number(value)
 
 
-def _classes(judged: dict[str, Any]) -> Section:
-    header = [say("class"), say("images"), say("groups"), say("figures")]
+def _classes(model: dict[str, Any]) -> Section:
+    header = [say("class"), say("images"), say("groups"), say("averaging")]
     for name in FIGURES:
-        header += [name, say("interval")]
+        header += [name, say("95 % CI")]
     rows = []
-    for name, row in judged["classes"].items():
+    for name, row in model["classes"].items():
         for kind, title in (("pooled", say("pooled")), ("per_image", say("mean per image"))):
-            cells = [cell for figure in FIGURES for cell in told(row[kind][figure])]
+            cells = [cell for figure in FIGURES for cell in estimate_cells(row[kind][figure])]
             rows.append([name, str(row["images"]), str(row["groups"]), title, *cells])
     points = {
         name: tuple(row["pooled"]["IoU"].values())
-        for name, row in judged["classes"].items()
+        for name, row in model["classes"].items()
         if row["pooled"]["IoU"]["value"] is not None
     }
     return Section(
-        say("Class by class"), charts=[charts.intervals(say("IoU, pixels of all images pooled"), points)],
+        say("Metrics by class"), charts=[charts.intervals(say("IoU by class, pooled over all images"), points)],
         tables=[Table(header, rows)],
     )  # fmt: skip
 
 
-def _spread(judged: dict[str, Any]) -> Section:
+def _distributions(model: dict[str, Any]) -> Section:
     drawings = []
-    for name, counts in judged["histograms"].items():
+    for name, counts in model["histograms"].items():
         edges = np.linspace(0, 1, len(counts) + 1).tolist()
-        drawings.append(charts.histogram(say("{name} of each image", name=name), edges, counts, name))
-    return Section(say("How the images spread"), charts=drawings)
+        drawings.append(charts.histogram(say("{metric} per image", metric=name), edges, counts, name))
+    return Section(say("Distribution over the images"), charts=drawings)
 
 
-def _panels(judged: dict[str, Any], data: Dataset, answers: MaskAnswers) -> Section:
+def _panels(model: dict[str, Any], data: Dataset, predictions: MaskPredictions) -> Section:
     titles = {"worst": say("Worst"), "median": say("Median"), "best": say("Best")}
-    shown = [(kind, one) for kind, part in judged["shown"].items() for one in part]
-    masks = answers.masks([one["row"] for _, one in shown])
+    examples = [(kind, example) for kind, part in model["examples"].items() for example in part]
+    masks = predictions.masks([example["row"] for _, example in examples])
     galleries = [
         (
-            say("{kind}: {image}, IoU {iou:.3f}, Dice {dice:.3f}",
-                kind=titles[kind], image=one["image"], iou=one["IoU"], dice=one["Dice"]),
-            _panel(data, one["row"], mask),
+            say("{kind}: {image}, IoU {iou}, Dice {dice}", kind=titles[kind], image=example["image"],
+                iou=number(example["IoU"]), dice=number(example["Dice"])),
+            _panel(data, example["row"], mask),
         )
-        for (kind, one), mask in zip(shown, masks, strict=True)
+        for (kind, example), mask in zip(examples, masks, strict=True)
     ]  # fmt: skip
-    failed = judged["failures"]
-    legend = say(
-        "Errors: what truth has and the model missed is red, what it answered in vain blue, unlabelled grey."
-    )
-    if len(judged["classes"]) > 1:
-        legend = say("Errors: wrong pixels are red, unlabelled ones grey.")
-    count = say("Failures (IoU below {below}): {n}.", below=failed["below"], n=failed["images"])
-    return Section(say("The worst, the median and the best"), [count, legend], galleries=galleries)
+    failed = model["failures"]
+    colour_key = say("Errors: false negatives are red, false positives blue, unlabelled pixels grey.")
+    if len(model["classes"]) > 1:
+        colour_key = say("Errors: wrong pixels are red, unlabelled pixels grey.")
+    count = say("Failures (IoU below {below}): {n}.", below=number(failed["below"], 1), n=failed["images"])
+    return Section(say("Worst, median and best images"), [count, colour_key], galleries=galleries)
 
 
-def _panel(data: Dataset, row: int, answer: Array) -> list[Picture]:
-    """Image, truth, prediction and errors, small."""
+def _panel(data: Dataset, row: int, prediction: Array) -> list[PageImage]:
+    """Thumbnails of the image, the ground truth, the prediction and the errors."""
     classes = len(data.classes)
-    rgb = thumbnail(data.pixels(row, WIDE), WIDE)
-    truth, answer = (resized(mask, *rgb.shape[:2]) for mask in (data.mask(row), answer))
+    rgb = make_thumbnail(data.pixels(row, WIDE), WIDE)
+    target, prediction = (resize_mask(mask, *rgb.shape[:2]) for mask in (data.mask(row), prediction))
     return [
-        drawn(rgb, say("image")),
-        drawn(overlay(rgb, truth, classes), say("truth")),
-        drawn(overlay(rgb, answer, classes), say("prediction")),
-        drawn(_errors(rgb, truth, answer, classes), say("errors")),
+        embed_wide(rgb, say("image")),
+        embed_wide(overlay(rgb, target, classes), say("ground truth")),
+        embed_wide(overlay(rgb, prediction, classes), say("prediction")),
+        embed_wide(_errors(rgb, target, prediction, classes), say("errors")),
     ]
 
 
-def _errors(rgb: Array, truth: Array, answer: Array, classes: int) -> Array:
+def _errors(rgb: Array, target: Array, prediction: Array, classes: int) -> Array:
     grey = np.repeat(rgb.mean(axis=2, keepdims=True), 3, axis=2) / 2 + 100  # pale, so that colours stand out
-    wrong = truth != answer
+    wrong = target != prediction
     grey[wrong] = _MISSED
     if classes == 2:
-        grey[wrong & (answer == 1)] = _FALSE
-    grey[truth == IGNORE] = _UNLABELLED
+        grey[wrong & (prediction == 1)] = _FALSE
+    grey[target == IGNORE] = _UNLABELLED
     return grey.astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The masks that models answer: counted against the truth image by image, and never all in memory."""
+"""Predicted masks: compared with the ground truth image by image, never all in memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.threads import ahead
+from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array, ImageFault
-from pupila.imaging.masks.codec import SAME_SHAPE, from_png, resized, stored_values
+from pupila.imaging.masks.codec import SAME_SHAPE, decode_png, read_stored_mask, resize_mask
 from pupila.imaging.masks.label_map import NO_DATA
-from pupila.stages.evaluate.predictions import Answers, Ask
+from pupila.stages.evaluate.predictions import Predict, Predictions
 from pupila.statistics.metrics.boundary import boundary_counts
-from pupila.statistics.metrics.overlap import Overlaps
-from pupila.statistics.metrics.segment import counts
+from pupila.statistics.metrics.overlap import OverlapCounts
+from pupila.statistics.metrics.segment import confusion_counts
 
 _HALF = 128  # of 0..255, from which a mask of two classes is foreground
 
@@ -27,103 +27,109 @@ Masks = Callable[[list[int]], Iterator[Array]]
 
 
 @dataclass(frozen=True)
-class MaskAnswers(Answers):
-    """What is kept of the masks of N images."""
+class MaskPredictions(Predictions):
+    """The pixel counts of the masks of N images."""
 
     regions: Array  # (N, C, C), see `metrics.segment.counts`
     boundaries: Array  # (N, C, 3), see `metrics.boundary.boundary_counts`
-    masks: Masks  # (H, W) uint8 answers to rows, made again for the few that are shown
+    masks: Masks  # (H, W) uint8 masks of rows, predicted again for the few that are shown
 
     @property
-    def overlaps(self) -> Overlaps:
+    def overlaps(self) -> OverlapCounts:
         """The counts."""
-        return Overlaps(self.regions, self.boundaries)
+        return OverlapCounts(self.regions, self.boundaries)
 
 
 @dataclass(frozen=True, slots=True)
 class MaskReader:
-    """See `answers.Reader`."""
+    """See `PredictionReader`."""
 
-    counted: Callable[[Answers, Masks, Dataset], Answers]  # what is kept of the masks
+    count: Callable[[Predictions, Masks, Dataset], Predictions]  # scores the masks
 
-    def asked(self, whose: Answers, ask: Ask, bundle: Bundle, data: Dataset) -> Answers:
-        """Of a bundle."""
-        return self.counted(whose, lambda rows: (answer.mask for answer in ask(rows)), data)
+    def from_bundle(
+        self, header: Predictions, predict: Predict, bundle: Bundle, data: Dataset
+    ) -> Predictions:
+        """Predict with a bundle."""
+        return self.count(header, lambda rows: (prediction.mask for prediction in predict(rows)), data)
 
-    def kept(self, whose: Answers, kept: pl.DataFrame, bundle: Bundle, data: Dataset) -> Answers:
-        """Of a run: column `mask`, a PNG of class indices at the size of the upright image."""
-        known = dict(zip(whose.rows, kept["mask"], strict=True))
-        return self.counted(whose, lambda rows: (from_png(known[row]) for row in rows), data)
+    def from_out_of_fold(
+        self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
+    ) -> Predictions:
+        """Read a run's column `mask`: a PNG of class indices at the size of the upright image."""
+        known = dict(zip(header.rows, table["mask"], strict=True))
+        return self.count(header, lambda rows: (decode_png(known[row]) for row in rows), data)
 
-    def told(self, whose: Answers, table: pl.DataFrame, path: str, data: Dataset) -> Answers:
-        """Of a table: column `mask`, a file beside the table."""
-        known, folder = dict(zip(whose.rows, table["mask"], strict=True)), path.rpartition("/")[0]
-        return self.counted(
-            whose, lambda rows: (_read(files.join(folder, known[row] or ""), data, row) for row in rows), data
+    def from_table(self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset) -> Predictions:
+        """Read a table's column `mask`: a file beside the table."""
+        known, folder = dict(zip(header.rows, table["mask"], strict=True)), path.rpartition("/")[0]
+        return self.count(
+            header,
+            lambda rows: (_read_mask(files.join(folder, known[row] or ""), data, row) for row in rows),
+            data,
         )
 
-    def columns(self, there: list[str], classes: list[str]) -> list[str]:
-        """The columns of a table that answer; empty where they don't."""
+    def select_columns(self, there: list[str], classes: list[str]) -> list[str]:
+        """The columns that hold predictions; empty where there are none."""
         return [name for name in there if name == "mask"]
 
-    def wanted(self) -> str:
-        """The columns that would."""
+    def expected_columns(self) -> str:
+        """The columns that a table of predictions needs."""
         return say("columns image and mask, the path of a mask file beside the table")
 
 
-def counted(whose: Answers, masks: Masks, data: Dataset) -> MaskAnswers:
+def count_pixels(header: Predictions, masks: Masks, data: Dataset) -> MaskPredictions:
     """The pixels of the masks, class by class."""
     classes = len(data.classes)
 
-    def both(item: tuple[int, Array]) -> tuple[Array, Array]:
-        row, answer = item
-        truth = data.mask(row)
-        unanswered = answer == IGNORE  # a scene has no data there
-        if unanswered.any():
-            truth, answer = (
-                np.where(unanswered, np.uint8(IGNORE), truth),
-                np.where(unanswered, np.uint8(0), answer),
+    def count_row(item: tuple[int, Array]) -> tuple[Array, Array]:
+        row, prediction = item
+        target = data.mask(row)
+        no_data = prediction == IGNORE  # a scene has no data there
+        if no_data.any():
+            target, prediction = (
+                np.where(no_data, np.uint8(IGNORE), target),
+                np.where(no_data, np.uint8(0), prediction),
             )
-        return counts(truth, answer, classes), boundary_counts(truth, answer, classes)
+        return confusion_counts(target, prediction, classes), boundary_counts(target, prediction, classes)
 
-    found = list(ahead(zip(whose.rows, masks(whose.rows), strict=True), both))
-    regions, boundaries = (np.stack(part) for part in zip(*found, strict=True))
+    pairs = list(prefetch(zip(header.rows, masks(header.rows), strict=True), count_row))
+    regions, boundaries = (np.stack(part) for part in zip(*pairs, strict=True))
     if not regions.any():
         raise PupilaError(
-            say("No labelled pixel in any of the masks"), found=say("{n} masks", n=len(found)),
-            wanted=say("masks with a class"),
+            say("The masks have no labelled pixel"), actual=say("{n} masks", n=len(pairs)),
+            expected=say("masks with at least one class"),
         )  # fmt: skip
-    return MaskAnswers(**vars(whose), regions=regions, boundaries=boundaries, masks=masks)
+    return MaskPredictions(**vars(header), regions=regions, boundaries=boundaries, masks=masks)
 
 
-def _read(uri: str, data: Dataset, row: int) -> Array:
+def _read_mask(uri: str, data: Dataset, row: int) -> Array:
     """(H, W) uint8 class indices from a file of indices, of the colours of the data's own masks, or of 0..255.
 
     Raises:
-        PupilaError: no such file, of another shape than the image, or values that are no class.
+        PupilaError: no such file, of another shape than the image, or values that are not a class.
     """
     try:
-        stored = stored_values(files.read_bytes(uri))
+        stored = read_stored_mask(files.read_bytes(uri))
     except (ImageFault, OSError) as fault:
         raise PupilaError(
-            say("Can't read the mask {path}", path=uri), found=str(fault), wanted=say("a mask file beside the table")
+            say("Can't read the mask {path}", path=uri), actual=str(fault), expected=say("a mask file beside the table")
         ) from fault  # fmt: skip
     height, width = data.images["height"][row], data.images["width"][row]
     its_height, its_width = stored.values.shape
     if abs(width * its_height / (height * its_width) - 1) > SAME_SHAPE:
         raise PupilaError(
-            say("The mask {path} has another shape than its image", path=uri),
-            found=f"{its_width} x {its_height}", wanted=f"{width} x {height}",
+            say("The mask {path} has a different aspect ratio from its image", path=uri),
+            actual=f"{its_width} x {its_height}", expected=f"{width} x {height}",
         )  # fmt: skip
     values, classes, unknown = stored.values, len(data.classes), 0
-    if stored.coloured and data.legend is not None and data.legend.colour:
-        values, unknown = data.legend.read(values)
+    if stored.coloured and data.label_map is not None and data.label_map.colour:
+        values, unknown = data.label_map.read(values)
     elif not stored.coloured and classes == 2 and 1 < values.max() < NO_DATA and not (values == 1).any():
         values = (values >= _HALF).astype(np.uint8)
     if unknown or values.max() >= classes:
         raise PupilaError(
-            say("The mask {path} has values that are no class", path=uri),
-            found=listing([str(value) for value in np.unique(stored.values)], 8),
-            wanted=say("0 to {last}", last=classes - 1),
+            say("The mask {path} has values that are not a class", path=uri),
+            actual=listing([str(value) for value in np.unique(stored.values)], 8),
+            expected=say("0 to {last}", last=classes - 1),
         )  # fmt: skip
-    return resized(values.astype(np.uint8), height, width)
+    return resize_mask(values.astype(np.uint8), height, width)

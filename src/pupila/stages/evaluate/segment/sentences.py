@@ -1,124 +1,147 @@
-"""What an evaluation of masks says in words."""
+"""The summary of a segmentation model's evaluation in sentences."""
 
 from typing import Any
 
-from pupila.core.messages import say, say_count
-from pupila.stages.evaluate.evaluator import Compared, Evaluation
-from pupila.stages.evaluate.segment.model_report import collapsed, few_groups, headline
-from pupila.stages.evaluate.verdicts import compared, few_groups_remedy, too_few_groups
+from pupila.core.messages import number, percent, say, say_count
+from pupila.stages.evaluate.cells import p_text
+from pupila.stages.evaluate.evaluator import Comparison, Evaluation
+from pupila.stages.evaluate.segment.model_report import few_groups, headline, is_collapsed
+from pupila.stages.evaluate.verdicts import comparison_sentences, few_groups_warning
 
 
 def verdict(e: Evaluation) -> list[str]:
-    """How good it is, beside what, how often it fails, what the labels allow, and better than which."""
-    judged = e["models"][0]
-    told = [
-        _two(e, judged) if len(e["classes"]) == 2 else _more(e, judged),
-        _baseline(e, judged),
-        _pixels(judged),
+    """The metrics, the baselines, failures, the agreement of annotations, and the comparisons with other models."""
+    model = e["models"][0]
+    texts = [
+        _two_classes(e, model) if len(e["classes"]) == 2 else _many_classes(e, model),
+        _baseline(e, model),
+        _pixel_accuracy(model),
     ]
-    failed = judged["failures"]
-    told.append(say_count(
+    failed = model["failures"]
+    texts.append(say_count(
         "{n} of {all} images has an IoU below {below}.", "{n} of {all} images have an IoU below {below}.",
-        failed["images"], all=judged["images"], below=failed["below"],
+        failed["images"], all=model["images"], below=number(failed["below"], 1),
     ))  # fmt: skip
-    told += [ceiling_told(judged["ceiling"])] if judged["ceiling"] else []
-    return told + compared(e, evidence)
+    texts += [agreement_sentence(model["annotation_agreement"])] if model["annotation_agreement"] else []
+    return texts + comparison_sentences(e, evidence)
 
 
-def evidence(row: Compared) -> tuple[str, str]:
-    """What differs, and the test."""
-    by = row["metrics"][row["by"]]
-    told = say(
-        "{metric} {first:.3f} against {other:.3f}", metric=row["by"], first=by["first"], other=by["other"]
-    )
-    return told, say("sign-flip test over groups p = {p:.3g}", p=row["p_holm"])
+def evidence(row: Comparison, e: Evaluation) -> str:
+    """The metric of both, and the test."""
+    metric = row["metrics"][row["primary_metric"]]
+    values = {
+        "metric": row["primary_metric"], "first": number(metric["first"]), "second": number(metric["other"]),
+        "p": p_text(row["p_holm"]), "n": len(e["comparisons"]),
+    }  # fmt: skip
+    if len(e["comparisons"]) > 1:
+        return say(
+            "{metric}: {first} against {second} (sign-flip test over groups, Holm-corrected for {n} comparisons, {p}).",
+            **values,
+        )  # fmt: skip
+    return say("{metric}: {first} against {second} (sign-flip test over groups, {p}).", **values)
 
 
 def warnings(e: Evaluation) -> list[str]:
-    """A collapse, images without labels, classes of few groups."""
-    judged, told = e["models"][0], []
-    if collapsed(judged):
-        told.append(say("The model answers one class only: it is collapsed."))
-    if judged["unlabelled"]:
-        told.append(say_count(
-            "{n} image without a labelled pixel is left out.", "{n} images without a labelled pixel are left out.",
-            judged["unlabelled"],
+    """A collapse, images without labels, classes with too few groups."""
+    model, texts = e["models"][0], []
+    if is_collapsed(model):
+        texts.append(say("The model predicts a single class (collapsed)."))
+    if model["unlabelled"]:
+        texts.append(say_count(
+            "{n} image without a labelled pixel is skipped.", "{n} images without a labelled pixel are skipped.",
+            model["unlabelled"],
         ))  # fmt: skip
-    few = few_groups(judged)
+    few = few_groups(model)
     if few:
-        told.append(too_few_groups(e, few))
-    return told
+        texts.append(few_groups_warning(e, few))
+    return texts
 
 
-def _two(e: Evaluation, judged: dict[str, Any]) -> str:
-    row, name = judged["per_image"]["Dice"]["mean"], e["classes"][1]
-    told = say(
-        "{name}: mean Dice {dice:.3f} and IoU {iou:.3f} of {class_name} over {n} {split} images in {groups} groups",
-        name=judged["name"], dice=row["value"], iou=judged["per_image"]["IoU"]["mean"]["value"], class_name=name,
-        n=judged["images"], split=e["split"], groups=judged["groups"],
-    )  # fmt: skip
-    return _sure(e, told, row, say("Dice"))
-
-
-def _more(e: Evaluation, judged: dict[str, Any]) -> str:
-    row = judged["pooled"]["IoU"]
-    there = {name: one["pooled"]["IoU"]["value"] for name, one in judged["classes"].items()}
-    worst = min((name for name in there if there[name] is not None), key=lambda name: there[name])
-    told = say(
-        "{name}: mean IoU {value:.3f} over {classes} classes, the pixels of {n} {split} images in {groups} groups "
-        "pooled; the worst class is {worst} with {low:.3f}",
-        name=judged["name"], value=row["value"], classes=len(there), n=judged["images"], split=e["split"],
-        groups=judged["groups"], worst=worst, low=there[worst],
-    )  # fmt: skip
-    return _sure(e, told, row, say("mean IoU"))
-
-
-def _sure(e: Evaluation, told: str, row: dict[str, Any], name: str) -> str:
+def _two_classes(e: Evaluation, model: dict[str, Any]) -> str:
+    row = model["per_image"]["Dice"]["mean"]
+    values = {
+        "name": model["name"], "class_name": e["classes"][1], "dice": number(row["value"]),
+        "iou": number(model["per_image"]["IoU"]["mean"]["value"]), "n": model["images"], "split": e["split"],
+        "groups": model["groups"],
+    }  # fmt: skip
     if row["low"] is None:
         return say(
-            "{told}; too few groups for an interval: {remedy}.", told=told, remedy=few_groups_remedy(e)
-        )
+            "{name}: mean Dice {dice} (too few groups for a confidence interval) and mean IoU {iou} for {class_name}, "
+            "n = {n} {split} images in {groups} groups.", **values,
+        )  # fmt: skip
     return say(
-        "{told}; 95 % interval of the {name} {low:.3f} to {high:.3f}.", told=told, name=name, low=row["low"],
-        high=row["high"],
+        "{name}: mean Dice {dice} (95 % CI {low} to {high}) and mean IoU {iou} for {class_name}, "
+        "n = {n} {split} images in {groups} groups.",
+        low=number(row["low"]), high=number(row["high"]), **values,
     )  # fmt: skip
 
 
-def _baseline(e: Evaluation, judged: dict[str, Any]) -> str:
-    place, figure = headline(len(e["classes"]))
-    row, base = judged[place][figure], judged["baseline"]
-    row = row["mean"] if place == "per_image" else row
-    told = say(
-        "Answering {name} everywhere, the best that one class can do, would reach {base:.3f}",
-        name=base["class"], base=base[place][figure],
-    )  # fmt: skip
+def _many_classes(e: Evaluation, model: dict[str, Any]) -> str:
+    row = model["pooled"]["IoU"]
+    there = {name: cells["pooled"]["IoU"]["value"] for name, cells in model["classes"].items()}
+    worst = min((name for name in there if there[name] is not None), key=lambda name: there[name])
+    values = {
+        "name": model["name"], "iou": number(row["value"]), "classes": len(there), "n": model["images"],
+        "split": e["split"], "groups": model["groups"], "worst": worst, "worst_iou": number(there[worst]),
+    }  # fmt: skip
     if row["low"] is None:
-        return say("{told}; the model reaches {value:.3f}.", told=told, value=row["value"])
-    if row["low"] > base[place][figure]:
-        return say("{told}; the model reaches {value:.3f}, surely more.", told=told, value=row["value"])
+        return say(
+            "{name}: mean IoU {iou} (too few groups for a confidence interval) over {classes} classes, pooled over {n} "
+            "{split} images in {groups} groups; the lowest is {worst} with {worst_iou}.", **values,
+        )  # fmt: skip
     return say(
-        "{told}; the model reaches {value:.3f}, which is not surely more.", told=told, value=row["value"]
-    )
-
-
-def _pixels(judged: dict[str, Any]) -> str:
-    base = judged["baseline"]["pixel accuracy"]
-    return say(
-        "{value:.1%} of the pixels are right; with {name} everywhere, {base:.1%} would be.",
-        value=judged["pixel accuracy"]["value"], name=base["class"], base=base["value"],
+        "{name}: mean IoU {iou} (95 % CI {low} to {high}) over {classes} classes, pooled over {n} {split} images in "
+        "{groups} groups; the lowest is {worst} with {worst_iou}.",
+        low=number(row["low"]), high=number(row["high"]), **values,
     )  # fmt: skip
 
 
-def ceiling_told(found: dict[str, Any]) -> str:
-    """What the labels allow."""
-    told = say_count(
-        "One picture is labelled twice and unlike in these data: the two labellings agree with Dice {dice:.3f}, "
-        "IoU {iou:.3f}",
-        "{n} pairs of pictures are labelled twice and unlike in these data: their labellings agree with a mean Dice of "
-        "{dice:.3f}, IoU {iou:.3f}",
-        found["pairs"], dice=found["Dice"]["value"], iou=found["IoU"]["value"],
+def _baseline(e: Evaluation, model: dict[str, Any]) -> str:
+    place, metric = headline(len(e["classes"]))
+    row, base = model[place][metric], model["baseline"]
+    row = row["mean"] if place == "per_image" else row
+    values = {
+        "metric": metric, "value": number(row["value"]), "baseline": number(base[place][metric]),
+        "class_name": base["class"],
+    }  # fmt: skip
+    if row["low"] is None:
+        return say(
+            "Mean {metric} {value}, single-class baseline {baseline} ({class_name} everywhere).", **values
+        )
+    if row["low"] > base[place][metric]:
+        return say(
+            "Mean {metric} {value} is significantly above the best single-class baseline of {baseline} "
+            "({class_name} everywhere).", **values,
+        )  # fmt: skip
+    return say(
+        "Mean {metric} {value} is not significantly above the best single-class baseline of {baseline} "
+        "({class_name} everywhere).", **values,
     )  # fmt: skip
-    if found["Dice"]["low"] is not None:
-        told = say("{told} (95 % interval of the Dice {low:.3f} to {high:.3f})", told=told,
-                   low=found["Dice"]["low"], high=found["Dice"]["high"])  # fmt: skip
-    return say("{told}: about the ceiling that these labels allow.", told=told)
+
+
+def _pixel_accuracy(model: dict[str, Any]) -> str:
+    base = model["baseline"]["pixel accuracy"]
+    return say(
+        "Pixel accuracy {value}, majority-class baseline {baseline} ({class_name}).",
+        value=percent(model["pixel accuracy"]["value"]), baseline=percent(base["value"]), class_name=base["class"],
+    )  # fmt: skip
+
+
+def agreement_sentence(agreement: dict[str, Any]) -> str:
+    """How well annotations of the same image agree."""
+    dice, values = agreement["Dice"], {"iou": number(agreement["IoU"]["value"])}
+    if dice["low"] is None:
+        return say_count(
+            "{n} image is annotated twice with different masks, which agree with Dice {dice} and IoU {iou}: about the "
+            "highest score that these labels allow.",
+            "{n} images are annotated twice with different masks, which agree with mean Dice {dice} and mean IoU "
+            "{iou}: about the highest score that these labels allow.",
+            agreement["pairs"], dice=number(dice["value"]), **values,
+        )  # fmt: skip
+    return say_count(
+        "{n} image is annotated twice with different masks, which agree with Dice {dice} (95 % CI {low} to {high}) and "
+        "IoU {iou}: about the highest score that these labels allow.",
+        "{n} images are annotated twice with different masks, which agree with mean Dice {dice} (95 % CI {low} to "
+        "{high}) and mean IoU {iou}: about the highest score that these labels allow.",
+        agreement["pairs"], dice=number(dice["value"]), low=number(dice["low"]), high=number(dice["high"]), **values,
+    )  # fmt: skip

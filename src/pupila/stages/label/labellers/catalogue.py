@@ -8,55 +8,56 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import Settings, unknown
-from pupila.stages.label.labellers.bundle import Bundled
+from pupila.stages.label.labellers.bundle import BundleLabeller
 from pupila.stages.label.labellers.labeller import Labeller
-from pupila.stages.label.labellers.roboflow import Roboflow
+from pupila.stages.label.labellers.roboflow import RoboflowLabeller
 from pupila.stages.label.labellers.settings import (
     BundleSettings,
     RoboflowSettings,
     TableSettings,
     VlmSettings,
 )
-from pupila.stages.label.labellers.table import Table
-from pupila.stages.label.labellers.vlm import VisionModel
+from pupila.stages.label.labellers.table import TableLabeller
+from pupila.stages.label.labellers.vlm import VlmLabeller
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One way to get labels."""
+class LabellerType:
+    """One type of labeller: its settings, and what creates it."""
 
     settings: type[Settings]
-    source: str  # the setting that what follows the colon stands for
-    made: Callable[[Any, Dataset], Labeller]
+    source: str  # the setting that is given after the colon of its name
+    create: Callable[[Any, Dataset], Labeller]
 
 
-KINDS: dict[str, Kind] = {
-    "vlm": Kind(VlmSettings, "model", VisionModel),
-    "roboflow": Kind(RoboflowSettings, "model", Roboflow),
-    "bundle": Kind(BundleSettings, "bundle", Bundled),
-    "csv": Kind(TableSettings, "file", Table),
+LABELLER_TYPES: dict[str, LabellerType] = {
+    "vlm": LabellerType(VlmSettings, "model", VlmLabeller),
+    "roboflow": LabellerType(RoboflowSettings, "model", RoboflowLabeller),
+    "bundle": LabellerType(BundleSettings, "bundle", BundleLabeller),
+    "csv": LabellerType(TableSettings, "file", TableLabeller),
 }
 
 
-def labeller_of(name: str, wish: dict[str, Any], data: Dataset) -> Labeller:
+def create_labeller(name: str, settings: dict[str, Any], data: Dataset) -> Labeller:
     """The labeller of a name such as `vlm:gpt-5-mini`.
 
     Args:
-        name: kind, and after a colon its source.
-        wish: fields of the kind's settings.
-        data: whose images are to be labelled.
+        name: type, a colon, and its source.
+        settings: fields of the settings of that type.
+        data: the data set to label.
 
     Raises:
-        PupilaError: no such kind, bad settings, or one that can't label these data.
+        PupilaError: no such type, bad settings, or one that can't label these data.
     """
     word, colon, source = name.partition(":")
-    if word not in KINDS:
-        raise PupilaError(say("No such labeller"), found=f"{word}: {unknown(word, list(KINDS))}",
-                          wanted="vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER, csv:FILE")  # fmt: skip
-    kind = KINDS[word]
-    told = {**wish, kind.source: source} if colon else wish
-    settings = kind.settings.wish(told, f"label-{word}")
-    if not getattr(settings, kind.source):
-        raise PupilaError(say("Which {kind} is to label was not said", kind=word), found=f"--with {name}",
-                          wanted=f"--with {word}:{kind.source.upper()}")  # fmt: skip
-    return kind.made(settings, data)
+    if word not in LABELLER_TYPES:
+        raise PupilaError(say("Unknown labeller '{name}'", name=word), actual=unknown(word, list(LABELLER_TYPES)),
+                          expected="vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER, csv:FILE")  # fmt: skip
+    labeller_type = LABELLER_TYPES[word]
+    values = {**settings, labeller_type.source: source} if colon else settings
+    parsed = labeller_type.settings.parse(values, f"label-{word}")
+    if not getattr(parsed, labeller_type.source):
+        raise PupilaError(say("The {type} labeller needs a {source}", type=word, source=labeller_type.source),
+                          actual=f"--with {name}",
+                          expected=f"--with {word}:{labeller_type.source.upper()}")  # fmt: skip
+    return labeller_type.create(parsed, data)

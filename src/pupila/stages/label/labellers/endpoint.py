@@ -1,4 +1,4 @@
-"""Asking a server: paced, patient with faults that pass, quick to stop at those that don't."""
+"""Requests to a server: rate-limited, retried after transient errors, stopped at once by permanent ones."""
 
 import json
 import random
@@ -15,61 +15,61 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.secrets import Secret
 
-_PASSING = frozenset({408, 409, 425, 429})  # and all from 500 up: worth another try
+_TRANSIENT = frozenset({408, 409, 425, 429})  # and 500 or more: worth a retry
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds between tries, doubled each time
-_PATIENCE = 600.0  # seconds; a server that asks for more is asked another day
-_LONGEST_MESSAGE = 300  # letters of a server's reason
-_NEVER_ANSWERED = 3  # images that fail while nothing was answered yet, until the run stops
-_NO_LONGER_ANSWERS = 25  # images that fail in a row, until the run stops
+_MAX_RETRY_AFTER = 600.0  # seconds; a longer Retry-After ends the run
+_LONGEST_MESSAGE = 300  # characters of an error message of the server
+_MAX_FIRST_FAILURES = 3  # failed images before the first response that stop the run
+_MAX_FAILURES_IN_A_ROW = 25  # failed images in a row that stop the run
 
 
 class Stopped(Exception):
-    """The run ends; nothing more is to be asked."""
+    """The run has ended; no further request is sent."""
 
 
 class Unanswered(Exception):
-    """This image got no answer; `args[0]` says why, without the key."""
+    """No usable response for this image; `args[0]` is the reason, without the key."""
 
 
 class Unreachable(Exception):
-    """A request got no answer at all: the connection, the time, or a body of something else."""
+    """No response at all: no connection, a time-out, or a body of another format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server sent back."""
+    """The response of a server."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)  # names in small letters
+    headers: Mapping[str, str] = field(repr=False)  # names in lower case
     text: str
 
     def error(self) -> tuple[str, str]:
-        """(code, message) of a refusal, as far as it tells; as it came, so the key may stand in it."""
+        """(code, message) of an error response, each empty if absent; unchanged, so it may contain the key."""
         try:
-            told = json.loads(self.text)
+            content = json.loads(self.text)
         except ValueError:
             return "", " ".join(self.text.split())
-        inner = told.get("error", told) if isinstance(told, dict) else told
+        inner = content.get("error", content) if isinstance(content, dict) else content
         if not isinstance(inner, dict):
             return "", str(inner)
         message = inner.get("message") or inner.get("detail") or inner.get("error") or self.text
         return str(inner.get("code") or inner.get("type") or ""), str(message)
 
 
-def host_of(address: str) -> str:
-    """Host and port of a server's address, and no more of it: users put secrets into addresses."""
-    told = urlsplit(address)
-    return f"{told.hostname}:{told.port}" if told.port else str(told.hostname)
+def host_and_port(address: str) -> str:
+    """Host and port of a server's address; the rest is left out, because users put secrets into addresses."""
+    parts = urlsplit(address)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
-class Pace:
-    """When the next request may start, over all threads.
+class RateLimiter:
+    """Limits the rate of requests over all threads.
 
     Args:
-        rate: requests a minute; None: as they come.
+        rate: requests per minute; None: no limit.
         stop: set when the run ends.
         clock: seconds.
-        wait: waits for seconds, or until the run ends, and says whether it does.
+        wait: waits for a number of seconds or until the run ends; returns whether it has ended.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class Pace:
         self._stop, self._clock, self._wait = stop, clock, wait or stop.wait
         self._next, self._lock = clock(), threading.Lock()
 
-    def turn(self) -> None:
-        """Wait until a request may start.
+    def acquire(self) -> None:
+        """Wait until the next request may start.
 
         Raises:
             Stopped: the run ends.
@@ -96,16 +96,16 @@ class Pace:
                 if left <= 0:
                     self._next = now + self._interval
                     return
-            self.rest(left)
+            self.sleep(left)
         raise Stopped
 
-    def hold(self, seconds: float) -> None:
-        """Start nothing for so long: the server asked for it."""
+    def delay(self, seconds: float) -> None:
+        """Start no request for a number of seconds, as the server demanded."""
         with self._lock:
             self._next = max(self._next, self._clock() + seconds)
 
-    def rest(self, seconds: float) -> None:
-        """Wait in this thread alone.
+    def sleep(self, seconds: float) -> None:
+        """Wait in this thread only.
 
         Raises:
             Stopped: the run ends.
@@ -115,115 +115,127 @@ class Pace:
 
 
 class Endpoint:
-    """One server.
+    """Sends requests to one server, with retries.
 
     Args:
         send: sends a body; raises Unreachable.
-        retries: of a request that failed for now.
-        pace: of all requests.
-        secret: the key, which is taken out of everything that is said.
-        stop: set when the run ends; set here on a fault that ends it.
+        retries: after transient errors, per request.
+        limiter: limits the rate of all requests.
+        secret: the key, which is removed from every message.
+        stop: set when the run ends; set here after a fatal error.
     """
 
     def __init__(
-        self, send: Callable[[Any], Reply], retries: int, pace: Pace, secret: Secret, stop: threading.Event
+        self,
+        send: Callable[[Any], Reply],
+        retries: int,
+        limiter: RateLimiter,
+        secret: Secret,
+        stop: threading.Event,
     ) -> None:
-        self._send, self._retries, self._pace, self._secret, self._stop = send, retries, pace, secret, stop
+        self._send, self._retries, self._limiter, self._secret, self._stop = (
+            send,
+            retries,
+            limiter,
+            secret,
+            stop,
+        )
         self._lock, self._failed = threading.Lock(), 0
         self.requests = 0
-        self.answered = False  # whether anything was ever answered
-        self.fatal: PupilaError | None = None  # why the run ended
+        self.responded = False  # whether any request succeeded
+        self.fatal: PupilaError | None = None  # the error that ended the run
 
-    def ask(self, body: Any) -> Reply:
-        """The server's answer.
+    def request(self, body: Any) -> Reply:
+        """Send a body and return the response.
 
         Raises:
-            Unanswered: none to this request, after all tries.
-            Stopped: the run ends; `fatal` says why, if it was a fault.
+            Unanswered: no response to this request after all retries.
+            Stopped: the run ends; `fatal` is the error, if there was one.
         """
         reason = ""
         for left in range(self._retries, -1, -1):
-            self._pace.turn()
+            self._limiter.acquire()
             with self._lock:
                 self.requests += 1
             try:
                 reply = self._send(body)
             except Unreachable as fault:
                 reason = self._secret.scrub(str(fault))
-                asked = None
+                delay = None
             else:
                 if reply.status < 300:
                     with self._lock:
-                        self.answered, self._failed = True, 0
+                        self.responded, self._failed = True, 0
                     return reply
-                reason = self._refused(reply)
-                asked = _asked_to_wait(reply.headers)
-                if asked is not None:
-                    if asked > _PATIENCE:
-                        raise self._end(
-                            say("The server asks to come back later"), f"Retry-After: {asked:.0f} s"
+                reason = self._explain_refusal(reply)
+                delay = _read_retry_after(reply.headers)
+                if delay is not None:
+                    if delay > _MAX_RETRY_AFTER:
+                        raise self._abort(
+                            say("The server demands a long pause; run the command again later"),
+                            f"Retry-After: {delay:.0f} s",
                         )
-                    self._pace.hold(asked)
-                if reply.status not in _PASSING and reply.status < 500:
+                    self._limiter.delay(delay)
+                if reply.status not in _TRANSIENT and reply.status < 500:
                     break
             if left:
                 longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._retries - left))
-                self._pace.rest(longest * random.uniform(0.5, 1) if asked is None else asked)
-        self._give_up(reason)
+                self._limiter.sleep(longest * random.uniform(0.5, 1) if delay is None else delay)
+        self._count_failure(reason)
         raise Unanswered(reason)
 
     def stop(self) -> None:
-        """Ask nothing more; what is waiting for its turn gives up."""
+        """Send no further request; waiting threads stop."""
         self._stop.set()
 
-    def _refused(self, reply: Reply) -> str:
-        """Why, for the image; what no other image would escape ends the run."""
+    def _explain_refusal(self, reply: Reply) -> str:
+        """The reason of a refused request; a reason that holds for all images ends the run."""
         code, message = reply.error()
-        message = self._secret.scrub(message)[:_LONGEST_MESSAGE]  # cut first, it could end within the key
+        message = self._secret.scrub(message)[:_LONGEST_MESSAGE]  # cut before, it could end within the key
         reason = f"HTTP {reply.status}: {message}"
         if reply.status in (401, 403):
             variable = self._secret.variable
-            remedy = f"export {variable}=..." if variable else "--set key=VARIABLE"
-            raise self._end(say("The server refused the key"), reason, remedy)
+            remedy = f"export {variable}=..." if variable else "--key VARIABLE"
+            raise self._abort(say("The server rejected the API key"), reason, remedy)
         if reply.status == 402 or "insufficient_quota" in (code, message):
-            raise self._end(say("The account at the server is used up"), reason)
+            raise self._abort(say("The account at the server has no credit left"), reason)
         if reply.status == 404:
-            raise self._end(
-                say("The server knows no such model"), reason, "--set model=NAME --set base_url=URL"
+            raise self._abort(
+                say("The server does not have this model"), reason, "--model NAME --base-url URL"
             )
         if reply.status in (400, 422) and any(word in message for word in ("response_format", "json_schema")):
-            raise self._end(
-                say("The server can't force an answer into the classes"), reason,
-                say("a server that takes response_format json_schema: OpenAI, vLLM, llama.cpp, Ollama, LM Studio"),
+            raise self._abort(
+                say("The server does not support structured output"), reason,
+                say("use a server with response_format json_schema: OpenAI, vLLM, llama.cpp, Ollama, LM Studio"),
             )  # fmt: skip
         return reason
 
-    def _give_up(self, reason: str) -> None:
+    def _count_failure(self, reason: str) -> None:
         with self._lock:
             self._failed += 1
             failed = self._failed
-        if failed >= (_NO_LONGER_ANSWERS if self.answered else _NEVER_ANSWERED):
-            raise self._end(say("The server does not answer"), reason)
+        if failed >= (_MAX_FAILURES_IN_A_ROW if self.responded else _MAX_FIRST_FAILURES):
+            raise self._abort(say("The server does not respond"), reason)
 
-    def end(self, fault: PupilaError) -> Stopped:
-        """The run ends for this reason; the first one counts."""
+    def abort(self, fault: PupilaError) -> Stopped:
+        """End the run with this error, unless another one has ended it already."""
         with self._lock:
             self.fatal = self.fatal or fault
         self._stop.set()
         return Stopped()
 
-    def _end(self, what: str, found: str, remedy: str = "") -> Stopped:
-        return self.end(PupilaError(what, found=found, remedy=remedy))
+    def _abort(self, problem: str, actual: str, remedy: str = "") -> Stopped:
+        return self.abort(PupilaError(problem, actual=actual, remedy=remedy))
 
 
-def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds that Retry-After asks for; None where it says nothing that can be read."""
-    told = headers.get("retry-after", "")
+def _read_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of the Retry-After header; None if it is absent or malformed."""
+    value = headers.get("retry-after", "")
     try:
-        return max(0.0, float(told))
+        return max(0.0, float(value))
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""What a labeller is, and what it can say of an image."""
+"""The interface of a labeller, and its possible outcomes for an image."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
@@ -9,63 +9,61 @@ from pupila.artifacts.dataset.manifest import Dataset
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A labeller's answer to one image."""
+class ProposedLabel:
+    """The label that a labeller gives an image."""
 
-    target: str | None  # a class, or the path of a mask below the data's root; None: unsure
-    classes: tuple[str, ...]  # that it counts for: its class, or those that occur in the mask
+    target: str | None  # a class, or the path of a mask relative to the data; None: unsure
+    classes: tuple[str, ...]  # its class, or the classes that occur in the mask
     confidence: float | None = None  # 0..1
-    votes: str = ""  # JSON: answer to how often it was given
+    votes: str = ""  # JSON: how often each answer was given
     cost: float | None = None  # US dollars
-    seconds: float | None = None  # that the answer took
+    seconds: float | None = None  # that it took
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """Why an image got no answer."""
+class NoLabel:
+    """Why an image got no label."""
 
-    kind: Literal[
-        "failed", "below", "kept", "unasked"
-    ]  # below: too unsure; kept: it has a mask; unasked: the cap
+    code: Literal["failed", "abstained", "has_mask", "not_requested"]  # not_requested: budget or run ended
     reason: str = ""  # of a failure, for the user
 
 
-Outcome = Said | Left
+Outcome = ProposedLabel | NoLabel
 Outcomes = Generator[tuple[int, Outcome], None, None]  # row and outcome
 
 
 class Labeller(ABC):
-    """Says of images what they show."""
+    """Gives labels to images."""
 
-    name: str  # as the history calls it
-    note: str = ""  # what it was asked; another question is another labeller
-    person: bool = False  # whether a person stands behind it
+    name: str  # in the label history
+    note: str = ""  # identifies its prompt; another prompt counts as another labeller
+    annotator: bool = False  # whether an annotator gave the labels
 
     def rows(self, data: Dataset) -> Sequence[int]:
-        """The rows that it can say something of."""
+        """The rows that it can label."""
         return range(len(data))
 
-    def repeats(self, row: int, said: str | None) -> bool:
-        """Whether it would only say again what the history holds of it."""
+    def repeats(self, row: int, previous: str | None) -> bool:
+        """Whether it would only repeat its `previous` label of the row."""
         return True
 
     def forecast(self, data: Dataset, rows: Sequence[int]) -> list[str]:
-        """Sentences on what asking these rows takes, before anything is asked."""
+        """Sentences on the requests and cost of labelling these rows, before it starts."""
         return []
 
     def remarks(self) -> list[str]:
-        """Sentences on how it went, where there is more to say than counts."""
+        """Sentences on the finished run that its counts do not contain."""
         return []
 
     @property
     def spent(self) -> float | None:
-        """US dollars that this run cost; None: nothing is known of costs."""
+        """US dollars that this run cost; None: unknown."""
         return None
 
     @abstractmethod
     def outcomes(self, data: Dataset, rows: Sequence[int]) -> Outcomes:
-        """What it says of each row, as it comes.
+        """Yield the outcome of each row as it arrives.
 
         Raises:
-            PupilaError: nothing more can be had from it; what was said before counts.
+            PupilaError: the labeller can't continue; earlier outcomes stay valid.
         """

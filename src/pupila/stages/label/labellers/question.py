@@ -1,4 +1,4 @@
-"""What a vision-language model is asked: prompt and classes, as data."""
+"""The question for a vision-language model: prompt and classes, as data."""
 
 import json
 from functools import cached_property
@@ -12,43 +12,47 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import Settings, read_config, unknown
 
-UNSURE = "unsure"  # the answer that is always open, so no class may be called so
-FOLDER = Path(__file__).parent / "questions"
-_FIELD = "label"  # of the JSON that is answered
+UNSURE = "unsure"  # always a possible answer, so no class may have this name
+QUESTIONS_FOLDER = Path(__file__).parent / "questions"
+_FIELD = "label"  # the key in the JSON answer
 
 
 class Question(Settings):
-    """The closed question that is put to every image."""
+    """The closed question that is asked about every image."""
 
-    prompt: str = Field(min_length=1, description="in any language")
-    classes: dict[str, str | None] = Field(min_length=2, description="name to what it looks like, or null")
+    prompt: str = Field(min_length=1, description="prompt, in any language")
+    classes: dict[str, str | None] = Field(
+        min_length=2, description="class names, each with a description of its appearance or null"
+    )
     unsure: str = Field(
-        default="the picture does not show it, or not clearly enough", description="when to answer unsure"
+        default="the picture does not show it, or not clearly enough",
+        description="when the model should answer unsure",
     )
 
     @field_validator("classes")
     @classmethod
-    def _no_class_is_unsure(cls, told: dict[str, str | None]) -> dict[str, str | None]:
-        if UNSURE in told or not all(name.strip() == name and name for name in told):
-            raise ValueError(
-                say("'unsure' is always open, and a class needs a name without blanks around it")
-            )
-        return told
+    def _check_class_names(cls, classes: dict[str, str | None]) -> dict[str, str | None]:
+        if UNSURE in classes or not all(name.strip() == name and name for name in classes):
+            raise ValueError(say("class names must not be 'unsure', empty, or surrounded by spaces"))
+        return classes
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes."""
+        """Names of the classes."""
         return tuple(self.classes)
 
     @cached_property
     def text(self) -> str:
-        """What is sent beside the picture."""
-        lines = [f"- {name}: {told}" if told else f"- {name}" for name, told in self.classes.items()]
+        """The text that is sent with the image."""
+        lines = [
+            f"- {name}: {description}" if description else f"- {name}"
+            for name, description in self.classes.items()
+        ]
         return "\n".join([self.prompt.strip(), "", *lines, f"- {UNSURE}: {self.unsure}"])
 
     @cached_property
     def answer_format(self) -> dict[str, Any]:
-        """The structured output that closes the set."""
+        """The structured output format: one of the classes or unsure."""
         schema = {
             "type": "object",
             "properties": {_FIELD: {"type": "string", "enum": [*self.names, UNSURE]}},
@@ -59,45 +63,47 @@ class Question(Settings):
 
     @cached_property
     def hash(self) -> str:
-        """Of all that the model is told beside the picture."""
+        """Hash of everything that is sent with the image."""
         return files.sha256(json.dumps([self.text, self.answer_format], ensure_ascii=False).encode())
 
-    def label_in(self, content: object) -> str | None:
-        """The answer in a message's content: a class or unsure; None where it is neither."""
+    def parse_answer(self, content: object) -> str | None:
+        """The answer in the content of a message: a class or unsure; None if it is neither."""
         try:
-            told = json.loads(content) if isinstance(content, str) else None
+            answer = json.loads(content) if isinstance(content, str) else None
         except ValueError:
             return None
-        label = told.get(_FIELD) if isinstance(told, dict) else None
+        label = answer.get(_FIELD) if isinstance(answer, dict) else None
         return label if isinstance(label, str) and label in (*self.names, UNSURE) else None
 
 
 def read_question(name: str) -> Question:
-    """The question of a YAML file, or of one that is shipped.
+    """Read a question from a YAML file, or a built-in one by its name.
 
     Raises:
-        PupilaError: there is none, or it can't be asked.
+        PupilaError: no such question, or an invalid one.
     """
-    shipped = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    built_in = sorted(path.stem for path in QUESTIONS_FOLDER.glob("*.yaml"))
     if not name:
         raise PupilaError(
-            say("What to ask of the images was not said"), wanted=say("classes and prompt, as YAML"),
-            remedy=say("--set task=FILE.yaml (prompt: TEXT, classes: NAME: DESCRIPTION), or --set task={shipped}",
-                       shipped=listing(shipped)),
+            say("No question was given"), expected=say("a prompt and classes, as YAML"),
+            remedy=say("--question FILE.yaml (prompt: TEXT, classes: NAME: DESCRIPTION), or --question {built_in}",
+                       built_in=listing(built_in)),
         )  # fmt: skip
-    if name not in shipped and not files.exists(name):
+    if name not in built_in and not files.exists(name):
         raise PupilaError(
-            say("No such question"), found=f"{name}: {unknown(name, shipped)}", wanted=say("a YAML file")
+            say("Unknown question '{name}'", name=name),
+            actual=unknown(name, built_in),
+            expected=say("a YAML file"),
         )
-    path = str(FOLDER / f"{name}.yaml") if name in shipped else name
-    told = read_config(path)
-    if isinstance(told.get("classes"), list):
-        told["classes"] = dict.fromkeys(told["classes"])
+    path = str(QUESTIONS_FOLDER / f"{name}.yaml") if name in built_in else name
+    content = read_config(path)
+    if isinstance(content.get("classes"), list):
+        content["classes"] = dict.fromkeys(content["classes"])
     try:
-        return Question.model_validate(told)
+        return Question.model_validate(content)
     except ValidationError as fault:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
         raise PupilaError(
-            say("The question {path} can't be asked", path=path), found=found,
-            wanted=say("prompt: TEXT, and classes: with two names or more"),
+            say("Invalid question {path}", path=path), actual=faults,
+            expected=say("prompt: TEXT, and classes: with at least two names"),
         ) from None  # fmt: skip

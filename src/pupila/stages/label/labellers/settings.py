@@ -9,79 +9,84 @@ ROBOFLOW = "https://serverless.roboflow.com"
 
 
 class EndpointSettings(Settings):
-    """How a server is asked."""
+    """Requests to a server."""
 
-    workers: PositiveInt = Field(default=8, description="requests at a time")
-    rate: PositiveFloat | None = Field(default=None, description="most requests a minute; null: no limit")
-    retries: NonNegativeInt = Field(
-        default=5, description="of a request that failed for now (429, 5xx, time-outs)"
+    concurrency: PositiveInt = Field(default=8, description="parallel requests")
+    rate_per_minute: PositiveFloat | None = Field(
+        default=None, description="maximum requests per minute; null: no limit"
     )
-    timeout: PositiveFloat = Field(default=60, description="for one answer, seconds")
+    retries: NonNegativeInt = Field(
+        default=5, description="retries after a transient error (429, 5xx, time-out)"
+    )
+    timeout: PositiveFloat = Field(default=60, description="time-out of a request, seconds")
 
 
 class VlmSettings(EndpointSettings):
-    """A vision-language model behind an endpoint that speaks OpenAI's protocol."""
+    """A vision-language model behind an endpoint with OpenAI's protocol."""
 
-    model: str = Field(default="", description="as the server calls it; --with vlm:MODEL says it, too")
-    base_url: str = Field(default=OPENAI, description="address of the server, up to /v1")
+    model: str = Field(default="", description="model name on the server; short form: --with vlm:MODEL")
+    base_url: str = Field(default=OPENAI, description="address of the server, including /v1")
     key: str | None = Field(
         default=None,
-        description="environment variable that holds the key; null: OPENAI_API_KEY for OpenAI itself, none elsewhere",
+        description="environment variable with the API key; null: OPENAI_API_KEY for OpenAI itself, none elsewhere",
     )
-    task: str = Field(
-        default="", description="classes and prompt: a YAML file, or one that is shipped: octagons"
+    question: str = Field(
+        default="", description="YAML file with prompt and classes, or a built-in question: octagons"
     )
-    side: PositiveInt = Field(default=512, description="longer side to which images are scaled down, pixels")
-    votes: PositiveInt = Field(
-        default=1, description="answers for each image; their agreement is the confidence"
+    max_image_size: PositiveInt = Field(default=512, description="longer side of the images as sent, pixels")
+    votes: PositiveInt = Field(default=1, description="answers per image; their agreement is the confidence")
+    temperature: NonNegativeFloat | None = Field(
+        default=None, description="sampling temperature; null: the default of the server"
     )
-    temperature: NonNegativeFloat | None = Field(default=None, description="null: the server's own")
     max_tokens: PositiveInt = Field(
-        default=256, description="of an answer; a model that thinks first needs more"
+        default=256, description="maximum tokens of an answer; reasoning models need more"
     )
     input_price: NonNegativeFloat | None = Field(
-        default=None, description="US dollars for a million tokens of input; null: unknown"
+        default=None, description="US dollars per million input tokens; null: unknown"
     )
     output_price: NonNegativeFloat | None = Field(
-        default=None, description="US dollars for a million tokens of output; null: unknown"
+        default=None, description="US dollars per million output tokens; null: unknown"
     )
-    picture_tokens: PositiveInt | None = Field(
-        default=None, description="of a picture, as the estimate has it; null: one for each 32 x 32 pixels"
+    image_tokens: PositiveInt | None = Field(
+        default=None, description="tokens per image in the cost estimate; null: one per 32 x 32 pixels"
     )
-    max_cost: PositiveFloat | None = Field(default=None, description="most that a run may cost, US dollars")
+    max_cost: PositiveFloat | None = Field(
+        default=None, description="budget of a run, US dollars; null: no limit"
+    )
 
 
 class RoboflowSettings(EndpointSettings):
     """A model behind Roboflow's inference protocol, hosted or self-hosted."""
 
-    model: str = Field(
-        default="", description="PROJECT/VERSION; --with roboflow:PROJECT/VERSION says it, too"
-    )
+    model: str = Field(default="", description="PROJECT/VERSION; short form: --with roboflow:PROJECT/VERSION")
     base_url: str = Field(
         default=ROBOFLOW, description="address of the server; self-hosted: http://localhost:9001"
     )
-    key: str = Field(default="ROBOFLOW_API_KEY", description="environment variable that holds the key")
+    key: str = Field(default="ROBOFLOW_API_KEY", description="environment variable with the API key")
     classes: list[str] | None = Field(
-        default=None, description="the closed set; of masks in their order; null: as the data have them"
+        default=None, description="allowed classes, for masks in index order; null: the classes of the data"
     )
     confidence: NonNegativeFloat = Field(
-        default=0.5, le=1, description="under which a class or an outline does not count"
+        default=0.5, le=1, description="confidence threshold for a class or an outline"
     )
-    side: PositiveInt = Field(default=1024, description="longer side to which images are scaled down, pixels")
+    max_image_size: PositiveInt = Field(default=1024, description="longer side of the images as sent, pixels")
 
 
 class BundleSettings(Settings):
-    """A bundle of Pupila's own: pseudo-labels."""
+    """Pseudo-labels of a Pupila bundle."""
 
-    bundle: str = Field(default="", description="its folder; --with bundle:FOLDER says it, too")
-    confidence: NonNegativeFloat = Field(default=0.8, le=1, description="under which an answer is no label")
+    bundle: str = Field(default="", description="folder of the bundle; short form: --with bundle:FOLDER")
+    confidence: NonNegativeFloat = Field(default=0.8, le=1, description="confidence threshold for a label")
 
 
 class TableSettings(Settings):
     """A table of images and labels."""
 
-    file: str = Field(default="", description="CSV, Parquet or JSON lines; --with csv:FILE says it, too")
-    person: bool = Field(default=True, description="whether a person made it: it then outranks every machine")
+    file: str = Field(default="", description="CSV, Parquet or JSON Lines file; short form: --with csv:FILE")
+    human_labels: bool = Field(
+        default=True,
+        description="whether an annotator gave the labels; they then take precedence over all models",
+    )
     new_classes: bool = Field(
-        default=False, description="whether it may name classes that the data do not have"
+        default=False, description="whether the table may add classes that the data do not have"
     )

@@ -1,4 +1,4 @@
-"""Labels of a table: matched by path or by file name, and nothing of it is dropped in silence."""
+"""Labels from a table, matched by path or file name; every line that can't be used is reported."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,71 +10,71 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.settings import unknown
-from pupila.stages.label.labellers.labeller import Labeller, Outcomes, Said
+from pupila.stages.label.labellers.labeller import Labeller, Outcomes, ProposedLabel
 from pupila.stages.label.labellers.question import UNSURE
 from pupila.stages.label.labellers.settings import TableSettings
 
 
-class Table(Labeller):
-    """What a table says of the images of a data set.
+class TableLabeller(Labeller):
+    """Labels the images of a data set from a table.
 
     Raises:
         PupilaError: no table, no columns of images and labels, or data with masks.
     """
 
     def __init__(self, settings: TableSettings, data: Dataset) -> None:
-        if data.legend is not None:
+        if data.label_map is not None:
             raise PupilaError(
-                say("A table of classes can't label masks"), found=say("data with masks"),
-                wanted=say("data whose images have one class each"), remedy="pupila label DATA --with bundle:FOLDER",
+                say("A table of classes can't label masks"), actual=say("data with masks"),
+                expected=say("data with one class per image"), remedy="pupila label DATA --with bundle:FOLDER",
             )  # fmt: skip
         self.name = f"csv:{PurePosixPath(settings.file).name}"
-        self.person = settings.person
+        self.annotator = settings.human_labels
         self._remarks: list[str] = []
         allowed = None if settings.new_classes or data.task is None else data.classes
-        self._said = self._matched(_cells(settings.file), _Names(data), allowed)
+        self._targets = self._match_rows(_read_cells(settings.file), _RowFinder(data), allowed)
 
     def rows(self, data: Dataset) -> Sequence[int]:
-        """Those that it names."""
-        return sorted(self._said)
+        """The rows that the table names."""
+        return sorted(self._targets)
 
-    def repeats(self, row: int, said: str | None) -> bool:
-        """A table that was mended says something else now."""
-        return self._said[row] == said
+    def repeats(self, row: int, previous: str | None) -> bool:
+        """Whether the table still gives the previous label; it may have been corrected."""
+        return self._targets[row] == previous
 
     def remarks(self) -> list[str]:
-        """What of the table could not be used."""
+        """The lines of the table that could not be used."""
         return self._remarks
 
     def outcomes(self, data: Dataset, rows: Sequence[int]) -> Outcomes:
-        """What the table says."""
+        """The label of each row."""
         for row in rows:
-            target = self._said[row]
-            yield row, Said(target, (target,) if target else ())
+            target = self._targets[row]
+            yield row, ProposedLabel(target, (target,) if target else ())
 
-    def _matched(
-        self, cells: list[tuple[str, str]], names: "_Names", allowed: list[str] | None
+    def _match_rows(
+        self, cells: list[tuple[str, str]], names: "_RowFinder", allowed: list[str] | None
     ) -> dict[int, str | None]:
-        told: dict[int, set[str]] = defaultdict(set)
-        odd: dict[str, list[str]] = defaultdict(list)
+        labels_by_row: dict[int, set[str]] = defaultdict(set)
+        unused: dict[str, list[str]] = defaultdict(list)
         for image, label in cells:
             rows = names.rows(image)
             if len(rows) != 1:
-                odd["several" if rows else "missing"].append(image or "''")
+                unused["several" if rows else "missing"].append(image or "''")
             elif not label:
-                odd["blank"].append(image)
+                unused["blank"].append(image)
             elif allowed is not None and label not in (*allowed, UNSURE):
-                odd["class"].append(f"{label} ({image})")
+                unused["class"].append(f"{label} ({image})")
             else:
-                told[names.first(rows[0])].add(label)
-        odd["conflict"] = [names.images[row] for row, labels in told.items() if len(labels) > 1]
-        self._remarks = _told(odd, allowed)
-        sure = {row: next(iter(labels)) for row, labels in told.items() if len(labels) == 1}
-        return {row: None if label == UNSURE else label for row, label in sure.items()}
+                labels_by_row[names.first_row(rows[0])].add(label)
+        unused["conflict"] = [names.images[row] for row, labels in labels_by_row.items() if len(labels) > 1]
+        self._remarks = _describe_unused(unused, allowed)
+        unique = {row: next(iter(labels)) for row, labels in labels_by_row.items() if len(labels) == 1}
+        return {row: None if label == UNSURE else label for row, label in unique.items()}
 
 
-class _Names:
-    """Finds the rows that a cell means: by its path, else by its file name."""
+class _RowFinder:
+    """Finds the rows that a cell refers to: by its path, else by its file name."""
 
     def __init__(self, data: Dataset) -> None:
         self.root = data.root
@@ -88,18 +88,18 @@ class _Names:
             self.by_name[PurePosixPath(image).name].append(row)
 
     def rows(self, cell: str) -> list[int]:
-        """All that it may mean."""
+        """All rows that the cell may refer to."""
         path = cell.replace("\\", "/")
         if files.is_remote(path) or path.startswith("/"):
             path = files.relative(path, self.root)
-        return self.by_path.get(files.normal(path)) or self.by_name.get(PurePosixPath(path).name, [])
+        return self.by_path.get(files.normalize_path(path)) or self.by_name.get(PurePosixPath(path).name, [])
 
-    def first(self, row: int) -> int:
-        """The first row with the same bytes: a label is of the picture."""
+    def first_row(self, row: int) -> int:
+        """The first row with the same bytes: a label belongs to the image content."""
         return self.firsts[self.digests[row]]
 
 
-def _cells(path: str) -> list[tuple[str, str]]:
+def _read_cells(path: str) -> list[tuple[str, str]]:
     """(image, label) of each line of the table."""
     frame = read_table(path)
     lower = {name.lower(): name for name in reversed(frame.columns)}
@@ -108,29 +108,29 @@ def _cells(path: str) -> list[tuple[str, str]]:
         theirs = next((lower[word] for word in COLUMN_WORDS[ours] if word in lower), None)
         if theirs is None:
             raise PupilaError(
-                say("The table {path} can't label", path=path), found=listing(frame.columns, 8),
-                wanted=say("a column {names}", names=", ".join(COLUMN_WORDS[ours])),
+                say("The table {path} lacks a column of images or labels", path=path), actual=listing(frame.columns, 8),
+                expected=say("a column {names}", names=", ".join(COLUMN_WORDS[ours])),
                 remedy=unknown(COLUMN_WORDS[ours][0], frame.columns),
             )  # fmt: skip
         columns.append(frame[theirs].fill_null("").str.strip_chars().to_list())
     return list(zip(*columns, strict=True))
 
 
-def _told(odd: dict[str, list[str]], allowed: list[str] | None) -> list[str]:
-    """A sentence for everything that can't be used."""
+def _describe_unused(unused: dict[str, list[str]], allowed: list[str] | None) -> list[str]:
+    """A sentence for each reason why lines can't be used."""
     lines = {
-        "missing": say_count("One line names no image of the data: {names}.",
-                             "{n} lines name no image of the data: {names}.", len(odd["missing"]),
-                             names=listing(odd["missing"], 3)),
-        "several": say_count("One line names several images: {names}.", "{n} lines name several images: {names}.",
-                             len(odd["several"]), names=listing(odd["several"], 3)),
+        "missing": say_count("One line refers to no image of the data: {names}.",
+                             "{n} lines refer to no image of the data: {names}.", len(unused["missing"]),
+                             names=listing(unused["missing"], 3)),
+        "several": say_count("One line matches several images: {names}.", "{n} lines match several images: {names}.",
+                             len(unused["several"]), names=listing(unused["several"], 3)),
         "blank": say_count("One line has no label: {names}.", "{n} lines have no label: {names}.",
-                           len(odd["blank"]), names=listing(odd["blank"], 3)),
-        "class": say_count("One label is none of {classes}: {names}; --set new_classes=true takes it.",
-                           "{n} labels are none of {classes}: {names}; --set new_classes=true takes them.",
-                           len(odd["class"]), names=listing(odd["class"], 3), classes=listing(allowed or [], 8)),
-        "conflict": say_count("One image has two labels in the table, and got neither: {names}.",
-                              "{n} images have two labels in the table, and got neither: {names}.",
-                              len(odd["conflict"]), names=listing(odd["conflict"], 3)),
+                           len(unused["blank"]), names=listing(unused["blank"], 3)),
+        "class": say_count("One label is not one of {classes}: {names}; --new-classes accepts it.",
+                           "{n} labels are not among {classes}: {names}; --new-classes accepts them.",
+                           len(unused["class"]), names=listing(unused["class"], 3), classes=listing(allowed or [], 8)),
+        "conflict": say_count("One image has conflicting labels in the table and was skipped: {names}.",
+                              "{n} images have conflicting labels in the table and were skipped: {names}.",
+                              len(unused["conflict"]), names=listing(unused["conflict"], 3)),
     }  # fmt: skip
-    return [line for name, line in lines.items() if odd[name]]
+    return [line for name, line in lines.items() if unused[name]]

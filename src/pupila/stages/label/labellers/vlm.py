@@ -1,4 +1,4 @@
-"""A vision-language model: any endpoint that speaks OpenAI's protocol, asked a closed question of every image."""
+"""A vision-language model behind any endpoint with OpenAI's protocol, asked a closed question about every image."""
 
 import base64
 import json
@@ -13,150 +13,170 @@ from urllib.parse import urlsplit
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
+from pupila.core.messages import number, say, say_count
 from pupila.core.secrets import Secret
-from pupila.imaging.images.encode import scaled, small_jpeg
-from pupila.stages.label.labellers.cost import ANSWER, Budget, Prices, Tokens, patches, text_tokens
-from pupila.stages.label.labellers.endpoint import Endpoint, Pace, Reply, Unanswered, Unreachable, host_of
-from pupila.stages.label.labellers.labeller import Labeller, Left, Outcome, Outcomes, Said
+from pupila.imaging.images.encode import encode_small_jpeg, fit_size
+from pupila.stages.label.labellers.cost import (
+    ANSWER_TOKENS,
+    Budget,
+    Prices,
+    TokenEstimate,
+    estimate_image_tokens,
+    estimate_question_tokens,
+)
+from pupila.stages.label.labellers.endpoint import (
+    Endpoint,
+    RateLimiter,
+    Reply,
+    Unanswered,
+    Unreachable,
+    host_and_port,
+)
+from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcome, Outcomes, ProposedLabel
 from pupila.stages.label.labellers.question import UNSURE, read_question
-from pupila.stages.label.labellers.requests import asked_rows
+from pupila.stages.label.labellers.requests import request_rows
 from pupila.stages.label.labellers.settings import OPENAI, VlmSettings
 
-_TRIES = 2  # of an answer outside the set
+_TRIES = 2  # requests until an invalid answer counts as unsure
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One answer of the model, as it is remembered."""
+    """One answer, as it is cached."""
 
     label: str  # a class or unsure
     input: int  # tokens
     output: int
     seconds: float
-    outside: bool  # whether it was none of the set, twice, and so counts as unsure
+    outside: bool  # whether it was invalid twice, and so counts as unsure
 
 
-class VisionModel(Labeller):
-    """Asks a vision-language model.
+class VlmLabeller(Labeller):
+    """Labels with the answers of a vision-language model.
 
     Args:
-        settings: all of it.
-        data: whose images are to be labelled.
+        settings: model, endpoint, question and prices.
+        data: the data set to label.
 
     Raises:
-        PupilaError: no question, no key, or settings at odds.
+        PupilaError: no question, no key, or conflicting settings.
     """
 
     def __init__(self, settings: VlmSettings, data: Dataset) -> None:
         _check(settings, data)
-        self.settings, self.question = settings, read_question(settings.task)
+        self.settings, self.question = settings, read_question(settings.question)
         self.name = f"vlm:{settings.model}"
-        self._asked = [self.question.hash, settings.side, settings.temperature]
-        self.note = f"prompt {files.sha256(json.dumps([*self._asked, settings.votes]).encode())[:12]}"
-        self._secret = _secret(settings)
+        self._request_key = [self.question.hash, settings.max_image_size, settings.temperature]
+        self.note = f"prompt {files.sha256(json.dumps([*self._request_key, settings.votes]).encode())[:12]}"
+        self._secret = _read_secret(settings)
         self._stop, self._lock = threading.Event(), threading.Lock()
-        pace = Pace(settings.rate, self._stop)
+        pace = RateLimiter(settings.rate_per_minute, self._stop)
         self._endpoint = Endpoint(
-            _sender(settings, self._secret), settings.retries, pace, self._secret, self._stop
+            _make_sender(settings, self._secret), settings.retries, pace, self._secret, self._stop
         )
-        told = (settings.input_price, settings.output_price)
-        self._prices = Prices(*told) if None not in told else None  # type: ignore[arg-type]
+        prices = (settings.input_price, settings.output_price)
+        self._prices = Prices(*prices) if None not in prices else None  # type: ignore[arg-type]
         self._budget = Budget(settings.max_cost)
-        self._input = Tokens(text_tokens(self.question))
-        self._longest = settings.max_tokens  # of the answers
+        self._input = TokenEstimate(estimate_question_tokens(self.question))
+        self._longest = settings.max_tokens  # most tokens of an answer
         self._used: Counter[str] = Counter()
 
     @property
     def spent(self) -> float | None:
-        """US dollars, by the tokens that the server says it used."""
+        """US dollars, by the tokens that the server reports."""
         return self._budget.spent if self._prices else None
 
     def forecast(self, data: Dataset, rows: Sequence[int]) -> list[str]:
-        """How many requests, and what they cost."""
-        wanted = [(row, vote) for row in rows for vote in range(self.settings.votes)]
-        fresh = [row for row, vote in wanted if not self._place(data, row, vote).exists()]
-        used = sum(self._picture_tokens(data, row) for row in fresh) + len(fresh) * self._input.text
-        lines = [say_count("One request to {host}; {known} answers are remembered.",
-                           "{n} requests to {host}; {known} answers are remembered.", len(fresh),
-                           host=host_of(self.settings.base_url), known=len(wanted) - len(fresh))]  # fmt: skip
+        """The number of requests and their estimated cost."""
+        votes = [(row, vote) for row in rows for vote in range(self.settings.votes)]
+        fresh = [row for row, vote in votes if not self._cache_path(data, row, vote).exists()]
+        used = sum(self._image_tokens(data, row) for row in fresh) + len(fresh) * self._input.text
+        lines = [say_count("One request to {host}; {cached} answers are cached.",
+                           "{n} requests to {host}; {cached} answers are cached.", len(fresh),
+                           host=host_and_port(self.settings.base_url), cached=len(votes) - len(fresh))]  # fmt: skip
         if self._prices:
-            usual, most = (self._prices.of(used, len(fresh) * n) for n in (ANSWER, self.settings.max_tokens))
+            usual, most = (
+                self._prices.cost(used, len(fresh) * n) for n in (ANSWER_TOKENS, self.settings.max_tokens)
+            )
             lines.append(
-                say("Estimated cost: {usual:.4f} US dollars, {most:.4f} if every answer is as long as it may be "
-                    "({tokens} tokens of input).", usual=usual, most=most, tokens=used)
+                say("Estimated cost: {usual} US dollars, at most {most} if every answer has the maximum length "
+                    "({tokens} input tokens).", usual=number(usual, 4), most=number(most, 4), tokens=used)
             )  # fmt: skip
         else:
             lines.append(
-                say("Estimated: {tokens} tokens of input; its cost is unknown without {settings}.", tokens=used,
-                    settings="--set input_price=... --set output_price=...")
+                say("Estimated input: {tokens} tokens; set {flags} to estimate the cost.", tokens=used,
+                    flags="--input-price, --output-price")
             )  # fmt: skip
         return lines
 
     def remarks(self) -> list[str]:
-        """Requests, tokens, and answers outside the set."""
+        """Requests, tokens, and invalid answers."""
         used = self._used
         if not (self._endpoint.requests or used):
             return []
         lines = [
-            say("{requests} requests, {input} tokens of input and {output} of output; {known} answers were remembered.",
-                requests=self._endpoint.requests, input=used["input"], output=used["output"], known=used["known"])
+            say("{requests} requests, {input} input tokens, {output} output tokens; {cached} cached answers.",
+                requests=self._endpoint.requests, input=used["input"], output=used["output"], cached=used["cached"])
         ]  # fmt: skip
         if used["outside"]:
             lines.append(
-                say_count("One answer was none of the classes, twice, and counts as unsure.",
-                          "{n} answers were none of the classes, twice, and count as unsure.", used["outside"])
+                say_count("One answer was not one of the classes, even on the second try, and counts as unsure.",
+                          "{n} answers were not one of the classes, even on the second try, and count as unsure.",
+                          used["outside"])
             )  # fmt: skip
         if used["cut"]:
             lines.append(
-                say_count("One answer was cut off: {remedy}.", "{n} answers were cut off: {remedy}.", used["cut"],
-                          remedy=f"--set max_tokens={4 * self.settings.max_tokens}")
+                say_count("One answer was cut off; try {remedy}.", "{n} answers were cut off; try {remedy}.",
+                          used["cut"],
+                          remedy=f"--max-tokens {4 * self.settings.max_tokens}")
             )  # fmt: skip
         if self._budget.closed:
-            lines.append(say("The next answer could have passed the cap of {most} US dollars: --max-cost raises it.",
-                             most=self._budget.most))  # fmt: skip
+            lines.append(say("Stopped: the next request could exceed the budget of {budget} US dollars (--max-cost).",
+                             budget=self._budget.max_cost))  # fmt: skip
         return lines
 
     def outcomes(self, data: Dataset, rows: Sequence[int]) -> Outcomes:
-        """What it says of each row; the images that are left when the cap is reached are not asked."""
-        return asked_rows(rows, lambda row: self._outcome(data, row), self.settings.workers, self._endpoint)
+        """The outcome of each row, as it arrives; images that the budget does not cover are not requested."""
+        return request_rows(
+            rows, lambda row: self._outcome(data, row), self.settings.concurrency, self._endpoint
+        )
 
     def _outcome(self, data: Dataset, row: int) -> Outcome:
-        picture: list[str] = []  # its data URL, made once it is needed
+        data_url: list[str] = []  # made once it is needed
 
         def url() -> str:
-            if not picture:
-                side = self.settings.side
-                content = small_jpeg(data.pixels(row, at_least=side), side)
-                picture.append(f"data:image/jpeg;base64,{base64.b64encode(content).decode()}")
-            return picture[0]
+            if not data_url:
+                side = self.settings.max_image_size
+                content = encode_small_jpeg(data.pixels(row, at_least=side), side)
+                data_url.append(f"data:image/jpeg;base64,{base64.b64encode(content).decode()}")
+            return data_url[0]
 
         votes: list[Vote] = []
-        for number in range(self.settings.votes):
-            vote = self._remembered(data, row, number) or self._fresh(data, row, number, url)
+        for index in range(self.settings.votes):
+            vote = self._read_cached_vote(data, row, index) or self._request_vote(data, row, index, url)
             if vote is None:
-                return Left("unasked")
+                return NoLabel("not_requested")
             votes.append(vote)
-        return self._verdict(votes)
+        return self._take_majority(votes)
 
-    def _verdict(self, votes: list[Vote]) -> Said:
-        """The majority; a tie is unsure, and one answer alone agrees with nothing."""
+    def _take_majority(self, votes: list[Vote]) -> ProposedLabel:
+        """The majority; a tie counts as unsure, and a single answer has no confidence."""
         counts = Counter(vote.label for vote in votes)
         (first, most), *others = counts.most_common()
         tie = bool(others) and others[0][1] == most
         target = None if tie or first == UNSURE else first
-        cost = sum(self._prices.of(vote.input, vote.output) for vote in votes) if self._prices else None
-        return Said(
+        cost = sum(self._prices.cost(vote.input, vote.output) for vote in votes) if self._prices else None
+        return ProposedLabel(
             target, (target,) if target else (), most / len(votes) if len(votes) > 1 else None,
             json.dumps(dict(sorted(counts.items())), ensure_ascii=False), cost,
             round(sum(vote.seconds for vote in votes), 3),
         )  # fmt: skip
 
-    def _fresh(self, data: Dataset, row: int, number: int, url: Callable[[], str]) -> Vote | None:
-        """A vote that the server gives; None where the cap allows no more.
+    def _request_vote(self, data: Dataset, row: int, number: int, url: Callable[[], str]) -> Vote | None:
+        """Request a vote from the server; None if the budget does not allow it.
 
         Raises:
-            Unanswered: it gives none.
+            Unanswered: no usable response.
             Stopped: the run ends.
             PupilaError: the image can't be read.
         """
@@ -175,54 +195,60 @@ class VisionModel(Labeller):
         used, seconds, label = [0, 0], 0.0, None
         for _ in range(_TRIES):
             start = time.perf_counter()
-            told = self._paid(body, self._picture_tokens(data, row))
-            if told is None:
+            reply = self._pay_request(body, self._image_tokens(data, row))
+            if reply is None:
                 return None
             seconds += time.perf_counter() - start
-            label = told[0]
-            used = [used[0] + told[1], used[1] + told[2]]
+            label = reply[0]
+            used = [used[0] + reply[1], used[1] + reply[2]]
             if label is not None:
                 break
         vote = Vote(label or UNSURE, used[0], used[1], round(seconds, 3), label is None)
         self._count(outside=int(vote.outside))
-        files.try_write(self._place(data, row, number), json.dumps(asdict(vote), ensure_ascii=False).encode())
+        files.write_to_cache(
+            self._cache_path(data, row, number), json.dumps(asdict(vote), ensure_ascii=False).encode()
+        )
         return vote
 
-    def _paid(self, body: dict[str, Any], picture: int) -> tuple[str | None, int, int] | None:
-        """(label, tokens of input, of output) of one request; None where the cap allows no more.
+    def _pay_request(self, body: dict[str, Any], image_tokens: int) -> tuple[str | None, int, int] | None:
+        """(label, input tokens, output tokens) of one request; None if the budget does not allow it.
 
         Raises:
-            Unanswered: no answer, or one that was cut off.
+            Unanswered: no usable response, or one that was cut off.
         """
         with self._lock:
-            worst = self._prices.of(self._input.worst(picture), self._longest) if self._prices else 0.0
+            worst = (
+                self._prices.cost(self._input.worst_case(image_tokens), self._longest)
+                if self._prices
+                else 0.0
+            )
         if not self._budget.reserve(worst):
             return None
         paid = 0.0
         try:
-            reply = self._endpoint.ask(body)
-            label, cut, (used, answered) = self._read(reply, self._input.text + picture)
-            paid = self._prices.of(used, answered) if self._prices else 0.0
+            reply = self._endpoint.request(body)
+            label, cut, (used, answered) = self._read_reply(reply, self._input.text + image_tokens)
+            paid = self._prices.cost(used, answered) if self._prices else 0.0
         finally:
             self._budget.settle(worst, paid)
         with self._lock:
-            self._input.learn(picture, used)
+            self._input.learn(image_tokens, used)
             self._longest = max(self._longest, answered)
         self._count(input=used, output=answered, cut=int(cut))
-        if cut:  # it says nothing of the picture, and a longer one may
+        if cut:  # invalid only because of its length: with more tokens it may be valid
             raise Unanswered(say("the answer was cut off after {n} tokens", n=answered))
         return label, used, answered
 
-    def _read(self, reply: Reply, estimated: int) -> tuple[str | None, bool, tuple[int, int]]:
-        """(label, whether it was cut off, tokens of input and output).
+    def _read_reply(self, reply: Reply, estimated: int) -> tuple[str | None, bool, tuple[int, int]]:
+        """(label, whether it was cut off, input and output tokens).
 
-        Where the server tells no tokens, they are the estimated ones, and of output as many as were allowed.
+        If the server reports no tokens, the estimated input and the maximum output are taken.
         """
-        told = _completion(reply.text)
-        assert told is not None  # `_sender` lets nothing else through
-        choice, usage = told["choices"][0], told.get("usage")
+        body = _parse_completion(reply.text)
+        assert body is not None  # `_make_sender` checked it
+        choice, usage = body["choices"][0], body.get("usage")
         message = choice.get("message")
-        label = self.question.label_in(message.get("content") if isinstance(message, dict) else None)
+        label = self.question.parse_answer(message.get("content") if isinstance(message, dict) else None)
         cut = label is None and choice.get("finish_reason") == "length"
         counts = [
             usage.get(name) if isinstance(usage, dict) else None
@@ -232,22 +258,24 @@ class VisionModel(Labeller):
         most = self.settings.max_tokens
         return label, cut, (estimated if used is None else used, most if answered is None else answered)
 
-    def _picture_tokens(self, data: Dataset, row: int) -> int:
+    def _image_tokens(self, data: Dataset, row: int) -> int:
         height, width = data.images.select("height", "width").row(row)
-        return self.settings.picture_tokens or patches(*scaled(height, width, self.settings.side))
+        return self.settings.image_tokens or estimate_image_tokens(
+            *fit_size(height, width, self.settings.max_image_size)
+        )
 
-    def _place(self, data: Dataset, row: int, number: int) -> Any:
-        """Where a vote is remembered."""
-        key = [data.images["sha256"][row], self.settings.model, *self._asked, number]
+    def _cache_path(self, data: Dataset, row: int, number: int) -> Any:
+        """The cache file of a vote."""
+        key = [data.images["sha256"][row], self.settings.model, *self._request_key, number]
         digest = files.sha256(json.dumps(key).encode())
         return files.cache_folder() / "answers" / digest[:2] / f"{digest}.json"
 
-    def _remembered(self, data: Dataset, row: int, number: int) -> Vote | None:
+    def _read_cached_vote(self, data: Dataset, row: int, number: int) -> Vote | None:
         try:
-            vote = Vote(**json.loads(files.read_bytes(str(self._place(data, row, number)))))
+            vote = Vote(**json.loads(files.read_bytes(str(self._cache_path(data, row, number)))))
         except (OSError, ValueError, TypeError):
             return None
-        self._count(known=1, outside=int(vote.outside))
+        self._count(cached=1, outside=int(vote.outside))
         return vote
 
     def _count(self, **numbers: int) -> None:
@@ -256,30 +284,33 @@ class VisionModel(Labeller):
 
 
 def _check(settings: VlmSettings, data: Dataset) -> None:
-    """Refuse what can't be honoured."""
-    odd, wanted, remedy = "", "", ""
+    """Refuse settings that the labeller can't honour."""
+    actual, expected, remedy = "", "", ""
     if not settings.model:
-        odd, wanted, remedy = say("no model"), say("its name, as the server calls it"), "--with vlm:MODEL"
-    elif data.legend is not None:
-        odd, wanted = say("data with masks"), say("data whose images have one class each")
+        actual, expected, remedy = say("no model"), say("the model name on the server"), "--with vlm:MODEL"
+    elif data.label_map is not None:
+        actual, expected = say("data with masks"), say("data with one class per image")
     elif settings.votes > 1 and settings.temperature == 0:
-        odd, wanted = f"votes={settings.votes}, temperature=0", say("a temperature: else all votes are one")
+        actual, expected = (
+            f"votes={settings.votes}, temperature=0",
+            say("a temperature above 0, otherwise all votes are the same"),
+        )
     elif settings.max_cost is not None and None in (settings.input_price, settings.output_price):
-        odd, wanted = "max_cost", say("prices, for a cap without them could not hold")
-        remedy = "--set input_price=... --set output_price=..."
-    if odd:
-        raise PupilaError(say("A vision-language model can't label so"), odd, wanted, remedy)
+        actual, expected = "max_cost", say("prices, to compute the cost")
+        remedy = "--input-price DOLLARS --output-price DOLLARS"
+    if actual:
+        raise PupilaError(say("The vlm labeller can't use these settings"), actual, expected, remedy)
 
 
-def _secret(settings: VlmSettings) -> Secret:
-    """The key; OpenAI's own goes to OpenAI alone, unless it is named."""
+def _read_secret(settings: VlmSettings) -> Secret:
+    """The API key; OPENAI_API_KEY is sent only to OpenAI, unless the settings name it."""
     own = urlsplit(settings.base_url).hostname == urlsplit(OPENAI).hostname
     variable = settings.key or ("OPENAI_API_KEY" if own else None)
     return Secret(variable, needed=own or settings.key is not None)
 
 
-def _sender(settings: VlmSettings, secret: Secret) -> Callable[[Any], Reply]:
-    """What sends a request through the openai library, which retries nothing by itself."""
+def _make_sender(settings: VlmSettings, secret: Secret) -> Callable[[Any], Reply]:
+    """The function that sends a request through the openai library, without retries of its own."""
     import openai
 
     client = openai.OpenAI(
@@ -289,33 +320,35 @@ def _sender(settings: VlmSettings, secret: Secret) -> Callable[[Any], Reply]:
     def send(body: Any) -> Reply:
         try:
             raw = client.chat.completions.with_raw_response.create(**body)
-            if _completion(raw.text) is None:
+            if _parse_completion(raw.text) is None:
                 start = " ".join(secret.scrub(raw.text).split())[:80]
-                raise Unreachable(say("what {host} sends is no answer of a model: {start}", start=start or "-",
-                                      host=host_of(settings.base_url)))  # fmt: skip
-            return Reply(raw.status_code, _small(raw.headers), raw.text)
+                raise Unreachable(say("the response of {host} is not a chat completion: {start}", start=start or "-",
+                                      host=host_and_port(settings.base_url)))  # fmt: skip
+            return Reply(raw.status_code, _lowercase_names(raw.headers), raw.text)
         except openai.APIStatusError as fault:
-            return Reply(fault.status_code, _small(fault.response.headers), fault.response.text)
+            return Reply(fault.status_code, _lowercase_names(fault.response.headers), fault.response.text)
         except openai.APITimeoutError:
-            raise Unreachable(say("no answer within {seconds:.0f} s", seconds=settings.timeout)) from None
+            raise Unreachable(
+                say("no response within {seconds} s", seconds=number(settings.timeout, 0))
+            ) from None
         except openai.APIConnectionError as fault:
             cause = f"{fault.__cause__}" if fault.__cause__ else ""
             raise Unreachable(say("no connection to {host}: {why}", why=cause,
-                                  host=host_of(settings.base_url))) from None  # fmt: skip
+                                  host=host_and_port(settings.base_url))) from None  # fmt: skip
 
     return send
 
 
-def _completion(text: str) -> dict[str, Any] | None:
-    """A body of the protocol with an answer in it; None for a page of a proxy, say, or of a wrong address."""
+def _parse_completion(text: str) -> dict[str, Any] | None:
+    """The body of a chat completion; None for anything else, such as the page of a proxy."""
     try:
-        told = json.loads(text)
+        body = json.loads(text)
     except ValueError:
         return None
-    choices = told.get("choices") if isinstance(told, dict) else None
+    choices = body.get("choices") if isinstance(body, dict) else None
     fits = isinstance(choices, list) and choices and isinstance(choices[0], dict)
-    return told if fits else None
+    return body if fits else None
 
 
-def _small(headers: Any) -> dict[str, str]:
+def _lowercase_names(headers: Any) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}

@@ -1,1 +1,1 @@
-"""Review: a person labels a sample blind, or confirms suspects, on a local page."""
+"""Review: a reviewer labels a sample blind, or checks suspected label errors, on a local page."""

@@ -1,4 +1,4 @@
-"""What an audit found: how often the machines' labels are right, how sure that is, and where they go wrong."""
+"""The result of an audit: the accuracy of the machine labels, its confidence interval, and their errors."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,169 +8,183 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pupila.core.vocabulary import SCHEMA_VERSION
 from pupila.imaging.images.decode import Array
-from pupila.stages.label.review.sample import RANDOM, Draw, Question, population
+from pupila.stages.label.review.sample import RANDOM, ReviewItem, Sample, population
 from pupila.stages.label.review.session import Answer
-from pupila.statistics.intervals import FEW_GROUPS, finite_interval, more_to_halve, wilson_interval
-from pupila.statistics.metrics.estimates import Valued, means
+from pupila.statistics.intervals import MIN_GROUPS, draws_to_halve_width, finite_interval, wilson_interval
+from pupila.statistics.metrics.estimates import Estimate, estimate_means
 
 Audit = dict[str, Any]
-LARGE = 0.05  # share of the labels from which on drawing without putting back narrows the interval
+AUDIT_SCHEMA = 2  # of audit.json; 1 had `draw` for `sample`, `asked` for `items`, `right` for `correct`
+LARGE_SHARE = 0.05  # of the labels: from here on, sampling without replacement narrows the interval
 
 
-def judge(
+def measure_accuracy(
     labels: pl.DataFrame,
-    draw: Draw,
-    asked: Sequence[Question],
+    sample: Sample,
+    items: Sequence[ReviewItem],
     answers: Mapping[str, Answer],
     groups: Array,
     classes: Sequence[str],
 ) -> Audit:
-    """The audit as plain data; accuracy is that of the random part alone.
+    """The audit as plain data; the accuracy is estimated from the random part alone.
 
     Args:
-        labels: the machines', see `sample.machine_labels`.
-        draw: what was asked.
-        asked: the questions.
-        answers: by the hash of the picture.
+        labels: the machine labels, see `sample.read_machine_labels`.
+        sample: that was drawn from them.
+        items: of the sample.
+        answers: of the reviewers, by the hash of the image.
         groups: group number of each row of the data set.
-        classes: in order; empty for masks, which were accepted or rejected.
+        classes: in index order; empty for masks, which were accepted or rejected.
     """
-    about = population(labels)
-    counts = dict(about["said"].value_counts().iter_rows()) if classes else {}
-    at_random = [one for one in asked if one.part == RANDOM]
-    told = [one for one in at_random if _answered(one, answers)]
-    right = np.array([_right(one, answers) for one in told], dtype=bool)
-    unsure = sum(one.sha256 in answers and not _answered(one, answers) for one in at_random)
-    doubted = [one for one in asked if one.part != RANDOM and one.said is not None]
+    labelled = population(labels)
+    counts = dict(labelled["label"].value_counts().iter_rows()) if classes else {}
+    at_random = [item for item in items if item.part == RANDOM]
+    answered = [item for item in at_random if _has_answer(item, answers)]
+    correct = np.array([_is_correct(item, answers) for item in answered], dtype=bool)
+    unsure = sum(item.sha256 in answers and not _has_answer(item, answers) for item in at_random)
+    uncertain = [item for item in items if item.part != RANDOM and item.label is not None]
     return {
-        "schema": SCHEMA_VERSION,
-        "draw": asdict(draw),
-        "kind": "classes" if classes else "masks",
-        "labellers": dict(about["labeller"].value_counts(sort=True).iter_rows()),
-        "labels": about.height,
-        "answered": sum(one.sha256 in answers for one in asked),
-        "asked": len(asked),
-        "random": _accuracy(right, unsure, len(at_random), about.height)
-        | _of_groups(right, groups[[one.row for one in told]]),
-        "doubtful": {
-            **_counts(doubted, answers),
-            "without_label": sum(one.said is None for one in asked),
+        "schema": AUDIT_SCHEMA,
+        "sample": asdict(sample),
+        "label_type": "classes" if classes else "masks",
+        "labellers": dict(labelled["labeller"].value_counts(sort=True).iter_rows()),
+        "labels": labelled.height,
+        "answered": sum(item.sha256 in answers for item in items),
+        "items": len(items),
+        "random": _estimate_accuracy(correct, unsure, len(at_random), labelled.height)
+        | _estimate_by_group(correct, groups[[item.row for item in answered]]),
+        "uncertain": {
+            **_count_answers(uncertain, answers),
+            "unlabelled": sum(item.label is None for item in items),
         },
-        "classes": _classes(told, answers, classes, counts),
-        "matrix": _matrix(told, answers, classes),
-        "confused": _confused(asked, answers) if classes else [],
-        "disagreements": _disagreements(asked, answers),
+        "classes": _measure_classes(answered, answers, classes, counts),
+        "confusion_matrix": _confusion_matrix(answered, answers, classes),
+        "confusions": _count_confusions(items, answers) if classes else [],
+        "disagreements": _list_disagreements(items, answers),
     }
 
 
-def _answered(one: Question, answers: Mapping[str, Answer]) -> bool:
-    """Whether the person was sure."""
-    answer = answers.get(one.sha256)
+def _has_answer(item: ReviewItem, answers: Mapping[str, Answer]) -> bool:
+    """Whether a reviewer gave an answer other than unsure."""
+    answer = answers.get(item.sha256)
     return answer is not None and (answer.target is not None or answer.rejected)
 
 
-def _right(one: Question, answers: Mapping[str, Answer]) -> bool:
-    return answers[one.sha256].target == one.said
+def _is_correct(item: ReviewItem, answers: Mapping[str, Answer]) -> bool:
+    return answers[item.sha256].target == item.label
 
 
-def _counts(some: Sequence[Question], answers: Mapping[str, Answer]) -> dict[str, int]:
-    told = [one for one in some if _answered(one, answers)]
+def _count_answers(items: Sequence[ReviewItem], answers: Mapping[str, Answer]) -> dict[str, int]:
+    answered = [item for item in items if _has_answer(item, answers)]
     return {
-        "asked": len(some),
-        "answered": len(told),
-        "unsure": sum(one.sha256 in answers for one in some) - len(told),
-        "right": sum(_right(one, answers) for one in told),
+        "items": len(items),
+        "answered": len(answered),
+        "unsure": sum(item.sha256 in answers for item in items) - len(answered),
+        "correct": sum(_is_correct(item, answers) for item in answered),
     }
 
 
-def _accuracy(right: Array, unsure: int, asked: int, labels: int) -> dict[str, Any]:
-    """The share of right labels among so many, of which some were drawn at random.
+def _estimate_accuracy(correct: Array, unsure: int, items: int, labels: int) -> dict[str, Any]:
+    """The accuracy of `labels` labels, estimated from those that were drawn at random.
 
-    Unsure answers are left out; `at_worst` and `at_best` are the interval's ends if all of them were wrong, or right.
+    Unsure answers are left out; `low_if_unsure_wrong` and `high_if_unsure_correct` bound the interval if all of them
+    were wrong, or correct.
     """
-    n, good = len(right), int(right.sum())
+    n, count = len(correct), int(correct.sum())
     return {
-        "asked": asked,
+        "items": items,
         "answered": n,
         "unsure": unsure,
-        "right": good,
-        "accuracy": share(good, n, labels),
-        "at_worst": share(good, n + unsure, labels)["low"],
-        "at_best": share(good + unsure, n + unsure, labels)["high"],
-        "more_to_halve": more_to_halve(good, n, labels) if n >= FEW_GROUPS and n + unsure < labels else None,
-        "large_share": n > LARGE * labels,
+        "correct": count,
+        "accuracy": estimate_share(count, n, labels),
+        "low_if_unsure_wrong": estimate_share(count, n + unsure, labels)["low"],
+        "high_if_unsure_correct": estimate_share(count + unsure, n + unsure, labels)["high"],
+        "more_to_halve": draws_to_halve_width(count, n, labels)
+        if n >= MIN_GROUPS and n + unsure < labels
+        else None,
+        "large_share": n > LARGE_SHARE * labels,
     }
 
 
-def share(right: int, n: int, labels: int | None = None) -> Valued:
-    """A share of n with its 95 % interval, none under 10.
+def estimate_share(count: int, n: int, population_size: int | None = None) -> Estimate:
+    """The share count / n with its 95 % confidence interval, which is missing below 10 items.
 
     Args:
-        right: 0..n.
-        n: drawn at random.
-        labels: of which they were drawn; None: of an endless number.
+        count: 0..n.
+        n: items, drawn at random.
+        population_size: number of items that they were drawn from; None: infinite.
     """
-    if n < FEW_GROUPS and n != labels:
-        return {"value": right / n if n else None, "low": None, "high": None}
-    low, high = wilson_interval(right, n) if labels is None else finite_interval(right, n, labels)
-    return {"value": right / n if n else None, "low": low, "high": high}
+    if n < MIN_GROUPS and n != population_size:
+        return {"value": count / n if n else None, "low": None, "high": None}
+    low, high = (
+        wilson_interval(count, n) if population_size is None else finite_interval(count, n, population_size)
+    )
+    return {"value": count / n if n else None, "low": low, "high": high}
 
 
-def _of_groups(right: Array, groups: Array) -> dict[str, Any]:
-    """What the same answers say of pictures to come, which are of other groups; None where each stands alone."""
+def _estimate_by_group(correct: Array, groups: Array) -> dict[str, Any]:
+    """The accuracy expected on images of unseen groups; None if every image is a group of its own."""
     count = len(np.unique(groups))
-    if count == len(right):
-        return {"groups": count, "new_groups": None}
-    return {"groups": count, "new_groups": means(right[:, None].astype(float), groups)[0]}
+    if count == len(correct):
+        return {"groups": count, "unseen_groups": None}
+    return {"groups": count, "unseen_groups": estimate_means(correct[:, None].astype(float), groups)[0]}
 
 
-def _classes(
-    told: Sequence[Question], answers: Mapping[str, Answer], classes: Sequence[str], counts: Mapping[str, int]
+def _measure_classes(
+    answered: Sequence[ReviewItem],
+    answers: Mapping[str, Answer],
+    classes: Sequence[str],
+    counts: Mapping[str, int],
 ) -> dict[str, dict[str, Any]]:
-    """Of the random part, by class: labels that are right of those that say so, and of the pictures that are so."""
-    found = {}
+    """Precision and recall per class, from the random part."""
+    measures = {}
     for name in classes:
-        said = [one for one in told if one.said == name]
-        true = [one for one in told if answers[one.sha256].target == name]
-        good = sum(one.said == name for one in true)
-        found[name] = {
-            "labels": counts.get(name, 0), "said": len(said), "true": len(true), "right": good,
-            "precision": share(good, len(said), counts.get(name, 0)), "recall": share(good, len(true)),
+        predicted = [item for item in answered if item.label == name]
+        actual = [item for item in answered if answers[item.sha256].target == name]
+        correct = sum(item.label == name for item in actual)
+        measures[name] = {
+            "labels": counts.get(name, 0), "predicted": len(predicted), "actual": len(actual), "correct": correct,
+            "precision": estimate_share(correct, len(predicted), counts.get(name, 0)),
+            "recall": estimate_share(correct, len(actual)),
         }  # fmt: skip
-    return found
+    return measures
 
 
-def _matrix(
-    told: Sequence[Question], answers: Mapping[str, Answer], classes: Sequence[str]
+def _confusion_matrix(
+    answered: Sequence[ReviewItem], answers: Mapping[str, Answer], classes: Sequence[str]
 ) -> list[list[int]]:
-    """Row what the person said, column what the machine said; of the random part."""
-    pairs = Counter((answers[one.sha256].target, one.said) for one in told)
-    return [[pairs[person, machine] for machine in classes] for person in classes]
+    """Rows: answer of the reviewer; columns: machine label; from the random part."""
+    pairs = Counter((answers[item.sha256].target, item.label) for item in answered)
+    return [[pairs[actual, predicted] for predicted in classes] for actual in classes]
 
 
-def _confused(asked: Sequence[Question], answers: Mapping[str, Answer]) -> list[dict[str, Any]]:
-    """What was taken for what, of all that was asked, the most frequent first."""
+def _count_confusions(items: Sequence[ReviewItem], answers: Mapping[str, Answer]) -> list[dict[str, Any]]:
+    """Pairs of confused classes in all items, the most frequent first."""
     wrong = Counter(
-        (str(answers[one.sha256].target), str(one.said))
-        for one in asked
-        if one.said is not None and _answered(one, answers) and not _right(one, answers)
+        (str(answers[item.sha256].target), str(item.label))
+        for item in items
+        if item.label is not None and _has_answer(item, answers) and not _is_correct(item, answers)
     )
     ordered = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
-    return [{"is": person, "said": machine, "times": times} for (person, machine), times in ordered]
-
-
-def _disagreements(asked: Sequence[Question], answers: Mapping[str, Answer]) -> list[dict[str, Any]]:
-    """Pictures whose label is wrong, the surest first."""
-    wrong = [
-        one for one in asked if one.said is not None and _answered(one, answers) and not _right(one, answers)
+    return [
+        {"actual": actual, "predicted": predicted, "count": count} for (actual, predicted), count in ordered
     ]
-    wrong.sort(key=lambda one: (-(one.confidence or 0), one.sha256))
+
+
+def _list_disagreements(items: Sequence[ReviewItem], answers: Mapping[str, Answer]) -> list[dict[str, Any]]:
+    """Items with a wrong label, the highest confidence first."""
+    wrong = [
+        item
+        for item in items
+        if item.label is not None and _has_answer(item, answers) and not _is_correct(item, answers)
+    ]
+    wrong.sort(key=lambda item: (-(item.confidence or 0), item.sha256))
     return [
         {
-            "image": one.image, "sha256": one.sha256, "part": one.part, "machine": one.said,
-            "person": answers[one.sha256].target, "by": answers[one.sha256].by, "confidence": one.confidence,
+            "image": item.image, "sha256": item.sha256, "part": item.part, "label": item.label,
+            "answer": answers[item.sha256].target, "reviewer": answers[item.sha256].reviewer,
+            "confidence": item.confidence,
         }
-        for one in wrong
+        for item in wrong
     ]  # fmt: skip

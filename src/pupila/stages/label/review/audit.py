@@ -1,4 +1,4 @@
-"""The audit of machines' labels: drawn, asked, judged, and written as `audit.json` and `audit.html`."""
+"""The audit of machine labels: draw a sample, review it, and write `audit.json` and `audit.html`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, NonNegativeInt
 
-from pupila.artifacts.dataset.labels import history
+from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.page import render
 from pupila.artifacts.web.local import run_local
@@ -16,39 +16,37 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import Settings
 from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
-from pupila.stages.label.review.accuracy import Audit, judge
-from pupila.stages.label.review.app import review_app
+from pupila.stages.label.review.accuracy import AUDIT_SCHEMA, Audit, measure_accuracy
+from pupila.stages.label.review.app import make_review_app
 from pupila.stages.label.review.audit_page import audit_page
-from pupila.stages.label.review.sample import Draw, check, machine_labels, questions
-from pupila.stages.label.review.session import Review, Whose, answers
+from pupila.stages.label.review.sample import Sample, check_machine_labels, draw_items, read_machine_labels
+from pupila.stages.label.review.session import Review, ReviewContext, read_answers
 
-WHY = "audit"
-SAMPLE, DOUBTFUL = 100, 20
+PURPOSE = "audit"
+DEFAULT_RANDOM, DEFAULT_UNCERTAIN = 100, 20
 
 
 class AuditSettings(Settings):
-    """What is asked."""
+    """The sample and the possible answers of an audit."""
 
     sample: NonNegativeInt | None = Field(
         default=None,
-        description="pictures that are drawn at random; null: 100, or as many as in the draw that goes on",
+        description="images drawn at random; null: 100, or the number of the resumed audit",
     )
-    doubtful: NonNegativeInt | None = Field(
+    uncertain: NonNegativeInt | None = Field(
         default=None,
-        description="further pictures, those that the machine doubted most; null: 20, or as many as before",
+        description="further images, those with the lowest confidence; null: 20, or the number of the resumed audit",
     )
     seed: NonNegativeInt | None = Field(
-        default=None, description="decides the draw; null: 0, or that of the draw that goes on"
+        default=None, description="seed of the random sample; null: 0, or the seed of the resumed audit"
     )
-    classes: tuple[str, ...] = Field(
-        default=(), description="further answers, of which the machine gave none"
-    )
-    again: bool = Field(default=False, description="draw anew, of the labels that are in force now")
+    extra_classes: tuple[str, ...] = Field(default=(), description="additional classes to choose from")
+    again: bool = Field(default=False, description="draw a new sample from the current labels")
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
-    """What was found, and where it lies."""
+class AuditResult:
+    """The result of an audit, and its files."""
 
     audit: Audit
     file: str
@@ -56,99 +54,117 @@ class Audited:
 
 
 def audit(
-    data: Dataset, settings: AuditSettings, name: str, port: int | None, tell: Callable[[str], None]
-) -> Audited:
-    """Ask a person about labels, blind, until all is answered or Ctrl-C; then judge what was answered so far.
+    data: Dataset, settings: AuditSettings, reviewer: str, port: int | None, on_address: Callable[[str], None]
+) -> AuditResult:
+    """Run a blind review until all items are answered or Ctrl-C, then measure the accuracy from the answers so far.
 
     Args:
         data: the data set.
-        settings: what is asked. A draw that was begun goes on, with more pictures where more are wished.
-        name: of the person, for the history; by default the user's of this machine.
-        port: of the page; 0 takes a free one; None asks nothing and judges alone.
-        tell: is given the page's address.
+        settings: sample and classes. An unfinished audit resumes; a larger sample adds images to it.
+        reviewer: name for the history; empty: the user of this machine.
+        port: of the page; 0 takes a free one; None: no review, only the report.
+        on_address: receives the address of the page.
 
     Raises:
-        PupilaError: no machine's label is there; nothing was drawn yet, or another draw is wished, and nothing is to be
-            asked; or a seed that is not that of the draw that goes on.
+        PupilaError: no machine labels; a report without a sample, or with settings of one; another seed than the
+            resumed audit has; or an `audit.json` of an old schema.
     """
-    draw = _draw(data, settings, begin=port is not None)
+    sample = _load_sample(data, settings, begin=port is not None)
     if port is not None:
-        labels = machine_labels(data, history(data.home), draw.rows)
-        whose = Whose(data.home, name, WHY, draw.rows)
+        labels = read_machine_labels(data, read_history(data.home), sample.history_rows)
+        context = ReviewContext(data.home, reviewer, PURPOSE, sample.history_rows)
         review = Review(
-            questions(labels, draw), _classes(data, labels["said"].to_list(), settings.classes), whose
+            draw_items(labels, sample),
+            _list_classes(data, labels["label"].to_list(), settings.extra_classes),
+            context,
         )
         if review.current is not None:
-            title = say("Audit of {n} labels", n=len(review.questions))
-            run_local(lambda stop: review_app(review, data, title, stop), port, tell)
-    return _report(data, draw, settings.classes)
+            title = say("Audit of {n} labels", n=len(review.items))
+            run_local(lambda stop: make_review_app(review, data, title, stop), port, on_address)
+    return _write_report(data, sample, settings.extra_classes)
 
 
-def _draw(data: Dataset, settings: AuditSettings, begin: bool) -> Draw:
-    """The draw that was begun, or a new one; it is written before the first question."""
+def _load_sample(data: Dataset, settings: AuditSettings, begin: bool) -> Sample:
+    """The sample of the resumed audit, or a new one; it is saved before the first question."""
     uri = files.join(data.home, AUDIT_FILE)
-    before = files.read_json(uri) if files.exists(uri) else None
-    old = None if before is None else Draw(**before["draw"])
-    _check_wish(settings, old, begin)
+    before = _read_audit(uri) if files.exists(uri) else None
+    old = None if before is None else Sample(**before["sample"])
+    _check_settings(settings, old, begin)
     if old is None and not begin:
         raise PupilaError(
-            say("No audit was begun"), found=data.home, wanted=AUDIT_FILE, remedy="pupila label audit DATA"
+            say("There is no audit to report"),
+            actual=data.home,
+            expected=AUDIT_FILE,
+            remedy="pupila label audit DATA",
         )
-    told = history(data.home)
+    labels = read_history(data.home)
     if old is None or settings.again:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        sample = SAMPLE if settings.sample is None else settings.sample
-        doubtful = DOUBTFUL if settings.doubtful is None else settings.doubtful
-        draw = Draw(settings.seed or 0, sample, doubtful, told.height, now)
+        random = DEFAULT_RANDOM if settings.sample is None else settings.sample
+        uncertain = DEFAULT_UNCERTAIN if settings.uncertain is None else settings.uncertain
+        sample = Sample(settings.seed or 0, random, uncertain, labels.height, now)
     else:
-        more = max(old.sample, settings.sample or 0), max(old.doubtful, settings.doubtful or 0)
-        draw = Draw(old.seed, *more, old.rows, old.time) if begin else old
-    check(machine_labels(data, told, draw.rows), data)
-    if draw != old:
-        files.write_json(uri, {"draw": asdict(draw), "earlier": _earlier(before, settings.again)})
-    return draw
+        sizes = max(old.random, settings.sample or 0), max(old.uncertain, settings.uncertain or 0)
+        sample = Sample(old.seed, *sizes, old.history_rows, old.time) if begin else old
+    check_machine_labels(read_machine_labels(data, labels, sample.history_rows), data)
+    if sample != old:
+        previous = _previous_audits(before, settings.again)
+        files.write_json(uri, {"schema": AUDIT_SCHEMA, "sample": asdict(sample), "previous": previous})
+    return sample
 
 
-def _check_wish(settings: AuditSettings, old: Draw | None, begin: bool) -> None:
-    """Refuse what would be passed over in silence."""
-    fields = {"--again": settings.again or None, "--sample": settings.sample, "--doubtful": settings.doubtful,
-              "--seed": settings.seed}  # fmt: skip
-    wished = [name for name, value in fields.items() if value is not None]
-    if not begin and wished:
+def _read_audit(uri: str) -> dict[str, Any]:
+    """An `audit.json` of the current schema."""
+    content: dict[str, Any] = files.read_json(uri)
+    if content.get("schema") != AUDIT_SCHEMA:
         raise PupilaError(
-            say("A report draws nothing"), found=listing(wished), wanted=say("--report without them"),
-            remedy=say("leave out --report, or them"),
+            say("Can't read the audit {path}", path=uri), actual=f"schema {content.get('schema', 1)}",
+            expected=f"schema {AUDIT_SCHEMA}",
+            remedy=say("delete the file and run: {command}", command="pupila label audit DATA"),
+        )  # fmt: skip
+    return content
+
+
+def _check_settings(settings: AuditSettings, old: Sample | None, begin: bool) -> None:
+    """Refuse settings that would have no effect."""
+    fields = {"--again": settings.again or None, "--sample": settings.sample, "--uncertain": settings.uncertain,
+              "--seed": settings.seed}  # fmt: skip
+    given = [name for name, value in fields.items() if value is not None]
+    if not begin and given:
+        raise PupilaError(
+            say("--report draws no sample, so these flags have no effect"), actual=listing(given),
+            expected=say("--report without them"), remedy=say("leave out --report or these flags"),
         )  # fmt: skip
     if old is not None and not settings.again and settings.seed not in (None, old.seed):
         raise PupilaError(
-            say("The draw that was begun has another seed"), found=f"--seed {settings.seed}",
-            wanted=f"--seed {old.seed}", remedy=say("--again draws anew"),
+            say("The audit was started with another seed"), actual=f"--seed {settings.seed}",
+            expected=f"--seed {old.seed}", remedy=say("add --again to draw a new sample"),
         )  # fmt: skip
 
 
-def _earlier(before: dict[str, Any] | None, again: bool) -> list[Any]:
-    """The audits before this draw, the first one first; each tells its own draw with its time."""
+def _previous_audits(before: dict[str, Any] | None, again: bool) -> list[Any]:
+    """The audits of previous samples, the oldest first."""
     if before is None:
         return []
-    ended = [{name: told for name, told in before.items() if name != "earlier"}] if again else []
-    return [*before.get("earlier", []), *ended]
+    ended = [{name: value for name, value in before.items() if name != "previous"}] if again else []
+    return [*before.get("previous", []), *ended]
 
 
-def _classes(data: Dataset, said: Sequence[str | None], further: Sequence[str]) -> list[str]:
-    """What may be answered, in order; nothing where masks are judged."""
-    if data.legend is not None:
+def _list_classes(data: Dataset, labels: Sequence[str | None], further: Sequence[str]) -> list[str]:
+    """The possible answers, sorted; empty for masks."""
+    if data.label_map is not None:
         return []
-    return sorted({*data.classes, *(name for name in said if name is not None), *further})
+    return sorted({*data.classes, *(name for name in labels if name is not None), *further})
 
 
-def _report(data: Dataset, draw: Draw, further: Sequence[str]) -> Audited:
-    told = history(data.home)
-    labels = machine_labels(data, told, draw.rows)
-    asked, given = questions(labels, draw), answers(told, draw.rows, WHY)
-    said = [one.said for one in asked] + [one.target for one in given.values()]
-    names = _classes(data, said, further)
-    found = judge(labels, draw, asked, given, data.components(), names)
+def _write_report(data: Dataset, sample: Sample, further: Sequence[str]) -> AuditResult:
+    labels_history = read_history(data.home)
+    labels = read_machine_labels(data, labels_history, sample.history_rows)
+    items, given = draw_items(labels, sample), read_answers(labels_history, sample.history_rows, PURPOSE)
+    targets = [item.label for item in items] + [item.target for item in given.values()]
+    names = _list_classes(data, targets, further)
+    result = measure_accuracy(labels, sample, items, given, data.components(), names)
     file, page = files.join(data.home, AUDIT_FILE), files.join(data.home, AUDIT_PAGE_FILE)
-    files.write_json(file, {**found, "earlier": files.read_json(file).get("earlier", [])})
-    files.write_bytes(page, render(audit_page(found, data)).encode())
-    return Audited(found, file, page)
+    files.write_json(file, {**result, "previous": files.read_json(file).get("previous", [])})
+    files.write_bytes(page, render(audit_page(result, data)).encode())
+    return AuditResult(result, file, page)

@@ -1,206 +1,225 @@
-"""The page of an audit, and what it says in sentences: for the terminal as well."""
+"""The report of an audit, as sentences for the terminal and as a page."""
 
 import contextlib
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
-from pupila.artifacts.report.gallery import SIDE, picture, picture_of, thumbnail
-from pupila.artifacts.report.page import Page, Picture, Section, Table
+from pupila.artifacts.report.gallery import SIDE, embed_image, load_image, make_thumbnail
+from pupila.artifacts.report.page import Page, PageImage, Section, Table
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say, say_count
+from pupila.core.messages import listing, number, percent, say, say_count
 from pupila.core.vocabulary import AUDIT_FILE
 from pupila.imaging.masks.drawing import overlay
 from pupila.stages.label.review.accuracy import Audit
-from pupila.stages.label.review.app import mask_of
-from pupila.statistics.intervals import FEW_GROUPS
+from pupila.stages.label.review.app import read_mask
+from pupila.statistics.intervals import MIN_GROUPS
 
-SHOWN = 48  # disagreements
-MATRIX = 20  # classes up to which the matrix is drawn
+MAX_ERRORS_SHOWN = 48  # images
+MAX_MATRIX_CLASSES = 20  # with more classes the confusion matrix is left out
 
 
 def sentences(audit: Audit) -> list[str]:
-    """What a tired person has to know, most important first."""
-    return [*_verdict(audit), *_doubt(audit), *_advice(audit), *_doubtful(audit), *_unfinished(audit)]
+    """The findings, the most important first."""
+    return [
+        *_describe_accuracy(audit),
+        *_describe_limits(audit),
+        *_advise(audit),
+        *_describe_uncertain(audit),
+        *_describe_unanswered(audit),
+    ]
 
 
-def _verdict(audit: Audit) -> list[str]:
-    drawn, accuracy = audit["random"], audit["random"]["accuracy"]
-    if not drawn["answered"]:
-        return [say("Nothing is answered yet, so nothing is known of the {n} labels.", n=audit["labels"])]
-    told = say("{share:.1%} of the machine's labels are right: {right} of {n} that were drawn at random.",
-               share=accuracy["value"], right=drawn["right"], n=drawn["answered"])  # fmt: skip
+def _describe_accuracy(audit: Audit) -> list[str]:
+    random, accuracy = audit["random"], audit["random"]["accuracy"]
+    if not random["answered"]:
+        return [say("No answers yet; the accuracy of the {n} labels is unknown.", n=audit["labels"])]
+    values = {"value": number(accuracy["value"]), "correct": random["correct"], "n": random["answered"],
+              "total": audit["labels"]}  # fmt: skip
     if accuracy["low"] is None:
-        few = say("Under {few} answers there is no interval: answer more.", few=FEW_GROUPS)
-        return [f"{told} {few}"]
-    if drawn["answered"] == audit["labels"]:
-        return [told, say("All labels were looked at: this is no estimate.")]
-    sure = say("With 95 % confidence {low:.1%} to {high:.1%} of all {labels} are right.", low=accuracy["low"],
-               high=accuracy["high"], labels=audit["labels"])  # fmt: skip
-    more = drawn["more_to_halve"]
-    if not more:
-        return [f"{told} {sure}"]
-    wish = say_count("One more answer would halve the interval: --sample {sample}.",
-                     "{n} more answers would halve the interval: --sample {sample}.", more,
-                     sample=_sample(drawn, audit["labels"]))  # fmt: skip
-    return [f"{told} {sure}", wish]
+        return [say("Label accuracy {value} ({correct} of {n} labels drawn at random); fewer than {min} answers give "
+                    "no confidence interval.", **values, min=MIN_GROUPS)]  # fmt: skip
+    if random["answered"] == audit["labels"]:
+        return [say("Label accuracy {value} ({correct} of {n} labels). All labels were reviewed, so this is exact.",
+                    **values)]  # fmt: skip
+    lines = [say("Label accuracy {value} (95 % CI {low} to {high}, n = {n} labels drawn at random from {total}).",
+                 **values, low=number(accuracy["low"]), high=number(accuracy["high"]))]  # fmt: skip
+    if random["more_to_halve"]:
+        lines.append(say_count("One more answer would halve the interval: --sample {sample}.",
+                               "{n} more answers would halve the interval: --sample {sample}.",
+                               random["more_to_halve"], sample=_suggest_sample(random, audit["labels"])))  # fmt: skip
+    return lines
 
 
-def _sample(drawn: dict[str, Any], labels: int) -> int:
-    """The sample that brings the answers that are lacking."""
-    lacking = drawn["answered"] + drawn["unsure"] + drawn["more_to_halve"]
-    return min(labels, max(int(drawn["asked"]), int(lacking)))
+def _suggest_sample(random: dict[str, Any], labels: int) -> int:
+    """The sample size that halves the width of the interval."""
+    needed = random["answered"] + random["unsure"] + random["more_to_halve"]
+    return min(labels, max(int(random["items"]), int(needed)))
 
 
-def _doubt(audit: Audit) -> list[str]:
-    """What bounds the interval besides chance."""
-    drawn, found = audit["random"], []
-    if drawn["unsure"]:
-        found.append(say_count("One answer was unsure and is left out.", "{n} answers were unsure and are left out.",
-                               drawn["unsure"]) + _bounds(drawn))  # fmt: skip
-    if drawn["large_share"] and drawn["answered"] < audit["labels"]:
-        found.append(say("The sample is {share:.0%} of all labels, so the interval is narrower than that of endlessly "
-                         "many.", share=drawn["answered"] / audit["labels"]))  # fmt: skip
-    new = drawn["new_groups"]
-    if new is not None and new["low"] is None:
-        found.append(say("The {n} answers are of {groups} groups: too few for an interval on pictures of other groups.",
-                         n=drawn["answered"], groups=drawn["groups"]))  # fmt: skip
-    elif new is not None:
-        found.append(say("The {n} answers are of {groups} groups: of pictures from other groups {low:.1%} to "
-                         "{high:.1%} would be labelled rightly.", n=drawn["answered"], groups=drawn["groups"],
-                         low=new["low"], high=new["high"]))  # fmt: skip
-    return found
+def _describe_limits(audit: Audit) -> list[str]:
+    """The limits of the estimate: unsure answers, a large sample, few groups."""
+    random, lines = audit["random"], []
+    if random["unsure"]:
+        lines.append(_describe_unsure(random))
+    if random["large_share"] and random["answered"] < audit["labels"]:
+        lines.append(say("The sample contains {share} of all labels, which narrows the interval.",
+                         share=percent(random["answered"] / audit["labels"], 0)))  # fmt: skip
+    groups = random["unseen_groups"]
+    if groups is not None and groups["low"] is None:
+        lines.append(say("The {n} answers cover {groups} groups, too few for a confidence interval on unseen groups.",
+                         n=random["answered"], groups=random["groups"]))  # fmt: skip
+    elif groups is not None:
+        lines.append(say("Accuracy on unseen groups: 95 % CI {low} to {high} (n = {n} images in {groups} groups).",
+                         n=random["answered"], groups=random["groups"], low=number(groups["low"]),
+                         high=number(groups["high"])))  # fmt: skip
+    return lines
 
 
-def _bounds(drawn: dict[str, Any]) -> str:
+def _describe_unsure(random: dict[str, Any]) -> str:
     """How far unsure answers could move the interval."""
-    if drawn["at_worst"] is None:
-        return ""
-    return " " + say("If such labels are all wrong, it may be {low:.1%} that are right; if all right, {high:.1%}.",
-                     low=drawn["at_worst"], high=drawn["at_best"])  # fmt: skip
+    if random["low_if_unsure_wrong"] is None:
+        return say_count(
+            "One unsure answer is left out.", "{n} unsure answers are left out.", random["unsure"]
+        )
+    return say_count("One unsure answer is left out. The interval begins at {low} if its label is wrong, and ends at "
+                     "{high} if it is correct.",
+                     "{n} unsure answers are left out. The interval begins at {low} if all their labels are wrong, and "
+                     "ends at {high} if all are correct.", random["unsure"],
+                     low=number(random["low_if_unsure_wrong"]),
+                     high=number(random["high_if_unsure_correct"]))  # fmt: skip
 
 
-def _advice(audit: Audit) -> list[str]:
-    """Which classes to prompt better: those that the most errors have in common."""
-    wrong = sum(one["times"] for one in audit["confused"])
-    often = [one for one in audit["confused"][:3] if one["times"] > 1 and 4 * one["times"] >= wrong]
-    found = [
-        say("Say better in the prompt what makes '{truth}' and not '{machine}': {n} of {all} errors.",
-            truth=one["is"], machine=one["said"], n=one["times"], all=wrong)
-        for one in often
+def _advise(audit: Audit) -> list[str]:
+    """The most frequent confusions, and the classes with more errors than average."""
+    wrong = sum(confusion["count"] for confusion in audit["confusions"])
+    frequent = [
+        confusion
+        for confusion in audit["confusions"][:3]
+        if confusion["count"] > 1 and 4 * confusion["count"] >= wrong
+    ]
+    lines = [
+        say("{n} of {total} errors label '{actual}' as '{predicted}'; describe the difference in the prompt.",
+            actual=confusion["actual"], predicted=confusion["predicted"], n=confusion["count"], total=wrong)
+        for confusion in frequent
     ]  # fmt: skip
     worse = [
         name for name, row in audit["classes"].items()
         if row["precision"]["high"] is not None and row["precision"]["high"] < audit["random"]["accuracy"]["value"]
     ]  # fmt: skip
     if worse:
-        found.append(say("Labels of {names} are wrong more often than others.", names=listing(worse)))
-    if audit["kind"] == "classes" and audit["answered"] and not found:
-        found.append(
-            say("No class stands out: nothing that the errors have in common can be told from these answers.")
-        )
-    return found
+        lines.append(say("These labels are wrong more often than average: {names}.", names=listing(worse)))
+    if audit["label_type"] == "classes" and audit["answered"] and not lines:
+        lines.append(say("No class stands out: the errors show no common pattern."))
+    return lines
 
 
-def _doubtful(audit: Audit) -> list[str]:
-    told, found = audit["doubtful"], []
-    if told["answered"]:
-        found.append(say("Of those that the machine doubted most {right} of {n} are right; they are no random sample "
-                         "and count in no share.", right=told["right"], n=told["answered"]))  # fmt: skip
-    if told["without_label"]:
-        found.append(say_count("Of one picture that was asked about the machine had been unsure.",
-                               "Of {n} pictures that were asked about the machine had been unsure.",
-                               told["without_label"]))  # fmt: skip
-    return found
+def _describe_uncertain(audit: Audit) -> list[str]:
+    uncertain, lines = audit["uncertain"], []
+    if uncertain["answered"]:
+        lines.append(say("Of the {n} labels with the lowest confidence {correct} are correct; they are not a random "
+                         "sample and do not count towards the accuracy.", correct=uncertain["correct"],
+                         n=uncertain["answered"]))  # fmt: skip
+    if uncertain["unlabelled"]:
+        lines.append(say_count("On one of the reviewed images the labeller was unsure.",
+                               "On {n} of the reviewed images the labeller was unsure.",
+                               uncertain["unlabelled"]))  # fmt: skip
+    return lines
 
 
-def _unfinished(audit: Audit) -> list[str]:
-    left = audit["asked"] - audit["answered"]
+def _describe_unanswered(audit: Audit) -> list[str]:
+    left = audit["items"] - audit["answered"]
     if not left:
         return []
-    return [say("{done} of {all} questions are answered: the same command goes on.", done=audit["answered"],
-                all=audit["asked"])]  # fmt: skip
+    return [say("{n} of {total} questions are answered; run the same command to resume.", n=audit["answered"],
+                total=audit["items"])]  # fmt: skip
 
 
 def audit_page(audit: Audit, data: Dataset) -> Page:
-    """The report.
+    """The report as a page.
 
     Args:
-        audit: see `judge`.
+        audit: see `measure_accuracy`.
         data: the data set.
     """
     by = ", ".join(f"{name} ({count})" for name, count in audit["labellers"].items())
     footnote = say(
-        "Labels by {labellers}. Accuracy: of the random part; Wilson's interval for a share of finitely many labels; "
-        "of pictures from other groups 2000 draws of whole groups. Under {few} answers there is no interval.",
-        labellers=by, few=FEW_GROUPS,
+        "Labels by {labellers}. The accuracy is estimated from the random part of the sample, with Wilson intervals "
+        "for a finite population; for unseen groups with a cluster bootstrap, 2,000 resamples. Below {min} answers "
+        "there is no interval.",
+        labellers=by, min=MIN_GROUPS,
     )  # fmt: skip
-    classes = [_by_class(audit)] if audit["classes"] else []
+    classes = [_class_section(audit)] if audit["classes"] else []
     return Page(
-        say("Audit of the labels of {name}", name=files.absolute(data.root).rpartition("/")[2]),
+        say("Label audit: {name}", name=files.absolute(data.root).rpartition("/")[2]),
         sentences(audit),
-        [*classes, _wrong(audit, data)],
+        [*classes, _error_section(audit, data)],
         footnote,
     )
 
 
-def _by_class(audit: Audit) -> Section:
+def _class_section(audit: Audit) -> Section:
     names = list(audit["classes"])
     rows = [
-        [name, str(row["labels"]), f"{row['right']} / {row['said']}", *_cells(row["precision"]),
-         f"{row['right']} / {row['true']}", *_cells(row["recall"])]
+        [name, str(row["labels"]), f"{row['correct']} / {row['predicted']}", *_format_estimate(row["precision"]),
+         f"{row['correct']} / {row['actual']}", *_format_estimate(row["recall"])]
         for name, row in audit["classes"].items()
     ]  # fmt: skip
     header = [
-        say("class"), say("labels"), say("right of those that say so"), "", say("interval"),
-        say("found of those that are so"), "", say("interval"),
+        say("class"), say("labels"), say("correct / labelled so"), say("precision"), say("95 % CI"),
+        say("correct / class members"), say("recall"), say("95 % CI"),
     ]  # fmt: skip
     points = {
         name: (row["precision"]["value"], row["precision"]["low"], row["precision"]["high"])
         for name, row in audit["classes"].items()
         if row["precision"]["value"] is not None
     }
-    drawn = [charts.intervals(say("Share of right labels, by label"), points)] if points else []
-    if len(names) <= MATRIX and audit["random"]["answered"]:
-        title = say("Person and machine")
-        drawn.append(charts.matrix(title, audit["matrix"], names))
-    return Section(say("Class by class"), charts=drawn, tables=[Table(header, rows)])
+    drawings = [charts.intervals(say("Precision per class"), points)] if points else []
+    if len(names) <= MAX_MATRIX_CLASSES and audit["random"]["answered"]:
+        title = say("Reviewer (rows) and labeller (columns)")
+        drawings.append(charts.confusion_matrix(title, audit["confusion_matrix"], names))
+    return Section(say("Classes"), charts=drawings, tables=[Table(header, rows)])
 
 
-def _cells(told: dict[str, float | None]) -> list[str]:
-    value, low, high = told["value"], told["low"], told["high"]
-    shown = "" if value is None else f"{value:.1%}"
+def _format_estimate(estimate: dict[str, float | None]) -> list[str]:
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    shown = "" if value is None else number(value)
     if low is None or high is None:
         return [shown, say("too few") if value is not None else ""]
-    return [shown, say("{low:.1%} to {high:.1%}", low=low, high=high)]
+    return [shown, say("{low} to {high}", low=number(low), high=number(high))]
 
 
-def _wrong(audit: Audit, data: Dataset) -> Section:
-    told = audit["disagreements"]
-    if not told:
-        return Section(say("Labels that are wrong"), [say("None was found.")])
+def _error_section(audit: Audit, data: Dataset) -> Section:
+    errors = audit["disagreements"]
+    if not errors:
+        return Section(say("Wrong labels"), [say("The reviewer found none.")])
     rows = {digest: row for row, digest in enumerate(data.images["sha256"])}
     photos, notes = [], []
-    for one in told[:SHOWN]:
-        with contextlib.suppress(PupilaError):  # a mask or a picture was deleted since
-            photos += [_photo(one, rows[one["sha256"]], data)] if one["sha256"] in rows else []
-    if gone := len(told[:SHOWN]) - len(photos):
-        notes.append(say_count("One can't be shown any more: its picture or mask is gone.",
-                               "{n} can't be shown any more: their pictures or masks are gone.", gone))  # fmt: skip
-    if len(told) > SHOWN:
-        notes.append(say("{n} more are in {file}.", n=len(told) - SHOWN, file=AUDIT_FILE))
-    return Section(say("Labels that are wrong"), notes, galleries=[(say("The surest first"), photos)])
+    for error in errors[:MAX_ERRORS_SHOWN]:
+        with contextlib.suppress(PupilaError):  # a mask or an image was deleted since
+            photos += [_error_image(error, rows[error["sha256"]], data)] if error["sha256"] in rows else []
+    if deleted := len(errors[:MAX_ERRORS_SHOWN]) - len(photos):
+        notes.append(say_count("One image can't be shown: its file or mask was deleted.",
+                               "{n} images can't be shown: their files or masks were deleted.", deleted))  # fmt: skip
+    if len(errors) > MAX_ERRORS_SHOWN:
+        notes.append(say("{n} more are listed in {file}.", n=len(errors) - MAX_ERRORS_SHOWN, file=AUDIT_FILE))
+    return Section(say("Wrong labels"), notes, galleries=[(say("Highest confidence first"), photos)])
 
 
-def _photo(one: dict[str, Any], row: int, data: Dataset) -> Picture:
-    sure = "" if one["confidence"] is None else f" ({one['confidence']:.0%})"
-    if data.legend is not None:
-        small = thumbnail(
-            overlay(data.pixels(row), mask_of(data, row, one["machine"]), len(data.classes)), SIDE
+def _error_image(error: dict[str, Any], row: int, data: Dataset) -> PageImage:
+    confidence = None if error["confidence"] is None else percent(error["confidence"], 0)
+    if data.label_map is not None:
+        small = make_thumbnail(
+            overlay(data.pixels(row), read_mask(data, row, error["label"]), len(data.classes)), SIDE
         )
-        return picture_of(small, say("rejected{sure}", sure=sure), one["image"])
-    caption = say(
-        "is {person}, machine said {machine}{sure}", person=one["person"], machine=one["machine"], sure=sure
-    )
-    return picture(data.path(row), caption, data.bands)
+        caption = (
+            say("rejected") if confidence is None else say("rejected (confidence {share})", share=confidence)
+        )
+        return embed_image(small, caption, error["image"])
+    classes = {"label": error["label"], "answer": error["answer"]}
+    if confidence is None:
+        caption = say("label {label}, reviewer {answer}", **classes)
+    else:
+        caption = say("label {label} (confidence {share}), reviewer {answer}", **classes, share=confidence)
+    return load_image(data.path(row), caption, data.bands)

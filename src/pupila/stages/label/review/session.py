@@ -1,4 +1,4 @@
-"""A review: questions to a person, one after the other, each answer in the history as soon as it is given."""
+"""A review: one question after another to a reviewer; each answer is saved in the label history at once."""
 
 import getpass
 import threading
@@ -8,134 +8,139 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from pupila.artifacts.dataset.labels import TAKEN_BACK, Label, append, history
-from pupila.stages.label.review.sample import Question
+from pupila.artifacts.dataset.labels import RETRACTED, Label, append_labels, read_history
+from pupila.stages.label.review.sample import ReviewItem
 
 REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the person said of one picture."""
+    """The answer of a reviewer to one item."""
 
     target: str | None  # a class, or the path of an accepted mask
-    rejected: bool = False  # of a mask; a target of None is unsure otherwise
-    by: str = ""  # "person:NAME"
+    rejected: bool = False  # for masks; otherwise a target of None means unsure
+    reviewer: str = ""  # "annotator:NAME"
     time: str = ""  # ISO 8601, UTC
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
-    """Who answers, why, and where it is written."""
+class ReviewContext:
+    """Who reviews, for which purpose, and where the answers are saved."""
 
     home: str  # folder of the data set's own files
-    name: str  # of the person; "": the user's of this machine
-    why: str  # "audit" or "suspect"
+    reviewer: str  # name; "": the user of this machine
+    purpose: str  # "audit" or "suspect"
     since: int  # rows of the history before the first question
 
 
-Heard = Callable[[Question, Label], None]  # the row of the history that was just written
+OnAnswer = Callable[[ReviewItem, Label], None]  # the item, and the history row that was just written
 
 
 class Review:
-    """The questions, and which of them are answered: both come from files, so a killed review goes on where it was.
+    """The items of a review and their answers; both are read from files, so an interrupted review resumes.
 
     Args:
-        questions: in their order.
-        choices: classes, or none where masks are accepted or rejected.
-        whose: who answers.
-        heard: told of each answer, and of each that is taken back, after it is in the history.
+        items: in the order of the questions.
+        choices: classes; empty for masks, which are accepted or rejected.
+        context: of the reviewer.
+        on_answer: called after each answer and each undo has been saved in the history.
     """
 
     def __init__(
         self,
-        questions: Sequence[Question],
+        items: Sequence[ReviewItem],
         choices: Sequence[str],
-        whose: Whose,
-        heard: Heard = lambda question, label: None,
+        context: ReviewContext,
+        on_answer: OnAnswer = lambda item, label: None,
     ) -> None:
-        self.questions, self.choices, self.whose, self._heard = list(questions), list(choices), whose, heard
-        self._numbers = {one.sha256: number for number, one in enumerate(self.questions)}
-        given = answers(history(whose.home), whose.since, whose.why)
+        self.items, self.choices, self.context, self._on_answer = (
+            list(items),
+            list(choices),
+            context,
+            on_answer,
+        )
+        self._numbers = {item.sha256: number for number, item in enumerate(self.items)}
+        given = read_answers(read_history(context.home), context.since, context.purpose)
         self.answers = {
-            self._numbers[digest]: one for digest, one in given.items() if digest in self._numbers
+            self._numbers[digest]: answer for digest, answer in given.items() if digest in self._numbers
         }
         self._lock = threading.Lock()
 
     @property
     def current(self) -> int | None:
-        """Number of the first question without an answer."""
-        return next((n for n in range(len(self.questions)) if n not in self.answers), None)
+        """Number of the first unanswered item."""
+        return next((n for n in range(len(self.items)) if n not in self.answers), None)
 
     def answer(self, number: int, choice: int | None) -> bool:
-        """Note an answer; False, and nothing noted, where another question is the current one.
+        """Save an answer; return False, and save nothing, if another item is the current one.
 
         Args:
-            number: of the question.
-            choice: number of the class; of masks 0 accepts and 1 rejects; None: unsure.
+            number: of the item.
+            choice: class number; for masks 0 accepts and 1 rejects; None: unsure.
         """
         with self._lock:
             if number != self.current:
                 return False
-            question = self.questions[number]
+            item = self.items[number]
             if self.choices or choice is None:
                 target, rejected = None if choice is None else self.choices[choice], False
             else:
-                target, rejected = (None, True) if choice else (question.said, False)
-            told = self._say(question, target, REJECTED if rejected else "")
-            self.answers[number] = Answer(target, rejected, told.labeller, told.time)
+                target, rejected = (None, True) if choice else (item.label, False)
+            label = self._append(item, target, REJECTED if rejected else "")
+            self.answers[number] = Answer(target, rejected, label.labeller, label.time)
             return True
 
-    def take_back(self) -> bool:
-        """Take the last answer back: what was in force before it counts again; False where there is none."""
+    def undo(self) -> bool:
+        """Retract the last answer, so that the previous label is in force again; return False if there is none."""
         with self._lock:
             if not self.answers:
                 return False
             number = list(self.answers)[-1]
-            self._say(self.questions[number], None, TAKEN_BACK)
+            self._append(self.items[number], None, RETRACTED)
             del self.answers[number]
             return True
 
     def last(self) -> Answer | None:
-        """The answer that would be taken back."""
+        """The answer that `undo` would retract."""
         return self.answers[list(self.answers)[-1]] if self.answers else None
 
-    def _say(self, question: Question, target: str | None, more: str) -> Label:
+    def _append(self, item: ReviewItem, target: str | None, more: str) -> Label:
         label = Label(
-            question.image, question.sha256, f"person:{self.whose.name or _user()}", True, target,
-            datetime.now(UTC).isoformat(timespec="seconds"), note=_note(self.whose.why, more),
+            item.image, item.sha256, f"annotator:{self.context.reviewer or _user_name()}", True, target,
+            datetime.now(UTC).isoformat(timespec="seconds"), note=_note(self.context.purpose, more),
         )  # fmt: skip
-        append(self.whose.home, [label])
-        self._heard(question, label)
+        append_labels(self.context.home, [label])
+        self._on_answer(item, label)
         return label
 
 
-def _user() -> str:
+def _user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container that has no name for its user
         return "anonymous"
 
 
-def _note(why: str, more: str) -> str:
-    return f"{why}: {more}" if more else why
+def _note(purpose: str, more: str) -> str:
+    return f"{purpose}: {more}" if more else purpose
 
 
-def answers(told: pl.DataFrame, since: int, why: str) -> dict[str, Answer]:
-    """The answers of a review by the hash of the picture, in the order in which they were given.
+def read_answers(labels: pl.DataFrame, since: int, purpose: str) -> dict[str, Answer]:
+    """The answers of a review by the hash of the image, in the order in which they were given.
 
     Args:
-        told: the whole history.
+        labels: the whole history.
         since: rows of it before the first question.
-        why: what the answers' notes begin with.
+        purpose: the prefix of the notes of the answers.
     """
-    notes = [_note(why, more) for more in ("", REJECTED, TAKEN_BACK)]
-    rows = told.slice(since).filter(pl.col("person") & pl.col("note").is_in(notes))
-    found: dict[str, Answer] = {}
-    for digest, target, note, by, time in rows.select(
+    notes = [_note(purpose, more) for more in ("", REJECTED, RETRACTED)]
+    rows = labels.slice(since).filter(pl.col("annotator") & pl.col("note").is_in(notes))
+    given: dict[str, Answer] = {}
+    for digest, target, note, reviewer, time in rows.select(
         "sha256", "target", "note", "labeller", "time"
     ).iter_rows():
-        found.pop(digest, None)
+        given.pop(digest, None)
         if note != notes[2]:
-            found[digest] = Answer(target, note == notes[1], by, time)
-    return found
+            given[digest] = Answer(target, note == notes[1], reviewer, time)
+    return given

@@ -1,4 +1,4 @@
-"""Labels that a run's answers to unseen images speak against: ranked, then confirmed or mended by a person, blind."""
+"""Suspected label errors: labels that contradict the out-of-fold predictions of a run, reviewed blind."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -9,239 +9,270 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.labels import Label, history, in_force
+from pupila.artifacts.dataset.labels import Label, current_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.run.out_of_fold import Kept, mask_fits, read_kept
+from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, read_out_of_fold
 from pupila.artifacts.web.local import run_local
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import PATCH_FILE, SCHEMA_VERSION, SUSPECTS_FILE
+from pupila.core.vocabulary import PATCH_FILE, SUSPECTS_FILE
 from pupila.imaging.images.decode import Array
-from pupila.stages.label.review.app import review_app
-from pupila.stages.label.review.sample import Question
-from pupila.stages.label.review.session import Answer, Review, Whose, answers
+from pupila.stages.label.review.app import make_review_app
+from pupila.stages.label.review.sample import ReviewItem
+from pupila.stages.label.review.session import Answer, Review, ReviewContext, read_answers
 from pupila.tasks.classify import softmax
 
-WHY = "suspect"
-FAR_BELOW = 0.5  # of the run's median IoU, under which a mask is suspected
+PURPOSE = "suspect"
+SUSPECTS_SCHEMA = 2  # of suspects.json; 1 had `answers` for `predictions_hash`, and no `checked`
+PATCH_SCHEMA = 2  # of each line of label-patch.jsonl; 1 had `by` for `annotator`, and no `schema`
+LOW_IOU_SHARE = 0.5  # of the median IoU of the run; masks below it are suspected
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A label that is probably wrong."""
+    """A suspected label error."""
 
     image: str
     sha256: str
     label: str  # the target in force
-    answer: str | None  # of the run; None of masks
-    sure: float  # the run's probability of the label; of masks the IoU with its answer
+    prediction: str | None  # class that the run predicts; None for masks
+    label_quality: float  # predicted probability of the label; for masks the IoU with the predicted mask
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What a run's answers say of the labels."""
+    """The labels of a data set, checked against the predictions of a run."""
 
-    judged: int  # labels that were looked at
-    estimated: int | None  # about so many are wrong; None of masks
-    suspects: list[Suspect]  # the gravest first
+    checked: int  # labels with a prediction, not confirmed by an annotator
+    estimated_errors: int | None  # estimated number of wrong labels; None for masks
+    suspects: list[Suspect]  # the lowest label quality first
 
 
 @dataclass(frozen=True, slots=True)
-class Suspected:
-    """What was ranked and what the person said of it."""
+class SuspectReview:
+    """A ranking, and the answers of a reviewer."""
 
-    ranking: Ranking  # of labels that the run answered to and no person had confirmed
-    asked: int
-    answers: dict[str, Answer]  # by the hash of the picture
+    ranking: Ranking
+    selected: int  # suspects under review
+    answers: dict[str, Answer]  # by the hash of the image
     file: str
     patch: str
 
     def counts(self) -> dict[str, int]:
-        """Of what the person answered."""
-        given = {one.sha256: one.label for one in self.ranking.suspects}
-        told = [(given[digest], answer) for digest, answer in self.answers.items() if digest in given]
-        kept = sum(answer.target == label for label, answer in told)
-        unsure = sum(answer.target is None and not answer.rejected for _, answer in told)
+        """The answers by result."""
+        label_of = {suspect.sha256: suspect.label for suspect in self.ranking.suspects}
+        answered = [
+            (label_of[digest], answer) for digest, answer in self.answers.items() if digest in label_of
+        ]
+        confirmed = sum(answer.target == label for label, answer in answered)
+        unsure = sum(answer.target is None and not answer.rejected for _, answer in answered)
         return {
-            "answered": len(told),
-            "confirmed": kept,
-            "mended": len(told) - kept - unsure,
+            "answered": len(answered),
+            "confirmed": confirmed,
+            "corrected": len(answered) - confirmed - unsure,
             "unsure": unsure,
         }
 
 
-def suspects(data: Dataset, kept: Kept, confirmed: frozenset[str]) -> Ranking:
-    """The labels that the run's answers speak against.
+def rank_suspects(data: Dataset, predictions: OutOfFold, confirmed: frozenset[str]) -> Ranking:
+    """Rank the labels that contradict the predictions.
 
     Args:
         data: the data set.
-        kept: the run's answers.
-        confirmed: hashes of pictures that a person answered already: they are left out.
+        predictions: out-of-fold predictions of a run.
+        confirmed: hashes of images with a label of an annotator, which are left out.
 
     Raises:
-        PupilaError: the run answered something else, such as masks for classes.
+        PupilaError: the run predicts something else, such as masks instead of classes.
     """
     digests = data.images["sha256"]
-    places = [place for place, row in enumerate(kept.rows) if digests[row] not in confirmed]
-    kept = Kept([kept.rows[place] for place in places], kept.frame[places], kept.hash)
+    places = [place for place, row in enumerate(predictions.rows) if digests[row] not in confirmed]
+    predictions = OutOfFold(
+        [predictions.rows[place] for place in places], predictions.frame[places], predictions.hash
+    )
     if not places:
         return Ranking(0, 0, [])
-    wanted = ["mask"] if data.legend is not None else [f"logit:{name}" for name in data.classes]
-    if missing := [name for name in wanted if name not in kept.frame.columns]:
+    required = ["mask"] if data.label_map is not None else [f"logit:{name}" for name in data.classes]
+    if missing := [name for name in required if name not in predictions.frame.columns]:
         raise PupilaError(
-            say("The run answered something else"), found=listing(kept.frame.columns, 8), wanted=listing(missing),
-            remedy=say("a run of these classes, or of these masks"),
+            say("The run predicts other targets than the data have"),
+            actual=listing(predictions.frame.columns, 8), expected=listing(missing),
+            remedy=say("use a run that was trained on these classes or masks"),
         )  # fmt: skip
-    about, found = _masks(data, kept) if data.legend is not None else _classes(data, kept)
+    error_count, candidates = (
+        _rank_masks(data, predictions) if data.label_map is not None else _rank_classes(data, predictions)
+    )
     images, targets = data.images["image"], data.images["target"]
-    one_each: dict[str, Suspect] = {}  # an answer is of the bytes, so equal files are one question
-    for place, answer, sure in found:
-        row = kept.rows[place]
-        suspect = Suspect(images[row], digests[row], targets[row], answer, sure)
-        one_each.setdefault(suspect.sha256, suspect)
-    return Ranking(len(places), about, list(one_each.values()))
+    by_digest: dict[str, Suspect] = {}  # duplicate files are one item
+    for place, prediction, label_quality in candidates:
+        row = predictions.rows[place]
+        suspect = Suspect(images[row], digests[row], targets[row], prediction, label_quality)
+        by_digest.setdefault(suspect.sha256, suspect)
+    return Ranking(len(places), error_count, list(by_digest.values()))
 
 
-# Place among the run's answers, the answer, and how sure it is of the label.
-Found = list[tuple[int, str | None, float]]
+# Position among the predictions, predicted class, and label quality.
+_Candidates = list[tuple[int, str | None, float]]
 
 
-def _masks(data: Dataset, kept: Kept) -> tuple[None, Found]:
-    fits = mask_fits(data, kept)
+def _rank_masks(data: Dataset, predictions: OutOfFold) -> tuple[None, _Candidates]:
+    fits = compute_mask_ious(data, predictions)
     order = np.argsort(fits, kind="stable")
-    low = order[fits[order] < FAR_BELOW * np.median(fits)]
+    low = order[fits[order] < LOW_IOU_SHARE * np.median(fits)]
     return None, [(int(place), None, float(fits[place])) for place in low]
 
 
-def _classes(data: Dataset, kept: Kept) -> tuple[int, Found]:
+def _rank_classes(data: Dataset, predictions: OutOfFold) -> tuple[int, _Candidates]:
     names = data.classes
-    logits = kept.frame.select([f"logit:{name}" for name in names]).to_numpy()
-    numbers = np.array([names.index(target) for target in data.images["target"][kept.rows]])
+    logits = predictions.frame.select([f"logit:{name}" for name in names]).to_numpy()
+    numbers = np.array([names.index(target) for target in data.images["target"][predictions.rows]])
     probabilities = softmax(logits)
     best = probabilities.argmax(axis=1)
-    return estimated(numbers, probabilities), [
+    return estimate_label_errors(numbers, probabilities), [
         (place, names[best[place]], float(probabilities[place, numbers[place]]))
-        for place in ranked(numbers, probabilities)
+        for place in rank_by_self_confidence(numbers, probabilities)
     ]
 
 
-def ranked(labels: Array, probabilities: Array) -> list[int]:
-    """The places of labels that the model contradicts, the gravest first: by the probability of the label.
+def rank_by_self_confidence(labels: Array, probabilities: Array) -> list[int]:
+    """The positions of labels that the model contradicts, in ascending order of the predicted probability of the label.
 
     Args:
-        labels: (N,) class numbers as given.
-        probabilities: (N, C) of a model that had not learned from those images.
+        labels: (N,) given class numbers.
+        probabilities: (N, C) of a model that was not trained on these images.
 
-    Source: Northcutt, Jiang and Chuang 2021 (arXiv:1911.00068), whose self-confidence this is. Their cut, by confident
-        learning, is left to `estimated`: of few errors it leaves many out, and here a person looks at each.
+    Source: self-confidence of Northcutt, Jiang and Chuang 2021 (arXiv:1911.00068). Their cut-off by confident learning
+        is used in `estimate_label_errors` only: it misses many of few errors, and here a reviewer checks each label.
     """
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     order = np.argsort(probabilities[wrong, labels[wrong]], kind="stable")
     return [int(place) for place in wrong[order]]
 
 
-def estimated(labels: Array, probabilities: Array) -> int:
-    """About how many labels are wrong, by cleanlab's confident learning; see `ranked`."""
+def estimate_label_errors(labels: Array, probabilities: Array) -> int:
+    """The estimated number of wrong labels, by confident learning (cleanlab); see `rank_by_self_confidence`."""
     from cleanlab.count import num_label_issues
 
     return int(num_label_issues(labels, probabilities)) if len(np.unique(labels)) > 1 else 0
 
 
 def review_suspects(
-    data: Dataset, run: str, limit: int, whose: str, page: tuple[int, Callable[[str], None]] | None
-) -> Suspected:
-    """Rank the labels, and ask a person about the gravest until all are answered or Ctrl-C.
+    data: Dataset, run: str, limit: int, reviewer: str, page: tuple[int, Callable[[str], None]] | None
+) -> SuspectReview:
+    """Rank the labels, and run a blind review of the first suspects until all are answered or Ctrl-C.
 
-    A ranking by the same answers that was begun goes on.
+    A review with the same predictions resumes.
 
     Args:
         data: the data set.
         run: folder of the run.
-        limit: labels that are asked about, at most.
-        whose: name of the person; by default the user's of this machine.
-        page: port (0 takes a free one) and what is given the page's address; None asks nothing.
+        limit: suspects to review, at most.
+        reviewer: name for the history; empty: the user of this machine.
+        page: port (0 takes a free one) and a function that receives the address of the page; None: no review.
 
     Raises:
-        PupilaError: see `read_kept` and `suspects`.
+        PupilaError: see `read_out_of_fold` and `rank_suspects`; or a `suspects.json` of an old schema.
     """
     uri, patch = files.join(data.home, SUSPECTS_FILE), files.join(data.home, PATCH_FILE)
-    kept = read_kept(run, data)
-    told = files.read_json(uri) if files.exists(uri) else {}
-    if told.get("answers") != kept.hash:
-        told = _ranking(data, run, kept)
-        files.write_json(uri, told)
-    found = [Suspect(**one) for one in told["suspects"]]
-    ranking = Ranking(told["judged"], told["estimated"], found)
+    predictions = read_out_of_fold(run, data)
+    content = _read_ranking(uri, run) if files.exists(uri) else {}
+    if content.get("predictions_hash") != predictions.hash:
+        content = _make_ranking(data, run, predictions)
+        files.write_json(uri, content)
+    suspects = [Suspect(**suspect) for suspect in content["suspects"]]
+    ranking = Ranking(content["checked"], content["estimated_errors"], suspects)
     rows = {digest: row for row, digest in enumerate(data.images["sha256"])}
-    asked = _questions([one for one in found if one.sha256 in rows][:limit], rows)
-    if page is not None and asked:
-        classes = [] if data.legend is not None else data.classes
-        by = Whose(data.home, whose, WHY, told["rows"])
-        review = Review(asked, classes, by, lambda question, label: _note(patch, question, label))
-        title = say("{n} suspected labels", n=len(asked))
+    items = _shuffle_items([suspect for suspect in suspects if suspect.sha256 in rows][:limit], rows)
+    if page is not None and items:
+        classes = [] if data.label_map is not None else data.classes
+        context = ReviewContext(data.home, reviewer, PURPOSE, content["history_rows"])
+        review = Review(items, classes, context, lambda item, label: _append_patch(patch, item, label))
+        title = say("{n} suspected labels", n=len(items))
         if review.current is not None:
-            run_local(lambda stop: review_app(review, data, title, stop), *page)
-    given = answers(history(data.home), told["rows"], WHY)
-    return Suspected(ranking, len(asked), given, uri, patch)
+            run_local(lambda stop: make_review_app(review, data, title, stop), *page)
+    given = read_answers(read_history(data.home), content["history_rows"], PURPOSE)
+    return SuspectReview(ranking, len(items), given, uri, patch)
 
 
-def _ranking(data: Dataset, run: str, kept: Kept) -> dict[str, Any]:
-    told = history(data.home)
-    confirmed = in_force(told).filter(pl.col("person"))["sha256"].to_list()
-    found = suspects(data, kept, frozenset(confirmed))
+def _read_ranking(uri: str, run: str) -> dict[str, Any]:
+    """A `suspects.json` of the current schema."""
+    content: dict[str, Any] = files.read_json(uri)
+    if content.get("schema") != SUSPECTS_SCHEMA:
+        command = f"pupila label suspects DATA --with {run}"
+        raise PupilaError(
+            say("Can't read the suspects {path}", path=uri), actual=f"schema {content.get('schema', 1)}",
+            expected=f"schema {SUSPECTS_SCHEMA}", remedy=say("delete the file and run: {command}", command=command),
+        )  # fmt: skip
+    return content
+
+
+def _make_ranking(data: Dataset, run: str, predictions: OutOfFold) -> dict[str, Any]:
+    labels = read_history(data.home)
+    confirmed = current_labels(labels).filter(pl.col("annotator"))["sha256"].to_list()
+    ranking = rank_suspects(data, predictions, frozenset(confirmed))
     return {
-        "schema": SCHEMA_VERSION,
+        "schema": SUSPECTS_SCHEMA,
         "run": run,
-        "answers": kept.hash,
-        "rows": told.height,
+        "predictions_hash": predictions.hash,
+        "history_rows": labels.height,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        **asdict(found),
+        **asdict(ranking),
     }
 
 
-def _questions(found: Sequence[Suspect], rows: dict[str, int]) -> list[Question]:
-    """In an order that does not tell the rank."""
-    asked = [Question(rows[one.sha256], one.image, one.sha256, WHY, one.label) for one in found]
-    return sorted(asked, key=lambda one: files.sha256(one.sha256.encode()))
+def _shuffle_items(suspects: Sequence[Suspect], rows: dict[str, int]) -> list[ReviewItem]:
+    """The items in an order that does not reveal the rank."""
+    items = [
+        ReviewItem(rows[suspect.sha256], suspect.image, suspect.sha256, PURPOSE, suspect.label)
+        for suspect in suspects
+    ]
+    return sorted(items, key=lambda item: files.sha256(item.sha256.encode()))
 
 
-def _note(patch: str, question: Question, label: Label) -> None:
-    """A line of the patch: what the label was and is; the last line of a picture counts."""
+def _append_patch(patch: str, item: ReviewItem, label: Label) -> None:
+    """Append the label before and after the review; the last line of an image counts."""
     line = {
-        "image": question.image, "sha256": question.sha256, "before": question.said, "after": label.target,
-        "by": label.labeller, "time": label.time, "note": label.note,
+        "schema": PATCH_SCHEMA, "image": item.image, "sha256": item.sha256, "before": item.label, "after": label.target,
+        "annotator": label.labeller, "time": label.time, "note": label.note,
     }  # fmt: skip
     files.append(patch, json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
-def sentences(found: Suspected, run: str) -> list[str]:
-    """What came of it."""
-    ranking = found.ranking
+def sentences(review: SuspectReview, run: str) -> list[str]:
+    """The ranking and the answers in sentences."""
+    ranking = review.ranking
     if not ranking.suspects:
-        return [say("The run's answers speak against none of {n} labels.", n=ranking.judged)]
-    told = [say_count("The run's answers speak against one of {judged} labels.",
-                      "The run's answers speak against {n} of {judged} labels.", len(ranking.suspects),
-                      judged=ranking.judged)]  # fmt: skip
-    if ranking.estimated is not None:
-        told.append(
-            say(
-                "About {n} labels are wrong, by how surely each class is taken for each other.",
-                n=ranking.estimated,
+        return [say("The predictions of the run contradict none of {n} labels.", n=ranking.checked)]
+    lines = [say_count("The predictions of the run contradict one of {total} labels.",
+                      "The predictions of the run contradict {n} of {total} labels.", len(ranking.suspects),
+                      total=ranking.checked)]  # fmt: skip
+    if ranking.estimated_errors is not None:
+        lines.append(
+            say_count(
+                "Estimated number of label errors: one (confident learning).",
+                "Estimated number of label errors: {n} (confident learning).",
+                ranking.estimated_errors,
             )
         )
-    counts = found.counts()
+    counts = review.counts()
     if not counts["answered"]:
-        return told
-    told.append(
+        return lines
+    lines.append(
         say(
-            "Of {answered} that were looked at {mended} were wrong, {confirmed} right, {unsure} unsure.",
+            "Reviewed {answered} labels: {corrected} corrected, {confirmed} confirmed, {unsure} unsure.",
             **counts,
         )
     )
-    if counts["answered"] < found.asked:
-        told.append(say("{n} are left: the same command goes on.", n=found.asked - counts["answered"]))
-    elif counts["mended"]:
-        told.append(say("Train anew and compare: pupila train DATA --out NEW; pupila evaluate NEW DATA --against {run}",
-                        run=run))  # fmt: skip
-    return told
+    if counts["answered"] < review.selected:
+        lines.append(
+            say_count(
+                "One label is left to review; run the same command to resume.",
+                "{n} labels are left to review; run the same command to resume.",
+                review.selected - counts["answered"],
+            )
+        )
+    elif counts["corrected"]:
+        commands = f"pupila train DATA --out NEW; pupila evaluate NEW DATA --against {run}"
+        lines.append(say("Next, train again and compare: {commands}", commands=commands))
+    return lines

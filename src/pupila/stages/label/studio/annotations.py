@@ -1,4 +1,4 @@
-"""What people drew and chose in Label Studio, as labels of theirs: the way back from `studio`."""
+"""Imports the annotations of a Label Studio export into the label history."""
 
 import json
 from collections import Counter
@@ -9,115 +9,119 @@ from typing import Any
 
 import numpy as np
 
-from pupila.artifacts.dataset.labels import Label, append, history
+from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
-from pupila.imaging.masks.codec import SAME_SHAPE, resized
-from pupila.imaging.masks.label_map import Legend
+from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
+from pupila.imaging.masks.label_map import LabelMap
 from pupila.imaging.regions import fill_polygons
-from pupila.stages.label.mask_files import around, legend_for, write_mask
+from pupila.stages.label.mask_files import choose_label_map, fill_index, write_mask
 from pupila.stages.label.studio.brush import decode
-from pupila.stages.label.studio.tasks import Finder, Item, read_tasks
+from pupila.stages.label.studio.tasks import ImageFinder, Item, read_tasks
 
 NOTE = "label-studio"
-_SIDES = ("height", "width")
+_SIZE_KEYS = ("height", "width")
 
 
 @dataclass(slots=True)
-class Imported:
-    """What came of an import."""
+class ImportResult:
+    """The result of an import."""
 
-    labels: int = 0  # rows of the history
-    known: int = 0  # answers that an earlier import had brought
-    unsure: int = 0  # of the labels: submitted without an answer
+    labels: int = 0  # rows added to the history
+    already_imported: int = 0  # annotations of an earlier import
+    unsure: int = 0  # of the labels: submitted without a choice
     masks: int = 0  # of the labels
-    left_out: Counter[str] = field(default_factory=Counter)  # why, and how often
+    skipped: Counter[str] = field(default_factory=Counter)  # count per reason
 
 
-class _Unfit(Exception):
-    """An annotation that can't be taken; its text says why."""
+class _UnusableAnnotation(Exception):
+    """An annotation that can't be imported; its text is the reason."""
 
 
-def import_answers(data: Dataset, path: str) -> Imported:
+def import_annotations(data: Dataset, path: str) -> ImportResult:
     """Add the annotations of an export to the history, each as a label of its annotator, and write their masks.
 
     Args:
         data: the data set.
-        path: of the export. What an earlier import brought is not added again.
+        path: of the export; annotations of an earlier import are not added again.
 
     Raises:
-        PupilaError: no native export; none of its images is in the data set; or classes that the masks do not have.
+        PupilaError: not a native export; no image of the data set; or classes that the masks do not have.
     """
-    tasks, finder, done = read_tasks(path), Finder(data), Imported()
-    found = [(row, item) for item in tasks if (row := finder.row(item)) is not None]
-    if not found:
+    tasks, finder, result = read_tasks(path), ImageFinder(data), ImportResult()
+    matches = [(row, item) for item in tasks if (row := finder.find_row(item)) is not None]
+    if not matches:
         raise PupilaError(
-            say("None of the tasks shows an image of the data set"),
-            found=listing(_images_of(tasks), 3),
-            wanted=data.root,
+            say("The tasks contain no image of the data set"),
+            actual=listing(_list_images(tasks), 3),
+            expected=data.root,
         )
-    if len(found) < len(tasks):
-        done.left_out[say("image not in the data set")] += len(tasks) - len(found)
-    drawn = [kind for _, item in found for kind in _drawn_labels(item)]
-    legend = legend_for(data, drawn) if drawn or data.legend is not None else None
-    told = history(data.home)
-    before = set(told.select("sha256", "labeller", "time").iter_rows())  # every export has another file name
+    if len(matches) < len(tasks):
+        result.skipped[say("image not in the data set")] += len(tasks) - len(matches)
+    drawn = [kind for _, item in matches for kind in _read_region_classes(item)]
+    label_map = choose_label_map(data, drawn) if drawn or data.label_map is not None else None
+    labels_history = read_history(data.home)
+    before = set(
+        labels_history.select("sha256", "labeller", "time").iter_rows()
+    )  # the note is left out: every export has another file name
     labels: list[Label] = []
-    for row, annotation in _annotations(found):
-        if (data.images["sha256"][row], _labeller(annotation), _time(annotation)) in before:
-            done.known += 1
+    for row, annotation in _read_annotations(matches):
+        if (data.images["sha256"][row], _annotator(annotation), _time(annotation)) in before:
+            result.already_imported += 1
             continue
         try:
-            labels.append(_label(data, row, annotation, legend, path))
-        except _Unfit as fault:
-            done.left_out[str(fault)] += 1
-    append(data.home, labels)
-    done.labels, done.unsure = len(labels), sum(label.target is None for label in labels)
-    done.masks = 0 if legend is None else done.labels - done.unsure
-    return done
+            labels.append(_make_label(data, row, annotation, label_map, path))
+        except _UnusableAnnotation as fault:
+            result.skipped[str(fault)] += 1
+    append_labels(data.home, labels)
+    result.labels, result.unsure = len(labels), sum(label.target is None for label in labels)
+    result.masks = 0 if label_map is None else result.labels - result.unsure
+    return result
 
 
-def _images_of(tasks: list[Item]) -> list[str]:
+def _list_images(tasks: list[Item]) -> list[str]:
     return [str((item.get("data") or {}).get("image", ""))[:80] for item in tasks]
 
 
-def _annotations(found: list[tuple[int, Item]]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Submitted annotations, the latest of an image last; skipped ones are none."""
-    told = [
+def _read_annotations(matches: list[tuple[int, Item]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Submitted annotations in the order of their time; skipped ones are left out."""
+    annotations = [
         (_time(annotation), row, annotation)
-        for row, item in found
+        for row, item in matches
         for annotation in item.get("annotations") or []
         if not annotation.get("was_cancelled")
     ]
-    return ((row, annotation) for _, row, annotation in sorted(told, key=lambda one: one[:2]))
+    return ((row, annotation) for _, row, annotation in sorted(annotations, key=lambda entry: entry[:2]))
 
 
-def _drawn_labels(item: Item) -> Iterator[str]:
+def _read_region_classes(item: Item) -> Iterator[str]:
     for annotation in item.get("annotations") or []:
         for region in annotation.get("result") or []:
             if region.get("type") in _SHAPES:
                 yield from (region.get("value") or {}).get(region["type"]) or []
 
 
-def _label(data: Dataset, row: int, annotation: dict[str, Any], legend: Legend | None, path: str) -> Label:
+def _make_label(
+    data: Dataset, row: int, annotation: dict[str, Any], label_map: LabelMap | None, path: str
+) -> Label:
     result = annotation.get("result") or []
-    readable = {*_ASIDE, *(() if legend is None else _SHAPES)}
+    readable = {*_NOT_DRAWN, *(() if label_map is None else _SHAPES)}
     for kind in (str(region.get("type")) for region in result):
         if kind not in readable:
-            raise _Unfit(say("regions of the type {kind}, which is not read", kind=kind))
-    if legend is None:
-        target = _choice(result)
+            raise _UnusableAnnotation(say("unsupported region type {type}", type=kind))
+    if label_map is None:
+        target = _read_choice(result)
     else:
-        mask = _mask(result, data.images.select("height", "width").row(row), legend)
-        target = None if (mask == IGNORE).all() else write_mask(data, row, mask, legend)
+        mask = _draw_mask(result, data.images.select("height", "width").row(row), label_map)
+        target = None if (mask == IGNORE).all() else write_mask(data, row, mask, label_map)
     image, digest = data.images.select("image", "sha256").row(row)
     seconds = annotation.get("lead_time")
     return Label(
-        image, digest, _labeller(annotation), True, target, _time(annotation),
+        image, digest, _annotator(annotation), True, target, _time(annotation),
         seconds=float(seconds) if isinstance(seconds, int | float) else None,
         note=f"{NOTE}: {files.absolute(path).rpartition('/')[2]}",
     )  # fmt: skip
@@ -127,16 +131,16 @@ def _time(annotation: dict[str, Any]) -> str:
     return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
-def _labeller(annotation: dict[str, Any]) -> str:
-    """Who annotated: a number, or a record with an address."""
-    told = annotation.get("completed_by")
-    if isinstance(told, dict):
-        told = told.get("email") or told.get("username") or told.get("id")
-    return f"person:{'anonymous' if told is None else told}"
+def _annotator(annotation: dict[str, Any]) -> str:
+    """The labeller of an annotation; Label Studio gives a number, or a record with an address."""
+    name = annotation.get("completed_by")
+    if isinstance(name, dict):
+        name = name.get("email") or name.get("username") or name.get("id")
+    return f"annotator:{'anonymous' if name is None else name}"
 
 
-def _choice(result: list[dict[str, Any]]) -> str | None:
-    """The class; None where nothing was chosen: unsure."""
+def _read_choice(result: list[dict[str, Any]]) -> str | None:
+    """The class; None without a choice: unsure."""
     chosen = [
         name
         for region in result
@@ -144,70 +148,82 @@ def _choice(result: list[dict[str, Any]]) -> str | None:
         for name in region["value"].get("choices", [])
     ]
     if len(set(chosen)) > 1:
-        raise _Unfit(say("several classes for one image"))
+        raise _UnusableAnnotation(say("several classes for one image"))
     return str(chosen[0]) if chosen else None
 
 
-def _mask(result: list[dict[str, Any]], size: tuple[int, ...], legend: Legend) -> Array:
+def _draw_mask(result: list[dict[str, Any]], size: tuple[int, ...], label_map: LabelMap) -> Array:
     """Class indices of (height, width): the regions one over the other; nothing drawn is all background."""
-    mask = np.full(size, around(legend), dtype=np.uint8)
+    mask = np.full(size, fill_index(label_map), dtype=np.uint8)
     for region in result:
         shape = _SHAPES.get(region["type"])
         if shape is None:  # of _ASIDE
             continue
         if region.get("image_rotation"):
-            raise _Unfit(say("drawn on a turned image"))
+            raise _UnusableAnnotation(say("drawn on a rotated image"))
         height, width = (
-            int(region.get(f"original_{side}") or n) for side, n in zip(_SIDES, size, strict=True)
+            int(region.get(f"original_{side}") or n) for side, n in zip(_SIZE_KEYS, size, strict=True)
         )
         if abs(height * size[1] / (width * size[0]) - 1) > SAME_SHAPE:
-            raise _Unfit(say("drawn on an image of another shape"))
+            raise _UnusableAnnotation(say("drawn on an image of another shape"))
         try:
             (name, *_), covered = region["value"][region["type"]], shape(region["value"], height, width)
         except (ValueError, KeyError, TypeError) as fault:
-            raise _Unfit(say("a region that can't be read ({fault})", fault=fault)) from fault
-        index = legend.names.index(name) if name in legend.names else around(legend)
-        mask[resized(covered.astype(np.uint8), *size) == 1] = index
+            raise _UnusableAnnotation(say("unreadable region ({reason})", reason=fault)) from fault
+        index = label_map.names.index(name) if name in label_map.names else fill_index(label_map)
+        mask[resize_mask(covered.astype(np.uint8), *size) == 1] = index
     return mask
 
 
-def _brush(told: dict[str, Any], height: int, width: int) -> Array:
-    return decode(told["rle"], height, width)
+def _draw_brush(value: dict[str, Any], height: int, width: int) -> Array:
+    return decode(value["rle"], height, width)
 
 
-def _polygon(told: dict[str, Any], height: int, width: int) -> Array:
-    points = np.asarray(told["points"], dtype=np.float64) / 100 * (width, height)
+def _draw_polygon(value: dict[str, Any], height: int, width: int) -> Array:
+    points = np.asarray(value["points"], dtype=np.float64) / 100 * (width, height)
     if points.ndim != 2 or len(points) < 3 or not np.isfinite(points).all():
-        raise ValueError(json.dumps(told["points"])[:40])
+        raise ValueError(json.dumps(value["points"])[:40])
     return fill_polygons([(points, [])], height, width)
 
 
-def _rectangle(told: dict[str, Any], height: int, width: int) -> Array:
-    """Turned around its upper left corner, clockwise, in degrees."""
+def _draw_rectangle(value: dict[str, Any], height: int, width: int) -> Array:
+    """Rotated around its upper left corner, clockwise, in degrees."""
     x, y, across, down = (
-        float(told[name]) / 100 * side
+        float(value[name]) / 100 * side
         for name, side in (("x", width), ("y", height), ("width", width), ("height", height))
     )
-    turn = radians(float(told.get("rotation") or 0))
+    turn = radians(float(value.get("rotation") or 0))
     right, below = np.array([cos(turn), sin(turn)]) * across, np.array([-sin(turn), cos(turn)]) * down
     corner = np.array([x, y])
     ring = np.stack([corner, corner + right, corner + right + below, corner + below])
     return fill_polygons([(ring, [])], height, width)
 
 
-_ASIDE = frozenset({"choices", "textarea", "rating", "number", "relation"})  # they draw nothing
+_NOT_DRAWN = frozenset(
+    {"choices", "textarea", "rating", "number", "relation"}
+)  # region types without a shape
 _SHAPES: dict[str, Callable[[dict[str, Any], int, int], Array]] = {
-    "brushlabels": _brush,
-    "polygonlabels": _polygon,
-    "rectanglelabels": _rectangle,
+    "brushlabels": _draw_brush,
+    "polygonlabels": _draw_polygon,
+    "rectanglelabels": _draw_rectangle,
 }
 
 
-def sentences(done: Imported) -> list[str]:
-    """What came of it."""
-    told = [say("{n} labels were added, {masks} of them masks, {unsure} without an answer.", n=done.labels,
-                masks=done.masks, unsure=done.unsure)]  # fmt: skip
-    if done.known:
-        told.append(say("{n} were there from an earlier import.", n=done.known))
-    told += [say("Left out: {n} x {why}.", n=n, why=why) for why, n in done.left_out.most_common()]
-    return told
+def sentences(result: ImportResult) -> list[str]:
+    """The result in sentences."""
+    lines = [say_count("Added one label ({masks} masks, {unsure} unsure).",
+                       "Added {n} labels ({masks} masks, {unsure} unsure).", result.labels, masks=result.masks,
+                       unsure=result.unsure)]  # fmt: skip
+    if result.already_imported:
+        lines.append(
+            say_count(
+                "One annotation was imported before.",
+                "{n} annotations were imported before.",
+                result.already_imported,
+            )
+        )
+    lines += [
+        say("Skipped {n} annotations: {reason}.", n=n, reason=reason)
+        for reason, n in result.skipped.most_common()
+    ]
+    return lines

@@ -1,4 +1,4 @@
-"""Label Studio's brush masks: the run lengths of an RGBA picture as a stream of bits, whose alpha is the mask.
+"""Label Studio's brush masks: the run lengths of an RGBA image as a stream of bits, whose alpha is the mask.
 
 The stream: 32 bits, how many values follow; 5, the bits of a value less 1; four times 4, the bits of a run's length
 less 1. Then runs: a bit, whether one value is repeated; 2, which of the four sizes the length has; the length less 1;
@@ -24,36 +24,38 @@ def decode(numbers: Sequence[int], height: int, width: int) -> Array:
 
     Args:
         numbers: bytes, 0..255, as the export lists them.
-        height: of the picture, pixels.
-        width: of the picture, pixels.
+        height: of the image, pixels.
+        width: of the image, pixels.
 
     Raises:
-        ValueError: no such stream, cut short, or of another size.
+        ValueError: not such a stream, truncated, or of another size.
     """
     try:
         bits = "".join(f"{byte:08b}" for byte in bytes(numbers))
     except (TypeError, ValueError) as fault:
-        raise ValueError(say("no list of bytes")) from fault
+        raise ValueError(say("not a list of bytes")) from fault
     at = 0
 
     def read(size: int) -> int:
         nonlocal at
         at += size
         if at > len(bits):
-            raise ValueError(say("the run lengths end too early"))
+            raise ValueError(say("the run lengths are truncated"))
         return int(bits[at - size : at], 2)
 
-    count, wanted = read(32), height * width * _CHANNELS
-    if count != wanted:
-        raise ValueError(say("run lengths of {n} values for {most}", n=count, most=wanted))
+    count, expected = read(32), height * width * _CHANNELS
+    if count != expected:
+        raise ValueError(
+            say("the run lengths have {n} values instead of {expected}", n=count, expected=expected)
+        )
     word = read(5) + 1
     sizes = [read(4) + 1 for _ in range(4)]
-    values, done = np.zeros(count, dtype=np.uint32), 0
-    while done < count:
+    values, position = np.zeros(count, dtype=np.uint32), 0
+    while position < count:
         repeated = read(1)
-        end = min(done + 1 + read(sizes[read(2)]), count)
-        values[done:end] = read(word) if repeated else [read(word) for _ in range(end - done)]
-        done = end
+        end = min(position + 1 + read(sizes[read(2)]), count)
+        values[position:end] = read(word) if repeated else [read(word) for _ in range(end - position)]
+        position = end
     return values.reshape(height, width, _CHANNELS)[..., -1] > 0
 
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from pupila.imaging.images.decode import decode
-from pupila.imaging.images.prepare import Preparation, prepare, side_to_decode
+from pupila.imaging.images.preprocess import Preprocessing, min_decode_side, preprocess
 from tests.pictures import Pixels, encoded, photo
 
 
-def plain(**told: Any) -> Preparation:
+def plain(**changes: Any) -> Preprocessing:
     """A preparation that leaves 0..1 as it is."""
-    return Preparation.model_validate({"mean": (0, 0, 0), "std": (1, 1, 1), **told})
+    return Preprocessing.model_validate({"mean": (0, 0, 0), "std": (1, 1, 1), **changes})
 
 
 def test_normalising_has_the_hand_computed_values() -> None:
     rgb = np.full((4, 4, 3), (255, 0, 51), dtype=np.uint8)
-    out = prepare(rgb, plain(height=2, width=2, mean=(0.5, 0.5, 0.1), std=(0.5, 0.25, 0.2)))
+    out = preprocess(rgb, plain(height=2, width=2, mean=(0.5, 0.5, 0.1), std=(0.5, 0.25, 0.2)))
     # (1 - 0.5) / 0.5 = 1; (0 - 0.5) / 0.25 = -2; (0.2 - 0.1) / 0.2 = 0.5
     assert out.shape == (3, 2, 2)
     assert out.dtype == np.float32
@@ -30,20 +30,20 @@ def striped() -> Pixels:
     return np.repeat(np.repeat([[0] * 4 + [255] * 4], 4, axis=0)[..., None], 3, axis=2).astype(np.uint8)
 
 
-def test_squash_keeps_the_whole_picture() -> None:
-    out = prepare(striped(), plain(height=4, width=4, fit="squash", interpolation="nearest"))
+def test_squash_keeps_the_whole_image() -> None:
+    out = preprocess(striped(), plain(height=4, width=4, fit="squash", interpolation="nearest"))
     assert out[0, 0].tolist() == [0, 0, 1, 1]
 
 
 def test_crop_fills_and_cuts_the_centre() -> None:
-    out = prepare(striped(), plain(height=2, width=2, fit="crop", interpolation="nearest"))
+    out = preprocess(striped(), plain(height=2, width=2, fit="crop", interpolation="nearest"))
     # scaled to 2 x 4, the two columns in the middle are kept
     assert out[0, 0].tolist() == [0, 1]
 
 
 def test_pad_fits_inside_and_fills_the_border() -> None:
     spec = plain(height=4, width=4, fit="pad", interpolation="nearest", padding=51)
-    out = prepare(striped(), spec)
+    out = preprocess(striped(), spec)
     # scaled to 2 x 4: one row of padding above and below
     assert np.allclose(out[0, :, 0], [0.2, 0, 0, 0.2])
     assert np.allclose(out[0, :, 3], [0.2, 1, 1, 0.2])
@@ -53,14 +53,14 @@ def test_crop_share_cuts_more() -> None:
     rgb = np.zeros((8, 8, 3), dtype=np.uint8)
     rgb[2:6, 2:6] = 255
     spec = plain(height=4, width=4, fit="crop", crop_share=0.5, interpolation="nearest")
-    assert prepare(rgb, spec).min() == 1.0
+    assert preprocess(rgb, spec).min() == 1.0
 
 
 @pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (33, 17)])
-def test_any_size_becomes_the_wanted_size(fit: str, shape: tuple[int, int]) -> None:
-    spec = Preparation.model_validate({"height": 8, "width": 12, "fit": fit})
-    out = prepare(photo(1, shape[1], shape[0]), spec)
+def test_any_size_becomes_the_input_size(fit: str, shape: tuple[int, int]) -> None:
+    spec = Preprocessing.model_validate({"height": 8, "width": 12, "fit": fit})
+    out = preprocess(photo(1, shape[1], shape[0]), spec)
     assert out.shape == (3, 8, 12)
     assert np.isfinite(out).all()
 
@@ -68,5 +68,5 @@ def test_any_size_becomes_the_wanted_size(fit: str, shape: tuple[int, int]) -> N
 def test_loading_by_scaled_decoding_stays_close_to_whole_decoding() -> None:
     data = encoded(photo(2, 900, 700), "JPEG", quality=95)
     spec = plain(height=64, width=64)
-    whole, scaled = (prepare(decode(data, at_least=side), spec) for side in (None, side_to_decode(spec)))
+    whole, scaled = (preprocess(decode(data, min_side=side), spec) for side in (None, min_decode_side(spec)))
     assert 0 < np.abs(whole - scaled).mean() < 0.02

@@ -1,4 +1,4 @@
-"""From bytes to an upright RGB picture, whatever its bands: the one way, for training, export, predict and serve."""
+"""Decode any image file, whatever its bands, to upright RGB: shared by training, export, predict and serve."""
 
 from dataclasses import dataclass
 
@@ -18,35 +18,35 @@ from pupila.imaging.images.decode import (
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """An upright picture."""
+class DecodedImage:
+    """An upright image."""
 
     header: Header
     rgb: Array  # (H, W, 3) uint8
     valid: Array | None = None  # (H, W) bool: where a scene has data; None: everywhere
 
 
-def read_picture(
+def read_image(
     data: bytes,
     bands: BandSettings | None = None,
     limits: ImageLimits | None = None,
-    at_least: int | None = None,
-) -> Picture:
-    """What the header says, and the pixels.
+    min_side: int | None = None,
+) -> DecodedImage:
+    """The header and the pixels of an image file.
 
     Args:
         data: of a file.
-        bands: how the bands of a TIFF become colours; what is not decided there is decided from this file alone.
+        bands: how the bands of a TIFF become colours; open values are computed from this file alone.
         limits: what to refuse.
-        at_least: as `images.decode` takes it.
+        min_side: as `images.decode` takes it.
 
     Raises:
         ImageFault: no usable image, or one that needs rasterio, which is not installed.
-        PupilaError: white is not above black.
+        PupilaError: `high` is not above `low`.
     """
     if not is_tiff(data):
         header = probe(data, limits)
-        return Picture(header, decode(data, limits, at_least, header))
+        return DecodedImage(header, decode(data, limits, min_side, header))
     limits = limits or ImageLimits()
     check_bytes(data, limits)
     try:
@@ -55,6 +55,6 @@ def read_picture(
             header = scene.header or probe(data, limits)
             valid = scene.valid(0, 0, scene.height, scene.width)
             rgb = scene.read(0, 0, scene.height, scene.width)
-            return Picture(header, rgb, None if valid.all() else valid)
+            return DecodedImage(header, rgb, None if valid.all() else valid)
     except MissingExtra as lack:
         raise ImageFault("missing-extra", " ".join(str(lack).split())) from lack

@@ -1,0 +1,95 @@
+"""Which settings each command takes, and where the models of these settings are: loaded when asked for."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pupila.core.settings import Settings
+
+# Command -> its stages; `stage.field` is one field of a stage.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "collect": ("collect",),
+    "doctor": ("read",),
+    "split": ("split", "read"),
+    "explore": ("read",),
+    "label": ("label-vlm", "label-roboflow", "label-bundle", "label-csv"),
+    "label audit": ("label-audit", "read"),
+    "convert": ("read",),
+    "train": ("train", "split.folds", "predict"),
+    "predict": ("predict",),
+    "serve": ("serve",),
+}
+LABELLER = "label-"  # what the stages of `label` begin with; the kind of labeller follows
+
+
+def _collect() -> "type[Settings]":
+    from pupila.stages.collect.site import Site
+
+    return Site
+
+
+def _read() -> "type[Settings]":
+    from pupila.artifacts.dataset.reading import ReadSettings
+
+    return ReadSettings
+
+
+def _split() -> "type[Settings]":
+    from pupila.stages.split.settings import SplitSettings
+
+    return SplitSettings
+
+
+def _train() -> "type[Settings]":
+    from pupila.stages.train.settings import TrainSettings
+
+    return TrainSettings
+
+
+def _predict() -> "type[Settings]":
+    from pupila.imaging.images.bands import BandSettings
+
+    return BandSettings
+
+
+def _serve() -> "type[Settings]":
+    from pupila.stages.serve.settings import ServeSettings
+
+    return ServeSettings
+
+
+def _audit() -> "type[Settings]":
+    from pupila.stages.label.review.audit import AuditSettings
+
+    return AuditSettings
+
+
+def _vlm() -> "type[Settings]":
+    from pupila.stages.label.labellers.settings import VlmSettings
+
+    return VlmSettings
+
+
+def _roboflow() -> "type[Settings]":
+    from pupila.stages.label.labellers.settings import RoboflowSettings
+
+    return RoboflowSettings
+
+
+def _bundle() -> "type[Settings]":
+    from pupila.stages.label.labellers.settings import BundleSettings
+
+    return BundleSettings
+
+
+def _table() -> "type[Settings]":
+    from pupila.stages.label.labellers.settings import TableSettings
+
+    return TableSettings
+
+
+STAGES: dict[str, "Callable[[], type[Settings]]"] = {
+    "collect": _collect, "read": _read, "split": _split, "train": _train, "predict": _predict, "serve": _serve,
+    "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow, "label-bundle": _bundle,
+    "label-csv": _table,
+}  # fmt: skip

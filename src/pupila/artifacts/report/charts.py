@@ -205,6 +205,8 @@ def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tupl
                 color=COLOURS[index % len(COLOURS)],
                 linewidth=1.6,
             )
+        if all(float(x).is_integer() for points in series.values() for x, _ in points):
+            axes.locator_params(axis="x", integer=True)  # epochs have no decimals
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
         if len(series) > 1:

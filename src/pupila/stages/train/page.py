@@ -39,7 +39,7 @@ def make_run_page(
     curves = []
     for title, keys in _CURVES.items():
         series = {
-            f"{part} {key}" if len(parts) > 1 else key: [
+            _name_curve(part if len(parts) > 1 else "", key if len(keys) > 1 else ""): [
                 (_count_head_epochs(part, log) + line["epoch"], line[key]) for line in log if line["part"] == part
             ]
             for part in parts for key in keys if any(key in line for line in log if line["part"] == part)
@@ -67,6 +67,15 @@ def make_run_page(
             "Data hash {hash}, splits hash {splits}.", hash=plan.data_hash[:12], splits=plan.splits_hash[:12]
         ),
     )
+
+
+_LOSSES = {"train_loss": mark("training"), "validation_loss": mark("validation")}
+
+
+def _name_curve(part: str, key: str) -> str:
+    """The name of a curve in the legend: "finetune, training"."""
+    loss = translate(_LOSSES[key]) if key else ""
+    return say("{phase}, {split}", phase=part, split=loss) if part and loss else part or loss
 
 
 def _average_folds(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -102,10 +111,7 @@ def _example_sections(examples: dict[str, bytes]) -> list[Section]:
 def _caption_example(name: str) -> str:
     """`fold0-finetune-007` as a caption."""
     part, _, epoch = name.rpartition("-")
-    fold = part.removesuffix(FINETUNE).strip("-")
-    if fold:
-        return say("{fold}, after epoch {n}", fold=fold, n=int(epoch))
-    return say("After epoch {n}", n=int(epoch))
+    return say("{phase}, after epoch {n}", phase=part, n=int(epoch))
 
 
 def describe_run(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:

@@ -68,7 +68,7 @@ def figures(shared: Tensor, predicted: Tensor, true: Tensor) -> dict[str, float]
 
 
 def evaluate(model: nn.Module, scenes: DataLoader[tuple[Tensor, Tensor]]) -> list[dict[str, float]]:
-    """The figures of every picture, at the side that the network sees."""
+    """The figures of every image, at the size that the network sees."""
     model.eval()
     rows = []
     with torch.no_grad():
@@ -80,12 +80,12 @@ def evaluate(model: nn.Module, scenes: DataLoader[tuple[Tensor, Tensor]]) -> lis
 
 
 def mean(rows: list[dict[str, float]], name: str) -> float:
-    """Over pictures."""
+    """The mean over the images."""
     return float(np.mean([row[name] for row in rows]))
 
 
 def main(data: str, weights: str, splits: str, predictions: str = "", hurry: str = "") -> None:
-    """Train, and print what the test metrics; with `answers` the masks are written there, at full size.
+    """Train, and print the test metrics; with `predictions` the masks are written to that folder, at full size.
 
     In a `hurry`, where nobody measures its speed, steps run in the layout and the precision that are quickest.
     """

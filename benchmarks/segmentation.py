@@ -26,7 +26,7 @@ FOLDS = 5
 
 
 def run() -> dict[str, Any]:
-    """The same side and batch as the script, then `--budget 20m`: seconds of an epoch, time to its Dice, test Dice."""
+    """The same image size and batch size as the script, then `--budget 20m`: epoch seconds, time to its Dice, Dice."""
     prepared = _prepare_data(Path(tempfile.mkdtemp()))
     if prepared is None:
         return {}
@@ -34,7 +34,7 @@ def run() -> dict[str, Any]:
     print("  a typical script", flush=True)
     naive = naive_on(data, weights, split_stems(data), data.parent / "naive")
     new_cache()
-    print("  the same side and batch", flush=True)
+    print("  the same image size and batch size", flush=True)
     same = train(data, data.parent / "same", {**RECIPE, "weights": str(weights)})
     new_cache()
     print(f"  --budget {BUDGET}", flush=True)
@@ -94,20 +94,20 @@ def folds() -> dict[str, Any]:
         if not report.exists():
             print(f"  fold {fold} of the script", flush=True)
             report.write_text(json.dumps(naive_on(data, weights, stems, data.parent / "naive", "hurry")))
-        if not (data.parent / f"fold-{fold}/answers/predictions.csv").exists():
+        if not (data.parent / f"fold-{fold}/predictions/predictions.csv").exists():
             print(f"  fold {fold}", flush=True)
             _predict_fold(data, stems, {**RECIPE, "weights": str(weights)}, data.parent / f"fold-{fold}")
-    ours = [pl.read_csv(data.parent / f"fold-{fold}/answers/predictions.csv") for fold in range(FOLDS)]
+    ours = [pl.read_csv(data.parent / f"fold-{fold}/predictions/predictions.csv") for fold in range(FOLDS)]
     table = pl.concat([row.select("image", "mask").with_columns(
         image=pl.col("image").str.replace(".*/images/", "images/"),
-        mask=pl.format(f"fold-{fold}/answers/{{}}", "mask"),
+        mask=pl.format(f"fold-{fold}/predictions/{{}}", "mask"),
     ) for fold, row in enumerate(ours)])  # fmt: skip
     table.write_csv(data.parent / "pupila.csv")
     return _finish(against_naive(data, data.parent / "pupila.csv", split=TRAIN), data)
 
 
 def _predict_fold(data: Path, stems: dict[str, list[str]], config: dict[str, Any], home: Path) -> None:
-    """Train on the stems of a fold, and answer those of its test split."""
+    """Train on the stems of a fold, and predict those of its test split."""
     fold = home / "data"
     for part in ("images", "masks"):
         shutil.copytree(data / part, fold / part, dirs_exist_ok=True)
@@ -129,7 +129,7 @@ def _predict_fold(data: Path, stems: dict[str, list[str]], config: dict[str, Any
         str(home / "run"),
         *test_images,
         "--out",
-        str(home / "answers"),
+        str(home / "predictions"),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
@@ -185,13 +185,13 @@ def naive_on(
     data: Path, weights: Path, stems: dict[str, list[str]], masks_folder: Path, *hurry: str
 ) -> dict[str, Any]:
     """The script's figures; its masks lie in the folder."""
-    report = Path(tempfile.mkdtemp()) / "stems.json"  # of its own: folds may run side by side
-    report.write_text(json.dumps(stems))
+    stems_file = Path(tempfile.mkdtemp()) / "stems.json"  # of its own: folds may run side by side
+    stems_file.write_text(json.dumps(stems))
     command = [
         sys.executable,
         "-m",
         "benchmarks.naive_segmentation",
-        *map(str, (data, weights, report, masks_folder, *hurry)),
+        *map(str, (data, weights, stems_file, masks_folder, *hurry)),
     ]
     finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
@@ -223,7 +223,7 @@ def train(data: Path, out: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def against_naive(data: Path, run: Path, split: str = TEST) -> dict[str, Any]:
-    """A run or a table and the script on the same pictures at their own size, paired; its masks lie beside the data."""
+    """A run or a table and the script on the same images at their own size, paired; its masks lie beside the data."""
     masks_folder = data.parent / "naive"
     masks = sorted(masks_folder.iterdir())
     table = {"image": [f"images/{m.stem}.jpg" for m in masks], "mask": [str(m) for m in masks]}

@@ -21,7 +21,7 @@ ORDERED: dict[str, tuple[str, ...]] = {
     "statistics": ("intervals", "tests", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "tiles", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "report", "web"),
-    "learning": ("models", "losses", "augment", "loader", "features", "loop", "trainers", "export"),
+    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "trainers", "export"),
 }  # fmt: skip
 # The rooms of floors on which neighbours are strangers, and meet in files.
 STRANGERS: dict[str, tuple[str, ...]] = {
@@ -51,6 +51,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "filelock": ("artifacts/dataset",),
     "fsspec": ("core/stores",),
     "httpcore": ("stages/collect",),
+    "huggingface_hub": ("learning/models",),
     "httpx": ("stages/collect", "stages/label"),
     "jinja2": ("artifacts/report",),
     "markupsafe": ("artifacts/report",),
@@ -64,6 +65,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pycocotools": ("imaging/regions",),
     "protego": ("stages/collect",),
     "pydantic": ("core/settings",),
+    "pydantic_core": ("core/settings",),  # pydantic's own errors, for a validator of ours
     "rasterio": ("imaging/geotiff",),
     "rich": ("core/progress", "cli"),
     "safetensors": ("learning/models", "learning/loop", "learning/export"),
@@ -80,7 +82,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "typer": ("cli",),
     "usearch": ("imaging/duplicates",),
     "uvicorn": ("artifacts/web",),
-    "yaml": ("core/settings",),
+    "yaml": ("core/settings", "cli"),  # cli reads --config as flags are read
 }  # fmt: skip
 
 # Requirements that no file of ours imports -> why they are required all the same.
@@ -104,8 +106,8 @@ BASE_ROOMS = (
     "__main__", "__init__",
 )  # fmt: skip
 BASE_LIBRARIES = {
-    "PIL", "contourpy", "fastapi", "fsspec", "numpy", "onnxruntime", "pycocotools", "pydantic", "rich", "simplejpeg",
-    "starlette", "typer", "uvicorn", "yaml",
+    "PIL", "contourpy", "fastapi", "fsspec", "numpy", "onnxruntime", "pycocotools", "pydantic", "pydantic_core", "rich",
+    "simplejpeg", "starlette", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 
 PICKLES = {"pickle", "marshal", "shelve"}

@@ -1,6 +1,7 @@
 """The commands: exit codes, what is printed where, and refusals without a stack trace."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ def test_the_doctor_leaves_with_0_where_nothing_would_spoil_training(
     printed = capsys.readouterr()
     assert "26 images" in printed.out
     assert "No problems found." in printed.out
+    (shop / "notes.txt").write_text("not an image")
+    assert run(["doctor", str(shop)]) == 0
+    assert capsys.readouterr().out.endswith("\n\nNo errors.\n")
+    (shop / "cat/empty.jpg").write_bytes(b"")
+    assert run(["doctor", str(shop)]) == 0
+    assert capsys.readouterr().out.endswith("\n\nNo errors. Review the 1 warning before training.\n")
 
 
 def test_the_doctor_leaves_with_1_where_a_fault_would(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +76,7 @@ def test_debug_shows_the_trace(tmp_path: Path) -> None:
         (["doctor", "{shop}", "max_pixel=5"], "max_pixel is unknown (did you mean max_pixels?)"),
         (["doctor", "{shop}", "--max-pixels"], "--max-pixels needs a value"),
         (["doctor", "{shop}", "--max-pixels", "many"], "--max-pixels many (expected a whole number)"),
-        (["settings", "spilt"], "did you mean 'split'"),
+        (["settings", "spilt"], "Unknown stage spilt. Did you mean split?"),
         (["split", "{shop}", "--val", "0.6"], "--val 0.6 (expected 0 to 0.5 or null"),
     ],
 )
@@ -91,7 +98,12 @@ def test_split_prints_the_verdict_and_writes_both_files(
     assert run(["split", str(shop)]) == 0
     printed = capsys.readouterr().out
     assert "Verdict: clean" in printed
+    assert re.search(
+        r"Largest deviation of a class share: \d+\.\d percentage points \(class '(cat|dog)', \w+\)\.", printed
+    )
     assert f"Written: {shop}/splits.json" in printed
+    assert run(["split", str(shop)]) == 0
+    assert f"Unchanged: {shop}/splits.json" in capsys.readouterr().out
     assert sorted(p.name for p in shop.iterdir() if p.is_file()) == ["pupila.parquet", "splits.json"]
 
 
@@ -177,6 +189,12 @@ def test_every_setting_is_printed_with_its_meaning(capsys: pytest.CaptureFixture
     assert "bytes" in printed
 
 
+def test_an_unknown_stage_is_answered_with_each_name_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["settings", "nope"]) == 2
+    assert capsys.readouterr().err.count("audit") == 1
+    assert run(["settings", "label audit"]) == run(["settings", "label-audit"]) == 0
+
+
 def test_help_names_every_command_and_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     printed = capsys.readouterr().out
@@ -220,3 +238,38 @@ def test_interruptions_and_missing_extras_have_their_codes(
     monkeypatch.setattr(doctor_api, "doctor", fail)
     assert run(["doctor", str(shop)]) == code
     assert ("cached" if code == 130 else "pip install 'pupila[data]'") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+@pytest.mark.parametrize(
+    "words", [["serve", "B"], ["label", "audit", "D"], ["label", "suspects", "D", "--with", "R"]]
+)
+def test_a_port_that_there_is_not_is_refused(
+    words: list[str], port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*words, "--port", port]) == 2
+    assert f"Invalid --port: {port} (expected 0 to 65535)." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["predict", "B", "I", "--json", "--csv", "x"], "--json and --csv can't be combined.\n  Try: omit one"),
+        (["predict", "B", "I", "--polygons"], "--polygons needs --out FOLDER."),
+        (["collect", "vtex", "--out", "x", "--label-config", "y"], "--label-config needs --label LABELLER."),
+        (["label", "{shop}", "--with", "ollama"], "for ollama use vlm:MODEL with --base-url."),
+        (["label", "{shop}", "--with", "vml:x"], "Unknown labeller vml. Did you mean vlm?"),
+        (["label", "{shop}", "--with", "zzz"], "Unknown labeller zzz. Choose one of: vlm:MODEL, "),
+        (["split", "{shop}", "--by", "nonsense"], "no column 'nonsense', and the pattern matches no path. Columns: "),
+        (["evaluate", "nowhere", "{shop}"], "nowhere does not exist; expected a bundle, a run or a table"),
+        (["train", "{shop}", "--tversky-beta", "0.3", "--dry-run"],
+         "tversky_beta=0.3 has no effect: this data set is a classification task.\n  Try: omit --tversky-beta"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_fit_are_one_sentence_each(
+    shop: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if words[0] == "evaluate":
+        assert run(["split", str(shop)]) == 0
+    assert run([word.replace("{shop}", str(shop)) for word in words]) == 2
+    assert says in capsys.readouterr().err

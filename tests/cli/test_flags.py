@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import typer
 
-from pupila.cli import table
+from pupila.cli import write_flags
 from pupila.cli.app import app
 from pupila.cli.command import Command
 from pupila.cli.flags import Reader, find_flags, groups
 from pupila.cli.run import run
 from pupila.cli.stages import COMMANDS, STAGES
-from pupila.cli.synonyms import ROWS
+from pupila.cli.synonyms import FROZEN, ROWS
 from pupila.core.errors import PupilaError
 
 # Flags whose help differs between commands though the meaning is the same for each command.
@@ -49,7 +49,9 @@ def refused(command: str, *words: str) -> str:
 
 
 def test_the_table_is_that_of_the_settings_models() -> None:
-    assert table.FILE.read_text(encoding="utf-8") == table.text(), "run: python -m pupila.cli.table"
+    assert write_flags.FILE.read_text(encoding="utf-8") == write_flags.text(), (
+        "run: python -m pupila.cli.write_flags"
+    )
 
 
 def test_every_setting_of_every_command_is_one_flag_and_every_group_names_fields() -> None:
@@ -81,9 +83,11 @@ def test_every_setting_of_every_command_is_one_flag_and_every_group_names_fields
         (("D", "--options", "{pad_type: same}"), {"options": {"pad_type": "same"}}),
         (("D", "--options", "pad_type=same,stem=2"), {"options": {"pad_type": "same", "stem": 2}}),
         (("D", "--model", "101", "--threshold", "null"), {"model": "101", "threshold": None}),
-        (("D", "--weight-decay", "1e-4"), {"weight_decay": "1e-4"}),
+        (("D", "--weight-decay", "1e-4"), {"weight_decay": 1e-4}),
         (("D", "--folds", "3"), {"folds": 3}),
         (("D", "--epochs", "5", "--epochs", "6"), {"epochs": 6}),
+        (("D", "--epochs", "010"), {"epochs": 10}),
+        (("D", "--options", "a=[1,2],b=on", "--options", "c=3"), {"options": {"a": [1, 2], "b": "on", "c": 3}}),
     ],
 )  # fmt: skip
 def test_what_is_given_is_read(words: tuple[str, ...], values: dict[str, Any]) -> None:
@@ -98,8 +102,8 @@ def test_names_come_with_commas_or_again_and_addresses_keep_theirs() -> None:
 
 
 def test_words_of_the_command_are_left_to_it() -> None:
-    rest = read("train", "epochs=3", "--out", "--epochs", "--resume", "--", "epochs=4")
-    assert rest == ({}, ["epochs=3", "--out", "--epochs", "--resume", "--", "epochs=4"])
+    rest = read("train", "epochs=3", "--out", "o", "--resume", "--", "epochs=4")
+    assert rest == ({}, ["epochs=3", "--out", "o", "--resume", "--", "epochs=4"])
 
 
 def test_a_file_whose_name_has_an_equals_sign_is_a_file(
@@ -143,12 +147,25 @@ def test_all_faults_are_one_error() -> None:
         (("--num-workers", "8"), "--num-workers is called --workers here"),
         (("--amp",), "--amp is called --precision here (float32, bfloat16 or float16)"),
         (("--pretrained",), "--pretrained is called --weights here (default takes the hub's"),
-        (("--freeze", "3"), "here (the opposite: blocks that are trained, not blocks that are frozen)"),
+        (("--freeze", "3"), "there is no --freeze (use --unfreeze N: the number of last blocks to train)"),
+        (("--freeze", "3"), "Try: --unfreeze N"),
+        (("--lerning-rate", "1"), "--lerning-rate is unknown (did you mean --lr?).\n  Try: --lr 1"),
+        (("lerning_rate=1",), "lerning_rate is unknown (did you mean lr?)"),
+        (("--bs", "8", "--epoch", "2"), "Try: --batch-size 8, --epochs 2"),
+        (("--set", "allow_leak=true"), "--set allow_leak=true is written --allow-leak."),
+        (("--set", "allow_leak=false"), "--set allow_leak=false is written --no-allow-leak."),
         (("--output-dir", "x"), "--output-dir is called --out here"),
         (("--data-path", "x"), "--data-path is an argument here, without a name"),
         (("--zzz",), "--zzz is unknown"),
         (("--epochs",), "--epochs needs a value"),
         (("--epochs", "--resume"), "--epochs needs a value"),
+        (("--out", "--resume"), "--out needs a value"),
+        (("--epochs", "yes"), "--epochs yes (expected a whole number or auto)"),
+        (("--epochs", "1:30"), "--epochs 1:30 (expected a whole number or auto)"),
+        (("--epochs", "0x10"), "--epochs 0x10 (expected a whole number or auto)"),
+        (("\u2013epochs", "3"), "\u2013epochs is written --epochs"),
+        (("--options.=1",), "--options. 1 (expected NAME.NAME=VALUE)"),
+        (("--config", "none.yaml", "--epoch", "3"), "none.yaml does not exist; --epoch is unknown"),
         (("--options", "[1"), "--options [1 (expected a value that YAML can read)"),
         (("--model.name", "x"), "--model.name x (--model takes one value)"),
     ],
@@ -173,7 +190,7 @@ def test_names_of_other_tools_lead_to_a_setting_that_is_there() -> None:
         "optim",
         "bs",
     ):
-        if name not in ours:
+        if name not in {*ours, *FROZEN}:
             assert "is called --" in refused("train", "D", f"--{name}", "1")
 
 
@@ -316,4 +333,25 @@ def test_the_stories_are_listed_and_a_slip_is_answered(capsys: pytest.CaptureFix
     printed = capsys.readouterr().out
     assert all(name in printed for name in STORIES)
     assert run(["demo", "fault"]) == 2
-    assert "did you mean 'faults'" in capsys.readouterr().err
+    assert "Did you mean faults?" in capsys.readouterr().err
+
+
+def test_a_pattern_with_an_equals_sign_is_no_setting() -> None:
+    reader = Reader("predict", {})
+    assert reader.read(["bundle", "day=1/*.png", "low=3"]) == ["bundle", "day=1/*.png"]
+    assert reader.check() == {"low": 3}
+
+
+def test_a_file_of_config_keeps_text_and_refuses_a_name_given_twice(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("batch-size: 010\nbudget: 12:30\nloss: no\n")
+    assert read("train", "D", "--config", str(file))[0] == {"batch_size": 10, "budget": "12:30", "loss": "no"}
+    file.write_text("")
+    assert read("train", "D", "--config", str(file))[0] == {}
+    file.write_text("epochs: 1\nepochs: 2\n")
+    assert "line 2: epochs is given twice" in refused("train", "D", "--config", str(file))
+
+
+def test_a_slip_in_two_words_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["label", "suspect", "D"]) == 2
+    assert "Did you mean label suspects?" in capsys.readouterr().err

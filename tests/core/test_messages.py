@@ -11,7 +11,7 @@ import pytest
 
 from pupila.cli.run import run
 from pupila.core import messages
-from pupila.core.messages import listing, mark, number, percent, say, say_count, translate
+from pupila.core.messages import integer, listing, mark, number, percent, say, say_count, translate
 
 SOURCES = sorted(Path(messages.__file__).parent.parent.rglob("*.py"))
 
@@ -122,13 +122,14 @@ def test_figures_have_the_separator_of_the_language_and_the_digits_that_were_giv
     assert (number(0.95238), number(0.95238, 2), percent(0.95238), percent(1, 0)) == (
         "0.952", "0.95", "95.2 %", "100 %",
     )  # fmt: skip
+    assert (integer(999), integer(12345678)) == ("999", "12,345,678")
     monkeypatch.setattr(messages, "_catalogue", _Comma)
-    assert (number(1234.5, 1), percent(0.5)) == ("1234,5", "50,0 %")
+    assert (number(1234.5, 1), percent(0.5), integer(12345)) == ("1234,5", "50,0 %", "12.345")
 
 
 class _Comma(gettext.NullTranslations):
     def pgettext(self, context: str, message: str) -> str:
-        return "," if context == "decimal separator" else message
+        return {"decimal separator": ",", "thousands separator": "."}.get(context, message)
 
 
 @pytest.mark.usefixtures("pseudo")

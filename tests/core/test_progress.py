@@ -26,6 +26,21 @@ def test_long_work_shows_the_time_left(
     ]
 
 
+def test_no_time_left_is_estimated_before_the_first_item_is_finished(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with progress("epochs", 3) as advance:
+        clock[0] += room.FIRST_LINE_AFTER + 2
+        advance(0.1)
+        for _ in range(8):
+            advance(0.1)
+        clock[0] += room.LINE_EVERY
+        advance(0.1)
+    assert capsys.readouterr().err.splitlines() == ["epochs: 0 of 3", "epochs: 1 of 3, 28 s left"]
+
+
 def test_an_unknown_total_shows_no_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

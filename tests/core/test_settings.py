@@ -1,12 +1,13 @@
 """Settings: overrides, did-you-mean, all faults at once."""
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
 from pydantic import Field, PositiveInt
 
 from pupila.core.errors import PupilaError
-from pupila.core.settings import Settings, unknown
+from pupila.core.settings import Settings, read_config, unknown
 
 
 class Plain(Settings):
@@ -47,6 +48,7 @@ def test_all_faults_are_reported_at_once_with_the_remedy() -> None:
     ("field", "value", "expected"),
     [
         ("auto", "many", "a whole number or auto"),
+        ("auto", True, "a whole number or auto"),
         ("auto", -1, "1 or more, or auto"),
         ("share", "x", "a number or null"),
         ("share", 0.7, "0 to 0.5 or null"),
@@ -68,7 +70,32 @@ def test_groups_name_fields_and_the_rest_is_for_experts() -> None:
 
 
 def test_a_name_like_none_lists_all() -> None:
-    assert unknown("zzz", ["epochs", "rate"]) == "unknown; there are epochs, rate"
+    assert unknown("Unknown setting zzz", "zzz", ["epochs", "rate"]) == (
+        "Unknown setting zzz. Choose one of: epochs, rate"
+    )
+    assert unknown("Unknown model zzz", "zzz", [f"m{n}" for n in range(999)]) == "Unknown model zzz"
+
+
+def test_a_name_like_a_known_one_is_answered_with_it() -> None:
+    problem = unknown("Unknown setting epoch", "epoch", ["epochs", "rate"])
+    assert str(PupilaError(problem)) == "Unknown setting epoch. Did you mean epochs?"
+
+
+@pytest.mark.parametrize(("content", "says"), [
+    (None, "config.yaml does not exist."), ("- a\n", "config.yaml holds a list; write one NAME: VALUE per line."),
+    ("", "config.yaml is empty; write one NAME: VALUE per line."),
+    ("word", "config.yaml holds a single value; write one NAME: VALUE per line."),
+    ("a: 1\nb: [\n", "config.yaml is not valid YAML (line 3: "),
+])  # fmt: skip
+def test_a_file_without_settings_is_refused(
+    content: str | None, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path("config.yaml").write_text(content)
+    with pytest.raises(PupilaError) as fault:
+        read_config("config.yaml")
+    assert str(fault.value).startswith(says)
 
 
 def test_every_setting_is_described_with_its_default() -> None:

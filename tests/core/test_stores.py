@@ -1,6 +1,7 @@
 """Stores: S3 as moto's server speaks it, with the faults that networks, keys and servers have."""
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -166,7 +167,7 @@ def test_a_refusing_store_and_a_missing_bucket_are_no_missing_data(server: Serve
     for uri in (ROOT, "s3://shop"):
         asks: list[Ask] = [files.exists, files.is_folder, files.list_files, lambda uri: list(files.walk(uri))]
         for ask in asks:
-            with pytest.raises(PupilaError, match="Access to"):
+            with pytest.raises(PupilaError, match=r"Access to .* denied"):
                 ask(uri)
     with pytest.raises(PupilaError, match="found InvalidAccessKeyId"):
         files.read_bytes(f"{ROOT}/a.jpg")
@@ -215,9 +216,9 @@ def test_an_upload_that_fails_for_good_leaves_nothing_and_what_was_there_before(
 ) -> None:
     files.write_bytes(f"{ROOT}/large", b"before")
     server.fault = lambda method, path, query: (403, "AccessDenied") if "partNumber=3" in query else None
-    with pytest.raises(PupilaError, match="Access to"):
+    with pytest.raises(PupilaError, match=r"Access to .* denied"):
         files.write_bytes(f"{ROOT}/large", LARGE)
-    with pytest.raises(PupilaError, match="Access to"), files.atomic_path(f"{ROOT}/grown") as part:
+    with pytest.raises(PupilaError, match=r"Access to .* denied"), files.atomic_path(f"{ROOT}/grown") as part:
         part.write_bytes(LARGE)
     assert [(e.path, e.size) for e in files.walk(ROOT)] == [("large", 6)]
     assert stores.unfinished_uploads(ROOT) == []
@@ -285,7 +286,7 @@ def test_clean_reports_objects_that_could_not_be_deleted(
     many(["data/a.jpg"])
     server.fault = lambda method, path, query: (403, "AccessDenied") if method == "POST" else None
     assert run(["clean", ROOT, "--yes"]) == 2
-    assert "Access to" in capsys.readouterr().err
+    assert re.search(r"Access to .* denied", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("place", ["s3://shop", "s3://shop/", "s3://", "/tmp", "data"])

@@ -65,4 +65,4 @@ def test_a_folder_of_the_user_is_not_overwritten(tmp_path: Path, capsys: pytest.
 
 def test_an_unknown_story_is_refused_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "fault"]) == 2
-    assert "did you mean 'faults'" in capsys.readouterr().err
+    assert "Did you mean faults?" in capsys.readouterr().err

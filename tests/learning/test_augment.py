@@ -130,7 +130,7 @@ def test_the_contact_sheet_shows_each_picture_and_its_first_views() -> None:
 
 def test_an_unknown_preset_is_refused_with_a_suggestion() -> None:
     with pytest.raises(
-        PupilaError, match=r"Unknown augmentation preset: found flip_rotatoin: .*did you mean 'flip_rotation'"
+        PupilaError, match=r"Unknown augmentation preset flip_rotatoin\. Did you mean flip_rotation\?"
     ):
         check_preset("flip_rotatoin")
 

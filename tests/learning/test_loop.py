@@ -11,7 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pupila.learning.loop import OPTIMIZERS, Batch, Checkpointer, EpochResult, Phase, State, fit, scheduled_lr
+from pupila.core.errors import PupilaError
+from pupila.learning.loop import Batch, Checkpointer, EpochResult, Phase, State, fit, scheduled_lr
+from pupila.learning.optimizers import OPTIMIZERS
 
 PHASE = Phase(
     name="head", epochs=6, lr=0.1, schedule="constant", warmup_epochs=0.0, optimizer="adamw",
@@ -258,3 +260,19 @@ def test_a_seed_may_be_a_date_or_as_large_as_torch_takes(tmp_path: Path) -> None
         for seed in (20261121, 2**63 - 1)
     }
     assert all(weights.values())
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_what_to_change(tmp_path: Path) -> None:
+    def criterion(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(outputs, targets) * math.nan
+
+    with pytest.raises(PupilaError, match=r"diverged.*epoch 1") as fault:
+        fit(
+            module(),
+            PHASE,
+            stream,
+            criterion,
+            lambda _, epoch: result(0.5),
+            Checkpointer(str(tmp_path), "head"),
+        )
+    assert "--lr" in fault.value.remedy

@@ -32,11 +32,13 @@ def find_agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
     """The split beside the data, if there is one; it must have the requested folds."""
     splits = find_matching_split(data, data.home)
     if splits is not None and folds is not None and splits.settings.get("folds") != folds:
-        raise PupilaError(
-            say("The data set is split with other folds"),
-            actual=say("folds={folds} in splits.json", folds=splits.settings.get("folds")),
-            expected=f"folds={folds}", remedy=f"pupila split DATA --folds {folds} --replace",
-        )  # fmt: skip
+        there = splits.settings.get("folds")
+        problem = (
+            say("splits.json has {there} folds; you asked for {folds}", there=there, folds=folds)
+            if there
+            else say("splits.json has no folds; you asked for {folds}", folds=folds)
+        )
+        raise PupilaError(problem, remedy=f"pupila split {data.home} --folds {folds} --replace")
     return splits
 
 

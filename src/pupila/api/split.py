@@ -41,9 +41,9 @@ def split(data: Data, *, out: str | Path | None = None, replace: bool = False, *
     ):
         if not replace:
             raise PupilaError(
-                say("The data set is already split differently"), actual=files.join(home, SPLITS_FILE),
-                expected=say("one test split for good: a new one after test access biases the figures"),
-                remedy=say("--replace archives the old split; --out FOLDER writes elsewhere"),
+                say("A different split already exists in {path}. Keep it: a new test split after evaluation biases the "
+                    "results", path=files.join(home, SPLITS_FILE)),
+                remedy=say("--replace (archives the old one) or --out FOLDER"),
             )  # fmt: skip
         archive_split(home, old.hash)
     opened.save(home)

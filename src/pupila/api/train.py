@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pupila.api.data import Data, LogCallback, find_agreed_split, open_labelled
+from pupila.api.split import split
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.artifacts.dataset.splits import find_matching_split
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.vocabulary import (
-    TRAIN,
-)
+from pupila.core.vocabulary import TRAIN
 from pupila.imaging.images.bands import BandSettings
 from pupila.stages.split.make import make_split
 from pupila.stages.split.settings import SplitSettings
@@ -18,8 +18,6 @@ from pupila.stages.split.settings import SplitSettings
 if TYPE_CHECKING:
     from pupila.stages.train.run import Run
     from pupila.stages.train.settings import TrainPlan
-from pupila.api.data import Data, LogCallback, find_agreed_split, open_labelled
-from pupila.api.split import split
 
 
 def train(

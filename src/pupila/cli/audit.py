@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.flags import given_settings
-from pupila.cli.options import DataArgument, JsonOption
+from pupila.cli.options import DataArgument, JsonOption, check_port
 from pupila.core.messages import mark, say
 
 AUDIT = mark("Review a sample of machine labels blind, on a local page, and estimate how many are correct.")
@@ -41,6 +41,7 @@ def audit(
     from pupila.stages.label.review.audit import audit as ask
     from pupila.stages.label.review.audit_page import sentences
 
+    check_port(port)
     settings = AuditSettings.parse(given_settings(ctx, "label-audit"), "label-audit")
     opened = open_data(data, **given_settings(ctx, "read"))
     report_ = ask(opened, settings, name, None if report else port, _address)
@@ -68,7 +69,7 @@ def suspects(
     from pupila.artifacts.dataset.open import open as open_data
     from pupila.stages.label.review.suspects import review_suspects, sentences
 
-    page = None if report else (port, _address)
+    page = None if report else (check_port(port), _address)
     outcome = review_suspects(open_data(data), with_, limit, name, page)
     if json_:
         ranking = outcome.ranking

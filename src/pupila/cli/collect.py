@@ -23,7 +23,10 @@ def collect(
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", min=1, help=mark("Largest number of products, in the order of the listing [all].")
+            "--limit",
+            metavar="N",
+            min=1,
+            help=mark("Largest number of products, in the order of the listing [all]."),
         ),
     ] = None,
     resume: Annotated[
@@ -57,7 +60,7 @@ def collect(
     from pupila.stages.label.sentences import sentences as labelled
 
     if label_config and not label:
-        raise PupilaError(say("Conflicting settings"), actual="--label-config", expected="--label LABELLER")
+        raise PupilaError(say("--label-config needs --label LABELLER"))
     label_settings = read_config(label_config) if label_config else {}
     visit = api.collect(site, out=out, limit=limit, resume=resume, chromium=chromium, **given_settings(ctx))
     print("\n".join(describe_visit(visit)))

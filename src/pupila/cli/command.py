@@ -1,15 +1,29 @@
 """The classes of the commands: settings are flags, help is whole, and completion processes no values."""
 
+import difflib
 import inspect
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from pupila.cli.flags import CONFIG, Flag, Reader, find_flags, groups, keep, labeller_in
+from pupila.cli.flags import (
+    CONFIG,
+    HELP,
+    Flag,
+    Reader,
+    find_flags,
+    groups,
+    keep,
+    labeller_in,
+    lacks_value,
+    wrong_dashes,
+)  # fmt: skip
+from pupila.core.errors import PupilaError
 from pupila.core.messages import say, translate
 
-_HELP = ("--help", "-h")
+_ALIKE = 0.85  # of a slip and the two words that are meant
 _FLAGS = "pupila.flags"  # where a context keeps the flags of its command
 
 
@@ -54,10 +68,12 @@ class Command(_Quick, TyperCommand):
         flags = find_flags(self.name or "", labeller_in(args))
         ctx.meta[_FLAGS] = flags
         if ctx.resilient_parsing or not flags:
+            if not ctx.resilient_parsing and not set(args) & set(HELP):
+                _refuse_slips(ctx, args, own)
             return super().parse_args(ctx, args)
         reader = Reader(self.name or "", own)
         rest = reader.read(args)
-        if not set(args) & set(_HELP):
+        if not set(args) & set(HELP):
             keep(ctx, reader.check())
         return super().parse_args(ctx, rest)
 
@@ -68,8 +84,17 @@ class Command(_Quick, TyperCommand):
             described: Any = param
             if getattr(described, "help", None):
                 described.help = translate(described.help)
+                if ctx.resilient_parsing:
+                    described.help = _short(described.help)
+            described._get_number_range_help_str = _nothing  # the sentence says it, or the error
+            if described.param_type_name == "argument":
+                described.display_type_rich = _nothing
         flags = ctx.meta.get(_FLAGS)
         return [*params, *_options(flags)] if ctx.resilient_parsing and flags else params
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """DATA, not {DATA}."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """The sentence of the command, in the user's language."""
@@ -87,7 +112,8 @@ class Command(_Quick, TyperCommand):
             with formatter.section(say("Other ways to give settings")):
                 formatter.write_dl([
                     (f"{CONFIG} FILE", say("Settings in a YAML file; flags override them.")),
-                    ("NAME=VALUE", say("Settings may also follow the first argument, such as epochs=20.")),
+                    ("NAME=VALUE", say("Settings may also follow the first argument, such as {example}.",
+                                       example=_example(flags))),
                 ])  # fmt: skip
 
 
@@ -99,6 +125,15 @@ class Commands(_Quick, TyperGroup):
         two = " ".join(args[:2])
         if (command := self.commands.get(two)) is not None:
             return two, command, args[2:]
+        known = [name for name in self.commands if " " in name]
+        close = difflib.get_close_matches(two, known, n=1, cutoff=_ALIKE)
+        if (
+            close
+            and not ctx.resilient_parsing
+            and close[0].startswith(f"{args[0]} ")
+            and not Path(args[1]).exists()
+        ):
+            raise PupilaError(say("Unknown command {name}. Did you mean {close}?", name=two, close=close[0]))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -109,6 +144,34 @@ class Commands(_Quick, TyperGroup):
             )
 
 
+def _refuse_slips(ctx: Any, args: list[str], own: dict[str, bool]) -> None:
+    """Refuse an option without its value, and one with other dashes, of a command without settings."""
+    for place, word in enumerate(args):
+        if word == "--":
+            return
+        if meant := wrong_dashes(word):
+            ctx.fail(say("{was} is written {now}", was=word.partition("=")[0], now=meant))
+        if own.get(word) and lacks_value(args[place + 1 :]):
+            ctx.fail(say("{name} needs a value", name=word))
+
+
+def _example(flags: list[Flag]) -> str:
+    """The first setting of a command, as a word that may follow its argument."""
+    first = flags[0]
+    plain = first.default not in ("", "''", "[]", "{}", "null")
+    return f"{first.name}={first.default if plain else first.metavar}"
+
+
+def _short(sentence: str) -> str:
+    """The beginning of a sentence, for the one line that a shell shows."""
+    line = " ".join(sentence.split()).partition(" [default: ")[0]
+    return line.partition(";")[0].partition(". ")[0].rstrip(".")
+
+
+def _nothing(*_: Any, **__: Any) -> str:
+    return ""
+
+
 def _options(flags: list[Flag]) -> list[Any]:
     """The settings as options of typer, for the shell's completion."""
     unique = {flag.name: flag for flag in reversed(flags)}
@@ -116,7 +179,7 @@ def _options(flags: list[Flag]) -> list[Any]:
     for flag in reversed(unique.values()):
         names = [f"{flag.flag}/--no-{flag.flag[2:]}" if flag.kind == "bool" else flag.flag]
         option = typer.Option(
-            *names, help=flag.meaning, autocompletion=_words(flag) if flag.choices else None
+            *names, help=_short(flag.meaning), autocompletion=_words(flag) if flag.choices else None
         )
         plain: Any = bool | None if flag.kind == "bool" else str | None
         kind = Annotated[plain, option]

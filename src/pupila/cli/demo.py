@@ -12,7 +12,7 @@ HELP = mark("Run an example from start to end on synthetic data: packages, flood
 
 def demo(
     name: Annotated[
-        str, typer.Argument(help=mark("packages, floods or faults."), metavar="[STORY]")
+        str, typer.Argument(help=mark("packages, floods or faults."), metavar="STORY")
     ] = "packages",
     out: Annotated[
         str, typer.Option("--out", metavar="FOLDER", help=mark("Folder of all results."))
@@ -31,7 +31,7 @@ def demo(
         return
     if name not in STORIES:
         raise PupilaError(
-            say("Unknown demo"), actual=f"{name}: {unknown(name, list(STORIES))}",
+            unknown(say("Unknown demo {name}", name=name), str(name), list(STORIES)),
             remedy="pupila demo --list",
-        )  # fmt: skip
+        )
     STORIES[name](out)

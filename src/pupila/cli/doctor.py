@@ -18,7 +18,7 @@ def doctor(
     ctx: typer.Context,
     data: Annotated[
         str | None,
-        typer.Argument(help=mark("A folder of images, a table, or a saved manifest."), metavar="[DATA]"),
+        typer.Argument(help=mark("A folder of images, a table, or a saved manifest."), metavar="DATA"),
     ] = None,
     with_: Annotated[
         str | None,
@@ -66,8 +66,17 @@ def _print_faults(faults: list[Any]) -> None:
             "\n"
             + say_count("{n} problem would spoil training.", "{n} problems would spoil training.", errors)
         )
+    elif warnings := sum(fault.severity == "warning" for fault in faults):
+        print(
+            "\n"
+            + say_count(
+                "No errors. Review the {n} warning before training.",
+                "No errors. Review the {n} warnings before training.",
+                warnings,
+            )
+        )
     else:
-        print("\n" + say("None of these would spoil training."))
+        print("\n" + say("No errors."))
 
 
 def _colour_severity(severity: str) -> str:

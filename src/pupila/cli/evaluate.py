@@ -18,7 +18,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help=mark("train, validation or test, which is sealed [test; validation for a run]."),
+            help=mark("Train, validation or test, which is sealed [test; validation for a run]."),
         ),
     ] = None,
     against: Annotated[
@@ -41,12 +41,13 @@ def evaluate(
 ) -> None:
     """Evaluate, and print the verdict."""
     from pupila.api import evaluate as api
-    from pupila.stages.evaluate.sentences import sentences
+    from pupila.stages.evaluate.sentences import describe_split, sentences
 
     result = api.evaluate(model, data, split=split, against=against or [], threshold=threshold, out=out)
     if json_:
         print(json.dumps(result.evaluation, indent=1, ensure_ascii=False))
         return
+    print(describe_split(result.evaluation, requested=split is not None))
     for sentence in sentences(result.evaluation):
         print(sentence)
     print("\n" + say("Report: {path}", path=result.report))

@@ -1,7 +1,7 @@
 """Every setting is a flag: read from the words of a command, shown in its help, and completed by the shell.
 
-Flags come from `flags.json` (see `pupila.cli.table`), so that help and completion load no settings model; what was
-given is checked with the models themselves, all faults at once.
+Flags come from `flags.json` (see `pupila.cli.write_flags`), so that help and completion load no settings model; what
+was given is checked with the models themselves, all faults at once.
 """
 
 import json
@@ -17,17 +17,28 @@ from typing import Any
 import typer
 
 from pupila.cli.stages import COMMANDS, LABELLER, STAGES
+from pupila.cli.values import (
+    PAIR,
+    read_list,
+    read_mapping,
+    read_names,
+    read_number,
+    read_plain,
+    read_yaml,
+    set_within,
+)  # fmt: skip
+from pupila.core.errors import PupilaError
 from pupila.core.messages import say, translate
 
 _FILE = Path(__file__).with_name("flags.json")
 _META = "pupila.settings"  # where a context keeps what was given
-_PAIR = re.compile(r"[A-Za-z_][\w.-]*=")
-CONFIG, SET = "--config", "--set"
+_DASHES = re.compile(r"[-\u2010-\u2015\u2212]+(?=[A-Za-z])")  # a word processor turns -- into one of these
+CONFIG, SET, HELP = "--config", "--set", ("--help", "-h")
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One setting of one stage, as `pupila.cli.table` wrote it."""
+    """One setting of one stage, as `pupila.cli.write_flags` wrote it."""
 
     stage: str
     name: str
@@ -55,8 +66,10 @@ class Flag:
     def meaning(self) -> str:
         """A sentence, and the default."""
         sentence = translate(self.description.strip())
-        first = sentence.partition(" ")[0]
-        if first.isalpha() and first not in self.choices:  # "f1", "auto:" and "sgd" stay as they are
+        first = sentence.partition(" ")[0].rstrip(",;")
+        if (
+            first.replace("-", "").isalpha() and first not in self.choices
+        ):  # "f1", "auto:" and "sgd" stay as they are
             sentence = sentence[0].upper() + sentence[1:]
         sentence += "" if sentence.endswith((".", "?")) or not sentence else "."
         if self.default in ("''", "[]", "{}", ""):
@@ -71,23 +84,8 @@ class Flag:
         """
         if self.nullable and text == "null":
             return None
-        if self.kind == "text":
-            return text
-        if self.kind == "names" and not text.startswith("["):  # an address may hold commas
-            return [text] if "://" in text else [part.strip() for part in text.split(",") if part.strip()]
-        if self.kind == "list" and not text.startswith("["):
-            text = f"[{text}]"
-        parsed = _yaml(text)
-        if self.kind == "mapping" and isinstance(parsed, str) and "=" in parsed:
-            pairs = [part.partition("=") for part in text.split(",")]
-            return {name.strip(): _yaml(value) for name, _, value in pairs}
-        return parsed
-
-
-def _yaml(text: str) -> Any:
-    from pupila.core.settings import yaml_value
-
-    return yaml_value(text)
+        readers = {"yaml": read_number, "names": read_names, "list": read_list, "mapping": read_mapping}
+        return text if self.kind == "text" else readers.get(self.kind, read_yaml)(text)
 
 
 @cache
@@ -154,6 +152,9 @@ class Reader:
     values: dict[str, Any] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)  # setting -> how the user wrote it
     faults: list[str] = field(default_factory=list)
+    fixes: list[str] = field(
+        default_factory=list
+    )  # what to write instead, of the faults for which it is known
     config: dict[str, Any] = field(default_factory=dict)
     flags: dict[str, Flag] = field(default_factory=dict)
 
@@ -168,20 +169,30 @@ class Reader:
             word = queue.popleft()
             if word == "--":
                 return [*rest, word, *queue]
-            if word.startswith("--"):
+            if dashes := wrong_dashes(word):
+                self._dashes(word.partition("=")[0], dashes, queue)
+            elif word.startswith("--"):
                 self._option(word, queue, rest)
-            elif arguments and _PAIR.match(word) and not Path(word).exists():
+            elif arguments and PAIR.match(word) and self._is_setting(word):
                 self._pair(word)
             else:
                 arguments += not word.startswith("-")
                 rest.append(word)
         return rest
 
+    def _is_setting(self, word: str) -> bool:
+        """Whether NAME=VALUE is meant as a setting: `epochs=3` is, the pattern `day=1/*.png` is not."""
+        name = word.partition("=")[0].partition(".")[0].replace("-", "_")
+        return not Path(word).exists() and (name in self.flags or not set(word) & set("/*?["))
+
     def _option(self, word: str, queue: deque[str], rest: list[str]) -> None:
         name, equals, text = word[2:].partition("=")
         if "--" + name in self.own:
+            if self.own["--" + name] and not equals and lacks_value(queue):
+                self.faults.append(say("{name} needs a value", name=word))
+                return
             rest.append(word)
-            if self.own["--" + name] and not equals and queue:
+            if self.own["--" + name] and not equals:
                 rest.append(queue.popleft())
             return
         head, dot, tail = name.partition(".")
@@ -195,14 +206,26 @@ class Reader:
         elif flag is None and word.partition("=")[0] != CONFIG:
             value = text if equals else queue.popleft() if queue and not queue[0].startswith("-") else ""
             self._unknown(word.partition("=")[0], key, value)
-        elif not equals and (not queue or queue[0].startswith("--")):
+        elif not equals and lacks_value(queue):
             self.faults.append(say("{name} needs a value", name=word))
         elif flag is None:
-            from pupila.core.settings import read_config
-
-            self.config |= read_config(text if equals else queue.popleft())
+            self._config(text if equals else queue.popleft())
         else:
             self._text(key + dot + tail, flag, text if equals else queue.popleft(), f"--{name}")
+
+    def _config(self, path: str) -> None:
+        from pupila.cli.config_file import read_flags_file
+
+        try:
+            self.config |= read_flags_file(path, self.flags)
+        except PupilaError as fault:
+            self.faults.append(str(fault).partition("\n")[0].removesuffix("."))
+
+    def _dashes(self, written: str, meant: str, queue: deque[str]) -> None:
+        """Say how an option is written whose dashes are others."""
+        self.faults.append(say("{was} is written {now}", was=written, now=meant))
+        value = "" if lacks_value(queue) or queue[0].startswith("-") else queue.popleft()
+        self.fixes.append(f"{meant} {value}".strip())
 
     def _pair(self, word: str) -> None:
         name, _, text = word.partition("=")
@@ -218,20 +241,19 @@ class Reader:
         name, *inner = path.split(".")
         shown = f"{written}{between}{text}"
         try:
-            value = _yaml(text) if inner else flag.value(text)
+            value = read_plain(text) if inner else flag.value(text)
         except ValueError as fault:
             self.faults.append(say("{given} (expected {expected})", given=shown, expected=fault))
             return
         if flag.kind == "names" and name in self.values and isinstance(value, list):
             value = [*(self.values[name] or []), *value]
+        if flag.kind == "mapping" and not inner and isinstance(value, dict):
+            value = {**(self.values.get(name) or {}), **value}
         if inner:
-            place = self.values.setdefault(name, {}) if flag.kind == "mapping" else None
-            for step in inner[:-1]:
-                place = place.setdefault(step, {}) if isinstance(place, dict) else None
-            if not isinstance(place, dict):
-                self.faults.append(say("{given} ({name} takes one value)", given=shown, name=flag.flag))
+            values = self.values if flag.kind == "mapping" else {name: None}
+            if wrong := set_within(values, [name, *inner], value):
+                self.faults.append(f"{shown} ({wrong})")
                 return
-            place[inner[-1]] = value
             value = self.values[name]
         self._put(name, value, shown)
 
@@ -240,27 +262,65 @@ class Reader:
 
     def _unknown(self, written: str, key: str, text: str) -> None:
         """Say that a name is unknown, and how the setting is called here."""
-        from pupila.core.settings import unknown_setting
-
         flags = [flag.flag for flag in self.flags.values()]
         other = next((flag for flag in find_flags(self.command) if flag.name == key), None)
         if written == SET:
             name, _, value = text.partition("=")
-            now = f"--{name.replace('_', '-')} {value}".strip() if name else "--NAME VALUE"
+            now = self._describe_set(name, value)
             self.faults.append(say("{was} is written {now}", was=f"{SET} {text}".strip(), now=now))
+            self.fixes += [now] if name else []
         elif other is not None:
             kind = other.stage.removeprefix(LABELLER)
             self.faults.append(say("{name} belongs to --with {kind}", name=written, kind=kind))
         else:
             known = [*flags, *self.own, CONFIG] if written.startswith("--") else list(self.flags)
-            self.faults.append(self._elsewhere(written, key) or unknown_setting(written, known))
+            self.faults.append(self._elsewhere(written, key, text) or self._near(written, key, text, known))
 
-    def _elsewhere(self, written: str, key: str) -> str:
+    def _describe_set(self, name: str, value: str) -> str:
+        """What `--set NAME=VALUE` is here."""
+        flag = self.flags.get(name.replace("-", "_"))
+        option = "--" + (name.replace("_", "-") or "NAME")
+        if flag is not None and flag.kind == "bool":
+            return option if value.lower() in ("true", "yes", "on", "1", "") else f"--no-{option[2:]}"
+        return f"{option} {value}".strip() if name else f"{option} VALUE"
+
+    def _near(self, written: str, key: str, text: str, known: list[str]) -> str:
+        """Say that a name is unknown, and which setting is meant: by its own name, or by that of another tool."""
+        from pupila.cli.synonyms import ROWS
+        from pupila.core.settings import closest, unknown_setting
+
+        ours = self._names()
+        row = {
+            word: name
+            for names in ROWS
+            if (name := next((n for n in names if n in ours), ""))
+            for word in names
+        }
+        meant = closest(key.lower(), [*ours, *row])
+        if meant is None:
+            return unknown_setting(written, [])
+        name = meant if meant in ours else row[meant]
+        close = ours[name] if written.startswith("--") else name
+        self._suggest(name, text)
+        return unknown_setting(written, known, close)
+
+    def _names(self) -> dict[str, str]:
+        """Name of a setting or an option of this command -> as people type it."""
+        options = {option[2:].replace("-", "_"): option for option in self.own if option.startswith("--")}
+        return options | {flag.name: flag.flag for flag in self.flags.values()}
+
+    def _suggest(self, name: str, text: str) -> None:
+        """Note what to write instead."""
+        flag = self.flags.get(name)
+        bare = flag.kind == "bool" if flag is not None else not self.own.get(self._names()[name], True)
+        shown = text or ("" if bare else flag.metavar if flag is not None else "VALUE")
+        self.fixes.append(f"{self._names()[name]} {'' if bare else shown}".strip())
+
+    def _elsewhere(self, written: str, key: str, text: str) -> str:
         """How a setting is called here that another tool calls so; empty where no tool does."""
-        from pupila.cli.synonyms import DATA, ROWS, note
+        from pupila.cli.synonyms import DATA, FROZEN, ROWS, note
 
-        ours = {flag.name: flag.flag for flag in self.flags.values()}
-        ours = {option[2:].replace("-", "_"): option for option in self.own} | ours
+        ours = self._names()
         row = next((names for names in ROWS if key.lower() in names and ours.keys() & set(names)), ())
         name = next((name for name in row if name in ours), "")
         if key.lower() in DATA and not name:
@@ -268,8 +328,15 @@ class Reader:
         if not name:
             return ""
         now = ours[name] if written.startswith("--") or name not in self.flags else f"{name}=..."
+        if key.lower() in FROZEN:
+            self.fixes.append("--unfreeze N")
+            return say(
+                "there is no {theirs} (use --unfreeze N: the number of last blocks to train)", theirs=written
+            )
         if reason := note(key.lower()):
+            self._suggest(name, "")
             return say("{theirs} is called {ours} here ({note})", theirs=written, ours=now, note=reason)
+        self._suggest(name, text)
         return say("{theirs} is called {ours} here", theirs=written, ours=now)
 
     def check(self) -> dict[str, Any]:
@@ -296,19 +363,38 @@ class Reader:
         if self.faults:
             from pupila.core.settings import invalid
 
-            raise invalid("label" if several else stages[0], self.faults)
+            fixed = len(self.fixes) == len(self.faults)
+            raise invalid(self.command, self.faults, ", ".join(self.fixes) if fixed else "")
         return merged
 
 
 def labeller_in(words: Sequence[str]) -> str | None:
-    """The kind of labeller that the words of `label` name: vlm of `--with vlm:MODEL`."""
+    """The kind of labeller that the words of `label` name: vlm of `--with vlm:MODEL`; the last one counts."""
+    kind = None
     for word, following in pairwise([*words, ""]):
         name, equals, text = word.partition("=")
+        if name == "--":
+            break
         if name == "--with":
-            return (text if equals else following).partition(":")[0]
-    return None
+            kind = (text if equals else following).partition(":")[0]
+    return kind
+
+
+def lacks_value(following: Sequence[str]) -> bool:
+    """Whether no value follows an option: nothing, or another option."""
+    return not following or following[0].startswith("--") or following[0] in HELP
+
+
+def wrong_dashes(word: str) -> str:
+    """The option that a word with other dashes means, such as –epochs; empty: its dashes are right."""
+    written = word.partition("=")[0]
+    match = _DASHES.match(written)
+    if match is None or not set(match[0]) - {"-"} or Path(word).exists():
+        return ""
+    name = written[match.end() :]
+    return ("--" if len(name) > 1 else "-") + name
 
 
 def keep(context: typer.Context, values: dict[str, Any]) -> None:
-    """Leave what was given to the command's function, which takes it by `settings_of`."""
+    """Leave what was given to the command's function, which takes it by `given_settings`."""
     context.meta[_META] = values

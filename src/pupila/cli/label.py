@@ -26,7 +26,9 @@ def label(
             help=mark("vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER or csv:FILE."),
         ),
     ],
-    limit: Annotated[int | None, typer.Option(min=1, help=mark("Largest number of images to label."))] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help=mark("Largest number of images to label."))
+    ] = None,
     everything: Annotated[
         bool,
         typer.Option(

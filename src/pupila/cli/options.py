@@ -4,7 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pupila.core.messages import mark
+from pupila.core.errors import PupilaError
+from pupila.core.messages import mark, say
+
+LARGEST_PORT = 65535
 
 DataArgument = Annotated[
     str,
@@ -15,3 +18,14 @@ OutOption = Annotated[
     typer.Option("--out", metavar="FOLDER", help=mark("Folder of the results [the data folder].")),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=mark("Print JSON."))]
+
+
+def check_port(port: int) -> int:
+    """The port of --port.
+
+    Raises:
+        PupilaError: a number that is no port.
+    """
+    if not 0 <= port <= LARGEST_PORT:
+        raise PupilaError(say("Invalid --port: {port} (expected 0 to {most})", port=port, most=LARGEST_PORT))
+    return port

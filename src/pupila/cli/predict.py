@@ -53,27 +53,39 @@ def predict(
     from pupila.stages.predict.tasks import TASK_PREDICTORS
 
     if json_ and csv:
-        raise PupilaError(say("Conflicting settings"), actual="--json, --csv", expected=say("one of them"))
+        raise PupilaError(say("--json and --csv can't be combined"), remedy=say("omit one"))
     if polygons and not out:
-        raise PupilaError(
-            say("Conflicting settings"), actual="--polygons", expected="--polygons --out FOLDER"
-        )
+        raise PupilaError(say("--polygons needs --out FOLDER"))
     read = read_bundle(bundle)
     predictor = TASK_PREDICTORS[read.info.task]
     chosen = given_settings(ctx)
-    if (out or chosen) and not predictor.writes_masks:
-        raise PupilaError(
-            say("Conflicting settings"),
-            actual="--out" if out else ", ".join(f"--{name}" for name in chosen),
-            expected=say("a bundle that predicts masks"),
-        )
-    prompt = _prompt(point or [], negative or [], box, predictor)
+    if not predictor.writes_masks:
+        _refuse_mask_options("--out" if out else ", ".join(_flag(name) for name in chosen))
+    prompt = _prompt(point or [], negative or [], box, predictor, bundle)
     bands = BandSettings.parse(chosen, "predict")
     check_bands(read.info.preprocessing.bands, bands)
     if not _print_predictions(
         predictor, predictor.open_bundle(read), images, Output(out, polygons, bands, prompt), csv, json_
     ):
         raise typer.Exit(NOTHING_PREDICTED)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _refuse_mask_options(options: str) -> None:
+    """Refuse options that only masks have; none where the text is empty.
+
+    Raises:
+        PupilaError: with such options.
+    """
+    if options:
+        remedy = say("--csv FILE for a table") if options == "--out" else say("omit {names}", names=options)
+        raise PupilaError(
+            say("{names} applies only to bundles that predict masks; this bundle classifies", names=options),
+            remedy=remedy,
+        )
 
 
 def _print_predictions(
@@ -118,7 +130,7 @@ def _print_predictions(
 
 
 def _prompt(
-    points: list[str], negatives: list[str], box: str | None, predictor: "TaskPredictor[Any]"
+    points: list[str], negatives: list[str], box: str | None, predictor: "TaskPredictor[Any]", bundle: str
 ) -> "Prompt":
     """The prompt that the options describe.
 
@@ -129,11 +141,13 @@ def _prompt(
 
     given = {"--point": points, "--negative": negatives, "--box": [box] if box else []}
     if not predictor.promptable:
-        if any(given.values()):
-            raise PupilaError(
-                say("Conflicting settings"), actual=", ".join(name for name, texts in given.items() if texts),
-                expected=say("a bundle of a promptable model, such as pupila-sam"),
-            )  # fmt: skip
+        if names := ", ".join(name for name, texts in given.items() if texts):
+            sentences = {
+                True: say("{names} needs a promptable model; {bundle} is a segmentation model",
+                          names=names, bundle=bundle),
+                False: say("{names} needs a promptable model; {bundle} is a classifier", names=names, bundle=bundle),
+            }  # fmt: skip
+            raise PupilaError(sentences[predictor.writes_masks], remedy=say("omit {names}", names=names))
         return Prompt()
     foreground, background = (
         tuple((x, y) for x, y in (_numbers(name, text, 2) for text in given[name]))

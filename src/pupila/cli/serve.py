@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.flags import given_settings
+from pupila.cli.options import check_port
 from pupila.core.messages import mark, say
 
 HELP = mark(
@@ -25,6 +26,7 @@ def serve(
     from pupila.stages.serve.app import make_service
     from pupila.stages.serve.settings import ServeSettings
 
+    check_port(port)
     app = make_service(bundle, ServeSettings.parse(given_settings(ctx), "serve"))
     print(
         say("Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=host, port=port),

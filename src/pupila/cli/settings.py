@@ -18,7 +18,7 @@ _WIDEST = 120  # columns of a line that is still easy to read
 def settings(
     stage: Annotated[
         str | None,
-        typer.Argument(metavar="[STAGE]", help=mark("A stage or a command, such as train or label [all].")),
+        typer.Argument(metavar="STAGE", help=mark("A stage or a command, such as train or label [all].")),
     ] = None,
 ) -> None:
     """Describe the settings of one stage, or of all."""
@@ -28,11 +28,10 @@ def settings(
     if stage is not None:
         known = {name: [name] for name in stages}
         known |= {name: [entry.partition(".")[0] for entry in parts] for name, parts in COMMANDS.items()
-                  if name not in known}  # fmt: skip
+                  if name.replace(" ", "-") not in known}  # fmt: skip
+        stage = stage if stage in known else stage.replace(" ", "-")
         if stage not in known:
-            raise PupilaError(
-                say("No settings of that name"), actual=f"{stage}: {unknown(stage, list(known))}"
-            )
+            raise PupilaError(unknown(say("Unknown stage {name}", name=stage), stage, list(known)))
         stages = known[stage]
     width = min(shutil.get_terminal_size().columns, _WIDEST)
     for name in stages:

@@ -7,7 +7,9 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument, JsonOption, OutOption
-from pupila.core.messages import mark, percent, say, say_count
+from pupila.core import files
+from pupila.core.messages import mark, number, say, say_count
+from pupila.core.vocabulary import SPLITS_FILE
 
 HELP = mark(
     "Write splits.json: duplicates and groups stay together, classes stay balanced, leaks are reported."
@@ -34,6 +36,8 @@ def split(
 
     config = given_settings(ctx, "split")
     opened = open_data(data, **given_settings(ctx, "read"))
+    path = f"{out or opened.home}/{SPLITS_FILE}"
+    before = files.read_bytes(path) if files.exists(path) else None
     if dry_run:
         split_file = make_split(opened, SplitSettings.parse(config, "split"))
     else:
@@ -45,7 +49,10 @@ def split(
     print(opened, end="\n\n")
     _print_split(split_file)
     if not dry_run:
-        print("\n" + say("Written: {path}", path=f"{out or opened.home}/splits.json"))
+        unchanged = before == files.read_bytes(path)
+        print(
+            "\n" + (say("Unchanged: {path}", path=path) if unchanged else say("Written: {path}", path=path))
+        )
 
 
 def _print_split(split_file: Any) -> None:
@@ -64,9 +71,9 @@ def _print_split(split_file: Any) -> None:
             )
         )
     worst = split_file.balance["largest_deviation"]
-    if worst["class"]:
-        print(say("Class shares differ from the whole by at most {share} ({name} in {split}).",
-                  share=percent(worst["share"]), name=worst["class"], split=worst["split"]))  # fmt: skip
+    if worst["class"] and worst["share"]:
+        print(say("Largest deviation of a class share: {points} percentage points (class '{name}', {split}).",
+                  points=number(100 * worst["share"], 1), name=worst["class"], split=worst["split"]))  # fmt: skip
     if not split_file.leaks:
         print(say("Verdict: clean. No duplicate and no group is in two splits."))
         return

@@ -38,14 +38,17 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 DATA = ("data", "data_path", "data_dir", "dataset", "dataset_dir", "train_dir", "root")  # DATA is an argument
 
+FROZEN = (
+    "freeze",
+    "freeze_layers",
+    "frozen_stages",
+    "freeze_backbone",
+)  # the opposite of ours: blocks to train
+
 
 def note(name: str) -> str:
     """What a name of another tool means otherwise than the setting that it leads to; empty: the same."""
     notes = {
-        "freeze": say("the opposite: blocks that are trained, not blocks that are frozen"),
-        "freeze_layers": say("the opposite: blocks that are trained, not blocks that are frozen"),
-        "frozen_stages": say("the opposite: blocks that are trained, not blocks that are frozen"),
-        "freeze_backbone": say("the opposite: 0 trains the head alone"),
         "pretrained": say("default takes the hub's weights, none starts from random ones"),
         "lrf": say("cosine ends at 0"),
         "cos_lr": say("cosine is the default"),

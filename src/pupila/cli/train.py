@@ -44,7 +44,8 @@ def train(
         print(say("Preview: {path}", path=preview))
         return
     if dry_run:
-        print(json.dumps(api.make_plan(data, **config).model_dump(mode="json"), indent=1, ensure_ascii=False))
+        plan = api.make_plan(data, **config).model_dump(mode="json")
+        print(json.dumps(_round_floats(plan), indent=1, ensure_ascii=False))
         return
     run = api.train(data, out=out, resume=resume, tell=_print_line, **config)
     print()
@@ -58,6 +59,13 @@ def train(
         print(say("Next: pupila predict {folder}/bundle IMAGES", folder=run.folder))
     if run.state in EXIT_CODES:
         raise typer.Exit(EXIT_CODES[run.state])
+
+
+def _round_floats(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan for reading: 3e-05 instead of 2.9999999999999997e-05."""
+    return {
+        name: float(f"{value:.12g}") if isinstance(value, float) else value for name, value in plan.items()
+    }
 
 
 def _print_line(line: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ class PupilaError(Exception):
     The parts are kept in `args`, so the error survives the trip from a worker process.
 
     Args:
-        problem: one clause without a full stop: what is wrong.
+        problem: what is wrong, without the last full stop.
         actual: what was found, as shown to the user.
         expected: what would have been right.
         remedy: the next step, often a command.
@@ -29,6 +29,7 @@ class PupilaError(Exception):
             sentence = say("{problem}: expected {expected}.", **parts)
         else:
             sentence = say("{problem}.", **parts)
+        sentence = sentence[:-1] if sentence.endswith("?.") else sentence
         return sentence + ("\n  " + say("Try: {remedy}", remedy=self.remedy) if self.remedy else "")
 
 

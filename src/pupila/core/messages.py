@@ -45,6 +45,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace(".", _catalogue().pgettext("decimal separator", "."))
 
 
+def integer(value: int) -> str:
+    """A whole number with the thousands separator of the user's language: "2,000"."""
+    return f"{value:,}".replace(",", _catalogue().pgettext("thousands separator", ","))
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share of 0..1 as a percentage with this many decimals: "95.2 %"."""
     return f"{number(100 * share, digits)} %"

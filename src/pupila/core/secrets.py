@@ -12,10 +12,10 @@ class Secret:
 
     Args:
         variable: environment variable that holds it; None: the server needs none.
-        needed: whether a missing key is an error.
+        needed: whether a missing key is an error once something is sent.
 
     Raises:
-        PupilaError: it is needed, and the variable is empty.
+        PupilaError: no name of a variable, or a key that can't be sent.
     """
 
     def __init__(self, variable: str | None, needed: bool) -> None:
@@ -24,7 +24,7 @@ class Secret:
                 say("The setting 'key' must be the name of an environment variable, never the key itself"),
                 expected=say("a name in capitals"), remedy="export SOME_KEY=..., --key SOME_KEY",
             )  # fmt: skip
-        self.variable = variable
+        self.variable, self.needed = variable, needed
         self.value = os.environ.get(variable, "").strip() if variable else ""
         if not (self.value.isascii() and self.value.isprintable()):
             raise PupilaError(
@@ -32,11 +32,18 @@ class Secret:
                 actual=say("characters that no HTTP header may contain"),
                 remedy=f"export {variable}=...",
             )  # fmt: skip
-        if needed and not self.value:
+
+    def require(self) -> None:
+        """Refuse to send anything without the key.
+
+        Raises:
+            PupilaError: it is needed, and the variable is empty.
+        """
+        if self.needed and not self.value:
             raise PupilaError(
-                say("Missing API key"), actual=say("an empty environment variable {variable}", variable=variable),
-                expected=say("the key in {variable}", variable=variable), remedy=f"export {variable}=...",
-            )  # fmt: skip
+                say("Missing API key: the environment variable {variable} is empty", variable=self.variable),
+                remedy=f"export {self.variable}=...",
+            )
 
     def __repr__(self) -> str:
         return f"Secret({self.variable!r})"

@@ -6,14 +6,16 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
 COMMON, EXPERT = "common", "expert"  # groups of the help: what most people set, and what is left
+_MOST_LISTED = 30  # names that a sentence lists
 _ENDLESS = 2**31  # a limit that nobody reaches is not worth saying
 _RANGES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # pydantic's types of errors
 
@@ -21,10 +23,22 @@ _RANGES = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 class Settings(BaseModel):
     """Settings of a user: every field has a default, and a description that gives the unit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     # Group of the help -> its fields. What no group names is for experts, or common where nothing is.
     groups: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        """True is no 1 where a number is expected."""
+        values = value if isinstance(value, list | tuple) else [value]
+        if not any(isinstance(item, bool) for item in values):
+            return value
+        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+        if bool not in kinds and kinds & {int, float}:
+            raise PydanticCustomError("number_type", "a number is expected")
+        return value
 
     @classmethod
     def parse(cls, overrides: dict[str, Any] | None = None, command: str = "") -> Self:
@@ -80,12 +94,18 @@ class Settings(BaseModel):
         ]
 
 
-def invalid(command: str, faults: list[str]) -> PupilaError:
-    """The one error that names all faults of the settings of a stage."""
+def invalid(command: str, faults: list[str], remedy: str = "") -> PupilaError:
+    """The one error that names all faults of the settings of a stage.
+
+    Args:
+        command: the stage.
+        faults: what is wrong, each without a full stop.
+        remedy: the corrected settings; empty: the command that lists all of them.
+    """
     name = say("training") if command == "train" else command
     return PupilaError(
         say("Invalid {name} settings: {faults}", name=name, faults="; ".join(faults)),
-        remedy=f"pupila settings {command}",
+        remedy=remedy or f"pupila settings {command.replace(' ', '-')}",
     )
 
 
@@ -93,7 +113,13 @@ def shown_default(field: FieldInfo) -> str:
     """The default as YAML; empty where there is none."""
     if field.is_required():
         return ""
-    return str(yaml.safe_dump(field.get_default(call_default_factory=True))).splitlines()[0]
+    return yaml_text(field.get_default(call_default_factory=True))
+
+
+def yaml_text(value: Any) -> str:
+    """The value of a setting as one line of YAML: `null`, `false`, `{pad_type: same}`."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=_ENDLESS)
+    return str(text).removesuffix("\n").removesuffix("\n...")
 
 
 def _sentence(name: str, written: str, errors: list[Any], model: type[Settings]) -> str:
@@ -129,6 +155,16 @@ def alternatives(annotation: Any, metadata: list[Any], kind: bool = True) -> str
     if any(" or " in word for word in words):
         return say("{first}, or {last}", first=first, last=last)
     return say("{first} or {last}", first=first, last=last)
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """All types within an annotation."""
+    if get_origin(annotation) is Literal:
+        return set()
+    parts = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        parts = parts[:1]
+    return set().union(*map(_kinds, parts)) if parts else {annotation}
 
 
 def _words(annotation: Any, metadata: list[Any], kind: bool) -> list[str]:
@@ -185,17 +221,31 @@ def _limits(metadata: list[Any], whole: bool) -> str:
     return ", ".join(sentences[name](value) for name, value in limits.items())
 
 
-def unknown(name: str, known: list[str]) -> str:
-    """Says that the name is unknown, and which known one is meant, or which there are."""
+def unknown(problem: str, name: str, known: list[str]) -> str:
+    """Adds to the sentence of an unknown name which known one is meant, or which there are, unless they are many.
+
+    Args:
+        problem: the sentence without a full stop, such as "Unknown demo shopp".
+        name: as the user wrote it.
+        known: names that there are.
+    """
     close = closest(name, known)
     if close:
-        return say("unknown; did you mean '{name}'?", name=close)
-    return say("unknown; there are {names}", names=", ".join(known))
+        return say("{problem}. Did you mean {name}?", problem=problem, name=close)
+    if not known or len(known) > _MOST_LISTED:
+        return problem
+    return say("{problem}. Choose one of: {names}", problem=problem, names=", ".join(known))
 
 
-def unknown_setting(written: str, known: list[str]) -> str:
-    """Says that a setting, as the user wrote it, is unknown, and which one is meant."""
-    close = closest(written, known)
+def unknown_setting(written: str, known: list[str], close: str | None = None) -> str:
+    """Says that a setting, as the user wrote it, is unknown, and which one is meant.
+
+    Args:
+        written: as the user wrote it.
+        known: settings that there are.
+        close: the one that is meant; None: the one that is spelt most like it.
+    """
+    close = close or closest(written, known)
     if close:
         return say("{name} is unknown (did you mean {close}?)", name=written, close=close)
     return say("{name} is unknown", name=written)
@@ -218,20 +268,37 @@ def yaml_value(text: str) -> Any:
         raise ValueError(say("a value that YAML can read")) from fault
 
 
-def read_config(path: str) -> dict[str, Any]:
+def read_config(path: str, load: Callable[[bytes], Any] = yaml.safe_load) -> dict[str, Any]:
     """The settings in a YAML file.
 
+    Args:
+        path: the file.
+        load: reads its content.
+
     Raises:
-        PupilaError: not there, or no mapping.
+        PupilaError: it does not exist, or is no YAML mapping.
     """
+    if not files.exists(path):
+        raise PupilaError(say("{path} does not exist", path=path))
     try:
-        content = yaml.safe_load(files.read_bytes(path))
-    except (OSError, yaml.YAMLError) as fault:
-        raise PupilaError(
-            say("Can't read {path}", path=path), actual=str(fault).splitlines()[0], expected="YAML"
-        ) from fault
-    if not isinstance(content, dict):
-        raise PupilaError(
-            say("Can't read {path}", path=path), actual=type(content).__name__, expected="NAME: VALUE"
-        )
-    return content
+        content = load(files.read_bytes(path))
+    except OSError as fault:
+        raise PupilaError(say("Can't read {path}", path=path), actual=str(fault).splitlines()[0]) from fault
+    except yaml.YAMLError as fault:
+        raise PupilaError(_describe_yaml_fault(path, fault)) from fault
+    if isinstance(content, dict):
+        return content
+    if content is None:
+        raise PupilaError(say("{path} is empty; write one NAME: VALUE per line", path=path))
+    if isinstance(content, list):
+        raise PupilaError(say("{path} holds a list; write one NAME: VALUE per line", path=path))
+    raise PupilaError(say("{path} holds a single value; write one NAME: VALUE per line", path=path))
+
+
+def _describe_yaml_fault(path: str, fault: yaml.YAMLError) -> str:
+    mark, reason = getattr(fault, "problem_mark", None), getattr(fault, "problem", None)
+    if mark is None or not reason:
+        return say("{path} is not valid YAML", path=path)
+    return say(
+        "{path} is not valid YAML (line {line}: {reason})", path=path, line=mark.line + 1, reason=reason
+    )

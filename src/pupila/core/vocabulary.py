@@ -26,6 +26,7 @@ PRODUCTS_FILE: Final = "products.jsonl"
 REJECTED_FILE: Final = "rejected.jsonl"
 VISITS_FILE: Final = "visits.jsonl"
 AUDIT_FILE: Final = "audit.json"
+AUDIT_SCHEMA: Final = 2  # 1 had `draw` for `sample`, `asked` for `items`, `right` for `correct`
 AUDIT_PAGE_FILE: Final = "audit.html"
 SUSPECTS_FILE: Final = "suspects.json"
 PATCH_FILE: Final = "label-patch.jsonl"
@@ -47,5 +48,3 @@ INFO: Final = "info"
 SEVERITIES: Final = (ERROR, WARNING, INFO)
 
 IGNORE: Final = 255  # in a mask: a pixel without a label
-
-SCHEMA_VERSION: Final = 1

@@ -13,16 +13,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
+from pupila.learning.optimizers import OPTIMIZERS
 
 Inputs = Tensor | tuple[Tensor, ...]  # of a module; a tuple is taken apart
 Batch = tuple[Inputs, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W)
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": lambda parameters, lr, decay: torch.optim.Adam(parameters, lr, weight_decay=decay),
-    "adamw": lambda parameters, lr, decay: torch.optim.AdamW(parameters, lr, weight_decay=decay),
-    "sgd": lambda parameters, lr, decay: torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=decay),
-}
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PLATEAU_EPOCHS = 3  # without a better score, after which "plateau" halves the rate
 
@@ -182,7 +179,11 @@ def _train_epoch(
     stream: tuple[int, Iterable[Batch]],
     criterion: Callable[[Any, Tensor], Tensor],
 ) -> float:
-    """One pass; returns the mean loss. Dropout's draws depend on (seed, epoch, step) alone."""
+    """One pass; returns the mean loss. Dropout's draws depend on (seed, epoch, step) alone.
+
+    Raises:
+        PupilaError: the loss of a phase without earlier weights is infinite or no number.
+    """
     steps, batches = stream
     total, count = 0.0, 0
     device = next(module.parameters()).device
@@ -205,6 +206,12 @@ def _train_epoch(
         scaler.update()
         total += float(loss.detach()) * len(targets)
         count += len(targets)
+    # A scaler skips such steps by itself, and a module that could predict before keeps its earlier weights.
+    if not (math.isfinite(total) or phase.can_predict or scaler.is_enabled()):
+        raise PupilaError(
+            say("Training diverged: the loss is not finite in epoch {n}", n=state.epoch + 1),
+            remedy=say("a lower --lr, or --clip-norm 1"),
+        )
     return total / max(count, 1)
 
 

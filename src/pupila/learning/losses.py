@@ -212,9 +212,9 @@ def parse_loss(loss: str) -> list[tuple[float, str]]:
     for name in names:
         if name not in LOSSES:
             raise PupilaError(
-                say("Unknown loss"), actual=f"{name or loss}: {unknown(name, list(LOSSES))}",
-                expected=say("a sum such as dice+0.5*focal"), remedy="pupila settings train",
-            )  # fmt: skip
+                unknown(say("Unknown loss {name}", name=name or loss), name, list(LOSSES)),
+                remedy=say("a loss, or a sum such as dice+0.5*focal"),
+            )
     if len(set(names)) < len(names) or not all(weight > 0 for weight, _ in terms):
         raise PupilaError(
             say("Invalid loss"), actual=loss, expected=say("a sum such as dice+0.5*focal"),

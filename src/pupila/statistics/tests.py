@@ -12,6 +12,12 @@ Array = NDArray[Any]
 _FLIPS = 10_000  # of a permutation test
 _FLIPPED_AT_ONCE = 1_000_000  # signs of a permutation test in memory
 SIGNIFICANT = 0.05  # p-value below which a difference is significant
+BETTER, WORSE, EQUIVALENT, NOT_DISTINGUISHABLE = (
+    "better",
+    "worse",
+    "equivalent",
+    "not distinguishable",
+)  # verdicts
 MARGIN = 0.02  # within which two models count as equivalent
 
 
@@ -79,13 +85,13 @@ def verdict(difference: tuple[float, float], p_value: float, margin: float = MAR
         margin: within which they count as equivalent.
 
     Returns:
-        "better" or "worse" (the interval leaves out 0 and the test agrees), "equivalent" (the interval lies inside
-        the margin), or "not distinguishable".
+        BETTER or WORSE (the interval leaves out 0 and the test agrees), EQUIVALENT (the interval lies inside the
+        margin), or NOT_DISTINGUISHABLE.
     """
     low, high = difference
     if p_value < SIGNIFICANT and (low > 0 or high < 0):
-        return "better" if low > 0 else "worse"
-    return "equivalent" if -margin < low and high < margin else "not distinguishable"
+        return BETTER if low > 0 else WORSE
+    return EQUIVALENT if -margin < low and high < margin else NOT_DISTINGUISHABLE
 
 
 def images_for_power(only_first: int, only_second: int, n: int, design_effect: float = 1.0) -> int | None:

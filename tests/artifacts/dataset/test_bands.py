@@ -72,7 +72,7 @@ def test_commands_take_the_choice_and_later_ones_know_it(
     assert "Mask overlays" in (data / "explore.html").read_text()
     assert pupila.open(data).hash == splits.data_hash
     assert run(["split", str(data), "--bands=[1,2,3]"]) == 2
-    assert "already split differently" in capsys.readouterr().err
+    assert "A different split already exists" in capsys.readouterr().err
     assert run(["doctor", str(data), "--json"]) in (0, 1)
     assert not {"unreadable", "missing-extra"} & {
         fault["code"] for fault in json.loads(capsys.readouterr().out)
@@ -98,7 +98,7 @@ def test_eight_bits_stay_as_they_are_and_leave_nothing_to_decide(tmp_path: Path)
     assert (opened.pixels(0) == pixels.transpose(1, 2, 0)).all()
     turned = pupila.open(tmp_path, bands=[3, 2, 1])
     assert (turned.pixels(0) == pixels[::-1].transpose(1, 2, 0)).all()
-    with pytest.raises(PupilaError, match="have no effect"):
+    with pytest.raises(PupilaError, match="have no effect: found files with 8 bits only"):
         pupila.open(tmp_path, low=10)
 
 

@@ -128,7 +128,7 @@ def test_tables_named_after_splits(tmp_path: Path) -> None:
 
 def test_a_table_without_an_image_column_says_what_it_has(tmp_path: Path) -> None:
     table = csv(tmp_path, "imagee,label\na.jpg,cat\n")
-    with pytest.raises(PupilaError, match="did you mean 'imagee'"):
+    with pytest.raises(PupilaError, match="rename imagee to image"):
         pupila.open(table)
 
 

@@ -80,8 +80,16 @@ def test_the_same_seed_gives_the_same_net_and_another_seed_another() -> None:
     ("name", "meant"), [("resnet_smal", "resnet_small"), ("mobilenetv2_1000", "mobilenetv2_100")]
 )
 def test_an_unknown_model_is_answered_with_the_one_meant(name: str, meant: str) -> None:
-    with pytest.raises(PupilaError, match=f"Unknown model: found {name}: .*did you mean '{meant}'"):
+    with pytest.raises(PupilaError, match=rf"^Unknown model {name}\. Did you mean {meant}\?$"):
         untrained(name)
+
+
+def test_a_segmentation_model_is_no_classifier() -> None:
+    with pytest.raises(
+        PupilaError, match=r"^unet is a segmentation model, but this data set has class"
+    ) as fault:
+        untrained("unet")
+    assert fault.value.remedy == "--model mobilenetv2_100"
 
 
 def test_options_that_no_one_takes_are_refused() -> None:

@@ -1,6 +1,7 @@
 """Weights: all tensors of the file or none, with the preprocessing of the JSON file beside it."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def test_no_tensor_is_loaded_if_one_does_not_match() -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "message"), [
-    ("gone", None, "Weights not found"),
+    ("gone", None, "gone.safetensors do not exist"),
     ("text", b"not a tensor", "Can't read the weights"),
     ("short", b"\xff\x00\x00\x00\x00\x00\x00\x00{}", "Can't read the weights"),
 ])  # fmt: skip
@@ -122,7 +123,7 @@ def test_unknown_keys_beside_the_weights_are_refused_and_side_is_ignored(tmp_pat
     beside.write_text('{"side": 96, "image_size": 64, "license": "MIT", "source": "us"}')
     assert read_weights_info(weights).image_size == 64
     beside.write_text('{"image_sise": 64}')
-    with pytest.raises(PupilaError, match=r"image_sise: unknown; did you mean 'image_size'"):
+    with pytest.raises(PupilaError, match=r"has the unknown key image_sise. Did you mean image_size\?"):
         read_weights_info(weights)
 
 
@@ -136,9 +137,27 @@ def test_without_a_network_the_default_weights_are_an_error_that_says_so(
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(PupilaError, match="Can't download the weights of test_resnet from the hub") as fault:
+    with pytest.raises(
+        PupilaError, match="Can't download the weights of test_resnet: no connection to the hub"
+    ) as fault:
         build(ModelSettings(model=TINY), 3)
     assert "--weights FILE.safetensors" in fault.value.remedy
+
+
+def test_weights_for_another_model_name_both(tiny: Path) -> None:
+    says = (
+        r"^tiny.safetensors is made for test_resnet, not mobilenetv2_100 \(its JSON file sets num_classes\)$"
+    )
+    with pytest.raises(PupilaError) as fault:
+        build(ModelSettings(model="mobilenetv2_100", weights=str(tiny)), 3)
+    assert re.match(says, fault.value.problem)
+    assert fault.value.remedy == "use the model of the file, test_resnet"
+
+
+def test_a_file_of_another_kind_is_no_weights(tmp_path: Path) -> None:
+    (tmp_path / "SOURCE.md").write_text("# Where from")
+    with pytest.raises(PupilaError, match=r"SOURCE.md is not a .safetensors file"):
+        build(ModelSettings(model=TINY, weights=str(tmp_path / "SOURCE.md")), 3)
 
 
 def test_the_real_classifier_brings_its_options_and_its_thousand_names(real_weights: Find) -> None:

@@ -395,7 +395,9 @@ def test_data_that_cannot_be_compared_with_a_run_are_refused(sound: Path, tmp_pa
 
 def test_a_run_with_another_class_order_is_refused(sound: Path, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", sound)
-    (folder / "plan.json").write_text(json.dumps({"plan": {"classes": ["background", "foreground"]}}))
+    (folder / "plan.json").write_text(
+        json.dumps({"schema": 2, "plan": {"classes": ["background", "foreground"]}})
+    )
     assert faults_of(sound, run=folder) == {}
     classes({"255": "water", "0": "land"})(sound)
     with pytest.raises(

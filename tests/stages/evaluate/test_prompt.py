@@ -420,14 +420,14 @@ def test_each_access_to_the_test_split_is_recorded(pools: Dataset, models: Path)
     e = evaluate(pools, models / "generous", models / "painted").evaluation
     assert e["test_accesses"] == 2
     assert len(read_test_accesses(pools.home)) == 3
-    assert any("The test split was evaluated 2 times" in line for line in sentences(e))
+    assert any("The test split has been evaluated 2 times" in line for line in sentences(e))
 
 
 def test_what_cannot_be_evaluated_is_refused(pools: Dataset, models: Path, tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="--threshold does not apply to masks"):
         evaluate(pools, models / "generous", threshold="f1")
     write_painted(tmp_path / "other", classes=["land", "water"])
-    with pytest.raises(PupilaError, match="differ from those of the data set"):
+    with pytest.raises(PupilaError, match="predicts the classes land, water, but"):
         evaluate(pools, models / "generous", tmp_path / "other")
     assert not read_test_accesses(pools.home)
     photos = pupila.open(write_classes(tmp_path / "photos", {"a": 12, "b": 12}))

@@ -24,6 +24,7 @@ from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.sentences import sentences
 from pupila.stages.evaluate.verdicts import few_groups_warning
 from pupila.stages.train.run import Run
+from tests.colours import write_colours
 from tests.pictures import scene, write_scenes
 from tests.stages.evaluate.sealed import split_data, unopened
 
@@ -124,7 +125,9 @@ def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tm
     mean = (len(rows) - 2) / len(rows)
     summary = sentences(output.evaluation)
     assert summary[0].startswith(f"theirs.csv: mean Dice {mean:.3f} (95 % CI 0.")
-    assert summary[0].endswith(f"and mean IoU {mean:.3f} for foreground, n = 22 test images in 22 groups.")
+    assert summary[0].endswith(
+        f"and mean IoU {mean:.3f} for class 'foreground', n = 22 test images in 22 groups."
+    )
     assert any(line == "2 of 22 images have an IoU below 0.5." for line in summary)
     assert model["failures"] == {"below": 0.5, "images": 2}
     assert {entry["row"] for entry in model["examples"]["worst"]} >= set(rows[:2])
@@ -189,7 +192,7 @@ def test_three_classes_are_pooled_and_unlabelled_pixels_never_count(tmp_path: Pa
     for value, name in zip(each, data.classes, strict=True):
         assert model["classes"][name]["pooled"]["IoU"]["value"] == pytest.approx(value)
     assert model["pooled"]["IoU"]["value"] == pytest.approx(np.mean(each))
-    assert "the lowest is roof with 0.500" in sentences(output.evaluation)[0]
+    assert "the lowest is 'roof' with 0.500" in sentences(output.evaluation)[0]
 
 
 def test_against_another_table_images_are_paired(scenes: Dataset, tmp_path: Path) -> None:
@@ -351,3 +354,12 @@ def test_no_threshold_is_tuned_and_a_table_without_masks_is_refused(scenes: Data
     ).write_csv(other)
     with pytest.raises(PupilaError, match="columns image and mask"):
         pupila.evaluate(other, scenes)
+
+
+def test_a_classifier_is_refused_in_words(scenes: Dataset, tmp_path: Path) -> None:
+    model = write_colours(tmp_path / "colours").folder
+    with pytest.raises(
+        PupilaError, match=r"is a classifier \(.*\), but .* is a segmentation data set"
+    ) as fault:
+        pupila.evaluate(model, scenes, split="validation")
+    assert fault.value.remedy == "evaluate it on the data it was trained for"

@@ -64,7 +64,7 @@ def test_the_page_shows_prices_and_brands_beside_the_labels(tmp_path: Path) -> N
     ):
         assert part in page
     assert "of the variance in price" in page
-    assert "column price" in page and "Metadata alone predict the label" in page  # the doctor says so too
+    assert "column price" in page and "Metadata alone predicts the label" in page  # the doctor says so too
 
 
 def test_of_many_values_the_most_frequent_are_shown(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_without_a_history_there_is_no_section(tmp_path: Path) -> None:
     assert "Labels by source" not in opened_page(explored.page)
 
 
-AUDIT = {"schema": 1, "labels": 700, "random": {"accuracy": {"value": 0.93, "low": 0.86, "high": 0.97},
+AUDIT = {"schema": 2, "labels": 700, "random": {"accuracy": {"value": 0.93, "low": 0.86, "high": 0.97},
          "answered": 100, "more_to_halve": 300}}  # fmt: skip
 
 

@@ -100,6 +100,18 @@ def test_conclusions_come_before_charts_and_charts_before_tables(tmp_path: Path)
     assert places == sorted(places)
 
 
+def test_a_group_of_duplicates_says_its_kinds_and_how_many_are_shown(tmp_path: Path) -> None:
+    data = write_classes(tmp_path / "data", {"cat": 12, "dog": 12})
+    first = data / "cat/000.jpg"
+    for n in range(4):
+        (data / f"cat/copy{n}.jpg").write_bytes(first.read_bytes())
+    second = data / "dog/000.jpg"
+    (data / "dog/copy.jpg").write_bytes(second.read_bytes())
+    page = opened_page(pupila.explore(data).page)
+    assert "4 of 5 images shown: exact duplicates, similarity 1.00 or higher" in page
+    assert "2 images: exact duplicates, similarity 1.00 or higher" in page
+
+
 def test_the_page_of_brain_mri_reports_its_duplicates(
     real_data: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -101,26 +101,31 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "faults": (having(faults=[FAULT]),
                ["1 error that would spoil training: conflicting-labels."], having(faults=[HARMLESS])),
     "leaking_split": (having(splits__verdict="leaking", splits__leaks=51), ["51 pairs"], SOUND),
-    "imbalance": (FOUR_TO_ONE, ["4.0 : 1", "(a : b)", "F1", "baseline a has accuracy 0.800"],
+    "imbalance": (FOUR_TO_ONE, ["4.0 : 1", "('a' : 'b')", "F1", "baseline 'a' has accuracy 0.800"],
                   having(classes=classes(a=560, b=400))),
     "balance": (having(classes=classes(a=140, b=100)), ["1.40 : 1"], having(classes=classes(a=150, b=100))),
-    "areas": (ROADS, ["road covers 0.4 %", "in 350 of 690", "land everywhere has a pixel accuracy of 0.996", "IoU"],
+    "areas": (ROADS, ["'road' covers 0.4 %", "in 350 of 690", "'land' everywhere has a pixel accuracy of 0.996", "IoU"],
               SOUND),
-    "small_areas": (ROADS, ["1 class covers under 1 %", "(road)"], having(masks=ROADS["masks"])),
-    "annotator_agreement": (having(faults=[AGREEMENT]), ["9 pairs", "0.824"], having(faults=[HARMLESS])),
-    "small_classes": (TINY, ["2 classes", "(b, c)"], having(classes=classes(a=50, b=10))),
-    "too_few_groups": (of_test(24, groups=9), ["9 groups of b", r"--by '(p\d+)_' --folds 5"], of_test(24, groups=10)),
+    "small_areas": (ROADS, ["1 class covers under 1 %", "('road')"], having(masks=ROADS["masks"])),
+    "annotator_agreement": (having(faults=[AGREEMENT]),
+                            ["9 pairs", "0.824", "about the highest score that these labels allow"],
+                            having(faults=[HARMLESS])),
+    "small_classes": (TINY, ["2 classes", "('b', 'c')"], having(classes=classes(a=50, b=10))),
+    "too_few_groups": (of_test(24, groups=9), ["9 groups of class 'b'",
+                       r"--by '(p\d+)_' --folds 5"], of_test(24, groups=10)),
     # 21 of 24: Wilson's interval reaches from 0.690 to 0.957
-    "interval": (of_test(24), ["24 images of b", "about 27 points wide", "10 points needs 170 of them"], of_test(9)),
-    "duplicates": (having(duplicates=COPIES), ["6 pairs", "2 exact, 3 near, 1 mirrored"], SOUND),
+    "interval": (of_test(24), ["only 24 images of class 'b', so", "about 27 percentage points wide",
+                               "you need about 170 images in the test split (about 990 in total)"], of_test(9)),
+    "duplicates": (having(duplicates=COPIES), ["6 pairs", "2 exact, 3 near, 1 mirrored", "could separate"], SOUND),
     "skipped_files": (having(skipped=3), ["3 files could not be read"], SOUND),
     "one_size": (having(sizes=[[500, 500, 690]]), ["98.6 % of the images have 500 x 500 pixels"], SOUND),
     "many_sizes": (SOUND, ["width 100 to 900 pixels", "height 90 to 800 pixels"], having(sizes=[[500, 500, 630]])),
     "small_images": (having(width__median=48), ["smaller than 49 pixels"], having(width__median=64)),
     "shortcuts": (having(faults=[SHORTCUT]), ["column brand (skill 0.62", "Metadata alone"], having(faults=[HARMLESS])),
     "brightness": (having(colour__explained_variance={"brightness": 0.25, "saturation": None}),
-              ["25 % of the variance in brightness", "the mean of a is 90, of b 160"], SOUND),
-    "some_grey": (having(colour__grey=12), ["12 of 700 images are grey"], having(colour__grey=700)),
+              ["25 % of the variance in brightness", "the mean of 'a' is 90, of 'b' 160"], SOUND),
+    "some_grey": (having(colour__grey=12), ["12 of 700 images contain no colour, however"],
+                  having(colour__grey=700)),
     "some_dark": (having(colour__dark=1, colour__bright=2),
                   ["1 image is almost black. 2 images are almost white."], SOUND),
     "neighbours": (having(map=MAP), ["Colours alone", "for 80 % of the images (50 % by chance)"],
@@ -134,7 +139,7 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "labeller_disagreement": (having(labels=LABELS), ["vlm:x and annotator:y agree on 92 of the 100"],
                               having(labels=BY_ANNOTATORS)),
     "own_columns": (having(columns={"price": PRICE}),
-                    ["40 % of the variance in price", "of a is 12.5, of b 40"],
+                    ["40 % of the variance in price", "of 'a' is 12.5, of 'b' 40"],
                     having(columns={"price": {**PRICE, "explained_variance": 0.2}, "brand": {"type": "categorical"}})),
     "missing_split": (having(splits=None), ["not split yet"], having(splits=None, classes={})),
 }  # fmt: skip
@@ -168,7 +173,15 @@ def test_the_numbers_of_the_interval_equal_those_of_scipy() -> None:
 
 def test_the_map_of_a_bundle_states_how_well_it_separates_the_classes() -> None:
     assert "7 images lie among other classes" in " ".join(sentences(having(map=MAP, bundle="ab12")))
-    assert "do not separate" in " ".join(sentences(having(map={**MAP, "low": 0.5}, bundle="ab12")))
+    assert "not have the same class significantly more often than by chance" in " ".join(
+        sentences(having(map={**MAP, "low": 0.5}, bundle="ab12"))
+    )
+
+
+def test_one_size_of_all_images_has_no_share() -> None:
+    text = " ".join(sentences(having(sizes=[[500, 500, 700]])))
+    assert "All images have 500 x 500 pixels." in text
+    assert "100.0 %" not in text
 
 
 def test_machine_labels_without_an_audit_are_reported() -> None:

@@ -46,7 +46,7 @@ def test_the_command_prints_forecast_and_result(
     assert before.startswith(f"4 requests to {host}; 0 answers are cached.\nEstimated cost: 0.00")
     lines = after.splitlines()
     assert lines[0] == f"vlm:{folder} labelled 4 of 4 images (cat 2, dog 2)."
-    assert lines[1] == "4 requests, 1600 input tokens, 32 output tokens; 0 cached answers."
+    assert lines[1] == "Requests: 4, input tokens: 1600, output tokens: 32, cached answers: 0."
     assert lines[2].endswith(" s, cost 0.0019 US dollars.")
     assert lines[3] == f"Next: pupila label audit {folder}"
 
@@ -63,6 +63,16 @@ def test_a_dry_run_requests_nothing_and_writes_nothing(
     assert json.loads(capsys.readouterr().out)["images"] == 6
     assert not server.requests
     assert not (folder / "labels.parquet").exists()
+
+
+def test_a_dry_run_needs_no_key(
+    folder: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    assert run(command(server, folder, "--dry-run", "--key", "NO_SUCH_KEY")) == 0
+    assert run(command(server, folder, "--key", "NO_SUCH_KEY")) == 2
+    assert "the environment variable NO_SUCH_KEY is empty" in capsys.readouterr().err
+    assert not server.requests
 
 
 def test_json_output_is_one_object(
@@ -99,11 +109,11 @@ def test_a_run_without_any_label_exits_with_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--with", "vml:x"], "did you mean 'vlm'"),
+        (["--with", "vml:x"], "Did you mean vlm?"),
         (["--with", "csv"], "--with csv:FILE"),
         (["--with", "vlm:x", "--vote", "3"], "did you mean --votes?"),
         (["--with", "csv:x.csv", "--votes", "3"], "--votes belongs to --with vlm"),
-        (["--with", "csv:none.csv"], "Can't read the table"),
+        (["--with", "csv:none.csv"], "none.csv does not exist"),
         ([], "--with"),
     ],
 )

@@ -175,4 +175,5 @@ def test_other_bundles_take_no_prompt(
 ) -> None:
     folder = write_colours(tmp_path / "classes").folder
     assert run(["predict", folder, str(photos), *options]) == 2
-    assert f"found {options[0]}; expected a bundle of a promptable model" in capsys.readouterr().err
+    says = f"{options[0]} needs a promptable model; {folder} is a classifier.\n  Try: omit {options[0]}"
+    assert says in capsys.readouterr().err

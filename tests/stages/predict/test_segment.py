@@ -219,9 +219,15 @@ def test_without_rasterio_a_geotiff_is_refused_and_the_rest_answered(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--polygons"], "--polygons --out FOLDER"),
-        (["--out", "x"], "expected a bundle that predicts masks"),
-        (["--low=3"], "expected a bundle that predicts masks"),
+        (["--polygons"], "--polygons needs --out FOLDER."),
+        (
+            ["--out", "x"],
+            "--out applies only to bundles that predict masks; this bundle classifies.\n  Try: --csv",
+        ),
+        (
+            ["--low=3"],
+            "--low applies only to bundles that predict masks; this bundle classifies.\n  Try: omit --low",
+        ),
     ],
 )
 def test_what_can_not_be_honoured_is_refused(

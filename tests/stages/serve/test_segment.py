@@ -22,7 +22,7 @@ from pupila.demo.round_trip import serve_bundle
 from pupila.imaging.masks.codec import decode_png
 from pupila.imaging.regions import from_rle
 from pupila.stages.serve.embeddings import Embeddings
-from pupila.stages.serve.segment import add_segment
+from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
 from tests.colours import plain, write_pointing
 from tests.pictures import encoded, photo

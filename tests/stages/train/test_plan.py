@@ -17,7 +17,8 @@ from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
 from pupila.stages.train import budget, engine, plan
 from pupila.stages.train.engine import EngineChoice
-from pupila.stages.train.plan import check_settings, decide, refuse_unused_settings
+from pupila.stages.train.page import list_settings
+from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from tests.pictures import write_classes
 
@@ -67,6 +68,19 @@ def decided(
     plan = decide(settings, data, split or splits(), created)
     refuse_unused_settings(settings, plan, created)
     return plan
+
+
+def test_the_report_lists_the_settings_that_have_an_effect_as_yaml(data: Dataset) -> None:
+    head_alone = decided(data)
+    unused = set(find_unused_settings(head_alone, head_alone, network(pretrained=True)))
+    listed = {name: value for name, value, _ in list_settings(head_alone, unused)}
+    assert (listed["clip_norm"], listed["allow_leak"], listed["options"]) == ("null", "false", "{}")
+    assert not {"folds", "finetune_epochs", "finetune_lr", "focal_gamma", "tversky_beta"} & set(listed)
+    whole = decided(data, split=splits(folds=5), unfreeze=2, loss="focal")
+    unused = set(find_unused_settings(whole, whole, network(pretrained=True)))
+    assert {"folds", "finetune_epochs", "finetune_lr", "focal_gamma"} <= {
+        row[0] for row in list_settings(whole, unused)
+    }
 
 
 def test_every_auto_is_decided_with_a_reason(data: Dataset) -> None:
@@ -155,9 +169,9 @@ def test_a_plan_comes_back_from_its_file(data: Dataset, tmp_path: Path) -> None:
     ({"class_weights": "inverse", "sampling": "balanced"}, "found class_weights=inverse, sampling=balanced; .*twice"),
     ({"class_weights": "effective", "sampling": "balanced"}, "found class_weights=effective, sampling=balanced"),
     ({"loss": "focal", "label_smoothing": 0.1}, "found loss=focal, label_smoothing=0.1"),
-    ({"device": "cuda"}, "Device not available: found cuda; expected cpu"),
-    ({"augment": "A9"}, "Unknown augmentation preset: found A9"),
-    ({"loss": "focall"}, "Unknown loss: found focall: unknown; did you mean 'focal'"),
+    ({"device": "cuda"}, "No CUDA device on this machine. Available: cpu."),
+    ({"augment": "A9"}, "Unknown augmentation preset A9. Choose one of: auto, none, A1, "),
+    ({"loss": "focall"}, "Unknown loss focall. Did you mean focal?"),
     ({"loss": "focal+focal"}, "Invalid loss: found focal"),
     ({"loss": "0*focal"}, "Invalid loss"),
     ({"loss": "dice+cross_entropy"}, "a segmentation task for dice"),
@@ -167,7 +181,7 @@ def test_conflicting_or_unknown_settings_are_refused(
 ) -> None:
     with pytest.raises(PupilaError, match=message) as fault:
         decided(data, **overrides)
-    assert fault.value.expected or fault.value.remedy
+    assert fault.value.expected or fault.value.remedy or ". " in fault.value.problem
     item = dict(list(overrides.items())[:1]) if len(overrides) > 1 else {}
     assert decided(data, **item).classes  # each alone is fine
 
@@ -284,9 +298,9 @@ def test_data_of_one_class_is_refused_before_a_model_is_built(data: Dataset) -> 
     {"pretrained": False, "augmented_views": 3}, {"pretrained": False, "finetune_epochs": 3},
 ])  # fmt: skip
 def test_a_setting_without_effect_is_refused(data: Dataset, overrides: dict[str, Any]) -> None:
-    with pytest.raises(PupilaError, match="A setting has no effect") as fault:
+    with pytest.raises(PupilaError, match="has no effect: it needs ") as fault:
         decided(data, **overrides)
-    assert fault.value.remedy.startswith("omit ") and fault.value.expected
+    assert fault.value.remedy.startswith("omit --")
 
 
 @pytest.mark.parametrize("overrides", [
@@ -316,3 +330,21 @@ def test_an_image_size_that_the_model_does_not_support_is_refused(data: Dataset)
 def test_frozen_blocks_without_weights_are_refused(data: Dataset) -> None:
     with pytest.raises(PupilaError, match="random weights are not worth freezing"):
         decided(data, pretrained=False, unfreeze=0)
+
+
+@pytest.mark.parametrize(
+    "too_large",
+    [{"image_size": 10**8}, {"batch_size": 10**9}, {"epochs": 10**18}, {"workers": 10**5}],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_sizes_that_no_memory_holds_are_refused_before_anything_is_allocated(
+    data: Dataset, too_large: dict[str, Any]
+) -> None:
+    with pytest.raises(PupilaError, match="is too large: expected at most"):
+        check_settings(TrainSettings(**too_large), data, splits())
+
+
+@pytest.mark.parametrize("value", ["inf", ".inf", "nan", 1e400])
+def test_a_learning_rate_that_is_no_number_is_refused(value: object) -> None:
+    with pytest.raises(PupilaError, match="lr="):
+        TrainSettings.parse({"lr": value}, "train")

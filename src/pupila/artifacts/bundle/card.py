@@ -1,7 +1,7 @@
 """The model card: the task, the validation results, and the limits of use."""
 
 from pupila.artifacts.bundle.schema import BundleInfo
-from pupila.core.messages import listing, number, say
+from pupila.core.messages import listing, number, say, say_count
 
 
 def _describe_task(info: BundleInfo) -> str:
@@ -19,8 +19,9 @@ def render_card(info: BundleInfo) -> str:
             made_by=info.made_by, created=info.created, source=info.model.get("source", "")), "",
     ]  # fmt: skip
     if info.validation:
-        lines += [say("Validation: n = {n} images in {groups} groups (not the test split).",
-                      n=info.validation["n"], groups=info.validation["groups"]), ""]  # fmt: skip
+        lines += [say_count("Validation: n = {images} images in {n} group (not the test split).",
+                            "Validation: n = {images} images in {n} groups (not the test split).",
+                            info.validation["groups"], images=info.validation["n"]), ""]  # fmt: skip
         lines += [f"| {say('metric')} | {say('value')} | {say('95 % CI')} |", "|---|---|---|"]
         for name, row in info.validation["metrics"].items():
             interval = say("too few groups")

@@ -1,4 +1,4 @@
-"""Images annotated twice: the agreement of their two masks is the upper limit of any model's score."""
+"""Images annotated twice: the agreement of their two masks is about the highest score that the labels allow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

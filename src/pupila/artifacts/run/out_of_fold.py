@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.plan import PLAN_FILE, read_plan
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -14,7 +15,7 @@ from pupila.core.threads import prefetch
 from pupila.imaging.masks.codec import decode_png, resize_mask
 from pupila.statistics.metrics.segment import confusion_counts, image_scores, iou
 
-OUT_OF_FOLD_FILE, PLAN_FILE = "oof.parquet", "plan.json"
+OUT_OF_FOLD_FILE = "oof.parquet"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ def read_out_of_fold(run: str, data: Dataset) -> OutOfFold:
         )  # fmt: skip
     content = files.read_bytes(uri)
     frame = pl.read_parquet(content)
-    plan = files.join(run, PLAN_FILE)
-    classes = files.read_json(plan)["plan"]["classes"] if files.exists(plan) else data.classes
+    has_plan = files.exists(files.join(run, PLAN_FILE))
+    classes = read_plan(run, data.root)["plan"]["classes"] if has_plan else data.classes
     if classes != data.classes:
         raise PupilaError(
             say("The run was trained on other classes"), actual=listing(classes, 8), expected=listing(data.classes, 8),

@@ -67,7 +67,7 @@ def write_geojson(mask: str, path: str, names: Mapping[int, str]) -> int:
     its upper left corner, as a member of the file notes, and areas are `area_pixels`.
 
     Args:
-        mask: the GeoTIFF, as `writing_mask` writes it.
+        mask: the GeoTIFF, as `open_mask_writer` writes it.
         path: of the GeoJSON, on disk.
         names: of the classes whose regions are written, by index.
 

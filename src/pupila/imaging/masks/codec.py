@@ -116,7 +116,7 @@ def encode_stored(mask: Array, label_map: LabelMap) -> bytes:
 
 
 def decode_png(data: bytes) -> Array:
-    """(H, W) uint8: the indices of a PNG that `as_png` wrote."""
+    """(H, W) uint8: the indices of a PNG that `encode_png` wrote."""
     return np.asarray(Image.open(io.BytesIO(data)))
 
 

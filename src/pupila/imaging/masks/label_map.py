@@ -46,7 +46,7 @@ class LabelMap:
         """The class index of every pixel.
 
         Args:
-            stored: (H, W) grey levels, palette indices or colours 0xRRGGBB, as `stored_values` gives them.
+            stored: (H, W) grey levels, palette indices or colours 0xRRGGBB, as `read_stored_mask` gives them.
 
         Returns:
             (H, W) uint8 of 0..C-1, IGNORE for pixels without a label and for unknown values; and how many pixels have

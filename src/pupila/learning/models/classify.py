@@ -6,16 +6,18 @@ from torch import Tensor, nn
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.settings import unknown
+from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.models.hub import hub_access, hub_error
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, Network, make_head
+from pupila.learning.models.segment import ARCHITECTURES
 from pupila.learning.models.settings import DEFAULT_MODELS, ModelSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
     describe_source,
+    explain_other_model,
     hash_module,
-    hub_unreachable,
     load_weights,
     read_tensors,
     read_weights_info,
@@ -42,27 +44,21 @@ def build_classifier(settings: ModelSettings, classes: int | None, image_size: i
         raise _no_classifier(f"model={settings.model}, weights={settings.weights}")
     if settings.model in NETS:
         return _build_own(settings, classes or 0, image_size)
-    import timm  # takes seconds, and our own networks do not need it
-
     local = settings.weights not in ("default", NO_WEIGHTS)
     info = read_weights_info(settings.weights) if local else WeightsInfo()
     name = info.model if auto and info.model else settings.model
     options = {**info.options, **settings.options}
-    if not timm.is_model(name):
-        raise PupilaError(
-            say("Unknown model"), actual=f"{name}: {unknown(name, [*NETS, *timm.list_models()])}",
-            remedy="--model mobilenetv2_100",
-        )  # fmt: skip
+    _check_name(name)
     sized = {**_size_option(name, image_size or info.image_size), **options}
-    if local and info.part == "encoder":
-        model = _create_model(name, {**sized, "features_only": True}, pretrained=False)
-        load_weights(model, read_tensors(settings.weights), settings.weights)
+    part = {"features_only": True} if local and info.part == "encoder" else {}
+    with explain_other_model(settings.weights, info, name):
+        model = _create_model(name, {**sized, **part}, pretrained=settings.weights == "default")
+        if local:
+            load_weights(model, read_tensors(settings.weights), settings.weights)
+    if part:
         encoder: nn.Module = LastFeatures(model)
         size, first = int(model.feature_info.channels()[-1]), None
     else:
-        model = _create_model(name, sized, pretrained=settings.weights == "default")
-        if local:
-            load_weights(model, read_tensors(settings.weights), settings.weights)
         first, size = model.get_classifier(), int(model.head_hidden_size)
         model.reset_classifier(0)
         encoder = Pooled(model)
@@ -81,6 +77,24 @@ def build_classifier(settings: ModelSettings, classes: int | None, image_size: i
         weights_hash=hash_module(encoder, name, sized),
         options=options,
         classes=_class_names(model, info, first) if classes is None else (),
+    )
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that is not a classifier."""
+    import timm  # takes seconds, and our own networks do not need it
+
+    if timm.is_model(name):
+        return
+    if name in ARCHITECTURES:
+        raise PupilaError(
+            say("{model} is a segmentation model, but this data set has class labels", model=name),
+            remedy=f"--model {DEFAULT_MODELS['classify']}",
+        )
+    known = [*NETS, *timm.list_models()]
+    raise PupilaError(
+        unknown(say("Unknown model {name}", name=name), name, known),
+        remedy="" if closest(name, known) else f"--model {DEFAULT_MODELS['classify']}",
     )
 
 
@@ -135,7 +149,10 @@ def _create_model(name: str, options: dict[str, Any], pretrained: bool) -> Any:
     import timm
 
     try:
-        return timm.create_model(name, pretrained=pretrained, **options)
+        if not pretrained:
+            return timm.create_model(name, pretrained=False, **options)
+        with hub_access():
+            return timm.create_model(name, pretrained=True, **options)
     except TypeError as fault:
         raise PupilaError(
             say("{model} does not support these options", model=name), actual=str(fault),
@@ -144,7 +161,7 @@ def _create_model(name: str, options: dict[str, Any], pretrained: bool) -> Any:
     except (OSError, RuntimeError) as fault:
         if not pretrained:
             raise
-        raise hub_unreachable(name, fault) from fault
+        raise hub_error(name, fault) from fault
 
 
 def _size_option(name: str, image_size: int | None) -> dict[str, int]:

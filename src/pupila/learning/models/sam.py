@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -13,6 +13,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, number, say
 from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.models.hub import hub_access, hub_error
 from pupila.learning.models.network import NO_WEIGHTS, Network
 from pupila.learning.models.prompt_head import Neck, PromptHead, Shape
 from pupila.learning.models.segment import (
@@ -26,7 +27,6 @@ from pupila.learning.models.weights import (
     WeightsInfo,
     describe_source,
     hash_module,
-    hub_unreachable,
     load_weights,
     parse_tensors,
     read_tensors,
@@ -183,16 +183,17 @@ def _create_extractor(encoder: str, options: dict[str, Any], pretrained: bool) -
             raise ValueError(say("no feature map of stride 16"))
         levels = levels[2:] if None in levels[:2] else levels
         indices = [level for level in levels if level is not None]
-        model: Any = timm.create_model(
-            encoder, pretrained=pretrained, features_only=True, out_indices=indices, **options
-        )
+        with hub_access() if pretrained else nullcontext():
+            model: Any = timm.create_model(
+                encoder, pretrained=pretrained, features_only=True, out_indices=indices, **options
+            )
     except (TypeError, ValueError, KeyError, AttributeError) as fault:
         needed = say("an encoder with a feature map of stride 16, and options that it supports")
         raise _unusable_encoder(encoder, str(fault), needed, "--encoder mobilenetv2_100") from fault
     except (OSError, RuntimeError) as fault:
         if not pretrained:
             raise
-        raise hub_unreachable(encoder, fault) from fault
+        raise hub_error(encoder, fault) from fault
     return model, [int(c) for c in model.feature_info.channels()], len(levels) > 2
 
 
@@ -293,7 +294,7 @@ def _load_checkpoint(name: str) -> tuple[Any, Architecture]:
         PupilaError: an unknown checkpoint, one of another architecture, or the hub can't be reached.
     """
     where = CHECKPOINTS.get(name, name)
-    with _quiet():
+    with nullcontext() if files.exists(where) else hub_access(), _quiet():
         from transformers import AutoConfig, Sam2Model, SamModel
 
         try:
@@ -308,7 +309,7 @@ def _load_checkpoint(name: str) -> tuple[Any, Architecture]:
                 where, dtype=torch.float32, use_safetensors=True, output_loading_info=True
             )
         except (OSError, ValueError) as fault:
-            raise hub_unreachable(name, fault) from fault
+            raise hub_error(name, fault) from fault
     if report["missing_keys"]:
         raise PupilaError(
             say("The checkpoint {model} lacks tensors", model=name), actual=listing(sorted(report["missing_keys"]), 3),

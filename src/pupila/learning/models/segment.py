@@ -3,21 +3,24 @@
 import json
 import re
 import warnings
+from contextlib import nullcontext
 from typing import Any
 
 from torch import Tensor, nn
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.settings import unknown
+from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.models.hub import hub_access, hub_error
+from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, Network
 from pupila.learning.models.settings import DEFAULT_MODELS, ModelSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
     describe_source,
+    explain_other_model,
     hash_module,
-    hub_unreachable,
     load_weights,
     read_tensors,
     read_weights_info,
@@ -63,11 +66,12 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
             say("A segmentation model needs training"), actual="epochs=0", expected=say("at least one epoch"),
             remedy="--epochs 20",
         )  # fmt: skip
-    whole = _create_model(model, encoder, options, classes, settings.weights == "default")
-    inner: Any = whole.encoder
-    if local:
-        tensors = read_tensors(settings.weights)
-        load_weights(inner.model, select_encoder_tensors(inner.model, tensors, info.part), settings.weights)
+    with explain_other_model(settings.weights, info, encoder):
+        whole = _create_model(model, encoder, options, classes, settings.weights == "default")
+        inner: Any = whole.encoder
+        if local:
+            tensors = select_encoder_tensors(inner.model, read_tensors(settings.weights), info.part)
+            load_weights(inner.model, tensors, settings.weights)
     mean, std = input_statistics(inner.model, encoder, info)
     channels = [int(c) for c in inner.out_channels]
     return Network(
@@ -87,11 +91,15 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
 
 
 def _check_names(model: str, encoder: str) -> None:
-    if model not in ARCHITECTURES:
+    import timm
+
+    if model in NETS or (model not in ARCHITECTURES and timm.is_model(model)):
         raise PupilaError(
-            say("Unknown segmentation architecture"), actual=f"{model}: {unknown(model, list(ARCHITECTURES))}",
-            expected=say("an architecture of segmentation_models_pytorch"), remedy="--model unet",
-        )  # fmt: skip
+            say("{model} is a classification model, but this data set has masks", model=model),
+            remedy="--model unet" if model in NETS else f"--model unet --encoder {model}",
+        )
+    if model not in ARCHITECTURES:
+        raise PupilaError(unknown(say("Unknown model {name}", name=model), model, list(ARCHITECTURES)))
     check_encoder(encoder)
 
 
@@ -104,17 +112,18 @@ def check_encoder(encoder: str) -> None:
     import timm
 
     if not timm.is_model(encoder):
+        known = timm.list_models()
         raise PupilaError(
-            say("Unknown encoder"), actual=f"{encoder}: {unknown(encoder, timm.list_models())}",
-            expected=say("a model of timm"), remedy="--encoder mobilenetv2_100",
-        )  # fmt: skip
+            unknown(say("Unknown encoder {name}", name=encoder), encoder, known),
+            remedy="" if closest(encoder, known) else "--encoder mobilenetv2_100",
+        )
 
 
 def _create_model(model: str, encoder: str, options: dict[str, Any], classes: int, pretrained: bool) -> Any:
     import segmentation_models_pytorch as smp
 
     try:
-        with warnings.catch_warnings():
+        with hub_access() if pretrained else nullcontext(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of encoders without prefix tokens
             return smp.create_model(
                 model, f"tu-{encoder}", "imagenet" if pretrained else None, classes=classes, **options
@@ -128,7 +137,7 @@ def _create_model(model: str, encoder: str, options: dict[str, Any], classes: in
     except (OSError, RuntimeError) as fault:
         if not pretrained:
             raise
-        raise hub_unreachable(encoder, fault) from fault
+        raise hub_error(encoder, fault) from fault
 
 
 def select_encoder_tensors(module: nn.Module, tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -32,9 +32,9 @@ class ModelSettings(Settings):
 
     model: str = Field(
         default="auto",
-        description="classification: lenet, resnet_small, resnet_dropout, or any timm classifier; segmentation: unet, "
-        "unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; "
-        "promptable: pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a "
+        description="for classification lenet, resnet_small, resnet_dropout, or any timm classifier; for segmentation "
+        "unet, unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; "
+        "for prompts pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a "
         "folder or hub name with a slash; auto: mobilenetv2_100, segmentation unet",
     )
     encoder: str = Field(
@@ -43,8 +43,8 @@ class ModelSettings(Settings):
     )
     weights: str = Field(
         default="default",
-        description="default: pretrained weights of the hub; none: random; a .safetensors file (JSON file of the same "
-        "name beside it); or a bundle of pupila-sam",
+        description="source of the weights; default: pretrained weights of the hub; none: random; a .safetensors "
+        "file (JSON file of the same name beside it); or a bundle of pupila-sam",
     )
     options: dict[str, Any] = Field(
         default_factory=dict, description="options of timm.create_model, such as options.pad_type=same"

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -45,19 +47,16 @@ def read_weights_info(path: str) -> WeightsInfo:
     try:
         return WeightsInfo.model_validate(files.read_json(beside))
     except ValidationError as fault:
+        first = fault.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = [name for name in WeightsInfo.model_fields if name != "side"]
+            problem = say("{path} has the unknown key {name}", path=beside, name=key)
+            raise PupilaError(unknown(problem, key, known)) from fault
         raise PupilaError(
-            say("Can't read {path}", path=beside), actual=_describe_fault(fault),
+            say("Can't read {path}", path=beside), actual=f"{key}: {first['msg']}" if key else str(first["msg"]),
             expected="model, options, part, classes, image_size, mean, std",
         ) from fault  # fmt: skip
-
-
-def _describe_fault(fault: ValidationError) -> str:
-    """The first fault with its key."""
-    first = fault.errors()[0]
-    key = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"{key}: {unknown(key, [name for name in WeightsInfo.model_fields if name != 'side'])}"
-    return f"{key}: {first['msg']}" if key else str(first["msg"])
 
 
 def read_tensors(path: str) -> dict[str, Tensor]:
@@ -68,9 +67,9 @@ def read_tensors(path: str) -> dict[str, Tensor]:
     """
     if not files.exists(path):
         raise PupilaError(
-            say("Weights not found"), actual=path,
-            expected=say("default, none, or a .safetensors file"), remedy="pupila settings train",
-        )  # fmt: skip
+            say("The weights {path} do not exist", path=path),
+            remedy="--weights FILE.safetensors, --weights default, or --weights none",
+        )
     return parse_tensors(files.read_bytes(path), path)
 
 
@@ -83,6 +82,9 @@ def parse_tensors(content: bytes, path: str) -> dict[str, Tensor]:
     try:
         return load(content)
     except SafetensorError as fault:
+        if not path.endswith(".safetensors"):
+            problem = say("{path} is not a .safetensors file", path=path)
+            raise PupilaError(problem, remedy="--weights FILE.safetensors") from fault
         raise PupilaError(
             say("Can't read the weights {path}", path=path),
             actual=str(fault),
@@ -131,9 +133,25 @@ def describe_source(weights: str, model: str) -> str:
     return NO_WEIGHTS if weights == NO_WEIGHTS else f"file: {weights.rpartition('/')[2]}"
 
 
-def hub_unreachable(model: str, fault: Exception) -> PupilaError:
-    """The error for a hub that can't be reached."""
-    return PupilaError(
-        say("Can't download the weights of {model} from the hub", model=model), actual=str(fault).splitlines()[0],
-        expected=say("access to the hub, or a local file"), remedy="--weights FILE.safetensors, or --weights none",
-    )  # fmt: skip
+@contextmanager
+def explain_other_model(weights: str, info: WeightsInfo, name: str) -> Iterator[None]:
+    """Say of weights that fail to load that their JSON file names another model, where it does.
+
+    Raises:
+        PupilaError: what failed, or that the weights are made for another model.
+    """
+    try:
+        yield
+    except PupilaError as fault:
+        if info.model in ("", name):
+            raise
+        words = {"file": weights.rpartition("/")[2], "model": info.model, "name": name}
+        problem = (
+            say("{file} is made for {model}, not {name} (its JSON file sets {options})",
+                options=listing(list(info.options)), **words)
+            if info.options
+            else say("{file} is made for {model}, not {name}", **words)
+        )  # fmt: skip
+        raise PupilaError(
+            problem, remedy=say("use the model of the file, {model}", model=info.model)
+        ) from fault

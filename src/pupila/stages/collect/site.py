@@ -26,15 +26,15 @@ class Site(Settings):
     browser: bool = Field(default=True, description="render pages in a browser; false: read plain HTML")
     more: Literal["scroll", "next", "page", "none"] = Field(
         default="scroll",
-        description="pagination: scroll, next (a button or link), page (?page=2) or none",
+        description="pagination by scroll, next (a button or link), page (?page=2) or none",
     )
     next: str = Field(
-        default="", description="selector of the button or link to the next products (more: next)"
+        default="", description="selector of the button or link to the next products, for more=next"
     )
     page: str = Field(
-        default="page", description="name of the query parameter with the page number (more: page)"
+        default="page", description="name of the query parameter with the page number, for more=page"
     )
-    first_page: NonNegativeInt = Field(default=1, description="number of the start page (more: page)")
+    first_page: NonNegativeInt = Field(default=1, description="number of the start page, for more=page")
     item: str = Field(default="", description="selector of one product; the selectors below apply inside it")
     id: str = Field(default="", description="selector of a stable product id")
     id_pattern: str = Field(
@@ -77,7 +77,9 @@ class Site(Settings):
         default=50_000, description="maximum products per visit, also of an endless page"
     )
     max_bytes: PositiveInt = Field(default=20_000_000, description="maximum size of a page or image in bytes")
-    min_side: PositiveInt = Field(default=32, description="pixels; images with a shorter side are rejected")
+    min_side: PositiveInt = Field(
+        default=32, description="minimum length of the shorter side, pixels; smaller images are rejected"
+    )
     contact: str = Field(
         default="", description="web or mail address sent with each request, so that the site can contact you"
     )

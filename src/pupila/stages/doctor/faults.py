@@ -100,7 +100,7 @@ def _image_entries() -> dict[str, Entry]:
                         say("Pupila reads them with 8 bits; check that they are not almost black")),
         "transparent": (INFO, say("images with transparency"),
                         say("Pupila puts them on white; save them on another background if white is wrong")),
-        "mixed-colour-modes": (INFO, say("greyscale images mixed with colour images"),
+        "mixed-colour-modes": (INFO, say("files stored as greyscale beside files stored as RGB"),
                                say("check that greyscale images are not mostly of one class")),
     }  # fmt: skip
 
@@ -166,8 +166,7 @@ def _split_entries() -> dict[str, Entry]:
                                   say("balance the sources across the classes, "
                                       "unless the column is the label under another name")),
         "property-predicts-label": (ERROR, say("file properties that leak the label"),
-                                    say("use one source, size and format for all classes, "
-                                        "or collect the images again")),
+                                    say("check whether the classes were photographed in different sessions")),
         "possible-groups": (INFO, say("folders or columns that may be groups"),
                             say("if their images belong together, use pupila split --by "
                                 "to keep each group in one split")),
@@ -226,7 +225,8 @@ def _mask_value_entries() -> dict[str, Entry]:
 def _mask_pair_entries() -> dict[str, Entry]:
     """Whether a mask belongs to its image, and agrees with a second annotation or with a prediction."""
     return {
-        "annotator-agreement": (INFO, say("agreement of two annotations of the same image: the ceiling of any score"),
+        "annotator-agreement": (INFO, say("agreement of two annotations of the same image: about the highest score "
+                                           "that these labels allow"),
                                 say("compare models with it; agree on annotation rules to raise it")),
         "conflicting-masks": (WARNING, say("duplicates with different masks"),
                               say("inspect each pair, and use the better mask for both")),

@@ -62,7 +62,7 @@ def _is_unrotated(data: Dataset, position: int, row: dict[str, Any]) -> bool:
 
 
 def conflicting_masks(data: Dataset) -> list[Fault]:
-    """Duplicates that were annotated twice, and the IoU between the two annotations: the ceiling of any score."""
+    """Duplicates with different masks, and their IoU: about the highest score that these labels allow."""
     pairs = find_double_annotations(data)
     if not pairs:
         return []

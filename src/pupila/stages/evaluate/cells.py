@@ -33,7 +33,8 @@ def p_text(p: float) -> str:
     """A p-value as journals print it: "p = 0.031", or "p < 0.001"."""
     if p < 0.001:
         return say("p < {limit}", limit=number(0.001))
-    return say("p = {p}", p=number(p))
+    digits = 4 if 0.045 <= p < 0.055 else 3  # so that the text shows on which side of 0.05 it lies
+    return say("p = {p}", p=number(p, digits))
 
 
 def _plus(value: float) -> str:

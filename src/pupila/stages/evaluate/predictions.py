@@ -12,14 +12,13 @@ from pupila.artifacts.bundle.folder import Bundle, onnx_file, read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.formats.table import TABLE_SUFFIXES, read_table
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.out_of_fold import OUT_OF_FOLD_FILE
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.progress import progress
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.tasks.prompt import DECODER
-
-OUT_OF_FOLD_FILE = "oof.parquet"
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,10 @@ def read_predictions(
     """
     if is_table(path):
         return _read_table(path, data, rows, reader)
+    if not (files.exists(path) or files.is_folder(path)):
+        raise PupilaError(
+            say("{path} does not exist; expected a bundle, a run or a table of predictions", path=path)
+        )
     bundle = read_bundle(path)
     _check_fits(path, bundle, data)
     if out_of_fold and is_run(path):
@@ -161,13 +164,21 @@ def _name(path: str) -> str:
 
 
 def _check_fits(path: str, bundle: Bundle, data: Dataset) -> None:
-    theirs = [bundle.info.task, *bundle.info.classes]
-    ours = [data.task.name if data.task else "", *data.classes]
-    if theirs != ours:
-        raise PupilaError(
-            say("Task or classes of {path} differ from those of the data set", path=path),
-            actual=f"{theirs[0]}: {listing(theirs[1:])}", expected=f"{ours[0]}: {listing(ours[1:])}",
-        )  # fmt: skip
+    tasks = (bundle.info.task, data.task.name if data.task else "")
+    theirs, ours = list(bundle.info.classes), data.classes
+    if [tasks[0], *theirs] == [tasks[1], *ours]:
+        return
+    words = {"path": path, "theirs": listing(theirs), "ours": listing(ours), "data": _name(data.root)}
+    sentences = {
+        ("classify", "segment"): say(
+            "{path} is a classifier ({theirs}), but {data} is a segmentation data set", **words
+        ),
+        ("segment", "classify"): say(
+            "{path} is a segmentation model ({theirs}), but {data} is a classification data set", **words
+        ),
+    }
+    others = say("{path} predicts the classes {theirs}, but {data} has the classes {ours}", **words)
+    raise PupilaError(sentences.get(tasks, others), remedy=say("evaluate it on the data it was trained for"))
 
 
 def _read_table(path: str, data: Dataset, rows: list[int], reader: PredictionReader) -> Predictions:

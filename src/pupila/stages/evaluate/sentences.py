@@ -1,7 +1,7 @@
 """The summary of an evaluation in sentences: results first, then warnings."""
 
-from pupila.core.messages import say
-from pupila.stages.evaluate.evaluator import Evaluation
+from pupila.core.messages import say, say_count
+from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, Evaluation
 from pupila.stages.evaluate.evaluators import REPORT_WRITERS
 
 
@@ -9,6 +9,30 @@ def sentences(e: Evaluation) -> list[str]:
     """The summary, most important first."""
     writer = REPORT_WRITERS[e["task"]]
     return writer.verdict(e) + _warnings(e) + writer.warnings(e)
+
+
+def describe_split(e: Evaluation, requested: bool) -> str:
+    """Which images the models were evaluated on, and why.
+
+    Args:
+        e: the evaluation.
+        requested: whether the user named the split.
+    """
+    if requested:
+        return say("Evaluated on {split}, the split that was requested.", split=e["split"])
+    if e["split"] == OUT_OF_FOLD:
+        return say(
+            "Evaluated on all folds: a run with folds is compared on its out-of-fold predictions. Use --split test for "
+            "the sealed test split, if there is one."
+        )  # fmt: skip
+    if e["validation_based"]:
+        return say(
+            "Evaluated on {split}: a run is compared on its validation predictions. Use --split test for the sealed "
+            "test split.", split=e["split"],
+        )  # fmt: skip
+    return say(
+        "Evaluated on the sealed test split: the default for bundles, tables of predictions and promptable models."
+    )
 
 
 def _warnings(e: Evaluation) -> list[str]:
@@ -19,8 +43,8 @@ def _warnings(e: Evaluation) -> list[str]:
         ))  # fmt: skip
     if e["test_accesses"] > 1:
         texts.append(say(
-            "The test split was evaluated {n} times: selecting on it biases these figures upwards.",
-            n=e["test_accesses"],
+            "The test split has been evaluated {n} times. If a model or setting was chosen by its results, these "
+            "figures are biased upwards.", n=e["test_accesses"],
         ))  # fmt: skip
     if e["validation_based"]:
         texts.append(say(
@@ -28,10 +52,11 @@ def _warnings(e: Evaluation) -> list[str]:
             "test split gives an unbiased estimate."
         ))  # fmt: skip
     texts += [
-        say(
+        say_count(
+            "{name} was trained or selected on this image: its figures are optimistically biased.",
             "{name} was trained or selected on {seen_in_training} of these {n} images: its figures are "
             "optimistically biased.",
-            name=model["name"], seen_in_training=model["seen_in_training"], n=model["n"],
+            model["n"], name=model["name"], seen_in_training=model["seen_in_training"],
         )
         for model in e["models"] if model["seen_in_training"]
     ]  # fmt: skip

@@ -4,11 +4,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pupila.core.messages import listing, number, say
+from pupila.core.messages import listing, number, say, say_count
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, Comparison, Evaluation
 from pupila.statistics.intervals import wilson_interval
-from pupila.statistics.tests import MARGIN, holm, verdict
+from pupila.statistics.tests import (
+    BETTER,
+    EQUIVALENT,
+    MARGIN,
+    NOT_DISTINGUISHABLE,
+    WORSE,
+    holm,
+    verdict,
+)
 
 Evidence = Callable[[Comparison, Evaluation], str]  # the sentence that gives the difference and the test
 
@@ -19,7 +27,7 @@ def add_verdicts(rows: list[Comparison]) -> list[Comparison]:
         interval = row["metrics"][row["primary_metric"]]
         known = interval["low"] is not None
         row["p_holm"], row["margin"] = p, MARGIN
-        row["verdict"] = verdict((interval["low"], interval["high"]), p) if known else "not distinguishable"
+        row["verdict"] = verdict((interval["low"], interval["high"]), p) if known else NOT_DISTINGUISHABLE
     return rows
 
 
@@ -32,11 +40,12 @@ def few_groups_warning(e: Evaluation, classes: list[str]) -> str:
             "Too few groups for confidence intervals: add images, or use folds "
             "(pupila split DATA --folds 5 --replace)."
         )
+    quoted = listing([f"'{name}'" for name in classes])
     if e["split"] == OUT_OF_FOLD:
-        return say("Too few groups for confidence intervals in {names}: add images.", names=listing(classes))
+        return say("Too few groups for confidence intervals in {names}: add images.", names=quoted)
     return say(
         "Too few groups for confidence intervals in {names}: add images, or use folds "
-        "(pupila split DATA --folds 5 --replace).", names=listing(classes),
+        "(pupila split DATA --folds 5 --replace).", names=quoted,
     )  # fmt: skip
 
 
@@ -49,35 +58,56 @@ def widen_interval(low: float, high: float, groups: Array) -> tuple[float, float
 def verdict_words() -> dict[str, str]:
     """The verdicts as words of the user's language."""
     return {
-        "better": say("better"), "worse": say("worse"), "equivalent": say("equivalent"),
-        "not distinguishable": say("not distinguishable"),
+        BETTER: say("better"), WORSE: say("worse"), EQUIVALENT: say("equivalent"),
+        NOT_DISTINGUISHABLE: say("not distinguishable"),
     }  # fmt: skip
 
 
 def comparison_sentences(e: Evaluation, evidence: Evidence) -> list[str]:
     """The sentences on each comparison."""
-    return [comparison_sentence(row, e, evidence, _verdict_sentence(row, e)) for row in e["comparisons"]]
+    return [comparison_sentence(row, e, evidence) for row in e["comparisons"]]
 
 
-def comparison_sentence(row: Comparison, e: Evaluation, evidence: Evidence, verdict_sentence: str) -> str:
-    """The verdict, the difference with its test, and what a missing verdict would take."""
-    texts = [verdict_sentence, evidence(row, e)]
+def comparison_sentence(row: Comparison, e: Evaluation, evidence: Evidence, prompts: str = "") -> str:
+    """The verdict, the difference with its test, and what a missing verdict would take.
+
+    Args:
+        row: one comparison.
+        e: the evaluation.
+        evidence: writes the sentence on the difference.
+        prompts: the prompt strategy that was compared, in the user's language; empty without prompts.
+    """
+    texts = [_verdict_sentence(row, e, prompts), evidence(row, e)]
     if row["metrics"][row["primary_metric"]]["low"] is None:
         texts.append(say("There are too few groups for a verdict."))
-    elif row["verdict"] == "not distinguishable" and row["images_to_settle"]:
-        texts.append(say("About {n} images would be needed for a verdict.", n=row["images_to_settle"]))
+    elif row["verdict"] == NOT_DISTINGUISHABLE and row["images_to_settle"]:
+        texts.append(
+            say_count(
+                "About {n} image would be needed for a verdict.",
+                "About {n} images would be needed for a verdict.",
+                row["images_to_settle"],
+            )
+        )
     return " ".join(texts)
 
 
-def _verdict_sentence(row: Comparison, e: Evaluation) -> str:
-    name, other = e["models"][0]["name"], row["name"]
-    texts = {
-        "better": say("{name} is significantly better than {other}.", name=name, other=other),
-        "worse": say("{name} is significantly worse than {other}.", name=name, other=other),
-        "equivalent": say(
-            "{name} and {other} are equivalent within {margin} percentage points.",
-            name=name, other=other, margin=number(100 * row["margin"], 0),
-        ),
-        "not distinguishable": say("{name} and {other} are not distinguishable.", name=name, other=other),
+def _verdict_sentence(row: Comparison, e: Evaluation, prompts: str) -> str:
+    values = {
+        "name": e["models"][0]["name"], "other": row["name"], "margin": number(100 * row["margin"], 0),
+        "prompts": prompts,
     }  # fmt: skip
-    return texts[row["verdict"]]
+    texts = {
+        BETTER: say("{name} is significantly better than {other}.", **values),
+        WORSE: say("{name} is significantly worse than {other}.", **values),
+        EQUIVALENT: say("{name} and {other} are equivalent within {margin} percentage points.", **values),
+        NOT_DISTINGUISHABLE: say("{name} and {other} are not distinguishable.", **values),
+    }
+    with_prompts = {
+        BETTER: say("With {prompts}, {name} is significantly better than {other}.", **values),
+        WORSE: say("With {prompts}, {name} is significantly worse than {other}.", **values),
+        EQUIVALENT: say(
+            "With {prompts}, {name} and {other} are equivalent within {margin} percentage points.", **values
+        ),
+        NOT_DISTINGUISHABLE: say("With {prompts}, {name} and {other} are not distinguishable.", **values),
+    }
+    return (with_prompts if prompts else texts)[row["verdict"]]

@@ -13,7 +13,7 @@ from pupila.artifacts.report import charts
 from pupila.artifacts.report.page import Section, Table
 from pupila.core import files
 from pupila.core.messages import number, percent, say, say_count
-from pupila.core.vocabulary import AUDIT_FILE
+from pupila.core.vocabulary import AUDIT_FILE, AUDIT_SCHEMA
 
 MAX_LABELLERS = 12  # listed, those with the most annotations
 _STEPS = 20  # bins of confidence
@@ -105,7 +105,9 @@ def _read_audit(home: str, history_rows: pl.DataFrame) -> Facts | None:
     if not files.exists(uri):
         return None
     audit = files.read_json(uri)
-    random_sample = audit.get("random") if isinstance(audit, Mapping) else None
+    if not isinstance(audit, Mapping) or audit.get("schema") != AUDIT_SCHEMA:
+        return None
+    random_sample = audit.get("random")
     if not isinstance(random_sample, Mapping) or not isinstance(random_sample.get("accuracy"), Mapping):
         return None
     value, low, high = (random_sample["accuracy"].get(key) for key in ("value", "low", "high"))

@@ -72,7 +72,8 @@ def _notes(data: Dataset, f: dict[str, Any], image_map: ImageMap) -> list[str]:
             **{key: percent(facts[key]) for key in ("agreement", "low", "high", "chance")})
     )  # fmt: skip
     if not _is_informative(f):
-        notes.append(say("The map does not separate the classes."))
+        notes.append(say("Neighbours do not share their class significantly more often than by chance, so read little "
+                         "into the map."))  # fmt: skip
     elif image_map.outliers:
         least = number(OUTLIER_SHARE * NEIGHBOURS, 0)
         notes.append(

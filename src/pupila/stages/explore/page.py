@@ -160,13 +160,13 @@ def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:
     groups = _groups(data.pairs, len(data))
     galleries = []
     for rows, pairs in groups[:MAX_GROUPS]:
-        kinds = listing(sorted({pair.kind for pair in pairs}))
+        kinds = _kind_titles()[tuple(sorted({pair.kind for pair in pairs}))]
         least = min(pair.similarity for pair in pairs)
-        heading = say(
-            "{n} images, {kinds}, similarity at least {least}",
-            n=len(rows),
-            kinds=kinds,
-            least=number(least, 2),
+        values = {"kinds": kinds, "least": number(least, 2), "n": len(rows), "shown": PER_GROUP}
+        heading = (
+            say("{n} images: {kinds}, similarity {least} or higher", **values)
+            if len(rows) <= PER_GROUP
+            else say("{shown} of {n} images shown: {kinds}, similarity {least} or higher", **values)
         )
         galleries.append((heading, [_photo(data, row, label=True) for row in rows[:PER_GROUP]]))
     notes = [say_count("{n} group of duplicates.", "{n} groups of duplicates.", len(groups))]
@@ -181,6 +181,19 @@ def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:
         galleries=galleries,
         tables=[Table([say("kind"), say("pairs")], rows_of_kinds)],
     )
+
+
+def _kind_titles() -> dict[tuple[str, ...], str]:
+    """The kinds of the duplicates in a group, sorted, to their title."""
+    return {
+        ("exact",): say("exact duplicates"),
+        ("near",): say("near-duplicates"),
+        ("mirrored",): say("mirrored duplicates"),
+        ("exact", "near"): say("exact and near-duplicates"),
+        ("exact", "mirrored"): say("exact and mirrored duplicates"),
+        ("mirrored", "near"): say("mirrored and near-duplicates"),
+        ("exact", "mirrored", "near"): say("exact, mirrored and near-duplicates"),
+    }
 
 
 def _groups(pairs: list[Pair], count: int) -> list[tuple[list[int], list[Pair]]]:
@@ -234,9 +247,11 @@ def _splits(f: Fingerprint) -> Section | None:
     ]
     worst = splits["largest_deviation"]
     notes = [splits["origin"], say("Verdict: {verdict}.", verdict=splits["verdict"])]
-    if worst["class"]:
-        notes.append(say("Largest deviation of a class share from the whole data set: {share} ({name} in {split}).",
-                         share=percent(worst["share"]), name=worst["class"], split=worst["split"]))  # fmt: skip
+    if worst["class"] and worst["share"]:
+        notes.append(say(
+            "Largest deviation of a class share: {points} percentage points (class '{name}', {split}).",
+            points=number(100 * worst["share"], 1), name=worst["class"], split=worst["split"],
+        ))  # fmt: skip
     if splits["folds"]:
         notes.append(
             say("Images per fold: {folds}.", folds=", ".join(str(n) for n in splits["folds"].values()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pupila.core.messages import number, percent, say, say_count
+from pupila.core.messages import integer, number, percent, say, say_count
 from pupila.core.vocabulary import ERROR, TEST
 from pupila.stages.explore.fingerprint import Fingerprint
 from pupila.stages.explore.labels import audit_result, label_sources, labeller_disagreement
@@ -50,8 +50,8 @@ def imbalance(f: Fingerprint) -> str | None:
         return None
     (largest, most), (smallest, _) = _extremes(f)
     return say(
-        "The classes are imbalanced, {ratio} : 1 ({largest} : {smallest}). Use F1 instead of accuracy: "
-        "the majority-class baseline {largest} has accuracy {share}.",
+        "The classes are imbalanced, {ratio} : 1 ('{largest}' : '{smallest}'). Use F1 instead of accuracy: "
+        "the majority-class baseline '{largest}' has accuracy {share}.",
         ratio=number(ratio, 1), largest=largest, smallest=smallest, share=number(most["share"]),
     )  # fmt: skip
 
@@ -73,8 +73,8 @@ def areas(f: Fingerprint) -> str | None:
         return None
     (largest, most), (smallest, least) = _extremes(f)
     return say(
-        "{smallest} covers {least} of an average image and occurs in {n} of {all} images. Use Dice or IoU instead of "
-        "pixel accuracy: predicting {largest} everywhere has a pixel accuracy of {most}.",
+        "'{smallest}' covers {least} of an average image and occurs in {n} of {all} images. Use Dice or IoU instead of "
+        "pixel accuracy: predicting '{largest}' everywhere has a pixel accuracy of {most}.",
         smallest=smallest, least=percent(least["share"]), n=least["images"], all=f["masks"]["images"],
         largest=largest, most=number(most["share"]),
     )  # fmt: skip
@@ -88,7 +88,7 @@ def small_areas(f: Fingerprint) -> str | None:
     return say_count(
         "{n} class covers under 1 % of the area ({names}): resizing may remove it, tiles preserve it.",
         "{n} classes cover under 1 % of the area ({names}): resizing may remove them, tiles preserve them.",
-        len(small), names=", ".join(small[:5]),
+        len(small), names=", ".join(f"'{name}'" for name in small[:5]),
     )  # fmt: skip
 
 
@@ -98,7 +98,8 @@ def annotator_agreement(f: Fingerprint) -> str | None:
     if not agreement:
         return None
     return say(
-        "Agreement of two annotations of the same image: {agreement}. This is the ceiling for any model.",
+        "Agreement of two annotations of the same image: {agreement}. This is about the highest score that these "
+        "labels allow.",
         agreement=agreement[0],
     )
 
@@ -110,7 +111,7 @@ def small_classes(f: Fingerprint) -> str | None:
         return None
     return say_count("{n} class has fewer than 10 images ({names}), too few to evaluate it.",
                      "{n} classes have fewer than 10 images ({names}), too few to evaluate them.",
-                     len(small), names=", ".join(small[:5]))  # fmt: skip
+                     len(small), names=", ".join(f"'{name}'" for name in small[:5]))  # fmt: skip
 
 
 def interval(f: Fingerprint) -> str | None:
@@ -123,22 +124,33 @@ def interval(f: Fingerprint) -> str | None:
     if groups < FEW_GROUPS:
         return None
     width = wilson_width(ASSUMED_RECALL, groups)
-    expected = (
-        say("The test split has {n} images of {name}: its recall will have a 95 % CI about {width} points wide.",
-            n=groups, name=name, width=number(100 * width, 0))
-        if groups == count else
-        say("The test split has {n} groups of {name}: its recall will have a 95 % CI about {width} points wide.",
-            n=groups, name=name, width=number(100 * width, 0))
-    )  # fmt: skip
-    if width <= TARGET_WIDTH:
-        return expected
     needed = trials_for_width(ASSUMED_RECALL, TARGET_WIDTH)
     test_share = f["splits"]["table"][TEST]["images"] / max(f["images"], 1)
-    target = say(
-        "A width of 10 points needs {needed} of them in the test split, about {all} in all splits together.",
-        needed=needed, all=round(needed / max(test_share, 0.01)),
+    values = {
+        "n": integer(groups), "name": name, "width": number(100 * width, 0), "needed": _round_count(needed),
+        "all": _round_count(needed / max(test_share, 0.01)),
+    }  # fmt: skip
+    if width <= TARGET_WIDTH and groups == count:
+        return say(
+            "The test split has {n} images of class '{name}', so the 95 % CI of its recall will be about {width} "
+            "percentage points wide.", **values,
+        )  # fmt: skip
+    if width <= TARGET_WIDTH:
+        return say(
+            "The test split has {n} groups of class '{name}', so the 95 % CI of its recall will be about {width} "
+            "percentage points wide.", **values,
+        )  # fmt: skip
+    if groups == count:
+        return say(
+            "The test split has only {n} images of class '{name}', so the 95 % CI of its recall will be about {width} "
+            "percentage points wide. For 10 points you need about {needed} images in the test split (about {all} in "
+            "total).", **values,
+        )  # fmt: skip
+    return say(
+        "The test split has only {n} groups of class '{name}', so the 95 % CI of its recall will be about {width} "
+        "percentage points wide. For 10 points you need about {needed} groups in the test split (about {all} in "
+        "total).", **values,
     )  # fmt: skip
-    return f"{expected} {target}"
 
 
 def too_few_groups(f: Fingerprint) -> str | None:
@@ -148,8 +160,8 @@ def too_few_groups(f: Fingerprint) -> str | None:
         return None
     by = f"--by '{f['splits']['by']}' " if f["splits"]["by"] else ""
     return say_count(
-        "The test split has {n} group of {name}, too few for a confidence interval. Use folds: {command}",
-        "The test split has {n} groups of {name}, too few for a confidence interval. Use folds: {command}",
+        "The test split has {n} group of class '{name}', too few for a confidence interval. Use folds: {command}",
+        "The test split has {n} groups of class '{name}', too few for a confidence interval. Use folds: {command}",
         groups, name=rarest[0], command=f"pupila split {by}--folds 5 --test 0 --replace",
     )  # fmt: skip
 
@@ -183,21 +195,21 @@ def duplicates(f: Fingerprint) -> str | None:
         "There is {n} pair of duplicates ({exact} exact, {near} near, {mirrored} mirrored). "
         "A random split could separate it; pupila split keeps duplicates in one split.",
         "There are {n} pairs of duplicates ({exact} exact, {near} near, {mirrored} mirrored). "
-        "A random split would separate some of them; pupila split keeps duplicates in one split.",
+        "A random split could separate some of them; pupila split keeps duplicates in one split.",
         copies, **f["duplicates"],
     )  # fmt: skip
 
 
 def one_size(f: Fingerprint) -> str | None:
-    """Nearly all images have one size."""
+    """All images have one size, or nearly all."""
     width, height, count = f["sizes"][0]
     if count < ONE_SIZE_SHARE * f["images"] or f["images"] < 2:
         return None
+    if count == f["images"]:
+        return say("All images have {width} x {height} pixels.", width=width, height=height)
+    share = percent(count / f["images"])
     return say(
-        "{share} of the images have {width} x {height} pixels.",
-        share=percent(count / f["images"]),
-        width=width,
-        height=height,
+        "{share} of the images have {width} x {height} pixels.", share=share, width=width, height=height
     )
 
 
@@ -235,12 +247,12 @@ def skipped_files(f: Fingerprint) -> str | None:
 
 
 def shortcuts(f: Fingerprint) -> str | None:
-    """Metadata alone predict the label."""
+    """Metadata alone predicts the label."""
     properties = [fault["examples"][0] for fault in f["faults"] if fault["code"] in SHORTCUTS]
     if not properties:
         return None
     return say(
-        "Metadata alone predict the label, and a model may learn them as a shortcut: {properties}.",
+        "Metadata alone predicts the label; a model may learn this shortcut: {properties}.",
         properties="; ".join(properties),
     )
 
@@ -261,12 +273,12 @@ def brightness(f: Fingerprint) -> str | None:
               "most": number(means[high], 0)}  # fmt: skip
     if name == "brightness":
         return say(
-            "The class explains {share} of the variance in brightness (from 0 to 255, the mean of {low} is {least}, "
-            "of {high} {most}): a model may learn the lighting instead of the object.", **values
+            "The class explains {share} of the variance in brightness (from 0 to 255, the mean of '{low}' is {least}, "
+            "of '{high}' {most}): a model may learn the lighting instead of the object.", **values
         )  # fmt: skip
     return say(
-        "The class explains {share} of the variance in saturation (from 0 to 255, the mean of {low} is {least}, "
-        "of {high} {most}): a model may learn the lighting instead of the object.", **values
+        "The class explains {share} of the variance in saturation (from 0 to 255, the mean of '{low}' is {least}, "
+        "of '{high}' {most}): a model may learn the lighting instead of the object.", **values
     )  # fmt: skip
 
 
@@ -275,8 +287,10 @@ def some_grey(f: Fingerprint) -> str | None:
     grey = f["colour"]["grey"]
     if not grey or grey == f["images"]:
         return None
-    return say_count("{n} of {all} images is grey; the others have colour.",
-                     "{n} of {all} images are grey; the others have colour.", grey, all=f["images"])  # fmt: skip
+    return say_count(
+        "{n} of {all} images contains no colour, however it is stored.",
+        "{n} of {all} images contain no colour, however they are stored.", grey, all=f["images"],
+    )  # fmt: skip
 
 
 def some_dark(f: Fingerprint) -> str | None:
@@ -306,7 +320,7 @@ def neighbours(f: Fingerprint) -> str | None:
         )  # fmt: skip
     if not beyond:
         return say(
-            "The embeddings of the bundle do not separate the classes: neighbours have the same class only by chance."
+            "In the bundle's embedding, neighbours do not have the same class significantly more often than by chance."
         )
     separation = say(
         "The embeddings of the bundle separate the classes: the nearest neighbour has the same class for {agreement} "
@@ -336,7 +350,7 @@ def own_columns(f: Fingerprint) -> str | None:
     }
     low, high = min(medians, key=lambda of: medians[of]), max(medians, key=lambda of: medians[of])
     return say(
-        "The class explains {share} of the variance in {name} (the median of {low} is {least}, of {high} {most}).",
+        "The class explains {share} of the variance in {name} (the median of '{low}' is {least}, of '{high}' {most}).",
         name=name, share=percent(share, 0), low=low, least=f"{medians[low]:g}", high=high,
         most=f"{medians[high]:g}",
     )  # fmt: skip
@@ -354,6 +368,11 @@ SENTENCES: tuple[Callable[[Fingerprint], str | None], ...] = (
 def sentences(f: Fingerprint) -> list[str]:
     """All that follow from the fingerprint."""
     return [text for sentence in SENTENCES if (text := sentence(f)) is not None]
+
+
+def _round_count(count: float) -> str:
+    """The count to two significant digits, for estimates."""
+    return integer(int(float(f"{count:.2g}")))
 
 
 def _extremes(f: Fingerprint) -> tuple[tuple[str, dict[str, float]], tuple[str, dict[str, float]]]:

@@ -77,7 +77,7 @@ def write_mask(data: Dataset, row: int, mask: Array, label_map: LabelMap) -> str
         data: the data set.
         row: of the image.
         mask: (H, W) uint8 class indices.
-        label_map: see `legend_for`.
+        label_map: see `choose_label_map`.
 
     Raises:
         PupilaError: the values of its masks have none for pixels without a label.

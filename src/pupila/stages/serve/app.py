@@ -14,8 +14,8 @@ from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.web.app import App, make_app
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.embeddings import Embeddings
-from pupila.stages.serve.predictions import add_predictions
-from pupila.stages.serve.segment import add_segment
+from pupila.stages.serve.predict_routes import add_predictions
+from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pupila.artifacts.dataset.manifest import INTERNAL, Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.settings import unknown
+from pupila.core.settings import closest
 from pupila.core.vocabulary import SPLIT_WORDS
 
 Names = list[str | None]
@@ -60,11 +60,17 @@ def _compile_pattern(data: Dataset, by: str) -> re.Pattern[str]:
         and not any(pattern.search(text) for text in _searched_texts(data, by))
     ):
         raise PupilaError(
-            say("Invalid --by"), actual=repr(by),
-            expected=say("a column, or a regular expression that matches the paths"),
-            remedy=unknown(by, [name for name in data.images.columns if name not in INTERNAL]),
+            say("Invalid --by: no column {name}, and the pattern matches no path. Columns: {columns}",
+                name=repr(by), columns=", ".join(_columns(data)) or say("none")),
+            remedy=f"--by {close}" if (close := closest(by, _columns(data))) else "",
         )  # fmt: skip
     return pattern
+
+
+def _columns(data: Dataset) -> list[str]:
+    """The columns that may name groups or splits, of the data and of the user."""
+    own = [name for name in ("group", "given_split", "target") if data.images[name].null_count() < len(data)]
+    return [*own, *data.own_columns]
 
 
 def _searched_texts(data: Dataset, by: str) -> list[str]:

@@ -281,5 +281,5 @@ CLASSIFY_RECIPE = TrainingRecipe(
     calibrate=_calibrate,
     baseline=_baseline,
     check_settings=_check_settings,
-    baseline_name=mark("majority class {name}"),
+    baseline_name=mark("majority class '{name}'"),
 )

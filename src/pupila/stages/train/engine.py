@@ -83,10 +83,14 @@ def resolve_device(requested: str) -> str:
     if requested == "auto":
         return next(name for name, is_there in available.items() if is_there)
     if not available[requested]:
+        others = ", ".join(name for name, is_there in available.items() if is_there)
         raise PupilaError(
-            say("Device not available"), actual=requested,
-            expected=", ".join(name for name, is_there in available.items() if is_there), remedy="--device auto",
-        )  # fmt: skip
+            say(
+                "No {device} device on this machine. Available: {others}",
+                device=requested.upper(),
+                others=others,
+            )
+        )
     return requested
 
 

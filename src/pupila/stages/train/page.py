@@ -1,17 +1,20 @@
 """The report of a run: a summary in sentences, the learning curves, and the plan with its reasons."""
 
 import re
+from collections.abc import Set
 from typing import Any
 
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import embed_wide
 from pupila.artifacts.report.page import Page, Section, Table
-from pupila.core.messages import mark, number, say, translate
+from pupila.core.messages import mark, number, say, say_count, translate
+from pupila.core.settings import yaml_text
 from pupila.imaging.images.decode import decode
 from pupila.stages.train.phases import FINETUNE, HEAD
 from pupila.stages.train.recipes import RECIPES
 from pupila.stages.train.settings import TrainPlan
+from pupila.statistics.metrics.threshold import objective_title
 
 # Title of a learning curve -> keys of the log.
 _CURVES = {
@@ -23,7 +26,12 @@ _CURVES = {
 
 
 def make_run_page(
-    plan: TrainPlan, state: str, log: list[dict[str, Any]], info: BundleInfo, examples: dict[str, bytes]
+    plan: TrainPlan,
+    state: str,
+    log: list[dict[str, Any]],
+    info: BundleInfo,
+    examples: dict[str, bytes],
+    unused: Set[str],
 ) -> Page:
     """The report page of a run.
 
@@ -33,6 +41,7 @@ def make_run_page(
         log: one line per epoch.
         info: of the bundle.
         examples: name of an epoch to a PNG of the predictions after it.
+        unused: settings without effect in this plan.
     """
     log = _average_folds(log)
     parts = list(dict.fromkeys(line["part"] for line in log))
@@ -46,11 +55,7 @@ def make_run_page(
         }  # fmt: skip
         if series:
             curves.append(charts.lines(translate(title), series, (say("Epoch"), translate(title))))
-    settings = [
-        [name, str(value), plan.reasons.get(name, "")]
-        for name, value in plan.model_dump().items()
-        if name not in ("reasons", "classes", *RECIPES[info.task].unused_settings)
-    ]  # fmt: skip
+    settings = list_settings(plan, unused | set(RECIPES[info.task].unused_settings))
     return Page(
         title=say("Training {model}", model=plan.model),
         verdict=describe_run(plan, state, info),
@@ -67,6 +72,25 @@ def make_run_page(
             "Data hash {hash}, splits hash {splits}.", hash=plan.data_hash[:12], splits=plan.splits_hash[:12]
         ),
     )
+
+
+def list_settings(plan: TrainPlan, unused: Set[str]) -> list[list[str]]:
+    """Name, value as YAML and reason of every setting that has an effect.
+
+    Args:
+        plan: of the run.
+        unused: settings without effect in this plan.
+    """
+    hidden = {"reasons", "classes", *unused} | (set() if plan.folds else {"folds"})
+    return [
+        [
+            name,
+            yaml_text(float(f"{value:.12g}") if isinstance(value, float) else value),
+            plan.reasons.get(name, ""),
+        ]
+        for name, value in plan.model_dump(mode="json").items()
+        if name not in hidden
+    ]
 
 
 _LOSSES = {"train_loss": mark("training"), "validation_loss": mark("validation")}
@@ -139,14 +163,14 @@ def describe_run(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
     sentences.append(_describe_score(info))
     if info.post_processing.threshold is not None:
         sentences.append(say(
-            "Decision threshold {threshold} for {name}, tuned on validation for {objective}.",
+            "Decision threshold {threshold} for class '{name}', tuned on validation for {objective}.",
             name=info.post_processing.positive, threshold=number(info.post_processing.threshold, 2),
-            objective=info.post_processing.objective,
+            objective=objective_title(info.post_processing.objective),
         ))  # fmt: skip
     elif info.post_processing.objective:
         sentences.append(say(
             "No threshold reaches {objective} on validation, so the class with the higher probability is predicted.",
-            objective=info.post_processing.objective,
+            objective=objective_title(info.post_processing.objective),
         ))  # fmt: skip
     sentences.append(
         say("These figures are optimistically biased: the epoch was selected on validation. "
@@ -161,17 +185,19 @@ def _describe_score(info: BundleInfo) -> str:
     metric = recipe.metric_name(len(info.classes))
     row, base = info.validation["metrics"][metric], info.validation["baseline"]
     values = {
-        "metric": metric[0].upper() + metric[1:], "value": number(row["value"]), "n": info.validation["n"],
+        "metric": metric[0].upper() + metric[1:], "value": number(row["value"]), "images": info.validation["n"],
         "groups": info.validation["groups"], "baseline_value": number(base[metric]),
         "baseline": translate(recipe.baseline_name).format(name=base["class"]),
     }  # fmt: skip
     if row["low"] is None:
-        return say(
-            "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {n} images in {groups} "
-            "groups), baseline ({baseline}) {baseline_value}.", **values,
+        return say_count(
+            "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {images} images in {n} "
+            "group), baseline ({baseline}) {baseline_value}.",
+            "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {images} images in {n} "
+            "groups), baseline ({baseline}) {baseline_value}.", info.validation["groups"], **values,
         )  # fmt: skip
     return say(
-        "{metric} {value} on validation (95 % CI {low} to {high}, n = {n} images in {groups} groups), "
+        "{metric} {value} on validation (95 % CI {low} to {high}, n = {images} images in {groups} groups), "
         "baseline ({baseline}) {baseline_value}.", low=number(row["low"]), high=number(row["high"]), **values,
     )  # fmt: skip
 

@@ -12,14 +12,15 @@ from pupila.core.settings import unknown
 from pupila.core.vocabulary import TRAIN
 from pupila.learning.augment import PRESETS
 from pupila.learning.models.network import Network, WholeNetwork
+from pupila.learning.optimizers import DEFAULT_RATES
 from pupila.stages.train.classify import CLASSIFY_RECIPE
 from pupila.stages.train.engine import MAX_TIME_RATIO, has_bfloat16, pick_engine, resolve_device, time_step
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_settings, skips_training
 
 MAX_VIEWS = 10  # per image, where "auto" decides
+MAX_SIZES = {"image_size": 8192, "batch_size": 65536, "epochs": 1_000_000, "workers": 1024}
 MIN_STEPS = 10  # per epoch; below it "auto" halves the batch
-_RATES = {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2}
 
 
 def decide(
@@ -47,10 +48,10 @@ def decide(
     defaults = {"augment": recipe.augment, **recipe.defaults(network)}
     unfreeze = auto("unfreeze", *_pick_unfreeze(network))
     images = len(splits.in_split(TRAIN)) or len(splits.images)
-    rate = defaults.pop("lr", _RATES[settings.optimizer])
+    rate = defaults.pop("lr", DEFAULT_RATES[settings.optimizer])
     rate = auto("lr", rate, say("default of {optimizer}", optimizer=settings.optimizer))
     device = resolve_device(settings.device)
-    auto("device", device, say("fastest available device"))
+    auto("device", device, say("no GPU found") if device == "cpu" else say("fastest available device"))
     views = defaults.pop("augmented_views", MAX_VIEWS)
     decided = {name: auto(name, value, say("default")) for name, value in defaults.items()}
     picked = _pick_views(decided["epochs"], decided["augment"], views)
@@ -162,6 +163,16 @@ def _pick_unfreeze(network: Network) -> tuple[int | str, str]:
     )
 
 
+def _check_sizes(settings: TrainSettings) -> None:
+    """Refuse sizes that no memory holds, before anything is allocated."""
+    for name, most in MAX_SIZES.items():
+        value = getattr(settings, name)
+        if isinstance(value, int) and value > most:
+            flag = f"--{name.replace('_', '-')}"
+            raise PupilaError(say("{flag} {value} is too large", flag=flag, value=value),
+                              expected=say("at most {most}", most=most))  # fmt: skip
+
+
 def check_settings(
     settings: TrainSettings, data: Dataset, splits: SplitFile, recipe: TrainingRecipe = CLASSIFY_RECIPE
 ) -> None:
@@ -174,10 +185,12 @@ def check_settings(
         recipe: of its task.
 
     Raises:
-        PupilaError: a single class, a leaking split, an unknown preset or loss, conflicting settings, or settings of
-            another task.
+        PupilaError: an unavailable device, a single class, a leaking split, an unknown preset or loss, conflicting
+            settings, or settings of another task.
     """
+    resolve_device(settings.device)
     check_preset(settings.augment)
+    _check_sizes(settings)
     recipe.check_settings(settings, data)
     if splits.verdict == LEAKING and not settings.allow_leak:
         raise PupilaError(
@@ -199,11 +212,13 @@ def check_settings(
     fields = type(settings).model_fields
     for name in recipe.unused_settings:
         if getattr(settings, name) != fields[name].default:
-            raise PupilaError(
-                say("A setting has no effect"), actual=f"{name}={getattr(settings, name)}",
-                expected=say("a setting of the task {task}", task=recipe.task.name),
-                remedy=say("omit {name}", name=name),
-            )  # fmt: skip
+            given = f"{name}={getattr(settings, name)}"
+            sentences = {
+                "classify": say("{given} has no effect: this data set is a classification task", given=given),
+                "segment": say("{given} has no effect: this data set is a segmentation task", given=given),
+                "prompt": say("{given} has no effect: the model is promptable", given=given),
+            }
+            raise PupilaError(sentences[recipe.task.name], remedy=say("omit {flag}", flag=_flag(name)))
 
 
 def refuse_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Network) -> None:
@@ -217,15 +232,33 @@ def refuse_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Ne
     Raises:
         PupilaError: such a setting.
     """
+    fields = type(settings).model_fields
+    for name, need in find_unused_settings(settings, plan, network).items():
+        if getattr(settings, name) != fields[name].default and not skips_training(settings):
+            setting = f"{name}={getattr(settings, name)}"
+            raise PupilaError(
+                say("{setting} has no effect: it needs {need}", setting=setting, need=need),
+                remedy=say("omit {flag}", flag=_flag(name)),
+            )
+
+
+def find_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Network) -> dict[str, str]:
+    """The settings that have no effect, and what each needs to have one.
+
+    Args:
+        settings: of the user, or the plan itself.
+        plan: decided from these settings.
+        network: of the plan.
+    """
     pretrained, pixels = network.pretrained, not network.pooled
     finetuned, frozen = pretrained and plan.unfreeze != 0, pretrained and plan.epochs > 0
     longest = max(plan.epochs, plan.finetune_epochs if finetuned else 0)
-    unfrozen = say("unfrozen blocks of a pretrained encoder, such as unfreeze=3")
+    unfrozen = say("unfrozen blocks of a pretrained encoder, such as --unfreeze 3")
     needs = {
-        "focal_gamma": ("focal" in plan.loss, "loss=focal"),
-        "tversky_beta": ("tversky" in plan.loss, "loss=tversky"),
-        "head_width": (settings.head == "dense", "head=dense"),
-        "dropout": (settings.head == "dense", "head=dense"),
+        "focal_gamma": ("focal" in plan.loss, "--loss focal"),
+        "tversky_beta": ("tversky" in plan.loss, "--loss tversky"),
+        "head_width": (settings.head == "dense", "--head dense"),
+        "dropout": (settings.head == "dense", "--head dense"),
         "finetune_epochs": (finetuned, unfrozen),
         "finetune_lr": (finetuned, unfrozen),
         "precision": (settings.precision == "float32" or pixels or plan.unfreeze != 0, unfrozen),
@@ -234,20 +267,19 @@ def refuse_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Ne
             say("a frozen pretrained encoder with augmentation"),
         ),
         "cache": (frozen, say("a frozen pretrained encoder")),
-        "box_jitter": (settings.box_share > 0, "box_share=0.5"),
-        "points": (settings.box_share < 1, "box_share=0.5"),
+        "box_jitter": (settings.box_share > 0, "--box-share 0.5"),
+        "points": (settings.box_share < 1, "--box-share 0.5"),
         "warmup_epochs": (
             settings.warmup_epochs <= longest,
-            say("at most {n}, the epochs of the longest phase", n=longest),
+            say("a phase of as many epochs; the longest has {n}", n=longest),
         ),
     }
-    fields = type(settings).model_fields
-    for name, (honoured, need) in needs.items():
-        if not honoured and getattr(settings, name) != fields[name].default and not skips_training(settings):
-            raise PupilaError(
-                say("A setting has no effect"), actual=f"{name}={getattr(settings, name)}", expected=need,
-                remedy=say("omit {name}", name=name),
-            )  # fmt: skip
+    return {name: need for name, (honoured, need) in needs.items() if not honoured}
+
+
+def _flag(name: str) -> str:
+    """A setting as people type it."""
+    return "--" + name.replace("_", "-")
 
 
 def _pick_precision(network: Network, device: str, unfreeze: int | str) -> tuple[str, str]:
@@ -283,6 +315,5 @@ def check_preset(name: str) -> None:
     """
     if name != "auto" and name not in PRESETS:
         raise PupilaError(
-            say("Unknown augmentation preset"), actual=f"{name}: {unknown(name, list(PRESETS))}",
-            remedy="pupila settings train",
-        )  # fmt: skip
+            unknown(say("Unknown augmentation preset {name}", name=name), name, ["auto", *PRESETS])
+        )

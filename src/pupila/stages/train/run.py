@@ -14,6 +14,8 @@ from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import render
+from pupila.artifacts.run.out_of_fold import OUT_OF_FOLD_FILE
+from pupila.artifacts.run.plan import PLAN_FILE, PLAN_SCHEMA, read_plan
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say, translate
@@ -26,13 +28,12 @@ from pupila.stages.train.budget import fit_to_budget
 from pupila.stages.train.finish import BundleImages, check_exportable, write_run_bundle
 from pupila.stages.train.page import make_run_page
 from pupila.stages.train.phases import FINETUNE, HEAD, TrainedSplit, train_split
-from pupila.stages.train.plan import check_settings, decide, refuse_unused_settings
+from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
 from pupila.stages.train.recipe import SplitRows, TrainingRecipe
 from pupila.stages.train.recipes import find_recipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 
-PLAN_FILE, LOG_FILE, OOF_FILE, REPORT_FILE = "plan.json", "log.jsonl", "oof.parquet", "report.html"
-PLAN_SCHEMA = 2  # of plan.json; 1 had other names of settings
+LOG_FILE, REPORT_FILE = "log.jsonl", "report.html"
 RUNNING, COMPLETED, COLLAPSED, INTERRUPTED = "running", "completed", "collapsed", "interrupted"
 LogCallback = Callable[[dict[str, Any]], None]
 
@@ -99,7 +100,8 @@ class TrainingRun:
         images = BundleImages(self.recipe.task, rows, learned_from)
         bundle = write_run_bundle(files.join(self.folder, "bundle"), plan, network, self.data, result, images)
         self._write_predictions(result.predictions, rows, folds)
-        page = make_run_page(plan, state, self.log, bundle.info, self._read_examples())
+        unused = set(find_unused_settings(plan, plan, network))
+        page = make_run_page(plan, state, self.log, bundle.info, self._read_examples(), unused)
         files.write_bytes(files.join(self.folder, REPORT_FILE), render(page).encode())
         self._write_plan(plan, state)
         return Run(self.folder, plan, state, self.log, bundle)
@@ -112,13 +114,9 @@ class TrainingRun:
                     say("The folder already contains a run"), actual=where, expected=say("an empty folder"),
                     remedy=say("--resume to continue this run, or --out FOLDER to start another one"),
                 )  # fmt: skip
-            stored = self._read_plan(where)
+            stored = read_plan(self.folder, self.data.root)
             plan, self._user_settings = TrainPlan.model_validate(stored["plan"]), stored["settings"]
-            if (plan.data_hash, plan.splits_hash) != (self.data.hash, self.splits.hash):
-                raise PupilaError(
-                    say("The run was made from other data"), actual=self.data.hash[:12], expected=plan.data_hash[:12],
-                    remedy="--out FOLDER",
-                )  # fmt: skip
+            self._check_same_data(plan)
             self._check_same_settings(settings)
             self.recipe = self._find_recipe(plan.model)
             if "workers" in settings.model_fields_set:
@@ -130,16 +128,19 @@ class TrainingRun:
         self._write_plan(plan, RUNNING)
         return plan, network
 
-    def _read_plan(self, path: str) -> dict[str, Any]:
-        """The content of plan.json, refused if an older version wrote it."""
-        stored: dict[str, Any] = files.read_json(path)
-        if stored.get("schema") != PLAN_SCHEMA:
+    def _check_same_data(self, plan: TrainPlan) -> None:
+        """Refuse to resume on another data set, or on another split of the same one."""
+        if plan.data_hash != self.data.hash:
             raise PupilaError(
-                say("The run was written by another version of Pupila"),
-                actual=f"{path}: schema {stored.get('schema')}", expected=f"schema {PLAN_SCHEMA}",
-                remedy=f"pupila train {self.data.root} --out FOLDER",
+                say("The run was trained on other data"), actual=self.data.hash[:12], expected=plan.data_hash[:12],
+                remedy="--out FOLDER",
             )  # fmt: skip
-        return stored
+        if plan.splits_hash != self.splits.hash:
+            raise PupilaError(
+                say("The run was trained on another split"), actual=self.splits.hash[:12],
+                expected=plan.splits_hash[:12],
+                remedy=say("--out FOLDER trains on the split that is there now"),
+            )  # fmt: skip
 
     def _report_baseline(self, plan: TrainPlan) -> None:
         """Log the validation score of the baseline before training starts."""
@@ -320,7 +321,7 @@ class TrainingRun:
             component=pl.Series([self.splits.images[row].component for row in rows], dtype=pl.Int64),
         )  # fmt: skip
         files.write_parquet(
-            files.join(self.folder, OOF_FILE), pl.concat([frame, predictions], how="horizontal")
+            files.join(self.folder, OUT_OF_FOLD_FILE), pl.concat([frame, predictions], how="horizontal")
         )
 
 

@@ -37,7 +37,6 @@ from pupila.stages.train.settings import (
     PROMPT_SETTINGS,
     TrainPlan,
     TrainSettings,
-    conflicting_settings,
     skips_training,
 )
 from pupila.statistics.metrics import segment as figures
@@ -245,9 +244,10 @@ def _check_settings(settings: TrainSettings, data: Dataset) -> None:
         )  # fmt: skip
     names = [name for _, name in parse_loss(settings.loss)] if settings.loss != "auto" else ["cross_entropy"]
     if settings.class_weights != "none" and all(name in OVERLAP_LOSSES for name in names):
-        raise conflicting_settings(f"loss={settings.loss}, class_weights={settings.class_weights}",
-                      say("a loss with per-pixel weights: overlap losses weight all classes equally"),
-                      "--loss dice+cross_entropy")  # fmt: skip
+        raise PupilaError(
+            say("{loss} ignores class_weights", loss=settings.loss),
+            remedy=say("--loss dice+cross_entropy or omit --class-weights"),
+        )
 
 
 def _default_settings(network: Network) -> dict[str, Any]:
@@ -276,5 +276,5 @@ SEGMENT_RECIPE = TrainingRecipe(
     calibrate=calibrate_masks,
     baseline=_baseline,
     check_settings=_check_settings,
-    baseline_name=mark("every pixel {name}"),
+    baseline_name=mark("every pixel '{name}'"),
 )

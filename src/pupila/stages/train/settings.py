@@ -31,7 +31,7 @@ class TrainSettings(ModelSettings):
     )
     view: Literal["resize", "tile"] = Field(
         default="resize",
-        description="segmentation: resize the whole image, or cut it into tiles at full resolution",
+        description="for segmentation: resize the whole image, or cut it into tiles at full resolution",
     )
     overlap: NonNegativeInt | Literal["auto"] = Field(
         default="auto",
@@ -64,7 +64,7 @@ class TrainSettings(ModelSettings):
         description="images per step; auto: 32, segmentation 8, promptable models 2, fewer for small data sets",
     )
     optimizer: Literal["adam", "adamw", "sgd"] = Field(
-        default="adamw", description="optimizer; sgd uses momentum 0.9"
+        default="adamw", description="update rule of the weights; sgd uses momentum 0.9"
     )
     weight_decay: NonNegativeFloat = Field(
         default=1e-4, description="weight decay per step, as the optimizer defines it"
@@ -81,7 +81,7 @@ class TrainSettings(ModelSettings):
     )
     loss: str = Field(
         default="auto",
-        description="loss: cross_entropy, focal, for segmentation also dice, tversky, or a sum such as "
+        description="loss function: cross_entropy, focal, for segmentation also dice, tversky, or a sum such as "
         "dice+0.5*focal; auto: cross_entropy, segmentation dice+cross_entropy, promptable models 20*focal+dice",
     )
     focal_gamma: NonNegativeFloat = Field(
@@ -101,7 +101,8 @@ class TrainSettings(ModelSettings):
         description="weight classes by inverse frequency, or by the effective number of images",
     )
     sampling: Literal["natural", "balanced"] = Field(
-        default="natural", description="balanced: draw every class equally often, with replacement"
+        default="natural",
+        description="how training images are drawn; balanced: every class equally often, with replacement",
     )
     augment: str = Field(
         default="auto",
@@ -114,34 +115,36 @@ class TrainSettings(ModelSettings):
     )
     target: Literal["class", "region", "both"] = Field(
         default="class",
-        description="promptable models: target of a prompt: a whole class of an image, a connected region, or either",
+        description="for promptable models: target of a prompt, a whole class of an image, a connected region, "
+        "or either",
     )
     targets: PositiveInt = Field(
-        default=1, description="promptable models: prompt targets per image and epoch"
+        default=1, description="for promptable models: prompt targets per image and epoch"
     )
     box_share: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        description="promptable models: share of prompts that are boxes; the others are points",
+        description="for promptable models: share of prompts that are boxes; the others are points",
     )
     box_jitter: float = Field(
         default=0.1,
         ge=0,
         lt=0.5,
-        description="promptable models: maximum shift of a box edge, as a share of the box side",
+        description="for promptable models: maximum shift of a box edge, as a share of the box side",
     )
     points: PositiveInt = Field(
         default=4,
-        description="promptable models: maximum number of foreground points; background points: half as many",
+        description="for promptable models: maximum number of foreground points; background points: half as many",
     )
     corrections: NonNegativeInt = Field(
         default=0,
-        description="promptable models: rounds that add a point where the prediction has the largest error",
+        description="for promptable models: rounds that add a point where the prediction has the largest error",
     )
     cache: Literal["float16", "float32", "none"] = Field(
         default="float16",
-        description="promptable models: number format of cached embeddings; none: encode images again in every epoch",
+        description="for promptable models: number format of cached embeddings; none: encode images again in every "
+        "epoch",
     )
     patience: PositiveInt = Field(
         default=10, description="epochs without improvement after which a phase stops early"
@@ -152,15 +155,15 @@ class TrainSettings(ModelSettings):
     )
     threshold: str | None = Field(
         default=None,
-        description="two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9 or "
-        "cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; null: no threshold",
+        description="for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9 "
+        "or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; null: no threshold",
     )
     abstain_below: float = Field(
         default=0.0, ge=0, lt=1, description="confidence below which the bundle abstains"
     )
     seed: int = Field(default=23, ge=0, lt=2**63, description="seed of all random draws")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        default="auto", description="device; auto: the first available of cuda, mps, cpu"
+        default="auto", description="device of the training; auto: the first available of cuda, mps, cpu"
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="precision of training steps; auto: a lower one if it is measured faster"

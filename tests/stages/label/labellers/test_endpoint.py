@@ -170,6 +170,9 @@ def test_the_key_is_removed_from_messages(monkeypatch: pytest.MonkeyPatch) -> No
         Secret("SOME_KEY", needed=True)
     assert "abç" not in str(refused.value)
     monkeypatch.delenv("SOME_KEY")
+    without = Secret("SOME_KEY", needed=True)
+    with pytest.raises(PupilaError, match="SOME_KEY is empty"):
+        without.require()
     assert Secret("SOME_KEY", needed=False).scrub("as it is") == "as it is"
 
 

@@ -99,7 +99,7 @@ def test_low_confidence_or_an_unknown_class_gives_no_label(tmp_path: Path) -> No
         assert ask(server, folder).abstained == 2
         server.answer = lambda picture: listed()
         result = ask(server, folder, classes=["dog", "cow"])
-    assert result.failed[0] == ("00.png", "class cat is not one of dog, cow")
+    assert result.failed[0] == ("00.png", "class 'cat' is not one of dog, cow")
     assert read_rows(folder).is_empty()
 
 

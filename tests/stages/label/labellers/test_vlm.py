@@ -372,7 +372,7 @@ def test_the_openai_key_is_sent_only_to_openai(folder: Path, monkeypatch: pytest
         assert ask(server, folder, key="OPENAI_API_KEY").labelled == 6
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(
-        PupilaError, match="Missing API key: found an empty environment variable OPENAI_API_KEY"
+        PupilaError, match="Missing API key: the environment variable OPENAI_API_KEY is empty"
     ):
         ask(server, folder, base_url="https://api.openai.com/v1")
 
@@ -413,7 +413,7 @@ def test_duplicate_images_are_requested_once(folder: Path) -> None:
     [
         ({"votes": 3, "temperature": 0}, "temperature"),
         ({"question": ""}, "--question FILE.yaml"),
-        ({"question": "octogons"}, "did you mean 'octagons'"),
+        ({"question": "octogons"}, "Did you mean octagons?"),
         ({"model": ""}, "--with vlm:MODEL"),
     ],
 )

@@ -16,8 +16,8 @@ import pupila
 from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
-from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
-from pupila.stages.label.review.accuracy import AUDIT_SCHEMA, measure_accuracy
+from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE, AUDIT_SCHEMA
+from pupila.stages.label.review.accuracy import measure_accuracy
 from pupila.stages.label.review.audit import AuditSettings, audit
 from pupila.stages.label.review.audit_page import sentences
 from pupila.stages.label.review.sample import RANDOM, UNCERTAIN, Sample, draw_items, read_machine_labels
@@ -189,7 +189,7 @@ def test_a_given_label_is_not_a_machine_label(tmp_path: Path) -> None:
     assert labels.is_empty()  # even those in b, where the machine agrees with the folder
 
 
-def test_the_outcomeby_hand(tmp_path: Path) -> None:
+def test_the_outcome_by_hand(tmp_path: Path) -> None:
     data = flat(tmp_path, 24)
     data = label(data, ["a"] * 12 + ["b"] * 12)
     targets: dict[str, str | None] = {f"{n:03d}.jpg": "a" if n < 12 else "b" for n in range(24)}
@@ -215,6 +215,7 @@ def test_the_outcomeby_hand(tmp_path: Path) -> None:
     text = " ".join(sentences(result))
     assert "Label accuracy 0.826 (95 % CI" in text
     assert "3 of 4 errors label 'b' as 'a'" in text
+    assert "no pattern" not in text
     page = (tmp_path / AUDIT_PAGE_FILE).read_text()
     assert "label a (confidence 90 %), reviewer b" in page and "http" not in page.replace(
         "http://www.w3.org", ""
@@ -244,6 +245,14 @@ def test_fewer_than_ten_answers_give_no_interval(tmp_path: Path) -> None:
     assert result["random"]["accuracy"] == {"value": 1.0, "low": None, "high": None}
     assert result["random"]["more_to_halve"] is None
     assert "no confidence interval" in sentences(result)[0]
+    assert not any("pattern" in line for line in sentences(result))  # there is no error
+
+
+def test_one_error_is_no_pattern(tmp_path: Path) -> None:
+    data = flat(tmp_path, 20)
+    data = label(data, ["a"] * 20)
+    answer(data, 20, dict.fromkeys(data.images["image"], "a") | {"000.jpg": "b"})
+    assert "These answers show no pattern in the errors." in sentences(report(data))
 
 
 def test_an_audit_needs_machine_labels(tmp_path: Path) -> None:
@@ -343,7 +352,7 @@ def test_another_seed_needs_again_and_the_previous_audit_is_saved(tmp_path: Path
 
 
 @pytest.mark.parametrize("settings", [{"again": True}, {"sample": 0}, {"uncertain": 3}, {"seed": 0}])
-def test_a_outcomedraws_no_sample(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_a_report_draws_no_sample(tmp_path: Path, settings: dict[str, Any]) -> None:
     data = label(flat(tmp_path, 12), ["a"] * 12)
     answer(data, 12, dict.fromkeys(data.images["image"], "a"))
     report(data)

@@ -13,7 +13,7 @@ from pupila.artifacts.dataset.formats.text_tables import decode_text, detect_sep
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.settings import unknown
+from pupila.core.settings import closest
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
@@ -87,6 +87,8 @@ def read_table(uri: str) -> pl.DataFrame:
     Raises:
         PupilaError: the file is not such a table.
     """
+    if not files.exists(uri):
+        raise PupilaError(say("{path} does not exist", path=uri))
     try:
         data = files.read_bytes(uri)
         if uri.lower().endswith(".parquet"):
@@ -126,7 +128,8 @@ def _rename_columns(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
     if "image" not in ours.values():
         raise PupilaError(
             say("The table {path} has no image column", path=table), actual=listing(frame.columns, 8),
-            expected=", ".join(COLUMN_WORDS["image"]), remedy=unknown("image", frame.columns),
+            expected=", ".join(COLUMN_WORDS["image"]),
+            remedy=say("rename {name} to image", name=close) if (close := closest("image", frame.columns)) else "",
         )  # fmt: skip
     clash = [name for name in frame.columns if name not in ours and name in LISTED]
     frame = frame.rename({**{name: f"{name}_" for name in clash}, **ours})

@@ -14,7 +14,7 @@ from pupila.statistics.metrics.estimates import Estimate, estimate_overall, esti
 from pupila.statistics.metrics.threshold import parse_objective, rarer_class, tune_threshold
 
 SHOWN_ERRORS = 12  # the most confident first
-_REPEATS = 400  # of the bootstraps that go image by image
+FEWER_RESAMPLES = 400  # of the bootstraps that go image by image
 _CURVE = 25  # points of the risk-coverage curve
 
 
@@ -105,7 +105,7 @@ def _bootstrap(groups: Array, metric: Any) -> Estimate:
         return np.array([value if score is None else score for score in drawn])
 
     # Drawing with repetition makes a calibration error larger: the interval is stretched to what was measured.
-    return make_estimate(value, *bootstrap(groups, statistic, repeats=_REPEATS), group_count)
+    return make_estimate(value, *bootstrap(groups, statistic, repeats=FEWER_RESAMPLES), group_count)
 
 
 def report_threshold(
@@ -117,7 +117,7 @@ def report_threshold(
     """Evaluate a threshold that was tuned on validation, beside the predictions without it.
 
     Args:
-        objective_text: see `metrics.threshold.positive_of`; of the rarer class on validation unless it names another.
+        objective_text: see `metrics.threshold.parse_objective`; of the rarer class on validation unless it names one.
         classes: two.
         validation: predictions and targets.
         evaluated: predictions, targets and groups.

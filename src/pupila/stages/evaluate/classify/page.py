@@ -7,11 +7,13 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Section, Table
-from pupila.core.messages import number, percent, say
+from pupila.core.messages import integer, number, percent, say, say_count
 from pupila.stages.evaluate.cells import estimate_cells
+from pupila.stages.evaluate.classify.model_report import FEWER_RESAMPLES
 from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.evaluator import Evaluation
 from pupila.stages.evaluate.predictions import Predictions
+from pupila.statistics.intervals import RESAMPLES
 
 
 def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
@@ -30,9 +32,10 @@ def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -
 def footnote() -> str:
     """How confidence intervals are computed."""
     return say(
-        "Confidence intervals: Wilson where every image is its own group, otherwise cluster bootstrap with 2,000 "
-        "resamples; for a difference in accuracy, Tango with the effective number of images."
-    )
+        "Confidence intervals: Wilson where every image is its own group, otherwise cluster bootstrap with {resamples} "
+        "resamples ({fewer} for ROC AUC and calibration); for a difference in accuracy, Tango with the effective "
+        "number of images.", resamples=integer(RESAMPLES), fewer=integer(FEWER_RESAMPLES),
+    )  # fmt: skip
 
 
 def _metrics(model: dict[str, Any]) -> Section:
@@ -55,7 +58,9 @@ def _metrics(model: dict[str, Any]) -> Section:
         say("95 % CI"),
         say("majority-class baseline ({class_name})", class_name=model["baseline"]["class"]),
     ]
-    count = say("{n} images in {groups} groups.", n=model["n"], groups=model["groups"])
+    count = say_count(
+        "{images} images in {n} group.", "{images} images in {n} groups.", model["groups"], images=model["n"]
+    )
     return Section(
         say("Metrics"),
         [count],
@@ -88,18 +93,24 @@ def _classes(model: dict[str, Any], names: list[str]) -> Section:
 
 
 def _calibration(model: dict[str, Any]) -> Section:
-    bins = model["calibration"]["bins"]
+    bins, rescaled = model["calibration"]["bins"], "before" in model["calibration"]
+    after = (
+        say("expected calibration error after temperature scaling")
+        if rescaled
+        else say("expected calibration error")
+    )
+    worse = rescaled and model["calibration"]["after"]["value"] > model["calibration"]["before"]["value"]
     rows = [
         [title, *estimate_cells(model["calibration"][name])]
         for name, title in (
             ("before", say("expected calibration error before temperature scaling")),
-            ("after", say("expected calibration error")),
+            ("after", after),
         )
         if name in model["calibration"]
     ]
     curve = [(confidence, share) for confidence, share, _ in bins]
     return Section(
-        say("Calibration"),
+        say("Calibration"), [say("Temperature scaling did not help.")] if worse else [],
         charts=[
             charts.lines(
                 say("Reliability diagram"), {say("model"): curve, say("perfect calibration"): [(0.0, 0.0), (1.0, 1.0)]},

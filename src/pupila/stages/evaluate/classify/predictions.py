@@ -10,7 +10,6 @@ from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.settings import unknown
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.predictions import Predict, Predictions
 from pupila.tasks.classify import predict_classes, softmax
@@ -99,6 +98,6 @@ def _read_class_indices(names: list[str | None], classes: list[str], path: str) 
     if odd:
         raise PupilaError(
             say("{path} predicts classes that the data set does not have", path=path), actual=listing(odd),
-            expected=listing(classes), remedy=unknown(odd[0], classes),
+            expected=listing(classes),
         )  # fmt: skip
     return np.array([classes.index(str(name)) for name in names])

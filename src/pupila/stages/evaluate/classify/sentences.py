@@ -6,6 +6,7 @@ from pupila.core.messages import number, percent, say, say_count
 from pupila.stages.evaluate.cells import p_text
 from pupila.stages.evaluate.evaluator import Comparison, Evaluation
 from pupila.stages.evaluate.verdicts import comparison_sentences, few_groups_warning
+from pupila.statistics.metrics.threshold import objective_title
 
 
 def verdict(e: Evaluation) -> list[str]:
@@ -22,11 +23,11 @@ def evidence(row: Comparison, e: Evaluation) -> str:
     }  # fmt: skip
     if len(e["comparisons"]) > 1:
         return say(
-            "{a} images are correct only with {name}, {b} only with {other} (exact McNemar test, Holm-corrected for "
+            "Images correct only with {name}: {a}, only with {other}: {b} (exact McNemar test, Holm-corrected for "
             "{n} comparisons, {p}).", **values,
         )  # fmt: skip
     return say(
-        "{a} images are correct only with {name}, {b} only with {other} (exact McNemar test, {p}).", **values
+        "Images correct only with {name}: {a}, only with {other}: {b} (exact McNemar test, {p}).", **values
     )
 
 
@@ -46,16 +47,19 @@ def warnings(e: Evaluation) -> list[str]:
 def _accuracy(e: Evaluation, model: dict[str, Any]) -> str:
     accuracy = model["metrics"]["accuracy"]
     values = {
-        "name": model["name"], "accuracy": number(accuracy["value"]), "correct": model["correct"], "n": model["n"],
+        "name": model["name"], "accuracy": number(accuracy["value"]), "correct": model["correct"], "images": model["n"],
         "split": e["split"], "groups": model["groups"],
     }  # fmt: skip
     if accuracy["low"] is None:
-        return say(
-            "{name}: accuracy {accuracy} ({correct} of {n} {split} images in {groups} groups; too few groups for a "
-            "confidence interval).", **values,
+        return say_count(
+            "{name}: accuracy {accuracy} ({correct} of {images} {split} images in {n} group; too few groups for a "
+            "confidence interval).",
+            "{name}: accuracy {accuracy} ({correct} of {images} {split} images in {n} groups; too few groups for a "
+            "confidence interval).", model["groups"], **values,
         )  # fmt: skip
     return say(
-        "{name}: accuracy {accuracy} (95 % CI {low} to {high}; {correct} of {n} {split} images in {groups} groups).",
+        "{name}: accuracy {accuracy} (95 % CI {low} to {high}; {correct} of {images} {split} images in {groups} "
+        "groups).",
         low=number(accuracy["low"]), high=number(accuracy["high"]), **values,
     )  # fmt: skip
 
@@ -70,8 +74,8 @@ def _macro_f1(model: dict[str, Any]) -> str:
     there = {name: row["groups"] for name, row in model["classes"].items() if row["images"]}
     smallest = min(there, key=lambda name: there[name])
     return say_count(
-        "Macro F1 {f1}; no confidence interval, because class {class_name} has only {n} group.",
-        "Macro F1 {f1}; no confidence interval, because class {class_name} has only {n} groups.",
+        "Macro F1 {f1}; no confidence interval, because class '{class_name}' has only {n} group.",
+        "Macro F1 {f1}; no confidence interval, because class '{class_name}' has only {n} groups.",
         there[smallest], f1=number(f1["value"]), class_name=smallest,
     )  # fmt: skip
 
@@ -82,39 +86,55 @@ def _baseline(model: dict[str, Any]) -> str:
         "accuracy": percent(accuracy["value"]), "baseline": percent(base["accuracy"]), "class_name": base["class"],
     }  # fmt: skip
     if accuracy["low"] is None:
-        return say("Accuracy {accuracy}, majority-class baseline {baseline} ({class_name}).", **values)
+        return say(
+            "Accuracy {accuracy}, majority-class baseline {baseline} (class '{class_name}').", **values
+        )
     if accuracy["low"] > base["accuracy"]:
         return say(
-            "Accuracy {accuracy} is significantly above the majority-class baseline of {baseline} ({class_name}).",
+            "Accuracy {accuracy} is significantly above the majority-class baseline of {baseline} "
+            "(class '{class_name}').",
             **values,
         )
     return say(
-        "Accuracy {accuracy} is not significantly above the majority-class baseline of {baseline} ({class_name}).",
+        "Accuracy {accuracy} is not significantly above the majority-class baseline of {baseline} "
+        "(class '{class_name}').",
         **values,
     )
 
 
 def _threshold(t: dict[str, Any]) -> list[str]:
-    change = say(
-        "Decision threshold {threshold} for {positive}, tuned on validation for {objective}: false negatives change "
-        "from {fn_before} to {fn_after}, false positives from {fp_before} to {fp_after}.",
-        threshold=number(t["threshold"], 2), positive=t["positive"], objective=t["objective"],
-        fn_before=t["false_negatives"][0], fn_after=t["false_negatives"][1],
-        fp_before=t["false_positives"][0], fp_after=t["false_positives"][1],
-    )  # fmt: skip
+    values = {
+        "threshold": number(t["threshold"], 2), "positive": t["positive"],
+        "objective": objective_title(t["objective"]),
+        "fn_before": t["false_negatives"][0], "fn_after": t["false_negatives"][1],
+        "fp_before": t["false_positives"][0], "fp_after": t["false_positives"][1],
+    }  # fmt: skip
+    if values["fn_before"] == values["fn_after"] and values["fp_before"] == values["fp_after"]:
+        change = say(
+            "With a decision threshold of {threshold} for class '{positive}' (tuned on validation for {objective}), "
+            "errors are unchanged (false negatives: {fn_after}, false positives: {fp_after}).", **values,
+        )  # fmt: skip
+    else:
+        change = say(
+            "With a decision threshold of {threshold} for class '{positive}' (tuned on validation for {objective}), "
+            "false negatives change from {fn_before} to {fn_after} and false positives from {fp_before} to {fp_after}.",
+            **values,
+        )  # fmt: skip
     recall = t["recall"][1]
     if recall["low"] is None:
         return [
             change,
             say(
-                "Its recall is {recall}; too few groups for a confidence interval.",
+                "Recall of '{positive}' at this threshold: {recall}; too few groups for a confidence interval.",
+                positive=t["positive"],
                 recall=number(recall["value"]),
             ),
         ]
     return [
         change,
         say(
-            "Its recall is {recall} (95 % CI {low} to {high}).",
-            recall=number(recall["value"]), low=number(recall["low"]), high=number(recall["high"]),
+            "Recall of '{positive}' at this threshold: {recall} (95 % CI {low} to {high}).",
+            positive=t["positive"], recall=number(recall["value"]), low=number(recall["low"]),
+            high=number(recall["high"]),
         ),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.page import Section, Table
-from pupila.core.messages import listing, number, percent, say, say_count
+from pupila.core.messages import integer, listing, number, percent, say, say_count
 from pupila.stages.evaluate.cells import estimate_cells, p_text, signed_number, signed_percent
 from pupila.stages.evaluate.comparisons import comparison_cells, comparison_header
 from pupila.stages.evaluate.evaluator import Evaluation
@@ -18,6 +18,7 @@ from pupila.stages.evaluate.prompt.predicted_iou import predicted_iou_sections, 
 from pupila.stages.evaluate.prompt.predictions import PromptPredictions
 from pupila.stages.evaluate.prompt.sentences import strategy_titles
 from pupila.stages.evaluate.verdicts import verdict_words
+from pupila.statistics.intervals import RESAMPLES
 from pupila.statistics.metrics.overlap import FIGURES
 from pupila.tasks.prompt_strategies import BOX
 
@@ -45,8 +46,9 @@ def footnote() -> str:
     """How prompts are drawn and confidence intervals computed."""
     return say(
         "Prompts are drawn from the masks with a fixed seed per image and class, are the same for every model, and are "
-        "stored in prompts.jsonl. Confidence intervals: cluster bootstrap, 2,000 resamples; the McNemar test ignores "
-        "groups. Unlabelled pixels are ignored."
+        "stored in prompts.jsonl. Confidence intervals: cluster bootstrap, {resamples} resamples; the McNemar test "
+        "ignores groups. Unlabelled pixels are ignored.",
+        resamples=integer(RESAMPLES),
     )
 
 

@@ -7,6 +7,7 @@ from pupila.stages.evaluate.cells import p_text, signed_percent
 from pupila.stages.evaluate.evaluator import Comparison, Evaluation
 from pupila.stages.evaluate.segment.sentences import agreement_sentence
 from pupila.stages.evaluate.verdicts import comparison_sentence, few_groups_warning
+from pupila.statistics.tests import BETTER, WORSE
 from pupila.tasks.prompt_strategies import BOX, POINTS
 
 
@@ -16,7 +17,7 @@ def verdict(e: Evaluation) -> list[str]:
     for strategy in e["strategies"]:
         rows = [row for row in e["comparisons"] if row["strategy"] == strategy]
         rivals = [row for row in rows if not row["is_baseline"]]
-        texts += [comparison_sentence(row, e, _evidence, _verdict_sentence(row, e)) for row in rivals]
+        texts += [comparison_sentence(row, e, _evidence, strategy_titles()[strategy]) for row in rivals]
         texts.append(_failures(e, strategy, rivals))
         texts.append(" ".join(_baseline(e, row) for row in rows if row["is_baseline"]))
     texts += [agreement_sentence(e["annotation_agreement"])] if e["annotation_agreement"] else []
@@ -45,35 +46,21 @@ def _headline(e: Evaluation, strategy: str) -> str:
     model = e["models"][0]
     mean = model["strategies"][strategy]["per_mask"]["IoU"]["mean"]
     values = {
-        "name": model["name"], "prompts": strategy_titles()[strategy], "iou": number(mean["value"]), "n": e["masks"],
-        "images": e["images"], "split": e["split"], "groups": e["groups"],
+        "name": model["name"], "prompts": strategy_titles()[strategy], "iou": number(mean["value"]),
+        "masks": e["masks"], "images": e["images"], "split": e["split"], "groups": e["groups"],
     }  # fmt: skip
     if mean["low"] is None:
-        return say(
-            "{name} with {prompts}: mean IoU {iou} (n = {n} masks of {images} {split} images in {groups} groups; too "
-            "few groups for a confidence interval).", **values,
+        return say_count(
+            "{name} with {prompts}: mean IoU {iou} (n = {masks} masks of {images} {split} images in {n} group; too few "
+            "groups for a confidence interval).",
+            "{name} with {prompts}: mean IoU {iou} (n = {masks} masks of {images} {split} images in {n} groups; too "
+            "few groups for a confidence interval).", e["groups"], **values,
         )  # fmt: skip
     return say(
-        "{name} with {prompts}: mean IoU {iou} (95 % CI {low} to {high}, n = {n} masks of {images} {split} images in "
-        "{groups} groups).",
+        "{name} with {prompts}: mean IoU {iou} (95 % CI {low} to {high}, n = {masks} masks of {images} {split} images "
+        "in {groups} groups).",
         low=number(mean["low"]), high=number(mean["high"]), **values,
     )  # fmt: skip
-
-
-def _verdict_sentence(row: Comparison, e: Evaluation) -> str:
-    values = {
-        "prompts": strategy_titles()[row["strategy"]], "name": e["models"][0]["name"], "other": row["name"],
-        "margin": number(100 * row["margin"], 0),
-    }  # fmt: skip
-    texts = {
-        "better": say("With {prompts}, {name} is significantly better than {other}.", **values),
-        "worse": say("With {prompts}, {name} is significantly worse than {other}.", **values),
-        "equivalent": say(
-            "With {prompts}, {name} and {other} are equivalent within {margin} percentage points.", **values
-        ),
-        "not distinguishable": say("With {prompts}, {name} and {other} are not distinguishable.", **values),
-    }
-    return texts[row["verdict"]]
 
 
 def _evidence(row: Comparison, e: Evaluation) -> str:
@@ -119,11 +106,11 @@ def _baseline(e: Evaluation, row: Comparison) -> str:
         "prompts": strategy_titles()[row["strategy"]], "name": e["models"][0]["name"], "baseline": row["name"],
         "iou": number(row["metrics"][row["primary_metric"]]["other"]),
     }  # fmt: skip
-    if row["verdict"] == "better":
+    if row["verdict"] == BETTER:
         return say(
             "With {prompts}, {name} is significantly better than the baseline {baseline} (mean IoU {iou}).", **values
         )  # fmt: skip
-    if row["verdict"] == "worse":
+    if row["verdict"] == WORSE:
         return say(
             "With {prompts}, {name} is significantly worse than the baseline {baseline} (mean IoU {iou}).", **values
         )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 
 from pupila.artifacts.dataset.prompt_targets import PromptTarget, find_prompt_targets
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
@@ -75,7 +75,9 @@ def draw_prompts(evaluation_set: EvaluationSet) -> PromptedTargets:
     if not rows:
         raise PupilaError(
             say("No image has a foreground region to prompt for"),
-            actual=say("{n} masks with background only", n=len(evaluation_set.rows)),
+            actual=say_count(
+                "{n} mask with background only", "{n} masks with background only", len(evaluation_set.rows)
+            ),
             expected=listing(list(foreground_classes(data.classes).values())),
         )  # fmt: skip
     return PromptedTargets(

@@ -36,7 +36,7 @@ def refuse_threshold(on: EvaluationSet, predictions: Predictions | None) -> NoRe
 def _report_threshold(
     objective: str, validation: LabelledPredictions, evaluated: LabelledPredictions
 ) -> NoReturn:
-    raise AssertionError(objective)  # refused by `no_threshold`
+    raise AssertionError(objective)  # refused by `refuse_threshold`
 
 
 SEGMENT = TaskEvaluator(

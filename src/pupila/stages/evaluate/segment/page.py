@@ -9,7 +9,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import WIDE, embed_wide, make_thumbnail
 from pupila.artifacts.report.page import PageImage, Section, Table
-from pupila.core.messages import number, say
+from pupila.core.messages import integer, number, say, say_count
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
 from pupila.imaging.masks.codec import resize_mask
@@ -19,6 +19,7 @@ from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.evaluator import Evaluation
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.segment.predictions import MaskPredictions
+from pupila.statistics.intervals import RESAMPLES
 from pupila.statistics.metrics.overlap import FIGURES, PER_IMAGE
 
 _MISSED, _FALSE, _UNLABELLED = (220, 30, 40), (30, 110, 240), (128, 128, 128)
@@ -39,9 +40,10 @@ def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -
 def footnote() -> str:
     """How confidence intervals are computed, and what is counted."""
     return say(
-        "Confidence intervals: cluster bootstrap, 2,000 resamples. A class that is absent from both ground truth and "
-        "prediction scores 1 with two classes and is skipped with more; a class that only one of them has scores 0. "
-        "Unlabelled pixels are ignored."
+        "Confidence intervals: cluster bootstrap, {resamples} resamples. A class that is absent from both ground truth "
+        "and prediction scores 1 with two classes and is skipped with more; a class that only one of them has scores "
+        "0. Unlabelled pixels are ignored.",
+        resamples=integer(RESAMPLES),
     )
 
 
@@ -69,7 +71,12 @@ def _metrics(model: dict[str, Any]) -> Section:
         [[say("pixel accuracy"), *estimate_cells(pixels), _cell(most["value"])]],
     )
     points = {name: tuple(model["per_image"][name]["mean"].values()) for name in FIGURES}
-    count = say("{n} images in {groups} groups.", n=model["images"], groups=model["groups"])
+    count = say_count(
+        "{images} images in {n} group.",
+        "{images} images in {n} groups.",
+        model["groups"],
+        images=model["images"],
+    )
     return Section(
         say("Metrics"), [count],
         charts=[charts.intervals(say("Mean per image, with 95 % confidence intervals"), points)],

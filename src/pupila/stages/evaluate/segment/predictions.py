@@ -10,7 +10,7 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array, ImageFault
@@ -96,7 +96,7 @@ def count_pixels(header: Predictions, masks: Masks, data: Dataset) -> MaskPredic
     regions, boundaries = (np.stack(part) for part in zip(*pairs, strict=True))
     if not regions.any():
         raise PupilaError(
-            say("The masks have no labelled pixel"), actual=say("{n} masks", n=len(pairs)),
+            say("The masks have no labelled pixel"), actual=say_count("{n} mask", "{n} masks", len(pairs)),
             expected=say("masks with at least one class"),
         )  # fmt: skip
     return MaskPredictions(**vars(header), regions=regions, boundaries=boundaries, masks=masks)

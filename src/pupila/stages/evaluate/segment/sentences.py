@@ -61,17 +61,19 @@ def _two_classes(e: Evaluation, model: dict[str, Any]) -> str:
     row = model["per_image"]["Dice"]["mean"]
     values = {
         "name": model["name"], "class_name": e["classes"][1], "dice": number(row["value"]),
-        "iou": number(model["per_image"]["IoU"]["mean"]["value"]), "n": model["images"], "split": e["split"],
+        "iou": number(model["per_image"]["IoU"]["mean"]["value"]), "images": model["images"], "split": e["split"],
         "groups": model["groups"],
     }  # fmt: skip
     if row["low"] is None:
-        return say(
-            "{name}: mean Dice {dice} (too few groups for a confidence interval) and mean IoU {iou} for {class_name}, "
-            "n = {n} {split} images in {groups} groups.", **values,
+        return say_count(
+            "{name}: mean Dice {dice} (too few groups for a confidence interval) and mean IoU {iou} for class "
+            "'{class_name}', n = {images} {split} images in {n} group.",
+            "{name}: mean Dice {dice} (too few groups for a confidence interval) and mean IoU {iou} for class "
+            "'{class_name}', n = {images} {split} images in {n} groups.", model["groups"], **values,
         )  # fmt: skip
     return say(
-        "{name}: mean Dice {dice} (95 % CI {low} to {high}) and mean IoU {iou} for {class_name}, "
-        "n = {n} {split} images in {groups} groups.",
+        "{name}: mean Dice {dice} (95 % CI {low} to {high}) and mean IoU {iou} for class '{class_name}', "
+        "n = {images} {split} images in {groups} groups.",
         low=number(row["low"]), high=number(row["high"]), **values,
     )  # fmt: skip
 
@@ -81,17 +83,20 @@ def _many_classes(e: Evaluation, model: dict[str, Any]) -> str:
     there = {name: cells["pooled"]["IoU"]["value"] for name, cells in model["classes"].items()}
     worst = min((name for name in there if there[name] is not None), key=lambda name: there[name])
     values = {
-        "name": model["name"], "iou": number(row["value"]), "classes": len(there), "n": model["images"],
+        "name": model["name"], "iou": number(row["value"]), "classes": len(there), "images": model["images"],
         "split": e["split"], "groups": model["groups"], "worst": worst, "worst_iou": number(there[worst]),
     }  # fmt: skip
     if row["low"] is None:
-        return say(
-            "{name}: mean IoU {iou} (too few groups for a confidence interval) over {classes} classes, pooled over {n} "
-            "{split} images in {groups} groups; the lowest is {worst} with {worst_iou}.", **values,
+        return say_count(
+            "{name}: mean IoU {iou} (too few groups for a confidence interval) over {classes} classes, pooled over "
+            "{images} {split} images in {n} group; the lowest is '{worst}' with {worst_iou}.",
+            "{name}: mean IoU {iou} (too few groups for a confidence interval) over {classes} classes, pooled over "
+            "{images} {split} images in {n} groups; the lowest is '{worst}' with {worst_iou}.",
+            model["groups"], **values,
         )  # fmt: skip
     return say(
-        "{name}: mean IoU {iou} (95 % CI {low} to {high}) over {classes} classes, pooled over {n} {split} images in "
-        "{groups} groups; the lowest is {worst} with {worst_iou}.",
+        "{name}: mean IoU {iou} (95 % CI {low} to {high}) over {classes} classes, pooled over {images} {split} images "
+        "in {groups} groups; the lowest is '{worst}' with {worst_iou}.",
         low=number(row["low"]), high=number(row["high"]), **values,
     )  # fmt: skip
 
@@ -106,23 +111,23 @@ def _baseline(e: Evaluation, model: dict[str, Any]) -> str:
     }  # fmt: skip
     if row["low"] is None:
         return say(
-            "Mean {metric} {value}, single-class baseline {baseline} ({class_name} everywhere).", **values
+            "Mean {metric} {value}, single-class baseline {baseline} ('{class_name}' everywhere).", **values
         )
     if row["low"] > base[place][metric]:
         return say(
             "Mean {metric} {value} is significantly above the best single-class baseline of {baseline} "
-            "({class_name} everywhere).", **values,
+            "('{class_name}' everywhere).", **values,
         )  # fmt: skip
     return say(
         "Mean {metric} {value} is not significantly above the best single-class baseline of {baseline} "
-        "({class_name} everywhere).", **values,
+        "('{class_name}' everywhere).", **values,
     )  # fmt: skip
 
 
 def _pixel_accuracy(model: dict[str, Any]) -> str:
     base = model["baseline"]["pixel accuracy"]
     return say(
-        "Pixel accuracy {value}, majority-class baseline {baseline} ({class_name}).",
+        "Pixel accuracy {value}, majority-class baseline {baseline} (class '{class_name}').",
         value=percent(model["pixel accuracy"]["value"]), baseline=percent(base["value"]), class_name=base["class"],
     )  # fmt: skip
 
@@ -132,16 +137,16 @@ def agreement_sentence(agreement: dict[str, Any]) -> str:
     dice, values = agreement["Dice"], {"iou": number(agreement["IoU"]["value"])}
     if dice["low"] is None:
         return say_count(
-            "{n} image is annotated twice with different masks, which agree with Dice {dice} and IoU {iou}: about the "
+            "{n} pair of duplicate images has different masks, which agree with Dice {dice} and IoU {iou}: about the "
             "highest score that these labels allow.",
-            "{n} images are annotated twice with different masks, which agree with mean Dice {dice} and mean IoU "
+            "{n} pairs of duplicate images have different masks, which agree with mean Dice {dice} and mean IoU "
             "{iou}: about the highest score that these labels allow.",
             agreement["pairs"], dice=number(dice["value"]), **values,
         )  # fmt: skip
     return say_count(
-        "{n} image is annotated twice with different masks, which agree with Dice {dice} (95 % CI {low} to {high}) and "
+        "{n} pair of duplicate images has different masks, which agree with Dice {dice} (95 % CI {low} to {high}) and "
         "IoU {iou}: about the highest score that these labels allow.",
-        "{n} images are annotated twice with different masks, which agree with mean Dice {dice} (95 % CI {low} to "
+        "{n} pairs of duplicate images have different masks, which agree with mean Dice {dice} (95 % CI {low} to "
         "{high}) and mean IoU {iou}: about the highest score that these labels allow.",
         agreement["pairs"], dice=number(dice["value"]), low=number(dice["low"]), high=number(dice["high"]), **values,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.settings import Settings, unknown
+from pupila.core.settings import Settings, closest, unknown
 from pupila.stages.label.labellers.bundle import BundleLabeller
 from pupila.stages.label.labellers.labeller import Labeller
 from pupila.stages.label.labellers.roboflow import RoboflowLabeller
@@ -38,6 +38,34 @@ LABELLER_TYPES: dict[str, LabellerType] = {
 }
 
 
+# Servers and models that people name as if they were types of labellers; all speak vlm.
+_VLM_WORDS = (
+    "ollama",
+    "openai",
+    "vllm",
+    "lmstudio",
+    "lm-studio",
+    "llamacpp",
+    "openrouter",
+    "gpt",
+    "llava",
+    "qwen",
+)
+
+
+def _describe_unknown(word: str) -> str:
+    """The sentence for a type of labeller that there is not."""
+    problem = say("Unknown labeller {name}", name=word)
+    server = next((name for name in _VLM_WORDS if word.lower().startswith(name)), None)
+    if server is None and closest(word, list(LABELLER_TYPES)):
+        return unknown(problem, word, list(LABELLER_TYPES))
+    names = "vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER, csv:FILE"
+    if server is None:
+        return say("{problem}. Choose one of: {names}", problem=problem, names=names)
+    return say("{problem}. Choose one of: {names}; for {name} use vlm:MODEL with --base-url",
+               problem=problem, names=names, name=word)  # fmt: skip
+
+
 def create_labeller(name: str, settings: dict[str, Any], data: Dataset) -> Labeller:
     """The labeller of a name such as `vlm:gpt-5-mini`.
 
@@ -51,8 +79,7 @@ def create_labeller(name: str, settings: dict[str, Any], data: Dataset) -> Label
     """
     word, colon, source = name.partition(":")
     if word not in LABELLER_TYPES:
-        raise PupilaError(say("Unknown labeller '{name}'", name=word), actual=unknown(word, list(LABELLER_TYPES)),
-                          expected="vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER, csv:FILE")  # fmt: skip
+        raise PupilaError(_describe_unknown(word))
     labeller_type = LABELLER_TYPES[word]
     values = {**settings, labeller_type.source: source} if colon else settings
     parsed = labeller_type.settings.parse(values, f"label-{word}")

@@ -78,8 +78,8 @@ class Budget:
         max_cost: US dollars; None: no limit.
     """
 
-    def __init__(self, most: float | None) -> None:
-        self.max_cost, self.spent = most, 0.0
+    def __init__(self, max_cost: float | None) -> None:
+        self.max_cost, self.spent = max_cost, 0.0
         self.closed = False  # whether the budget was reached
         self._reserved, self._changed = 0.0, threading.Condition()
 

@@ -91,9 +91,8 @@ def read_question(name: str) -> Question:
         )  # fmt: skip
     if name not in built_in and not files.exists(name):
         raise PupilaError(
-            say("Unknown question '{name}'", name=name),
-            actual=unknown(name, built_in),
-            expected=say("a YAML file"),
+            unknown(say("Unknown question {name}", name=name), name, built_in),
+            remedy=say("--question FILE.yaml, or --question {built_in}", built_in=listing(built_in)),
         )
     path = str(QUESTIONS_FOLDER / f"{name}.yaml") if name in built_in else name
     content = read_config(path)

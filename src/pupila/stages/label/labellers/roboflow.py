@@ -65,6 +65,7 @@ class RoboflowLabeller(Labeller):
 
     def outcomes(self, data: Dataset, rows: Sequence[int]) -> Outcomes:
         """The outcome of each row, as it arrives."""
+        self._secret.require()
         return request_rows(rows, self._outcome, self.settings.concurrency, self._endpoint)
 
     def _outcome(self, row: int) -> Outcome:
@@ -181,7 +182,9 @@ class RoboflowLabeller(Labeller):
 
 
 def _unknown_class(label: str, names: list[str]) -> NoLabel:
-    return NoLabel("failed", say("class {label} is not one of {names}", label=label, names=listing(names, 8)))
+    return NoLabel(
+        "failed", say("class '{label}' is not one of {names}", label=label, names=listing(names, 8))
+    )
 
 
 def _parse_confidences(predictions: Any) -> dict[str, float]:

@@ -18,7 +18,7 @@ class EndpointSettings(Settings):
     retries: NonNegativeInt = Field(
         default=5, description="retries after a transient error (429, 5xx, time-out)"
     )
-    timeout: PositiveFloat = Field(default=60, description="time-out of a request, seconds")
+    timeout: PositiveFloat = Field(default=60, description="seconds until a request times out")
 
 
 class VlmSettings(EndpointSettings):

@@ -9,7 +9,6 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.settings import unknown
 from pupila.stages.label.labellers.labeller import Labeller, Outcomes, ProposedLabel
 from pupila.stages.label.labellers.question import UNSURE
 from pupila.stages.label.labellers.settings import TableSettings
@@ -110,7 +109,6 @@ def _read_cells(path: str) -> list[tuple[str, str]]:
             raise PupilaError(
                 say("The table {path} lacks a column of images or labels", path=path), actual=listing(frame.columns, 8),
                 expected=say("a column {names}", names=", ".join(COLUMN_WORDS[ours])),
-                remedy=unknown(COLUMN_WORDS[ours][0], frame.columns),
             )  # fmt: skip
         columns.append(frame[theirs].fill_null("").str.strip_chars().to_list())
     return list(zip(*columns, strict=True))

@@ -115,7 +115,7 @@ class VlmLabeller(Labeller):
         if not (self._endpoint.requests or used):
             return []
         lines = [
-            say("{requests} requests, {input} input tokens, {output} output tokens; {cached} cached answers.",
+            say("Requests: {requests}, input tokens: {input}, output tokens: {output}, cached answers: {cached}.",
                 requests=self._endpoint.requests, input=used["input"], output=used["output"], cached=used["cached"])
         ]  # fmt: skip
         if used["outside"]:
@@ -137,6 +137,7 @@ class VlmLabeller(Labeller):
 
     def outcomes(self, data: Dataset, rows: Sequence[int]) -> Outcomes:
         """The outcome of each row, as it arrives; images that the budget does not cover are not requested."""
+        self._secret.require()
         return request_rows(
             rows, lambda row: self._outcome(data, row), self.settings.concurrency, self._endpoint
         )

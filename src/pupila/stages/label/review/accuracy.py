@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pupila.core.vocabulary import AUDIT_SCHEMA
 from pupila.imaging.images.decode import Array
 from pupila.stages.label.review.sample import RANDOM, ReviewItem, Sample, population
 from pupila.stages.label.review.session import Answer
@@ -15,7 +16,6 @@ from pupila.statistics.intervals import MIN_GROUPS, draws_to_halve_width, finite
 from pupila.statistics.metrics.estimates import Estimate, estimate_means
 
 Audit = dict[str, Any]
-AUDIT_SCHEMA = 2  # of audit.json; 1 had `draw` for `sample`, `asked` for `items`, `right` for `correct`
 LARGE_SHARE = 0.05  # of the labels: from here on, sampling without replacement narrows the interval
 
 

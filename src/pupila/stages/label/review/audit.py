@@ -15,8 +15,8 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import Settings
-from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
-from pupila.stages.label.review.accuracy import AUDIT_SCHEMA, Audit, measure_accuracy
+from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE, AUDIT_SCHEMA
+from pupila.stages.label.review.accuracy import Audit, measure_accuracy
 from pupila.stages.label.review.app import make_review_app
 from pupila.stages.label.review.audit_page import audit_page
 from pupila.stages.label.review.sample import Sample, check_machine_labels, draw_items, read_machine_labels

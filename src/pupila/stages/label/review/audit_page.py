@@ -9,12 +9,12 @@ from pupila.artifacts.report.gallery import SIDE, embed_image, load_image, make_
 from pupila.artifacts.report.page import Page, PageImage, Section, Table
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, number, percent, say, say_count
+from pupila.core.messages import integer, listing, number, percent, say, say_count
 from pupila.core.vocabulary import AUDIT_FILE
 from pupila.imaging.masks.drawing import overlay
 from pupila.stages.label.review.accuracy import Audit
 from pupila.stages.label.review.app import read_mask
-from pupila.statistics.intervals import MIN_GROUPS
+from pupila.statistics.intervals import MIN_GROUPS, RESAMPLES
 
 MAX_ERRORS_SHOWN = 48  # images
 MAX_MATRIX_CLASSES = 20  # with more classes the confusion matrix is left out
@@ -68,8 +68,9 @@ def _describe_limits(audit: Audit) -> list[str]:
                          share=percent(random["answered"] / audit["labels"], 0)))  # fmt: skip
     groups = random["unseen_groups"]
     if groups is not None and groups["low"] is None:
-        lines.append(say("The {n} answers cover {groups} groups, too few for a confidence interval on unseen groups.",
-                         n=random["answered"], groups=random["groups"]))  # fmt: skip
+        lines.append(say_count("The answers cover {n} group, too few for a confidence interval on unseen groups.",
+                               "The answers cover {n} groups, too few for a confidence interval on unseen groups.",
+                               random["groups"]))  # fmt: skip
     elif groups is not None:
         lines.append(say("Accuracy on unseen groups: 95 % CI {low} to {high} (n = {n} images in {groups} groups).",
                          n=random["answered"], groups=random["groups"], low=number(groups["low"]),
@@ -109,9 +110,10 @@ def _advise(audit: Audit) -> list[str]:
         if row["precision"]["high"] is not None and row["precision"]["high"] < audit["random"]["accuracy"]["value"]
     ]  # fmt: skip
     if worse:
-        lines.append(say("These labels are wrong more often than average: {names}.", names=listing(worse)))
-    if audit["label_type"] == "classes" and audit["answered"] and not lines:
-        lines.append(say("No class stands out: the errors show no common pattern."))
+        quoted = listing([f"'{name}'" for name in worse])
+        lines.append(say("These labels are wrong more often than average: {names}.", names=quoted))
+    if audit["label_type"] == "classes" and wrong and not lines:
+        lines.append(say("These answers show no pattern in the errors."))
     return lines
 
 
@@ -146,9 +148,9 @@ def audit_page(audit: Audit, data: Dataset) -> Page:
     by = ", ".join(f"{name} ({count})" for name, count in audit["labellers"].items())
     footnote = say(
         "Labels by {labellers}. The accuracy is estimated from the random part of the sample, with Wilson intervals "
-        "for a finite population; for unseen groups with a cluster bootstrap, 2,000 resamples. Below {min} answers "
-        "there is no interval.",
-        labellers=by, min=MIN_GROUPS,
+        "for a finite population; for unseen groups with a cluster bootstrap, {resamples} resamples. Below {min} "
+        "answers there is no interval.",
+        labellers=by, resamples=integer(RESAMPLES), min=MIN_GROUPS,
     )  # fmt: skip
     classes = [_class_section(audit)] if audit["classes"] else []
     return Page(

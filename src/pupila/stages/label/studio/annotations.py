@@ -211,8 +211,8 @@ _SHAPES: dict[str, Callable[[dict[str, Any], int, int], Array]] = {
 
 def sentences(result: ImportResult) -> list[str]:
     """The result in sentences."""
-    lines = [say_count("Added one label ({masks} masks, {unsure} unsure).",
-                       "Added {n} labels ({masks} masks, {unsure} unsure).", result.labels, masks=result.masks,
+    lines = [say_count("Added one label (masks: {masks}, unsure: {unsure}).",
+                       "Added {n} labels (masks: {masks}, unsure: {unsure}).", result.labels, masks=result.masks,
                        unsure=result.unsure)]  # fmt: skip
     if result.already_imported:
         lines.append(
@@ -223,7 +223,7 @@ def sentences(result: ImportResult) -> list[str]:
             )
         )
     lines += [
-        say("Skipped {n} annotations: {reason}.", n=n, reason=reason)
+        say_count("Skipped one annotation: {reason}.", "Skipped {n} annotations: {reason}.", n, reason=reason)
         for reason, n in result.skipped.most_common()
     ]
     return lines

@@ -1,6 +1,6 @@
 """Writes flags.json, what the help and the completion know of all settings without loading their models.
 
-Pydantic alone takes longer to load than a help may. Run `python -m pupila.cli.table` after a setting was added,
+Pydantic alone takes longer to load than a help may. Run `python -m pupila.cli.write_flags` after a setting was added,
 renamed or reworded; a test refuses a table that is not up to date.
 """
 

@@ -89,3 +89,15 @@ def test_every_stage_and_artefact_has_a_page() -> None:
     missing = sorted(set(rooms) - pages - {"run"})  # a run's folder is described in train
     assert not missing
     assert len(rooms) >= 8
+
+
+def test_prose_wraps_below_120_characters() -> None:
+    checked = 0
+    for page in PAGES:
+        code = False
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            code ^= line.startswith("```")
+            if not code and not line.startswith(("|", "```")):
+                assert len(line) < 120, f"{page.name}:{number} has {len(line)} characters"
+                checked += 1
+    assert checked > 1000

@@ -34,9 +34,9 @@ def find_agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
     if splits is not None and folds is not None and splits.settings.get("folds") != folds:
         there = splits.settings.get("folds")
         problem = (
-            say("splits.json has {there} folds; you asked for {folds}", there=there, folds=folds)
+            say("splits.json has {there} folds, but --folds is {folds}", there=there, folds=folds)
             if there
-            else say("splits.json has no folds; you asked for {folds}", folds=folds)
+            else say("splits.json has no folds, but --folds is {folds}", folds=folds)
         )
         raise PupilaError(problem, remedy=f"pupila split {data.home} --folds {folds} --replace")
     return splits

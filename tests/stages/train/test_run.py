@@ -208,7 +208,7 @@ def test_folds_predict_every_image_with_a_model_that_was_not_trained_on_it(tmp_p
     assert result["n"] == len(frame)
     right = (frame["target"] == frame["prediction"]).mean()
     assert result["metrics"]["accuracy"]["value"] == pytest.approx(right)
-    with pytest.raises(PupilaError, match=r"splits.json has 3 folds; you asked for 4"):
+    with pytest.raises(PupilaError, match=r"splits.json has 3 folds, but --folds is 4"):
         pupila.train(folder, out=tmp_path / "more", folds=4, **SETTINGS)
 
 

@@ -31,8 +31,7 @@ def open_labelled(data: Data, read: dict[str, Any]) -> Dataset:
 def find_agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
     """The split beside the data, if there is one; it must have the requested folds."""
     splits = find_matching_split(data, data.home)
-    if splits is not None and folds is not None and splits.settings.get("folds") != folds:
-        there = splits.settings.get("folds")
+    if splits is not None and folds is not None and (there := splits.settings.get("folds")) != folds:
         problem = (
             say("splits.json has {there} folds, but --folds is {folds}", there=there, folds=folds)
             if there

@@ -86,13 +86,6 @@ class Settings(BaseModel):
         named = next((group for group, names in cls.groups.items() if name in names), None)
         return named or (EXPERT if COMMON in cls.groups else COMMON)
 
-    @classmethod
-    def describe(cls) -> list[tuple[str, str, str]]:
-        """(name, default, meaning) of every field, in order."""
-        return [
-            (name, shown_default(field), field.description or "") for name, field in cls.model_fields.items()
-        ]
-
 
 def invalid(command: str, faults: list[str], remedy: str = "") -> PupilaError:
     """The one error that names all faults of the settings of a stage.

@@ -16,9 +16,9 @@ LEVEL_OF = {floor: level for level, floors in enumerate(FLOORS) for floor in flo
 
 # The rooms of floors on which a room also knows those to its left.
 ORDERED: dict[str, tuple[str, ...]] = {
-    "core": ("version", "messages", "errors", "vocabulary", "stores", "files", "settings", "progress", "threads",
-             "secrets"),
-    "statistics": ("intervals", "tests", "drift", "metrics"),
+    "core": ("version", "messages", "errors", "vocabulary", "stores", "files", "records", "settings", "progress",
+             "threads", "secrets"),
+    "statistics": ("estimate", "intervals", "tests", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "tiles", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "report", "web"),
     "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "trainers", "export"),
@@ -64,7 +64,7 @@ DOORS: dict[str, tuple[str, ...]] = {
                "stages/train", "stages/evaluate"),  # readers of its frames
     "pycocotools": ("imaging/regions",),
     "protego": ("stages/collect",),
-    "pydantic": ("core/settings",),
+    "pydantic": ("core/records", "core/settings"),
     "pydantic_core": ("core/settings",),  # pydantic's own errors, for a validator of ours
     "rasterio": ("imaging/geotiff",),
     "rich": ("core/progress", "cli"),

@@ -247,4 +247,6 @@ PROMPT = Task(
     roles=(ENCODER, DECODER),
     golden=1,  # a large encoder takes seconds for each, whenever a bundle is loaded
     trial=_trial,
+    predicts_masks=True,
+    takes_prompts=True,
 )

@@ -134,4 +134,6 @@ def digest(logits: Array) -> list[float]:
     return [float(value) for value in np.stack(cells).ravel()]
 
 
-SEGMENT = Task("segment", "mask", _min_decode_side, _inputs, _predict, digest)
+SEGMENT = Task(
+    "segment", "mask", _min_decode_side, _inputs, _predict, digest, caches_features=False, predicts_masks=True
+)

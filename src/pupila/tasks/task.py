@@ -6,22 +6,17 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from pupila.core.records import Record
 from pupila.imaging.images.preprocess import Preprocessing
 
 Array = NDArray[Any]
 Run = Callable[..., list[Array]]  # one part of a bundle: its inputs to its outputs, in order
 Runs = Mapping[str, Run]  # by role
+Target = Literal["class", "classes", "mask", "regions"]  # what is true of one image
 
 
-class FrozenModel(BaseModel):
-    """Immutable data; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class PostProcessing(FrozenModel):
+class PostProcessing(Record):
     """How probabilities become a prediction: threshold, abstention, mask clean-up."""
 
     positive: str | None = None  # of two classes, the one whose threshold was tuned
@@ -77,7 +72,7 @@ class Task:
     """How one task differs from the others in prediction."""
 
     name: str
-    target: Literal["class", "classes", "mask", "regions"]  # what one image's target is
+    target: Target  # of the data that it learns from
     min_decode_side: Callable[
         [Preprocessing], int | None
     ]  # shorter side that a scaled decoding has to leave, pixels
@@ -89,3 +84,6 @@ class Task:
     roles: tuple[str, ...] = ("model",)  # of a bundle's ONNX files
     golden: int | None = None  # synthetic test images stored in a bundle; None: all
     trial: Callable[[Runs, Array], Array] = _run_model  # (1, 3, h, w) test image to its logits
+    caches_features: bool = True  # whether a frozen encoder's output is small enough to cache for every view
+    predicts_masks: bool = False  # whether a prediction is a mask, of one class or of several
+    takes_prompts: bool = False  # whether a prediction needs points or a box

@@ -59,7 +59,7 @@ def test_sam_answers_points_and_boxes_as_transformers_does(tmp_path: Path, multi
 def test_sam2_answers_points_and_boxes_as_transformers_does(tmp_path: Path) -> None:
     model = sam2(tmp_path)
     network = build_promptable(ModelSettings(model=str(tmp_path)), None)
-    assert network.prompts == "sam2" and [shape[1] for shape in network.head.shapes] == [8, 32, 16]  # type: ignore[union-attr]
+    assert network.prompt_format == "sam2" and [shape[1] for shape in network.head.shapes] == [8, 32, 16]  # type: ignore[union-attr]
     for prompts, points, labels in (
         ({"input_points": POINTS, "input_labels": LABELS}, *PADDED),
         ({"input_boxes": BOX}, torch.cat([CORNERS, PAD], 2), torch.cat([CORNER_LABELS, NO_POINT], 2)),

@@ -34,7 +34,7 @@ def test_every_architecture_answers_every_pixel_and_embeds_the_picture(model: st
         logits, embedding = WholeNetwork(network).eval()(torch.zeros(2, 3, 160, 160))
     assert logits.shape == (2, 3, 160, 160)
     assert embedding.shape == (2, network.size)
-    assert network.preprocessing.height == 160 and not network.pooled
+    assert network.preprocessing.height == 160 and not network.task.caches_features
 
 
 @pytest.mark.parametrize("model", ["unet", "fpn", "deeplabv3plus", "segformer"])

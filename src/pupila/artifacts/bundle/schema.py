@@ -4,13 +4,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from pupila.core.records import Record
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.tasks.task import FrozenModel, PostProcessing
+from pupila.tasks.task import PostProcessing
 
 BUNDLE_SCHEMA: Literal[2] = 2  # of bundle.json; 1 had `preparation` and `decision`, and learned.txt beside it
 
 
-class Parity(FrozenModel):
+class Parity(Record):
     """The difference between the trained and the exported model, from bytes to logits."""
 
     images: int
@@ -19,7 +20,7 @@ class Parity(FrozenModel):
     tolerance: float
 
 
-class BundleInfo(FrozenModel):
+class BundleInfo(Record):
     """`bundle.json`."""
 
     schema_version: Literal[2] = Field(default=BUNDLE_SCHEMA, alias="schema")

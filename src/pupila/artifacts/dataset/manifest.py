@@ -26,7 +26,8 @@ from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
 from pupila.imaging.masks.label_map import LabelMap
-from pupila.tasks.task import Task
+from pupila.tasks.segment import SEGMENT
+from pupila.tasks.task import Target, Task
 
 # Columns of every manifest, in order; the facts of the reading and the user's own columns follow.
 MANIFEST = ("image", "sha256", "phash", "width", "height", "bands", "target", "group", "given_split")
@@ -69,6 +70,25 @@ class Dataset:
         if unusable:
             lines.append(say_count("{n} unusable file skipped.", "{n} unusable files skipped.", unusable))
         return "\n".join([*lines, *self.notes])
+
+    @property
+    def target(self) -> Target | None:
+        """What is true of one image; None: nothing yet."""
+        if self.label_map is not None:
+            return SEGMENT.target
+        return self.task.target if self.task else None
+
+    def require_label_map(self) -> LabelMap:
+        """What the stored values of the masks mean.
+
+        Raises:
+            PupilaError: the data set has no masks.
+        """
+        if self.label_map is None:
+            raise PupilaError(
+                say("The data set has no masks"), actual=self.layout, expected=say("images with masks")
+            )
+        return self.label_map
 
     @property
     def classes(self) -> list[str]:

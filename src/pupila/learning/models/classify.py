@@ -22,6 +22,7 @@ from pupila.learning.models.weights import (
     read_tensors,
     read_weights_info,
 )
+from pupila.tasks.classify import CLASSIFY
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
@@ -66,6 +67,7 @@ def build_classifier(settings: ModelSettings, classes: int | None, image_size: i
         raise _no_classifier(settings.weights)
     return Network(
         name=name,
+        task=CLASSIFY,
         encoder=encoder,
         head=first
         if classes is None and isinstance(first, nn.Module)
@@ -139,7 +141,8 @@ def _build_own(settings: ModelSettings, classes: int, image_size: int | None) ->
     net = NETS[settings.model]()
     size = image_size or net.image_size
     return Network(
-        name=settings.model, encoder=net.encoder, head=make_head(net.size, classes, settings), size=net.size,
+        name=settings.model, task=CLASSIFY, encoder=net.encoder,
+        head=make_head(net.size, classes, settings), size=net.size,
         preprocessing=Preprocessing(height=size, width=size), blocks=net.blocks,
         source=NO_WEIGHTS, weights_hash=hash_module(net.encoder, settings.model, {}),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.settings import ModelSettings
+from pupila.tasks.task import Task
 
 NO_WEIGHTS = "none"
 
@@ -16,6 +17,7 @@ class Network:
     """A model in two parts, which training can treat differently."""
 
     name: str
+    task: Task
     encoder: nn.Module  # (N, 3, H, W) float32 to (N, size) float32, or to feature maps
     head: nn.Module  # (N, size) to (N, C) logits, or feature maps to (N, C, H, W)
     size: int  # length of the embedding
@@ -28,12 +30,11 @@ class Network:
     )  # of timm.create_model, including those in the JSON file of the weights
     classes: tuple[str, ...] = ()  # of a pretrained head; empty for a new head
     encoder_name: str = ""  # of timm, where it is not the model's own name
-    pooled: bool = True  # whether the encoder gives one vector per image, which is worth caching
     stride: int = 1  # pixels; the input's sides have to be multiples of it
     training_images: frozenset[str] = (
         frozenset()
     )  # SHA-256 of the images that the weights learned from, as far as known
-    prompts: Literal["", "sam", "sam2"] = ""  # prompt format of the head; empty: it takes no prompts
+    prompt_format: Literal["", "sam", "sam2"] = ""  # of a head that takes prompts
 
     @property
     def pretrained(self) -> bool:

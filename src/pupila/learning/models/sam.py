@@ -32,6 +32,7 @@ from pupila.learning.models.weights import (
     read_tensors,
     read_weights_info,
 )
+from pupila.tasks.prompt import PROMPT
 
 SIDE, STRIDE = 512, 16  # pixels: default image size of pupila-sam, and its embedding stride
 STRIDES = (4, 8, 16, 32)  # of the feature maps of pupila-sam; 16 is required, 4 and 8 only together
@@ -147,11 +148,11 @@ def _build_own(settings: ModelSettings, image_size: int | None) -> Network:
             known.training_images(),
         )
     return Network(
-        name=PUPILA_SAM, encoder=inner, head=head, size=sum(math.prod(shape) for shape in shapes),
+        name=PUPILA_SAM, task=PROMPT, encoder=inner, head=head, size=sum(math.prod(shape) for shape in shapes),
         preprocessing=Preprocessing(height=image_size, width=image_size, mean=mean, std=std), blocks=list_blocks(model),
         source=describe_source(settings.weights, encoder), options=options,
         weights_hash=hash_module(inner, encoder, {**options, "maps": channels}),  # the same tensors give other maps
-        encoder_name=encoder, stride=32, training_images=frozenset(learned), prompts=SAM,
+        encoder_name=encoder, stride=32, training_images=frozenset(learned), prompt_format=SAM,
     )  # fmt: skip
 
 
@@ -273,10 +274,10 @@ def _build_checkpoint(settings: ModelSettings, image_size: int | None) -> Networ
     vision = model.vision_encoder
     name = settings.model.rstrip("/").rpartition("/")[2]
     return Network(
-        name=name, encoder=encoder, head=head, size=sum(math.prod(shape) for shape in shapes), preprocessing=spec,
-        blocks=list(vision.layers if architecture == SAM else vision.backbone.blocks),
+        name=name, task=PROMPT, encoder=encoder, head=head, size=sum(math.prod(shape) for shape in shapes),
+        preprocessing=spec, blocks=list(vision.layers if architecture == SAM else vision.backbone.blocks),
         source=f"file: {name}" if files.exists(settings.model) else f"hub: {CHECKPOINTS.get(name, settings.model)}",
-        weights_hash=hash_module(encoder, name, {}), stride=spec.height, prompts=architecture,
+        weights_hash=hash_module(encoder, name, {}), stride=spec.height, prompt_format=architecture,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from pupila.learning.models.weights import (
     read_tensors,
     read_weights_info,
 )
+from pupila.tasks.segment import SEGMENT
 
 ARCHITECTURES = ("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan",
                  "upernet", "segformer", "dpt")  # fmt: skip
@@ -76,6 +77,7 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
     channels = [int(c) for c in inner.out_channels]
     return Network(
         name=model,
+        task=SEGMENT,
         encoder=inner,
         head=Decoder(whole),
         size=channels[-1],
@@ -85,7 +87,6 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
         weights_hash=hash_module(inner, encoder, options),
         options=options,
         encoder_name=encoder,
-        pooled=False,
         stride=int(getattr(inner, "output_stride", 32)),
     )
 

@@ -101,7 +101,7 @@ def fit_to_budget(
     start = time.monotonic()
     budget = parse_seconds(str(settings.budget))
     network = build_network(settings)
-    if not network.pooled:
+    if not network.task.caches_features:
         network = build_network(
             settings.model_copy(update={"image_size": _timed_image_size(network, settings)})
         )
@@ -110,11 +110,11 @@ def fit_to_budget(
         _count_folds(splits) + 1 if _count_folds(splits) else 1
     )  # one for each fold, and one on all of them
     spent = RESERVE + (time.monotonic() - start)
-    if not network.pooled:
+    if not network.task.caches_features:
         spent += TUNING_SECONDS * measured.validation_images * max(1, trainings - 1) + EXPORT_SECONDS
     left = SPARE * (budget - spent)
     decided = BudgetedSettings(settings)
-    if not network.pooled:
+    if not network.task.caches_features:
         scenes = MaskSizes(
             data,
             [row for row in _training_rows(splits) if data.images["target"][row] is not None],
@@ -145,9 +145,11 @@ def _measure_cost(
         rgb = data.pixels(row, min_decode_side(network.preprocessing))
         augment(fit_image(rgb, network.preprocessing), preset, row)
     picture = (time.perf_counter() - start) / len(some)
-    encoded = pick_engine(network, device).seconds if network.pretrained and network.pooled else 0.0
+    encoded = (
+        pick_engine(network, device).seconds if network.pretrained and network.task.caches_features else 0.0
+    )
     step = time_step(network, device)
-    if not network.pooled and settings.precision in ("auto", "bfloat16"):
+    if not network.task.caches_features and settings.precision in ("auto", "bfloat16"):
         step = min(step, time_step(network, device, torch.bfloat16))
     images = round(len(rows) * (folds - 1) / folds) if folds else len(rows)
     others = len(rows) - images if folds else len(splits.in_split(VALIDATION))

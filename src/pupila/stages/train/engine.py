@@ -30,7 +30,7 @@ LARGE_ENCODER = 50_000_000  # parameters of an encoder that takes seconds and gi
 
 def make_encoder(engine: str, network: Network, device: str) -> Encoder:
     """The network's encoder on one engine."""
-    batch = 1 if network.prompts else BATCH  # a promptable encoder's maps are large
+    batch = 1 if network.task.takes_prompts else BATCH  # a promptable encoder's maps are large
     if engine == "onnxruntime":
         # A large encoder takes gigabytes per image: one image at a time, on all cores.
         large = sum(p.numel() for p in network.encoder.parameters()) > LARGE_ENCODER
@@ -106,7 +106,7 @@ class EngineChoice:
 def pick_engine(network: Network, device: str) -> EngineChoice:
     """The fastest engine on this machine; one batch per core is timed twice after a warm-up."""
     engines = ["onnxruntime", "torch"] if device == "cpu" else ["torch"]
-    if network.prompts and has_bfloat16(device):  # pooled embeddings are fast enough in float32
+    if network.task.takes_prompts and has_bfloat16(device):  # pooled embeddings are fast enough in float32
         engines.append(BFLOAT16_ENGINE)
     taken = {
         engine: _measure_once(
@@ -152,7 +152,7 @@ def _time_encoding(network: Network, device: str, engine: str) -> float:
     pixels = np.zeros(
         (encoder.batch, 3, network.preprocessing.height, network.preprocessing.width), np.float32
     )
-    batches = CORES if encoder.parallel or not network.prompts else 1
+    batches = CORES if encoder.parallel or not network.task.takes_prompts else 1
     return (
         _time_faster_of_two(lambda: list(encoder.stream([pixels] * batches, lambda item: item)))
         / len(pixels)

@@ -66,9 +66,9 @@ class BundleImages:
 
 def export_network(plan: TrainPlan, network: Network) -> dict[str, bytes]:
     """The trained network as ONNX, file by file; a cached export of a frozen encoder only gets the new head."""
-    if network.prompts:
+    if network.task.takes_prompts:
         return export_prompt_parts(plan, network)
-    if network.pooled and not plan.unfreeze and plan.engine == "onnxruntime":
+    if network.task.caches_features and not plan.unfreeze and plan.engine == "onnxruntime":
         return {MODEL_FILE: attach_head(export_encoder(network), network.head)}
     return {MODEL_FILE: to_onnx(WholeNetwork(network), network.preprocessing, ["logits", "embedding"])}
 
@@ -103,9 +103,13 @@ def check_exportable(network: Network, task: Task) -> None:
     pixels = preprocess_bytes(drawn, task, network.preprocessing).inputs[:1]
     try:
         # Only the encoder of a promptable network varies; the decoder is always the same.
-        part = (network.encoder if network.prompts else WholeNetwork(network)).to("cpu").eval()
+        part = (network.encoder if network.task.takes_prompts else WholeNetwork(network)).to("cpu").eval()
         whole = ["logits", "embedding"]
-        model = export_encoder(network) if network.prompts else to_onnx(part, network.preprocessing, whole)
+        model = (
+            export_encoder(network)
+            if network.task.takes_prompts
+            else to_onnx(part, network.preprocessing, whole)
+        )
         with torch.inference_mode():
             ours = part(torch.from_numpy(pixels))
         ours = ours[0] if isinstance(ours, tuple) else ours
@@ -128,18 +132,18 @@ def check_parity(
     Raises:
         PupilaError: they differ by more than the tolerance.
     """
-    most = PARITY_IMAGES if network.pooled and not network.prompts else PARITY_MASKS
+    most = PARITY_IMAGES if network.task.caches_features and not network.task.takes_prompts else PARITY_MASKS
     some = rows[:: max(1, len(rows) // most)][:most]
     contents: Iterable[bytes] = chain(
         golden_images().values(), (files.read_bytes(data.path(row)) for row in some)
     )
-    if network.prompts and sum(p.numel() for p in network.encoder.parameters()) > LARGE_ENCODER:
+    if network.task.takes_prompts and sum(p.numel() for p in network.encoder.parameters()) > LARGE_ENCODER:
         contents = islice(contents, PARITY_LARGE)
     inputs = (
         preprocess_bytes(content, task, network.preprocessing).inputs[:MAX_PARITY_TILES]
         for content in contents
     )
-    if network.prompts:
+    if network.task.takes_prompts:
         return _check_prompt_parity(
             {role: Session(parts[onnx_file(role)]).run for role in task.roles}, network, inputs
         )
@@ -189,7 +193,7 @@ def _check_prompt_parity(sessions: Runs, network: Network, inputs: Iterable[Arra
 
 def _bundle_classes(plan: TrainPlan, network: Network) -> list[str]:
     """Class names of the bundle: background and object for promptable models, unless the data has two classes."""
-    two = network.prompts and len(plan.classes) != 2
+    two = network.task.takes_prompts and len(plan.classes) != 2
     return [BACKGROUND_NAME, OBJECT_NAME] if two else plan.classes
 
 
@@ -225,12 +229,12 @@ def write_run_bundle(
         post_processing=result.post_processing,
         model={
             "name": network.name, **({"encoder": network.encoder_name} if network.encoder_name else {}),
-            **({"options": network.options} if network.prompts else {}),
+            **({"options": network.options} if network.task.takes_prompts else {}),
             "source": network.source,
             "parameters": sum(p.numel() for part in (network.encoder, network.head) for p in part.parameters()),
         },
         validation=result.summary,
-        prompts=network.prompts,
+        prompts=network.prompt_format,
         parity=check_parity(onnx, network, data, images.validation, task),
         data_hash=plan.data_hash,
         splits_hash=plan.splits_hash,

@@ -57,7 +57,7 @@ def decide(
     picked = _pick_views(decided["epochs"], decided["augment"], views)
     picked_batch = _pick_batch_size(images, recipe.max_batch_size)
     values = {
-        **decided, "model": settings.model if network.prompts else network.name,
+        **decided, "model": settings.model if network.task.takes_prompts else network.name,
         "encoder": network.encoder_name, "options": network.options,
         "image_size": network.preprocessing.height, "overlap": network.preprocessing.overlap,
         "unfreeze": unfreeze, "lr": rate,
@@ -69,13 +69,13 @@ def decide(
     for name in ("model", "encoder", "overlap"):
         auto(name, None, say("default"))
     if settings.image_size == "auto":
-        reasons["image_size"] = say("default of the model") if network.pooled else say("default")
+        reasons["image_size"] = say("default of the model")
     if decided["augment"] == "none":
         values["augmented_views"] = 1
     if settings.precision == "auto":
         values["precision"], reasons["precision"] = _pick_precision(network, device, unfreeze)
     engine = "torch"
-    if network.pretrained and network.pooled and decided["epochs"]:
+    if network.pretrained and network.task.caches_features and decided["epochs"]:
         engine, reasons["engine"] = _pick_engine(network, device)
     return TrainPlan.model_validate({
         **settings.model_dump(), **values, "engine": engine, "threads": torch.get_num_threads(), "reasons": reasons,
@@ -100,7 +100,7 @@ def _check_network(settings: TrainSettings, network: Network) -> None:
     """Refuse an image size that the network does not support, and to freeze random weights."""
     if settings.image_size != "auto":
         _check_stride(network)
-        if not network.prompts:  # checked when it was built
+        if not network.task.takes_prompts:  # checked when it was built
             _check_image_size(network)
     spec, blocks = network.preprocessing, len(network.blocks)
     if spec.view == "tile" and spec.overlap >= spec.height:
@@ -156,7 +156,7 @@ def _pick_batch_size(images: int, most: int) -> int:
 def _pick_unfreeze(network: Network) -> tuple[int | str, str]:
     if not network.pretrained:
         return "all", say("no pretrained weights, so all blocks are trained")
-    if network.pooled:
+    if network.task.caches_features:
         return 0, say("pretrained weights: only the head is trained")
     return len(network.blocks) // 2, say(
         "the deeper half of the encoder; the first half detects edges and colours and is the most expensive to train"
@@ -250,7 +250,7 @@ def find_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Netw
         plan: decided from these settings.
         network: of the plan.
     """
-    pretrained, pixels = network.pretrained, not network.pooled
+    pretrained, pixels = network.pretrained, not network.task.caches_features
     finetuned, frozen = pretrained and plan.unfreeze != 0, pretrained and plan.epochs > 0
     longest = max(plan.epochs, plan.finetune_epochs if finetuned else 0)
     unfrozen = say("unfrozen blocks of a pretrained encoder, such as --unfreeze 3")
@@ -284,9 +284,9 @@ def _flag(name: str) -> str:
 
 def _pick_precision(network: Network, device: str, unfreeze: int | str) -> tuple[str, str]:
     """float32, unless a lower precision was measured to be faster for these training steps."""
-    if not unfreeze and network.pooled:
+    if not unfreeze and network.task.caches_features:
         return "float32", say("only the head is trained, which is fast")
-    if device == "mps" or network.prompts:
+    if device == "mps" or network.task.takes_prompts:
         return "float32", say("lower precisions are not measured for this device or model")
     lower = "bfloat16"
     if not has_bfloat16(device):

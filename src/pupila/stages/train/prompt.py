@@ -183,7 +183,9 @@ class PromptTrainer:
         self, inputs: Array, rows: list[int], view: View, epoch: int
     ) -> tuple[tuple[Array, ...], Array]:
         """The inputs of K rows with (K, M, P, 2) points, (K, M, P) labels and (K, M, h, w) targets, and the targets."""
-        drawn = [self.views.draw_prompts(row, view, epoch, self.plan, self.network.prompts) for row in rows]
+        drawn = [
+            self.views.draw_prompts(row, view, epoch, self.plan, self.network.prompt_format) for row in rows
+        ]
         points, labels, target_lists = (list(part) for part in zip(*drawn, strict=True))
         targets = pad(target_lists, IGNORE)
         return (inputs, pad(points, 0), pad(labels, NO_POINT), targets), targets
@@ -342,7 +344,7 @@ def uncalibrated_info(plan: TrainPlan, network: Network) -> BundleInfo:
     """The bundle info before calibration and tuning, for decoding outputs."""
     return BundleInfo(
         made_by="", created="", task=PROMPT.name, classes=plan.classes, preprocessing=network.preprocessing,
-        post_processing=PostProcessing(), prompts=network.prompts, model={}, validation={},
+        post_processing=PostProcessing(), prompts=network.prompt_format, model={}, validation={},
     )  # fmt: skip
 
 

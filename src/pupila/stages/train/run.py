@@ -77,7 +77,7 @@ class TrainingRun:
         plan, network = self._open_plan(settings, resume)
         if (finished := self._read_finished(plan)) is not None:
             return finished
-        if not network.pooled or network.prompts:
+        if not network.task.caches_features or network.task.takes_prompts:
             check_exportable(network, self.recipe.task)
         self._report_baseline(plan)
         while True:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pupila.core.version import __version__
 
 _FACE = {
-    "open": "pupila.artifacts.dataset.open",
+    "open": "pupila.api.open",
     "collect": "pupila.api.collect",
     "convert": "pupila.api.convert",
     "doctor": "pupila.api.doctor",
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from pupila.api.evaluate import evaluate
     from pupila.api.explore import explore
     from pupila.api.label import label
+    from pupila.api.open import open
     from pupila.api.split import split
     from pupila.api.train import train
-    from pupila.artifacts.dataset.open import open
     from pupila.core.errors import PupilaError
 
 

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupila.artifacts.dataset.open import open as open_data
 from pupila.artifacts.dataset.splits import find_matching_split
 
 if TYPE_CHECKING:
     from pupila.stages.convert.convert import ConversionResult
-from pupila.api.data import Data
+from pupila.api.data import Data, open_with
 
 
 def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "ConversionResult":
@@ -25,7 +24,7 @@ def convert(data: Data, *, to: str, out: str | Path, **read: Any) -> "Conversion
     """
     from pupila.stages.convert.convert import convert as write
 
-    opened = open_data(data, **read)
+    opened = open_with(data, read)
     splits = find_matching_split(opened, opened.home)
     given = opened.images["given_split"].to_list()
     return write(opened, to, str(out), [row.split for row in splits.images] if splits else given)

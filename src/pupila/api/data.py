@@ -7,6 +7,7 @@ from typing import Any
 from pupila.artifacts.dataset.formats.manifest import read_manifest_root
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.open import open as open_data
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.artifacts.dataset.splits import SplitFile, find_matching_split
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -16,9 +17,14 @@ Data = str | Path | Dataset
 LogCallback = Callable[[dict[str, Any]], None]
 
 
+def open_with(data: Data, read: dict[str, Any]) -> Dataset:
+    """The opened data set; `read` has fields of `ReadSettings`."""
+    return open_data(data, ReadSettings.parse(read, "read"))
+
+
 def open_labelled(data: Data, read: dict[str, Any]) -> Dataset:
     """The opened data set, which must have labels."""
-    opened = open_data(data, **read)
+    opened = open_with(data, read)
     if opened.task is None:
         raise PupilaError(
             say("The data set has no labels"),

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pupila.api.data import Data
-from pupila.artifacts.dataset.open import open as open_data
+from pupila.api.data import Data, open_with
 from pupila.stages.doctor.examine import examine
 from pupila.stages.doctor.faults import Fault
 
@@ -23,4 +22,4 @@ def doctor(data: Data, *, run: str | Path | None = None, **read: Any) -> list[Fa
     Raises:
         PupilaError: the run has no mask predictions for these data.
     """
-    return examine(open_data(data, **read), None if run is None else str(run))
+    return examine(open_with(data, read), None if run is None else str(run))

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pupila.api.data import Data, results_folder
-from pupila.artifacts.dataset.open import open as open_data
+from pupila.api.data import Data, open_with, results_folder
 from pupila.artifacts.dataset.splits import find_matching_split
 from pupila.artifacts.report.page import render
 from pupila.core import files
@@ -44,7 +43,7 @@ def explore(
     Raises:
         PupilaError: no such bundle, or a promptable one.
     """
-    opened = open_data(data, **read)
+    opened = open_with(data, read)
     home = results_folder(opened, out)
     colours = measure_colours(opened)
     around = build_map(opened, colours, None if bundle is None else str(bundle))

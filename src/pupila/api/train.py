@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupila.api.data import Data, LogCallback, find_agreed_split, open_labelled
+from pupila.api.data import Data, LogCallback, find_agreed_split, open_labelled, open_with
 from pupila.api.split import split
-from pupila.artifacts.dataset.open import open as open_data
 from pupila.artifacts.dataset.splits import find_matching_split
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -84,7 +83,7 @@ def preview(data: Data, out: str | Path, **config: Any) -> None:
     from pupila.stages.train.preview import draw_preview
     from pupila.stages.train.settings import TrainSettings
 
-    opened = open_data(data, **_pop_band_settings(config))
+    opened = open_with(data, _pop_band_settings(config))
     splits = find_matching_split(opened, opened.home)
     rows = (
         [row for row, a in enumerate(splits.images) if a.split == TRAIN]

@@ -36,14 +36,14 @@ def audit(
     json_: JsonOption = False,
 ) -> None:
     """Review, and print the estimate."""
-    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.api.data import open_with
     from pupila.stages.label.review.audit import AuditSettings
     from pupila.stages.label.review.audit import audit as ask
     from pupila.stages.label.review.audit_page import sentences
 
     check_port(port)
     settings = AuditSettings.parse(given_settings(ctx, "label-audit"), "label-audit")
-    opened = open_data(data, **given_settings(ctx, "read"))
+    opened = open_with(data, given_settings(ctx, "read"))
     report_ = ask(opened, settings, name, None if report else port, _address)
     if json_:
         print(json.dumps(report_.audit, indent=1, ensure_ascii=False))

@@ -24,10 +24,10 @@ def explore(
 ) -> None:
     """Explore, and print what follows."""
     from pupila.api import explore as api
-    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.api.data import open_with
     from pupila.stages.explore.sentences import sentences
 
-    opened = open_data(data, **given_settings(ctx))
+    opened = open_with(data, given_settings(ctx))
     explored = api.explore(opened, out=out, bundle=with_)
     print(opened, end="\n\n")
     for sentence in sentences(explored.fingerprint):

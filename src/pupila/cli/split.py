@@ -30,12 +30,12 @@ def split(
 ) -> None:
     """Split, and print the result."""
     from pupila.api import split as api
-    from pupila.artifacts.dataset.open import open as open_data
+    from pupila.api.data import open_with
     from pupila.stages.split.make import make_split
     from pupila.stages.split.settings import SplitSettings
 
     config = given_settings(ctx, "split")
-    opened = open_data(data, **given_settings(ctx, "read"))
+    opened = open_with(data, given_settings(ctx, "read"))
     path = f"{out or opened.home}/{SPLITS_FILE}"
     before = files.read_bytes(path) if files.exists(path) else None
     if dry_run:

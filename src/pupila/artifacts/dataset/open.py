@@ -1,7 +1,6 @@
 """Open a data set: detect the layout, read every image, and collect what is odd."""
 
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -21,21 +20,20 @@ from pupila.tasks.task import Task
 _SKIPPED = {"subject": pl.String, "code": pl.String, "reason": pl.String}
 
 
-def open(path: str | Path | Dataset, **settings: Any) -> Dataset:
+def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Dataset:
     """Open images with whatever labels, groups and splits they come with.
 
     Args:
         path: a folder per class (also below train/val/test), a flat folder, images beside masks, COCO or YOLO
             annotations, a CSV, Parquet or JSON-lines table, a folder with Hugging Face's metadata file, a saved
             manifest, or an open data set.
-        settings: fields of `ReadSettings`.
+        settings: limits, bands and threads; None: the defaults. An open data set stays as it is.
 
     Raises:
         PupilaError: the path does not exist, holds no images, or has no layout that Pupila reads.
     """
     if isinstance(path, Dataset):
         return path
-    options = ReadSettings.parse(settings, "read")
     uri = str(path)
     if not files.exists(uri):
         raise PupilaError(
@@ -45,7 +43,7 @@ def open(path: str | Path | Dataset, **settings: Any) -> Dataset:
     with files.cache_listing(uri):
         for read in FORMATS.values():
             if (source := read(uri)) is not None:
-                return _assemble(source, options)
+                return _assemble(source, settings or ReadSettings())
     raise PupilaError(
         say("Unknown data layout in {path}", path=uri), actual=say("a file"),
         expected=say("a folder, a CSV, Parquet or JSON-lines table, COCO JSON, data.yaml, or pupila.parquet"),

@@ -110,9 +110,10 @@ def alone(folder: str, weights: str) -> dict[str, float]:
 
 
 def _train(data: Dataset, splits: SplitFile, name: str, config: dict[str, Any]) -> dict[str, float]:
+    from pupila.learning.engine import make_encoder
     from pupila.learning.loop import Checkpointer
     from pupila.stages.train.classify import ClassifyTrainer
-    from pupila.stages.train.engine import make_encoder, pick_engine
+    from pupila.stages.train.measure import pick_engine
     from pupila.stages.train.phases import train_split
     from pupila.stages.train.recipe import SplitRows
     from pupila.stages.train.run import TrainingRun

@@ -21,7 +21,8 @@ ORDERED: dict[str, tuple[str, ...]] = {
     "statistics": ("estimate", "intervals", "tests", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "tiles", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "report", "web"),
-    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "trainers", "export"),
+    "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "export", "engine",
+                 "trainers"),
 }  # fmt: skip
 # The rooms of floors on which neighbours are strangers, and meet in files.
 STRANGERS: dict[str, tuple[str, ...]] = {

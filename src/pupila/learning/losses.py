@@ -22,7 +22,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class LossSettings(Protocol):
-    """The fields that the losses read."""
+    """The fields that every loss may read."""
 
     @property
     def label_smoothing(self) -> float:
@@ -31,6 +31,10 @@ class LossSettings(Protocol):
     @property
     def focal_gamma(self) -> float:
         """How strongly confident predictions are down-weighted; 0 is cross-entropy."""
+
+
+class OverlapSettings(LossSettings, Protocol):
+    """The fields that the losses of masks read as well."""
 
     @property
     def tversky_beta(self) -> float:
@@ -104,7 +108,7 @@ def dice(weights: Tensor | None, settings: LossSettings) -> Loss:
     return _make_overlap_loss(0.5)
 
 
-def tversky(weights: Tensor | None, settings: LossSettings) -> Loss:
+def tversky(weights: Tensor | None, settings: OverlapSettings) -> Loss:
     """Like `dice`, with the overlap sum(p * t) / (sum(p * t) + (1 - beta) * false positives + beta * false negatives).
 
     Args:
@@ -224,7 +228,7 @@ def parse_loss(loss: str) -> list[tuple[float, str]]:
 
 
 def make_loss(loss: str, weights: Tensor | None, settings: LossSettings) -> Loss:
-    """The weighted sum of losses as read by `parse_loss`."""
+    """The weighted sum of losses as read by `parse_loss`; a tversky term needs `OverlapSettings`."""
     terms = [(weight, LOSSES[name](weights, settings)) for weight, name in parse_loss(loss)]
 
     def total(logits: Tensor, targets: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, Leak, Sp
 from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
-from pupila.stages.train import budget, engine, plan
-from pupila.stages.train.engine import EngineChoice
+from pupila.stages.train import budget, measure, plan
+from pupila.stages.train.measure import EngineChoice
 from pupila.stages.train.page import list_settings
 from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
@@ -34,7 +34,7 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(plan, "pick_engine", lambda *_: EngineChoice("onnxruntime", "it was measured", 0.01))
-    monkeypatch.setattr(engine, "_cpu_flags", lambda: "flags: sse2 bf16")
+    monkeypatch.setattr(measure, "_cpu_flags", lambda: "flags: sse2 bf16")
     seconds = {torch.float32: 0.010, torch.bfloat16: 0.005}
     monkeypatch.setattr(plan, "time_step", lambda network, device, dtype: seconds[dtype])
 
@@ -148,7 +148,7 @@ def test_a_lower_precision_is_used_if_it_is_faster_by_a_tenth(
         plan, "time_step", lambda network, device, dtype: 0.01 + 0.0005 * (dtype != torch.bfloat16)
     )
     assert decided(data, unfreeze=1).precision == "float32"
-    monkeypatch.setattr(engine, "_cpu_flags", lambda: "flags: sse2")
+    monkeypatch.setattr(measure, "_cpu_flags", lambda: "flags: sse2")
     assert "does not support bfloat16" in decided(data, unfreeze=1).reasons["precision"]
 
 

@@ -19,7 +19,7 @@ from pupila.imaging.masks.codec import resize_mask
 from pupila.learning.augment import augment
 from pupila.learning.models.network import Network
 from pupila.stages.train.classify import CLASSIFY_RECIPE
-from pupila.stages.train.engine import pick_engine, resolve_device, time_step
+from pupila.stages.train.measure import pick_engine, resolve_device, time_step
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainSettings
 from pupila.statistics.metrics.segment import confusion_counts, iou

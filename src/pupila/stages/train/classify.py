@@ -14,6 +14,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
+from pupila.learning.engine import make_encoder
 from pupila.learning.features import Features
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.images import ResizedImages
@@ -21,7 +22,6 @@ from pupila.learning.loader.views import AugmentedViews, View
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.losses import OVERLAP_LOSSES, class_weights, make_loss, parse_loss
 from pupila.learning.models.network import Network, Unfrozen
-from pupila.stages.train.engine import make_encoder
 from pupila.stages.train.recipe import SplitRows, TrainingRecipe, ValidationResult
 from pupila.stages.train.settings import (
     PROMPT_SETTINGS,

@@ -29,6 +29,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.version import __version__
 from pupila.imaging.images.decode import Array
+from pupila.learning.engine import LARGE_ENCODER, export_encoder
 from pupila.learning.export import (
     MAPS,
     OPSET,
@@ -41,7 +42,6 @@ from pupila.learning.export import (
 )
 from pupila.learning.models.network import Network, WholeNetwork
 from pupila.learning.models.prompt_head import DecoderPart, EncoderPart
-from pupila.stages.train.engine import LARGE_ENCODER, export_encoder
 from pupila.stages.train.recipe import ValidationResult
 from pupila.stages.train.settings import TrainPlan
 from pupila.tasks.prompt import DECODER, ENCODER, centre_prompt

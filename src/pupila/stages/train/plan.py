@@ -14,7 +14,7 @@ from pupila.learning.augment import PRESETS
 from pupila.learning.models.network import Network, WholeNetwork
 from pupila.learning.optimizers import DEFAULT_RATES
 from pupila.stages.train.classify import CLASSIFY_RECIPE
-from pupila.stages.train.engine import MAX_TIME_RATIO, has_bfloat16, pick_engine, resolve_device, time_step
+from pupila.stages.train.measure import MAX_TIME_RATIO, has_bfloat16, pick_engine, resolve_device, time_step
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_settings, skips_training
 

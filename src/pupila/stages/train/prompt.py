@@ -19,6 +19,7 @@ from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
 from pupila.imaging.masks.codec import encode_png
+from pupila.learning.engine import make_encoder
 from pupila.learning.features import Features
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.prompt import PromptedViews, pad
@@ -27,7 +28,6 @@ from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.losses import prompt_loss
 from pupila.learning.models.network import Network, Unfrozen
 from pupila.learning.models.settings import PUPILA_SAM
-from pupila.stages.train.engine import make_encoder
 from pupila.stages.train.phases import to_device
 from pupila.stages.train.prompt_tuning import (
     PromptedTarget,

@@ -1,0 +1,93 @@
+"""What a trainer reads of its settings: any object with these fields will do, such as a plan; nothing is "auto" here.
+
+Descriptions and limits of the fields stand where users set them, in the settings of the stage.
+"""
+
+from typing import Protocol
+
+from pupila.learning.loader.prompt import PromptSettings as RandomPromptSettings
+from pupila.learning.losses import LossSettings, OverlapSettings
+
+
+class TrainerSettings(Protocol):
+    """What every trainer reads."""
+
+    @property
+    def classes(self) -> list[str]:
+        """Names in the order of the logits."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training split with a frozen encoder, or in all without pretrained weights."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images per step."""
+
+    @property
+    def augment(self) -> str:
+        """Name of a preset of `augment.PRESETS`."""
+
+    @property
+    def seed(self) -> int:
+        """Of all random draws."""
+
+    @property
+    def device(self) -> str:
+        """cpu, cuda or mps."""
+
+    @property
+    def workers(self) -> int:
+        """Threads that load batches."""
+
+
+class CriterionSettings(LossSettings, Protocol):
+    """The loss of a task whose users choose it."""
+
+    @property
+    def loss(self) -> str:
+        """A sum that `parse_loss` reads."""
+
+    @property
+    def class_weights(self) -> str:
+        """none, inverse or effective."""
+
+
+class FeatureSettings(Protocol):
+    """What a trainer reads that caches the output of a frozen encoder."""
+
+    @property
+    def engine(self) -> str:
+        """Runtime of the frozen encoder: see `make_encoder`."""
+
+    @property
+    def augmented_views(self) -> int:
+        """Augmented views per image."""
+
+
+class ClassifySettings(TrainerSettings, CriterionSettings, FeatureSettings, Protocol):
+    """What the trainer of classifiers reads."""
+
+    @property
+    def sampling(self) -> str:
+        """natural or balanced."""
+
+
+class SegmentSettings(TrainerSettings, CriterionSettings, OverlapSettings, Protocol):
+    """What the trainer of segmentation models reads."""
+
+    @property
+    def finetune_epochs(self) -> int:
+        """Passes with unfrozen blocks."""
+
+
+class PromptSettings(TrainerSettings, FeatureSettings, RandomPromptSettings, Protocol):
+    """What the trainer of promptable models reads."""
+
+    @property
+    def corrections(self) -> int:
+        """Rounds that add a point at the largest error."""
+
+    @property
+    def cache(self) -> str:
+        """float16, float32 or none: number format of cached embeddings."""

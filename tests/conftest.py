@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pupila.core import installation
+
 REPOSITORY = Path(__file__).parent.parent
 settings.register_profile("pupila", deadline=None)  # a busy machine is no fault
 settings.load_profile("pupila")
@@ -20,6 +22,12 @@ if (
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test reads or leaves anything in the user's cache folder; one run shares one."""
     monkeypatch.setenv("PUPILA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _plain_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remedies name the same command in every environment that runs the tests."""
+    monkeypatch.setattr(installation, "find_installation", lambda: installation.Installation())
 
 
 def _shared(variable: str, folder: str) -> Callable[[str], Path]:

@@ -94,5 +94,5 @@ def test_a_command_that_needs_more_names_the_extra(base: Path) -> None:
     (base / "flowers").mkdir()
     refused = run(base / "venv" / "bin" / "pupila", "doctor", "flowers", folder=base)
     assert refused.returncode == 2, refused.stderr
-    assert "pip install 'pupila[data]'" in refused.stderr
+    assert "uv pip install --python" in refused.stderr and "pupila[data] @ file:" in refused.stderr
     assert "Traceback" not in refused.stdout + refused.stderr

@@ -2,21 +2,12 @@
 
 import sys
 
-from pupila.core.errors import MissingExtra, PupilaError
+from pupila.core.errors import PupilaError
+from pupila.core.extras import name_missing_extra
 from pupila.core.messages import say
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-# A library that is missing, and the extra that brings it.
-EXTRA_OF = {
-    **dict.fromkeys(("polars", "scipy", "sklearn", "matplotlib", "usearch", "jinja2", "markupsafe"), "data"),
-    **dict.fromkeys(("torch", "torchvision", "timm", "safetensors", "onnx", "onnxscript"), "train"),
-    "s3fs": "s3",
-    "filelock": "data",
-    **dict.fromkeys(("httpx", "playwright", "protego", "selectolax", "tenacity"), "collect"),
-    **dict.fromkeys(("openai", "cleanlab"), "label"),
-    "transformers": "sam",
-}
 
 
 def run(arguments: list[str]) -> int:
@@ -25,7 +16,8 @@ def run(arguments: list[str]) -> int:
 
     debug = "--debug" in arguments
     try:
-        app(args=[a for a in arguments if a != "--debug"], standalone_mode=True, prog_name="pupila")
+        with name_missing_extra():
+            app(args=[a for a in arguments if a != "--debug"], standalone_mode=True, prog_name="pupila")
     except SystemExit as end:  # typer always ends so, after Ctrl-C with 130
         if end.code == INTERRUPTED:
             print(
@@ -37,11 +29,6 @@ def run(arguments: list[str]) -> int:
         if debug:
             raise
         return _print_error(fault)
-    except ModuleNotFoundError as missing:
-        extra = EXTRA_OF.get((missing.name or "").partition(".")[0])
-        if debug or extra is None:
-            raise
-        return _print_error(MissingExtra(extra, missing.name or ""))
     return 0
 
 

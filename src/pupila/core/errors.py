@@ -1,5 +1,6 @@
 """The one error that users see: the problem, what was found, what was expected, and what to do next."""
 
+from pupila.core.installation import install_command
 from pupila.core.messages import say
 
 
@@ -40,6 +41,6 @@ class MissingExtra(PupilaError):
         super().__init__(
             say("This needs the extra '{extra}'", extra=extra),
             actual=say("no module '{module}'", module=module),
-            remedy=f"pip install 'pupila[{extra}]'",
+            remedy=install_command(extra),
         )
         self.args = (extra, module)

@@ -17,6 +17,7 @@ from pupila.artifacts.bundle.schema import BUNDLE_SCHEMA, BundleInfo
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.installation import upgrade_command
 from pupila.core.messages import listing, say
 from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.decode import Array, ImageLimits
@@ -81,7 +82,7 @@ def read_bundle(path: str | Path) -> Bundle:
         first = fault.errors()[0]
         raise PupilaError(
             say("Can't read {path}", path=uri), actual=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
-            expected=f"schema {BUNDLE_SCHEMA}", remedy="pip install --upgrade pupila",
+            expected=f"schema {BUNDLE_SCHEMA}", remedy=upgrade_command(),
         ) from fault  # fmt: skip
     _check_files(folder, info)
     return Bundle(folder, info, files.sha256(content))
@@ -102,7 +103,7 @@ def _check_schema(uri: str) -> None:
     else:
         problem, remedy = (
             say("{path} was written by a newer Pupila", path=uri),
-            "pip install --upgrade pupila",
+            upgrade_command(),
         )
     raise PupilaError(problem, f"schema {version}", f"schema {BUNDLE_SCHEMA}", remedy)
 

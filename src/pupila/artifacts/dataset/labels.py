@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.installation import upgrade_command
 from pupila.core.messages import say
 from pupila.core.vocabulary import LABELS_FILE, LABELS_LOCK_FILE
 
@@ -84,7 +85,7 @@ def read_history(home: str) -> pl.DataFrame:
     if version > LABELS_SCHEMA:
         raise PupilaError(
             say("The labels {path} were written by a newer Pupila", path=uri), actual=f"schema {version}",
-            expected=f"schema {LABELS_SCHEMA}", remedy="pip install --upgrade pupila",
+            expected=f"schema {LABELS_SCHEMA}", remedy=upgrade_command(),
         )  # fmt: skip
     return labels
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pupila.core.installation import install_command
 from pupila.core.messages import say
 from pupila.core.vocabulary import ERROR, INFO, WARNING
 
@@ -70,7 +71,7 @@ def _file_entries() -> dict[str, Entry]:
         "unsupported-format": (WARNING, say("images in a format that Pupila does not read"),
                                say("convert them to JPEG or PNG, for example with ImageMagick")),
         "missing-extra": (WARNING, say("GeoTIFFs and similar files that need the extra 'geo'"),
-                          say("pip install 'pupila[geo]'")),
+                          install_command("geo")),
         "oversized": (WARNING, say("images above the size limits"),
                       say("downscale them, or raise the limit with --max-pixels or --max-bytes")),
         "broken-link": (WARNING, say("symbolic links to files that do not exist"),

@@ -9,6 +9,7 @@ import polars as pl
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.installation import upgrade_command
 from pupila.core.messages import say
 from pupila.core.vocabulary import MANIFEST_FILE
 from pupila.imaging.images.bands import BandSettings
@@ -87,7 +88,7 @@ def _read_metadata(uri: str) -> dict[str, str]:
     if version > MANIFEST_SCHEMA:
         raise PupilaError(
             say("The manifest {path} was written by a newer Pupila", path=uri), actual=f"schema {version}",
-            expected=f"schema {MANIFEST_SCHEMA}", remedy="pip install --upgrade pupila",
+            expected=f"schema {MANIFEST_SCHEMA}", remedy=upgrade_command(),
         )  # fmt: skip
     return metadata
 

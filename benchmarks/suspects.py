@@ -9,6 +9,7 @@ import numpy as np
 
 import pupila
 from benchmarks.measure import real_data, real_weights
+from pupila.artifacts.run.folder import read_run
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.stages.label.review.suspects import rank_suspects
 
@@ -38,7 +39,7 @@ def _measure(folder: Path, weights: Path, seed: int) -> dict[str, Any]:
             shutil.copyfile(photo, data / given / f"{number:04d}.jpg")
         pupila.train(data, out=Path(place, "run"), model="mobilenetv2_100", weights=str(weights), folds=FOLDS)
         opened = pupila.open(data)
-        predictions = read_out_of_fold(str(Path(place, "run")), opened)
+        predictions = read_out_of_fold(read_run(Path(place, "run")), opened)
         ranking = rank_suspects(opened, predictions, frozenset())
     planted = {f"{number:04d}" for number in chosen}
     hits = [Path(suspect.image).stem in planted for suspect in ranking.suspects]

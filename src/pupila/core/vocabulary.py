@@ -40,6 +40,7 @@ OWN_FILES: Final = frozenset(
 IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 )
+TABLE_SUFFIXES: Final = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 
 # Severity of a fault: an error would spoil training.
 ERROR: Final = "error"

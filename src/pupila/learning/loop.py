@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from pupila.artifacts.run.folder import checkpoint_file, example_file
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -236,9 +237,9 @@ class Checkpointer:
     def __init__(
         self, folder: str, name: str, on_log: Callable[[list[dict[str, Any]]], None] = lambda lines: None
     ) -> None:
-        self.last = f"{folder}/checkpoints/{name}-last.safetensors"
-        self._best = f"{folder}/checkpoints/{name}-best.safetensors"
-        self._examples = f"{folder}/examples/{name}"
+        self.last = checkpoint_file(folder, f"{name}-last")
+        self._best = checkpoint_file(folder, f"{name}-best")
+        self._folder, self._name = folder, name
         self.on_log = on_log
         self.lines: list[dict[str, Any]] = []
 
@@ -257,7 +258,7 @@ class Checkpointer:
     def save_example(self, state: State, example: bytes | None) -> None:
         """Save the example image of an epoch, if it has one."""
         if example is not None:
-            files.write_bytes(f"{self._examples}-{state.epoch:03d}.png", example)
+            files.write_bytes(example_file(self._folder, self._name, state.epoch), example)
 
     def save_best(self, module: nn.Module) -> None:
         """Save the weights as the best so far."""

@@ -20,6 +20,7 @@ from pupila.api.train import make_plan
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.run.folder import read_run
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.cli.run import run as command
 from pupila.core.errors import PupilaError
@@ -122,7 +123,7 @@ def test_a_run_of_an_older_version_is_refused_with_the_command(run: Run, data: P
     assert fault.value.remedy == f"pupila train {data} --out FOLDER"
     (tmp_path / "oof.parquet").write_bytes(Path(run.folder, "oof.parquet").read_bytes())
     with pytest.raises(PupilaError, match="another version of Pupila"):
-        read_out_of_fold(str(tmp_path), pupila.open(data))
+        read_out_of_fold(read_run(str(tmp_path)), pupila.open(data))
 
 
 def test_ctrl_c_leaves_a_usable_run_that_resumes_to_the_same_result(

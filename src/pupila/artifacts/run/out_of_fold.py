@@ -7,15 +7,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.run.plan import PLAN_FILE, read_plan
+from pupila.artifacts.run.folder import Run
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.threads import prefetch
 from pupila.imaging.masks.codec import decode_png, resize_mask
 from pupila.statistics.metrics.segment import confusion_counts, image_scores, iou
-
-OUT_OF_FOLD_FILE = "oof.parquet"
 
 
 @dataclass(frozen=True)
@@ -27,23 +25,14 @@ class OutOfFold:
     hash: str  # of the file
 
 
-def read_out_of_fold(run: str, data: Dataset) -> OutOfFold:
+def read_out_of_fold(run: Run, data: Dataset) -> OutOfFold:
     """The run's out-of-fold predictions for images of the data set that have a target.
 
     Raises:
         PupilaError: the run has no predictions, has other classes, or predicted none of these images.
     """
-    uri = files.join(run, OUT_OF_FOLD_FILE)
-    if not files.exists(uri):
-        raise PupilaError(
-            say("The run has no out-of-fold predictions"), actual=run,
-            expected=say("the folder of a run, with {name}", name=OUT_OF_FOLD_FILE),
-            remedy="pupila split DATA --folds 5; pupila train DATA",
-        )  # fmt: skip
-    content = files.read_bytes(uri)
-    frame = pl.read_parquet(content)
-    has_plan = files.exists(files.join(run, PLAN_FILE))
-    classes = read_plan(run, data.root)["plan"]["classes"] if has_plan else data.classes
+    frame = run.out_of_fold
+    classes = run.plan["plan"]["classes"] if run.has_plan else data.classes
     if classes != data.classes:
         raise PupilaError(
             say("The run was trained on other classes"), actual=listing(classes, 8), expected=listing(data.classes, 8),
@@ -55,11 +44,13 @@ def read_out_of_fold(run: str, data: Dataset) -> OutOfFold:
     if not rows:
         raise PupilaError(
             say("The run has no predictions for these images"),
-            actual=run,
+            actual=run.folder,
             expected=say("a run on this data set"),
         )
     digests = data.images["sha256"]
-    return OutOfFold(rows, frame[[positions[digests[row]] for row in rows]], files.sha256(content))
+    return OutOfFold(
+        rows, frame[[positions[digests[row]] for row in rows]], files.sha256(run.out_of_fold_bytes)
+    )
 
 
 def compute_mask_ious(data: Dataset, out_of_fold: OutOfFold) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE, read_run
 from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, read_out_of_fold
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, number, say
@@ -26,13 +27,13 @@ def read_predictions(run: str, data: Dataset) -> OutOfFold:
     Raises:
         PupilaError: no predictions there, predictions without masks, of other classes, or none of these images.
     """
-    predictions = read_out_of_fold(run, data) if data.label_map is not None else None
+    predictions = read_out_of_fold(read_run(run), data) if data.label_map is not None else None
     if predictions is None or "mask" not in predictions.frame.columns:
         raise PupilaError(
             say("The doctor compares only masks with a run"),
             actual=say("a data set without masks") if predictions is None else listing(predictions.frame.columns, 8),
             expected=say("a data set with masks, and a run that was trained on it (column mask in {name})",
-                         name="oof.parquet"),
+                         name=OUT_OF_FOLD_FILE),
         )  # fmt: skip
     return predictions
 

@@ -10,13 +10,14 @@ import polars as pl
 
 from pupila.artifacts.bundle.folder import Bundle, onnx_file, read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.artifacts.dataset.formats.table import TABLE_SUFFIXES, read_table
+from pupila.artifacts.dataset.formats.table import read_table
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.run.out_of_fold import OUT_OF_FOLD_FILE
+from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.progress import progress
+from pupila.core.vocabulary import TABLE_SUFFIXES
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.tasks.prompt import DECODER
 

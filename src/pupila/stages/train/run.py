@@ -14,7 +14,7 @@ from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import render
-from pupila.artifacts.run.out_of_fold import OUT_OF_FOLD_FILE
+from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE
 from pupila.artifacts.run.plan import PLAN_FILE, PLAN_SCHEMA, read_plan
 from pupila.core import files
 from pupila.core.errors import PupilaError

@@ -12,6 +12,7 @@ import pupila
 from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import find_matching_split
+from pupila.artifacts.run.folder import read_run
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import SUSPECTS_FILE
@@ -74,7 +75,7 @@ def ask_all(data: Dataset, run: str, choice: dict[str, str]) -> SuspectReview:
 def test_exactly_the_planted_errors_are_suspected(tmp_path: Path) -> None:
     data, probability = mislabelled(tmp_path / "data", ("cow/003.jpg", "cow/011.jpg", "dog/020.jpg"))
     run = run_that_answers(tmp_path / "run", data, probability)
-    ranking = rank_suspects(data, read_out_of_fold(run, data), frozenset())
+    ranking = rank_suspects(data, read_out_of_fold(read_run(run), data), frozenset())
     ranked = ranking.suspects
     assert (ranking.checked, ranking.estimated_errors) == (60, 3)
     assert {suspect.image for suspect in ranked} == {"dog/x003.jpg", "dog/x011.jpg", "cow/x020.jpg"}
@@ -83,7 +84,7 @@ def test_exactly_the_planted_errors_are_suspected(tmp_path: Path) -> None:
         suspect.label_quality for suspect in ranked
     )
     rest = rank_suspects(
-        data, read_out_of_fold(run, data), frozenset(suspect.sha256 for suspect in ranked[:2])
+        data, read_out_of_fold(read_run(run), data), frozenset(suspect.sha256 for suspect in ranked[:2])
     )
     assert rest.checked == 58 and rest.suspects == ranked[2:]
 
@@ -168,7 +169,7 @@ def test_masks_far_below_the_median_iou_are_suspected(tmp_path: Path) -> None:
 
 def test_a_run_of_other_data_is_refused(tmp_path: Path) -> None:
     data, probability = mislabelled(tmp_path / "data", ())
-    with pytest.raises(PupilaError, match="no out-of-fold predictions"):
+    with pytest.raises(PupilaError, match="No run in"):
         review_suspects(data, str(tmp_path), 50, "ana", None)
     run = run_that_answers(tmp_path / "run", data, probability)
     pl.read_parquet(f"{run}/oof.parquet").drop("logit:dog").write_parquet(f"{run}/oof.parquet")
@@ -197,7 +198,7 @@ def test_duplicate_files_are_one_question(tmp_path: Path) -> None:
 
 def test_suspects_of_a_single_class_are_found(tmp_path: Path) -> None:
     data, probability = mislabelled(tmp_path / "data", ("cow/003.jpg",))
-    predictions = read_out_of_fold(run_that_answers(tmp_path / "run", data, probability), data)
+    predictions = read_out_of_fold(read_run(run_that_answers(tmp_path / "run", data, probability)), data)
     cows = frozenset(data.images.filter(pl.col("target") == "cow")["sha256"])
     ranking = rank_suspects(data, predictions, cows)
     assert (ranking.checked, ranking.estimated_errors) == (31, 0)

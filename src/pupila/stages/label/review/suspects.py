@@ -11,6 +11,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.labels import Label, current_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.folder import read_run
 from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, read_out_of_fold
 from pupila.artifacts.web.local import run_local
 from pupila.core import files
@@ -175,7 +176,7 @@ def review_suspects(
         PupilaError: see `read_out_of_fold` and `rank_suspects`; or a `suspects.json` of an old schema.
     """
     uri, patch = files.join(data.home, SUSPECTS_FILE), files.join(data.home, PATCH_FILE)
-    predictions = read_out_of_fold(run, data)
+    predictions = read_out_of_fold(read_run(run), data)
     content = _read_ranking(uri, run) if files.exists(uri) else {}
     if content.get("predictions_hash") != predictions.hash:
         content = _make_ranking(data, run, predictions)

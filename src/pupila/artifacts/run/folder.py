@@ -1,0 +1,169 @@
+"""A run's folder: the names of its files, and the run that they describe, each file read when it is asked for."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
+from pupila.artifacts.run.plan import PLAN_FILE, read_plan
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LOG_FILE = "log.jsonl"
+OUT_OF_FOLD_FILE = "oof.parquet"
+REPORT_FILE = "report.html"
+CHECKPOINTS, EXAMPLES, BUNDLE = "checkpoints", "examples", "bundle"  # folders
+
+LogLine = dict[str, Any]  # part, phase, epoch and figures by name, which are the task's own
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, as the files in its folder describe it; an unfinished one lacks some of them."""
+
+    folder: str  # path or URI
+
+    @property
+    def name(self) -> str:
+        """The last part of the folder's path."""
+        return self.folder.rstrip("/").rpartition("/")[2]
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """The content of `plan.json`.
+
+        Raises:
+            PupilaError: another version of Pupila wrote it.
+        """
+        return read_plan(self.folder)
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether there is a `plan.json`."""
+        return files.exists(files.join(self.folder, PLAN_FILE))
+
+    @cached_property
+    def log(self) -> list[LogLine]:
+        """The lines of `log.jsonl`, one per epoch, of all parts in their order; none before the first epoch."""
+        uri = files.join(self.folder, LOG_FILE)
+        return [json.loads(line) for line in files.read_bytes(uri).splitlines()] if files.exists(uri) else []
+
+    @property
+    def has_out_of_fold(self) -> bool:
+        """Whether there are predictions for images that the predicting model was not trained on."""
+        return files.exists(files.join(self.folder, OUT_OF_FOLD_FILE))
+
+    @cached_property
+    def out_of_fold_bytes(self) -> bytes:
+        """The bytes of `oof.parquet`.
+
+        Raises:
+            PupilaError: the run has no such predictions.
+        """
+        if not self.has_out_of_fold:
+            raise PupilaError(
+                say("The run has no out-of-fold predictions"), actual=self.folder,
+                expected=say("the folder of a run, with {name}", name=OUT_OF_FOLD_FILE),
+                remedy="pupila split DATA --folds 5; pupila train DATA",
+            )  # fmt: skip
+        return files.read_bytes(files.join(self.folder, OUT_OF_FOLD_FILE))
+
+    @cached_property
+    def out_of_fold(self) -> "pl.DataFrame":
+        """The table `oof.parquet`, whose columns `artifacts/predictions` describes.
+
+        Raises:
+            PupilaError: the run has no such predictions.
+        """
+        import polars as pl
+
+        return pl.read_parquet(self.out_of_fold_bytes)
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The bundle that the run made, read and verified.
+
+        Raises:
+            PupilaError: the run is not finished, or its bundle was modified.
+        """
+        uri = files.join(self.folder, BUNDLE)
+        if not files.exists(files.join(uri, INFO_FILE)):
+            raise PupilaError(
+                say("No bundle in {path}", path=self.folder), actual=say("a run that is not finished"),
+                expected=say("the folder of a bundle or of a finished run"),
+                remedy=f"pupila train DATA --resume --out {self.folder}",
+            )  # fmt: skip
+        return read_bundle(uri)
+
+    def examples(self) -> dict[str, bytes]:
+        """PNGs of the predictions after some epochs, by part and epoch, in the order of their names."""
+        folder = files.join(self.folder, EXAMPLES)
+        names = [entry.path for entry in files.walk(folder)] if files.is_folder(folder) else []
+        return {
+            name.removesuffix(".png"): files.read_bytes(files.join(folder, name))
+            for name in names
+            if name.endswith(".png")
+        }
+
+
+def is_run(folder: str) -> bool:
+    """Whether a folder holds a file of a run, and is no bundle itself."""
+    if files.exists(files.join(folder, INFO_FILE)):
+        return False
+    signs = (PLAN_FILE, OUT_OF_FOLD_FILE, f"{BUNDLE}/{INFO_FILE}")
+    return any(files.exists(files.join(folder, name)) for name in signs)
+
+
+def read_run(path: str | Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        PupilaError: the folder holds no run.
+    """
+    folder = str(path).rstrip("/")
+    if not is_run(folder):
+        raise PupilaError(
+            say("No run in {path}", path=folder), actual=say("no {name}", name=PLAN_FILE),
+            expected=say("the folder of a run"), remedy="pupila train DATA",
+        )  # fmt: skip
+    return Run(folder)
+
+
+def checkpoint_file(folder: str, name: str) -> str:
+    """The path of a checkpoint of the run, by part and kind, such as `head-last`."""
+    return f"{folder}/{CHECKPOINTS}/{name}.safetensors"
+
+
+def example_file(folder: str, part: str, epoch: int) -> str:
+    """The path of the PNG of an epoch's predictions."""
+    return f"{folder}/{EXAMPLES}/{part}-{epoch:03d}.png"
+
+
+def write_log(folder: str, lines: list[LogLine]) -> None:
+    """Write `log.jsonl`, one line per epoch."""
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    files.write_bytes(files.join(folder, LOG_FILE), text.encode())
+
+
+def write_out_of_fold(folder: str, table: "pl.DataFrame") -> None:
+    """Write `oof.parquet`: a row for each image that the predicting model was not trained on."""
+    files.write_parquet(files.join(folder, OUT_OF_FOLD_FILE), table)
+
+
+def write_report(folder: str, page: str) -> str:
+    """Write `report.html`, and return its path."""
+    uri = files.join(folder, REPORT_FILE)
+    files.write_bytes(uri, page.encode())
+    return uri
+
+
+def remove_training_state(folder: str) -> None:
+    """Delete the checkpoints and examples, so that training starts again."""
+    for name in (CHECKPOINTS, EXAMPLES):
+        files.remove_folder(Path(folder, name))

@@ -1,0 +1,164 @@
+"""Where predictions come from: a bundle, a run or a table of predictions, told apart once."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
+from pupila.artifacts.run.folder import BUNDLE, Run, is_run
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+from pupila.core.vocabulary import TABLE_SUFFIXES
+from pupila.tasks import TASKS
+from pupila.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class BundleSource:
+    """A bundle: it predicts any image."""
+
+    path: str  # as the user named it, with forward slashes
+    bundle: Bundle
+
+    @property
+    def name(self) -> str:
+        """The name for reports: the folder's, or that of the run that the bundle lies in."""
+        return _last_part(self.path.removesuffix(f"/{BUNDLE}"))
+
+    @property
+    def task(self) -> Task:
+        """The task that the bundle was trained for."""
+        return TASKS[self.bundle.info.task]
+
+    @property
+    def run(self) -> Run:
+        """The folder that the bundle lies in, as a run; its log is empty where it is none."""
+        return Run(files.parent(self.bundle.folder))
+
+    @property
+    def results_folder(self) -> str:
+        """The folder for reports on it."""
+        return files.parent(self.path)
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """A run: its bundle predicts any image, its out-of-fold predictions are those for its own data."""
+
+    path: str
+    run: Run
+
+    @property
+    def name(self) -> str:
+        """The name for reports."""
+        return _last_part(self.path)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The run's bundle.
+
+        Raises:
+            PupilaError: the run is not finished, or its bundle was modified.
+        """
+        return self.run.bundle
+
+    @property
+    def task(self) -> Task:
+        """The task that the run trained for."""
+        return TASKS[self.bundle.info.task]
+
+    @property
+    def results_folder(self) -> str:
+        """The folder for reports on it."""
+        return self.path
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A table of predictions: it has what it has, and its task is that of the data."""
+
+    path: str
+
+    @property
+    def name(self) -> str:
+        """The name for reports."""
+        return _last_part(self.path)
+
+    @property
+    def task(self) -> None:
+        """A table fits the task whose columns it has."""
+        return None
+
+    @property
+    def results_folder(self) -> str:
+        """The folder for reports on it."""
+        return files.parent(self.path)
+
+
+ModelSource = BundleSource | RunSource | TableSource
+PredictingSource = BundleSource | RunSource  # both have a bundle
+Model = str | Path | Run | Bundle | BundleSource | RunSource | TableSource  # what users name a model by
+
+
+def parse_source(model: Model) -> ModelSource:
+    """What a path or an object stands for.
+
+    Args:
+        model: folder of a bundle or of a run, file of a table of predictions, or a `Run` or `Bundle`.
+
+    Raises:
+        PupilaError: none of them, or a bundle that was modified.
+    """
+    return _parse(model, say("a bundle, a run or a table of predictions"))
+
+
+def parse_predicting(model: Model) -> PredictingSource:
+    """The same, where only a bundle helps: its own folder or that of its run.
+
+    Raises:
+        PupilaError: no bundle there, or one that was modified.
+    """
+    expected = say("the folder of a bundle or of a finished run")
+    source = _parse(model, expected)
+    if isinstance(source, TableSource):
+        raise PupilaError(
+            say("No bundle in {path}", path=source.path), actual=say("a table of predictions"),
+            expected=expected, remedy="pupila train DATA",
+        )  # fmt: skip
+    return source
+
+
+def _parse(model: Model, expected: str) -> ModelSource:
+    if isinstance(model, BundleSource | RunSource | TableSource):
+        return model
+    if isinstance(model, Run):
+        return RunSource(_normalize(model.folder), model)
+    if isinstance(model, Bundle):
+        return BundleSource(_normalize(model.folder), model)
+    if not isinstance(model, str | Path):
+        raise PupilaError(
+            say("Can't use this as a model"), actual=type(model).__name__,
+            expected=say("a path, a Run or a Bundle"),
+        )  # fmt: skip
+    path = _normalize(str(model))
+    if path.lower().endswith(TABLE_SUFFIXES):
+        return TableSource(path)
+    if not files.exists(path):
+        raise PupilaError(say("{path} does not exist; expected {kinds}", path=path, kinds=expected))
+    if is_run(path):
+        return RunSource(path, Run(path))
+    if not files.exists(files.join(path, INFO_FILE)):
+        raise PupilaError(
+            say("No bundle in {path}", path=path), actual=say("no {name}", name=INFO_FILE),
+            expected=expected, remedy="pupila train DATA",
+        )  # fmt: skip
+    return BundleSource(path, read_bundle(path))
+
+
+def _normalize(path: str) -> str:
+    return path.replace(os.sep, "/").rstrip("/")
+
+
+def _last_part(path: str) -> str:
+    return path.rpartition("/")[2]

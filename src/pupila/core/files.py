@@ -81,6 +81,15 @@ def is_folder(uri: str) -> bool:
     return Path(uri).is_dir()
 
 
+def is_writable(folder: str) -> bool:
+    """Whether files can be written below the folder, which need not exist yet; a store gets an empty object for it."""
+    if is_remote(folder):
+        return stores.is_writable(folder)
+    place = Path(folder).absolute()
+    existing = next(above for above in (place, *place.parents) if above.exists())
+    return os.access(existing, os.W_OK | os.X_OK)
+
+
 def walk(root: str) -> Iterator[FileEntry]:
     """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
     if is_remote(root):

@@ -1,5 +1,6 @@
 """Object stores (S3, MinIO, and others of fsspec), with errors that a user can fix."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ _NO_CREDENTIALS = {
 }  # fmt: skip
 _UNREACHABLE = {"HTTPClientError", "ConnectionError", "FSTimeoutError", "TimeoutError", "ClientError"}
 _PART = 8 * 2**20  # bytes of a part of a large object; a failed part is sent again
+_TRIAL = ".pupila-trial"  # the object that tries whether a store can be written to
 _DELETED_AT_ONCE = 1000  # objects that S3 deletes in one request
 
 Object = tuple[str, int, int]  # path below the root, bytes, nanoseconds since 1970
@@ -167,6 +169,19 @@ def write(uri: str, data: bytes) -> None:
     with _translate_faults(uri):
         filesystem, path = _store(uri)
         filesystem.pipe_file(path, data, **({"chunksize": _PART} if _is_s3(filesystem) else {}))
+
+
+def is_writable(uri: str) -> bool:
+    """Whether the store takes objects below the prefix: an empty one is written and deleted."""
+    with _translate_faults(uri):
+        filesystem, path = _store(uri)
+        try:
+            filesystem.pipe_file(f"{path}/{_TRIAL}", b"")
+        except (PermissionError, NotImplementedError):
+            return False
+        with contextlib.suppress(PermissionError):  # it may write and not delete
+            filesystem.rm_file(f"{path}/{_TRIAL}")
+    return True
 
 
 def put(source: Path, uri: str) -> None:

@@ -16,11 +16,16 @@ from pupila.imaging.images.decode import DECODER, FORMATS, ImageFault
 _MOST = 256  # files, spread evenly over all, by which black and white are decided
 
 
-def decide_band_settings(source: Listing, settings: ReadSettings) -> ReadSettings:
+def decide_band_settings(source: Listing, home: str, settings: ReadSettings) -> ReadSettings:
     """The settings with bands, black and white decided.
 
     Requested bands come first, then those in the data set's manifest. Without either, the files decide, if there are
     TIFFs that are not ordinary 8-bit photos.
+
+    Args:
+        source: the images.
+        home: folder of the data set's own files; a manifest beside read-only images counts after the one there.
+        settings: as requested.
 
     Raises:
         PupilaError: bands are requested, and there is no TIFF; or see `resolve_bands`.
@@ -33,7 +38,8 @@ def decide_band_settings(source: Listing, settings: ReadSettings) -> ReadSetting
             say("Band settings apply to TIFFs only"), actual=say("no TIFF among the images"),
             expected=say("at least one TIFF"), remedy=say("leave out {names}", names=", ".join(sorted(requested))),
         )  # fmt: skip
-    saved = None if requested else read_manifest_bands(source.home, source.root)
+    homes = () if requested else dict.fromkeys((home, source.home))
+    saved = next(filter(None, (read_manifest_bands(folder, source.root) for folder in homes)), None)
     choice = saved or (_decide_from_files(source.root, tiffs, settings.band_settings()) if tiffs else None)
     return settings.model_copy(update=dict(choice)) if choice else settings
 

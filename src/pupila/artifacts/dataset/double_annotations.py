@@ -32,7 +32,7 @@ def find_double_annotations(data: Dataset) -> list[DoubleAnnotation]:
     Masks are compared at the smaller image's size; of a mirrored pair one is flipped. Crops are left out because their
     offset is not known to the pixel. Identical masks are left out because they were copied, not drawn again.
     """
-    if data.label_map is None:
+    if data.target != "mask":
         return []
     doubles = []
     for pair in _comparable_pairs(data):

@@ -114,10 +114,10 @@ def append_labels(home: str, labels: Sequence[Label]) -> None:
     new = pl.DataFrame([asdict(label) for label in labels], schema=HISTORY)
     uri = files.join(home, LABELS_FILE)
     if files.is_remote(uri):
-        _write(uri, home, new)
+        write_history(home, pl.concat([read_history(home), new]))
         return
     with _lock(files.join(home, LABELS_LOCK_FILE)):
-        _write(uri, home, new)
+        write_history(home, pl.concat([read_history(home), new]))
 
 
 @contextlib.contextmanager
@@ -138,8 +138,9 @@ def _lock(path: str) -> Iterator[None]:
         lock.release()
 
 
-def _write(uri: str, home: str, new: pl.DataFrame) -> None:
-    files.write_parquet(uri, pl.concat([read_history(home), new]), {"pupila.schema": str(LABELS_SCHEMA)})
+def write_history(home: str, history: pl.DataFrame) -> None:
+    """Write the whole history, `HISTORY` columns."""
+    files.write_parquet(files.join(home, LABELS_FILE), history, {"pupila.schema": str(LABELS_SCHEMA)})
 
 
 def drop_retracted(history: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,8 @@ from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
 from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache
 from pupila.artifacts.dataset.reading import FACTS
+from pupila.artifacts.dataset.targets import TARGETS
+from pupila.artifacts.dataset.targets.reader import TargetReader
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
@@ -26,6 +28,7 @@ from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
 from pupila.imaging.masks.label_map import LabelMap
+from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.segment import SEGMENT
 from pupila.tasks.task import Target, Task
 
@@ -91,11 +94,14 @@ class Dataset:
         return self.label_map
 
     @property
+    def _reader(self) -> TargetReader:
+        """How its targets are counted; data without labels count as without classes."""
+        return TARGETS[self.target or CLASSIFY.target]
+
+    @property
     def classes(self) -> list[str]:
         """Class names in order."""
-        if self.label_map is not None:
-            return list(self.label_map.names)
-        return self.images["target"].drop_nulls().unique().sort().to_list()
+        return self._reader.classes(self)
 
     def class_counts(self) -> dict[str, int]:
         """Images with each class, in the order of the names; with masks, images in which the class occurs."""
@@ -104,18 +110,12 @@ class Dataset:
     @cached_property
     def shares(self) -> NDArray[np.float64]:
         """(N, C) share of each image that belongs to each class: 1 for its label; of its labelled pixels with masks."""
-        targets = self.images["target"]
-        if self.label_map is None:
-            names = np.array(self.classes, dtype=object)
-            return np.asarray(targets.to_numpy()[:, None] == names[None], dtype=np.float64)
-        counts = self.class_pixels
-        return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+        return self._reader.shares(self)
 
     @cached_property
     def class_pixels(self) -> NDArray[np.int64]:
         """(N, C) labelled pixels of each class; zeros for an image without a mask. Only for data with masks."""
-        assert self.label_map is not None
-        blank = [0] * len(self.label_map.names)
+        blank = [0] * len(self.require_label_map().names)
         rows = [
             blank if target is None else counts
             for target, counts in zip(self.images["target"], self.images[PIXELS], strict=True)
@@ -130,9 +130,9 @@ class Dataset:
         """
         columns = ("target", "mask_sha256", "height", "width")
         mask_row = MaskRow(*(self.images[name][row] for name in columns))
-        assert self.label_map is not None and mask_row.target is not None, row
+        assert mask_row.target is not None, row
         try:
-            return read_mask(self.root, mask_row, self.label_map, self.limits)
+            return read_mask(self.root, mask_row, self.require_label_map(), self.limits)
         except (ImageFault, OSError) as fault:
             raise PupilaError(
                 say("The mask {path} can no longer be read", path=mask_row.target), actual=str(fault),
@@ -184,14 +184,11 @@ class Dataset:
     @cached_property
     def hash(self) -> str:
         """SHA-256 of every image's path, bytes, target, group and given split, the masks' bytes, and the bands."""
-        columns: list[Any] = ["image", "sha256", "target", "group", "given_split"]
-        extra = []
-        if self.label_map is not None:
-            columns.append(pl.when(pl.col("target").is_not_null()).then("mask_sha256"))
-            extra.append(self.label_map.as_json())
+        columns, extra = self._reader.identity(self)
         if self.bands is not None:
             extra.append(self.bands.model_dump_json())
-        lines = (json.dumps(line) for line in self.images.select(columns).sort("image").iter_rows())
+        rows = self.images.select("image", "sha256", "target", "group", "given_split", *columns).sort("image")
+        lines = (json.dumps(line) for line in rows.iter_rows())
         return files.sha256("\n".join([*lines, *extra]).encode())
 
     @cached_property

@@ -7,15 +7,14 @@ import polars as pl
 from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labels import apply_labels, read_history
 from pupila.artifacts.dataset.manifest import INTERNAL, MANIFEST, Dataset
-from pupila.artifacts.dataset.masks import read_masks
 from pupila.artifacts.dataset.reading import ReadSettings, has_wrong_extension, read_facts
+from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.tasks import TASKS
-from pupila.tasks.task import Task
 
 _SKIPPED = {"subject": pl.String, "code": pl.String, "reason": pl.String}
 
@@ -59,14 +58,15 @@ def _list_siblings(uri: str) -> str:
 
 
 def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
-    settings = decide_band_settings(source, settings)
+    home = find_home(source.home)
+    settings = decide_band_settings(source, home, settings)
     entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
     facts, cache = read_facts(source.root, entries, settings)
     facts = facts.drop("image", "bytes", "modified")
     ours = [*facts.columns, "given_target"]
     own = source.rows.rename({name: f"{name}_" for name in ours if name in source.rows.columns})
     joined = pl.concat([own, facts], how="horizontal").sort("image")
-    frame = apply_labels(joined, read_history(source.home), source.masks)
+    frame = apply_labels(joined, read_history(home), masks=source.target == "mask")
     broken = frame.filter(pl.col("fault").is_not_null())
     good = frame.filter(pl.col("fault").is_null())
     if good.is_empty():
@@ -88,42 +88,25 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         for image, format in good.select("image", "format").iter_rows() if has_wrong_extension(image, format)
     ]  # fmt: skip
     oddities += _find_changed(good)
-    label_map, notes = None, source.notes
-    if source.masks:
-        masked = read_masks(source.root, good, source.label_map, settings.limits())
-        good, label_map = masked.images, masked.label_map
-        oddities = _drop_resolved(oddities, good) + masked.oddities
-        notes = notes + masked.notes
-    else:
-        oddities += _find_emptied_classes(frame, good)
-    skipped = pl.DataFrame([(o.subject, o.code, o.reason) for o in oddities], schema=_SKIPPED, orient="row")
+    reader = TARGETS[source.target]
+    read = reader.read(source, frame, good, oddities, settings.limits())
+    good = read.images
+    skipped = pl.DataFrame(
+        [(o.subject, o.code, o.reason) for o in read.oddities], schema=_SKIPPED, orient="row"
+    )
     return Dataset(
         source.root,
-        source.home,
+        home,
         source.layout,
-        _infer_task(source, good),
+        None if good["target"].null_count() == good.height else reader.task,
         good,
         skipped,
-        notes,
+        [*source.notes, *read.notes],
         cache,
-        label_map,
+        read.label_map,
         settings.band_settings(),
         settings.limits(),
     )
-
-
-def _drop_resolved(oddities: list[Oddity], good: pl.DataFrame) -> list[Oddity]:
-    """The oddities without unpaired images and masks that the label history has paired."""
-    paired = {*good.filter(pl.col("target").is_not_null())["image"], *good["target"].drop_nulls()}
-    lone = ("image-without-mask", "mask-without-image")
-    return [oddity for oddity in oddities if oddity.code not in lone or oddity.subject not in paired]
-
-
-def _infer_task(source: Listing, good: pl.DataFrame) -> Task | None:
-    """The task that the targets belong to; None where no image has one."""
-    if good["target"].null_count() == good.height:
-        return None
-    return TASKS["segment" if source.masks else "classify"]
 
 
 def _find_changed(good: pl.DataFrame) -> list[Oddity]:
@@ -134,9 +117,3 @@ def _find_changed(good: pl.DataFrame) -> list[Oddity]:
         Oddity(image, "changed-file", say("the file has changed since the manifest was saved"))
         for image in changed["image"]
     ]
-
-
-def _find_emptied_classes(frame: pl.DataFrame, good: pl.DataFrame) -> list[Oddity]:
-    """Classes without a single usable image."""
-    lost = set(frame["target"].drop_nulls()) - set(good["target"].drop_nulls())
-    return [Oddity(name, "empty-class", say("none of its images can be read")) for name in sorted(lost)]

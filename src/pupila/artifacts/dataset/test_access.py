@@ -9,7 +9,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import SPLITS_FILE, TEST_ACCESS_FILE
 
-_OLD_FILE = "openings.jsonl"  # of earlier versions, with the same lines
+OLD_FILE = "openings.jsonl"  # of earlier versions, with the same lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ def read_test_accesses(home: str) -> list[TestAccess]:
     Raises:
         PupilaError: a record under its earlier name, which must not be forgotten.
     """
-    if files.exists(files.join(home, _OLD_FILE)):
+    if files.exists(files.join(home, OLD_FILE)):
         raise PupilaError(
-            say("The record of test accesses has its earlier name"), actual=files.join(home, _OLD_FILE),
+            say("The record of test accesses has its earlier name"), actual=files.join(home, OLD_FILE),
             expected=TEST_ACCESS_FILE,
-            remedy=f"cat {files.join(home, _OLD_FILE)} >> {files.join(home, TEST_ACCESS_FILE)}; "
-            f"rm {files.join(home, _OLD_FILE)}",
+            remedy=f"cat {files.join(home, OLD_FILE)} >> {files.join(home, TEST_ACCESS_FILE)}; "
+            f"rm {files.join(home, OLD_FILE)}",
         )  # fmt: skip
     uri = files.join(home, TEST_ACCESS_FILE)
     if not files.exists(uri):

@@ -14,6 +14,7 @@ from pupila.core.vocabulary import IGNORE, SPLITS, VALIDATION
 from pupila.imaging.masks.codec import encode_png
 from pupila.stages.convert import coco, yolo
 from pupila.stages.convert.item import UNLABELLED, Item
+from pupila.tasks.task import Target
 
 LayoutWriter = Callable[[Iterable[Item], tuple[str, ...], str], None]
 _FOLDERS = {
@@ -27,11 +28,10 @@ def _write_masks(items: Iterable[Item], classes: tuple[str, ...], out: str) -> N
         files.write_bytes(files.join(out, item.path("masks", ".png")), encode_png(item.mask, len(classes)))
 
 
-LAYOUTS: dict[str, LayoutWriter] = {
-    "masks": _write_masks,
-    "coco": coco.write,
-    "yolo": yolo.write,
-}
+LAYOUTS_OF: dict[Target, dict[str, LayoutWriter]] = {
+    "mask": {"masks": _write_masks, "coco": coco.write, "yolo": yolo.write},
+}  # of data sets with these targets
+LAYOUTS = list(dict.fromkeys(name for layouts in LAYOUTS_OF.values() for name in layouts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
 
     Args:
         data: with masks.
-        to: a key of `LAYOUTS`.
+        to: one of `LAYOUTS`.
         out: folder or URI.
         splits: train, validation or test for each row; None or another name: no split.
 
@@ -58,7 +58,7 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
     """
     if to not in LAYOUTS:
         raise PupilaError(say("Unknown layout"), actual=to, expected=", ".join(LAYOUTS))
-    if data.label_map is None:
+    if data.target is None or data.target not in LAYOUTS_OF:
         raise PupilaError(
             say("Only data with masks can be converted"), actual=data.layout, expected=say("masks")
         )
@@ -89,7 +89,7 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
 
     classes = tuple(data.classes)
     with progress(say("converting images"), len(rows)) as advance:
-        LAYOUTS[to](_count_items(prefetch(rows, copy_item), advance), classes, out)
+        LAYOUTS_OF[data.target][to](_count_items(prefetch(rows, copy_item), advance), classes, out)
     classes_file = {**{str(index): name for index, name in enumerate(classes)}, str(IGNORE): UNLABELLED}
     files.write_json(files.join(out, "classes.json"), classes_file)
     return ConversionResult(out, len(rows), len(data) - len(rows))

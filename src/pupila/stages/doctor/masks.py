@@ -31,8 +31,7 @@ def size_mismatch(data: Dataset) -> list[Fault]:
 
 def intermediate_values(data: Dataset) -> list[Fault]:
     """Masks with values between those of the classes, as smoothing leaves them, and masks saved as JPEG."""
-    assert data.label_map is not None
-    label_map = data.label_map
+    label_map = data.require_label_map()
     jpegs = [row["target"] for row in _rows_with_mask(data) if row["mask_format"] == "JPEG"]
     return fault("soft-mask", [
         _describe_soft_mask(row["target"], share, label_map)
@@ -53,18 +52,17 @@ def _describe_soft_mask(mask: str, share: float, label_map: LabelMap) -> str:
 
 def unknown_values(data: Dataset) -> list[Fault]:
     """Masks with values of no class."""
-    assert data.label_map is not None
+    label_map = data.require_label_map()
     return fault("unknown-mask-values", [
         say("{mask} ({share} of the pixels: {values})", mask=row["target"], share=percent(share, 2),
-            values=listing([_format_value(value, data.label_map) for value in values], 3))
+            values=listing([_format_value(value, label_map) for value in values], 3))
         for share, row, values in _masks_with_unlisted_values(data, lost=True)
     ])  # fmt: skip
 
 
 def value_mismatch(data: Dataset) -> list[Fault]:
     """0 and 255 read as class indices, or the reverse: a class occurs nowhere, and unexpected values occur."""
-    label_map = data.label_map
-    assert label_map is not None
+    label_map = data.require_label_map()
     class_counts = list(data.class_counts().values())
     absent = [index for index, count in enumerate(class_counts) if not count and index in label_map.indices]
     stored: Counter[int] = Counter()
@@ -106,11 +104,11 @@ def single_class_masks(data: Dataset) -> list[Fault]:
 
 def unlabelled_pixels(data: Dataset) -> list[Fault]:
     """Masks with pixels that are unlabelled on purpose."""
-    assert data.label_map is not None
+    label_map = data.require_label_map()
     shares = []
     for row in _rows_with_mask(data):
         size = _count_pixels(row)
-        labelled = sum(row[PIXELS]) + sum(_unlisted_values(row, data.label_map, lost=True).values())
+        labelled = sum(row[PIXELS]) + sum(_unlisted_values(row, label_map, lost=True).values())
         if labelled < size:
             shares.append((1 - labelled / size, row["target"]))
     return fault("unlabelled-pixels", [
@@ -145,10 +143,10 @@ def _unlisted_values(row: Row, label_map: LabelMap, lost: bool) -> dict[int, int
 
 def _masks_with_unlisted_values(data: Dataset, lost: bool) -> list[tuple[float, Row, list[int]]]:
     """(share of the pixels, row, values) of each mask with unlisted values; the largest share first."""
-    assert data.label_map is not None
+    label_map = data.require_label_map()
     masks = [
         (sum(unlisted.values()) / _count_pixels(row), row, list(unlisted)) for row in _rows_with_mask(data)
-        if (unlisted := _unlisted_values(row, data.label_map, lost))
+        if (unlisted := _unlisted_values(row, label_map, lost))
     ]  # fmt: skip
     return sorted(masks, key=lambda mask: -mask[0])
 

@@ -61,7 +61,7 @@ def read(path: str) -> Listing | None:
     layout = say("COCO annotations ({names})", names=listing(list(coco_files)))
     home = path if files.is_folder(path) else path.rpartition("/")[0] or "."
     return Listing(
-        layout, root, as_rows(entries, columns), home, oddities, notes, masks=True, label_map=label_map
+        layout, root, as_rows(entries, columns), home, oddities, notes, target="mask", label_map=label_map
     )
 
 

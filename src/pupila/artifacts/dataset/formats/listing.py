@@ -7,6 +7,7 @@ import polars as pl
 
 from pupila.core import files
 from pupila.imaging.masks.label_map import LabelMap
+from pupila.tasks.task import Target
 
 # Columns that every listing has; any others are the user's own and are kept.
 LISTED: dict[str, Any] = {
@@ -38,7 +39,7 @@ class Listing:
     home: str  # where the data set's own files lie by default
     oddities: list[Oddity] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # sentences for the user
-    masks: bool = False  # whether targets are masks
+    target: Target = "class"  # what the targets are
     label_map: LabelMap | None = None  # of masks, from a class file or from the annotations
 
 

@@ -43,7 +43,7 @@ def read(path: str) -> Listing | None:
         )  # fmt: skip
     rows = _listing(pl.read_parquet(io.BytesIO(files.read_bytes(uri))), root, home)
     if label_map := metadata.get("pupila.label_map"):
-        return replace(rows, masks=True, label_map=LabelMap.from_json(label_map))
+        return replace(rows, target="mask", label_map=LabelMap.from_json(label_map))
     return rows
 
 

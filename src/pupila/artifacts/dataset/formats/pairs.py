@@ -64,7 +64,7 @@ def read(path: str) -> Listing | None:
     rows = as_rows(images, {"target": targets, "given_split": [split_from_path(e.path) for e in images]})
     label_map = read_class_file(root, *(files.join(root, name) for name in files.list_folders(root)))
     return Listing(
-        say("images beside masks"), root, rows, path, oddities, notes, masks=True, label_map=label_map
+        say("images beside masks"), root, rows, path, oddities, notes, target="mask", label_map=label_map
     )
 
 

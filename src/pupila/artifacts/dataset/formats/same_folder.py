@@ -41,7 +41,7 @@ def pair_masks(root: str, entries: list[files.FileEntry], oddities: list[Oddity]
     rows = as_rows(images, {"target": targets, "given_split": [split_from_path(e.path) for e in images]})
     label_map = read_class_file(root, *(files.join(root, name) for name in files.list_folders(root)))
     return Listing(
-        say("images with masks beside them"), root, rows, root, odd, masks=True, label_map=label_map
+        say("images with masks beside them"), root, rows, root, odd, target="mask", label_map=label_map
     )
 
 

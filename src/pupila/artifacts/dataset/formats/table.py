@@ -189,8 +189,10 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     note = say("Some images lie in other folders than the table says; they were found by name.")
     notes = [note] if finder.searched else []
     layout = say("a table ({names})", names=listing(tables))
-    label_map = read_class_file(root) if masks else None
-    return Listing(layout, root, as_rows(entries, columns), root, oddities, notes, masks, label_map)
+    rows = as_rows(entries, columns)
+    if masks:
+        return Listing(layout, root, rows, root, oddities, notes, "mask", read_class_file(root))
+    return Listing(layout, root, rows, root, oddities, notes)
 
 
 def _is_not_mask(path: str) -> bool:

@@ -57,7 +57,7 @@ def read(path: str) -> Listing | None:
     rows = as_rows(entries, columns)
     home = path if files.is_folder(path) else root
     return Listing(
-        say("YOLO segmentation"), root, rows, home, oddities, notes, masks=True, label_map=label_map
+        say("YOLO segmentation"), root, rows, home, oddities, notes, target="mask", label_map=label_map
     )
 
 

@@ -1,0 +1,39 @@
+"""One class for each image."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader
+from pupila.core.messages import say
+from pupila.imaging.images.decode import ImageLimits
+from pupila.tasks.classify import CLASSIFY
+
+if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
+
+
+def _read(
+    source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], limits: ImageLimits
+) -> ReadTargets:
+    """The rows as they are; classes without a single usable image are oddities."""
+    lost = set(frame["target"].drop_nulls()) - set(good["target"].drop_nulls())
+    emptied = [Oddity(name, "empty-class", say("none of its images can be read")) for name in sorted(lost)]
+    return ReadTargets(good, oddities + emptied)
+
+
+def _classes(data: "Dataset") -> list[str]:
+    """The labels that occur, sorted."""
+    return data.images["target"].drop_nulls().unique().sort().to_list()
+
+
+def _shares(data: "Dataset") -> NDArray[np.float64]:
+    """1 for the label of the image."""
+    names = np.array(data.classes, dtype=object)
+    return np.asarray(data.images["target"].to_numpy()[:, None] == names[None], dtype=np.float64)
+
+
+CLASS = TargetReader(CLASSIFY, _read, _classes, _shares, identity=lambda data: ([], []))

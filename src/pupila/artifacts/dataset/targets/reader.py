@@ -1,0 +1,47 @@
+"""How the targets of one task are read and counted, and what reading gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.imaging.images.decode import ImageLimits
+from pupila.imaging.masks.label_map import LabelMap
+from pupila.tasks.task import Task
+
+if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTargets:
+    """The usable images with their targets read."""
+
+    images: pl.DataFrame  # the rows, with what else is known of their targets
+    oddities: list[Oddity]  # all of the data set
+    label_map: LabelMap | None = None  # of masks
+    notes: list[str] = field(default_factory=list)  # sentences for the user
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReader:
+    """How the targets of one task are read and counted.
+
+    `read` takes the layout's listing, the rows of all its files, those of the usable images, the oddities so far, and
+    what to refuse.
+    """
+
+    task: Task  # that learns from them
+    read: Callable[[Listing, pl.DataFrame, pl.DataFrame, list[Oddity], ImageLimits], ReadTargets]
+    classes: Callable[["Dataset"], list[str]]  # names in order
+    shares: Callable[
+        ["Dataset"], NDArray[np.float64]
+    ]  # (N, C) share of each image that belongs to each class
+    # What the hash of the data covers beside path, bytes, target, group and split: columns, and further lines.
+    identity: Callable[["Dataset"], tuple[list[pl.Expr], list[str]]]

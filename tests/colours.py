@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from pupila.artifacts.bundle.architecture import Architecture, Weights
 from pupila.artifacts.bundle.folder import Bundle, write_bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.imaging.images.preprocess import Preprocessing
@@ -57,7 +58,8 @@ def painted_model(scale: float = 1.0, classes: int = 3) -> bytes:
 def info(**changes: Any) -> BundleInfo:
     fields: dict[str, Any] = {
         "made_by": "a test", "created": "2026-01-01T00:00:00+00:00", "task": "classify", "classes": CLASSES,
-        "preprocessing": PLAIN, "model": {"name": "colours", "source": "by hand", "parameters": 9}, "validation": {},
+        "preprocessing": PLAIN, "architecture": Architecture(library="pupila", name="colours"),
+        "weights": Weights(source="by hand"), "parameters": 9,
     }  # fmt: skip
     return BundleInfo(**{**fields, **changes})
 

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.imaging.images.preprocess import Preprocessing, covered_size, fit_image
 from pupila.tasks.prompt import (
     DecoderOutput,
@@ -15,22 +14,16 @@ from pupila.tasks.prompt import (
     prompt_points,
     scale_prompt,
 )
-from pupila.tasks.task import PostProcessing, PreprocessedImage
+from pupila.tasks.task import PostProcessing, PredictionSettings, PreprocessedImage
 
 SQUASH = Preprocessing(height=8, width=8)
 CORNER = Preprocessing(height=8, width=8, fit="corner", padding="mean")
 
 
-def spec(preprocessing: Preprocessing = SQUASH, prompts: str = "sam", **changes: Any) -> BundleInfo:
-    fields = {
-        "made_by": "",
-        "created": "",
-        "task": "prompt",
-        "classes": ["a", "b"],
-        "model": {},
-        "validation": {},
-    }
-    return BundleInfo(**{**fields, "preprocessing": preprocessing, "prompts": prompts, **changes})
+def spec(preprocessing: Preprocessing = SQUASH, prompts: Any = "sam", **changes: Any) -> PredictionSettings:
+    return PredictionSettings(
+        classes=["a", "b"], preprocessing=preprocessing, prompt_format=prompts, **changes
+    )
 
 
 def image(height: int, width: int) -> PreprocessedImage:

@@ -5,21 +5,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.tasks.segment import SEGMENT, post_process, predict_mask, predict_probabilities
-from pupila.tasks.task import PostProcessing, PreprocessedImage
+from pupila.tasks.task import PostProcessing, PredictionSettings, PreprocessedImage
 
 RESIZE = Preprocessing(height=4, width=4)
 TILE = Preprocessing(height=4, width=4, view="tile", overlap=2)
 LOG3 = float(np.log(3))
 
 
-def spec(preprocessing: Preprocessing = RESIZE, classes: int = 2, **changes: Any) -> BundleInfo:
-    return BundleInfo(
-        made_by="", created="", task="segment", classes=[f"class {n}" for n in range(classes)],
-        preprocessing=preprocessing, model={}, validation={}, **changes,
-    )  # fmt: skip
+def spec(preprocessing: Preprocessing = RESIZE, classes: int = 2, **changes: Any) -> PredictionSettings:
+    names = [f"class {n}" for n in range(classes)]
+    return PredictionSettings(classes=names, preprocessing=preprocessing, **changes)
 
 
 def image(height: int, width: int, inputs: int = 1) -> PreprocessedImage:

@@ -134,7 +134,7 @@ def scale_prompt(prompt: Prompt, height: int, width: int, spec: PredictionSpec) 
         width: of that image.
         spec: of the bundle: its preprocessing and its decoder.
     """
-    places, labels = prompt_points(prompt, spec.prompts)
+    places, labels = prompt_points(prompt, spec.prompt_format)
     inner_height, inner_width = covered_size(height, width, spec.preprocessing)
     return places * np.array([inner_width / width, inner_height / height], np.float32), labels
 
@@ -186,7 +186,7 @@ def predict_prompt(raw: DecoderOutput, image: PreprocessedImage, spec: Predictio
 
 def _selected_logits(raw: DecoderOutput, spec: PredictionSpec) -> tuple[Array, float]:
     """(h, w) calibrated logits of the selected mask, and its predicted IoU."""
-    number = select_mask(raw, spec.prompts)
+    number = select_mask(raw, spec.prompt_format)
     return raw.masks[number] / np.float32(spec.temperature), float(np.clip(raw.predicted_iou[number], 0, 1))
 
 

@@ -45,12 +45,22 @@ class PredictionSpec(Protocol):
         """Logits are divided by it before the softmax."""
 
     @property
-    def prompts(self) -> str:
-        """The prompt decoder: "sam", "sam2", or empty for a model without prompts."""
+    def prompt_format(self) -> str:
+        """The encoding of prompts for the decoder: "sam", "sam2", or empty for a model without prompts."""
 
     @property
     def post_processing(self) -> PostProcessing:
         """From probabilities to a prediction."""
+
+
+class PredictionSettings(Record):
+    """A `PredictionSpec` while there is no bundle yet, as in training."""
+
+    classes: list[str]
+    preprocessing: Preprocessing
+    temperature: float = 1.0
+    prompt_format: Literal["", "sam", "sam2"] = ""
+    post_processing: PostProcessing = PostProcessing()
 
 
 @dataclass(frozen=True, slots=True)

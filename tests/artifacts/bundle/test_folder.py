@@ -1,5 +1,6 @@
 """The bundle's folder: a written bundle is read back, and a modified one is refused."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -49,9 +50,30 @@ def test_a_modified_bundle_is_refused(tmp_path: Path, harm: object, says: str) -
 
 
 def edit_info(home: Path, **values: object) -> Path:
-    info = json.loads((home / "bundle.json").read_text())
-    (home / "bundle.json").write_text(json.dumps({**info, **values}))
+    """Change fields of `bundle.json`, and seal it again."""
+    info = json.loads((home / "bundle.json").read_text()) | values
+    unsealed = json.dumps(info | {"hash": ""})
+    digest = hashlib.sha256(unsealed.encode()).hexdigest()
+    (home / "bundle.json").write_text(unsealed.replace('"hash": ""', f'"hash": "{digest}"', 1))
     return home
+
+
+def test_the_hash_is_that_of_the_file_without_it(tmp_path: Path) -> None:
+    bundle = write_colours(tmp_path / "bundle")
+    content = (tmp_path / "bundle/bundle.json").read_bytes()
+    unsealed = content.replace(bundle.hash.encode(), b"")
+    assert len(content) - len(unsealed) == 64
+    assert bundle.hash == hashlib.sha256(unsealed).hexdigest() == read_bundle(bundle.folder).hash
+
+
+@pytest.mark.parametrize("field", ["temperature", "hash"])
+def test_a_changed_bundle_json_is_refused(tmp_path: Path, field: str) -> None:
+    home = Path(write_colours(tmp_path / "bundle").folder)
+    info = json.loads((home / "bundle.json").read_text())
+    changed = json.dumps({**info, field: 0.5 if field == "temperature" else ""}, indent=1) + "\n"
+    (home / "bundle.json").write_text(changed)
+    with pytest.raises(PupilaError, match=r"(?s)was modified: found bundle\.json was changed"):
+        read_bundle(home)
 
 
 def test_a_field_of_a_newer_pupila_is_refused_with_a_remedy(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from torch import nn
 from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.nets import NETS
-from pupila.learning.models.network import Network, WholeNetwork, make_head
+from pupila.learning.models.network import Network, WholeNetwork, build_head, describe_head
 from pupila.learning.models.settings import ModelSettings
 
 # The smallest of timm's kinds: one that takes any side, and two whose side is fixed when they are created.
@@ -59,10 +59,12 @@ def test_the_big_net_has_the_convolutions_of_a_resnet_18() -> None:
 
 
 def test_the_head_is_dense_or_linear_as_requested() -> None:
-    dense = make_head(8, 3, ModelSettings(head_width=5, dropout=0.25))
+    dense = build_head(8, describe_head(3, ModelSettings(head_width=5, dropout=0.25)))
     assert [tuple(p.shape) for p in dense.parameters()] == [(5, 8), (5,), (3, 5), (3,)]
     assert [part.p for part in dense.modules() if isinstance(part, nn.Dropout)] == [0.25]
-    assert [tuple(p.shape) for p in make_head(8, 3, ModelSettings(head="linear")).parameters()] == [
+    assert [
+        tuple(p.shape) for p in build_head(8, describe_head(3, ModelSettings(head="linear"))).parameters()
+    ] == [
         (3, 8),
         (3,),
     ]

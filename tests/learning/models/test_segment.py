@@ -68,7 +68,7 @@ def test_real_encoders_fit_under_a_unet(real_weights: Callable[[str], Path]) -> 
     for name in ("mobilenetv2_100", "tf_efficientnet_b0_encoder"):
         network = built(encoder="auto", weights=str(real_weights(f"{name}.safetensors")))
         assert network.encoder_name == name.removesuffix("_encoder")
-        assert network.source == f"file: {name}.safetensors"
+        assert network.weights.source == f"file: {name}.safetensors"
 
 
 def test_weights_of_another_encoder_are_refused(tmp_path: Path) -> None:

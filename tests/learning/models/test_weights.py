@@ -45,7 +45,7 @@ def test_a_json_file_gives_model_preprocessing_and_classes(tiny: Path) -> None:
     assert (network.name, spec.height, spec.width) == (TINY, 48, 48)
     assert (spec.mean, spec.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert network.classes == ("ant", "bee", "cow")
-    assert (network.source, network.pretrained) == ("file: tiny.safetensors", True)
+    assert (network.weights.source, network.pretrained) == ("file: tiny.safetensors", True)
     assert build(ModelSettings(weights=str(tiny)), None, image_size=64).preprocessing.height == 64
 
 

@@ -25,6 +25,7 @@ from pupila.stages.evaluate.sentences import sentences
 from pupila.stages.evaluate.verdicts import few_groups_warning
 from pupila.stages.train.run import Run
 from tests.colours import write_colours
+from tests.figures import validation
 from tests.pictures import scene, write_scenes
 from tests.stages.evaluate.sealed import split_data, unopened
 
@@ -246,7 +247,7 @@ def test_a_run_predicts_as_its_bundle_does_and_as_it_reports(
     )
     assert cached["validation_based"]
     assert cached["split"] == VALIDATION
-    assert first == pytest.approx(run.bundle.info.validation["metrics"]["mean Dice"]["value"])
+    assert first == pytest.approx(validation(run.bundle.info).metrics["mean Dice"].value)
     assert second == pytest.approx(first, abs=0.002)  # a stored probability has 254 steps
     frame = pl.read_parquet(Path(run.folder) / "oof.parquet")
     place = {image: row for row, image in enumerate(scenes.images["image"])}

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import pupila
+from pupila.artifacts.bundle.architecture import Weights
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, Leak, SplitFile
 from pupila.core.errors import PupilaError
@@ -42,7 +43,7 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
 def network(pretrained: bool = False) -> Network:
     torch.manual_seed(0)
     created = build(TrainSettings(model="lenet"), 2, image_size=32)
-    return replace(created, source="file: x.safetensors") if pretrained else created
+    return replace(created, weights=Weights(source="file: x.safetensors")) if pretrained else created
 
 
 def named(data: Dataset, *classes: str) -> Dataset:

@@ -34,6 +34,7 @@ from pupila.stages.train.settings import TrainPlan
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.task import PostProcessing
 from tests import checkpoints
+from tests.figures import validation
 from tests.pictures import write_scenes
 
 
@@ -139,15 +140,17 @@ def test_a_run_learns_and_records_its_metrics(run: Run, scenes: Scenes) -> None:
     assert {"iou", "iou_points", "iou_box", "validation_loss"} <= run.log[0].keys()
     assert run.log[0]["iou"] == pytest.approx((run.log[0]["iou_points"] + run.log[0]["iou_box"]) / 2)
     report = run.bundle.info
-    assert (report.task, report.prompts, report.classes) == ("prompt", "sam", ["background", "foreground"])
+    assert (report.task, report.prompt_format, report.classes) == (
+        "prompt",
+        "sam",
+        ["background", "foreground"],
+    )
     assert report.parity is not None and report.parity.largest_difference < 1e-3
     data = pupila.open(scenes.folder)
-    assert report.validation["n"] == len(rows(data, VALIDATION))
-    assert {"mean IoU", "mean IoU (points)", "mean IoU (box)"} <= report.validation["metrics"].keys()
+    assert validation(report).n == len(rows(data, VALIDATION))
+    assert {"mean IoU", "mean IoU (points)", "mean IoU (box)"} <= validation(report).metrics.keys()
     cached = pl.read_parquet(f"{run.folder}/oof.parquet")
-    assert cached["iou:points"].mean() == pytest.approx(
-        report.validation["metrics"]["mean IoU (points)"]["value"]
-    )
+    assert cached["iou:points"].mean() == pytest.approx(validation(report).metrics["mean IoU (points)"].value)
     page = (Path(run.folder) / "report.html").read_text()
     assert "Mean IoU" in page and "filled box" in page
 
@@ -199,9 +202,7 @@ def test_validation_metrics_match_those_of_the_bundle(run: Run, scenes: Scenes, 
     ][0]
     for strategy in ("points", "box"):
         value = actual["strategies"][strategy]["per_mask"]["IoU"]["mean"]["value"]
-        assert value == pytest.approx(
-            report.validation["metrics"][f"mean IoU ({strategy})"]["value"], abs=0.003
-        )
+        assert value == pytest.approx(validation(report).metrics[f"mean IoU ({strategy})"].value, abs=0.003)
 
 
 def test_a_bundle_lists_the_training_images_of_its_pretrained_bundle(
@@ -212,7 +213,7 @@ def test_a_bundle_lists_the_training_images_of_its_pretrained_bundle(
     overrides: dict[str, Any] = {"model": "pupila-sam", "weights": run.folder, "epochs": 0}
     later = pupila.train(other, out=tmp_path / "later", **overrides)
     assert run.bundle.training_images() <= later.bundle.training_images()
-    assert later.bundle.info.model["source"] == "file: run"
+    assert later.bundle.info.weights.source == "file: run"
 
 
 def test_masks_without_foreground_are_refused(scenes: Scenes) -> None:
@@ -268,9 +269,7 @@ def test_a_sam_folder_is_tuned_and_a_sam2_folder_bundled_unchanged(scenes: Scene
     )
     plan = tuned.plan
     assert (plan.augment, plan.augmented_views, plan.image_size) == ("none", 1, checkpoints.SIDE)
-    assert (
-        tuned.bundle.info.preprocessing.fit == "corner" and tuned.bundle.info.model["source"] == "file: sam"
-    )
+    assert tuned.bundle.info.preprocessing.fit == "corner" and tuned.bundle.info.weights.source == "file: sam"
     same = pupila.train(
         scenes.folder, out=tmp_path / "tuned", resume=True
     )  # the folder is known from the plan
@@ -278,7 +277,7 @@ def test_a_sam_folder_is_tuned_and_a_sam2_folder_bundled_unchanged(scenes: Scene
     plain = pupila.train(
         scenes.folder, out=tmp_path / "plain", model=str(tmp_path / "mine" / "sam2"), epochs=0
     )
-    assert plain.bundle.info.prompts == "sam2" and not plain.log
+    assert plain.bundle.info.prompt_format == "sam2" and not plain.log
     for run in (tuned, plain):
         prompter = Prompter(run.bundle)
         data = pupila.open(scenes.folder)

@@ -30,6 +30,7 @@ from pupila.stages.train.run import Run
 from pupila.statistics.metrics.threshold import tune_threshold
 from pupila.tasks import classify
 from pupila.tasks.classify import ClassPrediction, softmax
+from tests.figures import validation
 from tests.pictures import write_classes
 
 SETTINGS: dict[str, Any] = {
@@ -87,7 +88,7 @@ def test_predictions_match_the_bundle_and_metrics_match_scikit_learn(run: Run, d
         logits, abs=1e-3
     )
     score = f1_score(frame["target"].to_list(), frame["prediction"].to_list(), average="macro")
-    assert run.bundle.info.validation["metrics"]["macro F1"]["value"] == pytest.approx(score)
+    assert validation(run.bundle.info).metrics["macro F1"].value == pytest.approx(score)
     assert max(line["macro_f1"] for line in run.log) == pytest.approx(score)  # the best epoch was kept
 
 
@@ -240,7 +241,7 @@ def test_zero_epochs_bundle_the_pretrained_model(data: Path, tmp_path: Path, cla
         expected = model(torch.from_numpy(pixels)).numpy()
     assert predictor.logits(pixels) == pytest.approx(expected, abs=1e-4)
     assert finished.bundle.info.classes == ["cat", "dog"]
-    assert finished.bundle.info.validation["n"] == 12
+    assert validation(finished.bundle.info).n == 12
     assert finished.log == []
 
 
@@ -258,7 +259,7 @@ def test_unfrozen_blocks_that_lower_the_score_are_discarded(
         data, out=tmp_path / "fine", unfreeze=1, finetune_epochs=1, finetune_lr=1e3, **overrides
     )
     assert [line["part"] for line in finetuned.log] == ["head", "head", "finetune"]
-    assert finetuned.log[2]["macro_f1"] <= head.bundle.info.validation["metrics"]["macro F1"]["value"]
+    assert finetuned.log[2]["macro_f1"] <= validation(head.bundle.info).metrics["macro F1"].value
     ours, theirs = (
         predictions(item).select(pl.selectors.starts_with("logit")).to_numpy() for item in (finetuned, head)
     )
@@ -345,7 +346,7 @@ def test_the_bundle_predicts_with_the_tuned_threshold(data: Path, tmp_path: Path
     assert set(dogs) == {"dog"}  # none may be missed at this price
     assert frame["prediction"].to_list() == [a.prediction for a in actual]
     right = (frame["prediction"] == frame["target"]).mean()
-    assert finished.bundle.info.validation["metrics"]["accuracy"]["value"] == pytest.approx(right)
+    assert validation(finished.bundle.info).metrics["accuracy"].value == pytest.approx(right)
 
 
 def test_an_unreachable_threshold_objective_keeps_the_model(data: Path, tmp_path: Path) -> None:

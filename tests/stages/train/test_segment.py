@@ -22,6 +22,7 @@ from pupila.stages.train.run import Run
 from pupila.stages.train.settings import TrainSettings
 from pupila.statistics.metrics import segment as figures
 from pupila.tasks.segment import MaskPrediction
+from tests import figures as reported
 from tests.pictures import write_scenes
 
 SETTINGS: dict[str, Any] = {
@@ -84,7 +85,7 @@ def test_out_of_fold_masks_match_the_bundle_and_its_metrics(run: Run, data: Path
         assert isinstance(prediction, MaskPrediction)
         assert (mask != prediction.mask).mean() < 0.002  # a stored probability has 254 steps
         counts.append(figures.confusion_counts(opened.mask(rows[image]), mask, 2))
-    claimed = run.bundle.info.validation["metrics"]["mean Dice"]["value"]
+    claimed = reported.validation(run.bundle.info).metrics["mean Dice"].value
     assert claimed == pytest.approx(figures.selection_score(np.stack(counts)))
 
 
@@ -128,7 +129,7 @@ def test_three_classes_with_unlabelled_pixels(tmp_path: Path) -> None:
     )
     report = finished.bundle.info
     assert report.classes == ["land", "water", "roof"]
-    assert next(iter(report.validation["metrics"])) == "pooled IoU"
+    assert next(iter(reported.validation(report).metrics)) == "pooled IoU"
     assert report.post_processing.threshold is None
 
 

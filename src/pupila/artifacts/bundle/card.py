@@ -1,11 +1,11 @@
 """The model card: the task, the validation results, and the limits of use."""
 
 from pupila.artifacts.bundle.schema import BundleInfo
-from pupila.core.messages import listing, number, say, say_count
+from pupila.core.messages import listing, say, say_count
 
 
 def _describe_task(info: BundleInfo) -> str:
-    if info.prompts:
+    if info.prompt_format:
         return say("Predicts a mask from points and a box.")
     return say("Predicts one of {n} classes: {names}.", n=len(info.classes), names=listing(info.classes, 20))
 
@@ -13,21 +13,17 @@ def _describe_task(info: BundleInfo) -> str:
 def render_card(info: BundleInfo) -> str:
     """Markdown."""
     lines = [
-        f"# {info.model.get('name', info.task)}", "",
+        f"# {info.architecture.name}", "",
         _describe_task(info), "",
         say("Created by {made_by} on {created}. Pretrained weights: {source}.",
-            made_by=info.made_by, created=info.created, source=info.model.get("source", "")), "",
+            made_by=info.made_by, created=info.created, source=info.weights.source), "",
     ]  # fmt: skip
     if info.validation:
         lines += [say_count("Validation: n = {images} images in {n} group (not the test split).",
                             "Validation: n = {images} images in {n} groups (not the test split).",
-                            info.validation["groups"], images=info.validation["n"]), ""]  # fmt: skip
+                            info.validation.groups, images=info.validation.n), ""]  # fmt: skip
         lines += [f"| {say('metric')} | {say('value')} | {say('95 % CI')} |", "|---|---|---|"]
-        for name, row in info.validation["metrics"].items():
-            interval = say("too few groups")
-            if row.get("low") is not None:
-                interval = say("{low} to {high}", low=number(row["low"]), high=number(row["high"]))
-            lines.append(f"| {name} | {number(row['value'])} | {interval} |")
+        lines += [f"| {name} | {' | '.join(row.cells())} |" for name, row in info.validation.metrics.items()]
         lines.append("")
     else:
         lines += [say("The model was not validated."), ""]

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
+from pupila.artifacts.bundle.runtime import this_runtime
 from pupila.artifacts.bundle.schema import BUNDLE_SCHEMA, BundleInfo
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
@@ -37,7 +38,11 @@ class Bundle:
 
     folder: str
     info: BundleInfo
-    hash: str  # SHA-256 of bundle.json, which holds the hashes of all other files
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of `bundle.json`, which holds the hashes of all other files."""
+        return self.info.hash
 
     def read(self, name: str) -> bytes:
         """The bytes of one of its files.
@@ -84,8 +89,9 @@ def read_bundle(path: str | Path) -> Bundle:
             say("Can't read {path}", path=uri), actual=f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
             expected=f"schema {BUNDLE_SCHEMA}", remedy=upgrade_command(),
         ) from fault  # fmt: skip
+    _check_own_hash(folder, info, content)
     _check_files(folder, info)
-    return Bundle(folder, info, files.sha256(content))
+    return Bundle(folder, info)
 
 
 def _check_schema(uri: str) -> None:
@@ -106,6 +112,28 @@ def _check_schema(uri: str) -> None:
             upgrade_command(),
         )
     raise PupilaError(problem, f"schema {version}", f"schema {BUNDLE_SCHEMA}", remedy)
+
+
+def seal(info: BundleInfo) -> tuple[BundleInfo, bytes]:
+    """The content of `bundle.json`, and the same record with its own hash."""
+    unsealed = _to_json(info.model_copy(update={"hash": ""}))
+    sealed = info.model_copy(update={"hash": files.sha256(unsealed)})
+    return sealed, _to_json(sealed)
+
+
+def _to_json(info: BundleInfo) -> bytes:
+    return (info.model_dump_json(indent=1, by_alias=True) + "\n").encode()
+
+
+def _check_own_hash(folder: str, info: BundleInfo, content: bytes) -> None:
+    """Refuse a `bundle.json` that was changed after it was written.
+
+    Raises:
+        PupilaError: its bytes without the hash do not have that hash.
+    """
+    unsealed = content.replace(f'"hash": "{info.hash}"'.encode(), b'"hash": ""', 1)
+    if files.sha256(unsealed) != info.hash:
+        raise _modification_error(folder, [say("{name} was changed", name=INFO_FILE)])
 
 
 def _check_files(folder: str, info: BundleInfo) -> None:
@@ -146,13 +174,14 @@ def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) 
         for name, data in images.items()
     }
     whole = {**parts, **{f"{GOLDEN}/{name}": data for name, data in images.items()}}
-    info = info.model_copy(
+    full = info.model_copy(
         update={
             "golden": golden,
+            "runtime": this_runtime(),
             "files": {name: files.sha256(data) for name, data in sorted(whole.items())},
         }
     )
-    content = (info.model_dump_json(indent=1, by_alias=True) + "\n").encode()
+    info, content = seal(full)
     target = Path(folder)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
@@ -168,7 +197,7 @@ def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) 
             shutil.rmtree(temporary)
         raise
     files.remove_folder(target.with_name(f".{target.name}.old"))
-    return Bundle(str(target), info, files.sha256(content))
+    return Bundle(str(target), info)
 
 
 def preprocess_bytes(

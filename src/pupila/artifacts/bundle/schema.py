@@ -1,45 +1,50 @@
-"""The content of `bundle.json`: everything that inference needs, and the validation results."""
+"""The content of `bundle.json`: everything that inference and rebuilding need, and the validation results."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from pupila.artifacts.bundle.architecture import Architecture, Head, Member, Precision, Weights
+from pupila.artifacts.bundle.runtime import Runtime
+from pupila.artifacts.bundle.validation import DriftReference, Parity, ValidationSummary
 from pupila.core.records import Record
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.tasks.task import PostProcessing
 
-BUNDLE_SCHEMA: Literal[2] = 2  # of bundle.json; 1 had `preparation` and `decision`, and learned.txt beside it
-
-
-class Parity(Record):
-    """The difference between the trained and the exported model, from bytes to logits."""
-
-    images: int
-    largest_difference: float  # of a logit, over the largest absolute logit
-    label_agreement: float  # share of images with the same prediction
-    tolerance: float
+BUNDLE_SCHEMA: Literal[3] = 3  # of bundle.json; 2 had `model` and `prompts`, and no hash of its own
 
 
 class BundleInfo(Record):
     """`bundle.json`."""
 
-    schema_version: Literal[2] = Field(default=BUNDLE_SCHEMA, alias="schema")
+    schema_version: Literal[3] = Field(default=BUNDLE_SCHEMA, alias="schema")
+    hash: str = ""  # SHA-256 of this file with this field empty; all other files' hashes are in it
     made_by: str
     created: str  # ISO 8601
+    parent: str | None = None  # hash of the bundle that it was made from
+    # What a prediction needs.
     task: str
     classes: list[str]  # in the order of the logits
     preprocessing: Preprocessing
     temperature: float = 1.0  # logits are divided by it before the softmax
     post_processing: PostProcessing = PostProcessing()
-    prompts: Literal["", "sam", "sam2"] = ""  # encoding of prompts for the decoder; empty: no prompts
-    model: dict[str, Any]  # name, source, parameters
-    validation: dict[str, Any]  # n, groups, metrics with intervals; empty where nothing was validated
+    prompt_format: Literal["", "sam", "sam2"] = ""  # encoding of prompts for the decoder; empty: no prompts
+    # What the network is.
+    architecture: Architecture
+    head: Head | None = None  # None: the architecture has its own
+    weights: Weights
+    parameters: int
+    precision: Precision = Precision()
+    members: list[Member] = Field(default_factory=list)  # of an ensemble; empty: a single model
+    # What was measured.
+    validation: ValidationSummary | None = None  # None: nothing was validated
     parity: Parity | None = None
+    drift: DriftReference | None = None
+    runtime: Runtime | None = None  # that the golden predictions were made with
+    golden: dict[str, list[float]] = Field(default_factory=dict)  # image -> expected digest of its logits
+    golden_tolerance: float = 1e-3  # of a logit, over the largest absolute logit
+    # What it was made from.
     data_hash: str = ""
     splits_hash: str = ""
     leaking: bool = False  # whether it was trained on a split that leaks
-    golden: dict[str, list[float]] = Field(
-        default_factory=dict
-    )  # golden image -> expected digest of the logits
-    golden_tolerance: float = 1e-3  # of a logit, over the largest absolute logit
     files: dict[str, str] = Field(default_factory=dict)  # path -> SHA-256

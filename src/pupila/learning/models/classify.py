@@ -4,18 +4,19 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.hub import hub_access, hub_error
 from pupila.learning.models.nets import NETS
-from pupila.learning.models.network import NO_WEIGHTS, Network, make_head
+from pupila.learning.models.network import NO_WEIGHTS, Network, build_head, describe_head
 from pupila.learning.models.segment import ARCHITECTURES
 from pupila.learning.models.settings import DEFAULT_MODELS, ModelSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
-    describe_source,
+    describe_weights,
     explain_other_model,
     hash_module,
     load_weights,
@@ -65,21 +66,32 @@ def build_classifier(settings: ModelSettings, classes: int | None, image_size: i
         encoder = Pooled(model)
     if classes is None and not isinstance(first, nn.Module):
         raise _no_classifier(settings.weights)
+    head, layers = _make_head(settings, size, classes, first)
     return Network(
-        name=name,
+        architecture=Architecture(library="timm", name=name, options={**sized, **part}),
         task=CLASSIFY,
         encoder=encoder,
-        head=first
-        if classes is None and isinstance(first, nn.Module)
-        else make_head(size, classes or 0, settings),
+        head=head,
+        head_layers=layers,
         size=size,
         preprocessing=_read_preprocessing(model, info, image_size),
         blocks=_list_blocks(model),
-        source=describe_source(settings.weights, name),
+        weights=describe_weights(settings.weights, name, info),
         weights_hash=hash_module(encoder, name, sized),
         options=options,
         classes=_class_names(model, info, first) if classes is None else (),
     )
+
+
+def _make_head(
+    settings: ModelSettings, size: int, classes: int | None, pretrained: Any
+) -> tuple[nn.Module, Head | None]:
+    """A new head for classes, or the pretrained one; None where its layers are not those of a `Head`."""
+    if classes is None:
+        linear = type(pretrained) is nn.Linear
+        return pretrained, Head(widths=[pretrained.out_features]) if linear else None
+    layers = describe_head(classes, settings)
+    return build_head(size, layers), layers
 
 
 def _check_name(name: str) -> None:
@@ -140,11 +152,12 @@ def _build_own(settings: ModelSettings, classes: int, image_size: int | None) ->
         )  # fmt: skip
     net = NETS[settings.model]()
     size = image_size or net.image_size
+    layers = describe_head(classes, settings)
     return Network(
-        name=settings.model, task=CLASSIFY, encoder=net.encoder,
-        head=make_head(net.size, classes, settings), size=net.size,
+        architecture=Architecture(library="pupila", name=settings.model), task=CLASSIFY, encoder=net.encoder,
+        head=build_head(net.size, layers), head_layers=layers, size=net.size,
         preprocessing=Preprocessing(height=size, width=size), blocks=net.blocks,
-        source=NO_WEIGHTS, weights_hash=hash_module(net.encoder, settings.model, {}),
+        weights=Weights(source=NO_WEIGHTS), weights_hash=hash_module(net.encoder, settings.model, {}),
     )  # fmt: skip
 
 

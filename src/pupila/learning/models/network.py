@@ -1,10 +1,12 @@
 """The common form of all models: an encoder, a head, and their preprocessing."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.settings import ModelSettings
 from pupila.tasks.task import Task
@@ -16,30 +18,46 @@ NO_WEIGHTS = "none"
 class Network:
     """A model in two parts, which training can treat differently."""
 
-    name: str
+    architecture: Architecture
     task: Task
     encoder: nn.Module  # (N, 3, H, W) float32 to (N, size) float32, or to feature maps
     head: nn.Module  # (N, size) to (N, C) logits, or feature maps to (N, C, H, W)
     size: int  # length of the embedding
     preprocessing: Preprocessing
     blocks: list[nn.Module]  # parts of the encoder from input to output; the last ones are unfrozen first
-    source: str  # description of where the weights come from; "none" for random ones
+    weights: Weights  # source and licence of those that it starts from
     weights_hash: str  # SHA-256 over the encoder's name, options, and tensors as they were loaded
     options: dict[str, Any] = field(
         default_factory=dict
-    )  # of timm.create_model, including those in the JSON file of the weights
+    )  # of the settings and of the JSON file of the weights
+    head_layers: Head | None = None  # a classifier's head as data; None: the architecture has its own
     classes: tuple[str, ...] = ()  # of a pretrained head; empty for a new head
-    encoder_name: str = ""  # of timm, where it is not the model's own name
     stride: int = 1  # pixels; the input's sides have to be multiples of it
     training_images: frozenset[str] = (
         frozenset()
     )  # SHA-256 of the images that the weights learned from, as far as known
     prompt_format: Literal["", "sam", "sam2"] = ""  # of a head that takes prompts
+    parent: str | None = None  # hash of the bundle that the weights come from
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self.architecture.name
+
+    @property
+    def encoder_name(self) -> str:
+        """Of timm; empty where it is the model itself."""
+        return self.architecture.encoder
 
     @property
     def pretrained(self) -> bool:
         """Whether the encoder has pretrained weights."""
-        return self.source != NO_WEIGHTS
+        return self.weights.source != NO_WEIGHTS
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(p.numel() for part in (self.encoder, self.head) for p in part.parameters())
 
 
 class WholeNetwork(nn.Module):
@@ -98,9 +116,21 @@ def pool_embedding(features: Any) -> Any:
     return maps if isinstance(maps, Tensor) else maps[-1].mean(dim=(2, 3))
 
 
-def make_head(size: int, classes: int, settings: ModelSettings) -> nn.Module:
-    """(N, size) to (N, classes): one linear layer, or one hidden layer with ReLU and dropout before it."""
+def describe_head(classes: int, settings: ModelSettings) -> Head:
+    """One linear layer, or one hidden layer with ReLU and dropout before it."""
     if settings.head == "linear":
-        return nn.Linear(size, classes)
-    hidden, dropout = settings.head_width, nn.Dropout(settings.dropout)
-    return nn.Sequential(nn.Linear(size, hidden), nn.ReLU(), dropout, nn.Linear(hidden, classes))
+        return Head(widths=[classes])
+    return Head(widths=[settings.head_width, classes], dropout=settings.dropout)
+
+
+def build_head(size: int, head: Head) -> nn.Module:
+    """(N, size) to (N, C) logits; its weights are drawn from torch's own seed."""
+    layers: list[nn.Module] = []
+    for place, (before, after) in enumerate(pairwise([size, *head.widths])):
+        last = place == len(head.widths) - 1
+        if place:
+            layers.append(nn.ReLU())
+        if place and last:
+            layers.append(nn.Dropout(head.dropout))
+        layers.append(nn.Linear(before, after))
+    return layers[0] if len(layers) == 1 else nn.Sequential(*layers)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from pupila.artifacts.bundle.architecture import Architecture, Weights
 from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle, read_bundle
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -25,7 +26,7 @@ from pupila.learning.models.segment import (
 from pupila.learning.models.settings import CHECKPOINTS, PUPILA_SAM, TOO_LARGE, ModelSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
-    describe_source,
+    describe_weights,
     hash_module,
     load_weights,
     parse_tensors,
@@ -37,9 +38,9 @@ from pupila.tasks.prompt import PROMPT
 SIDE, STRIDE = 512, 16  # pixels: default image size of pupila-sam, and its embedding stride
 STRIDES = (4, 8, 16, 32)  # of the feature maps of pupila-sam; 16 is required, 4 and 8 only together
 _MOST_BYTES = 2**31  # of an ONNX file
-Architecture = Literal["sam", "sam2"]
-SAM: Architecture = "sam"
-SAM2: Architecture = "sam2"
+PromptFormat = Literal["sam", "sam2"]
+SAM: PromptFormat = "sam"
+SAM2: PromptFormat = "sam2"
 
 
 def build_promptable(settings: ModelSettings, classes: int | None, image_size: int | None = None) -> Network:
@@ -109,7 +110,7 @@ def _build_own(settings: ModelSettings, image_size: int | None) -> Network:
     known = _read_sam_bundle(settings.weights)
     if known is not None:
         own_size = known.info.preprocessing.height
-        encoder, options = known.info.model["encoder"], dict(known.info.model["options"])
+        encoder, options = known.info.architecture.encoder, dict(known.info.architecture.options)
         info, local = WeightsInfo(), False
         if settings.encoder not in ("auto", encoder):
             raise PupilaError(
@@ -148,11 +149,12 @@ def _build_own(settings: ModelSettings, image_size: int | None) -> Network:
             known.training_images(),
         )
     return Network(
-        name=PUPILA_SAM, task=PROMPT, encoder=inner, head=head, size=sum(math.prod(shape) for shape in shapes),
+        architecture=Architecture(library="pupila", name=PUPILA_SAM, encoder=encoder, options=options),
+        task=PROMPT, encoder=inner, head=head, size=sum(math.prod(shape) for shape in shapes),
         preprocessing=Preprocessing(height=image_size, width=image_size, mean=mean, std=std), blocks=list_blocks(model),
-        source=describe_source(settings.weights, encoder), options=options,
+        weights=describe_weights(settings.weights, encoder, info), options=options,
         weights_hash=hash_module(inner, encoder, {**options, "maps": channels}),  # the same tensors give other maps
-        encoder_name=encoder, stride=32, training_images=frozenset(learned), prompt_format=SAM,
+        stride=32, training_images=frozenset(learned), prompt_format=SAM, parent=None if known is None else known.hash,
     )  # fmt: skip
 
 
@@ -161,9 +163,9 @@ def _read_sam_bundle(weights: str) -> Bundle | None:
     if weights in ("default", NO_WEIGHTS) or weights.endswith(".safetensors"):
         return None
     bundle = read_bundle(weights)
-    if bundle.info.model.get("name") != PUPILA_SAM:
+    if bundle.info.architecture.name != PUPILA_SAM:
         raise PupilaError(
-            say("Not a pupila-sam bundle: {folder}", folder=bundle.folder), actual=str(bundle.info.model.get("name")),
+            say("Not a pupila-sam bundle: {folder}", folder=bundle.folder), actual=bundle.info.architecture.name,
             expected=say("a bundle of a trained pupila-sam"),
             remedy="--model pupila-sam --weights FILE.safetensors",
         )  # fmt: skip
@@ -258,26 +260,29 @@ def _build_checkpoint(settings: ModelSettings, image_size: int | None) -> Networ
         )  # fmt: skip
     if settings.model in TOO_LARGE:
         raise _too_large(settings.model)
-    model, architecture = _load_checkpoint(settings.model)
-    spec = _read_preprocessing(model, architecture)
+    model, kind = _load_checkpoint(settings.model)
+    spec = _read_preprocessing(model, kind)
     if image_size is not None and image_size != spec.height:
         raise PupilaError(
             say("{model} does not support this image size", model=settings.model), actual=f"image_size={image_size}",
             expected=f"image_size={spec.height}", remedy="--image-size auto, or --model pupila-sam",
         )  # fmt: skip
-    encoder: Any = SamMaps(model) if architecture == SAM else Sam2Maps(model)
+    encoder: Any = SamMaps(model) if kind == SAM else Sam2Maps(model)
     if sum(p.numel() * 4 for p in encoder.parameters()) > _MOST_BYTES:
         raise _too_large(settings.model)
-    shapes = _read_shapes(model, architecture)
+    shapes = _read_shapes(model, kind)
     head = PromptHead(model.prompt_encoder, model.mask_decoder, shapes)
     head.prompt_encoder.requires_grad_(False)
     vision = model.vision_encoder
     name = settings.model.rstrip("/").rpartition("/")[2]
     return Network(
-        name=name, task=PROMPT, encoder=encoder, head=head, size=sum(math.prod(shape) for shape in shapes),
-        preprocessing=spec, blocks=list(vision.layers if architecture == SAM else vision.backbone.blocks),
-        source=f"file: {name}" if files.exists(settings.model) else f"hub: {CHECKPOINTS.get(name, settings.model)}",
-        weights_hash=hash_module(encoder, name, {}), stride=spec.height, prompt_format=architecture,
+        architecture=Architecture(library="transformers", name=name, options=model.config.to_diff_dict()),
+        task=PROMPT, encoder=encoder, head=head, size=sum(math.prod(shape) for shape in shapes),
+        preprocessing=spec, blocks=list(vision.layers if kind == SAM else vision.backbone.blocks),
+        weights=Weights(
+            source=f"file: {name}" if files.exists(settings.model) else f"hub: {CHECKPOINTS.get(name, settings.model)}"
+        ),
+        weights_hash=hash_module(encoder, name, {}), stride=spec.height, prompt_format=kind,
     )  # fmt: skip
 
 
@@ -288,7 +293,7 @@ def _too_large(name: str) -> PupilaError:
     )  # fmt: skip
 
 
-def _load_checkpoint(name: str) -> tuple[Any, Architecture]:
+def _load_checkpoint(name: str) -> tuple[Any, PromptFormat]:
     """The model and its architecture.
 
     Raises:
@@ -319,17 +324,17 @@ def _load_checkpoint(name: str) -> tuple[Any, Architecture]:
     return model.eval(), SAM if model_type == SAM else SAM2
 
 
-def _read_preprocessing(model: Any, architecture: Architecture) -> Preprocessing:
+def _read_preprocessing(model: Any, kind: PromptFormat) -> Preprocessing:
     """As in the processors of the hub: SAM keeps the aspect ratio and pads, SAM 2 does not keep it."""
     side = model.config.prompt_encoder_config.image_size
     side = int(side if isinstance(side, int) else side[0])
-    fit: Any = {"fit": "corner", "padding": "mean"} if architecture == SAM else {}
+    fit: Any = {"fit": "corner", "padding": "mean"} if kind == SAM else {}
     return Preprocessing(height=side, width=side, **fit)
 
 
-def _read_shapes(model: Any, architecture: Architecture) -> tuple[Shape, ...]:
+def _read_shapes(model: Any, kind: PromptFormat) -> tuple[Shape, ...]:
     """Shapes of the feature maps, the embedding first."""
-    if architecture == SAM:
+    if kind == SAM:
         cells = int(model.config.prompt_encoder_config.image_embedding_size)
         return ((int(model.config.vision_config.output_channels), cells, cells),)
     width = int(model.config.vision_config.fpn_hidden_size)

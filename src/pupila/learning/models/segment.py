@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pupila.artifacts.bundle.architecture import Architecture
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import closest, unknown
@@ -18,7 +19,7 @@ from pupila.learning.models.network import NO_WEIGHTS, Network
 from pupila.learning.models.settings import DEFAULT_MODELS, ModelSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
-    describe_source,
+    describe_weights,
     explain_other_model,
     hash_module,
     load_weights,
@@ -76,17 +77,18 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
     mean, std = input_statistics(inner.model, encoder, info)
     channels = [int(c) for c in inner.out_channels]
     return Network(
-        name=model,
+        architecture=Architecture(
+            library="segmentation_models_pytorch", name=model, encoder=encoder, options=options
+        ),
         task=SEGMENT,
         encoder=inner,
         head=Decoder(whole),
         size=channels[-1],
         preprocessing=Preprocessing(height=image_size or SIDE, width=image_size or SIDE, mean=mean, std=std),
         blocks=list_blocks(inner.model),
-        source=describe_source(settings.weights, encoder),
+        weights=describe_weights(settings.weights, encoder, info),
         weights_hash=hash_module(inner, encoder, options),
         options=options,
-        encoder_name=encoder,
         stride=int(getattr(inner, "output_stride", 32)),
     )
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from pupila.artifacts.bundle.architecture import Weights
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -28,7 +29,7 @@ class WeightsInfo(BaseModel):
     part: Literal["classifier", "encoder"] = "classifier"
     classes: list[str] = []  # of a classifier, in the order of its logits
     image_size: int | None = None  # pixels
-    license: str = ""  # for readers
+    license: str = ""  # stands in the bundle
     source: str = ""  # for readers
     side: int | None = Field(default=None, exclude=True)  # older name of image_size in shared files; ignored
     mean: tuple[float, float, float] | None = None
@@ -126,11 +127,22 @@ def hash_module(module: nn.Module, name: str, options: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def describe_source(weights: str, model: str) -> str:
-    """Description of where weights come from."""
+def describe_weights(weights: str, model: str, info: WeightsInfo) -> Weights:
+    """Where weights come from, and their licence as far as it is known.
+
+    Args:
+        weights: of the settings.
+        model: of timm.
+        info: of the JSON file beside local weights.
+    """
+    if weights == NO_WEIGHTS:
+        return Weights(source=NO_WEIGHTS)
     if weights == "default":
-        return f"hub: {model}"
-    return NO_WEIGHTS if weights == NO_WEIGHTS else f"file: {weights.rpartition('/')[2]}"
+        import timm
+
+        known = timm.get_pretrained_cfg(model)
+        return Weights(source=f"hub: {model}", license=(known and known.license) or "")
+    return Weights(source=f"file: {weights.rpartition('/')[2]}", license=info.license)
 
 
 @contextmanager

@@ -84,7 +84,9 @@ def make_service(bundle: str, settings: ServeSettings) -> App:
         yield
         worker.close()
 
-    app = make_app(f"Pupila: {read.info.model['name']}", lifespan, settings.max_bytes * settings.max_files)
+    app = make_app(
+        f"Pupila: {read.info.architecture.name}", lifespan, settings.max_bytes * settings.max_files
+    )
     routes.add(app, worker)
     _add_descriptions(app, read)
     return app

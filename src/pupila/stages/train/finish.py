@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pupila.artifacts.bundle.architecture import Precision
 from pupila.artifacts.bundle.card import render_card
 from pupila.artifacts.bundle.folder import (
     MODEL_FILE,
@@ -21,8 +22,9 @@ from pupila.artifacts.bundle.folder import (
     preprocess_bytes,
     write_bundle,
 )
-from pupila.artifacts.bundle.schema import BundleInfo, Parity
+from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.session import Session
+from pupila.artifacts.bundle.validation import Baseline, Parity, ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -197,6 +199,14 @@ def _bundle_classes(plan: TrainPlan, network: Network) -> list[str]:
     return [BACKGROUND_NAME, OBJECT_NAME] if two else plan.classes
 
 
+def _to_summary(summary: dict[str, Any]) -> ValidationSummary | None:
+    if not summary:
+        return None
+    name, metrics = summary["baseline"]["class"], dict(summary["baseline"])
+    del metrics["class"]
+    return ValidationSummary(**{**summary, "baseline": Baseline(name=name, metrics=metrics)})
+
+
 def write_run_bundle(
     folder: str,
     plan: TrainPlan,
@@ -227,14 +237,14 @@ def write_run_bundle(
         preprocessing=network.preprocessing,
         temperature=result.temperature,
         post_processing=result.post_processing,
-        model={
-            "name": network.name, **({"encoder": network.encoder_name} if network.encoder_name else {}),
-            **({"options": network.options} if network.task.takes_prompts else {}),
-            "source": network.source,
-            "parameters": sum(p.numel() for part in (network.encoder, network.head) for p in part.parameters()),
-        },
-        validation=result.summary,
-        prompts=network.prompt_format,
+        prompt_format=network.prompt_format,
+        architecture=network.architecture,
+        head=network.head_layers,
+        weights=network.weights,
+        parent=network.parent,
+        parameters=network.parameters,
+        precision=Precision(training=plan.precision),
+        validation=_to_summary(result.summary),
         parity=check_parity(onnx, network, data, images.validation, task),
         data_hash=plan.data_hash,
         splits_hash=plan.splits_hash,

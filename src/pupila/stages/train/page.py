@@ -5,6 +5,7 @@ from collections.abc import Set
 from typing import Any
 
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import embed_wide
 from pupila.artifacts.report.page import Page, Section, Table
@@ -158,9 +159,9 @@ def describe_run(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
                 "The split leaks: related images are in different splits, which biases these figures upwards."
             )
         )
-    if not info.validation:
+    if info.validation is None:
         return [*sentences, _explain_no_validation(plan)]
-    sentences.append(_describe_score(info))
+    sentences.append(_describe_score(info, info.validation))
     if info.post_processing.threshold is not None:
         sentences.append(say(
             "Decision threshold {threshold} for class '{name}', tuned on validation for {objective}.",
@@ -179,26 +180,26 @@ def describe_run(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
     return sentences
 
 
-def _describe_score(info: BundleInfo) -> str:
+def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:
     """The main metric on validation with its interval, beside the baseline."""
     recipe = RECIPES[info.task]
     metric = recipe.metric_name(len(info.classes))
-    row, base = info.validation["metrics"][metric], info.validation["baseline"]
+    row, base = validation.metrics[metric], validation.baseline
     values = {
-        "metric": metric[0].upper() + metric[1:], "value": number(row["value"]), "images": info.validation["n"],
-        "groups": info.validation["groups"], "baseline_value": number(base[metric]),
-        "baseline": translate(recipe.baseline_name).format(name=base["class"]),
+        "metric": metric[0].upper() + metric[1:], "value": row.value_text(), "images": validation.n,
+        "groups": validation.groups, "baseline_value": number(base.metrics[metric]),
+        "baseline": translate(recipe.baseline_name).format(name=base.name),
     }  # fmt: skip
-    if row["low"] is None:
+    if row.low is None:
         return say_count(
             "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {images} images in {n} "
             "group), baseline ({baseline}) {baseline_value}.",
             "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {images} images in {n} "
-            "groups), baseline ({baseline}) {baseline_value}.", info.validation["groups"], **values,
+            "groups), baseline ({baseline}) {baseline_value}.", validation.groups, **values,
         )  # fmt: skip
     return say(
-        "{metric} {value} on validation (95 % CI {low} to {high}, n = {images} images in {groups} groups), "
-        "baseline ({baseline}) {baseline_value}.", low=number(row["low"]), high=number(row["high"]), **values,
+        "{metric} {value} on validation (95 % CI {interval}, n = {images} images in {groups} groups), "
+        "baseline ({baseline}) {baseline_value}.", interval=row.interval_text(), **values,
     )  # fmt: skip
 
 

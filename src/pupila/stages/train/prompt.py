@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import find_prompt_targets
 from pupila.core.errors import PupilaError
@@ -52,7 +51,7 @@ from pupila.tasks.prompt import (
 )
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
 from pupila.tasks.segment import foreground_classes
-from pupila.tasks.task import PostProcessing, PreprocessedImage
+from pupila.tasks.task import PredictionSettings, PreprocessedImage
 
 _VIEWS = 4  # augmented views per image where "auto" decides
 
@@ -241,9 +240,11 @@ class PromptTrainer:
 
     def _sample_cells(self, raw: "_RawPrediction") -> tuple[Array, Array]:
         seed = [self.plan.seed, raw.prompted.row, raw.prompted.class_index]
-        return sample_cells(raw.output, self.info.prompts, raw.small, seed)
+        return sample_cells(raw.output, self.info.prompt_format, raw.small, seed)
 
-    def _encode_prediction(self, info: BundleInfo, raw: "_RawPrediction") -> tuple[PromptedTarget, bytes]:
+    def _encode_prediction(
+        self, info: PredictionSettings, raw: "_RawPrediction"
+    ) -> tuple[PromptedTarget, bytes]:
         probability, _ = predict_probability(raw.output, raw.image, info)
         return raw.prompted, encode_png(quantize_probability(probability), 0)
 
@@ -340,12 +341,11 @@ def _is_frozen(module: nn.Module) -> bool:
     return encoder is None or not any(p.requires_grad for p in encoder.parameters())
 
 
-def uncalibrated_info(plan: TrainPlan, network: Network) -> BundleInfo:
-    """The bundle info before calibration and tuning, for decoding outputs."""
-    return BundleInfo(
-        made_by="", created="", task=PROMPT.name, classes=plan.classes, preprocessing=network.preprocessing,
-        post_processing=PostProcessing(), prompts=network.prompt_format, model={}, validation={},
-    )  # fmt: skip
+def uncalibrated_info(plan: TrainPlan, network: Network) -> PredictionSettings:
+    """What decoding outputs needs before calibration and tuning."""
+    return PredictionSettings(
+        classes=plan.classes, preprocessing=network.preprocessing, prompt_format=network.prompt_format
+    )
 
 
 def _is_collapsed(predictions: list[PromptedTarget]) -> bool:

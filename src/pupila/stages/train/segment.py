@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say
@@ -42,7 +41,7 @@ from pupila.stages.train.settings import (
 from pupila.statistics.metrics import segment as figures
 from pupila.statistics.metrics.calibration import fit_temperature
 from pupila.tasks.segment import SEGMENT, predict_probabilities
-from pupila.tasks.task import PostProcessing, PreprocessedImage
+from pupila.tasks.task import PredictionSettings, PreprocessedImage
 
 _AT_ONCE = 8  # inputs per forward pass of validation
 EXAMPLES, EXAMPLE_SIDE = 6, 160  # example sheets of a training, and the image side on them in pixels
@@ -167,7 +166,7 @@ class SegmentTrainer:
         flat = raw.logits.transpose(0, 2, 3, 1).reshape(-1, raw.logits.shape[1])
         return flat[some], raw.targets.ravel()[some]
 
-    def _encode_prediction(self, info: BundleInfo, raw: RawMaskPrediction) -> bytes:
+    def _encode_prediction(self, info: PredictionSettings, raw: RawMaskPrediction) -> bytes:
         """A PNG of the quantized foreground probability for two classes, else of the most probable class."""
         probabilities = predict_probabilities(raw.logits, raw.image, info)
         binary = len(self.plan.classes) == 2
@@ -208,12 +207,9 @@ class SegmentTrainer:
         return torch.cat(logits)
 
 
-def uncalibrated_info(plan: TrainPlan, network: Network) -> BundleInfo:
-    """The bundle info before calibration and tuning, for decoding logits."""
-    return BundleInfo(
-        made_by="", created="", task=SEGMENT.name, classes=plan.classes, preprocessing=network.preprocessing,
-        post_processing=PostProcessing(), model={}, validation={},
-    )  # fmt: skip
+def uncalibrated_info(plan: TrainPlan, network: Network) -> PredictionSettings:
+    """What decoding logits needs before calibration and tuning."""
+    return PredictionSettings(classes=plan.classes, preprocessing=network.preprocessing)
 
 
 def _is_collapsed(predictions: list[StoredPrediction]) -> bool:

@@ -1,0 +1,41 @@
+"""What was measured before the bundle was written: validation, parity of the export, and the reference for drift."""
+
+from pupila.core.records import Record
+from pupila.statistics.estimate import Estimate
+
+
+class Baseline(Record):
+    """The baseline that the metrics are compared with."""
+
+    name: str  # its class, or what it does
+    metrics: dict[str, float]
+
+
+class ValidationSummary(Record):
+    """The metrics on the validation images."""
+
+    n: int  # images
+    groups: int
+    metrics: dict[str, Estimate]
+    baseline: Baseline
+
+
+class Parity(Record):
+    """The difference between the trained and the exported model, from bytes to logits."""
+
+    images: int
+    largest_difference: float  # of a logit, over the largest absolute logit
+    label_agreement: float  # share of images with the same prediction
+    tolerance: float
+
+
+class DriftReference(Record):
+    """What the model saw and predicted on the validation images; what it sees in service is compared with it."""
+
+    images: int
+    groups: int
+    class_shares: dict[str, float]  # of the predictions (of the pixels, for masks)
+    confidence_quantiles: list[float]  # of the calibrated confidence, from the least to the largest
+    embedding_mean: list[float]
+    embedding_std: list[float]
+    file: str = ""  # in the bundle: a sample of embeddings; empty: none

@@ -11,7 +11,7 @@ import pupila
 from benchmarks.measure import real_data, real_weights
 from pupila.artifacts.run.folder import read_run
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
-from pupila.stages.label.review.suspects import rank_suspects
+from pupila.stages.label.review.ranking import rank_suspects
 
 FLIPPED = 0.05  # share of the labels
 SEEDS = (0, 1, 2)

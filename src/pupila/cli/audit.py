@@ -46,9 +46,11 @@ def audit(
     opened = open_with(data, given_settings(ctx, "read"))
     report_ = ask(opened, settings, name, None if report else port, _address)
     if json_:
-        print(json.dumps(report_.audit, indent=1, ensure_ascii=False))
+        content = report_.audit.as_dict()
+        del content["previous"]
+        print(json.dumps(content, indent=1, ensure_ascii=False))
         return
-    for sentence in sentences(report_.audit):
+    for sentence in sentences(report_.report):
         print(sentence)
     print("\n" + say("Report: {path}", path=report_.page))
 

@@ -26,7 +26,6 @@ PRODUCTS_FILE: Final = "products.jsonl"
 REJECTED_FILE: Final = "rejected.jsonl"
 VISITS_FILE: Final = "visits.jsonl"
 AUDIT_FILE: Final = "audit.json"
-AUDIT_SCHEMA: Final = 2  # 1 had `draw` for `sample`, `asked` for `items`, `right` for `correct`
 AUDIT_PAGE_FILE: Final = "audit.html"
 SUSPECTS_FILE: Final = "suspects.json"
 PATCH_FILE: Final = "label-patch.jsonl"

@@ -133,7 +133,7 @@ def _audit_labels(folder: Path, ground_truth: GroundTruth) -> None:
         reviewers[0].start()
 
     result = audit(open_data(folder), AuditSettings(), "synthetic", 0, start_review)
-    print("\n".join(audit_sentences(result.audit)))
+    print("\n".join(audit_sentences(result.report)))
     print(say("Open: {path}", path=result.page))
 
 

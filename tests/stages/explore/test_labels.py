@@ -9,8 +9,10 @@ import pytest
 import pupila
 from pupila.artifacts.dataset import labels
 from pupila.artifacts.dataset.labels import Label
+from pupila.artifacts.report.audit import Audit, AuditReport, RandomPart, Sample, UncertainPart
 from pupila.stages.explore.labels import label_facts
 from pupila.stages.explore.sentences import sentences
+from pupila.statistics.estimate import Estimate
 from tests.pictures import write_photo
 from tests.stages.explore.test_page import opened_page
 
@@ -91,21 +93,37 @@ def test_without_a_history_there_is_no_section(tmp_path: Path) -> None:
     assert "Labels by source" not in opened_page(explored.page)
 
 
-AUDIT = {"schema": 2, "labels": 700, "random": {"accuracy": {"value": 0.93, "low": 0.86, "high": 0.97},
-         "answered": 100, "more_to_halve": 300}}  # fmt: skip
+def audit_json(value: float | None, answered: int = 100, history_rows: int = 0) -> dict[str, Any]:
+    """An `audit.json` with this accuracy, and an interval from ten answers on."""
+    accuracy = Estimate(value=value, low=0.86, high=0.97) if answered >= 10 else Estimate(value=value)
+    random = RandomPart(
+        items=answered, reviewed=answered, abstained=0, correct=0, accuracy=accuracy, low_if_abstained_wrong=None,
+        high_if_abstained_correct=None, more_to_halve=300, large_share=False, groups=answered, unseen_groups=None,
+    )  # fmt: skip
+    nothing = UncertainPart(items=0, reviewed=0, abstained=0, correct=0, unlabelled=0)
+    report = AuditReport(
+        target="class", labellers={}, labels=700, items=answered, completed=answered, random=random, uncertain=nothing,
+        by_class=None, disagreements=[],
+    )  # fmt: skip
+    sample = Sample(seed=0, random=answered, uncertain=0, history_rows=history_rows, time=NOW)
+    return Audit(sample=sample, report=report).as_dict()
+
+
+NOT_AUDITED = "The machine labels are not audited"
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (AUDIT, "accuracy 0.930 (95 % CI 0.860 to 0.970, audit of n = 100 labels)"),
-        ({**AUDIT, "random": {"accuracy": {"value": 0.5, "low": None}, "answered": 4}}, "reviewed 4 labels, too few"),
-        ({"sample": {"seed": 0}}, "The machine labels are not audited"),
-        ({**AUDIT, "random": {"accuracy": {"value": None}}}, "The machine labels are not audited"),
-        ({**AUDIT, "random": {"accuracy": 3}}, "The machine labels are not audited"),
-        ([1, 2], "The machine labels are not audited"),
+        (audit_json(0.93), "accuracy 0.930 (95 % CI 0.860 to 0.970, audit of n = 100 labels)"),
+        (audit_json(0.5, answered=4), "reviewed 4 labels, too few"),
+        ({**audit_json(0.93), "report": None}, NOT_AUDITED),
+        ({**audit_json(0.93), "schema": 2}, NOT_AUDITED),
+        ({**audit_json(0.93), "report": {"random": 3}}, NOT_AUDITED),
+        (audit_json(None), NOT_AUDITED),
+        ([1, 2], NOT_AUDITED),
     ],
-)  # fmt: skip
+)
 def test_an_audit_is_read_if_it_is_understood(tmp_path: Path, content: object, sentence: str) -> None:
     write_labelled(tmp_path)
     (tmp_path / "audit.json").write_text(json.dumps(content))
@@ -120,7 +138,7 @@ def test_an_outdated_audit_is_reported_as_such(tmp_path: Path, rows: int, outdat
     from tests.stages.explore.test_sentences import having
 
     write_labelled(tmp_path)
-    (tmp_path / "audit.json").write_text(json.dumps({**AUDIT, "sample": {"history_rows": rows}}))
+    (tmp_path / "audit.json").write_text(json.dumps(audit_json(0.93, history_rows=rows)))
     text = " ".join(sentences(having(labels=label_facts(pupila.open(tmp_path)))))
     assert "audit of n = 100 labels" in text and ("were added after the audit" in text) == outdated
 

@@ -1,6 +1,5 @@
 """Labels by source, confidence and cost, the agreement of labellers, and the result of an audit."""
 
-from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -10,10 +9,12 @@ import polars as pl
 from pupila.artifacts.dataset.labels import current_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
+from pupila.artifacts.report.audit import read_audit
 from pupila.artifacts.report.page import Section, Table
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from pupila.core.messages import number, percent, say, say_count
-from pupila.core.vocabulary import AUDIT_FILE, AUDIT_SCHEMA
+from pupila.core.vocabulary import AUDIT_FILE
 
 MAX_LABELLERS = 12  # listed, those with the most annotations
 _STEPS = 20  # bins of confidence
@@ -104,27 +105,18 @@ def _read_audit(home: str, history_rows: pl.DataFrame) -> Facts | None:
     uri = files.join(home, AUDIT_FILE)
     if not files.exists(uri):
         return None
-    audit = files.read_json(uri)
-    if not isinstance(audit, Mapping) or audit.get("schema") != AUDIT_SCHEMA:
+    try:
+        audit = read_audit(uri)
+    except PupilaError:
         return None
-    random_sample = audit.get("random")
-    if not isinstance(random_sample, Mapping) or not isinstance(random_sample.get("accuracy"), Mapping):
+    report = audit.report
+    if report is None or report.random.accuracy.value is None:
         return None
-    value, low, high = (random_sample["accuracy"].get(key) for key in ("value", "low", "high"))
-    if not isinstance(value, int | float):
-        return None
-    has_interval = isinstance(low, int | float) and isinstance(high, int | float)
-    return {"accuracy": value, "low": low if has_interval else None, "high": high if has_interval else None,
-            "reviewed": int(random_sample.get("answered") or 0), "labels": int(audit.get("labels") or 0),
-            "more_to_halve": random_sample.get("more_to_halve"),
-            "outdated": _is_outdated(audit, history_rows)}  # fmt: skip
-
-
-def _is_outdated(audit: Mapping[str, Any], history_rows: pl.DataFrame) -> bool:
-    """Whether machine labels were added after the audit sample was drawn."""
-    sample = audit.get("sample")
-    rows = sample.get("history_rows") if isinstance(sample, Mapping) else None
-    return isinstance(rows, int) and not history_rows.slice(rows)["annotator"].all()
+    accuracy = report.random.accuracy
+    machine_labels_since = not history_rows.slice(audit.sample.history_rows)["annotator"].all()
+    return {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high, "reviewed": report.random.reviewed,
+            "labels": report.labels, "more_to_halve": report.random.more_to_halve,
+            "outdated": machine_labels_since}  # fmt: skip
 
 
 def label_section(f: Facts) -> Section | None:

@@ -1,4 +1,4 @@
-"""Writes new masks of a data set where `pupila.open` finds them, without replacing any file."""
+"""Mask files of a data set: read, and written where `pupila.open` finds them, without replacing any file."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.annotations import is_annotation
+from pupila.artifacts.dataset.annotations import draw_annotation, is_annotation
 from pupila.artifacts.dataset.formats.class_files import read_class_file
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.manifest import Dataset
@@ -15,8 +15,8 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.images.decode import Array
-from pupila.imaging.masks.codec import encode_png, encode_stored
+from pupila.imaging.images.decode import Array, ImageFault
+from pupila.imaging.masks.codec import encode_png, encode_stored, read_stored_mask, resize_mask
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
 
 MASK_FOLDER, CLASS_FILE = "masks", "masks/classes.json"
@@ -65,6 +65,27 @@ def fill_index(label_map: LabelMap) -> int:
     """The class index of pixels that nothing covers: the background where there is one, else IGNORE."""
     named = [index for index, name in enumerate(label_map.names) if name.strip().lower() in BACKGROUND]
     return named[0] if named else 0 if len(label_map.names) == 2 else IGNORE
+
+
+def read_mask(data: Dataset, row: int, target: str) -> Array:
+    """(H, W) class indices of a mask of the row, even if it is not in force.
+
+    Raises:
+        PupilaError: it can't be read.
+    """
+    if target == data.images["target"][row]:
+        return data.mask(row)
+    label_map = data.require_label_map()
+    height, width = data.images.select("height", "width").row(row)
+    try:
+        if is_annotation(target):
+            stored, _ = draw_annotation(data.root, target, label_map, (height, width), data.limits)
+        else:
+            content = files.read_bytes(files.join(data.root, target))
+            stored = read_stored_mask(content, label_map.colour, data.limits)
+    except (ImageFault, OSError) as fault:
+        raise PupilaError(say("Can't read the mask {path}", path=target), actual=str(fault)) from fault
+    return resize_mask(label_map.read(stored.values)[0], height, width)
 
 
 def write_mask(data: Dataset, row: int, mask: Array, label_map: LabelMap) -> str:

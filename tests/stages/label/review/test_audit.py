@@ -15,38 +15,46 @@ from PIL import Image
 import pupila
 from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.audit import Audit, AuditReport, Confusion, Sample, read_audit
 from pupila.core.errors import PupilaError
-from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE, AUDIT_SCHEMA
+from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
 from pupila.stages.label.review.accuracy import measure_accuracy
 from pupila.stages.label.review.audit import AuditSettings, audit
 from pupila.stages.label.review.audit_page import sentences
-from pupila.stages.label.review.sample import RANDOM, UNCERTAIN, Sample, draw_items, read_machine_labels
-from pupila.stages.label.review.session import Answer, Review, ReviewContext
+from pupila.stages.label.review.classify import ClassifyReview
+from pupila.stages.label.review.review_task import Answer
+from pupila.stages.label.review.sample import (
+    RANDOM,
+    UNCERTAIN,
+    ReviewItem,
+    draw_items,
+    read_machine_labels,
+)
+from pupila.stages.label.review.segment import SegmentReview
+from pupila.stages.label.review.session import Review, ReviewContext
+from pupila.stages.label.review.tasks import REVIEW_TASKS, review_task
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import draws_to_halve_width, finite_interval
+from pupila.tasks.task import Target
 from tests.pictures import write_scenes
 from tests.stages.label.review.reviews import WHEN, flat, label, machine_table
 
 ALL_ROWS = 10**9  # at least as many rows as any history
+AB = ClassifyReview(["a", "b"])
 
 
 def make_sample(random: int, uncertain: int = 0, seed: int = 0, rows: int = ALL_ROWS) -> Sample:
-    return Sample(seed, random, uncertain, rows, WHEN)
+    return Sample(seed=seed, random=random, uncertain=uncertain, history_rows=rows, time=WHEN)
 
 
 def begin(data: Dataset, random: int = 100, uncertain: int = 20, seed: int = 0) -> None:
     """Write what the command writes before the first question."""
-    sample = {
-        "seed": seed,
-        "random": random,
-        "uncertain": uncertain,
-        "history_rows": read_history(data.home).height,
-        "time": WHEN,
-    }
-    (Path(data.home) / AUDIT_FILE).write_text(json.dumps({"schema": AUDIT_SCHEMA, "sample": sample}))
+    sample = make_sample(random, uncertain, seed, read_history(data.home).height)
+    (Path(data.home) / AUDIT_FILE).write_text(json.dumps(Audit(sample=sample).as_dict()))
 
 
-def report(data: Dataset) -> dict[str, Any]:
-    return audit(data, AuditSettings(), "ana", None, print).audit
+def report(data: Dataset) -> AuditReport:
+    return audit(data, AuditSettings(), "ana", None, print).report
 
 
 def answer(data: Dataset, random: int, targets: Mapping[str, str | None], uncertain: int = 0) -> None:
@@ -57,7 +65,7 @@ def answer(data: Dataset, random: int, targets: Mapping[str, str | None], uncert
         read_machine_labels(data, read_history(data.home), rows), make_sample(random, uncertain, rows=rows)
     )
     classes = sorted({name for name in targets.values() if name})
-    review = Review(items, classes, ReviewContext(data.home, "ana", "audit", rows))
+    review = Review(items, ClassifyReview(classes), ReviewContext(data.home, "ana", "audit", rows))
     while (number := review.current) is not None:
         label = targets[items[number].image]
         review.answer(number, None if label is None else classes.index(label))
@@ -73,11 +81,10 @@ def test_the_interval_covers_the_true_accuracy_in_95_of_100_audits() -> None:
         items = draw_items(table, make_sample(int(rng.integers(100, 201)), seed=turn))
         targets = dict(zip(digests, np.where(wrong, "b", "a").tolist(), strict=True))
         given = {item.sha256: Answer(targets[item.sha256]) for item in items}
-        accuracy = measure_accuracy(table, make_sample(0), items, given, np.arange(labels), ["a", "b"])[
-            "random"
-        ]["accuracy"]
-        covered += accuracy["low"] <= 1 - wrong.mean() <= accuracy["high"]
-        wide.append(accuracy["high"] - accuracy["low"])
+        accuracy = measure_accuracy(table, items, given, np.arange(labels), AB).random.accuracy
+        assert accuracy.low is not None and accuracy.high is not None
+        covered += accuracy.low <= 1 - wrong.mean() <= accuracy.high
+        wide.append(accuracy.high - accuracy.low)
     print(f"audit: {covered} of 500 intervals cover the truth; mean width {np.mean(wide):.3f}")
     assert 0.93 * 500 <= covered <= 0.97 * 500
 
@@ -90,11 +97,13 @@ def test_the_interval_for_unseen_groups_covers_the_true_accuracy() -> None:
         digests = [f"{turn}-{number:03d}" for number in range(300)]
         items = draw_items(machine_table(dict.fromkeys(digests, "a")), make_sample(300, seed=turn))
         given = {item.sha256: Answer("b" if wrong[item.row] else "a") for item in items}
-        random = measure_accuracy(
-            machine_table(dict.fromkeys(digests, "a")), make_sample(0), items, given, groups, ["a", "b"]
-        )["random"]
-        assert random["groups"] == 60
-        covered += random["unseen_groups"]["low"] <= 0.9 <= random["unseen_groups"]["high"]
+        table = machine_table(dict.fromkeys(digests, "a"))
+        random = measure_accuracy(table, items, given, groups, AB).random
+        unseen = random.unseen_groups
+        assert (
+            random.groups == 60 and unseen is not None and unseen.low is not None and unseen.high is not None
+        )
+        covered += unseen.low <= 0.9 <= unseen.high
     assert 0.90 * 120 <= covered <= 0.98 * 120
 
 
@@ -148,7 +157,7 @@ def test_the_uncertain_part_has_unsure_and_least_confident_labels_and_is_mixed_i
     rest = [f"{number:03d}.jpg" for number in range(30) if f"{number:03d}.jpg" not in at_random]
     rest.sort(key=lambda name: name != "003.jpg")
     assert sorted(doubted) == sorted(rest[:5]) and len(at_random) == 10
-    parts = [item.part for item in items]
+    parts = [str(item.part) for item in items]
     assert parts != sorted(parts) and parts != sorted(parts, reverse=True)
 
 
@@ -196,22 +205,25 @@ def test_the_outcome_by_hand(tmp_path: Path) -> None:
     targets |= {"000.jpg": "b", "001.jpg": "b", "002.jpg": "b", "012.jpg": "a", "023.jpg": None}
     answer(data, 24, targets)
     result = report(data)
-    drawn = result["random"]
-    assert (drawn["answered"], drawn["unsure"], drawn["correct"]) == (23, 1, 19)
-    assert result["confusion_matrix"] == [[9, 1], [3, 10]]  # rows: the reviewer
-    assert result["classes"]["a"]["correct"] == 9 and result["classes"]["a"]["predicted"] == 12
-    assert result["classes"]["a"]["actual"] == 10 and result["classes"]["b"]["predicted"] == 11
-    assert drawn["accuracy"]["value"] == pytest.approx(19 / 23)
-    assert drawn["accuracy"]["low"] < 19 / 23 < drawn["accuracy"]["high"]
+    drawn, figures = result.random, result.by_class
+    assert (result.target, drawn.reviewed, drawn.abstained, drawn.correct) == ("class", 23, 1, 19)
+    assert figures is not None and list(figures.classes) == ["a", "b"]
+    assert figures.confusion_matrix == [[9, 1], [3, 10]]  # rows: the reviewer
+    assert figures.classes["a"].correct == 9 and figures.classes["a"].predicted == 12
+    assert figures.classes["a"].actual == 10 and figures.classes["b"].predicted == 11
+    low, high = drawn.accuracy.low, drawn.accuracy.high
+    assert drawn.accuracy.value == pytest.approx(19 / 23)
+    assert low is not None and high is not None and low < 19 / 23 < high
     # All 24 are looked at: with the unsure one wrong 19 of 24 are right, with it right 20.
-    assert (drawn["low_if_unsure_wrong"], drawn["high_if_unsure_correct"]) == pytest.approx(
+    assert (drawn.low_if_abstained_wrong, drawn.high_if_abstained_correct) == pytest.approx(
         (19 / 24, 20 / 24)
     )
-    assert result["confusions"] == [
-        {"actual": "b", "predicted": "a", "count": 3},
-        {"actual": "a", "predicted": "b", "count": 1},
+    assert figures.confusions == [
+        Confusion(actual="b", predicted="a", count=3),
+        Confusion(actual="a", predicted="b", count=1),
     ]
-    assert {item["image"] for item in result["disagreements"]} == {"000.jpg", "001.jpg", "002.jpg", "012.jpg"}
+    assert {item.image for item in result.disagreements} == {"000.jpg", "001.jpg", "002.jpg", "012.jpg"}
+    assert read_audit(str(tmp_path / AUDIT_FILE)).report == result
     text = " ".join(sentences(result))
     assert "Label accuracy 0.826 (95 % CI" in text
     assert "3 of 4 errors label 'b' as 'a'" in text
@@ -233,8 +245,15 @@ def test_the_uncertain_part_does_not_change_the_accuracy(tmp_path: Path) -> None
     answer(data, 12, targets, uncertain=6)
     result = report(data)
     wrong = sum(item.part == RANDOM and targets[item.image] == "b" for item in items)
-    assert result["random"]["correct"] == 12 - wrong
-    assert result["uncertain"] == {"items": 6, "answered": 6, "unsure": 0, "correct": 0, "unlabelled": 0}
+    assert result.random.correct == 12 - wrong
+    counts = result.uncertain
+    assert (counts.items, counts.reviewed, counts.abstained, counts.correct, counts.unlabelled) == (
+        6,
+        6,
+        0,
+        0,
+        0,
+    )
 
 
 def test_fewer_than_ten_answers_give_no_interval(tmp_path: Path) -> None:
@@ -242,8 +261,8 @@ def test_fewer_than_ten_answers_give_no_interval(tmp_path: Path) -> None:
     data = label(data, ["a"] * 20)
     answer(data, 9, dict.fromkeys(data.images["image"], "a"))
     result = report(data)
-    assert result["random"]["accuracy"] == {"value": 1.0, "low": None, "high": None}
-    assert result["random"]["more_to_halve"] is None
+    assert result.random.accuracy == Estimate(value=1.0)
+    assert result.random.more_to_halve is None
     assert "no confidence interval" in sentences(result)[0]
     assert not any("pattern" in line for line in sentences(result))  # there is no error
 
@@ -280,19 +299,14 @@ def test_masks_are_audited_as_accepted_or_rejected(tmp_path: Path) -> None:
     rows = read_history(data.home).height
     begin(data, 14, 0)
     items = draw_items(read_machine_labels(data, read_history(data.home), rows), make_sample(14, rows=rows))
-    review = Review(items, [], ReviewContext(data.home, "ana", "audit", rows))
+    review = Review(items, SegmentReview(), ReviewContext(data.home, "ana", "audit", rows))
     for number, item in enumerate(items):
         review.answer(number, None if item.image == "images/005.png" else int(item.image < "images/003.png"))
     outcome = report(pupila.open(tmp_path))
-    drawn = outcome["random"]
-    assert (outcome["label_type"], drawn["answered"], drawn["correct"], drawn["unsure"]) == (
-        "masks",
-        13,
-        10,
-        1,
-    )
-    assert {item["label"] for item in outcome["disagreements"]} == {f"masks/{n:03d}.png" for n in range(3)}
-    assert outcome["classes"] == {} and outcome["confusion_matrix"] == []
+    drawn = outcome.random
+    assert (outcome.target, drawn.reviewed, drawn.correct, drawn.abstained) == ("mask", 13, 10, 1)
+    assert {item.label for item in outcome.disagreements} == {f"masks/{n:03d}.png" for n in range(3)}
+    assert outcome.by_class is None
     assert (tmp_path / AUDIT_PAGE_FILE).read_text().count("rejected (") == 3
     again = pupila.open(tmp_path)
     assert (
@@ -308,7 +322,8 @@ def test_the_images_of_a_group_count_as_one_for_unseen_groups(tmp_path: Path) ->
     data = label(pupila.open(tmp_path), ["a"] * 12)
     answer(data, 12, dict.fromkeys(data.images["image"], "a"))
     result = report(data)
-    assert (result["random"]["groups"], result["random"]["unseen_groups"]["low"]) == (6, None)
+    assert result.random.groups == 6
+    assert result.random.unseen_groups is not None and result.random.unseen_groups.low is None
     assert "6 groups, too few" in " ".join(sentences(result))
 
 
@@ -320,7 +335,7 @@ def test_a_given_label_that_an_annotator_confirmed_is_not_a_machine_label(tmp_pa
     assert read_machine_labels(pupila.open(tmp_path), read_history(data.home), ALL_ROWS).is_empty()
 
 
-def run_audit(data: Dataset, **settings: Any) -> dict[str, Any]:
+def run_audit(data: Dataset, **settings: Any) -> Audit:
     """The command with its page, which the reviewer closes at once."""
 
     def leave(address: str) -> None:
@@ -339,15 +354,16 @@ def test_another_seed_needs_again_and_the_previous_audit_is_saved(tmp_path: Path
     first = report(data)
     with pytest.raises(PupilaError, match="another seed"):
         run_audit(data, seed=9)
-    assert run_audit(data, seed=0)["sample"]["seed"] == 0
+    assert run_audit(data, seed=0).sample.seed == 0
     fresh = run_audit(data, seed=9, again=True, sample=5)
-    assert (fresh["sample"]["seed"], fresh["sample"]["random"], fresh["answered"]) == (9, 5, 0)
-    assert run_audit(data)["sample"]["seed"] == 9  # it resumes
-    written = json.loads((tmp_path / AUDIT_FILE).read_text())
-    assert [previous["sample"] for previous in written["previous"]] == [first["sample"]]
-    assert written["previous"][0]["random"] == json.loads(json.dumps(first["random"]))
+    assert fresh.report is not None
+    assert (fresh.sample.seed, fresh.sample.random, fresh.report.completed) == (9, 5, 0)
+    assert run_audit(data).sample.seed == 9  # it resumes
+    (previous,) = read_audit(str(tmp_path / AUDIT_FILE)).previous
+    assert previous.sample.seed == 0 and previous.report == first
     run_audit(data, again=True)
     written = json.loads((tmp_path / AUDIT_FILE).read_text())
+    assert list(written) == ["schema", "sample", "report", "previous"]
     assert [previous["sample"]["seed"] for previous in written["previous"]] == [0, 9]
 
 
@@ -369,20 +385,47 @@ def test_a_deleted_mask_is_left_out_of_the_page(tmp_path: Path) -> None:
     rows = read_history(data.home).height
     begin(data, 6, 0)
     items = draw_items(read_machine_labels(data, read_history(data.home), rows), make_sample(6, rows=rows))
-    review = Review(items, [], ReviewContext(data.home, "ana", "audit", rows))
+    review = Review(items, SegmentReview(), ReviewContext(data.home, "ana", "audit", rows))
     for number in range(6):
         review.answer(number, 1 if number < 2 else 0)
     (tmp_path / str(items[0].label)).unlink()
     result = report(pupila.open(tmp_path))
-    assert result["random"]["correct"] == 4
+    assert result.random.correct == 4
     page = (tmp_path / AUDIT_PAGE_FILE).read_text()
     assert page.count("rejected (") == 1 and "can&#39;t be shown" in page
 
 
 def test_an_audit_of_an_old_schema_is_refused(tmp_path: Path) -> None:
     data = label(flat(tmp_path, 12), ["a"] * 12)
-    draw = {"seed": 0, "sample": 9, "doubtful": 2, "rows": 12, "time": WHEN}
-    (tmp_path / AUDIT_FILE).write_text(json.dumps({"schema": 1, "draw": draw}))
-    with pytest.raises(PupilaError, match="found schema 1; expected schema 2") as refused:
+    (tmp_path / AUDIT_FILE).write_text(json.dumps({"schema": 2, "sample": make_sample(9).model_dump()}))
+    with pytest.raises(PupilaError, match="found schema 2; expected schema 3") as refused:
         run_audit(data)
     assert "delete the file and run: pupila label audit DATA" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "actual"),
+    [([1, 2], "no audit"), ({"sample": {}}, "schema 1"), ({"schema": 3, "sample": 5}, "sample"),
+     ({"schema": 3, "sample": make_sample(9).model_dump(), "mood": 1}, "mood")],
+)  # fmt: skip
+def test_a_file_that_is_no_audit_is_refused(tmp_path: Path, content: object, actual: str) -> None:
+    (tmp_path / AUDIT_FILE).write_text(json.dumps(content))
+    with pytest.raises(PupilaError, match=f"found {actual}; expected schema 3"):
+        read_audit(str(tmp_path / AUDIT_FILE))
+
+
+def test_data_without_labels_have_nothing_to_review(tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="There are no labels to review"):
+        review_task(flat(tmp_path, 2))
+
+
+@pytest.mark.parametrize("target", sorted(REVIEW_TASKS))
+def test_the_answers_of_every_task_are_distinct_and_described(target: Target, tmp_path: Path) -> None:
+    data = flat(tmp_path, 1)
+    task = REVIEW_TASKS[target].of(data, ["a", "b", None], ["c"])
+    item = ReviewItem(0, "000.jpg", data.images["sha256"][0], RANDOM, "a")
+    answers = [task.read_choice(item, choice) for choice in range(len(task.choices))]
+    assert len(set(answers)) == len(answers) >= 2 and task.target == target
+    assert all((answer is None) == rejected for answer, rejected in answers)
+    assert any(answer == item.label for answer, _ in answers)
+    assert task.instruction and all(task.describe(answer) for answer, _ in answers if answer is not None)

@@ -98,8 +98,8 @@ def test_an_audit_by_keyboard(tmp_path: Path) -> None:
     rows = read_history(data.home).filter(read_history(data.home)["annotator"])
     assert rows["target"].to_list() == ["cow", "dog", None, None, "cow", "dog", *["cow"] * 8, None, "dog"]
     assert set(rows["labeller"]) == {"annotator:ana"}
-    audit = json.loads((tmp_path / "audit.json").read_text())
-    assert (audit["answered"], audit["items"], audit["random"]["answered"]) == (12, 12, 10)
+    audit = json.loads((tmp_path / "audit.json").read_text())["report"]
+    assert (audit["completed"], audit["items"], audit["random"]["reviewed"]) == (12, 12, 10)
     assert f"{audit['random']['accuracy']['value']:.3f} (95 % CI" in out
     assert (tmp_path / "audit.html").stat().st_size > 10_000
 

@@ -9,21 +9,25 @@ from starlette.testclient import TestClient
 import pupila
 from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.audit import Sample
 from pupila.artifacts.web.local import HOST, LocalOnly
 from pupila.stages.label.review.app import make_review_app
-from pupila.stages.label.review.sample import ReviewItem, Sample, draw_items, read_machine_labels
+from pupila.stages.label.review.classify import ClassifyReview
+from pupila.stages.label.review.sample import ReviewItem, draw_items, read_machine_labels
+from pupila.stages.label.review.segment import SegmentReview
 from pupila.stages.label.review.session import Review, ReviewContext
 from tests.pictures import write_scenes
 from tests.stages.label.review.reviews import WHEN, flat, label
 
-CLASSES = ["cow", "dog"]
+CLASSES = ClassifyReview(["cow", "dog"])
 ADDRESS = f"http://{HOST}:8000"
 
 
-def review_of(data: Dataset, since: int, choices: list[str], sample: int = 50) -> Review:
+def review_of(data: Dataset, since: int, task: ClassifyReview, sample: int = 50) -> Review:
     history = read_history(data.home)
-    items = draw_items(read_machine_labels(data, history, since), Sample(0, sample, 5, since, WHEN))
-    return Review(items, choices, ReviewContext(data.home, "ana", "audit", since))
+    drawn = Sample(seed=0, random=sample, uncertain=5, history_rows=since, time=WHEN)
+    items = draw_items(read_machine_labels(data, history, since), drawn)
+    return Review(items, task, ReviewContext(data.home, "ana", "audit", since))
 
 
 def client(review: Review, data: Dataset, ended: list[bool] | None = None) -> TestClient:
@@ -65,9 +69,7 @@ def test_no_path_and_no_metadata_is_sent(tmp_path: Path) -> None:
         flat(tmp_path / name, 4)
     data = pupila.open(tmp_path)
     rows = data.images.select("image", "sha256", "target").iter_rows()
-    items = [
-        ReviewItem(row, image, digest, "suspect", target) for row, (image, digest, target) in enumerate(rows)
-    ]
+    items = [ReviewItem(row, image, digest, None, target) for row, (image, digest, target) in enumerate(rows)]
     web = client(Review(items, CLASSES, ReviewContext(data.home, "ana", "suspect", 0)), data)
     sent = all_that_is_sent(web, len(items))
     (tmp_path / "secret-dog" / "000.jpg").unlink()
@@ -153,7 +155,7 @@ def test_masks_are_accepted_or_rejected(tmp_path: Path) -> None:
         ReviewItem(row, image, digest, "random", target) for row, (image, digest, target) in enumerate(rows)
     ]
     ended: list[bool] = []
-    web = client(Review(items, [], ReviewContext(data.home, "ana", "audit", 0)), data, ended)
+    web = client(Review(items, SegmentReview(), ReviewContext(data.home, "ana", "audit", 0)), data, ended)
     plain, laid = web.get("/image/0").content, web.get("/image/0?mask=true").content
     assert plain != laid
     shown = [
@@ -168,7 +170,7 @@ def test_masks_are_accepted_or_rejected(tmp_path: Path) -> None:
     assert history["note"].to_list() == ["audit", "audit: rejected", "audit", "audit: rejected"]
     again = pupila.open(tmp_path)
     assert again.images["target"].to_list() == [items[0].label, None, None, None]
-    resumed = Review(items, [], ReviewContext(data.home, "ana", "audit", 0))
+    resumed = Review(items, SegmentReview(), ReviewContext(data.home, "ana", "audit", 0))
     assert client(resumed, again).get("/image/1?mask=true").content == web.get("/image/1?mask=true").content
 
 

@@ -17,14 +17,13 @@ from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import SUSPECTS_FILE
 from pupila.imaging.masks.codec import encode_png
+from pupila.stages.label.review.classify import ClassifyReview, estimate_label_errors, rank_by_self_confidence
+from pupila.stages.label.review.ranking import rank_suspects
 from pupila.stages.label.review.session import Review, ReviewContext
 from pupila.stages.label.review.suspects import (
     SuspectReview,
     _append_patch,
     _shuffle_items,
-    estimate_label_errors,
-    rank_by_self_confidence,
-    rank_suspects,
     review_suspects,
     sentences,
 )
@@ -64,7 +63,8 @@ def ask_all(data: Dataset, run: str, choice: dict[str, str]) -> SuspectReview:
     rows = {digest: row for row, digest in enumerate(data.images["sha256"])}
     since = json.loads(Path(ranked.file).read_text())["history_rows"]
     review = Review(
-        _shuffle_items(ranked.ranking.suspects, rows), list(CLASSES), ReviewContext(data.home, "ana", "suspect", since),
+        _shuffle_items(ranked.ranking.suspects, rows), ClassifyReview(CLASSES),
+        ReviewContext(data.home, "ana", "suspect", since),
         lambda item, label: _append_patch(ranked.patch, item, label),
     )  # fmt: skip
     while (number := review.current) is not None:

@@ -12,17 +12,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from pupila.artifacts.dataset.annotations import draw_annotation, is_annotation
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.gallery import encode_jpeg, make_thumbnail
 from pupila.artifacts.web.app import App, Refusal, Request, Response, make_app
-from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.imaging.images.decode import Array, ImageFault
-from pupila.imaging.masks.codec import read_stored_mask, resize_mask
-from pupila.imaging.masks.drawing import overlay
-from pupila.stages.label.review.sample import ReviewItem
+from pupila.imaging.images.decode import ImageFault
+from pupila.stages.label.review.review_task import Answer, ReviewTask
 from pupila.stages.label.review.session import Review
 
 MAX_SIDE = 1600  # pixels: longer side of the images shown, at most
@@ -39,7 +35,7 @@ class AnswerRequest(BaseModel):
     """An answer of the reviewer."""
 
     number: int = Field(description="number of the question", ge=0)
-    choice: int | None = Field(description="class number; for masks 0 accepts, 1 rejects; null: unsure", ge=0)
+    choice: int | None = Field(description="number among the choices; null: unsure", ge=0)
 
 
 class ReviewState(BaseModel):
@@ -82,18 +78,20 @@ def _add_pages(app: App, review: Review, data: Dataset, title: str) -> None:
 
     @app.get("/")
     def page() -> Response:
-        return Response(_render_page(title, review.choices), media_type="text/html")
+        return Response(_render_page(title, review.task), media_type="text/html")
 
     @lru_cache(maxsize=4)
     def render_image(number: int, mask: bool) -> bytes:
-        return encode_jpeg(make_thumbnail(_draw_image(data, review.items[number], mask), MAX_SIDE), 90)
+        item = review.items[number]
+        rgb = review.task.draw(data, item) if mask else data.pixels(item.row)
+        return encode_jpeg(make_thumbnail(rgb, MAX_SIDE), 90)
 
     @app.get("/image/{number}")
     def image(number: int, mask: bool = False) -> Response:
         if not 0 <= number < len(review.items):
             raise Refusal(404, say("No such question"))
         try:
-            return Response(render_image(number, mask and not review.choices), media_type="image/jpeg")
+            return Response(render_image(number, mask), media_type="image/jpeg")
         except (
             PupilaError,
             ImageFault,
@@ -109,7 +107,7 @@ def _add_answers(app: App, review: Review, stop: Callable[[], None]) -> None:
         last = review.last()
         return ReviewState(
             answered=len(review.answers), total=len(review.items), current=review.current,
-            last=None if last is None else _describe_answer(last.target, last.rejected, bool(review.choices)),
+            last=None if last is None else _describe_answer(last, review.task),
         )  # fmt: skip
 
     @app.get("/state")
@@ -118,7 +116,7 @@ def _add_answers(app: App, review: Review, stop: Callable[[], None]) -> None:
 
     @app.post("/answer")
     def answer(request: AnswerRequest) -> ReviewState:
-        if request.choice is not None and request.choice >= (len(review.choices) or 2):
+        if request.choice is not None and request.choice >= len(review.task.choices):
             raise Refusal(422, say("No such choice"))
         if not review.answer(request.number, request.choice):
             raise Refusal(409, say("This is not the current question"), remedy=say("reload the page"))
@@ -140,52 +138,22 @@ async def _lifespan(app: App) -> AsyncIterator[None]:
     yield
 
 
-def _draw_image(data: Dataset, item: ReviewItem, mask: bool) -> Array:
-    """The upright image, with the mask under review laid over it if `mask` is set."""
-    rgb = data.pixels(item.row)
-    if not mask or item.label is None:
-        return rgb
-    return overlay(rgb, read_mask(data, item.row, item.label), len(data.classes))
+def _describe_answer(answer: Answer, task: ReviewTask) -> str:
+    if answer.target is None:
+        return say("rejected") if answer.rejected else say("unsure")
+    return task.describe(answer.target)
 
 
-def read_mask(data: Dataset, row: int, target: str) -> Array:
-    """(H, W) class indices of a mask of the row, even if it is not in force.
-
-    Raises:
-        PupilaError: it can't be read.
-    """
-    if target == data.images["target"][row]:
-        return data.mask(row)
-    assert data.label_map is not None
-    height, width = data.images.select("height", "width").row(row)
-    try:
-        if is_annotation(target):
-            stored, _ = draw_annotation(data.root, target, data.label_map, (height, width), data.limits)
-        else:
-            content = files.read_bytes(files.join(data.root, target))
-            stored = read_stored_mask(content, data.label_map.colour, data.limits)
-    except (ImageFault, OSError) as fault:
-        raise PupilaError(say("Can't read the mask {path}", path=target), actual=str(fault)) from fault
-    return resize_mask(data.label_map.read(stored.values)[0], height, width)
-
-
-def _describe_answer(target: str | None, rejected: bool, classes: bool) -> str:
-    if target is None:
-        return say("rejected") if rejected else say("unsure")
-    return target if classes else say("accepted")
-
-
-def _render_page(title: str, choices: list[str]) -> str:
+def _render_page(title: str, task: ReviewTask) -> str:
     words = {
-        "choices": choices or [say("accept"), say("reject")], "masks": not choices, "unsure": say("unsure"),
+        "choices": task.choices, "masks": task.shows_label, "unsure": say("unsure"),
         "undo": say("undo"), "more": say("more classes"), "mask": say("show or hide the mask"),
         "progress": say("{n} of {total} answered", n="{0}", total="{1}"),
         "last": say("Last answer: {answer}", answer="{0}"), "all": say("All questions are answered."),
         "finish": say("Finish and write the report"),
         "finished": say("The report is written. This page can be closed."),
         "stopped": say("The command that serves this page has ended. All answers are saved."),
-        "blind": say("Blind review: the existing label is hidden so that it does not influence you.")
-                 if choices else say("Is the mask correct?"),
+        "instruction": task.instruction,
         "failed": say("The image can't be shown"),
     }  # fmt: skip
     text = (Path(__file__).parent / "review.html").read_text(encoding="utf-8")

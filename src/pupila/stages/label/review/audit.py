@@ -1,26 +1,27 @@
 """The audit of machine labels: draw a sample, review it, and write `audit.json` and `audit.html`."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from pydantic import Field, NonNegativeInt
 
 from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.audit import Audit, AuditReport, AuditRound, Sample, read_audit
 from pupila.artifacts.report.page import render
 from pupila.artifacts.web.local import run_local
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import Settings
-from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE, AUDIT_SCHEMA
-from pupila.stages.label.review.accuracy import Audit, measure_accuracy
+from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
+from pupila.stages.label.review.accuracy import measure_accuracy
 from pupila.stages.label.review.app import make_review_app
 from pupila.stages.label.review.audit_page import audit_page
-from pupila.stages.label.review.sample import Sample, check_machine_labels, draw_items, read_machine_labels
+from pupila.stages.label.review.sample import check_machine_labels, draw_items, read_machine_labels
 from pupila.stages.label.review.session import Review, ReviewContext, read_answers
+from pupila.stages.label.review.tasks import review_task
 
 PURPOSE = "audit"
 DEFAULT_RANDOM, DEFAULT_UNCERTAIN = 100, 20
@@ -48,7 +49,8 @@ class AuditSettings(Settings):
 class AuditResult:
     """The result of an audit, and its files."""
 
-    audit: Audit
+    audit: Audit  # the content of `file`
+    report: AuditReport
     file: str
     page: str
 
@@ -73,11 +75,8 @@ def audit(
     if port is not None:
         labels = read_machine_labels(data, read_history(data.home), sample.history_rows)
         context = ReviewContext(data.home, reviewer, PURPOSE, sample.history_rows)
-        review = Review(
-            draw_items(labels, sample),
-            _list_classes(data, labels["label"].to_list(), settings.extra_classes),
-            context,
-        )
+        task = review_task(data, labels["label"].to_list(), settings.extra_classes)
+        review = Review(draw_items(labels, sample), task, context)
         if review.current is not None:
             title = say("Audit of {n} labels", n=len(review.items))
             run_local(lambda stop: make_review_app(review, data, title, stop), port, on_address)
@@ -87,8 +86,8 @@ def audit(
 def _load_sample(data: Dataset, settings: AuditSettings, begin: bool) -> Sample:
     """The sample of the resumed audit, or a new one; it is saved before the first question."""
     uri = files.join(data.home, AUDIT_FILE)
-    before = _read_audit(uri) if files.exists(uri) else None
-    old = None if before is None else Sample(**before["sample"])
+    before = read_audit(uri) if files.exists(uri) else None
+    old = None if before is None else before.sample
     _check_settings(settings, old, begin)
     if old is None and not begin:
         raise PupilaError(
@@ -102,27 +101,21 @@ def _load_sample(data: Dataset, settings: AuditSettings, begin: bool) -> Sample:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         random = DEFAULT_RANDOM if settings.sample is None else settings.sample
         uncertain = DEFAULT_UNCERTAIN if settings.uncertain is None else settings.uncertain
-        sample = Sample(settings.seed or 0, random, uncertain, labels.height, now)
+        sample = Sample(
+            seed=settings.seed or 0, random=random, uncertain=uncertain, history_rows=labels.height, time=now
+        )  # fmt: skip
     else:
-        sizes = max(old.random, settings.sample or 0), max(old.uncertain, settings.uncertain or 0)
-        sample = Sample(old.seed, *sizes, old.history_rows, old.time) if begin else old
+        sizes = {
+            "random": max(old.random, settings.sample or 0),
+            "uncertain": max(old.uncertain, settings.uncertain or 0),
+        }
+        sample = old.model_copy(update=sizes) if begin else old
     check_machine_labels(read_machine_labels(data, labels, sample.history_rows), data)
     if sample != old:
-        previous = _previous_audits(before, settings.again)
-        files.write_json(uri, {"schema": AUDIT_SCHEMA, "sample": asdict(sample), "previous": previous})
+        files.write_json(
+            uri, Audit(sample=sample, previous=_previous_rounds(before, settings.again)).as_dict()
+        )
     return sample
-
-
-def _read_audit(uri: str) -> dict[str, Any]:
-    """An `audit.json` of the current schema."""
-    content: dict[str, Any] = files.read_json(uri)
-    if content.get("schema") != AUDIT_SCHEMA:
-        raise PupilaError(
-            say("Can't read the audit {path}", path=uri), actual=f"schema {content.get('schema', 1)}",
-            expected=f"schema {AUDIT_SCHEMA}",
-            remedy=say("delete the file and run: {command}", command="pupila label audit DATA"),
-        )  # fmt: skip
-    return content
 
 
 def _check_settings(settings: AuditSettings, old: Sample | None, begin: bool) -> None:
@@ -142,29 +135,23 @@ def _check_settings(settings: AuditSettings, old: Sample | None, begin: bool) ->
         )  # fmt: skip
 
 
-def _previous_audits(before: dict[str, Any] | None, again: bool) -> list[Any]:
-    """The audits of previous samples, the oldest first."""
+def _previous_rounds(before: Audit | None, again: bool) -> list[AuditRound]:
+    """The rounds with previous samples, the oldest first."""
     if before is None:
         return []
-    ended = [{name: value for name, value in before.items() if name != "previous"}] if again else []
-    return [*before.get("previous", []), *ended]
+    ended = [AuditRound(sample=before.sample, report=before.report)] if again else []
+    return [*before.previous, *ended]
 
 
-def _list_classes(data: Dataset, labels: Sequence[str | None], further: Sequence[str]) -> list[str]:
-    """The possible answers, sorted; empty for masks."""
-    if data.label_map is not None:
-        return []
-    return sorted({*data.classes, *(name for name in labels if name is not None), *further})
-
-
-def _write_report(data: Dataset, sample: Sample, further: Sequence[str]) -> AuditResult:
-    labels_history = read_history(data.home)
-    labels = read_machine_labels(data, labels_history, sample.history_rows)
-    items, given = draw_items(labels, sample), read_answers(labels_history, sample.history_rows, PURPOSE)
-    targets = [item.label for item in items] + [item.target for item in given.values()]
-    names = _list_classes(data, targets, further)
-    result = measure_accuracy(labels, sample, items, given, data.components(), names)
+def _write_report(data: Dataset, sample: Sample, further: tuple[str, ...]) -> AuditResult:
+    history = read_history(data.home)
+    labels = read_machine_labels(data, history, sample.history_rows)
+    items, answers = draw_items(labels, sample), read_answers(history, sample.history_rows, PURPOSE)
+    targets = [item.label for item in items] + [answer.target for answer in answers.values()]
+    task = review_task(data, targets, further)
+    report = measure_accuracy(labels, items, answers, data.components(), task)
     file, page = files.join(data.home, AUDIT_FILE), files.join(data.home, AUDIT_PAGE_FILE)
-    files.write_json(file, {**result, "previous": files.read_json(file).get("previous", [])})
-    files.write_bytes(page, render(audit_page(result, data)).encode())
-    return AuditResult(result, file, page)
+    content = Audit(sample=sample, report=report, previous=read_audit(file).previous)
+    files.write_json(file, content.as_dict())
+    files.write_bytes(page, render(audit_page(report, data, task)).encode())
+    return AuditResult(content, report, file, page)

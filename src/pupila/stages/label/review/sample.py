@@ -11,22 +11,13 @@ import polars as pl
 
 from pupila.artifacts.dataset.labels import current_labels
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.audit import Part, Sample
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
-RANDOM, UNCERTAIN = "random", "uncertain"
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The parameters that determine the sample, which is drawn from the labels in force at its time."""
-
-    seed: int
-    random: int  # images at random
-    uncertain: int  # further images, the lowest confidence first
-    history_rows: int  # rows of the history at that time
-    time: str  # ISO 8601, UTC
+RANDOM: Part = "random"
+UNCERTAIN: Part = "uncertain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class ReviewItem:
     row: int  # of the data set
     image: str
     sha256: str
-    part: str  # RANDOM, UNCERTAIN, or another purpose; hidden from the reviewer
+    part: Part | None  # of an audit's sample, hidden from the reviewer; None: the item is a suspect
     label: str | None  # under review: a class, or the path of a mask; None: the model was unsure
     labeller: str = ""
     confidence: float | None = None

@@ -9,19 +9,10 @@ from datetime import UTC, datetime
 import polars as pl
 
 from pupila.artifacts.dataset.labels import RETRACTED, Label, append_labels, read_history
+from pupila.stages.label.review.review_task import Answer, ReviewTask
 from pupila.stages.label.review.sample import ReviewItem
 
 REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer of a reviewer to one item."""
-
-    target: str | None  # a class, or the path of an accepted mask
-    rejected: bool = False  # for masks; otherwise a target of None means unsure
-    reviewer: str = ""  # "annotator:NAME"
-    time: str = ""  # ISO 8601, UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class Review:
 
     Args:
         items: in the order of the questions.
-        choices: classes; empty for masks, which are accepted or rejected.
+        task: how its labels are reviewed.
         context: of the reviewer.
         on_answer: called after each answer and each undo has been saved in the history.
     """
@@ -50,16 +41,12 @@ class Review:
     def __init__(
         self,
         items: Sequence[ReviewItem],
-        choices: Sequence[str],
+        task: ReviewTask,
         context: ReviewContext,
         on_answer: OnAnswer = lambda item, label: None,
     ) -> None:
-        self.items, self.choices, self.context, self._on_answer = (
-            list(items),
-            list(choices),
-            context,
-            on_answer,
-        )
+        self.items, self.task = list(items), task
+        self.context, self._on_answer = context, on_answer
         self._numbers = {item.sha256: number for number, item in enumerate(self.items)}
         given = read_answers(read_history(context.home), context.since, context.purpose)
         self.answers = {
@@ -77,16 +64,13 @@ class Review:
 
         Args:
             number: of the item.
-            choice: class number; for masks 0 accepts and 1 rejects; None: unsure.
+            choice: number among the choices of the task; None: unsure.
         """
         with self._lock:
             if number != self.current:
                 return False
             item = self.items[number]
-            if self.choices or choice is None:
-                target, rejected = None if choice is None else self.choices[choice], False
-            else:
-                target, rejected = (None, True) if choice else (item.label, False)
+            target, rejected = (None, False) if choice is None else self.task.read_choice(item, choice)
             label = self._append(item, target, REJECTED if rejected else "")
             self.answers[number] = Answer(target, rejected, label.labeller, label.time)
             return True

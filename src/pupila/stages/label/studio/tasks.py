@@ -16,7 +16,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.masks.label_map import BACKGROUND, class_colours
-from pupila.stages.label.review.app import read_mask
+from pupila.stages.label.mask_files import read_mask
 from pupila.stages.label.studio.brush import encode
 
 NAME, IMAGE = "label", "image"  # of the tags in the labelling configuration

@@ -1,12 +1,12 @@
 """Evaluate a model, and compare it with others."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.artifacts.dataset.splits import find_matching_split
+from pupila.artifacts.run.source import Model, parse_source
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -21,11 +21,11 @@ from pupila.api.data import Data
 
 
 def evaluate(
-    model: str | Path,
+    model: Model,
     data: Data,
     *,
     split: str | None = None,
-    against: Sequence[str | Path] = (),
+    against: Sequence[Model] = (),
     threshold: str | None = None,
     out: str | Path | None = None,
 ) -> "EvaluationOutput":
@@ -34,8 +34,8 @@ def evaluate(
     A promptable model is evaluated on prompts that are sampled from the masks and written to `prompts.jsonl`.
 
     Args:
-        model: a bundle, a run (its predictions during training; for a promptable one its bundle) or a table of
-            predictions.
+        model: folder of a bundle, of a run (its predictions during training; for a promptable one its bundle), a file
+            of a table of predictions, or a `Run` or `Bundle`.
         data: whatever `pupila.open` takes; it must be split.
         split: train, validation, or test, which is sealed: each access is recorded, and a repeated one is reported.
             None: test, or for runs alone, none of them promptable, the validation split, or all folds.
@@ -46,8 +46,6 @@ def evaluate(
     Raises:
         PupilaError: see `pupila.stages.evaluate.run.evaluate_models`; or the data are not split.
     """
-    from pupila.stages.evaluate.predictions import is_promptable, is_run
-    from pupila.stages.evaluate.prompt.run import evaluate_prompts
     from pupila.stages.evaluate.run import evaluate_models, write_report
 
     opened = open_data(data)
@@ -57,13 +55,10 @@ def evaluate(
             say("The data set is not split"), actual=say("no matching splits.json"),
             expected=say("the split that the model was trained with"), remedy="pupila split DATA",
         )  # fmt: skip
-    paths = [str(path).replace(os.sep, "/").rstrip("/") for path in (model, *against)]
-    run = evaluate_prompts if any(map(is_promptable, paths)) else evaluate_models
-    result = run(paths, opened, splits, split and _parse_split(split), threshold)
-    own = is_run(paths[0]) or files.is_folder(files.join(paths[0], "bundle"))
-    folder = paths[0] if own else files.parent(paths[0])
-    place = str(out) if out is not None else files.join(folder, f"evaluation-{result.evaluation['split']}")
-    return write_report(result, opened, place)
+    sources = [parse_source(one) for one in (model, *against)]
+    result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
+    place = files.join(sources[0].results_folder, f"evaluation-{result.evaluation['split']}")
+    return write_report(result, opened, place if out is None else str(out))
 
 
 def _parse_split(name: str) -> str:

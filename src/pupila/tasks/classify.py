@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pupila.core.messages import mark
 from pupila.imaging.images.preprocess import Preprocessing, min_decode_side, preprocess
 from pupila.tasks.task import Array, PostProcessing, PredictionSpec, PreprocessedImage, Task
 
@@ -58,4 +59,4 @@ def _digest(logits: Array) -> list[float]:
     return [float(value) for value in logits]
 
 
-CLASSIFY = Task("classify", "class", min_decode_side, _inputs, _predict, _digest)
+CLASSIFY = Task("classify", mark("classification"), "class", min_decode_side, _inputs, _predict, _digest)

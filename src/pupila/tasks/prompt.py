@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
+from pupila.core.messages import mark, say, say_count
 from pupila.imaging.images.preprocess import covered_size, min_decode_side, preprocess, resize_plane
 from pupila.tasks.segment import digest, post_process
 from pupila.tasks.task import Array, PredictionSpec, PreprocessedImage, Runs, Task
@@ -239,6 +239,7 @@ def _trial(runs: Runs, inputs: Array) -> Array:
 
 PROMPT = Task(
     name="prompt",
+    title=mark("promptable segmentation"),
     target="mask",
     min_decode_side=min_decode_side,
     inputs=lambda rgb, spec: preprocess(rgb, spec)[None],

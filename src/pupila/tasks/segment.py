@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pupila.core.messages import mark
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.preprocess import (
     Preprocessing,
@@ -135,5 +136,13 @@ def digest(logits: Array) -> list[float]:
 
 
 SEGMENT = Task(
-    "segment", "mask", _min_decode_side, _inputs, _predict, digest, caches_features=False, predicts_masks=True
+    "segment",
+    mark("segmentation"),
+    "mask",
+    _min_decode_side,
+    _inputs,
+    _predict,
+    digest,
+    caches_features=False,
+    predicts_masks=True,
 )

@@ -82,6 +82,7 @@ class Task:
     """How one task differs from the others in prediction."""
 
     name: str
+    title: str  # for sentences, to be translated
     target: Target  # of the data that it learns from
     min_decode_side: Callable[
         [Preprocessing], int | None

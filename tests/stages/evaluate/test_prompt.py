@@ -20,11 +20,12 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import find_prompt_targets
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.dataset.test_access import read_test_accesses
+from pupila.artifacts.run.source import parse_source
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
 from pupila.stages.evaluate.evaluator import EvaluationResult
 from pupila.stages.evaluate.prompt.baselines import BOX_SCALES, fit_baselines
-from pupila.stages.evaluate.prompt.run import evaluate_prompts
+from pupila.stages.evaluate.run import evaluate_models
 from pupila.stages.evaluate.sentences import sentences
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.prompt_strategies import BOX, POINTS, PromptStrategy
@@ -100,7 +101,7 @@ def rows_of(data: Dataset, split: str = TEST) -> list[int]:
 
 
 def evaluate(data: Dataset, *paths: Path, **options: Any) -> EvaluationResult:
-    return evaluate_prompts([str(path) for path in paths], data, splits_of(data), **options)
+    return evaluate_models([parse_source(path) for path in paths], data, splits_of(data), **options)
 
 
 def read_prompts(result: EvaluationResult, strategy: str) -> dict[str, Prompt]:

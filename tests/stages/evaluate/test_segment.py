@@ -360,7 +360,7 @@ def test_no_threshold_is_tuned_and_a_table_without_masks_is_refused(scenes: Data
 def test_a_classifier_is_refused_in_words(scenes: Dataset, tmp_path: Path) -> None:
     model = write_colours(tmp_path / "colours").folder
     with pytest.raises(
-        PupilaError, match=r"is a classifier \(.*\), but .* is a segmentation data set"
+        PupilaError, match=r"was trained for classification \(.*\), but .* is a data set for segmentation"
     ) as fault:
         pupila.evaluate(model, scenes, split="validation")
     assert fault.value.remedy == "evaluate it on the data it was trained for"

@@ -1,21 +1,18 @@
 """The images that models are evaluated on, and what every report says of the data and the models."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
-
-import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
 from pupila.artifacts.dataset.test_access import read_test_accesses, record_test_access
+from pupila.artifacts.run.source import ModelSource
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.stages.evaluate.evaluator import REPORT_SCHEMA, Evaluation, EvaluationSet, ModelReport
 from pupila.stages.evaluate.predictions import Predictions
-
-AnyPredictions = TypeVar("AnyPredictions", bound=Predictions)
 
 
 def select_rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int]:
@@ -29,11 +26,6 @@ def select_rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int
             expected=say("labelled images to evaluate on"), remedy="pupila split DATA --replace",
         )  # fmt: skip
     return rows
-
-
-def make_evaluation_set(data: Dataset, splits: SplitFile, rows: list[int]) -> EvaluationSet:
-    """The rows of a data set with their groups."""
-    return EvaluationSet(data, rows, np.array([splits.images[row].component for row in rows]))
 
 
 def describe_data(task: str, data: Dataset, splits: SplitFile) -> Evaluation:
@@ -53,16 +45,17 @@ def describe_model(predictions: Predictions, on: EvaluationSet) -> ModelReport:
     }  # fmt: skip
 
 
-def disambiguate_names(models: list[AnyPredictions], paths: list[str]) -> list[AnyPredictions]:
+def disambiguate_names(models: list[Predictions], sources: Sequence[ModelSource]) -> list[Predictions]:
     """Models that share a name are called by their paths."""
     shared = Counter(model.name for model in models)
     return [
-        replace(model, name=path) if shared[model.name] > 1 else model
-        for model, path in zip(models, paths, strict=True)
+        replace(model, name=source.path) if shared[model.name] > 1 else model
+        for model, source in zip(models, sources, strict=True)
     ]
 
 
-def log_test_access(data: Dataset, versions: list[str], paths: list[str]) -> int:
+def log_test_access(data: Dataset, versions: list[str], sources: Sequence[ModelSource]) -> int:
     """Record an access to the sealed test split, and count all accesses so far."""
-    record_test_access(data.home, versions, "pupila evaluate " + " ".join(paths))
+    command = "pupila evaluate " + " ".join(source.path for source in sources)
+    record_test_access(data.home, versions, command)
     return len({(access.time, access.command) for access in read_test_accesses(data.home)})

@@ -1,11 +1,18 @@
 """What an evaluation consists of, and the part of it that differs between tasks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NoReturn, Self
+
+import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import Section
+from pupila.artifacts.run.source import ModelSource
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.predictions import PredictionReader, Predictions
 
@@ -18,11 +25,20 @@ Comparison = dict[str, Any]  # of the first model with another one
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """The images that models are evaluated on."""
+    """The images that models are evaluated on; a task may add what it prepares for them."""
 
     data: Dataset
+    splits: SplitFile  # made from these very data
     rows: list[int]  # N row numbers of the data set
-    groups: Array  # (N,) group numbers; an interval counts groups, not images
+
+    @cached_property
+    def groups(self) -> Array:
+        """(N,) group numbers; an interval counts groups, not images."""
+        return np.array([self.splits.images[row].component for row in self.rows])
+
+    def select(self, rows: list[int]) -> Self:
+        """Some of the images, in this order."""
+        return self if rows == self.rows else replace(self, rows=rows)
 
 
 ThresholdReport = dict[str, Any]  # what a tuned threshold changes
@@ -38,28 +54,47 @@ class EvaluationResult:
     extra_files: dict[str, bytes] = field(default_factory=dict)  # files beside the report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportWriter:
-    """How a task's report is written."""
+def _prepare_nothing(on: EvaluationSet) -> EvaluationSet:
+    return on
 
+
+def _add_nothing(
+    sources: Sequence[ModelSource], models: Sequence[Predictions], on: EvaluationSet
+) -> Evaluation:
+    return {}
+
+
+def _write_nothing(on: EvaluationSet) -> dict[str, bytes]:
+    return {}
+
+
+def _refuse_threshold(on: EvaluationSet, predictions: Predictions | None) -> NoReturn:
+    raise PupilaError(
+        say("--threshold does not apply to masks"), actual="--threshold",
+        expected=say("no threshold: training already tunes it on validation"),
+        remedy=say("leave --threshold out"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEvaluator:
+    """What differs between tasks; `evaluate.run` does the rest."""
+
+    reader: PredictionReader
+    reads_out_of_fold: bool = True  # whether a run's stored predictions can be evaluated
+    # raises where no threshold can be tuned
+    check_tunable: Callable[[EvaluationSet, Predictions | None], None] = _refuse_threshold
+    prepare: Callable[[EvaluationSet], EvaluationSet] = _prepare_nothing  # before any model predicts
+    report_model: Callable[[Predictions, EvaluationSet], ModelReport]
+    compare: Callable[[Predictions, list[Predictions], EvaluationSet], list[Comparison]]  # first minus other
+    # objective, predictions on validation, predictions that are evaluated
+    report_threshold: Callable[[str, LabelledPredictions, LabelledPredictions], ThresholdReport] | None = None
+    # what only this task's report has
+    report_extras: Callable[[Sequence[ModelSource], Sequence[Predictions], EvaluationSet], Evaluation] = (
+        _add_nothing
+    )
+    extra_files: Callable[[EvaluationSet], dict[str, bytes]] = _write_nothing  # beside the report
     verdict: Callable[[Evaluation], list[str]]  # the most important first, comparisons included
     warnings: Callable[[Evaluation], list[str]]
     sections: Callable[[Evaluation, Dataset, Sequence[Predictions]], list[Section]]
     footnote: Callable[[], str]  # how confidence intervals are computed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskEvaluator(ReportWriter):
-    """What differs between tasks; `evaluate.run` does the rest."""
-
-    reader: PredictionReader
-    report_model: Callable[[Predictions, EvaluationSet], ModelReport]
-    compare: Callable[
-        [Predictions, list[Predictions], EvaluationSet], list[Comparison]
-    ]  # differences are first minus other
-    check_tunable: Callable[
-        [EvaluationSet, Predictions | None], None
-    ]  # raises where no threshold can be tuned
-    report_threshold: Callable[
-        [str, LabelledPredictions, LabelledPredictions], ThresholdReport
-    ]  # objective, predictions on validation, predictions that are evaluated

@@ -1,10 +1,18 @@
-"""The tasks that can be evaluated."""
+"""The evaluator of each task."""
 
+from collections.abc import Sequence
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.source import ModelSource
 from pupila.stages.evaluate.classify.evaluator import CLASSIFY
-from pupila.stages.evaluate.evaluator import ReportWriter, TaskEvaluator
-from pupila.stages.evaluate.prompt.evaluator import PROMPT_REPORT
+from pupila.stages.evaluate.evaluator import TaskEvaluator
+from pupila.stages.evaluate.prompt.evaluator import PROMPT
 from pupila.stages.evaluate.segment.evaluator import SEGMENT
-from pupila.tasks import classify, prompt, segment
 
-EVALUATORS: dict[str, TaskEvaluator] = {classify.CLASSIFY.name: CLASSIFY, segment.SEGMENT.name: SEGMENT}
-REPORT_WRITERS: dict[str, ReportWriter] = {**EVALUATORS, prompt.PROMPT.name: PROMPT_REPORT}
+EVALUATORS: dict[str, TaskEvaluator] = {"classify": CLASSIFY, "segment": SEGMENT, "prompt": PROMPT}
+
+
+def find_task(sources: Sequence[ModelSource], data: Dataset) -> str:
+    """The task that is evaluated: that of a model that takes prompts, else that of the data; empty without labels."""
+    promptable = [source.task.name for source in sources if source.task and source.task.takes_prompts]
+    return next(iter(promptable), data.task.name if data.task else "")

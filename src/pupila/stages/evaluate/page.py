@@ -6,7 +6,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.page import Page
 from pupila.core.messages import say
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, Evaluation
-from pupila.stages.evaluate.evaluators import REPORT_WRITERS
+from pupila.stages.evaluate.evaluators import EVALUATORS
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.sentences import sentences
 
@@ -19,7 +19,7 @@ def evaluation_page(e: Evaluation, data: Dataset, predictions: Sequence[Predicti
         data: for the images that are shown.
         predictions: of the models, on those images.
     """
-    model, writer = e["models"][0], REPORT_WRITERS[e["task"]]
+    model, writer = e["models"][0], EVALUATORS[e["task"]]
     return Page(
         title=_title(model["name"], e["split"]),
         verdict=sentences(e),

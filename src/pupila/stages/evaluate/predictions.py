@@ -8,18 +8,17 @@ from typing import Any, Protocol, Self
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.bundle.folder import Bundle, onnx_file, read_bundle
+from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.formats.table import read_table
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE
+from pupila.artifacts.run.out_of_fold import read_out_of_fold
+from pupila.artifacts.run.source import ModelSource, PredictingSource, RunSource, TableSource
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, translate
 from pupila.core.progress import progress
-from pupila.core.vocabulary import TABLE_SUFFIXES
 from pupila.imaging.images.decode import Array, ImageFault
-from pupila.tasks.prompt import DECODER
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,8 @@ class Predictions:
 
     def select(self, rows: list[int]) -> Self:
         """The predictions for some of the rows, in this order."""
+        if rows == self.rows:
+            return self
         place = {row: number for number, row in enumerate(self.rows)}
         chosen = [place[row] for row in rows]
         values = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -48,10 +49,8 @@ Predict = Callable[[list[int]], Iterator[Any]]  # the bundle's predictions for r
 class PredictionReader(Protocol):
     """How a task reads predictions from the three sources; `header` has the model and the rows."""
 
-    def from_bundle(
-        self, header: Predictions, predict: Predict, bundle: Bundle, data: Dataset
-    ) -> Predictions:
-        """Predict with a bundle."""
+    def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> Predictions:
+        """Predict the rows with a bundle."""
 
     def from_out_of_fold(
         self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
@@ -68,55 +67,37 @@ class PredictionReader(Protocol):
         """The columns that a table of predictions needs."""
 
 
-def is_table(path: str) -> bool:
-    """Whether the path is a table of predictions."""
-    return path.lower().endswith(TABLE_SUFFIXES)
-
-
-def is_run(path: str) -> bool:
-    """Whether the path is a run's folder with out-of-fold predictions."""
-    return files.exists(files.join(path, OUT_OF_FOLD_FILE)) and not files.exists(
-        files.join(path, "bundle.json")
-    )
-
-
-def is_promptable(path: str) -> bool:
-    """Whether the path is a promptable bundle, or a run that made one."""
-    decoder = onnx_file(DECODER)
-    return any(files.exists(files.join(path, name)) for name in (decoder, f"bundle/{decoder}"))
+def has_out_of_fold(source: ModelSource) -> bool:
+    """Whether the source is a run with out-of-fold predictions."""
+    return isinstance(source, RunSource) and source.run.has_out_of_fold
 
 
 def read_predictions(
-    path: str, data: Dataset, rows: list[int], reader: PredictionReader, out_of_fold: bool = False
+    source: ModelSource, data: Dataset, rows: list[int], reader: PredictionReader, out_of_fold: bool = False
 ) -> Predictions:
     """The predictions of a bundle, a run or a table for the rows.
 
     Args:
-        path: of the model.
+        source: the model.
         data: the data set.
         rows: row numbers of the data set.
         reader: of the task.
         out_of_fold: of a run, its out-of-fold predictions, for the rows that have one; otherwise its bundle predicts.
 
     Raises:
-        PupilaError: none of them, another task, other classes, or rows without a prediction.
+        PupilaError: another task, other classes, or rows without a prediction.
     """
-    if is_table(path):
-        return _read_table(path, data, rows, reader)
-    if not (files.exists(path) or files.is_folder(path)):
-        raise PupilaError(
-            say("{path} does not exist; expected a bundle, a run or a table of predictions", path=path)
-        )
-    bundle = read_bundle(path)
-    _check_fits(path, bundle, data)
-    if out_of_fold and is_run(path):
-        return _read_out_of_fold(path, data, rows, reader, bundle)
-    return _predict_with_bundle(path, data, rows, reader, bundle)
+    if isinstance(source, TableSource):
+        return _read_table(source, data, rows, reader)
+    if not source.task.takes_prompts:
+        _check_fits(source, data)
+    if out_of_fold and isinstance(source, RunSource):
+        return _read_out_of_fold(source, data, rows, reader)
+    return reader.from_bundle(_make_header(source, data, rows), source.bundle, data)
 
 
-def _predict_with_bundle(
-    path: str, data: Dataset, rows: list[int], reader: PredictionReader, bundle: Bundle
-) -> Predictions:
+def predict_rows(bundle: Bundle, data: Dataset) -> Predict:
+    """A function that predicts rows with a bundle, in order."""
     predictor = Predictor(bundle)
 
     def predict(rows: list[int]) -> Iterator[Any]:
@@ -127,14 +108,14 @@ def _predict_with_bundle(
                 yield prediction
                 advance(1)
 
-    return reader.from_bundle(make_header(path, bundle, data, rows), predict, bundle, data)
+    return predict
 
 
-def make_header(path: str, bundle: Bundle, data: Dataset, rows: list[int]) -> Predictions:
+def _make_header(source: PredictingSource, data: Dataset, rows: list[int]) -> Predictions:
     """The model and the rows of its predictions, and which of them it was trained on."""
-    learned, digests = bundle.training_images(), data.images["sha256"].to_list()
+    learned, digests = source.bundle.training_images(), data.images["sha256"].to_list()
     seen_in_training = np.array([digests[row] in learned for row in rows])
-    return Predictions(_name(path), bundle.hash, rows, seen_in_training)
+    return Predictions(source.name, source.bundle.hash, rows, seen_in_training)
 
 
 def unreadable_image(uri: str, fault: ImageFault | OSError) -> PupilaError:
@@ -144,45 +125,42 @@ def unreadable_image(uri: str, fault: ImageFault | OSError) -> PupilaError:
 
 
 def _read_out_of_fold(
-    path: str, data: Dataset, rows: list[int], reader: PredictionReader, bundle: Bundle
+    source: RunSource, data: Dataset, rows: list[int], reader: PredictionReader
 ) -> Predictions:
-    frame = pl.read_parquet(files.read_bytes(files.join(path, OUT_OF_FOLD_FILE)))
-    place = {digest: number for number, digest in enumerate(frame["sha256"])}
-    digests = data.images["sha256"].to_list()
-    known = [row for row in rows if digests[row] in place]
-    if not known:
-        raise PupilaError(
-            say("The run has no prediction for these images"),
-            actual=path,
-            expected=say("a run on this data set"),
-        )
-    header = Predictions(_name(path), bundle.hash, known, np.zeros(len(known), dtype=bool))
-    return reader.from_out_of_fold(header, frame[[place[digests[row]] for row in known]], bundle, data)
+    stored = read_out_of_fold(source.run, data)
+    place = {row: number for number, row in enumerate(stored.rows)}
+    known = [row for row in rows if row in place]
+    header = Predictions(source.name, source.bundle.hash, known, np.zeros(len(known), dtype=bool))
+    return reader.from_out_of_fold(header, stored.frame[[place[row] for row in known]], source.bundle, data)
 
 
-def _name(path: str) -> str:
-    return path.rstrip("/").removesuffix("/bundle").rpartition("/")[2]
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
 
 
-def _check_fits(path: str, bundle: Bundle, data: Dataset) -> None:
-    tasks = (bundle.info.task, data.task.name if data.task else "")
-    theirs, ours = list(bundle.info.classes), data.classes
-    if [tasks[0], *theirs] == [tasks[1], *ours]:
+def _check_fits(source: PredictingSource, data: Dataset) -> None:
+    task, theirs, ours = data.task, list(source.bundle.info.classes), data.classes
+    if source.task == task and theirs == ours:
         return
-    words = {"path": path, "theirs": listing(theirs), "ours": listing(ours), "data": _name(data.root)}
-    sentences = {
-        ("classify", "segment"): say(
-            "{path} is a classifier ({theirs}), but {data} is a segmentation data set", **words
-        ),
-        ("segment", "classify"): say(
-            "{path} is a segmentation model ({theirs}), but {data} is a classification data set", **words
-        ),
+    words = {
+        "path": source.path,
+        "theirs": listing(theirs),
+        "ours": listing(ours),
+        "data": _last_part(data.root),
     }
-    others = say("{path} predicts the classes {theirs}, but {data} has the classes {ours}", **words)
-    raise PupilaError(sentences.get(tasks, others), remedy=say("evaluate it on the data it was trained for"))
+    problem = (
+        say("{path} predicts the classes {theirs}, but {data} has the classes {ours}", **words)
+        if task is None or source.task == task
+        else say(
+            "{path} was trained for {their_task} (classes {theirs}), but {data} is a data set for {our_task}",
+            their_task=translate(source.task.title), our_task=translate(task.title), **words,
+        )
+    )  # fmt: skip
+    raise PupilaError(problem, remedy=say("evaluate it on the data it was trained for"))
 
 
-def _read_table(path: str, data: Dataset, rows: list[int], reader: PredictionReader) -> Predictions:
+def _read_table(source: TableSource, data: Dataset, rows: list[int], reader: PredictionReader) -> Predictions:
+    path = source.path
     frame = read_table(path)
     key = next((name for name in ("image", "file_name", "sha256") if name in frame.columns), None)
     columns = reader.select_columns(frame.columns, data.classes)
@@ -203,8 +181,8 @@ def _read_table(path: str, data: Dataset, rows: list[int], reader: PredictionRea
             say("{n} of {all} images have no prediction in {path}", n=len(lacking), all=len(rows), path=path),
             actual=listing(lacking, 3), expected=say("a row for each image that is evaluated"),
         )  # fmt: skip
-    version, name = files.sha256(files.read_bytes(path)), path.rpartition("/")[2]
-    header = Predictions(name, version, rows, np.zeros(len(rows), dtype=bool))
+    version = files.sha256(files.read_bytes(path))
+    header = Predictions(source.name, version, rows, np.zeros(len(rows), dtype=bool))
     return reader.from_table(header, frame[[number for number in place if number is not None]], path, data)
 
 

@@ -1,10 +1,12 @@
 """An evaluation from end to end: read the predictions, evaluate, compare, and write the report."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import render
+from pupila.artifacts.run.source import ModelSource, RunSource, TableSource
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -14,24 +16,23 @@ from pupila.stages.evaluate.evaluation_set import (
     describe_model,
     disambiguate_names,
     log_test_access,
-    make_evaluation_set,
     select_rows,
 )
 from pupila.stages.evaluate.evaluator import (
     OUT_OF_FOLD,
     Evaluation,
     EvaluationResult,
+    EvaluationSet,
     LabelledPredictions,
     TaskEvaluator,
     ThresholdReport,
 )
-from pupila.stages.evaluate.evaluators import EVALUATORS
+from pupila.stages.evaluate.evaluators import EVALUATORS, find_task
 from pupila.stages.evaluate.page import evaluation_page
 from pupila.stages.evaluate.predictions import (
     PredictionReader,
     Predictions,
-    is_run,
-    is_table,
+    has_out_of_fold,
     read_predictions,
 )
 
@@ -46,7 +47,7 @@ class EvaluationOutput:
 
 
 def evaluate_models(
-    paths: list[str],
+    sources: Sequence[ModelSource],
     data: Dataset,
     splits: SplitFile,
     split: str | None = None,
@@ -55,7 +56,7 @@ def evaluate_models(
     """Evaluate the first model, and compare it with the others on the images that all have predictions for.
 
     Args:
-        paths: bundles, runs or tables of predictions.
+        sources: bundles, runs or tables of predictions; with a promptable one among them, all are evaluated on prompts.
         data: the data set.
         splits: made from these very data.
         split: to evaluate on, with bundles; None: test, or for runs alone their out-of-fold or validation predictions.
@@ -64,28 +65,28 @@ def evaluate_models(
     Raises:
         PupilaError: no labelled image, other classes, missing predictions, or a threshold that can't be tuned.
     """
-    runs = split is None and any(map(is_run, paths)) and all(is_run(path) or is_table(path) for path in paths)
-    split = split or (None if runs else TEST)
-    if threshold and split in (None, VALIDATION):
-        raise PupilaError(
-            say("A threshold can't be tuned and evaluated on the same images"), actual=say("the validation split"),
-            expected=say("another split to evaluate on"), remedy="--split test",
-        )  # fmt: skip
-    rows = select_rows(data, splits, split)
-    evaluator = EVALUATORS[data.task.name if data.task else ""]
+    task = find_task(sources, data)
+    evaluator = EVALUATORS.get(task)
+    out_of_fold = split is None and evaluator is not None and _are_runs(sources, evaluator)
+    split = split or (None if out_of_fold else TEST)
+    evaluation_set = EvaluationSet(data, splits, select_rows(data, splits, split))
+    assert evaluator is not None  # data with a labelled row have a task
     if threshold:
-        evaluator.check_tunable(make_evaluation_set(data, splits, rows), None)
-    models = disambiguate_names(_read_all(paths, data, rows, evaluator.reader, runs), paths)
-    evaluation_set = make_evaluation_set(data, splits, models[0].rows)
+        evaluator.check_tunable(evaluation_set, None)
+        _check_other_images(split)
+    evaluation_set = evaluator.prepare(evaluation_set)
+    read = _read_all(sources, evaluation_set, evaluator.reader, out_of_fold)
+    models = disambiguate_names(read, sources)
+    evaluation_set = evaluation_set.select(models[0].rows)
     threshold_report = (
-        _tune_threshold(threshold, paths[0], splits, evaluator, (models[0], evaluation_set))
-        if threshold
-        else None
+        _tune_threshold(threshold, sources[0], evaluator, (models[0], evaluation_set)) if threshold else None
     )
-    test_accesses = log_test_access(data, [model.version for model in models], paths) if split == TEST else 0
+    test_accesses = (
+        log_test_access(data, [model.version for model in models], sources) if split == TEST else 0
+    )
     evaluation = {
-        **describe_data(data.task.name if data.task else "", data, splits),
-        "validation_based": runs,
+        **describe_data(task, data, splits),
+        "validation_based": out_of_fold,
         "split": split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION),
         "test_accesses": test_accesses,
         "models": [
@@ -94,8 +95,9 @@ def evaluate_models(
         ],
         "comparisons": evaluator.compare(models[0], models[1:], evaluation_set),
         "threshold": threshold_report,
+        **evaluator.report_extras(sources, models, evaluation_set),
     }
-    return EvaluationResult(evaluation, models)
+    return EvaluationResult(evaluation, models, evaluator.extra_files(evaluation_set))
 
 
 def write_report(result: EvaluationResult, data: Dataset, folder: str) -> EvaluationOutput:
@@ -108,24 +110,40 @@ def write_report(result: EvaluationResult, data: Dataset, folder: str) -> Evalua
     return EvaluationOutput(result.evaluation, report, report_json)
 
 
+def _are_runs(sources: Sequence[ModelSource], evaluator: TaskEvaluator) -> bool:
+    """Whether the models are runs, alone or beside tables, whose stored predictions can be evaluated."""
+    runs = [source for source in sources if not isinstance(source, TableSource)]
+    return evaluator.reads_out_of_fold and bool(runs) and all(map(has_out_of_fold, runs))
+
+
+def _check_other_images(split: str | None) -> None:
+    if split in (None, VALIDATION):
+        raise PupilaError(
+            say("A threshold can't be tuned and evaluated on the same images"), actual=say("the validation split"),
+            expected=say("another split to evaluate on"), remedy="--split test",
+        )  # fmt: skip
+
+
 def _read_all(
-    paths: list[str], data: Dataset, rows: list[int], reader: PredictionReader, out_of_fold: bool
+    sources: Sequence[ModelSource], on: EvaluationSet, reader: PredictionReader, out_of_fold: bool
 ) -> list[Predictions]:
     """The predictions of all models for their common rows; of a table, only those for rows that the runs have."""
     predictions = {
-        path: read_predictions(path, data, rows, reader, out_of_fold) for path in paths if not is_table(path)
+        source.path: read_predictions(source, on.data, on.rows, reader, out_of_fold)
+        for source in sources
+        if not isinstance(source, TableSource)
     }
-    common = sorted(set.intersection(set(rows), *(set(model.rows) for model in predictions.values())))
+    common = sorted(set.intersection(set(on.rows), *(set(model.rows) for model in predictions.values())))
     if not common:
         raise PupilaError(
-            say("The models have no image in common"), actual=", ".join(paths),
+            say("The models have no image in common"), actual=", ".join(source.path for source in sources),
             expected=say("predictions for the same images"),
         )  # fmt: skip
     return [
-        predictions[path].select(common)
-        if path in predictions
-        else read_predictions(path, data, common, reader)
-        for path in paths
+        predictions[source.path].select(common)
+        if source.path in predictions
+        else read_predictions(source, on.data, common, reader)
+        for source in sources
     ]
 
 
@@ -134,30 +152,23 @@ def _has_folds(splits: SplitFile) -> bool:
 
 
 def _tune_threshold(
-    objective: str,
-    path: str,
-    splits: SplitFile,
-    evaluator: TaskEvaluator,
-    evaluated: LabelledPredictions,
+    objective: str, source: ModelSource, evaluator: TaskEvaluator, evaluated: LabelledPredictions
 ) -> ThresholdReport:
-    data = evaluated[1].data
-    evaluator.check_tunable(evaluated[1], evaluated[0])
-    if not _has_folds(splits):
-        validation_predictions = read_predictions(
-            path, data, select_rows(data, splits, VALIDATION), evaluator.reader
-        )
-    elif is_run(path):
-        validation_predictions = read_predictions(
-            path, data, select_rows(data, splits, None), evaluator.reader, out_of_fold=True
-        )
+    predictions, on = evaluated
+    evaluator.check_tunable(on, predictions)
+    assert evaluator.report_threshold is not None  # the check refuses other tasks
+    if not _has_folds(on.splits):
+        rows = select_rows(on.data, on.splits, VALIDATION)
+        validation_predictions = read_predictions(source, on.data, rows, evaluator.reader)
+    elif isinstance(source, RunSource) and has_out_of_fold(source):
+        rows = select_rows(on.data, on.splits, None)
+        validation_predictions = read_predictions(source, on.data, rows, evaluator.reader, out_of_fold=True)
     else:
         raise PupilaError(
-            say("A split into folds has no validation split to tune a threshold on"), actual=path,
+            say("A split into folds has no validation split to tune a threshold on"), actual=source.path,
             expected=say("a run with out-of-fold predictions"),
             remedy="pupila evaluate RUN DATA --split test",
         )  # fmt: skip
     return evaluator.report_threshold(
-        objective,
-        (validation_predictions, make_evaluation_set(data, splits, validation_predictions.rows)),
-        evaluated,
+        objective, (validation_predictions, on.select(validation_predictions.rows)), evaluated
     )

@@ -2,12 +2,12 @@
 
 from pupila.core.messages import say, say_count
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, Evaluation
-from pupila.stages.evaluate.evaluators import REPORT_WRITERS
+from pupila.stages.evaluate.evaluators import EVALUATORS
 
 
 def sentences(e: Evaluation) -> list[str]:
     """The summary, most important first."""
-    writer = REPORT_WRITERS[e["task"]]
+    writer = EVALUATORS[e["task"]]
     return writer.verdict(e) + _warnings(e) + writer.warnings(e)
 
 

@@ -11,7 +11,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.predictions import Predict, Predictions
+from pupila.stages.evaluate.predictions import Predictions, predict_rows
 from pupila.tasks.classify import predict_classes, softmax
 
 _ROUNDING = 1e-3  # of a written probability
@@ -29,13 +29,10 @@ class ClassPredictions(Predictions):
 class ClassReader:
     """See `PredictionReader`."""
 
-    def from_bundle(
-        self, header: Predictions, predict: Predict, bundle: Bundle, data: Dataset
-    ) -> ClassPredictions:
-        """Predict with a bundle."""
-        return _from_logits(
-            header, np.stack([prediction.logits for prediction in predict(header.rows)]), bundle.info
-        )
+    def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> ClassPredictions:
+        """Predict the rows with a bundle."""
+        predicted = predict_rows(bundle, data)(header.rows)
+        return _from_logits(header, np.stack([prediction.logits for prediction in predicted]), bundle.info)
 
     def from_out_of_fold(
         self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import PromptTarget, find_prompt_targets
@@ -14,18 +14,13 @@ from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array, ImageFault
-from pupila.stages.evaluate.predictions import (
-    Predictions,
-    is_promptable,
-    make_header,
-    read_predictions,
-    unreadable_image,
-)
+from pupila.stages.evaluate.predictions import Predictions, unreadable_image
 from pupila.stages.evaluate.prompt.targets import SENSITIVITY_STRATEGIES
 from pupila.stages.evaluate.segment.predictions import MaskReader, Masks
 from pupila.statistics.metrics.boundary import boundary_counts
 from pupila.statistics.metrics.overlap import FIGURES, OverlapCounts
 from pupila.statistics.metrics.segment import confusion_counts, iou
+from pupila.tasks import TASKS
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES, PromptStrategy
 
@@ -37,7 +32,7 @@ NO_PREDICTED_IOU = float("nan")  # of a model that predicts no IoU
 
 @dataclass(frozen=True)
 class PromptPredictions(Predictions):
-    """The pixel counts of the masks for U targets and S prompt strategies; `select` does not apply."""
+    """The pixel counts of the masks for U targets and S prompt strategies; never for some of the rows only."""
 
     regions: Array  # (U, S, 2, 2), see `metrics.segment.counts`
     boundaries: Array  # (U, S, 2, 3), see `metrics.boundary.boundary_counts`
@@ -65,34 +60,32 @@ class _TargetScores:
     sensitivity: list[float]  # F of them
 
 
-def predict_prompts(path: str, data: Dataset, rows: list[int]) -> PromptPredictions:
-    """The predictions of a promptable model, or of a segmentation model, which takes no prompt.
+class PromptReader(MaskReader):
+    """Predictions for prompts; a model of masks, which takes none, has its masks scored. See `PredictionReader`."""
 
-    Raises:
-        PupilaError: neither of them; other classes; images without a prediction.
-    """
-    if not is_promptable(path):
-        predictions = read_predictions(path, data, rows, MaskReader(_score_masks))
-        assert isinstance(predictions, PromptPredictions)  # `_score_masks` makes them
-        return predictions
-    prompter = Prompter(read_bundle(path), threads=1)  # each core has an image of its own
+    def __init__(self) -> None:
+        super().__init__(_score_masks)
 
-    def open_image(row: int) -> PredictMask:
-        uri = data.path(row)
-        try:
-            image = prompter.encode(prompter.preprocess(files.read_bytes(uri)))
-        except (ImageFault, OSError) as fault:
-            raise unreadable_image(uri, fault) from fault
+    def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> Predictions:
+        """Predict the rows with a bundle."""
+        if not TASKS[bundle.info.task].takes_prompts:
+            return super().from_bundle(header, bundle, data)
+        prompter = Prompter(bundle, threads=1)  # each core has an image of its own
 
-        def predict(target: PromptTarget, prompt: Prompt) -> tuple[Array, float]:
-            prediction = prompter.predict(image, prompt)
-            return prediction.mask, prediction.predicted_iou
+        def open_image(row: int) -> PredictMask:
+            uri = data.path(row)
+            try:
+                image = prompter.encode(prompter.preprocess(files.read_bytes(uri)))
+            except (ImageFault, OSError) as fault:
+                raise unreadable_image(uri, fault) from fault
 
-        return predict
+            def predict(target: PromptTarget, prompt: Prompt) -> tuple[Array, float]:
+                prediction = prompter.predict(image, prompt)
+                return prediction.mask, prediction.predicted_iou
 
-    return score_prompts(
-        make_header(path, prompter.bundle, data, rows), data, open_image, SENSITIVITY_STRATEGIES
-    )
+            return predict
+
+        return score_prompts(header, data, open_image, SENSITIVITY_STRATEGIES)
 
 
 def score_prompts(

@@ -47,7 +47,7 @@ def draw_prompts(evaluation_set: EvaluationSet) -> PromptedTargets:
         PupilaError: the data set has no masks, or no target.
     """
     data = evaluation_set.data
-    if data.label_map is None:
+    if data.target != "mask":
         raise PupilaError(
             say("Prompts are drawn from masks, and this data set has none"), actual=data.layout,
             expected=say("images with masks"),

@@ -16,7 +16,7 @@ from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.masks.codec import SAME_SHAPE, decode_png, read_stored_mask, resize_mask
 from pupila.imaging.masks.label_map import NO_DATA
-from pupila.stages.evaluate.predictions import Predict, Predictions
+from pupila.stages.evaluate.predictions import Predictions, predict_rows
 from pupila.statistics.metrics.boundary import boundary_counts
 from pupila.statistics.metrics.overlap import OverlapCounts
 from pupila.statistics.metrics.segment import confusion_counts
@@ -46,10 +46,9 @@ class MaskReader:
 
     count: Callable[[Predictions, Masks, Dataset], Predictions]  # scores the masks
 
-    def from_bundle(
-        self, header: Predictions, predict: Predict, bundle: Bundle, data: Dataset
-    ) -> Predictions:
-        """Predict with a bundle."""
+    def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> Predictions:
+        """Predict the rows with a bundle."""
+        predict = predict_rows(bundle, data)
         return self.count(header, lambda rows: (prediction.mask for prediction in predict(rows)), data)
 
     def from_out_of_fold(

@@ -55,7 +55,7 @@ def evaluate(
             say("The data set is not split"), actual=say("no matching splits.json"),
             expected=say("the split that the model was trained with"), remedy="pupila split DATA",
         )  # fmt: skip
-    sources = [parse_source(one) for one in (model, *against)]
+    sources = [parse_source(given) for given in (model, *against)]
     result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
     place = files.join(sources[0].results_folder, f"evaluation-{result.evaluation['split']}")
     return write_report(result, opened, place if out is None else str(out))

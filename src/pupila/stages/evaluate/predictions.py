@@ -134,29 +134,16 @@ def _read_out_of_fold(
     return reader.from_out_of_fold(header, stored.frame[[place[row] for row in known]], source.bundle, data)
 
 
-def _last_part(path: str) -> str:
-    return path.rstrip("/").rpartition("/")[2]
-
-
 def _check_fits(source: PredictingSource, data: Dataset) -> None:
-    task, theirs, ours = data.task, list(source.bundle.info.classes), data.classes
-    if source.task == task and theirs == ours:
-        return
-    words = {
-        "path": source.path,
-        "theirs": listing(theirs),
-        "ours": listing(ours),
-        "data": _last_part(data.root),
-    }
-    problem = (
-        say("{path} predicts the classes {theirs}, but {data} has the classes {ours}", **words)
-        if task is None or source.task == task
-        else say(
-            "{path} was trained for {their_task} (classes {theirs}), but {data} is a data set for {our_task}",
-            their_task=translate(source.task.title), our_task=translate(task.title), **words,
-        )
-    )  # fmt: skip
-    raise PupilaError(problem, remedy=say("evaluate it on the data it was trained for"))
+    info, task = source.bundle.info, data.task
+    assert task is not None  # the rows are labelled
+    if [info.task, *info.classes] != [task.name, *data.classes]:
+        raise PupilaError(say(
+            "{path} was trained for {their_task} (classes {theirs}), but {data} is a data set for {our_task} "
+            "(classes {ours})", path=source.path, their_task=translate(source.task.title),
+            theirs=listing(info.classes), data=data.root.rstrip("/").rpartition("/")[2],
+            our_task=translate(task.title), ours=listing(data.classes),
+        ), remedy=say("evaluate it on the data it was trained for"))  # fmt: skip
 
 
 def _read_table(source: TableSource, data: Dataset, rows: list[int], reader: PredictionReader) -> Predictions:

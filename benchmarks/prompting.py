@@ -48,7 +48,7 @@ def run() -> dict[str, Any]:
     splits = SplitFile.read(str(data))
     assert splits is not None
     images = len(splits.in_split(TRAIN))
-    later = [line["seconds"] for line in ours.log[1:]]
+    later = [line.seconds for line in ours.log[1:]]
     epoch = sum(later) / len(later)
     figures = {
         "images": images, "epochs": EPOCHS, "script_timed_on_images": TIMED, "script_seconds_an_image": naive,

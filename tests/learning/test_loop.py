@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pupila.artifacts.run.log import EpochLog
 from pupila.core.errors import PupilaError
 from pupila.learning.loop import Batch, Checkpointer, EpochResult, Phase, State, fit, scheduled_lr
 from pupila.learning.optimizers import OPTIMIZERS
@@ -116,8 +117,8 @@ def test_the_best_epoch_is_the_first_of_equals_and_its_weights_are_left(tmp_path
     assert (state.epoch, state.best_epoch, state.best_score, state.stale) == (6, 2, 0.7, 4)
     two, *_ = trained(tmp_path / "two", scores, replace(PHASE, epochs=2))
     assert flat(net) == flat(two)
-    assert [line["score"] for line in lines] == scores
-    assert all(line["lr"] == 0.1 and line["train_loss"] > 0 for line in lines)
+    assert [line.score for line in lines] == scores
+    assert all(line.lr == 0.1 and line.train_loss > 0 for line in lines)
 
 
 def test_what_could_answer_before_has_to_be_beaten(tmp_path: Path) -> None:
@@ -159,9 +160,19 @@ def test_a_run_in_two_parts_ends_as_one(optimizer: str, schedule: str, tmp_path:
     parts, whole = (trained(tmp_path / name, scores, phase) for name in ("parts", "whole"))
     assert flat(parts[0]) == flat(whole[0])
     assert parts[1] == whole[1]
-    report = [[{**line, "seconds": 0} for line in lines] for _, _, lines in (parts, whole)]
+    report = [
+        [line.model_copy(update={"part": "", "seconds": 0.0}) for line in lines]
+        for _, _, lines in (parts, whole)
+    ]
     assert report[0] == report[1]
     assert len(report[0]) == 6
+
+
+def log_line(epoch: int) -> EpochLog:
+    return EpochLog(
+        part="finetune", phase="finetune", epoch=epoch, train_loss=0.1, metrics={"accuracy": 1 / 3},
+        score=0.25, lr=0.1, seconds=0.1,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
@@ -172,12 +183,12 @@ def test_the_state_comes_back_from_its_file(optimizer: str, tmp_path: Path) -> N
         functional.cross_entropy(net(torch.randn(4, 3)), torch.tensor([0, 1, 0, 1])).backward()  # type: ignore[no-untyped-call]
         ours.step()
         state = State(number + 1, 1, 0.25, number, 0, 0.5)
-        Checkpointer(str(tmp_path), "finetune").save(net, ours, state, {"epoch": number + 1})
-    heard: list[list[dict[str, Any]]] = []
+        Checkpointer(str(tmp_path), "finetune").save(net, ours, state, log_line(number + 1))
+    heard: list[list[EpochLog]] = []
     checkpointer = Checkpointer(str(tmp_path), "finetune", heard.append)
     assert checkpointer.restore(other, theirs) == state
     assert flat(other) == flat(net)
-    assert heard == [[{"epoch": 2}]]
+    assert heard == [[log_line(2)]]
     for slots, actual in zip(ours.state.values(), theirs.state.values(), strict=True):
         assert all(torch.equal(torch.as_tensor(slots[k]), torch.as_tensor(actual[k])) for k in slots)
     checkpointer.load_best(other)

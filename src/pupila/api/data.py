@@ -1,6 +1,5 @@
 """Shared by the functions of the Python API: open data, find its split, and the folder of results."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
 Data = str | Path | Dataset
-LogCallback = Callable[[dict[str, Any]], None]
 
 
 def open_with(data: Data, read: dict[str, Any]) -> Dataset:

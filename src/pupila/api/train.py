@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupila.api.data import Data, LogCallback, find_agreed_split, open_labelled, open_with
+from pupila.api.data import Data, find_agreed_split, open_labelled, open_with
 from pupila.api.split import split
 from pupila.artifacts.dataset.splits import find_matching_split
+from pupila.artifacts.run.log import LogCallback
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say

@@ -7,15 +7,9 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument
-from pupila.core.messages import mark, number, say, translate
+from pupila.core.messages import mark, say
 
 HELP = mark("Train a model; the run folder holds plan, log, report and the bundle to predict with.")
-_METRICS = {  # of the log, as shown
-    "macro_f1": mark("macro F1"),
-    "accuracy": mark("accuracy"),
-    "dice": mark("Dice"),
-    "iou": mark("IoU"),
-}
 EXIT_CODES = {"collapsed": 1, "interrupted": 130}
 
 
@@ -68,17 +62,5 @@ def _round_floats(plan: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _print_line(line: dict[str, Any]) -> None:
-    if "note" in line:
-        print(line["note"], flush=True)
-        return
-    metrics = [f"{translate(title)} {number(line[name])}" for name, title in _METRICS.items() if name in line]
-    loss = number(line["train_loss"])
-    if metrics:
-        print(say("{part} epoch {epoch}: loss {loss}, {metrics}", part=line["part"], epoch=line["epoch"],
-                  loss=loss, metrics=", ".join(metrics)), flush=True)  # fmt: skip
-    else:
-        print(
-            say("{part} epoch {epoch}: loss {loss}", part=line["part"], epoch=line["epoch"], loss=loss),
-            flush=True,
-        )
+def _print_line(line: object) -> None:
+    print(line, flush=True)

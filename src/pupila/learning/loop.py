@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pupila.artifacts.run.folder import checkpoint_file, example_file
+from pupila.artifacts.run.log import EpochLog
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -56,11 +57,6 @@ class EpochResult:
     predicted_classes: int
     metrics: dict[str, float]
     example: bytes | None = None  # a PNG of example predictions, after some epochs
-
-    @property
-    def log_values(self) -> dict[str, float]:
-        """Metrics and loss for the log."""
-        return self.metrics if self.loss is None else {"validation_loss": self.loss, **self.metrics}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +129,11 @@ def fit(
                 state = state.after(result, phase)
                 rate = float(optimizer.param_groups[0]["lr"])
                 checkpointer.save_example(state, result.example)
-                checkpointer.save(module, optimizer, state, {
-                    "phase": phase.name, "epoch": state.epoch, "train_loss": loss, **result.log_values,
-                    "score": result.score,
-                    "lr": rate, "seconds": round(time.monotonic() - start, 3),
-                })  # fmt: skip
+                checkpointer.save(module, optimizer, state, EpochLog(
+                    part=checkpointer.name, phase=phase.name, epoch=state.epoch, train_loss=loss,
+                    validation_loss=result.loss, metrics=result.metrics, score=result.score, lr=rate,
+                    seconds=round(time.monotonic() - start, 3),
+                ))  # fmt: skip
     except KeyboardInterrupt:
         if not state.epoch and not phase.can_predict:
             raise
@@ -235,22 +231,20 @@ class Checkpointer:
     """
 
     def __init__(
-        self, folder: str, name: str, on_log: Callable[[list[dict[str, Any]]], None] = lambda lines: None
+        self, folder: str, name: str, on_log: Callable[[list[EpochLog]], None] = lambda lines: None
     ) -> None:
         self.last = checkpoint_file(folder, f"{name}-last")
         self._best = checkpoint_file(folder, f"{name}-best")
-        self._folder, self._name = folder, name
+        self._folder, self.name = folder, name
         self.on_log = on_log
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[EpochLog] = []
 
-    def save(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: dict[str, Any]
-    ) -> None:
+    def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: EpochLog) -> None:
         """Save the state after an epoch; the last write makes it valid."""
         self.lines.append(line)
         if state.stale == 0:
             self.save_best(module)
-        checkpoint = {"state": asdict(state), "lines": self.lines}
+        checkpoint = {"state": asdict(state), "lines": [line.model_dump_json() for line in self.lines]}
         tensors = {**_weights(module), **dict(_optimizer_tensors(optimizer))}
         files.write_bytes(self.last, _pack(tensors, checkpoint))
         self.on_log(self.lines)
@@ -258,7 +252,7 @@ class Checkpointer:
     def save_example(self, state: State, example: bytes | None) -> None:
         """Save the example image of an epoch, if it has one."""
         if example is not None:
-            files.write_bytes(example_file(self._folder, self._name, state.epoch), example)
+            files.write_bytes(example_file(self._folder, self.name, state.epoch), example)
 
     def save_best(self, module: nn.Module) -> None:
         """Save the weights as the best so far."""
@@ -275,7 +269,7 @@ class Checkpointer:
             {n.removeprefix("module/"): t for n, t in tensors.items() if n.startswith("module/")}
         )
         _restore_optimizer(optimizer, tensors)
-        self.lines = checkpoint["lines"]
+        self.lines = [EpochLog.model_validate_json(line) for line in checkpoint["lines"]]
         self.on_log(self.lines)
         return replace(State(), **checkpoint["state"])
 

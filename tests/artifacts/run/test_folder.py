@@ -13,20 +13,21 @@ from pupila.artifacts.run.folder import (
     is_run,
     read_run,
     remove_training_state,
-    write_log,
     write_out_of_fold,
     write_report,
 )
+from pupila.artifacts.run.log import EpochLog, write_log
 from pupila.artifacts.run.plan import PLAN_SCHEMA
 from pupila.core.errors import PupilaError
 from tests.colours import write_colours
 
 
+def log_line(phase: str) -> EpochLog:
+    return EpochLog(part=phase, phase=phase, epoch=1, train_loss=0.5, score=0.5, lr=0.1, seconds=1.0)
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    lines = [
-        {"part": "head", "epoch": 1, "train_loss": 0.5},
-        {"part": "finetune", "epoch": 1, "train_loss": 0.25},
-    ]
+    lines = [log_line("head"), log_line("finetune")]
     table = pl.DataFrame({"image": ["a.jpg"], "sha256": ["0" * 64]})
     folder = str(tmp_path)
     write_log(folder, lines)

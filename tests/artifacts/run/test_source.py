@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pupila.artifacts.bundle.folder import read_bundle
-from pupila.artifacts.run.folder import Run, write_log
+from pupila.artifacts.run.folder import Run
+from pupila.artifacts.run.log import EpochLog, write_log
 from pupila.artifacts.run.source import (
     BundleSource,
     RunSource,
@@ -54,8 +55,9 @@ def test_the_task_is_that_of_the_bundle_and_a_table_has_none(run: Path) -> None:
 
 
 def test_a_bundle_knows_the_log_of_the_run_around_it(run: Path) -> None:
-    write_log(str(run), [{"epoch": 1}])
-    assert parse_predicting(run).run.log == parse_predicting(run / "bundle").run.log == [{"epoch": 1}]
+    line = EpochLog(part="head", phase="head", epoch=1, train_loss=0.5, score=0.5, lr=0.1, seconds=1.0)
+    write_log(str(run), [line])
+    assert parse_predicting(run).run.log == parse_predicting(run / "bundle").run.log == [line]
 
 
 @pytest.mark.parametrize("suffix", [*TABLE_SUFFIXES, ".CSV"])

@@ -116,7 +116,7 @@ def trained(
         return checkpointers[-1]
 
     learned = train_split(trainer, checkpointer)
-    losses = [line["train_loss"] for item in checkpointers for line in item.lines]
+    losses = [line.train_loss for item in checkpointers for line in item.lines]
     weights = {**network.head.state_dict(), **network.encoder.state_dict()}
     return Trained(learned, losses, {name: tensor.clone() for name, tensor in weights.items()})
 
@@ -135,10 +135,12 @@ def test_auto_selects_the_recipe_for_a_decoder(scenes: Scenes) -> None:
 
 
 def test_a_run_learns_and_records_its_metrics(run: Run, scenes: Scenes) -> None:
-    assert run.state == "completed" and [line["epoch"] for line in run.log] == [1, 2, 3]
-    assert run.log[-1]["train_loss"] < run.log[0]["train_loss"]
-    assert {"iou", "iou_points", "iou_box", "validation_loss"} <= run.log[0].keys()
-    assert run.log[0]["iou"] == pytest.approx((run.log[0]["iou_points"] + run.log[0]["iou_box"]) / 2)
+    assert run.state == "completed" and [line.epoch for line in run.log] == [1, 2, 3]
+    assert run.log[-1].train_loss < run.log[0].train_loss
+    assert {"iou", "iou_points", "iou_box"} <= run.log[0].metrics.keys()
+    assert run.log[0].metrics["iou"] == pytest.approx(
+        (run.log[0].metrics["iou_points"] + run.log[0].metrics["iou_box"]) / 2
+    )
     report = run.bundle.info
     assert (report.task, report.prompt_format, report.classes) == (
         "prompt",

@@ -21,6 +21,7 @@ from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.run.folder import read_run
+from pupila.artifacts.run.log import EpochLog, LogLine
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.cli.run import run as command
 from pupila.core.errors import PupilaError
@@ -89,7 +90,8 @@ def test_predictions_match_the_bundle_and_metrics_match_scikit_learn(run: Run, d
     )
     score = f1_score(frame["target"].to_list(), frame["prediction"].to_list(), average="macro")
     assert validation(run.bundle.info).metrics["macro F1"].value == pytest.approx(score)
-    assert max(line["macro_f1"] for line in run.log) == pytest.approx(score)  # the best epoch was kept
+    best = max(line.metrics["macro_f1"] for line in run.log)
+    assert best == pytest.approx(score)  # the best epoch was kept
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_others(
@@ -119,7 +121,7 @@ def test_an_existing_run_is_not_overwritten_and_resumes_only_with_its_own_data(
 def test_a_run_of_an_older_version_is_refused_with_the_command(run: Run, data: Path, tmp_path: Path) -> None:
     old = json.loads(Path(run.folder, "plan.json").read_text()) | {"schema": 1}
     (tmp_path / "plan.json").write_text(json.dumps(old))
-    with pytest.raises(PupilaError, match=r"found .*schema 1; expected schema 2") as fault:
+    with pytest.raises(PupilaError, match=r"found .*schema 1; expected schema 3") as fault:
         pupila.train(data, out=tmp_path, resume=True)
     assert fault.value.remedy == f"pupila train {data} --out FOLDER"
     (tmp_path / "oof.parquet").write_bytes(Path(run.folder, "oof.parquet").read_bytes())
@@ -130,8 +132,8 @@ def test_a_run_of_an_older_version_is_refused_with_the_command(run: Run, data: P
 def test_ctrl_c_leaves_a_usable_run_that_resumes_to_the_same_result(
     run: Run, data: Path, tmp_path: Path
 ) -> None:
-    def interrupt(line: dict[str, Any]) -> None:
-        if line.get("epoch") == 1:
+    def interrupt(line: LogLine) -> None:
+        if isinstance(line, EpochLog) and line.epoch == 1:
             raise KeyboardInterrupt
 
     stopped = pupila.train(data, out=tmp_path / "run", tell=interrupt, **SETTINGS)
@@ -177,10 +179,10 @@ def test_out_of_memory_halves_the_batch_size_and_logs_it(
         return train_split(trainer, checkpointer)
 
     monkeypatch.setattr(sys.modules[Run.__module__], "train_split", small_memory)
-    report: list[dict[str, Any]] = []
+    report: list[LogLine] = []
     pupila.train(data, out=tmp_path / "run", tell=report.append, batch_size=16, **SETTINGS)
     assert sizes == [16, 8, 4]
-    assert [line["note"] for line in report if "Out of" in line.get("note", "")] == [
+    assert [str(line) for line in report if "Out of" in str(line)] == [
         f"Out of memory: batch size halved to {n}." for n in (8, 4)
     ]
     plan = json.loads((tmp_path / "run/plan.json").read_text())["plan"]
@@ -200,7 +202,7 @@ def test_folds_predict_every_image_with_a_model_that_was_not_trained_on_it(tmp_p
     assert dict(zip(frame["image"], frame["fold"], strict=True)) == {
         a.image: a.fold for a in split.images if a.split != "test"
     }
-    assert {line["part"] for line in finished.log} == {
+    assert {line.part for line in finished.log} == {
         "fold0-finetune",
         "fold1-finetune",
         "fold2-finetune",
@@ -258,8 +260,9 @@ def test_unfrozen_blocks_that_lower_the_score_are_discarded(
     finetuned = pupila.train(
         data, out=tmp_path / "fine", unfreeze=1, finetune_epochs=1, finetune_lr=1e3, **overrides
     )
-    assert [line["part"] for line in finetuned.log] == ["head", "head", "finetune"]
-    assert finetuned.log[2]["macro_f1"] <= validation(head.bundle.info).metrics["macro F1"].value
+    assert [line.part for line in finetuned.log] == ["head", "head", "finetune"]
+    headed = validation(head.bundle.info).metrics["macro F1"].value
+    assert headed is not None and finetuned.log[2].metrics["macro_f1"] <= headed
     ours, theirs = (
         predictions(item).select(pl.selectors.starts_with("logit")).to_numpy() for item in (finetuned, head)
     )
@@ -310,9 +313,9 @@ def test_bad_arguments_are_refused_with_a_message(
 
 
 def test_the_baseline_is_logged_first(data: Path, tmp_path: Path) -> None:
-    notes: list[dict[str, Any]] = []
+    notes: list[LogLine] = []
     pupila.train(data, out=tmp_path / "run", tell=notes.append, **SETTINGS)
-    assert notes[0]["note"] == "Validation baseline (majority class 'cat'): macro F1 0.333."
+    assert str(notes[0]) == "Validation baseline (majority class 'cat'): macro F1 0.333."
     assert "baseline (majority class 'cat') 0.333." in html.unescape(
         (tmp_path / "run/report.html").read_text()
     )

@@ -14,6 +14,7 @@ import pupila
 from pupila.api.train import make_plan, preview
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.run.log import EpochLog
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import VALIDATION
 from pupila.imaging.masks.codec import decode_png
@@ -54,9 +55,9 @@ def test_a_run_learns_and_records_its_plan(run: Run) -> None:
     plan = run.plan
     assert (plan.model, plan.encoder, plan.unfreeze) == ("unet", "test_efficientnet", "all")
     assert plan.loss == "dice+cross_entropy"
-    assert [line["epoch"] for line in run.log] == [1, 2, 3]
-    assert run.log[-1]["train_loss"] < run.log[0]["train_loss"]
-    assert {"dice", "iou", "validation_loss"} <= run.log[0].keys()
+    assert [line.epoch for line in run.log] == [1, 2, 3]
+    assert run.log[-1].train_loss < run.log[0].train_loss
+    assert {"dice", "iou"} <= run.log[0].metrics.keys() and run.log[0].validation_loss is not None
     report = run.bundle.info
     assert report.task == "segment" and report.classes == ["background", "foreground"]
     assert report.parity is not None and report.parity.largest_difference < 1e-3
@@ -163,17 +164,20 @@ def test_a_preview_lays_masks_over_the_views(data: Path, tmp_path: Path) -> None
 
 def test_fold_curves_are_averaged_and_finetuning_follows_the_head() -> None:
     log = [
-        {"part": f"fold{fold}-{phase}", "phase": phase, "epoch": epoch, "dice": 0.5 + 0.1 * fold + 0.01 * epoch}
+        EpochLog(
+            part=f"fold{fold}-{phase}", phase=phase, epoch=epoch, train_loss=1.0, score=0.0, lr=0.1, seconds=1.0,
+            metrics={"dice": 0.5 + 0.1 * fold + 0.01 * epoch},
+        )
         for fold in (0, 1) for phase, epochs in (("head", 2), ("finetune", 1 + fold)) for epoch in range(1, epochs + 1)
     ]  # fmt: skip
     report = page._average_folds(log)
-    assert [(line["part"], line["epoch"]) for line in report] == [
+    assert [(point.part, point.epoch) for point in report] == [
         ("head", 1),
         ("head", 2),
         ("finetune", 1),
         ("finetune", 2),
     ]
-    assert [line["dice"] for line in report] == pytest.approx(
+    assert [point.values["dice"] for point in report] == pytest.approx(
         [0.56, 0.57, 0.56, 0.62]
     )  # the last of one fold alone
     assert (page._count_head_epochs("head", report), page._count_head_epochs("finetune", report)) == (0, 2)

@@ -1,13 +1,13 @@
 """A run's folder: the names of its files, and the run that they describe, each file read when it is asked for."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
-from pupila.artifacts.run.plan import PLAN_FILE, read_plan
+from pupila.artifacts.run.log import EpochLog, read_log
+from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, read_plan
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -15,12 +15,9 @@ from pupila.core.messages import say
 if TYPE_CHECKING:
     import polars as pl
 
-LOG_FILE = "log.jsonl"
 OUT_OF_FOLD_FILE = "oof.parquet"
 REPORT_FILE = "report.html"
 CHECKPOINTS, EXAMPLES, BUNDLE = "checkpoints", "examples", "bundle"  # folders
-
-LogLine = dict[str, Any]  # part, phase, epoch and figures by name, which are the task's own
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Run:
         return self.folder.rstrip("/").rpartition("/")[2]
 
     @cached_property
-    def plan(self) -> dict[str, Any]:
+    def plan(self) -> PlanFile[RunPlan]:
         """The content of `plan.json`.
 
         Raises:
@@ -49,10 +46,9 @@ class Run:
         return files.exists(files.join(self.folder, PLAN_FILE))
 
     @cached_property
-    def log(self) -> list[LogLine]:
+    def log(self) -> list[EpochLog]:
         """The lines of `log.jsonl`, one per epoch, of all parts in their order; none before the first epoch."""
-        uri = files.join(self.folder, LOG_FILE)
-        return [json.loads(line) for line in files.read_bytes(uri).splitlines()] if files.exists(uri) else []
+        return read_log(self.folder)
 
     @property
     def has_out_of_fold(self) -> bool:
@@ -143,12 +139,6 @@ def checkpoint_file(folder: str, name: str) -> str:
 def example_file(folder: str, part: str, epoch: int) -> str:
     """The path of the PNG of an epoch's predictions."""
     return f"{folder}/{EXAMPLES}/{part}-{epoch:03d}.png"
-
-
-def write_log(folder: str, lines: list[LogLine]) -> None:
-    """Write `log.jsonl`, one line per epoch."""
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    files.write_bytes(files.join(folder, LOG_FILE), text.encode())
 
 
 def write_out_of_fold(folder: str, table: "pl.DataFrame") -> None:

@@ -1,17 +1,57 @@
-"""`plan.json` of a run: every setting decided, and how the run stands."""
+"""`plan.json` of a run: what the user set, every setting decided, and how the run stands."""
 
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, NonNegativeInt
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
+from pupila.core.records import Record
+from pupila.core.version import __version__
 
 PLAN_FILE = "plan.json"
-PLAN_SCHEMA = 2  # 1 had other names of settings
+PLAN_SCHEMA: Literal[3] = 3  # 2 did not record the task, 1 had other names of settings
+RunState = Literal["running", "completed", "collapsed", "interrupted"]
+RUNNING: RunState = "running"
+COMPLETED: RunState = "completed"
+COLLAPSED: RunState = "collapsed"
+INTERRUPTED: RunState = "interrupted"
 
 
-def read_plan(run: str, data: str = "DATA") -> dict[str, Any]:
-    """The content of a run's `plan.json`.
+class RunPlan(Record):
+    """The fields of a plan that rooms without torch read; training adds its own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    task: str = Field(description="name of the task: classify, segment or prompt")
+    model: str = Field(description="name of the model")
+    classes: list[str] = Field(description="class names in the order of the logits")
+    data_hash: str = Field(description="hash of the data set")
+    splits_hash: str = Field(description="hash of splits.json")
+    leaking: bool = Field(default=False, description="whether the split leaks")
+    folds: NonNegativeInt = Field(
+        default=0, description="number of cross-validation folds; 0: one validation split"
+    )
+
+
+Plan = TypeVar("Plan", bound=RunPlan)
+
+
+class PlanFile(Record, Generic[Plan]):
+    """The content of `plan.json`."""
+
+    schema_version: Literal[3] = Field(
+        default=PLAN_SCHEMA, alias="schema", description="version of this file"
+    )
+    made_by: str = Field(default=f"pupila {__version__}", description="name and version of the writer")
+    state: RunState = Field(description="how the run stands")
+    settings: dict[str, Any] = Field(description="settings as the user gave them")
+    plan: Plan = Field(description="every setting decided")
+
+
+def read_plan(run: str, data: str = "DATA") -> PlanFile[RunPlan]:
+    """The content of a run's `plan.json`; what training alone reads of the plan is kept as it is stored.
 
     Args:
         run: folder of the run.
@@ -28,4 +68,9 @@ def read_plan(run: str, data: str = "DATA") -> dict[str, Any]:
             actual=f"{uri}: schema {stored.get('schema')}", expected=f"schema {PLAN_SCHEMA}",
             remedy=f"pupila train {data} --out FOLDER",
         )  # fmt: skip
-    return stored
+    return PlanFile[RunPlan].model_validate(stored)
+
+
+def write_plan(run: str, content: PlanFile[Any]) -> None:
+    """Write the `plan.json` of a run."""
+    files.write_json(files.join(run, PLAN_FILE), content.model_dump(mode="json", by_alias=True))

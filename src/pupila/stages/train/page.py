@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Set
-from typing import Any
+from dataclasses import dataclass
 
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import embed_wide
 from pupila.artifacts.report.page import Page, Section, Table
+from pupila.artifacts.run.log import EpochLog
 from pupila.core.messages import mark, number, say, say_count, translate
 from pupila.core.settings import yaml_text
 from pupila.imaging.images.decode import decode
@@ -29,7 +30,7 @@ _CURVES = {
 def make_run_page(
     plan: TrainPlan,
     state: str,
-    log: list[dict[str, Any]],
+    log: list[EpochLog],
     info: BundleInfo,
     examples: dict[str, bytes],
     unused: Set[str],
@@ -44,15 +45,16 @@ def make_run_page(
         examples: name of an epoch to a PNG of the predictions after it.
         unused: settings without effect in this plan.
     """
-    log = _average_folds(log)
-    parts = list(dict.fromkeys(line["part"] for line in log))
+    points = _average_folds(log)
+    parts = list(dict.fromkeys(line.part for line in points))
     curves = []
     for title, keys in _CURVES.items():
         series = {
             _name_curve(part if len(parts) > 1 else "", key if len(keys) > 1 else ""): [
-                (_count_head_epochs(part, log) + line["epoch"], line[key]) for line in log if line["part"] == part
+                (float(_count_head_epochs(part, points) + line.epoch), line.values[key])
+                for line in points if line.part == part
             ]
-            for part in parts for key in keys if any(key in line for line in log if line["part"] == part)
+            for part in parts for key in keys if any(key in line.values for line in points if line.part == part)
         }  # fmt: skip
         if series:
             curves.append(charts.lines(translate(title), series, (say("Epoch"), translate(title))))
@@ -103,26 +105,34 @@ def _name_curve(part: str, key: str) -> str:
     return say("{phase}, {split}", phase=part, split=loss) if part and loss else part or loss
 
 
-def _average_folds(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The log with one line per epoch for all folds: the mean of the folds that reached this epoch."""
-    epochs: dict[tuple[str, int], list[dict[str, Any]]] = {}
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """An epoch of the learning curves; with folds, the mean of the folds that reached it."""
+
+    part: str
+    epoch: int
+    values: dict[str, float]  # losses and metrics
+
+
+def _average_folds(log: list[EpochLog]) -> list[_Point]:
+    """One point per epoch for all folds."""
+    epochs: dict[tuple[str, int], list[dict[str, float]]] = {}
     for line in log:
-        epochs.setdefault((re.sub(r"^fold\d+-", "", line["part"]), line["epoch"]), []).append(line)
+        key = re.sub(r"^fold\d+-", "", line.part), line.epoch
+        losses = {"train_loss": line.train_loss} | (
+            {} if line.validation_loss is None else {"validation_loss": line.validation_loss}
+        )
+        epochs.setdefault(key, []).append(losses | line.metrics)
     return [
-        {"part": part, "epoch": epoch}
-        | {
-            key: sum(line[key] for line in lines) / len(lines)
-            for key in lines[0]
-            if isinstance(lines[0][key], float)
-        }
+        _Point(part, epoch, {name: sum(each[name] for each in lines) / len(lines) for name in lines[0]})
         for (part, epoch), lines in epochs.items()
     ]
 
 
-def _count_head_epochs(part: str, log: list[dict[str, Any]]) -> int:
+def _count_head_epochs(part: str, points: list[_Point]) -> int:
     """Epochs of the head phase, after which those with unfrozen blocks are drawn."""
     head = f"{part.removesuffix(FINETUNE)}{HEAD}"
-    return sum(line["part"] == head for line in log) if part.endswith(FINETUNE) else 0
+    return sum(point.part == head for point in points) if part.endswith(FINETUNE) else 0
 
 
 def _example_sections(examples: dict[str, bytes]) -> list[Section]:

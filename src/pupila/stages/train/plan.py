@@ -66,8 +66,7 @@ def decide(
         "augmented_views": auto("augmented_views", *picked),
         "device": device, "precision": settings.precision,
     }  # fmt: skip
-    for name in ("model", "encoder", "overlap"):
-        auto(name, None, say("default"))
+    reasons |= _default_reasons(settings)
     if settings.image_size == "auto":
         reasons["image_size"] = say("default of the model")
     if decided["augment"] == "none":
@@ -79,10 +78,16 @@ def decide(
         engine, reasons["engine"] = _pick_engine(network, device)
     return TrainPlan.model_validate({
         **settings.model_dump(), **values, "engine": engine, "threads": torch.get_num_threads(), "reasons": reasons,
-        "data_hash": data.hash, "splits_hash": splits.hash, "classes": list(network.classes) or data.classes,
+        "task": recipe.task.name, "classes": list(network.classes) or data.classes,
+        "data_hash": data.hash, "splits_hash": splits.hash,
         "leaking": splits.verdict == LEAKING,
         "folds": len({a.fold for a in splits.images if a.fold is not None}),
     })  # fmt: skip
+
+
+def _default_reasons(settings: TrainSettings) -> dict[str, str]:
+    names = ("model", "encoder", "overlap")
+    return {name: say("default") for name in names if getattr(settings, name) == "auto"}
 
 
 def _pick_engine(network: Network, device: str) -> tuple[str, str]:

@@ -1,7 +1,5 @@
 """Train one run: plan, training, validation predictions and bundle, in one folder that can be resumed."""
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,28 @@ from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import render
-from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE
-from pupila.artifacts.run.plan import PLAN_FILE, PLAN_SCHEMA, read_plan
+from pupila.artifacts.run.folder import (
+    BUNDLE,
+    EXAMPLES,
+    remove_training_state,
+    write_out_of_fold,
+    write_report,
+)
+from pupila.artifacts.run.log import EpochLog, LogCallback, Note, read_log, write_log
+from pupila.artifacts.run.plan import (
+    COLLAPSED,
+    COMPLETED,
+    INTERRUPTED,
+    PLAN_FILE,
+    RUNNING,
+    PlanFile,
+    RunState,
+    read_plan,
+    write_plan,
+)
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say, translate
-from pupila.core.version import __version__
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.build import BUILDERS
@@ -33,10 +47,6 @@ from pupila.stages.train.recipe import SplitRows, TrainingRecipe
 from pupila.stages.train.recipes import find_recipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 
-LOG_FILE, REPORT_FILE = "log.jsonl", "report.html"
-RUNNING, COMPLETED, COLLAPSED, INTERRUPTED = "running", "completed", "collapsed", "interrupted"
-LogCallback = Callable[[dict[str, Any]], None]
-
 
 @dataclass(frozen=True)
 class Run:
@@ -44,8 +54,8 @@ class Run:
 
     folder: str
     plan: TrainPlan
-    state: str  # done, collapsed or interrupted
-    log: list[dict[str, Any]]  # one line per epoch
+    state: RunState
+    log: list[EpochLog]
     bundle: Bundle
 
 
@@ -64,7 +74,7 @@ class TrainingRun:
     ) -> None:
         self.data, self.splits, self.folder, self.on_log = data, splits, folder, on_log
         self.recipe = self._find_recipe("auto")
-        self._lines: dict[str, list[dict[str, Any]]] = {}
+        self._lines: dict[str, list[EpochLog]] = {}
         self._user_settings: dict[str, Any] = {}  # what the user set, as JSON
 
     def run(self, settings: TrainSettings, resume: bool = False) -> Run:
@@ -98,11 +108,11 @@ class TrainingRun:
             rows if skips_training(plan) else self._split_rows(TRAIN) + self._split_rows(VALIDATION)
         )
         images = BundleImages(self.recipe.task, rows, learned_from)
-        bundle = write_run_bundle(files.join(self.folder, "bundle"), plan, network, self.data, result, images)
+        bundle = write_run_bundle(files.join(self.folder, BUNDLE), plan, network, self.data, result, images)
         self._write_predictions(result.predictions, rows, folds)
         unused = set(find_unused_settings(plan, plan, network))
         page = make_run_page(plan, state, self.log, bundle.info, self._read_examples(), unused)
-        files.write_bytes(files.join(self.folder, REPORT_FILE), render(page).encode())
+        write_report(self.folder, render(page))
         self._write_plan(plan, state)
         return Run(self.folder, plan, state, self.log, bundle)
 
@@ -115,7 +125,8 @@ class TrainingRun:
                     remedy=say("--resume to continue this run, or --out FOLDER to start another one"),
                 )  # fmt: skip
             stored = read_plan(self.folder, self.data.root)
-            plan, self._user_settings = TrainPlan.model_validate(stored["plan"]), stored["settings"]
+            plan = TrainPlan.model_validate(stored.plan.model_dump())
+            self._user_settings = stored.settings
             self._check_same_data(plan)
             self._check_same_settings(settings)
             self.recipe = self._find_recipe(plan.model)
@@ -152,31 +163,28 @@ class TrainingRun:
                 self.recipe.baseline(self.data, rows),
                 self.recipe.metric_name(len(plan.classes)),
             )
-            self.on_log({"note": say(
+            self.on_log(Note(say(
                 "Validation baseline ({baseline}): {metric} {value}.", metric=metric, value=number(baseline[metric]),
                 baseline=translate(self.recipe.baseline_name).format(name=baseline["class"]),
-            )})  # fmt: skip
+            )))  # fmt: skip
 
     def _halve_batch(self, plan: TrainPlan) -> TrainPlan:
         """The plan with half the batch size; training starts again, so that the run matches its plan."""
         reason = say("halved from {n}, which ran out of memory", n=plan.batch_size)
         reasons = {**plan.reasons, "batch_size": reason}
         plan = plan.model_copy(update={"batch_size": plan.batch_size // 2, "reasons": reasons})
-        self.on_log({"note": say("Out of memory: batch size halved to {n}.", n=plan.batch_size)})
-        for folder in ("checkpoints", "examples"):
-            files.remove_folder(Path(self.folder, folder))
+        self.on_log(Note(say("Out of memory: batch size halved to {n}.", n=plan.batch_size)))
+        remove_training_state(self.folder)
         self._lines.clear()
         self._write_plan(plan, RUNNING)
         return plan
 
     def _read_finished(self, plan: TrainPlan) -> Run | None:
         """The run as it was written, if it is complete."""
-        state = files.read_json(files.join(self.folder, PLAN_FILE))["state"]
+        state = read_plan(self.folder, self.data.root).state
         if state not in (COMPLETED, COLLAPSED):
             return None
-        log = files.join(self.folder, LOG_FILE)
-        lines = files.read_bytes(log).decode().splitlines() if files.exists(log) else []
-        return Run(self.folder, plan, state, [json.loads(line) for line in lines], read_bundle(self.folder))
+        return Run(self.folder, plan, state, read_log(self.folder), read_bundle(self.folder))
 
     def _check_same_settings(self, settings: TrainSettings) -> None:
         """Refuse settings that differ from those of the resumed run; `workers` may differ."""
@@ -225,11 +233,9 @@ class TrainingRun:
             spec = spec.model_copy(update={"view": settings.view, "overlap": overlap})
         return replace(network, preprocessing=spec)
 
-    def _write_plan(self, plan: TrainPlan, state: str) -> None:
-        files.write_json(files.join(self.folder, PLAN_FILE), {
-            "schema": PLAN_SCHEMA, "made_by": f"pupila {__version__}", "state": state,
-            "settings": self._user_settings, "plan": plan.model_dump(mode="json"),
-        })  # fmt: skip
+    def _write_plan(self, plan: TrainPlan, state: RunState) -> None:
+        content = PlanFile[TrainPlan](state=state, settings=self._user_settings, plan=plan)
+        write_plan(self.folder, content)
 
     def _train(
         self, plan: TrainPlan, network: Network
@@ -288,20 +294,18 @@ class TrainingRun:
 
     def _read_examples(self) -> dict[str, bytes]:
         """The example images of some epochs in order; with folds, those of the first one."""
-        paths = Path(self.folder, "examples").glob("*.png")
+        paths = Path(self.folder, EXAMPLES).glob("*.png")
         shown = [path for path in paths if not path.stem.startswith("fold") or path.stem.startswith("fold0-")]
         ordered = sorted(shown, key=lambda path: path.stem.replace(FINETUNE, "later"))  # after "head"
         return {path.stem: path.read_bytes() for path in ordered}
 
-    def _write_log(self, part: str, lines: list[dict[str, Any]]) -> None:
-        """`log.jsonl`: one line per epoch, of all folds and phases in their order."""
-        self._lines[part] = [{"part": part, **line} for line in lines]
-        text = "".join(json.dumps(line) + "\n" for line in self.log)
-        files.write_bytes(files.join(self.folder, LOG_FILE), text.encode())
+    def _write_log(self, part: str, lines: list[EpochLog]) -> None:
+        self._lines[part] = list(lines)
+        write_log(self.folder, self.log)
         self.on_log(self.log[-1])
 
     @property
-    def log(self) -> list[dict[str, Any]]:
+    def log(self) -> list[EpochLog]:
         """All lines of the log."""
         return [line for lines in self._lines.values() for line in lines]
 
@@ -320,9 +324,7 @@ class TrainingRun:
             fold=pl.Series(folds, dtype=pl.Int64),
             component=pl.Series([self.splits.images[row].component for row in rows], dtype=pl.Int64),
         )  # fmt: skip
-        files.write_parquet(
-            files.join(self.folder, OUT_OF_FOLD_FILE), pl.concat([frame, predictions], how="horizontal")
-        )
+        write_out_of_fold(self.folder, pl.concat([frame, predictions], how="horizontal"))
 
 
 def _format_settings(settings: dict[str, Any]) -> str:

@@ -2,8 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from pupila.artifacts.run.plan import RunPlan
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.learning.models.settings import ModelSettings
@@ -180,8 +181,10 @@ class TrainSettings(ModelSettings):
     )
 
 
-class TrainPlan(TrainSettings):
+class TrainPlan(TrainSettings, RunPlan):
     """The same fields with every "auto" decided, and the reasons."""
+
+    model_config = ConfigDict(extra="forbid")
 
     image_size: PositiveInt = Field(description="height and width of the model input or of a tile, in pixels")
     overlap: NonNegativeInt = Field(description="overlap of neighbouring tiles in prediction, in pixels")
@@ -203,13 +206,6 @@ class TrainPlan(TrainSettings):
     )
     threads: PositiveInt = Field(description="threads of torch; another number changes the last digits")
     reasons: dict[str, str] = Field(default_factory=dict, description="reason for each decided auto")
-    data_hash: str = Field(description="hash of the data set")
-    splits_hash: str = Field(description="hash of splits.json")
-    classes: list[str] = Field(description="class names in the order of the logits")
-    leaking: bool = Field(default=False, description="whether the split leaks")
-    folds: NonNegativeInt = Field(
-        default=0, description="number of cross-validation folds; 0: one validation split"
-    )
 
 
 def skips_training(settings: TrainSettings) -> bool:

@@ -45,7 +45,12 @@ def _report_extras(
             shown[0], shown[1] if len(shown) > 1 else None, targets, on.data
         ),
         "annotation_agreement": annotation_agreement(on.data),
-        "training_log": [] if isinstance(sources[0], TableSource) else sources[0].run.log,
+        "training_log": []
+        if isinstance(sources[0], TableSource)
+        else [
+            line.model_dump(exclude={"metrics"}, exclude_none=True) | line.metrics
+            for line in sources[0].run.log
+        ],
     }
 
 

@@ -1,0 +1,70 @@
+"""`log.jsonl` of a run: one line per epoch, which trackers and reports replay."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pydantic import ConfigDict, Field, PositiveInt
+
+from pupila.core import files
+from pupila.core.messages import mark, number, say, translate
+from pupila.core.records import Record
+
+LOG_FILE = "log.jsonl"
+_SHOWN = {  # metrics of an epoch that people follow
+    "macro_f1": mark("macro F1"), "accuracy": mark("accuracy"), "dice": mark("Dice"), "iou": mark("IoU"),
+}  # fmt: skip
+
+
+class EpochLog(Record):
+    """One line of the log: an epoch of one part of a run."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # a loss that diverged
+
+    part: str = Field(
+        description="phase, after the fold if there are folds: head, fold0-finetune, whole-finetune"
+    )
+    phase: str = Field(description="head (frozen encoder) or finetune")
+    epoch: PositiveInt = Field(description="number of the epoch within its part")
+    train_loss: float = Field(description="mean loss over the training images")
+    validation_loss: float | None = Field(
+        default=None, description="loss on validation; null without validation"
+    )
+    metrics: dict[str, float] = Field(default_factory=dict, description="id of a metric: value on validation")
+    score: float = Field(description="what chooses the epoch; the epoch's number without validation")
+    lr: float = Field(description="learning rate of the last step")
+    seconds: float = Field(description="duration of the epoch with its validation")
+
+    def __str__(self) -> str:
+        metrics = [f"{translate(title)} {number(self.metrics[name])}" for name, title in _SHOWN.items()
+                   if name in self.metrics]  # fmt: skip
+        values = {"part": self.part, "epoch": self.epoch, "loss": number(self.train_loss)}
+        if not metrics:
+            return say("{part} epoch {epoch}: loss {loss}", **values)
+        return say("{part} epoch {epoch}: loss {loss}, {metrics}", metrics=", ".join(metrics), **values)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence for the user that is not part of the log."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+LogLine = EpochLog | Note
+LogCallback = Callable[[LogLine], None]
+
+
+def read_log(run: str) -> list[EpochLog]:
+    """The lines of a run's log; none where it has no log."""
+    uri = files.join(run, LOG_FILE)
+    lines = files.read_bytes(uri).splitlines() if files.exists(uri) else []
+    return [EpochLog.model_validate_json(line) for line in lines]
+
+
+def write_log(run: str, lines: Sequence[EpochLog]) -> None:
+    """Write the log of a run, of all folds and phases in their order."""
+    text = "".join(line.model_dump_json() + "\n" for line in lines)
+    files.write_bytes(files.join(run, LOG_FILE), text.encode())

@@ -1,0 +1,51 @@
+"""`plan.json` and `log.jsonl`: what is written is read back, and other versions are refused."""
+
+import math
+from pathlib import Path
+
+import pytest
+from pydantic import Field, ValidationError
+
+from pupila.artifacts.run.log import EpochLog, read_log, write_log
+from pupila.artifacts.run.plan import COMPLETED, PLAN_FILE, PlanFile, RunPlan, read_plan, write_plan
+from pupila.core import files
+from pupila.core.errors import PupilaError
+
+
+class LongPlan(RunPlan):
+    epochs: int = Field(description="a field that only training knows")
+
+
+PLAN = LongPlan(task="classify", model="lenet", classes=["a", "b"], data_hash="d", splits_hash="s", epochs=3)
+
+
+def test_a_plan_comes_back_whole_for_training_and_in_part_for_others(tmp_path: Path) -> None:
+    content = PlanFile[LongPlan](state=COMPLETED, settings={"epochs": 3}, plan=PLAN)
+    write_plan(str(tmp_path), content)
+    short = read_plan(str(tmp_path))
+    assert LongPlan.model_validate(short.plan.model_dump()) == PLAN and short.settings == {"epochs": 3}
+    assert (short.plan.task, short.plan.classes, short.plan.folds) == ("classify", ["a", "b"], 0)
+    stored = files.read_json(str(tmp_path / PLAN_FILE))
+    assert stored["schema"] == 3 and stored["plan"]["epochs"] == 3
+
+
+def test_a_plan_of_another_version_or_with_an_unknown_state_is_refused(tmp_path: Path) -> None:
+    files.write_json(str(tmp_path / PLAN_FILE), {"schema": 2, "plan": {}})
+    with pytest.raises(PupilaError, match=r"another version.*schema 2; expected schema 3") as fault:
+        read_plan(str(tmp_path), "pets")
+    assert fault.value.remedy == "pupila train pets --out FOLDER"
+    with pytest.raises(ValidationError, match="state"):
+        PlanFile[LongPlan](state="done", settings={}, plan=PLAN)  # type: ignore[arg-type]
+
+
+def test_a_log_comes_back_with_every_digit_and_a_diverged_loss(tmp_path: Path) -> None:
+    assert read_log(str(tmp_path)) == []
+    line = EpochLog(
+        part="fold0-head", phase="head", epoch=1, train_loss=1 / 3, validation_loss=0.1 + 0.2,
+        metrics={"macro_f1": 2 / 3}, score=2 / 3, lr=1e-4, seconds=0.5,
+    )  # fmt: skip
+    diverged = line.model_copy(update={"train_loss": math.nan, "validation_loss": math.inf})
+    write_log(str(tmp_path), [line, diverged])
+    first, second = read_log(str(tmp_path))
+    assert first == line
+    assert math.isnan(second.train_loss) and second.validation_loss == math.inf

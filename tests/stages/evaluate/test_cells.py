@@ -22,9 +22,9 @@ def test_annotation_agreement_counts_pairs() -> None:
     unknown = {"value": 0.9, "low": None, "high": None}
     known = {"value": 0.9, "low": 0.85, "high": 0.95}
     iou = {"value": 0.82}
-    assert agreement_sentence({"Dice": unknown, "IoU": iou, "pairs": 1}).startswith(
+    assert agreement_sentence({"dice": unknown, "iou": iou, "pairs": 1}).startswith(
         "1 pair of duplicate images has different masks, which agree with Dice 0.900 and IoU 0.820"
     )
-    assert agreement_sentence({"Dice": known, "IoU": iou, "pairs": 11}).startswith(
+    assert agreement_sentence({"dice": known, "iou": iou, "pairs": 11}).startswith(
         "11 pairs of duplicate images have different masks, which agree with mean Dice 0.900 (95 % CI 0.850 to 0.950)"
     )

@@ -122,7 +122,7 @@ def plain(target: Mask, prediction: Mask) -> dict[str, float]:
     true, report = (set(np.flatnonzero((mask == 1) & known).tolist()) for mask in (target, prediction))
     both = len(true & report)
     return {
-        "IoU": both / len(true | report), "Dice": 2 * both / (len(true) + len(report)),
+        "iou": both / len(true | report), "dice": 2 * both / (len(true) + len(report)),
         "precision": both / len(report) if report else 0, "recall": both / len(true),
     }  # fmt: skip
 
@@ -147,19 +147,19 @@ def test_figures_failures_and_tests_are_those_of_a_count_with_sets_of_pixels(
         report = [score_bundle(models / name, pools, prompts) for name in ("generous", "particular")]
         for model, by_hand in zip(e["models"], report, strict=True):
             own = model["strategies"][strategy]
-            for name in ("IoU", "Dice", "precision", "recall"):
+            for name in ("iou", "dice", "precision", "recall"):
                 row = own["per_mask"][name]["mean"]
                 assert row["value"] == pytest.approx(np.mean([figures[name] for figures in by_hand]))
                 assert row["low"] <= row["value"] <= row["high"]
                 assert sum(own["histograms"][name]) == count
-            failed = {i for i, figures in enumerate(by_hand) if figures["IoU"] < 0.5}
+            failed = {i for i, figures in enumerate(by_hand) if figures["iou"] < 0.5}
             assert own["failures"]["masks"] == len(failed)
             names = [pools.images["image"][rows_of(pools)[i]] for i in sorted(failed)]
             assert [line["image"] for line in own["failures"]["instances"]] == names
-        ours, theirs = ([figures["IoU"] for figures in by_hand] for by_hand in report)
+        ours, theirs = ([figures["iou"] for figures in by_hand] for by_hand in report)
         assert np.mean(ours) > 0.99 > 0.8 > np.mean(theirs) > 0.3
         row = next(row for row in e["comparisons"] if row["strategy"] == strategy and not row["is_baseline"])
-        figures = row["metrics"]["IoU per mask"]
+        figures = row["metrics"]["mean_iou"]
         assert row["verdict"] == "better"
         assert figures["change"] == pytest.approx(np.mean(ours) / np.mean(theirs) - 1)
         assert figures["low"] < np.mean(ours) - np.mean(theirs) < figures["high"]
@@ -175,7 +175,7 @@ def test_the_summary_states_the_results(pools: Dataset, models: Path) -> None:
     e = evaluate(pools, models / "generous", models / "particular").evaluation
     report = sentences(e)
     row = e["comparisons"][0]
-    by, failures = row["metrics"]["IoU per mask"], row["failures"]
+    by, failures = row["metrics"]["mean_iou"], row["failures"]
     assert report[0].startswith("generous with point prompts: mean IoU 1.000 (95 % CI ")
     assert report[0].endswith(", n = 20 masks of 20 test images in 20 groups).")
     assert report[1].startswith("generous with box prompts: mean IoU ")
@@ -237,7 +237,7 @@ def test_models_that_take_no_prompt_are_scored_on_the_same_targets(
     ]
     for strategy in ("points", "box"):
         assert (
-            painted["strategies"][strategy]["per_mask"]["IoU"]["mean"]["value"] < 0.01
+            painted["strategies"][strategy]["per_mask"]["iou"]["mean"]["value"] < 0.01
         )  # green is above red around the pool
         assert painted["strategies"][strategy]["failures"]["masks"] == e["masks"]
         row = halves["strategies"][strategy]["per_mask"]["recall"]["mean"]
@@ -266,8 +266,8 @@ def test_baselines_fit_the_training_split(pools: Dataset, models: Path) -> None:
     for row in rows_of(pools):
         place = prompts[pools.images["image"][row]].box
         assert place is not None
-        by_hand.append(plain(pools.mask(row), filled((SIDE, SIDE), place))["IoU"])
-    assert box["strategies"]["box"]["per_mask"]["IoU"]["mean"]["value"] == pytest.approx(np.mean(by_hand))
+        by_hand.append(plain(pools.mask(row), filled((SIDE, SIDE), place))["iou"])
+    assert box["strategies"]["box"]["per_mask"]["iou"]["mean"]["value"] == pytest.approx(np.mean(by_hand))
     known = fit_baselines(pools, rows_of(pools, TRAIN))
     fits = []
     for times in BOX_SCALES:
@@ -278,10 +278,10 @@ def test_baselines_fit_the_training_split(pools: Dataset, models: Path) -> None:
             left, right, top, bottom = x.min() - 0.5, x.max() + 0.5, y.min() - 0.5, y.max() + 0.5
             far = np.array([right - left, bottom - top]) * (times - 1) / 2
             around = (left - far[0], top - far[1], right + far[0], bottom + far[1])
-            scores.append(plain(target.target, filled(target.target.shape, around))["IoU"])
+            scores.append(plain(target.target, filled(target.target.shape, around))["iou"])
         fits.append(np.mean(scores))
     assert known.box_scale == BOX_SCALES[int(np.argmax(fits))] == result.evaluation["box_scale"]
-    assert 0 < mean["strategies"]["points"]["per_mask"]["IoU"]["mean"]["value"] < 0.7
+    assert 0 < mean["strategies"]["points"]["per_mask"]["iou"]["mean"]["value"] < 0.7
     assert mean["strategies"]["points"] == mean["strategies"]["box"]
 
 
@@ -332,7 +332,7 @@ def test_each_class_of_an_image_is_a_mask_and_unlabelled_pixels_never_count(tmp_
     for strategy in e["models"][0]["strategies"].values():
         assert {name: row["masks"] for name, row in strategy["classes"].items()} == there
         assert strategy["per_mask"]["precision"]["mean"]["value"] == pytest.approx(1)
-        assert strategy["classes"]["pool"]["IoU"]["value"] == pytest.approx(1)
+        assert strategy["classes"]["pool"]["iou"]["value"] == pytest.approx(1)
     assert (
         f"{e['images_without_targets']} images have no foreground region to prompt for and are skipped."
         in sentences(e)
@@ -347,11 +347,11 @@ def test_sensitivity_to_the_prompt_is_measured(pools: Dataset, models: Path) -> 
     assert [row["at"] for row in ours["points"]] == [1, 2, 3, 5, 8]
     assert [row["at"] for row in ours["jitter"]] == [0.0, 0.05, 0.1, 0.2]
     assert all(row["value"] > 0.98 for row in [*ours["points"], *ours["jitter"], *ours["border"].values()])
-    box_iou = result.evaluation["models"][1]["strategies"]["box"]["per_mask"]["IoU"]["mean"]["value"]
+    box_iou = result.evaluation["models"][1]["strategies"]["box"]["per_mask"]["iou"]["mean"]["value"]
     assert theirs["jitter"][1]["value"] == pytest.approx(box_iou)
     inner, border = theirs["border"]["anywhere"]["value"], theirs["border"]["at the border"]["value"]
     assert inner == pytest.approx(
-        result.evaluation["models"][1]["strategies"]["points"]["per_mask"]["IoU"]["mean"]["value"]
+        result.evaluation["models"][1]["strategies"]["points"]["per_mask"]["iou"]["mean"]["value"]
     )
     assert border != inner
     fewer, more = (
@@ -390,7 +390,7 @@ def test_the_page_of_a_run_stands_alone_and_shows_it_all(
     pictures = sum(len(part) for parts in shown.values() for part in parts.values())
     assert page.count("data:image/") == 4 * pictures  # image and prompt, ground truth, other, ours
     gains = [
-        model["IoU"] - model["rival_IoU"]
+        model["iou"] - model["rival_iou"]
         for kind in ("worst", "median", "best")
         for model in shown["box"][kind]
     ]
@@ -408,7 +408,7 @@ def test_the_page_of_one_model_shows_its_best_and_worst(pools: Dataset, models: 
     e = output.evaluation
     assert e["test_accesses"] == 0 and not read_test_accesses(pools.home)
     assert e["split"] == VALIDATION
-    assert e["groups"] < 10 and e["models"][0]["strategies"]["box"]["per_mask"]["IoU"]["mean"]["low"] is None
+    assert e["groups"] < 10 and e["models"][0]["strategies"]["box"]["per_mask"]["iou"]["mean"]["low"] is None
     assert any(line.startswith("Too few groups for confidence intervals") for line in sentences(e))
     page = Path(output.report).read_text()
     assert "Best, median and worst masks with point prompts" in page

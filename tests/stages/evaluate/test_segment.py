@@ -79,9 +79,9 @@ def plain(target: Mask, prediction: Mask) -> dict[str, float]:
     true, report = (set(np.flatnonzero((mask == 1) & known).tolist()) for mask in (target, prediction))
     both, either = len(true & report), len(true | report)
     if not either:
-        return {"IoU": 1, "Dice": 1, "precision": 1, "recall": 1}
+        return {"iou": 1, "dice": 1, "precision": 1, "recall": 1}
     return {
-        "IoU": both / either, "Dice": 2 * both / (len(true) + len(report)),
+        "iou": both / either, "dice": 2 * both / (len(true) + len(report)),
         "precision": both / len(report) if report else 0, "recall": both / len(true) if true else 0,
     }  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_figures_are_those_of_a_count_with_sets_of_pixels(scenes: Dataset, tmp_p
     model = pupila.evaluate(table, scenes).evaluation["models"][0]
     report = [plain(scenes.mask(row), masks[row]) for row in rows]
     assert model["images"] == model["groups"] == len(rows)
-    for name in ("IoU", "Dice", "precision", "recall"):
+    for name in ("iou", "dice", "precision", "recall"):
         column = [entry[name] for entry in report]
         result = model["per_image"][name]
         assert result["mean"]["value"] == pytest.approx(np.mean(column))
@@ -111,7 +111,7 @@ def test_figures_are_those_of_a_count_with_sets_of_pixels(scenes: Dataset, tmp_p
     for name, value in whole.items():
         assert model["pooled"][name]["value"] == pytest.approx(value)
     right = [(scenes.mask(row) == masks[row]).mean() for row in rows]
-    assert model["pixel accuracy"]["value"] == pytest.approx(np.mean(right))
+    assert model["pixel_accuracy"]["value"] == pytest.approx(np.mean(right))
 
 
 def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tm
     page = Path(output.report).read_text()
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "<script" not in page
-    assert page.index("mean Dice") < page.index("<svg") < page.index("<table")
+    assert page.index("mean_dice") < page.index("<svg") < page.index("<table")
     assert page.count("data:image/") == 4 * len(shown)  # image, ground truth, prediction and errors of each
     assert json.loads((tmp_path / "out/report.json").read_text()) == output.evaluation
 
@@ -154,12 +154,12 @@ def test_an_absent_class_scores_1_and_a_false_positive_scores_0(tmp_path: Path) 
     masks = {row: data.mask(row) for row in rows}
     masks[empty[0]] = np.ones((72, 96), np.uint8)  # all false positives
     result = pupila.evaluate(write_predictions(tmp_path / "some", data, masks), data).evaluation["models"][0]
-    for name in ("IoU", "Dice", "precision", "recall", "boundary IoU"):
+    for name in ("iou", "dice", "precision", "recall", "boundary_iou"):
         assert result["per_image"][name]["mean"]["value"] == pytest.approx((len(rows) - 1) / len(rows))
     nothing = {row: np.zeros((72, 96), np.uint8) for row in rows}
     output = pupila.evaluate(write_predictions(tmp_path / "none", data, nothing), data)
     result = output.evaluation["models"][0]
-    assert result["per_image"]["Dice"]["mean"]["value"] == pytest.approx(len(empty) / len(rows))
+    assert result["per_image"]["dice"]["mean"]["value"] == pytest.approx(len(empty) / len(rows))
     assert result["predicted_classes"] == ["background"]
     assert any("predicts a single class (collapsed)" in line for line in sentences(output.evaluation))
     assert "NaN" not in Path(output.report_json).read_text()
@@ -191,8 +191,8 @@ def test_three_classes_are_pooled_and_unlabelled_pixels_never_count(tmp_path: Pa
     ]
     assert each[2] == pytest.approx(0.5)
     for value, name in zip(each, data.classes, strict=True):
-        assert model["classes"][name]["pooled"]["IoU"]["value"] == pytest.approx(value)
-    assert model["pooled"]["IoU"]["value"] == pytest.approx(np.mean(each))
+        assert model["classes"][name]["pooled"]["iou"]["value"] == pytest.approx(value)
+    assert model["pooled"]["iou"]["value"] == pytest.approx(np.mean(each))
     assert "the lowest is 'roof' with 0.500" in sentences(output.evaluation)[0]
 
 
@@ -202,18 +202,18 @@ def test_against_another_table_images_are_paired(scenes: Dataset, tmp_path: Path
     bad = write_predictions(tmp_path / "bad", scenes, {row: moved(scenes.mask(row), 8) for row in rows})
     output = pupila.evaluate(good, scenes, against=[bad, good])
     worse, same = output.evaluation["comparisons"]
-    figures = worse["metrics"]["Dice per image"]
+    figures = worse["metrics"]["mean_dice"]
     dice = [
-        np.mean([plain(scenes.mask(r), moved(scenes.mask(r), by))["Dice"] for r in rows]) for by in (2, 8)
+        np.mean([plain(scenes.mask(r), moved(scenes.mask(r), by))["dice"] for r in rows]) for by in (2, 8)
     ]
-    assert worse["primary_metric"] == "Dice per image"
+    assert worse["primary_metric"] == "mean_dice"
     assert worse["verdict"] == "better"
     assert figures["first"] == pytest.approx(dice[0])
     assert figures["other"] == pytest.approx(dice[1])
     assert figures["change"] == pytest.approx(dice[0] / dice[1] - 1)
     assert 0 < figures["low"] < dice[0] - dice[1] < figures["high"]
     assert same["verdict"] != "better"
-    assert same["metrics"]["IoU pooled"]["change"] == 0
+    assert same["metrics"]["pooled_iou"]["change"] == 0
     back = pupila.evaluate(bad, scenes, against=[good]).evaluation["comparisons"][0]
     assert back["verdict"] == "worse"
 
@@ -230,9 +230,9 @@ def test_images_annotated_twice_give_the_agreement(tmp_path: Path) -> None:
     result = output.evaluation["models"][0]["annotation_agreement"]
     expected = plain(mask, moved(mask, 3))
     assert result["pairs"] == 1
-    assert result["IoU"]["value"] == pytest.approx(expected["IoU"])
-    assert result["Dice"]["value"] == pytest.approx(expected["Dice"])
-    assert any(f"agree with Dice {expected['Dice']:.3f}" in line for line in sentences(output.evaluation))
+    assert result["iou"]["value"] == pytest.approx(expected["iou"])
+    assert result["dice"]["value"] == pytest.approx(expected["dice"])
+    assert any(f"agree with Dice {expected['dice']:.3f}" in line for line in sentences(output.evaluation))
 
 
 def test_a_run_predicts_as_its_bundle_does_and_as_it_reports(
@@ -243,15 +243,15 @@ def test_a_run_predicts_as_its_bundle_does_and_as_it_reports(
         f"{run.folder}/bundle", scenes, split=VALIDATION, out=tmp_path / "predicted"
     ).evaluation
     first, second = (
-        model["models"][0]["per_image"]["Dice"]["mean"]["value"] for model in (cached, predicted)
+        model["models"][0]["per_image"]["dice"]["mean"]["value"] for model in (cached, predicted)
     )
     assert cached["validation_based"]
     assert cached["split"] == VALIDATION
-    assert first == pytest.approx(validation(run.bundle.info).metrics["mean Dice"].value)
+    assert first == pytest.approx(validation(run.bundle.info).metrics["mean_dice"].value)
     assert second == pytest.approx(first, abs=0.002)  # a stored probability has 254 steps
     frame = pl.read_parquet(Path(run.folder) / "oof.parquet")
     place = {image: row for row, image in enumerate(scenes.images["image"])}
-    report = [plain(scenes.mask(place[image]), decode_png(png))["Dice"] for image, png in
+    report = [plain(scenes.mask(place[image]), decode_png(png))["dice"] for image, png in
             zip(frame["image"], frame["mask"], strict=True)]  # fmt: skip
     assert first == pytest.approx(np.mean(report))
 
@@ -265,8 +265,8 @@ def test_a_model_that_was_trained_here_is_compared_with_a_table_on_the_test_spli
     ours, theirs = output.evaluation["models"]
     assert output.evaluation["test_accesses"] == 1
     assert ours["seen_in_training"] == 0
-    assert theirs["per_image"]["Dice"]["mean"]["value"] == pytest.approx(
-        ours["baseline"]["per_image"]["Dice"]
+    assert theirs["per_image"]["dice"]["mean"]["value"] == pytest.approx(
+        ours["baseline"]["per_image"]["dice"]
     )
     assert output.evaluation["comparisons"][0]["verdict"] == "better"
     assert any(
@@ -305,13 +305,13 @@ def test_real_photos_from_training_to_the_report(
     assert cli(["predict", output.folder, *evaluated, "--out", str(tmp_path / "predicted")]) == 0
     result = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "predicted/masks").iterdir()}
     by_hand = [plain(data.mask(row), result[Path(data.images["image"][row]).stem]) for row in rows]
-    for name in ("IoU", "Dice", "precision", "recall"):
+    for name in ("iou", "dice", "precision", "recall"):
         assert ours["per_image"][name]["mean"]["value"] == pytest.approx(
             np.mean([model[name] for model in by_hand])
         )
-    flat = [plain(data.mask(row), blank[row])["Dice"] for row in rows]
-    assert theirs["per_image"]["Dice"]["mean"]["value"] == pytest.approx(np.mean(flat))
-    assert ours["per_image"]["Dice"]["mean"]["value"] > np.mean(flat)
+    flat = [plain(data.mask(row), blank[row])["dice"] for row in rows]
+    assert theirs["per_image"]["dice"]["mean"]["value"] == pytest.approx(np.mean(flat))
+    assert ours["per_image"]["dice"]["mean"]["value"] > np.mean(flat)
     page = Path(report.report).read_text()
     assert page.count("data:image/") >= 4 * 9
 

@@ -76,8 +76,8 @@ def test_every_verdict_has_a_word_and_a_sentence_with_and_without_prompts() -> N
     evaluation: Any = {"models": [{"name": "ours"}]}
     for word in verdicts:
         row: Any = {
-            "name": "theirs", "margin": 0.02, "verdict": word, "primary_metric": "IoU",
-            "images_to_settle": None, "metrics": {"IoU": {"low": 0.0}},
+            "name": "theirs", "margin": 0.02, "verdict": word, "primary_metric": "mean_iou",
+            "images_to_settle": None, "metrics": {"mean_iou": {"low": 0.0}},
         }  # fmt: skip
         alone = comparison_sentence(row, evaluation, lambda *_: say("Evidence."))
         assert alone.startswith("ours ") and word in alone and alone.endswith(". Evidence.")

@@ -81,7 +81,7 @@ def test_reports_show_the_data_as_they_were_read(run: Run, data: Path, tmp_path:
     finished = pupila.evaluate(run.folder, data, split="validation", out=tmp_path)
     assert Path(finished.report).stat().st_size > 10_000
     prompted = pupila.evaluate(f"{run.folder}/bundle", data, split="validation", out=tmp_path / "again")
-    ours, theirs = (item.evaluation["models"][0]["pooled"]["IoU"]["value"] for item in (finished, prompted))
+    ours, theirs = (item.evaluation["models"][0]["pooled"]["iou"]["value"] for item in (finished, prompted))
     assert ours == pytest.approx(theirs, abs=0.01)
 
 

@@ -150,9 +150,9 @@ def test_a_run_learns_and_records_its_metrics(run: Run, scenes: Scenes) -> None:
     assert report.parity is not None and report.parity.largest_difference < 1e-3
     data = pupila.open(scenes.folder)
     assert validation(report).n == len(rows(data, VALIDATION))
-    assert {"mean IoU", "mean IoU (points)", "mean IoU (box)"} <= validation(report).metrics.keys()
+    assert {"mean_iou", "mean_iou_points", "mean_iou_box"} <= validation(report).metrics.keys()
     cached = pl.read_parquet(f"{run.folder}/oof.parquet")
-    assert cached["iou:points"].mean() == pytest.approx(validation(report).metrics["mean IoU (points)"].value)
+    assert cached["iou:points"].mean() == pytest.approx(validation(report).metrics["mean_iou_points"].value)
     page = (Path(run.folder) / "report.html").read_text()
     assert "Mean IoU" in page and "filled box" in page
 
@@ -203,8 +203,8 @@ def test_validation_metrics_match_those_of_the_bundle(run: Run, scenes: Scenes, 
         "models"
     ][0]
     for strategy in ("points", "box"):
-        value = actual["strategies"][strategy]["per_mask"]["IoU"]["mean"]["value"]
-        assert value == pytest.approx(validation(report).metrics[f"mean IoU ({strategy})"].value, abs=0.003)
+        value = actual["strategies"][strategy]["per_mask"]["iou"]["mean"]["value"]
+        assert value == pytest.approx(validation(report).metrics[f"mean_iou_{strategy}"].value, abs=0.003)
 
 
 def test_a_bundle_lists_the_training_images_of_its_pretrained_bundle(

@@ -89,7 +89,7 @@ def test_predictions_match_the_bundle_and_metrics_match_scikit_learn(run: Run, d
         logits, abs=1e-3
     )
     score = f1_score(frame["target"].to_list(), frame["prediction"].to_list(), average="macro")
-    assert validation(run.bundle.info).metrics["macro F1"].value == pytest.approx(score)
+    assert validation(run.bundle.info).metrics["macro_f1"].value == pytest.approx(score)
     best = max(line.metrics["macro_f1"] for line in run.log)
     assert best == pytest.approx(score)  # the best epoch was kept
 
@@ -261,7 +261,7 @@ def test_unfrozen_blocks_that_lower_the_score_are_discarded(
         data, out=tmp_path / "fine", unfreeze=1, finetune_epochs=1, finetune_lr=1e3, **overrides
     )
     assert [line.part for line in finetuned.log] == ["head", "head", "finetune"]
-    headed = validation(head.bundle.info).metrics["macro F1"].value
+    headed = validation(head.bundle.info).metrics["macro_f1"].value
     assert headed is not None and finetuned.log[2].metrics["macro_f1"] <= headed
     ours, theirs = (
         predictions(item).select(pl.selectors.starts_with("logit")).to_numpy() for item in (finetuned, head)

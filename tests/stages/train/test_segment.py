@@ -86,7 +86,7 @@ def test_out_of_fold_masks_match_the_bundle_and_its_metrics(run: Run, data: Path
         assert isinstance(prediction, MaskPrediction)
         assert (mask != prediction.mask).mean() < 0.002  # a stored probability has 254 steps
         counts.append(figures.confusion_counts(opened.mask(rows[image]), mask, 2))
-    claimed = reported.validation(run.bundle.info).metrics["mean Dice"].value
+    claimed = reported.validation(run.bundle.info).metrics["mean_dice"].value
     assert claimed == pytest.approx(figures.selection_score(np.stack(counts)))
 
 
@@ -130,7 +130,7 @@ def test_three_classes_with_unlabelled_pixels(tmp_path: Path) -> None:
     )
     report = finished.bundle.info
     assert report.classes == ["land", "water", "roof"]
-    assert next(iter(reported.validation(report).metrics)) == "pooled IoU"
+    assert next(iter(reported.validation(report).metrics)) == "pooled_iou"
     assert report.post_processing.threshold is None
 
 

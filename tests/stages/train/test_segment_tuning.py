@@ -6,6 +6,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.imaging.masks.codec import decode_png, encode_png
 from pupila.stages.train.segment_tuning import StoredPrediction, calibrate_masks, quantize_probability
 from pupila.statistics.metrics import segment as figures
@@ -46,7 +47,7 @@ def targets() -> list[Array]:
 
 def decided(
     probabilities: list[Array], known: list[Array]
-) -> tuple[PostProcessing, list[Array], dict[str, Any]]:
+) -> tuple[PostProcessing, list[Array], ValidationSummary | None]:
     predictions = [
         StoredPrediction(encode_png(quantize_probability(item), 0), *sample(item, target))
         for item, target in zip(probabilities, known, strict=True)
@@ -76,7 +77,7 @@ def test_a_better_threshold_than_a_half_is_used() -> None:
     assert post_processing.positive == "water"
     assert post_processing.threshold is not None and 0.1 < post_processing.threshold <= 0.42
     assert all(np.array_equal(mask, target) for mask, target in zip(masks, known, strict=True))
-    assert validation["metrics"]["mean Dice"]["value"] == 1
+    assert validation and validation.metrics["mean_dice"].value == 1
 
 
 def test_a_gain_in_one_image_alone_changes_nothing() -> None:

@@ -1,10 +1,9 @@
 """Intervals of metrics: groups are the witnesses, few of them say nothing, and no value lies outside its interval."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import MIN_GROUPS, wilson_interval
 from pupila.statistics.metrics.classify import OVERALL, PER_CLASS, Array, accuracy, confusion, f1, macro_f1
 from pupila.statistics.metrics.estimates import (
@@ -13,6 +12,7 @@ from pupila.statistics.metrics.estimates import (
     estimate_per_class,
     resampled_metric,
 )
+from tests.statistics.known import parts, width
 
 
 def random_predictions(n: int, classes: int, share: float, seed: int = 0) -> tuple[Array, Array]:
@@ -22,17 +22,17 @@ def random_predictions(n: int, classes: int, share: float, seed: int = 0) -> tup
     return targets, np.where(rng.random(n) < share, targets, rng.integers(0, classes, n))
 
 
-def ends(row: dict[str, Any]) -> tuple[float, float]:
-    return row["low"], row["high"]
+def ends(row: Estimate) -> tuple[float | None, float | None]:
+    return row.low, row.high
 
 
 @pytest.mark.parametrize("groups", [1, MIN_GROUPS - 1, MIN_GROUPS, MIN_GROUPS + 1])
 def test_few_groups_have_no_interval_however_many_images(groups: int) -> None:
     targets, predictions = random_predictions(20 * groups, 2, 0.8)
     result = estimate_overall(targets, predictions, np.repeat(np.arange(groups), 20), 2)
-    assert {row["low"] is None for row in result.values()} == {groups < MIN_GROUPS}
-    assert {row["high"] is None for row in result.values()} == {groups < MIN_GROUPS}
-    assert result["accuracy"]["value"] == pytest.approx((targets == predictions).mean())
+    assert {row.low is None for row in result.values()} == {groups < MIN_GROUPS}
+    assert {row.high is None for row in result.values()} == {groups < MIN_GROUPS}
+    assert result["accuracy"].value == pytest.approx((targets == predictions).mean())
 
 
 def test_independent_images_have_wilsons_interval() -> None:
@@ -42,7 +42,7 @@ def test_independent_images_have_wilsons_interval() -> None:
     result = estimate_overall(targets, predictions, np.arange(78), 2)
     assert ends(result["accuracy"]) == wilson_interval(76, 78)
     assert ends(result["accuracy"]) == pytest.approx((0.911, 0.993), abs=5e-4)
-    row = estimate_per_class(targets, predictions, np.arange(78), ["a", "b"])["b"]["recall"]
+    row = estimate_per_class(targets, predictions, np.arange(78), ["a", "b"])["b"].recall
     assert ends(row) == wilson_interval(38, 39)
 
 
@@ -51,9 +51,9 @@ def test_ten_photos_of_one_product_do_not_count_as_ten(name: str) -> None:
     targets, predictions = (np.repeat(part, 10) for part in random_predictions(40, 3, 0.7))
     grouped = estimate_overall(targets, predictions, np.repeat(np.arange(40), 10), 3)[name]
     alone = estimate_overall(targets, predictions, np.arange(400), 3)[name]
-    assert grouped["value"] == alone["value"]
+    assert grouped.value == alone.value
     # 400 witnesses instead of 40 would be sqrt(10) = 3.2 times as sure
-    assert (grouped["high"] - grouped["low"]) / (alone["high"] - alone["low"]) == pytest.approx(3.2, rel=0.25)
+    assert width(grouped) / width(alone) == pytest.approx(3.2, rel=0.25)
 
 
 @pytest.mark.parametrize("name", sorted(OVERALL))
@@ -61,14 +61,14 @@ def test_the_interval_of_all_correct_counts_groups(name: str) -> None:
     # no draw of 24 groups differs, and yet 24 right ones do not prove that all will be
     targets = np.repeat(np.arange(24) % 2, 5)
     row = estimate_overall(targets, targets, np.repeat(np.arange(24), 5), 2)[name]
-    assert (row["value"], row["low"], row["high"]) == (1.0, *wilson_interval(24, 24))
+    assert (row.value, row.low, row.high) == (1.0, *wilson_interval(24, 24))
 
 
 def test_a_mean_over_classes_needs_ten_groups_in_each() -> None:
     targets = np.repeat([0, 1], [30, 9])
     result = estimate_overall(targets, targets, np.arange(39), 2)
-    assert result["accuracy"]["low"] is not None
-    assert result["macro F1"]["low"] is result["balanced accuracy"]["low"] is None
+    assert result["accuracy"].low is not None
+    assert result["macro_f1"].low is result["balanced_accuracy"].low is None
 
 
 def test_a_class_counts_its_own_groups() -> None:
@@ -76,16 +76,16 @@ def test_a_class_counts_its_own_groups() -> None:
     targets = np.repeat([0, 1], [20, 60])
     groups = np.concatenate([np.arange(20), 20 + np.repeat(np.arange(5), 12)])
     table = estimate_per_class(targets, targets, groups, ["a", "b"])
-    assert [(row["images"], row["groups"]) for row in table.values()] == [(20, 20), (60, 5)]
-    assert all(table["b"][name]["low"] is None for name in PER_CLASS)
-    assert all(ends(table["a"][name]) == wilson_interval(20, 20) for name in PER_CLASS)
+    assert [(row.images, row.groups) for row in table.values()] == [(20, 20), (60, 5)]
+    assert all(getattr(table["b"], name).low is None for name in PER_CLASS)
+    assert all(ends(getattr(table["a"], name)) == wilson_interval(20, 20) for name in PER_CLASS)
 
 
 def test_a_class_without_an_image_has_zeros_and_no_interval() -> None:
     targets, predictions = random_predictions(40, 2, 0.8)
     row = estimate_per_class(targets, predictions, np.arange(40), ["a", "b", "never"])["never"]
-    assert (row["images"], row["groups"]) == (0, 0)
-    assert all(row[name] == {"value": 0.0, "low": None, "high": None} for name in PER_CLASS)
+    assert (row.images, row.groups) == (0, 0)
+    assert all(getattr(row, name) == Estimate(value=0.0) for name in PER_CLASS)
 
 
 def test_every_value_lies_in_its_interval() -> None:
@@ -97,10 +97,11 @@ def test_every_value_lies_in_its_interval() -> None:
         groups = rng.integers(0, n // int(rng.integers(1, 3)) + 10, n)
         rows = list(estimate_overall(targets, predictions, groups, classes).values())
         table = estimate_per_class(targets, predictions, groups, [str(number) for number in range(classes)])
-        rows += [row[name] for row in table.values() for name in PER_CLASS]
+        rows += [getattr(row, name) for row in table.values() for name in PER_CLASS]
         for row in rows:
-            if row["low"] is not None:
-                assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1, (seed, row)
+            if row.low is not None:
+                low, value, high = parts(row)
+                assert 0 <= low <= value <= high <= 1, (seed, row)
                 checked += 1
     print(f"{checked} intervals")
     assert checked > 200
@@ -129,12 +130,9 @@ def test_a_resample_gives_the_metric_of_its_images() -> None:
 def test_means_of_columns_have_intervals_over_groups_and_none_where_there_are_few() -> None:
     values = np.array([[0.0, 0.5], [1.0, 0.5]] * MIN_GROUPS)
     mixed, constant = estimate_means(values, np.arange(len(values)))
-    assert mixed["value"] == constant["value"] == 0.5
-    assert 0.2 < mixed["low"] < 0.4 < 0.6 < mixed["high"] < 0.8
+    assert mixed.value == constant.value == 0.5
+    low, _, high = parts(mixed)
+    assert 0.2 < low < 0.4 < 0.6 < high < 0.8
     alike = estimate_means(values, np.repeat(np.arange(MIN_GROUPS), 2))[0]  # each group holds one of both
-    assert alike["low"] <= 0.5 <= alike["high"]
-    assert estimate_means(values, np.arange(len(values)) % (MIN_GROUPS - 1))[0] == {
-        "value": 0.5,
-        "low": None,
-        "high": None,
-    }
+    assert parts(alike)[0] <= 0.5 <= parts(alike)[2]
+    assert estimate_means(values, np.arange(len(values)) % (MIN_GROUPS - 1))[0] == Estimate(value=0.5)

@@ -50,7 +50,7 @@ def test_the_highest_class_is_not_the_ignore_index() -> None:
 def test_half_an_overlap() -> None:
     # shared 1, target 2, prediction 2: 1/3, 2/4, 1/2, 1/2; of the background shared 1 of 2 and 2 as well
     result = figures(mask("1100"), mask("1010"), 2)
-    assert result == {"IoU": [0.333] * 2, "Dice": [0.5] * 2, "precision": [0.5] * 2, "recall": [0.5] * 2}
+    assert result == {"iou": [0.333] * 2, "dice": [0.5] * 2, "precision": [0.5] * 2, "recall": [0.5] * 2}
     lopsided = figures(mask("1111", "0000"), mask("1000", "0000"), 2)
     assert [lopsided[name][1] for name in METRICS] == [0.25, 0.4, 1.0, 0.25]
 
@@ -73,7 +73,7 @@ def test_the_rule_for_empty_masks_with_two_classes(case: str) -> None:
 
 def test_with_more_classes_one_that_is_nowhere_is_left_out() -> None:
     result = figures(mask("0022"), mask("0002"), 4)
-    assert result["IoU"] == [0.667, None, 0.5, None]
+    assert result["iou"] == [0.667, None, 0.5, None]
     wrong = figures(mask("0000"), mask("0003"), 4)
     assert [values[3] for values in wrong.values()] == [0.0] * 4  # answered though it is not there
     matrix = confusion_counts(mask("0022"), mask("0002"), 4)

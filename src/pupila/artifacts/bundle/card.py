@@ -2,6 +2,7 @@
 
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.core.messages import listing, say, say_count
+from pupila.statistics.metrics.titles import metric_title
 
 
 def _describe_task(info: BundleInfo) -> str:
@@ -23,7 +24,10 @@ def render_card(info: BundleInfo) -> str:
                             "Validation: n = {images} images in {n} groups (not the test split).",
                             info.validation.groups, images=info.validation.n), ""]  # fmt: skip
         lines += [f"| {say('metric')} | {say('value')} | {say('95 % CI')} |", "|---|---|---|"]
-        lines += [f"| {name} | {' | '.join(row.cells())} |" for name, row in info.validation.metrics.items()]
+        lines += [
+            f"| {metric_title(metric)} | {' | '.join(estimate.cells())} |"
+            for metric, estimate in info.validation.metrics.items()
+        ]
         lines.append("")
     else:
         lines += [say("The model was not validated."), ""]

@@ -2,21 +2,15 @@
 
 from pupila.core.records import Record
 from pupila.statistics.estimate import Estimate
-
-
-class Baseline(Record):
-    """The baseline that the metrics are compared with."""
-
-    name: str  # its class, or what it does
-    metrics: dict[str, float]
+from pupila.statistics.metrics.baseline import Baseline
 
 
 class ValidationSummary(Record):
-    """The metrics on the validation images."""
+    """The metrics on the validation images, where epoch, threshold and post-processing were selected."""
 
     n: int  # images
     groups: int
-    metrics: dict[str, Estimate]
+    metrics: dict[str, Estimate]  # by id, that of model selection first
     baseline: Baseline
 
 

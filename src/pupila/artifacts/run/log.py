@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pydantic import ConfigDict, Field, PositiveInt
 
 from pupila.core import files
-from pupila.core.messages import mark, number, say, translate
+from pupila.core.messages import number, say
 from pupila.core.records import Record
+from pupila.statistics.metrics.titles import metric_title
 
 LOG_FILE = "log.jsonl"
-_SHOWN = {  # metrics of an epoch that people follow
-    "macro_f1": mark("macro F1"), "accuracy": mark("accuracy"), "dice": mark("Dice"), "iou": mark("IoU"),
-}  # fmt: skip
+_SHOWN = ("macro_f1", "accuracy", "dice", "iou")  # metrics of an epoch that people follow
 
 
 class EpochLog(Record):
@@ -35,8 +34,9 @@ class EpochLog(Record):
     seconds: float = Field(description="duration of the epoch with its validation")
 
     def __str__(self) -> str:
-        metrics = [f"{translate(title)} {number(self.metrics[name])}" for name, title in _SHOWN.items()
-                   if name in self.metrics]  # fmt: skip
+        metrics = [
+            f"{metric_title(name)} {number(self.metrics[name])}" for name in _SHOWN if name in self.metrics
+        ]
         values = {"part": self.part, "epoch": self.epoch, "loss": number(self.train_loss)}
         if not metrics:
             return say("{part} epoch {epoch}: loss {loss}", **values)

@@ -7,12 +7,13 @@ from pupila.core.messages import number, say
 from pupila.stages.evaluate.cells import signed_number, signed_percent
 from pupila.stages.evaluate.evaluator import Evaluation
 from pupila.stages.evaluate.verdicts import verdict_words
+from pupila.statistics.metrics.titles import metric_title
 
 
 def comparison_section(e: Evaluation) -> list[Section]:
     """Every metric of the first model beside those of the others; nothing where there is no other."""
     cells = [
-        [row["name"], metric, *comparison_cells(m),
+        [row["name"], metric_title(metric), *comparison_cells(m),
          verdict_words()[row["verdict"]] if metric == row["primary_metric"] else ""]
         for row in e["comparisons"] for metric, m in row["metrics"].items()
     ]  # fmt: skip

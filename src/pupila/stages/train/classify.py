@@ -9,6 +9,7 @@ import polars as pl
 import torch
 from torch import nn
 
+from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say
@@ -30,6 +31,7 @@ from pupila.stages.train.settings import (
     conflicting_settings,
     skips_training,
 )
+from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.calibration import fit_temperature
 from pupila.statistics.metrics.classify import accuracy, confusion, macro_f1, majority_baseline
 from pupila.statistics.metrics.estimates import estimate_overall
@@ -195,27 +197,19 @@ def _calibrate(
 
 def _summarize_validation(
     classes: list[str], numbers: Array, predictions: Array, groups: Array
-) -> dict[str, Any]:
+) -> ValidationSummary | None:
     if not len(numbers):
-        return {}
-    return {
-        "n": len(numbers),
-        "groups": len(set(groups.tolist())),
-        "metrics": estimate_overall(numbers, predictions, groups, len(classes)),
-        "baseline": _majority_baseline(classes, numbers),
-    }
-
-
-def _majority_baseline(classes: list[str], numbers: Array) -> dict[str, Any]:
-    most, metrics = majority_baseline(numbers, len(classes))
-    return {"class": classes[most], **metrics}
-
-
-def _baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
-    """Metrics of the majority-class baseline."""
-    return _majority_baseline(
-        data.classes, class_indices(data.images["target"][rows].to_list(), data.classes)
+        return None
+    return ValidationSummary(
+        n=len(numbers),
+        groups=len(set(groups.tolist())),
+        metrics=estimate_overall(numbers, predictions, groups, len(classes)),
+        baseline=majority_baseline(numbers, classes),
     )
+
+
+def _baseline(data: Dataset, rows: list[int]) -> Baseline:
+    return majority_baseline(class_indices(data.images["target"][rows].to_list(), data.classes), data.classes)
 
 
 def _tune_threshold(plan: TrainPlan, logits: Array, numbers: Array, temperature: float) -> PostProcessing:
@@ -273,7 +267,7 @@ CLASSIFY_RECIPE = TrainingRecipe(
     defaults=lambda network: {"loss": "cross_entropy", "epochs": 20, "finetune_epochs": 10},
     augment="A1",
     unused_settings=("encoder", "view", "overlap", "tversky_beta", *PROMPT_SETTINGS),
-    metric_name=lambda classes: "macro F1",
+    metric=lambda classes: "macro_f1",
     max_batch_size=32,
     trainer=ClassifyTrainer,
     concatenate=lambda parts: np.concatenate(parts),

@@ -24,7 +24,7 @@ from pupila.artifacts.bundle.folder import (
 )
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.session import Session
-from pupila.artifacts.bundle.validation import Baseline, Parity, ValidationSummary
+from pupila.artifacts.bundle.validation import Parity
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -199,14 +199,6 @@ def _bundle_classes(plan: TrainPlan, network: Network) -> list[str]:
     return [BACKGROUND_NAME, OBJECT_NAME] if two else plan.classes
 
 
-def _to_summary(summary: dict[str, Any]) -> ValidationSummary | None:
-    if not summary:
-        return None
-    name, metrics = summary["baseline"]["class"], dict(summary["baseline"])
-    del metrics["class"]
-    return ValidationSummary(**{**summary, "baseline": Baseline(name=name, metrics=metrics)})
-
-
 def write_run_bundle(
     folder: str,
     plan: TrainPlan,
@@ -244,7 +236,7 @@ def write_run_bundle(
         parent=network.parent,
         parameters=network.parameters,
         precision=Precision(training=plan.precision),
-        validation=_to_summary(result.summary),
+        validation=result.summary,
         parity=check_parity(onnx, network, data, images.validation, task),
         data_hash=plan.data_hash,
         splits_hash=plan.splits_hash,

@@ -16,7 +16,7 @@ from pupila.imaging.images.decode import decode
 from pupila.stages.train.phases import FINETUNE, HEAD
 from pupila.stages.train.recipes import RECIPES
 from pupila.stages.train.settings import TrainPlan
-from pupila.statistics.metrics.threshold import objective_title
+from pupila.statistics.metrics.titles import objective_title, sentence_title
 
 # Title of a learning curve -> keys of the log.
 _CURVES = {
@@ -193,10 +193,10 @@ def describe_run(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
 def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:
     """The main metric on validation with its interval, beside the baseline."""
     recipe = RECIPES[info.task]
-    metric = recipe.metric_name(len(info.classes))
+    metric = recipe.metric(len(info.classes))
     row, base = validation.metrics[metric], validation.baseline
     values = {
-        "metric": metric[0].upper() + metric[1:], "value": row.value_text(), "images": validation.n,
+        "metric": sentence_title(metric), "value": row.value_text(), "images": validation.n,
         "groups": validation.groups, "baseline_value": number(base.metrics[metric]),
         "baseline": translate(recipe.baseline_name).format(name=base.name),
     }  # fmt: skip

@@ -29,17 +29,17 @@ from pupila.learning.models.network import Network, Unfrozen
 from pupila.learning.models.settings import PUPILA_SAM
 from pupila.stages.train.phases import to_device
 from pupila.stages.train.prompt_tuning import (
+    METRIC,
     PromptedTarget,
     baseline,
     calibrate_prompts,
-    metric_name,
     sample_cells,
 )
 from pupila.stages.train.recipe import SplitRows, TrainingRecipe
 from pupila.stages.train.segment_tuning import quantize_probability
 from pupila.stages.train.settings import TrainPlan, TrainSettings
 from pupila.statistics.metrics.calibration import fit_temperature
-from pupila.statistics.metrics.segment import METRICS, confusion_counts
+from pupila.statistics.metrics.segment import confusion_counts, iou
 from pupila.tasks.prompt import (
     BACKGROUND,
     FOREGROUND,
@@ -215,7 +215,7 @@ class PromptTrainer:
             strategy.name: np.stack([count for name, count, _ in results if name == strategy.name])
             for strategy in PROMPT_STRATEGIES
         }
-        scores = {name: float(METRICS["IoU"](each)[:, 1].mean()) for name, each in matrices.items()}
+        scores = {name: float(iou(each)[:, 1].mean()) for name, each in matrices.items()}
         predicted = np.concatenate(list(matrices.values())).sum(axis=(0, 1)).astype(bool)
         score = float(np.mean(list(scores.values())))
         return EpochResult(
@@ -377,7 +377,7 @@ PROMPT_RECIPE = TrainingRecipe(
         "head", "head_width", "dropout", "view", "overlap", "loss", "focal_gamma", "tversky_beta",
         "label_smoothing", "class_weights", "sampling", "threshold", "budget",
     ),
-    metric_name=metric_name,
+    metric=lambda classes: METRIC,
     max_batch_size=2,
     trainer=PromptTrainer,
     concatenate=lambda parts: [prediction for part in parts for prediction in part],

@@ -1,11 +1,11 @@
 """Calibrate a trained promptable model on validation: temperature, threshold and post-processing."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import PromptTarget, binarize_mask, find_prompt_targets
 from pupila.core.messages import say
@@ -16,13 +16,15 @@ from pupila.imaging.images.preprocess import Preprocessing
 from pupila.stages.train.recipe import ValidationResult
 from pupila.stages.train.segment_tuning import PostProcessingTuner, StoredPrediction, tune_post_processing
 from pupila.stages.train.settings import TrainPlan
+from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.calibration import fit_temperature
 from pupila.statistics.metrics.overlap import OverlapCounts, summarise_overlaps
-from pupila.statistics.metrics.segment import METRICS, confusion_counts
+from pupila.statistics.metrics.segment import confusion_counts, iou
 from pupila.tasks.prompt import DecoderOutput, select_mask
 from pupila.tasks.prompt_strategies import BOX, PROMPT_STRATEGIES, fill_box
 from pupila.tasks.task import PostProcessing
 
+METRIC = "mean_iou"  # selects the epoch: over all targets and prompt strategies
 _SAMPLED = 500  # cells per mask for fitting the temperature
 
 
@@ -85,7 +87,7 @@ def calibrate_prompts(
         }
     )
     if not predictions:
-        return ValidationResult(1.0, post_processing, {}, blank)
+        return ValidationResult(1.0, post_processing, None, blank)
     group_of = dict(zip(rows, groups.tolist(), strict=True))
     own = np.array([group_of[prompted.row] for prompted in predictions])
     stored = [prompted.prediction for prompted in predictions]
@@ -98,7 +100,7 @@ def calibrate_prompts(
 
     tuning = PostProcessingTuner(spec, 2, stored, read_target, own)
     post_processing = tune_post_processing(
-        tuning, post_processing, {"positive": "object", "objective": "mean Dice"}
+        tuning, post_processing, {"positive": "object", "objective": "mean_dice"}
     )
     overlaps, _ = tuning.count_overlaps(post_processing)
     return ValidationResult(
@@ -111,32 +113,27 @@ def calibrate_prompts(
 
 def _summarize_validation(
     overlaps: OverlapCounts, predictions: list[PromptedTarget], groups: Array, data: Dataset
-) -> dict[str, Any]:
+) -> ValidationSummary:
     """The validation metrics for `bundle.json`: the selection metric first, then means for each prompt strategy."""
     every = summarise_overlaps(overlaps, groups, ["background", "object"])
-    metrics = {metric_name(2): every["per_image"]["IoU"]["mean"]}
+    metrics = {METRIC: every.per_image["iou"].mean}
     for strategy in PROMPT_STRATEGIES:
         own = np.array(
             [number for number, prompted in enumerate(predictions) if prompted.strategy == strategy.name]
         )
-        per_image = summarise_overlaps(overlaps.select(own), groups[own], ["background", "object"])[
-            "per_image"
-        ]
-        metrics |= {f"mean {name} ({strategy.name})": per_image[name]["mean"] for name in ("IoU", "Dice")}
+        summary = summarise_overlaps(overlaps.select(own), groups[own], ["background", "object"])
+        metrics |= {f"mean_{name}_{strategy.name}": summary.per_image[name].mean for name in ("iou", "dice")}
     rows = list(dict.fromkeys(prompted.row for prompted in predictions))
-    return {
-        "n": len(rows),
-        "groups": len(set(groups.tolist())),
-        "metrics": metrics,
-        "baseline": baseline(data, rows),
-    }
+    return ValidationSummary(
+        n=len(rows), groups=len(set(groups.tolist())), metrics=metrics, baseline=baseline(data, rows)
+    )
 
 
 def _tabulate_predictions(
     overlaps: OverlapCounts, predictions: list[PromptedTarget], rows: list[int]
 ) -> pl.DataFrame:
     """Columns of `oof.parquet`: the mean IoU over the classes of each row, for each prompt strategy."""
-    scores = METRICS["IoU"](overlaps.regions)[:, 1]
+    scores = iou(overlaps.regions)[:, 1]
     columns: dict[str, list[float | None]] = {}
     for strategy in PROMPT_STRATEGIES:
         of: dict[int, list[float]] = {}
@@ -147,26 +144,16 @@ def _tabulate_predictions(
     return pl.DataFrame({name: pl.Series(values, dtype=pl.Float64) for name, values in columns.items()})
 
 
-def metric_name(_: int) -> str:
-    """Name of the metric that selects the epoch: over all targets and prompt strategies."""
-    return "mean IoU"
-
-
-def baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
-    """Metrics of the baseline that fills the box of each target."""
+def baseline(data: Dataset, rows: list[int]) -> Baseline:
+    """The baseline that fills the box of each target."""
 
     def score(target: PromptTarget) -> float:
         box = target.make_prompt(BOX).box
         assert box is not None  # the strategy is a box
-        return float(
-            METRICS["IoU"](confusion_counts(target.target, fill_box(box, target.target.shape), 2))[1]
-        )
+        return float(iou(confusion_counts(target.target, fill_box(box, target.target.shape), 2))[1])
 
     def scores(row: int) -> list[float]:
         return [score(target) for target in find_prompt_targets(data, row)]
 
-    every = [iou for row_scores in prefetch(rows, scores) for iou in row_scores]
-    return {
-        "class": say("filled box"),
-        metric_name(2): float(np.mean(every)) if every else 0.0,
-    }
+    every = [score for row_scores in prefetch(rows, scores) for score in row_scores]
+    return Baseline(name=say("filled box"), metrics={METRIC: float(np.mean(every)) if every else 0.0})

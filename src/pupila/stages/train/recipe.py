@@ -7,11 +7,13 @@ from typing import Any, Protocol
 import polars as pl
 from torch import Tensor, nn
 
+from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.imaging.images.decode import Array
 from pupila.learning.loop import Batch, EpochResult
 from pupila.learning.models.network import Network
 from pupila.stages.train.settings import TrainPlan, TrainSettings
+from pupila.statistics.metrics.baseline import Baseline
 from pupila.tasks.task import PostProcessing, Task
 
 
@@ -71,7 +73,7 @@ class ValidationResult:
 
     temperature: float
     post_processing: PostProcessing
-    summary: dict[str, Any]  # for `bundle.json`: n, groups, metrics, baseline; empty without validation
+    summary: ValidationSummary | None  # for `bundle.json`; None without validation
     predictions: pl.DataFrame  # columns of `oof.parquet` besides those of the image
 
 
@@ -83,7 +85,7 @@ class TrainingRecipe:
     defaults: Callable[[Network], dict[str, Any]]  # what "auto" means where nothing is measured
     augment: str  # the preset that "auto" means, unless `defaults` has another
     unused_settings: tuple[str, ...]  # settings that have no effect for this task
-    metric_name: Callable[[int], str]  # number of classes to the name of the metric that chooses the epoch
+    metric: Callable[[int], str]  # number of classes to the id of the metric that chooses the epoch
     max_batch_size: int  # largest that "auto" takes
     trainer: Callable[[Dataset, SplitRows, TrainPlan, Network], TaskTrainer]
     concatenate: Callable[[list[Any]], Any]  # predictions of several folds as one
@@ -91,6 +93,6 @@ class TrainingRecipe:
     calibrate: Callable[
         [TrainPlan, Dataset, Any, list[int], Array], ValidationResult
     ]  # predictions, rows, groups
-    baseline: Callable[[Dataset, list[int]], dict[str, Any]]  # metrics of the baseline, and its class
+    baseline: Callable[[Dataset, list[int]], Baseline]
     check_settings: Callable[[TrainSettings, Dataset], None]  # refuse unusable settings
-    baseline_name: str  # marked for translation; {name} is the class of the baseline
+    baseline_name: str  # marked for translation; {name} is the name of the baseline

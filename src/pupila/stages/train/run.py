@@ -46,6 +46,7 @@ from pupila.stages.train.plan import check_settings, decide, find_unused_setting
 from pupila.stages.train.recipe import SplitRows, TrainingRecipe
 from pupila.stages.train.recipes import find_recipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
+from pupila.statistics.metrics.titles import metric_title
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,12 @@ class TrainingRun:
         if plan.folds:
             rows = self._split_rows(TRAIN) + rows
         if rows and plan.classes == self.data.classes:
-            baseline, metric = (
-                self.recipe.baseline(self.data, rows),
-                self.recipe.metric_name(len(plan.classes)),
-            )
+            baseline = self.recipe.baseline(self.data, rows)
+            metric = self.recipe.metric(len(plan.classes))
             self.on_log(Note(say(
-                "Validation baseline ({baseline}): {metric} {value}.", metric=metric, value=number(baseline[metric]),
-                baseline=translate(self.recipe.baseline_name).format(name=baseline["class"]),
+                "Validation baseline ({baseline}): {metric} {value}.", metric=metric_title(metric),
+                value=number(baseline.metrics[metric]),
+                baseline=translate(self.recipe.baseline_name).format(name=baseline.name),
             )))  # fmt: skip
 
     def _halve_batch(self, plan: TrainPlan) -> TrainPlan:

@@ -29,7 +29,6 @@ from pupila.stages.train.segment_tuning import (
     StoredPrediction,
     baseline,
     calibrate_masks,
-    metric_name,
     quantize_probability,
 )
 from pupila.stages.train.settings import (
@@ -39,6 +38,7 @@ from pupila.stages.train.settings import (
     skips_training,
 )
 from pupila.statistics.metrics import segment as figures
+from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.calibration import fit_temperature
 from pupila.tasks.segment import SEGMENT, predict_probabilities
 from pupila.tasks.task import PredictionSettings, PreprocessedImage
@@ -115,8 +115,8 @@ class SegmentTrainer:
         counts = np.stack([matrix for matrix, _ in results])
         labelled = counts[counts.any(axis=(1, 2))]
         means = {
-            name.lower(): float(figures.image_scores(labelled, metric).mean()) if len(labelled) else 0.0
-            for name, metric in (("Dice", figures.dice), ("IoU", figures.iou))
+            name: float(figures.image_scores(labelled, metric).mean()) if len(labelled) else 0.0
+            for name, metric in (("dice", figures.dice), ("iou", figures.iou))
         }
         return EpochResult(
             score=figures.selection_score(counts),
@@ -219,8 +219,8 @@ def _is_collapsed(predictions: list[StoredPrediction]) -> bool:
     )
 
 
-def _baseline(data: Dataset, rows: list[int]) -> dict[str, Any]:
-    """Metrics of the best constant mask."""
+def _baseline(data: Dataset, rows: list[int]) -> Baseline:
+    """The best constant mask."""
     counts = data.class_pixels[rows]
     matrices = np.zeros((len(rows), counts.shape[1], counts.shape[1]), dtype=np.int64)
     matrices[:, :, 0] = counts  # a constant mask only needs the target classes
@@ -264,7 +264,7 @@ SEGMENT_RECIPE = TrainingRecipe(
         "threshold",
         *PROMPT_SETTINGS,
     ),
-    metric_name=metric_name,
+    metric=figures.headline_metric,
     max_batch_size=8,
     trainer=SegmentTrainer,
     concatenate=lambda parts: [prediction for part in parts for prediction in part],

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say
 from pupila.core.progress import progress
@@ -21,6 +22,7 @@ from pupila.stages.train.recipe import ValidationResult
 from pupila.stages.train.settings import TrainPlan
 from pupila.statistics.intervals import MIN_GROUPS, bootstrap
 from pupila.statistics.metrics import segment as figures
+from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.boundary import boundary_counts
 from pupila.statistics.metrics.calibration import fit_temperature
 from pupila.statistics.metrics.overlap import OverlapCounts, summarise_overlaps
@@ -156,7 +158,7 @@ def calibrate_masks(
     post_processing = PostProcessing(abstain_below=plan.abstain_below)
     if not predictions:
         return ValidationResult(
-            1.0, post_processing, {}, pl.DataFrame({"mask": pl.Series([], dtype=pl.Binary)})
+            1.0, post_processing, None, pl.DataFrame({"mask": pl.Series([], dtype=pl.Binary)})
         )
     targets = np.concatenate([prediction.targets for prediction in predictions])
     temperature = fit_temperature(np.concatenate([prediction.logits for prediction in predictions]), targets)
@@ -164,7 +166,7 @@ def calibrate_masks(
     tuning = PostProcessingTuner(
         spec, len(plan.classes), predictions, lambda number: data.mask(rows[number]), groups
     )
-    threshold = {"positive": plan.classes[1], "objective": "mean Dice"} if len(plan.classes) == 2 else None
+    threshold = {"positive": plan.classes[1], "objective": "mean_dice"} if len(plan.classes) == 2 else None
     post_processing = tune_post_processing(tuning, post_processing, threshold)
     overlaps, pngs = tuning.count_overlaps(post_processing)
     validation = summarize_validation(overlaps, groups, plan.classes)
@@ -194,30 +196,25 @@ def tune_post_processing(
     return start
 
 
-def summarize_validation(overlaps: OverlapCounts, groups: Array, classes: list[str]) -> dict[str, Any]:
+def summarize_validation(
+    overlaps: OverlapCounts, groups: Array, classes: list[str]
+) -> ValidationSummary | None:
     """The validation metrics for `bundle.json`: the selection metric first, then means per image or pooled ones."""
     if not overlaps.labelled.any():
-        return {}
-    figures_by_metric = summarise_overlaps(overlaps, groups, classes)
-    pooled = {f"pooled {name}": row for name, row in figures_by_metric["pooled"].items()}
-    means = {f"mean {name}": rows["mean"] for name, rows in figures_by_metric["per_image"].items()}
-    return {
-        "n": figures_by_metric["images"],
-        "groups": figures_by_metric["groups"],
-        "metrics": {**means, **pooled} if len(classes) == 2 else {**pooled, **means},
-        "baseline": baseline(overlaps.regions, classes),
-    }
+        return None
+    summary = summarise_overlaps(overlaps, groups, classes)
+    pooled = {f"pooled_{name}": estimate for name, estimate in summary.pooled.items()}
+    means = {f"mean_{name}": distribution.mean for name, distribution in summary.per_image.items()}
+    return ValidationSummary(
+        n=summary.images,
+        groups=summary.groups,
+        metrics={**means, **pooled} if len(classes) == 2 else {**pooled, **means},
+        baseline=baseline(overlaps.regions, classes),
+    )
 
 
-def metric_name(classes: int) -> str:
-    """Name of the metric that selects the epoch, among those of `summarize_validation`."""
-    return f"{'mean' if classes == 2 else 'pooled'} {figures.selection_metric(classes)}"
-
-
-def baseline(counts: Array, classes: list[str]) -> dict[str, Any]:
-    """Metrics of the best constant mask, from (V, C, C) pixel counts."""
+def baseline(counts: Array, classes: list[str]) -> Baseline:
+    """The best constant mask, from (V, C, C) pixel counts."""
     best = figures.best_constant_class(counts)
-    return {
-        "class": classes[best],
-        metric_name(len(classes)): figures.selection_score(figures.constant_counts(counts, best)),
-    }
+    score = figures.selection_score(figures.constant_counts(counts, best))
+    return Baseline(name=classes[best], metrics={figures.headline_metric(len(classes)): score})

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pupila.statistics.metrics.baseline import Baseline
+
 Array = NDArray[Any]
 
 
@@ -51,17 +53,24 @@ def balanced_accuracy(matrix: Array) -> Array:
 # Of the whole, in the order of a report; per-class metrics stand beside them in a table of their own.
 OVERALL: dict[str, Callable[[Array], Array]] = {
     "accuracy": accuracy,
-    "macro F1": macro_f1,
-    "balanced accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+    "balanced_accuracy": balanced_accuracy,
 }
-PER_CLASS: dict[str, Callable[[Array], Array]] = {"precision": precision, "recall": recall, "F1": f1}
+PER_CLASS: dict[str, Callable[[Array], Array]] = {"precision": precision, "recall": recall, "f1": f1}
 
 
-def majority_baseline(targets: Array, classes: int) -> tuple[int, dict[str, float]]:
-    """The majority class, and the metrics of the baseline that predicts it for every image."""
-    most = int(np.bincount(targets, minlength=classes).argmax())
-    matrix = confusion(targets, np.full_like(targets, most), classes)
-    return most, {name: float(metric(matrix)) for name, metric in OVERALL.items()}
+def majority_baseline(targets: Array, classes: list[str]) -> Baseline:
+    """The baseline that predicts the majority class for every image.
+
+    Args:
+        targets: (N,) class numbers.
+        classes: names.
+    """
+    most = int(np.bincount(targets, minlength=len(classes)).argmax())
+    matrix = confusion(targets, np.full_like(targets, most), len(classes))
+    return Baseline(
+        name=classes[most], metrics={name: float(metric(matrix)) for name, metric in OVERALL.items()}
+    )
 
 
 def roc_auc(targets: Array, scores: Array) -> float | None:

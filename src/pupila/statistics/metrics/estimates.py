@@ -6,12 +6,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pupila.core.records import Record
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import MIN_GROUPS, bootstrap, bootstrap_all, wilson_interval
 from pupila.statistics.metrics.classify import OVERALL, PER_CLASS, confusion
 
 Array = NDArray[Any]
-Estimate = dict[str, Any]  # value, low, high; low and high None where there are too few groups
 _AT_ONCE = 100  # confusion matrices of a bootstrap in memory
+
+
+class ClassEstimates(Record):
+    """The metrics of one class."""
+
+    images: int
+    groups: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
 
 
 def estimate_overall(targets: Array, predictions: Array, groups: Array, classes: int) -> dict[str, Estimate]:
@@ -43,20 +54,20 @@ def estimate_overall(targets: Array, predictions: Array, groups: Array, classes:
             low, high = _bootstrap_interval(
                 value, groups, resampled_metric(targets, predictions, classes, metric)
             )
-        estimates[name] = {"value": value, "low": low, "high": high}
+        estimates[name] = Estimate(value=value, low=low, high=high)
     return estimates
 
 
 def estimate_per_class(
     targets: Array, predictions: Array, groups: Array, names: list[str]
-) -> dict[str, dict[str, Any]]:
-    """Images, groups, and precision, recall and F1 of every class, with intervals where it has enough groups."""
+) -> dict[str, ClassEstimates]:
+    """The metrics of every class, by its name, with intervals where it has enough groups."""
     matrix = confusion(targets, predictions, len(names))
-    table: dict[str, dict[str, Any]] = {}
+    table: dict[str, ClassEstimates] = {}
     for number, name in enumerate(names):
         own = targets == number
         witnesses = len(set(groups[own].tolist()))
-        row: dict[str, Any] = {"images": int(own.sum()), "groups": witnesses}
+        estimates: dict[str, Estimate] = {}
         for label, metric in PER_CLASS.items():
             value = float(metric(matrix)[number])
             low, high = None, None
@@ -66,8 +77,8 @@ def estimate_per_class(
                 else:
                     statistic = resampled_metric(targets, predictions, len(names), metric, number)
                     low, high = _bootstrap_interval(value, groups[own], statistic, groups)
-            row[label] = {"value": value, "low": low, "high": high}
-        table[name] = row
+            estimates[label] = Estimate(value=value, low=low, high=high)
+        table[name] = ClassEstimates(images=int(own.sum()), groups=witnesses, **estimates)
     return table
 
 
@@ -87,9 +98,9 @@ def _widen_interval(value: float, low: float, high: float, groups: int) -> tuple
 def make_estimate(value: float | None, low: float, high: float, groups: int) -> Estimate:
     """A value (0..1) with its bootstrap interval, widened to contain it; no interval with fewer than 10 groups."""
     if value is None or groups < MIN_GROUPS:
-        return {"value": value, "low": None, "high": None}
+        return Estimate(value=value)
     low, high = _widen_interval(value, low, high, groups)
-    return {"value": value, "low": min(low, value), "high": max(high, value)}
+    return Estimate(value=value, low=min(low, value), high=max(high, value))
 
 
 def estimate_means(values: Array, groups: Array) -> list[Estimate]:

@@ -7,16 +7,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pupila.core.records import Record
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import MIN_GROUPS, bootstrap_all
 from pupila.statistics.metrics.boundary import boundary_iou
 from pupila.statistics.metrics.classify import mean_of_present, ratio
-from pupila.statistics.metrics.estimates import Estimate, make_estimate
+from pupila.statistics.metrics.estimates import make_estimate
 from pupila.statistics.metrics.segment import METRICS, is_present, pixel_accuracy, scored_classes, scored_mask
 
 Array = NDArray[Any]
 
-FIGURES = (*METRICS, "boundary IoU")  # M of them, in the order of a report
+FIGURES = (*METRICS, "boundary_iou")  # M of them, in the order of a report
 PER_IMAGE = ("mean", "median", "worst")
+
+
+class Distribution(Record):
+    """One metric over the images."""
+
+    mean: Estimate
+    median: Estimate
+    worst: Estimate  # its interval ends at the observed worst
+
+
+class ClassOverlap(Record):
+    """The metrics of one class; undefined where it does not occur."""
+
+    images: int  # whose target has it
+    groups: int
+    per_image: dict[str, Estimate]  # means over the images
+    pooled: dict[str, Estimate]
+
+
+class OverlapSummary(Record):
+    """The metrics of masks, by id."""
+
+    images: int  # with a labelled pixel
+    groups: int
+    unlabelled: int  # images without one, which are ignored
+    per_image: dict[str, Distribution]  # of an image: the mean over its classes that count
+    pooled: dict[str, Estimate]  # from the pixels of all images, the mean over the classes
+    pixel_accuracy: Estimate
+    classes: dict[str, ClassOverlap]  # those that are scored
 
 
 @dataclass(frozen=True)
@@ -47,7 +78,7 @@ class OverlapCounts:
         return OverlapCounts(self.regions[chosen], self.boundaries[chosen])
 
 
-def summarise_overlaps(counts: OverlapCounts, groups: Array, names: list[str]) -> dict[str, Any]:
+def summarise_overlaps(counts: OverlapCounts, groups: Array, names: list[str]) -> OverlapSummary:
     """All metrics of N images with their intervals.
 
     Args:
@@ -56,12 +87,7 @@ def summarise_overlaps(counts: OverlapCounts, groups: Array, names: list[str]) -
         names: of the C classes.
 
     Returns:
-        `images` and `groups` with a labelled pixel, and `unlabelled` images; `per_image`: mean, median and worst of
-        each metric over the images (of an image: the mean over its classes that count); `pooled`: from the pixels of
-        all images, the mean over the classes; `classes`: per scored class the `images` and `groups` whose target has
-        it, and its metrics per image and pooled; `pixel accuracy`. No interval where a class (for a metric of all
-        images: all of them together) has fewer than 10 groups; the interval of the worst ends at the observed worst.
-        A value is None where a class does not occur.
+        No interval where a class (for a metric of all images: all of them together) has fewer than 10 groups.
     """
     labelled, groups, own = (
         counts.select(counts.labelled),
@@ -86,20 +112,26 @@ def summarise_overlaps(counts: OverlapCounts, groups: Array, names: list[str]) -
         }
 
     images, first = [row(place, whole) for place in range(len(PER_IMAGE))], len(PER_IMAGE) + 1
-    return {
-        "images": len(groups), "groups": whole, "unlabelled": int((~counts.labelled).sum()),
-        "per_image": {name: {kind: row[name] for kind, row in zip(PER_IMAGE, images, strict=True)} for name in FIGURES},
-        "pooled": row(first - 1, min((count for count in witnesses if count), default=0)),
-        "pixel accuracy": row(-1, whole)[FIGURES[0]],
-        "classes": {
-            names[number]: {
-                "images": int(has[:, k].sum()), "groups": witnesses[k],
-                "per_image": row(first + k, witnesses[k], there[k]),
-                "pooled": row(first + len(own) + k, witnesses[k], there[k]),
-            }
+    return OverlapSummary(
+        images=len(groups),
+        groups=whole,
+        unlabelled=int((~counts.labelled).sum()),
+        per_image={
+            name: Distribution(mean=images[0][name], median=images[1][name], worst=images[2][name])
+            for name in FIGURES
+        },
+        pooled=row(first - 1, min((count for count in witnesses if count), default=0)),
+        pixel_accuracy=row(-1, whole)[FIGURES[0]],
+        classes={
+            names[number]: ClassOverlap(
+                images=int(has[:, k].sum()),
+                groups=witnesses[k],
+                per_image=row(first + k, witnesses[k], there[k]),
+                pooled=row(first + len(own) + k, witnesses[k], there[k]),
+            )
             for k, number in enumerate(own)
         },
-    }  # fmt: skip
+    )
 
 
 def _figures(regions: Array, boundaries: Array) -> tuple[Array, Array]:

@@ -58,7 +58,7 @@ def recall(matrix: Array) -> Array:
 
 
 METRICS: dict[str, Callable[[Array], Array]] = {
-    "IoU": iou, "Dice": dice, "precision": precision, "recall": recall,
+    "iou": iou, "dice": dice, "precision": precision, "recall": recall,
 }  # fmt: skip
 pixel_accuracy = classify.accuracy
 
@@ -78,7 +78,12 @@ def scored_mask(matrix: Array) -> Array:
 
 def selection_metric(classes: int) -> str:
     """The metric in `METRICS` for model selection and comparison."""
-    return "Dice" if classes == 2 else "IoU"
+    return "dice" if classes == 2 else "iou"
+
+
+def headline_metric(classes: int) -> str:
+    """Id of the metric that selects the epoch and that a summary starts with: `selection_metric`, aggregated."""
+    return f"{'mean' if classes == 2 else 'pooled'}_{selection_metric(classes)}"
 
 
 def image_scores(matrix: Array, metric: Callable[[Array], Array]) -> Array:

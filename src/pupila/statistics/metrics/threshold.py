@@ -57,11 +57,6 @@ def tune_threshold(objective: str, scores: Array, targets: Array) -> float:
     return float(thresholds[best[len(best) // 2]])
 
 
-def objective_title(objective: str) -> str:
-    """The objective in the usual spelling of its metric: "F1"; the others as they are."""
-    return "F1" if objective == "f1" else objective
-
-
 def rarer_class(targets: Array) -> int:
     """The number of the rarer of two classes: the positive class unless the objective names another."""
     return int(np.bincount(targets, minlength=2).argmin())

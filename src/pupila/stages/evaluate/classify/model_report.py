@@ -1,16 +1,18 @@
 """The report on a classifier: every metric with its 95 % confidence interval, and the majority-class baseline."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from pupila.core.records import Record
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.classify.predictions import ClassPredictions
 from pupila.stages.evaluate.evaluator import ModelReport
 from pupila.statistics.intervals import MIN_GROUPS, bootstrap
 from pupila.statistics.metrics.calibration import calibration_error, reliability_bins
 from pupila.statistics.metrics.classify import confusion, majority_baseline, risk_coverage, roc_auc
-from pupila.statistics.metrics.estimates import Estimate, estimate_overall, estimate_per_class, make_estimate
+from pupila.statistics.metrics.estimates import estimate_overall, estimate_per_class, make_estimate
 from pupila.statistics.metrics.threshold import parse_objective, rarer_class, tune_threshold
 
 SHOWN_ERRORS = 12  # the most confident first
@@ -29,13 +31,13 @@ def report_model(
         groups: (N,) group numbers.
         classes: names.
     """
-    most, always = majority_baseline(targets, len(classes))
+    baseline = majority_baseline(targets, classes)
     correct = predictions.class_indices == targets
     report: ModelReport = {
         "correct": int(correct.sum()),
-        "metrics": estimate_overall(targets, predictions.class_indices, groups, len(classes)),
-        "baseline": {"class": classes[most], **always},
-        "classes": estimate_per_class(targets, predictions.class_indices, groups, classes),
+        "metrics": _dump(estimate_overall(targets, predictions.class_indices, groups, len(classes))),
+        "baseline": {"class": baseline.name, **baseline.metrics},
+        "classes": _dump(estimate_per_class(targets, predictions.class_indices, groups, classes)),
         "confusion": confusion(targets, predictions.class_indices, len(classes)).tolist(),
         "worst_errors": [],
     }
@@ -76,12 +78,16 @@ def report_model(
     return report
 
 
+def _dump(records: Mapping[str, Record]) -> dict[str, Any]:
+    return {name: record.model_dump() for name, record in records.items()}
+
+
 def _calibration_error(probabilities: Array | None, targets: Array, drawn: Array) -> float:
     given = np.asarray(probabilities)[drawn]
     return calibration_error(given.max(axis=1), given.argmax(axis=1) == targets[drawn])
 
 
-def _roc_auc(probabilities: Array, targets: Array, groups: Array, classes: list[str]) -> dict[str, Estimate]:
+def _roc_auc(probabilities: Array, targets: Array, groups: Array, classes: list[str]) -> dict[str, Any]:
     """Area under the ROC curve: of two classes that of the second, else of each against the rest."""
     numbers = [1] if len(classes) == 2 else range(len(classes))
     areas = {}
@@ -94,7 +100,7 @@ def _roc_auc(probabilities: Array, targets: Array, groups: Array, classes: list[
     return areas
 
 
-def _bootstrap(groups: Array, metric: Any) -> Estimate:
+def _bootstrap(groups: Array, metric: Any) -> dict[str, Any]:
     """A metric (0..1) of drawn images; bootstrap over groups, or Wilson's interval where no draw differs."""
     value, group_count = metric(np.arange(len(groups))), len(set(groups.tolist()))
     if value is None or group_count < MIN_GROUPS:
@@ -105,7 +111,9 @@ def _bootstrap(groups: Array, metric: Any) -> Estimate:
         return np.array([value if score is None else score for score in drawn])
 
     # Drawing with repetition makes a calibration error larger: the interval is stretched to what was measured.
-    return make_estimate(value, *bootstrap(groups, statistic, repeats=FEWER_RESAMPLES), group_count)
+    return make_estimate(
+        value, *bootstrap(groups, statistic, repeats=FEWER_RESAMPLES), group_count
+    ).model_dump()
 
 
 def report_threshold(
@@ -136,7 +144,7 @@ def report_threshold(
     )
     both = (predictions.class_indices, with_threshold)
     plain, moved = (confusion(targets, a, 2) for a in both)
-    tables = [estimate_per_class(targets, a, groups, classes)[classes[positive]] for a in both]
+    tables = [estimate_per_class(targets, a, groups, classes)[classes[positive]].model_dump() for a in both]
     return {
         "objective": objective, "positive": classes[positive], "threshold": threshold,
         "false_negatives": [int(m[positive, 1 - positive]) for m in (plain, moved)],

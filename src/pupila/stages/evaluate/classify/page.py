@@ -14,6 +14,8 @@ from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.evaluator import Evaluation
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.statistics.intervals import RESAMPLES
+from pupila.statistics.metrics.classify import PER_CLASS
+from pupila.statistics.metrics.titles import metric_title
 
 
 def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
@@ -40,13 +42,12 @@ def footnote() -> str:
 
 def _metrics(model: dict[str, Any]) -> Section:
     shown = dict(model["metrics"])
+    shown = {metric_title(name): row for name, row in shown.items()}
     shown |= {
         say("ROC AUC ({class_name})", class_name=name): row for name, row in model.get("roc_auc", {}).items()
     }
-    rows = [
-        [name, *estimate_cells(row), number(model["baseline"][name]) if name in model["baseline"] else ""]
-        for name, row in shown.items()
-    ]
+    always = {metric_title(name): number(model["baseline"][name]) for name in model["metrics"]}
+    rows = [[name, *estimate_cells(row), always.get(name, "")] for name, row in shown.items()]
     points = {
         name: (row["value"], row["low"], row["high"])
         for name, row in shown.items()
@@ -71,16 +72,14 @@ def _metrics(model: dict[str, Any]) -> Section:
 
 def _classes(model: dict[str, Any], names: list[str]) -> Section:
     header = [say("class"), say("images"), say("groups")]
-    for metric in (say("precision"), say("recall"), "F1"):
-        header += [metric, say("95 % CI")]
+    for metric in PER_CLASS:
+        header += [metric_title(metric), say("95 % CI")]
     rows = [
         [
             name,
             str(row["images"]),
             str(row["groups"]),
-            *estimate_cells(row["precision"]),
-            *estimate_cells(row["recall"]),
-            *estimate_cells(row["F1"]),
+            *(cell for metric in PER_CLASS for cell in estimate_cells(row[metric])),
         ]
         for name, row in model["classes"].items()
     ]

@@ -6,7 +6,7 @@ from pupila.core.messages import number, percent, say, say_count
 from pupila.stages.evaluate.cells import p_text
 from pupila.stages.evaluate.evaluator import Comparison, Evaluation
 from pupila.stages.evaluate.verdicts import comparison_sentences, few_groups_warning
-from pupila.statistics.metrics.threshold import objective_title
+from pupila.statistics.metrics.titles import objective_title
 
 
 def verdict(e: Evaluation) -> list[str]:
@@ -65,7 +65,7 @@ def _accuracy(e: Evaluation, model: dict[str, Any]) -> str:
 
 
 def _macro_f1(model: dict[str, Any]) -> str:
-    f1 = model["metrics"]["macro F1"]
+    f1 = model["metrics"]["macro_f1"]
     if f1["low"] is not None:
         return say(
             "Macro F1 {f1} (95 % CI {low} to {high}).",

@@ -20,13 +20,13 @@ from pupila.stages.evaluate.prompt.targets import (
 from pupila.stages.evaluate.segment.compare import compare_pair
 from pupila.stages.evaluate.segment.model_report import BINS, FAILED_BELOW, MOST_FAILED
 from pupila.stages.evaluate.verdicts import add_verdicts
-from pupila.statistics.metrics.estimates import Estimate, estimate_means
+from pupila.statistics.metrics.estimates import estimate_means
 from pupila.statistics.metrics.overlap import FIGURES, summarise_overlaps
 from pupila.statistics.tests import mcnemar
 from pupila.tasks.prompt_strategies import POINTS, PROMPT_STRATEGIES, PromptStrategy
 from pupila.tasks.segment import foreground_classes
 
-BY = "IoU per mask"
+BY = "iou"  # the metric whose mean decides
 _SHOWN = 2  # examples of a kind
 _BANDS = 10  # of the predicted IoU
 
@@ -49,7 +49,7 @@ def _report_strategy(
     predictions: PromptPredictions, strategy: PromptStrategy, targets: PromptedTargets, data: Dataset
 ) -> ModelReport:
     overlaps = predictions.overlaps(strategy)
-    metrics = summarise_overlaps(overlaps, targets.groups, ["background", "foreground"])
+    metrics = summarise_overlaps(overlaps, targets.groups, ["background", "foreground"]).model_dump()
     scores, images = overlaps.scores[0], data.images["image"]
     failed = np.flatnonzero(predictions.scores(strategy) < FAILED_BELOW)
     return {
@@ -61,7 +61,7 @@ def _report_strategy(
         "failures": {
             "below": FAILED_BELOW, "masks": len(failed),
             "instances": [{"image": images[targets.rows[i]], "class": data.classes[targets.class_indices[i]],
-                       "IoU": float(predictions.scores(strategy)[i])} for i in failed],
+                       "iou": float(predictions.scores(strategy)[i])} for i in failed],
         },
         "classes": _classes(predictions.scores(strategy), targets, data.classes),
         "predicted_iou": _report_predicted_iou(
@@ -80,7 +80,7 @@ def _classes(scores: Array, targets: PromptedTargets, names: list[str]) -> dict[
             groups = targets.groups[own]
             rows[name] = {
                 "masks": int(own.sum()), "groups": len(np.unique(groups)),
-                "IoU": estimate_means(scores[own, None], groups)[0],
+                "iou": estimate_means(scores[own, None], groups)[0].model_dump(),
             }  # fmt: skip
     return rows
 
@@ -91,9 +91,9 @@ def _report_predicted_iou(predicted: Array, scores: Array, groups: Array) -> dic
         return None
     band = np.minimum((predicted * _BANDS).astype(int), _BANDS - 1)
     return {
-        "error": estimate_means(np.abs(predicted - scores)[:, None], groups)[0],
+        "error": estimate_means(np.abs(predicted - scores)[:, None], groups)[0].model_dump(),
         "bands": [
-            {"predicted_iou": float(predicted[band == k].mean()), "IoU": float(scores[band == k].mean()),
+            {"predicted_iou": float(predicted[band == k].mean()), "iou": float(scores[band == k].mean()),
              "masks": int((band == k).sum())}
             for k in np.unique(band)
         ],
@@ -105,7 +105,7 @@ def _report_sensitivity(predictions: PromptPredictions, groups: Array) -> dict[s
     values = dict(
         zip(
             (strategy.name for strategy in SENSITIVITY_STRATEGIES),
-            estimate_means(predictions.sensitivity, groups),
+            (estimate.model_dump() for estimate in estimate_means(predictions.sensitivity, groups)),
             strict=True,
         )
     )
@@ -115,7 +115,7 @@ def _report_sensitivity(predictions: PromptPredictions, groups: Array) -> dict[s
             {"at": step, **values[strategy.name]} for strategy, step in zip(strategies, steps, strict=True)
         ]
 
-    anywhere: Estimate = estimate_means(predictions.scores(POINTS)[:, None], groups)[0]
+    anywhere = estimate_means(predictions.scores(POINTS)[:, None], groups)[0].model_dump()
     return {
         "points": row(POINT_STRATEGIES, POINT_COUNTS),
         "jitter": row(BOX_STRATEGIES, BOX_JITTERS),
@@ -202,5 +202,5 @@ def _make_example(
     return {
         "row": targets.rows[index], "image": data.images["image"][targets.rows[index]],
         "class": data.classes[targets.class_indices[index]],
-        "IoU": float(ours[index]), "rival_IoU": None if theirs is None else float(theirs[index]),
+        "iou": float(ours[index]), "rival_iou": None if theirs is None else float(theirs[index]),
     }  # fmt: skip

@@ -20,9 +20,10 @@ from pupila.stages.evaluate.prompt.sentences import strategy_titles
 from pupila.stages.evaluate.verdicts import verdict_words
 from pupila.statistics.intervals import RESAMPLES
 from pupila.statistics.metrics.overlap import FIGURES
+from pupila.statistics.metrics.titles import metric_title
 from pupila.tasks.prompt_strategies import BOX
 
-_BARS = ("IoU", "Dice", "precision", "recall")
+_BARS = ("iou", "dice", "precision", "recall")
 _SIDE_BY_SIDE = 2  # models in the panels
 
 
@@ -58,11 +59,14 @@ def _metrics(e: Evaluation, strategy: str) -> Section:
         model["name"]: {name: model["strategies"][strategy]["per_mask"][name]["mean"] for name in _BARS}
         for model in everyone
     }
-    bars = {model: {name: 100 * row["value"] for name, row in own.items()} for model, own in means.items()}
-    points = {model: tuple(own["IoU"].values()) for model, own in means.items()}
+    bars = {
+        model: {metric_title(name): 100 * row["value"] for name, row in own.items()}
+        for model, own in means.items()
+    }
+    points = {model: tuple(own["iou"].values()) for model, own in means.items()}
     header = [say("model")]
     for name in _BARS:
-        header += [name, say("95 % CI")]
+        header += [metric_title(name), say("95 % CI")]
     rows = [
         [model["name"], *(cell for row in means[model["name"]].values() for cell in estimate_cells(row)),
          str(model["strategies"][strategy]["failures"]["masks"])]
@@ -82,9 +86,9 @@ def _comparison_table(e: Evaluation, strategy: str) -> Table:
     rows = []
     for row in (row for row in e["comparisons"] if row["strategy"] == strategy):
         for name in _BARS:
-            metric = f"{name} per mask"
+            metric = f"mean_{name}"
             word = verdict_words()[row["verdict"]] if metric == row["primary_metric"] else ""
-            rows.append([row["name"], name, *comparison_cells(row["metrics"][metric]), word])
+            rows.append([row["name"], metric_title(name), *comparison_cells(row["metrics"][metric]), word])
         failed = row["failures"]
         change = signed_percent(failed["first"] / failed["other"] - 1) if failed["other"] else ""
         test = say("McNemar test, {p}", p=p_text(failed["p_value"]))
@@ -123,7 +127,10 @@ def _distributions(e: Evaluation) -> Section:
             edges = np.linspace(0, 1, len(next(iter(counts.values()))) + 1).tolist()
             drawings.append(
                 charts.histograms(
-                    say("{metric} per mask, {prompts}", metric=name, prompts=title), edges, counts, name
+                    say("{metric} per mask, {prompts}", metric=metric_title(name), prompts=title),
+                    edges,
+                    counts,
+                    metric_title(name),
                 )
             )
     return Section(say("Distribution over the masks"), charts=drawings)
@@ -163,9 +170,9 @@ def _examples(e: Evaluation, strategy: str, drawn: Panels) -> Section:
 def _kind(kind: str, example: dict[str, Any]) -> str:
     if kind == "median":
         return say("Median")
-    if example["rival_IoU"] is None:
+    if example["rival_iou"] is None:
         return say("Best") if kind == "best" else say("Worst")
-    if example["IoU"] >= example["rival_IoU"]:
+    if example["iou"] >= example["rival_iou"]:
         return say("Largest gain") if kind == "best" else say("Smallest gain")
     return say("Smallest loss") if kind == "best" else say("Largest loss")
 
@@ -190,12 +197,12 @@ def _failures(e: Evaluation, strategy: str, drawn: Panels) -> Section:
 def _caption(e: Evaluation, example: dict[str, Any]) -> str:
     subject = f"{example['image']}, {example['class']}" if len(e["classes"]) > 2 else example["image"]
     names = [model["name"] for model in e["models"][:_SIDE_BY_SIDE]]
-    if example["rival_IoU"] is None:
-        return say("{subject}, IoU {iou}", subject=subject, iou=number(example["IoU"]))
+    if example["rival_iou"] is None:
+        return say("{subject}, IoU {iou}", subject=subject, iou=number(example["iou"]))
     return say(
         "{subject}, IoU {iou} with {name}, {rival} with {other} ({change})", subject=subject,
-        iou=number(example["IoU"]), name=names[0], rival=number(example["rival_IoU"]), other=names[1],
-        change=signed_number(example["IoU"] - example["rival_IoU"]),
+        iou=number(example["iou"]), name=names[0], rival=number(example["rival_iou"]), other=names[1],
+        change=signed_number(example["iou"] - example["rival_iou"]),
     )  # fmt: skip
 
 
@@ -213,14 +220,14 @@ def _all_metrics(e: Evaluation) -> Section:
                     [
                         model["name"],
                         title,
-                        name,
+                        metric_title(name),
                         *estimate_cells(own["mean"]),
                         *inner,
                         *estimate_cells(result["pooled"][name]),
                     ]
                 )
             classes += [
-                [model["name"], title, name, str(row["masks"]), str(row["groups"]), *estimate_cells(row["IoU"])]
+                [model["name"], title, name, str(row["masks"]), str(row["groups"]), *estimate_cells(row["iou"])]
                 for name, row in result["classes"].items()
             ]  # fmt: skip
     tables = [Table(header, rows)]
@@ -231,7 +238,7 @@ def _all_metrics(e: Evaluation) -> Section:
             say("class"),
             say("masks"),
             say("groups"),
-            "IoU",
+            metric_title("iou"),
             say("95 % CI"),
         ]
         tables.insert(0, Table(own, classes))

@@ -6,6 +6,7 @@ from pupila.core.messages import percent, say, say_count
 from pupila.stages.evaluate.cells import estimate_cells
 from pupila.stages.evaluate.evaluator import Evaluation
 from pupila.stages.evaluate.prompt.sentences import strategy_titles
+from pupila.statistics.metrics.titles import metric_title
 from pupila.tasks.prompt_strategies import POINTS
 
 
@@ -22,12 +23,12 @@ def sensitivity_sections(e: Evaluation) -> list[Section]:
         charts.lines(
             title,
             {model["name"]: [(row["at"], row["value"]) for row in model["sensitivity"][kind]] for model in models},
-            (label, "IoU"),
+            (label, metric_title("iou")),
         )
         for kind, (title, label) in titles.items()
     ]  # fmt: skip
     border = {"anywhere": say("anywhere in the mask"), "at the border": say("at the border of the mask")}
-    header, rows = [say("model"), say("prompt"), "IoU", say("95 % CI")], []
+    header, rows = [say("model"), say("prompt"), metric_title("iou"), say("95 % CI")], []
     for model in models:
         own = model["sensitivity"]
         prompts = [(say_count("{n} point", "{n} points", row["at"]), row) for row in own["points"]]
@@ -54,7 +55,7 @@ def predicted_iou_sections(e: Evaluation) -> list[Section]:
     for strategy, title in strategy_titles().items():
         curves = {
             model["name"]: [
-                (band["predicted_iou"], band["IoU"])
+                (band["predicted_iou"], band["iou"])
                 for band in model["strategies"][strategy]["predicted_iou"]["bands"]
             ]
             for model in models

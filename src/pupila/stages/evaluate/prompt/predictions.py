@@ -47,7 +47,7 @@ class PromptPredictions(Predictions):
 
     def scores(self, strategy: PromptStrategy) -> Array:
         """(U,) IoU for one prompt strategy."""
-        return np.asarray(self.overlaps(strategy).scores[0][:, FIGURES.index("IoU")])
+        return np.asarray(self.overlaps(strategy).scores[0][:, FIGURES.index("iou")])
 
 
 @dataclass(frozen=True, slots=True)

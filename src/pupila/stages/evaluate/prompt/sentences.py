@@ -32,7 +32,7 @@ def warnings(e: Evaluation) -> list[str]:
             "{n} image has no foreground region to prompt for and is skipped.",
             "{n} images have no foreground region to prompt for and are skipped.", e["images_without_targets"],
         ))  # fmt: skip
-    if e["models"][0]["strategies"][POINTS.name]["per_mask"]["IoU"]["mean"]["low"] is None:
+    if e["models"][0]["strategies"][POINTS.name]["per_mask"]["iou"]["mean"]["low"] is None:
         texts.append(few_groups_warning(e, []))
     return texts
 
@@ -44,7 +44,7 @@ def strategy_titles() -> dict[str, str]:
 
 def _headline(e: Evaluation, strategy: str) -> str:
     model = e["models"][0]
-    mean = model["strategies"][strategy]["per_mask"]["IoU"]["mean"]
+    mean = model["strategies"][strategy]["per_mask"]["iou"]["mean"]
     values = {
         "name": model["name"], "prompts": strategy_titles()[strategy], "iou": number(mean["value"]),
         "masks": e["masks"], "images": e["images"], "split": e["split"], "groups": e["groups"],

@@ -24,5 +24,5 @@ def annotation_agreement(data: Dataset) -> dict[str, Any] | None:
     groups = data.components()[[annotation_pair.pair.first for annotation_pair in annotation_pairs]]
     return {
         "pairs": len(annotation_pairs), "groups": len(np.unique(groups)),
-        **dict(zip(("Dice", "IoU"), estimate_means(values, groups), strict=True)),
+        **dict(zip(("dice", "iou"), (e.model_dump() for e in estimate_means(values, groups)), strict=True)),
     }  # fmt: skip

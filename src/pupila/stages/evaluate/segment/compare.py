@@ -24,24 +24,22 @@ def compare(first: MaskPredictions, others: list[MaskPredictions], on: Evaluatio
     return add_verdicts([
         {
             "name": other.name, "version": other.version,
-            **compare_pair(first.overlaps, other.overlaps, on.groups, f"{by} per image"),
+            **compare_pair(first.overlaps, other.overlaps, on.groups, by),
         }
         for other in others
     ])  # fmt: skip
 
 
-def compare_pair(
-    first: OverlapCounts, other: OverlapCounts, groups: Array, primary_metric: str
-) -> Comparison:
+def compare_pair(first: OverlapCounts, other: OverlapCounts, groups: Array, metric: str) -> Comparison:
     """Two models' figures with the intervals of their differences, and a test.
 
     Args:
         first: of N images, or of N masks.
         other: of the same.
         groups: (N,) group numbers.
-        primary_metric: the figure that decides, and what N counts, as in "Dice per image".
+        metric: id of the metric whose mean decides, one of `FIGURES`.
     """
-    labelled, (figure, _, unit) = first.labelled, primary_metric.partition(" per ")
+    labelled = first.labelled
     groups = groups[labelled]
     ours, theirs = (our_value.select(labelled) for our_value in (first, other))
 
@@ -57,14 +55,14 @@ def compare_pair(
         bootstrap_all(groups, lambda times: np.subtract(*np.moveaxis(both(times), 1, 0))) if enough else None
     )
     metrics = {}
-    for kind, suffix in enumerate((f"per {unit}", "pooled")):
+    for kind, aggregation in enumerate(("mean", "pooled")):
         for number, name in enumerate(FIGURES):
             our_value, their_value = values[:, kind, number].tolist()
             low, high = None, None
             if ends is not None:
                 low, high = widen_interval(float(ends[0, kind, number]), float(ends[1, kind, number]), groups)
             change = (our_value - their_value) / their_value if their_value else None
-            metrics[f"{name} {suffix}"] = {
+            metrics[f"{aggregation}_{name}"] = {
                 "first": our_value,
                 "other": their_value,
                 "change": change,
@@ -72,10 +70,10 @@ def compare_pair(
                 "high": high,
             }
     differences = np.subtract(
-        *(our_value.scores[0][:, FIGURES.index(figure)] for our_value in (ours, theirs))
+        *(our_value.scores[0][:, FIGURES.index(metric)] for our_value in (ours, theirs))
     )
     return {
-        "n": len(groups), "primary_metric": primary_metric, "metrics": metrics,
+        "n": len(groups), "primary_metric": f"mean_{metric}", "metrics": metrics,
         "p_value": sign_flip(differences, groups),
         "images_to_settle": images_for_mean_power(differences, groups) if enough else None,
     }  # fmt: skip

@@ -14,7 +14,6 @@ from pupila.statistics.metrics.segment import (
     constant_counts,
     majority_class,
     pixel_accuracy,
-    selection_metric,
 )
 
 FAILED_BELOW = 0.5  # IoU of an image
@@ -22,16 +21,11 @@ BINS = 20  # of a histogram over 0..1
 _SHOWN, MOST_FAILED = 3, 12  # images shown of a kind; of failures
 
 
-def headline(classes: int) -> tuple[str, str]:
-    """(place, figure) in the summary that a verdict starts with, by which training chooses, too."""
-    return "per_image" if classes == 2 else "pooled", selection_metric(classes)
-
-
 def report_model(predictions: MaskPredictions, on: EvaluationSet) -> ModelReport:
     """Evaluate a segmentation model."""
     names = on.data.classes
     overlaps = predictions.overlaps
-    metrics: ModelReport = summarise_overlaps(overlaps, on.groups, names)
+    metrics: ModelReport = summarise_overlaps(overlaps, on.groups, names).model_dump()
     scores, counting = overlaps.scores
     images = np.flatnonzero(overlaps.labelled)
     low = images[scores[images, 0] < FAILED_BELOW]
@@ -62,7 +56,7 @@ def _baseline(regions: Array, names: list[str]) -> dict[str, Any]:
         "class": names[best],
         "per_image": dict(zip(FIGURES[:-1], labelled.scores[0].mean(axis=0).tolist(), strict=False)),
         "pooled": dict(zip(FIGURES[:-1], pooled.scores[0][0].tolist(), strict=False)),
-        "pixel accuracy": {
+        "pixel_accuracy": {
             "class": names[most], "value": float(pixel_accuracy(constant_counts(regions, most).sum(axis=0))),
         },
     }  # fmt: skip
@@ -100,5 +94,5 @@ def few_groups(report: ModelReport) -> list[str]:
     return [
         name
         for name, row in report["classes"].items()
-        if row["images"] and row["pooled"]["IoU"]["low"] is None
+        if row["images"] and row["pooled"]["iou"]["low"] is None
     ]

@@ -21,6 +21,7 @@ from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.segment.predictions import MaskPredictions
 from pupila.statistics.intervals import RESAMPLES
 from pupila.statistics.metrics.overlap import FIGURES, PER_IMAGE
+from pupila.statistics.metrics.titles import metric_title
 
 _MISSED, _FALSE, _UNLABELLED = (220, 30, 40), (30, 110, 240), (128, 128, 128)
 
@@ -59,8 +60,14 @@ def _metrics(model: dict[str, Any]) -> Section:
     for name in FIGURES:
         every = [*(model["per_image"][name][kind] for kind in PER_IMAGE), model["pooled"][name]]
         always = [base[place].get(name) for place in ("per_image", "pooled")]
-        rows.append([name, *(cell for row in every for cell in estimate_cells(row)), *map(_cell, always)])
-    pixels, most = model["pixel accuracy"], base["pixel accuracy"]
+        rows.append(
+            [
+                metric_title(name),
+                *(cell for row in every for cell in estimate_cells(row)),
+                *map(_cell, always),
+            ]
+        )
+    pixels, most = model["pixel_accuracy"], base["pixel_accuracy"]
     accuracy = Table(
         [
             say("metric"),
@@ -68,9 +75,9 @@ def _metrics(model: dict[str, Any]) -> Section:
             say("95 % CI"),
             say("majority-class baseline ({class_name})", class_name=most["class"]),
         ],
-        [[say("pixel accuracy"), *estimate_cells(pixels), _cell(most["value"])]],
+        [[metric_title("pixel_accuracy"), *estimate_cells(pixels), _cell(most["value"])]],
     )
-    points = {name: tuple(model["per_image"][name]["mean"].values()) for name in FIGURES}
+    points = {metric_title(name): tuple(model["per_image"][name]["mean"].values()) for name in FIGURES}
     count = say_count(
         "{images} images in {n} group.",
         "{images} images in {n} groups.",
@@ -91,16 +98,16 @@ def _cell(value: float | None) -> str:
 def _classes(model: dict[str, Any]) -> Section:
     header = [say("class"), say("images"), say("groups"), say("averaging")]
     for name in FIGURES:
-        header += [name, say("95 % CI")]
+        header += [metric_title(name), say("95 % CI")]
     rows = []
     for name, row in model["classes"].items():
         for kind, title in (("pooled", say("pooled")), ("per_image", say("mean per image"))):
             cells = [cell for figure in FIGURES for cell in estimate_cells(row[kind][figure])]
             rows.append([name, str(row["images"]), str(row["groups"]), title, *cells])
     points = {
-        name: tuple(row["pooled"]["IoU"].values())
+        name: tuple(row["pooled"]["iou"].values())
         for name, row in model["classes"].items()
-        if row["pooled"]["IoU"]["value"] is not None
+        if row["pooled"]["iou"]["value"] is not None
     }
     return Section(
         say("Metrics by class"), charts=[charts.intervals(say("IoU by class, pooled over all images"), points)],
@@ -112,7 +119,8 @@ def _distributions(model: dict[str, Any]) -> Section:
     drawings = []
     for name, counts in model["histograms"].items():
         edges = np.linspace(0, 1, len(counts) + 1).tolist()
-        drawings.append(charts.histogram(say("{metric} per image", metric=name), edges, counts, name))
+        title = metric_title(name)
+        drawings.append(charts.histogram(say("{metric} per image", metric=title), edges, counts, title))
     return Section(say("Distribution over the images"), charts=drawings)
 
 
@@ -123,7 +131,7 @@ def _panels(model: dict[str, Any], data: Dataset, predictions: MaskPredictions) 
     galleries = [
         (
             say("{kind}: {image}, IoU {iou}, Dice {dice}", kind=titles[kind], image=example["image"],
-                iou=number(example["IoU"]), dice=number(example["Dice"])),
+                iou=number(example["iou"]), dice=number(example["dice"])),
             _panel(data, example["row"], mask),
         )
         for (kind, example), mask in zip(examples, masks, strict=True)

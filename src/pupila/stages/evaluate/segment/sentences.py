@@ -5,8 +5,10 @@ from typing import Any
 from pupila.core.messages import number, percent, say, say_count
 from pupila.stages.evaluate.cells import p_text
 from pupila.stages.evaluate.evaluator import Comparison, Evaluation
-from pupila.stages.evaluate.segment.model_report import few_groups, headline, is_collapsed
+from pupila.stages.evaluate.segment.model_report import few_groups, is_collapsed
 from pupila.stages.evaluate.verdicts import comparison_sentences, few_groups_warning
+from pupila.statistics.metrics.segment import selection_metric
+from pupila.statistics.metrics.titles import metric_title, sentence_title
 
 
 def verdict(e: Evaluation) -> list[str]:
@@ -30,8 +32,8 @@ def evidence(row: Comparison, e: Evaluation) -> str:
     """The metric of both, and the test."""
     metric = row["metrics"][row["primary_metric"]]
     values = {
-        "metric": row["primary_metric"], "first": number(metric["first"]), "second": number(metric["other"]),
-        "p": p_text(row["p_holm"]), "n": len(e["comparisons"]),
+        "metric": sentence_title(row["primary_metric"]), "first": number(metric["first"]),
+        "second": number(metric["other"]), "p": p_text(row["p_holm"]), "n": len(e["comparisons"]),
     }  # fmt: skip
     if len(e["comparisons"]) > 1:
         return say(
@@ -58,10 +60,10 @@ def warnings(e: Evaluation) -> list[str]:
 
 
 def _two_classes(e: Evaluation, model: dict[str, Any]) -> str:
-    row = model["per_image"]["Dice"]["mean"]
+    row = model["per_image"]["dice"]["mean"]
     values = {
         "name": model["name"], "class_name": e["classes"][1], "dice": number(row["value"]),
-        "iou": number(model["per_image"]["IoU"]["mean"]["value"]), "images": model["images"], "split": e["split"],
+        "iou": number(model["per_image"]["iou"]["mean"]["value"]), "images": model["images"], "split": e["split"],
         "groups": model["groups"],
     }  # fmt: skip
     if row["low"] is None:
@@ -79,8 +81,8 @@ def _two_classes(e: Evaluation, model: dict[str, Any]) -> str:
 
 
 def _many_classes(e: Evaluation, model: dict[str, Any]) -> str:
-    row = model["pooled"]["IoU"]
-    there = {name: cells["pooled"]["IoU"]["value"] for name, cells in model["classes"].items()}
+    row = model["pooled"]["iou"]
+    there = {name: cells["pooled"]["iou"]["value"] for name, cells in model["classes"].items()}
     worst = min((name for name in there if there[name] is not None), key=lambda name: there[name])
     values = {
         "name": model["name"], "iou": number(row["value"]), "classes": len(there), "images": model["images"],
@@ -102,11 +104,12 @@ def _many_classes(e: Evaluation, model: dict[str, Any]) -> str:
 
 
 def _baseline(e: Evaluation, model: dict[str, Any]) -> str:
-    place, metric = headline(len(e["classes"]))
+    metric = selection_metric(len(e["classes"]))
+    place = "per_image" if len(e["classes"]) == 2 else "pooled"
     row, base = model[place][metric], model["baseline"]
     row = row["mean"] if place == "per_image" else row
     values = {
-        "metric": metric, "value": number(row["value"]), "baseline": number(base[place][metric]),
+        "metric": metric_title(metric), "value": number(row["value"]), "baseline": number(base[place][metric]),
         "class_name": base["class"],
     }  # fmt: skip
     if row["low"] is None:
@@ -125,16 +128,16 @@ def _baseline(e: Evaluation, model: dict[str, Any]) -> str:
 
 
 def _pixel_accuracy(model: dict[str, Any]) -> str:
-    base = model["baseline"]["pixel accuracy"]
+    base = model["baseline"]["pixel_accuracy"]
     return say(
         "Pixel accuracy {value}, majority-class baseline {baseline} (class '{class_name}').",
-        value=percent(model["pixel accuracy"]["value"]), baseline=percent(base["value"]), class_name=base["class"],
+        value=percent(model["pixel_accuracy"]["value"]), baseline=percent(base["value"]), class_name=base["class"],
     )  # fmt: skip
 
 
 def agreement_sentence(agreement: dict[str, Any]) -> str:
     """How well annotations of the same image agree."""
-    dice, values = agreement["Dice"], {"iou": number(agreement["IoU"]["value"])}
+    dice, values = agreement["dice"], {"iou": number(agreement["iou"]["value"])}
     if dice["low"] is None:
         return say_count(
             "{n} pair of duplicate images has different masks, which agree with Dice {dice} and IoU {iou}: about the "

@@ -81,7 +81,7 @@ def _estimate_for_unseen_groups(correct: Array, groups: Array) -> Estimate | Non
     """The accuracy expected on images of unseen groups; None if every image is a group of its own."""
     if len(np.unique(groups)) == len(correct):
         return None
-    return Estimate.model_validate(estimate_means(correct[:, None].astype(float), groups)[0])
+    return estimate_means(correct[:, None].astype(float), groups)[0]
 
 
 def _measure_uncertain_part(items: Sequence[ReviewItem], answers: Answers) -> UncertainPart:

@@ -1,0 +1,53 @@
+"""The metrics by id: what they are called in sentences, tables and charts.
+
+An id is snake_case and stands in data and files. A metric of masks exists for one image and is then aggregated:
+`mean_` (over the images, or over the prompted masks), `pooled_` (from the pixels of all images). A metric of one prompt
+strategy ends with its name: `mean_iou_points`.
+"""
+
+from pupila.core.messages import mark, translate
+
+TITLES = {
+    "accuracy": mark("accuracy"),
+    "macro_f1": mark("macro F1"),
+    "balanced_accuracy": mark("balanced accuracy"),
+    "precision": mark("precision"),
+    "recall": mark("recall"),
+    "f1": mark("F1"),
+    "iou": mark("IoU"),
+    "dice": mark("Dice"),
+    "boundary_iou": mark("boundary IoU"),
+    "pixel_accuracy": mark("pixel accuracy"),
+    "mean_iou": mark("mean IoU"),
+    "mean_dice": mark("mean Dice"),
+    "mean_precision": mark("mean precision"),
+    "mean_recall": mark("mean recall"),
+    "mean_boundary_iou": mark("mean boundary IoU"),
+    "pooled_iou": mark("pooled IoU"),
+    "pooled_dice": mark("pooled Dice"),
+    "pooled_precision": mark("pooled precision"),
+    "pooled_recall": mark("pooled recall"),
+    "pooled_boundary_iou": mark("pooled boundary IoU"),
+    "iou_points": mark("IoU (points)"),
+    "iou_box": mark("IoU (box)"),
+    "mean_iou_points": mark("mean IoU (points)"),
+    "mean_iou_box": mark("mean IoU (box)"),
+    "mean_dice_points": mark("mean Dice (points)"),
+    "mean_dice_box": mark("mean Dice (box)"),
+}
+
+
+def metric_title(metric: str) -> str:
+    """The title of the metric with this id, in the user's language."""
+    return translate(TITLES[metric])
+
+
+def sentence_title(metric: str) -> str:
+    """The title as the first words of a sentence."""
+    title = metric_title(metric)
+    return title[0].upper() + title[1:]
+
+
+def objective_title(objective: str) -> str:
+    """The objective of a threshold: the title of its metric, or the condition as it is: "recall>=0.95"."""
+    return metric_title(objective) if objective in TITLES else objective

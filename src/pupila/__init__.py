@@ -9,21 +9,26 @@ from typing import TYPE_CHECKING, Any
 from pupila.core.version import __version__
 
 _FACE = {
-    "open": "pupila.api.open",
     "collect": "pupila.api.collect",
     "convert": "pupila.api.convert",
     "doctor": "pupila.api.doctor",
     "evaluate": "pupila.api.evaluate",
     "explore": "pupila.api.explore",
     "label": "pupila.api.label",
+    "load": "pupila.api.load",
+    "open": "pupila.api.open",
+    "predict": "pupila.api.predict",
+    "predict_files": "pupila.api.predict",
+    "serve": "pupila.api.serve",
     "split": "pupila.api.split",
     "train": "pupila.api.train",
+    "PredictionFiles": "pupila.api.predict",
     "PupilaError": "pupila.core.errors",
 }
 
 __all__ = [
-    "PupilaError", "__version__", "collect", "convert", "doctor", "evaluate", "explore", "label", "open", "split",
-    "train",
+    "PredictionFiles", "PupilaError", "__version__", "collect", "convert", "doctor", "evaluate", "explore", "label",
+    "load", "open", "predict", "predict_files", "serve", "split", "train",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -33,7 +38,10 @@ if TYPE_CHECKING:
     from pupila.api.evaluate import evaluate
     from pupila.api.explore import explore
     from pupila.api.label import label
+    from pupila.api.load import load
     from pupila.api.open import open
+    from pupila.api.predict import PredictionFiles, predict, predict_files
+    from pupila.api.serve import serve
     from pupila.api.split import split
     from pupila.api.train import train
     from pupila.core.errors import PupilaError

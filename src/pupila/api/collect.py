@@ -1,22 +1,24 @@
 """Collect products and their images from a web shop."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
-from pupila.artifacts.dataset.open import open as open_data
+from pupila.api.inputs import Path, path_text
+from pupila.api.options import CollectOptions
+from pupila.core.extras import public
 
 if TYPE_CHECKING:
     from pupila.stages.collect.visit import VisitResult
 
 
+@public
 def collect(
-    site: str,
+    site: Path,
     *,
-    out: str | Path,
+    out: Path,
     limit: int | None = None,
     resume: bool = False,
     chromium: str | None = None,
-    **config: Any,
+    **settings: Unpack[CollectOptions],
 ) -> "VisitResult":
     """Collect products and their images from a web shop into a data set, and save its manifest.
 
@@ -26,15 +28,18 @@ def collect(
         limit: products, the first of the listing; None: all.
         resume: resume a visit that ended early, or visit once more: only what is new is fetched.
         chromium: path of Chromium; by default one on PATH.
-        config: fields of `Site`, which replace those of the file.
+        settings: of the site; they replace those of the file.
 
     Raises:
         PupilaError: see `pupila.stages.collect.visit.visit`; or none of the images can be used.
     """
+    from pupila.artifacts.dataset.open import open as open_path
     from pupila.stages.collect.site import read_site
     from pupila.stages.collect.visit import VisitOptions, visit
 
-    result = visit(read_site(site, config), str(out), VisitOptions(limit, resume, chromium))
+    result = visit(
+        read_site(path_text(site), dict(settings)), path_text(out), VisitOptions(limit, resume, chromium)
+    )
     if result.images:
-        open_data(result.folder).save(result.folder)
+        open_path(result.folder).save(result.folder)
     return result

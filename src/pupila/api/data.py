@@ -1,26 +1,54 @@
 """Shared by the functions of the Python API: open data, find its split, and the folder of results."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from pupila.artifacts.dataset.formats.manifest import read_manifest_root
-from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.open import open as open_data
-from pupila.artifacts.dataset.reading import ReadSettings
-from pupila.artifacts.dataset.splits import SplitFile, find_matching_split
+from pupila.api.inputs import Data, Path, is_path, path_text
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
-Data = str | Path | Dataset
+if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
+    from pupila.artifacts.dataset.splits import SplitFile
 
 
-def open_with(data: Data, read: dict[str, Any]) -> Dataset:
-    """The opened data set; `read` has fields of `ReadSettings`."""
-    return open_data(data, ReadSettings.parse(read, "read"))
+def open_with(data: Data, read: Mapping[str, Any], out: Path | None = None) -> "Dataset":
+    """The opened data set.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        read: fields of `ReadSettings`.
+        out: folder for data that are no folder yet; None: in Pupila's cache.
+
+    Raises:
+        PupilaError: a type that is not taken, or settings for data that are open already.
+    """
+    from pupila.api.stored import store
+    from pupila.artifacts.dataset.manifest import Dataset
+    from pupila.artifacts.dataset.open import open as open_path
+    from pupila.artifacts.dataset.reading import ReadSettings
+
+    if isinstance(data, Dataset):
+        if read:
+            raise PupilaError(
+                say("The data set is already open"), actual=", ".join(read),
+                expected=say("settings where it is opened"),
+                remedy=f"pupila.open(DATA, {', '.join(f'{name}=...' for name in read)})",
+            )  # fmt: skip
+        return data
+    settings = ReadSettings.parse(dict(read), "read")
+    if is_path(data):
+        return open_path(path_text(data), settings)  # type: ignore[arg-type]
+    table = store(data, None if out is None else path_text(out))
+    opened = open_path(table, settings)
+    note = say("Images and labels from memory are stored in {folder}; split and labels are written there, too.",
+               folder=files.parent(table))  # fmt: skip
+    return replace(opened, notes=[*opened.notes, note])
 
 
-def open_labelled(data: Data, read: dict[str, Any]) -> Dataset:
+def open_labelled(data: Data, read: Mapping[str, Any]) -> "Dataset":
     """The opened data set, which must have labels."""
     opened = open_with(data, read)
     if opened.task is None:
@@ -32,8 +60,10 @@ def open_labelled(data: Data, read: dict[str, Any]) -> Dataset:
     return opened
 
 
-def find_agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
+def find_agreed_split(data: "Dataset", folds: int | None) -> "SplitFile | None":
     """The split beside the data, if there is one; it must have the requested folds."""
+    from pupila.artifacts.dataset.splits import find_matching_split
+
     splits = find_matching_split(data, data.home)
     if splits is not None and folds is not None and (there := splits.settings.get("folds")) != folds:
         problem = (
@@ -45,13 +75,15 @@ def find_agreed_split(data: Dataset, folds: int | None) -> SplitFile | None:
     return splits
 
 
-def results_folder(data: Dataset, out: str | Path | None) -> str:
+def results_folder(data: "Dataset", out: Path | None) -> str:
     """The folder of the data set's own files.
 
     Raises:
         PupilaError: another data set's manifest is there.
     """
-    home = str(out) if out is not None else data.home
+    from pupila.artifacts.dataset.formats.manifest import read_manifest_root
+
+    home = path_text(out) if out is not None else data.home
     theirs = read_manifest_root(home)
     if theirs is not None and files.absolute(theirs) != files.absolute(data.root):
         raise PupilaError(

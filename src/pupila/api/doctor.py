@@ -1,20 +1,47 @@
 """Examine a data set."""
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pupila.api.data import Data, open_with
-from pupila.stages.doctor.examine import examine
-from pupila.stages.doctor.faults import Fault
+from pupila.api.data import open_with
+from pupila.api.inputs import Data, ModelInput, model_path
+from pupila.api.options import ReadOptions
+from pupila.core.display import Displayed, Summary
+from pupila.core.extras import public
+from pupila.core.messages import say, say_count
+from pupila.core.vocabulary import ERROR, INFO, WARNING
+
+if TYPE_CHECKING:
+    from pupila.stages.doctor.faults import Fault
 
 
-def doctor(data: Data, *, run: str | Path | None = None, **read: Any) -> list[Fault]:
+class Faults(Displayed, list["Fault"]):
+    """The faults of a data set, errors first; empty for a sound data set."""
+
+    __slots__ = ()
+    __repr__ = Displayed.__repr__
+
+    def summary(self) -> Summary:
+        """How many faults there are of each severity, and which."""
+        counts = {
+            severity: sum(fault.severity == severity for fault in self) for severity in (ERROR, WARNING, INFO)
+        }
+        parts = [
+            say_count("{n} error", "{n} errors", counts[ERROR]) if counts[ERROR] else "",
+            say_count("{n} warning", "{n} warnings", counts[WARNING]) if counts[WARNING] else "",
+            say_count("{n} note", "{n} notes", counts[INFO]) if counts[INFO] else "",
+        ]
+        facts = {f"{fault.severity}: {fault.code} ({fault.count})": fault.fix for fault in self}
+        return Summary("Faults", ", ".join(filter(None, parts)) or say("No problems found."), facts)
+
+
+@public
+def doctor(data: Data, *, run: ModelInput | None = None, **read: Unpack[ReadOptions]) -> Faults:
     """Examine a data set.
 
     Args:
         data: whatever `pupila.open` takes.
-        run: folder of a run; masks that disagree with its out-of-fold predictions are ranked.
-        read: fields of `ReadSettings`, where the data are not open yet.
+        run: a run or its folder; masks that disagree with its out-of-fold predictions are ranked.
+        read: how the images are read, where the data are not open yet.
 
     Returns:
         All faults, errors first; empty for a sound data set.
@@ -22,4 +49,6 @@ def doctor(data: Data, *, run: str | Path | None = None, **read: Any) -> list[Fa
     Raises:
         PupilaError: the run has no mask predictions for these data.
     """
-    return examine(open_with(data, read), None if run is None else str(run))
+    from pupila.stages.doctor.examine import examine
+
+    return Faults(examine(open_with(data, read), None if run is None else model_path(run)))

@@ -1,33 +1,29 @@
 """Evaluate a model, and compare it with others."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pupila.artifacts.dataset.open import open as open_data
-from pupila.artifacts.dataset.splits import find_matching_split
-from pupila.artifacts.run.source import Model, parse_source
+from pupila.api.data import open_with
+from pupila.api.inputs import Data, ModelInput, Path, model_path, path_text
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.extras import public
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import (
-    SPLIT_WORDS,
-    SPLITS,
-)
+from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
 
 if TYPE_CHECKING:
     from pupila.stages.evaluate.run import EvaluationOutput
-from pupila.api.data import Data
 
 
+@public
 def evaluate(
-    model: Model,
+    model: ModelInput,
     data: Data,
     *,
     split: str | None = None,
-    against: Sequence[Model] = (),
+    against: Sequence[ModelInput] = (),
     threshold: str | None = None,
-    out: str | Path | None = None,
+    out: Path | None = None,
 ) -> "EvaluationOutput":
     """Evaluate a model with intervals, compare it with others, and write `report.json` and `report.html`.
 
@@ -46,19 +42,21 @@ def evaluate(
     Raises:
         PupilaError: see `pupila.stages.evaluate.run.evaluate_models`; or the data are not split.
     """
+    from pupila.artifacts.dataset.splits import find_matching_split
+    from pupila.artifacts.run.source import parse_source
     from pupila.stages.evaluate.run import evaluate_models, write_report
 
-    opened = open_data(data)
+    opened = open_with(data, {})
     splits = find_matching_split(opened, opened.home)
     if splits is None:
         raise PupilaError(
             say("The data set is not split"), actual=say("no matching splits.json"),
             expected=say("the split that the model was trained with"), remedy="pupila split DATA",
         )  # fmt: skip
-    sources = [parse_source(given) for given in (model, *against)]
+    sources = [parse_source(model_path(given)) for given in (model, *against)]
     result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
     place = files.join(sources[0].results_folder, f"evaluation-{result.evaluation['split']}")
-    return write_report(result, opened, place if out is None else str(out))
+    return write_report(result, opened, place if out is None else path_text(out))
 
 
 def _parse_split(name: str) -> str:

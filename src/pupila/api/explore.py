@@ -1,23 +1,14 @@
 """Explore a data set."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from pupila.api.data import Data, open_with, results_folder
-from pupila.artifacts.dataset.splits import find_matching_split
-from pupila.artifacts.report.page import render
+from pupila.api.data import open_with, results_folder
+from pupila.api.inputs import Data, ModelInput, Path, model_path
+from pupila.api.options import ReadOptions
 from pupila.core import files
-from pupila.core.vocabulary import (
-    EXPLORE_FILE,
-    FINGERPRINT_FILE,
-)
-from pupila.stages.doctor.examine import examine
-from pupila.stages.doctor.faults import title
-from pupila.stages.explore.colour import measure_colours
-from pupila.stages.explore.fingerprint import build_fingerprint
-from pupila.stages.explore.neighbours import build_map
-from pupila.stages.explore.page import build_page
+from pupila.core.extras import public
+from pupila.core.vocabulary import EXPLORE_FILE, FINGERPRINT_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +20,34 @@ class ExploreResult:
     page: str  # path of explore.html
 
 
+@public
 def explore(
-    data: Data, *, out: str | Path | None = None, bundle: str | Path | None = None, **read: Any
+    data: Data, *, out: Path | None = None, bundle: ModelInput | None = None, **read: Unpack[ReadOptions]
 ) -> ExploreResult:
     """Write `fingerprint.json` and `explore.html`: the doctor's findings and the splits are part of them.
 
     Args:
         data: whatever `pupila.open` takes.
         out: folder for both files; by default that of the data.
-        bundle: folder of a bundle or a run whose embeddings place the images on the map; None: their colours do.
-        read: fields of `ReadSettings`, where the data are not open yet.
+        bundle: a bundle or a run, or its folder, whose embeddings place the images on the map; None: their colours do.
+        read: how the images are read, where the data are not open yet.
 
     Raises:
         PupilaError: no such bundle, or a promptable one.
     """
+    from pupila.artifacts.dataset.splits import find_matching_split
+    from pupila.artifacts.report.page import render
+    from pupila.stages.doctor.examine import examine
+    from pupila.stages.doctor.faults import title
+    from pupila.stages.explore.colour import measure_colours
+    from pupila.stages.explore.fingerprint import build_fingerprint
+    from pupila.stages.explore.neighbours import build_map
+    from pupila.stages.explore.page import build_page
+
     opened = open_with(data, read)
     home = results_folder(opened, out)
     colours = measure_colours(opened)
-    around = build_map(opened, colours, None if bundle is None else str(bundle))
+    around = build_map(opened, colours, None if bundle is None else model_path(bundle))
     faults = examine(opened)
     splits = find_matching_split(opened, home)
     content = build_fingerprint(opened, [fault.as_dict() for fault in faults], colours, around, splits)

@@ -1,38 +1,41 @@
 """Split a data set."""
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pupila.api.data import Data, results_folder
-from pupila.artifacts.dataset.open import open as open_data
-from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.dataset.test_access import archive_split, restore_test_accesses
+from pupila.api.data import open_with, results_folder
+from pupila.api.inputs import Data, Path
+from pupila.api.options import SplitOptions
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.extras import public
 from pupila.core.messages import say
-from pupila.core.vocabulary import (
-    SPLITS_FILE,
-)
-from pupila.stages.split.make import make_split
-from pupila.stages.split.settings import SplitSettings
+from pupila.core.vocabulary import SPLITS_FILE
+
+if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
+    from pupila.artifacts.dataset.splits import SplitFile
 
 
-def split(data: Data, *, out: str | Path | None = None, replace: bool = False, **config: Any) -> SplitFile:
+@public
+def split(
+    data: Data, *, out: Path | None = None, replace: bool = False, **settings: Unpack[SplitOptions]
+) -> "SplitFile":
     """Write `splits.json` (and the manifest beside it).
 
     Args:
         data: whatever `pupila.open` takes.
         out: folder for both files; by default that of the data.
         replace: overwrite another split; the old one is kept under its hash.
-        config: fields of `SplitSettings`.
+        settings: of the split; and, where the data are not open yet, how their images are read.
 
     Raises:
         PupilaError: see `make_split`; or another split is there and `replace` is not set.
     """
-    settings = SplitSettings.parse(config, "split")
-    opened = open_data(data)
+    from pupila.artifacts.dataset.splits import SplitFile
+    from pupila.artifacts.dataset.test_access import archive_split, restore_test_accesses
+
+    opened, created = _plan(data, settings)
     home = results_folder(opened, out)
-    created = make_split(opened, settings)
     old = None if replace and not _is_readable(home) else SplitFile.read(home)
     if old is not None and (old.hash, old.data_hash, old.settings) != (
         created.hash,
@@ -52,7 +55,26 @@ def split(data: Data, *, out: str | Path | None = None, replace: bool = False, *
     return created
 
 
+@public
+def plan_split(data: Data, **settings: Unpack[SplitOptions]) -> "SplitFile":
+    """The split that `split` would write; nothing is written."""
+    return _plan(data, settings)[1]
+
+
+def _plan(data: Data, settings: SplitOptions) -> "tuple[Dataset, SplitFile]":
+    from pupila.artifacts.dataset.reading import ReadSettings
+    from pupila.stages.split.make import make_split
+    from pupila.stages.split.settings import SplitSettings
+
+    read = {name: value for name, value in settings.items() if name in ReadSettings.model_fields}
+    parsed = SplitSettings.parse({n: v for n, v in settings.items() if n not in read}, "split")
+    opened = open_with(data, read)
+    return opened, make_split(opened, parsed)
+
+
 def _is_readable(home: str) -> bool:
+    from pupila.artifacts.dataset.splits import SplitFile
+
     try:
         return SplitFile.read(home) is not None
     except PupilaError:

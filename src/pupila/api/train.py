@@ -1,32 +1,32 @@
 """Train a model, plan a training, and preview its augmentation."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Unpack
 
-from pupila.api.data import Data, find_agreed_split, open_labelled, open_with
-from pupila.api.split import split
-from pupila.artifacts.dataset.splits import find_matching_split
-from pupila.artifacts.run.log import LogCallback
+from pupila.api.data import find_agreed_split, open_labelled, open_with
+from pupila.api.inputs import Data, Path, path_text
+from pupila.api.options import TrainOptions
+from pupila.api.split import plan_split, split
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.extras import public
 from pupila.core.messages import say
 from pupila.core.vocabulary import TRAIN
-from pupila.imaging.images.bands import BandSettings
-from pupila.stages.split.make import make_split
-from pupila.stages.split.settings import SplitSettings
 
 if TYPE_CHECKING:
+    from pupila.artifacts.run.log import LogCallback
     from pupila.stages.train.run import Run
     from pupila.stages.train.settings import TrainPlan
 
 
+@public
 def train(
     data: Data,
     *,
-    out: str | Path | None = None,
+    out: Path | None = None,
     resume: bool = False,
-    tell: LogCallback = lambda line: None,
-    **config: Any,
+    tell: "LogCallback" = lambda line: None,
+    **settings: Unpack[TrainOptions],
 ) -> "Run":
     """Train a model and write its run folder with the bundle; data without a split are split first.
 
@@ -35,8 +35,8 @@ def train(
         out: folder of the run; by default `runs/<data>-<model>` in the working directory.
         resume: resume the run in `out`.
         tell: called with each line of the log.
-        config: fields of `TrainSettings`; `folds` for data without a split; and, for TIFFs, fields of
-            `BandSettings`, where the data are not open yet.
+        settings: of the training; `folds` for data without a split; and `bands`, `low` and `high` for TIFFs, where the
+            data are not open yet.
 
     Raises:
         PupilaError: see `pupila.stages.train.run.TrainingRun`.
@@ -45,55 +45,64 @@ def train(
     from pupila.stages.train.run import TrainingRun, find_free_folder
     from pupila.stages.train.settings import TrainSettings
 
-    folds, read = config.pop("folds", None), _pop_band_settings(config)
-    settings = TrainSettings.parse(config, "train")
+    folds, read, config = _divide(settings)
+    parsed = TrainSettings.parse(config, "train")
     if resume and out is None:
         raise PupilaError(
             say("--resume needs the folder of the run"), actual=say("--resume without --out"),
             expected="--out RUN", remedy="--resume --out runs/NAME",
         )  # fmt: skip
-    if out is not None and files.is_remote(str(out)):
+    if out is not None and files.is_remote(path_text(out)):
         raise PupilaError(
-            say("A run can only be written to a local disk"), actual=str(out), expected=say("a local folder"),
+            say("A run can only be written to a local disk"), actual=path_text(out), expected=say("a local folder"),
             remedy=say("train locally, then copy the bundle to the store: predict and evaluate can read it there"),
         )  # fmt: skip
     opened = open_labelled(data, read)
     splits = find_agreed_split(opened, folds) or split(opened, folds=folds)
     assert opened.task is not None  # it has labels
-    model = DEFAULT_MODELS[opened.task.name] if settings.model == "auto" else Path(settings.model).name
-    folder = str(out) if out is not None else find_free_folder(f"runs/{Path(opened.root).name}-{model}")
-    return TrainingRun(opened, splits, folder, tell).run(settings, resume)
+    model = DEFAULT_MODELS[opened.task.name] if parsed.model == "auto" else PurePath(parsed.model).name
+    folder = (
+        path_text(out) if out is not None else find_free_folder(f"runs/{PurePath(opened.root).name}-{model}")
+    )
+    return TrainingRun(opened, splits, folder, tell).run(parsed, resume)
 
 
-def make_plan(data: Data, **config: Any) -> "TrainPlan":
+@public
+def make_plan(data: Data, **settings: Unpack[TrainOptions]) -> "TrainPlan":
     """The plan of a training, every "auto" decided; nothing is trained and nothing written beside the data."""
     from pupila.stages.train.run import TrainingRun
     from pupila.stages.train.settings import TrainSettings
 
-    folds, read = config.pop("folds", None), _pop_band_settings(config)
-    settings = TrainSettings.parse(config, "train")
+    folds, read, config = _divide(settings)
+    parsed = TrainSettings.parse(config, "train")
     opened = open_labelled(data, read)
-    splits = find_agreed_split(opened, folds) or make_split(
-        opened, SplitSettings.parse({"folds": folds}, "split")
-    )
-    return TrainingRun(opened, splits, "").plan(settings)
+    splits = find_agreed_split(opened, folds) or plan_split(opened, folds=folds)
+    return TrainingRun(opened, splits, "").plan(parsed)
 
 
-def preview(data: Data, out: str | Path, **config: Any) -> None:
+@public
+def preview(data: Data, out: Path, **settings: Unpack[TrainOptions]) -> None:
     """Write a PNG of training images: each original with its first augmented views."""
+    from pupila.artifacts.dataset.splits import find_matching_split
     from pupila.stages.train.preview import draw_preview
     from pupila.stages.train.settings import TrainSettings
 
-    opened = open_with(data, _pop_band_settings(config))
+    _, read, config = _divide(settings)
+    opened = open_with(data, read)
     splits = find_matching_split(opened, opened.home)
     rows = (
         [row for row, a in enumerate(splits.images) if a.split == TRAIN]
         if splits
         else list(range(len(opened)))
     )
-    files.write_bytes(str(out), draw_preview(opened, rows, TrainSettings.parse(config, "train")))
+    files.write_bytes(path_text(out), draw_preview(opened, rows, TrainSettings.parse(config, "train")))
 
 
-def _pop_band_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings for the bands of TIFFs, removed from a training config: they are for opening the data."""
-    return {name: config.pop(name) for name in BandSettings.model_fields if name in config}
+def _divide(settings: TrainOptions) -> tuple[int | None, dict[str, Any], dict[str, Any]]:
+    """The folds, the settings for the bands of TIFFs, which are for opening the data, and those of the training."""
+    from pupila.imaging.images.bands import BandSettings
+
+    given: dict[str, Any] = dict(settings)
+    folds = given.pop("folds", None)
+    read = {name: given.pop(name) for name in BandSettings.model_fields if name in given}
+    return folds, read, given

@@ -1,5 +1,6 @@
 """`pupila predict BUNDLE IMAGES...`."""
 
+import json
 import math
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,6 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import mark, say, say_count
 
 if TYPE_CHECKING:
-    from pupila.stages.predict.rows import Output, TaskPredictor
     from pupila.tasks.prompt import Prompt
 
 HELP = mark("Predict with a bundle, for any number of files, folders and patterns.")
@@ -47,118 +47,55 @@ def predict(
     ] = None,
 ) -> None:
     """Predict each image in turn."""
-    from pupila.artifacts.bundle.folder import read_bundle
-    from pupila.imaging.images.bands import BandSettings
-    from pupila.stages.predict.rows import Output, check_bands
-    from pupila.stages.predict.tasks import TASK_PREDICTORS
+    from pupila.api.predict import PredictionFiles, predict_files
 
     if json_ and csv:
         raise PupilaError(say("--json and --csv can't be combined"), remedy=say("omit one"))
-    if polygons and not out:
-        raise PupilaError(say("--polygons needs --out FOLDER"))
-    read = read_bundle(bundle)
-    predictor = TASK_PREDICTORS[read.info.task]
-    chosen = given_settings(ctx)
-    if not predictor.writes_masks:
-        _refuse_mask_options("--out" if out else ", ".join(_flag(name) for name in chosen))
-    prompt = _prompt(point or [], negative or [], box, predictor, bundle)
-    bands = BandSettings.parse(chosen, "predict")
-    check_bands(read.info.preprocessing.bands, bands)
-    if not _print_predictions(
-        predictor, predictor.open_bundle(read), images, Output(out, polygons, bands, prompt), csv, json_
-    ):
+
+    def print_row(row: dict[str, Any], text: str) -> None:
+        if not csv:
+            print(json.dumps(row, ensure_ascii=False) if json_ else text)
+
+    result = predict_files(
+        bundle,
+        images,
+        write=PredictionFiles(csv, out, polygons),
+        prompt=_prompt(point or [], negative or [], box),
+        on_row=print_row,
+        **given_settings(ctx),
+    )
+    if result.failed:
+        print(
+            say_count(
+                "{n} image could not be predicted.", "{n} images could not be predicted.", result.failed
+            ),
+            file=sys.stderr,
+        )
+    if result.table and not json_:
+        print(say_count("{n} prediction written to {path}", "{n} predictions written to {path}",
+                        result.images - result.failed, path=result.table))  # fmt: skip
+    if result.failed == result.images:
         raise typer.Exit(NOTHING_PREDICTED)
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _refuse_mask_options(options: str) -> None:
-    """Refuse options that only masks have; none where the text is empty.
+def _prompt(points: list[str], negatives: list[str], box: str | None) -> "Prompt | None":
+    """The prompt that the options describe; None without one.
 
     Raises:
-        PupilaError: with such options.
+        PupilaError: no numbers.
     """
-    if options:
-        remedy = say("--csv FILE for a table") if options == "--out" else say("omit {names}", names=options)
-        raise PupilaError(
-            say("{names} applies only to bundles that predict masks; this bundle classifies", names=options),
-            remedy=remedy,
-        )
+    from pupila.tasks.prompt import Prompt
 
-
-def _print_predictions(
-    predictor: "TaskPredictor[Any]",
-    opened: Any,
-    images: list[str],
-    output: "Output",
-    csv: str | None,
-    json_: bool,
-) -> bool:
-    """Print or write the prediction of each image; whether there was one."""
-    from pupila.core.progress import progress
-    from pupila.stages.predict.inputs import count_images, find_images
-    from pupila.stages.predict.rows import csv_line, describe_row, to_csv, to_json
-    from pupila.stages.predict.table import open_table
-
-    columns = predictor.columns(opened.info.classes)
-    table = csv or (output.folder and f"{output.folder}/predictions.csv")
-    total, bad = count_images(images), 0
-    with progress(say("predicting"), total) as advance, open_table(table, csv_line(columns)) as write:
-        for row in predictor.predict_rows(opened, find_images(images), output):
-            bad += "error" in row
-            write(to_csv(row, predictor, columns, table))
-            if not csv:
-                print(to_json(row) if json_ else describe_row(row, predictor))
-            advance(1)
-    if bad:
-        print(
-            say_count("{n} image could not be predicted.", "{n} images could not be predicted.", bad),
-            file=sys.stderr,
-        )
-    if table and not json_:
-        print(
-            say_count(
-                "{n} prediction written to {path}",
-                "{n} predictions written to {path}",
-                total - bad,
-                path=table,
-            )
-        )
-    return bad < total
-
-
-def _prompt(
-    points: list[str], negatives: list[str], box: str | None, predictor: "TaskPredictor[Any]", bundle: str
-) -> "Prompt":
-    """The prompt that the options describe.
-
-    Raises:
-        PupilaError: an empty prompt, no numbers, or a bundle that takes no prompts.
-    """
-    from pupila.tasks.prompt import Prompt, check_prompt_content
-
-    given = {"--point": points, "--negative": negatives, "--box": [box] if box else []}
-    if not predictor.promptable:
-        if names := ", ".join(name for name, texts in given.items() if texts):
-            sentences = {
-                True: say("{names} needs a promptable model; {bundle} is a segmentation model",
-                          names=names, bundle=bundle),
-                False: say("{names} needs a promptable model; {bundle} is a classifier", names=names, bundle=bundle),
-            }  # fmt: skip
-            raise PupilaError(sentences[predictor.writes_masks], remedy=say("omit {names}", names=names))
-        return Prompt()
+    if not points and not negatives and not box:
+        return None
     foreground, background = (
-        tuple((x, y) for x, y in (_numbers(name, text, 2) for text in given[name]))
-        for name in ("--point", "--negative")
+        tuple((x, y) for x, y in (_numbers(name, text, 2) for text in texts))
+        for name, texts in (("--point", points), ("--negative", negatives))
     )
-    prompt = Prompt(foreground, background)
-    if box:
-        x0, y0, x1, y1 = _numbers("--box", box, 4)
-        prompt = Prompt(foreground, background, (x0, y0, x1, y1))
-    check_prompt_content(prompt)
-    return prompt
+    if not box:
+        return Prompt(foreground, background)
+    x0, y0, x1, y1 = _numbers("--box", box, 4)
+    return Prompt(foreground, background, (x0, y0, x1, y1))
 
 
 def _numbers(option: str, text: str, count: int) -> list[float]:

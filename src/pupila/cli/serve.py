@@ -22,14 +22,10 @@ def serve(
     port: Annotated[int, typer.Option(help=mark("Port to listen on."))] = 8000,
 ) -> None:
     """Serve until interrupted."""
-    from pupila.artifacts.web.run import run
-    from pupila.stages.serve.app import make_service
-    from pupila.stages.serve.settings import ServeSettings
+    from pupila.api.serve import serve_forever
 
     check_port(port)
-    app = make_service(bundle, ServeSettings.parse(given_settings(ctx), "serve"))
-    print(
-        say("Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=host, port=port),
-        flush=True,
+    text = say(
+        "Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=host, port=port
     )
-    run(app, host, port)
+    serve_forever(bundle, host=host, port=port, ready=lambda: print(text, flush=True), **given_settings(ctx))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.core.messages import mark
+from pupila.core.messages import mark, percent, say
 from pupila.imaging.images.preprocess import Preprocessing, min_decode_side, preprocess
 from pupila.tasks.task import Array, PostProcessing, PredictionSpec, PreprocessedImage, Task
 
@@ -18,6 +18,16 @@ class ClassPrediction:
     probabilities: dict[str, float]  # calibrated, of every class
     abstained: bool  # whether the confidence is below the abstention threshold
     logits: Array  # (C,) float32, uncalibrated
+
+    def __str__(self) -> str:
+        values = {"prediction": self.prediction, "confidence": percent(self.confidence)}
+        if self.abstained:
+            return say("{prediction} ({confidence}, abstained)", **values)
+        return say("{prediction} ({confidence})", **values)
+
+    def draw(self, rgb: Array) -> Array:
+        """The (H, W, 3) uint8 image as it is: a class has no place in it."""
+        return rgb
 
 
 def predict_classes(logits: Array, spec: PredictionSpec) -> list[ClassPrediction]:

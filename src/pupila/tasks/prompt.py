@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pupila.core.errors import PupilaError
-from pupila.core.messages import mark, say, say_count
+from pupila.core.messages import mark, number, percent, say, say_count
 from pupila.imaging.images.preprocess import covered_size, min_decode_side, preprocess, resize_plane
+from pupila.imaging.masks.drawing import overlay
 from pupila.tasks.segment import digest, post_process
 from pupila.tasks.task import Array, PredictionSpec, PreprocessedImage, Runs, Task
 
@@ -58,6 +59,16 @@ class PromptPrediction:
     share: float  # foreground share of the pixels with data
     confidence: float  # mean calibrated probability of the predicted class over the decoder's cells
     abstained: bool  # whether the predicted IoU is below the abstention threshold
+
+    def __str__(self) -> str:
+        values = {"share": percent(self.share), "iou": number(self.predicted_iou, 2)}
+        if self.abstained:
+            return say("{share} of the image, predicted IoU {iou}, abstained", **values)
+        return say("{share} of the image, predicted IoU {iou}", **values)
+
+    def draw(self, rgb: Array) -> Array:
+        """The (H, W, 3) uint8 image of the mask's size with the mask drawn over it."""
+        return overlay(rgb, self.mask, 2)
 
 
 def check_prompt_content(prompt: Prompt) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.core.messages import mark
+from pupila.core.messages import mark, percent, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.preprocess import (
     Preprocessing,
@@ -14,6 +14,7 @@ from pupila.imaging.images.preprocess import (
     preprocess,
     resize_plane,
 )
+from pupila.imaging.masks.drawing import overlay
 from pupila.imaging.regions import drop_small, fill_holes, smooth
 from pupila.imaging.tiles import ImageReader, blend_strips, blend_tiles, cut_tiles, origins
 from pupila.tasks.classify import select_classes, softmax
@@ -30,6 +31,18 @@ class MaskPrediction:
     shares: dict[str, float]  # of the predicted pixels, per class
     confidence: float  # mean calibrated probability of the predicted class over these pixels
     abstained: bool  # whether the confidence is below the abstention threshold
+
+    def __str__(self) -> str:
+        names = foreground_classes(list(self.shares)).values()
+        parts = [f"{name} {percent(self.shares[name])}" for name in names if self.shares[name]]
+        text = ", ".join(parts) or say("background only")
+        return say("{regions} (abstained)", regions=text) if self.abstained else text
+
+    def draw(self, rgb: Array) -> Array:
+        """The (H, W, 3) uint8 image of the mask's size with the classes drawn over it; no-data pixels stay."""
+        valid = self.mask != IGNORE
+        drawn = overlay(rgb, np.where(valid, self.mask, 0), len(self.shares))
+        return np.where(valid[..., None], drawn, rgb)
 
 
 def foreground_classes(classes: list[str]) -> dict[int, str]:

@@ -14,6 +14,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.threads import prefetch, reader_threads
 from pupila.imaging.images.decode import Array, ImageFault, ImageLimits
+from pupila.imaging.images.memory import NamedBytes
 from pupila.tasks import TASKS
 from pupila.tasks.task import PreprocessedImage
 
@@ -100,28 +101,35 @@ class Predictor:
         ends = np.cumsum([len(image.inputs) for image in images])[:-1]
         return [self.predict(own, image) for own, image in zip(np.split(logits, ends), images, strict=True)]
 
-    def stream(self, uris: Iterable[str]) -> Iterator[tuple[str, Prediction | ImageFault]]:
-        """Each URI with its prediction, or with the fault of its image, in the given order.
+    def stream(self, sources: Iterable[str | NamedBytes]) -> Iterator[tuple[str, Prediction | ImageFault]]:
+        """Each URI or name with its prediction, or with the fault of its image, in the given order.
 
         Every core reads, decodes and predicts its own batches; only a few are in memory at a time.
         """
-        left, size = iter(uris), 1 if self.info.preprocessing.view == "tile" else BATCH
+        left, size = iter(sources), 1 if self.info.preprocessing.view == "tile" else BATCH
         first = list(islice(left, size))
         batches = chain([first], iter(lambda: list(islice(left, size)), []))
-        for predictions in prefetch(batches, self._predict_files, reader_threads(first[0]) if first else 0):
+        threads = reader_threads(_name(first[0])) if first else 0
+        for predictions in prefetch(batches, self._predict_files, threads):
             yield from predictions
 
-    def _predict_files(self, uris: list[str]) -> list[tuple[str, Prediction | ImageFault]]:
+    def _predict_files(self, sources: list[str | NamedBytes]) -> list[tuple[str, Prediction | ImageFault]]:
         images, faults = [], {}
-        for number, uri in enumerate(uris):
+        for number, source in enumerate(sources):
             try:
-                images.append(self.preprocess(files.read_bytes(uri)))
+                images.append(
+                    self.preprocess(files.read_bytes(source) if isinstance(source, str) else source.data)
+                )
             except ImageFault as fault:
                 faults[number] = fault
             except OSError as fault:
                 faults[number] = ImageFault("unreadable", fault.strerror or str(fault))
         predictions = iter(self.predict_batch(images) if images else [])
         return [
-            (uri, faults[number] if number in faults else next(predictions))
-            for number, uri in enumerate(uris)
+            (_name(source), faults[number] if number in faults else next(predictions))
+            for number, source in enumerate(sources)
         ]
+
+
+def _name(source: str | NamedBytes) -> str:
+    return source if isinstance(source, str) else source.name

@@ -1,9 +1,10 @@
 """The data set in memory, and its manifest on disk."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import polars as pl
@@ -14,9 +15,11 @@ from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
 from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache
 from pupila.artifacts.dataset.reading import FACTS
+from pupila.artifacts.dataset.sample import Sample, draw_sheet, summarize
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.artifacts.dataset.targets.reader import TargetReader
 from pupila.core import files
+from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
 from pupila.core.progress import progress
@@ -38,8 +41,8 @@ INTERNAL = ("phash_mirrored", PART, ROW, "fault", "reason", "modified", "saved_s
             "given_target")  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False)
+class Dataset(Displayed):
     """The images of a data set, in place, with their targets, groups and facts.
 
     Rows of `images` are the usable images, sorted by path; `skipped` lists all other files and oddities.
@@ -59,6 +62,25 @@ class Dataset:
 
     def __len__(self) -> int:
         return self.images.height
+
+    @overload
+    def __getitem__(self, row: int) -> Sample: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Sample]: ...
+    def __getitem__(self, row: int | slice) -> Sample | list[Sample]:
+        rows = range(len(self))[row]  # an IndexError beyond the end
+        return Sample(self, rows) if isinstance(rows, int) else [Sample(self, each) for each in rows]
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (Sample(self, row) for row in range(len(self)))
+
+    def show(self, count: int = 24) -> Any:
+        """A contact sheet of some images with their classes or masks: a Pillow image, which a notebook shows."""
+        return draw_sheet(self, count)
+
+    def summary(self) -> Summary:
+        """Images, task and classes, for a console's line and a notebook's card."""
+        return summarize(self)
 
     def __str__(self) -> str:
         lines = [say_count("{n} image in {root}: {layout}.", "{n} images in {root}: {layout}.", len(self),

@@ -1,5 +1,7 @@
 """From RGB to the bytes of a small JPEG, to send to others or to show."""
 
+import base64
+
 import numpy as np
 import simplejpeg
 from PIL import Image
@@ -27,3 +29,8 @@ def encode_small_jpeg(rgb: Array, longest: int) -> bytes:
     if (height, width) != rgb.shape[:2]:
         small = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(small), QUALITY, "RGB", "444"))
+
+
+def to_data_uri(rgb: Array, longest: int = 96) -> str:
+    """The picture, (H, W, 3) uint8, small, as a `data:` URI that a page embeds."""
+    return f"data:image/jpeg;base64,{base64.b64encode(encode_small_jpeg(rgb, longest)).decode()}"

@@ -1,0 +1,164 @@
+"""Predict with a bundle: in memory, or any number of images into a table and a folder."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
+
+from pupila.api.inputs import Images, ModelInput, Path, model_path, path_text
+from pupila.api.load import load
+from pupila.api.options import BandOptions
+from pupila.api.predictions import Predictions
+from pupila.core.display import Displayed, Summary
+from pupila.core.errors import PupilaError
+from pupila.core.extras import public
+from pupila.core.messages import say, say_count
+from pupila.core.progress import progress
+
+if TYPE_CHECKING:
+    from pupila.stages.predict.rows import TaskPredictor
+    from pupila.tasks.prompt import Box, Point, Prompt
+
+
+@public
+def predict(
+    model: ModelInput,
+    images: Images,
+    *,
+    points: "Iterable[Point]" = (),
+    negatives: "Iterable[Point]" = (),
+    box: "Box | None" = None,
+) -> Predictions:
+    """Predict images with a bundle; `pupila.load` keeps it loaded for further calls.
+
+    Args:
+        model: a bundle or a run, its folder, or what `pupila.load` gives.
+        images: paths, folders, patterns, Pillow images, numpy arrays (height, width, 3) of uint8 RGB or (height,
+            width), bytes of files, a list of these, or an open data set.
+        points: (x, y) of foreground points in pixels of the upright image, for a promptable model.
+        negatives: (x, y) of background points.
+        box: x0, y0, x1, y1 around the region.
+
+    Returns:
+        One prediction for each image, in order; an image that can't be read has its `fault` instead.
+
+    Raises:
+        PupilaError: no bundle, a path that names nothing, another type, or a prompt that the model needs or does not
+            take.
+    """
+    return load(model).predict(images, points=points, negatives=negatives, box=box)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionFiles:
+    """What is written for each image."""
+
+    table: str | None = None  # path of a CSV table
+    folder: str | None = None  # of masks, overlays and a table
+    polygons: bool = False  # outlines, too: COCO, or GeoJSON for a GeoTIFF
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WrittenPredictions(Displayed):
+    """How many images were predicted, and the table that has them."""
+
+    images: int
+    failed: int
+    table: str | None
+
+    def summary(self) -> Summary:
+        """Counts and the table."""
+        parts = [say_count("{n} image", "{n} images", self.images), self.table or ""]
+        if self.failed:
+            parts.insert(1, say_count("{n} error", "{n} errors", self.failed))
+        return Summary("WrittenPredictions", ", ".join(filter(None, parts)))
+
+
+RowCallback = Callable[[dict[str, Any], str], None]
+
+
+@public
+def predict_files(
+    model: ModelInput,
+    paths: Path | Sequence[Path],
+    *,
+    write: PredictionFiles,
+    prompt: "Prompt | None" = None,
+    on_row: RowCallback = lambda row, text: None,
+    **bands: Unpack[BandOptions],
+) -> WrittenPredictions:
+    """Predict any number of files in constant memory into a table and, for masks, a folder.
+
+    Args:
+        model: a bundle or a run, or its folder.
+        paths: image files, folders or patterns such as photos/*.jpg.
+        write: what is written.
+        prompt: for every image, with a promptable model.
+        on_row: called with each row, and with the row as a line of text.
+        bands: how the bands of TIFFs become colours, where the bundle leaves it open.
+
+    Raises:
+        PupilaError: no bundle, no images, or options that the bundle's task does not have.
+    """
+    from pupila.artifacts.bundle.folder import read_bundle
+    from pupila.imaging.images.bands import BandSettings
+    from pupila.stages.predict.inputs import count_images, find_images
+    from pupila.stages.predict.rows import Output, check_bands, csv_line, describe_row, to_csv
+    from pupila.stages.predict.table import open_table
+    from pupila.stages.predict.tasks import TASK_PREDICTORS
+    from pupila.tasks.prompt import Prompt
+
+    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    addresses, source = [path_text(path) for path in listed], model_path(model)
+    bundle = read_bundle(source)
+    predictor = TASK_PREDICTORS[bundle.info.task]
+    _check_options(predictor, source, write, prompt, list(bands))
+    settings = BandSettings.parse(dict(bands), "predict")
+    check_bands(bundle.info.preprocessing.bands, settings)
+    opened = predictor.open_bundle(bundle)
+    output = Output(write.folder, write.polygons, settings, prompt or Prompt())
+    columns = predictor.columns(opened.info.classes)
+    table = write.table or (write.folder and f"{write.folder}/predictions.csv")
+    total, failed = count_images(addresses), 0
+    with progress(say("predicting"), total) as advance, open_table(table, csv_line(columns)) as write_line:
+        for row in predictor.predict_rows(opened, find_images(addresses), output):
+            failed += "error" in row
+            write_line(to_csv(row, predictor, columns, table))
+            on_row(row, describe_row(row, predictor))
+            advance(1)
+    return WrittenPredictions(total, failed, table)
+
+
+def _check_options(
+    predictor: "TaskPredictor[Any]",
+    bundle: str,
+    write: PredictionFiles,
+    prompt: "Prompt | None",
+    bands: list[str],
+) -> None:
+    """Refuse options that only masks have, and a prompt that is missing or not taken."""
+    from pupila.tasks.prompt import Prompt, check_prompt_content
+
+    flags = "--out" if write.folder else ", ".join(f"--{name}" for name in bands)
+    if flags and not predictor.writes_masks:
+        raise PupilaError(
+            say("{names} applies only to bundles that predict masks; this bundle classifies", names=flags),
+            remedy=say("--csv FILE for a table") if write.folder else say("omit {names}", names=flags),
+        )
+    if write.polygons and not write.folder:
+        raise PupilaError(say("--polygons needs --out FOLDER"))
+    if predictor.promptable:
+        check_prompt_content(prompt or Prompt())
+    elif prompt is not None:
+        given = {"--point": prompt.points, "--negative": prompt.negatives, "--box": prompt.box}
+        names = ", ".join(name for name, value in given.items() if value)
+        sentence = (
+            say(
+                "{names} needs a promptable model; {bundle} is a segmentation model",
+                names=names,
+                bundle=bundle,
+            )
+            if predictor.writes_masks
+            else say("{names} needs a promptable model; {bundle} is a classifier", names=names, bundle=bundle)
+        )
+        raise PupilaError(sentence, remedy=say("omit {names}", names=names))

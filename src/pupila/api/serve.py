@@ -1,0 +1,97 @@
+"""Serve a bundle over HTTP."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
+
+from pupila.api.inputs import ModelInput, model_path
+from pupila.api.options import ServeOptions
+from pupila.core.display import Displayed, Summary
+from pupila.core.extras import public
+from pupila.core.messages import say
+
+if TYPE_CHECKING:
+    from pupila.artifacts.web.background import BackgroundServer
+
+LOCAL = "127.0.0.1"
+
+
+class Service(Displayed):
+    """A bundle that is served by a thread of this process; `with` stops it at the end of its block."""
+
+    __slots__ = ("_server", "folder", "url")
+
+    def __init__(self, server: "BackgroundServer", url: str, folder: str) -> None:
+        self._server, self.url, self.folder = server, url, folder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Complete the accepted requests, then end; stopping twice does nothing."""
+        if self._server.is_running:
+            self._server.stop()
+
+    def summary(self) -> Summary:
+        """Where it is served."""
+        state = self.url if self._server.is_running else say("stopped")
+        return Summary("Service", state, {"API": f"{self.url}/docs", say("bundle"): self.folder})
+
+
+@public
+def serve(
+    bundle: ModelInput, *, host: str = LOCAL, port: int = 0, **settings: Unpack[ServeOptions]
+) -> Service:
+    """Serve a bundle in a thread of this process until it is stopped: `with pupila.serve(bundle) as service: ...`.
+
+    Args:
+        bundle: a bundle or a run, or its folder.
+        host: to listen on; 0.0.0.0 accepts other machines.
+        port: to listen on; 0 picks a free one.
+        settings: limits, queue and threads.
+
+    Returns:
+        The running service, with its `url`, such as http://127.0.0.1:43210.
+
+    Raises:
+        PupilaError: the bundle is invalid, or the port is in use.
+    """
+    from pupila.artifacts.web.background import BackgroundServer
+    from pupila.stages.serve.app import make_service
+    from pupila.stages.serve.settings import ServeSettings
+
+    folder = model_path(bundle)
+    app = make_service(folder, ServeSettings.parse(dict(settings), "serve"))
+    server = BackgroundServer(app, host, port)
+    return Service(server, f"http://{LOCAL if host == '0.0.0.0' else host}:{server.port}", folder)
+
+
+@public
+def serve_forever(
+    bundle: ModelInput, *, host: str = LOCAL, port: int = 8000, ready: Callable[[], None] = lambda: None,
+    **settings: Unpack[ServeOptions],
+) -> None:  # fmt: skip
+    """Serve a bundle from the main thread until Ctrl-C or SIGTERM, as `pupila serve` does.
+
+    Args:
+        bundle: a bundle or a run, or its folder.
+        host: to listen on; 0.0.0.0 accepts other machines.
+        port: to listen on.
+        ready: called once the bundle is loaded.
+        settings: limits, queue and threads.
+
+    Raises:
+        PupilaError: the bundle is invalid.
+    """
+    from pupila.artifacts.web.run import run
+    from pupila.stages.serve.app import make_service
+    from pupila.stages.serve.settings import ServeSettings
+
+    app = make_service(model_path(bundle), ServeSettings.parse(dict(settings), "serve"))
+    ready()
+    run(app, host, port)

@@ -1,0 +1,107 @@
+"""One image of a data set, and a look at several."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila.core.display import Displayed, Summary, count_classes
+from pupila.core.messages import integer, say, say_count
+from pupila.imaging.images.encode import to_data_uri
+from pupila.imaging.images.memory import contact_sheet
+from pupila.imaging.masks.drawing import overlay
+
+if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
+
+_SHEET_COLUMNS, _SHEET_SIDE = 8, 128
+_THUMBNAILS = 8  # on a card
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sample(Displayed):
+    """One image of a data set."""
+
+    data: "Dataset"
+    row: int
+
+    @property
+    def image(self) -> str:
+        """Its path as the manifest has it."""
+        return str(self.data.images["image"][self.row])
+
+    @property
+    def image_path(self) -> str:
+        """Its path or URI."""
+        return self.data.path(self.row)
+
+    @property
+    def target(self) -> str | None:
+        """Its class, or the path of its mask; None: no label."""
+        target: str | None = self.data.images["target"][self.row]
+        return target
+
+    @property
+    def group(self) -> str | None:
+        """The product, patient or place that it belongs to; None: an image of its own."""
+        group: str | None = self.data.images["group"][self.row]
+        return group
+
+    def pixels(self, at_least: int | None = None) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB, upright; see `Dataset.pixels`."""
+        return self.data.pixels(self.row, at_least)
+
+    def mask(self) -> NDArray[np.uint8]:
+        """(H, W) uint8 class indices; see `Dataset.mask`.
+
+        Raises:
+            PupilaError: the data set has no masks.
+        """
+        self.data.require_label_map()
+        return self.data.mask(self.row)
+
+    def draw(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8: the image, with its mask over it where it has one."""
+        if self.data.target != "mask" or self.target is None:
+            return self.pixels(_SHEET_SIDE)
+        mask, classes = self.mask(), len(self.data.classes)
+        return overlay(self.pixels(), np.where(mask < classes, mask, 0), classes)
+
+    def summary(self) -> Summary:
+        """Path, target and size."""
+        height, width = self.data.images["height"][self.row], self.data.images["width"][self.row]
+        target = self.target or say("unlabelled")
+        facts = {say("target"): target, say("size"): f"{width} x {height}"}
+        facts |= {say("group"): self.group} if self.group else {}
+        picture = to_data_uri(self.data.miniatures([self.row])[0])
+        return Summary("Sample", f"{self.image}: {target}", facts, ((picture, self.image),))
+
+
+def summarize(data: "Dataset") -> Summary:
+    """Images, task, classes and a few miniatures."""
+    count = say_count("{n} image", "{n} images", len(data))
+    classes = count_classes(data.class_counts()) if data.task else ""
+    labels = f"{data.task.name}, {classes}" if data.task else say("no labels yet")
+    facts = {
+        say("folder"): data.root, say("layout"): data.layout, say("images"): integer(len(data)),
+        say("task"): data.task.name if data.task else say("no labels yet"), say("classes"): classes,
+        say("skipped"): integer(data.skipped.height),
+    }  # fmt: skip
+    rows = _spread(len(data), _THUMBNAILS)
+    names = data.images["image"][rows].to_list()
+    pictures = tuple((to_data_uri(rgb), name) for rgb, name in zip(data.miniatures(rows), names, strict=True))
+    return Summary("Dataset", f"{count}, {labels}", {k: v for k, v in facts.items() if v}, pictures)
+
+
+def draw_sheet(data: "Dataset", count: int) -> Any:
+    """Images evenly from the whole data set on one sheet, each with its class, or its mask drawn: a Pillow image."""
+    samples = [Sample(data, row) for row in _spread(len(data), count)]
+    masks = data.target == "mask"
+    images = [(each.draw(), each.image if masks else each.target or each.image) for each in samples]
+    return contact_sheet(images, _SHEET_COLUMNS, _SHEET_SIDE)
+
+
+def _spread(total: int, count: int) -> list[int]:
+    """At most `count` rows, evenly over all."""
+    return [round(float(row)) for row in np.linspace(0, total - 1, min(total, max(1, count)))]

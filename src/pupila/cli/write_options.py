@@ -1,0 +1,118 @@
+"""Writes `api/options.py`, the typed keyword arguments of the Python functions, from the models of their settings.
+
+An editor completes them and a type checker checks them (PEP 692); at run time the models check them. Run
+`python -m pupila.cli.write_options` after a setting was added, renamed or reworded; a test refuses a file that is not
+up to date.
+"""
+
+import textwrap
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from pupila.cli.stages import STAGES
+from pupila.core.settings import Settings
+
+FILE = Path(__file__).parents[1] / "api" / "options.py"
+# The class -> what it is for, the class that it extends, and its stages; `stage.field` is one field of a stage.
+OPTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "BandOptions": ("How the bands of TIFFs become colours.", "", ("predict",)),
+    "ReadOptions": ("How the images of a data set are read.", "BandOptions", ("read",)),
+    "SplitOptions": ("How a data set is split, and how its images are read.", "ReadOptions", ("split",)),
+    "TrainOptions": ("How a model is trained, on which folds, and how TIFFs are read.", "BandOptions",
+                     ("train", "split.folds")),
+    "LabelOptions": ("Settings of the labellers.", "",
+                     ("label-vlm", "label-roboflow", "label-bundle", "label-csv")),
+    "AuditOptions": ("How labels are audited, and how images are read.", "ReadOptions", ("label-audit",)),
+    "CollectOptions": ("How a site is crawled.", "", ("collect",)),
+    "ServeOptions": ("Limits, queue and threads of the service.", "", ("serve",)),
+}  # fmt: skip
+_HEAD = '''"""Keyword arguments of the functions: every setting with its type, its meaning and its default.
+
+Written by `python -m pupila.cli.write_options` from the models of the settings, which check the values.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+'''
+_WIDTH = 104  # of a docstring's lines, without the indent
+_UNSTATED = (None, "''", "[]", "()", "{}")  # defaults that say nothing
+
+
+def text() -> str:
+    """The content of the file."""
+    return _HEAD + "".join(map(_class, OPTIONS))
+
+
+def option_fields(name: str) -> dict[str, tuple[str, FieldInfo]]:
+    """The settings that a class of options adds: name -> annotation as text, field.
+
+    Labellers share names: the type is that of all of them together, the meaning that of the first.
+    """
+    _, parent, stages = OPTIONS[name]
+    inherited = option_fields(parent) if parent else {}
+    fields: dict[str, tuple[str, FieldInfo]] = {}
+    for entry in stages:
+        stage, _, single = entry.partition(".")
+        for field_name, field in _order_fields(STAGES[stage]()).items():
+            if single in ("", field_name) and field_name not in inherited:
+                kinds = annotation_text(field.annotation)
+                if field_name in fields:
+                    kinds = " | ".join(dict.fromkeys(f"{fields[field_name][0]} | {kinds}".split(" | ")))
+                fields[field_name] = (kinds, fields.get(field_name, ("", field))[1])
+    return fields
+
+
+def _order_fields(model: type[Settings]) -> dict[str, FieldInfo]:
+    named = [name for names in model.groups.values() for name in names if name in model.model_fields]
+    return {name: model.model_fields[name] for name in dict.fromkeys([*named, *model.model_fields])}
+
+
+def _class(name: str) -> str:
+    doc, parent, _ = OPTIONS[name]
+    lines = ["", "", f"class {name}({parent or 'TypedDict'}, total=False):", f'    """{doc}"""', ""]
+    for field_name, (kinds, field) in option_fields(name).items():
+        lines.append(f"    {field_name}: {kinds}")
+        lines += textwrap.wrap(
+            f'"""{meaning(field)}"""',
+            _WIDTH,
+            initial_indent=" " * 4,
+            subsequent_indent=" " * 4,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines) + "\n"
+
+
+def meaning(field: FieldInfo) -> str:
+    """The description and the default, as Python writes them."""
+    sentence = (field.description or "").replace("\\", "\\\\").replace("null", "None").rstrip(".")
+    default = None if field.is_required() else repr(field.get_default(call_default_factory=True))
+    return sentence + ("." if default in _UNSTATED else f" [default: {default}].")
+
+
+def annotation_text(annotation: Any) -> str:
+    """The type that a caller sees: limits are left to the model, and any sequence serves as a list or a tuple."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return annotation_text(parts[0])
+    if origin in (Union, UnionType):
+        return " | ".join(dict.fromkeys(annotation_text(part) for part in parts))
+    if origin is Literal:
+        return f"Literal[{', '.join(_literal(value) for value in parts)}]"
+    if origin in (tuple, list):
+        return f"Sequence[{annotation_text(parts[0])}]"
+    if origin is dict:
+        return f"Mapping[{', '.join(map(annotation_text, parts))}]"
+    if annotation is Any:
+        return "Any"
+    return "None" if annotation is NoneType else str(annotation.__name__)
+
+
+def _literal(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")

@@ -1,0 +1,103 @@
+"""Images from memory as the bytes of a file, so that they are prepared exactly like files."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+from pupila.imaging.images.decode import Array
+
+Picture = Image.Image
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")  # of Pillow, that PNG stores as they are
+_DEPTHS = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBytes:
+    """The bytes of an image file that is only in memory."""
+
+    name: str
+    data: bytes
+
+
+def is_picture(value: object) -> bool:
+    """Whether this is an image in memory: of Pillow, or a numpy array of one image."""
+    return isinstance(value, Image.Image | np.ndarray)
+
+
+def encode_lossless(picture: "Image.Image | Array") -> bytes:
+    """The image as PNG, or as TIFF for Pillow's CMYK, float and other modes that PNG lacks.
+
+    Args:
+        picture: Pillow's; its EXIF orientation is retained. Or (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA,
+            uint8; grey also uint16 or bool.
+
+    Raises:
+        PupilaError: an array of another shape or type.
+    """
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(_check(picture))
+    stream = io.BytesIO()
+    if image.mode in _PNG_MODES:
+        image.save(stream, "PNG", compress_level=1, exif=image.getexif())
+    else:
+        image.save(stream, "TIFF", compression="tiff_lzw")
+    return stream.getvalue()
+
+
+def _check(pixels: Array) -> Array:
+    """The array as Pillow takes it."""
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    grey = pixels.ndim == 2
+    sound = pixels.size > 0 and (grey or (pixels.ndim == 3 and pixels.shape[2] in (3, 4)))
+    if sound and (pixels.dtype == np.uint8 or (grey and pixels.dtype in _DEPTHS)):
+        return np.ascontiguousarray(pixels)
+    raise PupilaError(
+        say("Not an image"), actual=say("an array of shape {shape}, {type}", shape=pixels.shape, type=pixels.dtype),
+        expected=say("(height, width, 3) or (height, width), uint8"), remedy=_advise(pixels),
+    )  # fmt: skip
+
+
+def _advise(pixels: Array) -> str:
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[2] not in (1, 3, 4):
+        return "array.transpose(1, 2, 0)"
+    if pixels.dtype.kind == "f":
+        return "(255 * array).round().astype('uint8')"
+    return ""
+
+
+def contact_sheet(images: list[tuple[Array, str]], columns: int, side: int) -> Any:
+    """Many images in one, row by row, each with a caption below it: a Pillow image, which a notebook shows.
+
+    Args:
+        images: ((H, W, 3) uint8, caption) each.
+        columns: images in a row.
+        side: longest side of an image on the sheet, pixels.
+    """
+    from PIL import ImageDraw
+
+    line, gap = 14, 6
+    columns = max(1, min(columns, len(images)))
+    rows = -(-len(images) // columns)
+    cell = side + gap
+    sheet = Image.new("RGB", (columns * cell + gap, rows * (cell + line) + gap), (255, 255, 255))
+    pen = ImageDraw.Draw(sheet)
+    for number, (rgb, caption) in enumerate(images):
+        left, top = gap + number % columns * cell, gap + number // columns * (cell + line)
+        small = Image.fromarray(rgb)
+        small.thumbnail((side, side), reducing_gap=2)
+        sheet.paste(small, (left + (side - small.width) // 2, top + (side - small.height) // 2))
+        pen.text((left, top + side + 1), _fit(pen, caption, side), fill=(40, 40, 40))
+    return sheet
+
+
+def _fit(pen: Any, caption: str, width: int) -> str:
+    """The beginning of a caption that fits the width."""
+    text = caption.encode("latin-1", errors="replace").decode("latin-1")  # what Pillow's own font has
+    while text and pen.textlength(text) > width:
+        text = text[:-1]
+    return text

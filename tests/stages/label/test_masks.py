@@ -11,8 +11,8 @@ import pupila
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.stages.label.labellers.labeller import NoLabel, ProposedLabel
+from pupila.stages.label.labellers.segment import MaskWriter
 from pupila.stages.label.mask_files import mask_path
-from pupila.stages.label.masks import MaskWriter
 from tests.pictures import encoded, photo, scene, write_photo
 
 DRAWN = np.zeros((72, 96), np.uint8)

@@ -1,6 +1,6 @@
 """`audit.json`: the sample of machine labels that a reviewer checked, and how many of them are correct."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -127,7 +127,7 @@ class Audit(AuditRound):
     schema_version: Literal[3] = Field(default=AUDIT_SCHEMA, alias="schema")
     previous: list[AuditRound] = Field(default_factory=list)  # of earlier samples, the oldest first
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The content of the file."""
         return {"schema": self.schema_version, **self.model_dump(mode="json", exclude={"schema_version"})}
 

@@ -50,14 +50,12 @@ def select_images(
         visited.add(sha)
         by_annotator = sha in annotated
         given = targets[row] is not None and came[row] is not None and not by_annotator
-        lost = (
-            data.label_map is not None and targets[row] is None and previous.get(sha) is not None
-        )  # the mask was deleted
+        deleted = data.target == "mask" and targets[row] is None and previous.get(sha) is not None
         if by_annotator and not (labeller.annotator or everything):
             counts["by_annotator"] += 1
         elif given and not (labeller.annotator or everything):
             counts["given"] += 1
-        elif sha in previous and not lost and labeller.repeats(row, previous[sha]):
+        elif sha in previous and not deleted and labeller.repeats(row, previous[sha]):
             counts["labelled_before"] += 1
         else:
             rows.append(row)

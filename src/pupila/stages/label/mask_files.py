@@ -18,22 +18,16 @@ from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.masks.codec import encode_png, encode_stored, read_stored_mask, resize_mask
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
+from pupila.stages.label.targets import check_target
+from pupila.tasks.segment import SEGMENT
 
 MASK_FOLDER, CLASS_FILE = "masks", "masks/classes.json"
 CORRECTED_FOLDER = "corrected"  # folder below that of masks
 
 
-def check_for_masks(data: Dataset) -> None:
-    """Refuse data with one class per image.
-
-    Raises:
-        PupilaError: the data have classes.
-    """
-    if data.task is not None and data.label_map is None:
-        raise PupilaError(
-            say("The data have one class per image, but the labels are masks"), actual=listing(data.classes),
-            expected=say("unlabelled images, or images with masks"),
-        )  # fmt: skip
+def label_map_in_force(data: Dataset) -> LabelMap | None:
+    """What the values of the masks mean; None for data without a mask, whose first mask is still to come."""
+    return data.require_label_map() if data.target == "mask" else None
 
 
 def choose_label_map(data: Dataset, names: Sequence[str]) -> LabelMap:
@@ -44,10 +38,10 @@ def choose_label_map(data: Dataset, names: Sequence[str]) -> LabelMap:
         names: of the classes that are drawn; what none covers is background.
 
     Raises:
-        PupilaError: the data have one class for each image, or a name is none of the masks' classes.
+        PupilaError: the data have another target than masks, or a name is none of the masks' classes.
     """
-    check_for_masks(data)
-    given = data.label_map or read_class_file(
+    check_target(data, SEGMENT.target)
+    given = label_map_in_force(data) or read_class_file(
         data.root, *(files.join(data.root, name) for name in files.list_folders(data.root))
     )
     foreground = [name for name in dict.fromkeys(names) if name.strip().lower() not in BACKGROUND]
@@ -109,7 +103,8 @@ def write_mask(data: Dataset, row: int, mask: Array, label_map: LabelMap) -> str
             expected=say("a class for every pixel, or a value for unlabelled pixels"),
             remedy=say("add such a value to {file}", file=CLASS_FILE),
         )  # fmt: skip
-    there = data.images["target"][row] if data.label_map is not None else None
+    first_of_all = label_map_in_force(data) is None
+    there = None if first_of_all else data.images["target"][row]
     if there is not None and np.array_equal(data.mask(row), mask):
         return str(there)
     plain = label_map == LabelMap.plain(label_map.names)  # only then may a colour palette be added
@@ -117,7 +112,7 @@ def write_mask(data: Dataset, row: int, mask: Array, label_map: LabelMap) -> str
     for place in _candidate_paths(data, data.images["image"][row], files.sha256(content)[:8]):
         uri = files.join(data.root, place)
         if not files.exists(uri):
-            if data.label_map is None:
+            if first_of_all:
                 _write_class_file(data, label_map)
             files.write_bytes(uri, content)
             return place

@@ -102,7 +102,7 @@ def test_a_bundle_that_does_not_fit_the_data_is_refused(tmp_path: Path) -> None:
     painted, coloured = write_painted(tmp_path / "painted"), write_colours(tmp_path / "coloured")
     for folder, bundle, says in (
         (masks, painted.folder, "classes that the masks of the data do not have: found red, green, blue"),
-        (masks, coloured.folder, "predicts one class per image"),
+        (masks, coloured.folder, "the labels are one class per image"),
         (classes, painted.folder, "the labels are masks"),
         (classes, write_pointing(tmp_path / "pointed").folder, "needs prompts"),
         (classes, str(tmp_path), "No bundle in"),

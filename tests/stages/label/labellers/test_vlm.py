@@ -460,5 +460,8 @@ def test_an_unreachable_server_is_one_clear_error(folder: Path) -> None:
 
 def test_data_with_masks_are_refused(tmp_path: Path) -> None:
     folder = write_scenes(tmp_path / "shop", 3)
-    with served_as("cat") as server, pytest.raises(PupilaError, match="data with masks"):
+    with (
+        served_as("cat") as server,
+        pytest.raises(PupilaError, match="The data have masks, but the labels are one class per image"),
+    ):
         ask(server, folder, question="octagons")

@@ -3,17 +3,15 @@
 import time
 from collections.abc import Sequence
 
-from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.source import parse_predicting
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
 from pupila.imaging.images.decode import ImageFault
-from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcomes, ProposedLabel
+from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcomes
 from pupila.stages.label.labellers.settings import BundleSettings
-from pupila.stages.label.masks import MaskWriter
-from pupila.tasks import TASKS
-from pupila.tasks.segment import MaskPrediction
+from pupila.stages.label.labellers.targets import WRITERS
 
 
 class BundleLabeller(Labeller):
@@ -24,7 +22,7 @@ class BundleLabeller(Labeller):
     """
 
     def __init__(self, settings: BundleSettings, data: Dataset) -> None:
-        bundle = read_bundle(settings.bundle)
+        bundle = parse_predicting(settings.bundle).bundle
         self.name = f"bundle:{bundle.hash[:12]}"
         self.min_confidence = settings.confidence
         bands = bundle.info.preprocessing.bands
@@ -34,14 +32,8 @@ class BundleLabeller(Labeller):
                 expected=str(bands),
                 remedy=say("open the data with the bands of the bundle"),
             )  # fmt: skip
-        if data.label_map is not None and TASKS[bundle.info.task].target == "class":
-            raise PupilaError(
-                say("The data have masks, but the bundle predicts one class per image"), actual=data.layout,
-                expected=say("a segmentation bundle"),
-            )  # fmt: skip
         self._predictor = Predictor(bundle, data.limits)
-        draws = self._predictor.task.target == "mask"
-        self._writer = MaskWriter(data, bundle.info.classes) if draws else None
+        self._writer = WRITERS[self._predictor.task.target](data, bundle.info.classes)
         learned = bundle.training_images()
         self._known = sum(digest in learned for digest in data.images["sha256"])
 
@@ -56,21 +48,13 @@ class BundleLabeller(Labeller):
     def outcomes(self, data: Dataset, rows: Sequence[int]) -> Outcomes:
         """The predictions whose confidence reaches the threshold."""
         start = time.perf_counter()
-        answered = self._predictor.stream(data.path(row) for row in rows)
-        for row, (_, answer) in zip(rows, answered, strict=True):
+        predictions = self._predictor.stream(data.path(row) for row in rows)
+        for row, (_, prediction) in zip(rows, predictions, strict=True):
             now = time.perf_counter()
             seconds, start = round(now - start, 4), now
-            if isinstance(answer, ImageFault):
-                yield row, NoLabel("failed", answer.reason)
-            elif answer.abstained or answer.confidence < self.min_confidence:
+            if isinstance(prediction, ImageFault):
+                yield row, NoLabel("failed", prediction.reason)
+            elif prediction.abstained or prediction.confidence < self.min_confidence:
                 yield row, NoLabel("abstained")
-            elif isinstance(answer, MaskPrediction):
-                assert self._writer is not None  # a bundle of masks
-                yield row, self._writer.write(row, answer.mask, answer.confidence, seconds)
             else:
-                yield (
-                    row,
-                    ProposedLabel(
-                        answer.prediction, (answer.prediction,), answer.confidence, seconds=seconds
-                    ),
-                )
+                yield row, self._writer.write_prediction(row, prediction, seconds)

@@ -1,6 +1,6 @@
 """All labellers, in one literal dict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ def _describe_unknown(word: str) -> str:
                problem=problem, names=names, name=word)  # fmt: skip
 
 
-def create_labeller(name: str, settings: dict[str, Any], data: Dataset) -> Labeller:
+def create_labeller(name: str, settings: Mapping[str, object], data: Dataset) -> Labeller:
     """The labeller of a name such as `vlm:gpt-5-mini`.
 
     Args:
@@ -81,7 +81,7 @@ def create_labeller(name: str, settings: dict[str, Any], data: Dataset) -> Label
     if word not in LABELLER_TYPES:
         raise PupilaError(_describe_unknown(word))
     labeller_type = LABELLER_TYPES[word]
-    values = {**settings, labeller_type.source: source} if colon else settings
+    values = {**settings, **({labeller_type.source: source} if colon else {})}
     parsed = labeller_type.settings.parse(values, f"label-{word}")
     if not getattr(parsed, labeller_type.source):
         raise PupilaError(say("The {type} labeller needs a {source}", type=word, source=labeller_type.source),

@@ -3,7 +3,7 @@
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -11,6 +11,10 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import Settings, read_config, unknown
+from pupila.stages.label.labellers.targets import TEXT_LABELS
+from pupila.stages.label.labellers.text_labels import Json, TextLabels
+from pupila.tasks.classify import CLASSIFY
+from pupila.tasks.task import Target
 
 UNSURE = "unsure"  # always a possible answer, so no class may have this name
 QUESTIONS_FOLDER = Path(__file__).parent / "questions"
@@ -19,6 +23,8 @@ _FIELD = "label"  # the key in the JSON answer
 
 class Question(Settings):
     """The closed question that is asked about every image."""
+
+    target: ClassVar[Target] = CLASSIFY.target  # of the labels that the answers become
 
     prompt: str = Field(min_length=1, description="prompt, in any language")
     classes: dict[str, str | None] = Field(
@@ -37,6 +43,11 @@ class Question(Settings):
         return classes
 
     @property
+    def text_labels(self) -> TextLabels:
+        """How an answer becomes a label."""
+        return TEXT_LABELS[self.target]
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the classes."""
         return tuple(self.classes)
@@ -51,11 +62,11 @@ class Question(Settings):
         return "\n".join([self.prompt.strip(), "", *lines, f"- {UNSURE}: {self.unsure}"])
 
     @cached_property
-    def answer_format(self) -> dict[str, Any]:
+    def answer_format(self) -> Json:
         """The structured output format: one of the classes or unsure."""
         schema = {
             "type": "object",
-            "properties": {_FIELD: {"type": "string", "enum": [*self.names, UNSURE]}},
+            "properties": {_FIELD: self.text_labels.answer_schema(self.names, UNSURE)},
             "required": [_FIELD],
             "additionalProperties": False,
         }
@@ -67,13 +78,13 @@ class Question(Settings):
         return files.sha256(json.dumps([self.text, self.answer_format], ensure_ascii=False).encode())
 
     def parse_answer(self, content: object) -> str | None:
-        """The answer in the content of a message: a class or unsure; None if it is neither."""
+        """The answer in the content of a message: a target or unsure; None if it is neither."""
         try:
             answer = json.loads(content) if isinstance(content, str) else None
         except ValueError:
             return None
-        label = answer.get(_FIELD) if isinstance(answer, dict) else None
-        return label if isinstance(label, str) and label in (*self.names, UNSURE) else None
+        value = answer.get(_FIELD) if isinstance(answer, dict) else None
+        return self.text_labels.parse_answer(value, self.names, UNSURE)
 
 
 def read_question(name: str) -> Question:

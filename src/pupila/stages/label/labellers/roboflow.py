@@ -1,7 +1,6 @@
 """A model behind Roboflow's inference protocol, hosted or self-hosted: classes, outlines or masks."""
 
 import base64
-import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -31,12 +30,23 @@ from pupila.stages.label.labellers.endpoint import (
 )
 from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcome, Outcomes, ProposedLabel
 from pupila.stages.label.labellers.requests import request_rows
+from pupila.stages.label.labellers.roboflow_response import (
+    BoxResponse,
+    ClassResponse,
+    EmptyResponse,
+    OutlineResponse,
+    PixelResponse,
+    Response,
+    parse_response,
+)
+from pupila.stages.label.labellers.segment import MaskWriter
 from pupila.stages.label.labellers.settings import RoboflowSettings
-from pupila.stages.label.masks import MaskWriter
+from pupila.stages.label.mask_files import label_map_in_force
+from pupila.stages.label.targets import check_target
+from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.segment import foreground_classes
 
 _HOSTED = "roboflow.com"
-Json = dict[str, Any]
 
 
 class RoboflowLabeller(Labeller):
@@ -75,39 +85,36 @@ class RoboflowLabeller(Labeller):
         reply = self._endpoint.request(body)
         seconds = round(time.perf_counter() - start, 3)
         try:
-            content = json.loads(reply.text)
-            if isinstance(content, list):  # of a batch of one
-                (content,) = content
-            return self._parse(row, content, seconds)
+            return self._label(row, parse_response(reply.text), seconds)
         except (ValueError, LookupError, TypeError, AttributeError) as fault:
             why = self._secret.scrub(repr(fault))[:120]
             raise Unanswered(say("the response can't be read: {why}", why=why)) from fault
 
-    def _parse(self, row: int, body: Json, seconds: float) -> Outcome:
-        """By the type of the response."""
-        predictions = body.get("predictions", body)
-        if isinstance(predictions, dict) and "segmentation_mask" in predictions:
-            return self._label_pixels(row, predictions, seconds)
-        if predictions == [] and self._writer is None and self.data.label_map is None:
-            return NoLabel("abstained")  # models of all types return this where they detect nothing
-        if (
-            isinstance(predictions, list)
-            and "top" not in body
-            and all("points" in prediction for prediction in predictions)
-        ):
-            return self._label_instances(row, body, predictions, seconds)
-        if isinstance(predictions, list) and any("width" in prediction for prediction in predictions):
-            raise self._abort(
-                say("The model predicts boxes"), say("a model that predicts classes, outlines or masks")
-            )
-        return self._label_class(_parse_confidences(predictions), seconds)
+    def _label(self, row: int, response: Response, seconds: float) -> Outcome:
+        """By the type of the response, which decides the target of unlabelled data."""
+        match response:
+            case PixelResponse():
+                return self._label_pixels(row, response, seconds)
+            case OutlineResponse():
+                return self._label_instances(row, response, seconds)
+            case EmptyResponse() if self._writer is None and self.data.target != "mask":
+                return NoLabel("abstained")
+            case EmptyResponse(by_classifier=False):
+                return self._label_instances(row, OutlineResponse([], 1, 1), seconds)
+            case EmptyResponse():
+                return self._label_class({}, seconds)
+            case ClassResponse():
+                return self._label_class(response.confidences, seconds)
+            case BoxResponse():
+                raise self._abort(
+                    say("The model predicts boxes"), say("a model that predicts classes, outlines or masks")
+                )
 
     def _label_class(self, confidences: dict[str, float], seconds: float) -> Outcome:
-        if self.data.label_map is not None:
-            raise self._abort(
-                say("The data have masks, but the model predicts one class per image"),
-                say("a segmentation model"),
-            )
+        try:
+            check_target(self.data, CLASSIFY.target)
+        except PupilaError as fault:
+            raise self._endpoint.abort(fault) from None
         label, confidence = max(confidences.items(), key=lambda pair: pair[1])
         allowed = self.settings.classes
         if allowed is not None and label not in allowed:
@@ -116,33 +123,30 @@ class RoboflowLabeller(Labeller):
             return NoLabel("abstained")
         return ProposedLabel(label, (label,), confidence, seconds=seconds)
 
-    def _label_instances(self, row: int, body: Json, outlines: list[Json], seconds: float) -> Outcome:
+    def _label_instances(self, row: int, response: OutlineResponse, seconds: float) -> Outcome:
         """The outline of highest confidence lies on top; uncovered pixels are background, or unlabelled without one."""
         names = self._mask_writer().names
         height, width = self._size(row)
-        sent = body["image"]
-        scale = np.array([width / float(sent["width"]), height / float(sent["height"])])
+        scale = np.array([width / response.width, height / response.height])
         mask = np.full((height, width), IGNORE if 0 in foreground_classes(names) else 0, np.uint8)
         confident = [
-            outline for outline in outlines if float(outline["confidence"]) >= self.settings.confidence
+            outline for outline in response.outlines if outline.confidence >= self.settings.confidence
         ]
-        for outline in sorted(confident, key=lambda outline: float(outline["confidence"])):
-            if outline["class"] not in names:
-                return _unknown_class(outline["class"], names)
-            ring = np.array([[float(point["x"]), float(point["y"])] for point in outline["points"]]) * scale
-            mask[fill_polygons([(ring, [])], height, width)] = names.index(outline["class"])
-        mean = float(np.mean([float(outline["confidence"]) for outline in confident])) if confident else None
+        for outline in sorted(confident, key=lambda outline: outline.confidence):
+            if outline.label not in names:
+                return _unknown_class(outline.label, names)
+            ring = np.array(outline.points) * scale
+            mask[fill_polygons([(ring, [])], height, width)] = names.index(outline.label)
+        mean = float(np.mean([outline.confidence for outline in confident])) if confident else None
         return self._write_mask(row, mask, mean, seconds)
 
-    def _label_pixels(self, row: int, prediction: Json, seconds: float) -> Outcome:
+    def _label_pixels(self, row: int, response: PixelResponse, seconds: float) -> Outcome:
         """A PNG of class numbers, with their names."""
         names = self._mask_writer().names
-        numbers = read_stored_mask(
-            base64.b64decode(prediction["segmentation_mask"].rpartition(",")[2])
-        ).values
+        numbers = read_stored_mask(response.png).values
         mask = np.zeros(numbers.shape, np.uint8)
         for value in np.unique(numbers).tolist():
-            label = str(prediction["class_map"][str(value)])
+            label = response.names[value]
             if label not in names:
                 return _unknown_class(label, names)
             mask[numbers == value] = names.index(label)
@@ -164,7 +168,7 @@ class RoboflowLabeller(Labeller):
         """The writer of masks; created with the first mask."""
         with self._write_lock:
             if self._writer is None:
-                given, names = self.data.label_map, self.settings.classes
+                given, names = label_map_in_force(self.data), self.settings.classes
                 classes = names or (list(given.names) if given else None)
                 if classes is None:
                     raise self._abort(
@@ -185,13 +189,6 @@ def _unknown_class(label: str, names: list[str]) -> NoLabel:
     return NoLabel(
         "failed", say("class '{label}' is not one of {names}", label=label, names=listing(names, 8))
     )
-
-
-def _parse_confidences(predictions: Any) -> dict[str, float]:
-    """The confidence of each class, from either format."""
-    if isinstance(predictions, dict):
-        return {name: float(prediction["confidence"]) for name, prediction in predictions.items()}
-    return {str(prediction["class"]): float(prediction["confidence"]) for prediction in predictions}
 
 
 def _make_sender(settings: RoboflowSettings, secret: Secret) -> Callable[[Any], Reply]:

@@ -12,6 +12,8 @@ from pupila.core.messages import listing, say, say_count
 from pupila.stages.label.labellers.labeller import Labeller, Outcomes, ProposedLabel
 from pupila.stages.label.labellers.question import UNSURE
 from pupila.stages.label.labellers.settings import TableSettings
+from pupila.stages.label.labellers.targets import TEXT_LABELS
+from pupila.tasks.classify import CLASSIFY
 
 
 class TableLabeller(Labeller):
@@ -22,15 +24,17 @@ class TableLabeller(Labeller):
     """
 
     def __init__(self, settings: TableSettings, data: Dataset) -> None:
-        if data.label_map is not None:
+        target = data.target or CLASSIFY.target  # unlabelled data get one class per image
+        if target not in TEXT_LABELS:
             raise PupilaError(
                 say("A table of classes can't label masks"), actual=say("data with masks"),
                 expected=say("data with one class per image"), remedy="pupila label DATA --with bundle:FOLDER",
             )  # fmt: skip
+        self._text = TEXT_LABELS[target]
         self.name = f"csv:{PurePosixPath(settings.file).name}"
         self.annotator = settings.human_labels
         self._remarks: list[str] = []
-        allowed = None if settings.new_classes or data.task is None else data.classes
+        allowed = None if settings.new_classes or data.target is None else data.classes
         self._targets = self._match_rows(_read_cells(settings.file), _RowFinder(data), allowed)
 
     def rows(self, data: Dataset) -> Sequence[int]:
@@ -49,12 +53,12 @@ class TableLabeller(Labeller):
         """The label of each row."""
         for row in rows:
             target = self._targets[row]
-            yield row, ProposedLabel(target, (target,) if target else ())
+            yield row, ProposedLabel(target, () if target is None else self._text.classes(target))
 
     def _match_rows(
         self, cells: list[tuple[str, str]], names: "_RowFinder", allowed: list[str] | None
     ) -> dict[int, str | None]:
-        labels_by_row: dict[int, set[str]] = defaultdict(set)
+        labels_by_row: dict[int, set[str | None]] = defaultdict(set)
         unused: dict[str, list[str]] = defaultdict(list)
         for image, label in cells:
             rows = names.rows(image)
@@ -62,14 +66,17 @@ class TableLabeller(Labeller):
                 unused["several" if rows else "missing"].append(image or "''")
             elif not label:
                 unused["blank"].append(image)
-            elif allowed is not None and label not in (*allowed, UNSURE):
-                unused["class"].append(f"{label} ({image})")
+            elif label == UNSURE:
+                labels_by_row[names.first_row(rows[0])].add(None)
             else:
-                labels_by_row[names.first_row(rows[0])].add(label)
+                target = self._text.parse_cell(label)
+                if allowed is not None and not set(self._text.classes(target)) <= set(allowed):
+                    unused["class"].append(f"{label} ({image})")
+                else:
+                    labels_by_row[names.first_row(rows[0])].add(target)
         unused["conflict"] = [names.images[row] for row, labels in labels_by_row.items() if len(labels) > 1]
         self._remarks = _describe_unused(unused, allowed)
-        unique = {row: next(iter(labels)) for row, labels in labels_by_row.items() if len(labels) == 1}
-        return {row: None if label == UNSURE else label for row, label in unique.items()}
+        return {row: next(iter(labels)) for row, labels in labels_by_row.items() if len(labels) == 1}
 
 
 class _RowFinder:

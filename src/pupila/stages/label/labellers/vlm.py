@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say, say_count
 from pupila.core.secrets import Secret
 from pupila.imaging.images.encode import encode_small_jpeg, fit_size
+from pupila.stages.label.labellers.completion import parse_completion
 from pupila.stages.label.labellers.cost import (
     ANSWER_TOKENS,
     Budget,
@@ -36,6 +38,8 @@ from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcome, O
 from pupila.stages.label.labellers.question import UNSURE, read_question
 from pupila.stages.label.labellers.requests import request_rows
 from pupila.stages.label.labellers.settings import OPENAI, VlmSettings
+from pupila.stages.label.labellers.text_labels import Json
+from pupila.stages.label.targets import check_target
 
 _TRIES = 2  # requests until an invalid answer counts as unsure
 
@@ -44,7 +48,7 @@ _TRIES = 2  # requests until an invalid answer counts as unsure
 class Vote:
     """One answer, as it is cached."""
 
-    label: str  # a class or unsure
+    label: str  # a target or unsure
     input: int  # tokens
     output: int
     seconds: float
@@ -63,8 +67,9 @@ class VlmLabeller(Labeller):
     """
 
     def __init__(self, settings: VlmSettings, data: Dataset) -> None:
-        _check(settings, data)
+        _check_settings(settings)
         self.settings, self.question = settings, read_question(settings.question)
+        check_target(data, self.question.target)
         self.name = f"vlm:{settings.model}"
         self._request_key = [self.question.hash, settings.max_image_size, settings.temperature]
         self.note = f"prompt {files.sha256(json.dumps([*self._request_key, settings.votes]).encode())[:12]}"
@@ -167,8 +172,9 @@ class VlmLabeller(Labeller):
         tie = bool(others) and others[0][1] == most
         target = None if tie or first == UNSURE else first
         cost = sum(self._prices.cost(vote.input, vote.output) for vote in votes) if self._prices else None
+        classes = () if target is None else self.question.text_labels.classes(target)
         return ProposedLabel(
-            target, (target,) if target else (), most / len(votes) if len(votes) > 1 else None,
+            target, classes, most / len(votes) if len(votes) > 1 else None,
             json.dumps(dict(sorted(counts.items())), ensure_ascii=False), cost,
             round(sum(vote.seconds for vote in votes), 3),
         )  # fmt: skip
@@ -211,7 +217,7 @@ class VlmLabeller(Labeller):
         )
         return vote
 
-    def _pay_request(self, body: dict[str, Any], image_tokens: int) -> tuple[str | None, int, int] | None:
+    def _pay_request(self, body: Json, image_tokens: int) -> tuple[str | None, int, int] | None:
         """(label, input tokens, output tokens) of one request; None if the budget does not allow it.
 
         Raises:
@@ -245,19 +251,12 @@ class VlmLabeller(Labeller):
 
         If the server reports no tokens, the estimated input and the maximum output are taken.
         """
-        body = _parse_completion(reply.text)
-        assert body is not None  # `_make_sender` checked it
-        choice, usage = body["choices"][0], body.get("usage")
-        message = choice.get("message")
-        label = self.question.parse_answer(message.get("content") if isinstance(message, dict) else None)
-        cut = label is None and choice.get("finish_reason") == "length"
-        counts = [
-            usage.get(name) if isinstance(usage, dict) else None
-            for name in ("prompt_tokens", "completion_tokens")
-        ]
-        used, answered = (n if isinstance(n, int) and n >= 0 else None for n in counts)
-        most = self.settings.max_tokens
-        return label, cut, (estimated if used is None else used, most if answered is None else answered)
+        completion = parse_completion(reply.text)
+        assert completion is not None  # `_make_sender` checked it
+        label = self.question.parse_answer(completion.content)
+        used = estimated if completion.input_tokens is None else completion.input_tokens
+        most = self.settings.max_tokens if completion.output_tokens is None else completion.output_tokens
+        return label, label is None and completion.cut_off, (used, most)
 
     def _image_tokens(self, data: Dataset, row: int) -> int:
         height, width = data.images.select("height", "width").row(row)
@@ -265,7 +264,7 @@ class VlmLabeller(Labeller):
             *fit_size(height, width, self.settings.max_image_size)
         )
 
-    def _cache_path(self, data: Dataset, row: int, number: int) -> Any:
+    def _cache_path(self, data: Dataset, row: int, number: int) -> Path:
         """The cache file of a vote."""
         key = [data.images["sha256"][row], self.settings.model, *self._request_key, number]
         digest = files.sha256(json.dumps(key).encode())
@@ -284,13 +283,11 @@ class VlmLabeller(Labeller):
             self._used.update(numbers)
 
 
-def _check(settings: VlmSettings, data: Dataset) -> None:
+def _check_settings(settings: VlmSettings) -> None:
     """Refuse settings that the labeller can't honour."""
     actual, expected, remedy = "", "", ""
     if not settings.model:
         actual, expected, remedy = say("no model"), say("the model name on the server"), "--with vlm:MODEL"
-    elif data.label_map is not None:
-        actual, expected = say("data with masks"), say("data with one class per image")
     elif settings.votes > 1 and settings.temperature == 0:
         actual, expected = (
             f"votes={settings.votes}, temperature=0",
@@ -321,7 +318,7 @@ def _make_sender(settings: VlmSettings, secret: Secret) -> Callable[[Any], Reply
     def send(body: Any) -> Reply:
         try:
             raw = client.chat.completions.with_raw_response.create(**body)
-            if _parse_completion(raw.text) is None:
+            if parse_completion(raw.text) is None:
                 start = " ".join(secret.scrub(raw.text).split())[:80]
                 raise Unreachable(say("the response of {host} is not a chat completion: {start}", start=start or "-",
                                       host=host_and_port(settings.base_url)))  # fmt: skip
@@ -338,17 +335,6 @@ def _make_sender(settings: VlmSettings, secret: Secret) -> Callable[[Any], Reply
                                   host=host_and_port(settings.base_url))) from None  # fmt: skip
 
     return send
-
-
-def _parse_completion(text: str) -> dict[str, Any] | None:
-    """The body of a chat completion; None for anything else, such as the page of a proxy."""
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return None
-    choices = body.get("choices") if isinstance(body, dict) else None
-    fits = isinstance(choices, list) and choices and isinstance(choices[0], dict)
-    return body if fits else None
 
 
 def _lowercase_names(headers: Any) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """`suspects.json`: the labels that contradict the out-of-fold predictions of a run, ranked."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 from pydantic import Field, ValidationError
@@ -45,7 +45,7 @@ class SuspectsFile(Ranking):
     history_rows: int  # rows of the label history at that time
     time: str  # ISO 8601, UTC
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The content of the file, the long list last."""
         content = self.model_dump(mode="json", exclude={"schema_version", "suspects"})
         return {"schema": self.schema_version, **content, "suspects": [s.model_dump() for s in self.suspects]}

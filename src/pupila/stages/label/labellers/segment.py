@@ -1,4 +1,4 @@
-"""Writes the masks that a labeller predicts."""
+"""Masks as labels: written where `pupila.open` finds them, once for each image."""
 
 import json
 
@@ -13,11 +13,13 @@ from pupila.imaging.masks.label_map import Array, LabelMap
 from pupila.stages.label.labellers.labeller import NoLabel, Outcome, ProposedLabel
 from pupila.stages.label.mask_files import (
     CLASS_FILE,
-    check_for_masks,
     fill_index,
     first_mask_path,
+    label_map_in_force,
     write_mask,
 )
+from pupila.stages.label.targets import check_target
+from pupila.tasks.segment import SEGMENT, MaskPrediction
 
 
 class MaskWriter:
@@ -32,9 +34,10 @@ class MaskWriter:
     """
 
     def __init__(self, data: Dataset, names: list[str]) -> None:
-        check_for_masks(data)
+        check_target(data, SEGMENT.target)
         self.data, self.names = data, names
-        self._label_map = data.label_map or LabelMap.plain(names)
+        in_force = label_map_in_force(data)
+        self._label_map = in_force or LabelMap.plain(names)
         missing = [name for name in names if name not in self._label_map.names]
         if missing:
             raise PupilaError(
@@ -43,7 +46,7 @@ class MaskWriter:
             )  # fmt: skip
         self._indices = _index_table(self._label_map, names)
         uri = files.join(data.root, CLASS_FILE)
-        if data.label_map is None and files.exists(uri) and files.read_json(uri) != names:
+        if in_force is None and files.exists(uri) and files.read_json(uri) != names:
             raise PupilaError(
                 say("{path} lists other classes", path=uri), actual=json.dumps(files.read_json(uri)),
                 expected=json.dumps(names), remedy=say("delete the file if no mask uses it"),
@@ -67,6 +70,10 @@ class MaskWriter:
         written = write_mask(self.data, row, self._indices[mask], self._label_map)
         present = [self.names[index] for index in np.unique(mask) if index != IGNORE]
         return ProposedLabel(written, tuple(present), confidence, seconds=seconds)
+
+    def write_prediction(self, row: int, prediction: MaskPrediction, seconds: float) -> Outcome:
+        """Write the mask that a bundle predicts; see `write`."""
+        return self.write(row, prediction.mask, prediction.confidence, seconds)
 
 
 def _index_table(label_map: LabelMap, names: list[str]) -> Array:

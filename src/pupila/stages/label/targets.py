@@ -1,0 +1,32 @@
+"""What a labeller may write into data: unlabelled data take the target of their first labels, others keep theirs."""
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, mark, say, translate
+from pupila.tasks.task import Target
+
+WORDS: dict[Target, str] = {
+    "class": mark("one class per image"),
+    "classes": mark("several classes per image"),
+    "mask": mark("masks"),
+    "regions": mark("regions"),
+}
+
+
+def check_target(data: Dataset, target: Target) -> None:
+    """Refuse labels that are of another target than the data.
+
+    Args:
+        data: the data set.
+        target: of the labels that a labeller gives.
+
+    Raises:
+        PupilaError: the data have labels with another target.
+    """
+    if data.target in (None, target):
+        return
+    theirs, ours = translate(WORDS[data.target]), translate(WORDS[target])
+    raise PupilaError(
+        say("The data have {theirs}, but the labels are {ours}", theirs=theirs, ours=ours),
+        actual=listing(data.classes), expected=say("unlabelled data, or data with {ours}", ours=ours),
+    )  # fmt: skip

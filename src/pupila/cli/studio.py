@@ -41,8 +41,8 @@ def export(
 ) -> None:
     """Export, and print the path."""
     from pupila.artifacts.dataset.open import open as open_data
-    from pupila.stages.label.studio.tasks import ExportOptions
-    from pupila.stages.label.studio.tasks import export_tasks as write
+    from pupila.stages.label.studio.export import ExportOptions
+    from pupila.stages.label.studio.export import export_tasks as write
 
     result = write(open_data(data), to, ExportOptions(embed, prefix, without_label))
     print(say("{n} tasks, {labels} with a label.", n=result.tasks, labels=result.predictions))

@@ -15,7 +15,7 @@ from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.core.errors import PupilaError
 from pupila.stages.label.studio.annotations import import_annotations, sentences
 from pupila.stages.label.studio.brush import decode, encode
-from pupila.stages.label.studio.tasks import ExportOptions, export_tasks
+from pupila.stages.label.studio.export import ExportOptions, export_tasks
 from tests.pictures import encoded, photo, scene, write_photo, write_scenes
 from tests.stages.label.review.reviews import flat, label
 
@@ -273,6 +273,17 @@ def test_an_unsupported_region_is_not_background(tmp_path: Path, kind: str) -> N
     flat(tmp_path / "data", 1)
     result = taken(tmp_path / "data", annotated([{"data": {"image": "000.jpg"}}], [region]))
     assert (result.labels, result.skipped.total()) == (0, 1)  # nor an answer of someone unsure
+
+
+def test_a_skipped_drawing_does_not_turn_choices_into_masks(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    flat(folder, 2)
+    tasks = [{"data": {"image": f"00{number}.jpg"}} for number in range(2)]
+    answers = annotated(tasks, [brush("tree", np.ones((72, 96), bool))], choice("cow"))
+    answers[0]["annotations"][0]["was_cancelled"] = True
+    result = taken(folder, answers)
+    assert (result.labels, result.masks) == (1, 0)
+    assert pupila.open(folder).images["target"].to_list() == [None, "cow"]
 
 
 def test_masks_are_refused_for_data_with_classes(tmp_path: Path) -> None:

@@ -1,16 +1,24 @@
-"""What labellers may write: unlabelled data take any target, labelled data keep theirs."""
+"""Targets of labels: every room knows all of them; unlabelled data take any, labelled data keep theirs."""
 
 from pathlib import Path
 
 import pytest
 
 import pupila
+from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core.errors import PupilaError
 from pupila.stages.label.labellers.question import UNSURE
 from pupila.stages.label.labellers.targets import TEXT_LABELS, WRITERS
+from pupila.stages.label.review.tasks import REVIEW_TASKS
+from pupila.stages.label.studio.formats import STUDIO_FORMATS
 from pupila.stages.label.targets import check_target
 from pupila.tasks.task import Target
 from tests.pictures import write_classes, write_photo, write_scenes
+
+
+def test_every_room_knows_every_target_that_data_can_have() -> None:
+    assert set(WRITERS) == set(REVIEW_TASKS) == set(STUDIO_FORMATS) == set(TARGETS)
+    assert set(TARGETS) - set(TEXT_LABELS) == {"mask"}  # a mask has no words
 
 
 def test_data_keep_their_target_and_unlabelled_data_take_any(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""One class per image in Label Studio: a single choice."""
+
+from collections.abc import Iterable, Sequence
+from typing import Self
+from xml.sax.saxutils import quoteattr
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.messages import say
+from pupila.stages.label.studio.items import IMAGE, NAME, Json, Region
+from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation, make_region
+from pupila.stages.label.targets import check_target
+from pupila.tasks.classify import CLASSIFY
+
+_CHOICES = "choices"  # type of the region, and the name of its value
+
+
+class ClassifyFormat(StudioFormat):
+    """One choice per image.
+
+    Args:
+        data: the data set.
+        names: classes to choose from.
+    """
+
+    target = CLASSIFY.target
+
+    def __init__(self, data: Dataset, names: Iterable[str]) -> None:
+        super().__init__(data)
+        self.names = list(dict.fromkeys(names))
+
+    @classmethod
+    def for_export(cls, data: Dataset, targets: Iterable[str]) -> Self:
+        """The classes of the data, and those of labels that are no longer in force."""
+        return cls(data, [*data.classes, *targets])
+
+    @classmethod
+    def for_import(cls, data: Dataset, regions: Iterable[Region]) -> Self:
+        """Any class may be chosen."""
+        check_target(data, cls.target)
+        return cls(data, data.classes)
+
+    @classmethod
+    def is_drawn(cls, region: Region) -> bool:
+        """A choice may also stand beside a drawing."""
+        return False
+
+    def control_tag(self) -> list[str]:
+        """A button per class."""
+        options = [f"    <Choice value={quoteattr(name)}/>" for name in self.names]
+        start = f'  <Choices name="{NAME}" toName="{IMAGE}" choice="single" showInline="true">'
+        return [start, *options, "  </Choices>"]
+
+    def regions(self, row: int, target: str) -> list[Json]:
+        """The choice."""
+        return [{**make_region(_CHOICES, "c0"), "value": {_CHOICES: [target]}}]
+
+    def read_target(self, row: int, regions: Sequence[Region]) -> str | None:
+        """The class that was chosen."""
+        chosen = [name for region in regions if region.type == _CHOICES for name in region.names]
+        if len(set(chosen)) > 1:
+            raise UnusableAnnotation(say("several classes for one image"))
+        return chosen[0] if chosen else None

@@ -65,7 +65,7 @@ def find_agreed_split(data: "Dataset", folds: int | None) -> "SplitFile | None":
     from pupila.artifacts.dataset.splits import find_matching_split
 
     splits = find_matching_split(data, data.home)
-    if splits is not None and folds is not None and (there := splits.settings.get("folds")) != folds:
+    if splits is not None and folds is not None and (there := splits.settings.folds) != folds:
         problem = (
             say("splits.json has {there} folds, but --folds is {folds}", there=there, folds=folds)
             if there

@@ -1,7 +1,7 @@
 """Explore a data set."""
 
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from pupila.api.data import open_with, results_folder
 from pupila.api.inputs import Data, ModelInput, Path, model_path
@@ -10,12 +10,15 @@ from pupila.core import files
 from pupila.core.extras import public
 from pupila.core.vocabulary import EXPLORE_FILE, FINGERPRINT_FILE
 
+if TYPE_CHECKING:
+    from pupila.artifacts.report.fingerprint import Fingerprint
+
 
 @dataclass(frozen=True, slots=True)
 class ExploreResult:
     """The results of exploring, and where they are."""
 
-    fingerprint: dict[str, Any]
+    fingerprint: "Fingerprint"
     fingerprint_file: str
     page: str  # path of explore.html
 
@@ -36,6 +39,7 @@ def explore(
         PupilaError: no such bundle, or a promptable one.
     """
     from pupila.artifacts.dataset.splits import find_matching_split
+    from pupila.artifacts.report.fingerprint import FaultFacts
     from pupila.artifacts.report.page import render
     from pupila.stages.doctor.examine import examine
     from pupila.stages.doctor.faults import title
@@ -50,13 +54,15 @@ def explore(
     around = build_map(opened, colours, None if bundle is None else model_path(bundle))
     faults = examine(opened)
     splits = find_matching_split(opened, home)
-    content = build_fingerprint(opened, [fault.as_dict() for fault in faults], colours, around, splits)
+    content = build_fingerprint(
+        opened, [FaultFacts(**fault.as_dict()) for fault in faults], colours, around, splits
+    )
     split_names = [a.split for a in splits.images] if splits else None
     page = build_page(
         opened, content, {fault.code: title(fault.code) for fault in faults}, around, split_names
     )
     fingerprint_file, page_file = files.join(home, FINGERPRINT_FILE), files.join(home, EXPLORE_FILE)
-    files.write_json(fingerprint_file, content)
+    files.write_json(fingerprint_file, content.model_dump(by_alias=True))
     files.write_bytes(page_file, render(page).encode())
     opened.save(home)
     return ExploreResult(content, fingerprint_file, page_file)

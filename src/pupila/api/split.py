@@ -63,8 +63,8 @@ def plan_split(data: Data, **settings: Unpack[SplitOptions]) -> "SplitFile":
 
 def _plan(data: Data, settings: SplitOptions) -> "tuple[Dataset, SplitFile]":
     from pupila.artifacts.dataset.reading import ReadSettings
+    from pupila.artifacts.dataset.split_settings import SplitSettings
     from pupila.stages.split.make import make_split
-    from pupila.stages.split.settings import SplitSettings
 
     read = {name: value for name, value in settings.items() if name in ReadSettings.model_fields}
     parsed = SplitSettings.parse({n: v for n, v in settings.items() if n not in read}, "split")

@@ -31,8 +31,8 @@ def split(
     """Split, and print the result."""
     from pupila.api import split as api
     from pupila.api.data import open_with
+    from pupila.artifacts.dataset.split_settings import SplitSettings
     from pupila.stages.split.make import make_split
-    from pupila.stages.split.settings import SplitSettings
 
     config = given_settings(ctx, "split")
     opened = open_with(data, given_settings(ctx, "read"))
@@ -43,8 +43,9 @@ def split(
     else:
         split_file = api.split(opened, out=out, replace=replace, **config)
     if json_:
+        balance = split_file.balance.model_dump(by_alias=True)
         print(json.dumps({"verdict": split_file.verdict, "origin": split_file.origin, "hash": split_file.hash,
-                          "leaks": len(split_file.leaks), "balance": split_file.balance}, indent=1))  # fmt: skip
+                          "leaks": len(split_file.leaks), "balance": balance}, indent=1))  # fmt: skip
         return
     print(opened, end="\n\n")
     _print_split(split_file)
@@ -57,11 +58,11 @@ def split(
 
 def _print_split(split_file: Any) -> None:
     print(split_file.origin)
-    for name, row in split_file.balance.items():
-        if name != "largest_deviation" and row["images"]:
-            classes = ", ".join(f"{c} {n}" for c, n in list(row["classes"].items())[:8])
+    for name, row in split_file.balance.by_split().items():
+        if row.images:
+            classes = ", ".join(f"{c} {n}" for c, n in list(row.classes.items())[:8])
             print(say("  {name:10} {images:6} images, {groups:6} groups: {classes}",
-                      name=name, images=row["images"], groups=row["groups"], classes=classes))  # fmt: skip
+                      name=name, images=row.images, groups=row.groups, classes=classes))  # fmt: skip
     folds = [a.fold for a in split_file.images if a.fold is not None]
     if folds:
         print(
@@ -70,10 +71,10 @@ def _print_split(split_file: Any) -> None:
                 sizes=", ".join(str(folds.count(f)) for f in sorted(set(folds))),
             )
         )
-    worst = split_file.balance["largest_deviation"]
-    if worst["class"] and worst["share"]:
+    worst = split_file.balance.largest_deviation
+    if worst.class_name and worst.share:
         print(say("Largest deviation of a class share: {points} percentage points (class '{name}', {split}).",
-                  points=number(100 * worst["share"], 1), name=worst["class"], split=worst["split"]))  # fmt: skip
+                  points=number(100 * worst.share, 1), name=worst.class_name, split=worst.split))  # fmt: skip
     if not split_file.leaks:
         print(say("Verdict: clean. No duplicate and no group is in two splits."))
         return

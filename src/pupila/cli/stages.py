@@ -35,7 +35,7 @@ def _read() -> "type[Settings]":
 
 
 def _split() -> "type[Settings]":
-    from pupila.stages.split.settings import SplitSettings
+    from pupila.artifacts.dataset.split_settings import SplitSettings
 
     return SplitSettings
 

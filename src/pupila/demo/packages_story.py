@@ -164,10 +164,9 @@ def _prepare_data(folder: Path) -> None:
     print_faults(doctor(data))
     print_step(f"pupila split {folder} --test {_TEST}")
     split_file = split(data, test=_TEST, replace=True)
-    for name, row in split_file.balance.items():
-        if name != "largest_deviation":
-            print(say("  {name}: {images} images of {groups} products",
-                      name=name, images=row["images"], groups=row["groups"]))  # fmt: skip
+    for name, row in split_file.balance.by_split().items():
+        print(say("  {name}: {images} images of {groups} products",
+                  name=name, images=row.images, groups=row.groups))  # fmt: skip
     print(say("Verdict: {verdict}.", verdict=split_file.verdict))
     print_step(f"pupila explore {folder}")
     exploration = explore(data)

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy.stats import f_oneway
 
 import pupila
+from pupila.artifacts.report.fingerprint import ExplainedVariance
 from pupila.stages.explore.colour import colour_facts, measure_colours
 from pupila.stages.explore.explained_variance import explained_variance
 from tests.pictures import photo, write_scenes
@@ -33,13 +34,13 @@ def test_plain_images_have_the_colours_that_they_were_drawn_with(tmp_path: Path)
     assert statistics.palette.argmax(axis=1).tolist() == [3 * 16, 1 * 16 + 1 * 4 + 1, 3 * 16 + 3 * 4 + 3]
     assert np.allclose(statistics.palette.sum(axis=1), 1)
     facts = colour_facts(data, statistics, np.arange(3))
-    assert facts["channels"]["red"][200 // 8] == facts["channels"]["green"][0] == 48 * 48
-    assert (facts["grey"], facts["dark"], facts["bright"]) == (2, 0, 1)
-    assert facts["mean"]["red"] == 180
-    assert facts["classes"]["b"]["red"] == 170
-    assert facts["classes"]["a"]["brightness"] == pytest.approx(200 * 0.299, abs=0.5)
-    assert sum(facts["classes"]["b"]["saturation_counts"]) == 2
-    assert facts["explained_variance"] == {"brightness": None, "saturation": None}  # too few
+    assert facts.channels.red[200 // 8] == facts.channels.green[0] == 48 * 48
+    assert (facts.grey, facts.dark, facts.bright) == (2, 0, 1)
+    assert facts.mean.red == 180
+    assert facts.classes["b"].red == 170
+    assert facts.classes["a"].brightness == pytest.approx(200 * 0.299, abs=0.5)
+    assert sum(facts.classes["b"].saturation_counts) == 2
+    assert facts.explained_variance == ExplainedVariance(brightness=None, saturation=None)  # too few
 
 
 def test_explained_variance_equals_a_second_formula() -> None:
@@ -75,10 +76,10 @@ def test_brightness_that_leaks_the_class_is_reported(tmp_path: Path) -> None:
     page = Path(explored.page).read_text()
     assert "of the variance in brightness (from 0 to 255" in page
     assert "Colour and brightness" in page
-    assert explored.fingerprint["colour"]["explained_variance"]["brightness"] > 0.6
+    assert (explored.fingerprint.colour.explained_variance.brightness or 0) > 0.6
 
 
 def test_masks_and_images_without_labels_have_colours_and_no_classes(tmp_path: Path) -> None:
     explored = pupila.explore(write_scenes(tmp_path, 4))
-    assert explored.fingerprint["colour"]["classes"] == {}
+    assert explored.fingerprint.colour.classes == {}
     assert "Mean saturation of an image" in Path(explored.page).read_text()

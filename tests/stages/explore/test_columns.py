@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pupila
+from pupila.artifacts.report.fingerprint import CategoricalColumn, NumericColumn
 from pupila.stages.explore.columns import _histogram_range, column_facts
 from tests.pictures import write_photo
 from tests.stages.explore.test_page import opened_page
@@ -32,15 +33,16 @@ def test_numeric_and_categorical_columns_and_identifiers(tmp_path: Path) -> None
     columns = column_facts(data, GROUPS)
     assert list(columns) == ["price", "brand", "rating"]
     price, brand, rating = columns.values()
-    assert (price["type"], price["missing"]) == ("numeric", 1)
-    assert price["classes"]["bag"]["images"] == 26
-    assert price["classes"]["box"]["median"] == 116
-    assert sum(price["classes"]["bag"]["counts"]) == 26
-    assert price["quantiles"][0] == 10.2 and price["quantiles"][-1] == 132
-    assert price["explained_variance"] is None  # nine boxes
-    assert (brand["type"], brand["distinct"], brand["missing"]) == ("categorical", 3, 0)
-    assert brand["values"]["Oro"] == {"bag": 9, "box": 3}
-    assert rating["type"] == "categorical" and sum(rating["values"]["0"].values()) == 8
+    assert isinstance(price, NumericColumn) and isinstance(brand, CategoricalColumn)
+    assert (price.type, price.missing) == ("numeric", 1)
+    assert price.classes["bag"].images == 26
+    assert price.classes["box"].median == 116
+    assert sum(price.classes["bag"].counts) == 26
+    assert price.quantiles[0] == 10.2 and price.quantiles[-1] == 132
+    assert price.explained_variance is None  # nine boxes
+    assert (brand.type, brand.distinct, brand.missing) == ("categorical", 3, 0)
+    assert brand.values["Oro"] == {"bag": 9, "box": 3}
+    assert isinstance(rating, CategoricalColumn) and sum(rating.values["0"].values()) == 8
 
 
 def test_identifiers_of_a_product_are_left_out_however_many_photos_it_has(tmp_path: Path) -> None:
@@ -74,8 +76,9 @@ def test_of_many_values_the_most_frequent_are_shown(tmp_path: Path) -> None:
         rows.append(f"{number}.jpg,{'ab'[number % 2]},m{min(number // 2, 25) if number < 40 else 0:02d}")
     (tmp_path / "t.csv").write_text("\n".join(rows))
     explored = pupila.explore(tmp_path)
-    maker = explored.fingerprint["columns"]["maker"]
-    assert next(iter(maker["values"])) == "m00" and len(maker["values"]) == 12 and maker["distinct"] == 20
+    maker = explored.fingerprint.columns["maker"]
+    assert isinstance(maker, CategoricalColumn)
+    assert next(iter(maker.values)) == "m00" and len(maker.values) == 12 and maker.distinct == 20
     assert "maker: the 12 most frequent of 20 values are shown." in opened_page(explored.page)
 
 
@@ -87,7 +90,8 @@ def test_values_of_the_user_are_shown_as_text(tmp_path: Path, value: str) -> Non
         rows.append(f"{number}.jpg,{value if number % 2 else 'other'}")
     (tmp_path / "t.csv").write_text("\n".join(rows))
     explored = pupila.explore(tmp_path / "t.csv")
-    assert explored.fingerprint["columns"]["note"]["values"][value] == {"": 6}
+    note = explored.fingerprint.columns["note"]
+    assert isinstance(note, CategoricalColumn) and note.values[value] == {"": 6}
     assert "<b>bold" not in opened_page(explored.page)
 
 

@@ -10,6 +10,7 @@ import pupila
 from pupila.artifacts.dataset import labels
 from pupila.artifacts.dataset.labels import Label
 from pupila.artifacts.report.audit import Audit, AuditReport, RandomPart, Sample, UncertainPart
+from pupila.artifacts.report.fingerprint import LabellerPair, LabelSources
 from pupila.stages.explore.labels import label_facts
 from pupila.stages.explore.sentences import sentences
 from pupila.statistics.estimate import Estimate
@@ -49,27 +50,28 @@ def test_sources_costs_and_disagreements_are_those_counted_by_hand(tmp_path: Pat
     facts = label_facts(pupila.open(write_labelled(tmp_path)))
     assert facts is not None
     # 0 given; 1, 2, 3 annotator; 4 annotator abstained; 5, 6, 7 machine; 8 machine abstained; 9 unlabelled
-    assert facts["sources"] == {"annotator": 3, "machine": 3, "given": 1, "abstained": 2, "unlabelled": 1}
-    assert (facts["annotations"], facts["cost"]) == (14, 0.1)
-    machine, annotator = facts["labellers"]["vlm:x"], facts["labellers"]["annotator:a"]
-    assert (machine["annotations"], machine["images"], machine["current"], machine["abstained"]) == (
+    assert facts.sources == LabelSources(annotator=3, machine=3, given=1, abstained=2, unlabelled=1)
+    assert (facts.annotations, facts.cost) == (14, 0.1)
+    machine, annotator = facts.labellers["vlm:x"], facts.labellers["annotator:a"]
+    assert (machine.annotations, machine.images, machine.current, machine.abstained) == (
         10,
         9,
         5,
         1,
     )
-    assert machine["mean_confidence"] == pytest.approx((8 * 0.5 + 28 / 20 + 0.9) / 9, abs=1e-4)
-    assert sum(machine["confidence"]) == 9 and machine["confidence"][10] == 1
-    assert (machine["cost"], machine["seconds"]) == (0.1, 16)
-    assert (annotator["annotator"], annotator["current"], annotator["cost"], annotator["confidence"]) == (
+    assert machine.mean_confidence == pytest.approx((8 * 0.5 + 28 / 20 + 0.9) / 9, abs=1e-4)
+    assert machine.confidence is not None
+    assert sum(machine.confidence) == 9 and machine.confidence[10] == 1
+    assert (machine.cost, machine.seconds) == (0.1, 16)
+    assert (annotator.annotator, annotator.current, annotator.cost, annotator.confidence) == (
         True,
         4,
         None,
         None,
     )
     # 1: cat and dog (the machine's last label counts); 2: cat and dog; 3: dog and dog; 4: the annotator abstained
-    assert facts["pairs"] == [{"first": "vlm:x", "second": "annotator:a", "images": 3, "agree": 1}]
-    assert facts["audit"] is None
+    assert facts.pairs == [LabellerPair(first="vlm:x", second="annotator:a", images=3, agree=1)]
+    assert facts.audit is None
 
 
 def test_the_page_shows_them(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_the_page_shows_them(tmp_path: Path) -> None:
 def test_without_a_history_there_is_no_section(tmp_path: Path) -> None:
     write_photo(tmp_path / "a.jpg", 1)
     explored = pupila.explore(tmp_path)
-    assert explored.fingerprint["labels"] is None
+    assert explored.fingerprint.labels is None
     assert "Labels by source" not in opened_page(explored.page)
 
 
@@ -148,4 +150,4 @@ def test_a_given_label_that_a_machine_repeats_stays_given(tmp_path: Path) -> Non
     labels.append_labels(str(tmp_path), [make_label(pupila.open(tmp_path), 0, "vlm:y", "cat")])
     facts = label_facts(pupila.open(tmp_path))
     assert facts is not None
-    assert facts["sources"] == {"annotator": 3, "machine": 3, "given": 1, "abstained": 2, "unlabelled": 1}
+    assert facts.sources == LabelSources(annotator=3, machine=3, given=1, abstained=2, unlabelled=1)

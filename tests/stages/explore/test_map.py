@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import pupila
+from pupila.artifacts.report.fingerprint import ClassAgreement
 from pupila.core.errors import PupilaError
 from pupila.stages.explore import neighbours
 from pupila.stages.explore.colour import measure_colours
@@ -54,10 +55,11 @@ def test_agreement_and_chance_are_those_counted_by_hand() -> None:
     codes = np.repeat([0, 1], 6)
     facts, outliers = _compare_neighbours(features, codes, np.arange(12), ["a", "b"])
     assert facts is not None
-    assert facts["agreement"] == round(10 / 12, 4)  # 55 and 63 degrees are nearest to each other
-    assert facts["chance"] == round(5 / 11, 4)
-    assert facts["classes"]["a"] == {"images": 6, "agreement": round(5 / 6, 4)}
-    assert facts["low"] < facts["agreement"] < facts["high"]
+    assert facts.agreement.value == round(10 / 12, 4)  # 55 and 63 degrees are nearest to each other
+    assert facts.chance == round(5 / 11, 4)
+    assert facts.classes["a"] == ClassAgreement(images=6, agreement=round(5 / 6, 4))
+    assert facts.agreement.low is not None and facts.agreement.high is not None
+    assert facts.agreement.low < facts.agreement.value < facts.agreement.high
     assert outliers == []
 
 
@@ -69,9 +71,10 @@ def test_copies_are_no_neighbours() -> None:
     with_copies, _ = _compare_neighbours(features, codes, np.arange(60), ["a", "b"])
     without, _ = _compare_neighbours(features, codes, np.repeat(np.arange(30), 2), ["a", "b"])
     assert with_copies is not None and without is not None
-    assert with_copies["agreement"] == 1
-    assert without["low"] < without["chance"] < without["high"]
-    assert (without["images"], without["groups"]) == (60, 30)
+    assert with_copies.agreement.value == 1
+    assert without.agreement.low is not None and without.agreement.high is not None
+    assert without.agreement.low < without.chance < without.agreement.high
+    assert (without.images, without.groups) == (60, 30)
 
 
 def test_one_class_few_groups_and_few_images_have_no_facts(tmp_path: Path) -> None:
@@ -149,7 +152,7 @@ def test_embeddings_of_a_bundle_are_computed_once(
     folder = write_two_colours(tmp_path / "data")
     first = pupila.explore(folder, bundle=bundle)
     page = opened_page(first.page)
-    assert first.fingerprint["bundle"][:12] in page
+    assert first.fingerprint.bundle[:12] in page
     assert "t-SNE of the embeddings" in page
     data = pupila.open(folder)
     mapped = build_map(data, measure_colours(data), str(bundle))

@@ -1,7 +1,6 @@
 """The fingerprint against a second count, and the page of data sets of every kind."""
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import pytest
 from PIL import Image
 
 import pupila
+from pupila.artifacts.report.fingerprint import ClassFacts, DuplicateCounts, Fingerprint
 from tests.pictures import write_classes, write_photo
 
 
@@ -33,32 +33,33 @@ def test_the_fingerprint_counts_what_is_there(tmp_path: Path) -> None:
         if path.stat().st_size:
             with Image.open(path) as picture:
                 sizes[picture.size] += 1
-    assert fingerprint["schema"] == 2
-    assert fingerprint["images"] == 44
-    assert fingerprint["skipped"] == 1
-    assert fingerprint["sizes"] == [[*size, count] for size, count in sizes.most_common()]
-    assert fingerprint["classes"]["dog"] == {"images": 32, "share": 32 / 44, "groups": 31}
-    assert list(fingerprint["classes"]) == ["dog", "cat"]
-    assert fingerprint["formats"] == {"JPEG": 43, "PNG": 1}
-    assert (fingerprint["width"]["max"], fingerprint["aspect"]["max"], fingerprint["height"]["max"]) == (
+    assert fingerprint.schema_version == 3
+    assert fingerprint.images == 44
+    assert fingerprint.skipped == 1
+    assert [((size.width, size.height), size.images) for size in fingerprint.sizes] == sizes.most_common()
+    assert fingerprint.classes["dog"] == ClassFacts(images=32, share=32 / 44, groups=31)
+    assert list(fingerprint.classes) == ["dog", "cat"]
+    assert fingerprint.formats == {"JPEG": 43, "PNG": 1}
+    assert (fingerprint.width.max, fingerprint.aspect.max, fingerprint.height.max) == (
         300,
         3,
         100,
     )
-    assert sum(fingerprint["brightness"]["counts"]) == sum(fingerprint["aspect_histogram"]["counts"]) == 44
-    assert fingerprint["duplicates"] == {"exact": 1, "near": 0, "mirrored": 0}
-    assert json.loads((tmp_path / "out/fingerprint.json").read_text()) == fingerprint
+    assert sum(fingerprint.brightness.counts) == sum(fingerprint.aspect_histogram.counts) == 44
+    assert fingerprint.duplicates == DuplicateCounts(exact=1, near=0, mirrored=0)
+    assert Fingerprint.model_validate_json((tmp_path / "out/fingerprint.json").read_text()) == fingerprint
 
 
 def test_the_split_is_shown_only_where_it_was_made_from_these_data(tmp_path: Path) -> None:
     write_classes(tmp_path, {"cat": 20, "dog": 20})
     splits = pupila.split(tmp_path)
     first = pupila.explore(tmp_path)
-    assert first.fingerprint["splits"]["hash"] == splits.hash
+    assert first.fingerprint.splits is not None
+    assert first.fingerprint.splits.hash == splits.hash
     assert "Comparison of splits" in opened_page(first.page)
     write_photo(tmp_path / "cat/new.jpg", 99)
     again = pupila.explore(tmp_path)
-    assert again.fingerprint["splits"] is None
+    assert again.fingerprint.splits is None
     assert "not split yet" in opened_page(again.page)
 
 
@@ -116,5 +117,5 @@ def test_the_page_of_brain_mri_reports_its_duplicates(
     real_data: Callable[[str], Path], tmp_path: Path
 ) -> None:
     explored = pupila.explore(real_data("brain_mri"), out=tmp_path)
-    assert explored.fingerprint["duplicates"]["exact"] == 25
+    assert explored.fingerprint.duplicates.exact == 25
     assert "25 exact" in opened_page(explored.page)

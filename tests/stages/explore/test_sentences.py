@@ -6,42 +6,58 @@ from typing import Any
 import pytest
 from scipy.stats import binomtest
 
+from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.stages.explore.sentences import SENTENCES, sentences
-
-Fingerprint = dict[str, Any]
 
 
 def split_row(images: int, classes: dict[str, int], groups: dict[str, int] | None = None) -> dict[str, Any]:
     return {"images": images, "groups": images, "classes": classes, "class_groups": groups or classes}
 
 
+def size_counts(*sizes: tuple[int, int, int]) -> list[dict[str, int]]:
+    return [{"width": width, "height": height, "images": n} for width, height, n in sizes]
+
+
+def colours(brightness: float, saturation: float) -> dict[str, float]:
+    return {"brightness": brightness, "saturation": saturation, "red": 0, "green": 0, "blue": 0}
+
+
+HISTOGRAM = {"edges": [0, 1], "counts": [700], "mean": 0.5, "std": 0.1}
+COUNTS = {"brightness_counts": [350], "saturation_counts": [350]}
 # 700 images, 1 : 1, of many sizes, split without a leak, without a fault or duplicate: nothing to report
-SOUND: Fingerprint = {
-    "masks": None, "images": 700, "skipped": 0, "unlabelled": 0, "faults": [],
+_SOUND: dict[str, Any] = {
+    "data_hash": "ab", "layout": "a folder", "task": "classify", "target": "class", "groups": 700, "grouped": False,
+    "images": 700, "skipped": 0, "unlabelled": 0, "faults": [],
     "classes": {"a": {"images": 350, "share": 0.5, "groups": 350}, "b": {"images": 350, "share": 0.5, "groups": 350}},
     "width": {"min": 100, "median": 400, "max": 900}, "height": {"min": 90, "median": 300, "max": 800},
-    "sizes": [[400, 300, 200], [500, 300, 100]],
+    "aspect": {"min": 1, "median": 1, "max": 2}, "brightness": HISTOGRAM, "aspect_histogram": HISTOGRAM,
+    "sizes": size_counts((400, 300, 200), (500, 300, 100)), "modes": {}, "formats": {},
     "duplicates": {"exact": 0, "near": 0, "mirrored": 0},
     "colour": {"grey": 0, "dark": 0, "bright": 0, "explained_variance": {"brightness": 0.1, "saturation": None},
-               "classes": {"a": {"brightness": 90, "saturation": 40}, "b": {"brightness": 160, "saturation": 60}}},
+               "edges": [], "channels": {"red": [], "green": [], "blue": []}, "mean": colours(125, 50),
+               "saturation": [], "classes": {"a": {**colours(90, 40), **COUNTS}, "b": {**colours(160, 60), **COUNTS}}},
     "map": None, "bundle": "", "labels": None, "columns": {},
     "splits": {
-        "verdict": "clean", "leaks": 0, "by": r"(p\d+)_",
+        "hash": "cd", "origin": "drawn", "verdict": "clean", "leaks": 0, "by": r"(p\d+)_", "shares": {}, "folds": {},
         "table": {"train": split_row(490, {"a": 245, "b": 245}), "validation": split_row(0, {}),
                   "test": split_row(210, {"a": 105, "b": 105})},
+        "largest_deviation": {"share": 0, "class": "", "split": ""},
     },
 }  # fmt: skip
 
 
 def having(**changes: Any) -> Fingerprint:
-    fingerprint = deepcopy(SOUND)
+    fingerprint = deepcopy(_SOUND)
     for path, value in changes.items():
         place = fingerprint
         *above, last = path.split("__")
         for key in above:
             place = place[key]
         place[last] = value
-    return fingerprint
+    return Fingerprint.model_validate(fingerprint)
+
+
+SOUND = having()
 
 
 def classes(**counts: int) -> dict[str, dict[str, Any]]:
@@ -63,7 +79,8 @@ AGREEMENT = {
     "examples": ["mean IoU 0.824 in 9 pairs, range 0.639 to 0.903"],
 }
 ROADS = having(  # synthetic masks: land everywhere, a road of 0.4 % of the area in every second image
-    masks={"images": 690, "splits": {}},
+    target="mask",
+    unlabelled=10,
     classes={
         "land": {"images": 690, "share": 0.996, "groups": 690},
         "road": {"images": 350, "share": 0.004, "groups": 9},
@@ -77,23 +94,23 @@ SHORTCUT = {
 MAP = {
     "images": 90,
     "groups": 80,
-    "agreement": 0.8,
-    "low": 0.7,
-    "high": 0.87,
+    "agreement": {"value": 0.8, "low": 0.7, "high": 0.87},
     "chance": 0.5,
     "classes": {},
     "outliers": 7,
 }
-AUDIT = {"accuracy": 0.92, "low": 0.85, "high": 0.96, "reviewed": 100, "labels": 700, "more_to_halve": 300,
+AUDIT = {"accuracy": {"value": 0.92, "low": 0.85, "high": 0.96}, "reviewed": 100, "labels": 700, "more_to_halve": 300,
          "outdated": False}  # fmt: skip
 LABELS = {
     "sources": {"annotator": 100, "machine": 590, "given": 0, "abstained": 6, "unlabelled": 4},
-    "cost": 1.234, "audit": None,
+    "annotations": 690, "cost": 1.234, "labellers": {}, "more_labellers": 0, "audit": None,
     "pairs": [{"first": "vlm:x", "second": "annotator:y", "images": 100, "agree": 92}],
 }  # fmt: skip
 BY_ANNOTATORS = {**LABELS, "sources": {**LABELS["sources"], "machine": 0}, "pairs": []}  # type: ignore[dict-item]
-PRICE = {"type": "numeric", "missing": 3, "explained_variance": 0.4,
-         "classes": {"a": {"median": 12.5}, "b": {"median": 40}, "c": {"median": None}}}  # fmt: skip
+PRICE = {"type": "numeric", "missing": 3, "explained_variance": 0.4, "edges": [], "quantiles": [],
+         "classes": {name: {"images": 9, "counts": [], "median": median}
+                     for name, median in {"a": 12.5, "b": 40, "c": None}.items()}}  # fmt: skip
+BRAND = {"type": "categorical", "missing": 0, "values": {}, "distinct": 0}
 TINY = having(classes=classes(a=50, b=9, c=2))
 # sentence -> (fingerprint with it, its parts, fingerprint without it)
 CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
@@ -106,7 +123,7 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "balance": (having(classes=classes(a=140, b=100)), ["1.40 : 1"], having(classes=classes(a=150, b=100))),
     "areas": (ROADS, ["'road' covers 0.4 %", "in 350 of 690", "'land' everywhere has a pixel accuracy of 0.996", "IoU"],
               SOUND),
-    "small_areas": (ROADS, ["1 class covers under 1 %", "('road')"], having(masks=ROADS["masks"])),
+    "small_areas": (ROADS, ["1 class covers under 1 %", "('road')"], having(target="mask")),
     "annotator_agreement": (having(faults=[AGREEMENT]),
                             ["9 pairs", "0.824", "about the highest score that these labels allow"],
                             having(faults=[HARMLESS])),
@@ -118,8 +135,9 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
                                "you need about 170 images in the test split (about 990 in total)"], of_test(9)),
     "duplicates": (having(duplicates=COPIES), ["6 pairs", "2 exact, 3 near, 1 mirrored", "could separate"], SOUND),
     "skipped_files": (having(skipped=3), ["3 files could not be read"], SOUND),
-    "one_size": (having(sizes=[[500, 500, 690]]), ["98.6 % of the images have 500 x 500 pixels"], SOUND),
-    "many_sizes": (SOUND, ["width 100 to 900 pixels", "height 90 to 800 pixels"], having(sizes=[[500, 500, 630]])),
+    "one_size": (having(sizes=size_counts((500, 500, 690))), ["98.6 % of the images have 500 x 500 pixels"], SOUND),
+    "many_sizes": (SOUND, ["width 100 to 900 pixels", "height 90 to 800 pixels"],
+                   having(sizes=size_counts((500, 500, 630)))),
     "small_images": (having(width__median=48), ["smaller than 49 pixels"], having(width__median=64)),
     "shortcuts": (having(faults=[SHORTCUT]), ["column brand (skill 0.62", "Metadata alone"], having(faults=[HARMLESS])),
     "brightness": (having(colour__explained_variance={"brightness": 0.25, "saturation": None}),
@@ -129,7 +147,7 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "some_dark": (having(colour__dark=1, colour__bright=2),
                   ["1 image is almost black. 2 images are almost white."], SOUND),
     "neighbours": (having(map=MAP), ["Colours alone", "for 80 % of the images (50 % by chance)"],
-                   having(map={**MAP, "agreement": 0.59, "low": 0.55})),
+                   having(map={**MAP, "agreement": {"value": 0.59, "low": 0.55, "high": 0.7}})),
     "audit_result": (having(labels={**LABELS, "audit": AUDIT}),
                      ["100 labels", "accuracy 0.920 (95 % CI 0.850 to 0.960"],
                      having(labels=BY_ANNOTATORS)),
@@ -140,7 +158,7 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
                               having(labels=BY_ANNOTATORS)),
     "own_columns": (having(columns={"price": PRICE}),
                     ["40 % of the variance in price", "of 'a' is 12.5, of 'b' 40"],
-                    having(columns={"price": {**PRICE, "explained_variance": 0.2}, "brand": {"type": "categorical"}})),
+                    having(columns={"price": {**PRICE, "explained_variance": 0.2}, "brand": BRAND})),
     "missing_split": (having(splits=None), ["not split yet"], having(splits=None, classes={})),
 }  # fmt: skip
 
@@ -174,19 +192,19 @@ def test_the_numbers_of_the_interval_equal_those_of_scipy() -> None:
 def test_the_map_of_a_bundle_states_how_well_it_separates_the_classes() -> None:
     assert "7 images lie among other classes" in " ".join(sentences(having(map=MAP, bundle="ab12")))
     assert "not have the same class significantly more often than by chance" in " ".join(
-        sentences(having(map={**MAP, "low": 0.5}, bundle="ab12"))
+        sentences(having(map={**MAP, "agreement": {"value": 0.8, "low": 0.5, "high": 0.87}}, bundle="ab12"))
     )
 
 
 def test_one_size_of_all_images_has_no_share() -> None:
-    text = " ".join(sentences(having(sizes=[[500, 500, 700]])))
+    text = " ".join(sentences(having(sizes=size_counts((500, 500, 700)))))
     assert "All images have 500 x 500 pixels." in text
     assert "100.0 %" not in text
 
 
 def test_machine_labels_without_an_audit_are_reported() -> None:
     assert "not audited" in " ".join(sentences(having(labels=LABELS)))
-    few = {**AUDIT, "low": None, "high": None, "reviewed": 4}
+    few = {**AUDIT, "accuracy": {"value": 0.92}, "reviewed": 4}
     assert "reviewed 4 labels, too few" in " ".join(sentences(having(labels={**LABELS, "audit": few})))
 
 

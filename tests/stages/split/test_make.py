@@ -55,12 +55,12 @@ def test_shares_and_balance_match_the_settings(copied: Path, tmp_path: Path) -> 
     assert counted["train"] == pytest.approx(0.7 * 105, abs=3)
     assert counted["test"] == pytest.approx(0.15 * 105, abs=3)
     for name, count in counted.items():
-        row = split_file.balance[name]
-        assert row["images"] == count
+        row = split_file.balance.by_split()[name]
+        assert row.images == count
         dogs = sum(a.split == name and a.image.startswith("dog/") for a in split_file.images)
-        assert row["classes"]["dog"] == dogs
-    shares = {n: split_file.balance[n]["classes"]["dog"] / counted[n] - 75 / 105 for n in counted}
-    assert split_file.balance["largest_deviation"]["share"] == pytest.approx(
+        assert row.classes["dog"] == dogs
+    shares = {n: split_file.balance.by_split()[n].classes["dog"] / counted[n] - 75 / 105 for n in counted}
+    assert split_file.balance.largest_deviation.share == pytest.approx(
         max(map(abs, shares.values())), abs=1e-4
     )
 
@@ -147,7 +147,7 @@ def test_groups_of_a_column_stay_together(tmp_path: Path) -> None:
     for assignment in split_file.images:
         where_is[int(assignment.image[:-4]) // 4].add(assignment.split)
     assert all(len(on) == 1 for on in where_is.values())
-    assert split_file.balance["train"]["groups"] == 7
+    assert split_file.balance.train.groups == 7
 
 
 def test_too_few_groups_are_refused(tmp_path: Path) -> None:

@@ -12,7 +12,17 @@ import torch
 import pupila
 from pupila.artifacts.bundle.architecture import Weights
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, Leak, SplitFile
+from pupila.artifacts.dataset.split_settings import SplitSettings
+from pupila.artifacts.dataset.splits import (
+    CLEAN,
+    LEAKING,
+    Assignment,
+    Balance,
+    Deviation,
+    Leak,
+    SplitBalance,
+    SplitFile,
+)
 from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
@@ -52,12 +62,19 @@ def named(data: Dataset, *classes: str) -> Dataset:
     return replace(data, images=data.images.with_columns(target=pl.Series(rows)))
 
 
+EMPTY = SplitBalance(images=0, groups=0, classes={}, class_groups={})
+BALANCE = Balance(
+    train=EMPTY, validation=EMPTY, test=EMPTY,
+    largest_deviation=Deviation.model_validate({"share": 0, "class": "", "split": ""}),
+)  # fmt: skip
+
+
 def splits(train: int = 400, verdict: str = CLEAN, folds: int = 0) -> SplitFile:
     images = [
         Assignment(f"{n}.jpg", f"{n:x}", "train", n % folds if folds else None, n) for n in range(train)
     ]
     leaks = [Leak("0.jpg", "1.jpg", ("train", "test"), "near", 0.9)] * 3 if verdict == LEAKING else []
-    return SplitFile("hash of the data", {}, "drawn", verdict, leaks, {}, images)
+    return SplitFile("hash of the data", SplitSettings(), "drawn", verdict, leaks, BALANCE, images)
 
 
 def decided(

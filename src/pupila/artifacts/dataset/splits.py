@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Self
+
+from pydantic import Field, ValidationError
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.vocabulary import SPLITS, SPLITS_FILE
+from pupila.core.records import Record
+from pupila.core.vocabulary import SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
 
 SPLITS_SCHEMA = 1  # of splits.json
 CLEAN = "clean"
@@ -37,16 +41,46 @@ class Leak:
     similarity: float | None  # None for a group
 
 
+class SplitBalance(Record):
+    """What one split holds."""
+
+    images: int
+    groups: int  # of related images
+    classes: dict[str, int]  # images with each class
+    class_groups: dict[str, int]  # groups with each class
+
+
+class Deviation(Record):
+    """The class share that differs most from that in the whole data; empty names where nothing differs."""
+
+    share: float  # absolute difference, 0..1
+    class_name: str = Field(alias="class")
+    split: str
+
+
+class Balance(Record):
+    """How the splits share the images and the classes."""
+
+    train: SplitBalance
+    validation: SplitBalance
+    test: SplitBalance
+    largest_deviation: Deviation
+
+    def by_split(self) -> dict[str, SplitBalance]:
+        """Every split, in the order in which they are shown."""
+        return {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}
+
+
 @dataclass(frozen=True)
 class SplitFile:
     """The content of `splits.json`."""
 
     data_hash: str  # Dataset.hash
-    settings: dict[str, Any]
+    settings: SplitSettings
     origin: str  # how the splits were made, in words
     verdict: str  # "clean" or "leaking"
     leaks: list[Leak]
-    balance: dict[str, Any]  # split -> images, groups, classes; and the largest deviation
+    balance: Balance
     images: list[Assignment]
     schema: int = SPLITS_SCHEMA
     made_by: str = field(default="")
@@ -64,8 +98,8 @@ class SplitFile:
     def write(self, home: str) -> str:
         """Write the file, one image a line, and return its path."""
         head = {"schema": self.schema, "made_by": self.made_by, "hash": self.hash, "data_hash": self.data_hash,
-                "settings": self.settings, "origin": self.origin, "verdict": self.verdict,
-                "balance": self.balance}  # fmt: skip
+                "settings": self.settings.model_dump(), "origin": self.origin, "verdict": self.verdict,
+                "balance": self.balance.model_dump(by_alias=True)}  # fmt: skip
         text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
         for name, rows in (("leaks", self.leaks), ("images", self.images)):
             lines = ",\n".join("  " + json.dumps(asdict(row), ensure_ascii=False) for row in rows)
@@ -93,10 +127,13 @@ class SplitFile:
                 Leak(**{**leak, "splits": tuple(leak["splits"])}) for leak in content["leaks"]
             ]
             content["images"] = [Assignment(**row) for row in content["images"]]
+            content["settings"] = SplitSettings.model_validate(content["settings"])
+            content["balance"] = Balance.model_validate(content["balance"])
             split = cls(**content)
-        except (KeyError, TypeError, AttributeError) as fault:
+        except (KeyError, TypeError, AttributeError, ValidationError) as fault:
+            reason = str(fault.args[0] if fault.args else fault).splitlines()[0]
             raise PupilaError(
-                say("Can't read {path}", path=uri), actual=str(fault.args[0]), expected=f"schema {SPLITS_SCHEMA}",
+                say("Can't read {path}", path=uri), actual=reason, expected=f"schema {SPLITS_SCHEMA}",
                 remedy="pupila split DATA --replace",
             ) from fault  # fmt: skip
         unknown = sorted({a.split for a in split.images} - set(SPLITS))

@@ -8,6 +8,14 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
+from pupila.artifacts.report.fingerprint import (
+    Channels,
+    ClassColours,
+    ColourFacts,
+    ColourMeans,
+    ExplainedVariance,
+    Fingerprint,
+)
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import number, percent, say
 from pupila.stages.explore.explained_variance import class_indices, explained_variance
@@ -52,7 +60,7 @@ def measure_colours(data: Dataset) -> ColourStatistics:
     )
 
 
-def colour_facts(data: Dataset, colours: ColourStatistics, groups: Array) -> dict[str, Any]:
+def colour_facts(data: Dataset, colours: ColourStatistics, groups: Array) -> ColourFacts:
     """The colours in the fingerprint.
 
     Args:
@@ -65,63 +73,67 @@ def colour_facts(data: Dataset, colours: ColourStatistics, groups: Array) -> dic
             **dict(zip(CHANNELS, colours.means.T, strict=True))}  # fmt: skip
     codes, names = class_indices(data)
     edges = np.linspace(0, 256, 17)
-    return {
-        "edges": [8 * level for level in range(_LEVELS + 1)],
-        "channels": dict(zip(CHANNELS, colours.channels.tolist(), strict=True)),
-        "mean": {name: round(float(values.mean()), 2) for name, values in by_measure.items()},
-        "classes": {
-            name: {
+    saturation = by_measure["saturation"]
+    return ColourFacts(
+        edges=[8 * level for level in range(_LEVELS + 1)],
+        channels=Channels(**dict(zip(CHANNELS, colours.channels.tolist(), strict=True))),
+        mean=ColourMeans(**{name: round(float(values.mean()), 2) for name, values in by_measure.items()}),
+        classes={
+            name: ClassColours(
+                brightness_counts=np.histogram(brightness[codes == k], edges)[0].tolist(),
+                saturation_counts=np.histogram(saturation[codes == k], edges)[0].tolist(),
                 **{key: round(float(values[codes == k].mean()), 2) for key, values in by_measure.items()},
-                "brightness_counts": np.histogram(brightness[codes == k], edges)[0].tolist(),
-                "saturation_counts": np.histogram(by_measure["saturation"][codes == k], edges)[0].tolist(),
-            }
+            )
             for k, name in enumerate(names)
         },
-        "explained_variance": {
-            name: explained_variance(by_measure[name], codes, groups) for name in ("brightness", "saturation")
-        },
-        "saturation": np.histogram(by_measure["saturation"], edges)[0].tolist(),
-        "grey": int((colours.saturation < _GREY).sum()),
-        "dark": int((brightness < _DARK).sum()),
-        "bright": int((brightness > _BRIGHT).sum()),
-    }  # fmt: skip
+        explained_variance=ExplainedVariance(
+            brightness=explained_variance(brightness, codes, groups),
+            saturation=explained_variance(saturation, codes, groups),
+        ),
+        saturation=np.histogram(saturation, edges)[0].tolist(),
+        grey=int((colours.saturation < _GREY).sum()),
+        dark=int((brightness < _DARK).sum()),
+        bright=int((brightness > _BRIGHT).sum()),
+    )
 
 
-def colour_section(f: dict[str, Any]) -> Section:
+def colour_section(f: Fingerprint) -> Section:
     """Histograms of the channels, and brightness and saturation by class."""
-    colour = f["colour"]
-    drawn = [charts.channels(say("Colours of all pixels"), colour["edges"], colour["channels"])]
-    shown = dict(list(colour["classes"].items())[:MAX_CLASSES_DRAWN])
+    colour = f.colour
+    levels = dict(colour.channels)
+    drawn = [charts.channels(say("Colours of all pixels"), [*colour.edges], levels)]
+    shown = dict(list(colour.classes.items())[:MAX_CLASSES_DRAWN])
     edges = [16.0 * step for step in range(17)]
-    by_class = {
-        "brightness": (say("Mean brightness of an image"), say("0 black, 255 white"),
-                       say("0 black, 255 white; % of the class")),
-        "saturation": (say("Mean saturation of an image"), say("0 grey, 255 pure colour"),
-                       say("0 grey, 255 pure colour; % of the class")),
-    }  # fmt: skip
-    for key, (title, label, label_by_class) in by_class.items():
-        if shown:
-            shares = {name: _shares(row[f"{key}_counts"]) for name, row in shown.items()}
-            drawn.append(charts.histograms(title, edges, shares, label_by_class))
-        elif key == "saturation":  # the brightness is shown with the sizes
-            drawn.append(charts.histogram(title, edges, colour["saturation"], label))
-    names = {"brightness": say("brightness"), "saturation": say("saturation"), "red": say("red"),
-             "green": say("green"), "blue": say("blue")}  # fmt: skip
-    rows = [[name, *(number(row[key], 0) for key in names)] for name, row in colour["classes"].items()]
-    rows.append([say("all images"), *(number(colour["mean"][key], 0) for key in names)])
+    brightness, saturation = say("Mean brightness of an image"), say("Mean saturation of an image")
+    if shown:
+        dark = {name: _shares(row.brightness_counts) for name, row in shown.items()}
+        pale = {name: _shares(row.saturation_counts) for name, row in shown.items()}
+        drawn += [
+            charts.histograms(brightness, edges, dark, say("0 black, 255 white; % of the class")),
+            charts.histograms(saturation, edges, pale, say("0 grey, 255 pure colour; % of the class")),
+        ]
+    else:  # the brightness is shown with the sizes
+        label = say("0 grey, 255 pure colour")
+        drawn.append(charts.histogram(saturation, edges, colour.saturation, label))
+    header = [say("class"), say("brightness"), say("saturation"), say("red"), say("green"), say("blue")]
+    rows = [[name, *_cells(row)] for name, row in colour.classes.items()]
+    rows.append([say("all images"), *_cells(colour.mean)])
     notes = [say("Means from 0 to 255, measured on copies of 48 x 48 pixels.")]
-    explained = colour["explained_variance"]
-    if (share := explained["brightness"]) is not None:
+    explained = colour.explained_variance
+    if (share := explained.brightness) is not None:
         notes.append(
             say("The class explains {share} of the variance in brightness.", share=percent(share, 0))
         )
-    if (share := explained["saturation"]) is not None:
+    if (share := explained.saturation) is not None:
         notes.append(
             say("The class explains {share} of the variance in saturation.", share=percent(share, 0))
         )
-    return Section(
-        say("Colour and brightness"), notes, drawn, tables=[Table([say("class"), *names.values()], rows)]
-    )
+    return Section(say("Colour and brightness"), notes, drawn, tables=[Table(header, rows)])
+
+
+def _cells(means: ColourMeans) -> list[str]:
+    values = (means.brightness, means.saturation, means.red, means.green, means.blue)
+    return [number(value, 0) for value in values]
 
 
 def _shares(counts: list[int]) -> list[float]:

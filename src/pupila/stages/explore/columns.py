@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
+from pupila.artifacts.report.fingerprint import (
+    CategoricalColumn,
+    Column,
+    Fingerprint,
+    NumericClass,
+    NumericColumn,
+)
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import listing, say
 from pupila.stages.explore.colour import MAX_CLASSES_DRAWN
@@ -23,13 +30,12 @@ _IDENTIFIER_SHARE = 0.9  # share of groups with an integer of their own, from wh
 _BINS = 20
 
 Array = NDArray[Any]
-Facts = dict[str, Any]
 
 
-def column_facts(data: Dataset, groups: Array) -> dict[str, Facts]:
+def column_facts(data: Dataset, groups: Array) -> dict[str, Column]:
     """The columns in the fingerprint, by name; identifiers such as names, URLs and numbers are left out."""
     codes, names = class_indices(data)
-    columns: dict[str, Facts] = {}
+    columns: dict[str, Column] = {}
     for name in data.own_columns:
         summary = _summarize(data.images[name].cast(pl.String, strict=False), codes, names, groups)
         if summary is not None:
@@ -39,7 +45,7 @@ def column_facts(data: Dataset, groups: Array) -> dict[str, Facts]:
     return columns
 
 
-def _summarize(column: pl.Series, codes: Array, names: list[str], groups: Array) -> Facts | None:
+def _summarize(column: pl.Series, codes: Array, names: list[str], groups: Array) -> Column | None:
     cells = column.str.strip_chars()
     cells = cells.set(cells == "", None)
     missing, distinct = int(cells.null_count()), cells.drop_nulls().n_unique()
@@ -54,32 +60,34 @@ def _summarize(column: pl.Series, codes: Array, names: list[str], groups: Array)
         is_identifier = distinct >= _IDENTIFIER_SHARE * groups_with_value and bool(
             (numbers.drop_nulls() % 1 == 0).all()
         )
-        return (
-            None
-            if is_identifier
-            else {"missing": missing, **_summarize_numeric(values, codes, names, groups)}
-        )
+        return None if is_identifier else _summarize_numeric(values, missing, (codes, names), groups)
     if _MIN_REPEATS * distinct > groups_with_value:
         return None
-    return {"missing": missing, **_summarize_categorical(cells.to_list(), codes, names)}
+    return _summarize_categorical(cells.to_list(), codes, names)
 
 
-def _summarize_numeric(values: Array, codes: Array, names: list[str], groups: Array) -> Facts:
+def _summarize_numeric(
+    values: Array, missing: int, classes: tuple[Array, list[str]], groups: Array
+) -> NumericColumn:
+    codes, names = classes
     finite = values[np.isfinite(values)]
     edges = np.linspace(*_histogram_range(finite), _BINS + 1)
     inside = np.clip(values, edges[0], edges[-1])  # outliers are counted in the outermost bins
     rows = {name: codes == k for k, name in enumerate(names)} or {"": np.ones(len(values), dtype=bool)}
     known = {name: row & np.isfinite(values) for name, row in rows.items()}
-    return {
-        "type": "numeric", "edges": [round(float(edge), 4) for edge in edges],
-        "quantiles": [round(float(q), 4) for q in np.quantile(finite, (0, 0.25, 0.5, 0.75, 1))],
-        "classes": {
-            name: {"images": int(row.sum()), "counts": np.histogram(inside[row], edges)[0].tolist(),
-                   "median": round(float(np.median(values[row])), 4) if row.any() else None}
+    return NumericColumn(
+        missing=missing,
+        edges=[round(float(edge), 4) for edge in edges],
+        quantiles=[round(float(q), 4) for q in np.quantile(finite, (0, 0.25, 0.5, 0.75, 1))],
+        classes={
+            name: NumericClass(
+                images=int(row.sum()), counts=np.histogram(inside[row], edges)[0].tolist(),
+                median=round(float(np.median(values[row])), 4) if row.any() else None,
+            )
             for name, row in known.items()
         },
-        "explained_variance": explained_variance(values, codes, groups),
-    }  # fmt: skip
+        explained_variance=explained_variance(values, codes, groups),
+    )  # fmt: skip
 
 
 def _histogram_range(finite: Array) -> tuple[float, float]:
@@ -92,76 +100,79 @@ def _histogram_range(finite: Array) -> tuple[float, float]:
     return (near if near - low > room else low), (far if high - far > room else high)
 
 
-def _summarize_categorical(cells: list[str | None], codes: Array, names: list[str]) -> Facts:
+def _summarize_categorical(cells: list[str | None], codes: Array, names: list[str]) -> CategoricalColumn:
     frequent = Counter(value for value in cells if value is not None)
     shown = [
         value for value, _ in sorted(frequent.items(), key=lambda item: (-item[1], item[0]))[:MAX_VALUES]
     ]
     classes = [names[k] if k >= 0 else "" for k in codes.tolist()]
     pairs = Counter(zip(cells, classes, strict=True))
-    return {
-        "type": "categorical",
-        "values": {value: {name: pairs[value, name] for name in (*names, "") if pairs[value, name]} for value in shown},
-        "distinct": len(frequent),
-    }  # fmt: skip
+    return CategoricalColumn(
+        missing=cells.count(None),
+        values={
+            value: {name: pairs[value, name] for name in (*names, "") if pairs[value, name]}
+            for value in shown
+        },
+        distinct=len(frequent),
+    )
 
 
-def column_section(f: dict[str, Any]) -> Section | None:
+def column_section(f: Fingerprint) -> Section | None:
     """A chart of each column: numeric ones as histograms by class, categorical ones as class shares."""
-    if not f["columns"]:
+    if not f.columns:
         return None
     drawn, notes, rows = [], [], []
-    for name, column in f["columns"].items():
-        if column["missing"]:
+    for name, column in f.columns.items():
+        if column.missing:
             notes.append(
                 say(
                     "{name} is missing for {n} of {all} images.",
-                    n=column["missing"],
-                    all=f["images"],
+                    n=column.missing,
+                    all=f.images,
                     name=name,
                 )
             )
-        if column["type"] == "numeric":
+        if isinstance(column, NumericColumn):
             drawn.append(_histogram(name, column))
             rows += _rows(name, column)
         else:
-            drawn.append(_bars(name, column, len(f["classes"]) > 1 and not f["masks"]))
-            if column["distinct"] > MAX_VALUES:
+            drawn.append(_bars(name, column, len(f.classes) > 1 and f.target == "class"))
+            if column.distinct > MAX_VALUES:
                 notes.append(say("{name}: the {shown} most frequent of {n} values are shown.", name=name,
-                                 shown=MAX_VALUES, n=column["distinct"]))  # fmt: skip
+                                 shown=MAX_VALUES, n=column.distinct))  # fmt: skip
     tables = [Table([say("column"), say("class"), say("images"), say("median")], rows)] if rows else []
-    return Section(say("Your columns: {names}", names=listing(list(f["columns"]), MAX_COLUMNS)), notes, drawn,
+    return Section(say("Your columns: {names}", names=listing(list(f.columns), MAX_COLUMNS)), notes, drawn,
                    tables=tables)  # fmt: skip
 
 
-def _histogram(name: str, column: Facts) -> Any:
-    some = dict(list(column["classes"].items())[:MAX_CLASSES_DRAWN])
-    counts = {of or name: row["counts"] for of, row in some.items()}
-    return charts.histograms(name, column["edges"], counts, say("{name}; number of images", name=name))
+def _histogram(name: str, column: NumericColumn) -> Any:
+    some = dict(list(column.classes.items())[:MAX_CLASSES_DRAWN])
+    counts = {of or name: row.counts for of, row in some.items()}
+    return charts.histograms(name, column.edges, counts, say("{name}; number of images", name=name))
 
 
-def _bars(name: str, column: Facts, classes: bool) -> Any:
+def _bars(name: str, column: CategoricalColumn, classes: bool) -> Any:
     """Images per value; with classes, the share of each class among the images of a value."""
-    whole = {value: sum(row.values()) for value, row in column["values"].items()}
+    whole = {value: sum(row.values()) for value, row in column.values.items()}
     if not classes:
-        return charts.bars(say("Images by {name}", name=name), whole)
-    used = dict.fromkeys(of for row in column["values"].values() for of in row)
+        return charts.bars(say("Images by {name}", name=name), {**whole})
+    used = dict.fromkeys(of for row in column.values.values() for of in row)
     shares = {
         of or say("without a label"): {
-            f"{value} ({whole[value]})": 100 * row.get(of, 0) / whole[value] for value, row in column["values"].items()
+            f"{value} ({whole[value]})": 100 * row.get(of, 0) / whole[value] for value, row in column.values.items()
         }
         for of in list(used)[:MAX_CLASSES_DRAWN]
     }  # fmt: skip
     return charts.stacked_bars(say("Classes by {name}, % (number of images)", name=name), shares)
 
 
-def _rows(name: str, column: Facts) -> list[list[str]]:
+def _rows(name: str, column: NumericColumn) -> list[list[str]]:
     return [
         [
             name,
             of or say("all images"),
-            str(row["images"]),
-            "" if row["median"] is None else f"{row['median']:g}",
+            str(row.images),
+            "" if row.median is None else f"{row.median:g}",
         ]
-        for of, row in column["classes"].items()
+        for of, row in column.classes.items()
     ]

@@ -12,11 +12,11 @@ MIN_IMAGES, MIN_IMAGES_PER_CLASS = 30, 10  # counted in groups; with fewer, chan
 
 
 def class_indices(data: Dataset) -> tuple[Array, list[str]]:
-    """(N,) int index of each image's class, -1 for none, and the names; data with masks have no class per image.
+    """(N,) int index of each image's class, -1 for none, and the names; without one class per image there are none.
 
     The classes are sorted by size, the largest first.
     """
-    if data.label_map is not None:
+    if data.target != "class":
         return np.full(len(data), -1), []
     counts = data.class_counts()
     names = sorted(counts, key=lambda name: (-counts[name], name))

@@ -1,7 +1,7 @@
 """Labels by source, confidence and cost, the agreement of labellers, and the result of an audit."""
 
+from collections import Counter
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,14 @@ from pupila.artifacts.dataset.labels import current_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.audit import read_audit
+from pupila.artifacts.report.fingerprint import (
+    AuditFacts,
+    Fingerprint,
+    LabelFacts,
+    LabellerFacts,
+    LabellerPair,
+    LabelSources,
+)
 from pupila.artifacts.report.page import Section, Table
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -19,10 +27,8 @@ from pupila.core.vocabulary import AUDIT_FILE
 MAX_LABELLERS = 12  # listed, those with the most annotations
 _STEPS = 20  # bins of confidence
 
-Facts = dict[str, Any]
 
-
-def label_facts(data: Dataset) -> Facts | None:
+def label_facts(data: Dataset) -> LabelFacts | None:
     """The labels in the fingerprint; None if the data set has no label history."""
     whole = read_history(data.home)
     rows = whole.filter(pl.col("sha256").is_in(data.images["sha256"].unique().to_list()))
@@ -31,20 +37,21 @@ def label_facts(data: Dataset) -> Facts | None:
     current = current_labels(rows)
     by_hash = {sha256: (annotator, target) for sha256, annotator, target
                in current.select("sha256", "annotator", "target").iter_rows()}  # fmt: skip
-    sources = {"annotator": 0, "machine": 0, "given": 0, "abstained": 0, "unlabelled": 0}
+    sources: Counter[str] = Counter()
     for sha256, target, given in data.images.select("sha256", "target", "given_target").iter_rows():
         sources[_source(by_hash.get(sha256), target, given)] += 1
     last = rows.group_by("labeller", "sha256", maintain_order=True).last()
     counts = rows["labeller"].value_counts(sort=True)["labeller"].to_list()
-    return {
-        "sources": sources,
-        "annotations": rows.height,
-        "cost": _total(rows["cost"]),
-        "labellers": {name: _summarize_labeller(name, rows, current) for name in counts[:MAX_LABELLERS]},
-        "more_labellers": max(len(counts) - MAX_LABELLERS, 0),
-        "pairs": [] if data.label_map is not None else _compare_labellers(last, counts[:MAX_LABELLERS]),
-        "audit": _read_audit(data.home, whole),
-    }
+    listed = counts[:MAX_LABELLERS]
+    return LabelFacts(
+        sources=LabelSources(**{name: sources[name] for name in LabelSources.model_fields}),
+        annotations=rows.height,
+        cost=_total(rows["cost"]),
+        labellers={name: _summarize_labeller(name, rows, current) for name in listed},
+        more_labellers=max(len(counts) - MAX_LABELLERS, 0),
+        pairs=[] if data.target == "mask" else _compare_labellers(last, listed),
+        audit=_read_audit(data.home, whole),
+    )
 
 
 def _source(current: tuple[bool, str | None] | None, target: str | None, given: str | None) -> str:
@@ -56,22 +63,22 @@ def _source(current: tuple[bool, str | None] | None, target: str | None, given: 
     return "machine" if given is None else "given"
 
 
-def _summarize_labeller(name: str, rows: pl.DataFrame, current: pl.DataFrame) -> Facts:
+def _summarize_labeller(name: str, rows: pl.DataFrame, current: pl.DataFrame) -> LabellerFacts:
     own = rows.filter(pl.col("labeller") == name)
     confidences = own["confidence"].drop_nulls()
     seconds = own["seconds"].drop_nulls()
     counts, _ = np.histogram(confidences.to_numpy(), np.linspace(0, 1, _STEPS + 1))
-    return {
-        "annotator": bool(own["annotator"].any()),
-        "annotations": own.height,
-        "images": own["sha256"].n_unique(),
-        "current": current.filter(pl.col("labeller") == name).height,
-        "abstained": int(own["target"].null_count()),
-        "confidence": counts.tolist() if len(confidences) else None,
-        "mean_confidence": round(float(confidences.mean()), 4) if len(confidences) else None,  # type: ignore[arg-type]
-        "cost": _total(own["cost"]),
-        "seconds": round(float(seconds.sum()), 1) if len(seconds) else None,
-    }
+    return LabellerFacts(
+        annotator=bool(own["annotator"].any()),
+        annotations=own.height,
+        images=own["sha256"].n_unique(),
+        current=current.filter(pl.col("labeller") == name).height,
+        abstained=int(own["target"].null_count()),
+        confidence=counts.tolist() if len(confidences) else None,
+        mean_confidence=round(float(confidences.mean()), 4) if len(confidences) else None,  # type: ignore[arg-type]
+        cost=_total(own["cost"]),
+        seconds=round(float(seconds.sum()), 1) if len(seconds) else None,
+    )
 
 
 def _total(costs: pl.Series) -> float | None:
@@ -79,7 +86,7 @@ def _total(costs: pl.Series) -> float | None:
     return round(float(costs.sum()), 4) if costs.null_count() < len(costs) else None
 
 
-def _compare_labellers(last: pl.DataFrame, names: list[str]) -> list[Facts]:
+def _compare_labellers(last: pl.DataFrame, names: list[str]) -> list[LabellerPair]:
     """Of each two labellers, the number of images that both labelled, and on how many of these they agree."""
     labels = {
         name: dict(last.filter((pl.col("labeller") == name) & pl.col("target").is_not_null())
@@ -91,11 +98,11 @@ def _compare_labellers(last: pl.DataFrame, names: list[str]) -> list[Facts]:
         both = labels[first].keys() & labels[second].keys()
         if both:
             agree = sum(labels[first][key] == labels[second][key] for key in both)
-            pairs.append({"first": first, "second": second, "images": len(both), "agree": agree})
+            pairs.append(LabellerPair(first=first, second=second, images=len(both), agree=agree))
     return pairs
 
 
-def _read_audit(home: str, history_rows: pl.DataFrame) -> Facts | None:
+def _read_audit(home: str, history_rows: pl.DataFrame) -> AuditFacts | None:
     """The accuracy from a finished audit; None if there is none, or it is not understood.
 
     Args:
@@ -112,23 +119,25 @@ def _read_audit(home: str, history_rows: pl.DataFrame) -> Facts | None:
     report = audit.report
     if report is None or report.random.accuracy.value is None:
         return None
-    accuracy = report.random.accuracy
-    machine_labels_since = not history_rows.slice(audit.sample.history_rows)["annotator"].all()
-    return {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high, "reviewed": report.random.reviewed,
-            "labels": report.labels, "more_to_halve": report.random.more_to_halve,
-            "outdated": machine_labels_since}  # fmt: skip
+    return AuditFacts(
+        accuracy=report.random.accuracy,
+        reviewed=report.random.reviewed,
+        labels=report.labels,
+        more_to_halve=report.random.more_to_halve,
+        outdated=not history_rows.slice(audit.sample.history_rows)["annotator"].all(),
+    )
 
 
-def label_section(f: Facts) -> Section | None:
+def label_section(f: Fingerprint) -> Section | None:
     """Labels by source, confidence, cost, and the agreement of labellers."""
-    facts = f["labels"]
+    facts = f.labels
     if facts is None:
         return None
     words = {"annotator": say("annotators"), "machine": say("machines"), "given": say("given with the data"),
              "abstained": say("abstained"), "unlabelled": say("unlabelled")}  # fmt: skip
     drawn = [charts.bars(say("Source of the current labels"),
-                         {words[name]: n for name, n in facts["sources"].items() if n})]  # fmt: skip
-    confidences = {name: row["confidence"] for name, row in facts["labellers"].items() if row["confidence"]}
+                         {words[name]: n for name, n in facts.sources.model_dump().items() if n})]  # fmt: skip
+    confidences = {name: row.confidence for name, row in facts.labellers.items() if row.confidence}
     if confidences:
         edges = [step / _STEPS for step in range(_STEPS + 1)]
         some = dict(list(confidences.items())[:6])
@@ -136,15 +145,15 @@ def label_section(f: Facts) -> Section | None:
     header = [say("labeller"), say("type"), say("annotations"), say("images"), say("current"), say("abstained"),
               say("mean confidence"), say("cost"), say("seconds")]  # fmt: skip
     rows = [
-        [name, say("annotator") if row["annotator"] else say("machine"),
-         *(str(row[key]) for key in ("annotations", "images", "current", "abstained")),
-         _format_optional(row["mean_confidence"], 2), _format_cost(row["cost"]), _format_optional(row["seconds"], 0)]
-        for name, row in facts["labellers"].items()
+        [name, say("annotator") if row.annotator else say("machine"),
+         *map(str, (row.annotations, row.images, row.current, row.abstained)),
+         _format_optional(row.mean_confidence, 2), _format_cost(row.cost), _format_optional(row.seconds, 0)]
+        for name, row in facts.labellers.items()
     ]  # fmt: skip
     tables = [Table(header, rows)]
-    if facts["pairs"]:
-        pairs = [[pair["first"], pair["second"], str(pair["images"]), str(pair["agree"]),
-                  percent(pair["agree"] / pair["images"])] for pair in facts["pairs"]]  # fmt: skip
+    if facts.pairs:
+        pairs = [[pair.first, pair.second, str(pair.images), str(pair.agree), percent(pair.agree / pair.images)]
+                 for pair in facts.pairs]  # fmt: skip
         tables.append(
             Table(
                 [
@@ -157,7 +166,7 @@ def label_section(f: Facts) -> Section | None:
                 pairs,
             )
         )
-    more = facts["more_labellers"]
+    more = facts.more_labellers
     notes = (
         [say_count("{n} more labeller is not shown.", "{n} more labellers are not shown.", more)]
         if more
@@ -174,59 +183,60 @@ def _format_cost(cost: float | None) -> str:
     return "" if cost is None else f"${number(cost, 2)}"
 
 
-def label_sources(f: Facts) -> str | None:
+def label_sources(f: Fingerprint) -> str | None:
     """The sources of the labels, the unlabelled images, and the cost."""
-    facts = f["labels"]
+    facts = f.labels
     if facts is None:
         return None
-    sources = facts["sources"]
-    counts = {
-        "annotator": say("{n} by annotators", n=sources["annotator"]),
-        "machine": say("{n} by machines", n=sources["machine"]),
-        "given": say("{n} given with the data", n=sources["given"]),
-    }
-    shown = [count for source, count in counts.items() if sources[source]]
+    sources = facts.sources
+    counts = (
+        (sources.annotator, say("{n} by annotators", n=sources.annotator)),
+        (sources.machine, say("{n} by machines", n=sources.machine)),
+        (sources.given, say("{n} given with the data", n=sources.given)),
+    )
+    shown = [text for count, text in counts if count]
     sentences = [say("Current labels: {counts}.", counts=", ".join(shown) or "0")]
-    if unlabelled := sources["abstained"] + sources["unlabelled"]:
+    if unlabelled := sources.abstained + sources.unlabelled:
         sentences.append(say_count("{n} image is unlabelled.", "{n} images are unlabelled.", unlabelled))
-    if facts["cost"]:
-        sentences.append(say("Labelling cost ${cost}.", cost=number(facts["cost"], 2)))
+    if facts.cost:
+        sentences.append(say("Labelling cost ${cost}.", cost=number(facts.cost, 2)))
     return " ".join(sentences)
 
 
-def audit_result(f: Facts) -> str | None:
+def audit_result(f: Fingerprint) -> str | None:
     """The accuracy of the machine labels from an audit, or a hint that there was none."""
-    facts = f["labels"]
-    if facts is None or not facts["sources"]["machine"]:
+    facts = f.labels
+    if facts is None or not facts.sources.machine:
         return None
-    audit = facts["audit"]
+    audit = facts.audit
     if audit is None:
         return say(
             "The machine labels are not audited: run pupila label audit DATA to measure their accuracy."
         )
-    if audit["low"] is None:
+    accuracy = audit.accuracy
+    if accuracy.low is None or accuracy.high is None:
         return say_count("The audit reviewed {n} label, too few to estimate the accuracy of the machine labels.",
                          "The audit reviewed {n} labels, too few to estimate the accuracy of the machine labels.",
-                         audit["reviewed"])  # fmt: skip
-    accuracy = say(
+                         audit.reviewed)  # fmt: skip
+    sentence = say(
         "The machine labels have accuracy {accuracy} (95 % CI {low} to {high}, audit of n = {n} labels).",
-        accuracy=number(audit["accuracy"]), low=number(audit["low"]), high=number(audit["high"]), n=audit["reviewed"],
+        accuracy=accuracy.value_text(), low=number(accuracy.low), high=number(accuracy.high), n=audit.reviewed,
     )  # fmt: skip
-    if not audit["outdated"]:
-        return accuracy
+    if not audit.outdated:
+        return sentence
     outdated = say(
         "Machine labels were added after the audit: repeat it with pupila label audit DATA --again."
     )
-    return f"{accuracy} {outdated}"
+    return f"{sentence} {outdated}"
 
 
-def labeller_disagreement(f: Facts) -> str | None:
+def labeller_disagreement(f: Fingerprint) -> str | None:
     """The two labellers that disagree most often."""
-    pairs = [pair for pair in (f["labels"] or {"pairs": []})["pairs"] if pair["agree"] < pair["images"]]
+    pairs = [pair for pair in (f.labels.pairs if f.labels else []) if pair.agree < pair.images]
     if not pairs:
         return None
-    worst = min(pairs, key=lambda pair: pair["agree"] / pair["images"])
+    worst = min(pairs, key=lambda pair: pair.agree / pair.images)
     return say(
         "{first} and {second} agree on {agree} of the {images} images that both labelled.",
-        first=worst["first"], second=worst["second"], agree=worst["agree"], images=worst["images"],
+        first=worst.first, second=worst.second, agree=worst.agree, images=worst.images,
     )  # fmt: skip

@@ -6,14 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.report.gallery import load_image
-from pupila.artifacts.report.page import PageImage, Section, Table
+from pupila.artifacts.report.fingerprint import Fingerprint, MapFacts
+from pupila.artifacts.report.page import Section, Table
 from pupila.artifacts.report.scatter import Point, draw_image_map
 from pupila.core.messages import number, percent, say, say_count
-from pupila.stages.explore.explained_variance import class_indices
-from pupila.stages.explore.masks import picture_with_mask
 from pupila.stages.explore.neighbours import NEIGHBOURS, OUTLIER_SHARE, ImageMap
-from pupila.statistics.metrics.segment import scored_classes
+from pupila.stages.explore.views import find_view
 
 MAX_OUTLIERS = 14  # images shown that lie among another class
 MAX_COLOURS = 10  # colours; further classes share the last one
@@ -21,9 +19,10 @@ MAX_COLOURS = 10  # colours; further classes share the last one
 Array = NDArray[Any]
 
 
-def map_section(data: Dataset, f: dict[str, Any], image_map: ImageMap) -> Section:
+def map_section(data: Dataset, f: Fingerprint, image_map: ImageMap) -> Section:
     """The map, how well it separates the classes, and the images that lie among other classes."""
-    kinds, names = _group_points(data)
+    view = find_view(data)
+    kinds, names = _group_points(*view.points(data))
     widths, heights = data.images["width"].to_list(), data.images["height"].to_list()
     images = data.images["image"].to_list()
     points = [
@@ -37,21 +36,21 @@ def map_section(data: Dataset, f: dict[str, Any], image_map: ImageMap) -> Sectio
     )
     drawn = draw_image_map(title, points, names, data.miniatures(image_map.rows))
     galleries = []
-    if image_map.outliers and _is_informative(f):
-        shown = [_photo(data, row) for row in image_map.outliers[:MAX_OUTLIERS]]
+    if image_map.outliers and _is_informative(f.map):
+        shown = [view.picture(data, row, True) for row in image_map.outliers[:MAX_OUTLIERS]]
         heading = say(
             "Among other classes: {shown} of {n} images", shown=len(shown), n=len(image_map.outliers)
         )
         galleries.append((heading, shown))
-    classes = f["map"]["classes"] if f["map"] else None
+    classes = f.map.classes if f.map else None
     tables = [Table(
         [say("class"), say("images"), say("nearest neighbour has the same class")],
-        [[name, str(row["images"]), percent(row["agreement"])] for name, row in classes.items()],
+        [[name, str(row.images), percent(row.agreement)] for name, row in classes.items()],
     )] if classes else []  # fmt: skip
     return Section(say("Map of the images"), _notes(data, f, image_map), [drawn], galleries, tables)
 
 
-def _notes(data: Dataset, f: dict[str, Any], image_map: ImageMap) -> list[str]:
+def _notes(data: Dataset, f: Fingerprint, image_map: ImageMap) -> list[str]:
     notes = [
         say("Layout: t-SNE of the embeddings of bundle {hash}. Neighbours are meaningful, distances and directions "
             "are not.", hash=image_map.bundle[:12])
@@ -61,17 +60,18 @@ def _notes(data: Dataset, f: dict[str, Any], image_map: ImageMap) -> list[str]:
     ]  # fmt: skip
     if len(image_map.rows) < len(data):
         notes.append(say("{n} of {all} images, drawn at random.", n=len(image_map.rows), all=len(data)))
-    facts = f["map"]
+    facts = f.map
     if facts is None:
         return notes
     notes.append(
         say("The nearest neighbour of an image, outside its own group and duplicates, has the same class for "
             "{agreement} of the images (95 % CI {low} to {high}, n = {n} images in {groups} groups); "
             "by chance {chance}.",
-            n=facts["images"], groups=facts["groups"],
-            **{key: percent(facts[key]) for key in ("agreement", "low", "high", "chance")})
+            n=facts.images, groups=facts.groups, agreement=percent(facts.agreement.value or 0),
+            low=percent(facts.agreement.low or 0), high=percent(facts.agreement.high or 0),
+            chance=percent(facts.chance))
     )  # fmt: skip
-    if not _is_informative(f):
+    if not _is_informative(facts):
         notes.append(say("Neighbours do not share their class significantly more often than by chance, so read little "
                          "into the map."))  # fmt: skip
     elif image_map.outliers:
@@ -81,38 +81,30 @@ def _notes(data: Dataset, f: dict[str, Any], image_map: ImageMap) -> list[str]:
                       "the label may be wrong, or the image hard.",
                       "{n} images have at least {least} of their {k} nearest neighbours in other classes: "
                       "the labels may be wrong, or the images hard.",
-                      facts["outliers"], least=least, k=NEIGHBOURS)
+                      facts.outliers, least=least, k=NEIGHBOURS)
             if image_map.bundle else
             say_count("{n} image has at least {least} of its {k} nearest neighbours in other classes: "
                       "its colours are unusual for its class.",
                       "{n} images have at least {least} of their {k} nearest neighbours in other classes: "
                       "their colours are unusual for their class.",
-                      facts["outliers"], least=least, k=NEIGHBOURS)
+                      facts.outliers, least=least, k=NEIGHBOURS)
         )  # fmt: skip
     return notes
 
 
-def _is_informative(f: dict[str, Any]) -> bool:
+def _is_informative(facts: MapFacts | None) -> bool:
     """Whether neighbours share their class more often than by chance, so that outliers are worth inspecting."""
-    return f["map"] is not None and bool(f["map"]["low"] > f["map"]["chance"])
-
-
-def _photo(data: Dataset, row: int) -> PageImage:
-    if data.label_map is not None:
-        return picture_with_mask(data, row)
-    image, target = data.images["image"][row], data.images["target"][row]
-    return load_image(data.path(row), f"{image.rpartition('/')[2]} ({target})", data.bands, data.limits)
+    return facts is not None and facts.above_chance
 
 
 def _caption(image: str, names: list[str], kind: int) -> str:
     return f"{image.rpartition('/')[2]} ({names[kind]})" if len(names) > 1 else image.rpartition("/")[2]
 
 
-def _group_points(data: Dataset) -> tuple[Array, list[str]]:
+def _group_points(codes: Array, names: list[str]) -> tuple[Array, list[str]]:
     """(N,) number of each image's colour, and what the colours mean."""
-    codes, names = class_indices(data) if data.label_map is None else _group_by_coverage(data)
     if not names:
-        return np.zeros(len(data), dtype=int), [say("images")]
+        return np.zeros(len(codes), dtype=int), [say("images")]
     shown = names[: MAX_COLOURS - 1] if len(names) > MAX_COLOURS else names
     kinds = np.where(codes < len(shown), codes, len(shown))
     labels = [*shown, say("all others")] if len(shown) < len(names) else list(shown)
@@ -120,17 +112,3 @@ def _group_points(data: Dataset) -> tuple[Array, list[str]]:
         kinds[codes < 0] = len(labels)
         labels.append(say("without a label"))
     return kinds, labels
-
-
-def _group_by_coverage(data: Dataset) -> tuple[Array, list[str]]:
-    """For masks: the class that covers most of an image; for a single class, whether it covers little, some or much."""
-    shares, classes = data.shares, scored_classes(len(data.classes))
-    blank = shares.sum(axis=1) == 0
-    if len(classes) > 1:
-        codes = shares.argmax(axis=1)
-        return np.where(blank, -1, codes), data.classes
-    share, name = shares[:, classes[0]], data.classes[classes[0]]
-    low, high = np.quantile(share[~blank], (1 / 3, 2 / 3))
-    codes = np.where(blank, -1, (share > low).astype(int) + (share > high))
-    return codes, [say("little {name} (up to {low})", name=name, low=percent(low, 0)), say("some {name}", name=name),
-                   say("much {name} (over {high})", name=name, high=percent(high, 0))]  # fmt: skip

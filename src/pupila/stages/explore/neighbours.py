@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.fingerprint import ClassAgreement, MapFacts
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -19,6 +20,7 @@ from pupila.core.progress import progress
 from pupila.core.threads import prefetch, reader_threads
 from pupila.stages.explore.colour import ColourStatistics
 from pupila.stages.explore.explained_variance import class_indices
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import wilson_interval
 
 MAX_POINTS = 2000
@@ -38,7 +40,7 @@ class ImageMap:
     rows: list[int]  # of the data set
     positions: Array  # (K, 2) float
     bundle: str  # its hash; "" for colours
-    facts: dict[str, Any] | None  # agreement of neighbours; None without classes
+    facts: MapFacts | None  # agreement of neighbours; None without classes
     outliers: list[int]  # rows that lie among other classes, the clearest first
 
 
@@ -98,7 +100,7 @@ def _project(features: Array, clusters: bool) -> Array:
 
 def _compare_neighbours(
     features: Array, codes: Array, groups: Array, names: list[str]
-) -> tuple[dict[str, Any] | None, list[int]]:
+) -> tuple[MapFacts | None, list[int]]:
     """How often the nearest neighbour has the same class, and which images lie among other classes.
 
     Duplicates and images of the same group are not neighbours: they would agree trivially.
@@ -119,15 +121,19 @@ def _compare_neighbours(
     strange = (~np.take_along_axis(same, nearest, axis=1)).mean(axis=1)
     depth = np.take_along_axis(similarity, nearest, axis=1).mean(axis=1)
     order = [place for place in np.lexsort((-depth, -strange)) if strange[place] >= OUTLIER_SHARE]
-    facts = {
-        "images": len(labelled), "groups": alone, "agreement": round(agreement, 4), "low": round(low, 4),
-        "high": round(high, 4), "chance": round(float(chance.mean()), 4),
-        "classes": {
-            name: {"images": int((own == k).sum()), "agreement": round(float(right[own == k].mean()), 4)}
+    facts = MapFacts(
+        images=len(labelled),
+        groups=alone,
+        agreement=Estimate(value=round(agreement, 4), low=round(low, 4), high=round(high, 4)),
+        chance=round(float(chance.mean()), 4),
+        classes={
+            name: ClassAgreement(
+                images=int((own == k).sum()), agreement=round(float(right[own == k].mean()), 4)
+            )
             for k, name in enumerate(names) if (own == k).any()
         },
-        "outliers": len(order),
-    }  # fmt: skip
+        outliers=len(order),
+    )  # fmt: skip
     return facts, [int(labelled[place]) for place in order]
 
 

@@ -1,12 +1,11 @@
 """The audit of a split: which duplicates and groups leak, and how balanced the classes are."""
 
 from collections import defaultdict
-from typing import Any
 
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import Leak
+from pupila.artifacts.dataset.splits import Balance, Deviation, Leak, SplitBalance
 from pupila.core.vocabulary import SPLITS
 
 
@@ -34,24 +33,24 @@ def find_leaks(
     return leaks
 
 
-def measure_balance(data: Dataset, splits: list[str], components: list[int]) -> dict[str, Any]:
+def measure_balance(data: Dataset, splits: list[str], components: list[int]) -> Balance:
     """Images, groups and classes of each split, and the largest deviation of a class share from the whole data."""
     shares, names = data.shares, data.classes
     whole = shares.sum(axis=0) / max(shares.sum(), 1)
-    table: dict[str, Any] = {}
+    table: dict[str, SplitBalance] = {}
     worst = (0.0, "", "")
     for split in SPLITS:
         rows = [row for row, name in enumerate(splits) if name == split]
         there, own = shares[rows] > 0, shares[rows].sum(axis=0)
         groups = np.array([components[row] for row in rows], dtype=np.int64)
-        table[split] = {
-            "images": len(rows),
-            "groups": len({components[row] for row in rows}),
-            "classes": dict(zip(names, there.sum(axis=0).tolist(), strict=True)),
-            "class_groups": {name: len(set(groups[there[:, k]].tolist())) for k, name in enumerate(names)},
-        }
+        table[split] = SplitBalance(
+            images=len(rows),
+            groups=len({components[row] for row in rows}),
+            classes=dict(zip(names, there.sum(axis=0).tolist(), strict=True)),
+            class_groups={name: len(set(groups[there[:, k]].tolist())) for k, name in enumerate(names)},
+        )
         if own.sum():
             away = np.abs(own / own.sum() - whole)
             worst = max([worst, *((float(far), name, split) for far, name in zip(away, names, strict=True))])
-    table["largest_deviation"] = {"share": round(worst[0], 4), "class": worst[1], "split": worst[2]}
-    return table
+    largest = Deviation.model_validate({"share": round(worst[0], 4), "class": worst[1], "split": worst[2]})
+    return Balance(largest_deviation=largest, **table)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, SplitFile
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -11,7 +12,6 @@ from pupila.core.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
 from pupila.stages.split.allocate import Array, allocate
 from pupila.stages.split.audit import find_leaks, measure_balance
 from pupila.stages.split.by import Names, read_by
-from pupila.stages.split.settings import SplitSettings
 
 
 def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
@@ -44,7 +44,7 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
     )
     return SplitFile(
         data_hash=data.hash,
-        settings=settings.model_dump(),
+        settings=settings,
         origin=origin,
         verdict=LEAKING if leaks else CLEAN,
         leaks=leaks,

@@ -6,6 +6,7 @@ import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
+from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.artifacts.report.gallery import SIDE, embed_image
 from pupila.artifacts.report.page import PageImage, Section, Table
 from pupila.core.errors import PupilaError
@@ -14,39 +15,37 @@ from pupila.core.vocabulary import IGNORE, SPLITS
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
 from pupila.imaging.masks.label_map import class_colours
-from pupila.stages.explore.fingerprint import Fingerprint
+from pupila.stages.explore.classify import MAX_CLASSES, SEED
+from pupila.stages.explore.view import Array, TargetView
 from pupila.statistics.metrics.segment import scored_classes
 
 PER_CLASS = 7  # overlays with most of a class, typical ones, and ones with least: a row of the page each
 PER_SPLIT = 14  # overlays of each split
-MAX_CLASSES = 24  # shown as contact sheets and bars
-SEED = 23
 
 
-def area_section(f: Fingerprint) -> Section:
+def _area_section(f: Fingerprint) -> Section:
     """The share of each class in the area, and the number of images in which it occurs."""
-    shown = dict(list(f["classes"].items())[:MAX_CLASSES])
-    shares = {name: 100 * row["share"] for name, row in shown.items()}
+    shown = dict(list(f.classes.items())[:MAX_CLASSES])
+    shares = {name: 100 * row.share for name, row in shown.items()}
     rest = 100 - sum(shares.values())
-    whole = {**shares, say("all others"): rest} if len(shown) < len(f["classes"]) else shares
+    whole = {**shares, say("all others"): rest} if len(shown) < len(f.classes) else shares
     rows = [
-        [name, percent(row["share"], 2), str(row["images"]), str(row["groups"])]
-        for name, row in f["classes"].items()
+        [name, percent(row.share, 2), str(row.images), str(row.groups)] for name, row in f.classes.items()
     ]
-    if f["unlabelled"]:
-        rows.append([say("without a mask"), "", str(f["unlabelled"]), ""])
+    if f.unlabelled:
+        rows.append([say("without a mask"), "", str(f.unlabelled), ""])
     return Section(
         say("Classes"),
         charts=[
             charts.bars(say("Mean share of the image area"), shares, "{:.2f} %"),
             charts.pie(say("Share of the area"), whole),
-            charts.bars(say("Images per class"), {name: row["images"] for name, row in shown.items()}),
+            charts.bars(say("Images per class"), {name: row.images for name, row in shown.items()}),
         ],
         tables=[Table([say("class"), say("area"), say("images"), say("groups")], rows)],
     )  # fmt: skip
 
 
-def overlay_section(data: Dataset, row_splits: list[str] | None) -> Section:
+def _overlay_section(data: Dataset, row_splits: list[str] | None) -> Section:
     """Images with mask overlays: the largest, typical and smallest areas of each class, and some of each split.
 
     Args:
@@ -62,7 +61,7 @@ def overlay_section(data: Dataset, row_splits: list[str] | None) -> Section:
             name=data.classes[index],
             n=len(order),
         )
-        pictures = [picture_with_mask(data, row, percent(share[row], 2)) for row in _pick_spread(order)]
+        pictures = [_picture_with_note(data, row, percent(share[row], 2)) for row in _pick_spread(order)]
         galleries.append((heading, pictures))
     usable = data.images["target"].is_not_null().to_list()
     for split in SPLITS if row_splits else ():
@@ -72,11 +71,11 @@ def overlay_section(data: Dataset, row_splits: list[str] | None) -> Section:
             heading = say(
                 "{split}: {shown} of {n} images, drawn at random", split=split, shown=len(chosen), n=len(rows)
             )
-            galleries.append((heading, [picture_with_mask(data, row) for row in chosen]))
+            galleries.append((heading, [_picture_with_note(data, row) for row in chosen]))
     return Section(say("Mask overlays"), galleries=galleries)
 
 
-def picture_with_mask(data: Dataset, row: int, note: str = "") -> PageImage:
+def _picture_with_note(data: Dataset, row: int, note: str = "") -> PageImage:
     """The image of a row with its mask as an overlay; the image alone if there is no mask."""
     image = data.images["image"][row]
     caption = " ".join(part for part in (image.rpartition("/")[2], note) if part)
@@ -104,3 +103,26 @@ def _colour_patches(data: Dataset) -> list[PageImage]:
         embed_image(np.tile(table[index], (24, 64, 1)), name)
         for index, name in {**dict(list(names.items())[:MAX_CLASSES]), IGNORE: say("no label")}.items()
     ]
+
+
+def _group_by_coverage(data: Dataset) -> tuple[Array, list[str]]:
+    """For masks: the class that covers most of an image; for a single class, whether it covers little, some or much."""
+    shares, classes = data.shares, scored_classes(len(data.classes))
+    blank = shares.sum(axis=1) == 0
+    if len(classes) > 1:
+        codes = shares.argmax(axis=1)
+        return np.where(blank, -1, codes), data.classes
+    share, name = shares[:, classes[0]], data.classes[classes[0]]
+    low, high = np.quantile(share[~blank], (1 / 3, 2 / 3))
+    codes = np.where(blank, -1, (share > low).astype(int) + (share > high))
+    return codes, [say("little {name} (up to {low})", name=name, low=percent(low, 0)), say("some {name}", name=name),
+                   say("much {name} (over {high})", name=name, high=percent(high, 0))]  # fmt: skip
+
+
+MASK_VIEW = TargetView(
+    classes=_area_section,
+    samples=_overlay_section,
+    picture=lambda data, row, label: _picture_with_note(data, row),
+    points=_group_by_coverage,
+    shares_title=lambda: say("Mean share of the image area in each split"),
+)

@@ -129,8 +129,7 @@ def test_without_rasterio_the_rest_is_read_and_the_extra_named(
     write_classes(tmp_path, {"a": 3, "b": 3})
     write(tmp_path / "a/scene.tif", deep())
     monkeypatch.setitem(sys.modules, "rasterio", None)
-    for settings in ({}, {"bands": [1, 2, 3]}):
-        opened = pupila.open(tmp_path, **settings)
+    for opened in (pupila.open(tmp_path), pupila.open(tmp_path, bands=(1, 2, 3))):
         assert len(opened) == 6
         ((subject, code, reason),) = opened.skipped.rows()
         assert (subject, code) == ("a/scene.tif", "missing-extra")

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pupila
-from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.run.source import parse_predicting
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -50,7 +50,7 @@ def trained_bundle(photos: Path, weights: Path) -> Path:
 
 def bare_rate(bundle: Path, images: list[bytes]) -> float:
     """Images per second of nothing but decoding and the model, one image a time on every core."""
-    predictor = Predictor(read_bundle(str(bundle)))
+    predictor = Predictor(parse_predicting(bundle).bundle)
 
     def predict_one(image: bytes) -> object:
         return predictor.logits(predictor.preprocess(image).inputs)

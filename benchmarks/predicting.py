@@ -5,8 +5,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measure import bare_rate, real_data, real_weights, seconds, trained_bundle
-from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.run.source import parse_predicting
 from pupila.stages.predict.inputs import find_images
 from pupila.tasks.classify import ClassPrediction
 
@@ -20,7 +20,7 @@ def run() -> dict[str, Any]:
         return {}
     bundle = trained_bundle(photos, weights)
     images = [path.read_bytes() for path in sorted(photos.glob("*/*.jpg"))]
-    predictor = Predictor(read_bundle(str(bundle)))
+    predictor = Predictor(parse_predicting(bundle).bundle)
 
     def ours() -> None:
         assert sum(

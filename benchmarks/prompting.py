@@ -14,9 +14,9 @@ from typing import Any
 
 import pupila
 from benchmarks.measure import real_data
-from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.run.source import parse_predicting
 from pupila.core.vocabulary import TRAIN
 from pupila.tasks.prompt import Prompt
 
@@ -68,7 +68,7 @@ def run() -> dict[str, Any]:
 
 def _clicks(bundle: str, image: Path) -> dict[str, float]:
     """Seconds of the first prediction for an image, and of the second."""
-    prompter, content = Prompter(read_bundle(bundle)), image.read_bytes()
+    prompter, content = Prompter(parse_predicting(bundle).bundle), image.read_bytes()
     start = time.perf_counter()
     encoded = prompter.encode(prompter.preprocess(content), all_cores=True)
     prompter.predict(encoded, Prompt(points=((100.0, 100.0),)))

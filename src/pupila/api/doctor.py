@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Unpack
 
 from pupila.api.data import open_with
-from pupila.api.inputs import Data, ModelInput, model_path
+from pupila.api.inputs import Data, ModelInput
 from pupila.api.options import ReadOptions
 from pupila.core.display import Displayed, Summary
 from pupila.core.extras import public
@@ -49,6 +49,7 @@ def doctor(data: Data, *, run: ModelInput | None = None, **read: Unpack[ReadOpti
     Raises:
         PupilaError: the run has no mask predictions for these data.
     """
+    from pupila.artifacts.run.folder import read_run
     from pupila.stages.doctor.examine import examine
 
-    return Faults(examine(open_with(data, read), None if run is None else model_path(run)))
+    return Faults(examine(open_with(data, read), None if run is None else read_run(run)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pupila.api.data import open_with
-from pupila.api.inputs import Data, ModelInput, Path, model_path, path_text
+from pupila.api.inputs import Data, ModelInput, Path, path_text
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.extras import public
@@ -53,7 +53,7 @@ def evaluate(
             say("The data set is not split"), actual=say("no matching splits.json"),
             expected=say("the split that the model was trained with"), remedy="pupila split DATA",
         )  # fmt: skip
-    sources = [parse_source(model_path(given)) for given in (model, *against)]
+    sources = [parse_source(given) for given in (model, *against)]
     result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
     place = files.join(sources[0].results_folder, f"evaluation-{result.evaluation['split']}")
     return write_report(result, opened, place if out is None else path_text(out))

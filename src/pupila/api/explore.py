@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
 from pupila.api.data import open_with, results_folder
-from pupila.api.inputs import Data, ModelInput, Path, model_path
+from pupila.api.inputs import Data, ModelInput, Path
 from pupila.api.options import ReadOptions
 from pupila.core import files
 from pupila.core.extras import public
@@ -41,6 +41,7 @@ def explore(
     from pupila.artifacts.dataset.splits import find_matching_split
     from pupila.artifacts.report.fingerprint import FaultFacts
     from pupila.artifacts.report.page import render
+    from pupila.artifacts.run.source import parse_predicting
     from pupila.stages.doctor.examine import examine
     from pupila.stages.doctor.faults import title
     from pupila.stages.explore.colour import measure_colours
@@ -51,7 +52,7 @@ def explore(
     opened = open_with(data, read)
     home = results_folder(opened, out)
     colours = measure_colours(opened)
-    around = build_map(opened, colours, None if bundle is None else model_path(bundle))
+    around = build_map(opened, colours, None if bundle is None else parse_predicting(bundle).bundle)
     faults = examine(opened)
     splits = find_matching_split(opened, home)
     content = build_fingerprint(

@@ -76,23 +76,6 @@ def path_text(path: Path) -> str:
     return text
 
 
-def model_path(model: ModelInput) -> str:
-    """The folder of a bundle, of a run, or of an object that was loaded from one; or the path of a table.
-
-    Raises:
-        PupilaError: anything else.
-    """
-    if is_path(model):
-        return path_text(model)  # type: ignore[arg-type]
-    folder = getattr(model, "folder", None)
-    if isinstance(folder, str):
-        return folder
-    raise PupilaError(
-        say("Not a model"), actual=describe_type(model),
-        expected=say("the folder of a bundle or a run, a Bundle, a Run, or what pupila.load gives"),
-    )  # fmt: skip
-
-
 def describe_type(value: object) -> str:
     """The type of a value, as in an error: "a set", "polars.Series"."""
     kind = type(value)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pupila.api.inputs import Images, ModelInput, describe_type, is_path, list_images, model_path
+from pupila.api.inputs import Images, ModelInput, describe_type, is_path, list_images
 from pupila.api.predictions import Prediction, Predictions
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
@@ -171,11 +171,11 @@ def load(model: ModelInput) -> Model:
     Raises:
         PupilaError: no bundle, one that was modified, or one whose golden predictions differ on this machine.
     """
-    from pupila.artifacts.bundle.folder import Bundle, read_bundle
+    from pupila.artifacts.run.source import parse_predicting
 
     if isinstance(model, Model):
         return model
-    return Model(model if isinstance(model, Bundle) else read_bundle(model_path(model)))
+    return Model(parse_predicting(model).bundle)
 
 
 def _source_name(source: "str | NamedBytes") -> str:

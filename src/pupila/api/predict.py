@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
-from pupila.api.inputs import Images, ModelInput, Path, model_path, path_text
+from pupila.api.inputs import Images, ModelInput, Path, path_text
 from pupila.api.load import load
 from pupila.api.options import BandOptions
 from pupila.api.predictions import Predictions
@@ -100,7 +100,7 @@ def predict_files(
     Raises:
         PupilaError: no bundle, no images, or options that the bundle's task does not have.
     """
-    from pupila.artifacts.bundle.folder import read_bundle
+    from pupila.artifacts.run.source import parse_predicting
     from pupila.imaging.images.bands import BandSettings
     from pupila.stages.predict.inputs import count_images, find_images
     from pupila.stages.predict.rows import Output, check_bands, csv_line, describe_row, to_csv
@@ -109,10 +109,10 @@ def predict_files(
     from pupila.tasks.prompt import Prompt
 
     listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    addresses, source = [path_text(path) for path in listed], model_path(model)
-    bundle = read_bundle(source)
+    addresses, source = [path_text(path) for path in listed], parse_predicting(model)
+    bundle = source.bundle
     predictor = TASK_PREDICTORS[bundle.info.task]
-    _check_options(predictor, source, write, prompt, list(bands))
+    _check_options(predictor, source.path, write, prompt, list(bands))
     settings = BandSettings.parse(dict(bands), "predict")
     check_bands(bundle.info.preprocessing.bands, settings)
     opened = predictor.open_bundle(bundle)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from pupila.api.inputs import ModelInput, model_path
+from pupila.api.inputs import ModelInput
 from pupila.api.options import ServeOptions
 from pupila.core.display import Displayed, Summary
 from pupila.core.extras import public
@@ -61,14 +61,15 @@ def serve(
     Raises:
         PupilaError: the bundle is invalid, or the port is in use.
     """
+    from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.background import BackgroundServer
     from pupila.stages.serve.app import make_service
     from pupila.stages.serve.settings import ServeSettings
 
-    folder = model_path(bundle)
-    app = make_service(folder, ServeSettings.parse(dict(settings), "serve"))
+    source = parse_predicting(bundle)
+    app = make_service(source.bundle, ServeSettings.parse(dict(settings), "serve"))
     server = BackgroundServer(app, host, port)
-    return Service(server, f"http://{LOCAL if host == '0.0.0.0' else host}:{server.port}", folder)
+    return Service(server, f"http://{LOCAL if host == '0.0.0.0' else host}:{server.port}", source.path)
 
 
 @public
@@ -88,10 +89,11 @@ def serve_forever(
     Raises:
         PupilaError: the bundle is invalid.
     """
+    from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.run import run
     from pupila.stages.serve.app import make_service
     from pupila.stages.serve.settings import ServeSettings
 
-    app = make_service(model_path(bundle), ServeSettings.parse(dict(settings), "serve"))
+    app = make_service(parse_predicting(bundle).bundle, ServeSettings.parse(dict(settings), "serve"))
     ready()
     run(app, host, port)

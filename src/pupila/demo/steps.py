@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupila.api.train import train
-from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.splits import Assignment, SplitFile
+from pupila.artifacts.run.source import parse_predicting
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, percent, say
@@ -47,7 +47,7 @@ def read_test_rows(folder: Path) -> list[Assignment]:
 def predict_and_serve(bundle: str, photos: list[Path], out: str | None = None) -> None:
     """Predict, then serve: the same bundle gives the same predictions."""
     print_step(f"pupila predict {bundle} {photos[0]} ..." + (f" --out {out}" if out else ""))
-    predictor = Predictor(read_bundle(bundle))
+    predictor = Predictor(parse_predicting(bundle).bundle)
     task_predictor = TASK_PREDICTORS[predictor.info.task]
     uris = [str(photo) for photo in photos]
     for row in task_predictor.predict_rows(predictor, uris, Output(out)):

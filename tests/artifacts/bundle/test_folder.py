@@ -23,11 +23,6 @@ def test_a_written_bundle_is_read_back(tmp_path: Path) -> None:
     assert all(len(logits) == 3 for logits in read.info.golden.values())
 
 
-def test_a_runs_folder_leads_to_its_bundle(tmp_path: Path) -> None:
-    write_colours(tmp_path / "run/bundle")
-    assert read_bundle(tmp_path / "run").folder == str(tmp_path / "run/bundle")
-
-
 def test_different_bundles_have_different_hashes(tmp_path: Path) -> None:
     first, other = (write_colours(tmp_path / name, temperature=t) for name, t in (("a", 1.0), ("b", 1.5)))
     assert first.hash != other.hash

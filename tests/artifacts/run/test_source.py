@@ -78,5 +78,5 @@ def test_anything_else_is_refused(tmp_path: Path) -> None:
         parse_predicting(tmp_path / "nowhere")
     with pytest.raises(PupilaError, match=r"No bundle in .*no bundle\.json"):
         parse_source(tmp_path)
-    with pytest.raises(PupilaError, match=r"(?s)int.*a path, a Run or a Bundle"):
+    with pytest.raises(PupilaError, match=r"(?s)Not a model: found int;.*a Bundle, a Run"):
         parse_source(5)  # type: ignore[arg-type]

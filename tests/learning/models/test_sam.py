@@ -195,7 +195,7 @@ def test_pupila_sam_takes_an_encoder_from_a_file(tmp_path: Path) -> None:
         ({"model": "./nowhere/at/all"}, None, r"Can't download the weights"),
         ({"model": "sam-vit-huge"}, None, r"(?s)too large.*sam-vit-large"),
         ({"model": "pupila-sam", "encoder": "vit_tiny_patch16_224", "weights": "none"}, 128, "options.img_size 128"),
-        ({"model": "pupila-sam", "weights": "nowhere"}, None, "No bundle"),
+        ({"model": "pupila-sam", "weights": "nowhere"}, None, "nowhere does not exist"),
     ],
 )  # fmt: skip
 def test_what_can_t_be_built_is_refused(overrides: dict[str, Any], side: int | None, message: str) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 import pupila
 from pupila.artifacts.report.fingerprint import ClassAgreement
+from pupila.artifacts.run.source import parse_predicting
 from pupila.core.errors import PupilaError
 from pupila.stages.explore import neighbours
 from pupila.stages.explore.colour import measure_colours
@@ -155,14 +156,14 @@ def test_embeddings_of_a_bundle_are_computed_once(
     assert first.fingerprint.bundle[:12] in page
     assert "t-SNE of the embeddings" in page
     data = pupila.open(folder)
-    mapped = build_map(data, measure_colours(data), str(bundle))
+    mapped = build_map(data, measure_colours(data), parse_predicting(bundle).bundle)
     assert mapped is not None
 
     def gone(*_: object) -> None:
         raise AssertionError("embedded again")
 
     monkeypatch.setattr("pupila.artifacts.bundle.predictor.Predictor.embedding", gone)
-    again = build_map(data, measure_colours(data), str(bundle))
+    again = build_map(data, measure_colours(data), parse_predicting(bundle).bundle)
     assert again is not None and np.array_equal(again.positions, mapped.positions)
 
 

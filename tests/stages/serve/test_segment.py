@@ -212,9 +212,10 @@ def test_the_response_equals_the_row_of_predict(
 def test_the_process_holds_no_torch_and_no_tables(bundle: str) -> None:
     heavy = "{'torch', 'timm', 'polars', 'scipy', 'sklearn', 'transformers'}"
     code = (
-        "import sys; from pupila.stages.serve.app import make_service; "
+        "import sys; from pupila.artifacts.run.source import parse_predicting; "
+        "from pupila.stages.serve.app import make_service; "
         "from pupila.stages.serve.settings import ServeSettings; "
-        f"make_service(sys.argv[1], ServeSettings()); print({heavy} & set(sys.modules))"
+        f"make_service(parse_predicting(sys.argv[1]).bundle, ServeSettings()); print({heavy} & set(sys.modules))"
     )
     body = subprocess.run([sys.executable, "-c", code, bundle], capture_output=True, text=True, check=True)
     assert body.stdout.strip() == "set()"

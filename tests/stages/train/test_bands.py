@@ -8,7 +8,7 @@ import pytest
 import rasterio
 
 import pupila
-from pupila.artifacts.bundle.folder import preprocess_bytes, read_bundle
+from pupila.artifacts.bundle.folder import preprocess_bytes
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.cli.run import run as pupila_command
 from pupila.imaging.images.preprocess import normalise
@@ -40,7 +40,7 @@ def test_the_bundle_keeps_the_choice_of_the_data(run: Run, data: Path) -> None:
 
 
 def test_bytes_are_prepared_as_they_were_for_training(run: Run, data: Path) -> None:
-    opened, spec = pupila.open(data), read_bundle(run.folder).info.preprocessing
+    opened, spec = pupila.open(data), run.bundle.info.preprocessing
     views = ResizedImages(opened, spec, [4])([4])[0]
     predicted = preprocess_bytes(Path(opened.path(4)).read_bytes(), SEGMENT, spec)
     assert np.array_equal(normalise(views, spec)[None], predicted.inputs)

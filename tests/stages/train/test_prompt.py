@@ -15,7 +15,6 @@ from torch import Tensor
 
 import pupila
 from pupila.api.train import make_plan
-from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
@@ -160,7 +159,7 @@ def test_a_run_learns_and_records_its_metrics(run: Run, scenes: Scenes) -> None:
 def test_the_bundle_has_an_encoder_and_a_decoder(run: Run, scenes: Scenes) -> None:
     assert {"encoder.onnx", "decoder.onnx", "weights.safetensors"} <= run.bundle.info.files.keys()
     data = pupila.open(scenes.folder)
-    prompter = Prompter(read_bundle(run.folder))
+    prompter = Prompter(run.bundle)
     row = rows(data, VALIDATION)[0]
     encoded = prompter.encode(prompter.preprocess(Path(data.path(row)).read_bytes()))
     height, width = data.mask(row).shape

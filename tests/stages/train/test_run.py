@@ -17,7 +17,6 @@ from sklearn.metrics import f1_score
 
 import pupila
 from pupila.api.train import make_plan
-from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.run.folder import read_run
@@ -139,7 +138,7 @@ def test_ctrl_c_leaves_a_usable_run_that_resumes_to_the_same_result(
     stopped = pupila.train(data, out=tmp_path / "run", tell=interrupt, **SETTINGS)
     assert stopped.state == "interrupted"
     assert "was interrupted" in Path(stopped.folder, "report.html").read_text()
-    Predictor(read_bundle(stopped.folder))  # checks its golden predictions
+    Predictor(stopped.bundle)  # checks its golden predictions
     whole = pupila.train(data, out=tmp_path / "run", resume=True)
     assert whole.state == "completed"
     assert weights(whole) == weights(run)

@@ -63,16 +63,12 @@ class Bundle:
 
 
 def read_bundle(path: str | Path) -> Bundle:
-    """Read a bundle, or the one that a run's folder holds.
+    """Read and verify a bundle.
 
     Raises:
         PupilaError: no bundle, one of another schema, or a file that was changed, added or deleted.
     """
     folder = str(path).rstrip("/")
-    if not files.exists(files.join(folder, INFO_FILE)) and files.exists(
-        files.join(folder, f"bundle/{INFO_FILE}")
-    ):
-        folder = files.join(folder, "bundle")
     uri = files.join(folder, INFO_FILE)
     if not files.exists(uri):
         raise PupilaError(

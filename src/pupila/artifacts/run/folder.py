@@ -1,9 +1,10 @@
 """A run's folder: the names of its files, and the run that they describe, each file read when it is asked for."""
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
 from pupila.artifacts.run.log import EpochLog, read_log
@@ -116,19 +117,45 @@ def is_run(folder: str) -> bool:
     return any(files.exists(files.join(folder, name)) for name in signs)
 
 
-def read_run(path: str | Path) -> Run:
-    """The run in a folder.
+class InFolder(Protocol):
+    """A `Run`, a `Bundle`, or what was loaded from one of their folders."""
+
+    @property
+    def folder(self) -> str:
+        """Where it lies."""
+
+
+def read_run(run: str | os.PathLike[str] | InFolder) -> Run:
+    """The run in a folder, or the run itself.
 
     Raises:
         PupilaError: the folder holds no run.
     """
-    folder = str(path).rstrip("/")
+    if isinstance(run, Run):
+        return run
+    folder = find_path(run)
     if not is_run(folder):
         raise PupilaError(
             say("No run in {path}", path=folder), actual=say("no {name}", name=PLAN_FILE),
             expected=say("the folder of a run"), remedy="pupila train DATA",
         )  # fmt: skip
     return Run(folder)
+
+
+def find_path(model: object) -> str:
+    """The path that a user gave, or that of an object's folder, with forward slashes and none at its end.
+
+    Raises:
+        PupilaError: anything else.
+    """
+    path = model if isinstance(model, str | os.PathLike) else getattr(model, "folder", None)
+    if isinstance(path, str | os.PathLike):
+        return str(os.fspath(path)).replace(os.sep, "/").rstrip("/")
+    kind = type(model)
+    raise PupilaError(
+        say("Not a model"), actual=f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
+        expected=say("the folder of a bundle or a run, a Bundle, a Run, or what pupila.load gives"),
+    )  # fmt: skip
 
 
 def checkpoint_file(folder: str, name: str) -> str:

@@ -2,10 +2,9 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
-from pupila.artifacts.run.folder import BUNDLE, Run, is_run
+from pupila.artifacts.run.folder import BUNDLE, InFolder, Run, find_path, is_run
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -98,7 +97,10 @@ class TableSource:
 
 ModelSource = BundleSource | RunSource | TableSource
 PredictingSource = BundleSource | RunSource  # both have a bundle
-Model = str | Path | Run | Bundle | BundleSource | RunSource | TableSource  # what users name a model by
+
+
+# What users name a model by.
+Model = str | os.PathLike[str] | InFolder | BundleSource | RunSource | TableSource
 
 
 def parse_source(model: Model) -> ModelSource:
@@ -132,32 +134,21 @@ def parse_predicting(model: Model) -> PredictingSource:
 def _parse(model: Model, expected: str) -> ModelSource:
     if isinstance(model, BundleSource | RunSource | TableSource):
         return model
-    if isinstance(model, Run):
-        return RunSource(_normalize(model.folder), model)
     if isinstance(model, Bundle):
-        return BundleSource(_normalize(model.folder), model)
-    if not isinstance(model, str | Path):
-        raise PupilaError(
-            say("Can't use this as a model"), actual=type(model).__name__,
-            expected=say("a path, a Run or a Bundle"),
-        )  # fmt: skip
-    path = _normalize(str(model))
+        return BundleSource(find_path(model), model)
+    path = find_path(model)
     if path.lower().endswith(TABLE_SUFFIXES):
         return TableSource(path)
-    if not files.exists(path):
-        raise PupilaError(say("{path} does not exist; expected {kinds}", path=path, kinds=expected))
+    if not path or not files.exists(path):
+        raise PupilaError(say("{path} does not exist; expected {kinds}", path=path or "''", kinds=expected))
     if is_run(path):
-        return RunSource(path, Run(path))
+        return RunSource(path, model if isinstance(model, Run) else Run(path))
     if not files.exists(files.join(path, INFO_FILE)):
         raise PupilaError(
             say("No bundle in {path}", path=path), actual=say("no {name}", name=INFO_FILE),
             expected=expected, remedy="pupila train DATA",
         )  # fmt: skip
     return BundleSource(path, read_bundle(path))
-
-
-def _normalize(path: str) -> str:
-    return path.replace(os.sep, "/").rstrip("/")
 
 
 def _last_part(path: str) -> str:

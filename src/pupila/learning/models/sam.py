@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pupila.artifacts.bundle.architecture import Architecture, Weights
-from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle, read_bundle
+from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle
+from pupila.artifacts.run.source import parse_predicting
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, number, say
@@ -162,7 +163,7 @@ def _read_sam_bundle(weights: str) -> Bundle | None:
     """The pupila-sam bundle that the weights name (its folder, or that of its run); None for other weights."""
     if weights in ("default", NO_WEIGHTS) or weights.endswith(".safetensors"):
         return None
-    bundle = read_bundle(weights)
+    bundle = parse_predicting(weights).bundle
     if bundle.info.architecture.name != PUPILA_SAM:
         raise PupilaError(
             say("Not a pupila-sam bundle: {folder}", folder=bundle.folder), actual=bundle.info.architecture.name,

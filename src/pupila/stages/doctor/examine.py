@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.run.folder import Run
 from pupila.core.vocabulary import ERROR, SEVERITIES
 from pupila.stages.doctor import duplicates, images, labels, masks, pairing, shortcuts
 from pupila.stages.doctor.faults import Fault, fault
@@ -57,12 +58,12 @@ CHECKS_OF: dict[str, Checks] = {
 }  # of data sets with that task
 
 
-def examine(data: Dataset, run: str | None = None) -> list[Fault]:
+def examine(data: Dataset, run: Run | None = None) -> list[Fault]:
     """All faults of the data set, errors first.
 
     Args:
         data: the data set.
-        run: folder of a run; its out-of-fold predictions are compared with the masks.
+        run: its out-of-fold predictions are compared with the masks.
 
     Raises:
         PupilaError: the run has no out-of-fold predictions for these masks.

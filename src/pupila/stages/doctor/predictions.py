@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE, read_run
+from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE, Run
 from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, read_out_of_fold
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, number, say
@@ -21,13 +21,13 @@ Array = NDArray[Any]
 LOW_IOU_FACTOR = 0.5  # times the median IoU of the run: below it, mask and prediction disagree
 
 
-def read_predictions(run: str, data: Dataset) -> OutOfFold:
+def read_predictions(run: Run, data: Dataset) -> OutOfFold:
     """The masks that a run predicted for images that it was not trained on.
 
     Raises:
         PupilaError: no predictions there, predictions without masks, of other classes, or none of these images.
     """
-    predictions = read_out_of_fold(read_run(run), data) if data.label_map is not None else None
+    predictions = read_out_of_fold(run, data) if data.label_map is not None else None
     if predictions is None or "mask" not in predictions.frame.columns:
         raise PupilaError(
             say("The doctor compares only masks with a run"),
@@ -38,7 +38,7 @@ def read_predictions(run: str, data: Dataset) -> OutOfFold:
     return predictions
 
 
-def masks_against_predictions(data: Dataset, run: str) -> list[Fault]:
+def masks_against_predictions(data: Dataset, run: Run) -> list[Fault]:
     """Masks whose IoU with the run's prediction is unusually low, and predictions that fit another image's mask."""
     predictions = read_predictions(run, data)
     images = data.images["image"]

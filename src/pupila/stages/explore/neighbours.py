@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import ClassAgreement, MapFacts
@@ -44,16 +44,16 @@ class ImageMap:
     outliers: list[int]  # rows that lie among other classes, the clearest first
 
 
-def build_map(data: Dataset, colours: ColourStatistics, bundle: str | None) -> ImageMap | None:
+def build_map(data: Dataset, colours: ColourStatistics, bundle: Bundle | None) -> ImageMap | None:
     """The map; None if there are too few images.
 
     Args:
         data: the data set.
         colours: of its images, which determine the map if no bundle is given.
-        bundle: folder of a bundle, or of a run.
+        bundle: whose embeddings place the images; None: their colours do.
 
     Raises:
-        PupilaError: no such bundle, or one without an embedding.
+        PupilaError: a bundle without an embedding.
     """
     if len(data) < MIN_POINTS:
         return None
@@ -137,9 +137,9 @@ def _compare_neighbours(
     return facts, [int(labelled[place]) for place in order]
 
 
-def _embed_images(data: Dataset, rows: list[int], bundle: str) -> tuple[str, Array]:
+def _embed_images(data: Dataset, rows: list[int], bundle: Bundle) -> tuple[str, Array]:
     """The bundle's hash and its (K, E) float32 embeddings of the rows, cached together."""
-    predictor = Predictor(read_bundle(bundle), data.limits)
+    predictor = Predictor(bundle, data.limits)
     digests = data.images["sha256"][rows].to_list()
     key = files.sha256(json.dumps([predictor.bundle.hash, digests]).encode())
     cache_file = files.cache_folder() / "maps" / f"{key}.npy"

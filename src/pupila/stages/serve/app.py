@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, Field
 
-from pupila.artifacts.bundle.folder import Bundle, read_bundle
+from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.bundle.schema import BundleInfo
@@ -65,19 +65,18 @@ ROUTES: dict[str, Routes[Any]] = {
 }
 
 
-def make_service(bundle: str, settings: ServeSettings) -> App:
+def make_service(bundle: Bundle, settings: ServeSettings) -> App:
     """The app for a bundle.
 
     Args:
-        bundle: folder of a bundle or of a run.
+        bundle: read and verified.
         settings: limits and threads.
 
     Raises:
         PupilaError: the bundle is invalid.
     """
-    read = read_bundle(bundle)
-    routes = ROUTES[read.info.task]
-    worker = routes.worker(read, settings)
+    routes = ROUTES[bundle.info.task]
+    worker = routes.worker(bundle, settings)
 
     @asynccontextmanager
     async def lifespan(_: App) -> AsyncIterator[None]:
@@ -85,10 +84,10 @@ def make_service(bundle: str, settings: ServeSettings) -> App:
         worker.close()
 
     app = make_app(
-        f"Pupila: {read.info.architecture.name}", lifespan, settings.max_bytes * settings.max_files
+        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.max_bytes * settings.max_files
     )
     routes.add(app, worker)
-    _add_descriptions(app, read)
+    _add_descriptions(app, bundle)
     return app
 
 

@@ -184,7 +184,9 @@ class TrainingRun:
         state = read_plan(self.folder, self.data.root).state
         if state not in (COMPLETED, COLLAPSED):
             return None
-        return Run(self.folder, plan, state, read_log(self.folder), read_bundle(self.folder))
+        return Run(
+            self.folder, plan, state, read_log(self.folder), read_bundle(files.join(self.folder, BUNDLE))
+        )
 
     def _check_same_settings(self, settings: TrainSettings) -> None:
         """Refuse settings that differ from those of the resumed run; `workers` may differ."""

@@ -6,7 +6,9 @@ import torch
 
 from pupila.artifacts.bundle.session import Session
 from pupila.core.errors import PupilaError
-from pupila.learning.export import attach_head, check_logits, to_onnx
+from pupila.learning.export.graph import to_onnx
+from pupila.learning.export.heads import attach_head
+from pupila.learning.export.parity import check_logits
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network, WholeNetwork
 from pupila.learning.models.settings import ModelSettings

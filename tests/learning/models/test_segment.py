@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 
 from pupila.artifacts.bundle.session import Session
 from pupila.core.errors import PupilaError
-from pupila.learning.export import check_logits, to_onnx
+from pupila.learning.export.graph import to_onnx
+from pupila.learning.export.parity import check_logits
 from pupila.learning.models.network import WholeNetwork
 from pupila.learning.models.segment import ARCHITECTURES, build_segmenter
 from pupila.learning.models.settings import ModelSettings

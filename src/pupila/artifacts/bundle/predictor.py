@@ -18,6 +18,7 @@ from pupila.imaging.images.memory import NamedBytes
 from pupila.tasks import TASKS
 from pupila.tasks.task import PreprocessedImage
 
+LOGITS = "logits"  # the output that predictions are made of
 BATCH = 4  # images of a stream in one core's batch
 Prediction = Any  # of the task's `predict`: classify.ClassPrediction, segment.MaskPrediction
 
@@ -69,7 +70,9 @@ class Predictor:
         """
         session = self.all_cores_session if all_cores else self.session
         step = 1 if self.info.preprocessing.view == "tile" else len(pixels)
-        return np.concatenate([session.run(pixels[at : at + step])[0] for at in range(0, len(pixels), step)])
+        return np.concatenate(
+            [session.run(pixels[at : at + step], outputs=[LOGITS])[0] for at in range(0, len(pixels), step)]
+        )
 
     def embedding(self, image: PreprocessedImage) -> Array:
         """(E,) float32 embedding of an image: the features before the head, averaged over inputs and positions.
@@ -82,7 +85,7 @@ class Predictor:
                 say("The model of this bundle has no embedding output"), actual=", ".join(self.session.outputs),
                 expected="embedding", remedy="pupila train DATA",
             )  # fmt: skip
-        features = self.session.run(image.inputs)[self.session.outputs.index("embedding")]
+        features = self.session.run(image.inputs, outputs=["embedding"])[0]
         return np.asarray(features.mean(axis=(0, *range(2, features.ndim))))
 
     def predict(self, logits: Array, image: PreprocessedImage) -> Prediction:

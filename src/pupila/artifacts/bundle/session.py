@@ -40,7 +40,12 @@ class Session:
         self.inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = [output.name for output in self._session.get_outputs()]
 
-    def run(self, *inputs: Array) -> list[Array]:
-        """The model's outputs for its inputs, such as (N, 3, H, W) float32 pixels, both in the model's order."""
+    def run(self, *inputs: Array, outputs: list[str] | None = None) -> list[Array]:
+        """The model's outputs for its inputs in the model's order, such as (N, 3, H, W) float32 pixels.
+
+        Args:
+            *inputs: of the model.
+            outputs: names of those to return; None: all of them, in the model's order.
+        """
         feed = dict(zip(self.inputs, inputs, strict=True))
-        return [np.asarray(output) for output in self._session.run(None, feed)]
+        return [np.asarray(output) for output in self._session.run(outputs, feed)]

@@ -11,7 +11,7 @@ from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.hub import hub_access, hub_error
 from pupila.learning.models.nets import NETS
-from pupila.learning.models.network import NO_WEIGHTS, Network, build_head, describe_head
+from pupila.learning.models.network import NO_WEIGHTS, MapEncoder, Network, build_head, describe_head
 from pupila.learning.models.segment import ARCHITECTURES
 from pupila.learning.models.settings import DEFAULT_MODELS, ModelSettings
 from pupila.learning.models.weights import (
@@ -112,28 +112,45 @@ def _check_name(name: str) -> None:
     )
 
 
-class Pooled(nn.Module):
+class Pooled(MapEncoder):
     """A timm classifier without its last layer."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+
+    def embed_with_map(self, pixels: Tensor) -> tuple[Any, Any]:
+        """The embedding (N, size), and the map before pooling (N, C, h, w); None for tokens without places."""
+        features = self.model.forward_features(pixels)
+        return self.model.forward_head(features), _channels_first(self.model, features)
 
     def forward(self, pixels: Tensor) -> Any:
         """(N, 3, H, W) to the pooled embedding (N, size)."""
         return self.model(pixels)
 
 
-class LastFeatures(nn.Module):
+class LastFeatures(MapEncoder):
     """A timm feature extractor whose last feature map is averaged."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
+    def embed_with_map(self, pixels: Tensor) -> tuple[Any, Any]:
+        """The embedding (N, size), and the last feature map (N, C, h, w)."""
+        last = self.model(pixels)[-1]
+        return last.mean(dim=(2, 3)), last
+
     def forward(self, pixels: Tensor) -> Any:
         """(N, 3, H, W) to the pooled embedding (N, size)."""
         return self.model(pixels)[-1].mean(dim=(2, 3))
+
+
+def _channels_first(model: Any, features: Any) -> Any:
+    """The model's last features as a map (N, C, h, w); None where they are tokens."""
+    if not isinstance(features, Tensor) or features.ndim != 4:
+        return None
+    return features.permute(0, 3, 1, 2) if str(getattr(model, "output_fmt", "")) == "NHWC" else features
 
 
 def _no_classifier(actual: str) -> PupilaError:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pupila.learning.models.network import MapEncoder
+
 
 @dataclass(frozen=True, slots=True)
 class Net:
@@ -16,6 +18,18 @@ class Net:
     size: int
     blocks: list[nn.Module]
     image_size: int  # pixels, default; other sizes work too
+
+
+class Blocks(nn.Sequential, MapEncoder):
+    """Blocks one after the other, the last of which pools."""
+
+    def embed_with_map(self, pixels: Tensor) -> tuple[Any, Any]:
+        """(N, 3, H, W) to the embedding (N, size), and to what is pooled (N, C, h, w)."""
+        *blocks, last = self
+        feature_map = pixels
+        for block in blocks:
+            feature_map = block(feature_map)
+        return last(feature_map), feature_map
 
 
 class Residual(nn.Module):
@@ -43,7 +57,7 @@ def lenet() -> Net:
         for inputs, outputs, stride in ((3, 16, 2), (16, 32, 1), (32, 64, 1))
     ]
     tail = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 84), nn.Tanh())
-    return Net(nn.Sequential(*blocks, tail), 84, [*blocks, tail], image_size=256)
+    return Net(Blocks(*blocks, tail), 84, [*blocks, tail], image_size=256)
 
 
 def resnet_small() -> Net:
@@ -75,7 +89,7 @@ def _resnet(
 ) -> Net:
     stem = nn.Sequential(_convolution(3, width, 7, 2), nn.MaxPool2d(3, 2, 1))
     tail = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), dense or nn.Identity())
-    return Net(nn.Sequential(stem, *stages, tail), size, [stem, *stages, tail], image_size)
+    return Net(Blocks(stem, *stages, tail), size, [stem, *stages, tail], image_size)
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int) -> nn.Module:

@@ -60,8 +60,16 @@ class Network:
         return sum(p.numel() for part in (self.encoder, self.head) for p in part.parameters())
 
 
+class MapEncoder(nn.Module):
+    """An encoder that pools a feature map to an embedding, and can give both."""
+
+    def embed_with_map(self, pixels: Tensor) -> tuple[Any, Any]:
+        """(N, 3, H, W) to the embedding (N, size), and to the map before pooling (N, C, h, w), or None without one."""
+        raise NotImplementedError
+
+
 class WholeNetwork(nn.Module):
-    """Encoder and head as one module, as exported to a bundle."""
+    """Encoder and head as one module."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -71,6 +79,27 @@ class WholeNetwork(nn.Module):
         """(N, 3, H, W) to logits (N, C), of masks (N, C, H, W), and embedding (N, size)."""
         features = self.encoder(pixels)
         return self.head(features), pool_embedding(features)
+
+
+class ExportedNetwork(WholeNetwork):
+    """Encoder and head as they are exported: with the last feature map, which heat maps are drawn from."""
+
+    def forward(self, pixels: Tensor) -> tuple[Any, ...]:
+        """(N, 3, H, W) to logits, embedding, and feature map (N, C, h, w) where the encoder has one."""
+        features, *embedded = encode_with_map(self.encoder, pixels)
+        return (self.head(features), *embedded)
+
+
+class ExportedEncoder(nn.Module):
+    """An encoder as it is exported: with the last feature map."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, pixels: Tensor) -> tuple[Any, ...]:
+        """(N, 3, H, W) to embedding, and feature map (N, C, h, w) where the encoder has one."""
+        return encode_with_map(self.encoder, pixels)[1:]
 
 
 class Unfrozen(nn.Module):
@@ -112,8 +141,24 @@ class Unfrozen(nn.Module):
 
 def pool_embedding(features: Any) -> Any:
     """(N, size): an encoder's vector as it is; of its maps the last and coarsest one, averaged."""
+    last = _last_map(features)
+    return features if last is None else last.mean(dim=(2, 3))
+
+
+def encode_with_map(encoder: nn.Module, pixels: Tensor) -> tuple[Any, ...]:
+    """What the head takes, the embedding, and the last feature map (N, C, h, w) where the encoder has one."""
+    if isinstance(encoder, MapEncoder):
+        embedding, feature_map = encoder.embed_with_map(pixels)
+        return (embedding, embedding) if feature_map is None else (embedding, embedding, feature_map)
+    features = encoder(pixels)
+    last = _last_map(features)
+    return (features, features) if last is None else (features, last.mean(dim=(2, 3)), last)
+
+
+def _last_map(features: Any) -> Any:
+    """Of an encoder's maps the last and coarsest one; None where it gives one vector."""
     maps = features[0] if isinstance(features, tuple) else features
-    return maps if isinstance(maps, Tensor) else maps[-1].mean(dim=(2, 3))
+    return None if isinstance(maps, Tensor) else maps[-1]
 
 
 def describe_head(classes: int, settings: ModelSettings) -> Head:

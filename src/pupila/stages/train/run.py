@@ -35,11 +35,12 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say, translate
 from pupila.core.vocabulary import TRAIN, VALIDATION
+from pupila.learning.export.exporters import check_exportable
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.network import Network
 from pupila.stages.train.budget import fit_to_budget
-from pupila.stages.train.finish import BundleImages, check_exportable, write_run_bundle
+from pupila.stages.train.finish import BundleImages, write_run_bundle
 from pupila.stages.train.page import make_run_page
 from pupila.stages.train.phases import FINETUNE, HEAD, TrainedSplit, train_split
 from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
@@ -89,7 +90,7 @@ class TrainingRun:
         if (finished := self._read_finished(plan)) is not None:
             return finished
         if not network.task.caches_features or network.task.takes_prompts:
-            check_exportable(network, self.recipe.task)
+            check_exportable(network)
         self._report_baseline(plan)
         while True:
             torch.manual_seed(plan.seed)
@@ -108,7 +109,7 @@ class TrainingRun:
         learned_from = (
             rows if skips_training(plan) else self._split_rows(TRAIN) + self._split_rows(VALIDATION)
         )
-        images = BundleImages(self.recipe.task, rows, learned_from)
+        images = BundleImages(rows, learned_from)
         bundle = write_run_bundle(files.join(self.folder, BUNDLE), plan, network, self.data, result, images)
         self._write_predictions(result.predictions, rows, folds)
         unused = set(find_unused_settings(plan, plan, network))

@@ -1,0 +1,40 @@
+"""The frozen encoder as ONNX: exported once for its weights, then cached."""
+
+from pathlib import Path
+
+import torch
+
+from pupila.core import files
+from pupila.core.version import __version__
+from pupila.learning.export.graph import FORM, OPSET, to_onnx
+from pupila.learning.export.heads import EMBEDDING, FEATURE_MAP
+from pupila.learning.models.network import ExportedEncoder, Network
+
+LARGE_ENCODER = 50_000_000  # parameters of an encoder that takes seconds and gigabytes per image
+
+
+def export_encoder(network: Network) -> bytes:
+    """The encoder with the outputs `embedding` and, where it has one, `feature_map`."""
+    side = f"{network.preprocessing.height}x{network.preprocessing.width}"
+    key = f"{network.name} {network.weights_hash} {side} {torch.__version__} {OPSET} {FORM} {__version__}"
+    path = files.cache_folder() / "encoders" / f"{files.sha256(key.encode())[:24]}.onnx"
+    if (known := _read_cached(path)) is not None:
+        return known
+    content = to_onnx(ExportedEncoder(network.encoder), network.preprocessing, [EMBEDDING, FEATURE_MAP])
+    digest = files.sha256(content).encode()
+    files.write_to_cache(path, digest + content)
+    return content
+
+
+def is_large(network: Network) -> bool:
+    """Whether the encoder takes seconds and gigabytes per image."""
+    return sum(p.numel() for p in network.encoder.parameters()) > LARGE_ENCODER
+
+
+def _read_cached(path: Path) -> bytes | None:
+    """The cached content, or None if it is missing or damaged."""
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return None
+    return stored[64:] if files.sha256(stored[64:]).encode() == stored[:64] else None

@@ -1,0 +1,44 @@
+"""Attach a head to an exported encoder: exporting again takes seconds and gives the same graph."""
+
+from typing import Any
+
+from torch import nn
+
+EMBEDDING, FEATURE_MAP = "embedding", "feature_map"  # outputs of an encoder; not every one has a map
+
+
+def attach_head(encoder: bytes, head: nn.Module) -> bytes:
+    """The encoder with the output `logits` before its own.
+
+    Args:
+        encoder: an ONNX file with the output `embedding` (N, size).
+        head: linear layers, ReLU and dropout (which does nothing here), alone or in a Sequential.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load_model_from_string(encoder)
+    layers = [layer for layer in _layers(head) if not isinstance(layer, nn.Dropout)]
+    name = EMBEDDING
+    for number, layer in enumerate(layers):
+        after = "logits" if number == len(layers) - 1 else f"head_{number}"
+        if isinstance(layer, nn.Linear):
+            for part in ("weight", "bias"):
+                values = getattr(layer, part).detach().cpu().numpy()
+                model.graph.initializer.append(numpy_helper.from_array(values, f"head_{number}_{part}"))
+            inputs = [name, f"head_{number}_weight", f"head_{number}_bias"]
+            model.graph.node.append(helper.make_node("Gemm", inputs, [after], transB=1))
+        elif isinstance(layer, nn.ReLU):
+            model.graph.node.append(helper.make_node("Relu", [name], [after]))
+        else:
+            raise AssertionError(f"a head with {type(layer).__name__} can't be added")
+        name = after
+    classes = [layer for layer in layers if isinstance(layer, nn.Linear)][-1].out_features
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])
+    model.graph.output.insert(0, logits)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _layers(head: nn.Module) -> list[Any]:
+    return list(head) if isinstance(head, nn.Sequential) else [head]

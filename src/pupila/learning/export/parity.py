@@ -1,0 +1,46 @@
+"""Compare torch and ONNX Runtime: an export that predicts something else is refused."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from pupila.artifacts.bundle.validation import Parity
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+from pupila.imaging.images.decode import Array
+
+TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
+
+
+def check_logits(both: Iterable[tuple[Array, Array]]) -> Parity:
+    """Compare logits of torch and of ONNX Runtime.
+
+    Args:
+        both: for every image its (K, C, ...) logits by torch, and by ONNX Runtime.
+
+    Raises:
+        PupilaError: they differ by more than the tolerance.
+    """
+    figures = [
+        (float(np.abs(ours).max()), float(np.abs(ours - theirs).max()),
+         float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()))
+        for ours, theirs in both
+    ]  # fmt: skip
+    scales, differences, agreements = zip(*figures, strict=True)
+    parity = Parity(
+        images=len(figures),
+        largest_difference=float(np.max(differences)) / max(*scales, 1e-6),
+        label_agreement=float(np.mean(agreements)),
+        tolerance=TOLERANCE,
+    )
+    if not parity.largest_difference <= TOLERANCE:
+        raise PupilaError(
+            say("The exported model does not match the trained model"),
+            actual=say(
+                "a difference of {difference} relative to the largest logit",
+                difference=f"{parity.largest_difference:.2g}",
+            ),
+            expected=say("at most {tolerance}", tolerance=f"{TOLERANCE:.0e}"),
+            remedy=say("report this with the output of pupila doctor; the checkpoints of the run are kept"),
+        )
+    return parity

@@ -1,0 +1,46 @@
+"""Export a network that one file holds: pixels to logits, embedding and feature map."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+
+from pupila.artifacts.bundle.folder import MODEL_FILE
+from pupila.artifacts.bundle.session import Session
+from pupila.artifacts.bundle.validation import Parity
+from pupila.imaging.images.decode import Array
+from pupila.learning.export.exporter import ArchitectureSample, Trained
+from pupila.learning.export.graph import to_onnx
+from pupila.learning.export.heads import EMBEDDING, FEATURE_MAP
+from pupila.learning.export.parity import check_logits
+from pupila.learning.models.network import ExportedNetwork, Network, WholeNetwork
+
+OUTPUTS = ["logits", EMBEDDING, FEATURE_MAP]
+
+
+def export_whole(network: Network, trained: Trained) -> dict[str, bytes]:
+    """The whole network, whatever of it was trained."""
+    return {MODEL_FILE: to_onnx(ExportedNetwork(network), network.preprocessing, OUTPUTS)}
+
+
+def sample_whole(network: Network) -> ArchitectureSample:
+    """The whole network: encoder and head both depend on the architecture."""
+    content = to_onnx(ExportedNetwork(network), network.preprocessing, OUTPUTS)
+    return ArchitectureSample(WholeNetwork(network), content)
+
+
+def compare_whole(parts: dict[str, bytes], network: Network, inputs: Iterable[Array]) -> Parity:
+    """Compare the logits of torch and of ONNX Runtime.
+
+    Raises:
+        PupilaError: they differ by more than the tolerance.
+    """
+    whole = WholeNetwork(network).eval().to("cpu").to(memory_format=torch.channels_last)
+    session = Session(parts[MODEL_FILE])
+
+    def both(pixels: Array) -> tuple[Array, Array]:
+        tensor = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            return np.asarray(whole(tensor)[0].numpy()), session.run(pixels, outputs=["logits"])[0]
+
+    return check_logits(map(both, inputs))

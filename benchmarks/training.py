@@ -112,10 +112,10 @@ def alone(folder: str, weights: str) -> dict[str, float]:
 def _train(data: Dataset, splits: SplitFile, name: str, config: dict[str, Any]) -> dict[str, float]:
     from pupila.learning.engine import make_encoder
     from pupila.learning.loop import Checkpointer
-    from pupila.stages.train.classify import ClassifyTrainer
+    from pupila.learning.trainers.classify import ClassifyTrainer
+    from pupila.learning.trainers.trainer import SplitRows
     from pupila.stages.train.measure import pick_engine
     from pupila.stages.train.phases import train_split
-    from pupila.stages.train.recipe import SplitRows
     from pupila.stages.train.run import TrainingRun
     from pupila.stages.train.settings import TrainSettings
 
@@ -129,7 +129,7 @@ def _train(data: Dataset, splits: SplitFile, name: str, config: dict[str, Any]) 
         [row for row, a in enumerate(splits.images) if a.split == split] for split in (TRAIN, VALIDATION)
     ]
     task_trainer = ClassifyTrainer(data, SplitRows(*names), plan, trainer.build_network(plan))
-    learned = train_split(task_trainer, lambda phase: Checkpointer(folder, phase))
+    learned = train_split(task_trainer, plan, lambda phase: Checkpointer(folder, phase))
     end = time.perf_counter()
     accuracy = task_trainer.score_logits(learned.predictions, 0).metrics["accuracy"]
     return {f"{name}_engine": prepared - start, f"{name}_alone": end - prepared, f"{name}_accuracy": accuracy}

@@ -168,8 +168,22 @@ def predict_probability(
     raw: DecoderOutput, image: PreprocessedImage, spec: PredictionSpec
 ) -> tuple[Array, float]:
     """(H, W) float32 calibrated foreground probability, and the predicted IoU."""
-    logits, predicted_iou = _selected_logits(raw, spec)
-    return _probability(_suppress_outside_box(_resize_logits(logits, image, spec), raw.prompt)), predicted_iou
+    number = select_mask(raw, spec.prompt_format)
+    predicted_iou = float(np.clip(raw.predicted_iou[number], 0, 1))
+    return mask_probability(raw.masks[number], raw.prompt, image, spec), predicted_iou
+
+
+def mask_probability(logits: Array, prompt: Prompt, image: PreprocessedImage, spec: PredictionSpec) -> Array:
+    """(H, W) float32 calibrated foreground probability at the size of the upright image.
+
+    Args:
+        logits: (h, w) float32 of the selected mask, as the decoder gave them.
+        prompt: background beyond its box.
+        image: as it was preprocessed.
+        spec: how to read them.
+    """
+    calibrated = logits / np.float32(spec.temperature)
+    return _probability(_suppress_outside_box(_resize_logits(calibrated, image, spec), prompt))
 
 
 def predict_prompt(raw: DecoderOutput, image: PreprocessedImage, spec: PredictionSpec) -> PromptPrediction:

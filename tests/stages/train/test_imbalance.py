@@ -16,9 +16,10 @@ from pupila.learning.loop import Checkpointer
 from pupila.learning.losses import LOSSES, OVERLAP_LOSSES, class_weights
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import WholeNetwork
-from pupila.stages.train.classify import CLASSIFY_RECIPE, ClassifyTrainer
+from pupila.learning.trainers.classify import ClassifyTrainer
+from pupila.learning.trainers.trainer import SplitRows
+from pupila.stages.train.classify import CLASSIFY_RECIPE
 from pupila.stages.train.phases import train_split
-from pupila.stages.train.recipe import SplitRows
 from pupila.stages.train.settings import TrainPlan
 from tests.pictures import write_classes
 
@@ -40,7 +41,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def trainer(data: Dataset, split: SplitRows = TRAIN, **overrides: Any) -> ClassifyTrainer:
+def make_plan(data: Dataset, **overrides: Any) -> TrainPlan:
     decided = {
         "model": "lenet", "weights": "none", "image_size": 32, "epochs": 2, "unfreeze": "all", "lr": 1e-3,
         "finetune_lr": 1e-4, "batch_size": 8, "augmented_views": 1, "device": "cpu", "precision": "float32",
@@ -48,7 +49,11 @@ def trainer(data: Dataset, split: SplitRows = TRAIN, **overrides: Any) -> Classi
         "schedule": "constant", "warmup_epochs": 0.0, "augment": "none", "loss": "cross_entropy", "overlap": 0,
         "finetune_epochs": 1,
     }  # fmt: skip
-    plan = TrainPlan.model_validate({**decided, **overrides})
+    return TrainPlan.model_validate({**decided, **overrides})
+
+
+def trainer(data: Dataset, split: SplitRows = TRAIN, **overrides: Any) -> ClassifyTrainer:
+    plan = make_plan(data, **overrides)
     torch.manual_seed(0)
     return ClassifyTrainer(data, split, plan, build(plan, 2, 32))
 
@@ -56,7 +61,7 @@ def trainer(data: Dataset, split: SplitRows = TRAIN, **overrides: Any) -> Classi
 def weights(data: Dataset, folder: Path, **overrides: Any) -> list[float]:
     """All numbers of the net that two epochs lead to."""
     report = trainer(data, SplitRows(TRAIN.train, []), **overrides)
-    train_split(report, lambda phase: Checkpointer(str(folder), phase))
+    train_split(report, make_plan(data, **overrides), lambda phase: Checkpointer(str(folder), phase))
     return torch.cat(
         [value.flatten() for value in WholeNetwork(report.network).state_dict().values()]
     ).tolist()

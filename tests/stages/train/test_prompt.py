@@ -24,14 +24,14 @@ from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.sam import build_promptable
 from pupila.learning.models.settings import ModelSettings
-from pupila.stages.train import prompt_tuning
+from pupila.learning.trainers.prompt import PromptTrainer
+from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.phases import TrainedSplit, train_split
-from pupila.stages.train.prompt import PromptTrainer
-from pupila.stages.train.recipe import SplitRows
 from pupila.stages.train.run import Run
 from pupila.stages.train.settings import TrainPlan
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.task import PostProcessing
+from pupila.tasks.tuning.segment import PostProcessingTuner
 from tests import checkpoints
 from tests.figures import validation
 from tests.pictures import write_scenes
@@ -65,13 +65,13 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Scenes:
 
 @pytest.fixture(scope="module")
 def run(scenes: Scenes, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    def tuned(_: Any, post_processing: PostProcessing, report: dict[str, Any]) -> PostProcessing:
-        return post_processing.model_copy(
-            update={**report, "threshold": 0.3}
+    def tuned(_: Any, start: PostProcessing, positive: str) -> PostProcessing:
+        return start.model_copy(
+            update={"positive": positive, "threshold": 0.3}
         )  # too few groups decide nothing by themselves
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prompt_tuning, "tune_post_processing", tuned)
+        patch.setattr(PostProcessingTuner, "tune", tuned)
         return pupila.train(scenes.folder, out=tmp_path_factory.mktemp("runs") / "run", **scenes.overrides)
 
 
@@ -114,7 +114,7 @@ def trained(
         checkpointers.append(Checkpointer(str(folder), phase))
         return checkpointers[-1]
 
-    learned = train_split(trainer, checkpointer)
+    learned = train_split(trainer, plan, checkpointer)
     losses = [line.train_loss for item in checkpointers for line in item.lines]
     weights = {**network.head.state_dict(), **network.encoder.state_dict()}
     return Trained(learned, losses, {name: tensor.clone() for name, tensor in weights.items()})

@@ -171,11 +171,11 @@ def test_out_of_memory_halves_the_batch_size_and_logs_it(
 ) -> None:
     sizes = []
 
-    def small_memory(trainer: Any, checkpointer: Any) -> Any:
-        sizes.append(trainer.plan.batch_size)
-        if trainer.plan.batch_size > 4:
+    def small_memory(trainer: Any, plan: Any, checkpointer: Any) -> Any:
+        sizes.append(plan.batch_size)
+        if plan.batch_size > 4:
             raise torch.OutOfMemoryError("no room")
-        return train_split(trainer, checkpointer)
+        return train_split(trainer, plan, checkpointer)
 
     monkeypatch.setattr(sys.modules[Run.__module__], "train_split", small_memory)
     report: list[LogLine] = []

@@ -13,8 +13,8 @@ from pupila.artifacts.run.log import EpochLog
 from pupila.core.messages import mark, number, say, say_count, translate
 from pupila.core.settings import yaml_text
 from pupila.imaging.images.decode import decode
+from pupila.stages.train.catalogue import RECIPES
 from pupila.stages.train.phases import FINETUNE, HEAD
-from pupila.stages.train.recipes import RECIPES
 from pupila.stages.train.settings import TrainPlan
 from pupila.statistics.metrics.titles import objective_title, sentence_title
 

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 
 from pupila.core.threads import prefetch
-from pupila.imaging.images.decode import Array
 from pupila.learning.loop import Batch, Checkpointer, Phase, State, fit
-from pupila.stages.train.recipe import TaskTrainer
+from pupila.learning.trainers.trainer import TaskTrainer, to_device
 from pupila.stages.train.settings import TrainPlan
 
 HEAD, FINETUNE = "head", "finetune"  # phases: a frozen encoder, then unfrozen blocks
@@ -29,37 +28,42 @@ class TrainedSplit:
         return any(state.interrupted for state in self.states.values())
 
 
-def train_split(trainer: TaskTrainer, make_checkpointer: Callable[[str], Checkpointer]) -> TrainedSplit:
+def train_split(
+    trainer: TaskTrainer, plan: TrainPlan, make_checkpointer: Callable[[str], Checkpointer]
+) -> TrainedSplit:
     """Train the network of the trainer in place.
 
     Args:
         trainer: of the task.
+        plan: schedule of the phases.
         make_checkpointer: name of a phase to its checkpointer.
     """
-    plan, network = trainer.plan, trainer.network
+    network = trainer.network
     states: dict[str, State] = {}
     predict: Callable[[], Any] | None = None  # with the weights of the last phase
     if network.pretrained and plan.epochs:
-        states[HEAD], predict = _train_head(trainer, make_checkpointer(HEAD))
+        states[HEAD], predict = _train_head(trainer, plan, make_checkpointer(HEAD))
     if plan.unfreeze and not any(state.interrupted for state in states.values()):
-        states[FINETUNE], predict = _train_pixels(trainer, make_checkpointer(FINETUNE), plan.unfreeze)
+        states[FINETUNE], predict = _train_pixels(trainer, plan, make_checkpointer(FINETUNE), plan.unfreeze)
     return TrainedSplit(predict() if predict else None, states)
 
 
-def _train_head(trainer: TaskTrainer, checkpointer: Checkpointer) -> tuple[State, Callable[[], Any]]:
+def _train_head(
+    trainer: TaskTrainer, plan: TrainPlan, checkpointer: Checkpointer
+) -> tuple[State, Callable[[], Any]]:
     """Train the head alone, on cached features if the task has them; returns also what predicts with it."""
-    plan, head = trainer.plan, trainer.build_head_trainer()
+    head = trainer.build_head_trainer()
     if head is None:
-        return _train_pixels(trainer, checkpointer, 0)
+        return _train_pixels(trainer, plan, checkpointer, 0)
     phase = _make_phase(HEAD, plan, plan.epochs, plan.lr, "float32", can_predict=False)
     state = fit(head.module, phase, head.stream, trainer.criterion, head.validate, checkpointer)
     return state, partial(head.predict_validation, head.module)
 
 
 def _train_pixels(
-    trainer: TaskTrainer, checkpointer: Checkpointer, unfreeze: int | str
+    trainer: TaskTrainer, plan: TrainPlan, checkpointer: Checkpointer, unfreeze: int | str
 ) -> tuple[State, Callable[[], Any]]:
-    plan, network = trainer.plan, trainer.network
+    network = trainer.network
     finetuning = network.pretrained and unfreeze != 0
     module = trainer.build_module(unfreeze).to(plan.device)
     module = module.to(memory_format=torch.channels_last)
@@ -69,7 +73,7 @@ def _train_pixels(
         module.train()
         batches = trainer.batches(epoch)
         prepared = prefetch(batches, lambda items: trainer.inputs(items, first_view + epoch), plan.workers)
-        return len(batches), (to_device(inputs, targets, plan) for inputs, targets in prepared)
+        return len(batches), (to_device(inputs, targets, plan.device) for inputs, targets in prepared)
 
     epochs = plan.finetune_epochs if finetuning else plan.epochs
     rate = plan.finetune_lr if finetuning and network.task.caches_features else plan.lr
@@ -79,16 +83,6 @@ def _train_pixels(
         phase = replace(phase, encoder_lr=plan.finetune_lr)
     state = fit(module, phase, stream, trainer.criterion, trainer.validate, checkpointer)
     return state, partial(trainer.predict_validation, module)
-
-
-def to_device(inputs: Array | tuple[Array, ...], targets: Array, plan: TrainPlan) -> Batch:
-    """Inputs and targets as tensors on the plan's device; images in channels-last layout."""
-    first, *others = inputs if isinstance(inputs, tuple) else (inputs,)
-    pixels = torch.from_numpy(first).to(plan.device)
-    if pixels.ndim == 4:
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-    more = tuple(torch.from_numpy(part).to(plan.device) for part in others)
-    return (pixels, *more) if more else pixels, torch.from_numpy(targets).to(plan.device)
 
 
 def _make_phase(

@@ -7,8 +7,8 @@ from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
 from pupila.learning.augment import augment, augment_both, contact_sheet, draw_number
 from pupila.learning.loader.segment import MaskedViews
+from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.plan import check_preset
-from pupila.stages.train.recipes import find_recipe
 from pupila.stages.train.settings import TrainSettings
 
 SHOWN, VIEWS = 6, 6  # images, and views of each

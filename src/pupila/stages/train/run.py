@@ -39,13 +39,15 @@ from pupila.learning.export.exporters import check_exportable
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.network import Network
+from pupila.learning.trainers.catalogue import TRAINERS
+from pupila.learning.trainers.trainer import SplitRows, TaskTrainer
 from pupila.stages.train.budget import fit_to_budget
+from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.finish import BundleImages, write_run_bundle
 from pupila.stages.train.page import make_run_page
 from pupila.stages.train.phases import FINETUNE, HEAD, TrainedSplit, train_split
 from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
-from pupila.stages.train.recipe import SplitRows, TrainingRecipe
-from pupila.stages.train.recipes import find_recipe
+from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
 from pupila.statistics.metrics.titles import metric_title
 
@@ -246,7 +248,7 @@ class TrainingRun:
         """Validation or out-of-fold predictions with their rows and folds, and the network that is bundled."""
         if skips_training(plan):
             rows = self._split_rows(VALIDATION) if plan.classes == self.data.classes else []
-            trainer = self.recipe.trainer(self.data, SplitRows([], rows), plan, network)
+            trainer = self._make_trainer(plan, network, SplitRows([], rows))
             predictions = trainer.predict_validation(trainer.build_module(0).to(plan.device))
             return predictions, rows, [None] * len(rows), TrainedSplit(predictions, {}), network
         if not plan.folds:
@@ -286,14 +288,17 @@ class TrainingRun:
         )
 
     def _train_split(self, plan: TrainPlan, network: Network, split: SplitRows, name: str) -> TrainedSplit:
-        trainer = self.recipe.trainer(self.data, split, plan, network)
+        trainer = self._make_trainer(plan, network, split)
 
         def make_checkpointer(phase: str) -> Checkpointer:
             return Checkpointer(
                 self.folder, f"{name}{phase}", lambda lines: self._write_log(f"{name}{phase}", lines)
             )
 
-        return train_split(trainer, make_checkpointer)
+        return train_split(trainer, plan, make_checkpointer)
+
+    def _make_trainer(self, plan: TrainPlan, network: Network, split: SplitRows) -> TaskTrainer:
+        return TRAINERS[self.recipe.task.name](self.data, split, plan, network)
 
     def _read_examples(self) -> dict[str, bytes]:
         """The example images of some epochs in order; with folds, those of the first one."""

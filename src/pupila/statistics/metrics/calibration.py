@@ -1,15 +1,18 @@
 """Calibration: reliability of the confidence, calibration error, and temperature scaling."""
 
+from collections.abc import Callable
+from math import copysign, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 Array = NDArray[Any]
 
 BINS = 10  # of equal numbers of images
 _COLDEST, _HOTTEST = 0.05, 20.0
+_GOLDEN = 0.5 * (3.0 - sqrt(5.0))  # share of a section at which its next point lies
+_TOLERANCE, _ROUNDING = 1e-5, sqrt(2.2e-16)  # of the logarithm of a temperature; and of a number, relative
 
 
 def log_softmax(logits: Array) -> Array:
@@ -39,8 +42,47 @@ def fit_temperature(logits: Array, targets: Array) -> float:
     def cost(log_temperature: float) -> float:
         return -float((target * log_softmax(logits.astype(np.float64) / np.exp(log_temperature))).sum())
 
-    optimum = minimize_scalar(cost, bounds=(np.log(_COLDEST), np.log(_HOTTEST)), method="bounded")
-    return float(np.exp(optimum.x))
+    return float(np.exp(minimise(cost, np.log(_COLDEST), np.log(_HOTTEST))))
+
+
+def minimise(cost: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function with one minimum between `low` and `high` is least, to about 1e-5.
+
+    Source: Brent 1973, Algorithms for minimization without derivatives, chapter 5: a step to the vertex of the parabola
+    through the three best points where that converges, else a golden section of the longer side.
+    """
+    # The three best points so far: the best, the second and the third, with their costs.
+    best = second = third = low + _GOLDEN * (high - low)
+    at_best = at_second = at_third = cost(best)
+    step = before = 0.0  # the last step, and the one before it
+    while True:
+        middle = 0.5 * (low + high)
+        least = _ROUNDING * abs(best) + _TOLERANCE / 3.0
+        if abs(best - middle) <= 2.0 * least - 0.5 * (high - low):
+            return best
+        r, q = (best - second) * (at_best - at_third), (best - third) * (at_best - at_second)
+        rise, run = (best - third) * q - (best - second) * r, 2.0 * (q - r)
+        rise, run = -rise if run > 0 else rise, abs(run)
+        short = abs(before) > least and abs(rise) < abs(0.5 * run * before)
+        if short and run * (low - best) < rise < run * (high - best):
+            before, step = step, rise / run
+            if min(best + step - low, high - (best + step)) < 2.0 * least:
+                step = copysign(least, middle - best)
+        else:
+            before = (low if best >= middle else high) - best
+            step = _GOLDEN * before
+        point = best + copysign(max(abs(step), least), step)
+        at_point = cost(point)
+        if at_point <= at_best:
+            low, high = (best, high) if point >= best else (low, best)
+            third, at_third, second, at_second = second, at_second, best, at_best
+            best, at_best = point, at_point
+            continue
+        low, high = (point, high) if point < best else (low, point)
+        if at_point <= at_second or second == best:
+            third, at_third, second, at_second = second, at_second, point, at_point
+        elif at_point <= at_third or third in (best, second):
+            third, at_third = point, at_point
 
 
 def reliability_bins(confidence: Array, correct: Array) -> list[tuple[float, float, int]]:

@@ -13,7 +13,8 @@ from pupila.statistics.intervals import MIN_GROUPS, bootstrap
 from pupila.statistics.metrics.calibration import calibration_error, reliability_bins
 from pupila.statistics.metrics.classify import confusion, majority_baseline, risk_coverage, roc_auc
 from pupila.statistics.metrics.estimates import estimate_overall, estimate_per_class, make_estimate
-from pupila.statistics.metrics.threshold import parse_objective, rarer_class, tune_threshold
+from pupila.statistics.metrics.threshold import parse_objective
+from pupila.tasks.tuning.classify import positive_class, select_threshold
 
 SHOWN_ERRORS = 12  # the most confident first
 FEWER_RESAMPLES = 400  # of the bootstraps that go image by image
@@ -132,13 +133,10 @@ def report_threshold(
     """
     validation_predictions, validation_targets = validation
     predictions, targets, groups = evaluated
-    named, objective = parse_objective(objective_text, classes)
-    positive = rarer_class(validation_targets) if named is None else named
-    threshold = tune_threshold(
-        objective,
-        np.asarray(validation_predictions.probabilities)[:, positive],
-        validation_targets == positive,
-    )
+    probabilities = np.asarray(validation_predictions.probabilities)
+    _, objective = parse_objective(objective_text, classes)
+    positive = positive_class(objective_text, validation_targets, classes)
+    threshold = select_threshold(objective_text, probabilities, validation_targets, classes)
     with_threshold = np.where(
         np.asarray(predictions.probabilities)[:, positive] >= threshold, positive, 1 - positive
     )

@@ -8,7 +8,9 @@ from pupila.stages.train.segment import SEGMENT_RECIPE
 from pupila.tasks.prompt import PROMPT
 
 RECIPES: dict[str, TrainingRecipe] = {
-    kind.task.name: kind for kind in (CLASSIFY_RECIPE, SEGMENT_RECIPE, PROMPT_RECIPE)
+    "classify": CLASSIFY_RECIPE,
+    "segment": SEGMENT_RECIPE,
+    "prompt": PROMPT_RECIPE,
 }
 
 

@@ -1,0 +1,18 @@
+"""The trainer of each task."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.learning.models.network import Network
+from pupila.learning.trainers.classify import ClassifyTrainer
+from pupila.learning.trainers.prompt import PromptTrainer
+from pupila.learning.trainers.segment import SegmentTrainer
+from pupila.learning.trainers.trainer import SplitRows, TaskTrainer
+
+# Task -> its trainer, from data set, rows, the task's settings (see `settings.py`) and network.
+TRAINERS: dict[str, Callable[[Dataset, SplitRows, Any, Network], TaskTrainer]] = {
+    "classify": ClassifyTrainer,
+    "segment": SegmentTrainer,
+    "prompt": PromptTrainer,
+}

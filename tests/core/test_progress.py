@@ -1,6 +1,8 @@
 """Progress: silent for short work, plain lines with time left for long work."""
 
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,3 +67,46 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     with progress("reading", 2) as advance:
         advance(2)
+
+
+class Publisher:
+    """What shows HTML in a notebook, as IPython's display_pub does."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[dict[str, str], str, bool]] = []
+
+    def publish(self, data: dict[str, str], *, transient: dict[str, str], update: bool) -> None:
+        self.calls.append((data, transient["display_id"], update))
+
+
+def test_a_notebook_has_one_bar_that_ends_empty(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, publisher = [100.0], Publisher()
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(room, "find_display", lambda: publisher)
+    with progress("<reading>", 4) as advance:
+        advance(1)
+        assert publisher.calls == []  # short work shows nothing
+        clock[0] += room.FIRST_LINE_AFTER + 2
+        advance(1)
+        advance(1)  # too soon after the last state
+        clock[0] += 1
+        advance(1)
+    shown = [data["text/plain"] for data, _, _ in publisher.calls]
+    assert shown == ["<reading>: 2 of 4, 4 s left", "<reading>: 4 of 4, 0 s left", ""]
+    assert len({place for _, place, _ in publisher.calls}) == 1
+    assert [update for *_, update in publisher.calls] == [False, True, True]
+    assert '<progress value="2" max="4"' in publisher.calls[0][0]["text/html"]
+    assert "&lt;reading&gt;" in publisher.calls[0][0]["text/html"]
+    assert capsys.readouterr().err == ""
+
+
+def test_outside_of_a_kernel_there_is_no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert room.find_display() is None
+    terminal = SimpleNamespace(get_ipython=lambda: SimpleNamespace(display_pub=1))
+    monkeypatch.setitem(sys.modules, "IPython", terminal)
+    assert room.find_display() is None  # IPython in a terminal
+    kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(display_pub=1, kernel=2))
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    assert room.find_display() == 1

@@ -1,14 +1,18 @@
-"""Progress with time left: a bar on a terminal, a plain line now and then elsewhere, always on stderr."""
+"""Progress with time left: a bar on a terminal and in a notebook, a plain line now and then elsewhere, on stderr."""
 
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
+from typing import Any
 
 from pupila.core.messages import number, say
 
 FIRST_LINE_AFTER = 2.0  # seconds; shorter work stays silent
 LINE_EVERY = 10.0  # seconds between plain lines
+UPDATE_EVERY = 0.2  # seconds between two states of a notebook's bar
 _ROUNDING = 1e-6  # of an item: ten tenths of an item are one, in spite of rounding
 
 
@@ -20,7 +24,9 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[float], None]]
         title: of the work.
         total: items; None where it is unknown: then no remaining time is shown.
     """
-    if sys.stderr.isatty():
+    if (display := find_display()) is not None:
+        yield from _notebook(display, title, total)
+    elif sys.stderr.isatty():
         yield from _bar(title, total)
     else:
         yield from _lines(title, total)
@@ -43,6 +49,42 @@ def _bar(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
         yield lambda n: bar.advance(task, n)
 
 
+def find_display() -> Any:
+    """What shows HTML in the notebook that this process is the kernel of; None outside of one.
+
+    IPython is asked only where it is loaded already: Pupila does not need it.
+    """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell.display_pub if hasattr(shell, "kernel") else None
+
+
+def _notebook(display: Any, title: str, total: int | None) -> Iterator[Callable[[float], None]]:
+    """A bar in one output that is updated in place, and empty at the end; short work shows nothing."""
+    start, transient = time.monotonic(), {"display_id": uuid.uuid4().hex}
+    state = {"processed": 0.0, "next": start + FIRST_LINE_AFTER, "shown": 0.0}
+
+    def show(text: str, html: str) -> None:
+        display.publish(
+            {"text/plain": text, "text/html": html}, transient=transient, update=bool(state["shown"])
+        )
+        state["shown"] = 1.0
+
+    def advance(n: float) -> None:
+        state["processed"] += n
+        now = time.monotonic()
+        if now >= state["next"] and state["processed"]:
+            state["next"] = now + UPDATE_EVERY
+            text = _describe(title, total, state["processed"], now - start)
+            value = "" if total is None else f' value="{state["processed"]:g}" max="{total}"'
+            show(text, f'<progress{value} style="width:240px"></progress> {escape(text)}')
+
+    try:
+        yield advance
+    finally:
+        if state["shown"]:
+            show("", "")
+
+
 def _lines(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
     start = time.monotonic()
     state = {"processed": 0.0, "next": start + FIRST_LINE_AFTER}
@@ -53,17 +95,19 @@ def _lines(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
         if now < state["next"] or not state["processed"]:
             return
         state["next"] = now + LINE_EVERY
-        processed = int(state["processed"] + _ROUNDING)
-        if total is None:
-            text = say("{title}: {processed}", title=title, processed=processed)
-        elif not processed:  # the first item may take longer than the others
-            text = say("{title}: {processed} of {total}", title=title, processed=processed, total=total)
-        else:
-            left = (now - start) / state["processed"] * (total - state["processed"])
-            text = say(
-                "{title}: {processed} of {total}, {left} s left",
-                title=title, processed=processed, total=total, left=number(left, 0),
-            )  # fmt: skip
-        print(text, file=sys.stderr, flush=True)
+        print(_describe(title, total, state["processed"], now - start), file=sys.stderr, flush=True)
 
     yield advance
+
+
+def _describe(title: str, total: int | None, processed: float, seconds: float) -> str:
+    """The state of the work in words, after so many seconds."""
+    count = int(processed + _ROUNDING)
+    if total is None:
+        return say("{title}: {processed}", title=title, processed=count)
+    if not count:  # the first item may take longer than the others
+        return say("{title}: {processed} of {total}", title=title, processed=count, total=total)
+    left = number(seconds / processed * (total - processed), 0)
+    return say(
+        "{title}: {processed} of {total}, {left} s left", title=title, processed=count, total=total, left=left
+    )

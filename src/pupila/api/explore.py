@@ -7,6 +7,7 @@ from pupila.api.data import open_with, results_folder
 from pupila.api.inputs import Data, ModelInput, Path
 from pupila.api.options import ReadOptions
 from pupila.core import files
+from pupila.core.display import Displayed, Summary
 from pupila.core.extras import public
 from pupila.core.vocabulary import EXPLORE_FILE, FINGERPRINT_FILE
 
@@ -14,13 +15,24 @@ if TYPE_CHECKING:
     from pupila.artifacts.report.fingerprint import Fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class ExploreResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ExploreResult(Displayed):
     """The results of exploring, and where they are."""
 
     fingerprint: "Fingerprint"
     fingerprint_file: str
     page: str  # path of explore.html
+
+    def sentences(self) -> list[str]:
+        """What the data look like, and what follows for training."""
+        from pupila.stages.explore.sentences import sentences
+
+        return sentences(self.fingerprint)
+
+    def summary(self) -> Summary:
+        """Where the page is; on a card with the sentences."""
+        lines = {f"{number}.": line for number, line in enumerate(self.sentences(), start=1)}
+        return Summary("ExploreResult", self.page, lines)
 
 
 @public

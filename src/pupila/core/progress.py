@@ -54,7 +54,7 @@ def find_display() -> Any:
 
     IPython is asked only where it is loaded already: Pupila does not need it.
     """
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return shell.display_pub if hasattr(shell, "kernel") else None
 
 

@@ -17,9 +17,10 @@ from pupila.artifacts.bundle.runtime import this_runtime
 from pupila.artifacts.bundle.schema import BUNDLE_SCHEMA, BundleInfo
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
+from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.installation import upgrade_command
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.decode import Array, ImageLimits
 from pupila.imaging.images.preprocess import Preprocessing
@@ -32,12 +33,19 @@ TRAINING_IMAGES_FILE, WEIGHTS_FILE = "training_images.txt", "weights.safetensors
 GOLDEN = "golden"
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+@dataclass(frozen=True, slots=True, repr=False)
+class Bundle(Displayed):
     """A bundle whose files were read and verified."""
 
     folder: str
     info: BundleInfo
+
+    def summary(self) -> Summary:
+        """Task, classes and folder."""
+        count = say_count("{n} class", "{n} classes", len(self.info.classes))
+        facts = {say("folder"): self.folder, say("task"): self.info.task, say("classes"): ", ".join(self.info.classes),
+                 "SHA-256": self.hash, say("created"): self.info.created}  # fmt: skip
+        return Summary("Bundle", f"{self.folder}: {self.info.task}, {count}", facts)
 
     @property
     def hash(self) -> str:

@@ -9,8 +9,9 @@ from pydantic import Field, ValidationError
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.core import files
+from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import say, say_count
 from pupila.core.records import Record
 from pupila.core.vocabulary import SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
 
@@ -71,8 +72,8 @@ class Balance(Record):
         return {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}
 
 
-@dataclass(frozen=True)
-class SplitFile:
+@dataclass(frozen=True, repr=False)
+class SplitFile(Displayed):
     """The content of `splits.json`."""
 
     data_hash: str  # Dataset.hash
@@ -90,6 +91,19 @@ class SplitFile:
         """SHA-256 over the assignments alone."""
         lines = [json.dumps([a.image, a.sha256, a.split, a.fold]) for a in self.images]
         return files.sha256("\n".join(lines).encode())
+
+    def summary(self) -> Summary:
+        """Images of each split and the verdict; on a card with the classes."""
+        sizes = {name: len(self.in_split(name)) for name in SPLITS}
+        parts = [f"{name} {size}" for name, size in sizes.items() if size]
+        folds = {row.fold for row in self.images} - {None}
+        parts += [say_count("{n} fold", "{n} folds", len(folds))] if folds else []
+        leaks = [say_count("{n} leak", "{n} leaks", len(self.leaks))] if self.leaks else []
+        facts = {
+            name: count_classes(row.classes) for name, row in self.balance.by_split().items() if row.images
+        }
+        facts |= {say("origin"): self.origin}
+        return Summary("SplitFile", ", ".join([*parts, self.verdict, *leaks]), facts)
 
     def in_split(self, split: str) -> list[Assignment]:
         """The images of one split."""

@@ -10,6 +10,7 @@ from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
 from pupila.artifacts.run.log import EpochLog, read_log
 from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, read_plan
 from pupila.core import files
+from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
@@ -21,11 +22,15 @@ REPORT_FILE = "report.html"
 CHECKPOINTS, EXAMPLES, BUNDLE = "checkpoints", "examples", "bundle"  # folders
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Displayed):
     """A run, as the files in its folder describe it; an unfinished one lacks some of them."""
 
     folder: str  # path or URI
+
+    def summary(self) -> Summary:
+        """The folder."""
+        return Summary("Run", self.folder)
 
     @property
     def name(self) -> str:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pupila.core import files
+from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.progress import progress
 from pupila.core.vocabulary import VISITS_FILE
 from pupila.imaging.images.decode import FORMATS, ImageFault, ImageLimits, decode, probe
@@ -36,8 +37,8 @@ class VisitOptions:
     chromium: str | None = None  # path of Chromium; None: search PATH
 
 
-@dataclass(frozen=True, slots=True)
-class VisitResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class VisitResult(Displayed):
     """The result of a visit, and the totals of the collection after it."""
 
     folder: str
@@ -50,6 +51,17 @@ class VisitResult:
     vanished: int  # no longer listed
     complete: bool  # the listing was read to its end
     failures: dict[str, str]  # address to the reason why it was not read
+
+    def summary(self) -> Summary:
+        """Products, images and folder."""
+        products = say_count("{n} product", "{n} products", self.products)
+        images = say_count("{n} image in {folder}", "{n} images in {folder}", self.images, folder=self.folder)
+        facts = {
+            say("new"): str(self.new),
+            say("rejected"): str(self.rejected),
+            say("failed"): str(len(self.failures)),
+        }
+        return Summary("VisitResult", f"{products}, {images}", facts)
 
 
 def visit(

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
+from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.progress import progress
@@ -34,13 +35,18 @@ LAYOUTS_OF: dict[Target, dict[str, LayoutWriter]] = {
 LAYOUTS = list(dict.fromkeys(name for layouts in LAYOUTS_OF.values() for name in layouts))
 
 
-@dataclass(frozen=True, slots=True)
-class ConversionResult:
+@dataclass(frozen=True, slots=True, repr=False)
+class ConversionResult(Displayed):
     """A written data set."""
 
     folder: str
     images: int
     skipped: int  # images without a usable mask
+
+    def summary(self) -> Summary:
+        """Images and folder."""
+        count = say_count("{n} image in {folder}", "{n} images in {folder}", self.images, folder=self.folder)
+        return Summary("ConversionResult", count, {say("skipped"): str(self.skipped)})
 
 
 def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> ConversionResult:

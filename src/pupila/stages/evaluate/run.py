@@ -8,6 +8,7 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import render
 from pupila.artifacts.run.source import ModelSource, RunSource, TableSource
 from pupila.core import files
+from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import TEST, VALIDATION
@@ -35,15 +36,22 @@ from pupila.stages.evaluate.predictions import (
     has_out_of_fold,
     read_predictions,
 )
+from pupila.stages.evaluate.sentences import sentences
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationOutput:
+@dataclass(frozen=True, slots=True, repr=False)
+class EvaluationOutput(Displayed):
     """An evaluation and the files that hold it."""
 
     evaluation: Evaluation  # what report.json holds
     report: str  # path of report.html
     report_json: str
+
+    def summary(self) -> Summary:
+        """The verdict; on a card with all sentences."""
+        verdict, *others = sentences(self.evaluation)
+        facts = {f"{number}.": sentence for number, sentence in enumerate(others, start=2)}
+        return Summary("EvaluationOutput", verdict, {**facts, say("Report"): self.report})
 
 
 def evaluate_models(

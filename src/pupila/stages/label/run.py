@@ -11,6 +11,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.labels import Label, append_labels
 from pupila.artifacts.dataset.manifest import UNUSABLE, Dataset
+from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.messages import say, say_count
 from pupila.core.progress import progress
 from pupila.stages.label.choose import Selection, describe_skipped
@@ -20,8 +21,8 @@ SAVE_EVERY = 3.0  # seconds; an interruption loses at most the labels of this ti
 SAVE_AT = 256  # labels, at most, between two writes
 
 
-@dataclass
-class LabellingResult:
+@dataclass(repr=False)
+class LabellingResult(Displayed):
     """The result of a labelling run."""
 
     labeller: str
@@ -37,6 +38,13 @@ class LabellingResult:
     cost: float | None = None  # US dollars
     seconds: float = 0.0
     remarks: list[str] = field(default_factory=list)
+
+    def summary(self) -> Summary:
+        """How many images were labelled, and with which classes."""
+        parts = [say_count("{n} of the selected images labelled", "{n} of the selected images labelled", self.labelled),
+                 count_classes(dict(sorted(self.classes.items())))]  # fmt: skip
+        facts = {say("labeller"): self.labeller, say("failed"): str(len(self.failed))}
+        return Summary("LabellingResult", ", ".join(filter(None, parts)), facts)
 
     def as_dict(self) -> dict[str, object]:
         """The result as plain data."""
@@ -62,13 +70,19 @@ class LabellingResult:
         }
 
 
-@dataclass(frozen=True)
-class LabellingJob:
+@dataclass(frozen=True, repr=False)
+class LabellingJob(Displayed):
     """A labelling run that has not started."""
 
     data: Dataset
     labeller: Labeller
     selection: Selection  # from `select_images`
+
+    def summary(self) -> Summary:
+        """The labeller, and how many images it would label."""
+        count = say_count("{n} image", "{n} images", len(self.selection.rows))
+        facts = {f"{number}.": line for number, line in enumerate(self.forecast(), start=1)}
+        return Summary("LabellingJob", f"{self.labeller.name}: {count}", facts)
 
     def forecast(self) -> list[str]:
         """Sentences on the skipped images, and on the cost of labelling the others."""

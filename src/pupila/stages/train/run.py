@@ -32,6 +32,7 @@ from pupila.artifacts.run.plan import (
     write_plan,
 )
 from pupila.core import files
+from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say, translate
 from pupila.core.vocabulary import TRAIN, VALIDATION
@@ -44,7 +45,7 @@ from pupila.learning.trainers.trainer import SplitRows, TaskTrainer
 from pupila.stages.train.budget import fit_to_budget
 from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.finish import BundleImages, write_run_bundle
-from pupila.stages.train.page import make_run_page
+from pupila.stages.train.page import describe_run, make_run_page
 from pupila.stages.train.phases import FINETUNE, HEAD, TrainedSplit, train_split
 from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
 from pupila.stages.train.recipe import TrainingRecipe
@@ -52,8 +53,8 @@ from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_trainin
 from pupila.statistics.metrics.titles import metric_title
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Displayed):
     """A finished training."""
 
     folder: str
@@ -61,6 +62,15 @@ class Run:
     state: RunState
     log: list[EpochLog]
     bundle: Bundle
+
+    def summary(self) -> Summary:
+        """State, model and folder; on a card with the sentences of the report."""
+        lines = describe_run(self.plan, self.state, self.bundle.info)
+        facts = {f"{number}.": line for number, line in enumerate(lines, start=1)}
+        headline = say(
+            "{model}, {state}, in {folder}", model=self.plan.model, state=self.state, folder=self.folder
+        )
+        return Summary("Run", headline, facts)
 
 
 class TrainingRun:

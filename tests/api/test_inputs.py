@@ -1,7 +1,7 @@
 """Data and images in every form that people have them in, and the refusal of all others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,6 @@ class ClassLabel:
 class HuggingFace:
     rows: list[dict[str, Any]]
     features: dict[str, Any]
-    asked: list[str] = field(default_factory=list)
 
     @property
     def column_names(self) -> list[str]:
@@ -135,12 +134,12 @@ def test_a_list_without_labels_has_no_task(folder: Path) -> None:
 
 
 def test_the_same_data_are_stored_once_and_find_their_split_again(folder: Path) -> None:
-    made = [pupila.open(INPUTS["arrays"](folder)) for _ in range(2)]
-    assert made[0].home == made[1].home != str(folder)
-    assert any(made[0].home in note for note in made[0].notes)
-    pupila.split(made[0], val=0.2, test=0.2)
-    assert pupila.split(INPUTS["arrays"](folder), val=0.2, test=0.2).data_hash == made[0].hash
-    assert pupila.open(INPUTS["pairs"](folder)).home != made[0].home
+    opened = [pupila.open(INPUTS["arrays"](folder)) for _ in range(2)]
+    assert opened[0].home == opened[1].home != str(folder)
+    assert any(opened[0].home in note for note in opened[0].notes)
+    pupila.split(opened[0], val=0.2, test=0.2)
+    assert pupila.split(INPUTS["arrays"](folder), val=0.2, test=0.2).data_hash == opened[0].hash
+    assert pupila.open(INPUTS["pairs"](folder)).home != opened[0].home
 
 
 def test_a_named_folder_gets_the_data_and_refuses_others(folder: Path, tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ class LabelOptions(TypedDict, total=False):
     confidence: float
     """confidence threshold for a class or an outline [default: 0.5]."""
     bundle: str
-    """folder of the bundle; short form: --with bundle:FOLDER."""
+    """folder of the bundle or of its run; short form: --with bundle:FOLDER."""
     file: str
     """CSV, Parquet or JSON Lines file; short form: --with csv:FILE."""
     human_labels: bool

@@ -1,7 +1,7 @@
 """`pupila label DATA`. A command of two words, such as `label audit`, stands beside it: see `pupila.cli.app`."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -52,7 +52,8 @@ def label(
 
     planned = api.plan_labelling(data, with_=with_, limit=limit, everything=everything, **given_settings(ctx))
     if dry_run:
-        _print_plan(planned, json_)
+        lines = [*planned.forecast(), *planned.labeller.remarks()]
+        _print_plan(planned.labeller.name, len(planned.selection.rows), lines, json_)
         return
     if not json_:
         print("\n".join(planned.forecast()), flush=True)
@@ -67,10 +68,8 @@ def label(
         raise typer.Exit(NOTHING)
 
 
-def _print_plan(planned: Any, json_: bool) -> None:
+def _print_plan(name: str, images: int, lines: list[str], json_: bool) -> None:
     """The number of images, and what labelling them takes."""
-    name, images = planned.labeller.name, len(planned.selection.rows)
-    lines = [*planned.forecast(), *planned.labeller.remarks()]
     if json_:
         print(
             json.dumps({"labeller": name, "images": images, "messages": lines}, indent=1, ensure_ascii=False)

@@ -82,9 +82,8 @@ class ClassAccuracies(Record):
     """The classes, in index order, and how they were confused."""
 
     classes: dict[str, ClassAccuracy]
-    confusion_matrix: list[
-        list[int]
-    ]  # rows: answer of the reviewer; columns: machine label; from the random part
+    # Of the random part; rows: label of the reviewer, columns: machine label. Empty without one class per image.
+    confusion_matrix: list[list[int]]
     confusions: list[Confusion]  # in all items, the most frequent first
 
 

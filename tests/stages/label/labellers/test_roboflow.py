@@ -168,6 +168,25 @@ def test_a_classifier_without_detections_abstains(tmp_path: Path) -> None:
     assert (result.abstained, result.classes, result.failed) == (2, {"cat": 1}, [])
 
 
+def test_a_classifier_can_not_label_data_with_masks(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "shop", 3)
+    (folder / "masks/001.png").unlink()
+    for answer in (listed(), (200, {"predictions": [], "top": ""})):
+        with (
+            serving(lambda picture, answer=answer: answer) as server,  # type: ignore[misc]
+            pytest.raises(PupilaError, match="The data have masks, but the labels are one class per image"),
+        ):
+            ask(server, folder)
+
+
+def test_nothing_detected_is_background_where_the_data_have_masks(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "shop", 3)
+    (folder / "masks/001.png").unlink()
+    with serving(lambda picture: (200, {"predictions": []})) as server:
+        assert ask(server, folder).classes == {"background": 1}
+    assert not pupila.open(folder).mask(1).any()
+
+
 @pytest.mark.parametrize("nested", [True, False])
 def test_masks_of_class_numbers_are_mapped_to_the_classes(tmp_path: Path, nested: bool) -> None:
     folder = tmp_path / "shop"

@@ -75,7 +75,9 @@ class RoboflowSettings(EndpointSettings):
 class BundleSettings(Settings):
     """Pseudo-labels of a Pupila bundle."""
 
-    bundle: str = Field(default="", description="folder of the bundle; short form: --with bundle:FOLDER")
+    bundle: str = Field(
+        default="", description="folder of the bundle or of its run; short form: --with bundle:FOLDER"
+    )
     confidence: NonNegativeFloat = Field(default=0.8, le=1, description="confidence threshold for a label")
 
 

@@ -181,7 +181,7 @@ def _class_section(figures: ClassAccuracies, reviewed: int) -> Section:
         if row.precision.value is not None
     }
     drawings = [charts.intervals(say("Precision per class"), points)] if points else []
-    if len(names) <= MAX_MATRIX_CLASSES and reviewed:
+    if figures.confusion_matrix and len(names) <= MAX_MATRIX_CLASSES and reviewed:
         title = say("Reviewer (rows) and labeller (columns)")
         drawings.append(charts.confusion_matrix(title, figures.confusion_matrix, names))
     return Section(say("Classes"), charts=drawings, tables=[Table(header, rows)])

@@ -61,8 +61,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "onnxruntime": ("artifacts/bundle",),
     "openai": ("stages/label",),
     "playwright": ("stages/collect",),
-    "polars": ("artifacts/dataset", "artifacts/run", "stages/label", "stages/doctor", "stages/explore", "stages/split",
-               "stages/train", "stages/evaluate"),  # readers of its frames
+    "polars": ("artifacts/dataset", "artifacts/predictions", "artifacts/run", "stages/label", "stages/doctor",
+               "stages/explore", "stages/split", "stages/train", "stages/evaluate"),  # readers of its frames
     "pycocotools": ("imaging/regions",),
     "protego": ("stages/collect",),
     "pydantic": ("core/records", "core/settings"),

@@ -12,11 +12,11 @@ from pupila.api.predictions import Predictions
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.extras import public
-from pupila.core.messages import say, say_count
+from pupila.core.messages import say, say_count, translate
 from pupila.core.progress import progress
 
 if TYPE_CHECKING:
-    from pupila.stages.predict.rows import TaskPredictor
+    from pupila.artifacts.run.source import PredictingSource
     from pupila.tasks.prompt import Box, Point, Prompt
 
 
@@ -100,6 +100,7 @@ def predict_files(
     Raises:
         PupilaError: no bundle, no images, or options that the bundle's task does not have.
     """
+    from pupila.artifacts.predictions.catalogue import PREDICTION_COLUMNS
     from pupila.artifacts.run.source import parse_predicting
     from pupila.imaging.images.bands import BandSettings
     from pupila.stages.predict.inputs import count_images, find_images
@@ -112,12 +113,12 @@ def predict_files(
     addresses, source = [path_text(path) for path in listed], parse_predicting(model)
     bundle = source.bundle
     predictor = TASK_PREDICTORS[bundle.info.task]
-    _check_options(predictor, source.path, write, prompt, list(bands))
+    _check_options(source, write, prompt, list(bands))
     settings = BandSettings.parse(dict(bands), "predict")
     check_bands(bundle.info.preprocessing.bands, settings)
     opened = predictor.open_bundle(bundle)
     output = Output(write.folder, write.polygons, settings, prompt or Prompt())
-    columns = predictor.columns(opened.info.classes)
+    columns = PREDICTION_COLUMNS[bundle.info.task].written(bundle.info.classes)
     table = write.table or (write.folder and f"{write.folder}/predictions.csv")
     total, failed = count_images(addresses), 0
     with progress(say("predicting"), total) as advance, open_table(table, csv_line(columns)) as write_line:
@@ -130,35 +131,26 @@ def predict_files(
 
 
 def _check_options(
-    predictor: "TaskPredictor[Any]",
-    bundle: str,
-    write: PredictionFiles,
-    prompt: "Prompt | None",
-    bands: list[str],
+    source: "PredictingSource", write: PredictionFiles, prompt: "Prompt | None", bands: list[str]
 ) -> None:
     """Refuse options that only masks have, and a prompt that is missing or not taken."""
     from pupila.tasks.prompt import Prompt, check_prompt_content
 
+    words = {"bundle": source.path, "task": translate(source.task.title)}
     flags = "--out" if write.folder else ", ".join(f"--{name}" for name in bands)
-    if flags and not predictor.writes_masks:
+    if flags and not source.task.predicts_masks:
         raise PupilaError(
-            say("{names} applies only to bundles that predict masks; this bundle classifies", names=flags),
+            say("{names} needs a bundle that predicts masks; {bundle} was trained for {task}", names=flags, **words),
             remedy=say("--csv FILE for a table") if write.folder else say("omit {names}", names=flags),
-        )
+        )  # fmt: skip
     if write.polygons and not write.folder:
         raise PupilaError(say("--polygons needs --out FOLDER"))
-    if predictor.promptable:
+    if source.task.takes_prompts:
         check_prompt_content(prompt or Prompt())
     elif prompt is not None:
         given = {"--point": prompt.points, "--negative": prompt.negatives, "--box": prompt.box}
         names = ", ".join(name for name, value in given.items() if value)
-        sentence = (
-            say(
-                "{names} needs a promptable model; {bundle} is a segmentation model",
-                names=names,
-                bundle=bundle,
-            )
-            if predictor.writes_masks
-            else say("{names} needs a promptable model; {bundle} is a classifier", names=names, bundle=bundle)
+        raise PupilaError(
+            say("{names} needs a promptable model; {bundle} was trained for {task}", names=names, **words),
+            remedy=say("omit {names}", names=names),
         )
-        raise PupilaError(sentence, remedy=say("omit {names}", names=names))

@@ -175,5 +175,5 @@ def test_other_bundles_take_no_prompt(
 ) -> None:
     folder = write_colours(tmp_path / "classes").folder
     assert run(["predict", folder, str(photos), *options]) == 2
-    says = f"{options[0]} needs a promptable model; {folder} is a classifier.\n  Try: omit {options[0]}"
+    says = f"{options[0]} needs a promptable model; {folder} was trained for classification.\n  Try: omit {options[0]}"
     assert says in capsys.readouterr().err

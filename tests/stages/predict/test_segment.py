@@ -222,11 +222,11 @@ def test_without_rasterio_a_geotiff_is_refused_and_the_rest_answered(
         (["--polygons"], "--polygons needs --out FOLDER."),
         (
             ["--out", "x"],
-            "--out applies only to bundles that predict masks; this bundle classifies.\n  Try: --csv",
+            "--out needs a bundle that predicts masks; {folder} was trained for classification.\n  Try: --csv",
         ),
         (
             ["--low=3"],
-            "--low applies only to bundles that predict masks; this bundle classifies.\n  Try: omit --low",
+            "--low needs a bundle that predicts masks; {folder} was trained for classification.\n  Try: omit --low",
         ),
     ],
 )
@@ -235,4 +235,4 @@ def test_what_can_not_be_honoured_is_refused(
 ) -> None:
     folder = write_colours(tmp_path / "classes").folder
     assert run(["predict", folder, str(photos), *options]) == 2
-    assert says in capsys.readouterr().err
+    assert says.format(folder=folder) in capsys.readouterr().err

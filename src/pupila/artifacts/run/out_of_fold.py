@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.segment import MASK
 from pupila.artifacts.run.folder import Run
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -59,7 +60,7 @@ def compute_mask_ious(data: Dataset, out_of_fold: OutOfFold) -> NDArray[np.float
 
     def compute_iou(number: int) -> float:
         target = data.mask(out_of_fold.rows[number])
-        prediction = resize_mask(decode_png(out_of_fold.frame["mask"][number]), *target.shape)
+        prediction = resize_mask(decode_png(out_of_fold.frame[MASK][number]), *target.shape)
         return float(image_scores(confusion_counts(target, prediction, classes), iou))
 
     return np.array(list(prefetch(range(len(out_of_fold.rows)), compute_iou)))

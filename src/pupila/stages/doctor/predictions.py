@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.segment import MASK
 from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE, Run
 from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, read_out_of_fold
 from pupila.core.errors import PupilaError
@@ -28,7 +29,7 @@ def read_predictions(run: Run, data: Dataset) -> OutOfFold:
         PupilaError: no predictions there, predictions without masks, of other classes, or none of these images.
     """
     predictions = read_out_of_fold(run, data) if data.label_map is not None else None
-    if predictions is None or "mask" not in predictions.frame.columns:
+    if predictions is None or MASK not in predictions.frame.columns:
         raise PupilaError(
             say("The doctor compares only masks with a run"),
             actual=say("a data set without masks") if predictions is None else listing(predictions.frame.columns, 8),
@@ -61,7 +62,7 @@ def masks_against_predictions(data: Dataset, run: Run) -> list[Fault]:
 def _find_swaps(data: Dataset, predictions: OutOfFold) -> list[tuple[int, int]]:
     """Rows whose prediction fits the mask of another row far better than their own."""
     rows, masks = downscale_masks(data)
-    predicted = dict(zip(predictions.rows, predictions.frame["mask"], strict=True))
+    predicted = dict(zip(predictions.rows, predictions.frame[MASK], strict=True))
     positions = [place for place, row in enumerate(rows.tolist()) if row in predicted]
     if len(positions) < MIN_MASKS:
         return []

@@ -1,6 +1,5 @@
 """The predictions that are evaluated: of a bundle, out-of-fold predictions of a run, or a foreign table."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol, Self
@@ -10,8 +9,9 @@ import polars as pl
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.artifacts.dataset.formats.table import read_table
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.columns import PredictionColumns
+from pupila.artifacts.predictions.table import read_prediction_table
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.artifacts.run.source import ModelSource, PredictingSource, RunSource, TableSource
 from pupila.core import files
@@ -49,6 +49,10 @@ Predict = Callable[[list[int]], Iterator[Any]]  # the bundle's predictions for r
 class PredictionReader(Protocol):
     """How a task reads predictions from the three sources; `header` has the model and the rows."""
 
+    @property
+    def columns(self) -> PredictionColumns:
+        """Of its tables."""
+
     def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> Predictions:
         """Predict the rows with a bundle."""
 
@@ -59,12 +63,6 @@ class PredictionReader(Protocol):
 
     def from_table(self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset) -> Predictions:
         """Read a table, one line for each of the rows."""
-
-    def select_columns(self, there: list[str], classes: list[str]) -> list[str]:
-        """The columns that hold predictions; empty where there are none."""
-
-    def expected_columns(self) -> str:
-        """The columns that a table of predictions needs."""
 
 
 def has_out_of_fold(source: ModelSource) -> bool:
@@ -147,60 +145,7 @@ def _check_fits(source: PredictingSource, data: Dataset) -> None:
 
 
 def _read_table(source: TableSource, data: Dataset, rows: list[int], reader: PredictionReader) -> Predictions:
-    path = source.path
-    frame = read_table(path)
-    key = next((name for name in ("image", "file_name", "sha256") if name in frame.columns), None)
-    columns = reader.select_columns(frame.columns, data.classes)
-    if key is None or not columns:
-        raise PupilaError(
-            say("{path} is not a table of predictions", path=path), actual=listing(frame.columns, 8),
-            expected=reader.expected_columns(),
-        )  # fmt: skip
-    _check_repeats(path, frame.select(key, *columns), key)
-    names = data.images["sha256" if key == "sha256" else "image"].to_list()
-    keys = [str(value).lower() if key == "sha256" else str(value) for value in frame[key]]
-    number_of = _row_finder(keys, names, key == "sha256")
-    place = [number_of(names[row]) for row in rows]
-    images = data.images["image"].to_list()
-    lacking = [images[row] for row, number in zip(rows, place, strict=True) if number is None]
-    if lacking:
-        raise PupilaError(
-            say("{n} of {all} images have no prediction in {path}", n=len(lacking), all=len(rows), path=path),
-            actual=listing(lacking, 3), expected=say("a row for each image that is evaluated"),
-        )  # fmt: skip
-    version = files.sha256(files.read_bytes(path))
+    table = read_prediction_table(source.path, data, rows, reader.columns)
+    version = files.sha256(files.read_bytes(source.path))
     header = Predictions(source.name, version, rows, np.zeros(len(rows), dtype=bool))
-    return reader.from_table(header, frame[[number for number in place if number is not None]], path, data)
-
-
-def _check_repeats(path: str, frame: pl.DataFrame, key: str) -> None:
-    """Identical rows are harmless; two different predictions for one image are not."""
-    given = frame.unique()[key].drop_nulls()
-    odd = sorted(str(name) for name in given.filter(given.is_duplicated()).unique())
-    if odd:
-        raise PupilaError(
-            say("{path} has different predictions for the same image", path=path), actual=listing(odd, 3),
-            expected=say("one row for each image"),
-        )  # fmt: skip
-
-
-def _row_finder(keys: list[str], names: list[str], digests: bool) -> Callable[[str], int | None]:
-    """Finds the table's row of an image: by its path, else by the end of it or its file name, where that is unique."""
-    whole = {key: number for number, key in enumerate(keys)}
-    if digests:
-        return whole.get
-    shared = Counter(name.rpartition("/")[2] for name in names)  # a name of two images names neither
-    leaves: dict[str, list[int]] = {}
-    for number, key in enumerate(keys):
-        leaves.setdefault(key.replace("\\", "/").rpartition("/")[2], []).append(number)
-
-    def find(name: str) -> int | None:
-        if name in whole:
-            return whole[name]
-        leaf = name.rpartition("/")[2]
-        hits = leaves.get(leaf, [])
-        ends = [number for number in hits if keys[number].replace("\\", "/").endswith("/" + name)]
-        few = ends or (hits if shared[leaf] == 1 else [])
-        return few[0] if len(few) == 1 else None
-
-    return find
+    return reader.from_table(header, table, source.path, data)

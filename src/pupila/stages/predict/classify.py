@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.predictions.classify import probability_column
 from pupila.core.messages import percent, say
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.predict.rows import Output, Row, TaskPredictor, error_row
@@ -22,13 +23,8 @@ def _row(uri: str, prediction: ClassPrediction) -> Row:
     }  # fmt: skip
 
 
-def _columns(classes: list[str]) -> list[str]:
-    """The columns of the table; `pupila evaluate` reads `image`, `prediction` and `p:<class>`."""
-    return ["image", "prediction", "confidence", "abstained", "error", *(f"p:{name}" for name in classes)]
-
-
 def _cells(row: Row, _: str) -> Row:
-    return {**row, **{f"p:{name}": share for name, share in row["probabilities"].items()}}
+    return {**row, **{probability_column(name): share for name, share in row["probabilities"].items()}}
 
 
 def _summarize(row: Row) -> str:
@@ -38,4 +34,4 @@ def _summarize(row: Row) -> str:
     return say("{prediction} ({confidence})", **values)
 
 
-CLASSIFY = TaskPredictor(Predictor, _rows, _columns, _cells, _summarize, writes_masks=False)
+CLASSIFY = TaskPredictor(Predictor, _rows, _cells, _summarize)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pupila.artifacts.bundle.prompter import Prompter
+from pupila.artifacts.predictions.prompt import MASK_FIGURES
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, percent, say, say_count
@@ -18,7 +19,6 @@ from pupila.stages.predict.rows import Output, Row, TaskPredictor, error_row
 from pupila.tasks.prompt import check_prompt
 from pupila.tasks.task import PreprocessedImage
 
-_FIGURES = ("share", "pixels", "regions")
 _FOREGROUND = 1  # value in a mask
 
 
@@ -73,7 +73,7 @@ def _predict_image(
         "image": read.uri, "width": read.image.width, "height": read.image.height,
         "predicted_iou": round(prediction.predicted_iou, 6),
         "confidence": round(prediction.confidence, 6), "abstained": prediction.abstained,
-        **{name: statistics[name] for name in _FIGURES}, "share": round(prediction.share, 6),
+        **{name: statistics[name] for name in MASK_FIGURES}, "share": round(prediction.share, 6),
     }  # fmt: skip
     if output.folder is None:
         return {**row, "mask": to_rle(prediction.mask)}, None
@@ -84,20 +84,6 @@ def _predict_image(
         return error_row(read.uri, fault), None
     row |= write_mask_files(output.folder, read.stem, rgb, prediction.mask, len(classes))
     return row, annotations(prediction.mask, classes) if output.polygons else []
-
-
-def _columns(_: list[str]) -> list[str]:
-    return [
-        "image",
-        "mask",
-        "width",
-        "height",
-        "predicted_iou",
-        "confidence",
-        "abstained",
-        "error",
-        *_FIGURES,
-    ]
 
 
 def _cells(row: Row, folder: str) -> Row:
@@ -119,4 +105,4 @@ def _summarize(row: Row) -> str:
     )  # fmt: skip
 
 
-PROMPT = TaskPredictor(Prompter, _rows, _columns, _cells, _summarize, writes_masks=True, promptable=True)
+PROMPT = TaskPredictor(Prompter, _rows, _cells, _summarize)

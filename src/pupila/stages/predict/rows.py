@@ -36,11 +36,8 @@ class TaskPredictor(Generic[Opened]):
 
     open_bundle: Callable[[Bundle], Opened]  # a bundle, ready to predict
     predict_rows: Callable[[Opened, Iterable[str], Output], Iterator[Row]]  # one per address, in order
-    columns: Callable[[list[str]], list[str]]  # of the table, for these classes
     cells: Callable[[Row, str], Row]  # of a row, by column, paths relative to the table's folder
     summarize: Callable[[Row], str]  # the text after the image's name
-    writes_masks: bool  # whether it writes files into a folder
-    promptable: bool = False  # whether it takes prompts
 
 
 def check_bands(bundle_bands: BandSettings | None, bands: BandSettings) -> None:

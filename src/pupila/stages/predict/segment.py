@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.predictions.segment import figure_column
 from pupila.core import files
 from pupila.core.errors import MissingExtra
 from pupila.core.messages import percent, say, say_count
@@ -22,8 +23,6 @@ from pupila.stages.predict.mask_files import region_statistics, unique_stems, wr
 from pupila.stages.predict.rows import Output, Row, TaskPredictor, error_row
 from pupila.tasks.segment import MaskPrediction, foreground_classes, post_process, predict_strips
 from pupila.tasks.task import PreprocessedImage
-
-_FIGURES = ("share", "regions", "pixels", "mean", "largest")  # of each class
 
 
 def _rows(predictor: Predictor, uris: Iterable[str], output: Output) -> Iterator[Row]:
@@ -130,14 +129,9 @@ def _row(size: tuple[int, ...], confidence: float, predictor: Predictor, counter
     }  # fmt: skip
 
 
-def _columns(classes: list[str]) -> list[str]:
-    figures = [f"{figure}:{name}" for name in classes for figure in _FIGURES]
-    return ["image", "mask", "width", "height", "confidence", "abstained", "error", *figures]
-
-
 def _cells(row: Row, folder: str) -> Row:
     figures = {
-        f"{key}:{name}": figure
+        figure_column(key, name): figure
         for name, statistics in row["classes"].items()
         for key, figure in statistics.items()
     }
@@ -156,4 +150,4 @@ def _summarize(row: Row) -> str:
     return say("{regions} (abstained)", regions=text) if row["abstained"] else text
 
 
-SEGMENT = TaskPredictor(Predictor, _rows, _columns, _cells, _summarize, writes_masks=True)
+SEGMENT = TaskPredictor(Predictor, _rows, _cells, _summarize)

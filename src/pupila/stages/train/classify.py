@@ -5,6 +5,7 @@ import polars as pl
 
 from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.classify import logit_column
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say
 from pupila.imaging.images.decode import Array
@@ -45,7 +46,7 @@ def _calibrate(
         _summarize_validation(plan.classes, targets, predictions, groups),
         pl.DataFrame({
             "prediction": pl.Series([plan.classes[number] for number in predictions], dtype=pl.String),
-            **{f"logit:{name}": pl.Series(logits[:, number]) for number, name in enumerate(plan.classes)},
+            **{logit_column(name): pl.Series(logits[:, number]) for number, name in enumerate(plan.classes)},
         }),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import polars as pl
 from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import PromptTarget, find_prompt_targets
+from pupila.artifacts.predictions.prompt import iou_column
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say
 from pupila.core.threads import prefetch
@@ -89,7 +90,7 @@ def _tabulate_scores(scores: list[float], prompted: list[PromptedTarget], rows: 
         for target, score in zip(prompted, scores, strict=True):
             if target.strategy == strategy.name:
                 of.setdefault(target.row, []).append(score)
-        columns[f"iou:{strategy.name}"] = [float(np.mean(of[row])) if row in of else None for row in rows]
+        columns[iou_column(strategy.name)] = [float(np.mean(of[row])) if row in of else None for row in rows]
     return pl.DataFrame({name: pl.Series(values, dtype=pl.Float64) for name, values in columns.items()})
 
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.segment import MASK
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say
 from pupila.imaging.images.decode import Array
@@ -61,7 +62,7 @@ def _calibrate(
     if results:
         regions, boundaries = (np.stack([result[part] for result in results]) for part in (0, 1))
         summary = summarize_validation(OverlapCounts(regions, boundaries), groups, plan.classes)
-    masks = pl.DataFrame({"mask": pl.Series([png for _, _, png in results], dtype=pl.Binary)})
+    masks = pl.DataFrame({MASK: pl.Series([png for _, _, png in results], dtype=pl.Binary)})
     return ValidationResult(calibration, summary, masks)
 
 

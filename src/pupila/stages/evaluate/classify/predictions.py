@@ -8,6 +8,7 @@ import polars as pl
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.classify import CLASSIFY, PREDICTION, probability_column
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.imaging.images.decode import Array
@@ -29,6 +30,8 @@ class ClassPredictions(Predictions):
 class ClassReader:
     """See `PredictionReader`."""
 
+    columns = CLASSIFY
+
     def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> ClassPredictions:
         """Predict the rows with a bundle."""
         predicted = predict_rows(bundle, data)(header.rows)
@@ -38,36 +41,21 @@ class ClassReader:
         self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
     ) -> ClassPredictions:
         """Read a run's columns `logit:CLASS`."""
-        logits = table.select([f"logit:{name}" for name in data.classes]).to_numpy()
+        logits = table.select(CLASSIFY.out_of_fold(data.classes)).to_numpy()
         return _from_logits(header, logits, bundle.info)
 
     def from_table(
         self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset
     ) -> ClassPredictions:
         """Read a table: a column `prediction`, or `p:CLASS` for each class, or both."""
-        shares = _probability_columns(data.classes)
+        shares = [probability_column(name) for name in data.classes]
         whole = all(name in table.columns for name in shares)
         probabilities = _read_probabilities(table.select(shares), path) if whole else None
-        if "prediction" in table.columns:
-            numbers = _read_class_indices(table["prediction"].to_list(), data.classes, path)
+        if PREDICTION in table.columns:
+            numbers = _read_class_indices(table[PREDICTION].to_list(), data.classes, path)
         else:
             numbers = np.asarray(probabilities).argmax(axis=1)
         return ClassPredictions(**vars(header), class_indices=numbers, probabilities=probabilities)
-
-    def select_columns(self, there: list[str], classes: list[str]) -> list[str]:
-        """The columns that hold predictions; empty where there are none."""
-        shares = _probability_columns(classes)
-        if "prediction" not in there and not all(name in there for name in shares):
-            return []
-        return [name for name in ("prediction", *shares) if name in there]
-
-    def expected_columns(self) -> str:
-        """The columns that a table of predictions needs."""
-        return say("columns image and prediction, or image and p:CLASS for every class")
-
-
-def _probability_columns(classes: list[str]) -> list[str]:
-    return [f"p:{name}" for name in classes]
 
 
 def _from_logits(header: Predictions, logits: Array, info: BundleInfo) -> ClassPredictions:

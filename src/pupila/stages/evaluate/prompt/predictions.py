@@ -9,6 +9,7 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import PromptTarget, find_prompt_targets
+from pupila.artifacts.predictions.prompt import PROMPT
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.progress import progress
@@ -64,7 +65,7 @@ class PromptReader(MaskReader):
     """Predictions for prompts; a model of masks, which takes none, has its masks scored. See `PredictionReader`."""
 
     def __init__(self) -> None:
-        super().__init__(_score_masks)
+        super().__init__(_score_masks, PROMPT)
 
     def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> Predictions:
         """Predict the rows with a bundle."""

@@ -8,6 +8,8 @@ import polars as pl
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.columns import PredictionColumns
+from pupila.artifacts.predictions.segment import MASK, SEGMENT
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -45,6 +47,7 @@ class MaskReader:
     """See `PredictionReader`."""
 
     count: Callable[[Predictions, Masks, Dataset], Predictions]  # scores the masks
+    columns: PredictionColumns = SEGMENT
 
     def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> Predictions:
         """Predict the rows with a bundle."""
@@ -55,25 +58,17 @@ class MaskReader:
         self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
     ) -> Predictions:
         """Read a run's column `mask`: a PNG of class indices at the size of the upright image."""
-        known = dict(zip(header.rows, table["mask"], strict=True))
+        known = dict(zip(header.rows, table[MASK], strict=True))
         return self.count(header, lambda rows: (decode_png(known[row]) for row in rows), data)
 
     def from_table(self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset) -> Predictions:
         """Read a table's column `mask`: a file beside the table."""
-        known, folder = dict(zip(header.rows, table["mask"], strict=True)), path.rpartition("/")[0]
+        known, folder = dict(zip(header.rows, table[MASK], strict=True)), path.rpartition("/")[0]
         return self.count(
             header,
             lambda rows: (_read_mask(files.join(folder, known[row] or ""), data, row) for row in rows),
             data,
         )
-
-    def select_columns(self, there: list[str], classes: list[str]) -> list[str]:
-        """The columns that hold predictions; empty where there are none."""
-        return [name for name in there if name == "mask"]
-
-    def expected_columns(self) -> str:
-        """The columns that a table of predictions needs."""
-        return say("columns image and mask, the path of a mask file beside the table")
 
 
 def count_pixels(header: Predictions, masks: Masks, data: Dataset) -> MaskPredictions:

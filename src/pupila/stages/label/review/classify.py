@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.classify import logit_column
 from pupila.artifacts.report.audit import ClassAccuracies, ClassAccuracy, Confusion, Disagreement
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import PageImage
@@ -80,7 +81,7 @@ class ClassifyReview(ReviewTask):
 
     def prediction_columns(self, data: Dataset) -> list[str]:
         """A logit for each class."""
-        return [f"logit:{name}" for name in data.classes]
+        return [logit_column(name) for name in data.classes]
 
     def rank(self, data: Dataset, predictions: OutOfFold) -> tuple[int, list[Candidate]]:
         """By the predicted probability of the label."""

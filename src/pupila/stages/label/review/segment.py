@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.segment import MASK
 from pupila.artifacts.report.audit import Disagreement
 from pupila.artifacts.report.gallery import SIDE, embed_image, make_thumbnail
 from pupila.artifacts.report.page import PageImage
@@ -70,7 +71,7 @@ class SegmentReview(ReviewTask):
 
     def prediction_columns(self, data: Dataset) -> list[str]:
         """The predicted mask."""
-        return ["mask"]
+        return [MASK]
 
     def rank(self, data: Dataset, predictions: OutOfFold) -> tuple[None, list[Candidate]]:
         """By the IoU with the predicted mask: those far below the median."""

@@ -1,0 +1,1 @@
+"""Tables of predictions: what their columns mean, for every task."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import pupila
+from pupila.api.options import TrainOptions
 from pupila.cli.run import run
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.packages import WITH, WITHOUT, draw_products, write_shop
@@ -51,7 +52,7 @@ def test_the_story_of_the_faults_detects_all_of_them(
 
 
 def test_settings_are_printed_as_flags() -> None:
-    settings = {"model": "resnet_small", "image_size": 112, "lr": 2e-3}
+    settings: TrainOptions = {"model": "resnet_small", "image_size": 112, "lr": 2e-3}
     assert format_flags(settings) == "--model resnet_small --image-size 112 --lr 0.002"
 
 

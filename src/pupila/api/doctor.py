@@ -11,7 +11,7 @@ from pupila.core.messages import say, say_count
 from pupila.core.vocabulary import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from pupila.stages.doctor.faults import Fault
+    from pupila.artifacts.report.fingerprint import Fault
 
 
 class Faults(Displayed, list["Fault"]):

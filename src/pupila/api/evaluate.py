@@ -42,6 +42,7 @@ def evaluate(
     Raises:
         PupilaError: see `pupila.stages.evaluate.run.evaluate_models`; or the data are not split.
     """
+    from pupila.artifacts.dataset.home import find_home
     from pupila.artifacts.dataset.splits import find_matching_split
     from pupila.artifacts.run.source import parse_source
     from pupila.stages.evaluate.run import evaluate_models, write_report
@@ -55,8 +56,11 @@ def evaluate(
         )  # fmt: skip
     sources = [parse_source(given) for given in (model, *against)]
     result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
-    place = files.join(sources[0].results_folder, f"evaluation-{result.evaluation['split']}")
-    return write_report(result, opened, place if out is None else path_text(out))
+    home = find_home(sources[0].results_folder) if out is None else ""
+    place = (
+        path_text(out) if out is not None else files.join(home, f"evaluation-{result.evaluation['split']}")
+    )
+    return write_report(result, opened, place)
 
 
 def _parse_split(name: str) -> str:

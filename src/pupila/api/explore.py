@@ -51,7 +51,6 @@ def explore(
         PupilaError: no such bundle, or a promptable one.
     """
     from pupila.artifacts.dataset.splits import find_matching_split
-    from pupila.artifacts.report.fingerprint import FaultFacts
     from pupila.artifacts.report.page import render
     from pupila.artifacts.run.source import parse_predicting
     from pupila.stages.doctor.examine import examine
@@ -67,9 +66,7 @@ def explore(
     around = build_map(opened, colours, None if bundle is None else parse_predicting(bundle).bundle)
     faults = examine(opened)
     splits = find_matching_split(opened, home)
-    content = build_fingerprint(
-        opened, [FaultFacts(**fault.as_dict()) for fault in faults], colours, around, splits
-    )
+    content = build_fingerprint(opened, faults, colours, around, splits)
     split_names = [a.split for a in splits.images] if splits else None
     page = build_page(
         opened, content, {fault.code: title(fault.code) for fault in faults}, around, split_names

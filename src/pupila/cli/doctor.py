@@ -41,7 +41,7 @@ def doctor(
     opened = open_with(data, given_settings(ctx))
     faults = api.doctor(opened, run=with_)
     if json_:
-        print(json.dumps([fault.as_dict() for fault in faults], indent=1, ensure_ascii=False))
+        print(json.dumps([fault.model_dump() for fault in faults], indent=1, ensure_ascii=False))
     else:
         print(opened, end="\n\n")
         _print_faults(faults)

@@ -13,6 +13,7 @@ from pupila.api.doctor import doctor
 from pupila.api.evaluate import evaluate
 from pupila.api.explore import explore
 from pupila.api.label import plan_labelling
+from pupila.api.options import TrainOptions
 from pupila.api.split import split
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.core.messages import number, percent, say
@@ -39,7 +40,7 @@ PRODUCTS = 480
 NOISE, VOTES = 0.08, 3  # share of wrong responses of the model, and votes per image
 _SEED = 23
 _TEST = 0.2  # share of the photos
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: TrainOptions = {
     "weights": "none", "image_size": 112, "epochs": 20, "augment": "flip_rotation", "class_weights": "inverse",
 }  # fmt: skip
 _MODEL, _RIVAL = "resnet_small", "lenet"

@@ -11,14 +11,22 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
 _TIMEOUT = 60  # seconds for the server to start
 _HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedPrediction:
+    """What the stories show of a server's prediction."""
+
+    confidence: float  # 0..1
+    processing_time: float  # seconds
 
 
 @contextmanager
@@ -68,7 +76,7 @@ def _wait_until_ready(server: "subprocess.Popen[str]", address: str) -> None:
     )
 
 
-def request_prediction(address: str, photo: Path) -> dict[str, Any]:
+def request_prediction(address: str, photo: Path) -> ServedPrediction:
     """The prediction of the server for one photo.
 
     Raises:
@@ -83,7 +91,7 @@ def request_prediction(address: str, photo: Path) -> dict[str, Any]:
     )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
-            prediction: dict[str, Any] = json.load(response)
+            prediction = json.load(response)
     except urllib.error.HTTPError as refused:
         raise PupilaError(say("The server rejected the image"), actual=refused.read().decode()) from refused
-    return prediction
+    return ServedPrediction(prediction["confidence"], prediction["processing_time"])

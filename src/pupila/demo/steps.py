@@ -1,19 +1,20 @@
 """Steps shared by the stories: each prints the command that a user would type, then runs it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pupila.api.options import TrainOptions
 from pupila.api.train import train
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.splits import Assignment, SplitFile
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.artifacts.run.source import parse_predicting
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, percent, say
 from pupila.core.vocabulary import TEST
-from pupila.demo.round_trip import request_prediction, serve_bundle
+from pupila.demo.round_trip import ServedPrediction, request_prediction, serve_bundle
 from pupila.imaging.images.decode import ImageFault
-from pupila.stages.doctor.faults import Fault
 from pupila.stages.predict.rows import Output, describe_row
 from pupila.stages.predict.tasks import TASK_PREDICTORS
 from pupila.stages.train.page import describe_run
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pupila.stages.train.run import Run
 
 
-def train_from_scratch(folder: Path, run: Path, settings: dict[str, Any]) -> "Run":
+def train_from_scratch(folder: Path, run: Path, settings: TrainOptions) -> "Run":
     """Train a model without pretrained weights."""
     print_step(f"pupila train {folder} {format_flags(settings)} --out {run}")
     files.remove_folder(run)
@@ -32,7 +33,7 @@ def train_from_scratch(folder: Path, run: Path, settings: dict[str, Any]) -> "Ru
     return training
 
 
-def format_flags(settings: dict[str, Any]) -> str:
+def format_flags(settings: TrainOptions) -> str:
     """Settings as the flags of a command: `--image-size 112 --epochs 20`."""
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
 
@@ -60,12 +61,12 @@ def predict_and_serve(bundle: str, photos: list[Path], out: str | None = None) -
             print(_compare_confidence(photo.name, response, prediction.confidence))
 
 
-def _compare_confidence(name: str, response: dict[str, Any], expected: float) -> str:
+def _compare_confidence(name: str, response: ServedPrediction, expected: float) -> str:
     """The confidence of the server, and whether it equals that of `pupila predict`."""
     figures = {
-        "name": name, "confidence": percent(response["confidence"]), "ms": number(1e3 * response["processing_time"], 0),
+        "name": name, "confidence": percent(response.confidence), "ms": number(1e3 * response.processing_time, 0),
     }  # fmt: skip
-    if abs(response["confidence"] - expected) < 1e-4:
+    if abs(response.confidence - expected) < 1e-4:
         return say(
             "{name}: the server predicts with confidence {confidence} in {ms} ms, same as predict.", **figures
         )

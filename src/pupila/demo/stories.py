@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pupila.api.doctor import doctor
 from pupila.api.evaluate import evaluate
 from pupila.api.explore import explore
+from pupila.api.options import TrainOptions
 from pupila.api.split import split
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.core.messages import number, say
@@ -27,7 +27,7 @@ from pupila.stages.explore.sentences import sentences as exploration_sentences
 
 SCENES = 140  # flood scenes
 _SEED = 23
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: TrainOptions = {
     "model": "unet", "encoder": "resnet10t", "weights": "none", "image_size": 128, "epochs": 14, "lr": 2e-3,
 }  # fmt: skip
 _SHOWN = 4  # photos for predict

@@ -38,9 +38,9 @@ def test_a_split_of_read_only_data_is_found_by_the_next_command(
     frozen: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     created = pupila.split(frozen, seed=5)
-    (sentence,) = [line for line in capsys.readouterr().err.splitlines() if "read-only" in line]
+    (sentence,) = [line for line in capsys.readouterr().err.splitlines() if "is read-only" in line]
     again = pupila.open(frozen)
-    assert "read-only" not in capsys.readouterr().err  # once per process
+    assert "is read-only" not in capsys.readouterr().err  # once per process
     assert again.home in sentence
     assert SplitFile.read(again.home) == created
     assert created.data_hash == again.hash

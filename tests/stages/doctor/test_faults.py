@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pupila
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.stages.doctor.examine import has_errors
-from pupila.stages.doctor.faults import Fault, catalogue
+from pupila.stages.doctor.faults import catalogue
 from tests.pictures import encoded, photo, write_classes, write_photo
 from tests.stages.doctor.test_masks import ALL_CODES
 

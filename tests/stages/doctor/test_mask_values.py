@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import pupila
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.stages.doctor.examine import has_errors
-from pupila.stages.doctor.faults import Fault
 from tests.artifacts.dataset.test_annotations import CORNER, SQUARE, annotation, coco, line, photos, yolo
 from tests.pictures import write_photo
 

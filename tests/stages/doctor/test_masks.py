@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pupila
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.cli.run import run
 from pupila.stages.doctor import mask_fit
 from pupila.stages.doctor.examine import has_errors
-from pupila.stages.doctor.faults import Fault
 from tests.pictures import photo, scene, write_classes, write_scenes
 
 Plant = Callable[[Path], object]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pupila
-from pupila.stages.doctor.faults import Fault
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.stages.doctor.shortcuts import measure_skill
 from tests.pictures import write_photo
 

@@ -34,12 +34,29 @@ _MAX_CACHED_FILES = 8  # COCO files in memory
 
 
 @dataclass(frozen=True, slots=True)
+class CocoImage:
+    """An image of a COCO file."""
+
+    file_name: str
+    height: Any  # as in the file: any JSON value
+    width: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CocoAnnotation:
+    """An object of a COCO file."""
+
+    category: str  # its name; "None" where the file has no such category
+    segmentation: Any  # as in the file: polygons, or run lengths
+
+
+@dataclass(frozen=True, slots=True)
 class CocoFile:
     """A COCO file, looked up by image."""
 
-    images: dict[str, dict[str, Any]]  # id to record
-    annotations: dict[str, list[dict[str, Any]]]  # image id to its annotations, in the order of the file
-    names: dict[Any, str]  # category id to name, in the order of the file; without umbrella categories
+    images: dict[str, CocoImage]  # by id
+    annotations: dict[str, list[CocoAnnotation]]  # image id to its annotations, in the order of the file
+    names: list[str]  # of the categories, in the order of the file; without umbrella categories
 
 
 def is_annotation(target: str) -> bool:
@@ -81,8 +98,8 @@ def draw_annotation(
     file = read_coco_file(files.join(root, match[1]))
     if file is None or match[2] not in file.images:
         raise ImageFault("unreadable", say("the COCO file has no image {id}", id=match[2]))
-    record, annotations = file.images[match[2]], file.annotations.get(match[2], [])
-    height, width = _to_int(record.get("height")) or height, _to_int(record.get("width")) or width
+    image, annotations = file.images[match[2]], file.annotations.get(match[2], [])
+    height, width = _to_int(image.height) or height, _to_int(image.width) or width
     if (
         not all(isinstance(side, int) and side > 0 for side in (height, width))
         or height * width > limits.max_pixels
@@ -91,7 +108,7 @@ def draw_annotation(
             "unreadable",
             say("its COCO record has the unsupported size {width} x {height}", width=width, height=height),
         )
-    objects = [(str(file.names.get(a.get("category_id"))), a.get("segmentation")) for a in annotations]
+    objects = [(annotation.category, annotation.segmentation) for annotation in annotations]
     background = next(
         (n for n, name in enumerate(label_map.names) if name.strip().lower() in BACKGROUND), IGNORE
     )
@@ -128,16 +145,23 @@ def _read_coco_file(uri: str, version: object) -> CocoFile | None:
     categories = [category for category in categories if {"id", "name"} <= category.keys()]
     if annotations and not any("segmentation" in annotation for annotation in annotations):
         return None
-    by_image: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for annotation in annotations:
-        by_image[_image_id(annotation.get("image_id"))].append(annotation)
     used = {annotation.get("category_id") for annotation in annotations}
     parents = {c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]}
     # Roboflow begins its list with an umbrella category, which only names the others together.
     names = {c["id"]: str(c["name"]) for c in categories if c["id"] in used or c["name"] not in parents}
-    return CocoFile(
-        {_image_id(image["id"]): image for image in images if "id" in image}, dict(by_image), names
-    )
+    by_image: dict[str, list[CocoAnnotation]] = defaultdict(list)
+    for annotation in annotations:
+        category = str(names.get(annotation.get("category_id")))
+        record = CocoAnnotation(category, annotation.get("segmentation"))
+        by_image[_image_id(annotation.get("image_id"))].append(record)
+    records = {
+        _image_id(image["id"]): CocoImage(
+            str(image.get("file_name", "")), image.get("height"), image.get("width")
+        )
+        for image in images
+        if "id" in image
+    }
+    return CocoFile(records, dict(by_image), list(names.values()))
 
 
 def _image_id(raw: Any) -> str:

@@ -56,7 +56,7 @@ def _folder_name(folder: str) -> str:
 def _announce(folder: str, home: str) -> None:
     """Says once where the files are."""
     sentence = say(
-        "The data in {folder} are read-only: their manifest, labels, splits and reports are in {home}.",
+        "{folder} is read-only: Pupila writes manifest, labels, splits and reports to {home}.",
         folder=folder, home=home,
     )  # fmt: skip
     print(sentence, file=sys.stderr, flush=True)

@@ -10,21 +10,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from filelock import FileLock
 
+from pupila.artifacts.dataset.columns import Schema, refuse_newer_schema
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.installation import upgrade_command
 from pupila.core.messages import say
 from pupila.core.vocabulary import LABELS_FILE, LABELS_LOCK_FILE
 
 LABELS_SCHEMA = 2  # of labels.parquet; 1 had the column `person` and labellers "person:NAME"
 RETRACTED = "retracted"  # "REASON: retracted" as a note withdraws the annotator's last label for that reason
 
-HISTORY: dict[str, Any] = {
+HISTORY: Schema = {
     "image": pl.String,
     "sha256": pl.String,
     "labeller": pl.String,
@@ -82,11 +81,7 @@ def read_history(home: str) -> pl.DataFrame:
             say("Can't read the labels {path}", path=uri), actual=str(fault).splitlines()[0],
             expected=say("a label history written by Pupila"), remedy=say("restore the file from a backup"),
         ) from fault  # fmt: skip
-    if version > LABELS_SCHEMA:
-        raise PupilaError(
-            say("The labels {path} were written by a newer Pupila", path=uri), actual=f"schema {version}",
-            expected=f"schema {LABELS_SCHEMA}", remedy=upgrade_command(),
-        )  # fmt: skip
+    refuse_newer_schema(uri, version, LABELS_SCHEMA)
     return labels
 
 

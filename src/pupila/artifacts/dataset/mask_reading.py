@@ -2,15 +2,16 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from pupila.artifacts.dataset.annotations import annotation_file, draw_annotation, is_annotation
+from pupila.artifacts.dataset.columns import Schema
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -20,7 +21,7 @@ from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
 from pupila.imaging.masks.codec import read_stored_mask
 from pupila.imaging.masks.label_map import LabelMap
 
-FACTS: dict[str, Any] = {
+FACTS: Schema = {
     "target": pl.String,
     "mask_bytes": pl.Int64,
     "mask_modified": pl.Int64,
@@ -37,6 +38,26 @@ FACTS: dict[str, Any] = {
 }
 _MOST_VALUES = 512  # stored for a mask, the most frequent ones
 _SAVE_EVERY = 512  # masks between two saves of the cache, or a quarter of all if that is more
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFacts:
+    """What is known of one mask; its fields are the columns `FACTS`, all None for an image without one."""
+
+    target: str | None = None
+    mask_bytes: int | None = None
+    mask_modified: int | None = None
+    mask_sha256: str | None = None
+    mask_width: int | None = None
+    mask_height: int | None = None
+    mask_mode: str | None = None
+    mask_format: str | None = None
+    mask_orientation: int | None = None
+    mask_coloured: bool | None = None
+    mask_values: str | None = None
+    mask_palette: str | None = None
+    mask_fault: str | None = None
+
 
 MaskRequest = tuple[str | None, int, int]  # target; height and width of the upright image
 Key = tuple[str, int, int]  # target, and the size and modification time of its file
@@ -86,25 +107,29 @@ def read_mask_facts(
             advance(1)
     if unsaved:
         _save(cache_file, lasting)
-    blank: dict[str, Any] = dict.fromkeys(FACTS)
-    return pl.DataFrame([blank if key is None else known[key] for key in keys], schema=FACTS, orient="row")
+    return _frame(MaskFacts() if key is None else known[key] for key in keys)
 
 
-def _load_cached(path: Path, keys: list[Key | None]) -> dict[Key, dict[str, Any]]:
+def _frame(rows: Iterable[MaskFacts]) -> pl.DataFrame:
+    rows = list(rows)
+    columns = {name: [getattr(row, name) for row in rows] for name in FACTS}
+    return pl.DataFrame(columns, schema=FACTS)
+
+
+def _load_cached(path: Path, keys: list[Key | None]) -> dict[Key, MaskFacts]:
     """The cached rows of the requested keys and of other masks; rows of files that have changed are dropped."""
     requested, targets = set(keys), {key[0] for key in keys if key}
     try:
-        rows = list(pl.read_parquet(path, memory_map=False).select(list(FACTS)).iter_rows(named=True))
+        table = pl.read_parquet(path, memory_map=False).select(list(FACTS)).rows()
     except (OSError, pl.exceptions.PolarsError):
         return {}
-    cached = {(row["target"], row["mask_bytes"], row["mask_modified"]): row for row in rows}
+    cached: dict[Key, MaskFacts] = {row[:3]: MaskFacts(*row) for row in table}
     return {key: row for key, row in cached.items() if key in requested or key[0] not in targets}
 
 
-def _save(path: Path, rows: dict[Key, dict[str, Any]]) -> None:
-    frame = pl.DataFrame(list(rows.values()), schema=FACTS, orient="row")
+def _save(path: Path, rows: dict[Key, MaskFacts]) -> None:
     with contextlib.suppress(PupilaError):  # a cache folder that can't be written to costs time only
-        files.write_parquet(str(path), frame)
+        files.write_parquet(str(path), _frame(rows.values()))
 
 
 def _cache_key(target: str | None, stat: Callable[[str], files.FileEntry | None]) -> Key | None:
@@ -114,20 +139,19 @@ def _cache_key(target: str | None, stat: Callable[[str], files.FileEntry | None]
     return (target, entry.size, entry.modified) if entry else (target, -1, 0)
 
 
-def _has_other_size(row: dict[str, Any], height: int, width: int) -> bool:
+def _has_other_size(row: MaskFacts, height: int, width: int) -> bool:
     """Whether a YOLO mask was drawn at another size than the image has now."""
-    return row["mask_format"] == "YOLO" and (row["mask_height"], row["mask_width"]) != (height, width)
+    return row.mask_format == "YOLO" and (row.mask_height, row.mask_width) != (height, width)
 
 
 def _read(
     root: str, key: Key, size: tuple[int, int], drawing: LabelMap | bool | None, limits: ImageLimits
-) -> tuple[dict[str, Any], bool]:
+) -> tuple[MaskFacts, bool]:
     """The facts of one mask, and whether to cache them: a file that can't be read now may be readable later.
 
     `drawing` is the label map to draw an annotation with; for mask files, whether their values are colours.
     """
-    row: dict[str, Any] = dict.fromkeys(FACTS)
-    row |= {"target": key[0], "mask_bytes": key[1], "mask_modified": key[2]}
+    row = MaskFacts(*key)
     try:
         if isinstance(drawing, LabelMap):
             stored, content = draw_annotation(root, key[0], drawing, size, limits)
@@ -135,16 +159,21 @@ def _read(
             content = files.read_bytes(files.join(root, key[0]))
             stored = read_stored_mask(content, bool(drawing), limits)
     except (ImageFault, OSError) as fault:
-        return {**row, "mask_fault": str(fault)}, isinstance(fault, ImageFault)
+        return replace(row, mask_fault=str(fault)), isinstance(fault, ImageFault)
     values, counts = np.unique(stored.values, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
     palette = {value: stored.palette[value] for value in values.tolist() if value < len(stored.palette)}
     height, width = stored.values.shape
-    facts = {
-        **row, "mask_sha256": files.sha256(content), "mask_width": width, "mask_height": height,
-        "mask_mode": stored.mode, "mask_format": stored.format, "mask_orientation": stored.orientation,
-        "mask_coloured": stored.coloured,
-        "mask_values": json.dumps({int(values[i]): int(counts[i]) for i in most}),
-        "mask_palette": json.dumps(palette) if palette else None,
-    }  # fmt: skip
+    facts = replace(
+        row,
+        mask_sha256=files.sha256(content),
+        mask_width=width,
+        mask_height=height,
+        mask_mode=stored.mode,
+        mask_format=stored.format,
+        mask_orientation=stored.orientation,
+        mask_coloured=stored.coloured,
+        mask_values=json.dumps({int(values[i]): int(counts[i]) for i in most}),
+        mask_palette=json.dumps(palette) if palette else None,
+    )
     return facts, True

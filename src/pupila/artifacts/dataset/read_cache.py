@@ -8,12 +8,12 @@ again.
 import contextlib
 import uuid
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pupila.artifacts.dataset.columns import Schema
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.imaging.duplicates.signature import SIDE
@@ -35,10 +35,10 @@ class ReadCache:
         schema: the columns of the facts.
     """
 
-    def __init__(self, root: str, version: str, schema: dict[str, Any]) -> None:
+    def __init__(self, root: str, version: str, schema: Schema) -> None:
         key = f"{files.absolute(root)}\n{version}"
         self.folder = files.cache_folder() / "readings" / files.sha256(key.encode())[:24]
-        self._schema = {**schema, PART: pl.String, ROW: pl.Int64}
+        self._schema: Schema = {**schema, PART: pl.String, ROW: pl.Int64}
         self._frames = [
             frame for path in sorted(self.folder.glob("*.parquet")) if (frame := self._load(path)) is not None
         ]
@@ -52,16 +52,15 @@ class ReadCache:
             ["image", "bytes", "modified"], keep="last", maintain_order=True
         )
 
-    def store(self, rows: list[dict[str, Any]], copies: NDArray[np.uint8]) -> None:
+    def store(self, facts: pl.DataFrame, copies: NDArray[np.uint8]) -> None:
         """Save one part.
 
         Args:
-            rows: facts of N files.
+            facts: of N files.
             copies: (N, BYTES) uint8, the grey copy and the miniature of each.
         """
         part = uuid.uuid4().hex
-        frame = pl.DataFrame(rows, schema={k: v for k, v in self._schema.items() if k not in (PART, ROW)})
-        frame = _with_places(frame, part)
+        frame = _with_places(facts, part)
         try:
             self._write(part, frame, copies)
         except PupilaError:  # a cache folder that can't be written to costs time, not the result

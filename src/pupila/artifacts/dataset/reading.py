@@ -3,13 +3,14 @@
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
+from pupila.artifacts.dataset.columns import Schema
 from pupila.artifacts.dataset.read_cache import BYTES, ReadCache
 from pupila.core import files
 from pupila.core.messages import say
@@ -31,7 +32,7 @@ from pupila.imaging.images.miniature import miniature
 CHUNK = 512  # images between two saves of the cache
 _AT_ONCE = 16  # images per task: submitting them one by one costs as much as reading them
 
-FACTS: dict[str, Any] = {
+FACTS: Schema = {
     "image": pl.String,
     "bytes": pl.Int64,
     "modified": pl.Int64,
@@ -53,6 +54,32 @@ FACTS: dict[str, Any] = {
     "fault": pl.String,
     "reason": pl.String,
 }
+
+
+@dataclass(slots=True)
+class ImageFacts:
+    """What is known of one file; its fields are the columns `FACTS`."""
+
+    image: str  # path below the root
+    bytes: int
+    modified: int  # nanoseconds since 1970
+    sha256: str | None = None
+    phash: str | None = None
+    phash_mirrored: str | None = None
+    width: int | None = None  # upright, pixels
+    height: int | None = None
+    bands: int | None = None
+    mode: str | None = None
+    format: str | None = None
+    orientation: int | None = None  # of EXIF
+    frames: int | None = None
+    alpha: bool | None = None
+    taken: str | None = None
+    camera: str | None = None
+    brightness: float | None = None
+    spread: float | None = None
+    fault: str | None = None  # its code; None: the image is usable
+    reason: str | None = None  # in words
 
 
 class ReadSettings(BandSettings, ImageLimits):
@@ -124,13 +151,14 @@ def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSetting
             copies = np.stack([copy for _, copy in rows])
             grey = copies[:, : SIDE * SIDE].reshape(-1, SIDE, SIDE)
             for (facts, _), phash, mirrored in zip(rows, *hashes(grey), strict=True):
-                if "fault" not in facts:
-                    facts |= {"phash": phash, "phash_mirrored": mirrored}
-            cache.store([facts for facts, _ in rows], copies)
+                if facts.fault is None:
+                    facts.phash, facts.phash_mirrored = phash, mirrored
+            columns = {name: [getattr(facts, name) for facts, _ in rows] for name in FACTS}
+            cache.store(pl.DataFrame(columns, schema=FACTS), copies)
             advance(len(chunk))
 
 
-Row = tuple[dict[str, Any], NDArray[np.uint8]]
+Row = tuple[ImageFacts, NDArray[np.uint8]]
 
 
 def _submit(
@@ -147,18 +175,23 @@ def _chunks(entries: list[files.FileEntry], size: int) -> Iterator[list[files.Fi
         yield entries[start : start + size]
 
 
-def read_file_facts(
-    root: str, entry: files.FileEntry, settings: ReadSettings
-) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+def read_file_facts(root: str, entry: files.FileEntry, settings: ReadSettings) -> Row:
     """The facts of one file except its hashes, and its copies, (BYTES,) uint8, black where it is not an image."""
-    facts: dict[str, Any] = {"image": entry.path, "bytes": entry.size, "modified": entry.modified}
+    facts = ImageFacts(entry.path, entry.size, entry.modified)
     try:
-        content_facts, copy = _extract_facts(_read_bytes(root, entry, settings), settings)
-        facts |= content_facts
+        content = _read_bytes(root, entry, settings)
+        image = read_image(content, settings.band_settings(), settings.limits(), MIN_DECODE_SIDE)
     except ImageFault as fault:
-        facts |= {"fault": fault.code, "reason": fault.reason}
-        copy = np.zeros(BYTES, dtype=np.uint8)
-    return facts, copy
+        facts.fault, facts.reason = fault.code, fault.reason
+        return facts, np.zeros(BYTES, dtype=np.uint8)
+    header, copy = image.header, shrink(image.rgb)
+    facts.sha256 = files.sha256(content)
+    facts.width, facts.height, facts.bands = header.width, header.height, header.bands
+    facts.mode, facts.format, facts.orientation = header.mode, header.format, header.orientation
+    facts.frames, facts.alpha = header.frames, header.alpha
+    facts.taken, facts.camera = header.taken, header.camera
+    facts.brightness, facts.spread = float(copy.mean()), float(value_range(image.rgb))
+    return facts, np.concatenate([copy.ravel(), miniature(image.rgb).ravel()])
 
 
 def _read_bytes(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
@@ -172,27 +205,6 @@ def _read_bytes(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes
         return files.read_bytes(files.join(root, entry.path))
     except OSError as fault:
         raise ImageFault("unreadable", fault.strerror or str(fault)) from fault
-
-
-def _extract_facts(data: bytes, settings: ReadSettings) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    image = read_image(data, settings.band_settings(), settings.limits(), MIN_DECODE_SIDE)
-    header, rgb = image.header, image.rgb
-    copy = shrink(rgb)
-    return {
-        "sha256": files.sha256(data),
-        "width": header.width,
-        "height": header.height,
-        "bands": header.bands,
-        "mode": header.mode,
-        "format": header.format,
-        "orientation": header.orientation,
-        "frames": header.frames,
-        "alpha": header.alpha,
-        "taken": header.taken,
-        "camera": header.camera,
-        "brightness": float(copy.mean()),
-        "spread": float(value_range(rgb)),
-    }, np.concatenate([copy.ravel(), miniature(rgb).ravel()])
 
 
 def has_wrong_extension(path: str, format: str) -> bool:

@@ -45,14 +45,14 @@ class ClassFacts(Record):
     groups: int
 
 
-class FaultFacts(Record):
-    """One fault that the doctor found."""
+class Fault(Record):
+    """One fault of a data set, as the doctor found it."""
 
     code: str
-    severity: str
-    count: int
-    examples: list[str]
-    fix: str
+    severity: str  # "error" would spoil training; "warning"; "info"
+    count: int  # occurrences
+    examples: list[str]  # the first few
+    fix: str  # what to do, one line
 
 
 class DuplicateCounts(Record):
@@ -257,7 +257,7 @@ class Fingerprint(Record):
     brightness: Histogram
     aspect_histogram: Histogram  # of log2 of width / height
     duplicates: DuplicateCounts
-    faults: list[FaultFacts]
+    faults: list[Fault]
     splits: SplitFacts | None
     colour: ColourFacts
     map: MapFacts | None

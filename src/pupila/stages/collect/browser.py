@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import urldefrag
 
 from playwright.async_api import Browser, Error, Page, Playwright, Request, Route, async_playwright
@@ -67,6 +67,15 @@ _SCAN_SCRIPT = """
   return {fresh, end, base: document.baseURI};
 }
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What the scan script returns."""
+
+    fresh: list[str]  # HTML of the items that are new or have changed
+    end: bool  # whether the page is scrolled to its end
+    base: str  # address that relative ones are resolved against
 
 
 def find_browser(path: str | None) -> str:
@@ -197,12 +206,12 @@ class BrowserCrawler:
             and waited < self._max_request_time
         ):
             scan = await self._scan(page, nudge=quiet > 0)
-            if self._add_products(*self._reader.parse_fragments(scan["fresh"], scan["base"])):
+            if self._add_products(*self._reader.parse_fragments(scan.fresh, scan.base)):
                 quiet = idle = waited = 0.0
                 yield
             elif not self._pending_requests:
                 idle += _POLL_INTERVAL
-                quiet += _POLL_INTERVAL if scan["end"] else 0
+                quiet += _POLL_INTERVAL if scan.end else 0
             waited += _POLL_INTERVAL
             await asyncio.sleep(_POLL_INTERVAL)
         if quiet < self._site.idle_timeout:
@@ -220,11 +229,10 @@ class BrowserCrawler:
                 self._without_images[product.id] = product
         return self._listing.add([p for p in products if p.images], without_id)
 
-    async def _scan(self, page: Page, nudge: bool) -> dict[str, Any]:
+    async def _scan(self, page: Page, nudge: bool) -> _Scan:
         try:
             async with asyncio.timeout(_SCRIPT_TIMEOUT):
-                scan: dict[str, Any] = await page.evaluate(_SCAN_SCRIPT, [self._reader.item, nudge])
-                return scan
+                return _Scan(**await page.evaluate(_SCAN_SCRIPT, [self._reader.item, nudge]))
         except TimeoutError as fault:
             raise PupilaError(
                 say("The page does not respond"), actual=page.url,
@@ -236,7 +244,7 @@ class BrowserCrawler:
                 raise PupilaError(
                     say("The browser crashed"), actual=fault.message.splitlines()[0], remedy="--resume"
                 ) from fault
-            return {"fresh": [], "end": False, "base": page.url}  # it is navigating to another page
+            return _Scan([], False, page.url)  # it is navigating to another page
 
     async def _click_next(self, page: Page) -> bool:
         """Whether there was a button, and it was clicked."""

@@ -1,9 +1,10 @@
 """Checks on duplicates: how many there are, whether their labels agree, and whether a given split separates them."""
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import number
 from pupila.imaging.duplicates.pairs import Pair
-from pupila.stages.doctor.faults import Fault, fault
+from pupila.stages.doctor.faults import fault
 
 _CODES = {"exact": "exact-duplicates", "near": "near-duplicates", "mirrored": "mirrored-duplicates"}
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.artifacts.run.folder import Run
 from pupila.core.vocabulary import ERROR, SEVERITIES
 from pupila.stages.doctor import duplicates, images, labels, masks, pairing, shortcuts
-from pupila.stages.doctor.faults import Fault, fault
+from pupila.stages.doctor.faults import fault
 from pupila.stages.doctor.predictions import masks_against_predictions
 
 

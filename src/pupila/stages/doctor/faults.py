@@ -1,30 +1,14 @@
 """The catalogue of faults: code, severity, title and fix of each."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.installation import install_command
 from pupila.core.messages import say
 from pupila.core.vocabulary import ERROR, INFO, WARNING
 
 MAX_EXAMPLES = 5  # shown of each fault
 MAX_RANKED_EXAMPLES = 20  # shown of a fault whose examples are ranked, or all need inspection
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault of a data set."""
-
-    code: str
-    severity: str  # "error" would spoil training; "warning"; "info"
-    count: int  # occurrences
-    examples: list[str]  # the first few
-    fix: str  # what to do, one line
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fault as JSON."""
-        return asdict(self)
 
 
 def fault(
@@ -34,7 +18,11 @@ def fault(
     if not examples:
         return []
     default, _, fix = catalogue()[code]
-    return [Fault(code, severity or default, len(examples), list(examples[:shown]), fix)]
+    return [
+        Fault(
+            code=code, severity=severity or default, count=len(examples), examples=list(examples[:shown]), fix=fix
+        )
+    ]  # fmt: skip
 
 
 def title(code: str) -> str:

@@ -3,8 +3,9 @@
 import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import say
-from pupila.stages.doctor.faults import Fault, fault
+from pupila.stages.doctor.faults import fault
 
 ONE_COLOUR_SPREAD = 3.0  # grey levels between the darkest and the brightest value of any channel
 EXTREME_ASPECT = 4.0  # longer side over shorter side

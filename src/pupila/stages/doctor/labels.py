@@ -6,9 +6,10 @@ import unicodedata
 import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import say, say_count
 from pupila.core.vocabulary import ERROR, SPLITS
-from pupila.stages.doctor.faults import Fault, fault
+from pupila.stages.doctor.faults import fault
 
 MIN_IMAGES = 10  # images of a class below which it can hardly be learned or evaluated
 MIN_IMAGES_TO_SPLIT = 3  # images of a class below which it cannot be in train, validation and test

@@ -2,39 +2,57 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
 
 from pupila.artifacts.dataset.annotations import is_annotation
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.masks import PIXELS, parse_counts
+from pupila.artifacts.dataset.masks import parse_counts
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import listing, percent, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.masks.label_map import NO_DATA, LabelMap
-from pupila.stages.doctor.faults import Fault, fault
+from pupila.stages.doctor.faults import fault
 
-Row = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class MaskRow:
+    """An image with its mask; sizes in pixels."""
+
+    image: str
+    width: int
+    height: int
+    target: str  # path of the mask, or its annotation
+    mask_width: int
+    mask_height: int
+    mask_format: str
+    mask_values: str  # JSON: stored value to pixels
+    pixels: list[int]  # of each class
+
+    def value_counts(self) -> dict[int, int]:
+        """Pixels of each stored value."""
+        return parse_counts(self.mask_values)
 
 
 def size_mismatch(data: Dataset) -> list[Fault]:
     """Masks with the aspect ratio of their image, but another size."""
     return fault("mask-size-mismatch", [
         say("{image} ({width} x {height}, mask {mask_width} x {mask_height})",
-            image=row["image"], width=row["width"], height=row["height"], mask_width=row["mask_width"],
-            mask_height=row["mask_height"])
+            image=row.image, width=row.width, height=row.height, mask_width=row.mask_width,
+            mask_height=row.mask_height)
         for row in _rows_with_mask(data)
-        if (row["mask_width"], row["mask_height"]) != (row["width"], row["height"])
+        if (row.mask_width, row.mask_height) != (row.width, row.height)
     ])  # fmt: skip
 
 
 def intermediate_values(data: Dataset) -> list[Fault]:
     """Masks with values between those of the classes, as smoothing leaves them, and masks saved as JPEG."""
     label_map = data.require_label_map()
-    jpegs = [row["target"] for row in _rows_with_mask(data) if row["mask_format"] == "JPEG"]
+    jpegs = [row.target for row in _rows_with_mask(data) if row.mask_format == "JPEG"]
     return fault("soft-mask", [
-        _describe_soft_mask(row["target"], share, label_map)
+        _describe_soft_mask(row.target, share, label_map)
         for share, row, _ in _masks_with_unlisted_values(data, lost=False)
     ]) + fault("jpeg-mask", jpegs)  # fmt: skip
 
@@ -54,7 +72,7 @@ def unknown_values(data: Dataset) -> list[Fault]:
     """Masks with values of no class."""
     label_map = data.require_label_map()
     return fault("unknown-mask-values", [
-        say("{mask} ({share} of the pixels: {values})", mask=row["target"], share=percent(share, 2),
+        say("{mask} ({share} of the pixels: {values})", mask=row.target, share=percent(share, 2),
             values=listing([_format_value(value, label_map) for value in values], 3))
         for share, row, values in _masks_with_unlisted_values(data, lost=True)
     ])  # fmt: skip
@@ -67,8 +85,8 @@ def value_mismatch(data: Dataset) -> list[Fault]:
     absent = [index for index, count in enumerate(class_counts) if not count and index in label_map.indices]
     stored: Counter[int] = Counter()
     for row in _rows_with_mask(data):
-        if not is_annotation(row["target"]):
-            stored.update(parse_counts(row["mask_values"]))
+        if not is_annotation(row.target):
+            stored.update(row.value_counts())
     classes = {v for v, index in zip(label_map.values, label_map.indices, strict=True) if index != IGNORE}
     known = (
         set(label_map.values) if sum(count > 0 for count in class_counts) > 1 else classes
@@ -91,14 +109,14 @@ def single_class_masks(data: Dataset) -> list[Fault]:
     examples: dict[str, list[str]] = {}
     several = len(data.classes) > 2
     for row in _rows_with_mask(data):
-        present = [index for index, pixels in enumerate(row[PIXELS]) if pixels]
+        present = [index for index, pixels in enumerate(row.pixels) if pixels]
         if not present:
-            examples.setdefault("unlabelled-mask", []).append(row["image"])
+            examples.setdefault("unlabelled-mask", []).append(row.image)
         elif len(present) == 1 and several:
-            example = say("{image} ({name})", image=row["image"], name=data.classes[present[0]])
+            example = say("{image} ({name})", image=row.image, name=data.classes[present[0]])
             examples.setdefault("single-class-mask", []).append(example)
         elif len(present) == 1:
-            examples.setdefault("full-mask" if present[0] else "empty-mask", []).append(row["image"])
+            examples.setdefault("full-mask" if present[0] else "empty-mask", []).append(row.image)
     return [item for code, example in examples.items() for item in fault(code, example)]
 
 
@@ -108,25 +126,27 @@ def unlabelled_pixels(data: Dataset) -> list[Fault]:
     shares = []
     for row in _rows_with_mask(data):
         size = _count_pixels(row)
-        labelled = sum(row[PIXELS]) + sum(_unlisted_values(row, label_map, lost=True).values())
+        labelled = sum(row.pixels) + sum(_unlisted_values(row, label_map, lost=True).values())
         if labelled < size:
-            shares.append((1 - labelled / size, row["target"]))
+            shares.append((1 - labelled / size, row.target))
     return fault("unlabelled-pixels", [
         say("{mask} ({share} of the pixels)", mask=mask, share=percent(share))
         for share, mask in sorted(shares, reverse=True)
     ])  # fmt: skip
 
 
-def _rows_with_mask(data: Dataset) -> Iterator[Row]:
-    return data.images.filter(pl.col("target").is_not_null()).iter_rows(named=True)
+def _rows_with_mask(data: Dataset) -> Iterator[MaskRow]:
+    names = [field.name for field in fields(MaskRow)]
+    labelled = data.images.filter(pl.col("target").is_not_null())
+    return (MaskRow(*row) for row in labelled.select(names).iter_rows())
 
 
-def _count_pixels(row: Row) -> int:
+def _count_pixels(row: MaskRow) -> int:
     """Pixels of a mask whose values are counted in the manifest."""
-    return sum(parse_counts(row["mask_values"]).values())
+    return sum(row.value_counts().values())
 
 
-def _unlisted_values(row: Row, label_map: LabelMap, lost: bool) -> dict[int, int]:
+def _unlisted_values(row: MaskRow, label_map: LabelMap, lost: bool) -> dict[int, int]:
     """Pixels by value, of values that no class file lists.
 
     Args:
@@ -134,14 +154,14 @@ def _unlisted_values(row: Row, label_map: LabelMap, lost: bool) -> dict[int, int
         label_map: of the data set.
         lost: the values that are unlabelled; otherwise those that are read as the nearest listed value.
     """
-    stored = parse_counts(row["mask_values"])
+    stored = row.value_counts()
     values = np.array(list(stored))
     without = label_map.is_known(values) if label_map.nearest else np.ones(len(values), dtype=bool)
     chosen = values[~label_map.without_unnamed.is_known(values) & (without == lost)]
     return {value: stored[value] for value in chosen.tolist()}
 
 
-def _masks_with_unlisted_values(data: Dataset, lost: bool) -> list[tuple[float, Row, list[int]]]:
+def _masks_with_unlisted_values(data: Dataset, lost: bool) -> list[tuple[float, MaskRow, list[int]]]:
     """(share of the pixels, row, values) of each mask with unlisted values; the largest share first."""
     label_map = data.require_label_map()
     masks = [

@@ -1,5 +1,6 @@
 """Checks on pairs: whether image and mask match in content and orientation, and agree with a second annotation."""
 
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,14 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.double_annotations import find_double_annotations
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import number, say, say_count
 from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE, WARNING
 from pupila.imaging.duplicates.signature import SIDE
 from pupila.imaging.images.decode import apply_orientation
 from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
-from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, Fault, fault
+from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, fault
 from pupila.stages.doctor.mask_fit import (
     BRIGHTNESS,
     MIN_MASKS,
@@ -28,34 +30,50 @@ from pupila.stages.doctor.mask_fit import (
 Array = NDArray[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Orientation:
+    """How an image and its mask are turned and sized as stored."""
+
+    image: str
+    target: str | None  # None: the mask was skipped
+    width: int  # pixels
+    height: int
+    orientation: int  # of EXIF
+    mask_width: int
+    mask_height: int
+    mask_orientation: int | None  # None: no mask
+
+
 def exif_mismatch(data: Dataset) -> list[Fault]:
     """Pairs with different EXIF orientations; the content of the image decides whether the mask is rotated."""
     harmless: list[str] = []
     unrotated: list[str] = []
-    for position, row in enumerate(data.images.iter_rows(named=True)):
-        if row["mask_orientation"] in (None, row["orientation"]):
+    names = [field.name for field in fields(_Orientation)]
+    for position, values in enumerate(data.images.select(names).iter_rows()):
+        row = _Orientation(*values)
+        if row.mask_orientation in (None, row.orientation):
             continue
         example = say(
             "{image} (EXIF orientation {orientation}, mask {mask_orientation})",
-            image=row["image"],
-            orientation=row["orientation"],
-            mask_orientation=row["mask_orientation"],
+            image=row.image,
+            orientation=row.orientation,
+            mask_orientation=row.mask_orientation,
         )
         (unrotated if _is_unrotated(data, position, row) else harmless).append(example)
     return fault("exif-mismatch", harmless) + fault("mask-not-rotated", unrotated)
 
 
-def _is_unrotated(data: Dataset, position: int, row: dict[str, Any]) -> bool:
+def _is_unrotated(data: Dataset, position: int, row: _Orientation) -> bool:
     """Whether the mask fits the photo as stored better than the photo after its EXIF rotation."""
-    if row["target"] is None:  # skipped for its aspect ratio; a quarter turn explains it
-        turned = row["width"] * row["mask_width"] / (row["height"] * row["mask_height"])
+    if row.target is None:  # skipped for its aspect ratio; a quarter turn explains it
+        turned = row.width * row.mask_width / (row.height * row.mask_height)
         return bool(abs(turned - 1) <= SAME_SHAPE)
-    if row["mask_orientation"] != 1:
+    if row.mask_orientation != 1:
         return False
     mask = _downscale_mask(data, position)
     kinds = np.repeat(quantize_appearance(data.thumbnails([position])), 2, axis=0)
     masks = np.stack(
-        [mask, resize_mask(np.ascontiguousarray(apply_orientation(mask, row["orientation"])), SIDE, SIDE)]
+        [mask, resize_mask(np.ascontiguousarray(apply_orientation(mask, row.orientation)), SIDE, SIDE)]
     )
     fits = mutual_information(kinds, masks, (BRIGHTNESS * TEXTURE, len(data.classes)))[0]
     return bool(fits[1] > fits[0])

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.segment import MASK
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE, Run
 from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, read_out_of_fold
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, number, say
 from pupila.imaging.duplicates.signature import SIDE
 from pupila.imaging.masks.codec import decode_png, resize_mask
-from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, Fault, fault
+from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, fault
 from pupila.stages.doctor.mask_fit import MIN_MASKS, find_misfits, mutual_information
 from pupila.stages.doctor.pairing import downscale_masks
 

@@ -14,9 +14,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import number, say
 from pupila.core.vocabulary import ERROR, WARNING
-from pupila.stages.doctor.faults import Fault, fault
+from pupila.stages.doctor.faults import fault
 
 MIN_IMAGES = 30  # labelled, and
 MIN_IMAGES_PER_CLASS = 10  # of each class that is considered; with fewer, chance looks like a shortcut

@@ -13,7 +13,7 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.fingerprint import (
     ClassFacts,
     DuplicateCounts,
-    FaultFacts,
+    Fault,
     Fingerprint,
     Histogram,
     Quantiles,
@@ -31,7 +31,7 @@ Array = NDArray[Any]
 
 def build_fingerprint(
     data: Dataset,
-    faults: Sequence[FaultFacts],
+    faults: Sequence[Fault],
     colours: ColourStatistics,
     image_map: ImageMap | None,
     splits: SplitFile | None = None,

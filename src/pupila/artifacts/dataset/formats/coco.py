@@ -2,9 +2,8 @@
 
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
 
-from pupila.artifacts.dataset.annotations import CocoFile, read_coco_file
+from pupila.artifacts.dataset.annotations import CocoAnnotation, CocoFile, read_coco_file
 from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, build_label_map, read_class_file
 from pupila.artifacts.dataset.formats.file_finder import (
     FileFinder,
@@ -42,13 +41,13 @@ def read(path: str) -> Listing | None:
     if any(split_from_words(name) for name in coco_files):  # a file of all splits would repeat the images
         coco_files = {name: file for name, file in coco_files.items() if split_from_words(name)}
     annotations = [annotation for file in coco_files.values() for annotation in _all_annotations(file)]
-    if not any(annotation.get("segmentation") for annotation in annotations):
+    if not any(annotation.segmentation for annotation in annotations):
         raise PupilaError(
             say("The annotations in {path} are boxes, not masks", path=path), actual=listing(list(coco_files)),
             expected=say("a polygon or run lengths for each object"),
             remedy=say("export the annotations for segmentation"),
         )  # fmt: skip
-    names = [name for file in coco_files.values() for name in file.names.values()]
+    names = [name for file in coco_files.values() for name in file.names]
     label_map = build_label_map(names, read_class_file(root))
     finder = FileFinder(root)
     entries, columns, oddities = _images(finder, coco_files)
@@ -65,7 +64,7 @@ def read(path: str) -> Listing | None:
     )
 
 
-def _all_annotations(file: CocoFile) -> list[dict[str, Any]]:
+def _all_annotations(file: CocoFile) -> list[CocoAnnotation]:
     return [annotation for annotations in file.annotations.values() for annotation in annotations]
 
 
@@ -93,7 +92,7 @@ def _images(
     for name, file in coco_files.items():
         split, folder = split_from_words(name), name.rpartition("/")[0]
         for key, record in file.images.items():
-            file_name = str(record.get("file_name", "")).replace("\\", "/")
+            file_name = record.file_name.replace("\\", "/")
             beside = f"{folder}/{file_name}" if folder else file_name
             entry = finder.find(beside, partial(_fits, file_name=file_name, split=split))
             if entry is None:

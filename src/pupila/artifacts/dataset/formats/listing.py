@@ -5,12 +5,13 @@ from typing import Any
 
 import polars as pl
 
+from pupila.artifacts.dataset.columns import Schema
 from pupila.core import files
 from pupila.imaging.masks.label_map import LabelMap
 from pupila.tasks.task import Target
 
 # Columns that every listing has; any others are the user's own and are kept.
-LISTED: dict[str, Any] = {
+LISTED: Schema = {
     "image": pl.String,
     "bytes": pl.Int64,
     "modified": pl.Int64,

@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 
 import polars as pl
 
+from pupila.artifacts.dataset.columns import refuse_newer_schema
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.installation import upgrade_command
 from pupila.core.messages import say
 from pupila.core.vocabulary import MANIFEST_FILE
 from pupila.imaging.images.bands import BandSettings
@@ -85,11 +85,7 @@ def _read_metadata(uri: str) -> dict[str, str]:
             say("Can't read the manifest {path}", path=uri), actual=str(fault).splitlines()[0],
             expected=say("a manifest written by Pupila"), remedy=say("delete it; pupila split writes it again"),
         ) from fault  # fmt: skip
-    if version > MANIFEST_SCHEMA:
-        raise PupilaError(
-            say("The manifest {path} was written by a newer Pupila", path=uri), actual=f"schema {version}",
-            expected=f"schema {MANIFEST_SCHEMA}", remedy=upgrade_command(),
-        )  # fmt: skip
+    refuse_newer_schema(uri, version, MANIFEST_SCHEMA)
     return metadata
 
 

@@ -1,7 +1,7 @@
 """YOLO segmentation: `data.yaml`, folders of images, and a text file of polygons for each image."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -34,7 +34,7 @@ def read(path: str) -> Listing | None:
     splits = {key: config[key] for key in config if str(key).lower() in SPLIT_WORDS and config[key]}
     if "names" not in config or not splits:
         return None
-    entries, columns, oddities = _images(root, config, splits)
+    entries, columns, oddities = _images(root, str(config.get("path") or ""), splits)
     labels = [str(label) for label in columns["target"]]
     find_entry = files.entry_finder(root)
     without = [label for label in labels if find_entry(label) is None]
@@ -66,14 +66,14 @@ def _find_yaml(root: str) -> str | None:
 
 
 def _images(
-    root: str, config: dict[str, Any], splits: dict[str, Any]
+    root: str, base: str, splits: Mapping[str, object]
 ) -> tuple[list[files.FileEntry], dict[str, list[str | None]], list[Oddity]]:
     """All images of all splits, with their label files and splits, and the oddities."""
     by_path: dict[str, tuple[files.FileEntry, str]] = {}
     oddities = []
     for key, value in splits.items():
         for location in value if isinstance(value, list) else [value]:
-            uri = _resolve_location(root, str(config.get("path") or ""), str(location))
+            uri = _resolve_location(root, base, str(location))
             if uri is None:
                 oddities.append(
                     Oddity(f"{key}: {location}", "row-without-image", say("no such folder or list"))

@@ -15,6 +15,7 @@ from PIL import Image
 
 import pupila
 from pupila.artifacts.report.fingerprint import Fault
+from pupila.artifacts.run.plan import COMPLETED, PlanFile, RunPlan, write_plan
 from pupila.cli.run import run
 from pupila.stages.doctor import mask_fit
 from pupila.stages.doctor.examine import has_errors
@@ -395,9 +396,10 @@ def test_data_that_cannot_be_compared_with_a_run_are_refused(sound: Path, tmp_pa
 
 def test_a_run_with_another_class_order_is_refused(sound: Path, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", sound)
-    (folder / "plan.json").write_text(
-        json.dumps({"schema": 2, "plan": {"classes": ["background", "foreground"]}})
+    plan = RunPlan(
+        task="segment", model="unet", classes=["background", "foreground"], data_hash="", splits_hash=""
     )
+    write_plan(str(folder), PlanFile[RunPlan](state=COMPLETED, settings={}, plan=plan))
     assert faults_of(sound, run=folder) == {}
     classes({"255": "water", "0": "land"})(sound)
     with pytest.raises(

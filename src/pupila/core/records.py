@@ -1,9 +1,44 @@
 """Records: immutable data that is stored as JSON and read back."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+
+RecordType = TypeVar("RecordType", bound="Record")
 
 
 class Record(BaseModel):
     """Immutable data; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def read_record(model: type[RecordType], uri: str, problem: str, remedy: str) -> RecordType:
+    """The JSON file at the address as a record.
+
+    Args:
+        model: of the record; the default of its field `schema_version` is the schema that can be read.
+        uri: of the file.
+        problem: sentence for a file that can't be read.
+        remedy: what to do then.
+
+    Raises:
+        PupilaError: no JSON, another schema, or content that is no such record.
+    """
+    content = files.read_json(uri)
+    expected = model.model_fields["schema_version"].default
+    if not isinstance(content, dict):
+        actual = type(content).__name__
+    elif content.get("schema", 1) != expected:
+        actual = f"schema {content.get('schema', 1)}"
+    else:
+        try:
+            return model.model_validate(content)
+        except ValidationError as fault:
+            places = (".".join(map(str, error["loc"])) for error in fault.errors()[:3])
+            actual = say("unreadable fields: {names}", names=", ".join(places))
+    raise PupilaError(problem, actual=actual, expected=f"schema {expected}", remedy=remedy)

@@ -2,12 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from pupila.core import files
-from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.records import Record
+from pupila.core.records import Record, read_record
 from pupila.statistics.estimate import Estimate
 from pupila.tasks.task import Target
 
@@ -114,21 +112,23 @@ class AuditReport(Record):
 
 
 class AuditRound(Record):
-    """One sample and its report."""
+    """An earlier sample and its report."""
 
     sample: Sample
-    report: AuditReport | None = None  # None: no report was written yet
+    report: AuditReport | None  # None: no report was written
 
 
-class Audit(AuditRound):
+class Audit(Record):
     """`audit.json`."""
 
     schema_version: Literal[3] = Field(default=AUDIT_SCHEMA, alias="schema")
+    sample: Sample
+    report: AuditReport | None = None  # None: no report was written yet
     previous: list[AuditRound] = Field(default_factory=list)  # of earlier samples, the oldest first
 
     def as_dict(self) -> dict[str, object]:
         """The content of the file."""
-        return {"schema": self.schema_version, **self.model_dump(mode="json", exclude={"schema_version"})}
+        return self.model_dump(mode="json", by_alias=True)
 
 
 def read_audit(uri: str) -> Audit:
@@ -137,15 +137,5 @@ def read_audit(uri: str) -> Audit:
     Raises:
         PupilaError: it has another schema, or is no audit.
     """
-    content = files.read_json(uri)
-    schema = content.get("schema", 1) if isinstance(content, dict) else None
-    try:
-        if schema == AUDIT_SCHEMA:
-            return Audit.model_validate(content)
-        actual = say("no audit") if schema is None else f"schema {schema}"
-    except ValidationError as fault:
-        actual = "; ".join(".".join(map(str, error["loc"])) for error in fault.errors()[:3])
-    raise PupilaError(
-        say("Can't read the audit {path}", path=uri), actual=actual, expected=f"schema {AUDIT_SCHEMA}",
-        remedy=say("delete the file and run: {command}", command="pupila label audit DATA"),
-    )  # fmt: skip
+    remedy = say("delete the file and run: {command}", command="pupila label audit DATA")
+    return read_record(Audit, uri, say("Can't read the audit {path}", path=uri), remedy)

@@ -405,8 +405,8 @@ def test_an_audit_of_an_old_schema_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "actual"),
-    [([1, 2], "no audit"), ({"sample": {}}, "schema 1"), ({"schema": 3, "sample": 5}, "sample"),
-     ({"schema": 3, "sample": make_sample(9).model_dump(), "mood": 1}, "mood")],
+    [([1, 2], "list"), ({"sample": {}}, "schema 1"), ({"schema": 3, "sample": 5}, "unreadable fields: sample"),
+     ({"schema": 3, "sample": make_sample(9).model_dump(), "mood": 1}, "unreadable fields: mood")],
 )  # fmt: skip
 def test_a_file_that_is_no_audit_is_refused(tmp_path: Path, content: object, actual: str) -> None:
     (tmp_path / AUDIT_FILE).write_text(json.dumps(content))

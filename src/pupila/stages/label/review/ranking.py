@@ -4,15 +4,14 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import polars as pl
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from pupila.artifacts.dataset.labels import current_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.out_of_fold import OutOfFold
-from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.records import Record
+from pupila.core.records import Record, read_record
 from pupila.stages.label.review.tasks import review_task
 
 SUSPECTS_SCHEMA: Literal[2] = 2  # of suspects.json; 1 had `answers` for `predictions_hash`, and no `checked`
@@ -112,16 +111,6 @@ def read_suspects(uri: str, run: str) -> SuspectsFile:
     Raises:
         PupilaError: it has another schema, or is no ranking.
     """
-    content = files.read_json(uri)
-    schema = content.get("schema", 1) if isinstance(content, dict) else None
-    try:
-        if schema == SUSPECTS_SCHEMA:
-            return SuspectsFile.model_validate(content)
-        actual = say("no ranking") if schema is None else f"schema {schema}"
-    except ValidationError as fault:
-        actual = "; ".join(".".join(map(str, error["loc"])) for error in fault.errors()[:3])
     command = f"pupila label suspects DATA --with {run}"
-    raise PupilaError(
-        say("Can't read the suspects {path}", path=uri), actual=actual, expected=f"schema {SUSPECTS_SCHEMA}",
-        remedy=say("delete the file and run: {command}", command=command),
-    )  # fmt: skip
+    remedy = say("delete the file and run: {command}", command=command)
+    return read_record(SuspectsFile, uri, say("Can't read the suspects {path}", path=uri), remedy)

@@ -79,14 +79,10 @@ class ClassifyReview(ReviewTask):
                           share=percent(error.confidence, 0))  # fmt: skip
         return load_image(data.path(row), caption, data.bands)
 
-    def prediction_columns(self, data: Dataset) -> list[str]:
-        """A logit for each class."""
-        return [logit_column(name) for name in data.classes]
-
     def rank(self, data: Dataset, predictions: OutOfFold) -> tuple[int, list[Candidate]]:
         """By the predicted probability of the label."""
         names = data.classes
-        logits = predictions.frame.select(self.prediction_columns(data)).to_numpy()
+        logits = predictions.frame.select([logit_column(name) for name in names]).to_numpy()
         numbers = np.array([names.index(target) for target in data.images["target"][predictions.rows]])
         probabilities = softmax(logits)
         best = probabilities.argmax(axis=1)

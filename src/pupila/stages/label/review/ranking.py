@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pupila.artifacts.dataset.labels import current_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.catalogue import PREDICTION_COLUMNS
 from pupila.artifacts.run.out_of_fold import OutOfFold
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -68,15 +69,15 @@ def rank_suspects(data: Dataset, predictions: OutOfFold, confirmed: frozenset[st
     )
     if not places:
         return Ranking(checked=0, estimated_errors=0, suspects=[])
-    task = review_task(data)
-    required = task.prediction_columns(data)
+    assert data.task is not None  # rows with predictions have a target
+    required = PREDICTION_COLUMNS[data.task.name].out_of_fold(data.classes)
     if missing := [name for name in required if name not in predictions.frame.columns]:
         raise PupilaError(
             say("The run predicts other targets than the data have"),
             actual=listing(predictions.frame.columns, 8), expected=listing(missing),
             remedy=say("use a run that was trained on these classes or masks"),
         )  # fmt: skip
-    error_count, candidates = task.rank(data, predictions)
+    error_count, candidates = review_task(data).rank(data, predictions)
     images, targets = data.images["image"], data.images["target"]
     by_digest: dict[str, Suspect] = {}  # duplicate files are one item
     for candidate in candidates:

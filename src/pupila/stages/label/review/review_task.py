@@ -115,12 +115,12 @@ class ReviewTask(ABC):
         """
 
     @abstractmethod
-    def prediction_columns(self, data: Dataset) -> list[str]:
-        """The columns of out-of-fold predictions that `rank` needs."""
-
-    @abstractmethod
     def rank(self, data: Dataset, predictions: OutOfFold) -> tuple[int | None, list[Candidate]]:
         """The labels that contradict the predictions, the lowest quality first.
+
+        Args:
+            data: the data set.
+            predictions: with the columns that a run of this task stores.
 
         Returns:
             The estimated number of wrong labels (None: not estimated), and the candidates.

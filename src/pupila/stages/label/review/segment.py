@@ -6,7 +6,6 @@ from typing import Self
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.predictions.segment import MASK
 from pupila.artifacts.report.audit import Disagreement
 from pupila.artifacts.report.gallery import SIDE, embed_image, make_thumbnail
 from pupila.artifacts.report.page import PageImage
@@ -68,10 +67,6 @@ class SegmentReview(ReviewTask):
             caption = say("rejected (confidence {share})", share=percent(error.confidence, 0))
         drawn = _overlay_mask(data, row, error.label, data.pixels(row))
         return embed_image(make_thumbnail(drawn, SIDE), caption, error.image)
-
-    def prediction_columns(self, data: Dataset) -> list[str]:
-        """The predicted mask."""
-        return [MASK]
 
     def rank(self, data: Dataset, predictions: OutOfFold) -> tuple[None, list[Candidate]]:
         """By the IoU with the predicted mask: those far below the median."""

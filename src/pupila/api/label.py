@@ -1,14 +1,20 @@
 """Label images, review labels, and exchange them with Label Studio."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
 from pupila.api.data import open_with
-from pupila.api.inputs import Data
-from pupila.api.options import LabelOptions
+from pupila.api.inputs import Data, ModelInput, Path, path_text
+from pupila.api.options import AuditOptions, LabelOptions
 from pupila.core.extras import public
 
 if TYPE_CHECKING:
+    from pupila.stages.label.review.audit import AuditResult
+    from pupila.stages.label.review.suspects import SuspectReview
     from pupila.stages.label.run import LabellingJob, LabellingResult
+    from pupila.stages.label.studio.annotations import ImportResult
+    from pupila.stages.label.studio.export import ExportResult
 
 
 @public
@@ -52,3 +58,88 @@ def plan_labelling(
     opened = open_with(data, {})
     labeller = create_labeller(with_, dict(settings), opened)
     return LabellingJob(opened, labeller, select_images(opened, labeller, everything, limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review on a local page."""
+
+    annotator: str = ""  # name for the history; empty: the user of this machine
+    port: int = 0  # of the page; 0 takes a free one
+    on_address: Callable[[str], None] = print  # receives the address of the page
+    report_only: bool = False  # report the answers so far instead of asking for more
+
+
+@public
+def audit_labels(data: Data, *, review: Review, **settings: Unpack[AuditOptions]) -> "AuditResult":
+    """Review a sample of machine labels blind, on a local page, and estimate how many are correct.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        review: who reviews, and where.
+        settings: of the audit; and, where the data are not open yet, how their images are read.
+
+    Raises:
+        PupilaError: see `pupila.stages.label.review.audit.audit`.
+    """
+    from pupila.artifacts.dataset.reading import ReadSettings
+    from pupila.stages.label.review.audit import AuditSettings, audit
+
+    read = {name: value for name, value in settings.items() if name in ReadSettings.model_fields}
+    parsed = AuditSettings.parse({n: v for n, v in settings.items() if n not in read}, "label-audit")
+    port = None if review.report_only else review.port
+    return audit(open_with(data, read), parsed, review.annotator, port, review.on_address)
+
+
+@public
+def review_suspects(data: Data, *, run: ModelInput, limit: int = 50, review: Review) -> "SuspectReview":
+    """Rank labels that contradict a run's out-of-fold predictions, and review them blind on a local page.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        run: a run or its folder.
+        limit: most labels to review.
+        review: who reviews, and where.
+
+    Raises:
+        PupilaError: see `pupila.stages.label.review.suspects.review_suspects`.
+    """
+    from pupila.artifacts.run.folder import find_path
+    from pupila.stages.label.review import suspects
+
+    page = None if review.report_only else (review.port, review.on_address)
+    return suspects.review_suspects(open_with(data, {}), find_path(run), limit, review.annotator, page)
+
+
+@public
+def export_labels(
+    data: Data, *, out: Path, embed: bool = False, prefix: str | None = None, without_label: bool = False
+) -> "ExportResult":
+    """Write tasks for Label Studio, with the present labels as predictions.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        out: file of the tasks; `<out>.xml` holds the labelling configuration.
+        embed: whether the images are in the file, instead of being served by Label Studio.
+        prefix: path of the data below Label Studio's document root; None: the name of the folder.
+        without_label: only images that were rejected, uncertain or never labelled.
+    """
+    from pupila.stages.label.studio.export import ExportOptions, export_tasks
+
+    return export_tasks(open_with(data, {}), path_text(out), ExportOptions(embed, prefix, without_label))
+
+
+@public
+def import_labels(data: Data, file: Path) -> "ImportResult":
+    """Import the labels and masks that annotators made in Label Studio.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        file: Label Studio's export in its native JSON format.
+
+    Raises:
+        PupilaError: see `pupila.stages.label.studio.annotations.import_annotations`.
+    """
+    from pupila.stages.label.studio.annotations import import_annotations
+
+    return import_annotations(open_with(data, {}), path_text(file))

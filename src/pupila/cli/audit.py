@@ -36,15 +36,11 @@ def audit(
     json_: JsonOption = False,
 ) -> None:
     """Review, and print the estimate."""
-    from pupila.api.data import open_with
-    from pupila.stages.label.review.audit import AuditSettings
-    from pupila.stages.label.review.audit import audit as ask
+    from pupila.api.label import Review, audit_labels
     from pupila.stages.label.review.audit_page import sentences
 
     check_port(port)
-    settings = AuditSettings.parse(given_settings(ctx, "label-audit"), "label-audit")
-    opened = open_with(data, given_settings(ctx, "read"))
-    report_ = ask(opened, settings, name, None if report else port, _address)
+    report_ = audit_labels(data, review=Review(name, port, _address, report), **given_settings(ctx))
     if json_:
         content = report_.audit.as_dict()
         del content["previous"]
@@ -68,11 +64,11 @@ def suspects(
     json_: JsonOption = False,
 ) -> None:
     """Rank, review, and print the outcome."""
-    from pupila.artifacts.dataset.open import open as open_data
-    from pupila.stages.label.review.suspects import review_suspects, sentences
+    from pupila.api.label import Review, review_suspects
+    from pupila.stages.label.review.suspects import sentences
 
-    page = None if report else (check_port(port), _address)
-    outcome = review_suspects(open_data(data), with_, limit, name, page)
+    check_port(port)
+    outcome = review_suspects(data, run=with_, limit=limit, review=Review(name, port, _address, report))
     if json_:
         ranking = outcome.ranking
         summary = {

@@ -35,10 +35,10 @@ def doctor(
         _installation(json_)
         return
     from pupila.api import doctor as api
-    from pupila.api.data import open_with
+    from pupila.api.open import open as open_data
     from pupila.stages.doctor.examine import has_errors
 
-    opened = open_with(data, given_settings(ctx))
+    opened = open_data(data, **given_settings(ctx))
     faults = api.doctor(opened, run=with_)
     if json_:
         print(json.dumps([fault.model_dump() for fault in faults], indent=1, ensure_ascii=False))

@@ -24,13 +24,12 @@ def explore(
 ) -> None:
     """Explore, and print what follows."""
     from pupila.api import explore as api
-    from pupila.api.data import open_with
-    from pupila.stages.explore.sentences import sentences
+    from pupila.api.open import open as open_data
 
-    opened = open_with(data, given_settings(ctx))
+    opened = open_data(data, **given_settings(ctx))
     explored = api.explore(opened, out=out, bundle=with_)
     print(opened, end="\n\n")
-    for sentence in sentences(explored.fingerprint):
+    for sentence in explored.sentences():
         print(sentence)
     print("\n" + say("Written: {path}", path=explored.fingerprint_file))
     print(say("Report: {path}", path=explored.page))

@@ -30,18 +30,15 @@ def split(
 ) -> None:
     """Split, and print the result."""
     from pupila.api import split as api
-    from pupila.api.data import open_with
-    from pupila.artifacts.dataset.split_settings import SplitSettings
-    from pupila.stages.split.make import make_split
+    from pupila.api.open import open as open_data
 
     config = given_settings(ctx, "split")
-    opened = open_with(data, given_settings(ctx, "read"))
+    opened = open_data(data, **given_settings(ctx, "read"))
     path = f"{out or opened.home}/{SPLITS_FILE}"
     before = files.read_bytes(path) if files.exists(path) else None
-    if dry_run:
-        split_file = make_split(opened, SplitSettings.parse(config, "split"))
-    else:
-        split_file = api.split(opened, out=out, replace=replace, **config)
+    split_file = (
+        api.plan_split(opened, **config) if dry_run else api.split(opened, out=out, replace=replace, **config)
+    )
     if json_:
         balance = split_file.balance.model_dump(by_alias=True)
         print(json.dumps({"verdict": split_file.verdict, "origin": split_file.origin, "hash": split_file.hash,

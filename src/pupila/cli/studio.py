@@ -40,11 +40,9 @@ def export(
     ] = False,
 ) -> None:
     """Export, and print the path."""
-    from pupila.artifacts.dataset.open import open as open_data
-    from pupila.stages.label.studio.export import ExportOptions
-    from pupila.stages.label.studio.export import export_tasks as write
+    from pupila.api.label import export_labels
 
-    result = write(open_data(data), to, ExportOptions(embed, prefix, without_label))
+    result = export_labels(data, out=to, embed=embed, prefix=prefix, without_label=without_label)
     print(say("{n} tasks, {labels} with a label.", n=result.tasks, labels=result.predictions))
     if result.missing_masks:
         print(
@@ -64,8 +62,8 @@ def import_(
     ],
 ) -> None:
     """Import, and print the outcome."""
-    from pupila.artifacts.dataset.open import open as open_data
-    from pupila.stages.label.studio.annotations import import_annotations, sentences
+    from pupila.api.label import import_labels
+    from pupila.stages.label.studio.annotations import sentences
 
-    for sentence in sentences(import_annotations(open_data(data), file)):
+    for sentence in sentences(import_labels(data, file)):
         print(sentence)

@@ -4,15 +4,14 @@ Run `python -m pupila.cli.write_api` after one of them changed; a test refuses a
 """
 
 import ast
-import inspect
 import re
 import textwrap
 from pathlib import Path
 
-import pupila
 from pupila.cli.write_options import OPTIONS, meaning, option_fields
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "api.md"
+PACKAGE = Path(__file__).parents[1]
+PAGE = PACKAGE.parents[1] / "docs" / "reference" / "api.md"
 # Title -> the names of the face, or of a module of `pupila.api`, in the order of the work.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Data": ("open", "collect", "doctor", "explore", "label", "split", "convert"),
@@ -73,9 +72,8 @@ def text() -> str:
 
 def _describe_function(path: str) -> str:
     module, _, name = path.rpartition(".")
-    imported = __import__(f"pupila.{module}", fromlist=[name]) if module else pupila
-    function = inspect.unwrap(getattr(imported, name))
-    node = _find(function.__module__, name)
+    home = "predict" if name == "predict_files" else name
+    node = _find(module or f"api.{home}", name)
     assert isinstance(node, ast.FunctionDef)
     title = f"pupila.{path}"
     return f"### {title}\n\n```python\n{_signature(title, node)}\n```\n\n{_render_docstring(node)}"
@@ -83,10 +81,10 @@ def _describe_function(path: str) -> str:
 
 def _describe_class(path: str) -> str:
     module, _, name = path.rpartition(".")
-    node = _find(f"pupila.{module}", name)
+    node = _find(module, name)
     assert isinstance(node, ast.ClassDef)
     lines = [f"### {name}\n", _wrap(_escape(_first(ast.get_docstring(node)))), ""]
-    source = inspect.getsource(__import__(f"pupila.{module}", fromlist=[name])).splitlines()
+    source = _read_source(module).splitlines()
     for member in node.body:
         if (
             isinstance(member, ast.AnnAssign)
@@ -114,15 +112,18 @@ def _describe_options(name: str) -> str:
     more = f" It has the settings of [{parent}](#{parent.lower()}), too." if parent else ""
     rows = [f"| `{field_name}` | `{kinds}` | {meaning(field)} |".replace("|`", "| `")
             for field_name, (kinds, field) in option_fields(name).items()]  # fmt: skip
-    rows = [re.sub(r"`([^`]*)`", lambda found: f"`{found[1]}`".replace(" | ", " \\| "), row) for row in rows]
+    rows = [re.sub(r"`([^`]*)`", lambda match: f"`{match[1]}`".replace(" | ", " \\| "), row) for row in rows]
     table = "\n".join(["| setting | type | meaning |", "|---|---|---|", *rows])
     return f"### {name}\n\n{_wrap(doc + more)}\n\n{table}\n"
 
 
 def _find(module: str, name: str) -> ast.stmt:
     """The definition of a function or a class in the source of its module."""
-    tree = ast.parse(inspect.getsource(__import__(module, fromlist=[name])))
-    return next(node for node in tree.body if getattr(node, "name", "") == name)
+    return next(node for node in ast.parse(_read_source(module)).body if getattr(node, "name", "") == name)
+
+
+def _read_source(module: str) -> str:
+    return (PACKAGE / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
 
 
 def _signature(title: str, node: ast.FunctionDef) -> str:

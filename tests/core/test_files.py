@@ -145,3 +145,13 @@ def test_half_a_line_is_removed_before_lines_are_added(half: bytes, whole: bytes
 def test_a_file_that_can_not_be_appended_to_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="Can't write"):
         files.append(str(tmp_path), b"1\n")
+
+
+def test_a_folder_that_does_not_exist_yet_is_as_writable_as_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert files.is_writable(str(tmp_path / "new/folder"))
+    requested: list[str] = []
+    monkeypatch.setattr("os.access", lambda path, mode: requested.append(str(path)))
+    assert not files.is_writable(str(tmp_path / "new/folder"))
+    assert requested == [str(tmp_path)]

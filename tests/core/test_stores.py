@@ -299,3 +299,33 @@ def test_clean_works_on_other_stores(capsys: pytest.CaptureFixture[str]) -> None
     files.write_bytes("memory://yard/data/a.jpg", b"1")
     assert run(["clean", "memory://yard/data", "--yes"]) == 0
     assert not files.exists("memory://yard/data/a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("writing", "deleting", "writable"),
+    [(None, None, True), (PermissionError, None, False), (NotImplementedError, None, False),
+     (None, PermissionError, True)],
+)  # fmt: skip
+def test_an_empty_object_tells_whether_a_store_can_be_written_to(
+    monkeypatch: pytest.MonkeyPatch,
+    writing: type[Exception] | None,
+    deleting: type[Exception] | None,
+    writable: bool,
+) -> None:
+    memory = fsspec.filesystem("memory")
+
+    def refuse(fault: type[Exception]) -> Callable[..., None]:
+        def raise_it(*_: object, **__: object) -> None:
+            raise fault
+
+        return raise_it
+
+    with monkeypatch.context() as patch:
+        if writing:
+            patch.setattr(type(memory), "pipe_file", refuse(writing))
+        if deleting:
+            patch.setattr(type(memory), "rm_file", refuse(deleting))
+        assert files.is_writable("memory://photos/data") == writable
+    if not deleting:
+        assert list(files.walk("memory://photos")) == []
+    memory.store.clear()

@@ -1,5 +1,6 @@
 """Read-only data: the data set's own files lie in the cache folder, and every later command finds them there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.dataset.test_access import read_test_accesses, record_test_access
 from pupila.core import files
 from pupila.core.vocabulary import LABELS_FILE, MANIFEST_FILE, SPLITS_FILE, TEST_ACCESS_FILE
+from pupila.stages.label.labellers.segment import MaskWriter
 from tests.artifacts.dataset.test_labels import make_label, shop
 
 
@@ -110,3 +112,9 @@ def test_two_folders_of_one_name_have_two_homes(tmp_path: Path, monkeypatch: pyt
     homes = {find_home(str(tmp_path / name / "photos")) for name in ("a", "b")}
     assert len(homes) == 2
     assert all(Path(home).name.startswith("photos-") for home in homes)
+
+
+def test_masks_are_not_predicted_where_they_could_not_be_written(frozen: Path) -> None:
+    data = replace(pupila.open(frozen), task=None)
+    with pytest.raises(pupila.PupilaError, match="masks of read-only data can't be written"):
+        MaskWriter(data, ["land", "water"])

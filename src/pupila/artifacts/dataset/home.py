@@ -36,7 +36,7 @@ def find_home(folder: str) -> str:
     Args:
         folder: folder or URI.
     """
-    own = files.cache_folder() / "datasets" / _folder_name(folder)
+    own = files.cache_folder() / "read-only" / _folder_name(folder)
     if not own.exists() and files.is_writable(folder):
         return folder
     home = own.absolute().as_posix()

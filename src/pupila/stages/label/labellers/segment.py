@@ -30,11 +30,17 @@ class MaskWriter:
         names: classes in the order of the masks' indices.
 
     Raises:
-        PupilaError: the masks of the data have other classes.
+        PupilaError: the masks of the data have other classes, or can't be written.
     """
 
     def __init__(self, data: Dataset, names: list[str]) -> None:
         check_target(data, SEGMENT.target)
+        if not files.is_writable(data.root):  # before a prediction is paid for
+            raise PupilaError(
+                say("The masks of read-only data can't be written"), actual=data.root,
+                expected=say("a folder that can be written to: masks lie beside the images"),
+                remedy=say("label a copy of the folder"),
+            )  # fmt: skip
         self.data, self.names = data, names
         in_force = label_map_in_force(data)
         self._label_map = in_force or LabelMap.plain(names)

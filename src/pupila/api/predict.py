@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from pupila.api.inputs import Images, ModelInput, Path, path_text
 from pupila.api.load import load
@@ -16,6 +16,7 @@ from pupila.core.messages import say, say_count, translate
 from pupila.core.progress import progress
 
 if TYPE_CHECKING:
+    from pupila.artifacts.predictions.rows import PredictionRow
     from pupila.artifacts.run.source import PredictingSource
     from pupila.tasks.prompt import Box, Point, Prompt
 
@@ -74,7 +75,7 @@ class WrittenPredictions(Displayed):
         return Summary("WrittenPredictions", ", ".join(filter(None, parts)))
 
 
-RowCallback = Callable[[dict[str, Any], str], None]
+RowCallback = Callable[["PredictionRow", str], None]
 
 
 @public
@@ -101,6 +102,7 @@ def predict_files(
         PupilaError: no bundle, no images, or options that the bundle's task does not have.
     """
     from pupila.artifacts.predictions.catalogue import PREDICTION_COLUMNS
+    from pupila.artifacts.predictions.rows import FailedRow
     from pupila.artifacts.run.source import parse_predicting
     from pupila.imaging.images.bands import BandSettings
     from pupila.stages.predict.inputs import count_images, find_images
@@ -123,7 +125,7 @@ def predict_files(
     total, failed = count_images(addresses), 0
     with progress(say("predicting"), total) as advance, open_table(table, csv_line(columns)) as write_line:
         for row in predictor.predict_rows(opened, find_images(addresses), output):
-            failed += "error" in row
+            failed += isinstance(row, FailedRow)
             write_line(to_csv(row, predictor, columns, table))
             on_row(row, describe_row(row, predictor))
             advance(1)

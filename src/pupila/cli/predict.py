@@ -1,9 +1,8 @@
 """`pupila predict BUNDLE IMAGES...`."""
 
-import json
 import math
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -52,16 +51,12 @@ def predict(
     if json_ and csv:
         raise PupilaError(say("--json and --csv can't be combined"), remedy=say("omit one"))
 
-    def print_row(row: dict[str, Any], text: str) -> None:
-        if not csv:
-            print(json.dumps(row, ensure_ascii=False) if json_ else text)
-
     result = predict_files(
         bundle,
         images,
         write=PredictionFiles(csv, out, polygons),
         prompt=_prompt(point or [], negative or [], box),
-        on_row=print_row,
+        on_row=lambda row, text: None if csv else _print_line(row.json_line() if json_ else text),
         **given_settings(ctx),
     )
     if result.failed:
@@ -76,6 +71,10 @@ def predict(
                         result.images - result.failed, path=result.table))  # fmt: skip
     if result.failed == result.images:
         raise typer.Exit(NOTHING_PREDICTED)
+
+
+def _print_line(line: str) -> None:
+    print(line)
 
 
 def _prompt(points: list[str], negatives: list[str], box: str | None) -> "Prompt | None":

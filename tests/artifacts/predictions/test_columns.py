@@ -8,6 +8,7 @@ import pytest
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.catalogue import PREDICTION_COLUMNS
+from pupila.artifacts.predictions.segment import ClassRegions, MaskRow
 from pupila.artifacts.predictions.table import read_prediction_table
 from pupila.core.errors import PupilaError
 from pupila.tasks import TASKS
@@ -85,3 +86,14 @@ def test_a_table_that_lacks_or_contradicts_is_refused(tmp_path: Path, data: Data
         read(tmp_path, data, [0, 1], image=images[:1], prediction=["cat"])
     with pytest.raises(PupilaError, match="different predictions for the same image"):
         read(tmp_path, data, [0], image=[images[0]] * 2, prediction=CLASSES)
+
+
+def test_a_row_is_a_line_of_json_without_what_it_lacks() -> None:
+    regions = ClassRegions(share=0.5, regions=1, pixels=8, mean=8.0, largest=8)
+    row = MaskRow(
+        image="\u00e9.jpg", width=4, height=4, confidence=0.9, abstained=False, classes={"sea": regions}
+    )
+    assert row.json_line() == (
+        '{"image": "\u00e9.jpg", "width": 4, "height": 4, "confidence": 0.9, "abstained": false, "classes": '
+        '{"sea": {"share": 0.5, "regions": 1, "pixels": 8, "mean": 8.0, "largest": 8}}}'
+    )

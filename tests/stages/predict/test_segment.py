@@ -18,7 +18,7 @@ from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageLimits, decode
 from pupila.imaging.masks.codec import decode_png
 from pupila.imaging.regions import fill_polygons, from_rle
-from pupila.stages.predict.rows import Output, Row
+from pupila.stages.predict.rows import Output
 from pupila.stages.predict.segment import SEGMENT
 from pupila.tasks.segment import MaskPrediction
 from pupila.tasks.task import PostProcessing
@@ -60,10 +60,10 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def predict_row(folder: str, uri: Path, output: Output | None = None, **limits: int) -> Row:
+def predict_row(folder: str, uri: Path, output: Output | None = None, **limits: int) -> Any:
     predictor = Predictor(read_bundle(folder), ImageLimits(**limits))
     (row,) = SEGMENT.predict_rows(predictor, [str(uri)], output or Output())
-    return row
+    return json.loads(row.json_line())
 
 
 def test_masks_overlays_outlines_and_a_table_are_written(

@@ -2,10 +2,22 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from pupila.artifacts.predictions.columns import ABSTAINED, CONFIDENCE, ERROR, IMAGE, PredictionColumns
+from pupila.artifacts.predictions.rows import PredictionRow
 from pupila.core.messages import say
 
 PREDICTION = "prediction"  # name of the predicted class
+
+
+class ClassRow(PredictionRow):
+    """The predicted class of an image."""
+
+    prediction: str = Field(description="name of the predicted class")
+    confidence: float = Field(description="calibrated probability of the prediction, 0..1")
+    abstained: bool = Field(description="whether the confidence is below the abstention threshold")
+    probabilities: dict[str, float] = Field(description="calibrated probability of every class")
 
 
 def probability_column(name: str) -> str:

@@ -2,12 +2,38 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from pupila.artifacts.predictions.columns import ABSTAINED, CONFIDENCE, ERROR, IMAGE, PredictionColumns
+from pupila.artifacts.predictions.rows import PredictionRow
 from pupila.artifacts.predictions.segment import HEIGHT, MASK, WIDTH, expect_masks, readable_masks
+from pupila.core.records import Record
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
 
 PREDICTED_IOU = "predicted_iou"
 MASK_FIGURES = ("share", "pixels", "regions")
+
+
+class RunLengths(Record):
+    """A mask in COCO's compressed run lengths."""
+
+    size: tuple[int, int] = Field(description="height and width, pixels")
+    counts: str
+
+
+class PromptRow(PredictionRow):
+    """The predicted mask for the prompt."""
+
+    width: int = Field(description="pixels of the upright image")
+    height: int = Field(description="pixels of the upright image")
+    predicted_iou: float = Field(description="IoU that the model predicts for its mask, 0..1")
+    confidence: float = Field(description="mean calibrated probability of the predicted label over the cells")
+    abstained: bool = Field(description="whether the predicted IoU is below the abstention threshold")
+    share: float = Field(description="of the pixels with data, 0..1")
+    pixels: int = Field(description="pixels of the mask")
+    regions: int = Field(description="number of connected regions")
+    mask: str | RunLengths = Field(description="path of the mask's file; without a folder the mask itself")
+    overlay: str | None = Field(default=None, description="path of the image with its mask")
 
 
 def iou_column(strategy: str) -> str:

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pupila.artifacts.predictions.prompt import PromptRow
+from pupila.artifacts.predictions.rows import PredictionRow
+from pupila.artifacts.predictions.segment import MaskRow
 from pupila.core import files
 from pupila.imaging.images.decode import Array
 from pupila.imaging.regions import coco_regions
-from pupila.stages.predict.rows import Output, Row
+from pupila.stages.predict.rows import Output
 from pupila.tasks.segment import foreground_classes
 
 FILE = "annotations.json"
@@ -27,7 +30,7 @@ def annotations(mask: Array, classes: list[str]) -> list[Annotation]:
 @contextmanager
 def coco_writer(
     output: Output, classes: list[str]
-) -> Iterator[Callable[[Row, list[Annotation] | None], None]]:
+) -> Iterator[Callable[[PredictionRow, list[Annotation] | None], None]]:
     """A function that adds an image and its annotations; without --polygons it does nothing.
 
     Raises:
@@ -36,17 +39,17 @@ def coco_writer(
     if output.folder is None or not output.polygons:
         yield lambda row, regions: None
         return
-    images: list[Row] = []
+    images: list[Annotation] = []
     numbers = iter(range(1, 2**63))
     with files.atomic_path(f"{output.folder}/{FILE}") as part, part.open("w", encoding="utf-8") as stream:
         categories = [{"id": index, "name": name} for index, name in foreground_classes(classes).items()]
         stream.write(f'{{"categories": {_json(categories)}, "annotations": [')
 
-        def add(row: Row, regions: list[Annotation] | None) -> None:
-            if regions is None:
+        def add(row: PredictionRow, regions: list[Annotation] | None) -> None:
+            if regions is None or not isinstance(row, MaskRow | PromptRow):
                 return
-            size = {"width": row["width"], "height": row["height"]}
-            images.append({"id": len(images) + 1, "file_name": row["image"], **size})
+            size = {"width": row.width, "height": row.height}
+            images.append({"id": len(images) + 1, "file_name": row.image, **size})
             for annotation in regions:
                 number = next(numbers)
                 entry = {"id": number, "image_id": len(images), **annotation}

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
+from pupila.artifacts.predictions.segment import ClassRegions
 from pupila.core import files
 from pupila.imaging.images.decode import Array
 from pupila.imaging.masks.codec import encode_png
 from pupila.imaging.masks.drawing import overlay_jpeg
-from pupila.stages.predict.rows import Row
 
 
 def unique_stems(uris: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -23,16 +23,16 @@ def unique_stems(uris: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield uri, name
 
 
-def region_statistics(areas: list[int], predicted: int) -> Row:
-    """A class in one image: its share of the predicted pixels, and the areas of its regions in pixels."""
+def region_statistics(areas: list[int], predicted: int) -> ClassRegions:
+    """A class in one image, from the areas of its regions and the predicted pixels."""
     total, count = sum(areas), len(areas)
-    return {
-        "share": round(total / max(1, predicted), 6), "regions": count, "pixels": total,
-        "mean": round(total / max(1, count), 2), "largest": max(areas, default=0),
-    }  # fmt: skip
+    return ClassRegions(
+        share=round(total / max(1, predicted), 6), regions=count, pixels=total,
+        mean=round(total / max(1, count), 2), largest=max(areas, default=0),
+    )  # fmt: skip
 
 
-def write_mask_files(folder: str, stem: str, rgb: Array, mask: Array, classes: int) -> Row:
+def write_mask_files(folder: str, stem: str, rgb: Array, mask: Array, classes: int) -> dict[str, str]:
     """Write the mask and the overlay; return their paths.
 
     Args:

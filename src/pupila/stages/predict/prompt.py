@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from pupila.artifacts.bundle.prompter import Prompter
-from pupila.artifacts.predictions.prompt import MASK_FIGURES
+from pupila.artifacts.predictions.prompt import PromptRow, RunLengths
+from pupila.artifacts.predictions.rows import FailedRow
+from pupila.artifacts.predictions.segment import MASK
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, percent, say, say_count
@@ -15,7 +17,7 @@ from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.regions import RegionCounter, to_rle
 from pupila.stages.predict.coco import Annotation, annotations, coco_writer
 from pupila.stages.predict.mask_files import region_statistics, unique_stems, write_mask_files
-from pupila.stages.predict.rows import Output, Row, TaskPredictor, error_row
+from pupila.stages.predict.rows import Cells, Output, TaskPredictor, error_row
 from pupila.tasks.prompt import check_prompt
 from pupila.tasks.task import PreprocessedImage
 
@@ -32,7 +34,7 @@ class _PreparedImage:
     image: PreprocessedImage
 
 
-def _rows(prompter: Prompter, uris: Iterable[str], output: Output) -> Iterator[Row]:
+def _rows(prompter: Prompter, uris: Iterable[str], output: Output) -> Iterator[PromptRow | FailedRow]:
     # Images are prefetched; the encoder, by far the slowest part, runs one image at a time on all cores.
     with coco_writer(output, prompter.info.classes) as annotate:
         for image in prefetch(unique_stems(uris), partial(_read, prompter, output)):
@@ -45,7 +47,7 @@ def _rows(prompter: Prompter, uris: Iterable[str], output: Output) -> Iterator[R
             yield row
 
 
-def _read(prompter: Prompter, output: Output, item: tuple[str, str]) -> _PreparedImage | Row:
+def _read(prompter: Prompter, output: Output, item: tuple[str, str]) -> _PreparedImage | FailedRow:
     """A preprocessed image that the prompt fits, or the row with the error."""
     uri, stem = item
     try:
@@ -62,46 +64,47 @@ def _read(prompter: Prompter, output: Output, item: tuple[str, str]) -> _Prepare
 
 def _predict_image(
     prompter: Prompter, output: Output, read: _PreparedImage
-) -> tuple[Row, list[Annotation] | None]:
+) -> tuple[PromptRow | FailedRow, list[Annotation] | None]:
     """One image's row and its annotations."""
     encoded, classes = prompter.encode(read.image), prompter.info.classes
     prediction = prompter.predict(encoded, output.prompt)
     counter = RegionCounter()
     counter.add(prediction.mask)
     statistics = region_statistics(counter.areas().get(_FOREGROUND, []), prediction.mask.size)
-    row = {
-        "image": read.uri, "width": read.image.width, "height": read.image.height,
-        "predicted_iou": round(prediction.predicted_iou, 6),
-        "confidence": round(prediction.confidence, 6), "abstained": prediction.abstained,
-        **{name: statistics[name] for name in MASK_FIGURES}, "share": round(prediction.share, 6),
-    }  # fmt: skip
+    row = PromptRow(
+        image=read.uri, width=read.image.width, height=read.image.height,
+        predicted_iou=round(prediction.predicted_iou, 6), confidence=round(prediction.confidence, 6),
+        abstained=prediction.abstained, share=round(prediction.share, 6), pixels=statistics.pixels,
+        regions=statistics.regions, mask=RunLengths(**to_rle(prediction.mask)),
+    )  # fmt: skip
     if output.folder is None:
-        return {**row, "mask": to_rle(prediction.mask)}, None
+        return row, None
     try:
         bands = prompter.info.preprocessing.bands or output.bands
         rgb = read_image(read.data, bands, prompter.limits).rgb
     except ImageFault as fault:
         return error_row(read.uri, fault), None
-    row |= write_mask_files(output.folder, read.stem, rgb, prediction.mask, len(classes))
-    return row, annotations(prediction.mask, classes) if output.polygons else []
+    paths = write_mask_files(output.folder, read.stem, rgb, prediction.mask, len(classes))
+    shapes = annotations(prediction.mask, classes) if output.polygons else []
+    return row.model_copy(update=paths), shapes
 
 
-def _cells(row: Row, folder: str) -> Row:
-    return {**row, "mask": files.relative(row["mask"], folder) if "overlay" in row else ""}
+def _cells(row: PromptRow, folder: str) -> Cells:
+    return {**dict(row), MASK: files.relative(row.mask, folder) if isinstance(row.mask, str) else ""}
 
 
-def _summarize(row: Row) -> str:
-    if not row["pixels"]:
+def _summarize(row: PromptRow) -> str:
+    if not row.pixels:
         return say("empty mask")
-    values = {"share": percent(row["share"]), "iou": number(row["predicted_iou"], 2)}
-    if row["abstained"]:
+    values = {"share": percent(row.share), "iou": number(row.predicted_iou, 2)}
+    if row.abstained:
         return say_count(
             "{share} of the image in {n} region, predicted IoU {iou}, abstained",
-            "{share} of the image in {n} regions, predicted IoU {iou}, abstained", row["regions"], **values,
+            "{share} of the image in {n} regions, predicted IoU {iou}, abstained", row.regions, **values,
         )  # fmt: skip
     return say_count(
         "{share} of the image in {n} region, predicted IoU {iou}",
-        "{share} of the image in {n} regions, predicted IoU {iou}", row["regions"], **values,
+        "{share} of the image in {n} regions, predicted IoU {iou}", row.regions, **values,
     )  # fmt: skip
 
 

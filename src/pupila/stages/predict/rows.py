@@ -3,19 +3,22 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.predictions.columns import ERROR, IMAGE
+from pupila.artifacts.predictions.rows import FailedRow, ImageError, PredictionRow
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import ImageFault
 from pupila.tasks.prompt import Prompt
 
-Row = dict[str, Any]
+Cells = dict[str, object]  # by column
 Opened = TypeVar("Opened")  # a Predictor or a Prompter
+Row = TypeVar("Row", bound=PredictionRow)  # of one task
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,13 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskPredictor(Generic[Opened]):
+class TaskPredictor(Generic[Opened, Row]):
     """How the bundles of one task predict, and how their predictions become rows and text."""
 
     open_bundle: Callable[[Bundle], Opened]  # a bundle, ready to predict
-    predict_rows: Callable[[Opened, Iterable[str], Output], Iterator[Row]]  # one per address, in order
-    cells: Callable[[Row, str], Row]  # of a row, by column, paths relative to the table's folder
+    # One per address, in order.
+    predict_rows: Callable[[Opened, Iterable[str], Output], Iterator[Row | FailedRow]]
+    cells: Callable[[Row, str], Cells]  # of a row, paths relative to the table's folder
     summarize: Callable[[Row], str]  # the text after the image's name
 
 
@@ -63,38 +67,35 @@ def check_bands(bundle_bands: BandSettings | None, bands: BandSettings) -> None:
         )  # fmt: skip
 
 
-def _pairs(settings: Row) -> str:
+def _pairs(settings: Cells) -> str:
     return ", ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())
 
 
-def error_row(uri: str, fault: ImageFault | OSError | PupilaError, code: str = "unreadable") -> Row:
+def error_row(uri: str, fault: ImageFault | OSError | PupilaError, code: str = "unreadable") -> FailedRow:
     """The row of an image without a prediction; an ImageFault has its own code."""
     if isinstance(fault, ImageFault):
-        return {"image": uri, "error": {"code": fault.code, "reason": fault.reason}}
+        return FailedRow(image=uri, error=ImageError(code=fault.code, reason=fault.reason))
     reason = fault.strerror if isinstance(fault, OSError) else None
-    return {"image": uri, "error": {"code": code, "reason": reason or " ".join(str(fault).split())}}
+    return FailedRow(image=uri, error=ImageError(code=code, reason=reason or " ".join(str(fault).split())))
 
 
-def describe_row(row: Row, task: TaskPredictor[Any]) -> str:
+def describe_row(row: PredictionRow, task: TaskPredictor[Any, Any]) -> str:
     """The row as a line of text."""
-    if "error" in row:
-        return say("{image}: {reason}", image=row["image"], reason=row["error"]["reason"])
-    return f"{row['image']}: {task.summarize(row)}"
+    if isinstance(row, FailedRow):
+        return say("{image}: {reason}", image=row.image, reason=row.error.reason)
+    return f"{row.image}: {task.summarize(row)}"
 
 
-def to_json(row: Row) -> str:
-    """The row as a JSON line."""
-    return json.dumps(row, ensure_ascii=False)
-
-
-def to_csv(row: Row, task: TaskPredictor[Any], columns: list[str], table: str | None) -> str:
+def to_csv(row: PredictionRow, task: TaskPredictor[Any, Any], columns: list[str], table: str | None) -> str:
     """The row as a line of the table at this path."""
     folder = (table or "").rpartition("/")[0] or "."
-    filled = {"error": row["error"]["reason"]} if "error" in row else task.cells(row, folder)
-    return csv_line([{"image": row["image"], **filled}.get(column, "") for column in columns])
+    cells: Cells = (
+        {IMAGE: row.image, ERROR: row.error.reason} if isinstance(row, FailedRow) else task.cells(row, folder)
+    )
+    return csv_line([cells.get(column, "") for column in columns])
 
 
-def csv_line(cells: list[Any]) -> str:
+def csv_line(cells: Sequence[object]) -> str:
     """The cells as CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)

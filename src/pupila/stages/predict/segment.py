@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.artifacts.predictions.segment import figure_column
+from pupila.artifacts.predictions.rows import FailedRow
+from pupila.artifacts.predictions.segment import MASK, MaskRow, figure_column
 from pupila.core import files
 from pupila.core.errors import MissingExtra
 from pupila.core.messages import percent, say, say_count
@@ -20,12 +21,12 @@ from pupila.imaging.masks.label_map import class_colours
 from pupila.imaging.regions import RegionCounter
 from pupila.stages.predict.coco import Annotation, annotations, coco_writer
 from pupila.stages.predict.mask_files import region_statistics, unique_stems, write_mask_files
-from pupila.stages.predict.rows import Output, Row, TaskPredictor, error_row
+from pupila.stages.predict.rows import Cells, Output, TaskPredictor, error_row
 from pupila.tasks.segment import MaskPrediction, foreground_classes, post_process, predict_strips
 from pupila.tasks.task import PreprocessedImage
 
 
-def _rows(predictor: Predictor, uris: Iterable[str], output: Output) -> Iterator[Row]:
+def _rows(predictor: Predictor, uris: Iterable[str], output: Output) -> Iterator[MaskRow | FailedRow]:
     # The tiles of one image run on all cores; images that are resized run on one core each.
     workers = 0 if predictor.info.preprocessing.view == "tile" else CORES
     with coco_writer(output, predictor.info.classes) as annotate:
@@ -36,39 +37,40 @@ def _rows(predictor: Predictor, uris: Iterable[str], output: Output) -> Iterator
 
 def _predict_file(
     predictor: Predictor, output: Output, item: tuple[str, str]
-) -> tuple[Row, list[Annotation] | None]:
+) -> tuple[MaskRow | FailedRow, list[Annotation] | None]:
     """One image's row, and its annotations."""
-    uri, stem = item
+    uri = item[0]
     try:
         if is_tiff(uri):
             bands = predictor.info.preprocessing.bands or output.bands
             with open_scene(uri, bands, predictor.limits) as scene:
                 if scene.by_windows:
-                    return {"image": uri, **_predict_scene(predictor, scene, output, stem)}, None
-        row, regions = _predict_image(predictor, files.read_bytes(uri), output, stem)
-        return {"image": uri, **row}, regions
+                    return _predict_scene(predictor, scene, output, item), None
+        return _predict_image(predictor, files.read_bytes(uri), output, item)
     except (ImageFault, OSError, MissingExtra) as fault:
         return error_row(uri, fault), None
 
 
 def _predict_image(
-    predictor: Predictor, data: bytes, output: Output, stem: str
-) -> tuple[Row, list[Annotation]]:
+    predictor: Predictor, data: bytes, output: Output, item: tuple[str, str]
+) -> tuple[MaskRow, list[Annotation]]:
+    uri, stem = item
     alone = predictor.info.preprocessing.view == "tile"
     prediction: MaskPrediction = predictor.predict_batch([predictor.preprocess(data)], alone)[0]
     mask, classes = prediction.mask, predictor.info.classes
     counter = RegionCounter()
     counter.add(mask)
-    row = _row(mask.shape, prediction.confidence, predictor, counter)
+    row = _row(uri, mask.shape, prediction.confidence, (predictor, counter))
     if output.folder is None:
         return row, []
-    row |= write_mask_files(output.folder, stem, decode(data, predictor.limits), mask, len(classes))
-    return row, annotations(mask, classes) if output.polygons else []
+    paths = write_mask_files(output.folder, stem, decode(data, predictor.limits), mask, len(classes))
+    return row.model_copy(update=paths), annotations(mask, classes) if output.polygons else []
 
 
-def _predict_scene(predictor: Predictor, scene: Scene, output: Output, stem: str) -> Row:
+def _predict_scene(predictor: Predictor, scene: Scene, output: Output, item: tuple[str, str]) -> MaskRow:
     """A scene's row; its mask is written strip by strip."""
     classes, counter, confidence = predictor.info.classes, RegionCounter(), 0.0
+    uri, stem = item
     path = f"{output.folder}/masks/{stem}.tif"
     with (
         open_mask_writer(path, scene, classes, class_colours(len(classes)))
@@ -81,14 +83,14 @@ def _predict_scene(predictor: Predictor, scene: Scene, output: Output, stem: str
             counter.add(mask)
             write(top, mask)
     predicted = sum(map(sum, counter.areas().values()))
-    row = _row((scene.height, scene.width), confidence / max(1, predicted), predictor, counter)
+    row = _row(uri, (scene.height, scene.width), confidence / max(1, predicted), (predictor, counter))
     if output.folder is None:
         return row
-    row["mask"] = path
+    paths = {"mask": path}
     if output.polygons:
-        row["polygons"] = f"{output.folder}/polygons/{stem}.geojson"
-        write_geojson(path, row["polygons"], foreground_classes(classes))
-    return row
+        paths["polygons"] = f"{output.folder}/polygons/{stem}.geojson"
+        write_geojson(path, paths["polygons"], foreground_classes(classes))
+    return row.model_copy(update=paths)
 
 
 def _predict_strips(predictor: Predictor, scene: Scene) -> Iterator[tuple[int, Array, Array]]:
@@ -117,37 +119,38 @@ def _predict_strips(predictor: Predictor, scene: Scene) -> Iterator[tuple[int, A
     yield 0, prediction.mask, np.full(prediction.mask.shape, prediction.confidence, np.float32)
 
 
-def _row(size: tuple[int, ...], confidence: float, predictor: Predictor, counter: RegionCounter) -> Row:
-    areas, info = counter.areas(), predictor.info
+def _row(
+    uri: str, size: tuple[int, ...], confidence: float, counted: tuple[Predictor, RegionCounter]
+) -> MaskRow:
+    info, areas = counted[0].info, counted[1].areas()
     predicted = sum(map(sum, areas.values()))
-    return {
-        "width": size[1], "height": size[0], "confidence": round(confidence, 6),
-        "abstained": confidence < info.post_processing.abstain_below,
-        "classes": {
+    return MaskRow(
+        image=uri, width=size[1], height=size[0], confidence=round(confidence, 6),
+        abstained=confidence < info.post_processing.abstain_below,
+        classes={
             name: region_statistics(areas.get(index, []), predicted) for index, name in enumerate(info.classes)
         },
-    }  # fmt: skip
+    )  # fmt: skip
 
 
-def _cells(row: Row, folder: str) -> Row:
+def _cells(row: MaskRow, folder: str) -> Cells:
     figures = {
         figure_column(key, name): figure
-        for name, statistics in row["classes"].items()
-        for key, figure in statistics.items()
+        for name, regions in row.classes.items()
+        for key, figure in dict(regions).items()
     }
-    mask = {"mask": files.relative(row["mask"], folder)} if "mask" in row else {}
-    return {**row, **mask, **figures}
+    return {**dict(row), MASK: files.relative(row.mask, folder) if row.mask else "", **figures}
 
 
-def _summarize(row: Row) -> str:
-    bare = set(row["classes"]) - set(foreground_classes(list(row["classes"])).values())
+def _summarize(row: MaskRow) -> str:
+    bare = set(row.classes) - set(foreground_classes(list(row.classes)).values())
     parts = [
-        say_count("{class_name} {share} in {n} region", "{class_name} {share} in {n} regions", statistics["regions"],
-                  class_name=name, share=percent(statistics["share"]))
-        for name, statistics in row["classes"].items() if statistics["regions"] and name not in bare
+        say_count("{class_name} {share} in {n} region", "{class_name} {share} in {n} regions", regions.regions,
+                  class_name=name, share=percent(regions.share))
+        for name, regions in row.classes.items() if regions.regions and name not in bare
     ]  # fmt: skip
     text = ", ".join(parts) or say("background only")
-    return say("{regions} (abstained)", regions=text) if row["abstained"] else text
+    return say("{regions} (abstained)", regions=text) if row.abstained else text
 
 
 SEGMENT = TaskPredictor(Predictor, _rows, _cells, _summarize)

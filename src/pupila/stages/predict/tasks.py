@@ -7,4 +7,8 @@ from pupila.stages.predict.prompt import PROMPT
 from pupila.stages.predict.rows import TaskPredictor
 from pupila.stages.predict.segment import SEGMENT
 
-TASK_PREDICTORS: dict[str, TaskPredictor[Any]] = {"classify": CLASSIFY, "segment": SEGMENT, "prompt": PROMPT}
+TASK_PREDICTORS: dict[str, TaskPredictor[Any, Any]] = {
+    "classify": CLASSIFY,
+    "segment": SEGMENT,
+    "prompt": PROMPT,
+}

@@ -230,9 +230,8 @@ def against_naive(data: Path, run: Path, split: str = TEST) -> dict[str, Any]:
     pl.DataFrame(table).write_csv(masks_folder.parent / "naive.csv")
     model = run if run.suffix else run / "bundle"
     out = masks_folder.parent / "report"
-    report = pupila.evaluate(
-        model, data, split=split, against=[masks_folder.parent / "naive.csv"], out=out
-    ).evaluation
+    output = pupila.evaluate(model, data, split=split, against=[masks_folder.parent / "naive.csv"], out=out)
+    report = json.loads(Path(output.report_json).read_text())
     return {
         "models": {
             row["name"]: {name: rows["mean"] for name, rows in row["per_image"].items()}

@@ -58,7 +58,7 @@ def evaluate(
     result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
     home = find_home(sources[0].results_folder) if out is None else ""
     place = (
-        path_text(out) if out is not None else files.join(home, f"evaluation-{result.evaluation['split']}")
+        path_text(out) if out is not None else files.join(home, f"evaluation-{result.evaluation.split}")
     )
     return write_report(result, opened, place)
 

@@ -1,6 +1,5 @@
 """`pupila evaluate MODEL DATA`."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -45,7 +44,7 @@ def evaluate(
 
     result = api.evaluate(model, data, split=split, against=against or [], threshold=threshold, out=out)
     if json_:
-        print(json.dumps(result.evaluation, indent=1, ensure_ascii=False))
+        print(result.evaluation.model_dump_json(by_alias=True, indent=1))
         return
     print(describe_split(result.evaluation, requested=split is not None))
     for sentence in sentences(result.evaluation):

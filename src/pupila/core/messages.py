@@ -55,8 +55,22 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{number(100 * share, digits)} %"
 
 
+def signed_number(value: float, digits: int = 3) -> str:
+    """A difference with its sign: "+0.012"."""
+    return f"{_plus(value)}{number(value, digits)}"
+
+
+def signed_percent(share: float, digits: int = 1) -> str:
+    """A relative change with its sign: "+3.2 %"."""
+    return f"{_plus(share)}{percent(share, digits)}"
+
+
 def listing(names: list[str], most: int = 5, total: int | None = None) -> str:
     """The first names in a row, and how many more there are (of `total`, where only some names are given)."""
     shown = ", ".join(names[:most])
     more = (total or len(names)) - min(most, len(names))
     return say("{names} and {n} more", names=shown, n=more) if more > 0 else shown
+
+
+def _plus(value: float) -> str:
+    return "" if value < 0 else "+"

@@ -1,7 +1,7 @@
 """Tests of paired differences, the Holm correction for many comparisons, and the verdict."""
 
 from math import ceil, sqrt
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,12 @@ Array = NDArray[Any]
 _FLIPS = 10_000  # of a permutation test
 _FLIPPED_AT_ONCE = 1_000_000  # signs of a permutation test in memory
 SIGNIFICANT = 0.05  # p-value below which a difference is significant
-BETTER, WORSE, EQUIVALENT, NOT_DISTINGUISHABLE = (
-    "better",
-    "worse",
-    "equivalent",
-    "not distinguishable",
-)  # verdicts
+# Verdicts.
+BETTER: Final = "better"
+WORSE: Final = "worse"
+EQUIVALENT: Final = "equivalent"
+NOT_DISTINGUISHABLE: Final = "not distinguishable"
+Verdict = Literal["better", "worse", "equivalent", "not distinguishable"]
 MARGIN = 0.02  # within which two models count as equivalent
 
 
@@ -76,7 +76,7 @@ def holm(p_values: list[float]) -> list[float]:
     return adjusted
 
 
-def verdict(difference: tuple[float, float], p_value: float, margin: float = MARGIN) -> str:
+def verdict(difference: tuple[float, float], p_value: float, margin: float = MARGIN) -> Verdict:
     """The verdict of a comparison.
 
     Args:

@@ -20,6 +20,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import find_prompt_targets
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.dataset.test_access import read_test_accesses
+from pupila.artifacts.run.log import EpochLog, write_log
 from pupila.artifacts.run.source import parse_source
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
@@ -31,7 +32,9 @@ from pupila.tasks.prompt import Prompt
 from pupila.tasks.prompt_strategies import BOX, POINTS, PromptStrategy
 from tests.colours import POINTED, write_painted, write_pointing
 from tests.pictures import photo, write_classes
+from tests.stages.evaluate.reports import assert_valid, prompted, value
 from tests.stages.evaluate.sealed import split_data, unopened
+from tests.statistics.known import parts
 
 Mask = NDArray[np.uint8]
 SIDE = 32
@@ -140,52 +143,53 @@ def test_figures_failures_and_tests_are_those_of_a_count_with_sets_of_pixels(
     pools: Dataset, models: Path
 ) -> None:
     result = evaluate(pools, models / "generous", models / "particular")
-    e, count = result.evaluation, len(rows_of(pools))
-    assert e["masks"] == e["images"] == e["models"][0]["n"] == count
+    e, count = prompted(result.evaluation), len(rows_of(pools))
+    assert e.masks == e.images == e.models[0].n == count
     for strategy in ("points", "box"):
         prompts = read_prompts(result, strategy)
         report = [score_bundle(models / name, pools, prompts) for name in ("generous", "particular")]
-        for model, by_hand in zip(e["models"], report, strict=True):
-            own = model["strategies"][strategy]
+        for model, by_hand in zip(e.models, report, strict=True):
+            own = model.strategies[strategy]
             for name in ("iou", "dice", "precision", "recall"):
-                row = own["per_mask"][name]["mean"]
-                assert row["value"] == pytest.approx(np.mean([figures[name] for figures in by_hand]))
-                assert row["low"] <= row["value"] <= row["high"]
-                assert sum(own["histograms"][name]) == count
+                mean = own.per_mask[name].mean
+                assert mean.value == pytest.approx(np.mean([figures[name] for figures in by_hand]))
+                assert sorted(parts(mean)) == list(parts(mean))
+                assert sum(own.histograms[name]) == count
             failed = {i for i, figures in enumerate(by_hand) if figures["iou"] < 0.5}
-            assert own["failures"]["masks"] == len(failed)
+            assert own.failures.masks == len(failed)
             names = [pools.images["image"][rows_of(pools)[i]] for i in sorted(failed)]
-            assert [line["image"] for line in own["failures"]["instances"]] == names
+            assert [line.image for line in own.failures.instances] == names
         ours, theirs = ([figures["iou"] for figures in by_hand] for by_hand in report)
         assert np.mean(ours) > 0.99 > 0.8 > np.mean(theirs) > 0.3
-        row = next(row for row in e["comparisons"] if row["strategy"] == strategy and not row["is_baseline"])
-        figures = row["metrics"]["mean_iou"]
-        assert row["verdict"] == "better"
-        assert figures["change"] == pytest.approx(np.mean(ours) / np.mean(theirs) - 1)
-        assert figures["low"] < np.mean(ours) - np.mean(theirs) < figures["high"]
+        row = next(row for row in e.comparisons if row.strategy == strategy and not row.is_baseline)
+        difference = row.metrics["mean_iou"]
+        assert row.verdict == "better"
+        assert difference.change == pytest.approx(np.mean(ours) / np.mean(theirs) - 1)
+        assert difference.low and difference.high
+        assert difference.low < np.mean(ours) - np.mean(theirs) < difference.high
         lost = sum(iou < 0.5 for iou in theirs)
         assert lost > 2
-        assert row["failures"] == {
+        assert row.failures.model_dump() == {
             "first": 0, "other": lost, "only_first": 0, "only_other": lost,
             "p_value": pytest.approx(binomtest(0, lost).pvalue),
         }  # fmt: skip
 
 
 def test_the_summary_states_the_results(pools: Dataset, models: Path) -> None:
-    e = evaluate(pools, models / "generous", models / "particular").evaluation
+    e = prompted(evaluate(pools, models / "generous", models / "particular").evaluation)
     report = sentences(e)
-    row = e["comparisons"][0]
-    by, failures = row["metrics"]["mean_iou"], row["failures"]
+    row = e.comparisons[0]
+    by, failures = row.metrics["mean_iou"], row.failures
     assert report[0].startswith("generous with point prompts: mean IoU 1.000 (95 % CI ")
     assert report[0].endswith(", n = 20 masks of 20 test images in 20 groups).")
     assert report[1].startswith("generous with box prompts: mean IoU ")
     assert report[2].startswith(
         "With point prompts, generous is significantly better than particular. "
-        f"Mean IoU: 1.000 against {by['other']:.3f}, a change of +{100 * by['change']:.1f} % (sign-flip test"
+        f"Mean IoU: 1.000 against {by.other:.3f}, a change of +{100 * (by.change or 0):.1f} % (sign-flip test"
     )
     assert report[3].startswith(
         "With point prompts, 0 of 20 masks have an IoU below 0.5 (failures). "
-        f"particular has {failures['other']} failures, so this is a change of -100 % (exact McNemar test, p"
+        f"particular has {failures.other} failures, so this is a change of -100 % (exact McNemar test, p"
     )
     better = "With point prompts, generous is significantly better than the baseline "
     assert report[4].startswith(f"{better}filled box (mean IoU 0.")
@@ -229,29 +233,29 @@ def test_models_that_take_no_prompt_are_scored_on_the_same_targets(
     table = tmp_path / "halves.csv"
     pl.DataFrame({"image": images, "mask": [f"{row}.png" for row in range(len(pools))]}).write_csv(table)
     result = evaluate(pools, models / "generous", models / "painted", table)
-    e = result.evaluation
-    painted, halves = e["models"][1:]
+    e = prompted(result.evaluation)
+    painted, halves = e.models[1:]
     by_hand = [
         plain(pools.mask(row), (np.asarray(Image.open(tmp_path / f"{row}.png")) > 0).astype(np.uint8))
         for row in rows_of(pools)
     ]
     for strategy in ("points", "box"):
         assert (
-            painted["strategies"][strategy]["per_mask"]["iou"]["mean"]["value"] < 0.01
+            value(painted.strategies[strategy].per_mask["iou"].mean) < 0.01
         )  # green is above red around the pool
-        assert painted["strategies"][strategy]["failures"]["masks"] == e["masks"]
-        row = halves["strategies"][strategy]["per_mask"]["recall"]["mean"]
-        assert row["value"] == pytest.approx(np.mean([model["recall"] for model in by_hand]))
-    assert painted["strategies"]["points"] == painted["strategies"]["box"]
-    assert [model["promptable"] for model in e["models"]] == [True, False, False]
-    assert painted["sensitivity"] is None and painted["strategies"]["box"]["predicted_iou"] is None
-    back = evaluate(pools, models / "painted", models / "generous").evaluation
-    assert {row["verdict"] for row in back["comparisons"] if not row["is_baseline"]} == {"worse"}
+        assert painted.strategies[strategy].failures.masks == e.masks
+        recall = halves.strategies[strategy].per_mask["recall"].mean
+        assert recall.value == pytest.approx(np.mean([model["recall"] for model in by_hand]))
+    assert painted.strategies["points"] == painted.strategies["box"]
+    assert [model.promptable for model in e.models] == [True, False, False]
+    assert painted.sensitivity is None and painted.strategies["box"].predicted_iou is None
+    back = prompted(evaluate(pools, models / "painted", models / "generous").evaluation)
+    assert {row.verdict for row in back.comparisons if not row.is_baseline} == {"worse"}
 
 
 def test_baselines_fit_the_training_split(pools: Dataset, models: Path) -> None:
     result = evaluate(pools, models / "generous")
-    box, mean = result.evaluation["baselines"]
+    box, mean = prompted(result.evaluation).baselines
     prompts = read_prompts(result, "box")
 
     def filled(shape: tuple[int, ...], place: tuple[float, float, float, float]) -> Mask:
@@ -267,7 +271,7 @@ def test_baselines_fit_the_training_split(pools: Dataset, models: Path) -> None:
         place = prompts[pools.images["image"][row]].box
         assert place is not None
         by_hand.append(plain(pools.mask(row), filled((SIDE, SIDE), place))["iou"])
-    assert box["strategies"]["box"]["per_mask"]["iou"]["mean"]["value"] == pytest.approx(np.mean(by_hand))
+    assert box.strategies["box"].per_mask["iou"].mean.value == pytest.approx(np.mean(by_hand))
     known = fit_baselines(pools, rows_of(pools, TRAIN))
     fits = []
     for times in BOX_SCALES:
@@ -280,9 +284,9 @@ def test_baselines_fit_the_training_split(pools: Dataset, models: Path) -> None:
             around = (left - far[0], top - far[1], right + far[0], bottom + far[1])
             scores.append(plain(target.target, filled(target.target.shape, around))["iou"])
         fits.append(np.mean(scores))
-    assert known.box_scale == BOX_SCALES[int(np.argmax(fits))] == result.evaluation["box_scale"]
-    assert 0 < mean["strategies"]["points"]["per_mask"]["iou"]["mean"]["value"] < 0.7
-    assert mean["strategies"]["points"] == mean["strategies"]["box"]
+    assert known.box_scale == BOX_SCALES[int(np.argmax(fits))] == prompted(result.evaluation).box_scale
+    assert 0 < value(mean.strategies["points"].per_mask["iou"].mean) < 0.7
+    assert mean.strategies["points"] == mean.strategies["box"]
 
 
 def test_the_mean_of_equal_masks_is_the_mask_and_of_an_unknown_class_the_picture(tmp_path: Path) -> None:
@@ -320,38 +324,39 @@ def test_each_class_of_an_image_is_a_mask_and_unlabelled_pixels_never_count(tmp_
     data = pupila.open(folder)
     pupila.split(data, val=0.1, test=0.5)
     model = write_pointing(tmp_path / "model").folder
-    e = evaluate(data, Path(model)).evaluation
+    e = prompted(evaluate(data, Path(model)).evaluation)
     masks = [data.mask(row) for row in rows_of(data)]
     there = {
         name: sum(bool((mask == number).any()) for mask in masks)
         for number, name in ((1, "pool"), (2, "roof"))
     }
     assert min(there.values()) > 5
-    assert e["masks"] == sum(there.values())
-    assert e["images_without_targets"] == sum(not np.isin(mask, (1, 2)).any() for mask in masks) > 0
-    for strategy in e["models"][0]["strategies"].values():
-        assert {name: row["masks"] for name, row in strategy["classes"].items()} == there
-        assert strategy["per_mask"]["precision"]["mean"]["value"] == pytest.approx(1)
-        assert strategy["classes"]["pool"]["iou"]["value"] == pytest.approx(1)
+    assert e.masks == sum(there.values())
+    assert e.images_without_targets == sum(not np.isin(mask, (1, 2)).any() for mask in masks) > 0
+    for strategy in e.models[0].strategies.values():
+        assert {name: row.masks for name, row in strategy.classes.items()} == there
+        assert strategy.per_mask["precision"].mean.value == pytest.approx(1)
+        assert strategy.classes["pool"].iou.value == pytest.approx(1)
     assert (
-        f"{e['images_without_targets']} images have no foreground region to prompt for and are skipped."
+        f"{e.images_without_targets} images have no foreground region to prompt for and are skipped."
         in sentences(e)
     )
-    units = [(entry["row"], entry["class"]) for entry in e["examples"]["points"]["worst"]]
+    units = [(entry.row, entry.class_name) for entry in e.examples["points"].worst]
     assert {name for _, name in units} <= {"pool", "roof"}
 
 
 def test_sensitivity_to_the_prompt_is_measured(pools: Dataset, models: Path) -> None:
     result = evaluate(pools, models / "generous", models / "particular")
-    ours, theirs = (model["sensitivity"] for model in result.evaluation["models"])
-    assert [row["at"] for row in ours["points"]] == [1, 2, 3, 5, 8]
-    assert [row["at"] for row in ours["jitter"]] == [0.0, 0.05, 0.1, 0.2]
-    assert all(row["value"] > 0.98 for row in [*ours["points"], *ours["jitter"], *ours["border"].values()])
-    box_iou = result.evaluation["models"][1]["strategies"]["box"]["per_mask"]["iou"]["mean"]["value"]
-    assert theirs["jitter"][1]["value"] == pytest.approx(box_iou)
-    inner, border = theirs["border"]["anywhere"]["value"], theirs["border"]["at the border"]["value"]
+    ours, theirs = (model.sensitivity for model in prompted(result.evaluation).models)
+    assert ours and theirs
+    assert [row.at for row in ours.points] == [1, 2, 3, 5, 8]
+    assert [row.at for row in ours.jitter] == [0.0, 0.05, 0.1, 0.2]
+    assert all(value(row) > 0.98 for row in [*ours.points, *ours.jitter, ours.anywhere, ours.border])
+    box_iou = prompted(result.evaluation).models[1].strategies["box"].per_mask["iou"].mean.value
+    assert theirs.jitter[1].value == pytest.approx(box_iou)
+    inner, border = theirs.anywhere.value, theirs.border.value
     assert inner == pytest.approx(
-        result.evaluation["models"][1]["strategies"]["points"]["per_mask"]["iou"]["mean"]["value"]
+        prompted(result.evaluation).models[1].strategies["points"].per_mask["iou"].mean.value
     )
     assert border != inner
     fewer, more = (
@@ -366,8 +371,11 @@ def test_the_page_of_a_run_stands_alone_and_shows_it_all(
 ) -> None:
     run = tmp_path / "tuned"
     write_pointing(run / "bundle")
-    lines = [{"part": "decoder", "epoch": n, "train_loss": 1 / n, "iou": 1 - 1 / n} for n in (1, 2, 3)]
-    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_log(str(run), [
+        EpochLog(part="head", phase="head", epoch=n, train_loss=1 / n, metrics={"iou": 1 - 1 / n}, score=n, lr=1e-3,
+                 seconds=1.0)
+        for n in (1, 2, 3)
+    ])  # fmt: skip
     output = pupila.evaluate(run, pools, against=[models / "particular"])
     assert output.report == str(run / "evaluation-test/report.html")
     page = Path(output.report).read_text()
@@ -386,40 +394,40 @@ def test_the_page_of_a_run_stands_alone_and_shows_it_all(
         "Failures with box prompts",
     ):
         assert heading in page
-    shown = output.evaluation["examples"]
-    pictures = sum(len(part) for parts in shown.values() for part in parts.values())
+    shown = prompted(output.evaluation).examples
+    pictures = sum(len(parts.all()) for parts in shown.values())
     assert page.count("data:image/") == 4 * pictures  # image and prompt, ground truth, other, ours
     gains = [
-        model["iou"] - model["rival_iou"]
+        model.iou - (model.rival_iou or 0)
         for kind in ("worst", "median", "best")
-        for model in shown["box"][kind]
+        for model in getattr(shown["box"], kind)
     ]
     assert gains[:2] == sorted(gains)[:2]
     assert max(gains) == gains[4] > gains[0]
-    assert json.loads(Path(output.report_json).read_text()) == output.evaluation
+    assert_valid(Path(output.report_json), output.evaluation)
     assert (
         len((run / "evaluation-test/prompts.jsonl").read_text().splitlines())
-        == 2 * output.evaluation["masks"]
+        == 2 * prompted(output.evaluation).masks
     )
 
 
 def test_the_page_of_one_model_shows_its_best_and_worst(pools: Dataset, models: Path, tmp_path: Path) -> None:
     output = pupila.evaluate(models / "particular", pools, split="validation", out=tmp_path / "out")
-    e = output.evaluation
-    assert e["test_accesses"] == 0 and not read_test_accesses(pools.home)
-    assert e["split"] == VALIDATION
-    assert e["groups"] < 10 and e["models"][0]["strategies"]["box"]["per_mask"]["iou"]["mean"]["low"] is None
+    e = prompted(output.evaluation)
+    assert e.test_accesses == 0 and not read_test_accesses(pools.home)
+    assert e.split == VALIDATION
+    assert e.groups < 10 and e.models[0].strategies["box"].per_mask["iou"].mean.low is None
     assert any(line.startswith("Too few groups for confidence intervals") for line in sentences(e))
     page = Path(output.report).read_text()
     assert "Best, median and worst masks with point prompts" in page
     assert "Training curves" not in page
-    assert [row["is_baseline"] for row in e["comparisons"]] == [True] * 4
+    assert [row.is_baseline for row in e.comparisons] == [True] * 4
 
 
 def test_each_access_to_the_test_split_is_recorded(pools: Dataset, models: Path) -> None:
-    assert evaluate(pools, models / "generous").evaluation["test_accesses"] == 1
-    e = evaluate(pools, models / "generous", models / "painted").evaluation
-    assert e["test_accesses"] == 2
+    assert prompted(evaluate(pools, models / "generous").evaluation).test_accesses == 1
+    e = prompted(evaluate(pools, models / "generous", models / "painted").evaluation)
+    assert e.test_accesses == 2
     assert len(read_test_accesses(pools.home)) == 3
     assert any("The test split has been evaluated 2 times" in line for line in sentences(e))
 

@@ -27,7 +27,9 @@ from pupila.stages.train.run import Run
 from tests.colours import write_colours
 from tests.figures import validation
 from tests.pictures import scene, write_scenes
+from tests.stages.evaluate.reports import assert_valid, head, segmented, value
 from tests.stages.evaluate.sealed import split_data, unopened
+from tests.statistics.known import parts
 
 Mask = NDArray[np.uint8]
 FixedPrediction = Callable[[Mask], Mask]
@@ -95,23 +97,23 @@ def test_figures_are_those_of_a_count_with_sets_of_pixels(scenes: Dataset, tmp_p
     rows = of_split(scenes)
     masks = {row: moved(scenes.mask(row), number) for number, row in enumerate(rows)}
     table = write_predictions(tmp_path / "theirs", scenes, masks)
-    model = pupila.evaluate(table, scenes).evaluation["models"][0]
+    model = segmented(pupila.evaluate(table, scenes).evaluation).models[0]
     report = [plain(scenes.mask(row), masks[row]) for row in rows]
-    assert model["images"] == model["groups"] == len(rows)
+    assert model.images == model.groups == len(rows)
     for name in ("iou", "dice", "precision", "recall"):
         column = [entry[name] for entry in report]
-        result = model["per_image"][name]
-        assert result["mean"]["value"] == pytest.approx(np.mean(column))
-        assert result["median"]["value"] == pytest.approx(np.median(column))
-        assert result["worst"]["value"] == pytest.approx(min(column))
-        assert result["mean"]["low"] < result["mean"]["value"] < result["mean"]["high"]
-        assert sum(model["histograms"][name]) == len(rows)
+        result = model.per_image[name]
+        assert result.mean.value == pytest.approx(np.mean(column))
+        assert result.median.value == pytest.approx(np.median(column))
+        assert result.worst.value == pytest.approx(min(column))
+        assert sorted(parts(result.mean)) == list(parts(result.mean))
+        assert sum(model.histograms[name]) == len(rows)
     whole = plain(*(np.concatenate([part.ravel() for part in parts])
                     for parts in ([scenes.mask(row) for row in rows], masks.values())))  # fmt: skip
-    for name, value in whole.items():
-        assert model["pooled"][name]["value"] == pytest.approx(value)
+    for name, figure in whole.items():
+        assert model.pooled[name].value == pytest.approx(figure)
     right = [(scenes.mask(row) == masks[row]).mean() for row in rows]
-    assert model["pixel_accuracy"]["value"] == pytest.approx(np.mean(right))
+    assert model.pixel_accuracy.value == pytest.approx(np.mean(right))
 
 
 def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tm
     output = pupila.evaluate(
         write_predictions(tmp_path / "theirs", scenes, masks), scenes, out=tmp_path / "out"
     )
-    model = output.evaluation["models"][0]
+    model = segmented(output.evaluation).models[0]
     mean = (len(rows) - 2) / len(rows)
     summary = sentences(output.evaluation)
     assert summary[0].startswith(f"theirs.csv: mean Dice {mean:.3f} (95 % CI 0.")
@@ -130,16 +132,16 @@ def test_the_report_stands_alone_and_starts_with_the_verdict(scenes: Dataset, tm
         f"and mean IoU {mean:.3f} for class 'foreground', n = 22 test images in 22 groups."
     )
     assert any(line == "2 of 22 images have an IoU below 0.5." for line in summary)
-    assert model["failures"] == {"below": 0.5, "images": 2}
-    assert {entry["row"] for entry in model["examples"]["worst"]} >= set(rows[:2])
-    shown = [entry["row"] for part in model["examples"].values() for entry in part]
+    assert (model.failures.below, model.failures.images) == (0.5, 2)
+    assert {entry.row for entry in model.examples.worst} >= set(rows[:2])
+    shown = [entry.row for _, part in model.examples for entry in part]
     assert len(shown) == len(set(shown)) == 9
     page = Path(output.report).read_text()
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
     assert "<script" not in page
-    assert page.index("mean_dice") < page.index("<svg") < page.index("<table")
+    assert page.index("mean Dice") < page.index("<svg") < page.index("<table")
     assert page.count("data:image/") == 4 * len(shown)  # image, ground truth, prediction and errors of each
-    assert json.loads((tmp_path / "out/report.json").read_text()) == output.evaluation
+    assert_valid(tmp_path / "out/report.json", output.evaluation)
 
 
 def test_an_absent_class_scores_1_and_a_false_positive_scores_0(tmp_path: Path) -> None:
@@ -153,14 +155,16 @@ def test_an_absent_class_scores_1_and_a_false_positive_scores_0(tmp_path: Path) 
     assert len(empty) > 1
     masks = {row: data.mask(row) for row in rows}
     masks[empty[0]] = np.ones((72, 96), np.uint8)  # all false positives
-    result = pupila.evaluate(write_predictions(tmp_path / "some", data, masks), data).evaluation["models"][0]
+    result = segmented(
+        pupila.evaluate(write_predictions(tmp_path / "some", data, masks), data).evaluation
+    ).models[0]
     for name in ("iou", "dice", "precision", "recall", "boundary_iou"):
-        assert result["per_image"][name]["mean"]["value"] == pytest.approx((len(rows) - 1) / len(rows))
+        assert result.per_image[name].mean.value == pytest.approx((len(rows) - 1) / len(rows))
     nothing = {row: np.zeros((72, 96), np.uint8) for row in rows}
     output = pupila.evaluate(write_predictions(tmp_path / "none", data, nothing), data)
-    result = output.evaluation["models"][0]
-    assert result["per_image"]["dice"]["mean"]["value"] == pytest.approx(len(empty) / len(rows))
-    assert result["predicted_classes"] == ["background"]
+    result = segmented(output.evaluation).models[0]
+    assert result.per_image["dice"].mean.value == pytest.approx(len(empty) / len(rows))
+    assert result.predicted_classes == ["background"]
     assert any("predicts a single class (collapsed)" in line for line in sentences(output.evaluation))
     assert "NaN" not in Path(output.report_json).read_text()
 
@@ -181,7 +185,7 @@ def test_three_classes_are_pooled_and_unlabelled_pixels_never_count(tmp_path: Pa
     for mask in masks.values():
         mask[:6, :12] = 0  # half of each roof missed
     output = pupila.evaluate(write_predictions(tmp_path / "theirs", data, masks, high=1), data)
-    model = output.evaluation["models"][0]
+    model = segmented(output.evaluation).models[0]
     targets = np.concatenate([data.mask(row).ravel() for row in masks])
     report = np.concatenate([mask.ravel() for mask in masks.values()])[targets != 255]
     targets = targets[targets != 255]
@@ -190,9 +194,9 @@ def test_three_classes_are_pooled_and_unlabelled_pixels_never_count(tmp_path: Pa
         for k in range(3)
     ]
     assert each[2] == pytest.approx(0.5)
-    for value, name in zip(each, data.classes, strict=True):
-        assert model["classes"][name]["pooled"]["iou"]["value"] == pytest.approx(value)
-    assert model["pooled"]["iou"]["value"] == pytest.approx(np.mean(each))
+    for figure, name in zip(each, data.classes, strict=True):
+        assert model.classes[name].pooled["iou"].value == pytest.approx(figure)
+    assert model.pooled["iou"].value == pytest.approx(np.mean(each))
     assert "the lowest is 'roof' with 0.500" in sentences(output.evaluation)[0]
 
 
@@ -201,21 +205,21 @@ def test_against_another_table_images_are_paired(scenes: Dataset, tmp_path: Path
     good = write_predictions(tmp_path / "good", scenes, {row: moved(scenes.mask(row), 2) for row in rows})
     bad = write_predictions(tmp_path / "bad", scenes, {row: moved(scenes.mask(row), 8) for row in rows})
     output = pupila.evaluate(good, scenes, against=[bad, good])
-    worse, same = output.evaluation["comparisons"]
-    figures = worse["metrics"]["mean_dice"]
+    worse, same = segmented(output.evaluation).comparisons
+    figures = worse.metrics["mean_dice"]
     dice = [
         np.mean([plain(scenes.mask(r), moved(scenes.mask(r), by))["dice"] for r in rows]) for by in (2, 8)
     ]
-    assert worse["primary_metric"] == "mean_dice"
-    assert worse["verdict"] == "better"
-    assert figures["first"] == pytest.approx(dice[0])
-    assert figures["other"] == pytest.approx(dice[1])
-    assert figures["change"] == pytest.approx(dice[0] / dice[1] - 1)
-    assert 0 < figures["low"] < dice[0] - dice[1] < figures["high"]
-    assert same["verdict"] != "better"
-    assert same["metrics"]["pooled_iou"]["change"] == 0
-    back = pupila.evaluate(bad, scenes, against=[good]).evaluation["comparisons"][0]
-    assert back["verdict"] == "worse"
+    assert worse.primary_metric == "mean_dice"
+    assert worse.verdict == "better"
+    assert figures.first == pytest.approx(dice[0])
+    assert figures.other == pytest.approx(dice[1])
+    assert figures.change == pytest.approx(dice[0] / dice[1] - 1)
+    assert figures.low and figures.high and 0 < figures.low < dice[0] - dice[1] < figures.high
+    assert same.verdict != "better"
+    assert same.metrics["pooled_iou"].change == 0
+    back = segmented(pupila.evaluate(bad, scenes, against=[good]).evaluation).comparisons[0]
+    assert back.verdict == "worse"
 
 
 def test_images_annotated_twice_give_the_agreement(tmp_path: Path) -> None:
@@ -227,26 +231,27 @@ def test_images_annotated_twice_give_the_agreement(tmp_path: Path) -> None:
     pupila.split(data, val=0.1, test=0.5)
     table = write_predictions(tmp_path / "theirs", data, {row: data.mask(row) for row in of_split(data)})
     output = pupila.evaluate(table, data)
-    result = output.evaluation["models"][0]["annotation_agreement"]
+    result = segmented(output.evaluation).models[0].annotation_agreement
+    assert result is not None
     expected = plain(mask, moved(mask, 3))
-    assert result["pairs"] == 1
-    assert result["iou"]["value"] == pytest.approx(expected["iou"])
-    assert result["dice"]["value"] == pytest.approx(expected["dice"])
+    assert result.pairs == 1
+    assert result.iou.value == pytest.approx(expected["iou"])
+    assert result.dice.value == pytest.approx(expected["dice"])
     assert any(f"agree with Dice {expected['dice']:.3f}" in line for line in sentences(output.evaluation))
 
 
 def test_a_run_predicts_as_its_bundle_does_and_as_it_reports(
     run: Run, scenes: Dataset, tmp_path: Path
 ) -> None:
-    cached = pupila.evaluate(run.folder, scenes, out=tmp_path / "cached").evaluation
-    predicted = pupila.evaluate(
-        f"{run.folder}/bundle", scenes, split=VALIDATION, out=tmp_path / "predicted"
-    ).evaluation
-    first, second = (
-        model["models"][0]["per_image"]["dice"]["mean"]["value"] for model in (cached, predicted)
+    cached = segmented(pupila.evaluate(run.folder, scenes, out=tmp_path / "cached").evaluation)
+    predicted = segmented(
+        pupila.evaluate(
+            f"{run.folder}/bundle", scenes, split=VALIDATION, out=tmp_path / "predicted"
+        ).evaluation
     )
-    assert cached["validation_based"]
-    assert cached["split"] == VALIDATION
+    first, second = (model.models[0].per_image["dice"].mean.value for model in (cached, predicted))
+    assert cached.validation_based
+    assert cached.split == VALIDATION
     assert first == pytest.approx(validation(run.bundle.info).metrics["mean_dice"].value)
     assert second == pytest.approx(first, abs=0.002)  # a stored probability has 254 steps
     frame = pl.read_parquet(Path(run.folder) / "oof.parquet")
@@ -262,23 +267,21 @@ def test_a_model_that_was_trained_here_is_compared_with_a_table_on_the_test_spli
     flat = {row: np.ones((72, 96), np.uint8) for row in of_split(scenes)}
     table = write_predictions(tmp_path / "flat", scenes, flat)
     output = pupila.evaluate(run.folder, scenes, split=TEST, against=[table], out=tmp_path / "out")
-    ours, theirs = output.evaluation["models"]
-    assert output.evaluation["test_accesses"] == 1
-    assert ours["seen_in_training"] == 0
-    assert theirs["per_image"]["dice"]["mean"]["value"] == pytest.approx(
-        ours["baseline"]["per_image"]["dice"]
-    )
-    assert output.evaluation["comparisons"][0]["verdict"] == "better"
+    ours, theirs = segmented(output.evaluation).models
+    assert segmented(output.evaluation).test_accesses == 1
+    assert ours.seen_in_training == 0
+    assert theirs.per_image["dice"].mean.value == pytest.approx(ours.baseline.metrics["mean_dice"])
+    assert segmented(output.evaluation).comparisons[0].verdict == "better"
     assert any(
         "is significantly above the best single-class baseline" in line
         for line in sentences(output.evaluation)
     )
     monkeypatch.chdir(tmp_path)
     assert cli(["predict", run.folder, *(scenes.path(row) for row in flat), "--out", "ours"]) == 0
-    again = pupila.evaluate("ours/predictions.csv", scenes, split=TEST, out=tmp_path / "again").evaluation[
-        "models"
-    ][0]
-    assert again["per_image"] == ours["per_image"]
+    again = segmented(
+        pupila.evaluate("ours/predictions.csv", scenes, split=TEST, out=tmp_path / "again").evaluation
+    ).models[0]
+    assert again.per_image == ours.per_image
 
 
 def test_real_photos_from_training_to_the_report(
@@ -300,18 +303,16 @@ def test_real_photos_from_training_to_the_report(
     blank = {row: np.ones(data.mask(row).shape, np.uint8) for row in rows}
     table = write_predictions(tmp_path / "flat", data, blank)
     report = pupila.evaluate(output.folder, data, split=TEST, against=[table], out=tmp_path / "out")
-    ours, theirs = report.evaluation["models"]
+    ours, theirs = segmented(report.evaluation).models
     evaluated = [data.path(row) for row in rows]
     assert cli(["predict", output.folder, *evaluated, "--out", str(tmp_path / "predicted")]) == 0
     result = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "predicted/masks").iterdir()}
     by_hand = [plain(data.mask(row), result[Path(data.images["image"][row]).stem]) for row in rows]
     for name in ("iou", "dice", "precision", "recall"):
-        assert ours["per_image"][name]["mean"]["value"] == pytest.approx(
-            np.mean([model[name] for model in by_hand])
-        )
+        assert ours.per_image[name].mean.value == pytest.approx(np.mean([model[name] for model in by_hand]))
     flat = [plain(data.mask(row), blank[row])["dice"] for row in rows]
-    assert theirs["per_image"]["dice"]["mean"]["value"] == pytest.approx(np.mean(flat))
-    assert ours["per_image"]["dice"]["mean"]["value"] > np.mean(flat)
+    assert theirs.per_image["dice"].mean.value == pytest.approx(np.mean(flat))
+    assert value(ours.per_image["dice"].mean) > np.mean(flat)
     page = Path(report.report).read_text()
     assert page.count("data:image/") >= 4 * 9
 
@@ -338,9 +339,9 @@ def test_a_mask_that_can_not_be_compared_is_refused_by_its_path(
 
 
 def test_folds_are_not_advised_where_there_are_folds() -> None:
-    report = [few_groups_warning({"split": split}, ["road"]) for split in (TEST, OUT_OF_FOLD)]
+    report = [few_groups_warning(head(split), ["road"]) for split in (TEST, OUT_OF_FOLD)]
     assert ["--folds" in line for line in report] == [True, False]
-    report = [few_groups_warning({"split": split}, []) for split in (TEST, OUT_OF_FOLD)]
+    report = [few_groups_warning(head(split), []) for split in (TEST, OUT_OF_FOLD)]
     assert ["--folds" in line for line in report] == [True, False]
 
 

@@ -1,17 +1,19 @@
 """Sentences of an evaluation: the split and why, the tuned threshold, calibration, and the verdict words."""
 
-from typing import Any
-
 import pytest
 
+from pupila.artifacts.report.evaluation.classify import Calibration, ThresholdEffect, ThresholdReport
+from pupila.artifacts.report.evaluation.report import Comparison, ModelReport
 from pupila.core.messages import say
 from pupila.stages.evaluate.classify import page, sentences
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.sentences import describe_split
 from pupila.stages.evaluate.verdicts import comparison_sentence, verdict_words
+from pupila.statistics.estimate import Difference, Estimate
 from pupila.statistics.tests import BETTER, EQUIVALENT, NOT_DISTINGUISHABLE, WORSE, verdict
+from tests.stages.evaluate.reports import head
 
-RECALL = {"value": 0.9, "low": 0.7, "high": 0.97}
+RECALL = Estimate(value=0.9, low=0.7, high=0.97)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ RECALL = {"value": 0.9, "low": 0.7, "high": 0.97}
 def test_the_first_line_says_which_split_was_evaluated_and_why(
     split: str, validation_based: bool, requested: bool, says: str
 ) -> None:
-    evaluation: Any = {"split": split, "validation_based": validation_based}
+    evaluation = head(split).model_copy(update={"validation_based": validation_based})
     assert describe_split(evaluation, requested).startswith(says)
 
 
@@ -43,11 +45,19 @@ def test_the_first_line_says_which_split_was_evaluated_and_why(
     ],
 )
 def test_a_tuned_threshold_says_whether_errors_change(false_negatives: list[int], says: str) -> None:
-    threshold = {
-        "threshold": 0.531, "positive": "no", "objective": "f1", "false_negatives": false_negatives,
-        "false_positives": [3, 3], "recall": [RECALL, RECALL],
-    }  # fmt: skip
-    change, recall = sentences._threshold(threshold)
+    without, with_threshold = (
+        ThresholdEffect(false_negatives=n, false_positives=3, recall=RECALL, precision=RECALL)
+        for n in false_negatives
+    )
+    change, recall = sentences._threshold(
+        ThresholdReport(
+            threshold=0.531,
+            positive="no",
+            objective="f1",
+            without_threshold=without,
+            with_threshold=with_threshold,
+        )
+    )
     assert change == f"With a decision threshold of 0.53 for class 'no' (tuned on validation for F1), {says}"
     assert recall == "Recall of 'no' at this threshold: 0.900 (95 % CI 0.700 to 0.970)."
 
@@ -56,12 +66,8 @@ def test_a_tuned_threshold_says_whether_errors_change(false_negatives: list[int]
 def test_the_page_says_where_temperature_scaling_made_calibration_worse(
     after: float, texts: list[str]
 ) -> None:
-    errors = {
-        name: {"value": value, "low": None, "high": None}
-        for name, value in (("before", 0.1), ("after", after))
-    }
-    model = {"calibration": {**errors, "bins": [(0.5, 0.5, 3)]}, "risk_coverage": [(0.5, 0.1), (1.0, 0.2)]}
-    section = page._calibration(model)
+    calibration = Calibration(before=Estimate(value=0.1), after=Estimate(value=after), bins=[(0.5, 0.5, 3)])
+    section = page._calibration(calibration, [(0.5, 0.1), (1.0, 0.2)])
     assert section.sentences == texts
     assert [row[0] for row in section.tables[0].rows] == [
         "expected calibration error before temperature scaling",
@@ -73,13 +79,15 @@ def test_every_verdict_has_a_word_and_a_sentence_with_and_without_prompts() -> N
     intervals = (((0.03, 0.09), 0.01), ((-0.09, -0.03), 0.01), ((-0.01, 0.01), 1.0), ((-0.1, 0.1), 1.0))
     verdicts = {verdict(interval, p_value) for interval, p_value in intervals}
     assert verdicts == set(verdict_words()) == {BETTER, WORSE, EQUIVALENT, NOT_DISTINGUISHABLE}
-    evaluation: Any = {"models": [{"name": "ours"}]}
+    ours = ModelReport(name="ours", version="", n=9, groups=9, seen_in_training=0)
+    evaluation = head("test").model_copy(update={"models": [ours]})
+    difference = Difference(first=0.5, other=0.4, change=0.25, low=0.0, high=0.2)
     for word in verdicts:
-        row: Any = {
-            "name": "theirs", "margin": 0.02, "verdict": word, "primary_metric": "mean_iou",
-            "images_to_settle": None, "metrics": {"mean_iou": {"low": 0.0}},
-        }  # fmt: skip
-        alone = comparison_sentence(row, evaluation, lambda *_: say("Evidence."))
+        row = Comparison(
+            name="theirs", version="", n=9, metrics={"mean_iou": difference}, primary_metric="mean_iou", p_value=1.0,
+            verdict=word, images_to_settle=None,
+        )  # fmt: skip
+        alone = comparison_sentence(row, evaluation, say("Evidence."))
         assert alone.startswith("ours ") and word in alone and alone.endswith(". Evidence.")
-        prompted = comparison_sentence(row, evaluation, lambda *_: say("Evidence."), "box prompts")
+        prompted = comparison_sentence(row, evaluation, say("Evidence."), "box prompts")
         assert prompted == f"With box prompts, {alone}"

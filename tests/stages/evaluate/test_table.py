@@ -1,7 +1,6 @@
 """Evaluating tables of predictions from end to end: the report, what is counted, what is refused."""
 
 import html
-import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -16,8 +15,10 @@ from pupila.cli.run import run as command
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TEST_ACCESS_FILE
 from pupila.stages.evaluate.sentences import sentences
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import wilson_interval
 from tests.pictures import write_classes
+from tests.stages.evaluate.reports import assert_valid, classified
 
 Rows = list[dict[str, str]]
 Table = Callable[[str, Rows], Path]
@@ -94,7 +95,7 @@ def test_the_report_stands_alone_and_starts_with_the_verdict(pets: Dataset, tabl
     assert page.partition("<p>")[2].startswith(report[0])
     assert "cluster bootstrap with 2,000 resamples (400 for ROC AUC and calibration)" in page
     assert page.count("<figure>") == 2  # the two mistakes
-    assert json.loads(Path(output.report_json).read_text()) == json.loads(json.dumps(output.evaluation))
+    assert_valid(Path(output.report_json), output.evaluation)
 
 
 def test_the_command_says_first_which_split_it_evaluated(
@@ -109,13 +110,13 @@ def test_the_command_says_first_which_split_it_evaluated(
 
 def test_the_predictions_of_the_table_are_evaluated(pets: Dataset, table: Table) -> None:
     wrong = sealed(pets)[:3]
-    model = pupila.evaluate(table("theirs", make_rows(pets, wrong)), pets).evaluation["models"][0]
-    assert (model["n"], model["groups"], model["correct"]) == (16, 16, 13)
+    model = classified(pupila.evaluate(table("theirs", make_rows(pets, wrong)), pets).evaluation).models[0]
+    assert (model.n, model.groups, model.correct) == (16, 16, 13)
     cats = sum(image.startswith("cat/") for image in sealed(pets))
     lost = sum(image.startswith("cat/") for image in wrong)
-    assert model["confusion"] == [[cats - lost, lost], [3 - lost, 16 - cats - (3 - lost)]]
-    assert model["baseline"]["class"] == "dog"
-    assert {row["confidence"] for row in model["worst_errors"]} == {0.6}
+    assert model.confusion == [[cats - lost, lost], [3 - lost, 16 - cats - (3 - lost)]]
+    assert model.baseline.name == "dog"
+    assert {row.confidence for row in model.worst_errors} == {0.6}
 
 
 def test_classes_or_probabilities_alone_are_enough(pets: Dataset, table: Table) -> None:
@@ -123,27 +124,29 @@ def test_classes_or_probabilities_alone_are_enough(pets: Dataset, table: Table) 
     bare = pupila.evaluate(table("bare", make_rows(pets, wrong, with_probabilities=False)), pets)
     shares = [{k: v for k, v in row.items() if k != "prediction"} for row in make_rows(pets, wrong)]
     full = pupila.evaluate(table("shares", shares), pets)
-    models = [output.evaluation["models"][0] for output in (bare, full)]
-    assert [model["correct"] for model in models] == [14, 14]
-    assert ["calibration" in model for model in models] == [False, True]
+    models = [classified(output.evaluation).models[0] for output in (bare, full)]
+    assert [model.correct for model in models] == [14, 14]
+    assert [model.calibration is not None for model in models] == [False, True]
 
 
 def test_a_perfect_ranking_of_sixteen_is_not_certain(pets: Dataset, table: Table) -> None:
-    model = pupila.evaluate(table("perfect", make_rows(pets)), pets).evaluation["models"][0]
-    assert model["roc_auc"] == {"dog": {"value": 1.0, "low": wilson_interval(16, 16)[0], "high": 1.0}}
+    model = classified(pupila.evaluate(table("perfect", make_rows(pets)), pets).evaluation).models[0]
+    assert model.roc_auc == {"dog": Estimate(value=1.0, low=wilson_interval(16, 16)[0], high=1.0)}
 
 
 def test_foreign_rows_and_rows_that_say_it_twice_change_nothing(pets: Dataset, table: Table) -> None:
     rows = make_rows(pets, sealed(pets)[:2])
-    plain = pupila.evaluate(table("plain", rows), pets, split="validation").evaluation["models"][0]
+    plain = classified(pupila.evaluate(table("plain", rows), pets, split="validation").evaluation).models[0]
     more = [*rows, {**rows[0], "image": "elsewhere/999.jpg"}, rows[5]]
-    again = pupila.evaluate(table("plain", more[::-1]), pets, split="validation").evaluation["models"][0]
-    assert {**again, "version": plain["version"]} == plain
+    again = classified(
+        pupila.evaluate(table("plain", more[::-1]), pets, split="validation").evaluation
+    ).models[0]
+    assert again.model_copy(update={"version": plain.version}) == plain
 
 
 def test_paths_of_another_machine_find_their_images(pets: Dataset, table: Table) -> None:
     rows = [{**row, "image": f"/home/them/pets/{row['image']}"} for row in make_rows(pets)]
-    assert pupila.evaluate(table("theirs", rows), pets).evaluation["models"][0]["correct"] == 16
+    assert classified(pupila.evaluate(table("theirs", rows), pets).evaluation).models[0].correct == 16
 
 
 Spoil = Callable[[Rows, list[str]], Rows]
@@ -194,7 +197,9 @@ def test_an_invalid_table_is_refused_without_a_test_access(pets: Dataset, table:
 def test_repeated_test_accesses_are_counted_and_reported(pets: Dataset, table: Table) -> None:
     def count_accesses(path: Path) -> tuple[int, bool]:
         output = pupila.evaluate(path, pets)
-        return output.evaluation["test_accesses"], "has been evaluated" in Path(output.report).read_text()
+        return classified(output.evaluation).test_accesses, "has been evaluated" in Path(
+            output.report
+        ).read_text()
 
     first, *others = [table(f"model{k}", make_rows(pets, sealed(pets)[:k])) for k in range(3)]
     pupila.evaluate(first, pets, split="validation")
@@ -207,8 +212,8 @@ def test_repeated_test_accesses_are_counted_and_reported(pets: Dataset, table: T
 def test_identical_tables_have_no_winner(pets: Dataset, table: Table) -> None:
     rows = make_rows(pets, sealed(pets)[:2])
     output = pupila.evaluate(table("ours", rows), pets, against=[table("theirs", rows)])
-    row = output.evaluation["comparisons"][0]
-    assert (row["p_value"], row["verdict"], row["only_first"]) == (1.0, "not distinguishable", 0)
+    row = classified(output.evaluation).comparisons[0]
+    assert (row.p_value, row.verdict, row.only_first) == (1.0, "not distinguishable", 0)
     assert "ours.csv and theirs.csv are not distinguishable" in Path(output.report).read_text()
 
 
@@ -216,11 +221,11 @@ def test_three_comparisons_are_holm_corrected(pets: Dataset, table: Table) -> No
     tested = sealed(pets)
     rivals = [table(f"rival{k}", make_rows(pets, tested[:k])) for k in (10, 6, 1)]
     output = pupila.evaluate(table("ours", make_rows(pets)), pets, against=rivals)
-    rows = output.evaluation["comparisons"]
+    rows = classified(output.evaluation).comparisons
     # 10 : 0, 6 : 0 and 1 : 0 are p = 2 / 2^10, 2 / 2^6 and 1; times 3, 2 and 1
-    assert [row["p_value"] for row in rows] == pytest.approx([2 / 1024, 2 / 64, 1.0])
-    assert [row["p_holm"] for row in rows] == pytest.approx([6 / 1024, 4 / 64, 1.0])
-    assert [row["verdict"] for row in rows] == ["better", *["not distinguishable"] * 2]
+    assert [row.p_value for row in rows] == pytest.approx([2 / 1024, 2 / 64, 1.0])
+    assert [row.p_holm for row in rows] == pytest.approx([6 / 1024, 4 / 64, 1.0])
+    assert [row.verdict for row in rows] == ["better", *["not distinguishable"] * 2]
     page = Path(output.report).read_text()
     assert "ours.csv is significantly better than rival10.csv." in page
     assert "Images correct only with ours.csv: 1, only with rival1.csv: 0 (exact McNemar test" in page
@@ -234,13 +239,11 @@ def test_a_tuned_threshold_reports_its_effect(pets: Dataset, table: Table) -> No
     cats = [[x for x in sealed(pets, split) if "cat/" in x] for split in ("validation", "test")]
     path = table("theirs", make_rows(pets, cats[0][:1] + cats[1][:2]))
     output = pupila.evaluate(path, pets, threshold="recall>=0.95")
-    result = output.evaluation["threshold"]
-    assert (result["positive"], result["false_negatives"], result["false_positives"]) == (
-        "cat",
-        [2, 0],
-        [0, 0],
-    )
-    assert 0.1 < result["threshold"] < 0.4
+    result = classified(output.evaluation).threshold
+    assert result is not None and result.positive == "cat"
+    effects = (result.without_threshold, result.with_threshold)
+    assert [(effect.false_negatives, effect.false_positives) for effect in effects] == [(2, 0), (0, 0)]
+    assert 0.1 < result.threshold < 0.4
     page = html.unescape(Path(output.report).read_text())
     assert "false negatives change from 2 to 0" in page
     assert "Recall of 'cat' at this threshold: 1.000" in html.unescape(page)
@@ -260,7 +263,7 @@ def test_a_threshold_wants_two_classes_probabilities_and_an_objective(
     with pytest.raises(PupilaError, match="Unknown threshold objective"):
         pupila.evaluate(table("theirs", make_rows(pets)), pets, threshold="best")
     assert read_test_accesses(three.home) == read_test_accesses(pets.home) == []  # and no seal was broken
-    assert pupila.evaluate(path, three).evaluation["models"][0]["correct"] == 12
+    assert classified(pupila.evaluate(path, three).evaluation).models[0].correct == 12
 
 
 def test_data_that_are_not_split_are_refused(tmp_path: Path, table: Table) -> None:
@@ -274,9 +277,9 @@ def test_a_restored_split_keeps_its_test_accesses(tmp_path: Path, table: Table) 
     path = table("theirs", make_rows(data))
     pupila.evaluate(path, data)
     pupila.split(data, val=0.2, test=0.5, seed=99, replace=True)
-    assert pupila.evaluate(path, data).evaluation["test_accesses"] == 1  # at another sealed split
+    assert classified(pupila.evaluate(path, data).evaluation).test_accesses == 1  # at another sealed split
     pupila.split(data, val=0.2, test=0.5, replace=True)
-    assert pupila.evaluate(path, data).evaluation["test_accesses"] == 2
+    assert classified(pupila.evaluate(path, data).evaluation).test_accesses == 2
 
 
 def test_digests_in_capitals_are_digests(pets: Dataset, table: Table) -> None:
@@ -284,7 +287,7 @@ def test_digests_in_capitals_are_digests(pets: Dataset, table: Table) -> None:
     rows = [
         {"sha256": digest[row["image"]].upper(), "prediction": row["prediction"]} for row in make_rows(pets)
     ]
-    assert pupila.evaluate(table("windows", rows), pets).evaluation["models"][0]["correct"] == 16
+    assert classified(pupila.evaluate(table("windows", rows), pets).evaluation).models[0].correct == 16
     with pytest.raises(
         PupilaError, match=r"have no prediction.*found (cat|dog)/"
     ):  # images are named, not digests

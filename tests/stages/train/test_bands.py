@@ -18,6 +18,7 @@ from pupila.tasks.classify import ClassPrediction
 from pupila.tasks.segment import SEGMENT
 from tests.bands import RGB, write_banded
 from tests.imaging.geotiff.test_scene import deep, write
+from tests.stages.evaluate.reports import segmented
 from tests.stages.train.test_segment import SETTINGS
 
 
@@ -81,7 +82,7 @@ def test_reports_show_the_data_as_they_were_read(run: Run, data: Path, tmp_path:
     finished = pupila.evaluate(run.folder, data, split="validation", out=tmp_path)
     assert Path(finished.report).stat().st_size > 10_000
     prompted = pupila.evaluate(f"{run.folder}/bundle", data, split="validation", out=tmp_path / "again")
-    ours, theirs = (item.evaluation["models"][0]["pooled"]["iou"]["value"] for item in (finished, prompted))
+    ours, theirs = (segmented(item.evaluation).models[0].pooled["iou"].value for item in (finished, prompted))
     assert ours == pytest.approx(theirs, abs=0.01)
 
 

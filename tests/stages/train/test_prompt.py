@@ -35,6 +35,7 @@ from pupila.tasks.tuning.segment import PostProcessingTuner
 from tests import checkpoints
 from tests.figures import validation
 from tests.pictures import write_scenes
+from tests.stages.evaluate.reports import prompted
 
 
 @dataclass(frozen=True)
@@ -198,11 +199,10 @@ def test_validation_metrics_match_those_of_the_bundle(run: Run, scenes: Scenes, 
     assert (
         report.temperature != 1 and report.post_processing.threshold == 0.3
     )  # which were tuned on one another
-    actual = pupila.evaluate(run.folder, scenes.folder, split="validation", out=tmp_path).evaluation[
-        "models"
-    ][0]
+    output = pupila.evaluate(run.folder, scenes.folder, split="validation", out=tmp_path)
+    actual = prompted(output.evaluation).models[0]
     for strategy in ("points", "box"):
-        value = actual["strategies"][strategy]["per_mask"]["iou"]["mean"]["value"]
+        value = actual.strategies[strategy].per_mask["iou"].mean.value
         assert value == pytest.approx(validation(report).metrics[f"mean_iou_{strategy}"].value, abs=0.003)
 
 

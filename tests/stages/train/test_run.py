@@ -32,6 +32,7 @@ from pupila.tasks import classify
 from pupila.tasks.classify import ClassPrediction, softmax
 from tests.figures import validation
 from tests.pictures import write_classes
+from tests.stages.evaluate.reports import classified
 
 SETTINGS: dict[str, Any] = {
     "model": "lenet", "weights": "none", "image_size": 32, "epochs": 2, "augment": "flip",
@@ -207,10 +208,10 @@ def test_folds_predict_every_image_with_a_model_that_was_not_trained_on_it(tmp_p
         "fold2-finetune",
         "whole-finetune",
     }
-    result = pupila.evaluate(finished.folder, folder).evaluation["models"][0]
-    assert result["n"] == len(frame)
+    result = classified(pupila.evaluate(finished.folder, folder).evaluation).models[0]
+    assert result.n == len(frame)
     right = (frame["target"] == frame["prediction"]).mean()
-    assert result["metrics"]["accuracy"]["value"] == pytest.approx(right)
+    assert result.metrics["accuracy"].value == pytest.approx(right)
     with pytest.raises(PupilaError, match=r"splits.json has 3 folds, but --folds is 4"):
         pupila.train(folder, out=tmp_path / "more", folds=4, **SETTINGS)
 
@@ -377,12 +378,12 @@ def test_runs_are_compared_on_validation_and_bundles_on_test(
 ) -> None:
     paths = {"run": run.folder, "bundle": run.bundle.folder}
     report = pupila.evaluate(paths[model], data, against=[paths[data_folder]], out=tmp_path).evaluation
-    assert report["split"] == expected
-    assert [item["seen_in_training"] for item in report["models"]] == [0, 0]
+    assert report.split == expected
+    assert [item.seen_in_training for item in report.models] == [0, 0]
     assert any("Epochs and thresholds were selected" in item for item in sentences(report)) == (
         expected == "validation"
     )
-    assert [item["name"] for item in report["models"]] == [
+    assert [item.name for item in report.models] == [
         paths[model],
         paths[data_folder],
     ]  # called by their paths
@@ -390,9 +391,9 @@ def test_runs_are_compared_on_validation_and_bundles_on_test(
 
 def test_a_named_split_is_evaluated(run: Run, data: Path, tmp_path: Path) -> None:
     sealed = pupila.evaluate(run.folder, data, split="test", out=tmp_path).evaluation
-    assert (sealed["split"], sealed["models"][0]["seen_in_training"]) == ("test", 0)
+    assert (sealed.split, sealed.models[0].seen_in_training) == ("test", 0)
     learned = pupila.evaluate(run.folder, data, split="train", out=tmp_path)
-    assert learned.evaluation["models"][0]["seen_in_training"] == learned.evaluation["models"][0]["n"]
+    assert learned.evaluation.models[0].seen_in_training == learned.evaluation.models[0].n
     assert "its figures are optimistically biased" in Path(learned.report).read_text()
 
 
@@ -406,14 +407,14 @@ def test_a_new_split_does_not_hide_training_images(run: Run, data: Path, tmp_pat
         pupila.split(data, val=0.3, replace=True)
     learned = {a.sha256 for a in old.images if a.split != "test"}
     fresh = {a.sha256 for a in new.images if a.split == "test"}
-    assert report["models"][0]["seen_in_training"] == len(fresh & learned) > 0
+    assert report.models[0].seen_in_training == len(fresh & learned) > 0
 
 
 def test_a_run_is_compared_with_a_table_of_predictions(run: Run, data: Path, tmp_path: Path) -> None:
     table = tmp_path / "theirs.csv"
     predictions(run).select("image", prediction="target").write_csv(table)
     report = pupila.evaluate(run.folder, data, against=[table], out=tmp_path).evaluation
-    assert (report["split"], report["comparisons"][0]["n"]) == ("validation", 12)
+    assert (report.split, report.comparisons[0].n) == ("validation", 12)
 
 
 def test_a_threshold_is_not_evaluated_where_it_was_tuned(run: Run, data: Path) -> None:
@@ -435,13 +436,11 @@ def test_a_budget_does_not_hide_a_setting_without_effect(data: Path, classifier:
 def test_with_folds_a_threshold_is_tuned_on_out_of_fold_predictions(tmp_path: Path) -> None:
     folder = write_classes(tmp_path / "pets", {"cat": 18, "dog": 24})
     finished = pupila.train(folder, out=tmp_path / "run", folds=3, **{**SETTINGS, "epochs": 1})
-    report = pupila.evaluate(finished.folder, folder, split="test", threshold="cost:fn=100,fp=1").evaluation
+    output = pupila.evaluate(finished.folder, folder, split="test", threshold="cost:fn=100,fp=1")
     frame = predictions(finished)
     shares = softmax(frame.select("logit:cat", "logit:dog").to_numpy() / finished.bundle.info.temperature)
     expected = tune_threshold("cost:fn=100,fp=1", shares[:, 0], frame["target"].to_numpy() == "cat")
-    assert (report["threshold"]["positive"], report["threshold"]["threshold"]) == (
-        "cat",
-        pytest.approx(expected),
-    )
+    tuned = classified(output.evaluation).threshold
+    assert tuned and tuned.positive == "cat" and tuned.threshold == pytest.approx(expected)
     with pytest.raises(PupilaError, match="no validation split to tune"):
         pupila.evaluate(finished.bundle.folder, folder, threshold="f1")

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pupila.core.messages import number, percent, say
+from pupila.statistics.estimate import Estimate
 
 COLOURS = (
     "#1f6feb",
@@ -214,17 +215,18 @@ def lines(title: str, series: dict[str, list[tuple[float, float]]], labels: tupl
     return out[0]
 
 
-def intervals(title: str, values: dict[str, tuple[float, float | None, float | None]]) -> Markup:
-    """Points in 0..1 with their 95 % CI; without one where there are too few groups."""
-    with _figure(title, 5.2, 0.9 + 0.36 * max(len(values), 1)) as (axes, out):
-        for place, (value, low, high) in enumerate(values.values()):
+def intervals(title: str, estimates: Mapping[str, Estimate]) -> Markup:
+    """Points in 0..1 with their 95 % CI; without one where there are too few groups; undefined ones are left out."""
+    known = {name: (row.value, row.low, row.high) for name, row in estimates.items() if row.value is not None}
+    with _figure(title, 5.2, 0.9 + 0.36 * max(len(known), 1)) as (axes, out):
+        for place, (value, low, high) in enumerate(known.values()):
             if low is not None and high is not None:
                 axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=2.5, alpha=0.5)
             axes.plot([value], [place], "o", color=COLOURS[0])
             axes.annotate(
                 number(value), (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=8
             )
-        axes.set_yticks(range(len(values)), [shorten(name) for name in values])
+        axes.set_yticks(range(len(known)), [shorten(name) for name in known])
         axes.invert_yaxis()
         axes.set_xlim(0, 1.02)
         axes.margins(y=0.3)

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import LEAKING, SplitFile
+from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.dataset.test_access import read_test_accesses, record_test_access
+from pupila.artifacts.report.evaluation.report import ModelReport
 from pupila.artifacts.run.source import ModelSource
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import TRAIN, VALIDATION
-from pupila.stages.evaluate.evaluator import REPORT_SCHEMA, Evaluation, EvaluationSet, ModelReport
+from pupila.stages.evaluate.evaluator import EvaluationSet
 from pupila.stages.evaluate.predictions import Predictions
 
 
@@ -28,21 +29,12 @@ def select_rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int
     return rows
 
 
-def describe_data(task: str, data: Dataset, splits: SplitFile) -> Evaluation:
-    """The head of every report: the task, the classes, and the versions of the data."""
-    return {
-        "schema": REPORT_SCHEMA, "task": task, "classes": data.classes, "data_hash": data.hash,
-        "splits_hash": splits.hash, "leaking": splits.verdict == LEAKING,
-    }  # fmt: skip
-
-
 def describe_model(predictions: Predictions, on: EvaluationSet) -> ModelReport:
     """A model's name and version, its number of images and groups, and how many of them it was trained on."""
-    groups = len(set(on.groups.tolist()))
-    return {
-        "name": predictions.name, "version": predictions.version, "n": len(predictions.rows), "groups": groups,
-        "seen_in_training": int(predictions.seen_in_training.sum()),
-    }  # fmt: skip
+    return ModelReport(
+        name=predictions.name, version=predictions.version, n=len(predictions.rows),
+        groups=len(set(on.groups.tolist())), seen_in_training=int(predictions.seen_in_training.sum()),
+    )  # fmt: skip
 
 
 def disambiguate_names(models: list[Predictions], sources: Sequence[ModelSource]) -> list[Predictions]:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NoReturn, Self
+from typing import Generic, NoReturn, Self, TypeVar
 
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.report.evaluation.classify import ThresholdReport
+from pupila.artifacts.report.evaluation.report import EvaluationHead, EvaluationReport
 from pupila.artifacts.report.page import Section
 from pupila.artifacts.run.source import ModelSource
 from pupila.core.errors import PupilaError
@@ -16,11 +18,7 @@ from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.predictions import PredictionReader, Predictions
 
-REPORT_SCHEMA = 2  # of report.json
 OUT_OF_FOLD = "out-of-fold"  # in place of a split's name
-Evaluation = dict[str, Any]  # what report.json holds
-ModelReport = dict[str, Any]  # of one model
-Comparison = dict[str, Any]  # of the first model with another one
 
 
 @dataclass(frozen=True)
@@ -41,27 +39,32 @@ class EvaluationSet:
         return self if rows == self.rows else replace(self, rows=rows)
 
 
-ThresholdReport = dict[str, Any]  # what a tuned threshold changes
+Report = TypeVar("Report", bound=EvaluationReport)  # of the task
 LabelledPredictions = tuple[Predictions, EvaluationSet]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What a report is made of."""
+
+    head: EvaluationHead
+    sources: Sequence[ModelSource]
+    models: Sequence[Predictions]  # of the sources, in their order
+    on: EvaluationSet
+    threshold: ThresholdReport | None  # None: none was tuned
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """A report that is not written yet."""
 
-    evaluation: Evaluation
+    evaluation: EvaluationReport
     predictions: Sequence[Predictions]  # of the models
     extra_files: dict[str, bytes] = field(default_factory=dict)  # files beside the report
 
 
 def _prepare_nothing(on: EvaluationSet) -> EvaluationSet:
     return on
-
-
-def _add_nothing(
-    sources: Sequence[ModelSource], models: Sequence[Predictions], on: EvaluationSet
-) -> Evaluation:
-    return {}
 
 
 def _write_nothing(on: EvaluationSet) -> dict[str, bytes]:
@@ -77,7 +80,7 @@ def _refuse_threshold(on: EvaluationSet, predictions: Predictions | None) -> NoR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskEvaluator:
+class TaskEvaluator(Generic[Report]):
     """What differs between tasks; `evaluate.run` does the rest."""
 
     reader: PredictionReader
@@ -85,16 +88,11 @@ class TaskEvaluator:
     # raises where no threshold can be tuned
     check_tunable: Callable[[EvaluationSet, Predictions | None], None] = _refuse_threshold
     prepare: Callable[[EvaluationSet], EvaluationSet] = _prepare_nothing  # before any model predicts
-    report_model: Callable[[Predictions, EvaluationSet], ModelReport]
-    compare: Callable[[Predictions, list[Predictions], EvaluationSet], list[Comparison]]  # first minus other
+    report: Callable[[Evaluated], Report]
     # objective, predictions on validation, predictions that are evaluated
     report_threshold: Callable[[str, LabelledPredictions, LabelledPredictions], ThresholdReport] | None = None
-    # what only this task's report has
-    report_extras: Callable[[Sequence[ModelSource], Sequence[Predictions], EvaluationSet], Evaluation] = (
-        _add_nothing
-    )
     extra_files: Callable[[EvaluationSet], dict[str, bytes]] = _write_nothing  # beside the report
-    verdict: Callable[[Evaluation], list[str]]  # the most important first, comparisons included
-    warnings: Callable[[Evaluation], list[str]]
-    sections: Callable[[Evaluation, Dataset, Sequence[Predictions]], list[Section]]
+    verdict: Callable[[Report], list[str]]  # the most important first, comparisons included
+    warnings: Callable[[Report], list[str]]
+    sections: Callable[[Report, Dataset, Sequence[Predictions]], list[Section]]
     footnote: Callable[[], str]  # how confidence intervals are computed

@@ -1,6 +1,7 @@
 """The evaluator of each task."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.source import ModelSource
@@ -9,7 +10,7 @@ from pupila.stages.evaluate.evaluator import TaskEvaluator
 from pupila.stages.evaluate.prompt.evaluator import PROMPT
 from pupila.stages.evaluate.segment.evaluator import SEGMENT
 
-EVALUATORS: dict[str, TaskEvaluator] = {"classify": CLASSIFY, "segment": SEGMENT, "prompt": PROMPT}
+EVALUATORS: dict[str, TaskEvaluator[Any]] = {"classify": CLASSIFY, "segment": SEGMENT, "prompt": PROMPT}
 
 
 def find_task(sources: Sequence[ModelSource], data: Dataset) -> str:

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.evaluation.report import EvaluationReport
 from pupila.artifacts.report.page import Page
 from pupila.core.messages import say
-from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, Evaluation
+from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.evaluators import EVALUATORS
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.sentences import sentences
 
 
-def evaluation_page(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> Page:
+def evaluation_page(e: EvaluationReport, data: Dataset, predictions: Sequence[Predictions]) -> Page:
     """The report as a page.
 
     Args:
@@ -19,14 +20,14 @@ def evaluation_page(e: Evaluation, data: Dataset, predictions: Sequence[Predicti
         data: for the images that are shown.
         predictions: of the models, on those images.
     """
-    model, writer = e["models"][0], EVALUATORS[e["task"]]
+    model, writer = e.models[0], EVALUATORS[e.task]
     return Page(
-        title=_title(model["name"], e["split"]),
+        title=_title(model.name, e.split),
         verdict=sentences(e),
         sections=writer.sections(e, data, predictions),
         footnote=say(
             "Model version {model}, data {data}, splits {splits}.",
-            model=model["version"][:12], data=e["data_hash"][:12], splits=e["splits_hash"][:12],
+            model=model.version[:12], data=e.data_hash[:12], splits=e.splits_hash[:12],
         ) + " " + writer.footnote(),
     )  # fmt: skip
 

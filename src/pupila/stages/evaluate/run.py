@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.dataset.splits import LEAKING, SplitFile
+from pupila.artifacts.report.evaluation.classify import ThresholdReport
+from pupila.artifacts.report.evaluation.report import EvaluationHead, EvaluationReport
 from pupila.artifacts.report.page import render
 from pupila.artifacts.run.source import ModelSource, RunSource, TableSource
 from pupila.core import files
@@ -13,20 +16,17 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import TEST, VALIDATION
 from pupila.stages.evaluate.evaluation_set import (
-    describe_data,
-    describe_model,
     disambiguate_names,
     log_test_access,
     select_rows,
 )
 from pupila.stages.evaluate.evaluator import (
     OUT_OF_FOLD,
-    Evaluation,
+    Evaluated,
     EvaluationResult,
     EvaluationSet,
     LabelledPredictions,
     TaskEvaluator,
-    ThresholdReport,
 )
 from pupila.stages.evaluate.evaluators import EVALUATORS, find_task
 from pupila.stages.evaluate.page import evaluation_page
@@ -43,7 +43,7 @@ from pupila.stages.evaluate.sentences import sentences
 class EvaluationOutput(Displayed):
     """An evaluation and the files that hold it."""
 
-    evaluation: Evaluation  # what report.json holds
+    evaluation: EvaluationReport  # what report.json holds
     report: str  # path of report.html
     report_json: str
 
@@ -92,33 +92,26 @@ def evaluate_models(
     test_accesses = (
         log_test_access(data, [model.version for model in models], sources) if split == TEST else 0
     )
-    evaluation = {
-        **describe_data(task, data, splits),
-        "validation_based": out_of_fold,
-        "split": split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION),
-        "test_accesses": test_accesses,
-        "models": [
-            {**describe_model(model, evaluation_set), **evaluator.report_model(model, evaluation_set)}
-            for model in models
-        ],
-        "comparisons": evaluator.compare(models[0], models[1:], evaluation_set),
-        "threshold": threshold_report,
-        **evaluator.report_extras(sources, models, evaluation_set),
-    }
-    return EvaluationResult(evaluation, models, evaluator.extra_files(evaluation_set))
+    head = EvaluationHead(
+        task=task, classes=data.classes, data_hash=data.hash, splits_hash=splits.hash,
+        leaking=splits.verdict == LEAKING, validation_based=out_of_fold,
+        split=split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION), test_accesses=test_accesses,
+    )  # fmt: skip
+    report = evaluator.report(Evaluated(head, sources, models, evaluation_set, threshold_report))
+    return EvaluationResult(report, models, evaluator.extra_files(evaluation_set))
 
 
 def write_report(result: EvaluationResult, data: Dataset, folder: str) -> EvaluationOutput:
     """Write `report.json`, `report.html` and their extra files into the folder."""
     report, report_json = files.join(folder, "report.html"), files.join(folder, "report.json")
-    files.write_json(report_json, result.evaluation)
+    files.write_json(report_json, result.evaluation.model_dump(mode="json", by_alias=True))
     files.write_bytes(report, render(evaluation_page(result.evaluation, data, result.predictions)).encode())
     for name, content in result.extra_files.items():
         files.write_bytes(files.join(folder, name), content)
     return EvaluationOutput(result.evaluation, report, report_json)
 
 
-def _are_runs(sources: Sequence[ModelSource], evaluator: TaskEvaluator) -> bool:
+def _are_runs(sources: Sequence[ModelSource], evaluator: TaskEvaluator[Any]) -> bool:
     """Whether the models are runs, alone or beside tables, whose stored predictions can be evaluated."""
     runs = [source for source in sources if not isinstance(source, TableSource)]
     return evaluator.reads_out_of_fold and bool(runs) and all(map(has_out_of_fold, runs))
@@ -160,7 +153,7 @@ def _has_folds(splits: SplitFile) -> bool:
 
 
 def _tune_threshold(
-    objective: str, source: ModelSource, evaluator: TaskEvaluator, evaluated: LabelledPredictions
+    objective: str, source: ModelSource, evaluator: TaskEvaluator[Any], evaluated: LabelledPredictions
 ) -> ThresholdReport:
     predictions, on = evaluated
     evaluator.check_tunable(on, predictions)

@@ -1,39 +1,46 @@
 """From p-values and confidence intervals of differences to verdicts, the same for every task."""
 
-from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
+from pupila.artifacts.report.evaluation.report import Comparison, EvaluationReport
 from pupila.core.messages import listing, number, say, say_count
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, Comparison, Evaluation
+from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
+from pupila.statistics.estimate import Difference
 from pupila.statistics.intervals import wilson_interval
 from pupila.statistics.tests import (
     BETTER,
     EQUIVALENT,
-    MARGIN,
     NOT_DISTINGUISHABLE,
     WORSE,
+    Verdict,
     holm,
     verdict,
 )
 
-Evidence = Callable[[Comparison, Evaluation], str]  # the sentence that gives the difference and the test
+AnyComparison = TypeVar("AnyComparison", bound=Comparison)
 
 
-def add_verdicts(rows: list[Comparison]) -> list[Comparison]:
+def add_verdicts(rows: list[AnyComparison]) -> list[AnyComparison]:
     """The comparisons with Holm-corrected p-values and verdicts, which `primary_metric` decides."""
-    for row, p in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        interval = row["metrics"][row["primary_metric"]]
-        known = interval["low"] is not None
-        row["p_holm"], row["margin"] = p, MARGIN
-        row["verdict"] = verdict((interval["low"], interval["high"]), p) if known else NOT_DISTINGUISHABLE
-    return rows
+    corrected = holm([row.p_value for row in rows])
+    return [
+        row.model_copy(update={"p_holm": p, "verdict": _decide(row.metrics[row.primary_metric], p)})
+        for row, p in zip(rows, corrected, strict=True)
+    ]
 
 
-def few_groups_warning(e: Evaluation, classes: list[str]) -> str:
+def _decide(difference: Difference, p_value: float) -> Verdict:
+    if difference.low is None or difference.high is None:
+        return NOT_DISTINGUISHABLE
+    return verdict((difference.low, difference.high), p_value)
+
+
+def few_groups_warning(e: EvaluationReport, classes: list[str]) -> str:
     """That there are too few groups for a confidence interval, in these classes or at all (none), and the remedy."""
-    if not classes and e["split"] == OUT_OF_FOLD:
+    if not classes and e.split == OUT_OF_FOLD:
         return say("Too few groups for confidence intervals: add images.")
     if not classes:
         return say(
@@ -41,7 +48,7 @@ def few_groups_warning(e: Evaluation, classes: list[str]) -> str:
             "(pupila split DATA --folds 5 --replace)."
         )
     quoted = listing([f"'{name}'" for name in classes])
-    if e["split"] == OUT_OF_FOLD:
+    if e.split == OUT_OF_FOLD:
         return say("Too few groups for confidence intervals in {names}: add images.", names=quoted)
     return say(
         "Too few groups for confidence intervals in {names}: add images, or use folds "
@@ -63,37 +70,32 @@ def verdict_words() -> dict[str, str]:
     }  # fmt: skip
 
 
-def comparison_sentences(e: Evaluation, evidence: Evidence) -> list[str]:
-    """The sentences on each comparison."""
-    return [comparison_sentence(row, e, evidence) for row in e["comparisons"]]
-
-
-def comparison_sentence(row: Comparison, e: Evaluation, evidence: Evidence, prompts: str = "") -> str:
+def comparison_sentence(row: Comparison, e: EvaluationReport, evidence: str, prompts: str = "") -> str:
     """The verdict, the difference with its test, and what a missing verdict would take.
 
     Args:
         row: one comparison.
         e: the evaluation.
-        evidence: writes the sentence on the difference.
+        evidence: the sentence on the difference and its test.
         prompts: the prompt strategy that was compared, in the user's language; empty without prompts.
     """
-    texts = [_verdict_sentence(row, e, prompts), evidence(row, e)]
-    if row["metrics"][row["primary_metric"]]["low"] is None:
+    texts = [_verdict_sentence(row, e, prompts), evidence]
+    if row.metrics[row.primary_metric].low is None:
         texts.append(say("There are too few groups for a verdict."))
-    elif row["verdict"] == NOT_DISTINGUISHABLE and row["images_to_settle"]:
+    elif row.verdict == NOT_DISTINGUISHABLE and row.images_to_settle:
         texts.append(
             say_count(
                 "About {n} image would be needed for a verdict.",
                 "About {n} images would be needed for a verdict.",
-                row["images_to_settle"],
+                row.images_to_settle,
             )
         )
     return " ".join(texts)
 
 
-def _verdict_sentence(row: Comparison, e: Evaluation, prompts: str) -> str:
+def _verdict_sentence(row: Comparison, e: EvaluationReport, prompts: str) -> str:
     values = {
-        "name": e["models"][0]["name"], "other": row["name"], "margin": number(100 * row["margin"], 0),
+        "name": e.models[0].name, "other": row.name, "margin": number(100 * row.margin, 0),
         "prompts": prompts,
     }  # fmt: skip
     texts = {
@@ -110,4 +112,4 @@ def _verdict_sentence(row: Comparison, e: Evaluation, prompts: str) -> str:
         ),
         NOT_DISTINGUISHABLE: say("With {prompts}, {name} and {other} are not distinguishable.", **values),
     }
-    return (with_prompts if prompts else texts)[row["verdict"]]
+    return (with_prompts if prompts else texts)[row.verdict]

@@ -1,13 +1,15 @@
 """Comparing classifiers on the same images: change in %, an exact test, paired intervals."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
+from pupila.artifacts.report.evaluation.classify import ClassifyComparison
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.classify.predictions import ClassPredictions
-from pupila.stages.evaluate.evaluator import Comparison
 from pupila.stages.evaluate.verdicts import add_verdicts, widen_interval
+from pupila.statistics.estimate import Difference
 from pupila.statistics.intervals import MIN_GROUPS, Statistic, bootstrap, paired_interval
 from pupila.statistics.metrics.classify import OVERALL
 from pupila.statistics.metrics.estimates import resampled_metric
@@ -17,8 +19,8 @@ _UNSEEN = 2  # images, as if they differed in groups that differ as one
 
 
 def compare(
-    first: ClassPredictions, others: list[ClassPredictions], targets: Array, groups: Array, classes: int
-) -> list[Comparison]:
+    first: ClassPredictions, others: Sequence[ClassPredictions], targets: Array, groups: Array, classes: int
+) -> list[ClassifyComparison]:
     """Each other model beside the first, on the same N images.
 
     Args:
@@ -36,7 +38,7 @@ def compare(
 
 def _compare_pair(
     first: ClassPredictions, other: ClassPredictions, targets: Array, groups: Array, classes: int
-) -> Comparison:
+) -> ClassifyComparison:
     ours, theirs = first.class_indices == targets, other.class_indices == targets
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     effect = _design_effect(ours.astype(float) - theirs, groups)
@@ -51,13 +53,12 @@ def _compare_pair(
         elif enough:
             low, high = widen_interval(*bootstrap(groups, partial(_difference, statistics)), groups)
         change = (values[0] - values[1]) / values[1] if values[1] else None
-        metrics[name] = {"first": values[0], "other": values[1], "change": change, "low": low, "high": high}
-    return {
-        "name": other.name, "version": other.version, "n": len(targets), "only_first": only_ours,
-        "only_other": only_theirs, "p_value": mcnemar(only_ours, only_theirs), "primary_metric": "accuracy",
-        "metrics": metrics,
-        "images_to_settle": images_for_power(only_ours, only_theirs, len(targets), effect) if enough else None,
-    }  # fmt: skip
+        metrics[name] = Difference(first=values[0], other=values[1], change=change, low=low, high=high)
+    return ClassifyComparison(
+        name=other.name, version=other.version, n=len(targets), only_first=only_ours, only_other=only_theirs,
+        p_value=mcnemar(only_ours, only_theirs), primary_metric="accuracy", metrics=metrics,
+        images_to_settle=images_for_power(only_ours, only_theirs, len(targets), effect) if enough else None,
+    )  # fmt: skip
 
 
 def _design_effect(differences: Array, groups: Array) -> float:

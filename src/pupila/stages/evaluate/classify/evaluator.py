@@ -1,21 +1,22 @@
 """The evaluator for classification."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 
+from pupila.artifacts.report.evaluation.classify import ClassifyReport, ThresholdReport
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.classify import compare, model_report, page, sentences
 from pupila.stages.evaluate.classify.predictions import ClassPredictions, ClassReader
+from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import (
-    Comparison,
+    Evaluated,
     EvaluationSet,
     LabelledPredictions,
-    ModelReport,
     TaskEvaluator,
-    ThresholdReport,
 )
 from pupila.stages.evaluate.predictions import Predictions
 
@@ -26,15 +27,18 @@ def _target_indices(on: EvaluationSet) -> Array:
     return np.array([numbers[targets[row]] for row in on.rows])
 
 
-def _report_model(predictions: Predictions, on: EvaluationSet) -> ModelReport:
-    return model_report.report_model(
-        cast(ClassPredictions, predictions), _target_indices(on), on.groups, on.data.classes
+def _report(evaluated: Evaluated) -> ClassifyReport:
+    on, classes = evaluated.on, evaluated.on.data.classes
+    models, targets = cast(Sequence[ClassPredictions], evaluated.models), _target_indices(on)
+    return ClassifyReport(
+        **dict(evaluated.head),
+        models=[
+            model_report.report_model(model, targets, on.groups, classes, describe_model(model, on))
+            for model in models
+        ],
+        comparisons=compare.compare(models[0], models[1:], targets, on.groups, len(classes)),
+        threshold=evaluated.threshold,
     )
-
-
-def _compare(first: Predictions, others: list[Predictions], on: EvaluationSet) -> list[Comparison]:
-    ours, theirs = cast(ClassPredictions, first), cast(list[ClassPredictions], others)
-    return compare.compare(ours, theirs, _target_indices(on), on.groups, len(on.data.classes))
 
 
 def _check_tunable(on: EvaluationSet, predictions: Predictions | None) -> None:
@@ -57,7 +61,7 @@ def _report_threshold(
 
 
 CLASSIFY = TaskEvaluator(
-    reader=ClassReader(), report_model=_report_model, compare=_compare,
+    reader=ClassReader(), report=_report,
     check_tunable=_check_tunable, report_threshold=_report_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
     footnote=page.footnote,

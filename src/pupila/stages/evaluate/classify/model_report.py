@@ -1,14 +1,20 @@
 """The report on a classifier: every metric with its 95 % confidence interval, and the majority-class baseline."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from pupila.core.records import Record
+from pupila.artifacts.report.evaluation.classify import (
+    Calibration,
+    ClassError,
+    ClassifyModel,
+    ThresholdEffect,
+    ThresholdReport,
+)
+from pupila.artifacts.report.evaluation.report import ModelReport
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.classify.predictions import ClassPredictions
-from pupila.stages.evaluate.evaluator import ModelReport
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import MIN_GROUPS, bootstrap
 from pupila.statistics.metrics.calibration import calibration_error, reliability_bins
 from pupila.statistics.metrics.classify import confusion, majority_baseline, risk_coverage, roc_auc
@@ -22,8 +28,8 @@ _CURVE = 25  # points of the risk-coverage curve
 
 
 def report_model(
-    predictions: ClassPredictions, targets: Array, groups: Array, classes: list[str]
-) -> ModelReport:
+    predictions: ClassPredictions, targets: Array, groups: Array, classes: list[str], header: ModelReport
+) -> ClassifyModel:
     """Evaluate a classifier.
 
     Args:
@@ -31,90 +37,87 @@ def report_model(
         targets: (N,) class numbers.
         groups: (N,) group numbers.
         classes: names.
+        header: name and version of the model.
     """
-    baseline = majority_baseline(targets, classes)
-    correct = predictions.class_indices == targets
-    report: ModelReport = {
-        "correct": int(correct.sum()),
-        "metrics": _dump(estimate_overall(targets, predictions.class_indices, groups, len(classes))),
-        "baseline": {"class": baseline.name, **baseline.metrics},
-        "classes": _dump(estimate_per_class(targets, predictions.class_indices, groups, classes)),
-        "confusion": confusion(targets, predictions.class_indices, len(classes)).tolist(),
-        "worst_errors": [],
-    }
-    if predictions.probabilities is None:
-        return report
-    confidence = predictions.probabilities[np.arange(len(targets)), predictions.class_indices]
-    report["roc_auc"] = _roc_auc(predictions.probabilities, targets, groups, classes)
-    report["calibration"] = {
-        **(
-            {}
-            if predictions.uncalibrated is None
-            else {
-                "before": _bootstrap(
-                    groups, lambda drawn: _calibration_error(predictions.uncalibrated, targets, drawn)
-                )
-            }
-        ),
-        "after": _bootstrap(
-            groups, lambda drawn: _calibration_error(predictions.probabilities, targets, drawn)
-        ),
-        "bins": reliability_bins(
-            predictions.probabilities.max(axis=1), predictions.probabilities.argmax(axis=1) == targets
-        ),
-    }
+    shares, correct = predictions.probabilities, predictions.class_indices == targets
+    confidence = None if shares is None else shares[np.arange(len(targets)), predictions.class_indices]
+    return ClassifyModel(
+        **dict(header),
+        correct=int(correct.sum()),
+        metrics=estimate_overall(targets, predictions.class_indices, groups, len(classes)),
+        baseline=majority_baseline(targets, classes),
+        classes=estimate_per_class(targets, predictions.class_indices, groups, classes),
+        confusion=confusion(targets, predictions.class_indices, len(classes)).tolist(),
+        roc_auc={} if shares is None else _roc_auc(shares, targets, groups, classes),
+        calibration=None if shares is None else _calibration(predictions, shares, targets, groups),
+        risk_coverage=[] if confidence is None else _risk_coverage(confidence, correct),
+        worst_errors=[]
+        if confidence is None
+        else _worst_errors(predictions, confidence, np.flatnonzero(~correct), targets, classes),
+    )
+
+
+def _calibration(predictions: ClassPredictions, shares: Array, targets: Array, groups: Array) -> Calibration:
+    before = predictions.uncalibrated
+    return Calibration(
+        before=None
+        if before is None
+        else _bootstrap(groups, lambda drawn: _calibration_error(before, targets, drawn)),
+        after=_bootstrap(groups, lambda drawn: _calibration_error(shares, targets, drawn)),
+        bins=reliability_bins(shares.max(axis=1), shares.argmax(axis=1) == targets),
+    )
+
+
+def _risk_coverage(confidence: Array, correct: Array) -> list[tuple[float, float]]:
+    """A few points of the curve."""
     coverage, risk = risk_coverage(confidence, correct)
-    points = np.unique(np.linspace(0, len(targets) - 1, _CURVE).astype(int))
-    report["risk_coverage"] = [[float(coverage[i]), float(risk[i])] for i in points]
-    wrong = np.flatnonzero(~correct)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN_ERRORS]
-    report["worst_errors"] = [
-        {
-            "row": predictions.rows[i], "target": classes[targets[i]],
-            "prediction": classes[predictions.class_indices[i]],
-            "confidence": float(confidence[i]),
-        }
-        for i in worst
+    points = np.unique(np.linspace(0, len(correct) - 1, _CURVE).astype(int))
+    return [(float(coverage[i]), float(risk[i])) for i in points]
+
+
+def _worst_errors(
+    predictions: ClassPredictions, confidence: Array, wrong: Array, targets: Array, classes: list[str]
+) -> list[ClassError]:
+    """The most confident of the wrong predictions, whose numbers are given."""
+    return [
+        ClassError(
+            row=predictions.rows[i], target=classes[targets[i]],
+            prediction=classes[predictions.class_indices[i]], confidence=float(confidence[i]),
+        )
+        for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN_ERRORS]
     ]  # fmt: skip
-    return report
 
 
-def _dump(records: Mapping[str, Record]) -> dict[str, Any]:
-    return {name: record.model_dump() for name, record in records.items()}
-
-
-def _calibration_error(probabilities: Array | None, targets: Array, drawn: Array) -> float:
-    given = np.asarray(probabilities)[drawn]
+def _calibration_error(probabilities: Array, targets: Array, drawn: Array) -> float:
+    given = probabilities[drawn]
     return calibration_error(given.max(axis=1), given.argmax(axis=1) == targets[drawn])
 
 
-def _roc_auc(probabilities: Array, targets: Array, groups: Array, classes: list[str]) -> dict[str, Any]:
+def _roc_auc(probabilities: Array, targets: Array, groups: Array, classes: list[str]) -> dict[str, Estimate]:
     """Area under the ROC curve: of two classes that of the second, else of each against the rest."""
     numbers = [1] if len(classes) == 2 else range(len(classes))
-    areas = {}
-    for number in numbers:
-        area = _bootstrap(
-            groups, lambda drawn, k=number: roc_auc(targets[drawn] == k, probabilities[drawn, k])
+
+    def area(number: int) -> Estimate:
+        return _bootstrap(
+            groups, lambda drawn: roc_auc(targets[drawn] == number, probabilities[drawn, number])
         )
-        if area["value"] is not None:
-            areas[classes[number]] = area
-    return areas
+
+    areas = {classes[number]: area(number) for number in numbers}
+    return {name: estimate for name, estimate in areas.items() if estimate.value is not None}
 
 
-def _bootstrap(groups: Array, metric: Any) -> dict[str, Any]:
+def _bootstrap(groups: Array, metric: Callable[[Array], float | None]) -> Estimate:
     """A metric (0..1) of drawn images; bootstrap over groups, or Wilson's interval where no draw differs."""
     value, group_count = metric(np.arange(len(groups))), len(set(groups.tolist()))
     if value is None or group_count < MIN_GROUPS:
-        return {"value": value, "low": None, "high": None}
+        return Estimate(value=value)
 
     def statistic(times: Array) -> Array:
         drawn = (metric(np.repeat(np.arange(len(groups)), row)) for row in times)
         return np.array([value if score is None else score for score in drawn])
 
     # Drawing with repetition makes a calibration error larger: the interval is stretched to what was measured.
-    return make_estimate(
-        value, *bootstrap(groups, statistic, repeats=FEWER_RESAMPLES), group_count
-    ).model_dump()
+    return make_estimate(value, *bootstrap(groups, statistic, repeats=FEWER_RESAMPLES), group_count)
 
 
 def report_threshold(
@@ -122,7 +125,7 @@ def report_threshold(
     classes: list[str],
     validation: tuple[ClassPredictions, Array],
     evaluated: tuple[ClassPredictions, Array, Array],
-) -> ModelReport:
+) -> ThresholdReport:
     """Evaluate a threshold that was tuned on validation, beside the predictions without it.
 
     Args:
@@ -140,12 +143,16 @@ def report_threshold(
     with_threshold = np.where(
         np.asarray(predictions.probabilities)[:, positive] >= threshold, positive, 1 - positive
     )
-    both = (predictions.class_indices, with_threshold)
-    plain, moved = (confusion(targets, a, 2) for a in both)
-    tables = [estimate_per_class(targets, a, groups, classes)[classes[positive]].model_dump() for a in both]
-    return {
-        "objective": objective, "positive": classes[positive], "threshold": threshold,
-        "false_negatives": [int(m[positive, 1 - positive]) for m in (plain, moved)],
-        "false_positives": [int(m[1 - positive, positive]) for m in (plain, moved)],
-        **{name: [table[name] for table in tables] for name in ("recall", "precision")},
-    }  # fmt: skip
+
+    def effect(class_indices: Array) -> ThresholdEffect:
+        matrix = confusion(targets, class_indices, 2)
+        row = estimate_per_class(targets, class_indices, groups, classes)[classes[positive]]
+        return ThresholdEffect(
+            false_negatives=int(matrix[positive, 1 - positive]),
+            false_positives=int(matrix[1 - positive, positive]), recall=row.recall, precision=row.precision,
+        )  # fmt: skip
+
+    return ThresholdReport(
+        objective=objective, positive=classes[positive], threshold=threshold,
+        without_threshold=effect(predictions.class_indices), with_threshold=effect(with_threshold),
+    )  # fmt: skip

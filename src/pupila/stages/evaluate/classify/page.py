@@ -1,30 +1,28 @@
 """The report page of a classifier."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
+from pupila.artifacts.report.evaluation.classify import Calibration, ClassifyModel, ClassifyReport
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import integer, number, percent, say, say_count
-from pupila.stages.evaluate.cells import estimate_cells
 from pupila.stages.evaluate.classify.model_report import FEWER_RESAMPLES
 from pupila.stages.evaluate.comparisons import comparison_section
-from pupila.stages.evaluate.evaluator import Evaluation
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.statistics.intervals import RESAMPLES
 from pupila.statistics.metrics.classify import PER_CLASS
 from pupila.statistics.metrics.titles import metric_title
 
 
-def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
+def sections(e: ClassifyReport, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
     """Metrics, metrics by class, comparisons, calibration, and the worst errors."""
-    model = e["models"][0]
-    calibration = [_calibration(model)] if "calibration" in model else []
+    model = e.models[0]
+    calibration = [_calibration(model.calibration, model.risk_coverage)] if model.calibration else []
     return [
         _metrics(model),
-        _classes(model, e["classes"]),
+        _classes(model, e.classes),
         *comparison_section(e),
         *calibration,
         _worst_errors(model, data),
@@ -40,27 +38,25 @@ def footnote() -> str:
     )  # fmt: skip
 
 
-def _metrics(model: dict[str, Any]) -> Section:
-    shown = dict(model["metrics"])
-    shown = {metric_title(name): row for name, row in shown.items()}
-    shown |= {
-        say("ROC AUC ({class_name})", class_name=name): row for name, row in model.get("roc_auc", {}).items()
+def _metrics(model: ClassifyModel) -> Section:
+    baseline = model.baseline.metrics
+    rows = [
+        [metric_title(metric), *estimate.cells(), number(baseline[metric])]
+        for metric, estimate in model.metrics.items()
+    ]
+    areas = {
+        say("ROC AUC ({class_name})", class_name=name): estimate for name, estimate in model.roc_auc.items()
     }
-    always = {metric_title(name): number(model["baseline"][name]) for name in model["metrics"]}
-    rows = [[name, *estimate_cells(row), always.get(name, "")] for name, row in shown.items()]
-    points = {
-        name: (row["value"], row["low"], row["high"])
-        for name, row in shown.items()
-        if row["value"] is not None
-    }
+    rows += [[title, *estimate.cells(), ""] for title, estimate in areas.items()]
+    points = {metric_title(metric): estimate for metric, estimate in model.metrics.items()} | areas
     header = [
         say("metric"),
         say("value"),
         say("95 % CI"),
-        say("majority-class baseline ({class_name})", class_name=model["baseline"]["class"]),
+        say("majority-class baseline ({class_name})", class_name=model.baseline.name),
     ]
     count = say_count(
-        "{images} images in {n} group.", "{images} images in {n} groups.", model["groups"], images=model["n"]
+        "{images} images in {n} group.", "{images} images in {n} groups.", model.groups, images=model.n
     )
     return Section(
         say("Metrics"),
@@ -70,44 +66,39 @@ def _metrics(model: dict[str, Any]) -> Section:
     )
 
 
-def _classes(model: dict[str, Any], names: list[str]) -> Section:
+def _classes(model: ClassifyModel, names: list[str]) -> Section:
     header = [say("class"), say("images"), say("groups")]
     for metric in PER_CLASS:
         header += [metric_title(metric), say("95 % CI")]
     rows = [
         [
             name,
-            str(row["images"]),
-            str(row["groups"]),
-            *(cell for metric in PER_CLASS for cell in estimate_cells(row[metric])),
+            str(row.images),
+            str(row.groups),
+            *row.precision.cells(),
+            *row.recall.cells(),
+            *row.f1.cells(),
         ]
-        for name, row in model["classes"].items()
+        for name, row in model.classes.items()
     ]
     drawn = (
-        [charts.confusion_matrix(say("Confusion matrix"), model["confusion"], names)]
-        if len(names) <= 20
-        else []
+        [charts.confusion_matrix(say("Confusion matrix"), model.confusion, names)] if len(names) <= 20 else []
     )
     return Section(say("Metrics by class"), charts=drawn, tables=[Table(header, rows)])
 
 
-def _calibration(model: dict[str, Any]) -> Section:
-    bins, rescaled = model["calibration"]["bins"], "before" in model["calibration"]
-    after = (
-        say("expected calibration error after temperature scaling")
-        if rescaled
-        else say("expected calibration error")
-    )
-    worse = rescaled and model["calibration"]["after"]["value"] > model["calibration"]["before"]["value"]
-    rows = [
-        [title, *estimate_cells(model["calibration"][name])]
-        for name, title in (
-            ("before", say("expected calibration error before temperature scaling")),
-            ("after", after),
-        )
-        if name in model["calibration"]
-    ]
-    curve = [(confidence, share) for confidence, share, _ in bins]
+def _calibration(calibration: Calibration, risk_coverage: list[tuple[float, float]]) -> Section:
+    before, after = calibration.before, calibration.after
+    rows = [[say("expected calibration error"), *after.cells()]]
+    worse = False
+    if before is not None:
+        assert before.value is not None and after.value is not None  # defined for every set of images
+        worse = after.value > before.value
+        rows = [
+            [say("expected calibration error before temperature scaling"), *before.cells()],
+            [say("expected calibration error after temperature scaling"), *after.cells()],
+        ]
+    curve = [(confidence, share) for confidence, share, _ in calibration.bins]
     return Section(
         say("Calibration"), [say("Temperature scaling did not help.")] if worse else [],
         charts=[
@@ -116,7 +107,7 @@ def _calibration(model: dict[str, Any]) -> Section:
                 (say("confidence"), say("accuracy")),
             ),
             charts.lines(
-                say("Risk-coverage curve"), {say("model"): [(c, r) for c, r in model["risk_coverage"]]},
+                say("Risk-coverage curve"), {say("model"): risk_coverage},
                 (say("coverage (share of images)"), say("risk (error rate)")),
             ),
         ],
@@ -124,12 +115,12 @@ def _calibration(model: dict[str, Any]) -> Section:
     )  # fmt: skip
 
 
-def _worst_errors(model: dict[str, Any], data: Dataset) -> Section:
-    if not model["worst_errors"]:
+def _worst_errors(model: ClassifyModel, data: Dataset) -> Section:
+    if not model.worst_errors:
         return Section(say("Worst errors"), [say("No errors to show.")])
     photos = [
-        load_image(data.path(m["row"]), say("{target}, predicted {prediction} ({confidence})",
-                target=m["target"], prediction=m["prediction"], confidence=percent(m["confidence"], 0)), data.bands)
-        for m in model["worst_errors"]
+        load_image(data.path(m.row), say("{target}, predicted {prediction} ({confidence})",
+                target=m.target, prediction=m.prediction, confidence=percent(m.confidence, 0)), data.bands)
+        for m in model.worst_errors
     ]  # fmt: skip
     return Section(say("Worst errors"), galleries=[(say("Most confident errors first"), photos)])

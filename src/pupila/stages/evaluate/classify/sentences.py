@@ -1,27 +1,31 @@
 """The summary of a classifier's evaluation in sentences."""
 
-from typing import Any
-
+from pupila.artifacts.report.evaluation.classify import (
+    ClassifyComparison,
+    ClassifyModel,
+    ClassifyReport,
+    ThresholdReport,
+)
 from pupila.core.messages import number, percent, say, say_count
-from pupila.stages.evaluate.cells import p_text
-from pupila.stages.evaluate.evaluator import Comparison, Evaluation
-from pupila.stages.evaluate.verdicts import comparison_sentences, few_groups_warning
+from pupila.stages.evaluate.verdicts import comparison_sentence, few_groups_warning
+from pupila.statistics.estimate import p_text
 from pupila.statistics.metrics.titles import objective_title
 
 
-def verdict(e: Evaluation) -> list[str]:
+def verdict(e: ClassifyReport) -> list[str]:
     """The metrics, the baseline, and the comparisons with other models."""
-    model = e["models"][0]
-    return [_accuracy(e, model), _macro_f1(model), _baseline(model), *comparison_sentences(e, evidence)]
+    model = e.models[0]
+    comparisons = [comparison_sentence(row, e, evidence(row, e)) for row in e.comparisons]
+    return [_accuracy(e, model), _macro_f1(model), _baseline(model), *comparisons]
 
 
-def evidence(row: Comparison, e: Evaluation) -> str:
+def evidence(row: ClassifyComparison, e: ClassifyReport) -> str:
     """What differs, and the test."""
     values = {
-        "a": row["only_first"], "b": row["only_other"], "name": e["models"][0]["name"], "other": row["name"],
-        "p": p_text(row["p_holm"]), "n": len(e["comparisons"]),
+        "a": row.only_first, "b": row.only_other, "name": e.models[0].name, "other": row.name,
+        "p": p_text(row.p_holm), "n": len(e.comparisons),
     }  # fmt: skip
-    if len(e["comparisons"]) > 1:
+    if len(e.comparisons) > 1:
         return say(
             "Images correct only with {name}: {a}, only with {other}: {b} (exact McNemar test, Holm-corrected for "
             "{n} comparisons, {p}).", **values,
@@ -31,65 +35,62 @@ def evidence(row: Comparison, e: Evaluation) -> str:
     )
 
 
-def warnings(e: Evaluation) -> list[str]:
+def warnings(e: ClassifyReport) -> list[str]:
     """A collapse, classes with too few groups, and the effect of a tuned threshold."""
-    model, texts = e["models"][0], []
-    if sum(map(bool, map(sum, zip(*model["confusion"], strict=True)))) < 2:
+    model, texts = e.models[0], []
+    if sum(map(bool, map(sum, zip(*model.confusion, strict=True)))) < 2:
         texts.append(say("The model predicts a single class (collapsed)."))
-    few = [name for name, row in model["classes"].items() if row["recall"]["low"] is None]
+    few = [name for name, row in model.classes.items() if row.recall.low is None]
     if few:
         texts.append(few_groups_warning(e, few))
-    if e["threshold"]:
-        texts += _threshold(e["threshold"])
+    if e.threshold:
+        texts += _threshold(e.threshold)
     return texts
 
 
-def _accuracy(e: Evaluation, model: dict[str, Any]) -> str:
-    accuracy = model["metrics"]["accuracy"]
+def _accuracy(e: ClassifyReport, model: ClassifyModel) -> str:
+    accuracy = model.metrics["accuracy"]
     values = {
-        "name": model["name"], "accuracy": number(accuracy["value"]), "correct": model["correct"], "images": model["n"],
-        "split": e["split"], "groups": model["groups"],
+        "name": model.name, "accuracy": accuracy.value_text(), "correct": model.correct, "images": model.n,
+        "split": e.split, "groups": model.groups,
     }  # fmt: skip
-    if accuracy["low"] is None:
+    if accuracy.low is None:
         return say_count(
             "{name}: accuracy {accuracy} ({correct} of {images} {split} images in {n} group; too few groups for a "
             "confidence interval).",
             "{name}: accuracy {accuracy} ({correct} of {images} {split} images in {n} groups; too few groups for a "
-            "confidence interval).", model["groups"], **values,
+            "confidence interval).", model.groups, **values,
         )  # fmt: skip
     return say(
-        "{name}: accuracy {accuracy} (95 % CI {low} to {high}; {correct} of {images} {split} images in {groups} "
+        "{name}: accuracy {accuracy} (95 % CI {interval}; {correct} of {images} {split} images in {groups} "
         "groups).",
-        low=number(accuracy["low"]), high=number(accuracy["high"]), **values,
+        interval=accuracy.interval_text(), **values,
     )  # fmt: skip
 
 
-def _macro_f1(model: dict[str, Any]) -> str:
-    f1 = model["metrics"]["macro_f1"]
-    if f1["low"] is not None:
-        return say(
-            "Macro F1 {f1} (95 % CI {low} to {high}).",
-            f1=number(f1["value"]), low=number(f1["low"]), high=number(f1["high"]),
-        )  # fmt: skip
-    there = {name: row["groups"] for name, row in model["classes"].items() if row["images"]}
+def _macro_f1(model: ClassifyModel) -> str:
+    f1 = model.metrics["macro_f1"]
+    if f1.low is not None:
+        return say("Macro F1 {f1}.", f1=f1.text())
+    there = {name: row.groups for name, row in model.classes.items() if row.images}
     smallest = min(there, key=lambda name: there[name])
     return say_count(
         "Macro F1 {f1}; no confidence interval, because class '{class_name}' has only {n} group.",
         "Macro F1 {f1}; no confidence interval, because class '{class_name}' has only {n} groups.",
-        there[smallest], f1=number(f1["value"]), class_name=smallest,
+        there[smallest], f1=f1.value_text(), class_name=smallest,
     )  # fmt: skip
 
 
-def _baseline(model: dict[str, Any]) -> str:
-    base, accuracy = model["baseline"], model["metrics"]["accuracy"]
+def _baseline(model: ClassifyModel) -> str:
+    base, accuracy = model.baseline, model.metrics["accuracy"]
     values = {
-        "accuracy": percent(accuracy["value"]), "baseline": percent(base["accuracy"]), "class_name": base["class"],
+        "accuracy": accuracy.percent_text(), "baseline": percent(base.metrics["accuracy"]), "class_name": base.name,
     }  # fmt: skip
-    if accuracy["low"] is None:
+    if accuracy.low is None:
         return say(
             "Accuracy {accuracy}, majority-class baseline {baseline} (class '{class_name}').", **values
         )
-    if accuracy["low"] > base["accuracy"]:
+    if accuracy.low > base.metrics["accuracy"]:
         return say(
             "Accuracy {accuracy} is significantly above the majority-class baseline of {baseline} "
             "(class '{class_name}').",
@@ -102,12 +103,12 @@ def _baseline(model: dict[str, Any]) -> str:
     )
 
 
-def _threshold(t: dict[str, Any]) -> list[str]:
+def _threshold(t: ThresholdReport) -> list[str]:
     values = {
-        "threshold": number(t["threshold"], 2), "positive": t["positive"],
-        "objective": objective_title(t["objective"]),
-        "fn_before": t["false_negatives"][0], "fn_after": t["false_negatives"][1],
-        "fp_before": t["false_positives"][0], "fp_after": t["false_positives"][1],
+        "threshold": number(t.threshold, 2), "positive": t.positive,
+        "objective": objective_title(t.objective),
+        "fn_before": t.without_threshold.false_negatives, "fn_after": t.with_threshold.false_negatives,
+        "fp_before": t.without_threshold.false_positives, "fp_after": t.with_threshold.false_positives,
     }  # fmt: skip
     if values["fn_before"] == values["fn_after"] and values["fp_before"] == values["fp_after"]:
         change = say(
@@ -120,21 +121,19 @@ def _threshold(t: dict[str, Any]) -> list[str]:
             "false negatives change from {fn_before} to {fn_after} and false positives from {fp_before} to {fp_after}.",
             **values,
         )  # fmt: skip
-    recall = t["recall"][1]
-    if recall["low"] is None:
+    recall = t.with_threshold.recall
+    if recall.low is None:
         return [
             change,
             say(
                 "Recall of '{positive}' at this threshold: {recall}; too few groups for a confidence interval.",
-                positive=t["positive"],
-                recall=number(recall["value"]),
+                positive=t.positive,
+                recall=recall.value_text(),
             ),
         ]
     return [
         change,
         say(
-            "Recall of '{positive}' at this threshold: {recall} (95 % CI {low} to {high}).",
-            positive=t["positive"], recall=number(recall["value"]), low=number(recall["low"]),
-            high=number(recall["high"]),
+            "Recall of '{positive}' at this threshold: {recall}.", positive=t.positive, recall=recall.text()
         ),
     ]  # fmt: skip

@@ -1,17 +1,16 @@
 """Panels of examples: the image with its prompt, the ground truth, and the masks of up to two models."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import PromptTarget, find_prompt_targets
+from pupila.artifacts.report.evaluation.prompt import PromptExample, PromptReport
 from pupila.artifacts.report.gallery import WIDE, embed_wide, make_thumbnail
 from pupila.artifacts.report.page import PageImage
 from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import draw_prompt, overlay
-from pupila.stages.evaluate.evaluator import Evaluation
 from pupila.stages.evaluate.prompt.predictions import PromptPredictions
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
@@ -20,12 +19,12 @@ Key = tuple[str, int, str]  # prompt strategy, row of the image, class
 Panels = dict[Key, list[PageImage]]
 
 
-def draw_panels(e: Evaluation, data: Dataset, models: Sequence[PromptPredictions]) -> Panels:
+def draw_panels(e: PromptReport, data: Dataset, models: Sequence[PromptPredictions]) -> Panels:
     """The panels of all examples; each image is encoded once more."""
     examples: dict[int, set[tuple[str, str]]] = {}
-    for strategy, parts in e["examples"].items():
-        for example in (example for part in parts.values() for example in part):
-            examples.setdefault(example["row"], set()).add((example["class"], strategy))
+    for name, parts in e.examples.items():
+        for example in parts.all():
+            examples.setdefault(example.row, set()).add((example.class_name, name))
     drawings: Panels = {}
     for row, requested in examples.items():
         rgb = make_thumbnail(data.pixels(row, WIDE), WIDE)
@@ -40,9 +39,9 @@ def draw_panels(e: Evaluation, data: Dataset, models: Sequence[PromptPredictions
     return drawings
 
 
-def panel_key(strategy: str, example: dict[str, Any]) -> Key:
+def panel_key(strategy: str, example: PromptExample) -> Key:
     """The key of an example's panel."""
-    return strategy, example["row"], example["class"]
+    return strategy, example.row, example.class_name
 
 
 def _panel(rgb: Array, target: PromptTarget, prompt: Prompt, masks: dict[str, Array]) -> list[PageImage]:

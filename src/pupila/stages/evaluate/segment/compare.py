@@ -1,11 +1,16 @@
 """Comparing masks of two models on the same images: change in %, a sign-flip test, paired intervals."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
+from pupila.artifacts.report.evaluation.report import Comparison
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.evaluator import Comparison, EvaluationSet
+from pupila.stages.evaluate.evaluator import EvaluationSet
 from pupila.stages.evaluate.segment.predictions import MaskPredictions
 from pupila.stages.evaluate.verdicts import add_verdicts, widen_interval
+from pupila.statistics.estimate import Difference
 from pupila.statistics.intervals import MIN_GROUPS, bootstrap_all
 from pupila.statistics.metrics.overlap import FIGURES, PER_IMAGE, OverlapCounts, overlap_statistics
 from pupila.statistics.metrics.segment import selection_metric
@@ -14,7 +19,7 @@ from pupila.statistics.tests import images_for_mean_power, sign_flip
 _POOLED = len(PER_IMAGE)  # row of the pooled figures in `statistics`
 
 
-def compare(first: MaskPredictions, others: list[MaskPredictions], on: EvaluationSet) -> list[Comparison]:
+def compare(first: MaskPredictions, others: Sequence[MaskPredictions], on: EvaluationSet) -> list[Comparison]:
     """Each other model beside the first, image by image: two classes by their Dice, more by the mean IoU of an image.
 
     Returns:
@@ -22,15 +27,26 @@ def compare(first: MaskPredictions, others: list[MaskPredictions], on: Evaluatio
     """
     by = selection_metric(len(on.data.classes))
     return add_verdicts([
-        {
-            "name": other.name, "version": other.version,
-            **compare_pair(first.overlaps, other.overlaps, on.groups, by),
-        }
+        Comparison(
+            name=other.name, version=other.version,
+            **vars(compare_pair(first.overlaps, other.overlaps, on.groups, by)),
+        )
         for other in others
     ])  # fmt: skip
 
 
-def compare_pair(first: OverlapCounts, other: OverlapCounts, groups: Array, metric: str) -> Comparison:
+@dataclass(frozen=True)
+class PairedMetrics:
+    """The fields of a comparison that masks decide."""
+
+    n: int
+    primary_metric: str
+    metrics: dict[str, Difference]
+    p_value: float
+    images_to_settle: int | None
+
+
+def compare_pair(first: OverlapCounts, other: OverlapCounts, groups: Array, metric: str) -> PairedMetrics:
     """Two models' figures with the intervals of their differences, and a test.
 
     Args:
@@ -62,18 +78,14 @@ def compare_pair(first: OverlapCounts, other: OverlapCounts, groups: Array, metr
             if ends is not None:
                 low, high = widen_interval(float(ends[0, kind, number]), float(ends[1, kind, number]), groups)
             change = (our_value - their_value) / their_value if their_value else None
-            metrics[f"{aggregation}_{name}"] = {
-                "first": our_value,
-                "other": their_value,
-                "change": change,
-                "low": low,
-                "high": high,
-            }
+            metrics[f"{aggregation}_{name}"] = Difference(
+                first=our_value, other=their_value, change=change, low=low, high=high
+            )
     differences = np.subtract(
         *(our_value.scores[0][:, FIGURES.index(metric)] for our_value in (ours, theirs))
     )
-    return {
-        "n": len(groups), "primary_metric": f"mean_{metric}", "metrics": metrics,
-        "p_value": sign_flip(differences, groups),
-        "images_to_settle": images_for_mean_power(differences, groups) if enough else None,
-    }  # fmt: skip
+    return PairedMetrics(
+        n=len(groups), primary_metric=f"mean_{metric}", metrics=metrics,
+        p_value=sign_flip(differences, groups),
+        images_to_settle=images_for_mean_power(differences, groups) if enough else None,
+    )  # fmt: skip

@@ -1,28 +1,26 @@
 """The evaluator for segmentation."""
 
+from collections.abc import Sequence
 from typing import cast
 
-from pupila.stages.evaluate.evaluator import (
-    Comparison,
-    EvaluationSet,
-    ModelReport,
-    TaskEvaluator,
-)
-from pupila.stages.evaluate.predictions import Predictions
+from pupila.artifacts.report.evaluation.segment import SegmentReport
+from pupila.stages.evaluate.evaluation_set import describe_model
+from pupila.stages.evaluate.evaluator import Evaluated, TaskEvaluator
 from pupila.stages.evaluate.segment import compare, model_report, page, sentences
 from pupila.stages.evaluate.segment.predictions import MaskPredictions, MaskReader, count_pixels
 
 
-def _report_model(predictions: Predictions, on: EvaluationSet) -> ModelReport:
-    return model_report.report_model(cast(MaskPredictions, predictions), on)
-
-
-def _compare(first: Predictions, others: list[Predictions], on: EvaluationSet) -> list[Comparison]:
-    return compare.compare(cast(MaskPredictions, first), cast(list[MaskPredictions], others), on)
+def _report(evaluated: Evaluated) -> SegmentReport:
+    on, models = evaluated.on, cast(Sequence[MaskPredictions], evaluated.models)
+    return SegmentReport(
+        **dict(evaluated.head),
+        models=[model_report.report_model(model, on, describe_model(model, on)) for model in models],
+        comparisons=compare.compare(models[0], models[1:], on),
+    )
 
 
 SEGMENT = TaskEvaluator(
-    reader=MaskReader(count_pixels), report_model=_report_model, compare=_compare,
+    reader=MaskReader(count_pixels), report=_report,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
     footnote=page.footnote,
 )  # fmt: skip

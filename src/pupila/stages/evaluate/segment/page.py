@@ -1,12 +1,13 @@
 """The report page of a segmentation model."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
+from pupila.artifacts.report.evaluation.segment import SegmentModel, SegmentReport
 from pupila.artifacts.report.gallery import WIDE, embed_wide, make_thumbnail
 from pupila.artifacts.report.page import PageImage, Section, Table
 from pupila.core.messages import integer, number, say, say_count
@@ -14,21 +15,19 @@ from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
-from pupila.stages.evaluate.cells import estimate_cells
 from pupila.stages.evaluate.comparisons import comparison_section
-from pupila.stages.evaluate.evaluator import Evaluation
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.segment.predictions import MaskPredictions
 from pupila.statistics.intervals import RESAMPLES
-from pupila.statistics.metrics.overlap import FIGURES, PER_IMAGE
+from pupila.statistics.metrics.overlap import FIGURES
 from pupila.statistics.metrics.titles import metric_title
 
 _MISSED, _FALSE, _UNLABELLED = (220, 30, 40), (30, 110, 240), (128, 128, 128)
 
 
-def sections(e: Evaluation, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
+def sections(e: SegmentReport, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
     """Metrics, metrics by class, comparisons, distributions over images, and the worst, median and best images."""
-    model = e["models"][0]
+    model = e.models[0]
     return [
         _metrics(model),
         _classes(model),
@@ -48,41 +47,41 @@ def footnote() -> str:
     )
 
 
-def _metrics(model: dict[str, Any]) -> Section:
-    base, header = model["baseline"], [say("metric")]
+def _metrics(model: SegmentModel) -> Section:
+    baseline, header = model.baseline, [say("metric")]
     for kind in (say("mean per image"), say("median"), say("worst"), say("pooled")):
         header += [kind, say("95 % CI")]
     header += [
-        say("baseline, mean per image ({class_name} everywhere)", class_name=base["class"]),
+        say("baseline, mean per image ({class_name} everywhere)", class_name=baseline.name),
         say("baseline, pooled"),
     ]
     rows = []
-    for name in FIGURES:
-        every = [*(model["per_image"][name][kind] for kind in PER_IMAGE), model["pooled"][name]]
-        always = [base[place].get(name) for place in ("per_image", "pooled")]
-        rows.append(
-            [
-                metric_title(name),
-                *(cell for row in every for cell in estimate_cells(row)),
-                *map(_cell, always),
-            ]
-        )
-    pixels, most = model["pixel_accuracy"], base["pixel_accuracy"]
+    for name, row in model.per_image.items():
+        estimates = [row.mean, row.median, row.worst, model.pooled[name]]
+        always = [baseline.metrics.get(f"{aggregation}_{name}") for aggregation in ("mean", "pooled")]
+        cells = [cell for estimate in estimates for cell in estimate.cells()]
+        rows.append([metric_title(name), *cells, *map(_cell, always)])
     accuracy = Table(
         [
             say("metric"),
             say("value"),
             say("95 % CI"),
-            say("majority-class baseline ({class_name})", class_name=most["class"]),
+            say("majority-class baseline ({class_name})", class_name=model.majority.name),
         ],
-        [[metric_title("pixel_accuracy"), *estimate_cells(pixels), _cell(most["value"])]],
+        [
+            [
+                metric_title("pixel_accuracy"),
+                *model.pixel_accuracy.cells(),
+                *map(number, model.majority.metrics.values()),
+            ]
+        ],
     )
-    points = {metric_title(name): tuple(model["per_image"][name]["mean"].values()) for name in FIGURES}
+    points = {metric_title(name): row.mean for name, row in model.per_image.items()}
     count = say_count(
         "{images} images in {n} group.",
         "{images} images in {n} groups.",
-        model["groups"],
-        images=model["images"],
+        model.groups,
+        images=model.images,
     )
     return Section(
         say("Metrics"), [count],
@@ -95,52 +94,48 @@ def _cell(value: float | None) -> str:
     return "" if value is None else number(value)
 
 
-def _classes(model: dict[str, Any]) -> Section:
+def _classes(model: SegmentModel) -> Section:
     header = [say("class"), say("images"), say("groups"), say("averaging")]
     for name in FIGURES:
         header += [metric_title(name), say("95 % CI")]
     rows = []
-    for name, row in model["classes"].items():
-        for kind, title in (("pooled", say("pooled")), ("per_image", say("mean per image"))):
-            cells = [cell for figure in FIGURES for cell in estimate_cells(row[kind][figure])]
-            rows.append([name, str(row["images"]), str(row["groups"]), title, *cells])
-    points = {
-        name: tuple(row["pooled"]["iou"].values())
-        for name, row in model["classes"].items()
-        if row["pooled"]["iou"]["value"] is not None
-    }
+    for name, row in model.classes.items():
+        for figures, title in ((row.pooled, say("pooled")), (row.per_image, say("mean per image"))):
+            cells = [cell for metric in FIGURES for cell in figures[metric].cells()]
+            rows.append([name, str(row.images), str(row.groups), title, *cells])
+    points = {name: row.pooled["iou"] for name, row in model.classes.items()}
     return Section(
         say("Metrics by class"), charts=[charts.intervals(say("IoU by class, pooled over all images"), points)],
         tables=[Table(header, rows)],
     )  # fmt: skip
 
 
-def _distributions(model: dict[str, Any]) -> Section:
+def _distributions(model: SegmentModel) -> Section:
     drawings = []
-    for name, counts in model["histograms"].items():
+    for name, counts in model.histograms.items():
         edges = np.linspace(0, 1, len(counts) + 1).tolist()
         title = metric_title(name)
         drawings.append(charts.histogram(say("{metric} per image", metric=title), edges, counts, title))
     return Section(say("Distribution over the images"), charts=drawings)
 
 
-def _panels(model: dict[str, Any], data: Dataset, predictions: MaskPredictions) -> Section:
+def _panels(model: SegmentModel, data: Dataset, predictions: MaskPredictions) -> Section:
     titles = {"worst": say("Worst"), "median": say("Median"), "best": say("Best")}
-    examples = [(kind, example) for kind, part in model["examples"].items() for example in part]
-    masks = predictions.masks([example["row"] for _, example in examples])
+    examples = [(titles[kind], example) for kind, part in model.examples for example in part]
+    masks = predictions.masks([example.row for _, example in examples])
     galleries = [
         (
-            say("{kind}: {image}, IoU {iou}, Dice {dice}", kind=titles[kind], image=example["image"],
-                iou=number(example["iou"]), dice=number(example["dice"])),
-            _panel(data, example["row"], mask),
+            say("{kind}: {image}, IoU {iou}, Dice {dice}", kind=title, image=example.image,
+                iou=number(example.scores["iou"]), dice=number(example.scores["dice"])),
+            _panel(data, example.row, mask),
         )
-        for (kind, example), mask in zip(examples, masks, strict=True)
+        for (title, example), mask in zip(examples, masks, strict=True)
     ]  # fmt: skip
-    failed = model["failures"]
+    failed = model.failures
     colour_key = say("Errors: false negatives are red, false positives blue, unlabelled pixels grey.")
-    if len(model["classes"]) > 1:
+    if len(model.classes) > 1:
         colour_key = say("Errors: wrong pixels are red, unlabelled pixels grey.")
-    count = say("Failures (IoU below {below}): {n}.", below=number(failed["below"], 1), n=failed["images"])
+    count = say("Failures (IoU below {below}): {n}.", below=number(failed.below, 1), n=failed.images)
     return Section(say("Worst, median and best images"), [count, colour_key], galleries=galleries)
 
 

@@ -175,11 +175,7 @@ def _class_section(figures: ClassAccuracies, reviewed: int) -> Section:
         say("class"), say("labels"), say("correct / labelled so"), say("precision"), say("95 % CI"),
         say("correct / class members"), say("recall"), say("95 % CI"),
     ]  # fmt: skip
-    points = {
-        name: (row.precision.value, row.precision.low, row.precision.high)
-        for name, row in figures.classes.items()
-        if row.precision.value is not None
-    }
+    points = {name: row.precision for name, row in figures.classes.items() if row.precision.value is not None}
     drawings = [charts.intervals(say("Precision per class"), points)] if points else []
     if figures.confusion_matrix and len(names) <= MAX_MATRIX_CLASSES and reviewed:
         title = say("Reviewer (rows) and labeller (columns)")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from pupila.stages.evaluate.cells import p_text
+from pupila.artifacts.report.evaluation.segment import AnnotationAgreement
 from pupila.stages.evaluate.segment.sentences import agreement_sentence
+from pupila.statistics.estimate import Estimate, p_text
 
 
 @pytest.mark.parametrize(
@@ -19,12 +20,11 @@ def test_a_p_value_near_005_has_four_decimals(p: float, text: str) -> None:
 
 
 def test_annotation_agreement_counts_pairs() -> None:
-    unknown = {"value": 0.9, "low": None, "high": None}
-    known = {"value": 0.9, "low": 0.85, "high": 0.95}
-    iou = {"value": 0.82}
-    assert agreement_sentence({"dice": unknown, "iou": iou, "pairs": 1}).startswith(
+    unknown, known = Estimate(value=0.9), Estimate(value=0.9, low=0.85, high=0.95)
+    iou = Estimate(value=0.82)
+    assert agreement_sentence(AnnotationAgreement(dice=unknown, iou=iou, pairs=1, groups=1)).startswith(
         "1 pair of duplicate images has different masks, which agree with Dice 0.900 and IoU 0.820"
     )
-    assert agreement_sentence({"dice": known, "iou": iou, "pairs": 11}).startswith(
+    assert agreement_sentence(AnnotationAgreement(dice=known, iou=iou, pairs=11, groups=11)).startswith(
         "11 pairs of duplicate images have different masks, which agree with mean Dice 0.900 (95 % CI 0.850 to 0.950)"
     )

@@ -57,9 +57,7 @@ def evaluate(
     sources = [parse_source(given) for given in (model, *against)]
     result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
     home = find_home(sources[0].results_folder) if out is None else ""
-    place = (
-        path_text(out) if out is not None else files.join(home, f"evaluation-{result.evaluation.split}")
-    )
+    place = path_text(out) if out is not None else files.join(home, f"evaluation-{result.evaluation.split}")
     return write_report(result, opened, place)
 
 

@@ -32,6 +32,12 @@ def _bundle() -> Any:
     return BundleInfo
 
 
+def _fingerprint() -> Any:
+    from pupila.artifacts.report.fingerprint import Fingerprint
+
+    return Fingerprint
+
+
 def _report() -> Any:
     from pupila.artifacts.report.evaluation.reports import REPORTS
 
@@ -39,7 +45,12 @@ def _report() -> Any:
 
 
 # Name of the file -> what it holds.
-SCHEMAS: dict[str, Callable[[], Any]] = {"audit": _audit, "bundle": _bundle, "report": _report}
+SCHEMAS: dict[str, Callable[[], Any]] = {
+    "audit": _audit,
+    "bundle": _bundle,
+    "fingerprint": _fingerprint,
+    "report": _report,
+}
 
 
 def text(name: str) -> str:

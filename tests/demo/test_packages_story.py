@@ -30,11 +30,11 @@ def test_the_story_goes_from_the_shop_to_audited_labels(
     assert true_labels.count("unsure") == 1  # the placeholder of a missing photo
     assert len(labels) - 6 <= right < len(labels)  # wrong where two of three votes are: about one in 50
     packages_story._audit_labels(tmp_path, nearest_label(data, true_labels))
-    sample = json.loads((tmp_path / "audit.json").read_text())["random"]
+    sample = json.loads((tmp_path / "audit.json").read_text())["report"]["random"]
     labelled = [
         (label, expected) for label, expected in zip(labels, true_labels, strict=True) if label is not None
     ]
-    assert (sample["correct"], sample["answered"]) == (
+    assert (sample["correct"], sample["reviewed"]) == (
         sum(label == expected for label, expected in labelled),
         len(labelled),
     )

@@ -366,6 +366,11 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def weights_folder() -> str:
+    """The folder of pretrained weights that is searched before the hub: `PUPILA_WEIGHTS`; empty: none."""
+    return os.environ.get("PUPILA_WEIGHTS", "")
+
+
 def cache_folder() -> Path:
     """The cache folder: `PUPILA_CACHE`, else the user's cache folder of the system."""
     if folder := os.environ.get("PUPILA_CACHE"):

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pupila.core.errors import PupilaError
-from pupila.learning.models import sam as promptable
+from pupila.learning.models import pupila_sam
 from pupila.learning.models.network import Network
-from pupila.learning.models.sam import build_promptable
+from pupila.learning.models.prompt import build_promptable
 from pupila.learning.models.settings import ModelSettings, is_promptable
 from pupila.tasks.prompt import DecoderOutput, Prompt, select_mask
 from tests.checkpoints import SIDE, sam, sam2
@@ -155,8 +155,8 @@ def test_maps_kept_of_other_strides_are_told_apart_though_the_tensors_are_the_sa
 ) -> None:
     overrides = ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
     hashes = []
-    for strides in (promptable.STRIDES, (1, 2, 16, 32)):  # none of stride 1: without finer maps
-        monkeypatch.setattr(promptable, "STRIDES", strides)
+    for strides in (pupila_sam.STRIDES, (1, 2, 16, 32)):  # none of stride 1: without finer maps
+        monkeypatch.setattr(pupila_sam, "STRIDES", strides)
         torch.manual_seed(5)
         hashes.append(build_promptable(overrides, None, 64).weights_hash)
     assert hashes[0] != hashes[1]

@@ -13,11 +13,13 @@ from safetensors.torch import load_file, save_file
 from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
+from pupila.learning.models.prompt import build_promptable
+from pupila.learning.models.segment import build_segmenter
 from pupila.learning.models.settings import ModelSettings
-from pupila.learning.models.weights import hash_module, load_weights, read_weights_info
+from pupila.learning.models.weights import find_local_weights, hash_module, load_weights, read_weights_info
 
 Find = Callable[[str], Path]
-TINY = "test_resnet"
+TINY, ENCODER = "test_resnet", "test_efficientnet"
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +181,53 @@ def test_the_real_encoder_has_no_classifier_and_gives_its_last_map(real_weights:
     assert prediction(network, torch.zeros(2, 3, 64, 64)).shape == (2, 3)
     with pytest.raises(PupilaError, match="These weights have no classification head"):
         build(settings, None)
+
+
+@pytest.fixture
+def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder PUPILA_WEIGHTS: a classifier under another name, an encoder, and files for nobody."""
+    import timm
+
+    save_file(timm.create_model(TINY, num_classes=4).state_dict(), tmp_path / "mine.safetensors")
+    (tmp_path / "mine.json").write_text(
+        json.dumps({"model": TINY, "options": {"num_classes": 4}, "image_size": 48, "license": "MIT"})
+    )
+    encoder = timm.create_model(ENCODER, features_only=True)
+    save_file(encoder.state_dict(), tmp_path / "enc.safetensors")
+    (tmp_path / "enc.json").write_text(json.dumps({"model": ENCODER, "part": "encoder"}))
+    (tmp_path / "broken.json").write_text("{")
+    for name in ("broken", "lone"):
+        (tmp_path / f"{name}.safetensors").write_bytes(b"")
+    monkeypatch.setenv("PUPILA_WEIGHTS", str(tmp_path))
+    return tmp_path
+
+
+def test_default_weights_are_searched_by_name_in_the_folder_of_weights(weights_folder: Path) -> None:
+    network = build(ModelSettings(model=TINY), 3)
+    assert network.weights_file == str(weights_folder / "mine.safetensors")
+    assert (network.weights.source, network.weights.license) == ("file: mine.safetensors", "MIT")
+    assert network.preprocessing.height == 48
+    tensors = load_file(weights_folder / "mine.safetensors")
+    assert torch.equal(network.encoder.model.layer1[0].conv1.weight, tensors["layer1.0.conv1.weight"])  # type: ignore[union-attr]
+    for model in ("unet", "pupila-sam"):
+        builder = build_segmenter if model == "unet" else build_promptable
+        network = builder(ModelSettings(model=model, encoder=ENCODER), 3, 64)
+        assert network.weights_file == str(weights_folder / "enc.safetensors")
+
+
+def test_the_folder_of_weights_is_not_searched_for_what_it_can_t_give(weights_folder: Path) -> None:
+    assert find_local_weights("none", TINY) == "none"
+    assert find_local_weights("default", "resnet18") == "default"
+    assert find_local_weights("default", ENCODER, whole=True) == "default"  # an encoder has no head
+    assert find_local_weights("default", TINY, whole=True) == str(weights_folder / "mine.safetensors")
+    (weights_folder / f"{TINY}.safetensors").write_bytes(b"")
+    (weights_folder / f"{TINY}.json").write_text(json.dumps({"model": TINY}))
+    assert find_local_weights("default", TINY) == str(
+        weights_folder / f"{TINY}.safetensors"
+    )  # its name first
+
+
+def test_without_the_folder_of_weights_the_hub_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("", "/no/such/folder"):
+        monkeypatch.setenv("PUPILA_WEIGHTS", value)
+        assert find_local_weights("default", TINY) == "default"

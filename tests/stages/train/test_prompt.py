@@ -22,7 +22,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.loop import Checkpointer
-from pupila.learning.models.sam import build_promptable
+from pupila.learning.models.prompt import build_promptable
 from pupila.learning.models.settings import ModelSettings
 from pupila.learning.trainers.prompt import PromptTrainer
 from pupila.learning.trainers.trainer import SplitRows

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pupila.learning.models.classify import build_classifier
 from pupila.learning.models.network import Network
-from pupila.learning.models.sam import build_promptable
+from pupila.learning.models.prompt import build_promptable
 from pupila.learning.models.segment import build_segmenter
 from pupila.learning.models.settings import ModelSettings
 

@@ -5,11 +5,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
+from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.learning.models.hub import hub_access, hub_error
+from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, MapEncoder, Network, build_head, describe_head
 from pupila.learning.models.segment import ARCHITECTURES
@@ -18,6 +19,7 @@ from pupila.learning.models.weights import (
     WeightsInfo,
     describe_weights,
     explain_other_model,
+    find_local_weights,
     hash_module,
     load_weights,
     read_tensors,
@@ -46,6 +48,9 @@ def build_classifier(settings: ModelSettings, classes: int | None, image_size: i
         raise _no_classifier(f"model={settings.model}, weights={settings.weights}")
     if settings.model in NETS:
         return _build_own(settings, classes or 0, image_size)
+    found = find_local_weights(settings.weights, settings.model, whole=classes is None)
+    weights_file = "" if found == settings.weights else found
+    settings = settings.model_copy(update={"weights": found})
     local = settings.weights not in ("default", NO_WEIGHTS)
     info = read_weights_info(settings.weights) if local else WeightsInfo()
     name = info.model if auto and info.model else settings.model
@@ -57,13 +62,7 @@ def build_classifier(settings: ModelSettings, classes: int | None, image_size: i
         model = _create_model(name, {**sized, **part}, pretrained=settings.weights == "default")
         if local:
             load_weights(model, read_tensors(settings.weights), settings.weights)
-    if part:
-        encoder: nn.Module = LastFeatures(model)
-        size, first = int(model.feature_info.channels()[-1]), None
-    else:
-        first, size = model.get_classifier(), int(model.head_hidden_size)
-        model.reset_classifier(0)
-        encoder = Pooled(model)
+    encoder, size, first = _open_model(model, bool(part))
     if classes is None and not isinstance(first, nn.Module):
         raise _no_classifier(settings.weights)
     head, layers = _make_head(settings, size, classes, first)
@@ -79,8 +78,38 @@ def build_classifier(settings: ModelSettings, classes: int | None, image_size: i
         weights=describe_weights(settings.weights, name, info),
         weights_hash=hash_module(encoder, name, sized),
         options=options,
+        weights_file=weights_file,
         classes=_class_names(model, info, first) if classes is None else (),
     )
+
+
+def rebuild_classifier(info: BundleInfo) -> Network:
+    """The network of a bundle before its weights are loaded."""
+    architecture, layers = info.architecture, info.head
+    if architecture.library == "pupila":
+        net = NETS[architecture.name]()
+        encoder, size, own, blocks = net.encoder, net.size, nn.Identity(), net.blocks
+    else:
+        classes = {} if layers else {"num_classes": len(info.classes)}
+        model = _create_model(architecture.name, {**architecture.options, **classes}, pretrained=False)
+        encoder, size, own = _open_model(model, bool(architecture.options.get("features_only")))
+        blocks = _list_blocks(model)
+    return Network(
+        architecture=architecture, task=CLASSIFY, encoder=encoder,
+        head=own if layers is None else build_head(size, layers), head_layers=layers, size=size,
+        preprocessing=info.preprocessing, blocks=blocks, weights=info.weights,
+        weights_hash=hash_module(encoder, architecture.name, architecture.options),
+        options=architecture.options, classes=tuple(info.classes),
+    )  # fmt: skip
+
+
+def _open_model(model: Any, features_only: bool) -> tuple[nn.Module, int, Any]:
+    """Of a timm model the encoder, the length of its embedding, and the classifier that it loses, if it has one."""
+    if features_only:
+        return LastFeatures(model), int(model.feature_info.channels()[-1]), None
+    classifier, size = model.get_classifier(), int(model.head_hidden_size)
+    model.reset_classifier(0)
+    return Pooled(model), size, classifier
 
 
 def _make_head(
@@ -184,17 +213,13 @@ def _create_model(name: str, options: dict[str, Any], pretrained: bool) -> Any:
     try:
         if not pretrained:
             return timm.create_model(name, pretrained=False, **options)
-        with hub_access():
+        with hub_access(name):
             return timm.create_model(name, pretrained=True, **options)
     except TypeError as fault:
         raise PupilaError(
             say("{model} does not support these options", model=name), actual=str(fault),
             expected=say("options of timm.create_model"), remedy=say("omit the options"),
         ) from fault  # fmt: skip
-    except (OSError, RuntimeError) as fault:
-        if not pretrained:
-            raise
-        raise hub_error(name, fault) from fault
 
 
 def _size_option(name: str, image_size: int | None) -> dict[str, int]:

@@ -1,62 +1,82 @@
-"""Downloads from the hub: given up within seconds where there is no connection."""
+"""Downloads from the hub: given up within seconds where it does not answer."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
-from urllib.request import getproxies
+from ssl import SSLError
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, build_opener
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
-_PATIENCE = 3.0  # seconds to look up the hub's host and to connect to it
-_PORTS = {"http": 80, "https": 443}
+_PATIENCE = 3.0  # seconds for the hub's first response
 # Errors of the hub's client, of the libraries below it, and of offline mode, that all mean: no connection.
 _NO_CONNECTION = (
-    "ConnectError", "ConnectTimeout", "ConnectionError", "LocalEntryNotFoundError", "OfflineModeIsEnabled",
-    "ReadTimeout", "TimeoutException", "gaierror",
+    "ConnectionError", "LocalEntryNotFoundError", "OfflineModeIsEnabled", "TimeoutException", "TransportError",
+    "gaierror",
 )  # fmt: skip
 
 
 @contextmanager
-def hub_access() -> Iterator[None]:
-    """Try to connect to the hub once; without a connection only its local cache is read, and nothing is retried."""
+def hub_access(model: str) -> Iterator[None]:
+    """Ask the hub once; where it does not respond in time only its local cache is read, and nothing is retried.
+
+    Args:
+        model: whose weights are downloaded, for the error.
+
+    Raises:
+        PupilaError: the weights can't be downloaded.
+    """
     from huggingface_hub import constants
 
     offline = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = offline or not _can_connect(constants.ENDPOINT)
+    constants.HF_HUB_OFFLINE = offline or not _responds(constants.ENDPOINT)
     try:
         yield
+    except PupilaError:
+        raise
+    except Exception as fault:
+        if isinstance(fault, OSError | RuntimeError) or _is_no_connection(fault):
+            raise hub_error(model, fault, constants.HF_HUB_OFFLINE) from fault
+        raise
     finally:
         constants.HF_HUB_OFFLINE = offline
 
 
-def _can_connect(address: str) -> bool:
-    """Whether the host of the address, or the proxy before it, accepts a connection in time."""
-    scheme = urlsplit(address).scheme
-    proxy = getproxies().get(scheme)
-    parts = urlsplit(address if proxy is None else proxy if "://" in proxy else f"http://{proxy}")
-    connected = threading.Event()
+def _responds(address: str) -> bool:
+    """Whether a server at the address, by way of the proxy before it, responds in time with whatever status."""
+    responded = threading.Event()
 
-    def connect() -> None:
+    def ask() -> None:
         try:
-            place = (parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443))
-            socket.create_connection(place, timeout=_PATIENCE).close()
-            connected.set()
-        except (OSError, UnicodeError):
+            build_opener().open(Request(address, method="HEAD"), timeout=_PATIENCE).close()
+        except HTTPError:
+            responded.set()
+        except URLError as fault:
+            if isinstance(fault.reason, SSLError):  # a server with a certificate that only its client knows
+                responded.set()
+        except (OSError, ValueError):
             pass
+        else:
+            responded.set()
 
-    thread = threading.Thread(target=connect, daemon=True)  # a look-up of a name takes no time limit
+    thread = threading.Thread(target=ask, daemon=True)  # a look-up of a name takes no time limit
     thread.start()
     thread.join(_PATIENCE)
-    return connected.is_set()
+    return responded.is_set()
 
 
-def hub_error(model: str, fault: Exception) -> PupilaError:
-    """The error for weights that can't be downloaded."""
+def hub_error(model: str, fault: Exception, offline: bool = False) -> PupilaError:
+    """The error for weights that can't be downloaded.
+
+    Args:
+        model: whose weights.
+        fault: of the download.
+        offline: whether the hub did not respond.
+    """
     remedy = "--weights FILE.safetensors, or --weights none"
-    if _is_no_connection(fault):
+    if (offline and not isinstance(fault, RuntimeError)) or _is_no_connection(fault):
         problem = say("Can't download the weights of {model}: no connection to the hub", model=model)
         return PupilaError(problem, remedy=remedy)
     problem = say("Can't download the weights of {model} from the hub", model=model)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.settings import ModelSettings
 from pupila.tasks.task import Task
@@ -37,6 +39,7 @@ class Network:
         frozenset()
     )  # SHA-256 of the images that the weights learned from, as far as known
     prompt_format: Literal["", "sam", "sam2"] = ""  # of a head that takes prompts
+    weights_file: str = ""  # in the folder PUPILA_WEIGHTS, used in place of the hub's
     parent: str | None = None  # hash of the bundle that the weights come from
 
     @property
@@ -169,7 +172,15 @@ def describe_head(classes: int, settings: ModelSettings) -> Head:
 
 
 def build_head(size: int, head: Head) -> nn.Module:
-    """(N, size) to (N, C) logits; its weights are drawn from torch's own seed."""
+    """(N, size) to (N, C) logits; its weights are drawn from torch's own seed.
+
+    Raises:
+        PupilaError: the head standardises its features, which no head of this version does.
+    """
+    if head.standardisation is not None:
+        raise PupilaError(
+            say("Heads with standardised features can't be built"), remedy="pip install --upgrade pupila"
+        )
     layers: list[nn.Module] = []
     for place, (before, after) in enumerate(pairwise([size, *head.widths])):
         last = place == len(head.widths) - 1

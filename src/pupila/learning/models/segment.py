@@ -4,23 +4,26 @@ import json
 import re
 import warnings
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from pupila.artifacts.bundle.architecture import Architecture
+from pupila.artifacts.bundle.architecture import Architecture, Library, Weights
+from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import closest, unknown
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.learning.models.hub import hub_access, hub_error
+from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, Network
-from pupila.learning.models.settings import DEFAULT_MODELS, ModelSettings
+from pupila.learning.models.settings import DEFAULT_ENCODER, DEFAULT_MODELS, ModelSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
     describe_weights,
     explain_other_model,
+    find_local_weights,
     hash_module,
     load_weights,
     read_tensors,
@@ -59,9 +62,12 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
     """
     local = settings.weights not in ("default", NO_WEIGHTS)
     info = read_weights_info(settings.weights) if local else WeightsInfo()
-    encoder = settings.encoder if settings.encoder != "auto" else info.model or "mobilenetv2_100"
+    encoder = settings.encoder if settings.encoder != "auto" else info.model or DEFAULT_ENCODER
     model = DEFAULT_MODELS["segment"] if settings.model == "auto" else settings.model
     _check_names(model, encoder)
+    found = find_local_weights(settings.weights, encoder)
+    if weights_file := "" if found == settings.weights else found:
+        settings, local, info = settings.model_copy(update={"weights": found}), True, read_weights_info(found)
     options = {**info.options, **settings.options}
     if not classes:
         raise PupilaError(
@@ -75,20 +81,34 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
             tensors = select_encoder_tensors(inner.model, read_tensors(settings.weights), info.part)
             load_weights(inner.model, tensors, settings.weights)
     mean, std = input_statistics(inner.model, encoder, info)
-    channels = [int(c) for c in inner.out_channels]
+    spec = Preprocessing(height=image_size or SIDE, width=image_size or SIDE, mean=mean, std=std)
+    library: Library = "segmentation_models_pytorch"
+    architecture = Architecture(library=library, name=model, encoder=encoder, options=options)
+    network = _make_network(whole, architecture, spec, describe_weights(settings.weights, encoder, info))
+    return replace(network, weights_file=weights_file)
+
+
+def rebuild_segmenter(info: BundleInfo) -> Network:
+    """The network of a bundle before its weights are loaded."""
+    architecture = info.architecture
+    name, encoder, options = architecture.name, architecture.encoder, architecture.options
+    whole = _create_model(name, encoder, options, len(info.classes), pretrained=False)
+    return _make_network(whole, architecture, info.preprocessing, info.weights)
+
+
+def _make_network(whole: Any, architecture: Architecture, spec: Preprocessing, weights: Weights) -> Network:
+    inner: Any = whole.encoder
     return Network(
-        architecture=Architecture(
-            library="segmentation_models_pytorch", name=model, encoder=encoder, options=options
-        ),
+        architecture=architecture,
         task=SEGMENT,
         encoder=inner,
         head=Decoder(whole),
-        size=channels[-1],
-        preprocessing=Preprocessing(height=image_size or SIDE, width=image_size or SIDE, mean=mean, std=std),
+        size=int(inner.out_channels[-1]),
+        preprocessing=spec,
         blocks=list_blocks(inner.model),
-        weights=describe_weights(settings.weights, encoder, info),
-        weights_hash=hash_module(inner, encoder, options),
-        options=options,
+        weights=weights,
+        weights_hash=hash_module(inner, architecture.encoder, architecture.options),
+        options=architecture.options,
         stride=int(getattr(inner, "output_stride", 32)),
     )
 
@@ -126,7 +146,7 @@ def _create_model(model: str, encoder: str, options: dict[str, Any], classes: in
     import segmentation_models_pytorch as smp
 
     try:
-        with hub_access() if pretrained else nullcontext(), warnings.catch_warnings():
+        with hub_access(encoder) if pretrained else nullcontext(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of encoders without prefix tokens
             return smp.create_model(
                 model, f"tu-{encoder}", "imagenet" if pretrained else None, classes=classes, **options
@@ -137,10 +157,6 @@ def _create_model(model: str, encoder: str, options: dict[str, Any], classes: in
             actual=f"options={json.dumps(options, default=str)}: {str(fault).splitlines()[0][:200]}",
             expected=say("an encoder and options that the architecture supports"), remedy="--model unet",
         ) from fault  # fmt: skip
-    except (OSError, RuntimeError) as fault:
-        if not pretrained:
-            raise
-        raise hub_error(encoder, fault) from fault
 
 
 def select_encoder_tensors(module: nn.Module, tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ DEFAULT_MODELS = {
     "segment": "unet",
     "prompt": "pupila-sam",
 }  # task -> model of "auto"
+DEFAULT_ENCODER = "mobilenetv2_100"  # of "auto"
 PUPILA_SAM = "pupila-sam"  # the promptable model for laptops
 CHECKPOINTS = {
     **{f"sam-vit-{size}": f"facebook/sam-vit-{size}" for size in ("base", "large", "huge")},

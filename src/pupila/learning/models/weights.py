@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,11 +13,12 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from pupila.artifacts.bundle.architecture import Weights
+from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import unknown
-from pupila.learning.models.network import NO_WEIGHTS
+from pupila.learning.models.network import NO_WEIGHTS, Network
 
 
 class WeightsInfo(BaseModel):
@@ -58,6 +60,27 @@ def read_weights_info(path: str) -> WeightsInfo:
             say("Can't read {path}", path=beside), actual=f"{key}: {first['msg']}" if key else str(first["msg"]),
             expected="model, options, part, classes, image_size, mean, std",
         ) from fault  # fmt: skip
+
+
+def find_local_weights(weights: str, model: str, whole: bool = False) -> str:
+    """`default` weights as a file of the folder `PUPILA_WEIGHTS`, where its JSON file names the model.
+
+    Args:
+        weights: of the settings; anything else than `default` is returned as it is.
+        model: of timm, whose weights are wanted.
+        whole: only a complete classifier will do, not an encoder.
+    """
+    folder = files.weights_folder()
+    if weights != "default" or not folder or not files.is_folder(folder):
+        return weights
+    names = [name for name in files.list_files(folder) if name.endswith(".safetensors")]
+    for name in sorted(names, key=lambda name: (name != f"{model}.safetensors", name)):
+        path = files.join(folder, name)
+        with suppress(PupilaError):  # a file that is not described, or for another program
+            info = read_weights_info(path)
+            if info.model == model and not (whole and info.part == "encoder"):
+                return path
+    return weights
 
 
 def read_tensors(path: str) -> dict[str, Tensor]:
@@ -116,6 +139,24 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], path: str) -> No
             remedy=say("--model NAME, --options.NAME VALUE, or a JSON file of the same name with both"),
         )  # fmt: skip
     module.load_state_dict(tensors)
+
+
+def load_bundle_weights(network: Network, bundle: Bundle) -> Network:
+    """The network with the weights of the bundle, which are loaded in place and become its parent.
+
+    Args:
+        network: as the bundle describes it.
+        bundle: has the weights, and the images that they learned from.
+
+    Raises:
+        PupilaError: the weights do not fit the description.
+    """
+    parts = nn.ModuleDict({"encoder": network.encoder, "head": network.head})
+    load_weights(parts, parse_tensors(bundle.read(WEIGHTS_FILE), WEIGHTS_FILE), bundle.folder)
+    architecture = network.architecture
+    digest = hash_module(network.encoder, f"{architecture.name} {architecture.encoder}", architecture.options)
+    learned = frozenset(bundle.training_images())
+    return replace(network, weights_hash=digest, training_images=learned, parent=bundle.hash)
 
 
 def hash_module(module: nn.Module, name: str, options: dict[str, Any]) -> str:

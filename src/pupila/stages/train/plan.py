@@ -59,6 +59,7 @@ def decide(
     values = {
         **decided, "model": settings.model if network.task.takes_prompts else network.name,
         "encoder": network.encoder_name, "options": network.options,
+        "weights": network.weights_file or settings.weights,
         "image_size": network.preprocessing.height, "overlap": network.preprocessing.overlap,
         "unfreeze": unfreeze, "lr": rate,
         "finetune_lr": auto("finetune_lr", rate / 10, say("a tenth of lr")),
@@ -67,6 +68,8 @@ def decide(
         "device": device, "precision": settings.precision,
     }  # fmt: skip
     reasons |= _default_reasons(settings)
+    if network.weights_file:
+        reasons["weights"] = say("made for this model, in the folder of PUPILA_WEIGHTS")
     if settings.image_size == "auto":
         reasons["image_size"] = say("default of the model")
     if decided["augment"] == "none":

@@ -101,6 +101,8 @@ class TrainingRun:
         plan, network = self._open_plan(settings, resume)
         if (finished := self._read_finished(plan)) is not None:
             return finished
+        if network.weights_file:
+            self.on_log(Note(say("Weights from {file}.", file=network.weights_file)))
         if not network.task.caches_features or network.task.takes_prompts:
             check_exportable(network)
         self._report_baseline(plan)

@@ -1,0 +1,29 @@
+"""Build a network again from its bundle alone: the description and the weights, without downloading anything."""
+
+from collections.abc import Callable
+
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.learning.models.classify import rebuild_classifier
+from pupila.learning.models.network import Network
+from pupila.learning.models.prompt import rebuild_promptable
+from pupila.learning.models.segment import rebuild_segmenter
+from pupila.learning.models.weights import load_bundle_weights
+
+REBUILDERS: dict[str, Callable[[BundleInfo], Network]] = {
+    "classify": rebuild_classifier,
+    "segment": rebuild_segmenter,
+    "prompt": rebuild_promptable,
+}  # task -> what builds the network of a bundle, with random weights
+
+
+def rebuild_network(bundle: Bundle) -> Network:
+    """The network that the bundle was exported from, in evaluation mode: its logits are those of the ONNX file.
+
+    Raises:
+        PupilaError: the libraries of this machine build another network from the description.
+    """
+    network = load_bundle_weights(REBUILDERS[bundle.info.task](bundle.info), bundle)
+    network.encoder.eval()
+    network.head.eval()
+    return network

@@ -90,7 +90,7 @@ def test_a_proxy_that_refuses_or_is_silent_is_no_connection(
     ],
 )
 def test_a_silent_hub_is_one_error_for_every_library(
-    black_hole: str, build: Any, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    black_hole: str, build: Any, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", black_hole)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))

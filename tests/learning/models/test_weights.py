@@ -208,7 +208,8 @@ def test_default_weights_are_searched_by_name_in_the_folder_of_weights(weights_f
     assert (network.weights.source, network.weights.license) == ("file: mine.safetensors", "MIT")
     assert network.preprocessing.height == 48
     tensors = load_file(weights_folder / "mine.safetensors")
-    assert torch.equal(network.encoder.model.layer1[0].conv1.weight, tensors["layer1.0.conv1.weight"])  # type: ignore[union-attr]
+    loaded = network.encoder.state_dict()
+    assert torch.equal(loaded["model.layer1.0.conv1.weight"], tensors["layer1.0.conv1.weight"])
     for model in ("unet", "pupila-sam"):
         builder = build_segmenter if model == "unet" else build_promptable
         network = builder(ModelSettings(model=model, encoder=ENCODER), 3, 64)

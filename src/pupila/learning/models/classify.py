@@ -48,9 +48,8 @@ def build_classifier(settings: ModelSettings, classes: int | None, image_size: i
         raise _no_classifier(f"model={settings.model}, weights={settings.weights}")
     if settings.model in NETS:
         return _build_own(settings, classes or 0, image_size)
-    found = find_local_weights(settings.weights, settings.model, whole=classes is None)
-    weights_file = "" if found == settings.weights else found
-    settings = settings.model_copy(update={"weights": found})
+    weights_file = find_local_weights(settings.weights, settings.model, whole=classes is None)
+    settings = settings.model_copy(update={"weights": weights_file or settings.weights})
     local = settings.weights not in ("default", NO_WEIGHTS)
     info = read_weights_info(settings.weights) if local else WeightsInfo()
     name = info.model if auto and info.model else settings.model

@@ -68,9 +68,13 @@ def build_pupila_sam(settings: ModelSettings, image_size: int | None) -> Network
     info = read_weights_info(settings.weights) if local else WeightsInfo()
     encoder = settings.encoder if settings.encoder != "auto" else info.model or DEFAULT_ENCODER
     check_encoder(encoder)
-    found = find_local_weights(settings.weights, encoder)
-    if weights_file := "" if found == settings.weights else found:
-        settings, local, info = settings.model_copy(update={"weights": found}), True, read_weights_info(found)
+    local_weights = find_local_weights(settings.weights, encoder)
+    if weights_file := "" if local_weights == settings.weights else local_weights:
+        settings, local, info = (
+            settings.model_copy(update={"weights": local_weights}),
+            True,
+            read_weights_info(local_weights),
+        )
     options = {
         name: value for name, value in info.options.items() if name != "features_only"
     } | settings.options

@@ -65,9 +65,13 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
     encoder = settings.encoder if settings.encoder != "auto" else info.model or DEFAULT_ENCODER
     model = DEFAULT_MODELS["segment"] if settings.model == "auto" else settings.model
     _check_names(model, encoder)
-    found = find_local_weights(settings.weights, encoder)
-    if weights_file := "" if found == settings.weights else found:
-        settings, local, info = settings.model_copy(update={"weights": found}), True, read_weights_info(found)
+    local_weights = find_local_weights(settings.weights, encoder)
+    if weights_file := "" if local_weights == settings.weights else local_weights:
+        settings, local, info = (
+            settings.model_copy(update={"weights": local_weights}),
+            True,
+            read_weights_info(local_weights),
+        )
     options = {**info.options, **settings.options}
     if not classes:
         raise PupilaError(

@@ -217,9 +217,9 @@ def test_default_weights_are_searched_by_name_in_the_folder_of_weights(weights_f
 
 
 def test_the_folder_of_weights_is_not_searched_for_what_it_can_t_give(weights_folder: Path) -> None:
-    assert find_local_weights("none", TINY) == "none"
-    assert find_local_weights("default", "resnet18") == "default"
-    assert find_local_weights("default", ENCODER, whole=True) == "default"  # an encoder has no head
+    assert find_local_weights("none", TINY) == ""
+    assert find_local_weights("default", "resnet18") == ""
+    assert find_local_weights("default", ENCODER, whole=True) == ""  # an encoder has no head
     assert find_local_weights("default", TINY, whole=True) == str(weights_folder / "mine.safetensors")
     (weights_folder / f"{TINY}.safetensors").write_bytes(b"")
     (weights_folder / f"{TINY}.json").write_text(json.dumps({"model": TINY}))
@@ -231,4 +231,4 @@ def test_the_folder_of_weights_is_not_searched_for_what_it_can_t_give(weights_fo
 def test_without_the_folder_of_weights_the_hub_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for value in ("", "/no/such/folder"):
         monkeypatch.setenv("PUPILA_WEIGHTS", value)
-        assert find_local_weights("default", TINY) == "default"
+        assert find_local_weights("default", TINY) == ""

@@ -68,13 +68,9 @@ def build_pupila_sam(settings: ModelSettings, image_size: int | None) -> Network
     info = read_weights_info(settings.weights) if local else WeightsInfo()
     encoder = settings.encoder if settings.encoder != "auto" else info.model or DEFAULT_ENCODER
     check_encoder(encoder)
-    local_weights = find_local_weights(settings.weights, encoder)
-    if weights_file := "" if local_weights == settings.weights else local_weights:
-        settings, local, info = (
-            settings.model_copy(update={"weights": local_weights}),
-            True,
-            read_weights_info(local_weights),
-        )
+    if weights_file := find_local_weights(settings.weights, encoder):
+        settings, local = settings.model_copy(update={"weights": weights_file}), True
+        info = read_weights_info(weights_file)
     options = {
         name: value for name, value in info.options.items() if name != "features_only"
     } | settings.options

@@ -65,13 +65,9 @@ def build_segmenter(settings: ModelSettings, classes: int | None, image_size: in
     encoder = settings.encoder if settings.encoder != "auto" else info.model or DEFAULT_ENCODER
     model = DEFAULT_MODELS["segment"] if settings.model == "auto" else settings.model
     _check_names(model, encoder)
-    local_weights = find_local_weights(settings.weights, encoder)
-    if weights_file := "" if local_weights == settings.weights else local_weights:
-        settings, local, info = (
-            settings.model_copy(update={"weights": local_weights}),
-            True,
-            read_weights_info(local_weights),
-        )
+    if weights_file := find_local_weights(settings.weights, encoder):
+        settings, local = settings.model_copy(update={"weights": weights_file}), True
+        info = read_weights_info(weights_file)
     options = {**info.options, **settings.options}
     if not classes:
         raise PupilaError(

@@ -63,16 +63,16 @@ def read_weights_info(path: str) -> WeightsInfo:
 
 
 def find_local_weights(weights: str, model: str, whole: bool = False) -> str:
-    """`default` weights as a file of the folder `PUPILA_WEIGHTS`, where its JSON file names the model.
+    """The file of the folder `PUPILA_WEIGHTS` whose JSON file names the model; empty where there is none.
 
     Args:
-        weights: of the settings; anything else than `default` is returned as it is.
+        weights: of the settings; only for `default` a file is searched.
         model: of timm, whose weights are wanted.
         whole: only a complete classifier will do, not an encoder.
     """
     folder = files.weights_folder()
     if weights != "default" or not folder or not files.is_folder(folder):
-        return weights
+        return ""
     names = [name for name in files.list_files(folder) if name.endswith(".safetensors")]
     for name in sorted(names, key=lambda name: (name != f"{model}.safetensors", name)):
         path = files.join(folder, name)
@@ -80,7 +80,7 @@ def find_local_weights(weights: str, model: str, whole: bool = False) -> str:
             info = read_weights_info(path)
             if info.model == model and not (whole and info.part == "encoder"):
                 return path
-    return weights
+    return ""
 
 
 def read_tensors(path: str) -> dict[str, Tensor]:

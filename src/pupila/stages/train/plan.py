@@ -67,11 +67,7 @@ def decide(
         "augmented_views": auto("augmented_views", *picked),
         "device": device, "precision": settings.precision,
     }  # fmt: skip
-    reasons |= _default_reasons(settings)
-    if network.weights_file:
-        reasons["weights"] = say("made for this model, in the folder of PUPILA_WEIGHTS")
-    if settings.image_size == "auto":
-        reasons["image_size"] = say("default of the model")
+    reasons |= _default_reasons(settings, network)
     if decided["augment"] == "none":
         values["augmented_views"] = 1
     if settings.precision == "auto":
@@ -88,9 +84,14 @@ def decide(
     })  # fmt: skip
 
 
-def _default_reasons(settings: TrainSettings) -> dict[str, str]:
+def _default_reasons(settings: TrainSettings, network: Network) -> dict[str, str]:
     names = ("model", "encoder", "overlap")
-    return {name: say("default") for name in names if getattr(settings, name) == "auto"}
+    reasons = {name: say("default") for name in names if getattr(settings, name) == "auto"}
+    if settings.image_size == "auto":
+        reasons["image_size"] = say("default of the model")
+    if network.weights_file:
+        reasons["weights"] = say("made for this model, in the folder of PUPILA_WEIGHTS")
+    return reasons
 
 
 def _pick_engine(network: Network, device: str) -> tuple[str, str]:

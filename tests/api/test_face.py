@@ -1,11 +1,14 @@
-"""The Python face: names only, loaded on use, and functions win over the rooms of the same name."""
+"""The Python face: names only, loaded on use; a base install predicts, and names the extra for all else."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import pupila
+from tests.colours import write_colours
 
 
 def test_the_functions_stay_functions_when_their_rooms_are_loaded() -> None:
@@ -35,3 +38,51 @@ def test_nothing_heavy_is_loaded_before_it_is_used(code: str, allowed: tuple[str
     finished = subprocess.run([sys.executable, "-c", output], capture_output=True, text=True, check=True)
     loaded = eval(finished.stdout.rpartition("LOADED")[2])
     assert set(loaded) <= set(allowed)
+
+
+# In a process where no library of an extra can be imported: what each function raises, and what predict says.
+BASE = """
+import json, sys
+from urllib.request import urlopen
+from pupila.core.extras import EXTRA_OF
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in EXTRA_OF:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import pupila
+import numpy as np
+calls = {
+    "open": dict(data=sys.argv[2]), "doctor": dict(data=sys.argv[2]), "split": dict(data=sys.argv[2]),
+    "explore": dict(data=sys.argv[2]), "convert": dict(data=sys.argv[2], to="coco", out="x"),
+    "label": dict(data=sys.argv[2], with_="csv:x"), "train": dict(data=sys.argv[2]),
+    "evaluate": dict(model=sys.argv[1], data=sys.argv[2]), "collect": dict(site="static", out="x"),
+}
+results = {}
+for name, arguments in calls.items():
+    try:
+        getattr(pupila, name)(**arguments)
+    except Exception as fault:
+        results[name] = [type(fault).__name__, str(fault)]
+predictions = pupila.predict(sys.argv[1], np.full((8, 8, 3), (200, 0, 0), np.uint8))
+results["predict"] = [repr(predictions), predictions[0].prediction]
+predictions[0].plot(), predictions._repr_html_(), predictions.show()
+with pupila.serve(sys.argv[1]) as service, urlopen(service.url + "/health") as response:
+    results["serve"] = json.load(response)["status"]
+print("RESULTS" + json.dumps(results))
+"""
+
+
+def test_a_base_install_predicts_and_names_the_extra_for_all_else(tmp_path: Path) -> None:
+    bundle = write_colours(tmp_path / "bundle")
+    command = [sys.executable, "-W", "error", "-c", BASE, bundle.folder, str(tmp_path)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    results = json.loads(finished.stdout.rpartition("RESULTS")[2])
+    assert (results.pop("predict")[1], results.pop("serve")) == ("red", "ok")
+    assert len(results) == 9
+    for name, (kind, text) in results.items():
+        assert kind == "MissingExtra", (name, kind, text)
+        assert "pupila[" in text or "[data]" in text, text

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.annotations import annotation_file, draw_annotation, is_annotation
 from pupila.artifacts.dataset.columns import Schema
+from pupila.artifacts.dataset.formats.annotations import annotation_file, draw_annotation, is_annotation
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.annotations import draw_annotation, is_annotation
+from pupila.artifacts.dataset.formats.annotations import draw_annotation, is_annotation
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.mask_reading import FACTS, read_mask_facts
 from pupila.core import files

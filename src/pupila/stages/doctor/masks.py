@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.annotations import is_annotation
+from pupila.artifacts.dataset.formats.annotations import is_annotation
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.masks import parse_counts
 from pupila.artifacts.report.fingerprint import Fault

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.annotations import draw_annotation, is_annotation
+from pupila.artifacts.dataset.formats.annotations import draw_annotation, is_annotation
 from pupila.artifacts.dataset.formats.class_files import read_class_file
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.manifest import Dataset

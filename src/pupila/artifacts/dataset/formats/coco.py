@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import PurePosixPath
 
-from pupila.artifacts.dataset.annotations import CocoAnnotation, CocoFile, read_coco_file
+from pupila.artifacts.dataset.formats.annotations import CocoAnnotation, CocoFile, read_coco_file
 from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, build_label_map, read_class_file
 from pupila.artifacts.dataset.formats.file_finder import (
     FileFinder,

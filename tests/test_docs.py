@@ -86,7 +86,7 @@ def test_every_stage_and_artefact_has_a_page() -> None:
     floors = [REPOSITORY / "src/pupila" / floor for floor in ("stages", "artifacts")]
     rooms = [p.name for floor in floors for p in floor.iterdir() if p.is_dir() and p.name[0] not in "_."]
     pages = {p.stem for p in PAGES}
-    missing = sorted(set(rooms) - pages - {"run"})  # a run's folder is described in train
+    missing = sorted(set(rooms) - pages)
     assert not missing
     assert len(rooms) >= 8
 

@@ -1,9 +1,11 @@
 """Calibration: no error where there is none, the factor found where there is one, no explosion on few images."""
 
+from collections.abc import Callable
 from math import log
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from pupila.statistics.metrics.calibration import (
     BINS,
@@ -11,6 +13,7 @@ from pupila.statistics.metrics.calibration import (
     calibration_error,
     fit_temperature,
     log_softmax,
+    minimise,
     reliability_bins,
 )
 
@@ -98,3 +101,19 @@ def test_the_error_is_of_a_bins_mean_and_not_of_each_image() -> None:
     # confidences 0.50, 0.51, ... 0.69, every second one right: bin k says 0.505 + 0.02 k and is half right
     confidence, right = 0.5 + 0.01 * np.arange(20), np.arange(20) % 2 == 1
     assert calibration_error(confidence, right) == pytest.approx(0.005 + 0.02 * 4.5)
+
+
+@pytest.mark.parametrize(
+    ("cost", "low", "high"),
+    [
+        (lambda x: (x - 0.3) ** 2, -1.0, 5.0),
+        (lambda x: (x - 1) ** 4 + x, -2.0, 9.0),
+        (lambda x: np.exp(x) - 2 * x, -3.0, 3.0),
+        (abs, -3.0, 2.0),
+        (lambda x: x, 0.0, 1.0),
+        (lambda x: -x, 0.0, 1.0),
+    ],
+)
+def test_the_minimum_is_that_of_scipy(cost: Callable[[float], float], low: float, high: float) -> None:
+    oracle = minimize_scalar(cost, bounds=(low, high), method="bounded")
+    assert minimise(cost, low, high) == pytest.approx(oracle.x, abs=1e-12)

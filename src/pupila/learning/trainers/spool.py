@@ -2,6 +2,7 @@
 
 import contextlib
 import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -42,6 +43,7 @@ class ArraySpool(Sequence[Array]):
         with self._lock:
             if self._file is None:
                 self._file = _open_scratch_file()
+                weakref.finalize(self, self._file.close)
             place = self._file.seek(0, 2)
             self._file.write(np.ascontiguousarray(array).data)
             self._file.flush()

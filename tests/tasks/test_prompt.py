@@ -9,15 +9,23 @@ from pupila.imaging.images.preprocess import Preprocessing, covered_size, fit_im
 from pupila.tasks.prompt import (
     DecoderOutput,
     Prompt,
-    predict_probability,
+    mask_probability,
     predict_prompt,
     prompt_points,
     scale_prompt,
+    select_mask,
 )
-from pupila.tasks.task import PostProcessing, PredictionSettings, PreprocessedImage
+from pupila.tasks.task import Array, PostProcessing, PredictionSettings, PreprocessedImage
 
 SQUASH = Preprocessing(height=8, width=8)
 CORNER = Preprocessing(height=8, width=8, fit="corner", padding="mean")
+
+
+def predict_probability(
+    raw: DecoderOutput, image: PreprocessedImage, spec: PredictionSettings
+) -> tuple[Array, float]:
+    logits = raw.masks[select_mask(raw, spec.prompt_format)]
+    return mask_probability(logits, raw.prompt, image, spec), predict_prompt(raw, image, spec).predicted_iou
 
 
 def spec(preprocessing: Preprocessing = SQUASH, prompts: Any = "sam", **changes: Any) -> PredictionSettings:

@@ -164,15 +164,6 @@ def select_mask(raw: DecoderOutput, kind: str) -> int:
     return 0 if first else 1 + int(raw.predicted_iou[1:].argmax())
 
 
-def predict_probability(
-    raw: DecoderOutput, image: PreprocessedImage, spec: PredictionSpec
-) -> tuple[Array, float]:
-    """(H, W) float32 calibrated foreground probability, and the predicted IoU."""
-    number = select_mask(raw, spec.prompt_format)
-    predicted_iou = float(np.clip(raw.predicted_iou[number], 0, 1))
-    return mask_probability(raw.masks[number], raw.prompt, image, spec), predicted_iou
-
-
 def mask_probability(logits: Array, prompt: Prompt, image: PreprocessedImage, spec: PredictionSpec) -> Array:
     """(H, W) float32 calibrated foreground probability at the size of the upright image.
 

@@ -15,6 +15,7 @@ from pupila.learning.models.segment import build_segmenter
 from pupila.learning.models.settings import ModelSettings
 from pupila.learning.trainers import segment
 from pupila.learning.trainers.segment import SegmentTrainer, concatenate_masks
+from pupila.learning.trainers.spool import ArraySpool
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.statistics.metrics.calibration import fit_temperature
 from pupila.tasks.tuning.segment import LEVELS, MaskPredictions
@@ -94,12 +95,12 @@ def test_the_network_runs_once_and_not_at_all_where_the_best_validation_had_thes
     fresh = trainer.predict_validation(module)
     assert trainer.passes == 1
     trainer.validate(module, 0)
-    kept = trainer.predict_validation(module)
-    assert trainer.passes == 2 and same(fresh, kept)
+    retained = trainer.predict_validation(module)
+    assert trainer.passes == 2 and same(fresh, retained)
     trainer.validate(module, 1)
     with torch.no_grad():
         next(module.parameters()).add_(0.1)
-    assert not same(trainer.predict_validation(module), kept)
+    assert not same(trainer.predict_validation(module), retained)
     assert trainer.passes == 4
 
 
@@ -109,7 +110,7 @@ def test_outputs_that_do_not_fit_into_memory_lie_in_a_scratch_file_with_the_same
     module = trainer.build_module("all")
     expected = trainer.predict_validation(module)
     monkeypatch.setattr(segment, "MOST_BYTES", 0)
-    monkeypatch.setattr(segment.ArraySpool.__init__, "__defaults__", ((), 0))
+    monkeypatch.setattr(ArraySpool.__init__, "__defaults__", ((), 0))
     trainer.validate(module, 0)  # keeps nothing
     assert same(trainer.predict_validation(module), expected)
     assert trainer.passes == 3

@@ -43,6 +43,7 @@ def _one_thread() -> Iterator[None]:
 
 def make_plan(data: Dataset, **overrides: Any) -> TrainPlan:
     decided = {
+        "task": "classify",
         "model": "lenet", "weights": "none", "image_size": 32, "epochs": 2, "unfreeze": "all", "lr": 1e-3,
         "finetune_lr": 1e-4, "batch_size": 8, "augmented_views": 1, "device": "cpu", "precision": "float32",
         "engine": "torch", "threads": 1, "data_hash": "", "splits_hash": "", "classes": data.classes, "workers": 0,

@@ -15,7 +15,7 @@ WARNED = np.array([0.05, 0.1, 0.1, 0.2, 0.2, 0.3, 0.4, 0.45, 0.8, 0.9])
 
 
 def to_logits(probabilities: Array) -> Array:
-    return np.log(np.stack([1 - probabilities, probabilities], axis=1)).astype(np.float32)
+    return np.asarray(np.log(np.stack([1 - probabilities, probabilities], axis=1)), np.float32)
 
 
 def test_a_threshold_for_the_recall_is_found_for_the_rarer_class() -> None:
@@ -29,7 +29,7 @@ def test_a_threshold_for_the_recall_is_found_for_the_rarer_class() -> None:
 
 
 def test_an_objective_that_no_threshold_reaches_is_named_without_one() -> None:
-    hopeless = WARNED[::-1]  # the surest images are calm
+    hopeless = WARNED[::-1]  # the most confident images are calm
     calibration = tune_classes(
         to_logits(hopeless), TARGETS, CLASSES, PostProcessing(), "warned:precision>=0.9"
     )

@@ -55,7 +55,7 @@ class ResizedMasks:
         self._data, self._spec = data, spec
         self._store = ArrayStore("masks", placement_key(spec), (spec.height, spec.width), "uint8")
         keys, digests = data.images["sha256"].to_list(), data.images["mask_sha256"].to_list()
-        label_map = data.label_map.as_json() if data.label_map else ""
+        label_map = data.require_label_map().as_json()
         self._keys = {row: f"{keys[row]}:{digests[row]}:{label_map}" for row in rows}
         fill_store(self._store, self._keys, self._place, say("preparing masks"), reader_threads(data.root))
 

@@ -1,7 +1,6 @@
 """Train promptable models: a mask decoder on cached embeddings, validated by the IoU for points and boxes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,13 @@ from pupila.learning.losses import prompt_loss
 from pupila.learning.models.network import Network
 from pupila.learning.trainers.best_outputs import BestOutputs
 from pupila.learning.trainers.prompt_module import PromptableModule, mean_prompt_loss
-from pupila.learning.trainers.segment import concatenate_masks
+from pupila.learning.trainers.prompt_outputs import (
+    PromptedTarget,
+    PromptOutputs,
+    PromptPredictions,
+    RawPrompt,
+    empty_outputs,
+)
 from pupila.learning.trainers.settings import PromptSettings
 from pupila.learning.trainers.spool import MOST_BYTES, ArraySpool
 from pupila.learning.trainers.trainer import SplitRows, join_samples, to_device
@@ -38,61 +43,6 @@ from pupila.tasks.task import PredictionSettings, PreprocessedImage
 from pupila.tasks.tuning.segment import MaskPredictions, quantise_foreground
 
 _SAMPLED = 500  # cells per mask for fitting the temperature
-
-
-@dataclass(frozen=True, slots=True)
-class PromptedTarget:
-    """A class of an image, prompted with one strategy."""
-
-    row: int  # of the data set
-    class_index: int
-    strategy: str
-
-
-@dataclass(frozen=True, slots=True)
-class PromptPredictions:
-    """The predictions for the prompts of the validation rows; rows without foreground have none."""
-
-    prompted: list[PromptedTarget]
-    masks: MaskPredictions  # of background and object, one for each prompt
-
-
-@dataclass(frozen=True, slots=True)
-class RawPrompt:
-    """The raw prediction for a prompt."""
-
-    prompted: PromptedTarget
-    prompt: Prompt
-    logits: Array  # (h, w) float32 of the selected mask
-    target: Array  # (H, W) uint8: 1, 0 or IGNORE
-    small: Array  # (h, w) the same at the size of the decoder's masks
-    loss: float
-
-
-@dataclass(frozen=True, slots=True)
-class PromptOutputs:
-    """What one pass over the validation rows gave, prompt by prompt."""
-
-    prompts: list[tuple[PromptedTarget, Prompt]]
-    samples: list[tuple[Array, Array]]  # (S, 2) float32 logits and (S,) int64 targets of labelled cells
-    logits: ArraySpool  # of (h, w) float32
-    targets: ArraySpool  # of (H, W) uint8
-
-    @property
-    def bytes(self) -> int:
-        """Of all arrays."""
-        return self.logits.bytes + self.targets.bytes
-
-    def add(self, raw: RawPrompt, sample: tuple[Array, Array]) -> None:
-        """Add the prediction for the next prompt; prompts of one target share it."""
-        target = raw.prompted.row, raw.prompted.class_index
-        if self.prompts and target == (self.prompts[-1][0].row, self.prompts[-1][0].class_index):
-            self.targets.repeat_last()
-        else:
-            self.targets.append(raw.target)
-        self.prompts.append((raw.prompted, raw.prompt))
-        self.samples.append(sample)
-        self.logits.append(raw.logits)
 
 
 class PromptTrainer:
@@ -173,7 +123,7 @@ class PromptTrainer:
             counts = confusion_counts(raw.target, (probability >= 0.5).astype(np.uint8), 2)
             return raw, counts, self._sample_cells(raw)
 
-        outputs: PromptOutputs | None = _empty_outputs()
+        outputs: PromptOutputs | None = empty_outputs()
         results = []
         for raw, counts, sample in prefetch(self._predict_raw(module), score_prompt):
             results.append((raw.prompted.strategy, counts, raw.loss))
@@ -204,7 +154,7 @@ class PromptTrainer:
         return PromptPredictions([prompted for prompted, _ in outputs.prompts], masks)
 
     def _run_validation(self, module: nn.Module) -> PromptOutputs:
-        outputs = _empty_outputs()
+        outputs = empty_outputs()
         for raw, sample in prefetch(self._predict_raw(module), lambda raw: (raw, self._sample_cells(raw))):
             outputs.add(raw, sample)
         return outputs
@@ -311,10 +261,6 @@ def _is_frozen(module: nn.Module) -> bool:
     return encoder is None or not any(p.requires_grad for p in encoder.parameters())
 
 
-def _empty_outputs() -> PromptOutputs:
-    return PromptOutputs([], [], ArraySpool(), ArraySpool())
-
-
 def _summarise(results: list[tuple[str, Array, float]]) -> EpochResult:
     """The metrics of the strategy, the (2, 2) pixel counts and the loss of each prompt."""
     matrices = {
@@ -330,9 +276,3 @@ def _summarise(results: list[tuple[str, Array, float]]) -> EpochResult:
         predicted_classes=int(predicted.sum()),
         metrics={"iou": score, **{f"iou_{name}": v for name, v in scores.items()}},
     )
-
-
-def concatenate_prompts(parts: list[PromptPredictions]) -> PromptPredictions:
-    """The predictions of several folds as one."""
-    prompted = [target for part in parts for target in part.prompted]
-    return PromptPredictions(prompted, concatenate_masks([part.masks for part in parts]))

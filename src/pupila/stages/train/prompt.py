@@ -16,7 +16,7 @@ from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.network import Network
 from pupila.learning.models.settings import PUPILA_SAM
-from pupila.learning.trainers.prompt import PromptedTarget, PromptPredictions, concatenate_prompts
+from pupila.learning.trainers.prompt_outputs import PromptedTarget, PromptPredictions, concatenate_prompts
 from pupila.stages.train.recipe import TrainingRecipe, ValidationResult
 from pupila.stages.train.settings import TrainPlan, TrainSettings
 from pupila.statistics.metrics.baseline import Baseline
@@ -110,7 +110,7 @@ def baseline(data: Dataset, rows: list[int]) -> Baseline:
 
 
 def _check_settings(settings: TrainSettings, data: Dataset) -> None:
-    if data.label_map is None:
+    if data.target != "mask":
         raise PupilaError(
             say("Promptable models need masks"), actual=say("image labels: {names}", names=listing(data.classes)),
             expected=say("a data set with masks"), remedy="--model auto",

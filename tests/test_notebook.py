@@ -21,9 +21,13 @@ def read_cells() -> list[str]:
 def run_cell(source: str, names: dict[str, Any]) -> Any:
     """Run a cell like a kernel; return the value of its last line, if that is an expression."""
     tree = ast.parse(source)
-    shown = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1]
+    if not isinstance(last, ast.Expr):
+        exec(compile(tree, NOTEBOOK.name, "exec"), names)
+        return None
+    tree.body.pop()
     exec(compile(tree, NOTEBOOK.name, "exec"), names)
-    return eval(compile(ast.Expression(shown.value), NOTEBOOK.name, "eval"), names) if shown else None
+    return eval(compile(ast.Expression(last.value), NOTEBOOK.name, "eval"), names)
 
 
 def render(value: Any) -> str:

@@ -44,12 +44,19 @@ def _report() -> Any:
     return Annotated[Union[tuple(REPORTS.values())], Field(discriminator="task", title="Report")]  # noqa: UP007
 
 
+def _suspects() -> Any:
+    from pupila.stages.label.review.ranking import SuspectsFile
+
+    return SuspectsFile
+
+
 # Name of the file -> what it holds.
 SCHEMAS: dict[str, Callable[[], Any]] = {
     "audit": _audit,
     "bundle": _bundle,
     "fingerprint": _fingerprint,
     "report": _report,
+    "suspects": _suspects,
 }
 
 

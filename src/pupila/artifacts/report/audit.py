@@ -80,8 +80,10 @@ class ClassAccuracies(Record):
     """The classes, in index order, and how they were confused."""
 
     classes: dict[str, ClassAccuracy]
-    # Of the random part; rows: label of the reviewer, columns: machine label. Empty without one class per image.
-    confusion_matrix: list[list[int]]
+    confusion_matrix: list[list[int]] = Field(
+        description="of the random part; rows: label of the reviewer, columns: machine label; "
+        "empty without one class per image"
+    )
     confusions: list[Confusion]  # in all items, the most frequent first
 
 

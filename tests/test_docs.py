@@ -35,7 +35,7 @@ def collect_shop(folder: Path, products: int) -> None:
     with shop.open() as address:
         pupila.collect("static", out=folder, start=f"{address}/static", allow_private=True, rate=1000)
     rows = pupila.open(folder).images.select("image", "sha256", "group").iter_rows()
-    append_labels(str(folder), [Label(image, digest, "annotator:truth", True, shop.record(int(group[-4:]))["label"], "")
+    append_labels(str(folder), [Label(image, digest, "annotator:truth", True, shop.record(int(group[-4:])).label, "")
                          for image, digest, group in rows])  # fmt: skip
 
 

@@ -11,17 +11,17 @@ def test_a_product_is_the_same_each_time_and_a_fifth_carries_octagons() -> None:
     assert shop.record(7) == other.record(7)
     assert shop.reply("/photos/0007-0.jpg") == other.reply("/photos/0007-0.jpg")
     assert shop.reply("/photos/0007-0.jpg") != Shop(40, seed=8).reply("/photos/0007-0.jpg")
-    assert sum(shop.record(number)["label"] == WITH for number in range(40)) == 8
-    assert len({shop.record(number)["id"] for number in range(40)}) == 40
+    assert sum(shop.record(number).label == WITH for number in range(40)) == 8
+    assert len({shop.record(number).id for number in range(40)}) == 40
 
 
 def test_its_pages_are_served_and_marked_as_synthetic() -> None:
     shop = Shop(PAGE_SIZE + 2)
     with shop.open() as address:
-        for path in ("/", "/static", shop.record(3)["link"]):
+        for path in ("/", "/static", shop.record(3).link):
             with urllib.request.urlopen(address + path) as page:
                 assert b"synthetic shop" in page.read()
-    assert shop.requests == ["/", "/static", shop.record(3)["link"]]
+    assert shop.requests == ["/", "/static", shop.record(3).link]
 
 
 def test_each_page_has_its_products_and_the_last_one_the_rest() -> None:
@@ -37,7 +37,7 @@ def test_each_page_has_its_products_and_the_last_one_the_rest() -> None:
 
 def test_no_page_contains_the_label() -> None:
     shop = Shop(5)
-    for path in ("/", "/items?from=0", "/static", shop.record(3)["link"]):
+    for path in ("/", "/items?from=0", "/static", shop.record(3).link):
         assert b"octogono" not in shop.reply(path).body
 
 

@@ -5,8 +5,8 @@ import shutil
 import threading
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pupila.api.collect import collect
 from pupila.api.doctor import doctor
@@ -102,7 +102,7 @@ def _collect_products(shop: Shop, folder: Path) -> None:
 
 def _true_label(shop: Shop, product: str, address: str) -> str:
     """The true label of a photo; "unsure" for the placeholder of a missing one."""
-    return "unsure" if "coming-soon" in address else str(shop.record(int(product[-4:]))["label"])
+    return "unsure" if "coming-soon" in address else shop.record(int(product[-4:])).label
 
 
 def _label_images(folder: Path, ground_truth: GroundTruth) -> None:
@@ -141,20 +141,22 @@ def _audit_labels(folder: Path, ground_truth: GroundTruth) -> None:
 def _review(address: str, ground_truth: GroundTruth) -> None:
     """Review every image of an audit page."""
     choices = sorted((WITH, WITHOUT))
-    state = _call_page(address, "state")
-    while (number := state["current"]) is not None:
+    number = _call_page(address, "state")
+    while number is not None:
         with urllib.request.urlopen(f"{address}image/{number}") as picture:
             label = ground_truth(picture.read())
         choice = choices.index(label) if label in choices else None
-        state = _call_page(address, "answer", {"number": number, "choice": choice})
+        number = _call_page(address, "answer", {"number": number, "choice": choice})
     _call_page(address, "finish", {})
 
 
-def _call_page(address: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call_page(address: str, path: str, body: Mapping[str, int | None] | None = None) -> int | None:
+    """The number of the next image to review; None: none is left."""
     content = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json", "origin": address.rstrip("/")}
     with urllib.request.urlopen(urllib.request.Request(f"{address}{path}", content, headers)) as response:
-        return dict(json.load(response))
+        current: int | None = json.load(response)["current"]
+        return current
 
 
 def _prepare_data(folder: Path) -> None:

@@ -69,6 +69,20 @@ class Reply:
 Intercept = Callable[[str], Reply | None]
 
 
+@dataclass(frozen=True, slots=True)
+class ProductRecord:
+    """The ground truth of a product."""
+
+    id: str
+    name: str
+    brand: str
+    price: float
+    link: str  # path of its page
+    description: str
+    images: list[str]  # paths of its photos
+    label: str  # no page shows it
+
+
 class Shop:
     """A shop of drawn packages; each photo is drawn on its first request.
 
@@ -131,17 +145,17 @@ class Shop:
             thread.join()
             server.server_close()
 
-    def record(self, number: int) -> dict[str, Any]:
+    def record(self, number: int) -> ProductRecord:
         """The ground truth of a product: the collected fields, and `label`, which no page shows."""
         product = self.product(number)
         rng = np.random.default_rng((self.seed, number, 1))
         price = round(float(rng.choice([9.9, 89.5, 450.0, 1234.5, 12999.99]) * rng.uniform(0.5, 1.5)), 2)
         name = f"{product.good.capitalize()} {product.brand} {number:04d}"
         slug = name.lower().replace(" ", "-")
-        return {
-            "id": slug, "name": name, "brand": product.brand, "price": price, "link": f"/{slug}/p",
-            "description": f"{name}, synthetic", "images": self.photos(number), "label": product.label,
-        }  # fmt: skip
+        return ProductRecord(
+            id=slug, name=name, brand=product.brand, price=price, link=f"/{slug}/p",
+            description=f"{name}, synthetic", images=self.photos(number), label=product.label,
+        )  # fmt: skip
 
     def photos(self, number: int) -> list[str]:
         """Paths of the photos of a product: one or two; the second of some is the placeholder."""
@@ -184,14 +198,14 @@ class Shop:
         """One product in the markup of a VTEX shop; its images are loaded lazily."""
         record = self.record(number)
         pictures = "".join(
-            f'<img class="vtex-product-summary-2-x-image" alt="" data-src="{p}">' for p in record["images"]
+            f'<img class="vtex-product-summary-2-x-image" alt="" data-src="{p}">' for p in record.images
         )
-        price = format_spanish(record["price"])
+        price = format_spanish(record.price)
         return f"""
 <div class="vtex-search-result-3-x-galleryItem devotouy-search-result-3-x-galleryItem"><section>
-<a class="vtex-product-summary-2-x-clearLink" href="{record["link"]}">{pictures}
-<h3><span class="vtex-product-summary-2-x-productBrand">{html.escape(record["name"])}</span></h3>
-<span class="vtex-product-summary-2-x-productBrandName">{record["brand"]}</span>
+<a class="vtex-product-summary-2-x-clearLink" href="{record.link}">{pictures}
+<h3><span class="vtex-product-summary-2-x-productBrand">{html.escape(record.name)}</span></h3>
+<span class="vtex-product-summary-2-x-productBrandName">{record.brand}</span>
 <div class="price devotouy-products-components-0-x-sellingPriceWithUnitMultiplier">$ {price}</div>
 </a></section></div>"""
 
@@ -204,21 +218,19 @@ class Shop:
 
     def _schema_org_item(self, number: int) -> str:
         record = self.record(number)
-        pictures = "".join(f'<img itemprop="image" alt="" src="{path}">' for path in record["images"])
+        pictures = "".join(f'<img itemprop="image" alt="" src="{path}">' for path in record.images)
         return f"""
-<div itemscope itemtype="https://schema.org/Product"><meta itemprop="sku" content="{record["id"]}">
-<a itemprop="url" href="{record["link"]}">{pictures}<h3 itemprop="name">{html.escape(record["name"])}</h3></a>
-<span itemprop="brand">{record["brand"]}</span> <p itemprop="description">{html.escape(record["description"])}</p>
-<span class="price" itemprop="price" content="{record["price"]}">$ {format_spanish(record["price"])}</span></div>"""
+<div itemscope itemtype="https://schema.org/Product"><meta itemprop="sku" content="{record.id}">
+<a itemprop="url" href="{record.link}">{pictures}<h3 itemprop="name">{html.escape(record.name)}</h3></a>
+<span itemprop="brand">{record.brand}</span> <p itemprop="description">{html.escape(record.description)}</p>
+<span class="price" itemprop="price" content="{record.price}">$ {format_spanish(record.price)}</span></div>"""
 
     def _product_page(self, number: int) -> Reply:
         if number not in self.catalogue:
             return Reply(404, "text/plain", b"nothing here")
         record = self.record(number)
-        pictures = "".join(f'<img alt="" src="{path}" style="width: 300px">' for path in record["images"])
-        return _page(
-            f"<h1>{html.escape(record['name'])}</h1>{pictures}<p>{html.escape(record['description'])}</p>"
-        )
+        pictures = "".join(f'<img alt="" src="{path}" style="width: 300px">' for path in record.images)
+        return _page(f"<h1>{html.escape(record.name)}</h1>{pictures}<p>{html.escape(record.description)}</p>")
 
 
 def format_spanish(price: float) -> str:

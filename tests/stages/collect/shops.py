@@ -62,7 +62,7 @@ def read_rows(out: Path | str, name: str) -> list[dict[str, Any]]:
 def assert_complete(out: Path | str, shop: Shop) -> None:
     """Every product of the shop is stored exactly once, every image once, and their rows agree."""
     products = read_rows(out, "products.jsonl")
-    records = {record["id"]: record for record in map(shop.record, shop.catalogue)}
+    records = {record.id: record for record in map(shop.record, shop.catalogue)}
     assert sorted(row["id"] for row in products) == sorted(records)
     images = read_rows(out, "metadata.jsonl")
     names = [row["file_name"] for row in images]
@@ -73,10 +73,10 @@ def assert_complete(out: Path | str, shop: Shop) -> None:
         assert files.sha256(files.read_bytes(files.join(str(out), row["file_name"]))) == row["sha256"]
     for row in products:
         record = records[row["id"]]
-        assert (row["name"], row["brand"], row["price"]) == (record["name"], record["brand"], record["price"])
-        assert [address.removeprefix(shop.address) for address in row["images"]] == record["images"]
-        assert row["link"] == shop.address + record["link"]
-        assert len(row["files"]) == len(record["images"])
+        assert (row["name"], row["brand"], row["price"]) == (record.name, record.brand, record.price)
+        assert [address.removeprefix(shop.address) for address in row["images"]] == record.images
+        assert row["link"] == shop.address + record.link
+        assert len(row["files"]) == len(record.images)
         assert set(row["files"]) <= set(names)
 
 

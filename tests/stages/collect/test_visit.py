@@ -142,13 +142,13 @@ def test_a_second_visit_fetches_new_products_and_marks_vanished_ones(tmp_path: P
         assert (result.listed, result.new, result.vanished, result.products) == (3, 1, 2, 5)
         assert [path for path in shop.requests if path.startswith("/photos")] == shop.photos(5)
         after = {row["id"]: row for row in read_rows(tmp_path, "products.jsonl")}
-        gone = {shop.record(n)["id"] for n in (0, 2)}
+        gone = {shop.record(n).id for n in (0, 2)}
         assert {key for key, row in after.items() if row["vanished"]} == gone
         assert all(after[key]["collected"] == before[key]["collected"] for key in before)
         shop.catalogue = [0, 1, 5, 3]
         assert visit_shop(shop, tmp_path, RESUME).vanished == 0
         after = {row["id"]: row for row in read_rows(tmp_path, "products.jsonl")}
-        assert {key for key, row in after.items() if row["vanished"]} == {shop.record(2)["id"]}
+        assert {key for key, row in after.items() if row["vanished"]} == {shop.record(2).id}
     visits = read_rows(tmp_path, "visits.jsonl")
     assert [visit["vanished"] for visit in visits] == [0, 2, 0]
     assert all(visit["ended"] and visit["complete"] for visit in visits)
@@ -181,7 +181,7 @@ def test_the_limit_takes_the_first_products_of_the_listing(tmp_path: Path) -> No
     with open_shop() as shop:
         for _ in range(2):
             visit_shop(shop, tmp_path, VisitOptions(limit=7, resume=True))
-            expected = [shop.record(n)["id"] for n in range(7)]
+            expected = [shop.record(n).id for n in range(7)]
             assert sorted(row["id"] for row in read_rows(tmp_path, "products.jsonl")) == sorted(expected)
 
 

@@ -29,7 +29,7 @@ def read_predictions(run: Run, data: Dataset) -> OutOfFold:
     Raises:
         PupilaError: no predictions there, predictions without masks, of other classes, or none of these images.
     """
-    predictions = read_out_of_fold(run, data) if data.label_map is not None else None
+    predictions = read_out_of_fold(run, data) if data.target == "mask" else None
     if predictions is None or MASK not in predictions.frame.columns:
         raise PupilaError(
             say("The doctor compares only masks with a run"),

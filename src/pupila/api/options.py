@@ -52,6 +52,7 @@ class SplitOptions(ReadOptions, total=False):
 class TrainOptions(BandOptions, total=False):
     """How a model is trained, on which folds, and how TIFFs are read."""
 
+    # train: common
     model: str
     """for classification lenet, resnet_small, resnet_dropout, or any timm classifier; for segmentation
     unet, unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer
@@ -90,6 +91,7 @@ class TrainOptions(BandOptions, total=False):
     """for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9
     or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; None: no threshold [default:
     None]."""
+    # train: masks
     encoder: str
     """encoder of a segmentation model or of pupila-sam: any timm model; auto: mobilenetv2_100 [default:
     'auto']."""
@@ -101,6 +103,7 @@ class TrainOptions(BandOptions, total=False):
     'auto']."""
     tversky_beta: float
     """weight of false negatives in the tversky loss; false positives get 1 - beta [default: 0.7]."""
+    # train: prompts
     target: Literal["class", "region", "both"]
     """for promptable models: target of a prompt, a whole class of an image, a connected region, or
     either [default: 'class']."""
@@ -119,6 +122,7 @@ class TrainOptions(BandOptions, total=False):
     cache: Literal["float16", "float32", "none"]
     """for promptable models: number format of cached embeddings; none: encode images again in every
     epoch [default: 'float16']."""
+    # train: expert
     options: Mapping[str, Any]
     """options of timm.create_model, such as options.pad_type=same."""
     head: Literal["dense", "linear"]
@@ -172,6 +176,7 @@ class TrainOptions(BandOptions, total=False):
     """precision of training steps; auto: a lower one if it is measured faster [default: 'auto']."""
     allow_leak: bool
     """train on a leaking split; the report states the leakage [default: False]."""
+    # split: common
     folds: int | None
     """number of cross-validation folds, instead of one validation split [default: None]."""
 
@@ -179,6 +184,7 @@ class TrainOptions(BandOptions, total=False):
 class LabelOptions(TypedDict, total=False):
     """Settings of the labellers."""
 
+    # label-vlm: common
     concurrency: int
     """parallel requests [default: 8]."""
     rate_per_minute: float | None
@@ -212,12 +218,15 @@ class LabelOptions(TypedDict, total=False):
     """tokens per image in the cost estimate; None: one per 32 x 32 pixels [default: None]."""
     max_cost: float | None
     """budget of a run, US dollars; None: no limit [default: None]."""
+    # label-roboflow: common
     classes: Sequence[str] | None
     """allowed classes, for masks in index order; None: the classes of the data [default: None]."""
     confidence: float
     """confidence threshold for a class or an outline [default: 0.5]."""
+    # label-bundle: common
     bundle: str
     """folder of the bundle or of its run; short form: --with bundle:FOLDER."""
+    # label-csv: common
     file: str
     """CSV, Parquet or JSON Lines file; short form: --with csv:FILE."""
     human_labels: bool

@@ -8,7 +8,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from pupila.cli.write_options import OPTIONS, meaning, option_fields
+from pupila.cli.write_options import OPTIONS, options
 
 PACKAGE = Path(__file__).parents[1]
 PAGE = PACKAGE.parents[1] / "docs" / "reference" / "api.md"
@@ -110,8 +110,8 @@ def _is_shown(node: ast.FunctionDef) -> bool:
 def _describe_options(name: str) -> str:
     doc, parent, _ = OPTIONS[name]
     more = f" It has the settings of [{parent}](#{parent.lower()}), too." if parent else ""
-    rows = [f"| `{field_name}` | `{kinds}` | {meaning(field)} |".replace("|`", "| `")
-            for field_name, (kinds, field) in option_fields(name).items()]  # fmt: skip
+    rows = [f"| `{field_name}` | `{option.kinds}` | {option.meaning} |"
+            for field_name, option in options(name).items()]  # fmt: skip
     rows = [re.sub(r"`([^`]*)`", lambda match: f"`{match[1]}`".replace(" | ", " \\| "), row) for row in rows]
     table = "\n".join(["| setting | type | meaning |", "|---|---|---|", *rows])
     return f"### {name}\n\n{_wrap(doc + more)}\n\n{table}\n"

@@ -6,13 +6,14 @@ up to date.
 """
 
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from pupila.cli.stages import STAGES
+from pupila.cli.stages import COMMANDS, STAGES
 from pupila.core.settings import Settings
 
 FILE = Path(__file__).parents[1] / "api" / "options.py"
@@ -22,9 +23,8 @@ OPTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "ReadOptions": ("How the images of a data set are read.", "BandOptions", ("read",)),
     "SplitOptions": ("How a data set is split, and how its images are read.", "ReadOptions", ("split",)),
     "TrainOptions": ("How a model is trained, on which folds, and how TIFFs are read.", "BandOptions",
-                     ("train", "split.folds")),
-    "LabelOptions": ("Settings of the labellers.", "",
-                     ("label-vlm", "label-roboflow", "label-bundle", "label-csv")),
+                     tuple(entry for entry in COMMANDS["train"] if entry != "predict")),
+    "LabelOptions": ("Settings of the labellers.", "", COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", "ReadOptions", ("label-audit",)),
     "CollectOptions": ("How a site is crawled.", "", ("collect",)),
     "ServeOptions": ("Limits, queue and threads of the service.", "", ("serve",)),
@@ -46,23 +46,41 @@ def text() -> str:
     return _HEAD + "".join(map(_class, OPTIONS))
 
 
-def option_fields(name: str) -> dict[str, tuple[str, FieldInfo]]:
-    """The settings that a class of options adds: name -> annotation as text, field.
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting of a class of options."""
+
+    kinds: str  # its annotation as text
+    meaning: str
+    part: str  # the stage and the group that it belongs to
+
+
+def options(name: str) -> dict[str, Option]:
+    """The settings that a class of options adds to those of the classes that it extends.
 
     Labellers share names: the type is that of all of them together, the meaning that of the first.
     """
     _, parent, stages = OPTIONS[name]
-    inherited = option_fields(parent) if parent else {}
-    fields: dict[str, tuple[str, FieldInfo]] = {}
+    inherited = _all_options(parent)
+    added: dict[str, Option] = {}
     for entry in stages:
         stage, _, single = entry.partition(".")
-        for field_name, field in _order_fields(STAGES[stage]()).items():
-            if single in ("", field_name) and field_name not in inherited:
-                kinds = annotation_text(field.annotation)
-                if field_name in fields:
-                    kinds = " | ".join(dict.fromkeys(f"{fields[field_name][0]} | {kinds}".split(" | ")))
-                fields[field_name] = (kinds, fields.get(field_name, ("", field))[1])
-    return fields
+        model = STAGES[stage]()
+        for field_name, field in _order_fields(model).items():
+            if single not in ("", field_name) or field_name in inherited:
+                continue
+            option = Option(
+                annotation_text(field.annotation), meaning(field), f"{stage}: {model.find_group(field_name)}"
+            )
+            if (first := added.get(field_name)) is not None:
+                kinds = " | ".join(dict.fromkeys(f"{first.kinds} | {option.kinds}".split(" | ")))
+                option = Option(kinds, first.meaning, first.part)
+            added[field_name] = option
+    return added
+
+
+def _all_options(name: str) -> dict[str, Option]:
+    return {**_all_options(OPTIONS[name][1]), **options(name)} if name else {}
 
 
 def _order_fields(model: type[Settings]) -> dict[str, FieldInfo]:
@@ -72,11 +90,15 @@ def _order_fields(model: type[Settings]) -> dict[str, FieldInfo]:
 
 def _class(name: str) -> str:
     doc, parent, _ = OPTIONS[name]
+    added, part = options(name), ""
     lines = ["", "", f"class {name}({parent or 'TypedDict'}, total=False):", f'    """{doc}"""', ""]
-    for field_name, (kinds, field) in option_fields(name).items():
-        lines.append(f"    {field_name}: {kinds}")
+    for field_name, option in added.items():
+        if option.part != part and len({each.part for each in added.values()}) > 1:
+            lines.append(f"    # {option.part}")
+        part = option.part
+        lines.append(f"    {field_name}: {option.kinds}")
         lines += textwrap.wrap(
-            f'"""{meaning(field)}"""',
+            f'"""{option.meaning}"""',
             _WIDTH,
             initial_indent=" " * 4,
             subsequent_indent=" " * 4,

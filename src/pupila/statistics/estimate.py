@@ -27,6 +27,12 @@ class Estimate(Record):
             return say("too few groups")
         return say("{low} to {high}", low=number(self.low, digits), high=number(self.high, digits))
 
+    def percent_interval_text(self) -> str:
+        """The interval alone, of a share: "89.8 % to 99.2 %"; otherwise as `interval_text`."""
+        if self.value is None or self.low is None or self.high is None:
+            return self.interval_text()
+        return say("{low} to {high}", low=percent(self.low), high=percent(self.high))
+
     def text(self, digits: int = 3) -> str:
         """Both: "0.952 (95 % CI 0.898 to 0.992)", or "0.952 (too few groups for a confidence interval)"."""
         if self.value is None:

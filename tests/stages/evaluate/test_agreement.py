@@ -1,22 +1,8 @@
-"""Figures and counts as the sentences of an evaluation state them."""
-
-import pytest
+"""How the agreement of annotations is stated."""
 
 from pupila.artifacts.report.evaluation.segment import AnnotationAgreement
 from pupila.stages.evaluate.segment.sentences import agreement_sentence
-from pupila.statistics.estimate import Estimate, p_text
-
-
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [
-        (0.0004, "p < 0.001"), (0.001, "p = 0.001"), (0.0312, "p = 0.031"), (0.0449, "p = 0.045"),
-        (0.045, "p = 0.0450"), (0.0496, "p = 0.0496"), (0.0503, "p = 0.0503"), (0.0549, "p = 0.0549"),
-        (0.055, "p = 0.055"), (1.0, "p = 1.000"),
-    ],
-)  # fmt: skip
-def test_a_p_value_near_005_has_four_decimals(p: float, text: str) -> None:
-    assert p_text(p) == text
+from pupila.statistics.estimate import Estimate
 
 
 def test_annotation_agreement_counts_pairs() -> None:

@@ -219,8 +219,8 @@ def audit_result(f: Fingerprint) -> str | None:
                          "The audit reviewed {n} labels, too few to estimate the accuracy of the machine labels.",
                          audit.reviewed)  # fmt: skip
     sentence = say(
-        "The machine labels have accuracy {accuracy} (95 % CI {low} to {high}, audit of n = {n} labels).",
-        accuracy=accuracy.value_text(), low=number(accuracy.low), high=number(accuracy.high), n=audit.reviewed,
+        "The machine labels have accuracy {accuracy} (95 % CI {interval}, audit of n = {n} labels).",
+        accuracy=accuracy.value_text(), interval=accuracy.interval_text(), n=audit.reviewed,
     )  # fmt: skip
     if not audit.outdated:
         return sentence

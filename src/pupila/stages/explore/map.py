@@ -65,11 +65,10 @@ def _notes(data: Dataset, f: Fingerprint, image_map: ImageMap) -> list[str]:
         return notes
     notes.append(
         say("The nearest neighbour of an image, outside its own group and duplicates, has the same class for "
-            "{agreement} of the images (95 % CI {low} to {high}, n = {n} images in {groups} groups); "
+            "{agreement} of the images (95 % CI {interval}, n = {n} images in {groups} groups); "
             "by chance {chance}.",
-            n=facts.images, groups=facts.groups, agreement=percent(facts.agreement.value or 0),
-            low=percent(facts.agreement.low or 0), high=percent(facts.agreement.high or 0),
-            chance=percent(facts.chance))
+            n=facts.images, groups=facts.groups, agreement=facts.agreement.percent_text(),
+            interval=facts.agreement.percent_interval_text(), chance=percent(facts.chance))
     )  # fmt: skip
     if not _is_informative(facts):
         notes.append(say("Neighbours do not share their class significantly more often than by chance, so read little "

@@ -1,14 +1,24 @@
 """The model card: the task, the validation results, and the limits of use."""
 
 from pupila.artifacts.bundle.schema import BundleInfo
-from pupila.core.messages import listing, say, say_count
+from pupila.core.messages import listing, mark, say, say_count, translate
 from pupila.statistics.metrics.titles import metric_title
+
+# What a model of each task predicts, marked for translation.
+PREDICTS: dict[str, str] = {
+    "classify": mark("Predicts one of {n} classes: {names}."),
+    "segment": mark("Predicts a mask of {n} classes: {names}."),
+    "prompt": mark("Predicts a mask from points and a box."),
+}
 
 
 def _describe_task(info: BundleInfo) -> str:
-    if info.prompt_format:
-        return say("Predicts a mask from points and a box.")
-    return say("Predicts one of {n} classes: {names}.", n=len(info.classes), names=listing(info.classes, 20))
+    return translate(PREDICTS[info.task]).format(n=len(info.classes), names=listing(info.classes, 20))
+
+
+def _describe_weights(info: BundleInfo) -> str:
+    source, license = info.weights.source, info.weights.license
+    return say("{source} (licence: {license})", source=source, license=license) if license else source
 
 
 def render_card(info: BundleInfo) -> str:
@@ -17,7 +27,7 @@ def render_card(info: BundleInfo) -> str:
         f"# {info.architecture.name}", "",
         _describe_task(info), "",
         say("Created by {made_by} on {created}. Pretrained weights: {source}.",
-            made_by=info.made_by, created=info.created, source=info.weights.source), "",
+            made_by=info.made_by, created=info.created, source=_describe_weights(info)), "",
     ]  # fmt: skip
     if info.validation:
         lines += [say_count("Validation: n = {images} images in {n} group (not the test split).",

@@ -19,6 +19,7 @@ from pupila.tasks import TASKS
 from pupila.tasks.task import PreprocessedImage
 
 LOGITS = "logits"  # the output that predictions are made of
+FEATURE_MAP = "feature_map"  # an output that only some models have, for heat maps
 BATCH = 4  # images of a stream in one core's batch
 Prediction = Any  # of the task's `predict`: classify.ClassPrediction, segment.MaskPrediction
 
@@ -37,7 +38,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, limits: ImageLimits | None = None) -> None:
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
         self.task = TASKS[self.info.task]
-        if MODEL_FILE not in self.info.files:
+        if self.task.takes_prompts:
             raise PupilaError(
                 say("This bundle needs prompts"), actual=bundle.folder,
                 expected=say("a bundle for classification or segmentation"),
@@ -87,6 +88,12 @@ class Predictor:
             )  # fmt: skip
         features = self.session.run(image.inputs, outputs=["embedding"])[0]
         return np.asarray(features.mean(axis=(0, *range(2, features.ndim))))
+
+    def feature_map(self, image: PreprocessedImage) -> Array | None:
+        """(K, C, h, w) float32 last feature maps of an image's inputs; None where the model has none (tokens)."""
+        if FEATURE_MAP not in self.session.outputs:
+            return None
+        return self.session.run(image.inputs, outputs=[FEATURE_MAP])[0]
 
     def predict(self, logits: Array, image: PreprocessedImage) -> Prediction:
         """The prediction from the logits of the image's K inputs."""

@@ -9,6 +9,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import Array, ImageLimits
+from pupila.tasks import TASKS
 from pupila.tasks.prompt import (
     DECODER,
     ENCODER,
@@ -51,7 +52,7 @@ class Prompter:
 
     def __init__(self, bundle: Bundle, limits: ImageLimits | None = None, threads: int | None = None) -> None:
         self.bundle, self.info, self.limits = bundle, bundle.info, limits or ImageLimits()
-        if onnx_file(DECODER) not in self.info.files:
+        if not TASKS[self.info.task].takes_prompts:
             raise PupilaError(
                 say("This bundle takes no prompts"), actual=say("the task {task}", task=self.info.task),
                 expected=say("a bundle of a promptable model, such as pupila-sam"),

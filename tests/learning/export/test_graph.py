@@ -1,0 +1,91 @@
+"""Exported graphs: plain nodes, the feature map, and what a lone file says of itself."""
+
+import json
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from pupila.artifacts.bundle.session import Session
+from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.export.exporter import Trained
+from pupila.learning.export.graph import add_metadata, to_onnx
+from pupila.learning.export.whole import OUTPUTS, export_whole
+from pupila.learning.models.build import BUILDERS
+from pupila.learning.models.settings import ModelSettings
+from tests.colours import colour_model, info
+
+SPEC = Preprocessing(height=8, width=6)
+NOTHING = Trained(frozen=False, exported=False)
+
+
+def export_model(task: str, side: int, **settings: Any) -> bytes:
+    torch.manual_seed(0)
+    network = BUILDERS[task](ModelSettings(weights="none", **settings), 3, side)
+    (content,) = export_whole(network, NOTHING).values()
+    return content
+
+
+class Rearranged(nn.Module):
+    """Reshapes that flatten an image's channels, and some that do not."""
+
+    def forward(self, pixels: torch.Tensor) -> Any:
+        flat = pixels.flatten(1)  # (N, 3 * 8 * 6)
+        pairs = flat.reshape(-1, 72, 2)
+        return pairs * 2, pixels.view(-1, 144) + 1, pixels.reshape(-1, 72) + 1
+
+
+def test_only_what_flattens_each_image_becomes_a_flatten() -> None:
+    content = to_onnx(Rearranged(), SPEC, ["pairs", "flat", "halves"])
+    graph = onnx.load_model_from_string(content).graph
+    kinds = [node.op_type for node in graph.node if node.op_type in ("Flatten", "Reshape")]
+    assert sorted(set(kinds)) == ["Flatten", "Reshape"] and kinds.count("Reshape") == 2
+    used = {name for node in graph.node for name in node.input}
+    assert {tensor.name for tensor in graph.initializer} <= used  # the targets of the reshapes are gone
+    pixels = np.random.default_rng(0).standard_normal((3, 3, 8, 6), dtype=np.float32)
+    expected = [part.numpy() for part in Rearranged()(torch.from_numpy(pixels))]
+    for ours, theirs in zip(Session(content).run(pixels), expected, strict=True):
+        assert (ours == theirs).all()
+
+
+def test_a_classifier_gives_the_map_that_its_embedding_is_the_mean_of() -> None:
+    content = export_model("classify", 96, model="test_convnext", head="linear")
+    assert [node.op_type for node in onnx.load_model_from_string(content).graph.node][-2:] == [
+        "Flatten",
+        "Gemm",
+    ]
+    session = Session(content)
+    assert session.outputs == OUTPUTS == ["logits", "embedding", "feature_map"]
+    pixels = np.random.default_rng(0).standard_normal((2, 3, 96, 96), dtype=np.float32)
+    _, embedding, feature_map = session.run(pixels)
+    assert feature_map.shape == (2, 64, 3, 3)
+    mean = feature_map.mean(axis=(2, 3))  # the model normalises it after pooling
+    scaled = (mean - mean.mean(axis=1, keepdims=True)) / np.sqrt(mean.var(axis=1, keepdims=True) + 1e-6)
+    assert embedding == pytest.approx(scaled, abs=1e-2)
+    assert [part.shape for part in session.run(pixels, outputs=["logits"])] == [(2, 3)]
+
+
+@pytest.mark.slow
+def test_a_transformer_of_tokens_has_no_map_and_one_of_places_has_it() -> None:
+    assert Session(export_model("classify", 160, model="test_vit")).outputs == ["logits", "embedding"]
+    content = export_model("segment", 64, model="unet", encoder="test_efficientnet")
+    pixels = np.zeros((1, 3, 64, 64), np.float32)
+    _, embedding, feature_map = Session(content).run(pixels)
+    assert embedding == pytest.approx(feature_map.mean(axis=(2, 3)), abs=1e-6)
+
+
+def test_a_lone_file_says_what_it_predicts_and_how_images_are_prepared() -> None:
+    described = info(temperature=1.5)
+    content = add_metadata(colour_model(), described)
+    values = {
+        entry.key: json.loads(entry.value) for entry in onnx.load_model_from_string(content).metadata_props
+    }
+    assert values == {
+        "made_by": "a test", "task": "classify", "classes": ["red", "green", "blue"], "temperature": 1.5,
+        "preprocessing": described.preprocessing.model_dump(mode="json"),
+    }  # fmt: skip
+    pixels = np.ones((1, 3, 8, 8), np.float32)
+    assert (Session(content).run(pixels)[0] == Session(colour_model()).run(pixels)[0]).all()

@@ -1,4 +1,4 @@
-"""Exported graphs: plain nodes, the feature map, and what a lone file says of itself."""
+"""Exported graphs: plain nodes, the feature map, and the metadata of a lone file."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""From a torch module to an ONNX graph with plain nodes, that says itself what it is."""
+"""From a torch module to an ONNX graph with plain nodes, and with metadata for whoever has that file alone."""
 
 import contextlib
 import io

@@ -20,5 +20,5 @@ def test_without_a_list_of_flags_only_what_every_such_processor_has(
     machine: str, features: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "_read_flags", set)
-    monkeypatch.setattr(runtime.platform, "machine", lambda: machine)
+    monkeypatch.setattr("platform.machine", lambda: machine)
     assert runtime.cpu_features() == features

@@ -30,6 +30,7 @@ def train(
 ) -> None:
     """Train, and print the outcome."""
     from pupila.api import train as api
+    from pupila.artifacts.run.folder import REPORT_FILE
     from pupila.stages.train.page import describe_run
 
     config = given_settings(ctx)
@@ -45,7 +46,7 @@ def train(
     print()
     for sentence in describe_run(run.plan, run.state, run.bundle.info):
         print(sentence)
-    print("\n" + say("Report: {path}", path=f"{run.folder}/report.html"))
+    print("\n" + say("Report: {path}", path=f"{run.folder}/{REPORT_FILE}"))
     print(say("Bundle: {path}", path=run.bundle.folder))
     if run.bundle.info.validation:
         print(say("Next: pupila evaluate {folder}/bundle {data}", folder=run.folder, data=data))

@@ -116,8 +116,9 @@ def _read_mask(uri: str, data: Dataset, row: int) -> Array:
             actual=f"{its_width} x {its_height}", expected=f"{width} x {height}",
         )  # fmt: skip
     values, classes, unknown = stored.values, len(data.classes), 0
-    if stored.coloured and data.label_map is not None and data.label_map.colour:
-        values, unknown = data.label_map.read(values)
+    label_map = data.require_label_map()
+    if stored.coloured and label_map.colour:
+        values, unknown = label_map.read(values)
     elif not stored.coloured and classes == 2 and 1 < values.max() < NO_DATA and not (values == 1).any():
         values = (values >= _HALF).astype(np.uint8)
     if unknown or values.max() >= classes:

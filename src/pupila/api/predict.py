@@ -111,6 +111,8 @@ def predict_files(
     from pupila.stages.predict.tasks import TASK_PREDICTORS
     from pupila.tasks.prompt import Prompt
 
+    if write.polygons and not write.folder:
+        raise PupilaError(say("--polygons needs --out FOLDER"))
     listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     addresses, source = [path_text(path) for path in listed], parse_predicting(model)
     bundle = source.bundle
@@ -145,8 +147,6 @@ def _check_options(
             say("{names} needs a bundle that predicts masks; {bundle} was trained for {task}", names=flags, **words),
             remedy=say("--csv FILE for a table") if write.folder else say("omit {names}", names=flags),
         )  # fmt: skip
-    if write.polygons and not write.folder:
-        raise PupilaError(say("--polygons needs --out FOLDER"))
     if source.task.takes_prompts:
         check_prompt_content(prompt or Prompt())
     elif prompt is not None:

@@ -114,21 +114,21 @@ def _train(data: Dataset, splits: SplitFile, name: str, config: dict[str, Any]) 
     from pupila.learning.loop import Checkpointer
     from pupila.learning.trainers.classify import ClassifyTrainer
     from pupila.learning.trainers.trainer import SplitRows
+    from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.measure import pick_engine
     from pupila.stages.train.phases import train_split
-    from pupila.stages.train.run import TrainingRun
-    from pupila.stages.train.settings import TrainSettings
+    from pupila.stages.train.preparation import build_network, find_training, prepare_training
 
     folder = tempfile.mkdtemp(dir=os.environ["PUPILA_CACHE"])
-    trainer, settings = TrainingRun(data, splits, folder), TrainSettings.parse(config)
+    recipe, settings = find_training(data, "auto"), TrainConfig.parse(config)
     start = time.perf_counter()
-    make_encoder(pick_engine(network := trainer.build_network(settings), "cpu").engine, network, "cpu")
+    make_encoder(pick_engine(network := build_network(settings, data, recipe), "cpu").engine, network, "cpu")
     prepared = time.perf_counter()
-    plan = trainer.plan(settings)
+    plan: Any = prepare_training(settings, data, splits)[0]
     names = [
         [row for row, a in enumerate(splits.images) if a.split == split] for split in (TRAIN, VALIDATION)
     ]
-    task_trainer = ClassifyTrainer(data, SplitRows(*names), plan, trainer.build_network(plan))
+    task_trainer = ClassifyTrainer(data, SplitRows(*names), plan, build_network(plan, data, recipe))
     learned = train_split(task_trainer, plan, lambda phase: Checkpointer(folder, phase))
     end = time.perf_counter()
     accuracy = task_trainer.score_logits(learned.predictions, 0).metrics["accuracy"]

@@ -252,7 +252,14 @@ def test_help_is_whole_and_grouped(command: str, capsys: pytest.CaptureFixture[s
     assert max(map(len, printed.splitlines())) <= 100
     if command == "train":
         order = [
-            printed.index(title) for title in ("Common settings:", "Settings for masks:", "Expert settings:")
+            printed.index(title)
+            for title in (
+                "Common settings:",
+                "Expert settings:",
+                "Settings for classification:",
+                "Settings for segmentation:",
+                "Settings for promptable models:",
+            )
         ]
         assert order == sorted(order)
 

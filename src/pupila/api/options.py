@@ -50,95 +50,57 @@ class SplitOptions(ReadOptions, total=False):
 
 
 class TrainOptions(BandOptions, total=False):
-    """How a model is trained, on which folds, and how TIFFs are read."""
+    """How a model is trained, on which folds, and how images are read."""
 
     # train: common
     model: str
-    """for classification lenet, resnet_small, resnet_dropout, or any timm classifier; for segmentation
-    unet, unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer
-    or dpt; for prompts pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus,
-    -large, or a folder or hub name with a slash; auto: mobilenetv2_100, segmentation unet [default:
-    'auto']."""
+    """architecture of the model; classification: lenet, resnet_small, resnet_dropout, or any timm
+    classifier; auto means mobilenetv2_100; segmentation: unet, unetplusplus, manet, linknet, fpn,
+    pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; auto means unet; promptable
+    models: pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a
+    folder or hub name with a slash [default: 'auto']."""
     epochs: int | Literal["auto"]
     """passes over the training split with a frozen encoder, or over all weights without pretrained
-    ones; 0: bundle the pretrained model unchanged; auto: 20, segmentation 3, or 40 from random weights
-    [default: 'auto']."""
-    batch_size: int | Literal["auto"]
-    """images per step; auto: 32, segmentation 8, promptable models 2, fewer for small data sets
-    [default: 'auto']."""
-    lr: float | Literal["auto"]
-    """learning rate of the first phase; auto: 1e-3, sgd 0.01, promptable models 1e-4 [default:
+    ones; 0: bundle the pretrained model unchanged; classification: auto means 20; segmentation: at
+    least 1; auto means 3, or 40 from random weights; promptable models: auto means 20 [default:
     'auto']."""
+    batch_size: int | Literal["auto"]
+    """images per step, at most those of the training split; auto is smaller for small data sets;
+    classification: auto means 32; segmentation: auto means 8; promptable models: auto means 2 [default:
+    'auto']."""
+    lr: float | Literal["auto"]
+    """learning rate of the first phase; classification: auto means 1e-3, sgd 0.01; segmentation: auto
+    means 1e-3, sgd 0.01; promptable models: auto means 1e-4 [default: 'auto']."""
     image_size: int | Literal["auto"]
-    """height and width of the model input, in pixels; with view=tile, of a tile; auto: the model's
-    default, 256 for segmentation [default: 'auto']."""
+    """height and width of the model input, in pixels; classification: auto means the default of the
+    model; segmentation: of a tile with view=tile; auto means 256; promptable models: auto means the
+    default of the model [default: 'auto']."""
     weights: str
     """source of the weights; default: pretrained weights of the hub; none: random; a .safetensors file
     (JSON file of the same name beside it); or a bundle of pupila-sam [default: 'default']."""
     augment: str
-    """augmentation preset; pupila train DATA --preview draws it; auto: A1, segmentation medium,
-    pupila-sam light, other promptable models none [default: 'auto']."""
+    """augmentation preset; pupila train DATA --preview draws it; classification: auto means A1;
+    segmentation: auto means medium; promptable models: auto means light for pupila-sam, none for other
+    models [default: 'auto']."""
     device: Literal["auto", "cpu", "cuda", "mps"]
     """device of the training; auto: the first available of cuda, mps, cpu [default: 'auto']."""
     seed: int
     """seed of all random draws [default: 23]."""
     workers: int
     """threads that load batches; results do not depend on it [default: 2]."""
-    budget: str | None
-    """time limit of the training, such as 90s, 15m or 2h; decides image_size, epochs and unfreeze
-    [default: None]."""
-    threshold: str | None
-    """for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9
-    or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; None: no threshold [default:
-    None]."""
-    # train: masks
-    encoder: str
-    """encoder of a segmentation model or of pupila-sam: any timm model; auto: mobilenetv2_100 [default:
-    'auto']."""
-    view: Literal["resize", "tile"]
-    """for segmentation: resize the whole image, or cut it into tiles at full resolution [default:
-    'resize']."""
-    overlap: int | Literal["auto"]
-    """overlap of neighbouring tiles in prediction, in pixels; auto: a quarter of image_size [default:
-    'auto']."""
-    tversky_beta: float
-    """weight of false negatives in the tversky loss; false positives get 1 - beta [default: 0.7]."""
-    # train: prompts
-    target: Literal["class", "region", "both"]
-    """for promptable models: target of a prompt, a whole class of an image, a connected region, or
-    either [default: 'class']."""
-    targets: int
-    """for promptable models: prompt targets per image and epoch [default: 1]."""
-    box_share: float
-    """for promptable models: share of prompts that are boxes; the others are points [default: 0.5]."""
-    box_jitter: float
-    """for promptable models: maximum shift of a box edge, as a share of the box side [default: 0.1]."""
-    points: int
-    """for promptable models: maximum number of foreground points; background points: half as many
-    [default: 4]."""
-    corrections: int
-    """for promptable models: rounds that add a point where the prediction has the largest error
-    [default: 0]."""
-    cache: Literal["float16", "float32", "none"]
-    """for promptable models: number format of cached embeddings; none: encode images again in every
-    epoch [default: 'float16']."""
     # train: expert
     options: Mapping[str, Any]
     """options of timm.create_model, such as options.pad_type=same."""
-    head: Literal["dense", "linear"]
-    """classification head; dense: one hidden layer; linear: none [default: 'dense']."""
-    head_width: int
-    """units in the hidden layer of the dense head [default: 128]."""
-    dropout: float
-    """dropout rate of the dense head [default: 0.3]."""
     unfreeze: int | Literal["auto", "all"]
-    """number of last encoder blocks to fine-tune after the head; auto: 0 for a pretrained encoder, half
-    of the blocks for segmentation, all without pretrained weights [default: 'auto']."""
+    """number of last encoder blocks to fine-tune after the head; auto without pretrained weights: all;
+    classification: auto means 0; segmentation: auto means half of the blocks; promptable models: auto
+    means 0 [default: 'auto']."""
     finetune_epochs: int | Literal["auto"]
-    """passes with unfrozen blocks; auto: 10, segmentation 24 [default: 'auto']."""
+    """passes with unfrozen blocks; classification: auto means 10; segmentation: auto means 24;
+    promptable models: auto means 10 [default: 'auto']."""
     finetune_lr: float | Literal["auto"]
-    """learning rate of unfrozen blocks and of the head trained with them (a segmentation decoder keeps
-    lr); auto: a tenth of lr [default: 'auto']."""
+    """learning rate of unfrozen blocks and of a head trained with them; auto: a tenth of lr;
+    segmentation: the decoder keeps lr [default: 'auto']."""
     optimizer: Literal["adam", "adamw", "sgd"]
     """update rule of the weights; sgd uses momentum 0.9 [default: 'adamw']."""
     weight_decay: float
@@ -150,22 +112,6 @@ class TrainOptions(BandOptions, total=False):
     """epochs in which the learning rate rises from 0 [default: 1.0]."""
     clip_norm: float | None
     """maximum gradient norm; None: no clipping [default: None]."""
-    loss: str
-    """loss function: cross_entropy, focal, for segmentation also dice, tversky, or a sum such as
-    dice+0.5*focal; auto: cross_entropy, segmentation dice+cross_entropy, promptable models
-    20*focal+dice [default: 'auto']."""
-    focal_gamma: float
-    """gamma of the focal loss; 0 is cross-entropy [default: 2.0]."""
-    label_smoothing: float
-    """probability mass given to the other classes [default: 0.0]."""
-    class_weights: Literal["none", "inverse", "effective"]
-    """weight classes by inverse frequency, or by the effective number of images [default: 'none']."""
-    sampling: Literal["natural", "balanced"]
-    """how training images are drawn; balanced: every class equally often, with replacement [default:
-    'natural']."""
-    augmented_views: int | Literal["auto"]
-    """number of augmented views per image with a frozen encoder; auto: epochs, at most 10 [default:
-    'auto']."""
     patience: int
     """epochs without improvement after which a phase stops early [default: 10]."""
     collapse_patience: int
@@ -176,9 +122,76 @@ class TrainOptions(BandOptions, total=False):
     """precision of training steps; auto: a lower one if it is measured faster [default: 'auto']."""
     allow_leak: bool
     """train on a leaking split; the report states the leakage [default: False]."""
+    # train: classification, segmentation
+    budget: str | None
+    """time limit of the training, such as 90s, 15m or 2h; classification: decides image_size, epochs,
+    augmented_views and unfreeze; segmentation: decides image_size, view, epochs and unfreeze [default:
+    None]."""
+    loss: str
+    """loss function, or a weighted sum of them such as cross_entropy+0.5*focal; classification:
+    cross_entropy or focal; auto means cross_entropy; segmentation: cross_entropy, focal, dice or
+    tversky; auto means dice+cross_entropy [default: 'auto']."""
+    focal_gamma: float
+    """gamma of the focal loss; 0 is cross-entropy [default: 2.0]."""
+    label_smoothing: float
+    """probability mass given to the other classes [default: 0.0]."""
+    class_weights: Literal["none", "inverse", "effective"]
+    """weight classes by inverse frequency, or by the effective number of images [default: 'none']."""
+    # train: classification, promptable models
+    augmented_views: int | Literal["auto"]
+    """number of augmented views per image with a frozen encoder; classification: auto means epochs, at
+    most 10; promptable models: auto means 4 for pupila-sam, 1 for other models [default: 'auto']."""
+    # train: segmentation, promptable models
+    encoder: str
+    """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam
+    alone [default: 'auto']."""
+    # train: classification
+    head: Literal["dense", "linear"]
+    """classification head; dense: one hidden layer; linear: none [default: 'dense']."""
+    head_width: int
+    """units in the hidden layer of the dense head [default: 128]."""
+    dropout: float
+    """dropout rate of the dense head [default: 0.3]."""
+    sampling: Literal["natural", "balanced"]
+    """how training images are drawn; balanced: every class equally often, with replacement [default:
+    'natural']."""
+    threshold: str | None
+    """for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9
+    or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; None: no threshold [default:
+    None]."""
+    # train: promptable models
+    target: Literal["class", "region", "both"]
+    """target of a prompt, a whole class of an image, a connected region, or either [default:
+    'class']."""
+    targets: int
+    """prompt targets per image and epoch [default: 1]."""
+    box_share: float
+    """share of prompts that are boxes; the others are points [default: 0.5]."""
+    box_jitter: float
+    """maximum shift of a box edge, as a share of the box side [default: 0.1]."""
+    points: int
+    """maximum number of foreground points; background points: half as many [default: 4]."""
+    corrections: int
+    """rounds that add a point where the prediction has the largest error [default: 0]."""
+    cache: Literal["float16", "float32", "none"]
+    """number format of cached embeddings; none: encode images again in every epoch [default:
+    'float16']."""
+    # train: segmentation
+    view: Literal["resize", "tile"]
+    """resize the whole image, or cut it into tiles at full resolution [default: 'resize']."""
+    overlap: int | Literal["auto"]
+    """overlap of neighbouring tiles in prediction, in pixels; auto: a quarter of image_size [default:
+    'auto']."""
+    tversky_beta: float
+    """weight of false negatives in the tversky loss; false positives get 1 - beta [default: 0.7]."""
     # split: common
     folds: int | None
     """number of cross-validation folds, instead of one validation split [default: None]."""
+    # read: common
+    max_bytes: int
+    """largest image file, bytes [default: 100000000]."""
+    max_pixels: int
+    """largest image, pixels (width x height) [default: 89000000]."""
 
 
 class LabelOptions(TypedDict, total=False):

@@ -42,11 +42,11 @@ def train(
         PupilaError: see `pupila.stages.train.run.TrainingRun`.
     """
     from pupila.learning.models.settings import DEFAULT_MODELS
+    from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.run import TrainingRun, find_free_folder
-    from pupila.stages.train.settings import TrainSettings
 
     folds, read, config = _divide(settings)
-    parsed = TrainSettings.parse(config, "train")
+    parsed = TrainConfig.parse(config, "train")
     if resume and out is None:
         raise PupilaError(
             say("--resume needs the folder of the run"), actual=say("--resume without --out"),
@@ -70,22 +70,22 @@ def train(
 @public
 def make_plan(data: Data, **settings: Unpack[TrainOptions]) -> "TrainPlan":
     """The plan of a training, every "auto" decided; nothing is trained and nothing written beside the data."""
-    from pupila.stages.train.run import TrainingRun
-    from pupila.stages.train.settings import TrainSettings
+    from pupila.stages.train.config import TrainConfig
+    from pupila.stages.train.preparation import prepare_training
 
     folds, read, config = _divide(settings)
-    parsed = TrainSettings.parse(config, "train")
+    parsed = TrainConfig.parse(config, "train")
     opened = open_labelled(data, read)
     splits = find_agreed_split(opened, folds) or plan_split(opened, folds=folds)
-    return TrainingRun(opened, splits, "").plan(parsed)
+    return prepare_training(parsed, opened, splits)[0]
 
 
 @public
 def preview(data: Data, out: Path, **settings: Unpack[TrainOptions]) -> None:
     """Write a PNG of training images: each original with its first augmented views."""
     from pupila.artifacts.dataset.splits import find_matching_split
+    from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.preview import draw_preview
-    from pupila.stages.train.settings import TrainSettings
 
     _, read, config = _divide(settings)
     opened = open_with(data, read)
@@ -95,14 +95,15 @@ def preview(data: Data, out: Path, **settings: Unpack[TrainOptions]) -> None:
         if splits
         else list(range(len(opened)))
     )
-    files.write_bytes(path_text(out), draw_preview(opened, rows, TrainSettings.parse(config, "train")))
+    files.write_bytes(path_text(out), draw_preview(opened, rows, TrainConfig.parse(config, "train")))
 
 
 def _divide(settings: TrainOptions) -> tuple[int | None, dict[str, Any], dict[str, Any]]:
-    """The folds, the settings for the bands of TIFFs, which are for opening the data, and those of the training."""
-    from pupila.imaging.images.bands import BandSettings
+    """The folds, the settings of reading the images, and those of the training; what nobody knows is the training's."""
+    from pupila.artifacts.dataset.reading import ReadSettings
+    from pupila.stages.train.config import TrainConfig
 
-    given: dict[str, Any] = dict(settings)
-    folds = given.pop("folds", None)
-    read = {name: given.pop(name) for name in BandSettings.model_fields if name in given}
-    return folds, read, given
+    reading = ReadSettings.model_fields.keys() - TrainConfig.model_fields.keys()
+    read = {name: value for name, value in settings.items() if name in reading}
+    config = {name: value for name, value in settings.items() if name not in {*reading, "folds"}}
+    return settings.get("folds"), read, config

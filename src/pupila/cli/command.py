@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from pupila.cli.flag import Flag
 from pupila.cli.flags import (
     CONFIG,
     HELP,
-    Flag,
     Reader,
     find_flags,
     groups,
@@ -74,7 +74,7 @@ class Command(_Quick, TyperCommand):
         reader = Reader(self.name or "", own)
         rest = reader.read(args)
         if not set(args) & set(HELP):
-            keep(ctx, reader.check())
+            keep(ctx, reader.check(), reader.flags)
         return super().parse_args(ctx, rest)
 
     def get_params(self, ctx: Any) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from pupila.cli.flags import Flag
+from pupila.cli.flag import Flag
 from pupila.cli.values import read_number
 from pupila.core.messages import say
 from pupila.core.settings import read_config

@@ -4,94 +4,29 @@ Flags come from `flags.json` (see `pupila.cli.write_flags`), so that help and co
 was given is checked with the models themselves, all faults at once.
 """
 
-import json
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from pupila.cli.flag import Flag, table
 from pupila.cli.stages import COMMANDS, LABELLER, STAGES
 from pupila.cli.values import (
     PAIR,
-    read_list,
-    read_mapping,
-    read_names,
-    read_number,
     read_plain,
-    read_yaml,
     set_within,
 )  # fmt: skip
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, translate
 
-_FILE = Path(__file__).with_name("flags.json")
 _META = "pupila.settings"  # where a context keeps what was given
 _DASHES = re.compile(r"[-\u2010-\u2015\u2212]+(?=[A-Za-z])")  # a word processor turns -- into one of these
 CONFIG, SET, HELP = "--config", "--set", ("--help", "-h")
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """One setting of one stage, as `pupila.cli.write_flags` wrote it."""
-
-    stage: str
-    name: str
-    group: str
-    kind: str  # how its text is read: bool, text, names, list, mapping or yaml
-    metavar: str
-    nullable: bool
-    default: str
-    choices: list[str]
-    description: str
-
-    @property
-    def flag(self) -> str:
-        """As people type it."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def shown(self) -> str:
-        """As the help shows it."""
-        if self.kind == "bool":
-            return f"{self.flag} / --no-{self.flag[2:]}"
-        return f"{self.flag} {self.metavar}"
-
-    @property
-    def meaning(self) -> str:
-        """A sentence, and the default."""
-        sentence = translate(self.description.strip())
-        first = sentence.partition(" ")[0].rstrip(",;")
-        if (
-            first.replace("-", "").isalpha() and first not in self.choices
-        ):  # "f1", "auto:" and "sgd" stay as they are
-            sentence = sentence[0].upper() + sentence[1:]
-        sentence += "" if sentence.endswith((".", "?")) or not sentence else "."
-        if self.default in ("''", "[]", "{}", ""):
-            return sentence
-        return say("{sentence} [default: {default}]", sentence=sentence, default=self.default)
-
-    def value(self, text: str) -> Any:
-        """What a text means, for the settings model to check.
-
-        Raises:
-            ValueError: no YAML, where the setting is written so.
-        """
-        if self.nullable and text == "null":
-            return None
-        readers = {"yaml": read_number, "names": read_names, "list": read_list, "mapping": read_mapping}
-        return text if self.kind == "text" else readers.get(self.kind, read_yaml)(text)
-
-
-@cache
-def table() -> dict[str, list[Flag]]:
-    """Stage -> its flags, in the order of the help."""
-    return {stage: [Flag(**row) for row in rows] for stage, rows in json.loads(_FILE.read_bytes()).items()}
 
 
 def find_flags(command: str, labeller: str | None = None) -> list[Flag]:
@@ -110,17 +45,19 @@ def find_flags(command: str, labeller: str | None = None) -> list[Flag]:
 
 def given_settings(context: typer.Context, *stages: str) -> dict[str, Any]:
     """The settings that a command was given, of some of its stages or of all."""
-    given: dict[str, Any] = context.meta.get(_META, {})
-    names = {flag.name for stage in stages for flag in table()[stage]}
-    return {name: value for name, value in given.items() if not stages or name in names}
+    given: dict[str, dict[str, Any]] = context.meta.get(_META, {})
+    return {
+        name: value
+        for stage, some in given.items()
+        if not stages or stage in stages
+        for name, value in some.items()
+    }
 
 
 def titles() -> dict[str, str]:
     """The headings of the groups, in the order of the help."""
     return {
         "common": say("Common settings"),
-        "masks": say("Settings for masks"),
-        "prompts": say("Settings for promptable models"),
         "geotiff": say("Settings for the bands of GeoTIFFs"),
         "expert": say("Expert settings"),
     }
@@ -133,7 +70,10 @@ def groups(flags: Sequence[Flag]) -> Iterator[tuple[str, list[Flag]]]:
             title = say("Settings of --with {kind}", kind=stage.removeprefix(LABELLER))
             yield title, [flag for flag in flags if flag.stage == stage]
         return
-    for group, title in titles().items():
+    known = titles()
+    tasks = [flag.group for flag in flags if flag.group not in known]
+    others = {group: say("Settings for {kind}", kind=translate(group)) for group in tasks}
+    for group, title in (known | others).items():
         if some := [flag for flag in flags if flag.group == group]:
             yield title, some
 
@@ -395,6 +335,9 @@ def wrong_dashes(word: str) -> str:
     return ("--" if len(name) > 1 else "-") + name
 
 
-def keep(context: typer.Context, values: dict[str, Any]) -> None:
-    """Leave what was given to the command's function, which takes it by `given_settings`."""
-    context.meta[_META] = values
+def keep(context: typer.Context, values: dict[str, Any], flags: dict[str, Flag]) -> None:
+    """Leave what was given, by stage, to the command's function, which takes it by `given_settings`."""
+    given: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        given.setdefault(flags[name].stage, {})[name] = value
+    context.meta[_META] = given

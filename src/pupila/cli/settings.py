@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.flags import Flag, groups, table
+from pupila.cli.flag import Flag, table
+from pupila.cli.flags import groups
 from pupila.cli.stages import COMMANDS
 from pupila.core.errors import PupilaError
 from pupila.core.messages import mark, say

@@ -15,7 +15,15 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "label": ("label-vlm", "label-roboflow", "label-bundle", "label-csv"),
     "label audit": ("label-audit", "read"),
     "convert": ("read",),
-    "train": ("train", "split.folds", "predict"),
+    "train": (
+        "train",
+        "split.folds",
+        "read.bands",
+        "read.low",
+        "read.high",
+        "read.max_bytes",
+        "read.max_pixels",
+    ),
     "predict": ("predict",),
     "serve": ("serve",),
 }
@@ -41,9 +49,9 @@ def _split() -> "type[Settings]":
 
 
 def _train() -> "type[Settings]":
-    from pupila.stages.train.settings import TrainSettings
+    from pupila.stages.train.config import TrainConfig
 
-    return TrainSettings
+    return TrainConfig
 
 
 def _predict() -> "type[Settings]":

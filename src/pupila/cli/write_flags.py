@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pupila.cli.stages import STAGES
-from pupila.core.settings import shown_default
+from pupila.core.settings import Settings, shown_default
 
 FILE = Path(__file__).with_name("flags.json")
 # Models of timm that completion offers beside our own: one or two of each family that people begin with.
@@ -33,19 +33,32 @@ def text() -> str:
 
 
 def _stage(stage: str) -> list[dict[str, Any]]:
+    """The settings of a stage: those of the union of several models that all of them have, then each model's own."""
     model = STAGES[stage]()
-    named = [name for names in model.groups.values() for name in names if name in model.model_fields]
-    order = [*named, *(name for name in model.model_fields if name not in named)]
-    rows = []
-    for name in order:
-        field = model.model_fields[name]
-        kind, metavar = _kind(field.annotation)
-        rows.append({
-            "stage": stage, "name": name, "group": model.find_group(name), "kind": kind, "metavar": metavar,
-            "nullable": NoneType in _parts(field.annotation), "default": shown_default(field),
-            "choices": _choices(stage, name, field.annotation), "description": field.description or "",
-        })  # fmt: skip
+    parts = model.parts.values()
+    shared = [name for name in _order(model) if all(name in part.model_fields for part in parts)]
+    rows = [_row(stage, model, name, model.find_group(name)) for name in shared]
+    for title, part in model.parts.items():
+        rows += [_row(stage, part, name, title) for name in _order(part) if name not in shared]
     return rows
+
+
+def _order(model: type[Settings]) -> list[str]:
+    named = [name for names in model.groups.values() for name in names if name in model.model_fields]
+    return [*named, *(name for name in model.model_fields if name not in named)]
+
+
+def _row(stage: str, model: type[Settings], name: str, group: str) -> dict[str, Any]:
+    field = model.model_fields[name]
+    kind, metavar = _kind(field.annotation)
+    notes = {title: part.notes[name] for title, part in model.parts.items() if name in part.notes}
+    if not model.parts and name in model.notes:
+        notes = {"": model.notes[name]}
+    return {
+        "stage": stage, "name": name, "group": group, "kind": kind, "metavar": metavar,
+        "nullable": NoneType in _parts(field.annotation), "default": shown_default(field),
+        "choices": _choices(stage, name, field.annotation), "description": field.description or "", "notes": notes,
+    }  # fmt: skip
 
 
 def _parts(annotation: Any) -> list[Any]:
@@ -85,9 +98,9 @@ def _choices(stage: str, name: str, annotation: Any) -> list[str]:
         return words
     from pupila.learning.models.nets import NETS
     from pupila.learning.models.segment import ARCHITECTURES
-    from pupila.learning.models.settings import CHECKPOINTS, PUPILA_SAM, ModelSettings
+    from pupila.learning.models.settings import CHECKPOINTS, PUPILA_SAM
 
-    if name not in ModelSettings.model_fields:
+    if name not in ("model", "encoder"):
         return []
     names = {"model": (*NETS, *ARCHITECTURES, PUPILA_SAM, *CHECKPOINTS, *USUAL), "encoder": USUAL}.get(name)
     return sorted({"auto", *names}) if names else []

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from pupila.cli.stages import COMMANDS, STAGES
-from pupila.core.settings import Settings
+from pupila.core.settings import COMMON, EXPERT, Settings
 
 FILE = Path(__file__).parents[1] / "api" / "options.py"
 # The class -> what it is for, the class that it extends, and its stages; `stage.field` is one field of a stage.
@@ -22,7 +22,7 @@ OPTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "BandOptions": ("How the bands of TIFFs become colours.", "", ("predict",)),
     "ReadOptions": ("How the images of a data set are read.", "BandOptions", ("read",)),
     "SplitOptions": ("How a data set is split, and how its images are read.", "ReadOptions", ("split",)),
-    "TrainOptions": ("How a model is trained, on which folds, and how TIFFs are read.", "BandOptions",
+    "TrainOptions": ("How a model is trained, on which folds, and how images are read.", "BandOptions",
                      tuple(entry for entry in COMMANDS["train"] if entry != "predict")),
     "LabelOptions": ("Settings of the labellers.", "", COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", "ReadOptions", ("label-audit",)),
@@ -69,8 +69,9 @@ def options(name: str) -> dict[str, Option]:
         for field_name, field in _order_fields(model).items():
             if single not in ("", field_name) or field_name in inherited:
                 continue
+            part = f"{stage}: {model.find_group(field_name)}"
             option = Option(
-                annotation_text(field.annotation), meaning(field), f"{stage}: {model.find_group(field_name)}"
+                annotation_text(field.annotation), meaning(field, _list_notes(model, field_name)), part
             )
             if (first := added.get(field_name)) is not None:
                 kinds = " | ".join(dict.fromkeys(f"{first.kinds} | {option.kinds}".split(" | ")))
@@ -85,7 +86,16 @@ def _all_options(name: str) -> dict[str, Option]:
 
 def _order_fields(model: type[Settings]) -> dict[str, FieldInfo]:
     named = [name for names in model.groups.values() for name in names if name in model.model_fields]
-    return {name: model.model_fields[name] for name in dict.fromkeys([*named, *model.model_fields])}
+    names = list(dict.fromkeys([*named, *model.model_fields]))
+    groups = list(dict.fromkeys([COMMON, EXPERT, *map(model.find_group, names)]))
+    names.sort(key=lambda name: groups.index(model.find_group(name)))
+    return {name: model.model_fields[name] for name in names}
+
+
+def _list_notes(model: type[Settings], name: str) -> str:
+    """What a setting means for each model that this one is the union of."""
+    parts = {title: part.notes[name] for title, part in model.parts.items() if name in part.notes}
+    return "".join(f"; {title}: {note}" for title, note in parts.items())
 
 
 def _class(name: str) -> str:
@@ -107,9 +117,9 @@ def _class(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def meaning(field: FieldInfo) -> str:
-    """The description and the default, as Python writes them."""
-    sentence = (field.description or "").replace("\\", "\\\\").replace("null", "None").rstrip(".")
+def meaning(field: FieldInfo, notes: str = "") -> str:
+    """The description, the notes and the default, as Python writes them."""
+    sentence = (field.description or "").replace("\\", "\\\\").replace("null", "None").rstrip(".") + notes
     default = None if field.is_required() else repr(field.get_default(call_default_factory=True))
     return sentence + ("." if default in _UNSTATED else f" [default: {default}].")
 

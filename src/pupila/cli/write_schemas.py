@@ -38,6 +38,14 @@ def _fingerprint() -> Any:
     return Fingerprint
 
 
+def _plan() -> Any:
+    from pupila.artifacts.run.plan import PlanFile
+    from pupila.stages.train.config import TASK_MODELS
+
+    plans: Any = Union[tuple(models.plan for models in TASK_MODELS.values())]  # noqa: UP007
+    return PlanFile[plans]
+
+
 def _report() -> Any:
     from pupila.artifacts.report.evaluation.reports import REPORTS
 
@@ -55,6 +63,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "audit": _audit,
     "bundle": _bundle,
     "fingerprint": _fingerprint,
+    "plan": _plan,
     "report": _report,
     "suspects": _suspects,
 }

@@ -27,6 +27,10 @@ class Settings(BaseModel):
 
     # Group of the help -> its fields. What no group names is for experts, or common where nothing is.
     groups: ClassVar[dict[str, tuple[str, ...]]] = {}
+    # Field -> what it means for this model alone, such as the value of auto; marked for translation.
+    notes: ClassVar[dict[str, str]] = {}
+    # Title of a group of the help -> the model with its fields, where this model is the union of several.
+    parts: ClassVar[dict[str, "type[Settings]"]] = {}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -83,6 +87,9 @@ class Settings(BaseModel):
     @classmethod
     def find_group(cls, name: str) -> str:
         """The group of the help that a field belongs to."""
+        having = [title for title, part in cls.parts.items() if name in part.model_fields]
+        if len(having) < len(cls.parts):
+            return ", ".join(having)
         named = next((group for group, names in cls.groups.items() if name in names), None)
         return named or (EXPERT if COMMON in cls.groups else COMMON)
 

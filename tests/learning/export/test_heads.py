@@ -11,13 +11,13 @@ from pupila.learning.export.heads import attach_head
 from pupila.learning.export.parity import check_logits
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network, WholeNetwork
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import ClassifierSettings
 
 
 @pytest.fixture(scope="module")
 def network() -> Network:
     torch.manual_seed(3)
-    return build(ModelSettings(model="lenet", weights="none"), classes=5, image_size=32)
+    return build(ClassifierSettings(model="lenet", weights="none"), classes=5, image_size=32)
 
 
 @pytest.fixture(scope="module")

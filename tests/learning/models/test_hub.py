@@ -17,7 +17,7 @@ from pupila.learning.models.classify import build_classifier
 from pupila.learning.models.hub import hub_access, hub_error
 from pupila.learning.models.prompt import build_promptable
 from pupila.learning.models.segment import build_segmenter
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 
 
 @pytest.fixture(autouse=True)
@@ -95,8 +95,9 @@ def test_a_silent_hub_is_one_error_for_every_library(
     monkeypatch.setattr(constants, "ENDPOINT", black_hole)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     name = settings.get("encoder", settings["model"])
+    kind: Any = ClassifierSettings if build is build_classifier else EncoderSettings
     with pytest.raises(PupilaError, match=f"Can't download the weights of {name}: no connection to the hub"):
-        build(ModelSettings(**settings), 3, 64 if name == "test_resnet" else None)
+        build(kind(**settings), 3, 64 if name == "test_resnet" else None)
 
 
 def test_without_a_connection_the_cache_alone_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +128,7 @@ def test_weights_that_can_not_be_downloaded_are_one_quick_and_quiet_error(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     start = time.monotonic()
     with pytest.raises(PupilaError) as fault:
-        build_classifier(ModelSettings(model="test_resnet"), 3)
+        build_classifier(ClassifierSettings(model="test_resnet"), 3)
     assert time.monotonic() - start < 5
     assert str(fault.value) == (
         "Can't download the weights of test_resnet: no connection to the hub.\n"

@@ -8,14 +8,14 @@ from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import Network, WholeNetwork, build_head, describe_head
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import ClassifierSettings
 
 # The smallest of timm's kinds: one that takes any side, and two whose side is fixed when they are created.
 TIMM = ("test_resnet", "test_vit_relpos", "test_coatnet")
 
 
 def untrained(model: str, side: int | None = None, classes: int = 3) -> Network:
-    return build(ModelSettings(model=model, weights="none"), classes, side)
+    return build(ClassifierSettings(model=model, weights="none"), classes, side)
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,12 @@ def test_the_big_net_has_the_convolutions_of_a_resnet_18() -> None:
 
 
 def test_the_head_is_dense_or_linear_as_requested() -> None:
-    dense = build_head(8, describe_head(3, ModelSettings(head_width=5, dropout=0.25)))
+    dense = build_head(8, describe_head(3, ClassifierSettings(head_width=5, dropout=0.25)))
     assert [tuple(p.shape) for p in dense.parameters()] == [(5, 8), (5,), (3, 5), (3,)]
     assert [part.p for part in dense.modules() if isinstance(part, nn.Dropout)] == [0.25]
     assert [
-        tuple(p.shape) for p in build_head(8, describe_head(3, ModelSettings(head="linear"))).parameters()
+        tuple(p.shape)
+        for p in build_head(8, describe_head(3, ClassifierSettings(head="linear"))).parameters()
     ] == [
         (3, 8),
         (3,),
@@ -96,12 +97,12 @@ def test_a_segmentation_model_is_no_classifier() -> None:
 
 def test_options_that_no_one_takes_are_refused() -> None:
     with pytest.raises(PupilaError, match=r"test_resnet does not support these options: found .*colour"):
-        build(ModelSettings(model="test_resnet", weights="none", options={"colour": 1}), 3)
+        build(ClassifierSettings(model="test_resnet", weights="none", options={"colour": 1}), 3)
     with pytest.raises(PupilaError, match=r"lenet has no pretrained weights: .*\{'colour': 1\}"):
-        build(ModelSettings(model="lenet", options={"colour": 1}), 3)
+        build(ClassifierSettings(model="lenet", options={"colour": 1}), 3)
 
 
 @pytest.mark.parametrize("model", ["lenet", "test_resnet"])
 def test_random_weights_bring_no_classifier_to_bundle(model: str) -> None:
     with pytest.raises(PupilaError, match=f"have no classification head: found model={model}, weights=none"):
-        build(ModelSettings(model=model, weights="none"), None)
+        build(ClassifierSettings(model=model, weights="none"), None)

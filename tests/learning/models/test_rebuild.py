@@ -33,7 +33,7 @@ from pupila.learning.models.network import Network, WholeNetwork
 from pupila.learning.models.prompt_head import DecoderPart, EncoderPart
 from pupila.learning.models.rebuild import REBUILDERS, rebuild_network
 from pupila.learning.models.segment import ARCHITECTURES
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 from pupila.tasks import TASKS
 from pupila.tasks.prompt import DECODER, ENCODER, centre_prompt
 from tests import checkpoints
@@ -126,7 +126,8 @@ def test_a_bundle_alone_gives_the_network_again(
         settings = {"model": str(tmp_path / "checkpoint"), "weights": "default"}
     torch.manual_seed(0)
     classes = ["a", "b"] if task == "prompt" else ["a", "b", "c"]
-    network = BUILDERS[task](ModelSettings(**{"weights": "none", **settings}), len(classes), side)
+    kind: Any = ClassifierSettings if task == "classify" else EncoderSettings
+    network = BUILDERS[task](kind(**{"weights": "none", **settings}), len(classes), side)
     written = bundle_of(network, tmp_path / "bundle", classes, onnx)
     shutil.rmtree(tmp_path / "checkpoint", ignore_errors=True)
     monkeypatch.setattr(hub, "_responds", lambda address: pytest.fail("the hub was asked"))
@@ -151,7 +152,7 @@ def test_every_task_can_be_rebuilt() -> None:
 
 
 def test_a_description_that_does_not_fit_the_weights_is_refused(tmp_path: Path) -> None:
-    network = BUILDERS["classify"](ModelSettings(model="lenet", weights="none"), 3, 32)
+    network = BUILDERS["classify"](ClassifierSettings(model="lenet", weights="none"), 3, 32)
     bundle = bundle_of(network, tmp_path / "bundle", ["a", "b", "c"])
     assert bundle.info.head is not None
     other = bundle.info.head.model_copy(update={"widths": [64, 3]})

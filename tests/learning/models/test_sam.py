@@ -12,7 +12,7 @@ from pupila.core.errors import PupilaError
 from pupila.learning.models import pupila_sam
 from pupila.learning.models.network import Network
 from pupila.learning.models.prompt import build_promptable
-from pupila.learning.models.settings import ModelSettings, is_promptable
+from pupila.learning.models.settings import EncoderSettings, is_promptable
 from pupila.tasks.prompt import DecoderOutput, Prompt, select_mask
 from tests.checkpoints import SIDE, sam, sam2
 
@@ -39,7 +39,7 @@ def predict(
 @pytest.mark.parametrize("multimask", [True, False])
 def test_sam_answers_points_and_boxes_as_transformers_does(tmp_path: Path, multimask: bool) -> None:
     model = sam(tmp_path)
-    network = build_promptable(ModelSettings(model=str(tmp_path)), None)
+    network = build_promptable(EncoderSettings(model=str(tmp_path)), None)
     own = slice(1, None) if multimask else slice(0, 1)
     cases: list[tuple[dict[str, Any], torch.Tensor, torch.Tensor]] = [
         ({"input_points": POINTS, "input_labels": LABELS}, *PADDED),
@@ -58,7 +58,7 @@ def test_sam_answers_points_and_boxes_as_transformers_does(tmp_path: Path, multi
 
 def test_sam2_answers_points_and_boxes_as_transformers_does(tmp_path: Path) -> None:
     model = sam2(tmp_path)
-    network = build_promptable(ModelSettings(model=str(tmp_path)), None)
+    network = build_promptable(EncoderSettings(model=str(tmp_path)), None)
     assert network.prompt_format == "sam2" and [shape[1] for shape in network.head.shapes] == [8, 32, 16]  # type: ignore[union-attr]
     for prompts, points, labels in (
         ({"input_points": POINTS, "input_labels": LABELS}, *PADDED),
@@ -76,7 +76,7 @@ def test_sam2_falls_back_to_the_best_of_three_where_its_one_mask_is_unstable(tmp
     numbers = set()
     for seed in range(8):
         model = sam2(tmp_path / str(seed), seed)
-        network = build_promptable(ModelSettings(model=str(tmp_path / str(seed))), None)
+        network = build_promptable(EncoderSettings(model=str(tmp_path / str(seed))), None)
         with torch.inference_mode():
             theirs = model(pixel_values=pixels(), multimask_output=False, input_boxes=BOX).pred_masks[0, 0, 0]
         masks, predicted_iou = predict(network, points, labels)
@@ -100,14 +100,14 @@ def test_a_checkpoint_without_some_tensors_is_refused(tmp_path: Path) -> None:
     cached = {name: tensor for name, tensor in tensors.items() if "iou_token" not in name}
     save_file(cached, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(PupilaError, match=r"(?s)lacks tensors.*mask_decoder.iou_token.weight"):
-        build_promptable(ModelSettings(model=str(tmp_path)), None)
+        build_promptable(EncoderSettings(model=str(tmp_path)), None)
 
 
 def test_a_checkpoint_is_prepared_as_its_own_processor_does(tmp_path: Path) -> None:
     sam(tmp_path / "one")
     sam2(tmp_path / "two")
-    item = build_promptable(ModelSettings(model=str(tmp_path / "one")), None)
-    two = build_promptable(ModelSettings(model=str(tmp_path / "two")), None)
+    item = build_promptable(EncoderSettings(model=str(tmp_path / "one")), None)
+    two = build_promptable(EncoderSettings(model=str(tmp_path / "two")), None)
     assert (item.preprocessing.fit, item.preprocessing.padding, item.preprocessing.height) == (
         "corner",
         "mean",
@@ -120,7 +120,7 @@ def test_a_checkpoint_is_prepared_as_its_own_processor_does(tmp_path: Path) -> N
 
 def test_several_prompts_of_an_image_get_what_each_gets_alone(tmp_path: Path) -> None:
     sam(tmp_path)
-    network = build_promptable(ModelSettings(model=str(tmp_path)), None)
+    network = build_promptable(EncoderSettings(model=str(tmp_path)), None)
     features = network.encoder(torch.cat([pixels(1), pixels(2)]))
     points, labels = torch.rand(2, 3, 2, 2) * SIDE, torch.tensor([1, 0]).expand(2, 3, 2)
     with torch.inference_mode():
@@ -133,7 +133,7 @@ def test_several_prompts_of_an_image_get_what_each_gets_alone(tmp_path: Path) ->
 
 
 def test_pupila_sam_is_any_encoder_of_timm_and_the_same_for_the_same_seed() -> None:
-    overrides = ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
+    overrides = EncoderSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
     built = []
     for _ in range(2):
         torch.manual_seed(5)
@@ -153,7 +153,7 @@ def test_pupila_sam_is_any_encoder_of_timm_and_the_same_for_the_same_seed() -> N
 def test_maps_kept_of_other_strides_are_told_apart_though_the_tensors_are_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    overrides = ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
+    overrides = EncoderSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none")
     hashes = []
     for strides in (pupila_sam.STRIDES, (1, 2, 16, 32)):  # none of stride 1: without finer maps
         monkeypatch.setattr(pupila_sam, "STRIDES", strides)
@@ -163,7 +163,7 @@ def test_maps_kept_of_other_strides_are_told_apart_though_the_tensors_are_the_sa
 
 
 def test_pupila_sam_stands_on_a_plain_vit_without_finer_maps() -> None:
-    overrides = ModelSettings(
+    overrides = EncoderSettings(
         model="pupila-sam", encoder="vit_tiny_patch16_224", weights="none", options={"img_size": 64}
     )
     network = build_promptable(overrides, None, 64)
@@ -178,7 +178,7 @@ def test_pupila_sam_takes_an_encoder_from_a_file(tmp_path: Path) -> None:
     encoder = timm.create_model("mobilenetv3_small_050", features_only=True)
     save_file(encoder.state_dict(), tmp_path / "encoder.safetensors")
     (tmp_path / "encoder.json").write_text('{"model": "mobilenetv3_small_050", "part": "encoder"}')
-    overrides = ModelSettings(model="pupila-sam", weights=str(tmp_path / "encoder.safetensors"))
+    overrides = EncoderSettings(model="pupila-sam", weights=str(tmp_path / "encoder.safetensors"))
     network = build_promptable(overrides, None, 64)
     assert network.encoder_name == "mobilenetv3_small_050" and network.pretrained
     ours = network.encoder.model.state_dict()  # type: ignore[union-attr]
@@ -200,7 +200,7 @@ def test_pupila_sam_takes_an_encoder_from_a_file(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_can_t_be_built_is_refused(overrides: dict[str, Any], side: int | None, message: str) -> None:
     with pytest.raises(PupilaError, match=message):
-        build_promptable(ModelSettings(**overrides), None, side)
+        build_promptable(EncoderSettings(**overrides), None, side)
 
 
 def test_a_checkpoint_has_its_own_side_weights_and_kind(tmp_path: Path) -> None:
@@ -208,12 +208,12 @@ def test_a_checkpoint_has_its_own_side_weights_and_kind(tmp_path: Path) -> None:
 
     sam(tmp_path / "sam")
     with pytest.raises(PupilaError, match=r"(?s)does not support this image size.*image_size=128"):
-        build_promptable(ModelSettings(model=str(tmp_path / "sam")), None, 64)
+        build_promptable(EncoderSettings(model=str(tmp_path / "sam")), None, 64)
     with pytest.raises(PupilaError, match="has fixed weights"):
-        build_promptable(ModelSettings(model=str(tmp_path / "sam"), weights="none"), None)
+        build_promptable(EncoderSettings(model=str(tmp_path / "sam"), weights="none"), None)
     ViTConfig().save_pretrained(tmp_path / "vit")
     with pytest.raises(PupilaError, match=r"(?s)not a promptable model.*model_type=vit"):
-        build_promptable(ModelSettings(model=str(tmp_path / "vit")), None)
+        build_promptable(EncoderSettings(model=str(tmp_path / "vit")), None)
 
 
 def test_names_tell_promptable_models_apart() -> None:
@@ -229,7 +229,7 @@ def test_names_tell_promptable_models_apart() -> None:
 def test_near_places_have_much_in_common_and_far_ones_little() -> None:
     torch.manual_seed(0)
     network = build_promptable(
-        ModelSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none"), None, 512
+        EncoderSettings(model="pupila-sam", encoder="mobilenetv3_small_050", weights="none"), None, 512
     )
     places = torch.tensor([[[[100.0, 100.0], [104.0, 100.0], [400.0, 300.0]]]])
     item, near, far = network.head.prompt_encoder.shared_embedding(places, (512, 512))[0, 0]  # type: ignore[union-attr,operator]

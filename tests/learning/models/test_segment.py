@@ -17,7 +17,7 @@ from pupila.learning.export.graph import to_onnx
 from pupila.learning.export.parity import check_logits
 from pupila.learning.models.network import WholeNetwork
 from pupila.learning.models.segment import ARCHITECTURES, build_segmenter
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import EncoderSettings
 
 TINY = "test_efficientnet"
 
@@ -25,7 +25,7 @@ TINY = "test_efficientnet"
 def built(classes: int = 3, side: int = 64, **overrides: Any) -> Any:
     torch.manual_seed(0)
     settings = {"weights": "none", "encoder": TINY, **overrides}
-    return build_segmenter(ModelSettings(**settings), classes, side)
+    return build_segmenter(EncoderSettings(**settings), classes, side)
 
 
 @pytest.mark.parametrize("model", ARCHITECTURES)

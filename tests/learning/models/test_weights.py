@@ -15,7 +15,7 @@ from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
 from pupila.learning.models.prompt import build_promptable
 from pupila.learning.models.segment import build_segmenter
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import ClassifierSettings, EncoderSettings
 from pupila.learning.models.weights import find_local_weights, hash_module, load_weights, read_weights_info
 
 Find = Callable[[str], Path]
@@ -42,13 +42,13 @@ def prediction(network: Network, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def test_a_json_file_gives_model_preprocessing_and_classes(tiny: Path) -> None:
-    network = build(ModelSettings(weights=str(tiny)), None)
+    network = build(ClassifierSettings(weights=str(tiny)), None)
     spec = network.preprocessing
     assert (network.name, spec.height, spec.width) == (TINY, 48, 48)
     assert (spec.mean, spec.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert network.classes == ("ant", "bee", "cow")
     assert (network.weights.source, network.pretrained) == ("file: tiny.safetensors", True)
-    assert build(ModelSettings(weights=str(tiny)), None, image_size=64).preprocessing.height == 64
+    assert build(ClassifierSettings(weights=str(tiny)), None, image_size=64).preprocessing.height == 64
 
 
 def test_the_pretrained_head_predicts_as_in_the_file(tiny: Path) -> None:
@@ -59,12 +59,12 @@ def test_the_pretrained_head_predicts_as_in_the_file(tiny: Path) -> None:
     pixels = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.allclose(
-            prediction(build(ModelSettings(weights=str(tiny)), None), pixels), whole(pixels), atol=1e-6
+            prediction(build(ClassifierSettings(weights=str(tiny)), None), pixels), whole(pixels), atol=1e-6
         )
 
 
 def test_a_new_head_leaves_the_encoder_as_it_was(tiny: Path) -> None:
-    cached, fresh = (build(ModelSettings(weights=str(tiny)), classes) for classes in (None, 5))
+    cached, fresh = (build(ClassifierSettings(weights=str(tiny)), classes) for classes in (None, 5))
     assert cached.weights_hash == fresh.weights_hash
     assert prediction(fresh, torch.zeros(1, 3, 48, 48)).shape == (1, 5)
     assert fresh.classes == ()
@@ -76,7 +76,7 @@ def test_tensors_that_do_not_match_are_counted_and_named(tiny: Path, tmp_path: P
     tensors |= {"fc.weight": torch.zeros(4, 2), "neck.weight": torch.zeros(1), "neck.bias": torch.zeros(1)}
     odd = tmp_path / "odd.safetensors"
     save_file(tensors, odd)
-    settings = ModelSettings(model=TINY, weights=str(odd), options={"num_classes": 3})
+    settings = ClassifierSettings(model=TINY, weights=str(odd), options={"num_classes": 3})
     with pytest.raises(PupilaError, match="do not match the model") as fault:
         build(settings, 3)
     assert "1 missing: fc.bias" in fault.value.actual
@@ -110,7 +110,7 @@ def test_a_file_that_is_not_there_or_damaged_is_refused(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(PupilaError, match=message):
-        build(ModelSettings(model=TINY, weights=str(path)), 3)
+        build(ClassifierSettings(model=TINY, weights=str(path)), 3)
 
 
 @pytest.mark.parametrize("text", ['{"mean": [0.5]}', '{"part": "wing"}', "[1]", "{"])
@@ -131,7 +131,7 @@ def test_unknown_keys_beside_the_weights_are_refused_and_side_is_ignored(tmp_pat
 
 def test_our_own_nets_take_no_file(tiny: Path) -> None:
     with pytest.raises(PupilaError, match="lenet has no pretrained weights"):
-        build(ModelSettings(model="lenet", weights=str(tiny)), 3)
+        build(ClassifierSettings(model="lenet", weights=str(tiny)), 3)
 
 
 def test_without_a_network_the_default_weights_are_an_error_that_says_so(
@@ -142,7 +142,7 @@ def test_without_a_network_the_default_weights_are_an_error_that_says_so(
     with pytest.raises(
         PupilaError, match="Can't download the weights of test_resnet: no connection to the hub"
     ) as fault:
-        build(ModelSettings(model=TINY), 3)
+        build(ClassifierSettings(model=TINY), 3)
     assert "--weights FILE.safetensors" in fault.value.remedy
 
 
@@ -151,7 +151,7 @@ def test_weights_for_another_model_name_both(tiny: Path) -> None:
         r"^tiny.safetensors is made for test_resnet, not mobilenetv2_100 \(its JSON file sets num_classes\)$"
     )
     with pytest.raises(PupilaError) as fault:
-        build(ModelSettings(model="mobilenetv2_100", weights=str(tiny)), 3)
+        build(ClassifierSettings(model="mobilenetv2_100", weights=str(tiny)), 3)
     assert re.match(says, fault.value.problem)
     assert fault.value.remedy == "use the model of the file, test_resnet"
 
@@ -159,11 +159,11 @@ def test_weights_for_another_model_name_both(tiny: Path) -> None:
 def test_a_file_of_another_kind_is_no_weights(tmp_path: Path) -> None:
     (tmp_path / "SOURCE.md").write_text("# Where from")
     with pytest.raises(PupilaError, match=r"SOURCE.md is not a .safetensors file"):
-        build(ModelSettings(model=TINY, weights=str(tmp_path / "SOURCE.md")), 3)
+        build(ClassifierSettings(model=TINY, weights=str(tmp_path / "SOURCE.md")), 3)
 
 
 def test_the_real_classifier_brings_its_options_and_its_thousand_names(real_weights: Find) -> None:
-    network = build(ModelSettings(weights=str(real_weights("mobilenetv2_100.safetensors"))), None)
+    network = build(ClassifierSettings(weights=str(real_weights("mobilenetv2_100.safetensors"))), None)
     spec = network.preprocessing
     assert (spec.height, spec.mean, spec.std) == (224, (0.5,) * 3, (0.5,) * 3)
     assert spec.interpolation == "bicubic"  # from timm, as the file does not set it
@@ -174,7 +174,7 @@ def test_the_real_classifier_brings_its_options_and_its_thousand_names(real_weig
 
 
 def test_the_real_encoder_has_no_classifier_and_gives_its_last_map(real_weights: Find) -> None:
-    settings = ModelSettings(weights=str(real_weights("tf_efficientnet_b0_encoder.safetensors")))
+    settings = ClassifierSettings(weights=str(real_weights("tf_efficientnet_b0_encoder.safetensors")))
     network = build(settings, 3)
     assert (network.name, network.size, network.preprocessing.height) == ("tf_efficientnet_b0", 320, 320)
     assert network.preprocessing.std == (0.229, 0.224, 0.225)
@@ -203,7 +203,7 @@ def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_default_weights_are_searched_by_name_in_the_folder_of_weights(weights_folder: Path) -> None:
-    network = build(ModelSettings(model=TINY), 3)
+    network = build(ClassifierSettings(model=TINY), 3)
     assert network.weights_file == str(weights_folder / "mine.safetensors")
     assert (network.weights.source, network.weights.license) == ("file: mine.safetensors", "MIT")
     assert network.preprocessing.height == 48
@@ -212,7 +212,7 @@ def test_default_weights_are_searched_by_name_in_the_folder_of_weights(weights_f
     assert torch.equal(loaded["model.layer1.0.conv1.weight"], tensors["layer1.0.conv1.weight"])
     for model in ("unet", "pupila-sam"):
         builder = build_segmenter if model == "unet" else build_promptable
-        network = builder(ModelSettings(model=model, encoder=ENCODER), 3, 64)
+        network = builder(EncoderSettings(model=model, encoder=ENCODER), 3, 64)
         assert network.weights_file == str(weights_folder / "enc.safetensors")
 
 

@@ -12,7 +12,7 @@ from torch import nn
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.learning.models.segment import build_segmenter
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import EncoderSettings
 from pupila.learning.trainers import segment
 from pupila.learning.trainers.segment import SegmentTrainer, concatenate_masks
 from pupila.learning.trainers.spool import ArraySpool
@@ -62,7 +62,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def trainer(data: Dataset) -> CountedTrainer:
     torch.manual_seed(0)
     options: Any = {"decoder_channels": [16, 16, 8, 8, 8]}
-    settings = ModelSettings(weights="none", encoder="test_efficientnet", options=options)
+    settings = EncoderSettings(weights="none", encoder="test_efficientnet", options=options)
     network = build_segmenter(settings, 2, SIDE)
     split = SplitRows(list(range(8)), list(range(8, 12)))
     return CountedTrainer(data, split, Settings(data.classes), network)

@@ -20,7 +20,7 @@ from pupila.learning.trainers.classify import ClassifyTrainer
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.classify import CLASSIFY_RECIPE
 from pupila.stages.train.phases import train_split
-from pupila.stages.train.settings import TrainPlan
+from pupila.stages.train.task_settings.classify import ClassifyTrainPlan
 from tests.pictures import write_classes
 
 COMMON, RARE = 0, 1
@@ -41,16 +41,16 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def make_plan(data: Dataset, **overrides: Any) -> TrainPlan:
+def make_plan(data: Dataset, **overrides: Any) -> ClassifyTrainPlan:
     decided = {
         "task": "classify",
         "model": "lenet", "weights": "none", "image_size": 32, "epochs": 2, "unfreeze": "all", "lr": 1e-3,
         "finetune_lr": 1e-4, "batch_size": 8, "augmented_views": 1, "device": "cpu", "precision": "float32",
         "engine": "torch", "threads": 1, "data_hash": "", "splits_hash": "", "classes": data.classes, "workers": 0,
-        "schedule": "constant", "warmup_epochs": 0.0, "augment": "none", "loss": "cross_entropy", "overlap": 0,
+        "schedule": "constant", "warmup_epochs": 0.0, "augment": "none", "loss": "cross_entropy",
         "finetune_epochs": 1,
     }  # fmt: skip
-    return TrainPlan.model_validate({**decided, **overrides})
+    return ClassifyTrainPlan.model_validate({**decided, **overrides})
 
 
 def trainer(data: Dataset, split: SplitRows = TRAIN, **overrides: Any) -> ClassifyTrainer:

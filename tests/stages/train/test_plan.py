@@ -27,10 +27,14 @@ from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
 from pupila.stages.train import budget, measure, plan
+from pupila.stages.train.budgets.classify import FINETUNED_BLOCKS
+from pupila.stages.train.budgets.cost import MAX_EPOCHS, Cost
+from pupila.stages.train.config import TASK_MODELS, TrainConfig
 from pupila.stages.train.measure import EngineChoice
 from pupila.stages.train.page import list_settings
 from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
-from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
+from pupila.stages.train.settings import TrainSettings, skips_training
+from pupila.stages.train.task_settings.classify import ClassifyTrainPlan, ClassifyTrainSettings
 from tests.pictures import write_classes
 
 
@@ -47,12 +51,12 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "pick_engine", lambda *_: EngineChoice("onnxruntime", "it was measured", 0.01))
     monkeypatch.setattr(measure, "_cpu_flags", lambda: "flags: sse2 bf16")
     seconds = {torch.float32: 0.010, torch.bfloat16: 0.005}
-    monkeypatch.setattr(plan, "time_step", lambda network, device, dtype: seconds[dtype])
+    monkeypatch.setattr(measure, "time_step", lambda network, device, dtype: seconds[dtype])
 
 
 def network(pretrained: bool = False) -> Network:
     torch.manual_seed(0)
-    created = build(TrainSettings(model="lenet"), 2, image_size=32)
+    created = build(ClassifyTrainSettings(model="lenet"), 2, image_size=32)
     return replace(created, weights=Weights(source="file: x.safetensors")) if pretrained else created
 
 
@@ -79,11 +83,11 @@ def splits(train: int = 400, verdict: str = CLEAN, folds: int = 0) -> SplitFile:
 
 def decided(
     data: Dataset, split: SplitFile | None = None, pretrained: bool = True, **overrides: Any
-) -> TrainPlan:
-    settings = TrainSettings.parse(overrides)
-    check_settings(settings, data, split or splits())
+) -> ClassifyTrainPlan:
+    settings = ClassifyTrainSettings.parse(overrides)
+    check_settings(settings, data, split or splits(), "classify")
     created = network(pretrained)
-    plan = decide(settings, data, split or splits(), created)
+    plan: ClassifyTrainPlan = decide(settings, data, split or splits(), created, "classify")
     refuse_unused_settings(settings, plan, created)
     return plan
 
@@ -102,7 +106,7 @@ def test_the_report_lists_the_settings_that_have_an_effect_as_yaml(data: Dataset
 
 
 def test_every_auto_is_decided_with_a_reason(data: Dataset) -> None:
-    autos = {name for name, field in TrainSettings.model_fields.items() if field.default == "auto"}
+    autos = {name for name, field in ClassifyTrainSettings.model_fields.items() if field.default == "auto"}
     created = decided(data)
     assert autos <= set(created.reasons)
     assert "auto" not in created.model_dump().values()
@@ -163,7 +167,7 @@ def test_a_lower_precision_is_used_if_it_is_faster_by_a_tenth(
     assert decided(data, unfreeze=1).precision == "bfloat16"
     assert decided(data, unfreeze=1, precision="float32").precision == "float32"
     monkeypatch.setattr(
-        plan, "time_step", lambda network, device, dtype: 0.01 + 0.0005 * (dtype != torch.bfloat16)
+        measure, "time_step", lambda network, device, dtype: 0.01 + 0.0005 * (dtype != torch.bfloat16)
     )
     assert decided(data, unfreeze=1).precision == "float32"
     monkeypatch.setattr(measure, "_cpu_flags", lambda: "flags: sse2")
@@ -180,7 +184,7 @@ def test_a_plan_comes_back_from_its_file(data: Dataset, tmp_path: Path) -> None:
     created = decided(data, unfreeze="all", clip_norm=1.0, budget=None)
     path = tmp_path / "plan.json"
     path.write_text(created.model_dump_json())
-    assert TrainPlan.model_validate_json(path.read_text()) == created
+    assert ClassifyTrainPlan.model_validate_json(path.read_text()) == created
 
 
 @pytest.mark.parametrize(("overrides", "message"), [
@@ -219,7 +223,7 @@ def test_a_split_that_leaks_is_refused(data: Dataset) -> None:
 ])  # fmt: skip
 def test_a_bad_setting_is_named_with_the_one_meant(overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(PupilaError) as fault:
-        TrainSettings.parse(overrides, "train")
+        TrainConfig.parse(overrides, "train")
     assert message in str(fault.value)
     assert fault.value.remedy == "pupila settings train"
 
@@ -254,13 +258,13 @@ def within(
     **overrides: Any,
 ) -> dict[str, Any]:
     """What a budget decides where 100 + 20 images cost so much, and the clock stands still."""
-    cost = budget.Cost(
-        images=100, validation_images=20, loading=0.01, encoding=0.03, step=0.1, image_size=224
-    )
+    cost = Cost(images=100, validation_images=20, loading=0.01, encoding=0.03, step=0.1, image_size=224)
     monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setattr(budget, "_measure_cost", lambda *_: cost)
-    settings = TrainSettings.parse({**overrides, "budget": time})
-    actual = budget.fit_to_budget(settings, data, splits(folds=folds), lambda _: network(pretrained))
+    settings = ClassifyTrainSettings.parse({**overrides, "budget": time})
+    actual = budget.fit_to_budget(
+        settings, time, splits(folds=folds), data, lambda _: network(pretrained), "classify"
+    )
     return {name: getattr(actual.settings, name) for name in actual.reasons}
 
 
@@ -272,7 +276,7 @@ def test_a_budget_is_spent_on_views_and_then_on_unfrozen_blocks(
     assert within(data, monkeypatch, "70s", pretrained=True) == {"augmented_views": 4, "unfreeze": 0}
     # 96 s: all 10 views, 40.8 s with the first; 55.2 s are left for 4 epochs
     actual = within(data, monkeypatch, "140s", pretrained=True)
-    assert actual == {"augmented_views": 10, "unfreeze": budget.FINETUNED_BLOCKS, "finetune_epochs": 4}
+    assert actual == {"augmented_views": 10, "unfreeze": FINETUNED_BLOCKS, "finetune_epochs": 4}
     assert within(data, monkeypatch, "140s", pretrained=True, augmented_views=2, unfreeze=1) == {
         "finetune_epochs": 4
     }
@@ -284,7 +288,7 @@ def test_from_scratch_a_budget_decides_image_size_and_epochs(
     # the photos are 72 pixels high, so 64 is tried: a step costs 0.1 / 3.5 ** 2 = 0.00816 s, an epoch
     # 100 x 0.01816 + 20 x 0.01272 = 2.07 s; 0.8 x 100 - 1.2 = 78.8 s hold 38 of them
     assert within(data, monkeypatch, "2m", pretrained=False) == {"image_size": 64, "epochs": 38}
-    assert within(data, monkeypatch, "1h", pretrained=False)["epochs"] == budget.MAX_EPOCHS
+    assert within(data, monkeypatch, "1h", pretrained=False)["epochs"] == MAX_EPOCHS
 
 
 @pytest.mark.parametrize(("pretrained", "time"), [(True, "25s"), (False, "22s"), (False, "1s")])
@@ -306,7 +310,7 @@ def test_with_folds_a_budget_is_shared_by_all_trainings(
 
 def test_data_of_one_class_is_refused_before_a_model_is_built(data: Dataset) -> None:
     with pytest.raises(PupilaError, match="Too few classes to train: found one class: cat"):
-        check_settings(TrainSettings(), named(data, "cat"), splits())
+        check_settings(ClassifyTrainSettings(), named(data, "cat"), splits(), "classify")
 
 
 @pytest.mark.parametrize("overrides", [
@@ -334,15 +338,17 @@ def test_a_default_or_effective_setting_is_accepted(data: Dataset, overrides: di
 ])  # fmt: skip
 def test_a_threshold_is_refused_before_training(data: Dataset, threshold: str, says: str) -> None:
     with pytest.raises(PupilaError, match=says):
-        check_settings(TrainSettings(threshold=threshold), data, splits())
+        check_settings(ClassifyTrainSettings(threshold=threshold), data, splits(), "classify")
     with pytest.raises(PupilaError, match="two classes, not 3"):
-        check_settings(TrainSettings(threshold="f1"), named(data, "a", "b", "c"), splits())
+        check_settings(
+            ClassifyTrainSettings(threshold="f1"), named(data, "a", "b", "c"), splits(), "classify"
+        )
 
 
 def test_an_image_size_that_the_model_does_not_support_is_refused(data: Dataset) -> None:
-    settings = TrainSettings(model="lenet", weights="none", image_size=2)
+    settings = ClassifyTrainSettings(model="lenet", weights="none", image_size=2)
     with pytest.raises(PupilaError, match="lenet does not support this image size: found image_size=2"):
-        decide(settings, data, splits(), build(settings, 2, image_size=2))
+        decide(settings, data, splits(), build(settings, 2, image_size=2), "classify")
 
 
 def test_frozen_blocks_without_weights_are_refused(data: Dataset) -> None:
@@ -359,10 +365,50 @@ def test_sizes_that_no_memory_holds_are_refused_before_anything_is_allocated(
     data: Dataset, too_large: dict[str, Any]
 ) -> None:
     with pytest.raises(PupilaError, match="is too large: expected at most"):
-        check_settings(TrainSettings(**too_large), data, splits())
+        check_settings(ClassifyTrainSettings(**too_large), data, splits(), "classify")
 
 
 @pytest.mark.parametrize("value", ["inf", ".inf", "nan", 1e400])
 def test_a_learning_rate_that_is_no_number_is_refused(value: object) -> None:
     with pytest.raises(PupilaError, match="lr="):
-        TrainSettings.parse({"lr": value}, "train")
+        TrainConfig.parse({"lr": value}, "train")
+
+
+def test_a_batch_larger_than_the_training_split_is_clamped_with_the_reason(data: Dataset) -> None:
+    created = decided(data, splits(train=4), batch_size=64)
+    assert (created.batch_size, created.reasons["batch_size"]) == (
+        4,
+        "64 is larger than the training split, which has 4 images",
+    )
+    assert (
+        decided(data, batch_size=4).batch_size == 4
+        and "batch_size" not in decided(data, batch_size=4).reasons
+    )
+
+
+@pytest.mark.parametrize("task", sorted(TASK_MODELS))
+def test_a_setting_of_another_task_is_refused_with_the_tasks_that_have_it(task: str) -> None:
+    ours, checked = TASK_MODELS[task], 0
+    for name, field in TrainConfig.model_fields.items():
+        config = TrainConfig.model_validate({name: field.get_default(call_default_factory=True)})
+        if name in ours.settings.model_fields:
+            assert config.for_task(task).model_fields_set == {name}
+            continue
+        checked += 1
+        with pytest.raises(
+            PupilaError, match=rf"{name}=.* is a setting for .*, and this is a training for "
+        ) as fault:
+            config.for_task(task)
+        having = fault.value.problem.split(", and this")[0]
+        for other in TASK_MODELS.values():
+            assert (other.title in having) is (name in other.settings.model_fields)
+        assert fault.value.remedy == f"omit --{name.replace('_', '-')}"
+    assert checked >= 10
+
+
+def test_every_task_decides_every_auto_and_notes_only_its_own_settings() -> None:
+    for models in TASK_MODELS.values():
+        assert models.settings.notes.keys() <= models.settings.model_fields.keys()
+        for name, field in models.plan.model_fields.items():
+            auto = "auto" in str(field.annotation) and name not in ("loss", "augment", "model", "encoder")
+            assert not auto, (models.title, name)

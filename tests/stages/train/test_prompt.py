@@ -23,12 +23,11 @@ from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TRAIN, VALIDATION
 from pupila.learning.loop import Checkpointer
 from pupila.learning.models.prompt import build_promptable
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import EncoderSettings
 from pupila.learning.trainers.prompt import PromptTrainer
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.phases import TrainedSplit, train_split
 from pupila.stages.train.run import Run
-from pupila.stages.train.settings import TrainPlan
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.task import PostProcessing
 from pupila.tasks.tuning.segment import PostProcessingTuner
@@ -95,7 +94,7 @@ def trained(
     scenes: Scenes, folder: Path, strike: Callable[[int], None] | None = None, **changes: Any
 ) -> Trained:
     """Train in this folder, or resume it; `strike` gets the number of each prepared batch."""
-    plan: TrainPlan = make_plan(scenes.folder, **{**scenes.overrides, **changes})
+    plan: Any = make_plan(scenes.folder, **{**scenes.overrides, **changes})
     data = pupila.open(scenes.folder)
     torch.manual_seed(plan.seed)
     network = build_promptable(plan, None, plan.image_size)
@@ -128,7 +127,7 @@ def same(first: Trained, second: Trained) -> bool:
 
 
 def test_auto_selects_the_recipe_for_a_decoder(scenes: Scenes) -> None:
-    plan = make_plan(scenes.folder, model="pupila-sam", weights=str(scenes.encoder), image_size=64)
+    plan: Any = make_plan(scenes.folder, model="pupila-sam", weights=str(scenes.encoder), image_size=64)
     assert (plan.epochs, plan.batch_size, plan.lr, plan.unfreeze) == (20, 2, 1e-4, 0)
     assert (plan.cache, plan.augmented_views, plan.augment) == ("float16", 4, "light")
     assert plan.engine in ("torch", "torch-bfloat16", "onnxruntime") and "ms with" in plan.reasons["engine"]
@@ -179,7 +178,7 @@ def other_prompt() -> Prompt:
 
 
 def test_a_bundle_is_a_start_for_another_training(run: Run, scenes: Scenes) -> None:
-    network = build_promptable(ModelSettings(model="pupila-sam", weights=run.folder), None)
+    network = build_promptable(EncoderSettings(model="pupila-sam", weights=run.folder), None)
     assert (
         network.preprocessing == run.bundle.info.preprocessing and network.encoder_name == "test_efficientnet"
     )
@@ -190,7 +189,7 @@ def test_a_bundle_is_a_start_for_another_training(run: Run, scenes: Scenes) -> N
     assert report.keys() <= cached.keys() and all(
         torch.equal(cached[name], tensor) for name, tensor in report.items()
     )
-    plan = make_plan(scenes.folder, model="pupila-sam", weights=run.folder)
+    plan: Any = make_plan(scenes.folder, model="pupila-sam", weights=run.folder)
     assert plan.image_size == 64 and plan.encoder == "test_efficientnet"
 
 
@@ -218,7 +217,7 @@ def test_a_bundle_lists_the_training_images_of_its_pretrained_bundle(
 
 
 def test_masks_without_foreground_are_refused(scenes: Scenes) -> None:
-    plan: TrainPlan = make_plan(scenes.folder, **scenes.overrides)
+    plan: Any = make_plan(scenes.folder, **scenes.overrides)
     data = pupila.open(scenes.folder)
     data.__dict__["class_pixels"] = np.stack([np.ones(len(data)), np.zeros(len(data))], axis=1)
     network = build_promptable(plan, None, plan.image_size)
@@ -268,7 +267,7 @@ def test_a_sam_folder_is_tuned_and_a_sam2_folder_bundled_unchanged(scenes: Scene
     tuned = pupila.train(
         scenes.folder, out=tmp_path / "tuned", model=str(tmp_path / "mine" / "sam"), epochs=1
     )
-    plan = tuned.plan
+    plan: Any = tuned.plan
     assert (plan.augment, plan.augmented_views, plan.image_size) == ("none", 1, checkpoints.SIDE)
     assert tuned.bundle.info.preprocessing.fit == "corner" and tuned.bundle.info.weights.source == "file: sam"
     same = pupila.train(
@@ -289,9 +288,9 @@ def test_a_sam_folder_is_tuned_and_a_sam2_folder_bundled_unchanged(scenes: Scene
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"loss": "dice"}, "has no effect"),
-        ({"view": "tile"}, "has no effect"),
-        ({"budget": "5m"}, "has no effect"),
+        ({"loss": "dice"}, "is a setting for"),
+        ({"view": "tile"}, "is a setting for"),
+        ({"budget": "5m"}, "is a setting for"),
         ({"image_size": 50}, r"(?s)does not support this image size.*multiple of 32"),
         ({"box_share": 1.5}, "Invalid training settings"),
         ({"box_share": 1.0, "points": 8}, "has no effect"),
@@ -304,7 +303,7 @@ def test_unusable_settings_are_refused(scenes: Scenes, overrides: dict[str, Any]
 
 
 def test_prompt_settings_have_no_effect_for_other_models(scenes: Scenes) -> None:
-    with pytest.raises(PupilaError, match=r"(?s)box_share=0.2 has no effect"):
+    with pytest.raises(PupilaError, match=r"(?s)box_share=0.2 is a setting for promptable models"):
         make_plan(scenes.folder, model="unet", box_share=0.2)
 
 

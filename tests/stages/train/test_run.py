@@ -2,7 +2,6 @@
 
 import html
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.cli.run import run as command
 from pupila.core.errors import PupilaError
 from pupila.stages.evaluate.sentences import sentences
+from pupila.stages.train import schedule
 from pupila.stages.train.phases import train_split
 from pupila.stages.train.run import Run
 from pupila.statistics.metrics.threshold import tune_threshold
@@ -178,7 +178,7 @@ def test_out_of_memory_halves_the_batch_size_and_logs_it(
             raise torch.OutOfMemoryError("no room")
         return train_split(trainer, plan, checkpointer)
 
-    monkeypatch.setattr(sys.modules[Run.__module__], "train_split", small_memory)
+    monkeypatch.setattr(schedule, "train_split", small_memory)
     report: list[LogLine] = []
     pupila.train(data, out=tmp_path / "run", tell=report.append, batch_size=16, **SETTINGS)
     assert sizes == [16, 8, 4]
@@ -312,10 +312,19 @@ def test_bad_arguments_are_refused_with_a_message(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_baseline_is_logged_first(data: Path, tmp_path: Path) -> None:
+def test_data_model_and_baseline_are_told_before_the_first_epoch_and_then_the_time(
+    data: Path, tmp_path: Path
+) -> None:
     notes: list[LogLine] = []
     pupila.train(data, out=tmp_path / "run", tell=notes.append, **SETTINGS)
-    assert str(notes[0]) == "Validation baseline (majority class 'cat'): macro F1 0.333."
+    first = [str(note) for note in notes[:6]]
+    assert first[0].endswith("task: classification.")
+    assert first[1] == "Classes: cat 20, dog 20."
+    assert first[2].startswith("Split: train 22 images in 22 groups; validation 12 images")
+    assert first[3] == "Model: lenet at 32 pixels on cpu, from random weights."
+    assert first[4] == "Validation baseline (majority class 'cat'): macro F1 0.333."
+    assert first[5].startswith("finetune epoch 1: loss")
+    assert "s per epoch, at most" in str(notes[6]) and "for 2 epochs." in str(notes[6])
     assert "baseline (majority class 'cat') 0.333." in html.unescape(
         (tmp_path / "run/report.html").read_text()
     )

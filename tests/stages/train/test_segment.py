@@ -18,9 +18,11 @@ from pupila.artifacts.run.log import EpochLog
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import VALIDATION
 from pupila.imaging.masks.codec import decode_png
-from pupila.stages.train import budget, page
+from pupila.stages.train import page
+from pupila.stages.train.budgets import segment
+from pupila.stages.train.budgets.cost import BudgetedSettings, Cost, list_training_rows
 from pupila.stages.train.run import Run
-from pupila.stages.train.settings import TrainSettings
+from pupila.stages.train.task_settings.segment import SegmentTrainSettings
 from pupila.statistics.metrics import segment as figures
 from pupila.tasks.segment import MaskPrediction
 from tests import figures as reported
@@ -52,7 +54,7 @@ def validation(data: Path) -> list[str]:
 
 def test_a_run_learns_and_records_its_plan(run: Run) -> None:
     assert run.state == "completed"
-    plan = run.plan
+    plan: Any = run.plan
     assert (plan.model, plan.encoder, plan.unfreeze) == ("unet", "test_efficientnet", "all")
     assert plan.loss == "dice+cross_entropy"
     assert [line.epoch for line in run.log] == [1, 2, 3]
@@ -136,8 +138,8 @@ def test_three_classes_with_unlabelled_pixels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("overrides", "message"), [
     ({"image_size": 65}, "does not support this image size: found image_size=65; expected a multiple of 32"),
-    ({"head": "linear"}, "head=linear has no effect: this data set is a segmentation task"),
-    ({"augmented_views": 3}, "augmented_views=3 has no effect: this data set is a segmentation task"),
+    ({"head": "linear"}, "head=linear is a setting for classification, and this is a training for segmentation"),
+    ({"augmented_views": 3}, "augmented_views=3 is a setting for classification, promptable models, and"),
     ({"epochs": 0}, "A segmentation model needs training"),
     ({"loss": "dice", "class_weights": "inverse"}, "dice ignores class_weights"),
     ({"loss": "dice", "label_smoothing": 0.1}, "Conflicting settings"),
@@ -197,10 +199,10 @@ class Drawn:
 
 def within(left: float, pretrained: bool = True, scenes: Any = None, **overrides: Any) -> dict[str, Any]:
     """What a budget decides where a step takes 0.1 s an image at 192 pixels, for 100 + 20 images."""
-    cost = budget.Cost(images=100, validation_images=20, loading=0.0, encoding=0.0, step=0.1, image_size=192)
-    decided = budget.BudgetedSettings(TrainSettings.parse(overrides))
+    cost = Cost(images=100, validation_images=20, loading=0.0, encoding=0.0, step=0.1, image_size=192)
+    decided = BudgetedSettings(SegmentTrainSettings.parse(overrides))
     drawn: Any = scenes or Drawn()
-    budget._fit_masks(decided, cost, left, 1, drawn, pretrained)
+    segment._fit_masks(decided, cost, left, drawn, 1, pretrained)
     assert all(decided.reasons.values())
     return {name: getattr(decided.settings, name) for name in decided.reasons}
 
@@ -250,11 +252,11 @@ def test_a_budget_decides_settings_that_the_user_did_not_set() -> None:
 def test_a_budget_reads_no_mask_of_the_test_split(data: Path) -> None:
     opened, splits = pupila.open(data), SplitFile.read(str(data))
     assert splits is not None
-    rows = budget._training_rows(splits)
+    rows = list_training_rows(splits)
     assert {splits.images[row].split for row in rows} == {"train"}
-    scenes = budget.MaskSizes(opened, rows, 32)
+    scenes = segment.MaskSizes(opened, rows, 64, 32)
     name, overlap = scenes.find_worst_class(32)
     assert name in opened.classes and 0 < overlap < 1
-    assert scenes.find_worst_class(32) == budget.MaskSizes(
-        opened, rows[:: max(1, len(rows) // 24)][:24], 32
+    assert scenes.find_worst_class(32) == segment.MaskSizes(
+        opened, rows[:: max(1, len(rows) // 24)][:24], 64, 32
     ).find_worst_class(32)

@@ -34,9 +34,8 @@ class EpochLog(Record):
     seconds: float = Field(description="duration of the epoch with its validation")
 
     def __str__(self) -> str:
-        metrics = [
-            f"{metric_title(name)} {number(self.metrics[name])}" for name in _SHOWN if name in self.metrics
-        ]
+        shown = [name for name in _SHOWN if name in self.metrics]
+        metrics = [f"{metric_title(name)} {number(self.metrics[name])}" for name in shown]
         values = {"part": self.part, "epoch": self.epoch, "loss": number(self.train_loss)}
         if not metrics:
             return say("{part} epoch {epoch}: loss {loss}", **values)

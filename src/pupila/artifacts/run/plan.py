@@ -73,4 +73,6 @@ def read_plan(run: str, data: str = "DATA") -> PlanFile[RunPlan]:
 
 def write_plan(run: str, content: PlanFile[Any]) -> None:
     """Write the `plan.json` of a run."""
-    files.write_json(files.join(run, PLAN_FILE), content.model_dump(mode="json", by_alias=True))
+    files.write_json(
+        files.join(run, PLAN_FILE), content.model_dump(mode="json", by_alias=True, serialize_as_any=True)
+    )

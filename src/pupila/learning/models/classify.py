@@ -14,7 +14,7 @@ from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, MapEncoder, Network, build_head, describe_head
 from pupila.learning.models.segment import ARCHITECTURES
-from pupila.learning.models.settings import DEFAULT_MODELS, ModelSettings
+from pupila.learning.models.settings import DEFAULT_MODELS, ClassifierSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
     describe_weights,
@@ -30,7 +30,9 @@ from pupila.tasks.classify import CLASSIFY
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
-def build_classifier(settings: ModelSettings, classes: int | None, image_size: int | None = None) -> Network:
+def build_classifier(
+    settings: ClassifierSettings, classes: int | None, image_size: int | None = None
+) -> Network:
     """Build a network for classes; random parts are drawn from torch's own seed.
 
     Args:
@@ -112,7 +114,7 @@ def _open_model(model: Any, features_only: bool) -> tuple[nn.Module, int, Any]:
 
 
 def _make_head(
-    settings: ModelSettings, size: int, classes: int | None, pretrained: Any
+    settings: ClassifierSettings, size: int, classes: int | None, pretrained: Any
 ) -> tuple[nn.Module, Head | None]:
     """A new head for classes, or the pretrained one; None where its layers are not those of a `Head`."""
     if classes is None:
@@ -188,7 +190,7 @@ def _no_classifier(actual: str) -> PupilaError:
     )  # fmt: skip
 
 
-def _build_own(settings: ModelSettings, classes: int, image_size: int | None) -> Network:
+def _build_own(settings: ClassifierSettings, classes: int, image_size: int | None) -> Network:
     if settings.weights not in ("default", NO_WEIGHTS) or settings.options:
         raise PupilaError(
             say("{model} has no pretrained weights", model=settings.model),

@@ -10,7 +10,7 @@ from pupila.artifacts.bundle.architecture import Architecture, Head, Weights
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import ClassifierSettings
 from pupila.tasks.task import Task
 
 NO_WEIGHTS = "none"
@@ -164,7 +164,7 @@ def _last_map(features: Any) -> Any:
     return None if isinstance(maps, Tensor) else maps[-1]
 
 
-def describe_head(classes: int, settings: ModelSettings) -> Head:
+def describe_head(classes: int, settings: ClassifierSettings) -> Head:
     """One linear layer, or one hidden layer with ReLU and dropout before it."""
     if settings.head == "linear":
         return Head(widths=[classes])

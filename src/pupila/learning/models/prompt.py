@@ -4,10 +4,12 @@ from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.learning.models.network import Network
 from pupila.learning.models.pupila_sam import build_pupila_sam, rebuild_pupila_sam
 from pupila.learning.models.sam import build_checkpoint, rebuild_checkpoint
-from pupila.learning.models.settings import PUPILA_SAM, ModelSettings
+from pupila.learning.models.settings import PUPILA_SAM, EncoderSettings
 
 
-def build_promptable(settings: ModelSettings, classes: int | None, image_size: int | None = None) -> Network:
+def build_promptable(
+    settings: EncoderSettings, classes: int | None, image_size: int | None = None
+) -> Network:
     """Build a promptable network; random parts are drawn from torch's own seed.
 
     Args:

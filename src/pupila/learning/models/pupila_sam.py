@@ -26,7 +26,7 @@ from pupila.learning.models.segment import (
     list_blocks,
     select_encoder_tensors,
 )
-from pupila.learning.models.settings import DEFAULT_ENCODER, PUPILA_SAM, ModelSettings
+from pupila.learning.models.settings import DEFAULT_ENCODER, PUPILA_SAM, EncoderSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
     describe_weights,
@@ -55,7 +55,7 @@ class TimmMaps(nn.Module):
         return torch.cat([feature_map.flatten(1) for feature_map in self.model(pixels)], dim=1)
 
 
-def build_pupila_sam(settings: ModelSettings, image_size: int | None) -> Network:
+def build_pupila_sam(settings: EncoderSettings, image_size: int | None) -> Network:
     """A new network on an encoder, or the whole network of a bundle, to continue its training.
 
     Raises:
@@ -88,7 +88,7 @@ def build_pupila_sam(settings: ModelSettings, image_size: int | None) -> Network
     return replace(network, weights_file=weights_file)
 
 
-def _continue_bundle(bundle: Bundle, settings: ModelSettings, image_size: int | None) -> Network:
+def _continue_bundle(bundle: Bundle, settings: EncoderSettings, image_size: int | None) -> Network:
     encoder, spec = bundle.info.architecture.encoder, bundle.info.preprocessing
     if settings.encoder not in ("auto", encoder):
         raise PupilaError(

@@ -18,7 +18,7 @@ from pupila.learning.models.hub import hub_access, hub_error
 from pupila.learning.models.network import Network
 from pupila.learning.models.prompt_head import PromptHead, Shape
 from pupila.learning.models.quiet import quiet_transformers
-from pupila.learning.models.settings import CHECKPOINTS, TOO_LARGE, ModelSettings
+from pupila.learning.models.settings import CHECKPOINTS, TOO_LARGE, EncoderSettings
 from pupila.learning.models.weights import hash_module
 from pupila.tasks.prompt import PROMPT
 
@@ -60,7 +60,7 @@ class Sam2Maps(nn.Module):
         )
 
 
-def build_checkpoint(settings: ModelSettings, image_size: int | None) -> Network:
+def build_checkpoint(settings: EncoderSettings, image_size: int | None) -> Network:
     """SAM or SAM 2 from the hub or from a local folder; its prompt encoder stays as it is.
 
     Raises:

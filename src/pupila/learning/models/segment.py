@@ -18,7 +18,7 @@ from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.models.hub import hub_access
 from pupila.learning.models.nets import NETS
 from pupila.learning.models.network import NO_WEIGHTS, Network
-from pupila.learning.models.settings import DEFAULT_ENCODER, DEFAULT_MODELS, ModelSettings
+from pupila.learning.models.settings import DEFAULT_ENCODER, DEFAULT_MODELS, EncoderSettings
 from pupila.learning.models.weights import (
     WeightsInfo,
     describe_weights,
@@ -49,7 +49,7 @@ class Decoder(nn.Module):
         return self.segmentation_head(maps)
 
 
-def build_segmenter(settings: ModelSettings, classes: int | None, image_size: int | None = None) -> Network:
+def build_segmenter(settings: EncoderSettings, classes: int | None, image_size: int | None = None) -> Network:
     """Build a segmentation network; random parts are drawn from torch's own seed.
 
     Args:

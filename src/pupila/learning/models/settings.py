@@ -29,19 +29,9 @@ def is_promptable(model: str) -> bool:
 
 
 class ModelSettings(Settings):
-    """What the user asked for."""
+    """What every model has."""
 
-    model: str = Field(
-        default="auto",
-        description="for classification lenet, resnet_small, resnet_dropout, or any timm classifier; for segmentation "
-        "unet, unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; "
-        "for prompts pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a "
-        "folder or hub name with a slash; auto: mobilenetv2_100, segmentation unet",
-    )
-    encoder: str = Field(
-        default="auto",
-        description="encoder of a segmentation model or of pupila-sam: any timm model; auto: mobilenetv2_100",
-    )
+    model: str = Field(default="auto", description="architecture of the model")
     weights: str = Field(
         default="default",
         description="source of the weights; default: pretrained weights of the hub; none: random; a .safetensors "
@@ -50,8 +40,21 @@ class ModelSettings(Settings):
     options: dict[str, Any] = Field(
         default_factory=dict, description="options of timm.create_model, such as options.pad_type=same"
     )
+
+
+class ClassifierSettings(ModelSettings):
+    """What a classifier has, too."""
+
     head: Literal["dense", "linear"] = Field(
         default="dense", description="classification head; dense: one hidden layer; linear: none"
     )
     head_width: PositiveInt = Field(default=128, description="units in the hidden layer of the dense head")
     dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout rate of the dense head")
+
+
+class EncoderSettings(ModelSettings):
+    """What a model of masks has, too, whose decoder fits several encoders."""
+
+    encoder: str = Field(
+        default="auto", description="encoder of the model: any timm model; auto: mobilenetv2_100"
+    )

@@ -14,6 +14,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say
 from pupila.core.threads import CORES
 from pupila.learning.engine import BFLOAT16_ENGINE, make_encoder
+from pupila.learning.loop import PRECISIONS
 from pupila.learning.models.network import Network, WholeNetwork
 
 _STEP = 8  # images of a timed step
@@ -93,6 +94,28 @@ def time_step(network: Network, device: str, dtype: torch.dtype = torch.float32)
         return seconds
 
     return _measure_once(f"step {dtype}", network, device, measure)
+
+
+def measure_precision(network: Network, device: str) -> tuple[str, str]:
+    """float32, unless a lower precision is measured to be faster for these training steps; and the reason."""
+    if device == "mps":
+        return "float32", say("lower precisions are not measured for this device or model")
+    lower = "bfloat16"
+    if not has_bfloat16(device):
+        if device == "cpu":
+            return "float32", say("this CPU does not support bfloat16")
+        lower = "float16"
+    full, half = (
+        time_step(network, device, torch.float32),
+        time_step(network, device, PRECISIONS[lower]),
+    )
+    reason = say(
+        "measured: {half} ms per image in {lower}, {full} ms in float32",
+        half=number(1e3 * half, 2),
+        full=number(1e3 * full, 2),
+        lower=lower,
+    )
+    return (lower if half < MAX_TIME_RATIO * full else "float32"), reason
 
 
 def _time_encoding(network: Network, device: str, engine: str) -> float:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Any
 
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.validation import ValidationSummary
@@ -18,13 +19,7 @@ from pupila.stages.train.phases import FINETUNE, HEAD
 from pupila.stages.train.settings import TrainPlan
 from pupila.statistics.metrics.titles import objective_title, sentence_title
 
-# Title of a learning curve -> keys of the log.
-_CURVES = {
-    mark("Loss"): ("train_loss", "validation_loss"),
-    mark("Macro F1 on validation"): ("macro_f1",),
-    mark("Dice on validation"): ("dice",),
-    mark("IoU on validation"): ("iou",),
-}
+_CURVES = ("macro_f1", "dice", "iou")  # metrics of the log that are drawn
 
 
 def make_run_page(
@@ -45,20 +40,7 @@ def make_run_page(
         examples: name of an epoch to a PNG of the predictions after it.
         unused: settings without effect in this plan.
     """
-    points = _average_folds(log)
-    parts = list(dict.fromkeys(line.part for line in points))
-    curves = []
-    for title, keys in _CURVES.items():
-        series = {
-            _name_curve(part if len(parts) > 1 else "", key if len(keys) > 1 else ""): [
-                (float(_count_head_epochs(part, points) + line.epoch), line.values[key])
-                for line in points if line.part == part
-            ]
-            for part in parts for key in keys if any(key in line.values for line in points if line.part == part)
-        }  # fmt: skip
-        if series:
-            curves.append(charts.lines(translate(title), series, (say("Epoch"), translate(title))))
-    settings = list_settings(plan, unused | set(RECIPES[info.task].unused_settings))
+    settings = list_settings(plan, unused)
     return Page(
         title=say("Training {model}", model=plan.model),
         verdict=describe_run(plan, state, info),
@@ -66,7 +48,7 @@ def make_run_page(
             Section(
                 say("Learning curves"),
                 [say("Mean of {n} cross-validation folds.", n=plan.folds)] if plan.folds else [],
-                charts=curves,
+                charts=_draw_curves(_average_folds(log)),
             ),
             *_example_sections(examples),
             Section(say("Plan"), tables=[Table([say("Setting"), say("Value"), say("Reason")], settings)]),
@@ -77,6 +59,25 @@ def make_run_page(
     )
 
 
+def _draw_curves(points: list["_Point"]) -> list[Any]:
+    """Losses and metrics over the epochs, with a curve for each part of the run."""
+    parts = list(dict.fromkeys(point.part for point in points))
+    titles = {name: say("{metric} on validation", metric=sentence_title(name)) for name in _CURVES}
+    drawn = [(say("Loss"), list(_LOSSES)), *((title, [name]) for name, title in titles.items())]
+    curves = []
+    for title, keys in drawn:
+        series = {
+            _name_curve(part if len(parts) > 1 else "", key if len(keys) > 1 else ""): [
+                (float(_count_head_epochs(part, points) + point.epoch), point.values[key])
+                for point in points if point.part == part
+            ]
+            for part in parts for key in keys if any(key in p.values for p in points if p.part == part)
+        }  # fmt: skip
+        if series:
+            curves.append(charts.lines(title, series, (say("Epoch"), title)))
+    return curves
+
+
 def list_settings(plan: TrainPlan, unused: Set[str]) -> list[list[str]]:
     """Name, value as YAML and reason of every setting that has an effect.
 
@@ -84,7 +85,7 @@ def list_settings(plan: TrainPlan, unused: Set[str]) -> list[list[str]]:
         plan: of the run.
         unused: settings without effect in this plan.
     """
-    hidden = {"reasons", "classes", *unused} | (set() if plan.folds else {"folds"})
+    hidden = {"reasons", "classes", "task", *unused} | (set() if plan.folds else {"folds"})
     return [
         [
             name,

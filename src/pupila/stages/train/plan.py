@@ -7,35 +7,48 @@ import torch
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
 from pupila.core.errors import PupilaError
-from pupila.core.messages import number, say, say_count
+from pupila.core.messages import say, say_count
 from pupila.core.settings import unknown
 from pupila.core.vocabulary import TRAIN
 from pupila.learning.augment import PRESETS
 from pupila.learning.models.network import Network, WholeNetwork
 from pupila.learning.optimizers import DEFAULT_RATES
-from pupila.stages.train.classify import CLASSIFY_RECIPE
-from pupila.stages.train.measure import MAX_TIME_RATIO, has_bfloat16, pick_engine, resolve_device, time_step
-from pupila.stages.train.recipe import TrainingRecipe
+from pupila.stages.train.config import TASK_MODELS, flag_of
+from pupila.stages.train.measure import pick_engine, resolve_device
+from pupila.stages.train.planning.classify import CLASSIFY_PLANNER
+from pupila.stages.train.planning.planner import Needs, TaskPlanner
+from pupila.stages.train.planning.prompt import PROMPT_PLANNER
+from pupila.stages.train.planning.segment import SEGMENT_PLANNER
 from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_settings, skips_training
 
+PLANNERS: dict[str, TaskPlanner] = {
+    "classify": CLASSIFY_PLANNER,
+    "segment": SEGMENT_PLANNER,
+    "prompt": PROMPT_PLANNER,
+}
 MAX_VIEWS = 10  # per image, where "auto" decides
 MAX_SIZES = {"image_size": 8192, "batch_size": 65536, "epochs": 1_000_000, "workers": 1024}
 MIN_STEPS = 10  # per epoch; below it "auto" halves the batch
 
 
-def decide(
-    settings: TrainSettings,
-    data: Dataset,
-    splits: SplitFile,
-    network: Network,
-    recipe: TrainingRecipe = CLASSIFY_RECIPE,
-) -> TrainPlan:
+def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: Network, task: str) -> Any:
     """Decide every "auto" of settings that passed `check_settings`.
+
+    Args:
+        settings: those of the task.
+        data: the data set.
+        splits: made from it.
+        network: built from the settings.
+        task: name of the task.
+
+    Returns:
+        The plan of the task.
 
     Raises:
         PupilaError: an unavailable device, or an image size or number of blocks that the model does not support.
     """
     _check_network(settings, network)
+    planner, model = PLANNERS[task], TASK_MODELS[task].plan
     reasons: dict[str, str] = {}
 
     def auto(name: str, value: Any, reason: str) -> Any:
@@ -45,48 +58,51 @@ def decide(
         reasons[name] = reason
         return value
 
-    defaults = {"augment": recipe.augment, **recipe.defaults(network)}
-    unfreeze = auto("unfreeze", *_pick_unfreeze(network))
-    images = len(splits.in_split(TRAIN)) or len(splits.images)
+    defaults = {"augment": planner.augment, **planner.defaults(network)}
+    unfreeze = auto("unfreeze", *_pick_unfreeze(network, planner))
     rate = defaults.pop("lr", DEFAULT_RATES[settings.optimizer])
     rate = auto("lr", rate, say("default of {optimizer}", optimizer=settings.optimizer))
     device = resolve_device(settings.device)
     auto("device", device, say("no GPU found") if device == "cpu" else say("fastest available device"))
     views = defaults.pop("augmented_views", MAX_VIEWS)
-    decided = {name: auto(name, value, say("default")) for name, value in defaults.items()}
-    picked = _pick_views(decided["epochs"], decided["augment"], views)
-    picked_batch = _pick_batch_size(images, recipe.max_batch_size)
-    values = {
-        **decided, "model": settings.model if network.task.takes_prompts else network.name,
-        "encoder": network.encoder_name, "options": network.options,
-        "weights": network.weights_file or settings.weights,
-        "image_size": network.preprocessing.height, "overlap": network.preprocessing.overlap,
-        "unfreeze": unfreeze, "lr": rate,
+    values = {name: auto(name, value, say("default")) for name, value in defaults.items()}
+    values |= {
+        "model": settings.model if network.task.takes_prompts else network.name, "encoder": network.encoder_name,
+        "options": network.options, "weights": network.weights_file or settings.weights,
+        "image_size": network.preprocessing.height,
+        "overlap": network.preprocessing.overlap, "unfreeze": unfreeze, "lr": rate, "device": device,
         "finetune_lr": auto("finetune_lr", rate / 10, say("a tenth of lr")),
-        "batch_size": auto("batch_size", picked_batch, say("{n} training images", n=images)),
-        "augmented_views": auto("augmented_views", *picked),
-        "device": device, "precision": settings.precision,
+        "precision": settings.precision,
     }  # fmt: skip
+    if "augmented_views" in model.model_fields:
+        picked = auto("augmented_views", *_pick_views(values["epochs"], values["augment"], views))
+        values["augmented_views"] = 1 if values["augment"] == "none" else picked
+    values["batch_size"], reason = _decide_batch_size(settings.batch_size, data, splits, network, planner)
+    reasons |= {"batch_size": reason} if reason else {}
     reasons |= _default_reasons(settings, network)
-    if decided["augment"] == "none":
-        values["augmented_views"] = 1
     if settings.precision == "auto":
-        values["precision"], reasons["precision"] = _pick_precision(network, device, unfreeze)
-    engine = "torch"
-    if network.pretrained and network.task.caches_features and decided["epochs"]:
-        engine, reasons["engine"] = _pick_engine(network, device)
-    return TrainPlan.model_validate({
-        **settings.model_dump(), **values, "engine": engine, "threads": torch.get_num_threads(), "reasons": reasons,
-        "task": recipe.task.name, "classes": list(network.classes) or data.classes,
-        "data_hash": data.hash, "splits_hash": splits.hash,
-        "leaking": splits.verdict == LEAKING,
-        "folds": len({a.fold for a in splits.images if a.fold is not None}),
+        values["precision"], reasons["precision"] = planner.pick_precision(network, device, unfreeze)
+    values["engine"] = "torch"
+    if network.pretrained and network.task.caches_features and values["epochs"]:
+        choice = pick_engine(network, device)
+        values["engine"], reasons["engine"] = choice.engine, choice.reason
+    known = {name: value for name, value in values.items() if name in model.model_fields}
+    return model.model_validate({
+        **settings.model_dump(), **known, "threads": torch.get_num_threads(), "reasons": reasons, "task": task,
+        "data_hash": data.hash, "splits_hash": splits.hash, "classes": list(network.classes) or data.classes,
+        "leaking": splits.verdict == LEAKING, "folds": len(list_folds(splits)),
     })  # fmt: skip
 
 
+def list_folds(splits: SplitFile) -> set[int]:
+    """The numbers of the folds; none where there is one validation split."""
+    return {a.fold for a in splits.images if a.fold is not None}
+
+
 def _default_reasons(settings: TrainSettings, network: Network) -> dict[str, str]:
-    names = ("model", "encoder", "overlap")
-    reasons = {name: say("default") for name in names if getattr(settings, name) == "auto"}
+    """The reasons of what the network has decided."""
+    given = settings.model_dump()
+    reasons = {name: say("default") for name in ("model", "encoder", "overlap") if given.get(name) == "auto"}
     if settings.image_size == "auto":
         reasons["image_size"] = say("default of the model")
     if network.weights_file:
@@ -94,9 +110,10 @@ def _default_reasons(settings: TrainSettings, network: Network) -> dict[str, str
     return reasons
 
 
-def _pick_engine(network: Network, device: str) -> tuple[str, str]:
-    choice = pick_engine(network, device)
-    return choice.engine, choice.reason
+def _pick_unfreeze(network: Network, planner: TaskPlanner) -> tuple[int | str, str]:
+    if not network.pretrained:
+        return "all", say("no pretrained weights, so all blocks are trained")
+    return planner.pick_unfreeze(network)
 
 
 def _pick_views(epochs: int, augment: str, most: int) -> tuple[int, str]:
@@ -155,21 +172,36 @@ def _check_image_size(network: Network) -> None:
         ) from fault  # fmt: skip
 
 
+def _decide_batch_size(
+    given: int | str, data: Dataset, splits: SplitFile, network: Network, planner: TaskPlanner
+) -> tuple[int, str]:
+    """The batch size, and the reason unless it is the user's."""
+    if isinstance(given, str):
+        images = len(splits.in_split(TRAIN)) or len(splits.images)
+        return _pick_batch_size(images, planner.max_batch_size), say("{n} training images", n=images)
+    most = _count_training(data, splits)
+    if given <= most or not most or network.preprocessing.view == "tile":  # an image has many tiles
+        return given, ""
+    return most, say("{given} is larger than the training split, which has {n} images", given=given, n=most)
+
+
+def _count_training(data: Dataset, splits: SplitFile) -> int:
+    """Labelled images of the training split, or of all folds but one."""
+    unlabelled = {row for row, target in enumerate(data.images["target"].to_list()) if target is None}
+    known, folds = (
+        [a for row, a in enumerate(splits.images) if row not in unlabelled],
+        len(list_folds(splits)),
+    )
+    if folds:
+        return sum(a.fold is not None for a in known) * (folds - 1) // folds
+    return sum(a.split == TRAIN for a in known)
+
+
 def _pick_batch_size(images: int, most: int) -> int:
     batch = most
     while batch > min(8, most) and images / batch < MIN_STEPS:
         batch //= 2
     return batch
-
-
-def _pick_unfreeze(network: Network) -> tuple[int | str, str]:
-    if not network.pretrained:
-        return "all", say("no pretrained weights, so all blocks are trained")
-    if network.task.caches_features:
-        return 0, say("pretrained weights: only the head is trained")
-    return len(network.blocks) // 2, say(
-        "the deeper half of the encoder; the first half detects edges and colours and is the most expensive to train"
-    )
 
 
 def _check_sizes(settings: TrainSettings) -> None:
@@ -182,25 +214,23 @@ def _check_sizes(settings: TrainSettings) -> None:
                               expected=say("at most {most}", most=most))  # fmt: skip
 
 
-def check_settings(
-    settings: TrainSettings, data: Dataset, splits: SplitFile, recipe: TrainingRecipe = CLASSIFY_RECIPE
-) -> None:
+def check_settings(settings: TrainSettings, data: Dataset, splits: SplitFile, task: str) -> None:
     """Refuse unusable settings before a model is downloaded and built.
 
     Args:
-        settings: of the user.
+        settings: of the user, as those of the task.
         data: the data set.
         splits: made from it.
-        recipe: of its task.
+        task: its name.
 
     Raises:
         PupilaError: an unavailable device, a single class, a leaking split, an unknown preset or loss, conflicting
-            settings, or settings of another task.
+            settings.
     """
     resolve_device(settings.device)
     check_preset(settings.augment)
     _check_sizes(settings)
-    recipe.check_settings(settings, data)
+    PLANNERS[task].check(settings, data)
     if splits.verdict == LEAKING and not settings.allow_leak:
         raise PupilaError(
             say("The split leaks"),
@@ -211,23 +241,6 @@ def check_settings(
             expected=say("a split without leakage: leakage biases the scores upwards"),
             remedy=say("pupila split DATA --replace, or --allow-leak, which the report states"),
         )  # fmt: skip
-    if settings.label_smoothing and settings.loss != "auto" and "cross_entropy" not in settings.loss:
-        raise conflicting_settings(f"loss={settings.loss}, label_smoothing={settings.label_smoothing}",
-                      say("cross_entropy, the only loss with label smoothing"), "--label-smoothing 0")  # fmt: skip
-    if settings.view == "resize" and settings.overlap != "auto":
-        raise conflicting_settings(
-            f"view=resize, overlap={settings.overlap}", say("view=tile: only tiles overlap"), "--view tile"
-        )
-    fields = type(settings).model_fields
-    for name in recipe.unused_settings:
-        if getattr(settings, name) != fields[name].default:
-            given = f"{name}={getattr(settings, name)}"
-            sentences = {
-                "classify": say("{given} has no effect: this data set is a classification task", given=given),
-                "segment": say("{given} has no effect: this data set is a segmentation task", given=given),
-                "prompt": say("{given} has no effect: the model is promptable", given=given),
-            }
-            raise PupilaError(sentences[recipe.task.name], remedy=say("omit {flag}", flag=_flag(name)))
 
 
 def refuse_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Network) -> None:
@@ -247,7 +260,7 @@ def refuse_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Ne
             setting = f"{name}={getattr(settings, name)}"
             raise PupilaError(
                 say("{setting} has no effect: it needs {need}", setting=setting, need=need),
-                remedy=say("omit {flag}", flag=_flag(name)),
+                remedy=say("omit {flag}", flag=flag_of(name)),
             )
 
 
@@ -259,61 +272,21 @@ def find_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Netw
         plan: decided from these settings.
         network: of the plan.
     """
-    pretrained, pixels = network.pretrained, not network.task.caches_features
-    finetuned, frozen = pretrained and plan.unfreeze != 0, pretrained and plan.epochs > 0
+    finetuned = network.pretrained and plan.unfreeze != 0
     longest = max(plan.epochs, plan.finetune_epochs if finetuned else 0)
     unfrozen = say("unfrozen blocks of a pretrained encoder, such as --unfreeze 3")
-    needs = {
-        "focal_gamma": ("focal" in plan.loss, "--loss focal"),
-        "tversky_beta": ("tversky" in plan.loss, "--loss tversky"),
-        "head_width": (settings.head == "dense", "--head dense"),
-        "dropout": (settings.head == "dense", "--head dense"),
+    in_float32 = settings.precision == "float32" or not network.task.caches_features
+    needs: Needs = {
+        **PLANNERS[plan.task].needs(settings, plan, network),
         "finetune_epochs": (finetuned, unfrozen),
         "finetune_lr": (finetuned, unfrozen),
-        "precision": (settings.precision == "float32" or pixels or plan.unfreeze != 0, unfrozen),
-        "augmented_views": (
-            settings.augmented_views == 1 or (frozen and plan.augment != "none"),
-            say("a frozen pretrained encoder with augmentation"),
-        ),
-        "cache": (frozen, say("a frozen pretrained encoder")),
-        "box_jitter": (settings.box_share > 0, "--box-share 0.5"),
-        "points": (settings.box_share < 1, "--box-share 0.5"),
+        "precision": (in_float32 or plan.unfreeze != 0, unfrozen),
         "warmup_epochs": (
             settings.warmup_epochs <= longest,
             say("a phase of as many epochs; the longest has {n}", n=longest),
         ),
     }
     return {name: need for name, (honoured, need) in needs.items() if not honoured}
-
-
-def _flag(name: str) -> str:
-    """A setting as people type it."""
-    return "--" + name.replace("_", "-")
-
-
-def _pick_precision(network: Network, device: str, unfreeze: int | str) -> tuple[str, str]:
-    """float32, unless a lower precision was measured to be faster for these training steps."""
-    if not unfreeze and network.task.caches_features:
-        return "float32", say("only the head is trained, which is fast")
-    if device == "mps" or network.task.takes_prompts:
-        return "float32", say("lower precisions are not measured for this device or model")
-    lower = "bfloat16"
-    if not has_bfloat16(device):
-        if device == "cpu":
-            return "float32", say("this CPU does not support bfloat16")
-        lower = "float16"
-    full, half = time_step(network, device, torch.float32), time_step(network, device, _dtype(lower))
-    reason = say(
-        "measured: {half} ms per image in {lower}, {full} ms in float32",
-        half=number(1e3 * half, 2),
-        full=number(1e3 * full, 2),
-        lower=lower,
-    )
-    return (lower if half < MAX_TIME_RATIO * full else "float32"), reason
-
-
-def _dtype(name: str) -> torch.dtype:
-    return torch.bfloat16 if name == "bfloat16" else torch.float16
 
 
 def check_preset(name: str) -> None:

@@ -1,6 +1,4 @@
-"""Plan and finish the training of promptable models: defaults, refusals, calibration and baseline."""
-
-from typing import Any
+"""Finish the training of promptable models: calibration, metrics and baseline."""
 
 import numpy as np
 import polars as pl
@@ -9,16 +7,13 @@ from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.prompt_targets import PromptTarget, find_prompt_targets
 from pupila.artifacts.predictions.prompt import iou_column
-from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, mark, say
+from pupila.core.messages import mark, say
 from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.learning.models.network import Network
-from pupila.learning.models.settings import PUPILA_SAM
 from pupila.learning.trainers.prompt_outputs import PromptedTarget, PromptPredictions, concatenate_prompts
 from pupila.stages.train.recipe import TrainingRecipe, ValidationResult
-from pupila.stages.train.settings import TrainPlan, TrainSettings
+from pupila.stages.train.task_settings.prompt import PromptTrainPlan
 from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.overlap import OverlapCounts, summarise_overlaps
 from pupila.statistics.metrics.segment import confusion_counts, iou
@@ -29,7 +24,6 @@ from pupila.tasks.tuning.prompt import OBJECT_NAME, tune_prompts
 from pupila.tasks.tuning.segment import PostProcessingTuner
 
 METRIC = "mean_iou"  # selects the epoch: over all targets and prompt strategies
-_VIEWS = 4  # augmented views per image where "auto" decides
 _NAMES = ["background", OBJECT_NAME]  # classes of a prompt's mask
 
 
@@ -39,7 +33,7 @@ def _is_collapsed(predictions: PromptPredictions) -> bool:
 
 
 def _calibrate(
-    plan: TrainPlan, data: Dataset, predictions: PromptPredictions, rows: list[int], groups: Array
+    plan: PromptTrainPlan, data: Dataset, predictions: PromptPredictions, rows: list[int], groups: Array
 ) -> ValidationResult:
     """Temperature, threshold and post-processing, and the metrics for points and boxes.
 
@@ -109,34 +103,12 @@ def baseline(data: Dataset, rows: list[int]) -> Baseline:
     return Baseline(name=say("filled box"), metrics={METRIC: float(np.mean(every)) if every else 0.0})
 
 
-def _check_settings(settings: TrainSettings, data: Dataset) -> None:
-    if data.target != "mask":
-        raise PupilaError(
-            say("Promptable models need masks"), actual=say("image labels: {names}", names=listing(data.classes)),
-            expected=say("a data set with masks"), remedy="--model auto",
-        )  # fmt: skip
-
-
-def _default_settings(network: Network) -> dict[str, Any]:
-    """The defaults; the encoder of pupila-sam is fast enough for augmented views."""
-    defaults: dict[str, Any] = {"loss": "20*focal+dice", "epochs": 20, "finetune_epochs": 10, "lr": 1e-4}
-    return defaults | ({"augmented_views": _VIEWS} if network.name == PUPILA_SAM else {"augment": "none"})
-
-
 PROMPT_RECIPE = TrainingRecipe(
     task=PROMPT,
-    defaults=_default_settings,
-    augment="light",
-    unused_settings=(
-        "head", "head_width", "dropout", "view", "overlap", "loss", "focal_gamma", "tversky_beta",
-        "label_smoothing", "class_weights", "sampling", "threshold", "budget",
-    ),
     metric=lambda classes: METRIC,
-    max_batch_size=2,
     concatenate=concatenate_prompts,
     is_collapsed=_is_collapsed,
     calibrate=_calibrate,
     baseline=baseline,
-    check_settings=_check_settings,
     baseline_name=mark("filled box"),
 )  # fmt: skip

@@ -1,6 +1,4 @@
-"""Plan and finish the training of segmentation models: defaults, refusals, calibration and baseline."""
-
-from typing import Any
+"""Finish the training of segmentation models: calibration, metrics and baseline."""
 
 import numpy as np
 import polars as pl
@@ -8,21 +6,13 @@ import polars as pl
 from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.segment import MASK
-from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, mark, say
+from pupila.core.messages import mark
 from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.imaging.masks.codec import encode_png
-from pupila.learning.losses import OVERLAP_LOSSES, parse_loss
-from pupila.learning.models.network import Network
 from pupila.learning.trainers.segment import concatenate_masks
 from pupila.stages.train.recipe import TrainingRecipe, ValidationResult
-from pupila.stages.train.settings import (
-    PROMPT_SETTINGS,
-    TrainPlan,
-    TrainSettings,
-    skips_training,
-)
+from pupila.stages.train.task_settings.segment import SegmentTrainPlan
 from pupila.statistics.metrics import segment as figures
 from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.overlap import OverlapCounts, summarise_overlaps
@@ -37,7 +27,7 @@ def _is_collapsed(predictions: MaskPredictions) -> bool:
 
 
 def _calibrate(
-    plan: TrainPlan, data: Dataset, predictions: MaskPredictions, rows: list[int], groups: Array
+    plan: SegmentTrainPlan, data: Dataset, predictions: MaskPredictions, rows: list[int], groups: Array
 ) -> ValidationResult:
     """Temperature, threshold and post-processing, and the metrics of the resulting masks.
 
@@ -98,49 +88,12 @@ def _baseline(data: Dataset, rows: list[int]) -> Baseline:
     return baseline(matrices, data.classes)
 
 
-def _check_settings(settings: TrainSettings, data: Dataset) -> None:
-    if len(data.classes) < 2:
-        raise PupilaError(
-            say("Too few classes to train"), actual=say("one class: {names}", names=listing(data.classes)),
-            expected=say("at least two classes"),
-        )  # fmt: skip
-    if skips_training(settings):
-        raise PupilaError(
-            say("A segmentation model needs training"), actual="epochs=0", expected=say("at least one epoch"),
-            remedy="--epochs 20",
-        )  # fmt: skip
-    names = [name for _, name in parse_loss(settings.loss)] if settings.loss != "auto" else ["cross_entropy"]
-    if settings.class_weights != "none" and all(name in OVERLAP_LOSSES for name in names):
-        raise PupilaError(
-            say("{loss} ignores class_weights", loss=settings.loss),
-            remedy=say("--loss dice+cross_entropy or omit --class-weights"),
-        )
-
-
-def _default_settings(network: Network) -> dict[str, Any]:
-    epochs = 3 if network.pretrained else 40
-    return {"loss": "dice+cross_entropy", "epochs": epochs, "finetune_epochs": 24}
-
-
 SEGMENT_RECIPE = TrainingRecipe(
     task=SEGMENT,
-    defaults=_default_settings,
-    augment="medium",
-    unused_settings=(
-        "head",
-        "head_width",
-        "dropout",
-        "augmented_views",
-        "sampling",
-        "threshold",
-        *PROMPT_SETTINGS,
-    ),
     metric=figures.headline_metric,
-    max_batch_size=8,
     concatenate=concatenate_masks,
     is_collapsed=_is_collapsed,
     calibrate=_calibrate,
     baseline=_baseline,
-    check_settings=_check_settings,
     baseline_name=mark("every pixel '{name}'"),
 )

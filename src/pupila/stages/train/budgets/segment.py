@@ -1,0 +1,154 @@
+"""A budget for segmentation models: image size or tiles, then a few epochs of the decoder and the fine-tuning."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.messages import number, say
+from pupila.imaging.masks.codec import resize_mask
+from pupila.learning.models.network import Network
+from pupila.stages.train.budgets.cost import (
+    MAX_EPOCHS,
+    MIN_FINETUNE_EPOCHS,
+    BudgetedSettings,
+    Cost,
+    TaskBudget,
+    Timed,
+    refuse_budget,
+)
+from pupila.stages.train.measure import time_step
+from pupila.stages.train.settings import TrainSettings
+from pupila.statistics.metrics.segment import confusion_counts, iou
+
+MASK_IMAGE_SIZES = (512, 448, 384, 320, 256, 192, 128)  # pixels, candidates
+ENOUGH_MASK_EPOCHS = 25  # a smaller image size is chosen until this many fit
+TILE_SIDE = 256  # pixels
+MIN_TILE_EPOCHS = 6  # of all tiles; with fewer, images are resized instead
+TOO_COARSE = 0.8  # IoU of a class with itself after resizing down and up; below it tiles are better
+_MASKS_MEASURED = 24  # masks
+MAX_HEAD_EPOCHS = 3  # of a decoder alone
+# Cost of a step that trains the decoder, or also the deeper half of the encoder, relative to one that trains all.
+HEAD_COST, HALF_COST = 0.65, 0.8
+TUNING_SECONDS = 0.25  # per validation image, for post-processing
+EXPORT_SECONDS = 15.0  # for the trial export
+
+
+def _pick_timed_side(settings: TrainSettings, network: Network) -> int:
+    """The user's image size, or a small one, as cost grows quadratically."""
+    return network.preprocessing.height if settings.image_size != "auto" else MASK_IMAGE_SIZES[-2]
+
+
+def _time_network(settings: TrainSettings, network: Network, device: str) -> tuple[float, float]:
+    step = time_step(network, device)
+    if settings.precision in ("auto", "bfloat16"):
+        step = min(step, time_step(network, device, torch.bfloat16))
+    return 0.0, step
+
+
+def _count_overhead(cost: Cost, trainings: int) -> float:
+    return TUNING_SECONDS * cost.validation_images * max(1, trainings - 1) + EXPORT_SECONDS
+
+
+def _fit(decided: BudgetedSettings, cost: Cost, left: float, timed: Timed) -> None:
+    data, stride = timed.data, timed.network.stride
+    labelled = [row for row in timed.rows if data.images["target"][row] is not None]
+    scenes = MaskSizes(data, labelled, max(timed.median_side, stride), stride)
+    _fit_masks(decided, cost, left, scenes, timed.trainings, timed.network.pretrained)
+
+
+def _fit_masks(
+    decided: BudgetedSettings,
+    cost: Cost,
+    left: float,
+    scenes: "MaskSizes",
+    trainings: int,
+    pretrained: bool,
+) -> None:
+    """Choose the largest image size at which enough epochs fit, tiles if it would lose a class, then the epochs."""
+
+    def seconds(side: int, inputs: float) -> float:
+        """Seconds of an epoch with this many inputs per image."""
+        share = inputs * (side / cost.image_size) ** 2
+        return (
+            trainings
+            * share
+            * (cost.images * (cost.step + cost.loading) + cost.validation_images * cost.step)
+        )
+
+    sizes = [cost.image_size]
+    if decided.settings.image_size == "auto":
+        fitting = [s for s in MASK_IMAGE_SIZES if s % scenes.stride == 0]
+        sizes = [s for s in fitting if s <= scenes.side] or fitting[-1:]
+    side = next((s for s in sizes if left / seconds(s, 1) >= ENOUGH_MASK_EPOCHS), sizes[-1])
+    epoch, name, overlap = seconds(side, 1), *scenes.find_worst_class(side)
+    tiles = max(1.0, scenes.pixels / TILE_SIDE**2)
+    if overlap < TOO_COARSE and left / seconds(TILE_SIDE, tiles) >= MIN_TILE_EPOCHS:
+        decided.set("view", "tile", say(
+            "resizing to {size} pixels leaves {name} an IoU of only {iou} with its full-resolution mask",
+            size=side, name=name, iou=number(overlap, 2),
+        ))  # fmt: skip
+    if decided.settings.view == "tile":
+        side = TILE_SIDE if decided.settings.image_size == "auto" else side
+        epoch = seconds(side, max(1.0, scenes.pixels / side**2))
+    if left < epoch:
+        refuse_budget(epoch)
+    decided.set("image_size", side, say(
+        "the largest size at which {enough} epochs fit, or the smallest; {tile} for tiles",
+        enough=ENOUGH_MASK_EPOCHS, tile=TILE_SIDE,
+    ))  # fmt: skip
+    _share_epochs(decided, min(MAX_EPOCHS, left / epoch), say(
+        "an epoch takes {epoch} s at this image size, and {left} s are available",
+        epoch=number(epoch, 1), left=number(left, 0),
+    ), pretrained)  # fmt: skip
+
+
+def _share_epochs(decided: BudgetedSettings, whole: float, reason: str, pretrained: bool) -> None:
+    """Split the time of `whole` epochs over all layers into a few head epochs and the fine-tuning."""
+    settings = decided.settings
+    head = (
+        settings.epochs if isinstance(settings.epochs, int) else max(1, min(MAX_HEAD_EPOCHS, int(whole / 4)))
+    )
+    finetune = max(1, int((whole - HEAD_COST * head) / (1.0 if settings.unfreeze == "all" else HALF_COST)))
+    few = finetune < MIN_FINETUNE_EPOCHS and settings.unfreeze == settings.finetune_epochs == "auto"
+    if not pretrained:
+        decided.set("epochs", int(whole), reason)
+    elif few or settings.unfreeze == 0:
+        decided.set("unfreeze", 0, reason)
+        decided.set("epochs", max(1, int(whole / HEAD_COST)), reason)
+    else:
+        decided.set("epochs", head, reason)
+        decided.set("finetune_epochs", finetune, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSizes:
+    """Image and mask sizes of a data set."""
+
+    data: Dataset
+    rows: list[int]  # outside the sealed test split
+    side: int  # the median of the shorter sides, pixels
+    stride: int  # pixels; image sizes are multiples of it
+
+    @property
+    def pixels(self) -> float:
+        """Mean number of pixels of an image."""
+        return float((self.data.images["width"].cast(int) * self.data.images["height"].cast(int)).mean())  # type: ignore[arg-type]
+
+    def find_worst_class(self, side: int) -> tuple[str, float]:
+        """The class that loses most when masks are resized to a square, and its IoU with itself after resizing back."""
+        rows, classes = self.rows, len(self.data.classes)
+        total = np.zeros((classes + 1, classes + 1), dtype=np.int64)  # the last one: pixels without a label
+        for row in rows[:: max(1, len(rows) // _MASKS_MEASURED)][:_MASKS_MEASURED]:
+            mask = self.data.mask(row)
+            back = np.minimum(resize_mask(resize_mask(mask, side, side), *mask.shape), classes)
+            total += confusion_counts(mask, back, classes + 1)
+        ious = iou(total[:classes, :classes])
+        worst = int(ious.argmin())
+        return self.data.classes[worst], float(ious[worst])
+
+
+SEGMENT_BUDGET = TaskBudget(
+    timed_side=_pick_timed_side, time_network=_time_network, overhead=_count_overhead, fit=_fit
+)

@@ -1,0 +1,71 @@
+"""What the user gives before the data set says which task it is: the settings of every task, and their choice."""
+
+from typing import Any, ClassVar, NamedTuple
+
+from pupila.artifacts.run.plan import RunPlan
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, mark, say, translate
+from pupila.core.settings import Settings
+from pupila.stages.train.settings import TrainPlan, TrainSettings
+from pupila.stages.train.task_settings.classify import ClassifyTrainPlan, ClassifyTrainSettings
+from pupila.stages.train.task_settings.prompt import PromptTrainPlan, PromptTrainSettings
+from pupila.stages.train.task_settings.segment import SegmentTrainPlan, SegmentTrainSettings
+
+
+class TaskModels(NamedTuple):
+    """The settings of a task as given and as decided."""
+
+    title: str  # marked for translation; "settings for ..."
+    settings: type[TrainSettings]
+    plan: type[TrainPlan]
+
+
+TASK_MODELS: dict[str, TaskModels] = {
+    "classify": TaskModels(mark("classification"), ClassifyTrainSettings, ClassifyTrainPlan),
+    "segment": TaskModels(mark("segmentation"), SegmentTrainSettings, SegmentTrainPlan),
+    "prompt": TaskModels(mark("promptable models"), PromptTrainSettings, PromptTrainPlan),
+}
+
+
+class TrainConfig(ClassifyTrainSettings, SegmentTrainSettings, PromptTrainSettings):
+    """Every setting of every task: names and values are checked before the task is known."""
+
+    parts: ClassVar[dict[str, type[Settings]]] = {
+        models.title: models.settings for models in TASK_MODELS.values()
+    }
+
+    def for_task(self, task: str) -> Any:
+        """The settings that were given, as those of one task.
+
+        Args:
+            task: its name.
+
+        Raises:
+            PupilaError: a setting was given that this task lacks.
+        """
+        model = TASK_MODELS[task].settings
+        others = [name for name in self.model_fields_set if name not in model.model_fields]
+        if others:
+            faults = [_describe_foreign(name, getattr(self, name)) for name in sorted(others)]
+            raise PupilaError(
+                say("{faults}, and this is a training for {task}", faults="; ".join(faults),
+                    task=translate(TASK_MODELS[task].title)),
+                remedy=say("omit {flags}", flags=", ".join(map(flag_of, sorted(others)))),
+            )  # fmt: skip
+        return model.model_validate({name: getattr(self, name) for name in self.model_fields_set})
+
+
+def _describe_foreign(name: str, value: Any) -> str:
+    """Says which tasks have a setting."""
+    having = [translate(m.title) for m in TASK_MODELS.values() if name in m.settings.model_fields]
+    return say("{setting} is a setting for {tasks}", setting=f"{name}={value}", tasks=listing(having))
+
+
+def flag_of(name: str) -> str:
+    """A setting as people type it."""
+    return "--" + name.replace("_", "-")
+
+
+def parse_plan(stored: RunPlan) -> Any:
+    """The plan of a run as training reads it, with the settings of its task."""
+    return TASK_MODELS[stored.task].plan.model_validate(stored.model_dump())

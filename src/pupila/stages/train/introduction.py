@@ -1,0 +1,88 @@
+"""What a training says first: data, split, model and batch; and, once it is known, how long it takes."""
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.run.log import EpochLog
+from pupila.core.messages import integer, listing, mark, number, say, translate
+from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
+from pupila.learning.models.network import Network
+from pupila.stages.train.config import TASK_MODELS
+from pupila.stages.train.phases import FINETUNE
+from pupila.stages.train.settings import TrainPlan
+
+_MOST_CLASSES = 8  # named
+_SPLITS = {TRAIN: mark("train"), VALIDATION: mark("validation"), TEST: mark("test")}
+
+
+def introduce_training(data: Dataset, splits: SplitFile, plan: TrainPlan, network: Network) -> list[str]:
+    """The sentences that a training begins with."""
+    return [
+        say(
+            "Data: {layout}; task: {task}.", layout=data.layout, task=translate(TASK_MODELS[plan.task].title)
+        ),
+        say("Classes: {classes}.", classes=listing(_count_classes(data), _MOST_CLASSES)),
+        say("Split: {parts}.", parts="; ".join(_describe_split(splits))),
+        _describe_model(plan, network),
+    ]
+
+
+def _count_classes(data: Dataset) -> list[str]:
+    """Each class with its images, of masks those that show it."""
+    if data.target == "mask":
+        counts = (data.class_pixels > 0).sum(axis=0).tolist()
+    else:
+        targets = data.images["target"].to_list()
+        counts = [targets.count(name) for name in data.classes]
+    return [f"{name} {integer(n)}" for name, n in zip(data.classes, counts, strict=True)]
+
+
+def _describe_split(splits: SplitFile) -> list[str]:
+    """Images and groups of each part, or of the folds."""
+    parts = []
+    for name, title in _SPLITS.items():
+        if some := splits.in_split(name):
+            parts.append(_count(translate(title), [a.component for a in some]))
+    folded = [a for a in splits.images if a.fold is not None]
+    if folded:
+        title = say("{n} folds", n=len({a.fold for a in folded}))
+        parts.insert(0, _count(title, [a.component for a in folded]))
+    return parts
+
+
+def _count(title: str, groups: list[int]) -> str:
+    return say("{part} {n} images in {groups} groups", part=title, n=integer(len(groups)),
+               groups=integer(len(set(groups))))  # fmt: skip
+
+
+def _describe_model(plan: TrainPlan, network: Network) -> str:
+    name = f"{network.name} ({network.encoder_name})" if network.encoder_name else network.name
+    values = {"model": name, "size": plan.image_size, "device": plan.device}
+    if not network.pretrained:
+        return say("Model: {model} at {size} pixels on {device}, from random weights.", **values)
+    return say(
+        "Model: {model} at {size} pixels on {device}, weights from {source}.",
+        source=network.weights_file or network.weights.source,
+        **values,
+    )
+
+
+def describe_clamped_batch(plan: TrainPlan) -> str:
+    """Says that the batch that was asked for holds more than there is."""
+    return say("Batch size {n}: {reason}; an epoch is one step. Try --batch-size auto.",
+               n=plan.batch_size, reason=plan.reasons["batch_size"])  # fmt: skip
+
+
+def describe_time(line: EpochLog, plan: TrainPlan, network: Network) -> str:
+    """How long a phase takes at most, from its first epoch."""
+    epochs = plan.finetune_epochs if line.phase == FINETUNE and network.pretrained else plan.epochs
+    return say("{part}: {seconds} s per epoch, at most {total} for {n} epochs.", part=line.part,
+               seconds=number(line.seconds, 1), total=format_time(line.seconds * epochs), n=epochs)  # fmt: skip
+
+
+def format_time(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever is short to read."""
+    if seconds < 90:
+        return say("{n} s", n=number(seconds, 0))
+    if seconds < 90 * 60:
+        return say("{n} min", n=number(seconds / 60, 0))
+    return say("{n} h", n=number(seconds / 3600, 1))

@@ -1,0 +1,1 @@
+"""What planning a training decides and refuses, in a file for each task."""

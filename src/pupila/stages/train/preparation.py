@@ -1,0 +1,55 @@
+"""From the user's settings and the data to a plan and the untrained network."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.learning.models.build import BUILDERS
+from pupila.learning.models.network import Network
+from pupila.stages.train.budget import fit_to_budget
+from pupila.stages.train.catalogue import find_recipe
+from pupila.stages.train.config import TrainConfig
+from pupila.stages.train.plan import PLANNERS, check_settings, decide, refuse_unused_settings
+from pupila.stages.train.recipe import TrainingRecipe
+from pupila.stages.train.settings import TrainPlan, TrainSettings, skips_training
+
+
+def find_training(data: Dataset, model: str) -> TrainingRecipe:
+    """How a model learns from these data, which have labels."""
+    assert data.task is not None
+    return find_recipe(data.task.name, model)
+
+
+def prepare_training(config: TrainConfig, data: Dataset, splits: SplitFile) -> tuple[TrainPlan, Network]:
+    """Decide the plan of a training, and build its network.
+
+    Raises:
+        PupilaError: settings that are unusable, conflict, have no effect or belong to another task.
+    """
+    recipe = find_training(data, config.model)
+    task = recipe.task.name
+    requested: Any = config.for_task(task)
+    check_settings(requested, data, splits, task)
+    settings, reasons = requested, {}
+    if config.budget is not None and not skips_training(config):
+        fitted = fit_to_budget(
+            requested, config.budget, splits, data, lambda some: build_network(some, data, recipe), task
+        )
+        settings, reasons = fitted.settings, fitted.reasons
+    network = build_network(settings, data, recipe)
+    plan: TrainPlan = decide(settings, data, splits, network, task)
+    refuse_unused_settings(requested, plan, network)
+    return plan.model_copy(update={"reasons": {**plan.reasons, **reasons}}), network
+
+
+def build_network(settings: TrainSettings, data: Dataset, recipe: TrainingRecipe) -> Network:
+    """The untrained network, the same for the same seed."""
+    torch.manual_seed(settings.seed)
+    classes = None if skips_training(settings) else len(data.classes)
+    side = None if settings.image_size == "auto" else settings.image_size
+    network = BUILDERS[recipe.task.name](settings, classes, side)
+    spec = network.preprocessing.model_copy(update={"bands": data.bands})
+    return replace(network, preprocessing=PLANNERS[recipe.task.name].prepare(settings, spec))

@@ -1,0 +1,42 @@
+"""Settings that two tasks share and the third lacks."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from pupila.core.settings import Settings
+
+
+class CriterionSettings(Settings):
+    """The loss, where users choose it."""
+
+    loss: str = Field(
+        default="auto", description="loss function, or a weighted sum of them such as cross_entropy+0.5*focal"
+    )
+    focal_gamma: NonNegativeFloat = Field(
+        default=2.0, description="gamma of the focal loss; 0 is cross-entropy"
+    )
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="probability mass given to the other classes"
+    )
+    class_weights: Literal["none", "inverse", "effective"] = Field(
+        default="none",
+        description="weight classes by inverse frequency, or by the effective number of images",
+    )
+
+
+class ViewSettings(Settings):
+    """Augmented views, where a frozen encoder's features are cached."""
+
+    augmented_views: PositiveInt | Literal["auto"] = Field(
+        default="auto", description="number of augmented views per image with a frozen encoder"
+    )
+
+
+class BudgetSettings(Settings):
+    """A time limit, where the cost of a training can be measured."""
+
+    budget: str | None = Field(
+        default=None,
+        description="time limit of the training, such as 90s, 15m or 2h",
+    )

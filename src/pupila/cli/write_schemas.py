@@ -39,11 +39,9 @@ def _fingerprint() -> Any:
 
 
 def _plan() -> Any:
-    from pupila.artifacts.run.plan import PlanFile
-    from pupila.stages.train.config import TASK_MODELS
+    from pupila.stages.train.config import TrainPlanFile
 
-    plans: Any = Union[tuple(models.plan for models in TASK_MODELS.values())]  # noqa: UP007
-    return PlanFile[plans]
+    return TrainPlanFile
 
 
 def _report() -> Any:
@@ -103,7 +101,7 @@ def _read_comments(record: type) -> dict[str, str]:
     """Field -> the comment on its lines, of the record and of those of ours that it extends."""
     comments: dict[str, str] = {}
     for part in reversed(record.__mro__):
-        if part.__module__.startswith("pupila."):
+        if part.__module__.startswith("pupila.") and "[" not in part.__name__:  # a generic one has no source
             comments |= _read_own_comments(part)
     return comments
 

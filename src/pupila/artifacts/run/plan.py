@@ -35,7 +35,7 @@ class RunPlan(Record):
     )
 
 
-Plan = TypeVar("Plan", bound=RunPlan)
+Plan = TypeVar("Plan", bound=RunPlan, covariant=True)
 
 
 class PlanFile(Record, Generic[Plan]):

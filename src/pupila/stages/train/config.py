@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, NamedTuple
 
-from pupila.artifacts.run.plan import RunPlan
+from pupila.artifacts.run.plan import PlanFile, RunPlan
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say, translate
 from pupila.core.settings import Settings
@@ -64,6 +64,10 @@ def _describe_foreign(name: str, value: Any) -> str:
 def flag_of(name: str) -> str:
     """A setting as people type it."""
     return "--" + name.replace("_", "-")
+
+
+class TrainPlanFile(PlanFile[ClassifyTrainPlan | SegmentTrainPlan | PromptTrainPlan]):
+    """The content of `plan.json`: what the user set, every setting decided, and how the run stands."""
 
 
 def parse_plan(stored: RunPlan) -> Any:

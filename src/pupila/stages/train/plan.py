@@ -32,17 +32,14 @@ MIN_STEPS = 10  # per epoch; below it "auto" halves the batch
 
 
 def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: Network, task: str) -> Any:
-    """Decide every "auto" of settings that passed `check_settings`.
+    """The plan of a task, from settings that passed `check_settings`.
 
     Args:
         settings: those of the task.
         data: the data set.
         splits: made from it.
         network: built from the settings.
-        task: name of the task.
-
-    Returns:
-        The plan of the task.
+        task: its name.
 
     Raises:
         PupilaError: an unavailable device, or an image size or number of blocks that the model does not support.

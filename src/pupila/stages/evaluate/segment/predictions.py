@@ -63,7 +63,7 @@ class MaskReader:
 
     def from_table(self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset) -> Predictions:
         """Read a table's column `mask`: a file beside the table."""
-        known, folder = dict(zip(header.rows, table[MASK], strict=True)), path.rpartition("/")[0]
+        known, folder = dict(zip(header.rows, table[MASK], strict=True)), files.parent(path)
         return self.count(
             header,
             lambda rows: (_read_mask(files.join(folder, known[row] or ""), data, row) for row in rows),

@@ -312,7 +312,7 @@ def test_bad_arguments_are_refused_with_a_message(
     assert not (tmp_path / "run").exists()
 
 
-def test_data_model_and_baseline_are_told_before_the_first_epoch_and_then_the_time(
+def test_data_model_and_baseline_are_logged_first_and_the_time_after_an_epoch(
     data: Path, tmp_path: Path
 ) -> None:
     notes: list[LogLine] = []

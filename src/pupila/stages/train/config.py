@@ -50,7 +50,7 @@ class TrainConfig(ClassifyTrainSettings, SegmentTrainSettings, PromptTrainSettin
             raise PupilaError(
                 say("{faults}, and this is a training for {task}", faults="; ".join(faults),
                     task=translate(TASK_MODELS[task].title)),
-                remedy=say("omit {flags}", flags=", ".join(map(flag_of, sorted(others)))),
+                remedy=say("omit {flags}", flags=", ".join(map(write_flag, sorted(others)))),
             )  # fmt: skip
         return model.model_validate({name: getattr(self, name) for name in self.model_fields_set})
 
@@ -61,7 +61,7 @@ def _describe_foreign(name: str, value: Any) -> str:
     return say("{setting} is a setting for {tasks}", setting=f"{name}={value}", tasks=listing(having))
 
 
-def flag_of(name: str) -> str:
+def write_flag(name: str) -> str:
     """A setting as people type it."""
     return "--" + name.replace("_", "-")
 

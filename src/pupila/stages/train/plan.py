@@ -13,7 +13,7 @@ from pupila.core.vocabulary import TRAIN
 from pupila.learning.augment import PRESETS
 from pupila.learning.models.network import Network, WholeNetwork
 from pupila.learning.optimizers import DEFAULT_RATES
-from pupila.stages.train.config import TASK_MODELS, flag_of
+from pupila.stages.train.config import TASK_MODELS, write_flag
 from pupila.stages.train.measure import pick_engine, resolve_device
 from pupila.stages.train.planning.classify import CLASSIFY_PLANNER
 from pupila.stages.train.planning.planner import Needs, TaskPlanner
@@ -257,7 +257,7 @@ def refuse_unused_settings(settings: TrainSettings, plan: TrainPlan, network: Ne
             setting = f"{name}={getattr(settings, name)}"
             raise PupilaError(
                 say("{setting} has no effect: it needs {need}", setting=setting, need=need),
-                remedy=say("omit {flag}", flag=flag_of(name)),
+                remedy=say("omit {flag}", flag=write_flag(name)),
             )
 
 

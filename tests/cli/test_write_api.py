@@ -9,8 +9,7 @@ from pupila.cli import write_api
 CLI = Path(write_api.__file__).parent
 # Modules of commands that describe settings and write files, and names that only put a result into words.
 TOOLS = {"stages.py", "write_api.py", "write_flags.py", "write_options.py", "write_schemas.py"}
-WORDS = {"describe", "describe_run", "describe_split", "describe_visit", "has_errors", "sentences", "title",
-         "MAX_EXAMPLES"}  # fmt: skip
+WORDS = {"describe", "describe_run", "describe_split", "describe_visit", "has_errors", "sentences", "title"}
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -32,7 +31,7 @@ def test_commands_call_the_functions_of_the_api() -> None:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
                 ("pupila.stages", "pupila.artifacts", "pupila.learning")
             ):
-                names = {alias.name for alias in node.names}
+                names = {alias.name for alias in node.names if not alias.name.isupper()}  # constants are free
                 assert names <= WORDS, (
                     f"{file.name} imports {names - WORDS} of {node.module}: call pupila.api"
                 )

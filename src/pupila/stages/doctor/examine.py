@@ -9,6 +9,7 @@ from pupila.core.vocabulary import ERROR, SEVERITIES
 from pupila.stages.doctor import duplicates, images, labels, masks, pairing, shortcuts
 from pupila.stages.doctor.faults import fault
 from pupila.stages.doctor.predictions import masks_against_predictions
+from pupila.tasks.task import Target
 
 
 def skipped_files(data: Dataset) -> list[Fault]:
@@ -43,9 +44,9 @@ CHECKS: Checks = (
     labels.unknown_split,
     labels.class_missing_from_split,
 )
-CHECKS_OF: dict[str, Checks] = {
-    "classify": (duplicates.conflicting_labels, labels.unlabelled_images, shortcuts.predicts_label),
-    "segment": (
+CHECKS_OF: dict[Target, Checks] = {
+    "class": (duplicates.conflicting_labels, labels.unlabelled_images, shortcuts.predicts_label),
+    "mask": (
         masks.size_mismatch,
         masks.intermediate_values,
         masks.unknown_values,
@@ -56,7 +57,7 @@ CHECKS_OF: dict[str, Checks] = {
         pairing.conflicting_masks,
         pairing.mismatched_masks,
     ),
-}  # of data sets with that task
+}  # of data with these targets
 
 
 def examine(data: Dataset, run: Run | None = None) -> list[Fault]:
@@ -70,7 +71,7 @@ def examine(data: Dataset, run: Run | None = None) -> list[Fault]:
         PupilaError: the run has no out-of-fold predictions for these masks.
     """
     from_run = [] if run is None else masks_against_predictions(data, run)
-    checks = (*CHECKS, *(CHECKS_OF[data.task.name] if data.task else ()))
+    checks = (*CHECKS, *(CHECKS_OF[data.task.target] if data.task else ()))
     faults = [*from_run, *(item for check in checks for item in check(data))]
     return sorted(faults, key=lambda item: SEVERITIES.index(item.severity))
 

@@ -6,9 +6,9 @@ from pupila.stages.explore.segment import MASK_VIEW
 from pupila.stages.explore.view import TargetView
 from pupila.tasks.task import Target
 
-VIEWS: dict[Target, TargetView] = {"class": CLASS_VIEW, "mask": MASK_VIEW}
+TARGET_VIEWS: dict[Target, TargetView] = {"class": CLASS_VIEW, "mask": MASK_VIEW}
 
 
 def find_view(data: Dataset) -> TargetView:
     """The view of the data's targets; data without labels are shown as one group of images."""
-    return VIEWS[data.target or "class"]
+    return TARGET_VIEWS[data.target or "class"]

@@ -49,7 +49,7 @@ def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(plan, "pick_engine", lambda *_: EngineChoice("onnxruntime", "it was measured", 0.01))
-    monkeypatch.setattr(measure, "_cpu_flags", lambda: "flags: sse2 bf16")
+    monkeypatch.setattr(measure, "cpu_features", lambda: ["AVX2", "AVX512_BF16"])
     seconds = {torch.float32: 0.010, torch.bfloat16: 0.005}
     monkeypatch.setattr(measure, "time_step", lambda network, device, dtype: seconds[dtype])
 
@@ -170,7 +170,7 @@ def test_a_lower_precision_is_used_if_it_is_faster_by_a_tenth(
         measure, "time_step", lambda network, device, dtype: 0.01 + 0.0005 * (dtype != torch.bfloat16)
     )
     assert decided(data, unfreeze=1).precision == "float32"
-    monkeypatch.setattr(measure, "_cpu_flags", lambda: "flags: sse2")
+    monkeypatch.setattr(measure, "cpu_features", lambda: ["AVX2"])
     assert "does not support bfloat16" in decided(data, unfreeze=1).reasons["precision"]
 
 

@@ -5,7 +5,7 @@ import polars as pl
 
 from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.predictions.classify import logit_column
+from pupila.artifacts.predictions.classify import PREDICTION, logit_column
 from pupila.core.messages import mark
 from pupila.imaging.images.decode import Array
 from pupila.learning.trainers.classify import class_indices
@@ -36,7 +36,7 @@ def _calibrate(
         calibration,
         _summarize_validation(plan.classes, targets, predictions, groups),
         pl.DataFrame({
-            "prediction": pl.Series([plan.classes[number] for number in predictions], dtype=pl.String),
+            PREDICTION: pl.Series([plan.classes[number] for number in predictions], dtype=pl.String),
             **{logit_column(name): pl.Series(logits[:, number]) for number, name in enumerate(plan.classes)},
         }),
     )  # fmt: skip

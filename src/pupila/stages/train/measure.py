@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from pupila.artifacts.bundle.runtime import cpu_features
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say
@@ -145,15 +146,7 @@ def has_bfloat16(device: str) -> bool:
     """Whether the device supports bfloat16 natively."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device == "cpu" and "bf16" in _cpu_flags()
-
-
-def _cpu_flags() -> str:
-    try:
-        with open("/proc/cpuinfo") as stream:  # noqa: PTH123 -- no data file
-            return next((line for line in stream if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        return ""
+    return device == "cpu" and any("BF16" in feature for feature in cpu_features())
 
 
 def _measure_once(label: str, network: Network, device: str, measure: Callable[[], float]) -> float:

@@ -206,8 +206,7 @@ def _check_sizes(settings: TrainSettings) -> None:
     for name, most in MAX_SIZES.items():
         value = getattr(settings, name)
         if isinstance(value, int) and value > most:
-            flag = f"--{name.replace('_', '-')}"
-            raise PupilaError(say("{flag} {value} is too large", flag=flag, value=value),
+            raise PupilaError(say("{flag} {value} is too large", flag=write_flag(name), value=value),
                               expected=say("at most {most}", most=most))  # fmt: skip
 
 

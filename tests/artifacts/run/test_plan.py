@@ -34,6 +34,9 @@ def test_a_plan_of_another_version_or_with_an_unknown_state_is_refused(tmp_path:
     with pytest.raises(PupilaError, match=r"another version.*schema 2; expected schema 3") as fault:
         read_plan(str(tmp_path), "pets")
     assert fault.value.remedy == "pupila train pets --out FOLDER"
+    files.write_json(str(tmp_path / PLAN_FILE), {"schema": 3, "state": "done", "settings": {}})
+    with pytest.raises(PupilaError, match="unreadable fields: state, plan"):
+        read_plan(str(tmp_path))
     with pytest.raises(ValidationError, match="state"):
         PlanFile[LongPlan](state="done", settings={}, plan=PLAN)  # type: ignore[arg-type]
 

@@ -5,9 +5,8 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, NonNegativeInt
 
 from pupila.core import files
-from pupila.core.errors import PupilaError
 from pupila.core.messages import say
-from pupila.core.records import Record
+from pupila.core.records import Record, read_record
 from pupila.core.version import __version__
 
 PLAN_FILE = "plan.json"
@@ -60,15 +59,10 @@ def read_plan(run: str, data: str = "DATA") -> PlanFile[RunPlan]:
     Raises:
         PupilaError: another version of Pupila wrote it.
     """
-    uri = files.join(run, PLAN_FILE)
-    stored: dict[str, Any] = files.read_json(uri)
-    if stored.get("schema") != PLAN_SCHEMA:
-        raise PupilaError(
-            say("The run was written by another version of Pupila"),
-            actual=f"{uri}: schema {stored.get('schema')}", expected=f"schema {PLAN_SCHEMA}",
-            remedy=f"pupila train {data} --out FOLDER",
-        )  # fmt: skip
-    return PlanFile[RunPlan].model_validate(stored)
+    problem = say("The run {path} was written by another version of Pupila", path=run)
+    return read_record(
+        PlanFile[RunPlan], files.join(run, PLAN_FILE), problem, f"pupila train {data} --out FOLDER"
+    )
 
 
 def write_plan(run: str, content: PlanFile[Any]) -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
-from pupila.core.errors import PupilaError
+from pupila.core.errors import PupilaError, describe_type
 from pupila.core.messages import say
 
 if TYPE_CHECKING:
@@ -76,15 +76,6 @@ def path_text(path: Path) -> str:
     return text
 
 
-def describe_type(value: object) -> str:
-    """The type of a value, as in an error: "a set", "polars.Series"."""
-    kind = type(value)
-    if value is None:
-        return "None"
-    module = kind.__module__.partition(".")[0]
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
-
-
 def list_images(images: Images) -> list[Any]:
     """The images that a user gave for prediction, each a path, a pattern, bytes, a picture or a sample.
 
@@ -97,7 +88,7 @@ def list_images(images: Images) -> list[Any]:
         return list(images)  # type: ignore[arg-type]
     if hasattr(images, "read_cache"):  # a Dataset
         return [images.path(row) for row in range(len(images))]  # type: ignore[arg-type, union-attr]
-    if not isinstance(images, Sequence | Iterator) or isinstance(images, str | bytes):
+    if not isinstance(images, Sequence | Iterator):
         raise _not_images(images, "")
     items = list(images)
     for number, item in enumerate(items):

@@ -4,11 +4,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pupila.api.inputs import Images, ModelInput, describe_type, is_path, list_images
+from pupila.api.inputs import Images, ModelInput, is_path, list_images
 from pupila.api.predictions import Prediction, Predictions
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
-from pupila.core.errors import PupilaError
+from pupila.core.errors import PupilaError, describe_type
 from pupila.core.extras import public
 from pupila.core.messages import say, say_count
 from pupila.core.progress import progress

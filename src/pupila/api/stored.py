@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pupila.api.inputs import describe_type, is_path, refuse_data
+from pupila.api.inputs import is_path, refuse_data
 from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK
 from pupila.core import files
-from pupila.core.errors import PupilaError
+from pupila.core.errors import PupilaError, describe_type
 from pupila.core.messages import say
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 from pupila.imaging.images.decode import FORMATS, ImageFault, probe

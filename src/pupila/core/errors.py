@@ -44,3 +44,12 @@ class MissingExtra(PupilaError):
             remedy=install_command(extra),
         )
         self.args = (extra, module)
+
+
+def describe_type(value: object) -> str:
+    """The type of a value, as in an error: "a set", "polars.Series"."""
+    kind = type(value)
+    if value is None:
+        return "None"
+    module = kind.__module__.partition(".")[0]
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"

@@ -11,7 +11,7 @@ from pupila.artifacts.run.log import EpochLog, read_log
 from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, read_plan
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
-from pupila.core.errors import PupilaError
+from pupila.core.errors import PupilaError, describe_type
 from pupila.core.messages import say
 
 if TYPE_CHECKING:
@@ -156,9 +156,8 @@ def find_path(model: object) -> str:
     path = model if isinstance(model, str | os.PathLike) else getattr(model, "folder", None)
     if isinstance(path, str | os.PathLike):
         return str(os.fspath(path)).replace(os.sep, "/").rstrip("/")
-    kind = type(model)
     raise PupilaError(
-        say("Not a model"), actual=f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
+        say("Not a model"), actual=describe_type(model),
         expected=say("the folder of a bundle or a run, a Bundle, a Run, or what pupila.load gives"),
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from pupila.learning.export.parity import check_logits
 from pupila.learning.export.prompt import PROMPT_EXPORTER
 from pupila.learning.export.segment import SEGMENT_EXPORTER
 from pupila.learning.models.network import Network
+from pupila.learning.models.settings import DEFAULT_MODELS
 
 EXPORTERS: dict[str, Exporter] = {
     "classify": CLASSIFY_EXPORTER,
@@ -58,7 +59,7 @@ def check_exportable(network: Network) -> None:
             say("{model} with encoder {encoder} can't be exported", model=network.name, encoder=network.encoder_name),
             actual=str(fault).splitlines()[0],
             expected=say("an architecture with the same predictions in ONNX Runtime"),
-            remedy="--model unet",
+            remedy=f"--model {DEFAULT_MODELS[network.task.name]}",
         ) from fault  # fmt: skip
     files.write_to_cache(known, key.encode())
 

@@ -4,7 +4,6 @@ import contextlib
 import tempfile
 import weakref
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, overload
 
@@ -77,9 +76,9 @@ class ArraySpool(Sequence[Array]):
 
 def _open_scratch_file() -> BinaryIO:
     """A file without a name in the cache folder, or where the system has its own: /tmp is often memory."""
-    folder: Path | None = files.cache_folder()
+    folder = files.cache_folder()
     with contextlib.suppress(OSError):
-        files.cache_folder().mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryFile(dir=folder)
     return tempfile.TemporaryFile()
 

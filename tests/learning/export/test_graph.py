@@ -15,16 +15,16 @@ from pupila.learning.export.exporter import Trained
 from pupila.learning.export.graph import add_metadata, to_onnx
 from pupila.learning.export.whole import OUTPUTS, export_whole
 from pupila.learning.models.build import BUILDERS
-from pupila.learning.models.settings import ModelSettings
+from pupila.learning.models.settings import ClassifierSettings, EncoderSettings, ModelSettings
 from tests.colours import colour_model, info
 
 SPEC = Preprocessing(height=8, width=6)
 NOTHING = Trained(frozen=False, exported=False)
 
 
-def export_model(task: str, side: int, **settings: Any) -> bytes:
+def export_model(task: str, side: int, settings: ModelSettings) -> bytes:
     torch.manual_seed(0)
-    network = BUILDERS[task](ModelSettings(weights="none", **settings), 3, side)
+    network = BUILDERS[task](settings, 3, side)
     (content,) = export_whole(network, NOTHING).values()
     return content
 
@@ -52,7 +52,9 @@ def test_only_what_flattens_each_image_becomes_a_flatten() -> None:
 
 
 def test_a_classifier_gives_the_map_that_its_embedding_is_the_mean_of() -> None:
-    content = export_model("classify", 96, model="test_convnext", head="linear")
+    content = export_model(
+        "classify", 96, ClassifierSettings(weights="none", model="test_convnext", head="linear")
+    )
     assert [node.op_type for node in onnx.load_model_from_string(content).graph.node][-2:] == [
         "Flatten",
         "Gemm",
@@ -70,8 +72,10 @@ def test_a_classifier_gives_the_map_that_its_embedding_is_the_mean_of() -> None:
 
 @pytest.mark.slow
 def test_a_transformer_of_tokens_has_no_map_and_one_of_places_has_it() -> None:
-    assert Session(export_model("classify", 160, model="test_vit")).outputs == ["logits", "embedding"]
-    content = export_model("segment", 64, model="unet", encoder="test_efficientnet")
+    tokens = ClassifierSettings(weights="none", model="test_vit")
+    places = EncoderSettings(weights="none", model="unet", encoder="test_efficientnet")
+    assert Session(export_model("classify", 160, tokens)).outputs == ["logits", "embedding"]
+    content = export_model("segment", 64, places)
     pixels = np.zeros((1, 3, 64, 64), np.float32)
     _, embedding, feature_map = Session(content).run(pixels)
     assert embedding == pytest.approx(feature_map.mean(axis=(2, 3)), abs=1e-6)

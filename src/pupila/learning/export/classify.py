@@ -21,4 +21,5 @@ CLASSIFY_EXPORTER = Exporter(
     parity_images=256,
     most_images=lambda network: None,
     classes=lambda names: names,
+    checked_first=False,
 )

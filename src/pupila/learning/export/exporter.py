@@ -38,3 +38,4 @@ class Exporter:
     parity_images: int  # at most, of validation, beside the golden images
     most_images: Callable[[Network], int | None]  # of both; None: all
     classes: Callable[[list[str]], list[str]]  # of the data to those of the bundle
+    checked_first: bool = True  # whether an export is tried before training: some architectures fail

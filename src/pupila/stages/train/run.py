@@ -102,8 +102,7 @@ class TrainingRun:
         plan, network = self._open_plan(config, resume)
         if (finished := self._read_finished(plan)) is not None:
             return finished
-        if not network.task.caches_features or network.task.takes_prompts:
-            check_exportable(network)
+        check_exportable(network)
         self._introduce(plan, network)
         plan, trained = self._train(plan, network)
         state = COLLAPSED if self.recipe.is_collapsed(trained.predictions) else COMPLETED

@@ -31,7 +31,7 @@ def plant_faults(folder: Path, seed: int = 7) -> None:
     rows = list(_write_sound_photos(folder, seed))
     first_photo = Image.open(folder / rows[0][0]).convert("RGB")
     rows += _write_broken_files(folder)
-    rows += _write_odd_images(folder, first_photo)
+    rows += _write_odd_images(folder)
     rows += _write_copies(folder, first_photo, rows[0][0])
     rows += _write_odd_rows(folder, rows)
     text = io.StringIO()
@@ -77,7 +77,7 @@ def _write_broken_files(folder: Path) -> list[Row]:
     return [*(_row(f"left/{name}") for name in names), _row("left/damaged.png", "ghost")]
 
 
-def _write_odd_images(folder: Path, first: Image.Image) -> list[Row]:
+def _write_odd_images(folder: Path) -> list[Row]:
     """Readable images that deserve a check."""
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 255, (240, 240, 3), dtype=np.uint8)

@@ -54,7 +54,7 @@ class OverlapSummary(Record):
 class OverlapCounts:
     """The pixel and boundary counts of N images."""
 
-    regions: Array  # (N, C, C), see `segment.counts`
+    regions: Array  # (N, C, C), see `segment.confusion_counts`
     boundaries: Array  # (N, C, 3), see `boundary.boundary_counts`
 
     @cached_property

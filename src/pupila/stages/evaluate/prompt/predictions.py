@@ -35,7 +35,7 @@ NO_PREDICTED_IOU = float("nan")  # of a model that predicts no IoU
 class PromptPredictions(Predictions):
     """The pixel counts of the masks for U targets and S prompt strategies; never for some of the rows only."""
 
-    regions: Array  # (U, S, 2, 2), see `metrics.segment.counts`
+    regions: Array  # (U, S, 2, 2), see `metrics.segment.confusion_counts`
     boundaries: Array  # (U, S, 2, 3), see `metrics.boundary.boundary_counts`
     predicted_iou: Array  # (U, S); NaN for a model that takes no prompt
     sensitivity: Array  # (U, F) IoU for F other strategies; F is 0 for a model that takes no prompt

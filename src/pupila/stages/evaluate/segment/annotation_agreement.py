@@ -11,17 +11,12 @@ from pupila.statistics.metrics.segment import dice, image_scores
 
 def annotation_agreement(data: Dataset) -> AnnotationAgreement | None:
     """Mean Dice and IoU between two annotations of an image; None where no image is annotated twice."""
-    annotation_pairs = find_double_annotations(data)
-    if not annotation_pairs:
+    doubles = find_double_annotations(data)
+    if not doubles:
         return None
-    values = np.array(
-        [
-            (float(image_scores(annotation_pair.counts, dice)), annotation_pair.iou)
-            for annotation_pair in annotation_pairs
-        ]
-    )
-    groups = data.components()[[annotation_pair.pair.first for annotation_pair in annotation_pairs]]
-    agreement, iou = estimate_means(values, groups)
+    values = np.array([(float(image_scores(double.counts, dice)), double.iou) for double in doubles])
+    groups = data.components()[[double.pair.first for double in doubles]]
+    mean_dice, mean_iou = estimate_means(values, groups)
     return AnnotationAgreement(
-        pairs=len(annotation_pairs), groups=len(np.unique(groups)), dice=agreement, iou=iou
+        pairs=len(doubles), groups=len(np.unique(groups)), dice=mean_dice, iou=mean_iou
     )

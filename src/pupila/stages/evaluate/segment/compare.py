@@ -57,7 +57,7 @@ def compare_pair(first: OverlapCounts, other: OverlapCounts, groups: Array, metr
     """
     labelled = first.labelled
     groups = groups[labelled]
-    ours, theirs = (our_value.select(labelled) for our_value in (first, other))
+    ours, theirs = (overlaps.select(labelled) for overlaps in (first, other))
 
     def both(times: Array) -> Array:
         """(B, 2, 2, M): ours and theirs; mean and pooled figures."""
@@ -81,9 +81,7 @@ def compare_pair(first: OverlapCounts, other: OverlapCounts, groups: Array, metr
             metrics[f"{aggregation}_{name}"] = Difference(
                 first=our_value, other=their_value, change=change, low=low, high=high
             )
-    differences = np.subtract(
-        *(our_value.scores[0][:, FIGURES.index(metric)] for our_value in (ours, theirs))
-    )
+    differences = np.subtract(*(overlaps.scores[0][:, FIGURES.index(metric)] for overlaps in (ours, theirs)))
     return PairedMetrics(
         n=len(groups), primary_metric=f"mean_{metric}", metrics=metrics,
         p_value=sign_flip(differences, groups),

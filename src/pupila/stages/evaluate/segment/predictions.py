@@ -32,7 +32,7 @@ Masks = Callable[[list[int]], Iterator[Array]]
 class MaskPredictions(Predictions):
     """The pixel counts of the masks of N images."""
 
-    regions: Array  # (N, C, C), see `metrics.segment.counts`
+    regions: Array  # (N, C, C), see `metrics.segment.confusion_counts`
     boundaries: Array  # (N, C, 3), see `metrics.boundary.boundary_counts`
     masks: Masks  # (H, W) uint8 masks of rows, predicted again for the few that are shown
 

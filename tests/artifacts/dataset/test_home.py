@@ -102,6 +102,22 @@ def test_the_folder_in_the_cache_stays_in_use_once_it_holds_files(
     assert SplitFile.read(home) == created
 
 
+def test_a_split_made_in_the_cache_is_archived_when_one_comes_with_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shop(tmp_path / "photos", ("cat", "dog"))
+    with monkeypatch.context() as patch:
+        freeze(folder, patch)
+        ours = pupila.split(folder, seed=5)
+    theirs = pupila.split(folder, out=tmp_path / "elsewhere", seed=6)
+    assert theirs.hash != ours.hash
+    theirs.write(str(folder))
+    home = pupila.open(folder).home
+    assert SplitFile.read(home) == theirs
+    archived = files.read_json(files.join(home, f"splits-{ours.hash[:12]}.json"))
+    assert archived["hash"] == ours.hash
+
+
 def test_data_that_can_be_written_to_keep_their_files(tmp_path: Path) -> None:
     assert find_home(str(tmp_path)) == str(tmp_path)
     assert find_home(str(tmp_path / "new/folder")) == str(tmp_path / "new/folder")

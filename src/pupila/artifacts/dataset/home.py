@@ -8,7 +8,7 @@ from pathlib import PurePath
 import polars as pl
 
 from pupila.artifacts.dataset.labels import read_history, write_history
-from pupila.artifacts.dataset.test_access import OLD_FILE
+from pupila.artifacts.dataset.test_access import OLD_FILE, archive_file
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.vocabulary import (
@@ -82,8 +82,10 @@ def _copy_records(folder: str, home: str) -> None:
 
 
 def _copy(folder: str, home: str, name: str, content: bytes) -> None:
-    """Copy one record; labels and test accesses that were added in the cache folder stay."""
+    """Copy one record; labels and test accesses that were added in the cache folder stay, and a split is archived."""
     target = files.join(home, name)
+    if name == SPLITS_FILE and files.exists(target):
+        archive_file(home, name, str(files.read_json(target).get("hash")))
     if name == LABELS_FILE and files.exists(target):
         merged = pl.concat([read_history(home), read_history(folder)]).unique(maintain_order=True)
         write_history(home, merged)

@@ -59,10 +59,15 @@ def record_test_access(home: str, models: list[str], command: str) -> None:
 def archive_split(home: str, split: str) -> None:
     """Copy the current split and its test accesses to files named after its hash, before another split is written."""
     for name in (SPLITS_FILE, TEST_ACCESS_FILE):
-        uri = files.join(home, name)
-        if files.exists(uri):
-            files.write_bytes(_archive_uri(home, name, split), files.read_bytes(uri))
+        archive_file(home, name, split)
     files.remove(files.join(home, TEST_ACCESS_FILE))
+
+
+def archive_file(home: str, name: str, split: str) -> None:
+    """Copy one of these files, where it is there, to the file named after the split's hash."""
+    uri = files.join(home, name)
+    if files.exists(uri):
+        files.write_bytes(_archive_uri(home, name, split), files.read_bytes(uri))
 
 
 def restore_test_accesses(home: str, split: str) -> None:

@@ -98,9 +98,17 @@ def test_a_name_that_is_not_utf_8_is_not_text() -> None:
     assert not files.is_text(os.fsdecode(b"caf\xe9.jpg"))
 
 
-def test_damaged_json_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "", "[" * 100_000])
+def test_damaged_json_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
     with pytest.raises(PupilaError, match="a JSON file"):
+        files.read_json(str(tmp_path / "a.json"))
+
+
+def test_a_folder_is_no_json(tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="a JSON file"):
+        files.read_json(str(tmp_path))
+    with pytest.raises(FileNotFoundError):
         files.read_json(str(tmp_path / "a.json"))
 
 

@@ -351,13 +351,17 @@ def read_json(uri: str) -> Any:
     """The JSON at the address.
 
     Raises:
-        PupilaError: the file is no JSON.
+        PupilaError: the file is no JSON, or can't be read.
+        FileNotFoundError: there is no such file.
     """
     try:
         return json.loads(read_bytes(uri))
-    except ValueError as fault:
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as fault:
+        reason = fault.strerror if isinstance(fault, OSError) else None
         raise PupilaError(
-            say("Can't read {path}", path=uri), actual=str(fault), expected=say("a JSON file")
+            say("Can't read {path}", path=uri), actual=reason or str(fault), expected=say("a JSON file")
         ) from fault
 
 

@@ -91,3 +91,13 @@ def test_examples_are_read_in_order_and_removed_with_the_checkpoints(tmp_path: P
     remove_training_state(folder)
     assert Run(folder).examples() == {}
     assert not Path(files[2]).exists()
+
+
+def test_damaged_out_of_fold_predictions_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "oof.parquet"
+    write_out_of_fold(str(tmp_path), pl.DataFrame({"image": ["a.jpg"]}))
+    with pytest.raises(PupilaError, match=r"oof\.parquet: found image; expected the out-of-fold"):
+        _ = Run(str(tmp_path)).out_of_fold
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(PupilaError, match=r"Can't read .*oof\.parquet"):
+        _ = Run(str(tmp_path)).out_of_fold

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field, ValidationError
 
-from pupila.artifacts.run.log import EpochLog, read_log, write_log
+from pupila.artifacts.run.log import LOG_FILE, EpochLog, read_log, write_log
 from pupila.artifacts.run.plan import COMPLETED, PLAN_FILE, PlanFile, RunPlan, read_plan, write_plan
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -52,3 +52,18 @@ def test_a_log_comes_back_with_every_digit_and_a_diverged_loss(tmp_path: Path) -
     first, second = read_log(str(tmp_path))
     assert first == line
     assert math.isnan(second.train_loss) and second.validation_loss == math.inf
+
+
+def test_half_a_last_line_of_a_log_is_left_out_and_a_damaged_one_refused(tmp_path: Path) -> None:
+    lines = [
+        EpochLog(part="head", phase="head", epoch=epoch, train_loss=0.5, score=0.5, lr=1e-3, seconds=0.5)
+        for epoch in (1, 2)
+    ]
+    write_log(str(tmp_path), lines)
+    log = tmp_path / LOG_FILE
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-9])
+    assert read_log(str(tmp_path)) == lines[:1]
+    log.write_bytes(b"{}\n" + whole)
+    with pytest.raises(PupilaError, match=r"log\.jsonl:1: found part: Field required"):
+        read_log(str(tmp_path))

@@ -23,13 +23,14 @@ from pupila.artifacts.dataset.splits import (
     SplitBalance,
     SplitFile,
 )
+from pupila.artifacts.run.plan import RunPlan
 from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import Network
 from pupila.stages.train import budget, measure, plan
 from pupila.stages.train.budgets.classify import FINETUNED_BLOCKS
 from pupila.stages.train.budgets.cost import MAX_EPOCHS, Cost
-from pupila.stages.train.config import TASK_MODELS, TrainConfig
+from pupila.stages.train.config import TASK_MODELS, TrainConfig, parse_plan
 from pupila.stages.train.measure import EngineChoice
 from pupila.stages.train.page import list_settings
 from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
@@ -412,3 +413,12 @@ def test_every_task_decides_every_auto_and_notes_only_its_own_settings() -> None
         for name, field in models.plan.model_fields.items():
             auto = "auto" in str(field.annotation) and name not in ("loss", "augment", "model", "encoder")
             assert not auto, (models.title, name)
+
+
+@pytest.mark.parametrize(
+    ("task", "says"), [("listen", "listen"), ("classify", "unreadable fields: augmented_views")]
+)
+def test_a_stored_plan_that_is_none_of_its_task_is_refused(task: str, says: str) -> None:
+    stored = RunPlan(task=task, model="lenet", classes=["a", "b"], data_hash="d", splits_hash="s")
+    with pytest.raises(PupilaError, match=f"can't be read: found .*{says}"):
+        parse_plan(stored)

@@ -12,7 +12,7 @@ from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, read_plan
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError, describe_type
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,11 +81,24 @@ class Run(Displayed):
         """The table `oof.parquet`, whose columns `artifacts/predictions` describes.
 
         Raises:
-            PupilaError: the run has no such predictions.
+            PupilaError: the run has no such predictions, or the file is damaged.
         """
         import polars as pl
 
-        return pl.read_parquet(self.out_of_fold_bytes)
+        try:
+            table = pl.read_parquet(self.out_of_fold_bytes)
+        except (pl.exceptions.PolarsError, OSError) as fault:
+            raise self._unreadable(str(fault).splitlines()[0]) from fault
+        if "sha256" not in table.columns:
+            raise self._unreadable(listing(table.columns, 8))
+        return table
+
+    def _unreadable(self, actual: str) -> PupilaError:
+        return PupilaError(
+            say("Can't read {path}", path=files.join(self.folder, OUT_OF_FOLD_FILE)), actual=actual,
+            expected=say("the out-of-fold predictions as training wrote them"),
+            remedy="pupila train DATA --out FOLDER",
+        )  # fmt: skip
 
     @cached_property
     def bundle(self) -> Bundle:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, Field, PositiveInt, ValidationError
 
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say
 from pupila.core.records import Record
 from pupila.statistics.metrics.titles import metric_title
@@ -57,10 +58,35 @@ LogCallback = Callable[[LogLine], None]
 
 
 def read_log(run: str) -> list[EpochLog]:
-    """The lines of a run's log; none where it has no log."""
+    """The lines of a run's log; none where it has no log. Half a last line, as a crash leaves it, is left out.
+
+    Raises:
+        PupilaError: a line is damaged.
+    """
     uri = files.join(run, LOG_FILE)
-    lines = files.read_bytes(uri).splitlines() if files.exists(uri) else []
-    return [EpochLog.model_validate_json(line) for line in lines]
+    if not files.exists(uri):
+        return []
+    try:
+        lines = files.read_bytes(uri).split(b"\n")[:-1]
+    except OSError as fault:
+        raise _damage(uri, fault.strerror or str(fault)) from fault
+    return [_parse_line(uri, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _parse_line(uri: str, number: int, line: bytes) -> EpochLog:
+    try:
+        return EpochLog.model_validate_json(line)
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise _damage(f"{uri}:{number}", f"{place}{first['msg']}") from fault
+
+
+def _damage(place: str, actual: str) -> PupilaError:
+    return PupilaError(
+        say("Can't read {path}", path=place), actual=actual, expected=say("a line of JSON for each epoch"),
+        remedy=say("delete the file: report and bundle do not need it"),
+    )  # fmt: skip
 
 
 def write_log(run: str, lines: Sequence[EpochLog]) -> None:

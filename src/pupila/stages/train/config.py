@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar, NamedTuple
 
+from pydantic import ValidationError
+
 from pupila.artifacts.run.plan import PlanFile, RunPlan
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say, translate
@@ -71,5 +73,19 @@ class TrainPlanFile(PlanFile[ClassifyTrainPlan | SegmentTrainPlan | PromptTrainP
 
 
 def parse_plan(stored: RunPlan) -> Any:
-    """The plan of a run as training reads it, with the settings of its task."""
-    return TASK_MODELS[stored.task].plan.model_validate(stored.model_dump())
+    """The plan of a run as training reads it, with the settings of its task.
+
+    Raises:
+        PupilaError: an unknown task, or settings that are no plan of it.
+    """
+    try:
+        return TASK_MODELS[stored.task].plan.model_validate(stored.model_dump())
+    except KeyError:
+        actual = stored.task
+    except ValidationError as fault:
+        names = (".".join(map(str, error["loc"])) for error in fault.errors()[:3])
+        actual = say("unreadable fields: {names}", names=", ".join(names))
+    raise PupilaError(
+        say("The plan of the run can't be read"), actual=actual, expected=say("the plan as training wrote it"),
+        remedy=say("--out FOLDER to start another run"),
+    )  # fmt: skip

@@ -53,6 +53,30 @@ def edit_info(home: Path, **values: object) -> Path:
     return home
 
 
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"task": "listen"}, "task: listen"),
+        ({"task": "prompt"}, "encoder.onnx is missing"),
+        ({"golden": {}}, "golden is missing"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"classes": []}, "classes"),
+    ],
+)
+def test_a_bundle_that_can_not_predict_is_refused(
+    tmp_path: Path, values: dict[str, object], says: str
+) -> None:
+    home = edit_info(Path(write_colours(tmp_path / "bundle").folder), **values)
+    with pytest.raises(PupilaError, match=says):
+        read_bundle(home)
+
+
+def test_a_folder_in_place_of_bundle_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").mkdir()
+    with pytest.raises(PupilaError, match=r"Can't read .*bundle\.json"):
+        read_bundle(tmp_path)
+
+
 def test_the_hash_is_that_of_the_file_without_it(tmp_path: Path) -> None:
     bundle = write_colours(tmp_path / "bundle")
     content = (tmp_path / "bundle/bundle.json").read_bytes()

@@ -83,9 +83,15 @@ def read_bundle(path: str | Path) -> Bundle:
             say("No bundle in {path}", path=path), actual=say("no {name}", name=INFO_FILE),
             expected=say("the folder of a bundle or of a finished run"), remedy="pupila train DATA",
         )  # fmt: skip
-    content = files.read_bytes(uri)
     try:
+        content = files.read_bytes(uri)
         info = BundleInfo.model_validate_json(content)
+    except OSError as fault:
+        raise PupilaError(
+            say("Can't read {path}", path=uri),
+            actual=fault.strerror or str(fault),
+            expected=say("a JSON file"),
+        ) from fault
     except ValidationError as fault:
         _check_schema(uri)
         first = fault.errors()[0]
@@ -95,6 +101,7 @@ def read_bundle(path: str | Path) -> Bundle:
         ) from fault  # fmt: skip
     _check_own_hash(folder, info, content)
     _check_files(folder, info)
+    _check_parts(folder, info)
     return Bundle(folder, info)
 
 
@@ -153,6 +160,24 @@ def _check_files(folder: str, info: BundleInfo) -> None:
     ]
     if faults:
         raise _modification_error(folder, faults)
+
+
+def _check_parts(folder: str, info: BundleInfo) -> None:
+    """Refuse a bundle that lists too little to predict, and to check its predictions.
+
+    Raises:
+        PupilaError: a task that this Pupila does not have, no model, or no golden predictions.
+    """
+    uri, task = files.join(folder, INFO_FILE), TASKS.get(info.task)
+    if task is None:
+        raise PupilaError(
+            say("Can't read {path}", path=uri), actual=f"task: {info.task}", expected=listing(list(TASKS)),
+            remedy=upgrade_command(),
+        )  # fmt: skip
+    needed = [*(onnx_file(role) for role in task.roles), *(f"{GOLDEN}/{name}" for name in info.golden)]
+    faults = [say("{name} is missing", name=name) for name in needed if name not in info.files]
+    if faults or not info.golden:
+        raise _modification_error(folder, faults or [say("{name} is missing", name="golden")])
 
 
 def _modification_error(folder: str, faults: list[str]) -> PupilaError:

@@ -24,9 +24,11 @@ class BundleInfo(Record):
     parent: str | None = None  # hash of the bundle that it was made from
     # What a prediction needs.
     task: str
-    classes: list[str]  # in the order of the logits
+    classes: list[str] = Field(min_length=1)  # in the order of the logits
     preprocessing: Preprocessing
-    temperature: float = 1.0  # logits are divided by it before the softmax
+    temperature: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False
+    )  # logits are divided by it before the softmax
     post_processing: PostProcessing = PostProcessing()
     prompt_format: Literal["", "sam", "sam2"] = ""  # encoding of prompts for the decoder; empty: no prompts
     # What the network is.

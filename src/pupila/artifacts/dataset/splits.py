@@ -150,7 +150,7 @@ class SplitFile(Displayed):
                 say("Can't read {path}", path=uri), actual=reason, expected=f"schema {SPLITS_SCHEMA}",
                 remedy="pupila split DATA --replace",
             ) from fault  # fmt: skip
-        unknown = sorted({a.split for a in split.images} - set(SPLITS))
+        unknown = sorted({str(a.split) for a in split.images} - set(SPLITS))
         if unknown or stored != split.hash:
             names = say("splits {names}", names=", ".join(unknown))
             raise PupilaError(

@@ -10,7 +10,7 @@ from PIL import Image
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.learning import augment as steps
-from pupila.learning.augment import PRESETS, augment, augment_both, contact_sheet, draw_number
+from pupila.learning.augment import PRESETS, augment, augment_both, draw_number, encode_grid
 from pupila.stages.train.plan import check_preset
 from tests.pictures import Pixels, photo
 
@@ -118,11 +118,11 @@ def test_noise_has_the_requested_deviation() -> None:
     assert noisy.mean() == pytest.approx(127, abs=0.2)
 
 
-def test_the_contact_sheet_shows_each_picture_and_its_first_views() -> None:
+def test_the_grid_shows_each_picture_and_its_first_views() -> None:
     pictures = np.stack([photo(1, 24, 16), photo(2, 24, 16)])
     rows = [[picture, *(augment(picture, "A2", draw_number(23, key, view)) for view in range(3))]
             for picture, key in zip(pictures, ("aa", "bb"), strict=True)]  # fmt: skip
-    sheet = np.asarray(Image.open(io.BytesIO(contact_sheet(rows))))
+    sheet = np.asarray(Image.open(io.BytesIO(encode_grid(rows))))
     assert sheet.shape == (2 * 16, (1 + 3) * 24, 3)
     assert np.array_equal(sheet[16:, :24], pictures[1])
     assert np.array_equal(sheet[16:, 72:], augment(pictures[1], "A2", draw_number(23, "bb", 2)))

@@ -211,7 +211,7 @@ def draw_number(seed: int, sha256: str, view: int) -> int:
     return int.from_bytes(digest, "little")
 
 
-def contact_sheet(rows: list[list[Array]]) -> bytes:
+def encode_grid(rows: list[list[Array]]) -> bytes:
     """A PNG with one row per image: the (H, W, 3) uint8 original and its first views."""
     sheet = np.concatenate([np.concatenate(views, axis=1) for views in rows], axis=0)
     buffer = io.BytesIO()

@@ -14,7 +14,7 @@ from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing, fit_image
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
-from pupila.learning.augment import contact_sheet
+from pupila.learning.augment import encode_grid
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.segment import MaskedViews
 from pupila.learning.loop import EpochResult
@@ -154,7 +154,7 @@ class SegmentTrainer:
             rows.append(
                 [picture, *(overlay(picture, resize_mask(mask, side, side), classes) for mask in masks)]
             )
-        return contact_sheet(rows)
+        return encode_grid(rows)
 
     def predict_validation(self, module: nn.Module) -> MaskPredictions:
         """Predictions for the validation rows in order, with the temperature of the calibrated bundle.

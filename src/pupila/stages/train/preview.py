@@ -8,7 +8,7 @@ from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing, fit_image
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
-from pupila.learning.augment import augment, augment_both, contact_sheet, draw_number
+from pupila.learning.augment import augment, augment_both, draw_number, encode_grid
 from pupila.learning.loader.segment import MaskedViews
 from pupila.stages.train.catalogue import find_recipe
 from pupila.stages.train.config import TrainConfig
@@ -37,7 +37,7 @@ def draw_preview(data: Dataset, rows: list[int], config: TrainConfig) -> bytes:
     preset = PLANNERS[task].augment if config.augment == "auto" else config.augment
     settings, draw = config.for_task(task), PREVIEWS[task]
     rows = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]
-    return contact_sheet([draw(data, row, settings, preset) for row in rows])
+    return encode_grid([draw(data, row, settings, preset) for row in rows])
 
 
 def _draw_images(data: Dataset, row: int, settings: TrainSettings, preset: str) -> list[Array]:

@@ -11,7 +11,8 @@ from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import embed_wide
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.artifacts.run.log import EpochLog
-from pupila.core.messages import mark, number, say, say_count, translate
+from pupila.artifacts.run.plan import COLLAPSED, INTERRUPTED, RunState
+from pupila.core.messages import listing, mark, number, say, say_count, translate
 from pupila.core.settings import yaml_text
 from pupila.imaging.images.decode import decode
 from pupila.stages.train.catalogue import RECIPES
@@ -24,7 +25,7 @@ _CURVES = ("macro_f1", "dice", "iou")  # metrics of the log that are drawn
 
 def make_run_page(
     plan: TrainPlan,
-    state: str,
+    state: RunState,
     log: list[EpochLog],
     info: BundleInfo,
     examples: dict[str, bytes],
@@ -97,6 +98,7 @@ def list_settings(plan: TrainPlan, unused: Set[str]) -> list[list[str]]:
     ]
 
 
+_AGAINST_COLLAPSE = {"class_weights": "inverse", "sampling": "balanced"}  # where the task has the setting
 _LOSSES = {"train_loss": mark("training"), "validation_loss": mark("validation")}
 
 
@@ -150,20 +152,23 @@ def _caption_example(name: str) -> str:
     return say("{phase}, after epoch {n}", phase=part, n=int(epoch))
 
 
-def describe_run(plan: TrainPlan, state: str, info: BundleInfo) -> list[str]:
+def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str]:
     """The outcome of the run in sentences, the most severe first."""
     sentences = []
-    if state == "interrupted":
+    if state == INTERRUPTED:
         sentences.append(
             say(
                 "The run was interrupted and the bundle has the best weights so far. Use --resume to continue."
             )
         )
-    if state == "collapsed":
+    if state == COLLAPSED:
+        own = [
+            f"{name}={value}" for name, value in _AGAINST_COLLAPSE.items() if name in type(plan).model_fields
+        ]
+        remedies = [say("a lower learning rate"), *own, say("pretrained weights")]
         sentences.append(
-            say("The model predicts a single class (collapsed). Try a lower learning rate, "
-                "class_weights=inverse or sampling=balanced, or pretrained weights.")
-        )  # fmt: skip
+            say("The model predicts a single class (collapsed). Try: {remedies}.", remedies=listing(remedies))
+        )
     if plan.leaking:
         sentences.append(
             say(

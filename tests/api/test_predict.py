@@ -218,6 +218,16 @@ def _table(folder: Path, data: Any) -> Path:
     return path
 
 
+def test_one_other_model_needs_no_list(tmp_path: Path) -> None:
+    data = pupila.open(write_classes(tmp_path / "d", {"cat": 12, "dog": 11}))
+    pupila.split(data)
+    table, other = _table(tmp_path, data), tmp_path / "other.csv"
+    other.write_bytes(table.read_bytes())
+    for against in (str(other), other, [other]):
+        result = pupila.evaluate(table, data, against=against)
+        assert [each.name for each in result.evaluation.models] == ["predictions.csv", "other.csv"]
+
+
 def test_a_contact_sheet_shows_images_from_the_whole_data_set(tmp_path: Path) -> None:
     data = pupila.open(write_classes(tmp_path / "d", {"cat": 12, "dog": 11}))
     assert isinstance(data.show(4), Image.Image)

@@ -21,7 +21,7 @@ def evaluate(
     data: Data,
     *,
     split: str | None = None,
-    against: Sequence[ModelInput] = (),
+    against: ModelInput | Sequence[ModelInput] = (),
     threshold: str | None = None,
     out: Path | None = None,
 ) -> "EvaluationOutput":
@@ -35,7 +35,7 @@ def evaluate(
         data: whatever `pupila.open` takes; it must be split.
         split: train, validation, or test, which is sealed: each access is recorded, and a repeated one is reported.
             None: test, or for runs alone, none of them promptable, the validation split, or all folds.
-        against: other models, compared on the same images.
+        against: another model or several, compared on the same images.
         threshold: objective for a binary task, tuned on validation; prefix `CLASS:` for the positive class.
         out: folder of the report; by default `evaluation-<split>` beside the bundle or the table.
 
@@ -54,7 +54,8 @@ def evaluate(
             say("The data set is not split"), actual=say("no matching splits.json"),
             expected=say("the split that the model was trained with"), remedy="pupila split DATA",
         )  # fmt: skip
-    sources = [parse_source(given) for given in (model, *against)]
+    others = against if isinstance(against, Sequence) and not isinstance(against, str) else [against]
+    sources = [parse_source(given) for given in (model, *others)]
     result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
     home = find_home(sources[0].results_folder) if out is None else ""
     place = path_text(out) if out is not None else files.join(home, f"evaluation-{result.evaluation.split}")

@@ -125,5 +125,6 @@ def refuse_data(value: object) -> PupilaError:
     return PupilaError(
         say("Can't read a data set from this"), actual=describe_type(value),
         expected=say("a path, an open data set, a list of paths or of (image, label), a polars or pandas table, a "
-                     "torchvision ImageFolder, or a Hugging Face dataset with an Image feature"),
+                     "torchvision ImageFolder, a Hugging Face dataset with an Image feature, or a mapping of split "
+                     "names to these"),
     )  # fmt: skip

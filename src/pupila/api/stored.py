@@ -94,6 +94,16 @@ class _Writer:
                 cells[name] = self._locate(value, "images")
             elif by_role.get(MASK) == name and value is not None:
                 cells[name] = self._locate(value, "masks")
+            elif (
+                by_role.get("target") == name
+                and MASK not in by_role
+                and isinstance(value, list | tuple | dict | set)
+            ):
+                raise PupilaError(
+                    say("Not a class"), actual=say("{type} in row {number}", type=describe_type(value),
+                                                   number=len(self.lines)),
+                    expected=say("one class for each image, as text or a number"),
+                )  # fmt: skip
             else:
                 cells[name] = _cell(value)
         self.lines.append(json.dumps(cells, ensure_ascii=False))

@@ -167,8 +167,8 @@ def _first(docstring: str | None) -> str:
 
 
 def _escape(sentence: str) -> str:
-    """Double brackets and angles would be links and tags."""
-    return sentence.replace("<", "&lt;")
+    """Angles outside code would be tags; code shows everything as it is."""
+    return re.sub(r"`[^`]*`|<", lambda match: "&lt;" if match[0] == "<" else match[0], sentence)
 
 
 def _wrap(line: str) -> str:

@@ -12,7 +12,7 @@ from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 
 Picture = Image.Image
-_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")  # of Pillow, that PNG stores as they are
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # of Pillow, that PNG stores as they are
 _DEPTHS = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_))
 
 
@@ -37,14 +37,20 @@ def encode_lossless(picture: "Image.Image | Array") -> bytes:
             uint8; grey also uint16 or bool.
 
     Raises:
-        PupilaError: an array of another shape or type.
+        PupilaError: an array of another shape or type, or a picture that no file format keeps.
     """
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(_check(picture))
     stream = io.BytesIO()
-    if image.mode in _PNG_MODES:
-        image.save(stream, "PNG", compress_level=1, exif=image.getexif())
-    else:
-        image.save(stream, "TIFF", compression="tiff_lzw")
+    try:
+        if image.mode in _PNG_MODES:
+            image.save(stream, "PNG", compress_level=1, exif=image.getexif())
+        else:
+            image.save(stream, "TIFF", compression="tiff_lzw")
+    except (OSError, ValueError) as fault:  # an odd mode, no pixels, or a closed file
+        raise PupilaError(
+            say("Not an image"), actual=f"{image.mode}, {image.width} x {image.height}: {fault}",
+            expected=say("an open Pillow image with pixels"), remedy="image.convert('RGB')",
+        ) from fault  # fmt: skip
     return stream.getvalue()
 
 

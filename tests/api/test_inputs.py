@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 import pupila
+from pupila.api import inputs
+from pupila.artifacts.web.background import BackgroundServer
 from pupila.core.errors import PupilaError
+from pupila.imaging.images.memory import encode_lossless
 from tests.pictures import photo, write_classes, write_scenes
 
 COUNTS = {"cat": 3, "dog": 2}
@@ -199,3 +203,26 @@ def test_settings_for_data_that_are_open_are_refused(folder: Path) -> None:
     opened = pupila.open(folder, max_pixels=1_000_000)
     with pytest.raises(PupilaError, match=r"already open.*max_pixels"):
         pupila.doctor(opened, max_pixels=2_000_000)
+
+
+@pytest.mark.parametrize(
+    "odd", [Image.new("HSV", (4, 4)), Image.new("RGBa", (4, 4)), Image.new("RGB", (0, 4))]
+)
+def test_a_picture_that_no_file_keeps_is_refused(odd: Image.Image) -> None:
+    with pytest.raises(PupilaError, match=f"Not an image: found {odd.mode}, {odd.width} x 4"):
+        encode_lossless(odd)
+
+
+def test_an_iterator_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MOST_IN_MEMORY", 3)
+    assert len(inputs.list_images(iter(["a.png"] * 3))) == 3  # type: ignore[arg-type]
+    with pytest.raises(PupilaError, match="more than 3"):
+        inputs.list_images(repeat("a.png"))  # type: ignore[arg-type]
+
+
+NO_APP: Any = None  # the port comes first
+
+
+def test_a_number_that_is_no_port_is_refused() -> None:
+    with pytest.raises(PupilaError, match="Can't listen on port 99999"):
+        BackgroundServer(NO_APP, "127.0.0.1", 99_999)

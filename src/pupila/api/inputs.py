@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from pupila.core.errors import PupilaError, describe_type
-from pupila.core.messages import say
+from pupila.core.messages import integer, say
 
 if TYPE_CHECKING:
     from pupila.api.load import Model
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pupila.imaging.images.memory import Picture
     from pupila.stages.train.run import Run
 
+MOST_IN_MEMORY = 1_000_000  # images of one call; an iterator without an end has more
 Path = str | os.PathLike[str]
 
 
@@ -90,7 +92,12 @@ def list_images(images: Images) -> list[Any]:
         return [images.path(row) for row in range(len(images))]  # type: ignore[arg-type, union-attr]
     if not isinstance(images, Sequence | Iterator):
         raise _not_images(images, "")
-    items = list(images)
+    items = list(islice(images, MOST_IN_MEMORY + 1))
+    if len(items) > MOST_IN_MEMORY:
+        raise PupilaError(
+            say("Too many images for one call"), actual=say("more than {n}", n=integer(MOST_IN_MEMORY)),
+            remedy="pupila predict BUNDLE FOLDER --csv FILE",
+        )  # fmt: skip
     for number, item in enumerate(items):
         if not is_path(item) and not _is_image(item):
             raise _not_images(item, say("item {number}: ", number=number))

@@ -27,6 +27,10 @@ class BackgroundServer:
     """
 
     def __init__(self, app: App, host: str, port: int) -> None:
+        if not 0 <= port < 65_536:
+            raise PupilaError(
+                say("Can't listen on port {port}", port=port), expected=say("a free port"), remedy="port=0"
+            )
         try:
             self._socket = socket.create_server((host, port))
         except OSError as fault:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pupila.artifacts.bundle.folder import Bundle
     from pupila.artifacts.dataset.manifest import Dataset
     from pupila.artifacts.dataset.sample import Sample
+    from pupila.artifacts.run.folder import Run
     from pupila.imaging.images.decode import Array
     from pupila.imaging.images.memory import Picture
-    from pupila.stages.train.run import Run
 
 MOST_IN_MEMORY = 1_000_000  # images of one call; an iterator without an end has more
 Path = str | os.PathLike[str]

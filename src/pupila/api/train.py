@@ -15,7 +15,7 @@ from pupila.core.vocabulary import TRAIN
 
 if TYPE_CHECKING:
     from pupila.artifacts.run.log import LogCallback
-    from pupila.stages.train.run import Run
+    from pupila.stages.train.run import TrainedRun
     from pupila.stages.train.settings import TrainPlan
 
 
@@ -27,7 +27,7 @@ def train(
     resume: bool = False,
     tell: "LogCallback" = lambda line: None,
     **settings: Unpack[TrainOptions],
-) -> "Run":
+) -> "TrainedRun":
     """Train a model and write its run folder with the bundle; data without a split are split first.
 
     Args:

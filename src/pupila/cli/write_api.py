@@ -23,7 +23,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 # What the functions give -> its module and class.
 RESULTS = (
     "artifacts.dataset.manifest.Dataset", "artifacts.dataset.sample.Sample", "artifacts.dataset.splits.SplitFile",
-    "api.doctor.Faults", "api.explore.ExploreResult", "stages.train.run.Run", "artifacts.bundle.folder.Bundle",
+    "api.doctor.Faults", "api.explore.ExploreResult", "artifacts.run.folder.Run",
+    "stages.train.run.TrainedRun", "artifacts.bundle.folder.Bundle",
     "stages.evaluate.run.EvaluationOutput", "api.load.Model", "api.predictions.Predictions",
     "api.predictions.Prediction", "api.predict.PredictionFiles", "api.predict.WrittenPredictions", "api.serve.Service",
     "api.label.Review",

@@ -20,10 +20,10 @@ from pupila.stages.predict.tasks import TASK_PREDICTORS
 from pupila.stages.train.page import describe_run
 
 if TYPE_CHECKING:
-    from pupila.stages.train.run import Run
+    from pupila.stages.train.run import TrainedRun
 
 
-def train_from_scratch(folder: Path, run: Path, settings: TrainOptions) -> "Run":
+def train_from_scratch(folder: Path, run: Path, settings: TrainOptions) -> "TrainedRun":
     """Train a model without pretrained weights."""
     print_step(f"pupila train {folder} {format_flags(settings)} --out {run}")
     files.remove_folder(run)

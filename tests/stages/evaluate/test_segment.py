@@ -16,6 +16,7 @@ from PIL import Image
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.run.folder import Run
 from pupila.cli.run import run as cli
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TEST, VALIDATION
@@ -23,7 +24,6 @@ from pupila.imaging.masks.codec import decode_png
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.sentences import sentences
 from pupila.stages.evaluate.verdicts import few_groups_warning
-from pupila.stages.train.run import Run
 from tests.colours import write_colours
 from tests.figures import validation
 from tests.pictures import scene, write_scenes

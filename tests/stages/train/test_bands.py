@@ -10,10 +10,10 @@ import rasterio
 import pupila
 from pupila.artifacts.bundle.folder import preprocess_bytes
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.run.folder import Run
 from pupila.cli.run import run as pupila_command
 from pupila.imaging.images.preprocess import normalise
 from pupila.learning.loader.images import ResizedImages
-from pupila.stages.train.run import Run
 from pupila.tasks.classify import ClassPrediction
 from pupila.tasks.segment import SEGMENT
 from tests.bands import RGB, write_banded

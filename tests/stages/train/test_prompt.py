@@ -18,6 +18,7 @@ from pupila.api.train import make_plan
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.run.folder import Run
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TRAIN, VALIDATION
@@ -27,7 +28,6 @@ from pupila.learning.models.settings import EncoderSettings
 from pupila.learning.trainers.prompt import PromptTrainer
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.phases import TrainedSplit, train_split
-from pupila.stages.train.run import Run
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.task import PostProcessing
 from pupila.tasks.tuning.segment import PostProcessingTuner

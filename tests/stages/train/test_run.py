@@ -18,7 +18,7 @@ import pupila
 from pupila.api.train import make_plan
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.run.folder import read_run
+from pupila.artifacts.run.folder import Run, read_run
 from pupila.artifacts.run.log import EpochLog, LogLine
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.cli.run import run as command
@@ -26,7 +26,7 @@ from pupila.core.errors import PupilaError
 from pupila.stages.evaluate.sentences import sentences
 from pupila.stages.train import schedule
 from pupila.stages.train.phases import train_split
-from pupila.stages.train.run import Run
+from pupila.stages.train.run import TrainedRun
 from pupila.statistics.metrics.threshold import tune_threshold
 from pupila.tasks import classify
 from pupila.tasks.classify import ClassPrediction, softmax
@@ -52,19 +52,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
     return pupila.train(data, out=tmp_path_factory.mktemp("run") / "first", **SETTINGS)
 
 
-def weights(run: Run) -> bytes:
+def weights(run: TrainedRun) -> bytes:
     return Path(run.bundle.folder, "weights.safetensors").read_bytes()
 
 
-def predictions(run: Run) -> pl.DataFrame:
+def predictions(run: TrainedRun) -> pl.DataFrame:
     return pl.read_parquet(Path(run.folder, "oof.parquet"))
 
 
-def test_the_run_folder_has_the_documented_files(run: Run) -> None:
+def test_the_run_folder_has_the_documented_files(run: TrainedRun) -> None:
     names = {path.name for path in Path(run.folder).iterdir()}
     assert names == {"plan.json", "log.jsonl", "oof.parquet", "checkpoints", "bundle", "report.html"}
     plan = json.loads(Path(run.folder, "plan.json").read_text())
@@ -76,7 +76,17 @@ def test_the_run_folder_has_the_documented_files(run: Run) -> None:
     assert "Macro F1" in Path(run.folder, "report.html").read_text()
 
 
-def test_predictions_match_the_bundle_and_metrics_match_scikit_learn(run: Run, data: Path) -> None:
+def test_a_training_returns_the_run_that_its_folder_holds(run: TrainedRun) -> None:
+    stored = read_run(run.folder)
+    assert isinstance(run, Run) and read_run(run) is run
+    assert (run.state, run.settings, run.log) == (stored.state, stored.settings, stored.log)
+    assert run.state == "completed" and run.bundle.hash == stored.bundle.hash
+    assert set(stored.plan.model_dump()) == set(run.plan.model_dump())
+    assert run.plan.epochs == run.settings["epochs"] and run.plan.reasons
+    assert "completed" in repr(run) and run.plan.model in run._repr_html_()
+
+
+def test_predictions_match_the_bundle_and_metrics_match_scikit_learn(run: TrainedRun, data: Path) -> None:
     frame = predictions(run)
     sealed = {a.image for a in SplitFile.read(str(data)).in_split("test")}  # type: ignore[union-attr]
     assert len(frame) == 12 and not set(frame["image"]) & sealed
@@ -95,14 +105,14 @@ def test_predictions_match_the_bundle_and_metrics_match_scikit_learn(run: Run, d
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_others(
-    run: Run, data: Path, tmp_path: Path
+    run: TrainedRun, data: Path, tmp_path: Path
 ) -> None:
     assert weights(pupila.train(data, out=tmp_path / "again", workers=0, **SETTINGS)) == weights(run)
     assert weights(pupila.train(data, out=tmp_path / "other", seed=5, **SETTINGS)) != weights(run)
 
 
 def test_an_existing_run_is_not_overwritten_and_resumes_only_with_its_own_data(
-    run: Run, data: Path, tmp_path: Path
+    run: TrainedRun, data: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(PupilaError, match=r"(?s)already contains a run.*--resume"):
         pupila.train(data, out=run.folder, **SETTINGS)
@@ -118,7 +128,9 @@ def test_an_existing_run_is_not_overwritten_and_resumes_only_with_its_own_data(
         pupila.train(other, out=run.folder, resume=True)
 
 
-def test_a_run_of_an_older_version_is_refused_with_the_command(run: Run, data: Path, tmp_path: Path) -> None:
+def test_a_run_of_an_older_version_is_refused_with_the_command(
+    run: TrainedRun, data: Path, tmp_path: Path
+) -> None:
     old = json.loads(Path(run.folder, "plan.json").read_text()) | {"schema": 1}
     (tmp_path / "plan.json").write_text(json.dumps(old))
     with pytest.raises(PupilaError, match=r"found .*schema 1; expected schema 3") as fault:
@@ -130,7 +142,7 @@ def test_a_run_of_an_older_version_is_refused_with_the_command(run: Run, data: P
 
 
 def test_ctrl_c_leaves_a_usable_run_that_resumes_to_the_same_result(
-    run: Run, data: Path, tmp_path: Path
+    run: TrainedRun, data: Path, tmp_path: Path
 ) -> None:
     def interrupt(line: LogLine) -> None:
         if isinstance(line, EpochLog) and line.epoch == 1:
@@ -368,7 +380,7 @@ def test_an_unreachable_threshold_objective_keeps_the_model(data: Path, tmp_path
     assert "No threshold reaches dog:precision&gt;=1" in (tmp_path / "run/report.html").read_text()
 
 
-def test_the_bundle_lists_its_training_images(run: Run, data: Path) -> None:
+def test_the_bundle_lists_its_training_images(run: TrainedRun, data: Path) -> None:
     splits = SplitFile.read(str(data))
     assert splits is not None
     assert run.bundle.training_images() == {a.sha256 for a in splits.images if a.split != "test"}
@@ -383,7 +395,7 @@ def test_the_plan_names_the_model_of_the_weights(data: Path, tmp_path: Path, cla
     ("run", "run", "validation"), ("bundle", "run", "test"), ("bundle", "bundle", "test"),
 ])  # fmt: skip
 def test_runs_are_compared_on_validation_and_bundles_on_test(
-    run: Run, data: Path, tmp_path: Path, model: str, data_folder: str, expected: str
+    run: TrainedRun, data: Path, tmp_path: Path, model: str, data_folder: str, expected: str
 ) -> None:
     paths = {"run": run.folder, "bundle": run.bundle.folder}
     report = pupila.evaluate(paths[model], data, against=[paths[data_folder]], out=tmp_path).evaluation
@@ -398,7 +410,7 @@ def test_runs_are_compared_on_validation_and_bundles_on_test(
     ]  # called by their paths
 
 
-def test_a_named_split_is_evaluated(run: Run, data: Path, tmp_path: Path) -> None:
+def test_a_named_split_is_evaluated(run: TrainedRun, data: Path, tmp_path: Path) -> None:
     sealed = pupila.evaluate(run.folder, data, split="test", out=tmp_path).evaluation
     assert (sealed.split, sealed.models[0].seen_in_training) == ("test", 0)
     learned = pupila.evaluate(run.folder, data, split="train", out=tmp_path)
@@ -406,7 +418,7 @@ def test_a_named_split_is_evaluated(run: Run, data: Path, tmp_path: Path) -> Non
     assert "its figures are optimistically biased" in Path(learned.report).read_text()
 
 
-def test_a_new_split_does_not_hide_training_images(run: Run, data: Path, tmp_path: Path) -> None:
+def test_a_new_split_does_not_hide_training_images(run: TrainedRun, data: Path, tmp_path: Path) -> None:
     old = SplitFile.read(str(data))
     assert old is not None
     new = pupila.split(data, val=0.3, seed=99, replace=True)
@@ -419,14 +431,14 @@ def test_a_new_split_does_not_hide_training_images(run: Run, data: Path, tmp_pat
     assert report.models[0].seen_in_training == len(fresh & learned) > 0
 
 
-def test_a_run_is_compared_with_a_table_of_predictions(run: Run, data: Path, tmp_path: Path) -> None:
+def test_a_run_is_compared_with_a_table_of_predictions(run: TrainedRun, data: Path, tmp_path: Path) -> None:
     table = tmp_path / "theirs.csv"
     predictions(run).select("image", prediction="target").write_csv(table)
     report = pupila.evaluate(run.folder, data, against=[table], out=tmp_path).evaluation
     assert (report.split, report.comparisons[0].n) == ("validation", 12)
 
 
-def test_a_threshold_is_not_evaluated_where_it_was_tuned(run: Run, data: Path) -> None:
+def test_a_threshold_is_not_evaluated_where_it_was_tuned(run: TrainedRun, data: Path) -> None:
     for split in (None, "validation"):
         with pytest.raises(PupilaError, match="same images"):
             pupila.evaluate(run.folder, data, split=split, threshold="f1")

@@ -21,7 +21,7 @@ from pupila.imaging.masks.codec import decode_png
 from pupila.stages.train import page
 from pupila.stages.train.budgets import segment
 from pupila.stages.train.budgets.cost import BudgetedSettings, Cost, list_training_rows
-from pupila.stages.train.run import Run
+from pupila.stages.train.run import TrainedRun
 from pupila.stages.train.task_settings.segment import SegmentTrainSettings
 from pupila.statistics.metrics import segment as figures
 from pupila.tasks.segment import MaskPrediction
@@ -42,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
     return pupila.train(data, out=tmp_path_factory.mktemp("runs") / "run", **SETTINGS)
 
 
@@ -52,7 +52,7 @@ def validation(data: Path) -> list[str]:
     return [row.image for row in splits.in_split(VALIDATION)]
 
 
-def test_a_run_learns_and_records_its_plan(run: Run) -> None:
+def test_a_run_learns_and_records_its_plan(run: TrainedRun) -> None:
     assert run.state == "completed"
     plan: Any = run.plan
     assert (plan.model, plan.encoder, plan.unfreeze) == ("unet", "test_efficientnet", "all")
@@ -67,7 +67,7 @@ def test_a_run_learns_and_records_its_plan(run: Run) -> None:
     assert "Training progress" in page and "Mean Dice" in page
 
 
-def test_the_bundle_predicts_every_image_at_full_resolution(run: Run, data: Path) -> None:
+def test_the_bundle_predicts_every_image_at_full_resolution(run: TrainedRun, data: Path) -> None:
     opened = pupila.open(data)
     uris = [opened.path(row) for row in range(3)]
     for (_, prediction), row in zip(Predictor(run.bundle).stream(uris), range(3), strict=True):
@@ -76,7 +76,7 @@ def test_the_bundle_predicts_every_image_at_full_resolution(run: Run, data: Path
         assert sum(prediction.shares.values()) == pytest.approx(1)
 
 
-def test_out_of_fold_masks_match_the_bundle_and_its_metrics(run: Run, data: Path) -> None:
+def test_out_of_fold_masks_match_the_bundle_and_its_metrics(run: TrainedRun, data: Path) -> None:
     frame = pl.read_parquet(Path(run.folder) / "oof.parquet")
     assert frame["image"].to_list() == validation(data)
     opened = pupila.open(data)

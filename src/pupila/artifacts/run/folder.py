@@ -4,11 +4,11 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
 from pupila.artifacts.run.log import EpochLog, read_log
-from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, read_plan
+from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, RunState, read_plan
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError, describe_type
@@ -38,13 +38,28 @@ class Run(Displayed):
         return self.folder.rstrip("/").rpartition("/")[2]
 
     @cached_property
-    def plan(self) -> PlanFile[RunPlan]:
+    def plan_file(self) -> PlanFile[RunPlan]:
         """The content of `plan.json`.
 
         Raises:
             PupilaError: another version of Pupila wrote it.
         """
         return read_plan(self.folder)
+
+    @cached_property
+    def plan(self) -> RunPlan:
+        """Every setting decided."""
+        return self.plan_file.plan
+
+    @property
+    def state(self) -> RunState:
+        """How the run stands: running, completed, collapsed or interrupted."""
+        return self.plan_file.state
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as the user gave them."""
+        return self.plan_file.settings
 
     @property
     def has_plan(self) -> bool:

@@ -33,7 +33,7 @@ def read_out_of_fold(run: Run, data: Dataset) -> OutOfFold:
         PupilaError: the run has no predictions, has other classes, or predicted none of these images.
     """
     frame = run.out_of_fold
-    classes = run.plan.plan.classes if run.has_plan else data.classes
+    classes = run.plan.classes if run.has_plan else data.classes
     if classes != data.classes:
         raise PupilaError(
             say("The run was trained on other classes"), actual=listing(classes, 8), expected=listing(data.classes, 8),

@@ -1,6 +1,7 @@
 """Train one run: plan, training, validation predictions and bundle, in one folder that can be resumed."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.page import render
 from pupila.artifacts.run.folder import (
     BUNDLE,
+    Run,
     remove_training_state,
     write_out_of_fold,
     write_report,
 )
-from pupila.artifacts.run.folder import Run as RunFolder
-from pupila.artifacts.run.log import EpochLog, LogCallback, Note, read_log, write_log
+from pupila.artifacts.run.log import EpochLog, LogCallback, Note, write_log
 from pupila.artifacts.run.plan import (
     COLLAPSED,
     COMPLETED,
@@ -33,7 +34,7 @@ from pupila.artifacts.run.plan import (
     write_plan,
 )
 from pupila.core import files
-from pupila.core.display import Displayed, Summary
+from pupila.core.display import Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say, translate
 from pupila.core.vocabulary import TRAIN, VALIDATION
@@ -55,14 +56,18 @@ from pupila.statistics.metrics.titles import metric_title
 
 
 @dataclass(frozen=True, repr=False)
-class Run(Displayed):
-    """A finished training."""
+class TrainedRun(Run):
+    """The run that a training wrote: a `Run` whose plan has the settings of its task."""
 
-    folder: str
-    plan: TrainPlan
-    state: RunState
-    log: list[EpochLog]
-    bundle: Bundle
+    @cached_property
+    def plan(self) -> TrainPlan:
+        """Every setting decided, as training reads it.
+
+        Raises:
+            PupilaError: settings that are no plan of the task.
+        """
+        plan: TrainPlan = parse_plan(self.plan_file.plan)
+        return plan
 
     def summary(self) -> Summary:
         """State, model and folder; on a card with the sentences of the report."""
@@ -71,7 +76,7 @@ class Run(Displayed):
         headline = say(
             "{model}, {state}, in {folder}", model=self.plan.model, state=self.state, folder=self.folder
         )
-        return Summary("Run", headline, facts)
+        return Summary("TrainedRun", headline, facts)
 
 
 class TrainingRun:
@@ -92,7 +97,7 @@ class TrainingRun:
         self._lines: dict[str, list[EpochLog]] = {}
         self._user_settings: dict[str, Any] = {}  # what the user set, as JSON
 
-    def run(self, config: TrainConfig, resume: bool = False) -> Run:
+    def run(self, config: TrainConfig, resume: bool = False) -> TrainedRun:
         """Decide the plan (or read that of the run to resume), train, and write the results.
 
         Raises:
@@ -100,8 +105,9 @@ class TrainingRun:
                 settings or by an older version.
         """
         plan, network = self._open_plan(config, resume)
-        if (finished := self._read_finished(plan)) is not None:
-            return finished
+        run = TrainedRun(self.folder)
+        if run.state in (COMPLETED, COLLAPSED):
+            return run
         check_exportable(network)
         self._introduce(plan, network)
         plan, trained = self._train(plan, network)
@@ -115,7 +121,7 @@ class TrainingRun:
         page = make_run_page(plan, state, self.log, bundle.info, self._read_examples(), unused)
         write_report(self.folder, render(page))
         self._write_plan(plan, state)
-        return Run(self.folder, plan, state, self.log, bundle)
+        return TrainedRun(self.folder)
 
     def _open_plan(self, config: TrainConfig, resume: bool) -> tuple[TrainPlan, Network]:
         where = files.join(self.folder, PLAN_FILE)
@@ -139,13 +145,6 @@ class TrainingRun:
             plan = plan.model_copy(update={"workers": config.workers})
         torch.set_num_threads(plan.threads)
         return plan, build_network(plan, self.data, self.recipe)
-
-    def _read_finished(self, plan: TrainPlan) -> Run | None:
-        """The run as it was written, if it is complete."""
-        state = read_plan(self.folder, self.data.root).state
-        if state not in (COMPLETED, COLLAPSED):
-            return None
-        return Run(self.folder, plan, state, read_log(self.folder), RunFolder(self.folder).bundle)
 
     def _introduce(self, plan: TrainPlan, network: Network) -> None:
         """Say what is trained on what, and the validation score of the baseline."""
@@ -223,7 +222,7 @@ class TrainingRun:
 
     def _read_examples(self) -> dict[str, bytes]:
         """The example images of some epochs in order; with folds, those of the first one."""
-        examples = RunFolder(self.folder).examples()
+        examples = Run(self.folder).examples()
         shown = [name for name in examples if not name.startswith("fold") or name.startswith("fold0-")]
         ordered = sorted(shown, key=lambda name: name.replace(FINETUNE, "later"))  # after "head"
         return {name: examples[name] for name in ordered}

@@ -25,7 +25,7 @@ def split(
     Args:
         data: whatever `pupila.open` takes.
         out: folder for both files; by default that of the data.
-        replace: overwrite another split; the old one is kept under its hash.
+        replace: overwrite another split; the old one is kept under its hash, and a damaged one byte by byte.
         settings: of the split; and, where the data are not open yet, how their images are read.
 
     Raises:
@@ -36,7 +36,7 @@ def split(
 
     opened, created = _plan(data, settings)
     home = results_folder(opened, out)
-    old = None if replace and not _is_readable(home) else SplitFile.read(home)
+    old = _read_replaced(home) if replace else SplitFile.read(home)
     if old is not None and (old.hash, old.data_hash, old.settings) != (
         created.hash,
         created.data_hash,
@@ -72,10 +72,13 @@ def _plan(data: Data, settings: SplitOptions) -> "tuple[Dataset, SplitFile]":
     return opened, make_split(opened, parsed)
 
 
-def _is_readable(home: str) -> bool:
+def _read_replaced(home: str) -> "SplitFile | None":
+    """The split that is replaced; one that can't be read is archived as it is."""
     from pupila.artifacts.dataset.splits import SplitFile
+    from pupila.artifacts.dataset.test_access import archive_damaged_split
 
     try:
-        return SplitFile.read(home) is not None
+        return SplitFile.read(home)
     except PupilaError:
-        return False
+        archive_damaged_split(home)
+        return None

@@ -29,8 +29,11 @@ def read_record(model: type[RecordType], uri: str, problem: str, remedy: str) ->
     Raises:
         PupilaError: no JSON, another schema, or content that is no such record.
     """
-    content = files.read_json(uri)
     expected = model.model_fields["schema_version"].default
+    try:
+        content = files.read_json(uri)
+    except PupilaError as fault:
+        raise PupilaError(problem, actual=fault.actual, expected=fault.expected, remedy=remedy) from fault
     if not isinstance(content, dict):
         actual = type(content).__name__
     elif content.get("schema", 1) != expected:

@@ -9,6 +9,7 @@ import pytest
 import pupila
 from pupila.artifacts.dataset.manifest import MANIFEST
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.dataset.test_access import read_test_accesses, record_test_access
 from pupila.core.errors import PupilaError
 from tests.pictures import write_classes, write_photo
 
@@ -141,6 +142,34 @@ def test_splits_that_miss_a_part_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="Can't read"):
         SplitFile.read(str(tmp_path))
     assert SplitFile.read(str(tmp_path / "none")) is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "edited", "bytes"])
+def test_damaged_splits_are_kept_when_they_are_replaced(tmp_path: Path, damage: str) -> None:
+    write_classes(tmp_path, {"a": 12, "b": 12})
+    pupila.split(tmp_path)
+    record_test_access(str(tmp_path), ["model"], "evaluate")
+    sound = (tmp_path / "splits.json").read_bytes()
+    broken = {"cut": sound[:-40], "bytes": b"\xff\xfe",
+              "edited": sound.replace(b'"split": "test"', b'"split": "train"', 1)}[damage]  # fmt: skip
+    (tmp_path / "splits.json").write_bytes(broken)
+    with pytest.raises(PupilaError, match=r"(?s)restore a copy.*biases.*--replace"):
+        pupila.split(tmp_path, seed=5)
+    assert (tmp_path / "splits.json").read_bytes() == broken
+    created = pupila.split(tmp_path, seed=5, replace=True)
+    (kept,) = tmp_path.glob("splits-damaged-*.json")
+    assert kept.read_bytes() == broken
+    assert SplitFile.read(str(tmp_path)) == created
+    assert [access.model for access in read_test_accesses(str(tmp_path))] == ["model"]
+
+
+def test_splits_with_an_unknown_field_are_refused(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"a": 12, "b": 12})
+    pupila.split(tmp_path)
+    text = (tmp_path / "splits.json").read_text()
+    (tmp_path / "splits.json").write_text(text.replace('"component":', '"note": 1, "component":', 1))
+    with pytest.raises(PupilaError, match=r"unreadable fields: images\.0\.note"):
+        SplitFile.read(str(tmp_path))
 
 
 def test_splits_of_another_schema_are_refused_with_the_command(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import PurePath
 import polars as pl
 
 from pupila.artifacts.dataset.labels import read_history, write_history
-from pupila.artifacts.dataset.test_access import OLD_FILE, archive_file
+from pupila.artifacts.dataset.test_access import OLD_FILE, archive_damaged_split, archive_file
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import (
     AUDIT_FILE,
@@ -81,11 +82,19 @@ def _copy_records(folder: str, home: str) -> None:
         files.write_json(uri, copied)
 
 
+def _archive_split(home: str, target: str) -> None:
+    """Archive the split of the cache folder under its hash; a damaged one, too, is kept."""
+    try:
+        archive_file(home, SPLITS_FILE, str(files.read_json(target)["hash"]))
+    except (PupilaError, KeyError, TypeError):
+        archive_damaged_split(home)
+
+
 def _copy(folder: str, home: str, name: str, content: bytes) -> None:
     """Copy one record; labels and test accesses that were added in the cache folder stay, and a split is archived."""
     target = files.join(home, name)
     if name == SPLITS_FILE and files.exists(target):
-        archive_file(home, name, str(files.read_json(target).get("hash")))
+        _archive_split(home, target)
     if name == LABELS_FILE and files.exists(target):
         merged = pl.concat([read_history(home), read_history(folder)]).unique(maintain_order=True)
         write_history(home, merged)

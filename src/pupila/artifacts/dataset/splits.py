@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.split_settings import SplitSettings
@@ -12,10 +12,10 @@ from pupila.core import files
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
-from pupila.core.records import Record
+from pupila.core.records import Record, read_record
 from pupila.core.vocabulary import SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
 
-SPLITS_SCHEMA = 1  # of splits.json
+SPLITS_SCHEMA: Literal[1] = 1  # of splits.json
 CLEAN = "clean"
 LEAKING = "leaking"
 
@@ -70,6 +70,21 @@ class Balance(Record):
     def by_split(self) -> dict[str, SplitBalance]:
         """Every split, in the order in which they are shown."""
         return {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}
+
+
+class StoredSplit(Record):
+    """`splits.json` as it is stored; `hash` is that of the assignments, and tells whether they were edited."""
+
+    schema_version: Literal[1] = Field(default=SPLITS_SCHEMA, alias="schema")
+    made_by: str = ""
+    hash: str
+    data_hash: str
+    settings: SplitSettings
+    origin: str
+    verdict: str
+    balance: Balance
+    leaks: list[Leak]
+    images: list[Assignment]
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,31 +147,22 @@ class SplitFile(Displayed):
         uri = files.join(home, SPLITS_FILE)
         if not files.exists(uri):
             return None
-        content = files.read_json(uri)
-        try:
-            if content.get("schema") != SPLITS_SCHEMA:
-                raise KeyError(f"schema {content.get('schema')}")
-            stored = content.pop("hash")
-            content["leaks"] = [
-                Leak(**{**leak, "splits": tuple(leak["splits"])}) for leak in content["leaks"]
-            ]
-            content["images"] = [Assignment(**row) for row in content["images"]]
-            content["settings"] = SplitSettings.model_validate(content["settings"])
-            content["balance"] = Balance.model_validate(content["balance"])
-            split = cls(**content)
-        except (KeyError, TypeError, AttributeError, ValidationError) as fault:
-            reason = str(fault.args[0] if fault.args else fault).splitlines()[0]
-            raise PupilaError(
-                say("Can't read {path}", path=uri), actual=reason, expected=f"schema {SPLITS_SCHEMA}",
-                remedy="pupila split DATA --replace",
-            ) from fault  # fmt: skip
+        remedy = say(
+            "restore a copy of the file, for a new test split after an evaluation biases the results; without a copy: "
+            "{command}, which keeps this file under another name", command="pupila split DATA --replace",
+        )  # fmt: skip
+        stored = read_record(StoredSplit, uri, say("Can't read {path}", path=uri), remedy)
+        content = {name: getattr(stored, name) for name in StoredSplit.model_fields}
+        content["schema"] = content.pop("schema_version")
+        written_hash = content.pop("hash")
+        split = cls(**content)
         unknown = sorted({str(a.split) for a in split.images} - set(SPLITS))
-        if unknown or stored != split.hash:
+        if unknown or written_hash != split.hash:
             names = say("splits {names}", names=", ".join(unknown))
             raise PupilaError(
                 say("{path} was edited by hand", path=uri),
                 actual=names if unknown else say("a hash that does not match the assignments"),
-                expected=say("the file as pupila split wrote it"), remedy="pupila split DATA --replace",
+                expected=say("the file as pupila split wrote it"), remedy=remedy,
             )  # fmt: skip
         return split
 

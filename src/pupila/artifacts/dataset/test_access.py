@@ -63,6 +63,22 @@ def archive_split(home: str, split: str) -> None:
     files.remove(files.join(home, TEST_ACCESS_FILE))
 
 
+def archive_damaged_split(home: str) -> None:
+    """Copy a split file that can't be read, byte by byte, to a file named after its content.
+
+    Its test accesses stay where they are: the next split may well have the same test images.
+
+    Raises:
+        PupilaError: not even its bytes can be read.
+    """
+    uri = files.join(home, SPLITS_FILE)
+    try:
+        content = files.read_bytes(uri)
+    except OSError as fault:
+        raise PupilaError(say("Can't read {path}", path=uri), actual=fault.strerror or str(fault)) from fault
+    files.write_bytes(files.join(home, f"splits-damaged-{files.sha256(content)[:12]}.json"), content)
+
+
 def archive_file(home: str, name: str, split: str) -> None:
     """Copy one of these files, where it is there, to the file named after the split's hash."""
     uri = files.join(home, name)

@@ -199,6 +199,22 @@ def test_refusals_of_single_images_say_what_to_do(tmp_path: Path) -> None:
         pupila.open(HuggingFace([], {"text": str}))
 
 
+@pytest.mark.parametrize("label", [["cat", "dog"], [], ("cat",), {"name": "cat"}, b"cat", np.array([1, 0]),
+                                   pl.Series(["cat"])], ids=str)  # fmt: skip
+def test_a_label_of_several_values_is_refused_and_never_dropped(label: Any) -> None:
+    with pytest.raises(
+        PupilaError, match=r"(?s)column label has no single value: found .* in row 1.*several labels"
+    ):
+        pupila.open([{"image": photo(1), "label": "cat"}, {"image": photo(2), "class": "x", "label": label}])
+
+
+def test_lists_of_labels_in_a_table_are_refused(folder: Path) -> None:
+    columns = table(folder)
+    frame = pl.DataFrame({"File": columns["File"], "class": [[name] for name in columns["class"]]})
+    with pytest.raises(PupilaError, match="column class has no single value"):
+        pupila.open(frame)
+
+
 def test_settings_for_data_that_are_open_are_refused(folder: Path) -> None:
     opened = pupila.open(folder, max_pixels=1_000_000)
     with pytest.raises(PupilaError, match=r"already open.*max_pixels"):

@@ -86,8 +86,15 @@ class _Writer:
     digests: list[str] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
-        """Add one row; cells that are no text, number or boolean are left out."""
-        by_role = {_role(name): name for name in reversed(row)}
+        """Add one row; cells of the user's own columns that are no text, number or boolean are left out.
+
+        Raises:
+            PupilaError: a label, a group or the like that is several values.
+        """
+        by_role = _columns_by_role(row)
+        if MASK in by_role:  # a class beside a mask is a column of the user
+            by_role.pop("target", None)
+        read = set(by_role.values())
         cells: Row = {}
         for name, value in row.items():
             if by_role.get("image") == name:
@@ -105,8 +112,21 @@ class _Writer:
                     expected=say("one class for each image, as text or a number"),
                 )  # fmt: skip
             else:
+                if name in read:
+                    self._check_cell(name, value)
                 cells[name] = _cell(value)
         self.lines.append(json.dumps(cells, ensure_ascii=False))
+
+    def _check_cell(self, name: str, value: object) -> None:
+        """Refuse what would be lost, in a column that Pupila reads."""
+        if not _is_compound(value):
+            return
+        raise PupilaError(
+            say("The column {name} has no single value", name=name),
+            actual=say("{type} in row {number}", type=describe_type(value), number=len(self.lines)),
+            expected=say("one text or number for each image"),
+            remedy=say("give one label per image: several labels of one image are not read yet"),
+        )  # fmt: skip
 
     def finish(self) -> str:
         """Write the table; return the hash of all content."""
@@ -152,6 +172,14 @@ def _role(name: str) -> str:
     return next((role for role, words in COLUMN_WORDS.items() if name.lower() in words), "")
 
 
+def _columns_by_role(row: Row) -> dict[str, str]:
+    """The column of each role that the reader of tables will take."""
+    lower = {name.lower(): name for name in row}
+    found = {role: next((lower[word] for word in words if word in lower), None)
+             for role, words in COLUMN_WORDS.items()}  # fmt: skip
+    return {role: name for role, name in found.items() if name is not None}
+
+
 def _absolute(path: str) -> str:
     return path if files.is_remote(path) else Path(path).absolute().as_posix()
 
@@ -165,11 +193,17 @@ def _suffix(content: bytes) -> str:
 
 def _cell(value: object) -> str | None:
     """The cell as text: a class 1 that pandas holds as 1.0 is "1"."""
-    if _is_blank(value) or is_picture(value) or isinstance(value, list | tuple | dict | set | bytes):
+    if _is_blank(value) or _is_compound(value):
         return None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _is_compound(value: object) -> bool:
+    """Whether a cell is more than one text, number or boolean, such as a list, an array or a series."""
+    compound = isinstance(value, list | tuple | dict | set | frozenset | bytes | bytearray)
+    return compound or is_picture(value) or (hasattr(value, "__len__") and not isinstance(value, str))
 
 
 def _is_blank(value: object) -> bool:

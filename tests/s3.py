@@ -14,6 +14,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3.models import s3_backends
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from pupila.core import stores
+
 BUCKET, ACCOUNT = "shop", "123456789012"  # moto's own account
 _FAULT = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'
 Ask = Callable[[str, str, str], tuple[int, str] | None]  # method, path, query -> status and code of a fault
@@ -96,6 +98,7 @@ def emptied(server: Server) -> Server:
     backend.reset()
     backend.create_bucket(BUCKET, "us-east-1")
     server.requests.clear()
+    stores.is_writable.cache_clear()
     server.fault, server.wait = no_fault, 0.0
     return server
 

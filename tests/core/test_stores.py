@@ -313,6 +313,7 @@ def test_an_empty_object_tells_whether_a_store_can_be_written_to(
     writable: bool,
 ) -> None:
     memory = fsspec.filesystem("memory")
+    stores.is_writable.cache_clear()
 
     def refuse(fault: type[Exception]) -> Callable[..., None]:
         def raise_it(*_: object, **__: object) -> None:
@@ -328,4 +329,16 @@ def test_an_empty_object_tells_whether_a_store_can_be_written_to(
         assert files.is_writable("memory://photos/data") == writable
     if not deleting:
         assert list(files.walk("memory://photos")) == []
+    stores.is_writable.cache_clear()
     memory.store.clear()
+
+
+def test_a_store_is_tried_once_for_each_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, tried = fsspec.filesystem("memory"), []
+    stores.is_writable.cache_clear()
+    monkeypatch.setattr(type(memory), "pipe_file", lambda self, path, value, **_: tried.append(path))
+    monkeypatch.setattr(type(memory), "rm_file", lambda self, path: None)
+    for place in ("memory://photos/data", "memory://photos/data/", "memory://photos/other"):
+        assert files.is_writable(place)
+    assert len(tried) == 2
+    stores.is_writable.cache_clear()

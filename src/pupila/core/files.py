@@ -84,7 +84,7 @@ def is_folder(uri: str) -> bool:
 def is_writable(folder: str) -> bool:
     """Whether files can be written below the folder, which need not exist yet; a store gets an empty object for it."""
     if is_remote(folder):
-        return stores.is_writable(folder)
+        return stores.is_writable(folder.rstrip("/"))
     place = Path(folder).absolute()
     existing = next(above for above in (place, *place.parents) if above.exists())
     return os.access(existing, os.W_OK | os.X_OK)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +172,9 @@ def write(uri: str, data: bytes) -> None:
         filesystem.pipe_file(path, data, **({"chunksize": _PART} if _is_s3(filesystem) else {}))
 
 
+@cache
 def is_writable(uri: str) -> bool:
-    """Whether the store takes objects below the prefix: an empty one is written and deleted."""
+    """Whether the store takes objects below the prefix: an empty one is written and deleted, once in a process."""
     with _translate_faults(uri):
         filesystem, path = _store(uri)
         try:

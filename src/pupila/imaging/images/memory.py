@@ -13,6 +13,7 @@ from pupila.imaging.images.decode import Array
 
 Picture = Image.Image
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # of Pillow, that PNG stores as they are
+_MOST = 2**16 - 1  # value of a grey pixel
 _DEPTHS = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_))
 
 
@@ -37,13 +38,17 @@ def encode_lossless(picture: "Image.Image | Array") -> bytes:
             uint8; grey also uint16 or bool.
 
     Raises:
-        PupilaError: an array of another shape or type, or a picture that no file format keeps.
+        PupilaError: an array of another shape or type, a picture that no file format keeps, or one of mode I with values
+            outside 0..65535.
     """
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(_check(picture))
     stream = io.BytesIO()
     try:
+        exif = image.getexif()
+        if image.mode == "I":
+            image = _narrow(image)
         if image.mode in _PNG_MODES:
-            image.save(stream, "PNG", compress_level=1, exif=image.getexif())
+            image.save(stream, "PNG", compress_level=1, exif=exif)
         else:
             image.save(stream, "TIFF", compression="tiff_lzw")
     except (OSError, ValueError) as fault:  # an odd mode, no pixels, or a closed file
@@ -52,6 +57,22 @@ def encode_lossless(picture: "Image.Image | Array") -> bytes:
             expected=say("an open Pillow image with pixels"), remedy="image.convert('RGB')",
         ) from fault  # fmt: skip
     return stream.getvalue()
+
+
+def _narrow(image: Picture) -> Picture:
+    """An image of 32 bits as one of 16, which is what PNG holds and what images are read with.
+
+    Raises:
+        PupilaError: a value does not fit.
+    """
+    pixels = np.asarray(image)
+    low, high = int(pixels.min()), int(pixels.max())
+    if low < 0 or high > _MOST:
+        raise PupilaError(
+            say("Not an image"), actual=say("mode I with values from {low} to {high}", low=low, high=high),
+            expected=say("values from 0 to {high}", high=_MOST), remedy=say("scale the values into this range"),
+        )  # fmt: skip
+    return Image.fromarray(pixels.astype(np.uint16))
 
 
 def _check(pixels: Array) -> Array:
@@ -64,7 +85,8 @@ def _check(pixels: Array) -> Array:
         return np.ascontiguousarray(pixels)
     raise PupilaError(
         say("Not an image"), actual=say("an array of shape {shape}, {type}", shape=pixels.shape, type=pixels.dtype),
-        expected=say("(height, width, 3) or (height, width), uint8"), remedy=_advise(pixels),
+        expected=say("(height, width, 3) or (height, width), uint8 from 0 to 255; grey also uint16 from 0 to {high}",
+                     high=_MOST), remedy=_advise(pixels),
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def test_the_columns_of_two_classes_are_these() -> None:
         "p:cat",
         "p:dog",
     ]
-    assert classify.out_of_fold(CLASSES) == ["logit:cat", "logit:dog"]
+    assert classify.out_of_fold(CLASSES) == ["prediction", "logit:cat", "logit:dog"]
     assert classify.readable(["p:dog", "p:cat"], CLASSES) == ["p:cat", "p:dog"]
     assert classify.readable(["p:cat"], CLASSES) == []
     assert segment.written(CLASSES)[7:12] == [

@@ -46,7 +46,7 @@ def _describe_columns() -> str:
 
 
 def _out_of_fold(classes: Sequence[str]) -> list[str]:
-    return [logit_column(name) for name in classes]
+    return [PREDICTION, *map(logit_column, classes)]
 
 
 CLASSIFY = PredictionColumns(_written, _readable, _describe_columns, _out_of_fold)

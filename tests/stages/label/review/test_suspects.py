@@ -37,7 +37,9 @@ def run_that_answers(folder: Path, data: Dataset, probability: Any) -> str:
     second = np.log((1 - probability) / probability)
     folder.mkdir()
     data.images.select("image", "sha256", "target").with_columns(
-        pl.Series("logit:cow", np.zeros(len(data))), pl.Series("logit:dog", second)
+        pl.Series("prediction", [CLASSES[int(share < 0.5)] for share in probability], dtype=pl.String),
+        pl.Series("logit:cow", np.zeros(len(data))),
+        pl.Series("logit:dog", second),
     ).write_parquet(folder / "oof.parquet")
     return str(folder)
 

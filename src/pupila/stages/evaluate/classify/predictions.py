@@ -8,7 +8,7 @@ import polars as pl
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.predictions.classify import CLASSIFY, PREDICTION, probability_column
+from pupila.artifacts.predictions.classify import CLASSIFY, PREDICTION, logit_column, probability_column
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.imaging.images.decode import Array
@@ -41,7 +41,7 @@ class ClassReader:
         self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
     ) -> ClassPredictions:
         """Read a run's columns `logit:CLASS`."""
-        logits = table.select(CLASSIFY.out_of_fold(data.classes)).to_numpy()
+        logits = table.select([logit_column(name) for name in data.classes]).to_numpy()
         return _from_logits(header, logits, bundle.info)
 
     def from_table(

@@ -189,7 +189,7 @@ def test_refusals_of_single_images_say_what_to_do(tmp_path: Path) -> None:
         pupila.open([(floats, "a")])
     with pytest.raises(PupilaError, match="transpose"):
         pupila.open([(photo(1).transpose(2, 0, 1), "a")])
-    with pytest.raises(PupilaError, match=r"Not a class.*list in row 0"):
+    with pytest.raises(PupilaError, match=r"no single value.*list in row 0"):
         pupila.open([(photo(1), ["a", "b"])])
     with pytest.raises(PupilaError, match="empty"):
         pupila.open([])

@@ -101,16 +101,6 @@ class _Writer:
                 cells[name] = self._locate(value, "images")
             elif by_role.get(MASK) == name and value is not None:
                 cells[name] = self._locate(value, "masks")
-            elif (
-                by_role.get("target") == name
-                and MASK not in by_role
-                and isinstance(value, list | tuple | dict | set)
-            ):
-                raise PupilaError(
-                    say("Not a class"), actual=say("{type} in row {number}", type=describe_type(value),
-                                                   number=len(self.lines)),
-                    expected=say("one class for each image, as text or a number"),
-                )  # fmt: skip
             else:
                 if name in read:
                     self._check_cell(name, value)
@@ -175,9 +165,9 @@ def _role(name: str) -> str:
 def _columns_by_role(row: Row) -> dict[str, str]:
     """The column of each role that the reader of tables will take."""
     lower = {name.lower(): name for name in row}
-    found = {role: next((lower[word] for word in words if word in lower), None)
+    columns = {role: next((lower[word] for word in words if word in lower), None)
              for role, words in COLUMN_WORDS.items()}  # fmt: skip
-    return {role: name for role, name in found.items() if name is not None}
+    return {role: name for role, name in columns.items() if name is not None}
 
 
 def _absolute(path: str) -> str:

@@ -157,8 +157,8 @@ def test_damaged_splits_are_kept_when_they_are_replaced(tmp_path: Path, damage: 
         pupila.split(tmp_path, seed=5)
     assert (tmp_path / "splits.json").read_bytes() == broken
     created = pupila.split(tmp_path, seed=5, replace=True)
-    (kept,) = tmp_path.glob("splits-damaged-*.json")
-    assert kept.read_bytes() == broken
+    (archived,) = tmp_path.glob("splits-damaged-*.json")
+    assert archived.read_bytes() == broken
     assert SplitFile.read(str(tmp_path)) == created
     assert [access.model for access in read_test_accesses(str(tmp_path))] == ["model"]
 

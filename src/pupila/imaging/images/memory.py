@@ -38,8 +38,8 @@ def encode_lossless(picture: "Image.Image | Array") -> bytes:
             uint8; grey also uint16 or bool.
 
     Raises:
-        PupilaError: an array of another shape or type, a picture that no file format keeps, or one of mode I with values
-            outside 0..65535.
+        PupilaError: an array of another shape or type, a picture that no file format keeps, or one of mode I with
+            values outside 0..65535.
     """
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(_check(picture))
     stream = io.BytesIO()

@@ -18,6 +18,7 @@ from pupila.learning.trainers.segment import SegmentTrainer, concatenate_masks
 from pupila.learning.trainers.spool import ArraySpool
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.statistics.metrics.calibration import fit_temperature
+from pupila.statistics.metrics.titles import TITLES
 from pupila.tasks.tuning.segment import LEVELS, MaskPredictions
 from tests.pictures import write_scenes
 
@@ -102,6 +103,12 @@ def test_the_network_runs_once_and_not_at_all_where_the_best_validation_had_thes
         next(module.parameters()).add_(0.1)
     assert not same(trainer.predict_validation(module), retained)
     assert trainer.passes == 4
+
+
+def test_an_epoch_has_the_metrics_of_the_report_by_the_same_ids(trainer: CountedTrainer) -> None:
+    metrics = trainer.validate(trainer.build_module("all"), 0).metrics
+    assert metrics.keys() == {"mean_dice", "mean_iou"} <= TITLES.keys()
+    assert 0 <= metrics["mean_iou"] <= metrics["mean_dice"] <= 1
 
 
 def test_outputs_that_do_not_fit_into_memory_lie_in_a_scratch_file_with_the_same_result(

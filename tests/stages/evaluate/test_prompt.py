@@ -372,8 +372,8 @@ def test_the_page_of_a_run_stands_alone_and_shows_it_all(
     run = tmp_path / "tuned"
     write_pointing(run / "bundle")
     write_log(str(run), [
-        EpochLog(part="head", phase="head", epoch=n, train_loss=1 / n, metrics={"iou": 1 - 1 / n}, score=n, lr=1e-3,
-                 seconds=1.0)
+        EpochLog(part="head", phase="head", epoch=n, train_loss=1 / n, metrics={"mean_iou": 1 - 1 / n}, score=n,
+                 lr=1e-3, seconds=1.0)
         for n in (1, 2, 3)
     ])  # fmt: skip
     output = pupila.evaluate(run, pools, against=[models / "particular"])

@@ -59,7 +59,7 @@ def test_a_run_learns_and_records_its_plan(run: TrainedRun) -> None:
     assert plan.loss == "dice+cross_entropy"
     assert [line.epoch for line in run.log] == [1, 2, 3]
     assert run.log[-1].train_loss < run.log[0].train_loss
-    assert {"dice", "iou"} <= run.log[0].metrics.keys() and run.log[0].validation_loss is not None
+    assert run.log[0].metrics.keys() == {"mean_dice", "mean_iou"} and run.log[0].validation_loss is not None
     report = run.bundle.info
     assert report.task == "segment" and report.classes == ["background", "foreground"]
     assert report.parity is not None and report.parity.largest_difference < 1e-3
@@ -168,7 +168,7 @@ def test_fold_curves_are_averaged_and_finetuning_follows_the_head() -> None:
     log = [
         EpochLog(
             part=f"fold{fold}-{phase}", phase=phase, epoch=epoch, train_loss=1.0, score=0.0, lr=0.1, seconds=1.0,
-            metrics={"dice": 0.5 + 0.1 * fold + 0.01 * epoch},
+            metrics={"mean_dice": 0.5 + 0.1 * fold + 0.01 * epoch},
         )
         for fold in (0, 1) for phase, epochs in (("head", 2), ("finetune", 1 + fold)) for epoch in range(1, epochs + 1)
     ]  # fmt: skip
@@ -179,7 +179,7 @@ def test_fold_curves_are_averaged_and_finetuning_follows_the_head() -> None:
         ("finetune", 1),
         ("finetune", 2),
     ]
-    assert [point.values["dice"] for point in report] == pytest.approx(
+    assert [point.values["mean_dice"] for point in report] == pytest.approx(
         [0.56, 0.57, 0.56, 0.62]
     )  # the last of one fold alone
     assert (page._count_head_epochs("head", report), page._count_head_epochs("finetune", report)) == (0, 2)

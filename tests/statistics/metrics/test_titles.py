@@ -14,7 +14,6 @@ IN_FILES = [
     *OVERALL, *PER_CLASS, *METRICS, *FIGURES, "pixel_accuracy",
     *(f"{aggregation}_{name}" for aggregation in ("mean", "pooled") for name in FIGURES),
     *(f"mean_{name}_{strategy.name}" for name in ("iou", "dice") for strategy in PROMPT_STRATEGIES),
-    *(f"iou_{strategy.name}" for strategy in PROMPT_STRATEGIES),
     *(metric(classes) for metric in (selection_metric, headline_metric) for classes in (2, 3)),
 ]  # fmt: skip
 

@@ -274,5 +274,5 @@ def _summarise(results: list[tuple[str, Array, float]]) -> EpochResult:
         score=score,
         loss=float(np.mean([loss for *_, loss in results])),
         predicted_classes=int(predicted.sum()),
-        metrics={"iou": score, **{f"iou_{name}": v for name, v in scores.items()}},
+        metrics={"mean_iou": score, **{f"mean_iou_{name}": v for name, v in scores.items()}},
     )

@@ -129,7 +129,7 @@ class SegmentTrainer:
         labelled = counts[counts.any(axis=(1, 2))]
         means = {
             name: float(figures.image_scores(labelled, metric).mean()) if len(labelled) else 0.0
-            for name, metric in (("dice", figures.dice), ("iou", figures.iou))
+            for name, metric in (("mean_dice", figures.dice), ("mean_iou", figures.iou))
         }
         return EpochResult(
             score=figures.selection_score(counts),

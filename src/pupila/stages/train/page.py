@@ -20,7 +20,7 @@ from pupila.stages.train.phases import FINETUNE, HEAD
 from pupila.stages.train.settings import TrainPlan
 from pupila.statistics.metrics.titles import objective_title, sentence_title
 
-_CURVES = ("macro_f1", "dice", "iou")  # metrics of the log that are drawn
+_CURVES = ("macro_f1", "mean_dice", "mean_iou")  # metrics of the log that are drawn
 
 
 def make_run_page(

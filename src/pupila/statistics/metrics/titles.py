@@ -28,8 +28,6 @@ TITLES = {
     "pooled_precision": mark("pooled precision"),
     "pooled_recall": mark("pooled recall"),
     "pooled_boundary_iou": mark("pooled boundary IoU"),
-    "iou_points": mark("IoU (points)"),
-    "iou_box": mark("IoU (box)"),
     "mean_iou_points": mark("mean IoU (points)"),
     "mean_iou_box": mark("mean IoU (box)"),
     "mean_dice_points": mark("mean Dice (points)"),

@@ -7,10 +7,11 @@ import pytest
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.source import TableSource, parse_source
+from pupila.core.errors import PupilaError
 from pupila.stages.evaluate.evaluators import EVALUATORS, find_task
 from pupila.tasks import TASKS
 from tests.colours import write_painted, write_pointing
-from tests.pictures import write_classes, write_scenes
+from tests.pictures import write_classes, write_photo, write_scenes
 
 
 @pytest.fixture
@@ -34,3 +35,12 @@ def test_a_promptable_source_makes_it_an_evaluation_with_prompts(scenes: Dataset
 def test_else_the_data_decide(tmp_path: Path) -> None:
     labelled = pupila.open(write_classes(tmp_path / "labelled", {"cat": 1, "dog": 1}))
     assert find_task([TableSource("hosted.csv")], labelled) == "classify"
+
+
+def test_data_without_labels_are_refused_for_any_model(tmp_path: Path) -> None:
+    write_photo(tmp_path / "plain" / "first.png", 1)
+    plain = pupila.open(tmp_path / "plain")
+    pointing = parse_source(write_pointing(tmp_path / "pointing"))
+    for source in (pointing, TableSource("hosted.csv")):
+        with pytest.raises(PupilaError, match=r"no labels.*labelled images to evaluate on"):
+            find_task([source], plain)

@@ -71,14 +71,13 @@ def evaluate_models(
         threshold: objective for a binary task, tuned on validation.
 
     Raises:
-        PupilaError: no labelled image, other classes, missing predictions, or a threshold that can't be tuned.
+        PupilaError: no labels, other classes, missing predictions, or a threshold that can't be tuned.
     """
     task = find_task(sources, data)
-    evaluator = EVALUATORS.get(task)
-    out_of_fold = split is None and evaluator is not None and _are_runs(sources, evaluator)
+    evaluator = EVALUATORS[task]
+    out_of_fold = split is None and _are_runs(sources, evaluator)
     split = split or (None if out_of_fold else TEST)
     evaluation_set = EvaluationSet(data, splits, select_rows(data, splits, split))
-    assert evaluator is not None  # data with a labelled row have a task
     if threshold:
         evaluator.check_tunable(evaluation_set, None)
         _check_other_images(split)

@@ -8,7 +8,9 @@ import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.source import TableSource, parse_source
 from pupila.core.errors import PupilaError
+from pupila.stages.evaluate import evaluator
 from pupila.stages.evaluate.evaluators import EVALUATORS, find_task
+from pupila.stages.evaluate.segment.threshold import refuse_threshold
 from pupila.tasks import TASKS
 from tests.colours import write_painted, write_pointing
 from tests.pictures import write_classes, write_photo, write_scenes
@@ -44,3 +46,11 @@ def test_data_without_labels_are_refused_for_any_model(tmp_path: Path) -> None:
     for source in (pointing, TableSource("hosted.csv")):
         with pytest.raises(PupilaError, match=r"no labels.*labelled images to evaluate on"):
             find_task([source], plain)
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_thresholds_belong_to_the_tasks(task: str) -> None:
+    common = [name for name in vars(evaluator) if "threshold" in name.lower()]
+    assert not common
+    tunes = EVALUATORS[task].report_threshold is not None
+    assert tunes is (EVALUATORS[task].check_tunable is not refuse_threshold)

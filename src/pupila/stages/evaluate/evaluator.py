@@ -3,18 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Generic, NoReturn, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.report.evaluation.classify import ThresholdReport
 from pupila.artifacts.report.evaluation.report import EvaluationHead, EvaluationReport
 from pupila.artifacts.report.page import Section
 from pupila.artifacts.run.source import ModelSource
-from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.records import Record
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.predictions import PredictionReader, Predictions
 
@@ -51,7 +49,7 @@ class Evaluated:
     sources: Sequence[ModelSource]
     models: Sequence[Predictions]  # of the sources, in their order
     on: EvaluationSet
-    threshold: ThresholdReport | None  # None: none was tuned
+    threshold: Record | None  # as the task reports it; None: none was tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +69,6 @@ def _write_nothing(on: EvaluationSet) -> dict[str, bytes]:
     return {}
 
 
-def _refuse_threshold(on: EvaluationSet, predictions: Predictions | None) -> NoReturn:
-    raise PupilaError(
-        say("--threshold does not apply to masks"), actual="--threshold",
-        expected=say("no threshold: training already tunes it on validation"),
-        remedy=say("leave --threshold out"),
-    )  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEvaluator(Generic[Report]):
     """What differs between tasks; `evaluate.run` does the rest."""
@@ -86,11 +76,11 @@ class TaskEvaluator(Generic[Report]):
     reader: PredictionReader
     reads_out_of_fold: bool = True  # whether a run's stored predictions can be evaluated
     # raises where no threshold can be tuned
-    check_tunable: Callable[[EvaluationSet, Predictions | None], None] = _refuse_threshold
+    check_tunable: Callable[[EvaluationSet, Predictions | None], None]
     prepare: Callable[[EvaluationSet], EvaluationSet] = _prepare_nothing  # before any model predicts
     report: Callable[[Evaluated], Report]
     # objective, predictions on validation, predictions that are evaluated
-    report_threshold: Callable[[str, LabelledPredictions, LabelledPredictions], ThresholdReport] | None = None
+    report_threshold: Callable[[str, LabelledPredictions, LabelledPredictions], Record] | None = None
     extra_files: Callable[[EvaluationSet], dict[str, bytes]] = _write_nothing  # beside the report
     verdict: Callable[[Report], list[str]]  # the most important first, comparisons included
     warnings: Callable[[Report], list[str]]

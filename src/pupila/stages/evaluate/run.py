@@ -6,7 +6,6 @@ from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
-from pupila.artifacts.report.evaluation.classify import ThresholdReport
 from pupila.artifacts.report.evaluation.report import EvaluationHead, EvaluationReport
 from pupila.artifacts.report.page import render
 from pupila.artifacts.run.source import ModelSource, RunSource, TableSource
@@ -14,6 +13,7 @@ from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
+from pupila.core.records import Record
 from pupila.core.vocabulary import TEST, VALIDATION
 from pupila.stages.evaluate.evaluation_set import (
     disambiguate_names,
@@ -153,7 +153,7 @@ def _has_folds(splits: SplitFile) -> bool:
 
 def _tune_threshold(
     objective: str, source: ModelSource, evaluator: TaskEvaluator[Any], evaluated: LabelledPredictions
-) -> ThresholdReport:
+) -> Record:
     predictions, on = evaluated
     evaluator.check_tunable(on, predictions)
     assert evaluator.report_threshold is not None  # the check refuses other tasks

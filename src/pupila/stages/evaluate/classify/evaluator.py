@@ -37,7 +37,7 @@ def _report(evaluated: Evaluated) -> ClassifyReport:
             for model in models
         ],
         comparisons=compare.compare(models[0], models[1:], targets, on.groups, len(classes)),
-        threshold=evaluated.threshold,
+        threshold=cast(ThresholdReport | None, evaluated.threshold),
     )
 
 

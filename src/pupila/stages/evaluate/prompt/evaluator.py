@@ -11,6 +11,7 @@ from pupila.stages.evaluate.prompt import model_report, page, sentences
 from pupila.stages.evaluate.prompt.evaluation_set import PromptEvaluationSet, prepare
 from pupila.stages.evaluate.prompt.predictions import PromptPredictions, PromptReader
 from pupila.stages.evaluate.segment.annotation_agreement import annotation_agreement
+from pupila.stages.evaluate.segment.threshold import refuse_threshold
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES, SEED
 
 PROMPTS_FILE = "prompts.jsonl"
@@ -49,6 +50,7 @@ def _extra_files(on: EvaluationSet) -> dict[str, bytes]:
 
 PROMPT = TaskEvaluator(
     reader=PromptReader(), reads_out_of_fold=False, prepare=prepare, report=_report,
+    check_tunable=refuse_threshold,
     extra_files=_extra_files,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections, footnote=page.footnote,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import Evaluated, TaskEvaluator
 from pupila.stages.evaluate.segment import compare, model_report, page, sentences
 from pupila.stages.evaluate.segment.predictions import MaskPredictions, MaskReader, count_pixels
+from pupila.stages.evaluate.segment.threshold import refuse_threshold
 
 
 def _report(evaluated: Evaluated) -> SegmentReport:
@@ -20,7 +21,7 @@ def _report(evaluated: Evaluated) -> SegmentReport:
 
 
 SEGMENT = TaskEvaluator(
-    reader=MaskReader(count_pixels), report=_report,
+    reader=MaskReader(count_pixels), report=_report, check_tunable=refuse_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
     footnote=page.footnote,
 )  # fmt: skip

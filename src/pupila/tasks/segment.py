@@ -157,5 +157,6 @@ SEGMENT = Task(
     _predict,
     digest,
     caches_features=False,
+    finetunes_at_two_rates=True,
     predicts_masks=True,
 )

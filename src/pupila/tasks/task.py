@@ -96,5 +96,7 @@ class Task:
     golden: int | None = None  # synthetic test images stored in a bundle; None: all
     trial: Callable[[Runs, Array], Array] = _run_model  # (1, 3, h, w) test image to its logits
     caches_features: bool = True  # whether a frozen encoder's output is small enough to cache for every view
+    # whether the head, which starts from random weights, keeps the rate `lr` while an encoder is finetuned
+    finetunes_at_two_rates: bool = False
     predicts_masks: bool = False  # whether a prediction is a mask, of one class or of several
     takes_prompts: bool = False  # whether a prediction needs points or a box

@@ -76,10 +76,11 @@ def _train_pixels(
         return len(batches), (to_device(inputs, targets, plan.device) for inputs, targets in prepared)
 
     epochs = plan.finetune_epochs if finetuning else plan.epochs
-    rate = plan.finetune_lr if finetuning and network.task.caches_features else plan.lr
+    two_rates = finetuning and network.task.finetunes_at_two_rates
+    rate = plan.finetune_lr if finetuning and not two_rates else plan.lr
     name = HEAD if network.pretrained and not finetuning else FINETUNE
     phase = _make_phase(name, plan, epochs, rate, plan.precision, can_predict=finetuning and plan.epochs > 0)
-    if finetuning and not network.task.caches_features:  # a decoder starts from random weights
+    if two_rates:
         phase = replace(phase, encoder_lr=plan.finetune_lr)
     state = fit(module, phase, stream, trainer.criterion, trainer.validate, checkpointer)
     return state, partial(trainer.predict_validation, module)

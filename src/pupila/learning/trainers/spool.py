@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 import weakref
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import BinaryIO, overload
@@ -15,7 +16,25 @@ from pupila.imaging.images.decode import Array
 MOST_BYTES = 512 * 2**20  # of one spool in memory
 
 
-class ArraySpool(Sequence[Array]):
+class ArraySequence(Sequence[Array]):
+    """Arrays that are read one by one."""
+
+    @abstractmethod
+    def read(self, number: int) -> Array:
+        """The array of this number."""
+
+    @overload
+    def __getitem__(self, number: int) -> Array: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Array]: ...
+    def __getitem__(self, number: int | slice) -> Array | Sequence[Array]:
+        """The array of this number, or a list of those of a slice."""
+        if isinstance(number, slice):
+            return [self.read(place) for place in range(*number.indices(len(self)))]
+        return self.read(number)
+
+
+class ArraySpool(ArraySequence):
     """Arrays of any shapes and one dtype; the scratch file vanishes with the spool.
 
     Args:
@@ -55,14 +74,8 @@ class ArraySpool(Sequence[Array]):
     def __len__(self) -> int:
         return len(self._held)
 
-    @overload
-    def __getitem__(self, number: int) -> Array: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[Array]: ...
-    def __getitem__(self, number: int | slice) -> Array | Sequence[Array]:
+    def read(self, number: int) -> Array:
         """The array of this number, for any thread."""
-        if isinstance(number, slice):
-            return [self[place] for place in range(*number.indices(len(self)))]
         held = self._held[number]
         if isinstance(held, np.ndarray):
             return held
@@ -83,7 +96,7 @@ def _open_scratch_file() -> BinaryIO:
     return tempfile.TemporaryFile()
 
 
-class ChainedArrays(Sequence[Array]):
+class ChainedArrays(ArraySequence):
     """The arrays of several sequences, one after the other, without a copy."""
 
     def __init__(self, parts: list[Sequence[Array]]) -> None:
@@ -92,13 +105,7 @@ class ChainedArrays(Sequence[Array]):
     def __len__(self) -> int:
         return len(self._places)
 
-    @overload
-    def __getitem__(self, number: int) -> Array: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[Array]: ...
-    def __getitem__(self, number: int | slice) -> Array | Sequence[Array]:
+    def read(self, number: int) -> Array:
         """The array of this number."""
-        if isinstance(number, slice):
-            return [part[place] for part, place in self._places[number]]
         part, place = self._places[number]
         return part[place]

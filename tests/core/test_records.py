@@ -44,3 +44,9 @@ def test_another_content_is_refused_with_what_to_do(tmp_path: Path, content: obj
     error = refused.value
     assert (error.problem, error.actual, error.expected) == ("Can't read the box", actual, "schema 2")
     assert error.remedy == "make it again"
+
+
+def test_what_is_no_json_is_said_of_the_file_itself(tmp_path: Path) -> None:
+    (tmp_path / "box.json").write_text("{")
+    with pytest.raises(PupilaError, match=r"(?s)Can't read .*box\.json: found Expecting.*make it again"):
+        read_record(Box, str(tmp_path / "box.json"), "Another version wrote the box", "make it again")

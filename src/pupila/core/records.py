@@ -23,7 +23,7 @@ def read_record(model: type[RecordType], uri: str, problem: str, remedy: str) ->
     Args:
         model: of the record; the default of its field `schema_version` is the schema that can be read.
         uri: of the file.
-        problem: sentence for a file that can't be read.
+        problem: sentence for JSON that is no such record.
         remedy: what to do then.
 
     Raises:
@@ -33,7 +33,7 @@ def read_record(model: type[RecordType], uri: str, problem: str, remedy: str) ->
     try:
         content = files.read_json(uri)
     except PupilaError as fault:
-        raise PupilaError(problem, actual=fault.actual, expected=fault.expected, remedy=remedy) from fault
+        raise PupilaError(fault.problem, fault.actual, fault.expected, remedy) from fault
     if not isinstance(content, dict):
         actual = type(content).__name__
     elif content.get("schema", 1) != expected:

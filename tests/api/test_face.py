@@ -1,13 +1,20 @@
 """The Python face: names only, loaded on use; a base install predicts, and names the extra for all else."""
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pupila
+from pupila.artifacts.web.background import BackgroundServer
+from pupila.artifacts.web.local import run_local
+from pupila.artifacts.web.run import run
+from pupila.cli import write_api
+from pupila.core.errors import PupilaError
 from tests.colours import write_colours
 
 
@@ -86,3 +93,25 @@ def test_a_base_install_predicts_and_names_the_extra_for_all_else(tmp_path: Path
     for name, (kind, text) in results.items():
         assert kind == "MissingExtra", (name, kind, text)
         assert "pupila[" in text or "[data]" in text, text
+
+
+def test_every_function_beside_the_face_is_shown_with_the_import_that_works() -> None:
+    shown = write_api.SECTIONS["Beside the face"]
+    text = write_api.text()
+    for path in shown:
+        module, _, name = path.rpartition(".")
+        assert f"```python\nfrom pupila.{module} import {name}\n" in text
+        assert callable(getattr(importlib.import_module(f"pupila.{module}"), name))
+    assert len(shown) > 5
+
+
+@pytest.mark.parametrize("port", [99_999, -1, True, "80"])
+def test_what_is_no_port_is_refused_wherever_pupila_listens(port: Any) -> None:
+    app: Any = None
+    for listen in (
+        lambda: BackgroundServer(app, "127.0.0.1", port),
+        lambda: run_local(lambda stop: app, port, lambda url: None),
+        lambda: run(app, "127.0.0.1", port),
+    ):
+        with pytest.raises(PupilaError, match=r"expected a port from 0 to 65535"):
+            listen()

@@ -59,7 +59,7 @@ def serve(
         The running service, with its `url`, such as http://127.0.0.1:43210.
 
     Raises:
-        PupilaError: the bundle is invalid, or the port is in use.
+        PupilaError: the bundle is invalid, or the port is none or in use.
     """
     from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.background import BackgroundServer

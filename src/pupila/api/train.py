@@ -8,13 +8,13 @@ from pupila.api.inputs import Data, Path, path_text
 from pupila.api.options import TrainOptions
 from pupila.api.split import plan_split, split
 from pupila.core import files
-from pupila.core.errors import PupilaError
+from pupila.core.errors import PupilaError, describe_type
 from pupila.core.extras import public
 from pupila.core.messages import say
 from pupila.core.vocabulary import TRAIN
 
 if TYPE_CHECKING:
-    from pupila.artifacts.run.log import LogCallback
+    from pupila.artifacts.run.log import LogCallback, LogLine
     from pupila.stages.train.run import TrainedRun
     from pupila.stages.train.settings import TrainPlan
 
@@ -25,7 +25,7 @@ def train(
     *,
     out: Path | None = None,
     resume: bool = False,
-    tell: "LogCallback" = lambda line: None,
+    tell: "LogCallback | None" = None,
     **settings: Unpack[TrainOptions],
 ) -> "TrainedRun":
     """Train a model and write its run folder with the bundle; data without a split are split first.
@@ -33,30 +33,26 @@ def train(
     Args:
         data: whatever `pupila.open` takes.
         out: folder of the run; by default `runs/<data>-<model>` in the working directory.
-        resume: resume the run in `out`.
-        tell: called with each line of the log.
+        resume: resume the run in `out`, which must be there.
+        tell: called with each line of the log and each note; None: the notes are printed (data, split, model, time).
         settings: of the training; `folds` for data without a split; and `bands`, `low` and `high` for TIFFs, where the
             data are not open yet.
 
     Raises:
-        PupilaError: see `pupila.stages.train.run.TrainingRun`.
+        PupilaError: see `pupila.stages.train.run.TrainingRun`; or there is no run to resume.
     """
+    if tell is not None and not callable(tell):
+        raise PupilaError(
+            say("`tell` can't be called"), actual=describe_type(tell), expected=say("a function of a line of the log"),
+            remedy="tell=print",
+        )  # fmt: skip
     from pupila.learning.models.settings import DEFAULT_MODELS
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.run import TrainingRun, find_free_folder
 
     folds, read, config = _divide(settings)
     parsed = TrainConfig.parse(config, "train")
-    if resume and out is None:
-        raise PupilaError(
-            say("--resume needs the folder of the run"), actual=say("--resume without --out"),
-            expected="--out RUN", remedy="--resume --out runs/NAME",
-        )  # fmt: skip
-    if out is not None and files.is_remote(path_text(out)):
-        raise PupilaError(
-            say("A run can only be written to a local disk"), actual=path_text(out), expected=say("a local folder"),
-            remedy=say("train locally, then copy the bundle to the store: predict and evaluate can read it there"),
-        )  # fmt: skip
+    _check_folder(out, resume)
     opened = open_labelled(data, read)
     splits = find_agreed_split(opened, folds) or split(opened, folds=folds)
     assert opened.task is not None  # it has labels
@@ -64,7 +60,7 @@ def train(
     folder = (
         path_text(out) if out is not None else find_free_folder(f"runs/{PurePath(opened.root).name}-{model}")
     )
-    return TrainingRun(opened, splits, folder, tell).run(parsed, resume)
+    return TrainingRun(opened, splits, folder, tell or _print_note).run(parsed, resume)
 
 
 @public
@@ -96,6 +92,39 @@ def preview(data: Data, out: Path, **settings: Unpack[TrainOptions]) -> None:
         else list(range(len(opened)))
     )
     files.write_bytes(path_text(out), draw_preview(opened, rows, TrainConfig.parse(config, "train")))
+
+
+def _check_folder(out: Path | None, resume: bool) -> None:
+    """Refuse, before anything is read or written, a folder that can't be trained in, or that has no run to resume."""
+    from pupila.artifacts.run.plan import PLAN_FILE
+
+    if resume and out is None:
+        raise PupilaError(
+            say("--resume needs the folder of the run"), actual=say("--resume without --out"),
+            expected="--out RUN", remedy="--resume --out runs/NAME",
+        )  # fmt: skip
+    if out is None:
+        return
+    folder = path_text(out)
+    if files.is_remote(folder):
+        raise PupilaError(
+            say("A run can only be written to a local disk"), actual=folder, expected=say("a local folder"),
+            remedy=say("train locally, then copy the bundle to the store: predict and evaluate can read it there"),
+        )  # fmt: skip
+    if resume and not files.exists(files.join(folder, PLAN_FILE)):
+        missing = say("no {file}", file=PLAN_FILE) if files.exists(folder) else say("no such folder")
+        raise PupilaError(
+            say("There is no run to resume in {folder}", folder=folder), actual=missing,
+            expected=say("the folder of a run"), remedy=say("start one there without resume"),
+        )  # fmt: skip
+
+
+def _print_note(line: "LogLine") -> None:
+    """Print what is no epoch, where the command prints it."""
+    from pupila.artifacts.run.log import Note
+
+    if isinstance(line, Note):
+        print(line, flush=True)
 
 
 def _divide(settings: TrainOptions) -> tuple[int | None, dict[str, Any], dict[str, Any]]:

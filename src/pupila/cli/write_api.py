@@ -77,7 +77,9 @@ def _describe_function(path: str) -> str:
     node = _find(module or f"api.{home}", name)
     assert isinstance(node, ast.FunctionDef)
     title = f"pupila.{path}"
-    return f"### {title}\n\n```python\n{_signature(title, node)}\n```\n\n{_render_docstring(node)}"
+    imported = f"from pupila.{module} import {name}\n\n" if module else ""
+    signature = _signature(name if module else title, node)
+    return f"### {title}\n\n```python\n{imported}{signature}\n```\n\n{_render_docstring(node)}"
 
 
 def _describe_class(path: str) -> str:

@@ -128,6 +128,38 @@ def test_an_existing_run_is_not_overwritten_and_resumes_only_with_its_own_data(
         pupila.train(other, out=run.folder, resume=True)
 
 
+@pytest.mark.parametrize(("exists", "actual"), [(False, "no such folder"), (True, r"no plan\.json")])
+def test_where_there_is_no_run_nothing_is_resumed(
+    data: Path, tmp_path: Path, exists: bool, actual: str
+) -> None:
+    folder = tmp_path / "zz"
+    folder.mkdir() if exists else None
+    with pytest.raises(PupilaError, match=rf"no run to resume in .*zz: found {actual}.*(?s:.*)without resume"):
+        pupila.train(data, out=folder, resume=True, **SETTINGS)
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_what_can_not_be_called_with_the_log_is_refused_before_anything_is_written(
+    data: Path, tmp_path: Path
+) -> None:
+    tell: Any = "x"
+    with pytest.raises(PupilaError, match=r"`tell` can't be called: found str"):
+        pupila.train(data, out=tmp_path / "run", tell=tell, **SETTINGS)
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_tell_the_notes_are_printed_and_no_epochs(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes: list[LogLine] = []
+    pupila.train(data, out=tmp_path / "silent", tell=notes.append, **SETTINGS)
+    assert not capsys.readouterr().out
+    pupila.train(data, out=tmp_path / "run", **SETTINGS)
+    printed = capsys.readouterr().out.splitlines()
+    texts = [str(note) for note in notes if not isinstance(note, EpochLog)]
+    assert printed[:5] == texts[:5] and len(printed) == len(texts) == 6  # the last one has the seconds
+
+
 def test_a_run_of_an_older_version_is_refused_with_the_command(
     run: TrainedRun, data: Path, tmp_path: Path
 ) -> None:

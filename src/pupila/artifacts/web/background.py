@@ -7,7 +7,7 @@ from typing import Any
 import uvicorn
 
 from pupila.artifacts.web.app import App
-from pupila.artifacts.web.run import GRACE
+from pupila.artifacts.web.run import GRACE, check_port
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
@@ -23,14 +23,11 @@ class BackgroundServer:
         port: to listen on; 0 picks a free one.
 
     Raises:
-        PupilaError: the port is in use, or the app did not start.
+        PupilaError: no port, or it is in use, or the app did not start.
     """
 
     def __init__(self, app: App, host: str, port: int) -> None:
-        if not 0 <= port < 65_536:
-            raise PupilaError(
-                say("Can't listen on port {port}", port=port), expected=say("a free port"), remedy="port=0"
-            )
+        check_port(port)
         try:
             self._socket = socket.create_server((host, port))
         except OSError as fault:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pupila.artifacts.web.app import App
-from pupila.artifacts.web.run import GRACE
+from pupila.artifacts.web.run import GRACE, check_port
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
@@ -56,8 +56,9 @@ def run_local(make: Callable[[Callable[[], None]], App], port: int, ready: Calla
         ready: called with the URL as soon as the server accepts requests.
 
     Raises:
-        PupilaError: the port is in use.
+        PupilaError: no port, or it is in use.
     """
+    check_port(port)
     try:
         listening = socket.create_server((HOST, port))
     except OSError as fault:

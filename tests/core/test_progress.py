@@ -39,8 +39,13 @@ def test_no_time_left_is_estimated_before_the_first_item_is_finished(
         for _ in range(8):
             advance(0.1)
         clock[0] += room.LINE_EVERY
-        advance(0.1)
-    assert capsys.readouterr().err.splitlines() == ["epochs: 0 of 3", "epochs: 1 of 3, 28 s left"]
+        advance(0.01)  # still the first one: not printed again
+        clock[0] += room.LINE_EVERY
+        advance(0.09)
+        clock[0] += room.LINE_EVERY
+        advance(2)
+    lines = ["epochs: 0 of 3", "epochs: 1 of 3, 48 s left", "epochs: 3 of 3"]
+    assert capsys.readouterr().err.splitlines() == lines
 
 
 def test_an_unknown_total_shows_no_time_left(
@@ -94,7 +99,7 @@ def test_a_notebook_has_one_bar_that_ends_empty(
         clock[0] += 1
         advance(1)
     shown = [data["text/plain"] for data, _, _ in publisher.calls]
-    assert shown == ["<reading>: 2 of 4, 4 s left", "<reading>: 4 of 4, 0 s left", ""]
+    assert shown == ["<reading>: 2 of 4, 4 s left", "<reading>: 4 of 4", ""]
     assert len({place for _, place, _ in publisher.calls}) == 1
     assert [update for *_, update in publisher.calls] == [False, True, True]
     assert '<progress value="2" max="4"' in publisher.calls[0][0]["text/html"]

@@ -88,14 +88,19 @@ def _notebook(display: Any, title: str, total: int | None) -> Iterator[Callable[
 def _lines(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
     start = time.monotonic()
     state = {"processed": 0.0, "next": start + FIRST_LINE_AFTER}
+    printed = ""
 
     def advance(n: float) -> None:
+        nonlocal printed
         state["processed"] += n
         now = time.monotonic()
         if now < state["next"] or not state["processed"]:
             return
         state["next"] = now + LINE_EVERY
-        print(_describe(title, total, state["processed"], now - start), file=sys.stderr, flush=True)
+        text = _describe(title, total, state["processed"], now - start)
+        if text != printed:  # within one long item nothing changes
+            print(text, file=sys.stderr, flush=True)
+        printed = text
 
     yield advance
 
@@ -105,7 +110,7 @@ def _describe(title: str, total: int | None, processed: float, seconds: float) -
     count = int(processed + _ROUNDING)
     if total is None:
         return say("{title}: {processed}", title=title, processed=count)
-    if not count:  # the first item may take longer than the others
+    if not count or count >= total:  # the first item may take longer than the others
         return say("{title}: {processed} of {total}", title=title, processed=count, total=total)
     left = number(seconds / processed * (total - processed), 0)
     return say(

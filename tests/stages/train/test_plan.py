@@ -23,6 +23,7 @@ from pupila.artifacts.dataset.splits import (
     SplitBalance,
     SplitFile,
 )
+from pupila.artifacts.run.log import EpochLog
 from pupila.artifacts.run.plan import RunPlan
 from pupila.core.errors import PupilaError
 from pupila.learning.models.classify import build_classifier as build
@@ -31,6 +32,7 @@ from pupila.stages.train import budget, measure, plan
 from pupila.stages.train.budgets.classify import FINETUNED_BLOCKS
 from pupila.stages.train.budgets.cost import MAX_EPOCHS, Cost
 from pupila.stages.train.config import TASK_MODELS, TrainConfig, parse_plan
+from pupila.stages.train.introduction import describe_time
 from pupila.stages.train.measure import EngineChoice
 from pupila.stages.train.page import list_settings
 from pupila.stages.train.plan import check_settings, decide, find_unused_settings, refuse_unused_settings
@@ -125,6 +127,20 @@ def test_every_auto_is_decided_with_a_reason(data: Dataset) -> None:
         data.hash,
         splits().hash,
     )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "seconds", "message"),
+    [
+        (1, 0.004, "head: 0.1 s per epoch, at most 1 s for 1 epoch."),
+        (3, 20.0, "head: 20.0 s per epoch, at most 60 s for 3 epochs."),
+    ],
+)
+def test_the_time_of_a_phase_is_never_nothing(
+    data: Dataset, epochs: int, seconds: float, message: str
+) -> None:
+    line = EpochLog(part="head", phase="head", epoch=1, train_loss=1.0, score=0.5, lr=0.1, seconds=seconds)
+    assert describe_time(line, decided(data, epochs=epochs), network()) == message
 
 
 def test_given_settings_stay_and_have_no_reason(data: Dataset) -> None:

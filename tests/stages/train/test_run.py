@@ -134,7 +134,9 @@ def test_where_there_is_no_run_nothing_is_resumed(
 ) -> None:
     folder = tmp_path / "zz"
     folder.mkdir() if exists else None
-    with pytest.raises(PupilaError, match=rf"no run to resume in .*zz: found {actual}.*(?s:.*)without resume"):
+    with pytest.raises(
+        PupilaError, match=rf"no run to resume in .*zz: found {actual}.*(?s:.*)without resume"
+    ):
         pupila.train(data, out=folder, resume=True, **SETTINGS)
     assert not folder.exists() or not list(folder.iterdir())
 

@@ -83,9 +83,10 @@ def export_checked(network: Network, trained: Trained, images: list[str]) -> tup
     contents = chain(golden_images().values(), map(files.read_bytes, some))
     most = exporter.most_images(network)
     total = min(len(golden_images()) + len(some), most or len(images) + len(golden_images()))
-    with progress(say("exporting and comparing"), 1 + total) as advance:
+    with progress(say("exporting"), 1) as advance:  # takes longer than many comparisons
         parts = exporter.export(network, trained)
         advance(1)
+    with progress(say("comparing the exported model"), total) as advance:
 
         def inputs() -> Iterator[Array]:
             for content in islice(contents, total):

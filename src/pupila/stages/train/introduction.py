@@ -3,7 +3,7 @@
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.run.log import EpochLog
-from pupila.core.messages import integer, listing, mark, number, say, translate
+from pupila.core.messages import integer, listing, mark, number, say, say_count, translate
 from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
 from pupila.learning.models.network import Network
 from pupila.stages.train.config import TASK_MODELS
@@ -75,8 +75,11 @@ def describe_clamped_batch(plan: TrainPlan) -> str:
 def describe_time(line: EpochLog, plan: TrainPlan, network: Network) -> str:
     """How long a phase takes at most, from its first epoch."""
     epochs = plan.finetune_epochs if line.phase == FINETUNE and network.pretrained else plan.epochs
-    return say("{part}: {seconds} s per epoch, at most {total} for {n} epochs.", part=line.part,
-               seconds=number(line.seconds, 1), total=format_time(line.seconds * epochs), n=epochs)  # fmt: skip
+    return say_count(
+        "{part}: {seconds} s per epoch, at most {total} for {n} epoch.",
+        "{part}: {seconds} s per epoch, at most {total} for {n} epochs.", epochs, part=line.part,
+        seconds=number(max(line.seconds, 0.1), 1), total=format_time(max(line.seconds * epochs, 1.0)),
+    )  # fmt: skip
 
 
 def format_time(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Evaluate a model, and compare it with others."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from pupila.api.data import open_with
@@ -12,6 +13,7 @@ from pupila.core.messages import listing, say
 from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
 
 if TYPE_CHECKING:
+    from pupila.artifacts.run.source import ModelSource
     from pupila.stages.evaluate.run import EvaluationOutput
 
 
@@ -37,7 +39,8 @@ def evaluate(
             None: test, or for runs alone, none of them promptable, the validation split, or all folds.
         against: another model or several, compared on the same images.
         threshold: objective for a binary task, tuned on validation; prefix `CLASS:` for the positive class.
-        out: folder of the report; by default `evaluation-<split>` beside the bundle or the table.
+        out: folder of the report; by default `evaluation-<split>` beside the bundle, or
+            `evaluation-<table>-<split>` beside the table.
 
     Raises:
         PupilaError: see `pupila.stages.evaluate.run.evaluate_models`; or the data are not split.
@@ -58,8 +61,16 @@ def evaluate(
     sources = [parse_source(given) for given in (model, *others)]
     result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
     home = find_home(sources[0].results_folder) if out is None else ""
-    place = path_text(out) if out is not None else files.join(home, f"evaluation-{result.evaluation.split}")
+    name = "-".join(["evaluation", *_own_name(sources[0]), result.evaluation.split])
+    place = path_text(out) if out is not None else files.join(home, name)
     return write_report(result, opened, place)
+
+
+def _own_name(source: "ModelSource") -> list[str]:
+    """What tells a report from others in the same folder: the name of a table; a bundle has a folder of its own."""
+    from pupila.artifacts.run.source import TableSource
+
+    return [PurePath(source.path).stem] if isinstance(source, TableSource) else []
 
 
 def _parse_split(name: str) -> str:

@@ -81,6 +81,13 @@ def table(tmp_path: Path) -> Table:
     return write
 
 
+def test_two_tables_of_one_folder_have_a_report_each(pets: Dataset, table: Table) -> None:
+    reports = [pupila.evaluate(table(name, make_rows(pets, [])), pets).report for name in ("a", "b")]
+    folders = [Path(report).parent for report in reports]
+    assert [folder.name for folder in folders] == ["evaluation-a-test", "evaluation-b-test"]
+    assert "a.csv: accuracy 1.000" in (folders[0] / "report.html").read_text()
+
+
 def test_the_report_stands_alone_and_starts_with_the_verdict(pets: Dataset, table: Table) -> None:
     wrong = sealed(pets)[:2]
     output = pupila.evaluate(table("theirs", make_rows(pets, wrong)), pets)

@@ -129,11 +129,12 @@ class Model(Displayed):
         self, sources: "Sequence[str | NamedBytes]", prompt: "Prompt | None"
     ) -> Iterator[Prediction]:
         from pupila.imaging.images.decode import ImageFault
+        from pupila.imaging.images.memory import source_name
 
         pairs = (
             self._predictor.stream(sources)
             if prompt is None
-            else ((_source_name(source), self._predict_prompt(source, prompt)) for source in sources)
+            else ((source_name(source), self._predict_prompt(source, prompt)) for source in sources)
         )
         for source, (name, value) in zip(sources, pairs, strict=True):
             fault = value if isinstance(value, ImageFault | PupilaError) else None
@@ -176,10 +177,6 @@ def load(model: ModelInput) -> Model:
     if isinstance(model, Model):
         return model
     return Model(parse_predicting(model).bundle)
-
-
-def _source_name(source: "str | NamedBytes") -> str:
-    return source if isinstance(source, str) else source.name
 
 
 def _list_sources(images: Images) -> "list[str | NamedBytes]":

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
+from pupila.artifacts.bundle.outputs import EMBEDDING
 from pupila.artifacts.bundle.session import Session
 from pupila.imaging.images.decode import Array
 from pupila.learning.export.encoder import export_encoder, is_large
-from pupila.learning.export.heads import EMBEDDING
 from pupila.learning.features import BATCH, Encoder
 from pupila.learning.models.network import Network
 

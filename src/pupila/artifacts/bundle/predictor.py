@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 
 from pupila.artifacts.bundle.folder import MODEL_FILE, Bundle, check_golden, preprocess_bytes
+from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.threads import prefetch, reader_threads
 from pupila.imaging.images.decode import Array, ImageFault, ImageLimits
-from pupila.imaging.images.memory import NamedBytes
+from pupila.imaging.images.memory import NamedBytes, source_name
 from pupila.tasks import TASKS
 from pupila.tasks.task import PreprocessedImage
 
-LOGITS = "logits"  # the output that predictions are made of
-FEATURE_MAP = "feature_map"  # an output that only some models have, for heat maps
 BATCH = 4  # images of a stream in one core's batch
 Prediction = Any  # of the task's `predict`: classify.ClassPrediction, segment.MaskPrediction
 
@@ -81,12 +80,12 @@ class Predictor:
         Raises:
             PupilaError: the bundle's model has no output `embedding`.
         """
-        if "embedding" not in self.session.outputs:
+        if EMBEDDING not in self.session.outputs:
             raise PupilaError(
                 say("The model of this bundle has no embedding output"), actual=", ".join(self.session.outputs),
-                expected="embedding", remedy="pupila train DATA",
+                expected=EMBEDDING, remedy="pupila train DATA",
             )  # fmt: skip
-        features = self.session.run(image.inputs, outputs=["embedding"])[0]
+        features = self.session.run(image.inputs, outputs=[EMBEDDING])[0]
         return np.asarray(features.mean(axis=(0, *range(2, features.ndim))))
 
     def feature_map(self, image: PreprocessedImage) -> Array | None:
@@ -119,7 +118,7 @@ class Predictor:
         left, size = iter(sources), 1 if self.info.preprocessing.view == "tile" else BATCH
         first = list(islice(left, size))
         batches = chain([first], iter(lambda: list(islice(left, size)), []))
-        threads = reader_threads(_name(first[0])) if first else 0
+        threads = reader_threads(source_name(first[0])) if first else 0
         for predictions in prefetch(batches, self._predict_files, threads):
             yield from predictions
 
@@ -136,10 +135,6 @@ class Predictor:
                 faults[number] = ImageFault("unreadable", fault.strerror or str(fault))
         predictions = iter(self.predict_batch(images) if images else [])
         return [
-            (_name(source), faults[number] if number in faults else next(predictions))
+            (source_name(source), faults[number] if number in faults else next(predictions))
             for number, source in enumerate(sources)
         ]
-
-
-def _name(source: str | NamedBytes) -> str:
-    return source if isinstance(source, str) else source.name

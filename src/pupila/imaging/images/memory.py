@@ -25,6 +25,11 @@ class NamedBytes:
     data: bytes
 
 
+def source_name(source: str | NamedBytes) -> str:
+    """The address of a file, or the name of an image in memory."""
+    return source if isinstance(source, str) else source.name
+
+
 def is_picture(value: object) -> bool:
     """Whether this is an image in memory: of Pillow, or a numpy array of one image."""
     return isinstance(value, Image.Image | np.ndarray)

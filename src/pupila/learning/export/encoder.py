@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
+from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP
 from pupila.core import files
 from pupila.core.version import __version__
 from pupila.learning.export.graph import FORM, OPSET, to_onnx
-from pupila.learning.export.heads import EMBEDDING, FEATURE_MAP
 from pupila.learning.models.network import ExportedEncoder, Network
 
 LARGE_ENCODER = 50_000_000  # parameters of an encoder that takes seconds and gigabytes per image

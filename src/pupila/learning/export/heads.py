@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-EMBEDDING, FEATURE_MAP = "embedding", "feature_map"  # outputs of an encoder; not every one has a map
+from pupila.artifacts.bundle.outputs import EMBEDDING, LOGITS
 
 
 def attach_head(encoder: bytes, head: nn.Module) -> bytes:
@@ -21,7 +21,7 @@ def attach_head(encoder: bytes, head: nn.Module) -> bytes:
     layers = [layer for layer in _layers(head) if not isinstance(layer, nn.Dropout)]
     name = EMBEDDING
     for number, layer in enumerate(layers):
-        after = "logits" if number == len(layers) - 1 else f"head_{number}"
+        after = LOGITS if number == len(layers) - 1 else f"head_{number}"
         if isinstance(layer, nn.Linear):
             for part in ("weight", "bias"):
                 values = getattr(layer, part).detach().cpu().numpy()
@@ -34,7 +34,7 @@ def attach_head(encoder: bytes, head: nn.Module) -> bytes:
             raise AssertionError(f"a head with {type(layer).__name__} can't be added")
         name = after
     classes = [layer for layer in layers if isinstance(layer, nn.Linear)][-1].out_features
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])
+    logits = helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["batch", classes])
     model.graph.output.insert(0, logits)
     content: bytes = model.SerializeToString()
     return content

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pupila.artifacts.bundle.outputs import EMBEDDING
 from pupila.learning.export.graph import export_graph
-from pupila.learning.export.heads import EMBEDDING
 from pupila.learning.models.prompt_head import DecoderPart, PromptHead, Shape
 
 MAPS = [EMBEDDING, "finest", "finer"]  # outputs of a promptable encoder; only SAM 2 has the last two

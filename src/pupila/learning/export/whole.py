@@ -6,16 +6,16 @@ import numpy as np
 import torch
 
 from pupila.artifacts.bundle.folder import MODEL_FILE
+from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS
 from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.bundle.validation import Parity
 from pupila.imaging.images.decode import Array
 from pupila.learning.export.exporter import ArchitectureSample, Trained
 from pupila.learning.export.graph import to_onnx
-from pupila.learning.export.heads import EMBEDDING, FEATURE_MAP
 from pupila.learning.export.parity import check_logits
 from pupila.learning.models.network import ExportedNetwork, Network, WholeNetwork
 
-OUTPUTS = ["logits", EMBEDDING, FEATURE_MAP]
+OUTPUTS = [LOGITS, EMBEDDING, FEATURE_MAP]
 
 
 def export_whole(network: Network, trained: Trained) -> dict[str, bytes]:
@@ -41,6 +41,6 @@ def compare_whole(parts: dict[str, bytes], network: Network, inputs: Iterable[Ar
     def both(pixels: Array) -> tuple[Array, Array]:
         tensor = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            return np.asarray(whole(tensor)[0].numpy()), session.run(pixels, outputs=["logits"])[0]
+            return np.asarray(whole(tensor)[0].numpy()), session.run(pixels, outputs=[LOGITS])[0]
 
     return check_logits(map(both, inputs))

@@ -9,6 +9,7 @@ from pupila.imaging.images.preprocess import Preprocessing, covered_size, fit_im
 from pupila.tasks.prompt import (
     DecoderOutput,
     Prompt,
+    PromptPrediction,
     mask_probability,
     predict_prompt,
     prompt_points,
@@ -131,3 +132,10 @@ def test_pixels_without_data_are_background() -> None:
         [1, 0],
         [1, 1],
     ]
+
+
+@pytest.mark.parametrize(("abstained", "end"), [(False, ""), (True, ", abstained")])
+def test_a_mask_for_a_prompt_in_words_and_in_a_summary(abstained: bool, end: str) -> None:
+    prediction = PromptPrediction(np.zeros((2, 2), np.uint8), 0.8, 0.25, 0.9, abstained)
+    assert str(prediction) == f"25.0 % of the image, predicted IoU 0.80{end}"
+    assert prediction.class_names() == ()

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.tasks.segment import SEGMENT, post_process, predict_mask, predict_probabilities
+from pupila.tasks.segment import (
+    SEGMENT,
+    MaskPrediction,
+    describe_mask,
+    post_process,
+    predict_mask,
+    predict_probabilities,
+)
 from pupila.tasks.task import PostProcessing, PredictionSettings, PreprocessedImage
 
 RESIZE = Preprocessing(height=4, width=4)
@@ -102,3 +109,19 @@ def test_a_golden_prediction_stores_the_means_of_sixteen_cells() -> None:
     assert len(digest) == 2 * 16
     assert digest[0] == pytest.approx(logits[0, :2, :2].mean())
     assert digest[-1] == pytest.approx(logits[1, -2:, -2:].mean())
+
+
+@pytest.mark.parametrize(
+    ("shares", "abstained", "text"),
+    [({"land": 0.5, "water": 0.5}, False, "water 50.0 %"), ({"land": 1.0, "water": 0.0}, False, "background only"),
+     ({"land": 1.0, "water": 0.0}, True, "background only (abstained)"),
+     ({"oak": 0.5, "fir": 0.25, "elm": 0.25}, True, "oak 50.0 %, fir 25.0 %, elm 25.0 % (abstained)")],
+)  # fmt: skip
+def test_a_mask_in_words_and_in_a_summary(shares: dict[str, float], abstained: bool, text: str) -> None:
+    prediction = MaskPrediction(np.zeros((2, 2), np.uint8), shares, 0.9, abstained)
+    assert str(prediction) == text
+    assert prediction.class_names() == ()
+
+
+def test_classes_that_a_mask_lacks_are_not_named() -> None:
+    assert describe_mask({"background": "background", "oak": "", "fir": "fir here"}, False) == "fir here"

@@ -131,7 +131,7 @@ class Predictions(Displayed, Sequence[Prediction]):
     def summary(self) -> Summary:
         """How many images, what is predicted, how many failed."""
         usable = [each for each in self if each.value is not None]
-        names = Counter(each.prediction for each in usable if hasattr(each.value, "prediction"))
+        names = Counter(name for each in usable for name in each.value.class_names())
         abstained, failed = sum(each.abstained for each in usable), len(self) - len(usable)
         parts = [
             say_count("{n} image", "{n} images", len(self)), count_classes(dict(names.most_common())),

@@ -20,14 +20,29 @@ class ClassPrediction:
     logits: Array  # (C,) float32, uncalibrated
 
     def __str__(self) -> str:
-        values = {"prediction": self.prediction, "confidence": percent(self.confidence)}
-        if self.abstained:
-            return say("{prediction} ({confidence}, abstained)", **values)
-        return say("{prediction} ({confidence})", **values)
+        return describe_class(self.prediction, self.confidence, self.abstained)
+
+    def class_names(self) -> tuple[str, ...]:
+        """The predicted classes of the whole image, which a summary counts."""
+        return (self.prediction,)
 
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image as it is: a class has no place in it."""
         return rgb
+
+
+def describe_class(prediction: str, confidence: float, abstained: bool) -> str:
+    """A predicted class in words.
+
+    Args:
+        prediction: name of the class.
+        confidence: its calibrated probability, 0..1.
+        abstained: whether the model abstains.
+    """
+    values = {"prediction": prediction, "confidence": percent(confidence)}
+    if abstained:
+        return say("{prediction} ({confidence}, abstained)", **values)
+    return say("{prediction} ({confidence})", **values)
 
 
 def predict_classes(logits: Array, spec: PredictionSpec) -> list[ClassPrediction]:

@@ -61,14 +61,30 @@ class PromptPrediction:
     abstained: bool  # whether the predicted IoU is below the abstention threshold
 
     def __str__(self) -> str:
-        values = {"share": percent(self.share), "iou": number(self.predicted_iou, 2)}
-        if self.abstained:
-            return say("{share} of the image, predicted IoU {iou}, abstained", **values)
-        return say("{share} of the image, predicted IoU {iou}", **values)
+        extent = say("{share} of the image", share=percent(self.share))
+        return describe_prompted(extent, self.predicted_iou, self.abstained)
+
+    def class_names(self) -> tuple[str, ...]:
+        """None: a mask for a prompt has no class."""
+        return ()
 
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image of the mask's size with the mask drawn over it."""
         return overlay(rgb, self.mask, 2)
+
+
+def describe_prompted(extent: str, predicted_iou: float, abstained: bool) -> str:
+    """The mask for a prompt in words.
+
+    Args:
+        extent: how much of the image it covers, in words.
+        predicted_iou: 0..1.
+        abstained: whether the model abstains.
+    """
+    values = {"extent": extent, "iou": number(predicted_iou, 2)}
+    if abstained:
+        return say("{extent}, predicted IoU {iou}, abstained", **values)
+    return say("{extent}, predicted IoU {iou}", **values)
 
 
 def check_prompt_content(prompt: Prompt) -> None:

@@ -33,16 +33,30 @@ class MaskPrediction:
     abstained: bool  # whether the confidence is below the abstention threshold
 
     def __str__(self) -> str:
-        names = foreground_classes(list(self.shares)).values()
-        parts = [f"{name} {percent(self.shares[name])}" for name in names if self.shares[name]]
-        text = ", ".join(parts) or say("background only")
-        return say("{regions} (abstained)", regions=text) if self.abstained else text
+        texts = {name: f"{name} {percent(share)}" if share else "" for name, share in self.shares.items()}
+        return describe_mask(texts, self.abstained)
+
+    def class_names(self) -> tuple[str, ...]:
+        """None: a mask has the classes of its pixels."""
+        return ()
 
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image of the mask's size with the classes drawn over it; no-data pixels stay."""
         valid = self.mask != IGNORE
         drawn = overlay(rgb, np.where(valid, self.mask, 0), len(self.shares))
         return np.where(valid[..., None], drawn, rgb)
+
+
+def describe_mask(texts: dict[str, str], abstained: bool) -> str:
+    """A predicted mask in words.
+
+    Args:
+        texts: of every class in the order of the logits; empty for one that the mask lacks.
+        abstained: whether the model abstains.
+    """
+    names = foreground_classes(list(texts)).values()
+    text = ", ".join(texts[name] for name in names if texts[name]) or say("background only")
+    return say("{regions} (abstained)", regions=text) if abstained else text
 
 
 def foreground_classes(classes: list[str]) -> dict[int, str]:

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.predictions.classify import ClassRow, probability_column
 from pupila.artifacts.predictions.rows import FailedRow
-from pupila.core.messages import percent, say
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.predict.rows import Cells, Output, TaskPredictor, error_row
-from pupila.tasks.classify import ClassPrediction
+from pupila.tasks.classify import ClassPrediction, describe_class
 
 
 def _rows(predictor: Predictor, uris: Iterable[str], _: Output) -> Iterator[ClassRow | FailedRow]:
@@ -31,10 +30,7 @@ def _cells(row: ClassRow, _: str) -> Cells:
 
 
 def _summarize(row: ClassRow) -> str:
-    values = {"prediction": row.prediction, "confidence": percent(row.confidence)}
-    if row.abstained:
-        return say("{prediction} ({confidence}, abstained)", **values)
-    return say("{prediction} ({confidence})", **values)
+    return describe_class(row.prediction, row.confidence, row.abstained)
 
 
 CLASSIFY = TaskPredictor(Predictor, _rows, _cells, _summarize)

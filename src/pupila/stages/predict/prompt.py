@@ -10,7 +10,7 @@ from pupila.artifacts.predictions.rows import FailedRow
 from pupila.artifacts.predictions.segment import MASK
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import number, percent, say, say_count
+from pupila.core.messages import percent, say, say_count
 from pupila.core.threads import prefetch
 from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.decode import ImageFault
@@ -18,7 +18,7 @@ from pupila.imaging.regions import RegionCounter, to_rle
 from pupila.stages.predict.coco import Annotation, annotations, coco_writer
 from pupila.stages.predict.mask_files import region_statistics, unique_stems, write_mask_files
 from pupila.stages.predict.rows import Cells, Output, TaskPredictor, error_row
-from pupila.tasks.prompt import check_prompt
+from pupila.tasks.prompt import check_prompt, describe_prompted
 from pupila.tasks.task import PreprocessedImage
 
 _FOREGROUND = 1  # value in a mask
@@ -96,16 +96,11 @@ def _cells(row: PromptRow, folder: str) -> Cells:
 def _summarize(row: PromptRow) -> str:
     if not row.pixels:
         return say("empty mask")
-    values = {"share": percent(row.share), "iou": number(row.predicted_iou, 2)}
-    if row.abstained:
-        return say_count(
-            "{share} of the image in {n} region, predicted IoU {iou}, abstained",
-            "{share} of the image in {n} regions, predicted IoU {iou}, abstained", row.regions, **values,
-        )  # fmt: skip
-    return say_count(
-        "{share} of the image in {n} region, predicted IoU {iou}",
-        "{share} of the image in {n} regions, predicted IoU {iou}", row.regions, **values,
+    extent = say_count(
+        "{share} of the image in {n} region", "{share} of the image in {n} regions", row.regions,
+        share=percent(row.share),
     )  # fmt: skip
+    return describe_prompted(extent, row.predicted_iou, row.abstained)
 
 
 PROMPT = TaskPredictor(Prompter, _rows, _cells, _summarize)

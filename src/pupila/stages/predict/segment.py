@@ -22,7 +22,13 @@ from pupila.imaging.regions import RegionCounter
 from pupila.stages.predict.coco import Annotation, annotations, coco_writer
 from pupila.stages.predict.mask_files import region_statistics, unique_stems, write_mask_files
 from pupila.stages.predict.rows import Cells, Output, TaskPredictor, error_row
-from pupila.tasks.segment import MaskPrediction, foreground_classes, post_process, predict_strips
+from pupila.tasks.segment import (
+    MaskPrediction,
+    describe_mask,
+    foreground_classes,
+    post_process,
+    predict_strips,
+)
 from pupila.tasks.task import PreprocessedImage
 
 
@@ -143,14 +149,12 @@ def _cells(row: MaskRow, folder: str) -> Cells:
 
 
 def _summarize(row: MaskRow) -> str:
-    bare = set(row.classes) - set(foreground_classes(list(row.classes)).values())
-    parts = [
-        say_count("{class_name} {share} in {n} region", "{class_name} {share} in {n} regions", regions.regions,
-                  class_name=name, share=percent(regions.share))
-        for name, regions in row.classes.items() if regions.regions and name not in bare
-    ]  # fmt: skip
-    text = ", ".join(parts) or say("background only")
-    return say("{regions} (abstained)", regions=text) if row.abstained else text
+    texts = {
+        name: say_count("{class_name} {share} in {n} region", "{class_name} {share} in {n} regions", regions.regions,
+                        class_name=name, share=percent(regions.share)) if regions.regions else ""
+        for name, regions in row.classes.items()
+    }  # fmt: skip
+    return describe_mask(texts, row.abstained)
 
 
 SEGMENT = TaskPredictor(Predictor, _rows, _cells, _summarize)

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from pupila.artifacts.bundle.prompter import EncodedImage
+from pupila.artifacts.predictions.prompt import RunLengths
 from pupila.artifacts.web.app import (
     REFUSALS,
     App,
@@ -23,7 +24,7 @@ from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.masks.codec import encode_png
 from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings
-from pupila.stages.serve.shapes import PNG, PromptResponse, RunLengths
+from pupila.stages.serve.shapes import PNG, PromptResponse
 from pupila.stages.serve.uploads import image_refused, read_upload
 from pupila.tasks.prompt import Prompt, check_prompt_content
 

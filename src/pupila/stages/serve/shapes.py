@@ -6,6 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
+from pupila.artifacts.predictions.prompt import RunLengths
+from pupila.artifacts.predictions.rows import ImageError
 from pupila.imaging.masks.codec import encode_png
 from pupila.imaging.regions import to_rle
 from pupila.tasks.classify import ClassPrediction
@@ -31,13 +33,6 @@ class ClassResponse(PredictionResponse):
     prediction: str
     confidence: float = Field(description="calibrated probability of the prediction, 0..1")
     probabilities: dict[str, float] = Field(description="calibrated probability of every class")
-
-
-class RunLengths(BaseModel):
-    """COCO's compressed run lengths."""
-
-    size: tuple[int, int] = Field(description="height and width, pixels")
-    counts: str
 
 
 class MaskResponse(PredictionResponse):
@@ -68,13 +63,6 @@ class PromptResponse(PredictionResponse):
     share: float = Field(description="share of the pixels with data, 0..1")
     mask: RunLengths
     encoded: bool = Field(description="whether the image was encoded for this request (not cached)")
-
-
-class ImageError(BaseModel):
-    """Why there is no prediction for an image."""
-
-    reason: str
-    code: str
 
 
 class Item(BaseModel, Generic[Model]):

@@ -1,7 +1,6 @@
 """Images of any size in overlapping tiles, whose predictions are blended without seams, in constant memory."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,27 +27,6 @@ class ImageReader(Protocol):
 
     def read(self, top: int, left: int, height: int, width: int) -> Array:
         """The part as (height, width, 3) uint8; it lies inside the image."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayImage:
-    """An image in memory, with the interface of one that is not."""
-
-    pixels: Array  # (H, W, 3) uint8
-
-    @property
-    def height(self) -> int:
-        """Pixels."""
-        return int(self.pixels.shape[0])
-
-    @property
-    def width(self) -> int:
-        """Pixels."""
-        return int(self.pixels.shape[1])
-
-    def read(self, top: int, left: int, height: int, width: int) -> Array:
-        """The part as (height, width, 3) uint8."""
-        return self.pixels[top : top + height, left : left + width]
 
 
 def tile_origins(length: int, tile: int, overlap: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Tiles cover every pixel, and their blended answers are those of the whole picture."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pupila.imaging.tiles import (
-    ArrayImage,
     blend_strips,
     blend_tiles,
     cut_tiles,
@@ -20,6 +20,27 @@ from pupila.imaging.tiles import (
 )
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayImage:
+    """An image in memory, with the interface of one that is not."""
+
+    pixels: Array  # (H, W, 3) uint8
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return int(self.pixels.shape[1])
+
+    def read(self, top: int, left: int, height: int, width: int) -> Array:
+        """The part as (height, width, 3) uint8."""
+        return self.pixels[top : top + height, left : left + width]
 
 
 def picture(height: int, width: int) -> Array:

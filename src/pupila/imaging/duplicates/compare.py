@@ -68,11 +68,6 @@ def are_uncropped(copies: Array, pairs: list[tuple[int, int, bool]]) -> Array:
     return np.asarray(products(sharp[first], _mirror(sharp[second], mirrored)) >= SAME)
 
 
-def is_flat(grey: Array) -> bool:
-    """Whether the copy has no detail to compare (one colour, or a smooth gradient)."""
-    return bool(_depth(details(sample_whole(grey.astype(np.float32), FINE_SAMPLES))) < _FLAT)
-
-
 def _best_fits(copies: Array, crops: Array, smooth: Array, sharp: Array) -> Array:
     """(M,): the best fit of windows of `copies[crops]` to M whole copies; 0 where no coarse fit is promising."""
     scores, margins = np.zeros(len(crops), np.float32), np.zeros((len(crops), 4), np.int64)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 64  # pixels of the grey copy's side
-BITS = 64  # of the perceptual hash
 MIN_DECODE_SIDE = SIDE  # shorter side that a scaled decoding has to leave
 _HASHED = 32  # pixels of the side from which the hash is made
 _LOW = 8  # frequencies of each axis that make the hash

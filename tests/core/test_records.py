@@ -46,7 +46,7 @@ def test_another_content_is_refused_with_what_to_do(tmp_path: Path, content: obj
     assert error.remedy == "make it again"
 
 
-def test_what_is_no_json_is_said_of_the_file_itself(tmp_path: Path) -> None:
+def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "box.json").write_text("{")
     with pytest.raises(PupilaError, match=r"(?s)Can't read .*box\.json: found Expecting.*make it again"):
         read_record(Box, str(tmp_path / "box.json"), "Another version wrote the box", "make it again")

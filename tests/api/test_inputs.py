@@ -191,8 +191,15 @@ def test_refusals_of_single_images_say_what_to_do(tmp_path: Path) -> None:
         pupila.open([(photo(1).transpose(2, 0, 1), "a")])
     with pytest.raises(PupilaError, match=r"no single value.*list in row 0"):
         pupila.open([(photo(1), ["a", "b"])])
-    with pytest.raises(PupilaError, match="empty"):
-        pupila.open([])
+    empty: list[tuple[Any, str]] = [
+        ([], "The data set is empty: found an empty list"), ({}, "The data set is empty: found an empty dict"),
+        ({"train": [], "test": []}, "The data set is empty: found no images in train, test"),
+        (pd.DataFrame(), "no image column: found no columns"),
+        (pd.DataFrame({"image": []}), "The data set is empty: found an empty pandas.DataFrame"),
+    ]  # fmt: skip
+    for nothing, message in empty:
+        with pytest.raises(PupilaError, match=message):
+            pupila.open(nothing)
     with pytest.raises(PupilaError, match="no image column"):
         pupila.open(pl.DataFrame({"a": [1]}))
     with pytest.raises(PupilaError, match="no Image feature"):

@@ -234,5 +234,15 @@ def test_a_contact_sheet_shows_images_from_the_whole_data_set(tmp_path: Path) ->
     assert data.show(4).size[0] < data.show(8).size[0]
     assert [each.target for each in data][:1] == ["cat"]
     assert data[-1].target == "dog" and len(data[:3]) == 3
+    for count in (0, -1):
+        with pytest.raises(PupilaError, match=f"Can't show {count} images: expected one image or more"):
+            data.show(count)
+    text: Any = "a"
+    with pytest.raises(
+        PupilaError, match=r"found 'a'; expected a row number of \d+ images, from 0, or a slice"
+    ):
+        data[text]
+    with pytest.raises(PupilaError, match=r"There is no image 999: expected a row of \d+ images, from 0"):
+        data[999]
     with pytest.raises(IndexError):
         _ = data[23]

@@ -17,7 +17,7 @@ from pupila.api.inputs import is_path, refuse_data
 from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 from pupila.imaging.images.decode import FORMATS, ImageFault, probe
 from pupila.imaging.images.memory import encode_lossless, is_picture
@@ -45,7 +45,7 @@ def store(data: object, out: str | None = None) -> str:
             writer.add(row)
         if not writer.lines:
             raise PupilaError(
-                say("The data set is empty"), actual=describe_type(data), expected=say("images")
+                say("The data set is empty"), actual=_describe_empty(data), expected=say("images")
             )
         digest = writer.finish()
         target = Path(out) if out else base / digest[:24]
@@ -58,6 +58,13 @@ def store(data: object, out: str | None = None) -> str:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return (target / TABLE).as_posix()
+
+
+def _describe_empty(data: object) -> str:
+    """What data without images are: "an empty list", "no images in train, test"."""
+    if isinstance(data, Mapping) and data:
+        return say("no images in {names}", names=listing(list(map(str, data))))
+    return say("an empty {type}", type=describe_type(data))
 
 
 def _holds(folder: Path, digest: str) -> bool:
@@ -231,7 +238,7 @@ def _frame_rows(frame: Any) -> Iterator[Row]:
     if not any(_role(name) == "image" for name in names):
         raise PupilaError(
             say("The table has no image column"),
-            actual=", ".join(names),
+            actual=", ".join(names) or say("no columns"),
             expected=", ".join(COLUMN_WORDS["image"]),
         )
     rows = frame.iter_rows() if hasattr(frame, "iter_rows") else frame.itertuples(index=False, name=None)

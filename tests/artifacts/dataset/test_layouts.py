@@ -140,10 +140,23 @@ def test_several_tables_are_not_guessed_between(tmp_path: Path) -> None:
         pupila.open(tmp_path)
 
 
-def test_a_missing_path_is_refused_with_its_siblings(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("missing", "close"), [("flower", "flowers"), ("label.csv", "labels.csv"), ("a.pyy", "")]
+)
+def test_a_missing_path_is_refused_with_the_data_that_are_meant(
+    tmp_path: Path, missing: str, close: str
+) -> None:
     write_classes(tmp_path / "flowers", {"rose": 1})
-    with pytest.raises(PupilaError, match="one of flowers"):
-        pupila.open(tmp_path / "flower")
+    for name in ("labels.csv", "a.py"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(PupilaError, match="does not exist") as fault:
+        pupila.open(tmp_path / missing)
+    assert fault.value.remedy == (str(tmp_path / close) if close else "")
+
+
+def test_an_address_of_the_web_is_refused_with_the_stores_that_are_read() -> None:
+    with pytest.raises(PupilaError, match=r"found http://x/y; expected a path, or s3://bucket/prefix"):
+        pupila.open("http://x/y")
 
 
 @pytest.mark.parametrize("name", ["notes.txt", None])

@@ -15,7 +15,7 @@ from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
 from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache
 from pupila.artifacts.dataset.reading import FACTS
-from pupila.artifacts.dataset.sample import Sample, draw_sheet, summarize
+from pupila.artifacts.dataset.sample import Sample, draw_sheet, find_samples, summarize
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.artifacts.dataset.targets.reader import TargetReader
 from pupila.core import files
@@ -68,8 +68,7 @@ class Dataset(Displayed):
     @overload
     def __getitem__(self, row: slice) -> list[Sample]: ...
     def __getitem__(self, row: int | slice) -> Sample | list[Sample]:
-        rows = range(len(self))[row]  # an IndexError beyond the end
-        return Sample(self, rows) if isinstance(rows, int) else [Sample(self, each) for each in rows]
+        return find_samples(self, row)
 
     def __iter__(self) -> Iterator[Sample]:
         return (Sample(self, row) for row in range(len(self)))

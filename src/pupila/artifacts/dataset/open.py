@@ -15,7 +15,11 @@ from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
+from pupila.core.settings import closest
+from pupila.core.vocabulary import TABLE_SUFFIXES
 
+_WEB = ("http://", "https://")
+_FILES = (*TABLE_SUFFIXES, ".json", ".yaml", ".yml")  # of tables and annotations
 _SKIPPED = {"subject": pl.String, "code": pl.String, "reason": pl.String}
 
 
@@ -34,10 +38,15 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
     if isinstance(path, Dataset):
         return path
     uri = str(path)
+    if uri.lower().startswith(_WEB):
+        raise PupilaError(
+            say("No data set is read from the web"), actual=uri, expected=say("a path, or s3://bucket/prefix"),
+            remedy=say("download it into a folder, or collect images from a site: pupila collect SITE --out FOLDER"),
+        )  # fmt: skip
     if not files.exists(uri):
         raise PupilaError(
             say("The data set does not exist"), actual=uri,
-            expected=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_list_siblings(uri),
+            expected=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_find_sibling(uri),
         )  # fmt: skip
     with files.cache_listing(uri):
         for read in FORMATS.values():
@@ -49,12 +58,15 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
     )  # fmt: skip
 
 
-def _list_siblings(uri: str) -> str:
-    parent = Path(uri).parent
-    if files.is_remote(uri) or not parent.is_dir():
+def _find_sibling(uri: str) -> str:
+    """The folder or table beside it that is spelt most like it; empty where there is none."""
+    path = Path(uri)
+    if files.is_remote(uri) or not path.parent.is_dir():
         return ""
-    names = sorted(child.name for child in parent.iterdir() if not child.name.startswith("."))
-    return say("one of {names}", names=listing(names)) if names else ""
+    names = [child.name for child in path.parent.iterdir()
+             if child.is_dir() or child.name.lower().endswith(_FILES)]  # fmt: skip
+    close = closest(path.name, sorted(name for name in names if not name.startswith(".")))
+    return (path.parent / close).as_posix() if close else ""
 
 
 def _assemble(source: Listing, settings: ReadSettings) -> Dataset:

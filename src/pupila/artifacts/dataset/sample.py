@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.core.display import Displayed, Summary, count_classes
+from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, say, say_count
 from pupila.imaging.images.encode import to_data_uri
 from pupila.imaging.images.memory import contact_sheet
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 _SHEET_COLUMNS, _SHEET_SIDE = 8, 128
 _THUMBNAILS = 8  # on a card
+
+
+class NoSuchRow(PupilaError, IndexError):
+    """A row beyond the last one; Python's protocols end at an IndexError."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,8 +99,35 @@ def summarize(data: "Dataset") -> Summary:
     return Summary("Dataset", f"{count}, {labels}", {k: v for k, v in facts.items() if v}, pictures)
 
 
+def find_samples(data: "Dataset", row: object) -> "Sample | list[Sample]":
+    """The image of a row number, which counts from the end where it is negative, or those of a slice.
+
+    Raises:
+        PupilaError: another type; also an IndexError: there is no such row.
+    """
+    images = say_count("{n} image", "{n} images", len(data))
+    try:
+        rows = range(len(data))[row]  # type: ignore[call-overload]
+    except IndexError as fault:
+        raise NoSuchRow(
+            say("There is no image {row}", row=row), expected=say("a row of {images}, from 0", images=images)
+        ) from fault
+    except TypeError as fault:
+        raise PupilaError(
+            say("Not the row of an image"), actual=f"{row!r}"[:80],
+            expected=say("a row number of {images}, from 0, or a slice", images=images),
+        ) from fault  # fmt: skip
+    return Sample(data, rows) if isinstance(rows, int) else [Sample(data, each) for each in rows]
+
+
 def draw_sheet(data: "Dataset", count: int) -> Any:
-    """Images evenly from the whole data set on one sheet, each with its class, or its mask drawn: a Pillow image."""
+    """Images evenly from the whole data set on one sheet, each with its class, or its mask drawn: a Pillow image.
+
+    Raises:
+        PupilaError: fewer than one.
+    """
+    if count < 1:
+        raise PupilaError(say("Can't show {n} images", n=count), expected=say("one image or more"))
     samples = [Sample(data, row) for row in _spread(len(data), count)]
     masks = data.target == "mask"
     images = [(each.draw(), each.image if masks else each.target or each.image) for each in samples]

@@ -53,7 +53,8 @@ a fraction of its size, so the probabilities of its decoded pixels may differ in
 
 Any other type is a `PupilaError` that lists what is taken. So is a library that is missing: the error names the one
 command that brings it. **Settings** are keyword arguments with types that editors complete and type checkers check.
-Every result shows itself in one line, and as a card in a notebook.
+Errors name a setting as the command has it: `--image-size 64` is `image_size=64` in Python, `--resume` is
+`resume=True`. Every result shows itself in one line, and as a card in a notebook.
 """
 
 

@@ -25,6 +25,7 @@ from pupila.cli.run import run as command
 from pupila.core.errors import PupilaError
 from pupila.stages.evaluate.sentences import sentences
 from pupila.stages.train import schedule
+from pupila.stages.train.page import describe_run
 from pupila.stages.train.phases import train_split
 from pupila.stages.train.run import TrainedRun
 from pupila.statistics.metrics.threshold import tune_threshold
@@ -160,6 +161,16 @@ def test_without_tell_the_notes_are_printed_and_no_epochs(
     printed = capsys.readouterr().out.splitlines()
     texts = [str(note) for note in notes if not isinstance(note, EpochLog)]
     assert printed[:5] == texts[:5] and len(printed) == len(texts) == 6  # the last one has the seconds
+
+
+@pytest.mark.parametrize(("baseline", "below"), [(0.0, False), (1.1, True)])
+def test_a_model_below_its_baseline_is_reported_first(run: TrainedRun, baseline: float, below: bool) -> None:
+    own = validation(run.bundle.info)
+    other = own.baseline.model_copy(update={"metrics": {**own.baseline.metrics, "macro_f1": baseline}})
+    summary = own.model_copy(update={"baseline": other})
+    info = run.bundle.info.model_copy(update={"validation": summary})
+    lines = describe_run(run.plan, run.state, info)
+    assert lines[0].startswith("The model is below the baseline. Try: ") == below
 
 
 def test_a_run_of_an_older_version_is_refused_with_the_command(

@@ -177,6 +177,13 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
         )
     if info.validation is None:
         return [*sentences, _explain_no_validation(plan)]
+    metric = RECIPES[info.task].metric(len(info.classes))
+    if _is_below(info.validation.metrics[metric].value, info.validation.baseline.metrics[metric]):
+        sentences.append(
+            say(
+                "The model is below the baseline. Try: more epochs, another learning rate or pretrained weights."
+            )
+        )
     sentences.append(_describe_score(info, info.validation))
     if info.post_processing.threshold is not None:
         sentences.append(say(
@@ -194,6 +201,10 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
             "Evaluate the model on the sealed test split.")
     )  # fmt: skip
     return sentences
+
+
+def _is_below(value: float | None, baseline: float) -> bool:
+    return value is not None and value < baseline
 
 
 def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:

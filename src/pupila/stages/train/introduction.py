@@ -6,9 +6,9 @@ from pupila.artifacts.run.log import EpochLog
 from pupila.core.messages import integer, listing, mark, number, say, say_count, translate
 from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
 from pupila.learning.models.network import Network
-from pupila.stages.train.config import TASK_MODELS
 from pupila.stages.train.phases import FINETUNE
 from pupila.stages.train.settings import TrainPlan
+from pupila.tasks import TASKS
 
 _MOST_CLASSES = 8  # named
 _SPLITS = {TRAIN: mark("train"), VALIDATION: mark("validation"), TEST: mark("test")}
@@ -17,9 +17,7 @@ _SPLITS = {TRAIN: mark("train"), VALIDATION: mark("validation"), TEST: mark("tes
 def introduce_training(data: Dataset, splits: SplitFile, plan: TrainPlan, network: Network) -> list[str]:
     """The sentences that a training begins with."""
     return [
-        say(
-            "Data: {layout}; task: {task}.", layout=data.layout, task=translate(TASK_MODELS[plan.task].title)
-        ),
+        say("Data: {layout}; task: {task}.", layout=data.layout, task=translate(TASKS[plan.task].title)),
         say("Classes: {classes}.", classes=listing(_count_classes(data), _MOST_CLASSES)),
         say("Split: {parts}.", parts="; ".join(_describe_split(splits))),
         _describe_model(plan, network),
@@ -28,12 +26,7 @@ def introduce_training(data: Dataset, splits: SplitFile, plan: TrainPlan, networ
 
 def _count_classes(data: Dataset) -> list[str]:
     """Each class with its images, of masks those that show it."""
-    if data.target == "mask":
-        counts = (data.class_pixels > 0).sum(axis=0).tolist()
-    else:
-        targets = data.images["target"].to_list()
-        counts = [targets.count(name) for name in data.classes]
-    return [f"{name} {integer(n)}" for name, n in zip(data.classes, counts, strict=True)]
+    return [f"{name} {integer(n)}" for name, n in data.class_counts().items()]
 
 
 def _describe_split(splits: SplitFile) -> list[str]:

@@ -263,7 +263,7 @@ def test_a_port_that_there_is_not_is_refused(
         (["split", "{shop}", "--by", "nonsense"], "no column 'nonsense', and the pattern matches no path. Columns: "),
         (["evaluate", "nowhere", "{shop}"], "nowhere does not exist; expected a bundle, a run or a table"),
         (["train", "{shop}", "--tversky-beta", "0.3", "--dry-run"],
-         "tversky_beta=0.3 has no effect: this data set is a classification task.\n  Try: omit --tversky-beta"),
+         "tversky_beta=0.3 is a setting for segmentation, and this is a training for classification."),
     ],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_one_sentence_each(

@@ -52,9 +52,7 @@ def store(data: object, out: str | None = None) -> str:
         if not _holds(target, digest):
             temporary.replace(target)
     except OSError as fault:
-        raise PupilaError(
-            say("Can't write {path}", path=base), actual=fault.strerror or str(fault)
-        ) from fault
+        raise files.write_error(base, fault) from fault
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return (target / TABLE).as_posix()

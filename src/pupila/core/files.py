@@ -231,10 +231,7 @@ def write_bytes(uri: str, data: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as fault:
-        raise PupilaError(
-            say("Can't write {path}", path=target), actual=fault.strerror or str(fault),
-            expected=say("a writable folder"), remedy="--out FOLDER",
-        ) from fault  # fmt: skip
+        raise write_error(target, fault, say("a writable folder"), "--out FOLDER") from fault
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -245,11 +242,15 @@ def write_bytes(uri: str, data: bytes) -> None:
     except BaseException as fault:
         Path(temporary).unlink(missing_ok=True)
         if isinstance(fault, OSError):
-            raise PupilaError(
-                say("Can't write {path}", path=target), actual=fault.strerror or str(fault),
-                expected=say("{n} bytes of free space on a writable disk", n=len(data)),
-            ) from fault  # fmt: skip
+            expected = say("{n} bytes of free space on a writable disk", n=len(data))
+            raise write_error(target, fault, expected) from fault
         raise
+
+
+def write_error(path: str | Path, fault: OSError, expected: str = "", remedy: str = "") -> PupilaError:
+    """The error for a file or a folder that can't be written, with the reason of the operating system."""
+    actual = fault.strerror or str(fault)
+    return PupilaError(say("Can't write {path}", path=path), actual=actual, expected=expected, remedy=remedy)
 
 
 def append(uri: str, lines: bytes) -> None:
@@ -271,7 +272,7 @@ def append(uri: str, lines: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as fault:
-        raise PupilaError(say("Can't write {path}", path=uri), actual=fault.strerror or str(fault)) from fault
+        raise write_error(uri, fault) from fault
 
 
 def _end_of_lines(stream: BinaryIO) -> int:
@@ -307,9 +308,7 @@ def atomic_path(path: str) -> Iterator[Path]:
             else:
                 part.replace(path)
         except OSError as fault:
-            raise PupilaError(
-                say("Can't write {path}", path=path), actual=fault.strerror or str(fault)
-            ) from fault
+            raise write_error(path, fault) from fault
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)

@@ -123,10 +123,7 @@ def _lock(path: str) -> Iterator[None]:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as fault:
-        raise PupilaError(
-            say("Can't write {path}", path=path), actual=fault.strerror or str(fault),
-            expected=say("a folder that may be written to"),
-        ) from fault  # fmt: skip
+        raise files.write_error(path, fault, say("a folder that may be written to")) from fault
     try:
         yield
     finally:

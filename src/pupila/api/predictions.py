@@ -33,7 +33,7 @@ class Prediction(Displayed):
     limits: "ImageLimits"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in Prediction.__slots__:  # asked for while a copy is made
+        if name.startswith("_") or name in Prediction.__slots__:  # looked up while a copy is made
             raise AttributeError(name)
         if self.value is None:
             raise PupilaError(say("{image} has no prediction", image=self.image), actual=str(self.fault))

@@ -1,4 +1,4 @@
-"""A run's folder: the names of its files, and the run that they describe, each file read when it is asked for."""
+"""A run's folder: the names of its files, and the run that they describe, each file read on first use."""
 
 import os
 from dataclasses import dataclass

@@ -111,7 +111,7 @@ def contact_sheet(images: list[tuple[Array, str]], columns: int, side: int) -> A
         columns: images in a row.
         side: longest side of an image on the sheet, pixels.
     """
-    from PIL import ImageDraw
+    from PIL import ImageDraw, ImageOps
 
     line, gap = 14, 6
     columns = max(1, min(columns, len(images)))
@@ -121,8 +121,7 @@ def contact_sheet(images: list[tuple[Array, str]], columns: int, side: int) -> A
     pen = ImageDraw.Draw(sheet)
     for number, (rgb, caption) in enumerate(images):
         left, top = gap + number % columns * cell, gap + number // columns * (cell + line)
-        small = Image.fromarray(rgb)
-        small.thumbnail((side, side), reducing_gap=2)
+        small = ImageOps.contain(Image.fromarray(rgb), (side, side))  # a small image is enlarged
         sheet.paste(small, (left + (side - small.width) // 2, top + (side - small.height) // 2))
         pen.text((left, top + side + 1), _fit(pen, caption, side), fill=(40, 40, 40))
     return sheet

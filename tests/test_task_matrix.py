@@ -87,9 +87,9 @@ def test_every_dict_has_an_entry_for_every_task_or_a_reason(matrix: list[Row]) -
 
 def test_a_gap_in_the_matrix_is_found() -> None:
     (row,) = rows(source("PARTS = {'classify': 1, 'segment': 2}"))
-    assert lacking(row, TARGET_OF) == {"prompt"}
+    assert lacking(row, TARGET_OF) == {"multilabel", "prompt"}
     (row,) = rows(source("PARTS = {'class': 1}"))
-    assert lacking(row, TARGET_OF) == {"mask"}
+    assert lacking(row, TARGET_OF) == {"classes", "mask"}
     assert not list(rows(source("PARTS = {'classify': 1, 'other': 2}")))
 
 

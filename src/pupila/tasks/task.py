@@ -23,6 +23,10 @@ class PostProcessing(Record):
     threshold: float | None = None  # decision threshold of `positive`; None: the most probable class
     objective: str = ""  # what the threshold was tuned for
     abstain_below: float = 0.0  # confidence below which the model abstains
+    # For several labels, of each class in the order of the classes; empty: 0 and 0.5.
+    biases: tuple[float, ...] = ()  # added to the logits after the temperature
+    thresholds: tuple[float, ...] = ()  # probability from which a class is predicted
+    shared_threshold: tuple[str, ...] = ()  # classes with too few examples for a threshold of their own
     # For masks, as shares of the image's pixels (of a tile's, if tiled); 0 leaves the mask unchanged.
     smallest_region: float = 0.0  # smaller connected regions are dropped
     largest_hole: float = 0.0  # smaller holes are filled
@@ -42,7 +46,7 @@ class PredictionSpec(Protocol):
 
     @property
     def temperature(self) -> float:
-        """Logits are divided by it before the softmax."""
+        """Logits are divided by it before the softmax, or before the sigmoid of several labels."""
 
     @property
     def prompt_format(self) -> str:

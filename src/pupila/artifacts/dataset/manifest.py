@@ -32,6 +32,7 @@ from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
 from pupila.imaging.masks.label_map import LabelMap
 from pupila.tasks.classify import CLASSIFY
+from pupila.tasks.label_text import label_matrix
 from pupila.tasks.segment import SEGMENT
 from pupila.tasks.task import Target, Task
 
@@ -142,6 +143,11 @@ class Dataset(Displayed):
             for target, counts in zip(self.images["target"], self.images[PIXELS], strict=True)
         ]
         return np.array(rows, dtype=np.int64).reshape(len(self), -1)
+
+    @cached_property
+    def label_matrix(self) -> NDArray[np.int8]:
+        """(N, C) 1 for a class that the image shows, 0 for one that it lacks, -1 unknown. Only for several labels."""
+        return label_matrix(self.images["target"].to_list(), self.classes)
 
     def mask(self, row: int) -> NDArray[np.uint8]:
         """(H, W) uint8 class indices of the upright image, IGNORE for pixels without a label.

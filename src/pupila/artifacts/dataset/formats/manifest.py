@@ -14,6 +14,7 @@ from pupila.core.messages import say
 from pupila.core.vocabulary import MANIFEST_FILE
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.masks.label_map import LabelMap
+from pupila.tasks import TASKS
 
 MANIFEST_SCHEMA = 2  # of pupila.parquet; 1 had the label map under another key
 # Facts that opening reads again (from the cache), so they are not taken from the manifest.
@@ -44,7 +45,8 @@ def read(path: str) -> Listing | None:
     rows = _listing(pl.read_parquet(io.BytesIO(files.read_bytes(uri))), root, home)
     if label_map := metadata.get("pupila.label_map"):
         return replace(rows, target="mask", label_map=LabelMap.from_json(label_map))
-    return rows
+    task = TASKS.get(metadata.get("pupila.task", ""))
+    return replace(rows, target=task.target) if task else rows
 
 
 def read_manifest_root(home: str) -> str | None:

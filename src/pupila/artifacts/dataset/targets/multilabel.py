@@ -1,0 +1,43 @@
+"""Several classes for each image: each is present, absent or unknown."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader
+from pupila.core.messages import say
+from pupila.imaging.images.decode import ImageLimits
+from pupila.tasks.label_text import PRESENT, read_labels
+from pupila.tasks.multilabel import MULTILABEL
+
+if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
+
+
+def _read(
+    source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], limits: ImageLimits
+) -> ReadTargets:
+    """The rows as they are; classes that no usable image is labelled for are oddities."""
+    lost = _named(frame["target"]) - _named(good["target"])
+    emptied = [Oddity(name, "empty-class", say("none of its images can be read")) for name in sorted(lost)]
+    return ReadTargets(good, oddities + emptied)
+
+
+def _named(targets: pl.Series) -> set[str]:
+    return {name for text in targets.drop_nulls().unique() for name in read_labels(text)}
+
+
+def _classes(data: "Dataset") -> list[str]:
+    """The classes that any image is labelled for, present or absent, sorted."""
+    return sorted(_named(data.images["target"]))
+
+
+def _shares(data: "Dataset") -> NDArray[np.float64]:
+    """1 for each class that the image shows; 0 for one that it does not show, and for an unknown one."""
+    return np.asarray(data.label_matrix == PRESENT, dtype=np.float64)
+
+
+CLASSES = TargetReader(MULTILABEL, _read, _classes, _shares, identity=lambda data: ([], []))

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pupila.statistics.metrics import multilabel
 from pupila.statistics.metrics.classify import OVERALL, PER_CLASS
 from pupila.statistics.metrics.overlap import FIGURES
 from pupila.statistics.metrics.segment import METRICS, headline_metric, selection_metric
@@ -11,7 +12,7 @@ from pupila.statistics.metrics.titles import TITLES, metric_title, objective_tit
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
 
 IN_FILES = [
-    *OVERALL, *PER_CLASS, *METRICS, *FIGURES, "pixel_accuracy",
+    *OVERALL, *PER_CLASS, *multilabel.OVERALL, *multilabel.PER_CLASS, *METRICS, *FIGURES, "pixel_accuracy",
     *(f"{aggregation}_{name}" for aggregation in ("mean", "pooled") for name in FIGURES),
     *(f"mean_{name}_{strategy.name}" for name in ("iou", "dice") for strategy in PROMPT_STRATEGIES),
     *(metric(classes) for metric in (selection_metric, headline_metric) for classes in (2, 3)),

@@ -1,0 +1,196 @@
+"""Metrics of several labels: scikit-learn's where those are defined, None where nothing was measured."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn
+from numpy.typing import NDArray
+from sklearn import metrics as oracle
+
+from pupila.statistics.metrics.multilabel import (
+    OVERALL,
+    PER_CLASS,
+    mean_average_precision,
+    multilabel_metrics,
+    overall_values,
+    per_class_values,
+)
+
+Array = NDArray[Any]
+Cells = tuple[Array, Array, Array]
+
+
+def random_cells(rng: np.random.Generator, unknown: float) -> Cells:
+    """Targets, decisions and scores with ties; some classes without positives, some with nothing else."""
+    n, c = int(rng.integers(2, 41)), int(rng.integers(1, 9))
+    chances = rng.choice([0.0, 0.1, 0.5, 0.9, 1.0], c, p=[0.1, 0.25, 0.35, 0.2, 0.1])
+    targets = (rng.random((n, c)) < chances).astype(np.int8)
+    steps = int(rng.choice([2, 5, 1000]))
+    scores = rng.integers(0, steps, (n, c)) / steps
+    decisions = scores >= rng.random(c)
+    targets[rng.random((n, c)) < unknown] = -1
+    return targets, decisions, scores
+
+
+def expected_per_class(targets: Array, decisions: Array, scores: Array) -> list[dict[str, float | None]]:
+    """By scikit-learn, without unknown cells: the metrics of each class, None where it says that one is not defined."""
+    precision, recall, f1, _ = oracle.precision_recall_fscore_support(
+        _as_labels(targets), _as_labels(decisions), average=None, zero_division=np.nan
+    )
+    classes = targets.shape[1]
+    areas = np.atleast_1d(oracle.average_precision_score(targets, scores, average=None))
+    both = [0 < targets[:, column].sum() < len(targets) for column in range(classes)]
+    ranked = iter(
+        np.atleast_1d(
+            oracle.roc_auc_score(targets[:, both], scores[:, both], average=None) if any(both) else []
+        )
+    )
+    there: list[bool] = [bool(column.any()) for column in targets.T]
+    return [
+        {
+            "precision": float(precision[k]) if decisions[:, k].any() else None,
+            "recall": float(recall[k]) if there[k] else None, "f1": float(f1[k]) if there[k] else None,
+            "average_precision": float(areas[k]) if there[k] else None,
+            "roc_auc": float(next(ranked)) if both[k] else None,
+        }
+        for k in range(classes)
+    ]  # fmt: skip
+
+
+def expected_overall(targets: Array, decisions: Array) -> dict[str, float | None]:
+    """By scikit-learn, without unknown cells."""
+    labels, named = _as_labels(targets), _as_labels(decisions)
+    there, measurable = bool(targets.any()), bool(targets.any() or decisions.any())
+    return {
+        "micro_f1": float(oracle.f1_score(labels, named, average="micro")) if there else None,
+        "sample_f1": float(oracle.f1_score(labels, named, average="samples", zero_division=np.nan))
+        if measurable else None,
+        "subset_accuracy": float(oracle.accuracy_score(targets, decisions)),
+        "hamming_loss": float(oracle.hamming_loss(targets, decisions)),
+    }  # fmt: skip
+
+
+def _as_labels(cells: Array) -> Array:
+    """With a class that never occurs: scikit-learn would read a single column as two classes."""
+    return np.pad(cells.astype(int), ((0, 0), (0, 1)))
+
+
+def check_case(rng: np.random.Generator, unknown: float) -> int:
+    """Compare one random case, and give the number of its classes."""
+    targets, decisions, scores = random_cells(rng, unknown)
+    result, known = multilabel_metrics(targets, decisions, scores), targets >= 0
+    if unknown:
+        expected_rows = [
+            expected_per_class(*(part[known[:, k], k : k + 1] for part in (targets, decisions, scores)))[0]
+            if known[:, k].any() else dict.fromkeys(PER_CLASS)
+            for k in range(targets.shape[1])
+        ]  # fmt: skip
+    else:
+        expected_rows = expected_per_class(targets, decisions, scores)
+        expected = expected_overall(targets, decisions)
+        assert result.model_dump(include={*expected}) == pytest.approx(expected, abs=1e-12)
+    for row, values in zip(result.classes, expected_rows, strict=True):
+        assert row.model_dump(include=set(PER_CLASS)) == pytest.approx(values, abs=1e-12)
+    for mean, of in (("mean_average_precision", "average_precision"), ("macro_f1", "f1")):
+        there = [value for row in expected_rows if (value := row[of]) is not None]
+        assert getattr(result, mean) == (pytest.approx(np.mean(there)) if there else None)
+        assert result.measurable_classes == len(there)
+    assert mean_average_precision(targets, scores) == result.mean_average_precision
+    return len(expected_rows)
+
+
+@pytest.mark.filterwarnings("ignore:No positive class found:UserWarning")
+@pytest.mark.parametrize(
+    ("cases", "unknown"),
+    [
+        (100, 0.0),
+        (25, 0.3),
+        pytest.param(1_000, 0.0, marks=pytest.mark.slow),
+        pytest.param(1_000, 0.3, marks=pytest.mark.slow),
+    ],
+)
+def test_the_metrics_are_scikit_learns_wherever_those_are_defined(cases: int, unknown: float) -> None:
+    rng = np.random.default_rng(0)
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        classes = sum(check_case(rng, unknown) for _ in range(cases))
+    assert classes > 3 * cases
+
+
+def test_an_unknown_cell_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        targets, decisions, scores = random_cells(rng, 0.3)
+        unknown = targets < 0
+        other = multilabel_metrics(targets, decisions ^ unknown, np.where(unknown, 9.0, scores))
+        assert other == multilabel_metrics(targets, decisions, scores)
+
+
+# Columns: present in 2 of 4 and found once; never present and predicted once; never present nor predicted;
+# always present and never predicted; unknown.
+TARGETS = np.array([[1, 0, 0, 1, -1], [1, 0, 0, 1, -1], [0, 0, 0, 1, -1], [0, -1, 0, 1, -1]], dtype=np.int8)
+DECISIONS = np.array([[1, 1, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0], [0, 1, 0, 0, 0]], dtype=bool)
+SCORES = np.array(
+    [
+        [0.9, 0.8, 0.1, 0.2, 0.9],
+        [0.3, 0.1, 0.1, 0.2, 0.9],
+        [0.3, 0.1, 0.1, 0.2, 0.1],
+        [0.1, 0.9, 0.1, 0.2, 0.1],
+    ]
+)
+
+
+def test_what_nothing_was_measured_for_is_none() -> None:
+    result = multilabel_metrics(TARGETS, DECISIONS, SCORES)
+    assert [(row.known, row.positives, row.predicted) for row in result.classes] == [
+        (4, 2, 1), (3, 0, 1), (4, 0, 0), (4, 4, 0), (0, 0, 0),
+    ]  # fmt: skip
+    values = [[getattr(row, name) for name in PER_CLASS] for row in result.classes]
+    # the first: recall 1/2, F1 2/3; AP 1/2 * 1/1 + 1/2 * 2/3; 3.5 of its 4 pairs are in order
+    assert values[0] == pytest.approx([1.0, 0.5, 2 / 3, 5 / 6, 3.5 / 4])
+    assert values[1:] == [
+        [0.0, None, None, None, None], [None] * 5, [None, 0.0, 0.0, 1.0, None], [None] * 5,
+    ]  # fmt: skip
+
+
+def test_the_means_say_over_how_many_classes_they_were_taken() -> None:
+    result = multilabel_metrics(TARGETS, DECISIONS, SCORES)
+    assert result.measurable_classes == 2
+    assert result.macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+    assert result.mean_average_precision == pytest.approx((5 / 6 + 1) / 2)
+    assert result.micro_f1 == pytest.approx(2 * 1 / (6 + 2))  # 6 positives, 2 predictions of known cells
+    # images: 2/4, 0, 0, 0
+    assert result.sample_f1 == pytest.approx(2 / 4 / 4)
+    assert result.subset_accuracy == 0.0
+    assert result.hamming_loss == pytest.approx(6 / 15)
+
+
+def test_without_positives_or_known_cells_no_metric_is_zero() -> None:
+    absent = multilabel_metrics(np.zeros((3, 2), np.int8), np.zeros((3, 2), bool), np.zeros((3, 2)))
+    assert absent.model_dump(include=set(OVERALL)) == {
+        **dict.fromkeys(OVERALL), "subset_accuracy": 1.0, "hamming_loss": 0.0,
+    }  # fmt: skip
+    unknown = multilabel_metrics(np.full((3, 2), -1, np.int8), np.ones((3, 2), bool), np.ones((3, 2)))
+    assert unknown.model_dump(include=set(OVERALL)) == dict.fromkeys(OVERALL)
+    empty = multilabel_metrics(np.zeros((0, 2), np.int8), np.zeros((0, 2), bool), np.zeros((0, 2)))
+    assert empty.model_dump(include=set(OVERALL)) == dict.fromkeys(OVERALL)
+
+
+def test_without_scores_nothing_is_ranked() -> None:
+    result = multilabel_metrics(TARGETS, DECISIONS)
+    assert result.mean_average_precision is None
+    assert all(row.average_precision is row.roc_auc is None for row in result.classes)
+    assert result.macro_f1 == multilabel_metrics(TARGETS, DECISIONS, SCORES).macro_f1
+
+
+def test_a_resample_counts_each_image_as_often_as_it_is_drawn() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        cells = random_cells(rng, 0.2)
+        times = rng.integers(0, 3, (4, len(cells[0])))
+        for values in (per_class_values, overall_values):
+            resampled = values(*cells)(times)
+            for number, row in enumerate(times):
+                drawn = values(*(np.repeat(part, row, axis=0) for part in cells))(np.ones((1, row.sum())))
+                for name, expected in drawn.items():
+                    np.testing.assert_allclose(resampled[name][number], expected[0], atol=1e-12)

@@ -14,6 +14,7 @@ from pupila.core.vocabulary import SPLITS_FILE
 HELP = mark(
     "Write splits.json: duplicates and groups stay together, classes stay balanced, leaks are reported."
 )
+MAX_MISSING = 8  # classes that are not in every split; the others are in the file
 
 
 def split(
@@ -72,6 +73,11 @@ def _print_split(split_file: Any) -> None:
     if worst.class_name and worst.share:
         print(say("Largest deviation of a class share: {points} percentage points (class '{name}', {split}).",
                   points=number(100 * worst.share, 1), name=worst.class_name, split=worst.split))  # fmt: skip
+    missing = split_file.balance.missing_classes
+    for row in missing[:MAX_MISSING]:
+        print(row.describe())
+    if len(missing) > MAX_MISSING:
+        print(say("  and {n} more, all in splits.json", n=len(missing) - MAX_MISSING))
     if not split_file.leaks:
         print(say("Verdict: clean. No duplicate and no group is in two splits."))
         return

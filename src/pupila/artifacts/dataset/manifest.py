@@ -134,6 +134,17 @@ class Dataset(Displayed):
         """(N, C) share of each image that belongs to each class: 1 for its label; of its labelled pixels with masks."""
         return self._reader.shares(self)
 
+    def class_shares(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """(C,) share of each class in some of the rows; NaN where none of their labels tells.
+
+        Of their labels, or of their mean labelled area; with several labels an image, of the images where the class is
+        known to be present or absent.
+
+        Args:
+            rows: (K,) row numbers, or (N,) bool.
+        """
+        return self._reader.class_shares(self, rows)
+
     @cached_property
     def class_pixels(self) -> NDArray[np.int64]:
         """(N, C) labelled pixels of each class; zeros for an image without a mask. Only for data with masks."""

@@ -11,7 +11,7 @@ from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.core import files
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
+from pupila.core.messages import listing, say, say_count
 from pupila.core.records import Record, read_record
 from pupila.core.vocabulary import SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
 
@@ -59,6 +59,26 @@ class Deviation(Record):
     split: str
 
 
+class MissingClass(Record):
+    """A class that is not in every split, or not in every fold."""
+
+    class_name: str = Field(alias="class")
+    groups: int  # of related images, with the class
+    missing_from: list[str]  # splits; "fold 0" and the like
+
+    def describe(self) -> str:
+        """Where the class is missing, and what to do."""
+        values = {"name": self.class_name, "splits": listing(self.missing_from)}
+        if not self.groups:
+            return say("Class '{name}' is missing from {splits}: no image has it.", **values)
+        return say_count(
+            "Class '{name}' is missing from {splits}: {n} group of related images has it. Collect it in further "
+            "groups, or leave it out.",
+            "Class '{name}' is missing from {splits}: {n} groups of related images have it. Collect it in further "
+            "groups, or leave it out.", self.groups, **values,
+        )  # fmt: skip
+
+
 class Balance(Record):
     """How the splits share the images and the classes."""
 
@@ -66,6 +86,7 @@ class Balance(Record):
     validation: SplitBalance
     test: SplitBalance
     largest_deviation: Deviation
+    missing_classes: list[MissingClass] = Field(default_factory=list)  # the fewest groups first
 
     def by_split(self) -> dict[str, SplitBalance]:
         """Every split, in the order in which they are shown."""

@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 ABSENT = 1.0  # cost of a class that a part lacks
 _PASSES = 8
-_IMPROVE_BELOW = 5_000  # components; above it the greedy result is balanced to a fraction of a percent
+IMPROVE_BELOW = 5_000  # components; above it the greedy result is balanced to a fraction of a percent
 
 
 def allocate(counts: Array, shares: list[float], seed: int) -> Array:
@@ -43,8 +43,8 @@ def allocate(counts: Array, shares: list[float], seed: int) -> Array:
     for component in order:
         part_of[component] = _cheapest_part(held, targets, load[component])
         held[part_of[component]] += load[component]
-    if len(load) <= _IMPROVE_BELOW:
-        _improve(part_of, held, targets, load, order)
+    if len(load) <= IMPROVE_BELOW:
+        improve(part_of, held, targets, load, order)
     return parts[part_of]
 
 
@@ -52,22 +52,33 @@ def _cheapest_part(held: Array, targets: Array, more: Array) -> int:
     return int(np.argmin(_added_cost(held, targets, more)))
 
 
-def _added_cost(held: Array, targets: Array, more: Array) -> Array:
+def _added_cost(held: Array, targets: Array, more: Array, absent: Array | float = ABSENT) -> Array:
     """(P,) increase of the cost of each part that takes `more`."""
     before, after = held - targets, held + more - targets
-    absent = ABSENT * ((held <= 0) & (more > 0))
-    return np.asarray(((after**2 - before**2) / targets - absent).sum(axis=1))
+    gained = absent * ((held <= 0) & (more > 0))
+    return np.asarray(((after**2 - before**2) / targets - gained).sum(axis=1))
 
 
-def _improve(part_of: Array, held: Array, targets: Array, load: Array, order: Array) -> None:
-    """Move single components, in place, while the total cost falls."""
+def improve(
+    part_of: Array, held: Array, targets: Array, load: Array, order: Array, absent: Array | float = ABSENT
+) -> None:
+    """Move single components, in place, while the total cost falls.
+
+    Args:
+        part_of: (M,) part number of each component.
+        held: (P, K) what each part holds of each of K counts.
+        targets: (P, K) what it should hold.
+        load: (M, K) what each component holds.
+        order: (M,) components; the last one is moved first.
+        absent: cost of a count that a part lacks, or (K,) of each.
+    """
     for _ in range(_PASSES):
         moved = False
         for component in order[::-1]:
             current = part_of[component]
             held[current] -= load[component]
-            best = _cheapest_part(held, targets, load[component])
-            cost = _added_cost(held, targets, load[component])
+            cost = _added_cost(held, targets, load[component], absent)
+            best = int(np.argmin(cost))
             if cost[best] >= cost[current] - 1e-9:
                 best = current
             held[best] += load[component]

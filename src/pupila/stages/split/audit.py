@@ -5,52 +5,84 @@ from collections import defaultdict
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import Balance, Deviation, Leak, SplitBalance
+from pupila.artifacts.dataset.splits import Balance, Deviation, Leak, MissingClass, SplitBalance
 from pupila.core.vocabulary import SPLITS
 
 
-def find_leaks(
-    data: Dataset, groups: list[str | None], splits: list[str], folds: list[int | None]
-) -> list[Leak]:
-    """Duplicates and groups in more than one split; for a group, one pair for each further split."""
+def name_parts(splits: list[str], folds: list[int | None]) -> list[str]:
+    """The split of each row, or its fold where it has one."""
+    return [split if fold is None else f"fold {fold}" for split, fold in zip(splits, folds, strict=True)]
+
+
+def find_leaks(data: Dataset, groups: list[str | None], parts: list[str]) -> list[Leak]:
+    """Duplicates and groups in more than one part; for a group, one pair for each further part.
+
+    Args:
+        data: the data set.
+        groups: N names; None: an image of its own.
+        parts: N splits or folds.
+    """
     images = data.images["image"].to_list()
-    split_names = [
-        split if fold is None else f"fold {fold}" for split, fold in zip(splits, folds, strict=True)
-    ]
     leaks = [
-        Leak(images[p.first], images[p.second], (split_names[p.first], split_names[p.second]), p.kind, p.similarity)
-        for p in data.pairs if split_names[p.first] != split_names[p.second]
+        Leak(images[p.first], images[p.second], (parts[p.first], parts[p.second]), p.kind, p.similarity)
+        for p in data.pairs if parts[p.first] != parts[p.second]
     ]  # fmt: skip
     first: dict[str, dict[str, int]] = defaultdict(dict)
     for row, group in enumerate(groups):
         if group is not None:
-            first[group].setdefault(split_names[row], row)
+            first[group].setdefault(parts[row], row)
     for on in first.values():
-        (split_name, row), *others = on.items()
-        leaks += [
-            Leak(images[row], images[other], (split_name, there), "group", None) for there, other in others
-        ]
+        (part, row), *others = on.items()
+        leaks += [Leak(images[row], images[other], (part, there), "group", None) for there, other in others]
     return leaks
 
 
-def measure_balance(data: Dataset, splits: list[str], components: list[int]) -> Balance:
-    """Images, groups and classes of each split, and the largest deviation of a class share from the whole data."""
+def measure_balance(data: Dataset, splits: list[str], parts: list[str], components: list[int]) -> Balance:
+    """Images, groups and classes of each split, the largest deviation of a class share, and classes that are missing.
+
+    Args:
+        data: the data set.
+        splits: N splits.
+        parts: N splits or folds.
+        components: N component numbers.
+    """
     shares, names = data.shares, data.classes
-    whole = shares.sum(axis=0) / max(shares.sum(), 1)
+    whole = data.class_shares(np.arange(len(data)))
     table: dict[str, SplitBalance] = {}
     worst = (0.0, "", "")
     for split in SPLITS:
-        rows = [row for row, name in enumerate(splits) if name == split]
-        there, own = shares[rows] > 0, shares[rows].sum(axis=0)
+        rows = np.array([row for row, name in enumerate(splits) if name == split], dtype=np.int64)
+        there = shares[rows] > 0
         groups = np.array([components[row] for row in rows], dtype=np.int64)
         table[split] = SplitBalance(
             images=len(rows),
-            groups=len({components[row] for row in rows}),
+            groups=len(set(groups.tolist())),
             classes=dict(zip(names, there.sum(axis=0).tolist(), strict=True)),
             class_groups={name: len(set(groups[there[:, k]].tolist())) for k, name in enumerate(names)},
         )
-        if own.sum():
-            away = np.abs(own / own.sum() - whole)
-            worst = max([worst, *((float(far), name, split) for far, name in zip(away, names, strict=True))])
+        away = np.nan_to_num(np.abs(data.class_shares(rows) - whole))
+        worst = max([worst, *((float(far), name, split) for far, name in zip(away, names, strict=True))])
     largest = Deviation.model_validate({"share": round(worst[0], 4), "class": worst[1], "split": worst[2]})
-    return Balance(largest_deviation=largest, **table)
+    return Balance(
+        largest_deviation=largest, missing_classes=_find_missing(data, parts, components), **table
+    )  # fmt: skip
+
+
+def _find_missing(data: Dataset, parts: list[str], components: list[int]) -> list[MissingClass]:
+    """Classes that some split or fold with labels lacks, those of the fewest groups first."""
+    there, of, group = data.shares > 0, np.array(parts), np.array(components)
+    known = {part: there[of == part].any(axis=0) for part in sorted(set(parts), key=_order)}
+    labelled = {part: found for part, found in known.items() if found.any()}
+    missing = [
+        MissingClass.model_validate({
+            "class": name, "groups": len(set(group[there[:, k]].tolist())),
+            "missing_from": [part for part, found in labelled.items() if not found[k]],
+        })
+        for k, name in enumerate(data.classes) if not all(found[k] for found in labelled.values())
+    ]  # fmt: skip
+    return sorted(missing, key=lambda row: (row.groups, row.class_name))
+
+
+def _order(part: str) -> tuple[int, int]:
+    """Splits as they are always listed, then folds by number."""
+    return (SPLITS.index(part), 0) if part in SPLITS else (len(SPLITS), int(part.removeprefix("fold ")))

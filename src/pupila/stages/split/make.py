@@ -9,8 +9,9 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.version import __version__
 from pupila.core.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
-from pupila.stages.split.allocate import Array, allocate
-from pupila.stages.split.audit import find_leaks, measure_balance
+from pupila.stages.split.allocate import Array
+from pupila.stages.split.allocators import find_allocator
+from pupila.stages.split.audit import find_leaks, measure_balance, name_parts
 from pupila.stages.split.by import Names, read_by
 
 
@@ -34,7 +35,8 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
     else:
         assigned, origin = _keep_given(data, _validate_given(data, given), components, settings)
     folds = _assign_folds(data, assigned, components, settings)
-    leaks = find_leaks(data, names, assigned, folds)
+    parts = name_parts(assigned, folds)
+    leaks = find_leaks(data, names, parts)
     rows = zip(
         *(data.images[c].to_list() for c in ("image", "sha256")),
         assigned,
@@ -48,7 +50,7 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
         origin=origin,
         verdict=LEAKING if leaks else CLEAN,
         leaks=leaks,
-        balance=measure_balance(data, assigned, components.tolist()),
+        balance=measure_balance(data, assigned, parts, components.tolist()),
         images=[Assignment(*row) for row in rows],
         made_by=f"pupila {__version__}",
     )
@@ -134,7 +136,6 @@ def _assign_folds(
 
 def _allocate_rows(data: Dataset, rows: Array, components: Array, shares: list[float], seed: int) -> Array:
     """(len(rows),) part number of each row; rows of one component share a part."""
-    of, blank = data.shares, data.images["target"].is_null().to_numpy()
     numbers, component = np.unique(components[rows], return_inverse=True)
     needed = sum(share > 0 for share in shares)
     if len(numbers) < needed:
@@ -142,6 +143,4 @@ def _allocate_rows(data: Dataset, rows: Array, components: Array, shares: list[f
             say("Too few groups to split"), actual=say("{n} groups of related images", n=len(numbers)),
             expected=say("at least {n}", n=needed), remedy=say("use fewer folds, or a finer --by"),
         )  # fmt: skip
-    counts = np.zeros((len(numbers), of.shape[1] + 1))  # the last column: images without a label
-    np.add.at(counts, component, np.column_stack([of, blank])[rows])
-    return np.asarray(allocate(counts, shares, seed)[component])
+    return np.asarray(find_allocator(data)(data, rows, component, shares, seed)[component])

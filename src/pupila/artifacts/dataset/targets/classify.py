@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
-from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader
+from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader, share_of_whole
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageLimits
 from pupila.tasks.classify import CLASSIFY
@@ -36,4 +36,4 @@ def _shares(data: "Dataset") -> NDArray[np.float64]:
     return np.asarray(data.images["target"].to_numpy()[:, None] == names[None], dtype=np.float64)
 
 
-CLASS = TargetReader(CLASSIFY, _read, _classes, _shares, identity=lambda data: ([], []))
+CLASS = TargetReader(CLASSIFY, _read, _classes, _shares, share_of_whole, identity=lambda data: ([], []))

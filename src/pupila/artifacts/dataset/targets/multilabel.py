@@ -40,4 +40,11 @@ def _shares(data: "Dataset") -> NDArray[np.float64]:
     return np.asarray(data.label_matrix == PRESENT, dtype=np.float64)
 
 
-CLASSES = TargetReader(MULTILABEL, _read, _classes, _shares, identity=lambda data: ([], []))
+def _class_shares(data: "Dataset", rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Of the images where it is known whether they show the class, those that show it."""
+    labels = data.label_matrix[rows]
+    known, present = (labels >= 0).sum(axis=0), (labels == PRESENT).sum(axis=0)
+    return np.where(known > 0, present / np.maximum(known, 1), np.nan)
+
+
+CLASSES = TargetReader(MULTILABEL, _read, _classes, _shares, _class_shares, identity=lambda data: ([], []))

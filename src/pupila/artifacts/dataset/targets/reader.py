@@ -29,6 +29,13 @@ class ReadTargets:
     notes: list[str] = field(default_factory=list)  # sentences for the user
 
 
+def share_of_whole(data: "Dataset", rows: Array) -> NDArray[np.float64]:
+    """(C,) share of each class in what the rows have of all classes, where one class excludes the others."""
+    own = data.shares[rows].sum(axis=0)
+    whole = float(own.sum())
+    return own / whole if whole else np.full(len(own), np.nan)
+
+
 @dataclass(frozen=True, slots=True)
 class TargetReader:
     """How the targets of one task are read and counted.
@@ -43,5 +50,7 @@ class TargetReader:
     shares: Callable[
         ["Dataset"], NDArray[np.float64]
     ]  # (N, C) share of each image that belongs to each class
+    # (C,) share of each class among some of the rows, NaN where nothing of it is known; see `Dataset.class_shares`.
+    class_shares: Callable[["Dataset", Array], NDArray[np.float64]]
     # What the hash of the data covers beside path, bytes, target, group and split: columns, and further lines.
     identity: Callable[["Dataset"], tuple[list[pl.Expr], list[str]]]

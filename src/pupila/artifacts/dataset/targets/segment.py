@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.masks import read_masks
-from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader
+from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader, share_of_whole
 from pupila.imaging.images.decode import ImageLimits
 from pupila.tasks.segment import SEGMENT
 
@@ -50,4 +50,4 @@ def _identity(data: "Dataset") -> tuple[list[pl.Expr], list[str]]:
     return [digests], [data.require_label_map().as_json()]
 
 
-MASK = TargetReader(SEGMENT, _read, _classes, _shares, _identity)
+MASK = TargetReader(SEGMENT, _read, _classes, _shares, share_of_whole, _identity)

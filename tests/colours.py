@@ -11,6 +11,7 @@ from pupila.artifacts.bundle.architecture import Architecture, Weights
 from pupila.artifacts.bundle.folder import Bundle, write_bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.imaging.images.preprocess import Preprocessing
+from pupila.tasks.task import PostProcessing
 from tests.pictures import Pixels
 
 CLASSES = ["red", "green", "blue"]
@@ -161,3 +162,22 @@ def write_pointing(folder: Path, **changes: Any) -> Bundle:
         task="prompt", classes=["background", "foreground"], **{"preprocessing": POINTED, **changes}
     )
     return write_bundle(folder, fields, {**pointing_models(), "card.md": b"# By hand\n"})
+
+
+# Each class by itself: the probability is that of the channel's mean m, 0..1: sigmoid(4 * m / 2 + bias).
+LABELLED: dict[str, Any] = {
+    "task": "multilabel", "temperature": 2.0,
+    "post_processing": PostProcessing(
+        biases=(-1.0, -1.0, -2.0), thresholds=(0.7, 0.3, 0.3), shared_threshold=("green", "blue"), abstain_below=0.6
+    ),
+}  # fmt: skip
+UP, DOWN = (
+    0.731059,
+    0.268941,
+)  # sigmoid(1), sigmoid(-1): of red and green, where their channel is full, or empty
+BLUE_UP, BLUE_DOWN = 0.5, 0.119203  # sigmoid(0), sigmoid(-2): of blue
+
+
+def write_labelled(folder: Path, **changes: Any) -> Bundle:
+    """A bundle of several labels on disk: see `LABELLED`."""
+    return write_colours(folder, scale=4, **{**LABELLED, **changes})

@@ -22,12 +22,13 @@ class Prediction(Displayed):
     """The prediction for one image.
 
     The fields of the task's own prediction are attributes, too: `prediction`, `confidence`, `probabilities` and
-    `abstained` of a classifier; `mask`, `shares`, ... of a segmentation model; `mask`, `predicted_iou`, ... of a
+    `abstained` of a classifier; `labels`, `confidence`, `probabilities`, `thresholds` and `abstained` of a
+    multi-label classifier; `mask`, `shares`, ... of a segmentation model; `mask`, `predicted_iou`, ... of a
     promptable one. See `value`.
     """
 
     image: str  # path or name
-    value: Any  # ClassPrediction, MaskPrediction or PromptPrediction; None: there is none
+    value: Any  # of the task: ClassPrediction, LabelsPrediction, MaskPrediction, ...; None: there is none
     fault: "ImageFault | PupilaError | None"  # why there is none
     data: bytes | None  # of an image in memory; None: it is read from its path
     limits: "ImageLimits"
@@ -85,8 +86,11 @@ class Prediction(Displayed):
 
     def summary(self) -> Summary:
         """Image and prediction; on a card with the image."""
-        facts = {} if self.value is None else {say("abstained"): say("yes") if self.abstained else say("no")}
-        return Summary("Prediction", f"{self.image}: {self}", facts, _thumbnails([self]))
+        headline = f"{self.image}: {self}"
+        if self.value is None:
+            return Summary("Prediction", headline)
+        facts = {**self.value.facts(), say("abstained"): say("yes") if self.abstained else say("no")}
+        return Summary("Prediction", headline, facts, _thumbnails([self]))
 
 
 class Predictions(Displayed, Sequence[Prediction]):

@@ -26,6 +26,10 @@ class ClassPrediction:
         """The predicted classes of the whole image, which a summary counts."""
         return (self.prediction,)
 
+    def facts(self) -> dict[str, str]:
+        """None beyond the class and its confidence."""
+        return {}
+
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image as it is: a class has no place in it."""
         return rgb

@@ -21,13 +21,21 @@ class LabelsPrediction:
     confidence: float  # calibrated probability that the least certain class was decided correctly
     abstained: bool  # whether the confidence is below the abstention threshold
     logits: Array  # (C,) float32, uncalibrated
+    thresholds: dict[str, float]  # probability from which each class is predicted
 
     def __str__(self) -> str:
         return describe_predicted_labels(self.labels, self.probabilities, self.abstained)
 
     def class_names(self) -> tuple[str, ...]:
-        """The predicted classes of the whole image, which a summary counts."""
-        return self.labels
+        """The predicted classes, which a summary counts; it counts images without any under a name of their own."""
+        return self.labels or (say("none of the classes"),)
+
+    def facts(self) -> dict[str, str]:
+        """Every class by its name: its probability beside its threshold, and what that decides."""
+        return {
+            name: _describe_class(name in self.labels, self.probabilities[name], self.thresholds[name])
+            for name in self.probabilities
+        }
 
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image as it is: a class has no place in it."""
@@ -51,16 +59,24 @@ def describe_predicted_labels(
     return say("{labels}, abstained", labels=text) if abstained else text
 
 
+def _describe_class(predicted: bool, probability: float, threshold: float) -> str:
+    values = {"probability": percent(probability), "threshold": percent(threshold)}
+    if predicted:
+        return say("present ({probability}, threshold {threshold})", **values)
+    return say("absent ({probability}, threshold {threshold})", **values)
+
+
 def predict_labels(logits: Array, spec: PredictionSpec) -> list[LabelsPrediction]:
     """The predictions for N images from their (N, C) logits."""
     probabilities = calibrated_probabilities(logits, spec.temperature, spec.post_processing)
     decisions = decide_labels(probabilities, spec.post_processing)
     confidences = np.where(decisions, probabilities, 1 - probabilities).min(axis=1)
+    thresholds = class_thresholds(spec)
     return [
         LabelsPrediction(
             tuple(name for name, there in zip(spec.classes, present, strict=True) if there),
             dict(zip(spec.classes, row.tolist(), strict=True)), float(confidence),
-            bool(confidence < spec.post_processing.abstain_below), given,
+            bool(confidence < spec.post_processing.abstain_below), given, thresholds,
         )
         for row, present, confidence, given in zip(probabilities, decisions, confidences, logits, strict=True)
     ]  # fmt: skip
@@ -75,6 +91,12 @@ def calibrated_probabilities(logits: Array, temperature: float, post_processing:
 def decide_labels(probabilities: Array, post_processing: PostProcessing) -> Array:
     """(N, C) bool: whether each class is predicted, from (N, C) calibrated probabilities."""
     return np.asarray(probabilities >= np.asarray(post_processing.thresholds or DEFAULT_THRESHOLD))
+
+
+def class_thresholds(spec: PredictionSpec) -> dict[str, float]:
+    """The probability from which each class is predicted, by name."""
+    thresholds = spec.post_processing.thresholds or (DEFAULT_THRESHOLD,) * len(spec.classes)
+    return dict(zip(spec.classes, thresholds, strict=True))
 
 
 def sigmoid(logits: Array) -> Array:

@@ -68,6 +68,10 @@ class PromptPrediction:
         """None: a mask for a prompt has no class."""
         return ()
 
+    def facts(self) -> dict[str, str]:
+        """None beyond the extent of the mask."""
+        return {}
+
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image of the mask's size with the mask drawn over it."""
         return overlay(rgb, self.mask, 2)

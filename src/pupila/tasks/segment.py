@@ -40,6 +40,10 @@ class MaskPrediction:
         """None: a mask has the classes of its pixels."""
         return ()
 
+    def facts(self) -> dict[str, str]:
+        """None beyond the shares of the classes."""
+        return {}
+
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image of the mask's size with the classes drawn over it; no-data pixels stay."""
         valid = self.mask != IGNORE

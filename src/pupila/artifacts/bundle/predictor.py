@@ -20,7 +20,7 @@ from pupila.tasks import TASKS
 from pupila.tasks.task import PreprocessedImage
 
 BATCH = 4  # images of a stream in one core's batch
-Prediction = Any  # of the task's `predict`: classify.ClassPrediction, segment.MaskPrediction
+Prediction = Any  # of the task's `predict`, such as classify.ClassPrediction
 
 
 class Predictor:
@@ -40,7 +40,7 @@ class Predictor:
         if self.task.takes_prompts:
             raise PupilaError(
                 say("This bundle needs prompts"), actual=bundle.folder,
-                expected=say("a bundle for classification or segmentation"),
+                expected=say("a bundle that takes no prompts"),
                 remedy="pupila predict BUNDLE IMAGE --point X,Y",
             )  # fmt: skip
         self.session = Session(bundle.read(MODEL_FILE), threads=1)  # each calling thread runs it on one core

@@ -60,6 +60,7 @@ def _embeddings(bundle: Bundle, settings: ServeSettings) -> Embeddings:
 
 ROUTES: dict[str, Routes[Any]] = {
     "classify": Routes(_batcher, add_predictions),
+    "multilabel": Routes(_batcher, add_predictions),
     "segment": Routes(_batcher, add_predictions),
     "prompt": Routes(_embeddings, add_segment),
 }

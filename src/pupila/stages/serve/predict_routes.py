@@ -8,7 +8,8 @@ from pupila.artifacts.web.app import REFUSALS, App, ImageUpload, ImageUploads, R
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.batcher import Batcher
-from pupila.stages.serve.shapes import PNG, RESPONSE_FORMATS, Batch, PredictionResponse
+from pupila.stages.serve.responses import PNG, Batch, PredictionResponse
+from pupila.stages.serve.shapes import RESPONSE_FORMATS
 from pupila.stages.serve.uploads import image_refused, read_upload
 
 

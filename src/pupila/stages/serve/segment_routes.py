@@ -24,7 +24,8 @@ from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.masks.codec import encode_png
 from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings
-from pupila.stages.serve.shapes import PNG, PromptResponse
+from pupila.stages.serve.prompt import PromptResponse
+from pupila.stages.serve.responses import PNG
 from pupila.stages.serve.uploads import image_refused, read_upload
 from pupila.tasks.prompt import Prompt, check_prompt_content
 

@@ -1,0 +1,27 @@
+"""The response with the class of an image."""
+
+from typing import Any
+
+from pydantic import Field
+
+from pupila.stages.serve.responses import Batch, PredictionResponse, ResponseFormat
+from pupila.tasks.classify import ClassPrediction
+
+
+class ClassResponse(PredictionResponse):
+    """The class of one image."""
+
+    prediction: str
+    confidence: float = Field(description="calibrated probability of the prediction, 0..1")
+    probabilities: dict[str, float] = Field(description="calibrated probability of every class")
+
+
+def _class_fields(prediction: ClassPrediction) -> dict[str, Any]:
+    return {
+        "prediction": prediction.prediction, "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "abstained": prediction.abstained,
+    }  # fmt: skip
+
+
+CLASSIFY = ResponseFormat(ClassResponse, Batch[ClassResponse], _class_fields)

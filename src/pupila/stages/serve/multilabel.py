@@ -1,0 +1,37 @@
+"""The response with the labels of an image."""
+
+from typing import Any
+
+from pydantic import Field
+
+from pupila.stages.serve.responses import Batch, PredictionResponse, ResponseFormat
+from pupila.tasks.multilabel import LabelsPrediction
+
+
+class LabelsResponse(PredictionResponse):
+    """The labels of one image: every class by itself is present or absent."""
+
+    labels: list[str] = Field(
+        description="classes whose probability reaches their threshold, in the order of the classes; "
+        "empty: none of the classes"
+    )
+    confidence: float = Field(
+        description="calibrated probability that the least certain class was decided correctly, 0..1"
+    )
+    probabilities: dict[str, float] = Field(
+        description="calibrated probability of every class by itself, 0..1; they need not sum to one"
+    )
+    thresholds: dict[str, float] = Field(
+        description="probability from which each class is among the labels, 0..1"
+    )
+
+
+def _fields(prediction: LabelsPrediction) -> dict[str, Any]:
+    return {
+        "labels": list(prediction.labels), "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities, "thresholds": prediction.thresholds,
+        "abstained": prediction.abstained,
+    }  # fmt: skip
+
+
+MULTILABEL = ResponseFormat(LabelsResponse, Batch[LabelsResponse], _fields)

@@ -1,0 +1,48 @@
+"""What the HTTP responses of all tasks share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, Field
+
+from pupila.artifacts.predictions.rows import ImageError
+
+PNG = "image/png"
+Model = TypeVar("Model")
+
+
+class PredictionResponse(BaseModel):
+    """The fields of every response."""
+
+    confidence: float
+    abstained: bool = Field(description="whether the model abstains because its confidence is too low")
+    processing_time: float = Field(description="seconds from the complete request to the response")
+    model_version: str = Field(description="hash of the bundle")
+    request_id: str
+
+
+class Item(BaseModel, Generic[Model]):
+    """One image of a batch: a result or an error."""
+
+    file: str
+    result: Model | None = None
+    error: ImageError | None = None
+
+
+class Batch(BaseModel, Generic[Model]):
+    """The results of a batch, in the order of the files."""
+
+    items: list[Item[Model]]
+    processing_time: float
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """How one task's predictions become responses."""
+
+    model: type[PredictionResponse]
+    batch: type[Batch[Any]]
+    fields: Callable[[Any], dict[str, Any]]  # the task's own part of the response
+    to_png: Callable[[Any], bytes] | None = None  # the mask as a PNG, for clients that accept image/png first

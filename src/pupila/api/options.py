@@ -26,6 +26,9 @@ class ReadOptions(BandOptions, total=False):
     """largest image file, bytes [default: 100000000]."""
     max_pixels: int
     """largest image, pixels (width x height) [default: 89000000]."""
+    task: Literal["auto", "classify", "multilabel", "segment"]
+    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
+    auto: as the data suggest [default: 'auto']."""
     workers: int | None
     """threads that read images; None: one per core, 16 for a store [default: None]."""
 
@@ -188,6 +191,9 @@ class TrainOptions(BandOptions, total=False):
     folds: int | None
     """number of cross-validation folds, instead of one validation split [default: None]."""
     # read: common
+    task: Literal["auto", "classify", "multilabel", "segment"]
+    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
+    auto: as the data suggest [default: 'auto']."""
     max_bytes: int
     """largest image file, bytes [default: 100000000]."""
     max_pixels: int

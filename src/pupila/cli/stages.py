@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "train": (
         "train",
         "split.folds",
+        "read.task",
         "read.bands",
         "read.low",
         "read.high",

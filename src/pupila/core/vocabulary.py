@@ -48,3 +48,8 @@ INFO: Final = "info"
 SEVERITIES: Final = (ERROR, WARNING, INFO)
 
 IGNORE: Final = 255  # in a mask: a pixel without a label
+
+# Cells of a table that say whether an image shows a class, in lower case.
+PRESENT_WORDS: Final = frozenset({"1", "1.0", "true", "yes", "y", "t", "si", "s\u00ed"})
+ABSENT_WORDS: Final = frozenset({"0", "0.0", "false", "no", "n", "f"})
+UNKNOWN_WORDS: Final = frozenset({"", "?", "unknown", "nan", "na", "n/a", "<na>", "null", "none"})

@@ -8,6 +8,7 @@ from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.home import find_home
+from pupila.artifacts.dataset.labelling.settle import settle_labels
 from pupila.artifacts.dataset.labels import apply_labels, read_history
 from pupila.artifacts.dataset.manifest import INTERNAL, MANIFEST, Dataset
 from pupila.artifacts.dataset.reading import ReadSettings, has_wrong_extension, read_facts
@@ -71,6 +72,7 @@ def _find_sibling(uri: str) -> str:
 
 def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     home = find_home(source.home)
+    source = settle_labels(source, settings.requested_task())
     settings = decide_band_settings(source, home, settings)
     entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
     facts, cache = read_facts(source.root, entries, settings)

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -28,8 +29,11 @@ from pupila.imaging.images.decode import (
     value_range,
 )
 from pupila.imaging.images.miniature import miniature
+from pupila.tasks import TASKS
+from pupila.tasks.task import Task
 
 CHUNK = 512  # images between two saves of the cache
+TaskChoice = Literal["auto", "classify", "multilabel", "segment"]  # the tasks that bring their own targets
 _AT_ONCE = 16  # images per task: submitting them one by one costs as much as reading them
 
 FACTS: Schema = {
@@ -83,8 +87,13 @@ class ImageFacts:
 
 
 class ReadSettings(BandSettings, ImageLimits):
-    """How the images of a data set are read."""
+    """How the images and labels of a data set are read."""
 
+    task: TaskChoice = Field(
+        default="auto",
+        description="what the labels are: one class per image (classify), several (multilabel) or a mask (segment); "
+        "auto: as the data suggest",
+    )
     workers: PositiveInt | None = Field(
         default=None, description="threads that read images; null: one per core, 16 for a store"
     )
@@ -92,6 +101,10 @@ class ReadSettings(BandSettings, ImageLimits):
     def limits(self) -> ImageLimits:
         """The limits alone."""
         return ImageLimits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
+
+    def requested_task(self) -> Task | None:
+        """The task that the labels are read for; None: as the data suggest."""
+        return TASKS.get(self.task)
 
     def band_settings(self) -> BandSettings | None:
         """The band settings alone; None where all have their defaults."""

@@ -6,10 +6,11 @@ from typing import Any
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.class_files import read_class_file
+from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, read_class_file
 from pupila.artifacts.dataset.formats.file_finder import FileFinder, content_by_path, find_unlisted
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.text_tables import decode_text, detect_separator
+from pupila.artifacts.dataset.labelling.class_columns import class_columns
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -25,7 +26,12 @@ COLUMN_WORDS = {
     "group": ("group",),
     "given_split": ("split", "given_split"),
 }
-_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_METADATA = (
+    "metadata.csv",
+    "metadata.jsonl",
+    "metadata.parquet",
+    "_classes.csv",
+)  # the last one is Roboflow's
 
 
 def read(path: str) -> Listing | None:
@@ -52,15 +58,18 @@ def _find_tables(folder: str) -> list[str]:
     """The metadata files (also one per split folder), else the table or train/test tables of the folder."""
     names = files.list_files(folder)
     for name in _METADATA:
-        if name in names:
+        if name in names and _is_metadata(files.join(folder, name)):
             return [files.join(folder, name)]
         below = [sub for sub in files.list_folders(folder) if sub.lower() in SPLIT_WORDS]
         nested = [files.join(folder, f"{sub}/{name}") for sub in below]
-        nested = [uri for uri in nested if files.exists(uri)]
+        nested = [uri for uri in nested if files.exists(uri) and _is_metadata(uri)]
         if nested:
             return nested
-    tables = [name for name in names if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]
-    fitting = [files.join(folder, name) for name in tables if _fits(files.join(folder, name))]
+    tables = [files.join(folder, name) for name in names
+              if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]  # fmt: skip
+    fitting = [table for table in tables if _has_labels(table)] or [
+        t for t in tables if _has_class_columns(t)
+    ]
     stems = {PurePosixPath(name).stem.lower() for name in fitting}
     if len(fitting) > 1 and not stems <= set(SPLIT_WORDS):
         raise PupilaError(
@@ -71,13 +80,38 @@ def _find_tables(folder: str) -> list[str]:
     return fitting
 
 
-def _fits(table: str) -> bool:
-    try:
-        columns = {name.strip().lower() for name in read_table(table).columns}
-    except PupilaError:
+def _is_metadata(table: str) -> bool:
+    """Whether a file of such a name is about images: Roboflow's may also list the classes of masks."""
+    return PurePosixPath(table).name not in CLASS_FILES or _has_class_columns(table)
+
+
+def _has_labels(table: str) -> bool:
+    """Whether the table has a column of images and one of labels or masks."""
+    columns = _roles(table)
+    return "image" in columns and bool({"target", MASK} & columns.keys())
+
+
+def _has_class_columns(table: str) -> bool:
+    """Whether the table has a column of images and several that say yes or no, or nothing but one."""
+    columns = _roles(table)
+    if "image" not in columns:
         return False
-    has = {ours for ours, words in COLUMN_WORDS.items() if columns & set(words)}
-    return "image" in has and bool({"target", MASK} & has)
+    other = read_table(table).drop(columns.values())
+    classes = class_columns(other)
+    return len(classes) > 1 or bool(classes and len(other.columns) == 1)
+
+
+def _roles(table: str) -> dict[str, str]:
+    """Our name -> the column of the table; empty for a file that is no table."""
+    try:
+        lower = {name.lower(): name for name in read_table(table).columns}
+    except PupilaError:
+        return {}
+    columns = {
+        ours: next((lower[word] for word in words if word in lower), None)
+        for ours, words in COLUMN_WORDS.items()
+    }
+    return {ours: name for ours, name in columns.items() if name is not None}
 
 
 def read_table(uri: str) -> pl.DataFrame:
@@ -192,7 +226,7 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     rows = as_rows(entries, columns)
     if masks:
         return Listing(layout, root, rows, root, oddities, notes, "mask", read_class_file(root))
-    return Listing(layout, root, rows, root, oddities, notes)
+    return Listing(layout, root, rows, root, oddities, notes, cells=True)
 
 
 def _is_not_mask(path: str) -> bool:

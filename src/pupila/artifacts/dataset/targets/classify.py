@@ -1,5 +1,6 @@
 """One class for each image."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
-from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader, share_of_whole
+from pupila.artifacts.dataset.targets.reader import KnownLabels, ReadTargets, TargetReader, share_of_whole
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageLimits
 from pupila.tasks.classify import CLASSIFY
@@ -36,4 +37,18 @@ def _shares(data: "Dataset") -> NDArray[np.float64]:
     return np.asarray(data.images["target"].to_numpy()[:, None] == names[None], dtype=np.float64)
 
 
-CLASS = TargetReader(CLASSIFY, _read, _classes, _shares, share_of_whole, identity=lambda data: ([], []))
+def _from_labels(rows: Sequence[KnownLabels | None]) -> list[str | None]:
+    """The class that each image shows, if it shows exactly one."""
+    present = [[name for name, shown in (labels or {}).items() if shown] for labels in rows]
+    return [names[0] if len(names) == 1 else None for names in present]
+
+
+CLASS = TargetReader(
+    CLASSIFY,
+    _read,
+    _classes,
+    _shares,
+    share_of_whole,
+    identity=lambda data: ([], []),
+    from_labels=_from_labels,
+)

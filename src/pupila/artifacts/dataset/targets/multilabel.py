@@ -1,5 +1,6 @@
 """Several classes for each image: each is present, absent or unknown."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,10 +8,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
-from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader
+from pupila.artifacts.dataset.targets.reader import KnownLabels, ReadTargets, TargetReader
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageLimits
-from pupila.tasks.label_text import PRESENT, read_labels
+from pupila.tasks.label_text import PRESENT, read_labels, write_labels
 from pupila.tasks.multilabel import MULTILABEL
 
 if TYPE_CHECKING:
@@ -21,18 +22,18 @@ def _read(
     source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], limits: ImageLimits
 ) -> ReadTargets:
     """The rows as they are; classes that no usable image is labelled for are oddities."""
-    lost = _named(frame["target"]) - _named(good["target"])
+    lost = _class_names(frame["target"]) - _class_names(good["target"])
     emptied = [Oddity(name, "empty-class", say("none of its images can be read")) for name in sorted(lost)]
     return ReadTargets(good, oddities + emptied)
 
 
-def _named(targets: pl.Series) -> set[str]:
+def _class_names(targets: pl.Series) -> set[str]:
     return {name for text in targets.drop_nulls().unique() for name in read_labels(text)}
 
 
 def _classes(data: "Dataset") -> list[str]:
     """The classes that any image is labelled for, present or absent, sorted."""
-    return sorted(_named(data.images["target"]))
+    return sorted(_class_names(data.images["target"]))
 
 
 def _shares(data: "Dataset") -> NDArray[np.float64]:
@@ -47,4 +48,17 @@ def _class_shares(data: "Dataset", rows: NDArray[np.intp]) -> NDArray[np.float64
     return np.where(known > 0, present / np.maximum(known, 1), np.nan)
 
 
-CLASSES = TargetReader(MULTILABEL, _read, _classes, _shares, _class_shares, identity=lambda data: ([], []))
+def _from_labels(rows: Sequence[KnownLabels | None]) -> list[str | None]:
+    """The known classes of each image as text."""
+    return [None if labels is None else write_labels(labels) for labels in rows]
+
+
+CLASSES = TargetReader(
+    MULTILABEL,
+    _read,
+    _classes,
+    _shares,
+    _class_shares,
+    identity=lambda data: ([], []),
+    from_labels=_from_labels,
+)

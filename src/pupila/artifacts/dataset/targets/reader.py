@@ -1,6 +1,6 @@
 """How the targets of one task are read and counted, and what reading gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
 
 Array = NDArray[Any]
+KnownLabels = Mapping[
+    str, bool
+]  # class name -> whether the image shows it; a class without a name is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,6 @@ class TargetReader:
     class_shares: Callable[["Dataset", Array], NDArray[np.float64]]
     # What the hash of the data covers beside path, bytes, target, group and split: columns, and further lines.
     identity: Callable[["Dataset"], tuple[list[pl.Expr], list[str]]]
+    # The targets of images whose known classes are given by name; None for an image without a label, and for one that
+    # can't have such a target. None instead of the function: no names of classes make such a target.
+    from_labels: Callable[[Sequence[KnownLabels | None]], list[str | None]] | None = None

@@ -16,7 +16,7 @@ import pupila
 from pupila.api.serve import Service
 from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.core.errors import PupilaError
-from tests.colours import plain, write_colours, write_painted, write_pointing
+from tests.colours import UP, plain, write_colours, write_labelled, write_painted, write_pointing
 from tests.pictures import encoded, write_classes
 from tests.stages.predict.test_prompt import scene
 from tests.stages.serve.test_service import form, send_request
@@ -37,6 +37,11 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 @pytest.fixture(scope="module")
 def pointing(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return write_pointing(tmp_path_factory.mktemp("bundles") / "pointing")
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_labelled(tmp_path_factory.mktemp("bundles") / "labelled")
 
 
 @pytest.fixture
@@ -125,6 +130,26 @@ def test_an_image_that_cannot_be_read_keeps_its_place(colours: Bundle, red: Path
     assert "logits" not in predictions.as_dicts()[1]
     with pytest.raises(PupilaError, match="No such image"):
         pupila.predict(colours, "nowhere.jpg")
+
+
+def test_several_labels_are_attributes_rows_and_a_card(labelled: Bundle) -> None:
+    pictures = [plain(255, 255, 0), plain(0, 0, 0), plain(0, 0, 255), b"no image"]
+    predictions = pupila.predict(labelled, pictures)
+    yellow, black, blue, _ = predictions
+    assert (yellow.labels, black.labels, blue.labels) == (("red", "green"), (), ("blue",))
+    assert yellow.probabilities["red"] == pytest.approx(UP, abs=1e-6)
+    assert yellow.thresholds == {"red": 0.7, "green": 0.3, "blue": 0.3}
+    assert blue.abstained and not yellow.abstained
+    assert repr(yellow) == "<Prediction: image 0: red (73.1 %), green (73.1 %)>"
+    assert repr(predictions) == (
+        "<Predictions: 4 images, red 1, green 1, none of the classes 1, blue 1, 1 abstained, 1 error>"
+    )
+    rows = predictions.as_dicts()
+    assert rows[0]["labels"] == ("red", "green") and "logits" not in rows[0]
+    assert "present (73.1 %, threshold 70.0 %)" in yellow._repr_html_()
+    assert "absent (26.9 %, threshold 30.0 %)" in black._repr_html_()
+    assert {"labels", "probabilities", "thresholds", "abstained"} <= {*dir(yellow)}
+    assert max(predictions.show().size) > 300 and yellow.plot(side=64).height > 64
 
 
 def test_masks_are_arrays_and_are_drawn_over_the_image(painted: Bundle) -> None:

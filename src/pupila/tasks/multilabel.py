@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pupila.core.messages import listing, mark, percent, say
+from pupila.core.messages import listing, mark, percent, say, say_count
 from pupila.imaging.images.preprocess import Preprocessing, min_decode_side, preprocess
 from pupila.tasks.task import Array, PostProcessing, PredictionSpec, PreprocessedImage, Task
 
 _MAX_LOGIT = 60.0  # beyond it a probability no longer changes
 DEFAULT_THRESHOLD = 0.5
+_MOST_ABSENT = 8  # classes that a card shows besides the predicted ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,17 @@ class LabelsPrediction:
         return self.labels or (say("none of the classes"),)
 
     def facts(self) -> dict[str, str]:
-        """Every class by its name: its probability beside its threshold, and what that decides."""
-        return {
+        """The predicted classes and the most probable others, each with its probability beside its threshold."""
+        absent = [name for name in self.probabilities if name not in self.labels]
+        absent.sort(key=lambda name: -self.probabilities[name])
+        shown = [*self.labels, *absent[:_MOST_ABSENT]]
+        facts = {
             name: _describe_class(name in self.labels, self.probabilities[name], self.thresholds[name])
-            for name in self.probabilities
+            for name in shown
         }
+        if more := absent[_MOST_ABSENT:]:
+            facts[say("other classes")] = say_count("{n} absent", "{n} absent", len(more))
+        return facts
 
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image as it is: a class has no place in it."""

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pupila.core.errors import PupilaError
-from pupila.imaging.images.memory import encode_lossless
+from pupila.imaging.images.memory import contact_sheet, encode_lossless
 
 
 def decoded(data: bytes) -> Any:
@@ -44,3 +44,14 @@ def test_arrays_of_other_types_are_refused_with_the_range(kind: type) -> None:
 def test_floats_of_pillow_come_back() -> None:
     pixels = np.array([[-0.5, 1e6]], np.float32)
     assert decoded(encode_lossless(Image.fromarray(pixels))).tolist() == pixels.tolist()
+
+
+def test_a_caption_that_is_too_long_for_one_line_gets_more_and_none_is_lost() -> None:
+    picture = np.zeros((4, 4, 3), np.uint8)
+    heights = [contact_sheet([(picture, text)], 1, 80).height for text in ("one", "one " * 20, "one " * 200)]
+    assert heights[0] < heights[1] == heights[2]  # at most four lines
+    one = contact_sheet([(picture, "one"), (picture, "one")], 2, 80)
+    assert one.height == heights[0]
+    words = np.asarray(contact_sheet([(picture, "sodium (93.1 %), sugar (88.0 %)")], 1, 90))
+    below = (words[97:] < 128).any(axis=(1, 2))  # rows with ink below the image
+    assert below[:12].any() and below[14:26].any()

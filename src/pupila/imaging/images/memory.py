@@ -14,6 +14,7 @@ from pupila.imaging.images.decode import Array
 Picture = Image.Image
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # of Pillow, that PNG stores as they are
 _MOST = 2**16 - 1  # value of a grey pixel
+_CAPTION_LINES = 4  # of an image on a sheet
 _DEPTHS = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_))
 
 
@@ -117,19 +118,37 @@ def contact_sheet(images: list[tuple[Array, str]], columns: int, side: int) -> A
     columns = max(1, min(columns, len(images)))
     rows = -(-len(images) // columns)
     cell = side + gap
-    sheet = Image.new("RGB", (columns * cell + gap, rows * (cell + line) + gap), (255, 255, 255))
+    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    captions = [_wrap(pen, caption, side) for _, caption in images]
+    below = line * max(len(lines) for lines in captions)
+    sheet = Image.new("RGB", (columns * cell + gap, rows * (cell + below) + gap), (255, 255, 255))
     pen = ImageDraw.Draw(sheet)
-    for number, (rgb, caption) in enumerate(images):
-        left, top = gap + number % columns * cell, gap + number // columns * (cell + line)
+    for number, ((rgb, _), lines) in enumerate(zip(images, captions, strict=True)):
+        left, top = gap + number % columns * cell, gap + number // columns * (cell + below)
         small = ImageOps.contain(Image.fromarray(rgb), (side, side))  # a small image is enlarged
         sheet.paste(small, (left + (side - small.width) // 2, top + (side - small.height) // 2))
-        pen.text((left, top + side + 1), _fit(pen, caption, side), fill=(40, 40, 40))
+        for place, text in enumerate(lines):
+            pen.text((left, top + side + 1 + place * line), text, fill=(40, 40, 40))
     return sheet
 
 
-def _fit(pen: Any, caption: str, width: int) -> str:
-    """The beginning of a caption that fits the width."""
+def _wrap(pen: Any, caption: str, width: int) -> list[str]:
+    """A caption in lines that fit the width: broken between words; of a longer one, the beginning."""
     text = caption.encode("latin-1", errors="replace").decode("latin-1")  # what Pillow's own font has
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if not lines[-1] or pen.textlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    if len(lines) > _CAPTION_LINES:
+        lines = [*lines[: _CAPTION_LINES - 1], f"{lines[_CAPTION_LINES - 1]} ..."]
+    return [_fit(pen, each, width) for each in lines]
+
+
+def _fit(pen: Any, text: str, width: int) -> str:
+    """The beginning of a text that fits the width."""
     while text and pen.textlength(text) > width:
         text = text[:-1]
     return text

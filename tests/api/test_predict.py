@@ -133,7 +133,7 @@ def test_an_image_that_cannot_be_read_keeps_its_place(colours: Bundle, red: Path
 
 
 def test_several_labels_are_attributes_rows_and_a_card(labelled: Bundle) -> None:
-    pictures = [plain(255, 255, 0), plain(0, 0, 0), plain(0, 0, 255), b"no image"]
+    pictures: Any = [plain(255, 255, 0), plain(0, 0, 0), plain(0, 0, 255), b"no image"]
     predictions = pupila.predict(labelled, pictures)
     yellow, black, blue, _ = predictions
     assert (yellow.labels, black.labels, blue.labels) == (("red", "green"), (), ("blue",))

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,15 @@ _GOODS = ("galletas", "cereal", "jugo", "yogur", "sopa", "fideos", "cacao", "lec
 _WARNINGS = ("AZUCAR", "GRASAS", "SODIO", "CALORIAS")
 
 Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of text on an octagon; lengths are shares of its radius."""
+
+    text: str
+    size: float  # of the font
+    top: float  # from the centre
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +80,18 @@ def write_shop(folder: Path, products: int, seed: int) -> int:
     return written
 
 
-def photograph(package: Image.Image, rng: np.random.Generator) -> bytes:
-    """One poor photo of the package, as JPEG: rotated, badly lit, blurred, noisy and off-centre."""
+def photograph(
+    package: Image.Image, rng: np.random.Generator, heights: tuple[int, int] = (270, 430)
+) -> bytes:
+    """One poor photo of the package, as JPEG: rotated, badly lit, blurred, noisy and off-centre.
+
+    Args:
+        package: RGBA.
+        rng: of the draws.
+        heights: of the package in the photo, pixels, from and below.
+    """
     ground = _draw_shelf(rng)
-    height = int(rng.integers(270, 430))
+    height = int(rng.integers(*heights))
     width = int(height * package.width / package.height)
     small = package.resize((width, height), Image.Resampling.LANCZOS)
     small = small.rotate(float(rng.normal(0, 7)), Image.Resampling.BICUBIC, expand=True)
@@ -94,6 +112,19 @@ def photograph(package: Image.Image, rng: np.random.Generator) -> bytes:
 
 def _draw_product(number: int, marked: bool, rng: np.random.Generator) -> Product:
     octagons = int(rng.integers(1, 4)) if marked else 0
+    brand, good, picture = draw_package(rng)
+    draw = ImageDraw.Draw(picture)
+    width, height = picture.size
+    radius = int(min(width, height) * rng.uniform(0.13, 0.17))
+    for i in range(octagons):
+        centre = (width - radius - 8 - i * (2 * radius + 4), int(height * 0.36) + int(rng.integers(-12, 12)))
+        warning = _WARNINGS[int(rng.integers(len(_WARNINGS)))]
+        draw_octagon(draw, centre, radius, (Row("ALTO EN", 0.30, -0.38), Row(warning, 0.34, 0.02)))
+    return Product(number, octagons, brand, good, picture)
+
+
+def draw_package(rng: np.random.Generator) -> tuple[str, str, Image.Image]:
+    """The front of a package without octagons: its brand, what is in it, and the picture, RGBA."""
     width, height = int(rng.integers(220, 340)), int(rng.integers(320, 440))
     base = _colour(rng)
     picture = Image.new("RGBA", (width, height), (*base, 255))
@@ -115,11 +146,7 @@ def _draw_product(number: int, marked: bool, rng: np.random.Generator) -> Produc
     draw.text((16, int(height * 0.9)), f"{good} {int(rng.integers(90, 900))} g", fill="white",
               font=ImageFont.load_default(20), stroke_width=1, stroke_fill="black")  # fmt: skip
     _draw_distractors(draw, width, height, rng)
-    radius = int(min(width, height) * rng.uniform(0.13, 0.17))
-    for i in range(octagons):
-        centre = (width - radius - 8 - i * (2 * radius + 4), int(height * 0.36) + int(rng.integers(-12, 12)))
-        _draw_octagon(draw, centre, radius, _WARNINGS[int(rng.integers(len(_WARNINGS)))])
-    return Product(number, octagons, brand, good, picture)
+    return brand, good, picture
 
 
 def _draw_pattern(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator) -> None:
@@ -149,18 +176,19 @@ def _draw_distractors(draw: ImageDraw.ImageDraw, width: int, height: int, rng: n
         draw.rectangle((x, y, x + 56, y + 46), fill="black", outline="white", width=3)
 
 
-def _draw_octagon(draw: ImageDraw.ImageDraw, centre: tuple[int, int], radius: int, warning: str) -> None:
+def draw_octagon(
+    draw: ImageDraw.ImageDraw, centre: tuple[int, int], radius: int, rows: Sequence[Row]
+) -> None:
+    """A black octagon with a white edge; `centre` and `radius` in pixels."""
     corners = [
         (centre[0] + radius * math.cos(math.pi / 8 + i * math.pi / 4),
          centre[1] + radius * math.sin(math.pi / 8 + i * math.pi / 4)) for i in range(8)
     ]  # fmt: skip
     draw.polygon(corners, fill="black", outline="white", width=3)
-    for row, (text, size) in enumerate((("ALTO EN", 0.30), (warning, 0.34))):
-        font = ImageFont.load_default(radius * size)
-        length = draw.textlength(text, font=font)
-        draw.text(
-            (centre[0] - length / 2, centre[1] - radius * (0.38 - 0.4 * row)), text, fill="white", font=font
-        )
+    for row in rows:
+        font = ImageFont.load_default(radius * row.size)
+        length = draw.textlength(row.text, font=font)
+        draw.text((centre[0] - length / 2, centre[1] + radius * row.top), row.text, fill="white", font=font)
 
 
 def _draw_shelf(rng: np.random.Generator) -> Image.Image:

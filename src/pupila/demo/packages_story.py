@@ -9,21 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pupila.api.collect import collect
-from pupila.api.doctor import doctor
 from pupila.api.evaluate import evaluate
-from pupila.api.explore import explore
 from pupila.api.label import plan_labelling
 from pupila.api.options import TrainOptions
-from pupila.api.split import split
 from pupila.artifacts.dataset.open import open as open_data
 from pupila.core.messages import number, percent, say
 from pupila.demo.labeller import GroundTruth, Loopback, nearest_label, run_loopback
 from pupila.demo.packages import WITH, WITHOUT
 from pupila.demo.shop import Reply, Shop
 from pupila.demo.steps import (
+    check_split_explore,
     predict_and_serve,
     prepare_folder,
-    print_faults,
     print_step,
     read_test_rows,
     train_from_scratch,
@@ -31,7 +28,6 @@ from pupila.demo.steps import (
 from pupila.stages.collect.browser import BROWSER_NAMES
 from pupila.stages.collect.sentences import describe_visit as collection_sentences
 from pupila.stages.evaluate.sentences import sentences as evaluation_sentences
-from pupila.stages.explore.sentences import sentences as exploration_sentences
 from pupila.stages.label.review.audit import AuditSettings, audit
 from pupila.stages.label.review.audit_page import sentences as audit_sentences
 from pupila.stages.label.sentences import sentences as labelling_sentences
@@ -64,7 +60,7 @@ def packages(out: str) -> None:
     )
     _label_images(folder, ground_truth)
     _audit_labels(folder, ground_truth)
-    _prepare_data(folder)
+    check_split_explore(folder, _TEST)
     runs = {
         name: train_from_scratch(folder, Path(out) / f"synthetic_run_{name}", {"model": name, **_SETTINGS})
         for name in (_MODEL, _RIVAL)
@@ -157,24 +153,6 @@ def _call_page(address: str, path: str, body: Mapping[str, int | None] | None = 
     with urllib.request.urlopen(urllib.request.Request(f"{address}{path}", content, headers)) as response:
         current: int | None = json.load(response)["current"]
         return current
-
-
-def _prepare_data(folder: Path) -> None:
-    """Doctor, split by product, explore."""
-    print_step(f"pupila doctor {folder}")
-    data = open_data(folder)
-    print(data)
-    print_faults(doctor(data))
-    print_step(f"pupila split {folder} --test {_TEST}")
-    split_file = split(data, test=_TEST, replace=True)
-    for name, row in split_file.balance.by_split().items():
-        print(say("  {name}: {images} images of {groups} products",
-                  name=name, images=row.images, groups=row.groups))  # fmt: skip
-    print(say("Verdict: {verdict}.", verdict=split_file.verdict))
-    print_step(f"pupila explore {folder}")
-    exploration = explore(data)
-    print("\n".join(exploration_sentences(exploration.fingerprint)))
-    print(say("Open: {path}", path=exploration.page))
 
 
 def _choose_test_photos(folder: Path) -> list[Path]:

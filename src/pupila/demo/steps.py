@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pupila.api.doctor import doctor
+from pupila.api.explore import explore
 from pupila.api.options import TrainOptions
+from pupila.api.split import split
 from pupila.api.train import train
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.dataset.open import open as open_data
 from pupila.artifacts.dataset.splits import Assignment, SplitFile
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.artifacts.run.source import parse_predicting
@@ -15,12 +19,36 @@ from pupila.core.messages import number, percent, say
 from pupila.core.vocabulary import TEST
 from pupila.demo.round_trip import ServedPrediction, request_prediction, serve_bundle
 from pupila.imaging.images.decode import ImageFault
+from pupila.stages.explore.sentences import sentences as exploration_sentences
 from pupila.stages.predict.rows import Output, describe_row
 from pupila.stages.predict.tasks import TASK_PREDICTORS
 from pupila.stages.train.page import describe_run
 
 if TYPE_CHECKING:
     from pupila.stages.train.run import TrainedRun
+
+
+def check_split_explore(folder: Path, test: float) -> None:
+    """Check the data, split them by product, and explore them.
+
+    Args:
+        folder: of the data.
+        test: share of the images in the test split.
+    """
+    print_step(f"pupila doctor {folder}")
+    data = open_data(folder)
+    print(data)
+    print_faults(doctor(data))
+    print_step(f"pupila split {folder} --test {test}")
+    split_file = split(data, test=test, replace=True)
+    for name, row in split_file.balance.by_split().items():
+        print(say("  {name}: {images} images of {groups} products",
+                  name=name, images=row.images, groups=row.groups))  # fmt: skip
+    print(say("Verdict: {verdict}.", verdict=split_file.verdict))
+    print_step(f"pupila explore {folder}")
+    exploration = explore(data)
+    print("\n".join(exploration_sentences(exploration.fingerprint)))
+    print(say("Open: {path}", path=exploration.page))
 
 
 def train_from_scratch(folder: Path, run: Path, settings: TrainOptions) -> "TrainedRun":

@@ -55,6 +55,11 @@ def test_the_columns_of_two_classes_are_these() -> None:
     ]
     assert segment.out_of_fold(CLASSES) == ["mask"]
     assert prompt.out_of_fold(CLASSES) == ["iou:points", "iou:box"]
+    multilabel = PREDICTION_COLUMNS["multilabel"]
+    assert multilabel.written(CLASSES)[1:] == ["labels", *classify.written(CLASSES)[2:]]
+    assert multilabel.out_of_fold(CLASSES) == ["labels", "logit:cat", "logit:dog"]
+    assert multilabel.readable(["labels", "p:cat"], CLASSES) == ["labels", "p:cat"]
+    assert multilabel.readable(["p:cat"], CLASSES) == []
 
 
 @pytest.fixture(scope="module")

@@ -33,14 +33,14 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def result(score: float, classes: int = 2) -> EpochResult:
-    return EpochResult(score=score, loss=1.0, predicted_classes=classes, metrics={"macro_f1": score})
+def result(score: float, collapsed: bool = False) -> EpochResult:
+    return EpochResult(score=score, loss=1.0, collapsed=collapsed, metrics={"macro_f1": score})
 
 
-def after(scores: list[float], phase: Phase, classes: int = 2) -> State:
+def after(scores: list[float], phase: Phase, collapsed: bool = False) -> State:
     state = State()
     for score in scores:
-        state = state.after(result(score, classes), phase)
+        state = state.after(result(score, collapsed), phase)
     return state
 
 
@@ -107,8 +107,11 @@ def test_a_phase_ends_by_epochs_by_patience_or_by_collapse() -> None:
     patient = replace(PHASE, patience=2)
     assert [after(scores, patient).ends(patient) for scores in ([0.5, 0.5], [0.5, 0.5, 0.4])] == [False, True]
     collapsing = replace(PHASE, collapse_patience=2)
-    assert [after([0.1, 0.2][:n], collapsing, classes=1).ends(collapsing) for n in (1, 2)] == [False, True]
-    assert after([0.1, 0.2], collapsing, classes=1).after(result(0.3), collapsing).collapsed == 0
+    assert [after([0.1, 0.2][:n], collapsing, collapsed=True).ends(collapsing) for n in (1, 2)] == [
+        False,
+        True,
+    ]
+    assert after([0.1, 0.2], collapsing, collapsed=True).after(result(0.3), collapsing).collapsed == 0
 
 
 def test_the_best_epoch_is_the_first_of_equals_and_its_weights_are_left(tmp_path: Path) -> None:

@@ -58,33 +58,36 @@ class TrainOptions(BandOptions, total=False):
     # train: common
     model: str
     """architecture of the model; classification: lenet, resnet_small, resnet_dropout, or any timm
-    classifier; auto means mobilenetv2_100; segmentation: unet, unetplusplus, manet, linknet, fpn,
-    pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; auto means unet; promptable
-    models: pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a
-    folder or hub name with a slash [default: 'auto']."""
+    classifier; auto means mobilenetv2_100; multi-label classification: lenet, resnet_small,
+    resnet_dropout, or any timm classifier; auto means mobilenetv2_100; segmentation: unet,
+    unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt;
+    auto means unet; promptable models: pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny,
+    -small, -base-plus, -large, or a folder or hub name with a slash [default: 'auto']."""
     epochs: int | Literal["auto"]
     """passes over the training split with a frozen encoder, or over all weights without pretrained
-    ones; 0: bundle the pretrained model unchanged; classification: auto means 20; segmentation: at
-    least 1; auto means 3, or 40 from random weights; promptable models: auto means 20 [default:
-    'auto']."""
+    ones; 0: bundle the pretrained model unchanged; classification: auto means 20; multi-label
+    classification: at least 1; auto means 20; segmentation: at least 1; auto means 3, or 40 from random
+    weights; promptable models: auto means 20 [default: 'auto']."""
     batch_size: int | Literal["auto"]
     """images per step, at most those of the training split; auto is smaller for small data sets;
-    classification: auto means 32; segmentation: auto means 8; promptable models: auto means 2 [default:
-    'auto']."""
+    classification: auto means 32; multi-label classification: auto means 32; segmentation: auto means
+    8; promptable models: auto means 2 [default: 'auto']."""
     lr: float | Literal["auto"]
-    """learning rate of the first phase; classification: auto means 1e-3, sgd 0.01; segmentation: auto
-    means 1e-3, sgd 0.01; promptable models: auto means 1e-4 [default: 'auto']."""
+    """learning rate of the first phase; classification: auto means 1e-3, sgd 0.01; multi-label
+    classification: auto means 1e-3, sgd 0.01; segmentation: auto means 1e-3, sgd 0.01; promptable
+    models: auto means 1e-4 [default: 'auto']."""
     image_size: int | Literal["auto"]
     """height and width of the model input, in pixels; classification: auto means the default of the
-    model; segmentation: of a tile with view=tile; auto means 256; promptable models: auto means the
-    default of the model [default: 'auto']."""
+    model; multi-label classification: auto means the default of the model; segmentation: of a tile with
+    view=tile; auto means 256; promptable models: auto means the default of the model [default:
+    'auto']."""
     weights: str
     """source of the weights; default: pretrained weights of the hub; none: random; a .safetensors file
     (JSON file of the same name beside it); or a bundle of pupila-sam [default: 'default']."""
     augment: str
     """augmentation preset; pupila train DATA --preview draws it; classification: auto means A1;
-    segmentation: auto means medium; promptable models: auto means light for pupila-sam, none for other
-    models [default: 'auto']."""
+    multi-label classification: auto means A1; segmentation: auto means medium; promptable models: auto
+    means light for pupila-sam, none for other models [default: 'auto']."""
     device: Literal["auto", "cpu", "cuda", "mps"]
     """device of the training; auto: the first available of cuda, mps, cpu [default: 'auto']."""
     seed: int
@@ -96,11 +99,11 @@ class TrainOptions(BandOptions, total=False):
     """options of timm.create_model, such as options.pad_type=same."""
     unfreeze: int | Literal["auto", "all"]
     """number of last encoder blocks to fine-tune after the head; auto without pretrained weights: all;
-    classification: auto means 0; segmentation: auto means half of the blocks; promptable models: auto
-    means 0 [default: 'auto']."""
+    classification: auto means 0; multi-label classification: auto means 0; segmentation: auto means
+    half of the blocks; promptable models: auto means 0 [default: 'auto']."""
     finetune_epochs: int | Literal["auto"]
-    """passes with unfrozen blocks; classification: auto means 10; segmentation: auto means 24;
-    promptable models: auto means 10 [default: 'auto']."""
+    """passes with unfrozen blocks; classification: auto means 10; multi-label classification: auto
+    means 10; segmentation: auto means 24; promptable models: auto means 10 [default: 'auto']."""
     finetune_lr: float | Literal["auto"]
     """learning rate of unfrozen blocks and of a head trained with them; auto: a tenth of lr;
     segmentation: the decoder keeps lr [default: 'auto']."""
@@ -118,50 +121,51 @@ class TrainOptions(BandOptions, total=False):
     patience: int
     """epochs without improvement after which a phase stops early [default: 10]."""
     collapse_patience: int
-    """consecutive epochs that predict a single class, after which the run is stopped [default: 5]."""
+    """consecutive collapsed epochs, such as those that predict a single class, after which the run is
+    stopped [default: 5]."""
     abstain_below: float
     """confidence below which the bundle abstains [default: 0.0]."""
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     """precision of training steps; auto: a lower one if it is measured faster [default: 'auto']."""
     allow_leak: bool
     """train on a leaking split; the report states the leakage [default: False]."""
-    # train: classification, segmentation
+    # train: classification, multi-label classification, segmentation
     budget: str | None
     """time limit of the training, such as 90s, 15m or 2h; classification: decides image_size, epochs,
+    augmented_views and unfreeze; multi-label classification: decides image_size, epochs,
     augmented_views and unfreeze; segmentation: decides image_size, view, epochs and unfreeze [default:
     None]."""
     loss: str
     """loss function, or a weighted sum of them such as cross_entropy+0.5*focal; classification:
-    cross_entropy or focal; auto means cross_entropy; segmentation: cross_entropy, focal, dice or
-    tversky; auto means dice+cross_entropy [default: 'auto']."""
+    cross_entropy or focal; auto means cross_entropy; multi-label classification: bce, focal or
+    asymmetric; auto means bce; segmentation: cross_entropy, focal, dice or tversky; auto means
+    dice+cross_entropy [default: 'auto']."""
     focal_gamma: float
-    """gamma of the focal loss; 0 is cross-entropy [default: 2.0]."""
+    """gamma of the focal loss; 0 is cross-entropy; multi-label classification: 0 is bce [default:
+    2.0]."""
     label_smoothing: float
-    """probability mass given to the other classes [default: 0.0]."""
+    """probability mass given to the other classes; multi-label classification: of bce; half of it is
+    the target of an absent class [default: 0.0]."""
     class_weights: Literal["none", "inverse", "effective"]
-    """weight classes by inverse frequency, or by the effective number of images [default: 'none']."""
-    # train: classification, promptable models
+    """weight classes by inverse frequency, or by the effective number of images; multi-label
+    classification: how much more the presence of a class counts than its absence; inverse: negatives /
+    positives [default: 'none']."""
+    # train: classification, multi-label classification, promptable models
     augmented_views: int | Literal["auto"]
     """number of augmented views per image with a frozen encoder; classification: auto means epochs, at
-    most 10; promptable models: auto means 4 for pupila-sam, 1 for other models [default: 'auto']."""
+    most 10; multi-label classification: auto means epochs, at most 10; promptable models: auto means 4
+    for pupila-sam, 1 for other models [default: 'auto']."""
     # train: segmentation, promptable models
     encoder: str
     """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam
     alone [default: 'auto']."""
-    # train: classification
+    # train: classification, multi-label classification
     head: Literal["dense", "linear"]
     """classification head; dense: one hidden layer; linear: none [default: 'dense']."""
     head_width: int
     """units in the hidden layer of the dense head [default: 128]."""
     dropout: float
     """dropout rate of the dense head [default: 0.3]."""
-    sampling: Literal["natural", "balanced"]
-    """how training images are drawn; balanced: every class equally often, with replacement [default:
-    'natural']."""
-    threshold: str | None
-    """for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9
-    or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; None: no threshold [default:
-    None]."""
     # train: promptable models
     target: Literal["class", "region", "both"]
     """target of a prompt, a whole class of an image, a connected region, or either [default:
@@ -187,6 +191,21 @@ class TrainOptions(BandOptions, total=False):
     'auto']."""
     tversky_beta: float
     """weight of false negatives in the tversky loss; false positives get 1 - beta [default: 0.7]."""
+    # train: multi-label classification
+    gamma_positive: float
+    """gamma of the asymmetric loss for present classes; 0 is cross-entropy [default: 0.0]."""
+    gamma_negative: float
+    """gamma of the asymmetric loss for absent classes; 0 is cross-entropy [default: 4.0]."""
+    probability_margin: float
+    """probability up to which an absent class costs nothing in the asymmetric loss [default: 0.05]."""
+    # train: classification
+    sampling: Literal["natural", "balanced"]
+    """how training images are drawn; balanced: every class equally often, with replacement [default:
+    'natural']."""
+    threshold: str | None
+    """for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9
+    or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; None: no threshold [default:
+    None]."""
     # split: common
     folds: int | None
     """number of cross-validation folds, instead of one validation split [default: None]."""

@@ -21,7 +21,7 @@ from pupila.core.progress import progress
 from pupila.learning.optimizers import OPTIMIZERS
 
 Inputs = Tensor | tuple[Tensor, ...]  # of a module; a tuple is taken apart
-Batch = tuple[Inputs, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W)
+Batch = tuple[Inputs, Tensor]  # inputs, (N,) int64 targets, of masks (N, H, W), of several labels (N, C)
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PLATEAU_EPOCHS = 3  # without a better score, after which "plateau" halves the rate
 
@@ -39,7 +39,7 @@ class Phase:
     weight_decay: float
     clip_norm: float | None  # largest norm of the gradient; None: not clipped
     patience: int  # epochs without improvement, after which the phase ends
-    collapse_patience: int  # consecutive epochs that predict a single class, after which the phase ends
+    collapse_patience: int  # consecutive collapsed epochs, after which the phase ends
     precision: str
     seed: int
     can_predict: bool  # whether the module is trained already: then an epoch must beat its initial score
@@ -54,7 +54,7 @@ class EpochResult:
 
     score: float  # the task's metric, higher is better
     loss: float | None  # None without validation
-    predicted_classes: int
+    collapsed: bool  # whether all images get the same prediction, as far as the task can tell
     metrics: dict[str, float]
     example: bytes | None = None  # a PNG of example predictions, after some epochs
 
@@ -67,7 +67,7 @@ class State:
     best_epoch: int = 0
     best_score: float = -math.inf
     stale: int = 0  # epochs since the best
-    collapsed: int = 0  # consecutive epochs that predicted a single class
+    collapsed: int = 0  # consecutive collapsed epochs
     factor: float = 1.0  # of the learning rate, by plateau
     interrupted: bool = False  # by Ctrl-C; never stored in a checkpoint, since the run can be resumed
 
@@ -81,7 +81,7 @@ class State:
             best_epoch=self.epoch + 1 if better else self.best_epoch,
             best_score=result.score if better else self.best_score,
             stale=stale,
-            collapsed=self.collapsed + 1 if result.predicted_classes < 2 else 0,
+            collapsed=self.collapsed + 1 if result.collapsed else 0,
             factor=self.factor / 2 if halve else self.factor,
         )
 

@@ -13,7 +13,7 @@ import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.imaging.images.decode import Array
 from pupila.learning.loop import Checkpointer
-from pupila.learning.losses import LOSSES, OVERLAP_LOSSES, class_weights
+from pupila.learning.losses.classes import LOSSES, OVERLAP_LOSSES, class_weights
 from pupila.learning.models.classify import build_classifier as build
 from pupila.learning.models.network import WholeNetwork
 from pupila.learning.trainers.classify import ClassifyTrainer
@@ -133,16 +133,16 @@ def test_the_score_is_macro_f1_so_that_the_majority_alone_is_no_good(data: Datas
     # F1 of common: 2 x 4 / (5 + 4) = 8/9; of rare: 0
     assert message.score == message.metrics["macro_f1"] == pytest.approx(4 / 9)
     assert message.metrics["accuracy"] == pytest.approx(0.8)
-    assert message.predicted_classes == 1
+    assert message.collapsed
     perfect = trainer(data).score_logits(predictions(*[COMMON] * 4, RARE), epoch=0)
-    assert (perfect.score, perfect.predicted_classes) == (1.0, 2)
+    assert perfect.score == 1.0 and not perfect.collapsed
 
 
 def test_without_validation_a_later_epoch_is_a_better_one(data: Dataset) -> None:
     report = trainer(data, SplitRows(TRAIN.train, []))
     nothing = np.empty((0, 2), np.float32)
     assert report.score_logits(nothing, 3).score > report.score_logits(nothing, 2).score
-    assert report.score_logits(nothing, 0).predicted_classes == 2  # no collapse
+    assert not report.score_logits(nothing, 0).collapsed
 
 
 def test_answers_of_one_class_alone_are_a_collapse() -> None:

@@ -1,12 +1,14 @@
 """The model card: the task, the validation results, and the limits of use."""
 
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.core.messages import listing, mark, say, say_count, translate
 from pupila.statistics.metrics.titles import metric_title
 
 # What a model of each task predicts, marked for translation.
 PREDICTS: dict[str, str] = {
     "classify": mark("Predicts one of {n} classes: {names}."),
+    "multilabel": mark("Predicts which of {n} classes are present: {names}."),
     "segment": mark("Predicts a mask of {n} classes: {names}."),
     "prompt": mark("Predicts a mask from points and a box."),
 }
@@ -41,6 +43,8 @@ def render_card(info: BundleInfo) -> str:
         lines.append("")
     else:
         lines += [say("The model was not validated."), ""]
+    if thresholds := describe_thresholds(info):
+        lines += [" ".join(thresholds), ""]
     if info.leaking:
         warning = say(
             "The split leaks: images that belong together are in different splits. The figures are biased upwards."

@@ -28,7 +28,7 @@ class BundleInfo(Record):
     preprocessing: Preprocessing
     temperature: float = Field(
         default=1.0, gt=0, allow_inf_nan=False
-    )  # logits are divided by it before the softmax
+    )  # logits are divided by it before the softmax or the sigmoid
     post_processing: PostProcessing = PostProcessing()
     prompt_format: Literal["", "sam", "sam2"] = ""  # encoding of prompts for the decoder; empty: no prompts
     # What the network is.

@@ -12,7 +12,13 @@ from pupila.core.records import Record
 from pupila.statistics.metrics.titles import metric_title
 
 LOG_FILE = "log.jsonl"
-_SHOWN = ("macro_f1", "accuracy", "mean_dice", "mean_iou")  # metrics of an epoch that people follow
+_SHOWN = (
+    "mean_average_precision",
+    "macro_f1",
+    "accuracy",
+    "mean_dice",
+    "mean_iou",
+)  # metrics of an epoch that people follow
 
 
 class EpochLog(Record):

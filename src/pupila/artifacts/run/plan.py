@@ -23,7 +23,7 @@ class RunPlan(Record):
 
     model_config = ConfigDict(extra="allow")
 
-    task: str = Field(description="name of the task: classify, segment or prompt")
+    task: str = Field(description="name of the task: classify, multilabel, segment or prompt")
     model: str = Field(description="name of the model")
     classes: list[str] = Field(description="class names in the order of the logits")
     data_hash: str = Field(description="hash of the data set")

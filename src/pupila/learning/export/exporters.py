@@ -19,6 +19,7 @@ from pupila.imaging.images.decode import Array
 from pupila.learning.export.classify import CLASSIFY_EXPORTER
 from pupila.learning.export.exporter import Exporter, Trained
 from pupila.learning.export.graph import FORM, OPSET
+from pupila.learning.export.multilabel import MULTILABEL_EXPORTER
 from pupila.learning.export.parity import check_logits
 from pupila.learning.export.prompt import PROMPT_EXPORTER
 from pupila.learning.export.segment import SEGMENT_EXPORTER
@@ -27,6 +28,7 @@ from pupila.learning.models.settings import DEFAULT_MODELS
 
 EXPORTERS: dict[str, Exporter] = {
     "classify": CLASSIFY_EXPORTER,
+    "multilabel": MULTILABEL_EXPORTER,
     "segment": SEGMENT_EXPORTER,
     "prompt": PROMPT_EXPORTER,
 }

@@ -1,6 +1,6 @@
 """Compare torch and ONNX Runtime: an export that predicts something else is refused."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -12,18 +12,27 @@ from pupila.imaging.images.decode import Array
 TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
 
 
-def check_logits(both: Iterable[tuple[Array, Array]]) -> Parity:
+def share_of_equal_classes(ours: Array, theirs: Array) -> float:
+    """Share of images, or of pixels, whose (K, C, ...) logits have the same most probable class."""
+    return float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
+
+
+def check_logits(
+    both: Iterable[tuple[Array, Array]],
+    agreement: Callable[[Array, Array], float] = share_of_equal_classes,
+) -> Parity:
     """Compare logits of torch and of ONNX Runtime.
 
     Args:
         both: for every image its (K, C, ...) logits by torch, and by ONNX Runtime.
+        agreement: of both logits, the share of equal predictions.
 
     Raises:
         PupilaError: they differ by more than the tolerance.
     """
     figures = [
         (float(np.abs(ours).max()), float(np.abs(ours - theirs).max()),
-         float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()))
+         agreement(ours, theirs))
         for ours, theirs in both
     ]  # fmt: skip
     scales, differences, agreements = zip(*figures, strict=True)

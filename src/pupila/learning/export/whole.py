@@ -1,6 +1,6 @@
 """Export a network that one file holds: pixels to logits, embedding and feature map."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from pupila.artifacts.bundle.validation import Parity
 from pupila.imaging.images.decode import Array
 from pupila.learning.export.exporter import ArchitectureSample, Trained
 from pupila.learning.export.graph import to_onnx
-from pupila.learning.export.parity import check_logits
+from pupila.learning.export.parity import check_logits, share_of_equal_classes
 from pupila.learning.models.network import ExportedNetwork, Network, WholeNetwork
 
 OUTPUTS = [LOGITS, EMBEDDING, FEATURE_MAP]
@@ -29,8 +29,13 @@ def sample_whole(network: Network) -> ArchitectureSample:
     return ArchitectureSample(WholeNetwork(network), content)
 
 
-def compare_whole(parts: dict[str, bytes], network: Network, inputs: Iterable[Array]) -> Parity:
-    """Compare the logits of torch and of ONNX Runtime.
+def compare_whole(
+    parts: dict[str, bytes],
+    network: Network,
+    inputs: Iterable[Array],
+    agreement: Callable[[Array, Array], float] = share_of_equal_classes,
+) -> Parity:
+    """Compare the logits of torch and of ONNX Runtime; see `check_logits`.
 
     Raises:
         PupilaError: they differ by more than the tolerance.
@@ -43,4 +48,4 @@ def compare_whole(parts: dict[str, bytes], network: Network, inputs: Iterable[Ar
         with torch.inference_mode():
             return np.asarray(whole(tensor)[0].numpy()), session.run(pixels, outputs=[LOGITS])[0]
 
-    return check_logits(map(both, inputs))
+    return check_logits(map(both, inputs), agreement)

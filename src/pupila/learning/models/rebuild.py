@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.learning.models.classify import rebuild_classifier
+from pupila.learning.models.multilabel import rebuild_multilabel_classifier
 from pupila.learning.models.network import Network
 from pupila.learning.models.prompt import rebuild_promptable
 from pupila.learning.models.segment import rebuild_segmenter
@@ -12,6 +13,7 @@ from pupila.learning.models.weights import load_bundle_weights
 
 REBUILDERS: dict[str, Callable[[BundleInfo], Network]] = {
     "classify": rebuild_classifier,
+    "multilabel": rebuild_multilabel_classifier,
     "segment": rebuild_segmenter,
     "prompt": rebuild_promptable,
 }  # task -> what builds the network of a bundle, with random weights

@@ -8,6 +8,7 @@ from pupila.core.settings import Settings
 
 DEFAULT_MODELS = {
     "classify": "mobilenetv2_100",
+    "multilabel": "mobilenetv2_100",
     "segment": "unet",
     "prompt": "pupila-sam",
 }  # task -> model of "auto"

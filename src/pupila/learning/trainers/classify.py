@@ -1,33 +1,21 @@
-"""Train classifiers: on images, or a head on cached features; macro F1 on validation."""
-
-from collections.abc import Iterator
-from typing import Any
+"""Train classifiers: cross-entropy over the classes, macro F1 on validation."""
 
 import numpy as np
-import torch
-from torch import nn
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.core.threads import prefetch
 from pupila.imaging.images.decode import Array
-from pupila.learning.engine import make_encoder
-from pupila.learning.features import Features
-from pupila.learning.loader.batches import chunks, order
-from pupila.learning.loader.images import ResizedImages
-from pupila.learning.loader.views import AugmentedViews, View
-from pupila.learning.loop import Batch, EpochResult
-from pupila.learning.losses import class_weights, make_loss
-from pupila.learning.models.network import Network, Unfrozen
+from pupila.learning.loop import EpochResult
+from pupila.learning.losses.classes import LOSSES, class_weights
+from pupila.learning.losses.sums import make_loss
+from pupila.learning.models.network import Network
+from pupila.learning.trainers.images import ImageTrainer, Supervision
 from pupila.learning.trainers.settings import ClassifySettings
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.statistics.metrics.classify import accuracy, confusion, macro_f1
 
-_VALIDATION_BATCH = 64  # images
-_FEATURE_BATCH = 4096
 
-
-class ClassifyTrainer:
-    """The `TaskTrainer` of classification.
+class ClassifyTrainer(ImageTrainer):
+    """The `TaskTrainer` of classification: targets are (N,) int64 class indices.
 
     Args:
         data: the data set.
@@ -37,116 +25,31 @@ class ClassifyTrainer:
     """
 
     def __init__(self, data: Dataset, split: SplitRows, settings: ClassifySettings, network: Network) -> None:
-        self.split, self.settings, self.network = split, settings, network
-        self.targets = class_indices(data.images["target"].to_list(), settings.classes)
-        pictures = ResizedImages(data, network.preprocessing, [*split.train, *split.validation])
-        self.views = AugmentedViews(pictures, settings.augment, settings.seed)
-        counts = np.bincount(self.targets[split.train], minlength=len(settings.classes))
+        targets = class_indices(data.images["target"].to_list(), settings.classes)
+        counts = np.bincount(targets[split.train], minlength=len(settings.classes))
         weights = class_weights(counts, settings.class_weights)
-        self.criterion = make_loss(
-            settings.loss, None if weights is None else weights.to(settings.device), settings
+        criterion = make_loss(
+            settings.loss, None if weights is None else weights.to(settings.device), settings, LOSSES
         )
-        self.chances = None
+        chances = None
         if settings.sampling == "balanced":
-            self.chances = 1.0 / np.maximum(counts, 1)[self.targets[split.train]]
+            chances = 1.0 / np.maximum(counts, 1)[targets[split.train]]
+        super().__init__(data, split, settings, network, Supervision(targets, criterion, chances))
 
-    def batches(self, epoch: int) -> list[list[int]]:
-        """Row numbers of the epoch's batches."""
-        places = order(len(self.split.train), self.settings.seed, epoch, self.chances)
-        return chunks(np.asarray(self.split.train)[places], self.settings.batch_size)
-
-    def inputs(self, items: list[int], view: int) -> tuple[Array, Array]:
-        """(K, 3, H, W) float32 images and (K,) int64 class indices."""
-        return self.views.inputs([(row, view) for row in items]), self.targets[items]
-
-    def build_module(self, unfreeze: int | str) -> nn.Module:
-        """Encoder and head."""
-        return Unfrozen(self.network, unfreeze)
-
-    def validate(self, module: nn.Module, epoch: int) -> EpochResult:
-        """Validation metrics of a module that takes images."""
-        return self.score_logits(self.predict_validation(module), epoch)
-
-    def predict_validation(self, module: nn.Module) -> Array:
-        """(V, C) float32 logits of the validation rows, in their order."""
-        rows = chunks(np.asarray(self.split.validation, dtype=np.int64), _VALIDATION_BATCH)
-        inputs = prefetch(
-            rows, lambda some: self.views.inputs([(row, None) for row in some]), self.settings.workers
-        )
-        return _predict_logits(module, inputs, self.settings)
-
-    def build_head_trainer(self) -> "ClassifyHeadTrainer":
-        """Trains the head on cached features."""
-        return ClassifyHeadTrainer(self)
-
-    def score_logits(self, logits: Array, epoch: int) -> EpochResult:
-        """Validation metrics of (V, C) logits; without validation rows the last epoch counts as the best."""
-        if not len(logits):
-            return EpochResult(
-                score=float(epoch), loss=None, predicted_classes=len(self.settings.classes), metrics={}
-            )
-        targets, predictions = self.targets[self.split.validation], logits.argmax(axis=1)
-        with torch.inference_mode():
-            device = self.settings.device
-            loss = self.criterion(torch.from_numpy(logits).to(device), torch.from_numpy(targets).to(device))
+    def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
+        """Macro F1 and accuracy; one class for all images is a collapse."""
+        predictions = logits.argmax(axis=1)
         matrix = confusion(targets, predictions, len(self.settings.classes))
         score = float(macro_f1(matrix))
         return EpochResult(
             score=score,
-            loss=float(loss),
-            predicted_classes=len(set(predictions.tolist())),
+            loss=loss,
+            collapsed=len(set(predictions.tolist())) < 2,
             metrics={"macro_f1": score, "accuracy": float(accuracy(matrix))},
         )
-
-
-class ClassifyHeadTrainer:
-    """Trains a head on features that are computed once per image and view."""
-
-    def __init__(self, trainer: ClassifyTrainer) -> None:
-        self.trainer, settings = trainer, trainer.settings
-        self.features = Features(
-            trainer.views, make_encoder(settings.engine, trainer.network, settings.device)
-        )
-        self.views: list[View] = list(range(min(settings.augmented_views, settings.epochs)))
-        train, validation = trainer.split.train, trainer.split.validation
-        pairs = [(row, view) for view in self.views for row in train] + [(row, None) for row in validation]
-        self.features.fill(pairs)
-        self.module = trainer.network.head.to(settings.device)
-
-    def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
-        """Number of batches in the epoch, and the batches."""
-        self.module.train()
-        batches = self.trainer.batches(epoch)
-        view, device = self.views[epoch % len(self.views)], self.trainer.settings.device
-        return len(batches), (
-            (
-                torch.from_numpy(self.features(rows, view)).to(device),
-                torch.from_numpy(self.trainer.targets[rows]).to(device),
-            )
-            for rows in batches
-        )
-
-    def validate(self, module: nn.Module, epoch: int) -> EpochResult:
-        """Validation metrics of the head."""
-        return self.trainer.score_logits(self.predict_validation(module), epoch)
-
-    def predict_validation(self, module: nn.Module) -> Array:
-        """(V, C) float32 logits of the validation rows, in their order."""
-        some = chunks(np.asarray(self.trainer.split.validation, dtype=np.int64), _FEATURE_BATCH)
-        return _predict_logits(module, (self.features(rows, None) for rows in some), self.trainer.settings)
 
 
 def class_indices(names: list[str | None], classes: list[str]) -> Array:
     """(N,) int64 class indices of the names, -1 for None."""
     numbers = {name: number for number, name in enumerate(classes)}
     return np.array([numbers.get(str(name), -1) for name in names], dtype=np.int64)
-
-
-def _predict_logits(module: nn.Module, inputs: Any, settings: ClassifySettings) -> Array:
-    """(V, C) float32 logits, computed in float32 for any training precision."""
-    module.eval()
-    with torch.inference_mode():
-        logits = [
-            module(torch.from_numpy(batch).to(settings.device)).float().cpu().numpy() for batch in inputs
-        ]
-    return np.concatenate(logits) if logits else np.empty((0, len(settings.classes)), np.float32)

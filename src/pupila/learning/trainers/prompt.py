@@ -20,7 +20,7 @@ from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.prompt import PromptedViews, pad
 from pupila.learning.loader.views import View
 from pupila.learning.loop import Batch, EpochResult
-from pupila.learning.losses import prompt_loss
+from pupila.learning.losses.classes import prompt_loss
 from pupila.learning.models.network import Network
 from pupila.learning.trainers.best_outputs import BestOutputs
 from pupila.learning.trainers.prompt_module import PromptableModule, mean_prompt_loss
@@ -116,7 +116,7 @@ class PromptTrainer:
     def validate(self, module: nn.Module, epoch: int) -> EpochResult:
         """Validation metrics: mean IoU for each prompt strategy, and their mean."""
         if not self.split.validation:
-            return EpochResult(score=float(epoch), loss=None, predicted_classes=2, metrics={})
+            return EpochResult(score=float(epoch), loss=None, collapsed=False, metrics={})
 
         def score_prompt(raw: RawPrompt) -> tuple[RawPrompt, Array, tuple[Array, Array]]:
             probability = self._probability(raw.logits, raw.prompt, raw.target.shape, self._spec)
@@ -273,6 +273,6 @@ def _summarise(results: list[tuple[str, Array, float]]) -> EpochResult:
     return EpochResult(
         score=score,
         loss=float(np.mean([loss for *_, loss in results])),
-        predicted_classes=int(predicted.sum()),
+        collapsed=int(predicted.sum()) < 2,
         metrics={"mean_iou": score, **{f"mean_iou_{name}": v for name, v in scores.items()}},
     )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pupila.core.vocabulary import IGNORE
-from pupila.learning.losses import prompt_loss
+from pupila.learning.losses.classes import prompt_loss
 from pupila.learning.models.network import Network, Unfrozen
 from pupila.tasks.prompt import BACKGROUND, FOREGROUND, NO_POINT
 

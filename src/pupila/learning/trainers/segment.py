@@ -18,7 +18,8 @@ from pupila.learning.augment import encode_grid
 from pupila.learning.loader.batches import chunks, order
 from pupila.learning.loader.segment import MaskedViews
 from pupila.learning.loop import EpochResult
-from pupila.learning.losses import class_weights, make_loss
+from pupila.learning.losses.classes import LOSSES, class_weights
+from pupila.learning.losses.sums import make_loss
 from pupila.learning.models.network import Network, Unfrozen
 from pupila.learning.trainers.best_outputs import BestOutputs
 from pupila.learning.trainers.settings import SegmentSettings
@@ -75,7 +76,7 @@ class SegmentTrainer:
         self.views = MaskedViews(data, spec, rows, settings.augment, settings.seed, learned)
         weights = class_weights(data.shares[split.train].sum(axis=0), settings.class_weights)
         self.criterion = make_loss(
-            settings.loss, None if weights is None else weights.to(settings.device), settings
+            settings.loss, None if weights is None else weights.to(settings.device), settings, LOSSES
         )
         tiles = {row: self.views.count_tiles(row) for row in split.train}
         self._most = max(tiles.values(), default=1)
@@ -103,7 +104,7 @@ class SegmentTrainer:
         """Validation metrics of the module at full resolution."""
         classes = len(self.settings.classes)
         if not self.split.validation:
-            return EpochResult(score=float(epoch), loss=None, predicted_classes=classes, metrics={})
+            return EpochResult(score=float(epoch), loss=None, collapsed=False, metrics={})
 
         outputs: SegmentOutputs | None = SegmentOutputs(ArraySpool(), [])
         shown: dict[int, Array] = {}
@@ -134,7 +135,7 @@ class SegmentTrainer:
         return EpochResult(
             score=figures.selection_score(counts),
             loss=float(np.mean(losses)),
-            predicted_classes=int(counts.sum(axis=(0, 1)).astype(bool).sum()),
+            collapsed=int(counts.sum(axis=(0, 1)).astype(bool).sum()) < 2,
             metrics=means,
         )
 

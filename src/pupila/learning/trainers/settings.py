@@ -6,7 +6,9 @@ Descriptions and limits of the fields stand where users set them, in the setting
 from typing import Protocol
 
 from pupila.learning.loader.prompt import PromptSettings as RandomPromptSettings
-from pupila.learning.losses import LossSettings, OverlapSettings
+from pupila.learning.losses.classes import OverlapSettings
+from pupila.learning.losses.labels import AsymmetricSettings
+from pupila.learning.losses.sums import LossSettings
 
 
 class TrainerSettings(Protocol):
@@ -65,12 +67,20 @@ class FeatureSettings(Protocol):
         """Augmented views per image."""
 
 
-class ClassifySettings(TrainerSettings, CriterionSettings, FeatureSettings, Protocol):
+class ImageSettings(TrainerSettings, FeatureSettings, Protocol):
+    """What every trainer with a row of logits for each image reads."""
+
+
+class ClassifySettings(ImageSettings, CriterionSettings, Protocol):
     """What the trainer of classifiers reads."""
 
     @property
     def sampling(self) -> str:
         """natural or balanced."""
+
+
+class MultilabelSettings(ImageSettings, CriterionSettings, AsymmetricSettings, Protocol):
+    """What the trainer of multi-label classifiers reads."""
 
 
 class SegmentSettings(TrainerSettings, CriterionSettings, OverlapSettings, Protocol):

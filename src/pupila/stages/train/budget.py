@@ -18,7 +18,11 @@ from pupila.stages.train.plan import PLANNERS
 from pupila.stages.train.settings import TrainSettings
 
 # Promptable models have no budget: they are trained on cached embeddings, or for hours.
-BUDGETS: dict[str, TaskBudget] = {"classify": CLASSIFY_BUDGET, "segment": SEGMENT_BUDGET}
+BUDGETS: dict[str, TaskBudget] = {
+    "classify": CLASSIFY_BUDGET,
+    "multilabel": CLASSIFY_BUDGET,  # the same networks
+    "segment": SEGMENT_BUDGET,
+}
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 

@@ -2,6 +2,7 @@
 
 from pupila.learning.models.settings import is_promptable
 from pupila.stages.train.classify import CLASSIFY_RECIPE
+from pupila.stages.train.multilabel import MULTILABEL_RECIPE
 from pupila.stages.train.prompt import PROMPT_RECIPE
 from pupila.stages.train.recipe import TrainingRecipe
 from pupila.stages.train.segment import SEGMENT_RECIPE
@@ -9,6 +10,7 @@ from pupila.tasks.prompt import PROMPT
 
 RECIPES: dict[str, TrainingRecipe] = {
     "classify": CLASSIFY_RECIPE,
+    "multilabel": MULTILABEL_RECIPE,
     "segment": SEGMENT_RECIPE,
     "prompt": PROMPT_RECIPE,
 }

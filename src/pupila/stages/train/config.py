@@ -10,6 +10,7 @@ from pupila.core.messages import listing, mark, say, translate
 from pupila.core.settings import Settings
 from pupila.stages.train.settings import TrainPlan, TrainSettings
 from pupila.stages.train.task_settings.classify import ClassifyTrainPlan, ClassifyTrainSettings
+from pupila.stages.train.task_settings.multilabel import MultilabelTrainPlan, MultilabelTrainSettings
 from pupila.stages.train.task_settings.prompt import PromptTrainPlan, PromptTrainSettings
 from pupila.stages.train.task_settings.segment import SegmentTrainPlan, SegmentTrainSettings
 
@@ -24,12 +25,15 @@ class TaskModels(NamedTuple):
 
 TASK_MODELS: dict[str, TaskModels] = {
     "classify": TaskModels(mark("classification"), ClassifyTrainSettings, ClassifyTrainPlan),
+    "multilabel": TaskModels(
+        mark("multi-label classification"), MultilabelTrainSettings, MultilabelTrainPlan
+    ),
     "segment": TaskModels(mark("segmentation"), SegmentTrainSettings, SegmentTrainPlan),
     "prompt": TaskModels(mark("promptable models"), PromptTrainSettings, PromptTrainPlan),
 }
 
 
-class TrainConfig(ClassifyTrainSettings, SegmentTrainSettings, PromptTrainSettings):
+class TrainConfig(ClassifyTrainSettings, MultilabelTrainSettings, SegmentTrainSettings, PromptTrainSettings):
     """Every setting of every task: names and values are checked before the task is known."""
 
     parts: ClassVar[dict[str, type[Settings]]] = {
@@ -68,7 +72,7 @@ def write_flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-class TrainPlanFile(PlanFile[ClassifyTrainPlan | SegmentTrainPlan | PromptTrainPlan]):
+class TrainPlanFile(PlanFile[ClassifyTrainPlan | MultilabelTrainPlan | SegmentTrainPlan | PromptTrainPlan]):
     """The content of `plan.json`: what the user set, every setting decided, and how the run stands."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.artifacts.bundle.validation import ValidationSummary
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.gallery import embed_wide
@@ -18,9 +19,9 @@ from pupila.imaging.images.decode import decode
 from pupila.stages.train.catalogue import RECIPES
 from pupila.stages.train.phases import FINETUNE, HEAD
 from pupila.stages.train.settings import TrainPlan
-from pupila.statistics.metrics.titles import objective_title, sentence_title
+from pupila.statistics.metrics.titles import sentence_title
 
-_CURVES = ("macro_f1", "mean_dice", "mean_iou")  # metrics of the log that are drawn
+_CURVES = ("mean_average_precision", "macro_f1", "mean_dice", "mean_iou")  # metrics of the log that are drawn
 
 
 def make_run_page(
@@ -166,9 +167,8 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
             f"{name}={value}" for name, value in _AGAINST_COLLAPSE.items() if name in type(plan).model_fields
         ]
         remedies = [say("a lower learning rate"), *own, say("pretrained weights")]
-        sentences.append(
-            say("The model predicts a single class (collapsed). Try: {remedies}.", remedies=listing(remedies))
-        )
+        collapse = translate(RECIPES[plan.task].collapse)
+        sentences.append(say("{collapse} Try: {remedies}.", collapse=collapse, remedies=listing(remedies)))
     if plan.leaking:
         sentences.append(
             say(
@@ -178,24 +178,14 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
     if info.validation is None:
         return [*sentences, _explain_no_validation(plan)]
     metric = RECIPES[info.task].metric(len(info.classes))
-    if _is_below(info.validation.metrics[metric].value, info.validation.baseline.metrics[metric]):
+    if _is_below(info.validation.metrics[metric].value, info.validation.baseline.metrics.get(metric)):
         sentences.append(
             say(
                 "The model is below the baseline. Try: more epochs, another learning rate or pretrained weights."
             )
         )
     sentences.append(_describe_score(info, info.validation))
-    if info.post_processing.threshold is not None:
-        sentences.append(say(
-            "Decision threshold {threshold} for class '{name}', tuned on validation for {objective}.",
-            name=info.post_processing.positive, threshold=number(info.post_processing.threshold, 2),
-            objective=objective_title(info.post_processing.objective),
-        ))  # fmt: skip
-    elif info.post_processing.objective:
-        sentences.append(say(
-            "No threshold reaches {objective} on validation, so the class with the higher probability is predicted.",
-            objective=objective_title(info.post_processing.objective),
-        ))  # fmt: skip
+    sentences += describe_thresholds(info)
     sentences.append(
         say("These figures are optimistically biased: the epoch was selected on validation. "
             "Evaluate the model on the sealed test split.")
@@ -203,8 +193,8 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
     return sentences
 
 
-def _is_below(value: float | None, baseline: float) -> bool:
-    return value is not None and value < baseline
+def _is_below(value: float | None, baseline: float | None) -> bool:
+    return value is not None and baseline is not None and value < baseline
 
 
 def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:
@@ -212,6 +202,9 @@ def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:
     recipe = RECIPES[info.task]
     metric = recipe.metric(len(info.classes))
     row, base = validation.metrics[metric], validation.baseline
+    if row.value is None or metric not in base.metrics:
+        return say("{metric} is not measurable on validation (n = {images} images).",
+                   metric=sentence_title(metric), images=validation.n)  # fmt: skip
     values = {
         "metric": sentence_title(metric), "value": row.value_text(), "images": validation.n,
         "groups": validation.groups, "baseline_value": number(base.metrics[metric]),

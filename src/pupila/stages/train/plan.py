@@ -16,6 +16,7 @@ from pupila.learning.optimizers import DEFAULT_RATES
 from pupila.stages.train.config import TASK_MODELS, write_flag
 from pupila.stages.train.measure import pick_engine, resolve_device
 from pupila.stages.train.planning.classify import CLASSIFY_PLANNER
+from pupila.stages.train.planning.multilabel import MULTILABEL_PLANNER
 from pupila.stages.train.planning.planner import Needs, TaskPlanner
 from pupila.stages.train.planning.prompt import PROMPT_PLANNER
 from pupila.stages.train.planning.segment import SEGMENT_PLANNER
@@ -23,6 +24,7 @@ from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_s
 
 PLANNERS: dict[str, TaskPlanner] = {
     "classify": CLASSIFY_PLANNER,
+    "multilabel": MULTILABEL_PLANNER,
     "segment": SEGMENT_PLANNER,
     "prompt": PROMPT_PLANNER,
 }

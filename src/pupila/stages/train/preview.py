@@ -69,6 +69,7 @@ def _draw_tiles(data: Dataset, row: int, settings: SegmentTrainSettings, preset:
 
 PREVIEWS: dict[str, Callable[[Dataset, int, Any, str], list[Array]]] = {
     "classify": _draw_images,
+    "multilabel": _draw_images,
     "segment": _draw_tiles,
     "prompt": _draw_masks,
 }

@@ -156,8 +156,12 @@ class TrainingRun:
         rows = schedule.rows(VALIDATION)
         if plan.folds:
             rows = schedule.rows(TRAIN) + rows
+        for sentence in self.recipe.warnings(self.data, schedule.rows(TRAIN), rows):
+            self.on_log(Note(sentence))
         if rows and plan.classes == self.data.classes:
             baseline, metric = self.recipe.baseline(self.data, rows), self.recipe.metric(len(plan.classes))
+            if metric not in baseline.metrics:  # said among the warnings
+                return
             self.on_log(Note(say(
                 "Validation baseline ({baseline}): {metric} {value}.", metric=metric_title(metric),
                 value=number(baseline.metrics[metric]),

@@ -72,7 +72,8 @@ class TrainSettings(ModelSettings):
     )
     collapse_patience: PositiveInt = Field(
         default=5,
-        description="consecutive epochs that predict a single class, after which the run is stopped",
+        description="consecutive collapsed epochs, such as those that predict a single class, after which the run "
+        "is stopped",
     )
     abstain_below: float = Field(
         default=0.0, ge=0, lt=1, description="confidence below which the bundle abstains"

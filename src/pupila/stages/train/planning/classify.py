@@ -3,20 +3,22 @@
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.learning.losses import OVERLAP_LOSSES, parse_loss
-from pupila.learning.models.network import Network
-from pupila.stages.train.measure import measure_precision
+from pupila.learning.losses.classes import LOSSES
 from pupila.stages.train.planning.planner import (
-    Needs,
+    TaskLosses,
     TaskPlanner,
     check_criterion,
     freeze_all,
     keep_preprocessing,
-    needs_of_views,
+    needs_of_classifier,
+    pick_head_precision,
 )
 from pupila.stages.train.settings import conflicting_settings, skips_training
-from pupila.stages.train.task_settings.classify import ClassifyTrainPlan, ClassifyTrainSettings
+from pupila.stages.train.task_settings.classify import ClassifyTrainSettings
 from pupila.statistics.metrics.threshold import parse_objective
+
+# Overlap losses are for masks.
+_LOSSES = TaskLosses(LOSSES, ("cross_entropy", "focal"), smoothed="cross_entropy")
 
 
 def _check(settings: ClassifyTrainSettings, data: Dataset) -> None:
@@ -39,29 +41,7 @@ def _check(settings: ClassifyTrainSettings, data: Dataset) -> None:
                 "--threshold null",
             )
         parse_objective(settings.threshold, data.classes)
-    losses = [] if settings.loss == "auto" else [name for _, name in parse_loss(settings.loss)]
-    if overlaps := [name for name in losses if name in OVERLAP_LOSSES]:
-        raise conflicting_settings(
-            f"loss={settings.loss}",
-            say("a segmentation task for {names}", names=listing(overlaps)),
-            "--loss cross_entropy",
-        )
-    check_criterion(settings)
-
-
-def _pick_precision(network: Network, device: str, unfreeze: int | str) -> tuple[str, str]:
-    if not unfreeze:
-        return "float32", say("only the head is trained, which is fast")
-    return measure_precision(network, device)
-
-
-def _list_needs(settings: ClassifyTrainSettings, plan: ClassifyTrainPlan, network: Network) -> Needs:
-    return {
-        "focal_gamma": ("focal" in plan.loss, "--loss focal"),
-        "head_width": (settings.head == "dense", "--head dense"),
-        "dropout": (settings.head == "dense", "--head dense"),
-        **needs_of_views(settings.augmented_views, plan, network),
-    }
+    check_criterion(settings, _LOSSES)
 
 
 CLASSIFY_PLANNER = TaskPlanner(
@@ -71,6 +51,6 @@ CLASSIFY_PLANNER = TaskPlanner(
     check=_check,
     prepare=keep_preprocessing,
     pick_unfreeze=freeze_all,
-    pick_precision=_pick_precision,
-    needs=_list_needs,
+    pick_precision=pick_head_precision,
+    needs=needs_of_classifier,
 )

@@ -1,14 +1,17 @@
 """The record of what planning does differently for each task, and what two tasks share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.learning.losses import parse_loss
+from pupila.learning.losses.classes import LOSSES
+from pupila.learning.losses.labels import LABEL_LOSSES
+from pupila.learning.losses.sums import LossBuilder, loss_names, parse_loss
 from pupila.learning.models.network import Network
+from pupila.stages.train.measure import measure_precision
 from pupila.stages.train.settings import TrainPlan, conflicting_settings
 from pupila.stages.train.task_settings.shared import CriterionSettings
 
@@ -43,14 +46,49 @@ def freeze_all(network: Network) -> tuple[int, str]:
     return 0, say("pretrained weights: only the head is trained")
 
 
-def check_criterion(settings: CriterionSettings) -> None:
-    """Refuse an unknown loss, and label smoothing that the loss ignores."""
+def pick_head_precision(network: Network, device: str, unfreeze: int | str) -> tuple[str, str]:
+    """float32 where only the head is trained, else what is measured to be fast; and the reason."""
+    if not unfreeze:
+        return "float32", say("only the head is trained, which is fast")
+    return measure_precision(network, device)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLosses:
+    """The losses of one task."""
+
+    catalogue: Mapping[str, LossBuilder]
+    names: tuple[str, ...]  # those of the catalogue that the task can use, the usual one first
+    smoothed: str  # the one with label smoothing
+
+
+def check_criterion(settings: CriterionSettings, losses: TaskLosses) -> None:
+    """Refuse an unknown loss, one of another task, and label smoothing that the loss ignores."""
     if settings.loss == "auto":
         return
-    parse_loss(settings.loss)
-    if settings.label_smoothing and "cross_entropy" not in settings.loss:
-        raise conflicting_settings(f"loss={settings.loss}, label_smoothing={settings.label_smoothing}",
-                      say("cross_entropy, the only loss with label smoothing"), "--label-smoothing 0")  # fmt: skip
+    names = loss_names(settings.loss)
+    if {*names} & {*LOSSES, *LABEL_LOSSES} - {*losses.names}:
+        raise conflicting_settings(
+            f"loss={settings.loss}",
+            say("a loss for this task: {names}", names=listing(list(losses.names))),
+            f"--loss {losses.names[0]}",
+        )
+    parse_loss(settings.loss, {name: losses.catalogue[name] for name in losses.names})
+    if settings.label_smoothing and losses.smoothed not in names:
+        raise conflicting_settings(
+            f"loss={settings.loss}, label_smoothing={settings.label_smoothing}",
+            say("{loss}, the only loss with label smoothing", loss=losses.smoothed), "--label-smoothing 0",
+        )  # fmt: skip
+
+
+def needs_of_classifier(settings: Any, plan: Any, network: Network) -> Needs:
+    """The needs of the settings of a classification head, of a focal loss and of augmented views."""
+    return {
+        "focal_gamma": ("focal" in plan.loss, "--loss focal"),
+        "head_width": (settings.head == "dense", "--head dense"),
+        "dropout": (settings.head == "dense", "--head dense"),
+        **needs_of_views(settings.augmented_views, plan, network),
+    }
 
 
 def needs_of_views(augmented_views: int | str, plan: TrainPlan, network: Network) -> Needs:

@@ -6,12 +6,15 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.images.preprocess import Preprocessing
-from pupila.learning.losses import OVERLAP_LOSSES, parse_loss
+from pupila.learning.losses.classes import LOSSES, OVERLAP_LOSSES
+from pupila.learning.losses.sums import loss_names
 from pupila.learning.models.network import Network
 from pupila.stages.train.measure import measure_precision
-from pupila.stages.train.planning.planner import Needs, TaskPlanner, check_criterion
+from pupila.stages.train.planning.planner import Needs, TaskLosses, TaskPlanner, check_criterion
 from pupila.stages.train.settings import conflicting_settings, skips_training
 from pupila.stages.train.task_settings.segment import SegmentTrainPlan, SegmentTrainSettings
+
+_LOSSES = TaskLosses(LOSSES, tuple(LOSSES), smoothed="cross_entropy")
 
 
 def _check(settings: SegmentTrainSettings, data: Dataset) -> None:
@@ -25,13 +28,13 @@ def _check(settings: SegmentTrainSettings, data: Dataset) -> None:
             say("A segmentation model needs training"), actual="epochs=0", expected=say("at least one epoch"),
             remedy="--epochs 20",
         )  # fmt: skip
-    names = [name for _, name in parse_loss(settings.loss)] if settings.loss != "auto" else ["cross_entropy"]
+    check_criterion(settings, _LOSSES)
+    names = loss_names(settings.loss) if settings.loss != "auto" else ["cross_entropy"]
     if settings.class_weights != "none" and all(name in OVERLAP_LOSSES for name in names):
         raise PupilaError(
             say("{loss} ignores class_weights", loss=settings.loss),
             remedy=say("--loss dice+cross_entropy or omit --class-weights"),
         )
-    check_criterion(settings)
     if settings.view == "resize" and settings.overlap != "auto":
         raise conflicting_settings(
             f"view=resize, overlap={settings.overlap}", say("view=tile: only tiles overlap"), "--view tile"

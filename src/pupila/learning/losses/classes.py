@@ -1,6 +1,5 @@
-"""Loss functions, and class weights for imbalanced data. The catalogue is a dict."""
+"""Loss functions of one class for each image or pixel, and class weights. The catalogue is a dict."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,28 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from pupila.core.errors import PupilaError
-from pupila.core.messages import say
-from pupila.core.settings import unknown
 from pupila.core.vocabulary import IGNORE
+from pupila.learning.losses.sums import Loss, LossBuilder, LossSettings
 
 # Weight of foreground pixels in the focal loss of prompts. With the 0.25 of the paper a decoder from random weights
 # predicts empty masks for hundreds of steps (validation IoU 0.13 after 200), with 0.75 it does not (0.44).
 _ALPHA = 0.75
 EFFECTIVE_BETA = 0.999  # Cui et al. 2019, section 4, for data sets of this size
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-class LossSettings(Protocol):
-    """The fields that every loss may read."""
-
-    @property
-    def label_smoothing(self) -> float:
-        """Share given to the other classes, 0..1."""
-
-    @property
-    def focal_gamma(self) -> float:
-        """How strongly confident predictions are down-weighted; 0 is cross-entropy."""
 
 
 class OverlapSettings(LossSettings, Protocol):
@@ -190,52 +174,13 @@ def _iou(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
     return shared / (predicted.sum(dim=(2, 3)) + target.sum(dim=(2, 3)) - shared).clamp_min(1)
 
 
-LOSSES: dict[str, Callable[[Tensor | None, Any], Loss]] = {
+LOSSES: dict[str, LossBuilder] = {
     "cross_entropy": cross_entropy, "focal": focal, "dice": dice, "tversky": tversky,
 }  # fmt: skip
 OVERLAP_LOSSES = (
     "dice",
     "tversky",
 )  # for segmentation only; they use neither class weights nor label smoothing
-
-
-def parse_loss(loss: str) -> list[tuple[float, str]]:
-    """`dice+0.5*focal` as [(1.0, "dice"), (0.5, "focal")].
-
-    Raises:
-        PupilaError: an unknown name, a weight that is not a positive number, or a repeated name.
-    """
-    terms = []
-    for part in loss.replace(" ", "").split("+"):
-        weight, star, name = part.rpartition("*")
-        try:
-            terms.append((float(weight) if star else 1.0, name))
-        except ValueError:
-            terms.append((0.0, name))
-    names = [name for _, name in terms]
-    for name in names:
-        if name not in LOSSES:
-            raise PupilaError(
-                unknown(say("Unknown loss {name}", name=name or loss), name, list(LOSSES)),
-                remedy=say("a loss, or a sum such as dice+0.5*focal"),
-            )
-    if len(set(names)) < len(names) or not all(weight > 0 for weight, _ in terms):
-        raise PupilaError(
-            say("Invalid loss"), actual=loss, expected=say("a sum such as dice+0.5*focal"),
-            remedy="pupila settings train",
-        )  # fmt: skip
-    return terms
-
-
-def make_loss(loss: str, weights: Tensor | None, settings: LossSettings) -> Loss:
-    """The weighted sum of losses as read by `parse_loss`; a tversky term needs `OverlapSettings`."""
-    terms = [(weight, LOSSES[name](weights, settings)) for weight, name in parse_loss(loss)]
-
-    def total(logits: Tensor, targets: Tensor) -> Tensor:
-        parts = [weight * term(logits, targets) for weight, term in terms]
-        return torch.stack(parts).sum()
-
-    return total
 
 
 def class_weights(counts: NDArray[Any], kind: str) -> Tensor | None:

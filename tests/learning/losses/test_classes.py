@@ -11,15 +11,14 @@ from torch.nn import functional
 
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
-from pupila.learning.losses import (
+from pupila.learning.losses.classes import (
     EFFECTIVE_BETA,
     LOSSES,
     OVERLAP_LOSSES,
     class_weights,
-    make_loss,
-    parse_loss,
     prompt_loss,
 )
+from pupila.learning.losses.sums import make_loss, parse_loss
 
 LOG3 = math.log(3)  # logits (log 3, 0) are probabilities (3/4, 1/4)
 LOGITS = torch.tensor([[LOG3, 0.0], [LOG3, 0.0]])
@@ -147,16 +146,16 @@ def test_a_sum_is_the_weighted_sum_of_its_terms() -> None:
     logits, targets = maps([0.3, 0.6, 0.8]), torch.tensor([[[0, 1, 0]]])
     overrides = LossOptions(focal_gamma=2)
     parts = [float(LOSSES[name](None, overrides)(logits, targets)) for name in ("dice", "focal")]
-    assert float(make_loss("dice+0.5*focal", None, overrides)(logits, targets)) == pytest.approx(
+    assert float(make_loss("dice+0.5*focal", None, overrides, LOSSES)(logits, targets)) == pytest.approx(
         parts[0] + 0.5 * parts[1]
     )
-    assert parse_loss("2 * dice + focal") == [(2.0, "dice"), (1.0, "focal")]
+    assert parse_loss("2 * dice + focal", LOSSES) == [(2.0, "dice"), (1.0, "focal")]
 
 
 @pytest.mark.parametrize("loss", ["", "dise", "dice+", "dice+dice", "-1*dice", "x*dice", "dice-focal"])
 def test_what_is_no_sum_is_refused(loss: str) -> None:
     with pytest.raises(PupilaError, match="loss") as fault:
-        parse_loss(loss)
+        parse_loss(loss, LOSSES)
     assert "Choose one of" in str(fault.value) or fault.value.expected or "Did you mean" in str(fault.value)
 
 

@@ -1,0 +1,151 @@
+"""Train networks whose target is a row of numbers for each image: on images, or a head on cached features."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.threads import prefetch
+from pupila.imaging.images.decode import Array
+from pupila.learning.engine import make_encoder
+from pupila.learning.features import Features
+from pupila.learning.loader.batches import chunks, order
+from pupila.learning.loader.images import ResizedImages
+from pupila.learning.loader.views import AugmentedViews, View
+from pupila.learning.loop import Batch, EpochResult
+from pupila.learning.models.network import Network, Unfrozen
+from pupila.learning.trainers.settings import ImageSettings
+from pupila.learning.trainers.trainer import SplitRows
+
+_VALIDATION_BATCH = 64  # images
+_FEATURE_BATCH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """What the images of a data set teach."""
+
+    targets: Array  # (N,) or (N, C): of every row
+    criterion: Callable[[Any, Tensor], Tensor]  # logits (K, C) and targets of K images to a scalar
+    chances: Array | None = None  # relative probability of each training row to be drawn; None: each once
+
+
+class ImageTrainer(ABC):
+    """The `TaskTrainer` of tasks with logits (N, C) for N images.
+
+    Args:
+        data: the data set.
+        split: training and validation rows.
+        settings: of the training.
+        network: is trained in place.
+        supervision: targets and criterion.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        split: SplitRows,
+        settings: ImageSettings,
+        network: Network,
+        supervision: Supervision,
+    ) -> None:
+        self.split, self.settings, self.network = split, settings, network
+        self.targets, self.criterion = supervision.targets, supervision.criterion
+        self.chances = supervision.chances
+        pictures = ResizedImages(data, network.preprocessing, [*split.train, *split.validation])
+        self.views = AugmentedViews(pictures, settings.augment, settings.seed)
+
+    @abstractmethod
+    def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
+        """Validation metrics of V > 0 images: their targets, (V, C) logits, and the mean loss."""
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        """Row numbers of the epoch's batches."""
+        places = order(len(self.split.train), self.settings.seed, epoch, self.chances)
+        return chunks(np.asarray(self.split.train)[places], self.settings.batch_size)
+
+    def inputs(self, items: list[int], view: int) -> tuple[Array, Array]:
+        """(K, 3, H, W) float32 images and their targets."""
+        return self.views.inputs([(row, view) for row in items]), self.targets[items]
+
+    def build_module(self, unfreeze: int | str) -> nn.Module:
+        """Encoder and head."""
+        return Unfrozen(self.network, unfreeze)
+
+    def validate(self, module: nn.Module, epoch: int) -> EpochResult:
+        """Validation metrics of a module that takes images."""
+        return self.score_logits(self.predict_validation(module), epoch)
+
+    def predict_validation(self, module: nn.Module) -> Array:
+        """(V, C) float32 logits of the validation rows, in their order."""
+        rows = chunks(np.asarray(self.split.validation, dtype=np.int64), _VALIDATION_BATCH)
+        inputs = prefetch(
+            rows, lambda some: self.views.inputs([(row, None) for row in some]), self.settings.workers
+        )
+        return _predict_logits(module, inputs, self.settings)
+
+    def build_head_trainer(self) -> "FeatureTrainer":
+        """Trains the head on cached features."""
+        return FeatureTrainer(self)
+
+    def score_logits(self, logits: Array, epoch: int) -> EpochResult:
+        """Validation metrics of (V, C) logits; without validation rows the last epoch counts as the best."""
+        if not len(logits):
+            return EpochResult(score=float(epoch), loss=None, collapsed=False, metrics={})
+        targets = self.targets[self.split.validation]
+        with torch.inference_mode():
+            device = self.settings.device
+            loss = self.criterion(torch.from_numpy(logits).to(device), torch.from_numpy(targets).to(device))
+        return self.score(targets, logits, float(loss))
+
+
+class FeatureTrainer:
+    """Trains a head on features that are computed once per image and view."""
+
+    def __init__(self, trainer: ImageTrainer) -> None:
+        self.trainer, settings = trainer, trainer.settings
+        self.features = Features(
+            trainer.views, make_encoder(settings.engine, trainer.network, settings.device)
+        )
+        self.views: list[View] = list(range(min(settings.augmented_views, settings.epochs)))
+        train, validation = trainer.split.train, trainer.split.validation
+        pairs = [(row, view) for view in self.views for row in train] + [(row, None) for row in validation]
+        self.features.fill(pairs)
+        self.module = trainer.network.head.to(settings.device)
+
+    def stream(self, epoch: int) -> tuple[int, Iterator[Batch]]:
+        """Number of batches in the epoch, and the batches."""
+        self.module.train()
+        batches = self.trainer.batches(epoch)
+        view, device = self.views[epoch % len(self.views)], self.trainer.settings.device
+        return len(batches), (
+            (
+                torch.from_numpy(self.features(rows, view)).to(device),
+                torch.from_numpy(self.trainer.targets[rows]).to(device),
+            )
+            for rows in batches
+        )
+
+    def validate(self, module: nn.Module, epoch: int) -> EpochResult:
+        """Validation metrics of the head."""
+        return self.trainer.score_logits(self.predict_validation(module), epoch)
+
+    def predict_validation(self, module: nn.Module) -> Array:
+        """(V, C) float32 logits of the validation rows, in their order."""
+        some = chunks(np.asarray(self.trainer.split.validation, dtype=np.int64), _FEATURE_BATCH)
+        return _predict_logits(module, (self.features(rows, None) for rows in some), self.trainer.settings)
+
+
+def _predict_logits(module: nn.Module, inputs: Any, settings: ImageSettings) -> Array:
+    """(V, C) float32 logits, computed in float32 for any training precision."""
+    module.eval()
+    with torch.inference_mode():
+        logits = [
+            module(torch.from_numpy(batch).to(settings.device)).float().cpu().numpy() for batch in inputs
+        ]
+    return np.concatenate(logits) if logits else np.empty((0, len(settings.classes)), np.float32)

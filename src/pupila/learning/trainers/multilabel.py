@@ -1,0 +1,54 @@
+"""Train multi-label classifiers: a loss of each class by itself, mean average precision on validation."""
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.imaging.images.decode import Array
+from pupila.learning.loop import EpochResult
+from pupila.learning.losses.labels import LABEL_LOSSES, positive_weights
+from pupila.learning.losses.sums import make_loss
+from pupila.learning.models.network import Network
+from pupila.learning.trainers.images import ImageTrainer, Supervision
+from pupila.learning.trainers.settings import MultilabelSettings
+from pupila.learning.trainers.trainer import SplitRows
+from pupila.statistics.metrics.multilabel import mean_average_precision
+from pupila.tasks.label_text import label_matrix
+
+_SAME_LOGITS = 0.1  # range of a class's logits over the images, up to which they are nearly the same
+
+
+class MultilabelTrainer(ImageTrainer):
+    """The `TaskTrainer` of multi-label classification: targets are (N, C) int8, -1 for an unknown label.
+
+    Args:
+        data: the data set.
+        split: training and validation rows.
+        settings: of the training.
+        network: is trained in place.
+    """
+
+    def __init__(
+        self, data: Dataset, split: SplitRows, settings: MultilabelSettings, network: Network
+    ) -> None:
+        targets = label_matrix(data.images["target"].to_list(), settings.classes)
+        weights = positive_weights(targets[split.train], settings.class_weights)
+        weights = None if weights is None else weights.to(settings.device)
+        criterion = make_loss(settings.loss, weights, settings, LABEL_LOSSES)
+        super().__init__(data, split, settings, network, Supervision(targets, criterion))
+
+    def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
+        """Mean average precision; where no class has known positives and negatives, the loss decides."""
+        precision = mean_average_precision(targets, logits)
+        return EpochResult(
+            score=-loss if precision is None else precision,
+            loss=loss,
+            collapsed=has_same_logits(logits),
+            metrics={} if precision is None else {"mean_average_precision": precision},
+        )
+
+
+def has_same_logits(logits: Array) -> bool:
+    """Whether two or more images get nearly the same (N, C) logits in every class.
+
+    That no class is predicted is no collapse: with rare labels it is usual at first. Equal scores for all images are
+    one, as if the model did not see the image. A range of 0.1 is a tenth in the odds.
+    """
+    return len(logits) > 1 and bool((logits.max(axis=0) - logits.min(axis=0) <= _SAME_LOGITS).all())

@@ -1,0 +1,52 @@
+"""Plan the training of multi-label classifiers."""
+
+from typing import Any
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+from pupila.learning.losses.labels import LABEL_LOSSES
+from pupila.learning.models.network import Network
+from pupila.stages.train.planning.planner import (
+    Needs,
+    TaskLosses,
+    TaskPlanner,
+    check_criterion,
+    freeze_all,
+    keep_preprocessing,
+    needs_of_classifier,
+    pick_head_precision,
+)
+from pupila.stages.train.settings import skips_training
+from pupila.stages.train.task_settings.multilabel import MultilabelTrainSettings
+
+_LOSSES = TaskLosses(LABEL_LOSSES, tuple(LABEL_LOSSES), smoothed="bce")
+
+
+def _check(settings: MultilabelTrainSettings, data: Dataset) -> None:
+    if skips_training(settings):
+        raise PupilaError(
+            say("A multi-label model needs training"), actual="epochs=0", expected=say("at least one epoch"),
+            remedy="--epochs 20",
+        )  # fmt: skip
+    check_criterion(settings, _LOSSES)
+
+
+def _list_needs(settings: Any, plan: Any, network: Network) -> Needs:
+    asymmetric = "asymmetric" in plan.loss, "--loss asymmetric"
+    return {
+        **needs_of_classifier(settings, plan, network),
+        **dict.fromkeys(("gamma_positive", "gamma_negative", "probability_margin"), asymmetric),
+    }
+
+
+MULTILABEL_PLANNER = TaskPlanner(
+    defaults=lambda network: {"loss": "bce", "epochs": 20, "finetune_epochs": 10},
+    augment="A1",
+    max_batch_size=32,
+    check=_check,
+    prepare=keep_preprocessing,
+    pick_unfreeze=freeze_all,
+    pick_precision=pick_head_precision,
+    needs=_list_needs,
+)

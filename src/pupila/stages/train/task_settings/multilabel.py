@@ -1,0 +1,58 @@
+"""Settings of multi-label classification."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from pupila.core.messages import mark
+from pupila.learning.models.settings import ClassifierSettings
+from pupila.stages.train.settings import TrainPlan, TrainSettings
+from pupila.stages.train.task_settings.shared import BudgetSettings, CriterionSettings, ViewSettings
+
+
+class MultilabelTrainSettings(
+    TrainSettings, ClassifierSettings, CriterionSettings, ViewSettings, BudgetSettings
+):
+    """What the user asked for in a training of a multi-label classifier."""
+
+    notes: ClassVar[dict[str, str]] = {
+        "model": mark(
+            "lenet, resnet_small, resnet_dropout, or any timm classifier; auto means mobilenetv2_100"
+        ),
+        "image_size": mark("auto means the default of the model"),
+        "epochs": mark("at least 1; auto means 20"),
+        "unfreeze": mark("auto means 0"),
+        "finetune_epochs": mark("auto means 10"),
+        "lr": mark("auto means 1e-3, sgd 0.01"),
+        "batch_size": mark("auto means 32"),
+        "augment": mark("auto means A1"),
+        "loss": mark("bce, focal or asymmetric; auto means bce"),
+        "focal_gamma": mark("0 is bce"),
+        "label_smoothing": mark("of bce; half of it is the target of an absent class"),
+        "class_weights": mark("how much more the presence of a class counts than its absence; inverse: negatives / "
+                              "positives"),
+        "augmented_views": mark("auto means epochs, at most 10"),
+        "budget": mark("decides image_size, epochs, augmented_views and unfreeze"),
+    }  # fmt: skip
+
+    gamma_positive: NonNegativeFloat = Field(
+        default=0.0, description="gamma of the asymmetric loss for present classes; 0 is cross-entropy"
+    )
+    gamma_negative: NonNegativeFloat = Field(
+        default=4.0, description="gamma of the asymmetric loss for absent classes; 0 is cross-entropy"
+    )
+    probability_margin: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="probability up to which an absent class costs nothing in the asymmetric loss",
+    )
+
+
+class MultilabelTrainPlan(TrainPlan, MultilabelTrainSettings):
+    """The plan of a multi-label classifier."""
+
+    task: Literal["multilabel"] = Field(default="multilabel", description="name of the task")
+    augmented_views: PositiveInt = Field(
+        description="number of augmented views per image with a frozen encoder"
+    )

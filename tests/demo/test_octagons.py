@@ -50,7 +50,9 @@ def test_the_table_has_a_row_per_photo_and_says_only_what_the_package_shows(fold
 
 
 def test_the_same_seed_draws_the_same_photos(tmp_path: Path) -> None:
-    first, again, other = (_draw_photos(tmp_path / name, seed) for name, seed in (("a", 3), ("b", 3), ("c", 4)))
+    first, again, other = (
+        _draw_photos(tmp_path / name, seed) for name, seed in (("a", 3), ("b", 3), ("c", 4))
+    )
     assert first == again
     assert not set(first.values()) & set(other.values())
 

@@ -15,6 +15,7 @@ from pupila.stages.doctor.examine import has_errors
 from pupila.stages.doctor.faults import catalogue
 from tests.pictures import encoded, photo, write_classes, write_photo
 from tests.stages.doctor.test_masks import ALL_CODES
+from tests.stages.doctor.test_multilabel import LABEL_CODES
 
 Plant = Callable[[Path], object]
 WHOLE = encoded(photo(9000), "JPEG", quality=92)
@@ -207,7 +208,7 @@ def test_the_harmless_look_alike_is_not_reported(sound: Path, code: str) -> None
 
 
 def test_every_code_has_a_case_and_a_fix_of_one_line() -> None:
-    assert set(catalogue()) == set(CASES) | ELSEWHERE | ALL_CODES
+    assert set(catalogue()) == set(CASES) | ELSEWHERE | ALL_CODES | LABEL_CODES
     for severity, title, fix in catalogue().values():
         assert severity in ("error", "warning", "info")
         for text in (title, fix):

@@ -6,7 +6,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.artifacts.run.folder import Run
 from pupila.core.vocabulary import ERROR, SEVERITIES
-from pupila.stages.doctor import duplicates, images, labels, masks, pairing, shortcuts
+from pupila.stages.doctor import duplicates, images, labels, masks, multilabel, pairing, shortcuts
 from pupila.stages.doctor.faults import fault
 from pupila.stages.doctor.predictions import masks_against_predictions
 from pupila.tasks.task import Target
@@ -38,15 +38,30 @@ CHECKS: Checks = (
     images.mixed_colour_modes,
     duplicates.duplicates,
     duplicates.leaking_split,
-    labels.single_class,
-    labels.small_class,
     labels.class_name_variants,
     labels.unknown_split,
     labels.class_missing_from_split,
 )
 CHECKS_OF: dict[Target, Checks] = {
-    "class": (duplicates.conflicting_labels, labels.unlabelled_images, shortcuts.predicts_label),
+    "class": (
+        labels.single_class,
+        labels.small_class,
+        duplicates.conflicting_labels,
+        labels.unlabelled_images,
+        shortcuts.predicts_label,
+    ),
+    "classes": (
+        multilabel.constant_classes,
+        multilabel.small_classes,
+        multilabel.inseparable_classes,
+        multilabel.unknown_labels,
+        multilabel.label_counts,
+        multilabel.conflicting_labels,
+        multilabel.shortcuts_to_classes,
+    ),
     "mask": (
+        labels.single_class,
+        labels.small_class,
         masks.size_mismatch,
         masks.intermediate_values,
         masks.unknown_values,

@@ -37,7 +37,7 @@ def catalogue() -> dict[str, Entry]:
     """Code to (severity, title, fix), in the user's language."""
     return (
         _file_entries() | _image_entries() | _duplicate_entries() | _label_entries() | _table_entries()
-        | _split_entries() | mask_entries()
+        | _split_entries() | several_labels_entries() | mask_entries()
     )  # fmt: skip
 
 
@@ -159,6 +159,41 @@ def _split_entries() -> dict[str, Entry]:
         "possible-groups": (INFO, say("folders or columns that may be groups"),
                             say("if their images belong together, use pupila split --by "
                                 "to keep each group in one split")),
+    }  # fmt: skip
+
+
+def several_labels_entries() -> dict[str, Entry]:
+    """The faults that only data with several labels an image can have."""
+    return {
+        "constant-class": (ERROR, say("classes that every image shows, or none"),
+                           say("add images of the other kind, or leave the class out; "
+                               "check whether unknown labels mean that the class is absent")),
+        "few-positives": (WARNING, say("classes that fewer than 10 images show"),
+                          say("collect more images that show them, or leave them out")),
+        "few-negatives": (WARNING, say("classes that fewer than 10 images lack"),
+                          say("add images that do not show them, and label them so")),
+        "inseparable-classes": (WARNING, say("pairs of classes that always occur together"),
+                                say("collect images of each without the other, or merge the two: "
+                                    "a model can't tell them apart")),
+        "class-only-with-another": (WARNING, say("classes that never occur without another"),
+                                    say("collect images of the class without the other: "
+                                        "a model may predict it only beside the other")),
+        "mostly-unknown": (WARNING, say("classes that are unknown in more than half of the labelled images"),
+                           say("label them: an unknown label counts neither in training nor in evaluation")),
+        "partly-unknown": (INFO, say("classes that are unknown in some images"),
+                           say("nothing to do: these labels are left out of training and evaluation; "
+                               "check that empty cells do not mean absent")),
+        "all-known": (INFO, say("no label is unknown"),
+                      say("nothing to do where every class was looked for in every image")),
+        "no-class-present": (INFO, say("images that show none of the classes"),
+                             say("nothing to do where that is right; check that no label is missing")),
+        "one-class-per-image": (INFO, say("every image shows exactly one class"),
+                                say("name the class of each image in one column "
+                                    "if it always has one: classification fits these data better")),
+        "unknown-in-duplicate": (INFO, say("duplicates of which only one tells whether it shows a class"),
+                                 say("check that both show the same, and copy the label")),
+        "label-prediction-disagreement": (WARNING, say("labels that the run's out-of-fold predictions contradict"),
+                                          say("inspect them in this order: either the label or the model is wrong")),
     }  # fmt: skip
 
 

@@ -30,6 +30,9 @@ _DAY = 86_400 * 10**9  # nanoseconds
 _ALIASES = ("label", "class", "category", "target")
 
 
+Examples = dict[str, list[tuple[float, str]]]  # code of the fault -> (skill, example) of each shortcut
+
+
 @dataclass(frozen=True, slots=True)
 class Property:
     """What is known about every file without its pixels."""
@@ -39,28 +42,75 @@ class Property:
     values: NDArray[Any]  # (N,) float, or text
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The labelled images that a property is tested on."""
+
+    rows: NDArray[Any]  # (N,) bool, K of them true
+    targets: NDArray[Any]  # (K,) class names
+    together: NDArray[Any]  # (K,) component numbers; the images of a component are in one fold
+    folds: list[tuple[NDArray[Any], NDArray[Any]]]  # rows of 0..K-1 to fit on, and rows to predict
+
+
 def predicts_label(data: Dataset) -> list[Fault]:
     """Folders, columns and file properties that predict the label."""
     counts = {name: n for name, n in data.class_counts().items() if n >= MIN_IMAGES_PER_CLASS}
     if len(counts) < 2 or sum(counts.values()) < MIN_IMAGES:
         return []
     rows = data.images["target"].is_in(list(counts)).fill_null(False).to_numpy()
-    targets = data.images["target"].to_numpy()[rows]
-    together = data.components()[rows]
-    examples: dict[str, list[tuple[float, str]]] = {}
-    for known in _properties(data):
-        values = known.values[rows]
-        if len(set(values.tolist())) < 2 or _is_alias(known, values, targets):
+    examples: Examples = {}
+    find_shortcuts(
+        list_properties(data), label_rows(rows, data.images["target"].to_numpy()[rows], data.components()), examples
+    )  # fmt: skip
+    return list_shortcuts(examples)
+
+
+def label_rows(rows: NDArray[Any], targets: NDArray[Any], components: NDArray[Any]) -> Labelled:
+    """The labelled images with the folds that they are predicted in.
+
+    Args:
+        rows: (N,) bool, K of them true.
+        targets: (K,) class names.
+        components: (N,) component numbers.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    together = components[rows]
+    folds = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=_SEED)
+    codes = np.unique(targets.astype(str), return_inverse=True)[1]
+    return Labelled(rows, targets, together, list(folds.split(codes, codes, together)))
+
+
+def find_shortcuts(known: list[Property], labelled: Labelled, examples: Examples, of: str = "") -> None:
+    """Add what predicts the targets of these images to the examples.
+
+    Args:
+        known: the properties of all images.
+        labelled: the images.
+        examples: of each fault so far, changed in place.
+        of: what is predicted, where it is not the label itself.
+    """
+    for one in known:
+        values = one.values[labelled.rows]
+        if len(set(values.tolist())) < 2 or _is_alias(one, values, labelled.targets):
             continue
-        if known.values.dtype == object and _is_grouping(values, targets):
-            examples.setdefault("possible-groups", []).append((0.0, known.name))
+        if one.values.dtype == object and _is_grouping(values, labelled.targets):
+            if (0.0, one.name) not in (groupings := examples.setdefault("possible-groups", [])):
+                groupings.append((0.0, one.name))
             continue
-        skill, low = measure_skill(values, targets, together)
+        skill, low = _measure(values, labelled)
         if low >= WARNING_SKILL:
-            example = say(
-                "{name} (skill {skill}; 0 is chance, 1 is perfect)", name=known.name, skill=number(skill, 2)
+            figures = {"name": one.name, "skill": number(skill, 2), "of": of}
+            example = (
+                say("{name} -> {of} (skill {skill}; 0 is chance, 1 is perfect)", **figures)
+                if of
+                else say("{name} (skill {skill}; 0 is chance, 1 is perfect)", **figures)
             )
-            examples.setdefault(known.code, []).append((skill, example))
+            examples.setdefault(one.code, []).append((skill, example))
+
+
+def list_shortcuts(examples: Examples) -> list[Fault]:
+    """The faults, each with its strongest examples first."""
     faults: list[Fault] = []
     for code, hits in examples.items():
         worst = max(hits)[0]
@@ -80,14 +130,17 @@ def measure_skill(values: NDArray[Any], targets: NDArray[Any], together: NDArray
     Returns:
         (skill, its lower 95 % bound); skill is balanced accuracy rescaled so that 0 is chance and 1 is perfect.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
+    return _measure(values, label_rows(np.ones(len(values), dtype=bool), targets, together))
+
+
+def _measure(values: NDArray[Any], labelled: Labelled) -> tuple[float, float]:
     from sklearn.tree import DecisionTreeClassifier
 
-    names, codes = np.unique(targets.astype(str), return_inverse=True)
+    names, codes = np.unique(labelled.targets.astype(str), return_inverse=True)
+    together = labelled.together
     features = _features(values)
     predictions = np.full(len(codes), -1)
-    folds = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=_SEED)
-    for train_rows, test_rows in folds.split(features, codes, together):
+    for train_rows, test_rows in labelled.folds:
         tree = DecisionTreeClassifier(
             max_leaf_nodes=16, min_samples_leaf=5, class_weight="balanced", random_state=_SEED
         )
@@ -102,7 +155,8 @@ def measure_skill(values: NDArray[Any], targets: NDArray[Any], together: NDArray
     return (balanced - chance) / (1 - chance), (balanced - 1.96 * spread - chance) / (1 - chance)
 
 
-def _properties(data: Dataset) -> list[Property]:
+def list_properties(data: Dataset) -> list[Property]:
+    """What is known about the files and their rows in the table."""
     images = data.images
     width, height = images["width"].cast(pl.Float64).to_numpy(), images["height"].cast(pl.Float64).to_numpy()
     file = "property-predicts-label"

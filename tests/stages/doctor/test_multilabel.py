@@ -57,8 +57,8 @@ def put(name: str, cell: Callable[[int, dict[str, str]], str]) -> Change:
     return change
 
 
-def one(number: int, **cells: str) -> Change:
-    return lambda labels: labels[number].update(cells)
+def cells(number: int, **values: str) -> Change:
+    return lambda labels: labels[number].update(values)
 
 
 def both(*changes: Change) -> Change:
@@ -85,30 +85,30 @@ CASES: dict[str, tuple[Change, Change, str]] = {
         put("c", lambda n, row: str(int(not 20 <= n < 29))), put("c", lambda n, row: str(int(not 20 <= n < 30))),
         "c: 9 images",
     ),
-    "inseparable-classes": (ALIKE, both(ALIKE, one(20, b="1", a="0")), "a and b: always together, in 20 images"),
+    "inseparable-classes": (ALIKE, both(ALIKE, cells(20, b="1", a="0")), "a and b: always together, in 20 images"),
     "class-only-with-another": (
-        WITHIN, both(WITHIN, one(20, b="1", a="0")), "b: all 8 images that show it also show a",
+        WITHIN, both(WITHIN, cells(20, b="1", a="0")), "b: all 8 images that show it also show a",
     ),
     "mostly-unknown": (
         put("c", lambda n, row: "" if n % 20 < 11 else row["c"]), put("c", lambda n, row: "" if n % 2 else row["c"]),
         "c: unknown in 55.0 % of the labelled images",
     ),
-    "partly-unknown": (one(20, c=""), one(20, c="1"), "c: unknown in 2.5 % of the labelled images"),
-    "all-known": (one(20, c="1"), one(20, c=""), "a, b, c"),
+    "partly-unknown": (cells(20, c=""), cells(20, c="1"), "c: unknown in 2.5 % of the labelled images"),
+    "all-known": (cells(20, c="1"), cells(20, c=""), "a, b, c"),
     "no-class-present": (
-        one(20, a="0", b="0", c="0"),
+        cells(20, a="0", b="0", c="0"),
         put("a", lambda n, row: "1" if row["b"] == row["c"] == "0" else row["a"]), "00.jpg",
     ),
     "one-class-per-image": (
         both(put("a", lambda n, row: str(int(n % 4 % 3 == 0))), put("b", lambda n, row: str(int(n % 4 == 1))),
-             put("c", lambda n, row: str(int(n % 4 == 2))), one(20, b="")),
-        one(20, a="1", b="1"), "40 labelled images",
+             put("c", lambda n, row: str(int(n % 4 == 2))), cells(20, b="")),
+        cells(20, a="1", b="1"), "40 labelled images",
     ),
     "conflicting-labels": (
-        one(0, a="1", b="1", c=""), one(0, c=""), "00.jpg = 36.jpg (a: present, absent, b: present, absent)",
+        cells(0, a="1", b="1", c=""), cells(0, c=""), "00.jpg = 36.jpg (a: present, absent, b: present, absent)",
     ),
-    "unknown-in-duplicate": (one(37, c=""), one(35, c=""), "01.jpg = 37.jpg (unknown in the second: c)"),
-    "unlabelled": (one(35, **UNKNOWN), one(35, a=""), "35.jpg"),
+    "unknown-in-duplicate": (cells(37, c=""), cells(35, c=""), "01.jpg = 37.jpg (unknown in the second: c)"),
+    "unlabelled": (cells(35, **UNKNOWN), cells(35, a=""), "35.jpg"),
 }  # fmt: skip
 LABEL_CODES = {*CASES, "label-prediction-disagreement"}
 

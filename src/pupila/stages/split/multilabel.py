@@ -73,8 +73,8 @@ def _deal(load: Array, classes: int, shuffled: Array) -> Iterator[tuple[int, int
 
 def _neediest_part(held: Array, targets: Array, column: int, left: int) -> int:
     """The part that lacks the most of the column; one without any, where only as many components are left."""
-    wanted = targets - held
+    missing = targets - held
     without = held[:, column] <= 0
     places = np.flatnonzero(without) if left <= without.sum() else np.arange(len(held))
-    of = wanted[places]
+    of = missing[places]
     return int(places[np.lexsort((-of[:, -1], -np.round(of[:, column], 9)))[0]])

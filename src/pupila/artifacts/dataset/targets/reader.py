@@ -53,7 +53,7 @@ class TargetReader:
     shares: Callable[
         ["Dataset"], NDArray[np.float64]
     ]  # (N, C) share of each image that belongs to each class
-    # (C,) share of each class among some of the rows, NaN where nothing of it is known; see `Dataset.class_shares`.
+    # (C,) share of each class among some of the rows, NaN where it is never known; see `Dataset.class_shares`.
     class_shares: Callable[["Dataset", Array], NDArray[np.float64]]
     # What the hash of the data covers beside path, bytes, target, group and split: columns, and further lines.
     identity: Callable[["Dataset"], tuple[list[pl.Expr], list[str]]]

@@ -239,7 +239,7 @@ class LabelOptions(TypedDict, total=False):
     """environment variable with the API key; None: OPENAI_API_KEY for OpenAI itself, none elsewhere
     [default: None]."""
     question: str
-    """YAML file with prompt and classes, or a built-in question: octagons."""
+    """YAML file with prompt and classes, or a built-in question: octagons, octagon_kinds."""
     max_image_size: int
     """longer side of the images as sent, pixels [default: 512]."""
     votes: int

@@ -31,14 +31,26 @@ def read_labels(text: str) -> dict[str, bool]:
     Raises:
         PupilaError: the text was not written by `write_labels`.
     """
-    try:
-        content = json.loads(text)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict) or not all(value in (0, 1) for value in content.values()):
+    labels = _parse(text)
+    if labels is None:
         raise PupilaError(
             say("Not the labels of an image"), actual=text[:80], expected='{"sodium": 1, "sugar": 0}',
         )  # fmt: skip
+    return labels
+
+
+def is_label_text(text: str) -> bool:
+    """Whether the text was written by `write_labels`."""
+    return _parse(text) is not None
+
+
+def _parse(text: str) -> dict[str, bool] | None:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(content, dict) or not all(value in (0, 1) for value in content.values()):
+        return None
     return {name: bool(value) for name, value in content.items()}
 
 

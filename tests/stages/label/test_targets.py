@@ -42,6 +42,7 @@ def test_data_keep_their_target_and_unlabelled_data_take_any(tmp_path: Path) -> 
 def test_a_writer_refuses_data_of_another_target(target: Target, tmp_path: Path) -> None:
     others = {
         "class": write_scenes(tmp_path / "masks", 2),
+        "classes": write_scenes(tmp_path / "scenes", 2),
         "mask": write_classes(tmp_path / "classes", {"a": 1, "b": 1}),
     }
     with pytest.raises(PupilaError, match="but the labels are"):
@@ -51,8 +52,16 @@ def test_a_writer_refuses_data_of_another_target(target: Target, tmp_path: Path)
 @pytest.mark.parametrize("target", sorted(TEXT_LABELS))
 def test_classes_become_a_target_and_come_back(target: Target) -> None:
     text, names = TEXT_LABELS[target], ("a", "b")
-    assert text.classes(text.parse_cell("b")) == ("b",)
-    assert text.parse_answer(UNSURE, names, UNSURE) == UNSURE
+    answers = {
+        "class": ("b", UNSURE),
+        "classes": ({"a": "absent", "b": "present"}, dict.fromkeys(names, UNSURE)),
+    }
+    shown, unsure = answers[target]
+    label = text.parse_answer(shown, names, UNSURE)
+    assert label is not None and text.classes(label) == ("b",)
+    assert text.parse_answer(unsure, names, UNSURE) == UNSURE
+    assert text.take_majority({label: 2, UNSURE: 1}, UNSURE) == (label, 2 / 3)
+    assert text.take_majority({UNSURE: 3}, UNSURE) == (None, 1.0)
     invalid: list[object] = ["c", 3, None, {}]
     assert all(text.parse_answer(value, names, UNSURE) is None for value in invalid)
     schema = text.answer_schema(names, UNSURE)

@@ -60,6 +60,7 @@ class Dataset(Displayed):
     label_map: LabelMap | None = None  # of masks: the classes, and what stored values mean
     bands: BandSettings | None = None  # how the bands of TIFFs become colours; None: by each file alone
     limits: ImageLimits = field(default_factory=ImageLimits)  # that the images and masks were read under
+    requested: Task | None = None  # that the user named; the first labels of unlabelled data are for it
 
     def __len__(self) -> int:
         return self.images.height
@@ -98,10 +99,11 @@ class Dataset(Displayed):
 
     @property
     def target(self) -> Target | None:
-        """What is true of one image; None: nothing yet."""
+        """What is true of one image, or will be; None: nothing yet."""
         if self.label_map is not None:
             return SEGMENT.target
-        return self.task.target if self.task else None
+        task = self.task or self.requested
+        return task.target if task else None
 
     def require_label_map(self) -> LabelMap:
         """What the stored values of the masks mean.

@@ -8,6 +8,7 @@ from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.home import find_home
+from pupila.artifacts.dataset.labelling.history import settle_history
 from pupila.artifacts.dataset.labelling.settle import settle_labels
 from pupila.artifacts.dataset.labels import apply_labels, read_history
 from pupila.artifacts.dataset.manifest import INTERNAL, MANIFEST, Dataset
@@ -72,7 +73,8 @@ def _find_sibling(uri: str) -> str:
 
 def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     home = find_home(source.home)
-    source = settle_labels(source, settings.requested_task())
+    history, requested = read_history(home), settings.requested_task()
+    source = settle_history(settle_labels(source, requested), requested, history)
     settings = decide_band_settings(source, home, settings)
     entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
     facts, cache = read_facts(source.root, entries, settings)
@@ -80,7 +82,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     ours = [*facts.columns, "given_target"]
     own = source.rows.rename({name: f"{name}_" for name in ours if name in source.rows.columns})
     joined = pl.concat([own, facts], how="horizontal").sort("image")
-    frame = apply_labels(joined, read_history(home), masks=source.target == "mask")
+    frame = apply_labels(joined, history, masks=source.target == "mask")
     broken = frame.filter(pl.col("fault").is_not_null())
     good = frame.filter(pl.col("fault").is_null())
     if good.is_empty():
@@ -120,6 +122,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         read.label_map,
         settings.band_settings(),
         settings.limits(),
+        reader.task if requested and requested.target == source.target else None,
     )
 
 

@@ -76,6 +76,14 @@ class Confusion(Record):
     count: int
 
 
+class LabelError(Record):
+    """A class that labels with several classes per image have wrong."""
+
+    name: str
+    labelled: bool = Field(description="whether the machine labels say that the image shows it")
+    count: int
+
+
 class ClassAccuracies(Record):
     """The classes, in index order, and how they were confused."""
 
@@ -84,7 +92,10 @@ class ClassAccuracies(Record):
         description="of the random part; rows: label of the reviewer, columns: machine label; "
         "empty without one class per image"
     )
-    confusions: list[Confusion]  # in all items, the most frequent first
+    confusions: list[Confusion]  # in all items, the most frequent first; empty without one class per image
+    label_errors: list[LabelError] = Field(
+        default_factory=list, description="of several labels, in all items, the most frequent first"
+    )
 
 
 class Disagreement(Record):

@@ -82,8 +82,8 @@ def by_name(confidence: float = 0.9) -> Answer:
     }
 
 
-@pytest.mark.parametrize("answer", [listed(), by_name(), (200, [listed()[1]])])
-def test_the_most_probable_class_is_the_label_in_both_formats(tmp_path: Path, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [listed(), (200, [listed()[1]])])
+def test_the_most_probable_class_is_the_label(tmp_path: Path, answer: Answer) -> None:
     folder = shop(tmp_path / "shop", 3)
     with serving(lambda picture: answer) as server:
         result = ask(server, folder)
@@ -93,9 +93,53 @@ def test_the_most_probable_class_is_the_label_in_both_formats(tmp_path: Path, an
     assert (row["labeller"], row["target"], row["confidence"]) == ("roboflow:land/3", "cat", 0.9)
 
 
+def test_classes_by_themselves_become_several_labels_of_unlabelled_data(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", 3)
+    answers = iter([by_name(0.9), by_name(0.6), (200, {"predictions": {"cat": {"confidence": 0.4}}})])
+    with serving(lambda picture: next(answers)) as server:
+        result = ask(server, folder, concurrency=1, confidence=0.7)
+    assert (result.labelled, result.abstained, result.classes) == (2, 1, {"cat": 1})
+    rows = read_rows(folder).select("target", "confidence").rows()
+    # cat 0.9 and dog 0.2 are both certain from 0.7 on; of cat 0.6 the first is not.
+    assert rows == [('{"cat": 1, "dog": 0}', 0.8), ('{"dog": 0}', 0.8)]
+
+
+def test_a_model_with_thresholds_of_its_own_decides_and_what_contradicts_it_is_unknown(
+    tmp_path: Path,
+) -> None:
+    folder = shop(tmp_path / "shop", 2)
+    given = {"cat": {"confidence": 0.4}, "dog": {"confidence": 0.8}, "hen": {"confidence": 0.1}}
+    answer = (200, {"predictions": given, "predicted_classes": ["cat"]})
+    with serving(lambda picture: answer) as server:
+        result = ask(server, folder, classes=["cat", "dog"])
+        assert read_rows(folder).is_empty()  # 0.4 for a class that it decided for, 0.2 against the other
+        answer[1]["predicted_classes"] = ["dog"]
+        assert ask(server, folder, classes=["cat", "dog"]).classes == {"dog": 2}
+        answer[1]["predicted_classes"] = ["cow"]
+        (folder / "new.png").write_bytes(encoded(np.zeros((40, 40, 3), np.uint8)))
+        assert "predicted_classes" in ask(server, folder).failed[0][1]
+    assert result.abstained == 2
+    assert set(read_rows(folder)["target"]) == {
+        '{"cat": 0, "dog": 1}'
+    }  # hen is not allowed, so it stays unknown
+
+
+def test_data_with_one_class_take_the_most_probable_of_classes_by_themselves(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", 2)
+    image, digest = pupila.open(folder).images.select("image", "sha256").row(0)
+    append_labels(str(folder), [Label(image, digest, "annotator:ana", True, "dog", "2026-01-01")])
+    with serving(lambda picture: by_name()) as server:
+        assert ask(server, folder).classes == {"cat": 1}
+    assert read_rows(folder).row(-1, named=True)["target"] == "cat"
+
+
 def test_low_confidence_or_an_unknown_class_gives_no_label(tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop", 2)
-    with serving(lambda picture: by_name(0.4)) as server:
+    with serving(lambda picture: listed(0.4)) as server:
+        server.answer = lambda picture: (
+            200,
+            {"top": "cat", "predictions": [{"class": "cat", "confidence": 0.4}]},
+        )
         assert ask(server, folder).abstained == 2
         server.answer = lambda picture: listed()
         result = ask(server, folder, classes=["dog", "cow"])

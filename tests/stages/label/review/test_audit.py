@@ -22,7 +22,7 @@ from pupila.stages.label.review.accuracy import measure_accuracy
 from pupila.stages.label.review.audit import AuditSettings, audit
 from pupila.stages.label.review.audit_page import sentences
 from pupila.stages.label.review.classify import ClassifyReview
-from pupila.stages.label.review.review_task import Answer
+from pupila.stages.label.review.review_task import Answer, Choice
 from pupila.stages.label.review.sample import (
     RANDOM,
     UNCERTAIN,
@@ -422,9 +422,13 @@ def test_data_without_labels_have_nothing_to_review(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", sorted(REVIEW_TASKS))
 def test_the_answers_of_every_task_are_distinct_and_described(target: Target, tmp_path: Path) -> None:
     data = flat(tmp_path, 1)
-    task = REVIEW_TASKS[target].of(data, ["a", "b", None], ["c"])
-    item = ReviewItem(0, "000.jpg", data.images["sha256"][0], RANDOM, "a")
-    answers = [task.read_choice(item, choice) for choice in range(len(task.choices))]
+    labels = {"classes": ['{"a": 1}', '{"b": 1}']}.get(target, ["a", "b"])
+    task = REVIEW_TASKS[target].of(data, [*labels, None], ["c"])
+    item = ReviewItem(0, "000.jpg", data.images["sha256"][0], RANDOM, labels[0])
+    every: list[Choice] = [[1, -1, -1], [-1, 0, 1]] if task.several else list(range(len(task.choices)))
+    assert all(task.accepts(choice) for choice in every)
+    assert not any(task.accepts(choice) for choice in (-1, len(task.choices), [1], [2, 0, 0]))
+    answers = [task.read_choice(item, choice) for choice in every]
     assert len(set(answers)) == len(answers) >= 2 and task.target == target
     assert all((answer is None) == rejected for answer, rejected in answers)
     assert any(answer == item.label for answer, _ in answers)

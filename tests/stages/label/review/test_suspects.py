@@ -17,7 +17,8 @@ from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import SUSPECTS_FILE
 from pupila.imaging.masks.codec import encode_png
-from pupila.stages.label.review.classify import ClassifyReview, estimate_label_errors, rank_by_self_confidence
+from pupila.stages.label.review.classify import ClassifyReview, rank_by_self_confidence
+from pupila.stages.label.review.label_errors import estimate_label_errors
 from pupila.stages.label.review.ranking import rank_suspects
 from pupila.stages.label.review.session import Review, ReviewContext
 from pupila.stages.label.review.suspects import (

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.manifest import Dataset
@@ -54,7 +55,6 @@ class BundleLabeller(Labeller):
             seconds, start = round(now - start, 4), now
             if isinstance(prediction, ImageFault):
                 yield row, NoLabel("failed", prediction.reason)
-            elif prediction.abstained or prediction.confidence < self.min_confidence:
-                yield row, NoLabel("abstained")
-            else:
-                yield row, self._writer.write_prediction(row, prediction, seconds)
+                continue
+            outcome = self._writer.write_prediction(row, prediction, self.min_confidence)
+            yield row, outcome if isinstance(outcome, NoLabel) else replace(outcome, seconds=seconds)

@@ -9,7 +9,6 @@ from pupila.stages.label.labellers.question import Question
 _PATCH = 32  # pixels; an image counts one token per square patch of this size
 _LETTERS = 3  # letters of text per token: languages other than English have fewer than the usual 4
 _AROUND = 20  # tokens of the protocol around a message
-ANSWER_TOKENS = 15  # tokens of a usual answer
 _TOLERANCE = 1e-12  # dollars of rounding error
 
 

@@ -3,17 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.messages import listing, say
 
 
 @dataclass(frozen=True, slots=True)
 class ProposedLabel:
     """The label that a labeller gives an image."""
 
-    target: str | None  # a class, or the path of a mask relative to the data; None: unsure
-    classes: tuple[str, ...]  # its class, or the classes that occur in the mask
+    target: (
+        str | None
+    )  # as the column `target` has it; the path of a mask is relative to the data; None: unsure
+    classes: tuple[str, ...]  # that the image shows, by this label
     confidence: float | None = None  # 0..1
     votes: str = ""  # JSON: how often each answer was given
     cost: float | None = None  # US dollars
@@ -30,6 +33,25 @@ class NoLabel:
 
 Outcome = ProposedLabel | NoLabel
 Outcomes = Generator[tuple[int, Outcome], None, None]  # row and outcome
+
+
+class _Prediction(Protocol):
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def abstained(self) -> bool: ...
+
+
+def is_uncertain(prediction: _Prediction, min_confidence: float) -> bool:
+    """Whether the model abstained, or its confidence in the whole prediction is too low for a label."""
+    return prediction.abstained or prediction.confidence < min_confidence
+
+
+def unknown_class(label: str, names: Sequence[str]) -> NoLabel:
+    """The failure of a label with a class that it may not have."""
+    return NoLabel(
+        "failed", say("class '{label}' is not one of {names}", label=label, names=listing(list(names), 8))
+    )
 
 
 class Labeller(ABC):

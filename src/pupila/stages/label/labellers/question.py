@@ -3,9 +3,9 @@
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -13,6 +13,7 @@ from pupila.core.messages import listing, say
 from pupila.core.settings import Settings, read_config, unknown
 from pupila.stages.label.labellers.targets import TEXT_LABELS
 from pupila.stages.label.labellers.text_labels import Json, TextLabels
+from pupila.tasks import TASKS
 from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.task import Target
 
@@ -24,23 +25,43 @@ _FIELD = "label"  # the key in the JSON answer
 class Question(Settings):
     """The closed question that is asked about every image."""
 
-    target: ClassVar[Target] = CLASSIFY.target  # of the labels that the answers become
-
+    task: str = Field(
+        default=CLASSIFY.name,
+        description="classify: an image shows one of the classes; multilabel: any number of them",
+    )
     prompt: str = Field(min_length=1, description="prompt, in any language")
     classes: dict[str, str | None] = Field(
-        min_length=2, description="class names, each with a description of its appearance or null"
+        description="class names, each with a description of its appearance or null"
     )
-    unsure: str = Field(
-        default="the picture does not show it, or not clearly enough",
-        description="when the model should answer unsure",
+    unsure: str | None = Field(
+        default=None, description="when the model should answer unsure; null: when the picture does not tell"
     )
+
+    @field_validator("task")
+    @classmethod
+    def _check_task(cls, task: str) -> str:
+        names = [name for name, record in TASKS.items() if record.target in TEXT_LABELS]
+        if task not in names:
+            raise ValueError(say("expected {names}", names=" / ".join(names)))
+        return task
 
     @field_validator("classes")
     @classmethod
-    def _check_class_names(cls, classes: dict[str, str | None]) -> dict[str, str | None]:
+    def _check_class_names(
+        cls, classes: dict[str, str | None], info: ValidationInfo
+    ) -> dict[str, str | None]:
         if UNSURE in classes or not all(name.strip() == name and name for name in classes):
             raise ValueError(say("class names must not be 'unsure', empty, or surrounded by spaces"))
+        if "task" in info.data:  # else it is invalid itself
+            at_least = TEXT_LABELS[TASKS[info.data["task"]].target].min_classes
+            if len(classes) < at_least:
+                raise ValueError(say("{n} or more are needed", n=at_least))
         return classes
+
+    @property
+    def target(self) -> Target:
+        """Of the labels that the answers become."""
+        return TASKS[self.task].target
 
     @property
     def text_labels(self) -> TextLabels:
@@ -59,11 +80,12 @@ class Question(Settings):
             f"- {name}: {description}" if description else f"- {name}"
             for name, description in self.classes.items()
         ]
-        return "\n".join([self.prompt.strip(), "", *lines, f"- {UNSURE}: {self.unsure}"])
+        answers = self.text_labels.describe_answers(UNSURE, self.unsure or self.text_labels.unsure)
+        return "\n".join([self.prompt.strip(), "", *lines, answers])
 
     @cached_property
     def answer_format(self) -> Json:
-        """The structured output format: one of the classes or unsure."""
+        """The structured output format: a closed set of answers."""
         schema = {
             "type": "object",
             "properties": {_FIELD: self.text_labels.answer_schema(self.names, UNSURE)},
@@ -77,14 +99,26 @@ class Question(Settings):
         """Hash of everything that is sent with the image."""
         return files.sha256(json.dumps([self.text, self.answer_format], ensure_ascii=False).encode())
 
+    @property
+    def answer_tokens(self) -> int:
+        """Estimated tokens of a usual answer."""
+        return self.text_labels.answer_tokens(self.names)
+
     def parse_answer(self, content: object) -> str | None:
         """The answer in the content of a message: a target or unsure; None if it is neither."""
         try:
-            answer = json.loads(content) if isinstance(content, str) else None
+            answer = json.loads(content, object_pairs_hook=_once) if isinstance(content, str) else None
         except ValueError:
             return None
         value = answer.get(_FIELD) if isinstance(answer, dict) else None
         return self.text_labels.parse_answer(value, self.names, UNSURE)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Json:
+    """The object, if no key has two values."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(pairs)
+    return dict(pairs)
 
 
 def read_question(name: str) -> Question:
@@ -115,5 +149,5 @@ def read_question(name: str) -> Question:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
         raise PupilaError(
             say("Invalid question {path}", path=path), actual=faults,
-            expected=say("prompt: TEXT, and classes: with at least two names"),
+            expected=say("prompt: TEXT, and classes: NAME: DESCRIPTION"),
         ) from None  # fmt: skip

@@ -4,6 +4,7 @@ import base64
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ import numpy as np
 from pupila.artifacts.dataset.formats.class_files import build_label_map
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, number, say
+from pupila.core.messages import number, say
 from pupila.core.secrets import Secret
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.encode import encode_small_jpeg
@@ -28,7 +29,7 @@ from pupila.stages.label.labellers.endpoint import (
     Unreachable,
     host_and_port,
 )
-from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcome, Outcomes, ProposedLabel
+from pupila.stages.label.labellers.labeller import Labeller, NoLabel, Outcome, Outcomes, unknown_class
 from pupila.stages.label.labellers.requests import request_rows
 from pupila.stages.label.labellers.roboflow_response import (
     BoxResponse,
@@ -41,6 +42,8 @@ from pupila.stages.label.labellers.roboflow_response import (
 )
 from pupila.stages.label.labellers.segment import MaskWriter
 from pupila.stages.label.labellers.settings import RoboflowSettings
+from pupila.stages.label.labellers.targets import TEXT_LABELS
+from pupila.stages.label.labellers.text_labels import Confidences
 from pupila.stages.label.mask_files import label_map_in_force
 from pupila.stages.label.targets import check_target
 from pupila.tasks.classify import CLASSIFY
@@ -102,26 +105,26 @@ class RoboflowLabeller(Labeller):
             case EmptyResponse(by_classifier=False):
                 return self._label_instances(row, OutlineResponse([], 1, 1), seconds)
             case EmptyResponse():
-                return self._label_class({}, seconds)
+                return self._label_classes(ClassResponse({}, (CLASSIFY.target,)), seconds)
             case ClassResponse():
-                return self._label_class(response.confidences, seconds)
+                return self._label_classes(response, seconds)
             case BoxResponse():
                 raise self._abort(
                     say("The model predicts boxes"), say("a model that predicts classes, outlines or masks")
                 )
 
-    def _label_class(self, confidences: dict[str, float], seconds: float) -> Outcome:
+    def _label_classes(self, response: ClassResponse, seconds: float) -> Outcome:
+        own = self.data.target
+        target = own if own in response.targets else response.targets[0]
         try:
-            check_target(self.data, CLASSIFY.target)
+            check_target(self.data, target)
         except PupilaError as fault:
             raise self._endpoint.abort(fault) from None
-        label, confidence = max(confidences.items(), key=lambda pair: pair[1])
-        allowed = self.settings.classes
-        if allowed is not None and label not in allowed:
-            return _unknown_class(label, allowed)
-        if confidence < self.settings.confidence:
-            return NoLabel("abstained")
-        return ProposedLabel(label, (label,), confidence, seconds=seconds)
+        given = Confidences(
+            response.confidences, response.predicted, self.settings.confidence, self.settings.classes
+        )
+        outcome = TEXT_LABELS[target].label_confidences(given)
+        return outcome if isinstance(outcome, NoLabel) else replace(outcome, seconds=seconds)
 
     def _label_instances(self, row: int, response: OutlineResponse, seconds: float) -> Outcome:
         """The outline of highest confidence lies on top; uncovered pixels are background, or unlabelled without one."""
@@ -134,7 +137,7 @@ class RoboflowLabeller(Labeller):
         ]
         for outline in sorted(confident, key=lambda outline: outline.confidence):
             if outline.label not in names:
-                return _unknown_class(outline.label, names)
+                return unknown_class(outline.label, names)
             ring = np.array(outline.points) * scale
             mask[fill_polygons([(ring, [])], height, width)] = names.index(outline.label)
         mean = float(np.mean([outline.confidence for outline in confident])) if confident else None
@@ -148,7 +151,7 @@ class RoboflowLabeller(Labeller):
         for value in np.unique(numbers).tolist():
             label = response.names[value]
             if label not in names:
-                return _unknown_class(label, names)
+                return unknown_class(label, names)
             mask[numbers == value] = names.index(label)
         return self._write_mask(row, resize_mask(mask, *self._size(row)), None, seconds)
 
@@ -183,12 +186,6 @@ class RoboflowLabeller(Labeller):
 
     def _abort(self, problem: str, expected: str, remedy: str = "") -> Stopped:
         return self._endpoint.abort(PupilaError(problem, self.settings.model, expected, remedy))
-
-
-def _unknown_class(label: str, names: list[str]) -> NoLabel:
-    return NoLabel(
-        "failed", say("class '{label}' is not one of {names}", label=label, names=listing(names, 8))
-    )
 
 
 def _make_sender(settings: RoboflowSettings, secret: Secret) -> Callable[[Any], Reply]:

@@ -5,6 +5,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pupila.tasks.classify import CLASSIFY
+from pupila.tasks.multilabel import MULTILABEL
+from pupila.tasks.task import Target
+
 
 @dataclass(frozen=True, slots=True)
 class EmptyResponse:
@@ -18,6 +22,8 @@ class ClassResponse:
     """A confidence for each class."""
 
     confidences: dict[str, float]
+    targets: tuple[Target, ...]  # that it can label; the first is that of unlabelled data
+    predicted: frozenset[str] | None = None  # classes that the model decided for; None: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ def parse_response(text: str) -> Response:
             return _parse_pixels(predictions)
         if not predictions:
             raise ValueError("predictions")
-        return ClassResponse({name: float(item["confidence"]) for name, item in predictions.items()})
+        return _parse_classes(predictions, body.get("predicted_classes"))
     if not predictions:
         return EmptyResponse("top" in body)
     if "top" not in body and all("points" in item for item in predictions):
@@ -77,7 +83,17 @@ def parse_response(text: str) -> Response:
         return OutlineResponse(outlines, float(body["image"]["width"]), float(body["image"]["height"]))
     if any("width" in item for item in predictions):
         return BoxResponse()
-    return ClassResponse({str(item["class"]): float(item["confidence"]) for item in predictions})
+    confidences = {str(item["class"]): float(item["confidence"]) for item in predictions}
+    return ClassResponse(confidences, (CLASSIFY.target,))
+
+
+def _parse_classes(predictions: Any, predicted: Any) -> ClassResponse:
+    """The classes of a model that decides for each by itself; data with one class take the most probable."""
+    confidences = {str(name): float(item["confidence"]) for name, item in predictions.items()}
+    if predicted is not None and not (isinstance(predicted, list) and set(predicted) <= set(confidences)):
+        raise ValueError("predicted_classes")
+    named = None if predicted is None else frozenset(predicted)
+    return ClassResponse(confidences, (MULTILABEL.target, CLASSIFY.target), named)
 
 
 def _parse_pixels(item: Any) -> PixelResponse:

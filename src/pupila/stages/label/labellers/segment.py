@@ -10,7 +10,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.masks.label_map import Array, LabelMap
-from pupila.stages.label.labellers.labeller import NoLabel, Outcome, ProposedLabel
+from pupila.stages.label.labellers.labeller import NoLabel, Outcome, ProposedLabel, is_uncertain
 from pupila.stages.label.mask_files import (
     CLASS_FILE,
     fill_index,
@@ -77,9 +77,11 @@ class MaskWriter:
         present = [self.names[index] for index in np.unique(mask) if index != IGNORE]
         return ProposedLabel(written, tuple(present), confidence, seconds=seconds)
 
-    def write_prediction(self, row: int, prediction: MaskPrediction, seconds: float) -> Outcome:
+    def write_prediction(self, row: int, prediction: MaskPrediction, min_confidence: float) -> Outcome:
         """Write the mask that a bundle predicts; see `write`."""
-        return self.write(row, prediction.mask, prediction.confidence, seconds)
+        if is_uncertain(prediction, min_confidence):
+            return NoLabel("abstained")
+        return self.write(row, prediction.mask, prediction.confidence, None)
 
 
 def _index_table(label_map: LabelMap, names: list[str]) -> Array:

@@ -31,7 +31,8 @@ class VlmSettings(EndpointSettings):
         description="environment variable with the API key; null: OPENAI_API_KEY for OpenAI itself, none elsewhere",
     )
     question: str = Field(
-        default="", description="YAML file with prompt and classes, or a built-in question: octagons"
+        default="",
+        description="YAML file with prompt and classes, or a built-in question: octagons, octagon_kinds",
     )
     max_image_size: PositiveInt = Field(default=512, description="longer side of the images as sent, pixels")
     votes: PositiveInt = Field(default=1, description="answers per image; their agreement is the confidence")

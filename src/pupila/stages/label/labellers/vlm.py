@@ -19,7 +19,6 @@ from pupila.core.secrets import Secret
 from pupila.imaging.images.encode import encode_small_jpeg, fit_size
 from pupila.stages.label.labellers.completion import parse_completion
 from pupila.stages.label.labellers.cost import (
-    ANSWER_TOKENS,
     Budget,
     Prices,
     TokenEstimate,
@@ -101,7 +100,8 @@ class VlmLabeller(Labeller):
                            host=host_and_port(self.settings.base_url), cached=len(votes) - len(fresh))]  # fmt: skip
         if self._prices:
             usual, most = (
-                self._prices.cost(used, len(fresh) * n) for n in (ANSWER_TOKENS, self.settings.max_tokens)
+                self._prices.cost(used, len(fresh) * n)
+                for n in (self.question.answer_tokens, self.settings.max_tokens)
             )
             lines.append(
                 say("Estimated cost: {usual} US dollars, at most {most} if every answer has the maximum length "
@@ -168,13 +168,11 @@ class VlmLabeller(Labeller):
     def _take_majority(self, votes: list[Vote]) -> ProposedLabel:
         """The majority; a tie counts as unsure, and a single answer has no confidence."""
         counts = Counter(vote.label for vote in votes)
-        (first, most), *others = counts.most_common()
-        tie = bool(others) and others[0][1] == most
-        target = None if tie or first == UNSURE else first
+        target, share = self.question.text_labels.take_majority(counts, UNSURE)
         cost = sum(self._prices.cost(vote.input, vote.output) for vote in votes) if self._prices else None
         classes = () if target is None else self.question.text_labels.classes(target)
         return ProposedLabel(
-            target, classes, most / len(votes) if len(votes) > 1 else None,
+            target, classes, share if len(votes) > 1 else None,
             json.dumps(dict(sorted(counts.items())), ensure_ascii=False), cost,
             round(sum(vote.seconds for vote in votes), 3),
         )  # fmt: skip

@@ -8,14 +8,7 @@ import polars as pl
 from pupila.artifacts.report.audit import AuditReport, Disagreement, RandomPart, UncertainPart
 from pupila.imaging.images.decode import Array
 from pupila.stages.label.review.estimate import estimate_share
-from pupila.stages.label.review.review_task import (
-    Answer,
-    Answers,
-    ReviewTask,
-    has_answer,
-    is_correct,
-    wrong_items,
-)
+from pupila.stages.label.review.review_task import Answer, Answers, ReviewTask
 from pupila.stages.label.review.sample import RANDOM, UNCERTAIN, ReviewItem, population
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import MIN_GROUPS, draws_to_halve_width
@@ -43,21 +36,21 @@ def measure_accuracy(
         labels=labelled.height,
         items=len(items),
         completed=sum(item.sha256 in answers for item in items),
-        random=_measure_random_part(items, answers, groups, labelled.height),
-        uncertain=_measure_uncertain_part(items, answers),
+        random=_measure_random_part(items, answers, groups, labelled.height, task),
+        uncertain=_measure_uncertain_part(items, answers, task),
         by_class=task.measure_classes(items, answers, dict(labelled["label"].value_counts().iter_rows())),
-        disagreements=_list_disagreements(items, answers),
+        disagreements=_list_disagreements(items, answers, task),
     )
 
 
 def _measure_random_part(
-    items: Sequence[ReviewItem], answers: Answers, groups: Array, labels: int
+    items: Sequence[ReviewItem], answers: Answers, groups: Array, labels: int, task: ReviewTask
 ) -> RandomPart:
     """The accuracy of `labels` labels, estimated from those that were drawn at random."""
     drawn = [item for item in items if item.part == RANDOM]
-    answered = [item for item in drawn if has_answer(item, answers)]
+    answered = [item for item in drawn if task.has_answer(item, answers)]
     unsure = sum(item.sha256 in answers for item in drawn) - len(answered)
-    correct = np.array([is_correct(item, answers) for item in answered], dtype=bool)
+    correct = np.array([task.is_correct(item, answers) for item in answered], dtype=bool)
     n, count = len(answered), int(correct.sum())
     own_groups = groups[[item.row for item in answered]]
     return RandomPart(
@@ -84,20 +77,22 @@ def _estimate_for_unseen_groups(correct: Array, groups: Array) -> Estimate | Non
     return estimate_means(correct[:, None].astype(float), groups)[0]
 
 
-def _measure_uncertain_part(items: Sequence[ReviewItem], answers: Answers) -> UncertainPart:
+def _measure_uncertain_part(items: Sequence[ReviewItem], answers: Answers, task: ReviewTask) -> UncertainPart:
     uncertain = [item for item in items if item.part == UNCERTAIN and item.label is not None]
-    answered = [item for item in uncertain if has_answer(item, answers)]
+    answered = [item for item in uncertain if task.has_answer(item, answers)]
     return UncertainPart(
         items=len(uncertain), reviewed=len(answered),
         abstained=sum(item.sha256 in answers for item in uncertain) - len(answered),
-        correct=sum(is_correct(item, answers) for item in answered),
+        correct=sum(task.is_correct(item, answers) for item in answered),
         unlabelled=sum(item.label is None for item in items),
     )  # fmt: skip
 
 
-def _list_disagreements(items: Sequence[ReviewItem], answers: Answers) -> list[Disagreement]:
+def _list_disagreements(
+    items: Sequence[ReviewItem], answers: Answers, task: ReviewTask
+) -> list[Disagreement]:
     """Items with a wrong label, the highest confidence first."""
-    wrong = wrong_items(items, answers)
+    wrong = task.wrong_items(items, answers)
     wrong.sort(key=lambda item: (-(item.confidence or 0), item.sha256))
     return [_describe_disagreement(item, answers[item.sha256]) for item in wrong]
 

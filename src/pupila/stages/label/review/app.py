@@ -20,6 +20,7 @@ from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.label.review.review_task import Answer, ReviewTask
 from pupila.stages.label.review.session import Review
+from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN
 
 MAX_SIDE = 1600  # pixels: longer side of the images shown, at most
 _MAX_BODY = 4096  # bytes of a request
@@ -35,7 +36,10 @@ class AnswerRequest(BaseModel):
     """An answer of the reviewer."""
 
     number: int = Field(description="number of the question", ge=0)
-    choice: int | None = Field(description="number among the choices; null: unsure", ge=0)
+    choice: int | list[int] | None = Field(
+        description="number among the choices; of several labels for each of them 1 present, 0 absent, -1 unknown; "
+        "null: unsure"
+    )
 
 
 class ReviewState(BaseModel):
@@ -116,7 +120,7 @@ def _add_answers(app: App, review: Review, stop: Callable[[], None]) -> None:
 
     @app.post("/answer")
     def answer(request: AnswerRequest) -> ReviewState:
-        if request.choice is not None and request.choice >= len(review.task.choices):
+        if request.choice is not None and not review.task.accepts(request.choice):
             raise Refusal(422, say("No such choice"))
         if not review.answer(request.number, request.choice):
             raise Refusal(409, say("This is not the current question"), remedy=say("reload the page"))
@@ -146,7 +150,9 @@ def _describe_answer(answer: Answer, task: ReviewTask) -> str:
 
 def _render_page(title: str, task: ReviewTask) -> str:
     words = {
-        "choices": task.choices, "masks": task.shows_label, "unsure": say("unsure"),
+        "choices": task.choices, "masks": task.shows_label, "several": task.several,
+        "states": {PRESENT: say("present"), ABSENT: say("absent"), UNKNOWN: say("unknown")},
+        "accept": say("save"), "unsure": say("unsure"),
         "undo": say("undo"), "more": say("more classes"), "mask": say("show or hide the mask"),
         "progress": say("{n} of {total} answered", n="{0}", total="{1}"),
         "last": say("Last answer: {answer}", answer="{0}"), "all": say("All questions are answered."),

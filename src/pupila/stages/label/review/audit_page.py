@@ -4,13 +4,14 @@ import contextlib
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
-from pupila.artifacts.report.audit import AuditReport, ClassAccuracies, RandomPart
+from pupila.artifacts.report.audit import AuditReport, ClassAccuracies, Confusion, LabelError, RandomPart
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, listing, number, percent, say, say_count
 from pupila.core.vocabulary import AUDIT_FILE
 from pupila.stages.label.review.review_task import ReviewTask
+from pupila.stages.label.review.tasks import REVIEW_TASKS
 from pupila.statistics.intervals import MIN_GROUPS, RESAMPLES
 
 MAX_ERRORS_SHOWN = 48  # images
@@ -60,8 +61,9 @@ def _suggest_sample(random: RandomPart, more: int, labels: int) -> int:
 
 
 def _describe_limits(report: AuditReport) -> list[str]:
-    """The limits of the estimate: unsure answers, a large sample, few groups."""
-    random, lines = report.random, []
+    """What it is an estimate of, and its limits: unsure answers, a large sample, few groups."""
+    note = REVIEW_TASKS[report.target].accuracy_note()
+    random, lines = report.random, [note] if note and report.random.reviewed else []
     if random.abstained:
         lines.append(_describe_unsure(random))
     if random.large_share and random.reviewed < report.labels:
@@ -94,22 +96,14 @@ def _describe_unsure(random: RandomPart) -> str:
 
 def _advise(report: AuditReport) -> list[str]:
     """The most frequent confusions, and the classes with more errors than average."""
-    if report.by_class is None or not report.by_class.confusions:
+    figures = report.by_class
+    if figures is None or not (figures.confusions or figures.label_errors):
         return []
-    confusions = report.by_class.confusions
-    wrong = sum(confusion.count for confusion in confusions)
-    frequent = [
-        confusion for confusion in confusions[:3] if confusion.count > 1 and 4 * confusion.count >= wrong
-    ]
-    lines = [
-        say("{n} of {total} errors label '{actual}' as '{predicted}'; describe the difference in the prompt.",
-            actual=confusion.actual, predicted=confusion.predicted, n=confusion.count, total=wrong)
-        for confusion in frequent
-    ]  # fmt: skip
+    lines = [*_describe_confusions(figures.confusions), *_describe_label_errors(figures.label_errors)]
     average = report.random.accuracy.value
     worse = [
         name
-        for name, row in report.by_class.classes.items()
+        for name, row in figures.classes.items()
         if average is not None and row.precision.high is not None and row.precision.high < average
     ]
     if worse:
@@ -118,6 +112,34 @@ def _advise(report: AuditReport) -> list[str]:
     if not lines:
         lines.append(say("These answers show no pattern in the errors."))
     return lines
+
+
+def _describe_confusions(confusions: list[Confusion]) -> list[str]:
+    wrong = sum(confusion.count for confusion in confusions)
+    return [
+        say("{n} of {total} errors label '{actual}' as '{predicted}'; describe the difference in the prompt.",
+            actual=confusion.actual, predicted=confusion.predicted, n=confusion.count, total=wrong)
+        for confusion in confusions[:3] if _is_frequent(confusion.count, wrong)
+    ]  # fmt: skip
+
+
+def _describe_label_errors(errors: list[LabelError]) -> list[str]:
+    wrong = sum(error.count for error in errors)
+    lines = []
+    for error in errors[:3]:
+        values = {"n": error.count, "total": wrong, "name": error.name}
+        if _is_frequent(error.count, wrong):
+            lines.append(
+                say("{n} of {total} errors label '{name}' where the image does not show it; describe it in the prompt.",
+                    **values) if error.labelled
+                else say("{n} of {total} errors miss '{name}'; describe it in the prompt.", **values)
+            )  # fmt: skip
+    return lines
+
+
+def _is_frequent(count: int, total: int) -> bool:
+    """Whether one kind of error is worth a word."""
+    return count > 1 and 4 * count >= total
 
 
 def _describe_uncertain(report: AuditReport) -> list[str]:

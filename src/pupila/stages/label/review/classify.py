@@ -9,19 +9,14 @@ import numpy as np
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.classify import logit_column
 from pupila.artifacts.report.audit import ClassAccuracies, ClassAccuracy, Confusion, Disagreement
-from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import PageImage
 from pupila.artifacts.run.out_of_fold import OutOfFold
-from pupila.core.messages import percent, say
+from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
+from pupila.stages.label.review.captions import show_both_labels
 from pupila.stages.label.review.estimate import estimate_share
-from pupila.stages.label.review.review_task import (
-    Answers,
-    Candidate,
-    ReviewTask,
-    has_answer,
-    wrong_items,
-)
+from pupila.stages.label.review.label_errors import estimate_label_errors
+from pupila.stages.label.review.review_task import Answers, Candidate, Choice, ReviewTask
 from pupila.stages.label.review.sample import RANDOM, ReviewItem
 from pupila.tasks.classify import CLASSIFY, softmax
 
@@ -41,8 +36,9 @@ class ClassifyReview(ReviewTask):
         """Why the label is hidden."""
         return say("Blind review: the existing label is hidden so that it does not influence you.")
 
-    def read_choice(self, item: ReviewItem, choice: int) -> tuple[str | None, bool]:
+    def read_choice(self, item: ReviewItem, choice: Choice) -> tuple[str | None, bool]:
         """The class."""
+        assert isinstance(choice, int)
         return self.choices[choice], False
 
     def describe(self, target: str) -> str:
@@ -57,7 +53,7 @@ class ClassifyReview(ReviewTask):
         self, items: Sequence[ReviewItem], answers: Answers, counts: Mapping[str, int]
     ) -> ClassAccuracies:
         """Precision and recall per class, and the confusions."""
-        answered = [item for item in items if item.part == RANDOM and has_answer(item, answers)]
+        answered = [item for item in items if item.part == RANDOM and self.has_answer(item, answers)]
         pairs = Counter((answers[item.sha256].target, item.label) for item in answered)
         return ClassAccuracies(
             classes={
@@ -66,18 +62,12 @@ class ClassifyReview(ReviewTask):
             confusion_matrix=[
                 [pairs[actual, predicted] for predicted in self.choices] for actual in self.choices
             ],
-            confusions=_count_confusions(items, answers),
+            confusions=_count_confusions(self.wrong_items(items, answers), answers),
         )
 
     def show_error(self, data: Dataset, row: int, error: Disagreement) -> PageImage:
         """The image; its caption has both labels."""
-        classes = {"label": error.label, "answer": error.correction}
-        if error.confidence is None:
-            caption = say("label {label}, reviewer {answer}", **classes)
-        else:
-            caption = say("label {label} (confidence {share}), reviewer {answer}", **classes,
-                          share=percent(error.confidence, 0))  # fmt: skip
-        return load_image(data.path(row), caption, data.bands)
+        return show_both_labels(data, row, error, self.describe)
 
     def rank(self, data: Dataset, predictions: OutOfFold) -> tuple[int, list[Candidate]]:
         """By the predicted probability of the label."""
@@ -102,11 +92,9 @@ def _measure_class(name: str, answered: Sequence[ReviewItem], answers: Answers, 
     )  # fmt: skip
 
 
-def _count_confusions(items: Sequence[ReviewItem], answers: Answers) -> list[Confusion]:
+def _count_confusions(wrong_items: Sequence[ReviewItem], answers: Answers) -> list[Confusion]:
     """Pairs of confused classes, the most frequent first."""
-    wrong = Counter(
-        (str(answers[item.sha256].target), str(item.label)) for item in wrong_items(items, answers)
-    )
+    wrong = Counter((str(answers[item.sha256].target), str(item.label)) for item in wrong_items)
     ordered = sorted(wrong.items(), key=lambda item: (-item[1], item[0]))
     return [
         Confusion(actual=actual, predicted=predicted, count=count) for (actual, predicted), count in ordered
@@ -126,10 +114,3 @@ def rank_by_self_confidence(labels: Array, probabilities: Array) -> list[int]:
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     order = np.argsort(probabilities[wrong, labels[wrong]], kind="stable")
     return [int(place) for place in wrong[order]]
-
-
-def estimate_label_errors(labels: Array, probabilities: Array) -> int:
-    """The estimated number of wrong labels, by confident learning (cleanlab); see `rank_by_self_confidence`."""
-    from cleanlab.count import num_label_issues
-
-    return int(num_label_issues(labels, probabilities)) if len(np.unique(labels)) > 1 else 0

@@ -24,15 +24,21 @@ class Suspect(Record):
     image: str
     sha256: str
     label: str  # the target in force
-    prediction: str | None  # class that the run predicts; None for masks
+    prediction: str | None  # target that the run predicts; None for masks
     label_quality: float  # predicted probability of the label; for masks the IoU with the predicted mask
+    classes: list[str] = Field(
+        default_factory=list,
+        description="of several labels, those that the run contradicts, the least probable first",
+    )
 
 
 class Ranking(Record):
     """The labels of a data set, checked against the predictions of a run."""
 
     checked: int  # labels with a prediction, not confirmed by an annotator
-    estimated_errors: int | None  # estimated number of wrong labels; None for masks
+    estimated_errors: (
+        int | None
+    )  # estimated number of wrong labels (of several, wrong classes); None for masks
     suspects: list[Suspect]  # the lowest label quality first
 
 
@@ -84,7 +90,7 @@ def rank_suspects(data: Dataset, predictions: OutOfFold, confirmed: frozenset[st
         row = predictions.rows[candidate.place]
         suspect = Suspect(
             image=images[row], sha256=digests[row], label=targets[row], prediction=candidate.prediction,
-            label_quality=candidate.label_quality,
+            label_quality=candidate.label_quality, classes=list(candidate.classes),
         )  # fmt: skip
         by_digest.setdefault(suspect.sha256, suspect)
     return Ranking(checked=len(places), estimated_errors=error_count, suspects=list(by_digest.values()))

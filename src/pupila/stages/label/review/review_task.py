@@ -25,23 +25,7 @@ class Answer:
 
 
 Answers = Mapping[str, Answer]  # by the hash of the image
-
-
-def has_answer(item: ReviewItem, answers: Answers) -> bool:
-    """Whether a reviewer gave an answer other than unsure."""
-    answer = answers.get(item.sha256)
-    return answer is not None and (answer.target is not None or answer.rejected)
-
-
-def is_correct(item: ReviewItem, answers: Answers) -> bool:
-    """Whether the answer confirms the label; the item has an answer."""
-    return answers[item.sha256].target == item.label
-
-
-def wrong_items(items: Iterable[ReviewItem], answers: Answers) -> list[ReviewItem]:
-    """The items whose label was replaced or rejected."""
-    answered = (item for item in items if item.label is not None and has_answer(item, answers))
-    return [item for item in answered if not is_correct(item, answers)]
+Choice = int | list[int]  # number among the choices; or for each of them 1 present, 0 absent, -1 unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +35,7 @@ class Candidate:
     place: int  # among the predictions
     prediction: str | None  # predicted class; None for masks
     label_quality: float  # predicted probability of the label; for masks the IoU with the predicted mask
+    classes: tuple[str, ...] = ()  # of several labels, those that are contradicted, the lowest quality first
 
 
 class ReviewTask(ABC):
@@ -62,6 +47,9 @@ class ReviewTask(ABC):
 
     target: ClassVar[Target]
     shows_label: ClassVar[bool] = False  # whether the label is laid over the image; else the review is blind
+    several: ClassVar[bool] = (
+        False  # whether an answer has a state for each choice, instead of being one of them
+    )
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = list(choices)
@@ -82,9 +70,46 @@ class ReviewTask(ABC):
     def instruction(self) -> str:
         """The sentence below the image."""
 
+    @classmethod
+    def accuracy_note(cls) -> str:
+        """What counts as correct, where it is not plain."""
+        return ""
+
+    def accepts(self, choice: Choice) -> bool:
+        """Whether the page offers this."""
+        return isinstance(choice, int) and 0 <= choice < len(self.choices)
+
     @abstractmethod
-    def read_choice(self, item: ReviewItem, choice: int) -> tuple[str | None, bool]:
-        """The target that a choice stands for, and whether it rejects the label."""
+    def read_choice(self, item: ReviewItem, choice: Choice) -> tuple[str | None, bool]:
+        """The target that an accepted choice stands for, and whether it rejects the label."""
+
+    def is_comparable(self, label: str, target: str) -> bool:
+        """Whether an answer with this target can tell if the label is correct."""
+        return True
+
+    def agrees(self, label: str, target: str) -> bool:
+        """Whether an answer with this target confirms the label."""
+        return label == target
+
+    def has_answer(self, item: ReviewItem, answers: Answers) -> bool:
+        """Whether a reviewer gave an answer that decides about the label."""
+        answer = answers.get(item.sha256)
+        if answer is None or answer.target is None:
+            return answer is not None and answer.rejected
+        return item.label is None or self.is_comparable(item.label, answer.target)
+
+    def is_correct(self, item: ReviewItem, answers: Answers) -> bool:
+        """Whether the answer confirms the label; the item has an answer."""
+        return self.confirms(answers[item.sha256], item.label)
+
+    def confirms(self, answer: Answer, label: str | None) -> bool:
+        """Whether the answer confirms the label."""
+        return answer.target is not None and label is not None and self.agrees(label, answer.target)
+
+    def wrong_items(self, items: Iterable[ReviewItem], answers: Answers) -> list[ReviewItem]:
+        """The items whose label was replaced or rejected."""
+        answered = (item for item in items if item.label is not None and self.has_answer(item, answers))
+        return [item for item in answered if not self.is_correct(item, answers)]
 
     @abstractmethod
     def describe(self, target: str) -> str:

@@ -14,7 +14,7 @@ from pupila.core.messages import percent, say
 from pupila.imaging.images.decode import Array
 from pupila.imaging.masks.drawing import overlay
 from pupila.stages.label.mask_files import read_mask
-from pupila.stages.label.review.review_task import Answers, Candidate, ReviewTask
+from pupila.stages.label.review.review_task import Answers, Candidate, Choice, ReviewTask
 from pupila.stages.label.review.sample import ReviewItem
 from pupila.tasks.segment import SEGMENT
 
@@ -41,7 +41,7 @@ class SegmentReview(ReviewTask):
         """What the reviewer is asked."""
         return say("Is the mask correct?")
 
-    def read_choice(self, item: ReviewItem, choice: int) -> tuple[str | None, bool]:
+    def read_choice(self, item: ReviewItem, choice: Choice) -> tuple[str | None, bool]:
         """The mask under review, or its rejection."""
         return (None, True) if choice == REJECT else (item.label, False)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from pupila.artifacts.dataset.labels import RETRACTED, Label, append_labels, read_history
-from pupila.stages.label.review.review_task import Answer, ReviewTask
+from pupila.stages.label.review.review_task import Answer, Choice, ReviewTask
 from pupila.stages.label.review.sample import ReviewItem
 
 REJECTED = "rejected"
@@ -59,12 +59,12 @@ class Review:
         """Number of the first unanswered item."""
         return next((n for n in range(len(self.items)) if n not in self.answers), None)
 
-    def answer(self, number: int, choice: int | None) -> bool:
+    def answer(self, number: int, choice: Choice | None) -> bool:
         """Save an answer; return False, and save nothing, if another item is the current one.
 
         Args:
             number: of the item.
-            choice: number among the choices of the task; None: unsure.
+            choice: that the task accepts; None: unsure.
         """
         with self._lock:
             if number != self.current:

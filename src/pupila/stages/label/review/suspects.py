@@ -14,7 +14,7 @@ from pupila.core.messages import say, say_count
 from pupila.core.vocabulary import PATCH_FILE, SUSPECTS_FILE
 from pupila.stages.label.review.app import make_review_app
 from pupila.stages.label.review.ranking import Ranking, Suspect, rank_run, read_suspects
-from pupila.stages.label.review.review_task import Answer
+from pupila.stages.label.review.review_task import Answer, ReviewTask
 from pupila.stages.label.review.sample import ReviewItem
 from pupila.stages.label.review.session import Review, ReviewContext, read_answers
 from pupila.stages.label.review.tasks import review_task
@@ -27,6 +27,7 @@ PATCH_SCHEMA = 2  # of each line of label-patch.jsonl; 1 had `by` for `annotator
 class SuspectReview:
     """A ranking, and the answers of a reviewer."""
 
+    task: ReviewTask
     ranking: Ranking
     selected: int  # suspects under review
     answers: dict[str, Answer]  # by the hash of the image
@@ -39,7 +40,7 @@ class SuspectReview:
         answered = [
             (label_of[digest], answer) for digest, answer in self.answers.items() if digest in label_of
         ]
-        confirmed = sum(answer.target == label for label, answer in answered)
+        confirmed = sum(self.task.confirms(answer, label) for label, answer in answered)
         unsure = sum(answer.target is None and not answer.rejected for _, answer in answered)
         return {
             "answered": len(answered),
@@ -72,18 +73,17 @@ def review_suspects(
     if ranking is None or ranking.predictions_hash != predictions.hash:
         ranking = rank_run(data, run, predictions)
         files.write_json(uri, ranking.as_dict())
+    task = review_task(data)
     rows = {digest: row for row, digest in enumerate(data.images["sha256"])}
     items = _shuffle_items([suspect for suspect in ranking.suspects if suspect.sha256 in rows][:limit], rows)
     if page is not None and items:
         context = ReviewContext(data.home, reviewer, PURPOSE, ranking.history_rows)
-        review = Review(
-            items, review_task(data), context, lambda item, label: _append_patch(patch, item, label)
-        )
+        review = Review(items, task, context, lambda item, label: _append_patch(patch, item, label))
         title = say("{n} suspected labels", n=len(items))
         if review.current is not None:
             run_local(lambda stop: make_review_app(review, data, title, stop), *page)
     given = read_answers(read_history(data.home), ranking.history_rows, PURPOSE)
-    return SuspectReview(ranking, len(items), given, uri, patch)
+    return SuspectReview(task, ranking, len(items), given, uri, patch)
 
 
 def _shuffle_items(suspects: Sequence[Suspect], rows: dict[str, int]) -> list[ReviewItem]:

@@ -6,14 +6,17 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.stages.label.review.classify import ClassifyReview
+from pupila.stages.label.review.multilabel import LabelsReview
 from pupila.stages.label.review.review_task import ReviewTask
 from pupila.stages.label.review.segment import SegmentReview
 from pupila.tasks.classify import CLASSIFY
+from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.segment import SEGMENT
 from pupila.tasks.task import Target
 
 REVIEW_TASKS: dict[Target, type[ReviewTask]] = {
     CLASSIFY.target: ClassifyReview,
+    MULTILABEL.target: LabelsReview,
     SEGMENT.target: SegmentReview,
 }
 

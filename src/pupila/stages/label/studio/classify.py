@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Self
-from xml.sax.saxutils import quoteattr
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say
-from pupila.stages.label.studio.items import IMAGE, NAME, Json, Region
-from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation, make_region
+from pupila.stages.label.studio.choices import CHOICES, make_choices, make_choices_tag
+from pupila.stages.label.studio.items import NAME, Json, Region
+from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation
 from pupila.stages.label.targets import check_target
 from pupila.tasks.classify import CLASSIFY
-
-_CHOICES = "choices"  # type of the region, and the name of its value
 
 
 class ClassifyFormat(StudioFormat):
@@ -40,23 +38,21 @@ class ClassifyFormat(StudioFormat):
         return cls(data, data.classes)
 
     @classmethod
-    def is_drawn(cls, region: Region) -> bool:
+    def decides_target(cls, region: Region, labelled: bool) -> bool:
         """A choice may also stand beside a drawing."""
         return False
 
     def control_tag(self) -> list[str]:
         """A button per class."""
-        options = [f"    <Choice value={quoteattr(name)}/>" for name in self.names]
-        start = f'  <Choices name="{NAME}" toName="{IMAGE}" choice="single" showInline="true">'
-        return [start, *options, "  </Choices>"]
+        return make_choices_tag(NAME, "single", self.names)
 
     def regions(self, row: int, target: str) -> list[Json]:
         """The choice."""
-        return [{**make_region(_CHOICES, "c0"), "value": {_CHOICES: [target]}}]
+        return [make_choices("c0", NAME, [target])]
 
     def read_target(self, row: int, regions: Sequence[Region]) -> str | None:
         """The class that was chosen."""
-        chosen = [name for region in regions if region.type == _CHOICES for name in region.names]
+        chosen = [name for region in regions if region.type == CHOICES for name in region.names]
         if len(set(chosen)) > 1:
             raise UnusableAnnotation(say("several classes for one image"))
         return chosen[0] if chosen else None

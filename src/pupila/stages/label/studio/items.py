@@ -24,6 +24,7 @@ class Region:
     height: int | None  # of the image that it was drawn on, pixels
     width: int | None
     rotated: bool  # whether the image was rotated under it
+    tag: str = ""  # name of the tag that it was made with
 
     @property
     def names(self) -> list[str]:
@@ -102,7 +103,7 @@ def _parse_region(region: Json) -> Region:
     height, width = (region.get(f"original_{side}") for side in ("height", "width"))
     return Region(
         str(region.get("type")), region.get("value") or {}, int(height) if height else None,
-        int(width) if width else None, bool(region.get("image_rotation")),
+        int(width) if width else None, bool(region.get("image_rotation")), str(region.get("from_name") or ""),
     )  # fmt: skip
 
 

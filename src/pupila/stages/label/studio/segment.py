@@ -43,11 +43,11 @@ class SegmentFormat(StudioFormat):
     @classmethod
     def for_import(cls, data: Dataset, regions: Iterable[Region]) -> Self:
         """The classes of the masks, or those that are drawn in the first masks."""
-        drawn = [name for region in regions if cls.is_drawn(region) for name in region.names]
+        drawn = [name for region in regions if cls.decides_target(region, False) for name in region.names]
         return cls(data, choose_label_map(data, drawn))
 
     @classmethod
-    def is_drawn(cls, region: Region) -> bool:
+    def decides_target(cls, region: Region, labelled: bool) -> bool:
         """A shape with a class belongs into a mask."""
         return region.type in SHAPES and bool(region.names)
 

@@ -44,8 +44,13 @@ class StudioFormat(ABC):
 
     @classmethod
     @abstractmethod
-    def is_drawn(cls, region: Region) -> bool:
-        """Whether a region can only belong to this task, so that it decides the target of unlabelled data."""
+    def decides_target(cls, region: Region, labelled: bool) -> bool:
+        """Whether a region can only belong to this task, so that it decides the target.
+
+        Args:
+            region: of an annotation.
+            labelled: whether the data have a target already, which another one would contradict.
+        """
 
     @abstractmethod
     def control_tag(self) -> list[str]:
@@ -68,6 +73,6 @@ class StudioFormat(ABC):
         """
 
 
-def make_region(kind: str, number: str) -> Json:
-    """The start of a region."""
-    return {"id": number, "type": kind, "from_name": NAME, "to_name": IMAGE}
+def make_region(kind: str, number: str, tag: str = NAME) -> Json:
+    """The start of a region, made with a tag of the labelling configuration."""
+    return {"id": number, "type": kind, "from_name": tag, "to_name": IMAGE}

@@ -1,0 +1,22 @@
+"""Choices among class names: the tag that offers them, and the region that holds those that were made."""
+
+from collections.abc import Iterable
+from typing import Literal
+from xml.sax.saxutils import quoteattr
+
+from pupila.stages.label.studio.items import IMAGE, Json
+from pupila.stages.label.studio.studio_format import make_region
+
+CHOICES = "choices"  # type of the region, and the name of its value
+
+
+def make_choices_tag(name: str, choice: Literal["single", "multiple"], classes: Iterable[str]) -> list[str]:
+    """The lines of a tag that offers the classes."""
+    options = [f"    <Choice value={quoteattr(each)}/>" for each in classes]
+    start = f'  <Choices name="{name}" toName="{IMAGE}" choice="{choice}" showInline="true">'
+    return [start, *options, "  </Choices>"]
+
+
+def make_choices(number: str, tag: str, classes: list[str]) -> Json:
+    """A region with the chosen classes."""
+    return {**make_region(CHOICES, number, tag), "value": {CHOICES: classes}}

@@ -19,7 +19,7 @@ def settle_history(source: Listing, requested: Task | None, history: pl.DataFram
         requested: the task that the user named; None: as the history has it.
         history: `HISTORY` columns.
     """
-    own = TARGETS[source.target].from_labels  # masks are told by their files
+    own = TARGETS[source.target].from_labels  # masks have files of their own
     if own is None or source.rows["target"].null_count() < source.rows.height:
         return source
     if requested is not None and TARGETS[requested.target].from_labels is not None:

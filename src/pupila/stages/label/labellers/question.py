@@ -39,11 +39,11 @@ class Question(Settings):
 
     @field_validator("task")
     @classmethod
-    def _check_task(cls, task: str) -> str:
-        names = [name for name, record in TASKS.items() if record.target in TEXT_LABELS]
-        if task not in names:
+    def _check_task(cls, name: str) -> str:
+        names = [known for known, record in TASKS.items() if record.target in TEXT_LABELS]
+        if name not in names:
             raise ValueError(say("expected {names}", names=" / ".join(names)))
-        return task
+        return name
 
     @field_validator("classes")
     @classmethod

@@ -118,13 +118,13 @@ class LabelsReview(ReviewTask):
         given = data.label_matrix[predictions.rows]
         candidates = []
         for place in rank_by_least_quality(given, probabilities):
-            quality = label_quality(given[place], probabilities[place])
+            scores = label_quality(given[place], probabilities[place])
             doubted = sorted(
-                np.flatnonzero(_contradicts(given[place], probabilities[place])), key=quality.__getitem__
+                np.flatnonzero(_contradicts(given[place], probabilities[place])), key=scores.__getitem__
             )
             predicted = zip(names, (probabilities[place] >= DEFAULT_THRESHOLD).tolist(), strict=True)
             candidates.append(
-                Candidate(place, write_labels(dict(predicted)), float(quality.min()),
+                Candidate(place, write_labels(dict(predicted)), float(scores.min()),
                           tuple(names[number] for number in doubted))
             )  # fmt: skip
         return estimate_wrong_classes(given, probabilities), candidates

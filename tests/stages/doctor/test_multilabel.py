@@ -87,7 +87,7 @@ CASES: dict[str, tuple[Change, Change, str]] = {
     ),
     "inseparable-classes": (ALIKE, both(ALIKE, cells(20, b="1", a="0")), "a and b: always together, in 20 images"),
     "class-only-with-another": (
-        WITHIN, both(WITHIN, cells(20, b="1", a="0")), "b: all 8 images that show it also show a",
+        WITHIN, both(WITHIN, cells(20, a="0", b="1", c="0")), "b: all 8 images that show it also show a",
     ),
     "mostly-unknown": (
         put("c", lambda n, row: "" if n % 20 < 11 else row["c"]), put("c", lambda n, row: "" if n % 2 else row["c"]),

@@ -81,32 +81,32 @@ def label_rows(rows: NDArray[Any], targets: NDArray[Any], components: NDArray[An
     return Labelled(rows, targets, together, list(folds.split(codes, codes, together)))
 
 
-def find_shortcuts(known: list[Property], labelled: Labelled, examples: Examples, of: str = "") -> None:
+def find_shortcuts(properties: list[Property], labelled: Labelled, examples: Examples, of: str = "") -> None:
     """Add what predicts the targets of these images to the examples.
 
     Args:
-        known: the properties of all images.
+        properties: of all images.
         labelled: the images.
         examples: of each fault so far, changed in place.
         of: what is predicted, where it is not the label itself.
     """
-    for one in known:
-        values = one.values[labelled.rows]
-        if len(set(values.tolist())) < 2 or _is_alias(one, values, labelled.targets):
+    for known in properties:
+        values = known.values[labelled.rows]
+        if len(set(values.tolist())) < 2 or _is_alias(known, values, labelled.targets):
             continue
-        if one.values.dtype == object and _is_grouping(values, labelled.targets):
-            if (0.0, one.name) not in (groupings := examples.setdefault("possible-groups", [])):
-                groupings.append((0.0, one.name))
+        if known.values.dtype == object and _is_grouping(values, labelled.targets):
+            if (0.0, known.name) not in (groupings := examples.setdefault("possible-groups", [])):
+                groupings.append((0.0, known.name))
             continue
         skill, low = _measure(values, labelled)
         if low >= WARNING_SKILL:
-            figures = {"name": one.name, "skill": number(skill, 2), "of": of}
+            figures = {"name": known.name, "skill": number(skill, 2), "of": of}
             example = (
                 say("{name} -> {of} (skill {skill}; 0 is chance, 1 is perfect)", **figures)
                 if of
                 else say("{name} (skill {skill}; 0 is chance, 1 is perfect)", **figures)
             )
-            examples.setdefault(one.code, []).append((skill, example))
+            examples.setdefault(known.code, []).append((skill, example))
 
 
 def list_shortcuts(examples: Examples) -> list[Fault]:

@@ -71,14 +71,14 @@ def measure_balance(data: Dataset, splits: list[str], parts: list[str], componen
 def _find_missing(data: Dataset, parts: list[str], components: list[int]) -> list[MissingClass]:
     """Classes that some split or fold with labels lacks, those of the fewest groups first."""
     there, of, group = data.shares > 0, np.array(parts), np.array(components)
-    known = {part: there[of == part].any(axis=0) for part in sorted(set(parts), key=_order)}
-    labelled = {part: found for part, found in known.items() if found.any()}
+    occurs = {part: there[of == part].any(axis=0) for part in sorted(set(parts), key=_order)}
+    labelled = {part: classes for part, classes in occurs.items() if classes.any()}
     missing = [
         MissingClass.model_validate({
             "class": name, "groups": len(set(group[there[:, k]].tolist())),
-            "missing_from": [part for part, found in labelled.items() if not found[k]],
+            "missing_from": [part for part, classes in labelled.items() if not classes[k]],
         })
-        for k, name in enumerate(data.classes) if not all(found[k] for found in labelled.values())
+        for k, name in enumerate(data.classes) if not all(classes[k] for classes in labelled.values())
     ]  # fmt: skip
     return sorted(missing, key=lambda row: (row.groups, row.class_name))
 

@@ -1,12 +1,12 @@
 """Label images, review labels, and exchange them with Label Studio."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from pupila.api.data import open_with
 from pupila.api.inputs import Data, ModelInput, Path, path_text
-from pupila.api.options import AuditOptions, LabelOptions
+from pupila.api.options import AuditOptions, LabelOptions, ReadOptions
 from pupila.core.extras import public
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def label(
         with_: vlm:MODEL, roboflow:PROJECT/VERSION, bundle:FOLDER or csv:FILE.
         limit: most images to label.
         everything: also let a model label what an annotator or the data labelled; their labels stay in force.
-        settings: of the labeller.
+        settings: of the labeller; and `task`, what the labels are, where the data are not open yet.
 
     Raises:
         PupilaError: the labeller can't label these data, or it fails; labels up to then are in the history.
@@ -55,8 +55,9 @@ def plan_labelling(
     from pupila.stages.label.labellers.catalogue import create_labeller
     from pupila.stages.label.run import LabellingJob
 
-    opened = open_with(data, {})
-    labeller = create_labeller(with_, dict(settings), opened)
+    read, own = _split_settings(settings)
+    opened = open_with(data, read)
+    labeller = create_labeller(with_, own, opened)
     return LabellingJob(opened, labeller, select_images(opened, labeller, everything, limit))
 
 
@@ -82,17 +83,18 @@ def audit_labels(data: Data, *, review: Review, **settings: Unpack[AuditOptions]
     Raises:
         PupilaError: see `pupila.stages.label.review.audit.audit`.
     """
-    from pupila.artifacts.dataset.reading import ReadSettings
     from pupila.stages.label.review.audit import AuditSettings, audit
 
-    read = {name: value for name, value in settings.items() if name in ReadSettings.model_fields}
-    parsed = AuditSettings.parse({n: v for n, v in settings.items() if n not in read}, "label-audit")
+    read, own = _split_settings(settings)
+    parsed = AuditSettings.parse(own, "label-audit")
     port = None if review.report_only else review.port
     return audit(open_with(data, read), parsed, review.annotator, port, review.on_address)
 
 
 @public
-def review_suspects(data: Data, *, run: ModelInput, limit: int = 50, review: Review) -> "SuspectReview":
+def review_suspects(
+    data: Data, *, run: ModelInput, limit: int = 50, review: Review, **read: Unpack[ReadOptions]
+) -> "SuspectReview":
     """Rank labels that contradict a run's out-of-fold predictions, and review them blind on a local page.
 
     Args:
@@ -100,6 +102,7 @@ def review_suspects(data: Data, *, run: ModelInput, limit: int = 50, review: Rev
         run: a run or its folder.
         limit: most labels to review.
         review: who reviews, and where.
+        read: how the images are read, where the data are not open yet.
 
     Raises:
         PupilaError: see `pupila.stages.label.review.suspects.review_suspects`.
@@ -108,12 +111,18 @@ def review_suspects(data: Data, *, run: ModelInput, limit: int = 50, review: Rev
     from pupila.stages.label.review import suspects
 
     page = None if review.report_only else (review.port, review.on_address)
-    return suspects.review_suspects(open_with(data, {}), find_path(run), limit, review.annotator, page)
+    return suspects.review_suspects(open_with(data, read), find_path(run), limit, review.annotator, page)
 
 
 @public
 def export_labels(
-    data: Data, *, out: Path, embed: bool = False, prefix: str | None = None, without_label: bool = False
+    data: Data,
+    *,
+    out: Path,
+    embed: bool = False,
+    prefix: str | None = None,
+    without_label: bool = False,
+    **read: Unpack[ReadOptions],
 ) -> "ExportResult":
     """Write tasks for Label Studio, with the present labels as predictions.
 
@@ -123,23 +132,33 @@ def export_labels(
         embed: whether the images are in the file, instead of being served by Label Studio.
         prefix: path of the data below Label Studio's document root; None: the name of the folder.
         without_label: only images that were rejected, uncertain or never labelled.
+        read: how the images are read, where the data are not open yet.
     """
     from pupila.stages.label.studio.export import ExportOptions, export_tasks
 
-    return export_tasks(open_with(data, {}), path_text(out), ExportOptions(embed, prefix, without_label))
+    return export_tasks(open_with(data, read), path_text(out), ExportOptions(embed, prefix, without_label))
 
 
 @public
-def import_labels(data: Data, file: Path) -> "ImportResult":
+def import_labels(data: Data, file: Path, **read: Unpack[ReadOptions]) -> "ImportResult":
     """Import the labels and masks that annotators made in Label Studio.
 
     Args:
         data: whatever `pupila.open` takes.
         file: Label Studio's export in its native JSON format.
+        read: how the images are read, where the data are not open yet.
 
     Raises:
         PupilaError: see `pupila.stages.label.studio.annotations.import_annotations`.
     """
     from pupila.stages.label.studio.annotations import import_annotations
 
-    return import_annotations(open_with(data, {}), path_text(file))
+    return import_annotations(open_with(data, read), path_text(file))
+
+
+def _split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings that say how data are read, and the others."""
+    from pupila.artifacts.dataset.reading import ReadSettings
+
+    read = {name: value for name, value in settings.items() if name in ReadSettings.model_fields}
+    return read, {name: value for name, value in settings.items() if name not in read}

@@ -222,6 +222,10 @@ class TrainOptions(BandOptions, total=False):
 class LabelOptions(TypedDict, total=False):
     """Settings of the labellers."""
 
+    # read: common
+    task: Literal["auto", "classify", "multilabel", "segment"]
+    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
+    auto: as the data suggest [default: 'auto']."""
     # label-vlm: common
     concurrency: int
     """parallel requests [default: 8]."""

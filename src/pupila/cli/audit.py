@@ -52,6 +52,7 @@ def audit(
 
 
 def suspects(
+    ctx: typer.Context,
     data: DataArgument,
     with_: Annotated[
         str,
@@ -68,7 +69,8 @@ def suspects(
     from pupila.stages.label.review.suspects import sentences
 
     check_port(port)
-    outcome = review_suspects(data, run=with_, limit=limit, review=Review(name, port, _address, report))
+    review = Review(name, port, _address, report)
+    outcome = review_suspects(data, run=with_, limit=limit, review=review, **given_settings(ctx))
     if json_:
         ranking = outcome.ranking
         summary = {

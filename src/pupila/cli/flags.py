@@ -37,8 +37,8 @@ def find_flags(command: str, labeller: str | None = None) -> list[Flag]:
         labeller: the kind of labeller, for `label` alone; None, or one that there is not: all kinds.
     """
     entries = COMMANDS.get(command, ())
-    if command == "label" and f"{LABELLER}{labeller}" in entries:
-        entries = (f"{LABELLER}{labeller}",)
+    if command == "label" and (own := f"{LABELLER}{labeller}") in entries:
+        entries = tuple(entry for entry in entries if entry == own or not entry.startswith(LABELLER))
     split = [entry.partition(".") for entry in entries]
     return [flag for stage, _, name in split for flag in table()[stage] if name in ("", flag.name)]
 
@@ -65,12 +65,14 @@ def titles() -> dict[str, str]:
 
 def groups(flags: Sequence[Flag]) -> Iterator[tuple[str, list[Flag]]]:
     """Heading and flags of each group of the help that is not empty."""
-    if len({flag.stage for flag in flags if flag.stage.startswith(LABELLER)}) > 1:
-        for stage in dict.fromkeys(flag.stage for flag in flags):
+    known = titles()
+    labellers = dict.fromkeys(flag.stage for flag in flags if flag.stage.startswith(LABELLER))
+    if len(labellers) > 1:
+        yield known["common"], [flag for flag in flags if flag.stage not in labellers]
+        for stage in labellers:
             title = say("Settings of --with {kind}", kind=stage.removeprefix(LABELLER))
             yield title, [flag for flag in flags if flag.stage == stage]
         return
-    known = titles()
     tasks = [flag.group for flag in flags if flag.group not in known]
     others = {group: say("Settings for {kind}", kind=translate(group)) for group in tasks}
     for group, title in (known | others).items():
@@ -296,7 +298,8 @@ class Reader:
             for name, value in self.values.items()
         }
         stages = list(dict.fromkeys(flag.stage for flag in self.flags.values()))
-        several = self.command == "label" and len(stages) > 1  # which model checks is not known yet
+        labellers = [stage for stage in stages if stage.startswith(LABELLER)]
+        several = self.command == "label" and len(labellers) > 1  # which model checks is not known yet
         for stage in [] if several else stages:
             some = {name: value for name, value in merged.items() if self.flags[name].stage == stage}
             self.faults += STAGES[stage]().faults(some, self.shown) if some else []

@@ -12,8 +12,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "doctor": ("read",),
     "split": ("split", "read"),
     "explore": ("read",),
-    "label": ("label-vlm", "label-roboflow", "label-bundle", "label-csv"),
+    "label": ("read.task", "label-vlm", "label-roboflow", "label-bundle", "label-csv"),
     "label audit": ("label-audit", "read"),
+    "label suspects": ("read",),
+    "label export": ("read",),
+    "label import": ("read",),
     "convert": ("read",),
     "train": (
         "train",

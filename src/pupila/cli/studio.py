@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument
 from pupila.core.messages import mark, say, say_count
 
@@ -12,6 +13,7 @@ IMPORT = mark("Import the labels and masks that annotators made in Label Studio.
 
 
 def export(
+    ctx: typer.Context,
     data: DataArgument,
     to: Annotated[
         str,
@@ -42,7 +44,8 @@ def export(
     """Export, and print the path."""
     from pupila.api.label import export_labels
 
-    result = export_labels(data, out=to, embed=embed, prefix=prefix, without_label=without_label)
+    settings = given_settings(ctx)
+    result = export_labels(data, out=to, embed=embed, prefix=prefix, without_label=without_label, **settings)
     print(say("{n} tasks, {labels} with a label.", n=result.tasks, labels=result.predictions))
     if result.missing_masks:
         print(
@@ -56,6 +59,7 @@ def export(
 
 
 def import_(
+    ctx: typer.Context,
     data: DataArgument,
     file: Annotated[
         str, typer.Argument(metavar="FILE", help=mark("Label Studio's export in its native JSON format."))
@@ -65,5 +69,5 @@ def import_(
     from pupila.api.label import import_labels
     from pupila.stages.label.studio.annotations import sentences
 
-    for sentence in sentences(import_labels(data, file)):
+    for sentence in sentences(import_labels(data, file, **given_settings(ctx))):
         print(sentence)

@@ -98,6 +98,43 @@ def test_a_table_without_its_columns_is_refused(tmp_path: Path, text: str, says:
         table(shop(tmp_path / "shop", 1), text)
 
 
+def test_one_column_per_class_gives_several_labels(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", 4)
+    text = "image,sodium,sugar\n00.png,1,0\n01.png,yes,\n02.png,0,0\n03.png,,\n"
+    result = table(folder, text)
+    assert (result.labelled, result.classes) == (3, {"sodium": 2})
+    assert list(targets(folder).values()) == [
+        '{"sodium": 1, "sugar": 0}', '{"sodium": 1}', '{"sodium": 0, "sugar": 0}', None,
+    ]  # fmt: skip
+    assert result.remarks[0] == "2 columns say whether an image shows a class: sodium, sugar."
+    assert result.remarks[-1] == "One line has no label: 03.png."
+    data = pupila.open(folder)
+    assert (data.target, data.classes) == ("classes", ["sodium", "sugar"])
+    again = table(folder, "image,fat,sodium,sugar\n00.png,0,1,0\n02.png,,1,0\n")
+    assert (again.labelled, again.selection.labelled_before) == (1, 0)
+    assert "not among sodium, sugar" in again.remarks[-1] or "not one of sodium, sugar" in again.remarks[-1]
+    assert targets(folder)["02.png"] == '{"sodium": 1, "sugar": 0}'
+    assert table(folder, "image,fat\n00.png,0\n", new_classes=True).labelled == 1
+    assert targets(folder)["00.png"] == '{"fat": 0}'  # a label is whole: the other classes are unknown now
+
+
+def test_several_labels_of_a_table_do_not_fit_data_with_one_class(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "shop", {"cat": 2, "dog": 2})
+    assert table(folder, "image,cat,dog\ncat/000.jpg,0,1\n").labelled == 1
+    assert targets(folder)["cat/000.jpg"] == "dog"
+    with pytest.raises(PupilaError, match="not for the task classify"):
+        table(folder, "image,cat,dog\ncat/000.jpg,1,1\ncat/001.jpg,1,0\n")
+
+
+def test_the_task_that_the_user_names_decides_the_labels_of_unlabelled_data(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", 2)
+    text = (
+        "image,cat,dog\n00.png,1,0\n01.png,0,1\n"  # exactly one of them: one class, unless the user says it
+    )
+    assert table(folder, text, task="multilabel").classes == {"cat": 1, "dog": 1}
+    assert list(targets(folder).values()) == ['{"cat": 1, "dog": 0}', '{"cat": 0, "dog": 1}']
+
+
 def test_a_table_can_not_label_masks(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="can't label masks"):
         table(write_scenes(tmp_path / "shop", 2), "image,label\n0.png,cat\n")

@@ -50,8 +50,8 @@ CLASS_TEXT = TextLabels(
     parse_answer=_parse_answer,
     take_majority=_take_majority,
     label_confidences=_label_confidences,
-    parse_cell=lambda cell: cell,
     classes=lambda target: (target,),
+    named=lambda target: (target,),
 )
 
 

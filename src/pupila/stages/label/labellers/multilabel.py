@@ -97,8 +97,8 @@ LABELS_TEXT = TextLabels(
     parse_answer=_parse_answer,
     take_majority=_take_majority,
     label_confidences=_label_confidences,
-    parse_cell=lambda cell: cell,
     classes=lambda target: tuple(present_classes(target)),
+    named=lambda target: tuple(read_labels(target)),
 )
 
 

@@ -4,7 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, read_table
+import polars as pl
+
+from pupila.artifacts.dataset.formats.listing import LISTED, Listing
+from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK, read_table
+from pupila.artifacts.dataset.labelling.settle import settle_labels
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -13,7 +17,8 @@ from pupila.stages.label.labellers.labeller import Labeller, Outcomes, ProposedL
 from pupila.stages.label.labellers.question import UNSURE
 from pupila.stages.label.labellers.settings import TableSettings
 from pupila.stages.label.labellers.targets import TEXT_LABELS
-from pupila.tasks.classify import CLASSIFY
+from pupila.stages.label.targets import check_target
+from pupila.tasks import TASKS
 
 
 class TableLabeller(Labeller):
@@ -24,18 +29,20 @@ class TableLabeller(Labeller):
     """
 
     def __init__(self, settings: TableSettings, data: Dataset) -> None:
-        target = data.target or CLASSIFY.target  # unlabelled data get one class per image
-        if target not in TEXT_LABELS:
+        if data.target is not None and data.target not in TEXT_LABELS:
             raise PupilaError(
                 say("A table of classes can't label masks"), actual=say("data with masks"),
-                expected=say("data with one class per image"), remedy="pupila label DATA --with bundle:FOLDER",
+                expected=say("data with classes"), remedy="pupila label DATA --with bundle:FOLDER",
             )  # fmt: skip
-        self._text = TEXT_LABELS[target]
+        table = _read_labels(settings.file, data)
+        check_target(data, table.target)
+        self._text = TEXT_LABELS[table.target]
         self.name = f"csv:{PurePosixPath(settings.file).name}"
         self.annotator = settings.human_labels
-        self._remarks: list[str] = []
-        allowed = None if settings.new_classes or data.target is None else data.classes
-        self._targets = self._match_rows(_read_cells(settings.file), _RowFinder(data), allowed)
+        self._remarks = table.notes
+        allowed = None if settings.new_classes or data.task is None else data.classes
+        lines = list(table.rows.select("image", "target", "unsure").iter_rows())
+        self._targets = self._match_rows(lines, _RowFinder(data), allowed)
 
     def rows(self, data: Dataset) -> Sequence[int]:
         """The rows that the table names."""
@@ -56,26 +63,24 @@ class TableLabeller(Labeller):
             yield row, ProposedLabel(target, () if target is None else self._text.classes(target))
 
     def _match_rows(
-        self, cells: list[tuple[str, str]], names: "_RowFinder", allowed: list[str] | None
+        self, lines: list[tuple[str, str | None, bool]], names: "_RowFinder", allowed: list[str] | None
     ) -> dict[int, str | None]:
         labels_by_row: dict[int, set[str | None]] = defaultdict(set)
         unused: dict[str, list[str]] = defaultdict(list)
-        for image, label in cells:
+        for image, target, unsure in lines:
             rows = names.rows(image)
             if len(rows) != 1:
                 unused["several" if rows else "missing"].append(image or "''")
-            elif not label:
-                unused["blank"].append(image)
-            elif label == UNSURE:
+            elif unsure:
                 labels_by_row[names.first_row(rows[0])].add(None)
+            elif target is None:
+                unused["blank"].append(image)
+            elif allowed is not None and (new := [n for n in self._text.named(target) if n not in allowed]):
+                unused["class"].append(f"{', '.join(new)} ({image})")
             else:
-                target = self._text.parse_cell(label)
-                if allowed is not None and not set(self._text.classes(target)) <= set(allowed):
-                    unused["class"].append(f"{label} ({image})")
-                else:
-                    labels_by_row[names.first_row(rows[0])].add(target)
+                labels_by_row[names.first_row(rows[0])].add(target)
         unused["conflict"] = [names.images[row] for row, labels in labels_by_row.items() if len(labels) > 1]
-        self._remarks = _describe_unused(unused, allowed)
+        self._remarks = [*self._remarks, *_describe_unused(unused, allowed)]
         return {row: next(iter(labels)) for row, labels in labels_by_row.items() if len(labels) == 1}
 
 
@@ -105,20 +110,47 @@ class _RowFinder:
         return self.firsts[self.digests[row]]
 
 
-def _read_cells(path: str) -> list[tuple[str, str]]:
-    """(image, label) of each line of the table."""
+def _read_labels(path: str, data: Dataset) -> Listing:
+    """The lines of the table, read as the table of a data set is; the further column `unsure` has its cells.
+
+    Raises:
+        PupilaError: no column of images or of labels, or labels of another task than the data.
+    """
     frame = read_table(path)
+    cells = _rename_columns(frame)
+    with_target = "target" in cells.columns
+    if not with_target:
+        cells = cells.with_columns(target=pl.lit(None, pl.String))
+    text = {
+        name: pl.col(name).fill_null("").str.strip_chars()
+        for name in ("image", "target")
+        if name in cells.columns
+    }
+    cells = cells.with_columns(**text).with_columns(unsure=pl.col("target") == UNSURE)
+    cells = cells.with_columns(target=pl.when(~pl.col("unsure") & (pl.col("target") != "")).then("target"))
+    requested = next((task for task in TASKS.values() if task.target == data.target), None)
+    table = (
+        settle_labels(Listing("", "", cells, "", cells=True), requested) if "image" in cells.columns else None
+    )
+    if table is None or not (with_target or table.rows["target"].count()):
+        lacks = "image" if table is None else "target"
+        raise PupilaError(
+            say("The table {path} lacks a column of images or labels", path=path), actual=listing(frame.columns, 8),
+            expected=say("a column {names}", names=", ".join(COLUMN_WORDS[lacks])),
+        )  # fmt: skip
+    return table
+
+
+def _rename_columns(frame: pl.DataFrame) -> pl.DataFrame:
+    """The table under our names for the columns that we know."""
     lower = {name.lower(): name for name in reversed(frame.columns)}
-    columns = []
-    for ours in ("image", "target"):
-        theirs = next((lower[word] for word in COLUMN_WORDS[ours] if word in lower), None)
-        if theirs is None:
-            raise PupilaError(
-                say("The table {path} lacks a column of images or labels", path=path), actual=listing(frame.columns, 8),
-                expected=say("a column {names}", names=", ".join(COLUMN_WORDS[ours])),
-            )  # fmt: skip
-        columns.append(frame[theirs].fill_null("").str.strip_chars().to_list())
-    return list(zip(*columns, strict=True))
+    ours: dict[str, str] = {}
+    for name, words in COLUMN_WORDS.items():
+        theirs = next((lower[word] for word in words if word in lower), None)
+        if theirs is not None and name != MASK:
+            ours.setdefault(theirs, name)
+    clash = {name: f"{name}_" for name in frame.columns if name in LISTED and name not in ours}
+    return frame.rename({**clash, **ours})
 
 
 def _describe_unused(unused: dict[str, list[str]], allowed: list[str] | None) -> list[str]:

@@ -35,5 +35,5 @@ class TextLabels:
     # (answer to number of votes, word for unsure) to the target of the majority, or None, and the share that agrees.
     take_majority: Callable[[Mapping[str, int], str], tuple[str | None, float]]
     label_confidences: Callable[[Confidences], Outcome]
-    parse_cell: Callable[[str], str]  # cell of a table, not empty, to a target
     classes: Callable[[str], tuple[str, ...]]  # target to the classes that the image shows
+    named: Callable[[str], tuple[str, ...]]  # target to all classes that it says something about

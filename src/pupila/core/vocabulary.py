@@ -53,3 +53,4 @@ IGNORE: Final = 255  # in a mask: a pixel without a label
 PRESENT_WORDS: Final = frozenset({"1", "1.0", "true", "yes", "y", "t", "si", "s\u00ed"})
 ABSENT_WORDS: Final = frozenset({"0", "0.0", "false", "no", "n", "f"})
 UNKNOWN_WORDS: Final = frozenset({"", "?", "unknown", "nan", "na", "n/a", "<na>", "null", "none"})
+NONE_WORDS: Final = frozenset({"none", "no finding", "no findings", "nothing", "ninguno", "ninguna"})

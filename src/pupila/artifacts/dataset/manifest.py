@@ -305,6 +305,7 @@ class Dataset(Displayed):
         files.write_parquet(
             uri, frame, {"pupila.schema": str(MANIFEST_SCHEMA), "pupila.root": files.relative(self.root, home),
                          "pupila.task": self.task.name if self.task else "",
+                         "pupila.requested": self.requested.name if self.requested else "",
                          "pupila.label_map": self.label_map.as_json() if self.label_map else "",
                          "pupila.bands": self.bands.model_dump_json() if self.bands else ""},
         )  # fmt: skip

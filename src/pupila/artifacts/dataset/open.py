@@ -8,8 +8,9 @@ from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.home import find_home
+from pupila.artifacts.dataset.labelling.copies import unite_copies
 from pupila.artifacts.dataset.labelling.history import settle_history
-from pupila.artifacts.dataset.labelling.settle import settle_labels
+from pupila.artifacts.dataset.labelling.settle import recall_task, settle_labels
 from pupila.artifacts.dataset.labels import apply_labels, read_history
 from pupila.artifacts.dataset.manifest import INTERNAL, MANIFEST, Dataset
 from pupila.artifacts.dataset.reading import ReadSettings, has_wrong_extension, read_facts
@@ -50,10 +51,11 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
             say("The data set does not exist"), actual=uri,
             expected=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_find_sibling(uri),
         )  # fmt: skip
+    settings = recall_task(uri, settings or ReadSettings())
     with files.cache_listing(uri):
         for read in FORMATS.values():
-            if (source := read(uri)) is not None:
-                return _assemble(source, settings or ReadSettings())
+            if (source := read(uri, settings)) is not None:
+                return _assemble(source, settings)
     raise PupilaError(
         say("Unknown data layout in {path}", path=uri), actual=say("a file"),
         expected=say("a folder, a CSV, Parquet or JSON-lines table, COCO JSON, data.yaml, or pupila.parquet"),
@@ -73,8 +75,8 @@ def _find_sibling(uri: str) -> str:
 
 def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     home = find_home(source.home)
-    history, requested = read_history(home), settings.requested_task()
-    source = settle_history(settle_labels(source, requested), requested, history)
+    requested = settings.requested_task()
+    source, history = settle_history(settle_labels(source, requested), requested, read_history(home))
     settings = decide_band_settings(source, home, settings)
     entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
     facts, cache = read_facts(source.root, entries, settings)
@@ -82,6 +84,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     ours = [*facts.columns, "given_target"]
     own = source.rows.rename({name: f"{name}_" for name in ours if name in source.rows.columns})
     joined = pl.concat([own, facts], how="horizontal").sort("image")
+    joined, copies = unite_copies(source, joined)
     frame = apply_labels(joined, history, masks=source.target == "mask")
     broken = frame.filter(pl.col("fault").is_not_null())
     good = frame.filter(pl.col("fault").is_null())
@@ -117,7 +120,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         None if good["target"].null_count() == good.height else reader.task,
         good,
         skipped,
-        [*source.notes, *read.notes],
+        [*source.notes, *copies, *read.notes],
         cache,
         read.label_map,
         settings.band_settings(),

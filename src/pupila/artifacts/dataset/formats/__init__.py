@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from pupila.artifacts.dataset.formats import coco, folder, manifest, pairs, table, yolo
 from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.reading import ReadSettings
 
-# Each reader returns None where the path is not of its layout.
-FORMATS: dict[str, Callable[[str], Listing | None]] = {
+# Each reader gets the path and what the user says of the data; it returns None where the path is not of its layout.
+FORMATS: dict[str, Callable[[str, ReadSettings], Listing | None]] = {
     "manifest": manifest.read,
     "table": table.read,
     "coco": coco.read,

@@ -48,6 +48,7 @@ class CocoAnnotation:
 
     category: str  # its name; "None" where the file has no such category
     segmentation: Any  # as in the file: polygons, or run lengths
+    boxed: bool  # whether it has a box
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,6 @@ def _read_coco_file(uri: str, version: object) -> CocoFile | None:
         [item for item in content[key] if isinstance(item, dict)] for key in keys
     )
     categories = [category for category in categories if {"id", "name"} <= category.keys()]
-    if annotations and not any("segmentation" in annotation for annotation in annotations):
-        return None
     used = {annotation.get("category_id") for annotation in annotations}
     parents = {c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]}
     # Roboflow begins its list with an umbrella category, which only names the others together.
@@ -152,7 +151,7 @@ def _read_coco_file(uri: str, version: object) -> CocoFile | None:
     by_image: dict[str, list[CocoAnnotation]] = defaultdict(list)
     for annotation in annotations:
         category = str(names.get(annotation.get("category_id")))
-        record = CocoAnnotation(category, annotation.get("segmentation"))
+        record = CocoAnnotation(category, annotation.get("segmentation"), bool(annotation.get("bbox")))
         by_image[_image_id(annotation.get("image_id"))].append(record)
     records = {
         _image_id(image["id"]): CocoImage(

@@ -12,17 +12,22 @@ from pupila.artifacts.dataset.formats.file_finder import (
     split_from_words,
 )
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import OWN_FILES, SPLIT_WORDS
+from pupila.imaging.masks.label_map import NO_LABEL
+from pupila.tasks.label_text import write_labels
+from pupila.tasks.multilabel import MULTILABEL
+from pupila.tasks.segment import SEGMENT
 
 _FOLDER = "annotations"  # where COCO keeps its files, beside the folders of images
 _HEAD = 4096  # bytes that tell whether a JSON file may be one of COCO's
 _KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"info"', b'"licenses"')
 
 
-def read(path: str) -> Listing | None:
+def read(path: str, settings: ReadSettings) -> Listing | None:
     """The images listed in the folder's COCO files, or in the one COCO file."""
     if files.is_folder(path):
         root, notes = path.rstrip("/") or "/", list[str]()
@@ -40,15 +45,22 @@ def read(path: str) -> Listing | None:
         return None
     if any(split_from_words(name) for name in coco_files):  # a file of all splits would repeat the images
         coco_files = {name: file for name, file in coco_files.items() if split_from_words(name)}
+    task = settings.requested_task()
+    as_labels = task is not None and task.target != SEGMENT.target
+    if not as_labels:
+        coco_files = {name: file for name, file in coco_files.items() if not _has_boxes_alone(file)}
+    if not coco_files:
+        return None
     annotations = [annotation for file in coco_files.values() for annotation in _all_annotations(file)]
-    if not any(annotation.segmentation for annotation in annotations):
+    whole = bool(annotations) and not any(each.segmentation or each.boxed for each in annotations)
+    as_labels |= whole
+    if not as_labels and not any(annotation.segmentation for annotation in annotations):
         raise PupilaError(
             say("The annotations in {path} are boxes, not masks", path=path), actual=listing(list(coco_files)),
             expected=say("a polygon or run lengths for each object"),
-            remedy=say("export the annotations for segmentation"),
+            remedy=say("export the annotations for segmentation, or read their categories as labels: {flag}",
+                       flag=f"--task {MULTILABEL.name}"),
         )  # fmt: skip
-    names = [name for file in coco_files.values() for name in file.names]
-    label_map = build_label_map(names, read_class_file(root))
     finder = FileFinder(root)
     entries, columns, oddities = _images(finder, coco_files)
     if not entries:
@@ -59,9 +71,43 @@ def read(path: str) -> Listing | None:
     oddities += [o for o in find_unlisted(root, {e.path for e in entries}) if o.subject not in coco_files]
     layout = say("COCO annotations ({names})", names=listing(list(coco_files)))
     home = path if files.is_folder(path) else path.rpartition("/")[0] or "."
+    names = [name for file in coco_files.values() for name in file.names]
+    if as_labels:
+        columns["target"] = _label_texts(columns["target"], coco_files, names)
+        notes.append(
+            say("The annotations are labels of whole images.") if whole
+            else say("An image has the labels of its annotations; their masks and boxes are not read.")
+        )  # fmt: skip
+        return Listing(layout, root, as_rows(entries, columns), home, oddities, notes, cells=True)
+    label_map = build_label_map(names, read_class_file(root))
     return Listing(
         layout, root, as_rows(entries, columns), home, oddities, notes, target="mask", label_map=label_map
     )
+
+
+def _has_boxes_alone(file: CocoFile) -> bool:
+    """Whether the file is about boxes: it has some, and no annotation tells of a mask."""
+    annotations = _all_annotations(file)
+    return any(each.boxed for each in annotations) and all(each.segmentation is None for each in annotations)
+
+
+def _label_texts(
+    targets: list[str | None], coco_files: dict[str, CocoFile], names: list[str]
+) -> list[str | None]:
+    """The labels of the images as text: categories that no annotation of an image has are absent.
+
+    Args:
+        targets: `FILE#IMAGE` of each image.
+        coco_files: by their path.
+        names: of the categories of all files.
+    """
+    classes = [name for name in names if name.strip().lower() not in NO_LABEL]
+    texts: list[str | None] = []
+    for target in targets:
+        name, _, key = str(target).rpartition("#")
+        present = {annotation.category for annotation in coco_files[name].annotations.get(key, [])}
+        texts.append(write_labels({each: each in present for each in classes}))
+    return texts
 
 
 def _all_annotations(file: CocoFile) -> list[CocoAnnotation]:

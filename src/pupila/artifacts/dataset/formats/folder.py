@@ -7,13 +7,14 @@ from dataclasses import replace
 from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, folder_content, list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.same_folder import pair_masks
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
 
 
-def read(path: str) -> Listing | None:
+def read(path: str, _settings: ReadSettings) -> Listing | None:
     """The folder's images, with classes and splits named by its subfolders."""
     if not files.is_folder(path):
         return None
@@ -35,7 +36,7 @@ def read(path: str) -> Listing | None:
         "given_split": [levels.split(e.path) for e in images],
         "subfolder": [levels.rest(e.path) for e in images],
     })  # fmt: skip
-    return Listing(levels.layout(), root, rows, path, oddities, notes)
+    return Listing(levels.layout(), root, rows, path, oddities, notes, folders=True)
 
 
 def _splits_in_names(images: list[files.FileEntry]) -> list[str]:

@@ -42,9 +42,8 @@ class Listing:
     notes: list[str] = field(default_factory=list)  # sentences for the user
     target: Target = "class"  # what the targets are
     label_map: LabelMap | None = None  # of masks, from a class file or from the annotations
-    cells: bool = (
-        False  # whether targets and columns are a user's cells, which may hold several labels of an image
-    )
+    cells: bool = False  # whether targets and columns are a user's cells, which may hold several labels
+    folders: bool = False  # whether folders are the labels: a second label needs a copy of the image
 
 
 def as_rows(entries: list[files.FileEntry], columns: dict[str, list[str | None]]) -> pl.DataFrame:

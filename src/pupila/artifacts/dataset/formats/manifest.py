@@ -8,6 +8,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.columns import refuse_newer_schema
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -22,7 +23,7 @@ READ_AGAIN = frozenset({"sha256", "phash", "width", "height", "bands", "mode", "
                         "alpha", "taken", "camera", "brightness", "spread", "pixels"})  # fmt: skip
 
 
-def read(path: str) -> Listing | None:
+def read(path: str, _settings: ReadSettings) -> Listing | None:
     """The rows of the manifest, where the path is one or a folder whose manifest describes images elsewhere.
 
     Raises:
@@ -72,6 +73,16 @@ def read_manifest_bands(home: str, root: str) -> BandSettings | None:
         return None
     bands = _read_metadata(files.join(home.rstrip("/") or "/", MANIFEST_FILE)).get("pupila.bands")
     return BandSettings.model_validate_json(bands) if bands else None
+
+
+def read_manifest_task(home: str) -> str | None:
+    """The task that a user named when the folder's manifest was saved; None where none was named.
+
+    Raises:
+        PupilaError: a manifest that this Pupila can't read.
+    """
+    uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
+    return _read_metadata(uri).get("pupila.requested") or None if files.exists(uri) else None
 
 
 def _normal(path: str) -> str:

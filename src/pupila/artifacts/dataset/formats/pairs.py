@@ -16,6 +16,7 @@ from pupila.artifacts.dataset.formats.file_finder import (
     split_from_path,
 )
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -23,7 +24,7 @@ from pupila.core.messages import say
 _SUFFIX = re.compile(r"[_\-. ]?(mask|masks|label|labels|gt|seg|segmentation|json)$", re.IGNORECASE)
 
 
-def read(path: str) -> Listing | None:
+def read(path: str, _settings: ReadSettings) -> Listing | None:
     """The images with the masks of the same stem, where there are folders for both."""
     if not files.is_folder(path):
         return None

@@ -1,6 +1,7 @@
 """Tables of images and labels: CSV, Parquet, JSON lines, and Hugging Face's metadata files."""
 
 import io
+import json
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +12,7 @@ from pupila.artifacts.dataset.formats.file_finder import FileFinder, content_by_
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.text_tables import decode_text, detect_separator
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -34,7 +36,7 @@ _METADATA = (
 )  # the last one is Roboflow's
 
 
-def read(path: str) -> Listing | None:
+def read(path: str, _settings: ReadSettings) -> Listing | None:
     """The rows of a table, or of the one table (or metadata file) that a folder holds."""
     if files.is_folder(path):
         tables = _find_tables(path.rstrip("/"))
@@ -143,7 +145,26 @@ def read_table(uri: str) -> pl.DataFrame:
             expected=say("CSV, Parquet or JSON lines"),
         ) from fault  # fmt: skip
     plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
-    return frame.select(plain).with_columns(pl.col(plain).cast(pl.String, strict=False))
+    lists = [name for name, kind in frame.schema.items() if _is_plain_list(kind)]
+    texts = [
+        pl.Series(name, [None if cell is None else _list_text(cell) for cell in frame[name].to_list()], pl.String)
+        for name in lists
+    ]  # fmt: skip
+    frame = frame.with_columns(pl.col(plain).cast(pl.String, strict=False), *texts)
+    return frame.select([name for name in frame.columns if name in {*plain, *lists}])
+
+
+def _is_plain_list(kind: pl.DataType) -> bool:
+    """Whether the cells are lists of texts or numbers, or records of such values."""
+    inner = (
+        [kind.inner] if isinstance(kind, pl.List | pl.Array)
+        else [field.dtype for field in kind.fields] if isinstance(kind, pl.Struct) else []
+    )  # fmt: skip
+    return bool(inner) and not any(each.is_nested() or each == pl.Binary for each in inner)
+
+
+def _list_text(cell: object) -> str:
+    return json.dumps(cell, ensure_ascii=False, default=str)
 
 
 def _rename_columns(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
@@ -204,13 +225,11 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     masks = MASK in frame.columns
     if masks:
         frame = frame.with_columns(target=_resolve_masks(frame[MASK], finder))
-    oddities += _find_repeated_rows(frame)
     usable = frame.filter(pl.col("image").is_in(list(paths.values())))
-    usable = usable.unique("image", keep="first", maintain_order=True)
     by_path = {entry.path: entry for entry in located.values() if entry}
     entries = [by_path[path] for path in usable["image"]]
     if masks:
-        oddities += _find_missing_masks(usable)
+        oddities += _find_missing_masks(usable.unique("image", keep="first", maintain_order=True))
         usable = usable.drop(MASK)
     columns: dict[str, Any] = {n: usable[n].to_list() for n in usable.columns if n != "image"}
     named = {e.path for e in entries}
@@ -258,16 +277,3 @@ def _find_missing_images(frame: pl.DataFrame, located: dict[str, files.FileEntry
     ]  # fmt: skip
     blank = frame["image"].null_count()
     return oddities + [Oddity(say("a row without an image name"), "row-without-image", "")] * blank
-
-
-def _find_repeated_rows(frame: pl.DataFrame) -> list[Oddity]:
-    """Images with several rows: harmless where the labels agree."""
-    if "target" not in frame.columns:
-        frame = frame.with_columns(target=pl.lit(None, dtype=pl.String))
-    several = frame.filter(pl.col("image").is_not_null()).group_by("image", maintain_order=True).agg("target")
-    oddities = []
-    for image, targets in several.filter(pl.col("target").list.len() > 1).iter_rows():
-        distinct = sorted({str(t) for t in targets})
-        code = "conflicting-rows" if len(distinct) > 1 else "duplicate-row"
-        oddities.append(Oddity(image, code, " / ".join(distinct)))
-    return oddities

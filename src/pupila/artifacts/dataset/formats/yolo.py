@@ -8,6 +8,7 @@ from typing import Any
 from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
 from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -19,7 +20,7 @@ _BOX = 5  # numbers of a line: class, centre, width and height
 YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
-def read(path: str) -> Listing | None:
+def read(path: str, _settings: ReadSettings) -> Listing | None:
     """The images in the folders or lists that `data.yaml` names."""
     if files.is_folder(path):
         root, notes = path.rstrip("/") or "/", list[str]()

@@ -4,7 +4,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import LISTED
 from pupila.artifacts.dataset.labelling.cells import MINUS, YesNoColumn, minus_is_absent, yes_no_column
-from pupila.artifacts.dataset.labelling.label_rows import LabelRows
+from pupila.artifacts.dataset.labelling.label_rows import Known, LabelRows
 from pupila.core.messages import integer, listing, say, say_count
 
 # Columns of yes and no that are no classes: row numbers and parts of the data, as pandas, fastai and Kaggle write them.
@@ -24,12 +24,13 @@ def find_class_columns(rows: pl.DataFrame) -> LabelRows | None:
     if not read:
         return None
     names = sorted(read)
-    labels = [
+    labels: list[Known | None] = [
         {name: shown for name, shown in zip(read, row, strict=True) if shown is not None} or None
         for row in zip(*read.values(), strict=True)
     ]
     unknown = sum(cell is None for cells in read.values() for cell in cells)
-    return LabelRows(list(labels), names, _notes(rows, columns, list(read), minus, unknown))
+    notes = _notes(rows, columns, list(read), minus, unknown)
+    return LabelRows(labels, names, False, notes, tuple(read))
 
 
 def class_columns(rows: pl.DataFrame) -> list[YesNoColumn]:

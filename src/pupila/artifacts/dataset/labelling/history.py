@@ -1,29 +1,70 @@
-"""What the targets of data without labels of their own are: as the user says, else as the label history has them."""
+"""Labels of the history that are of another kind than the data's: one class, or several classes."""
 
 from dataclasses import replace
 
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
 from pupila.artifacts.dataset.targets import TARGETS
-from pupila.tasks.label_text import is_label_text
+from pupila.core.messages import say_count
+from pupila.tasks.classify import CLASSIFY
+from pupila.tasks.label_text import is_label_text, read_labels, write_labels
 from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.task import Task
 
 
-def settle_history(source: Listing, requested: Task | None, history: pl.DataFrame) -> Listing:
-    """The listing with the target of its labels to come, if it has no labels itself.
+def settle_history(
+    source: Listing, requested: Task | None, history: pl.DataFrame
+) -> tuple[Listing, pl.DataFrame]:
+    """The listing and the history with targets of one kind.
+
+    Where images have several labels, a history label that is one class says that this class is present, and the
+    others are unknown. Where they have one class, a history label of several classes counts if it shows exactly one.
+    Data without labels of their own have the target of the history's.
 
     Args:
-        source: with the labels that came with the data.
-        requested: the task that the user named; None: as the history has it.
+        source: with settled labels.
+        requested: the task that the user named; None: as the data and the history suggest.
         history: `HISTORY` columns.
     """
-    own = TARGETS[source.target].from_labels  # masks have files of their own
-    if own is None or source.rows["target"].null_count() < source.rows.height:
-        return source
-    if requested is not None and TARGETS[requested.target].from_labels is not None:
-        return replace(source, target=requested.target)
-    if requested is None and any(map(is_label_text, history["target"].drop_nulls().unique())):
-        return replace(source, target=MULTILABEL.target)
-    return source
+    unlabelled = source.rows["target"].null_count() == source.rows.height
+    given = history["target"].drop_nulls().unique().to_list()
+    texts = [target for target in given if is_label_text(target)]
+    if source.target == CLASSIFY.target and unlabelled and texts and requested is None:
+        source = replace(source, target=MULTILABEL.target)
+    if source.target == MULTILABEL.target:
+        history, notes = _read_names(history, [target for target in given if target not in texts])
+    elif source.target == CLASSIFY.target:
+        history, notes = _read_texts(history, texts)
+    else:
+        return source, history
+    return replace(source, notes=[*source.notes, *notes]), history
+
+
+def _read_names(history: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, list[str]]:
+    """The history where images have several labels, and a note if some of its labels are one class."""
+    if not names:
+        return history, []
+    note = say_count("{n} label of the history is one class: it is present, and the other classes are unknown.",
+                     "{n} labels of the history are one class: it is present, and the other classes are unknown.",
+                     int(history["target"].is_in(names).sum()))  # fmt: skip
+    texts = {name: write_labels({name: True}) for name in names}
+    return history.with_columns(pl.col("target").replace(texts)), [note]
+
+
+def _read_texts(history: pl.DataFrame, texts: list[str]) -> tuple[pl.DataFrame, list[str]]:
+    """The history where images have one class, and a note if some of its labels are not."""
+    write = TARGETS[CLASSIFY.target].from_labels
+    if not texts or write is None:
+        return history, []
+    classes = dict(zip(texts, write([read_labels(text) for text in texts]), strict=True))
+    unusable = [text for text, name in classes.items() if name is None]
+    is_unusable = history["target"].is_in(unusable).fill_null(False)
+    note = say_count("{n} label of the history shows none or several classes. It is not used, as images have one class "
+                     "here; {flag} uses it.", "{n} labels of the history show none or several classes. They are not "
+                     "used, as images have one class here; {flag} uses them.", int(is_unusable.sum()),
+                     flag=MULTILABEL_FLAG)  # fmt: skip
+    names = {text: name for text, name in classes.items() if name is not None}
+    used = history.filter(~is_unusable).with_columns(pl.col("target").replace(names))
+    return used, [note] if unusable else []

@@ -130,13 +130,25 @@ def bootstrap(
 
 def bootstrap_all(groups: Array, statistic: Statistic, seed: int = 0, repeats: int = RESAMPLES) -> Array:
     """(2, ...) lower and upper ends of many statistics of the same resamples: `bootstrap` for (B, ...) values."""
+    return percentile_ends(resample(groups, statistic, seed, repeats))
+
+
+def resample(groups: Array, statistic: Statistic, seed: int = 0, repeats: int = RESAMPLES) -> Array:
+    """(B, ...) values of a statistic in the resamples of a cluster bootstrap; see `bootstrap`.
+
+    Equal groups and an equal seed give equal resamples, so that two models can be compared in pairs.
+    """
     names, number = np.unique(groups, return_inverse=True)
     rng, chances = np.random.default_rng(seed), np.full(len(names), 1 / len(names))
     at_once = min(_RESAMPLES_AT_ONCE, max(1, _WEIGHTS_AT_ONCE // len(number)))
-    values = np.concatenate([
+    return np.concatenate([
         statistic(rng.multinomial(len(names), chances, min(at_once, repeats - start))[:, number])
         for start in range(0, repeats, at_once)
     ])  # fmt: skip
+
+
+def percentile_ends(values: Array) -> Array:
+    """(2, ...) ends of the 95 % percentile intervals of (B, ...) values."""
     return np.asarray(np.quantile(values, [0.025, 0.975], axis=0))
 
 

@@ -10,7 +10,7 @@ from pupila.artifacts.run.source import TableSource, parse_source
 from pupila.core.errors import PupilaError
 from pupila.stages.evaluate import evaluator
 from pupila.stages.evaluate.evaluators import EVALUATORS, find_task
-from pupila.stages.evaluate.segment.threshold import refuse_threshold
+from pupila.stages.evaluate.refused_threshold import refuse_threshold
 from pupila.tasks import TASKS
 from tests.colours import write_painted, write_pointing
 from tests.pictures import write_classes, write_photo, write_scenes

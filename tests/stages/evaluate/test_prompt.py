@@ -433,7 +433,7 @@ def test_each_access_to_the_test_split_is_recorded(pools: Dataset, models: Path)
 
 
 def test_what_cannot_be_evaluated_is_refused(pools: Dataset, models: Path, tmp_path: Path) -> None:
-    with pytest.raises(PupilaError, match="--threshold does not apply to masks"):
+    with pytest.raises(PupilaError, match="--threshold applies to one class an image"):
         evaluate(pools, models / "generous", threshold="f1")
     write_painted(tmp_path / "other", classes=["land", "water"])
     with pytest.raises(PupilaError, match=r"trained for segmentation \(classes land, water\), but"):

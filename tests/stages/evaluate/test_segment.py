@@ -348,7 +348,7 @@ def test_folds_are_not_advised_where_there_are_folds() -> None:
 def test_no_threshold_is_tuned_and_a_table_without_masks_is_refused(scenes: Dataset, tmp_path: Path) -> None:
     rows = of_split(scenes)
     table = write_predictions(tmp_path / "theirs", scenes, {row: scenes.mask(row) for row in rows})
-    with pytest.raises(PupilaError, match="--threshold does not apply to masks"):
+    with pytest.raises(PupilaError, match="--threshold applies to one class an image"):
         pupila.evaluate(table, scenes, threshold="f1")
     other = tmp_path / "classes.csv"
     pl.DataFrame(

@@ -13,8 +13,7 @@ from pupila.statistics.metrics.multilabel import (
     PER_CLASS,
     mean_average_precision,
     multilabel_metrics,
-    overall_values,
-    per_class_values,
+    resampled_values,
 )
 
 Array = NDArray[Any]
@@ -188,9 +187,11 @@ def test_a_resample_counts_each_image_as_often_as_it_is_drawn() -> None:
     for _ in range(20):
         cells = random_cells(rng, 0.2)
         times = rng.integers(0, 3, (4, len(cells[0])))
-        for values in (per_class_values, overall_values):
-            resampled = values(*cells)(times)
-            for number, row in enumerate(times):
-                drawn = values(*(np.repeat(part, row, axis=0) for part in cells))(np.ones((1, row.sum())))
-                for name, expected in drawn.items():
-                    np.testing.assert_allclose(resampled[name][number], expected[0], atol=1e-12)
+        resampled = resampled_values(*cells)(times)
+        for number, row in enumerate(times):
+            drawn = resampled_values(*(np.repeat(part, row, axis=0) for part in cells))(
+                np.ones((1, row.sum()))
+            )
+            for name, expected in (drawn.per_class | drawn.overall).items():
+                values = (resampled.per_class | resampled.overall)[name]
+                np.testing.assert_allclose(values[number], expected[0], atol=1e-12)

@@ -9,10 +9,16 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.stages.evaluate.classify.evaluator import CLASSIFY
 from pupila.stages.evaluate.evaluator import TaskEvaluator
+from pupila.stages.evaluate.multilabel.evaluator import MULTILABEL
 from pupila.stages.evaluate.prompt.evaluator import PROMPT
 from pupila.stages.evaluate.segment.evaluator import SEGMENT
 
-EVALUATORS: dict[str, TaskEvaluator[Any]] = {"classify": CLASSIFY, "segment": SEGMENT, "prompt": PROMPT}
+EVALUATORS: dict[str, TaskEvaluator[Any]] = {
+    "classify": CLASSIFY,
+    "multilabel": MULTILABEL,
+    "segment": SEGMENT,
+    "prompt": PROMPT,
+}
 
 
 def find_task(sources: Sequence[ModelSource], data: Dataset) -> str:

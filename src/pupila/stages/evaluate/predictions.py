@@ -16,9 +16,11 @@ from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.artifacts.run.source import ModelSource, PredictingSource, RunSource, TableSource
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say, translate
+from pupila.core.messages import listing, say, say_count, translate
 from pupila.core.progress import progress
 from pupila.imaging.images.decode import Array, ImageFault
+
+_ROUNDING = 1e-3  # of a written probability
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,23 @@ def _read_out_of_fold(
     known = [row for row in rows if row in place]
     header = Predictions(source.name, source.bundle.hash, known, np.zeros(len(known), dtype=bool))
     return reader.from_out_of_fold(header, stored.frame[[place[row] for row in known]], source.bundle, data)
+
+
+def read_probabilities(given: pl.DataFrame, path: str) -> Array:
+    """(N, C) float64 from a table's columns `p:CLASS`.
+
+    Raises:
+        PupilaError: what is no number from 0 to 1.
+    """
+    numbers = given.with_columns(pl.all().cast(pl.Float64, strict=False)).to_numpy()
+    fitting = (numbers >= -_ROUNDING) & (numbers <= 1 + _ROUNDING)  # false for what is not a number, too
+    odd = int((~fitting).any(axis=1).sum())
+    if odd:
+        raise PupilaError(
+            say("{path} has rows without valid probabilities", path=path),
+            actual=say_count("{n} row", "{n} rows", odd), expected=say("0 to 1 in every p:CLASS column"),
+        )  # fmt: skip
+    return np.asarray(numbers.clip(0, 1))
 
 
 def _check_fits(source: PredictingSource, data: Dataset) -> None:

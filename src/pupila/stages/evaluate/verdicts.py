@@ -8,8 +8,8 @@ from pupila.artifacts.report.evaluation.report import Comparison, EvaluationRepo
 from pupila.core.messages import listing, number, say, say_count
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
-from pupila.statistics.estimate import Difference
 from pupila.statistics.intervals import wilson_interval
+from pupila.statistics.metrics.titles import LOWER_IS_BETTER
 from pupila.statistics.tests import (
     BETTER,
     EQUIVALENT,
@@ -27,14 +27,17 @@ def add_verdicts(rows: list[AnyComparison]) -> list[AnyComparison]:
     """The comparisons with Holm-corrected p-values and verdicts, which `primary_metric` decides."""
     corrected = holm([row.p_value for row in rows])
     return [
-        row.model_copy(update={"p_holm": p, "verdict": _decide(row.metrics[row.primary_metric], p)})
+        row.model_copy(update={"p_holm": p, "verdict": _decide(row, p)})
         for row, p in zip(rows, corrected, strict=True)
     ]
 
 
-def _decide(difference: Difference, p_value: float) -> Verdict:
+def _decide(row: Comparison, p_value: float) -> Verdict:
+    difference = row.metrics[row.primary_metric]
     if difference.low is None or difference.high is None:
         return NOT_DISTINGUISHABLE
+    if row.primary_metric in LOWER_IS_BETTER:
+        return verdict((-difference.high, -difference.low), p_value)
     return verdict((difference.low, difference.high), p_value)
 
 

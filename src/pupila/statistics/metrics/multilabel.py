@@ -5,6 +5,7 @@ measured for is None, never 0: a class without positives has neither recall nor 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class LabelMetrics(Record):
     known: int
     positives: int  # of the known ones
     predicted: int  # of the known ones
-    precision: float | None  # None: the class is never predicted
+    precision: float | None  # None: it is never predicted
     recall: float | None  # None: no positive
     f1: float | None  # None: no positive
     average_precision: float | None  # None: no positive, or no scores
@@ -53,34 +54,35 @@ class MultilabelMetrics(Record):
     hamming_loss: float | None  # None: no known cell
 
 
+@dataclass(frozen=True, slots=True)
+class LabelValues:
+    """The metrics in B resamples of N images, by id; NaN where one is not measurable."""
+
+    per_class: dict[str, Array]  # each (B, C)
+    overall: dict[str, Array]  # each (B,)
+
+
 def multilabel_metrics(targets: Array, decisions: Array, scores: Array | None = None) -> MultilabelMetrics:
-    """All metrics of N images.
+    """All metrics of N images; see `resampled_values` for what is measurable.
 
     Args:
         targets: (N, C) int8: 1 present, 0 absent, -1 unknown.
         decisions: (N, C) bool: whether the class is predicted.
         scores: (N, C) float, higher for present; None: no metric of a ranking.
-
-    Returns:
-        See `per_class_values` and `overall_values` for what is measurable.
     """
-    once = np.ones((1, len(targets)))
-    per_class = {
-        name: values[0] for name, values in per_class_values(targets, decisions, scores)(once).items()
-    }
-    overall = {name: values[0] for name, values in overall_values(targets, decisions, scores)(once).items()}
+    values = resampled_values(targets, decisions, scores)(np.ones((1, len(targets))))
     known, positive = targets >= 0, targets == 1
     counts = zip(known.sum(0), positive.sum(0), (known & decisions).sum(0), strict=True)
     return MultilabelMetrics(
         classes=[
             LabelMetrics(
                 known=int(n), positives=int(there), predicted=int(named),
-                **{name: none_if_nan(values[column]) for name, values in per_class.items()},
+                **{name: none_if_nan(row[0, column]) for name, row in values.per_class.items()},
             )
             for column, (n, there, named) in enumerate(counts)
         ],
         measurable_classes=int(positive.any(axis=0).sum()),
-        **{name: none_if_nan(value) for name, value in overall.items()},
+        **{name: none_if_nan(row[0]) for name, row in values.overall.items()},
     )  # fmt: skip
 
 
@@ -98,70 +100,48 @@ def mean_average_precision(targets: Array, scores: Array) -> float | None:
     return none_if_nan(mean_of_measurable(areas)[0])
 
 
-def per_class_values(
+def resampled_values(
     targets: Array, decisions: Array, scores: Array | None = None
-) -> Callable[[Array], dict[str, Array]]:
-    """The metrics of each class as a function of (B, N) multiplicities: id -> (B, C), NaN where not measurable.
+) -> Callable[[Array], LabelValues]:
+    """All metrics as a function of (B, N) multiplicities, for the bootstrap.
 
-    Precision needs a prediction of the class: without one there is nothing that could be right or wrong. Recall, F1 and
-    average precision need a positive: without one, F1 is 0 or undefined whatever is predicted, and measures nothing; false
-    positives then count in precision, micro F1 and the Hamming loss. ROC AUC needs a negative, too.
+    Of a class: precision needs a prediction of it; without one there is nothing that could be right or wrong. Recall,
+    F1 and average precision need a positive; without one, F1 is 0 or undefined whatever is predicted, and measures
+    nothing (false positives then count in precision, micro F1 and the Hamming loss). ROC AUC needs a negative, too.
+
+    Overall: the means over classes (mean average precision, macro F1) are taken over the classes with a positive. Micro
+    F1 pools the known cells of all classes. Sample F1 is the mean over the images that show a class or are predicted
+    to; in the others there is nothing to find. Subset accuracy is the share of images with all their known cells right;
+    an image without a known cell does not count. The Hamming loss is the share of the known cells that are wrong.
 
     Args:
         targets: (N, C) int8: 1 present, 0 absent, -1 unknown.
-        decisions: (N, C) bool.
-        scores: (N, C) float; None: no metric of a ranking is measurable.
+        decisions: (N, C) bool: whether the class is predicted.
+        scores: (N, C) float, higher for present; None: no metric of a ranking is measurable.
     """
-    count = _counts(targets, decisions)
+    known, positive = targets >= 0, targets == 1
+    cells = [part.astype(np.float64) for part in (positive & decisions, known & decisions, positive)]
+    images = _image_sums(known, positive, decisions)
     areas = _areas(targets, scores) if scores is not None else None
 
-    def values(times: Array) -> dict[str, Array]:
-        hits, predicted, positives = count(times)
+    def values(times: Array) -> LabelValues:
+        hits, predicted, positives = (times @ part for part in cells)
+        drawn = (times @ images).T
         unmeasured = np.full(hits.shape, np.nan)
         precise, ranked = areas(times) if areas else (unmeasured, unmeasured)
-        return {
-            "precision": share(hits, predicted), "recall": share(hits, positives),
-            "f1": _f1(hits, predicted, positives), "average_precision": precise, "roc_auc": ranked,
+        f1 = _f1(hits, predicted, positives)
+        per_class = {
+            "precision": share(hits, predicted), "recall": share(hits, positives), "f1": f1,
+            "average_precision": precise, "roc_auc": ranked,
         }  # fmt: skip
-
-    return values
-
-
-def overall_values(
-    targets: Array, decisions: Array, scores: Array | None = None
-) -> Callable[[Array], dict[str, Array]]:
-    """The metrics of all classes as a function of (B, N) multiplicities: id -> (B,), NaN where not measurable.
-
-    The means over classes (mean average precision, macro F1) are taken over the classes with a positive. Micro F1 pools
-    the known cells of all classes. Sample F1 is the mean over the images that show a class or are predicted to: in
-    the others there is nothing to find. Subset accuracy is the share of images with all their known cells right; an
-    image without a known cell does not count. The Hamming loss is the share of the known cells that are wrong.
-
-    Args:
-        targets: (N, C) int8: 1 present, 0 absent, -1 unknown.
-        decisions: (N, C) bool.
-        scores: (N, C) float; None: the mean average precision is not measurable.
-    """
-    count = _counts(targets, decisions)
-    areas = _areas(targets, scores) if scores is not None else None
-    known, positive = targets >= 0, targets == 1
-    cells = known.sum(axis=1)
-    wrong = (known & (positive != decisions)).sum(axis=1)
-    labels = positive.sum(axis=1) + (known & decisions).sum(axis=1)
-    per_image = 2 * (positive & decisions).sum(axis=1) / np.maximum(labels, 1)
-    sums = np.stack([per_image, labels > 0, (wrong == 0) & (cells > 0), cells > 0, wrong, cells], axis=1)
-
-    def values(times: Array) -> dict[str, Array]:
-        hits, predicted, positives = count(times)
-        drawn = (times @ sums.astype(np.float64)).T
-        unmeasured = np.full(len(times), np.nan)
-        return {
-            "mean_average_precision": mean_of_measurable(areas(times)[0]) if areas else unmeasured,
-            "macro_f1": mean_of_measurable(_f1(hits, predicted, positives)),
+        overall = {
+            "mean_average_precision": mean_of_measurable(precise),
+            "macro_f1": mean_of_measurable(f1),
             "micro_f1": _f1(hits.sum(axis=1), predicted.sum(axis=1), positives.sum(axis=1)),
             "sample_f1": share(drawn[0], drawn[1]), "subset_accuracy": share(drawn[2], drawn[3]),
             "hamming_loss": share(drawn[4], drawn[5]),
         }  # fmt: skip
+        return LabelValues(per_class, overall)
 
     return values
 
@@ -177,11 +157,14 @@ def none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _counts(targets: Array, decisions: Array) -> Callable[[Array], tuple[Array, Array, Array]]:
-    """(B, N) multiplicities to true positives, predictions and positives of the known cells, each (B, C)."""
-    known, positive = targets >= 0, targets == 1
-    parts = [part.astype(np.float64) for part in (positive & decisions, known & decisions, positive)]
-    return lambda times: (times @ parts[0], times @ parts[1], times @ parts[2])
+def _image_sums(known: Array, positive: Array, decisions: Array) -> Array:
+    """(N, 6) of each image: F1 and whether it is defined; all right and whether anything is known; wrong and known."""
+    cells = known.sum(axis=1)
+    wrong = (known & (positive != decisions)).sum(axis=1)
+    labels = positive.sum(axis=1) + (known & decisions).sum(axis=1)
+    f1 = 2 * (positive & decisions).sum(axis=1) / np.maximum(labels, 1)
+    right = (wrong == 0) & (cells > 0)
+    return np.stack([f1, labels > 0, right, cells > 0, wrong, cells], axis=1).astype(np.float64)
 
 
 def _f1(hits: Array, predicted: Array, positives: Array) -> Array:

@@ -41,6 +41,23 @@ def ranking_areas(targets: Array, scores: Array, times: Array) -> tuple[Array, A
     return share(precise, positives), share((gains * below).sum(axis=1), positives * negatives)
 
 
+def precision_recall(targets: Array, scores: Array) -> tuple[Array, Array]:
+    """The precision-recall curve: one point for each score from which the class would be predicted, highest first.
+
+    Args:
+        targets: (N,) bool, one of them true.
+        scores: (N,) float.
+
+    Returns:
+        (recall, precision), each (T,) in 0..1 for T different scores.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
+    hits = np.cumsum(targets[order])[ends]
+    return hits / hits[-1], hits / (ends + 1)
+
+
 def share(part: Array, whole: Array) -> Array:
     """Part / whole, of shapes that fit; NaN, not measurable, where the whole is 0."""
     shape = np.broadcast_shapes(np.shape(part), np.shape(whole))

@@ -41,6 +41,8 @@ TITLES = {
     "mean_dice_box": mark("mean Dice (box)"),
 }
 
+LOWER_IS_BETTER = {"hamming_loss"}
+
 
 def metric_title(metric: str) -> str:
     """The title of the metric with this id, in the user's language."""

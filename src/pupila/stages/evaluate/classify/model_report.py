@@ -1,11 +1,8 @@
 """The report on a classifier: every metric with its 95 % confidence interval, and the majority-class baseline."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from pupila.artifacts.report.evaluation.classify import (
-    Calibration,
     ClassError,
     ClassifyModel,
     ThresholdEffect,
@@ -13,18 +10,20 @@ from pupila.artifacts.report.evaluation.classify import (
 )
 from pupila.artifacts.report.evaluation.report import ModelReport
 from pupila.imaging.images.decode import Array
+from pupila.stages.evaluate.calibration import (
+    Scored,
+    bootstrap_images,
+    report_calibration,
+    thin_risk_coverage,
+)
 from pupila.stages.evaluate.classify.predictions import ClassPredictions
 from pupila.statistics.estimate import Estimate
-from pupila.statistics.intervals import MIN_GROUPS, bootstrap
-from pupila.statistics.metrics.calibration import calibration_error, reliability_bins
-from pupila.statistics.metrics.classify import confusion, majority_baseline, risk_coverage, roc_auc
-from pupila.statistics.metrics.estimates import estimate_overall, estimate_per_class, make_estimate
+from pupila.statistics.metrics.classify import confusion, majority_baseline, roc_auc
+from pupila.statistics.metrics.estimates import estimate_overall, estimate_per_class
 from pupila.statistics.metrics.threshold import parse_objective
 from pupila.tasks.tuning.classify import positive_class, select_threshold
 
 SHOWN_ERRORS = 12  # the most confident first
-FEWER_RESAMPLES = 400  # of the bootstraps that go image by image
-_CURVE = 25  # points of the risk-coverage curve
 
 
 def report_model(
@@ -49,30 +48,22 @@ def report_model(
         classes=estimate_per_class(targets, predictions.class_indices, groups, classes),
         confusion=confusion(targets, predictions.class_indices, len(classes)).tolist(),
         roc_auc={} if shares is None else _roc_auc(shares, targets, groups, classes),
-        calibration=None if shares is None else _calibration(predictions, shares, targets, groups),
-        risk_coverage=[] if confidence is None else _risk_coverage(confidence, correct),
+        calibration=None
+        if shares is None
+        else report_calibration(
+            None if predictions.uncalibrated is None else _most_probable(predictions.uncalibrated, targets),
+            _most_probable(shares, targets),
+            groups,
+        ),
+        risk_coverage=[] if confidence is None else thin_risk_coverage(confidence, correct),
         worst_errors=[]
         if confidence is None
         else _worst_errors(predictions, confidence, np.flatnonzero(~correct), targets, classes),
     )
 
 
-def _calibration(predictions: ClassPredictions, shares: Array, targets: Array, groups: Array) -> Calibration:
-    before = predictions.uncalibrated
-    return Calibration(
-        before=None
-        if before is None
-        else _bootstrap(groups, lambda drawn: _calibration_error(before, targets, drawn)),
-        after=_bootstrap(groups, lambda drawn: _calibration_error(shares, targets, drawn)),
-        bins=reliability_bins(shares.max(axis=1), shares.argmax(axis=1) == targets),
-    )
-
-
-def _risk_coverage(confidence: Array, correct: Array) -> list[tuple[float, float]]:
-    """A few points of the curve."""
-    coverage, risk = risk_coverage(confidence, correct)
-    points = np.unique(np.linspace(0, len(correct) - 1, _CURVE).astype(int))
-    return [(float(coverage[i]), float(risk[i])) for i in points]
+def _most_probable(probabilities: Array, targets: Array) -> Scored:
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
 
 
 def _worst_errors(
@@ -88,36 +79,17 @@ def _worst_errors(
     ]  # fmt: skip
 
 
-def _calibration_error(probabilities: Array, targets: Array, drawn: Array) -> float:
-    given = probabilities[drawn]
-    return calibration_error(given.max(axis=1), given.argmax(axis=1) == targets[drawn])
-
-
 def _roc_auc(probabilities: Array, targets: Array, groups: Array, classes: list[str]) -> dict[str, Estimate]:
     """Area under the ROC curve: of two classes that of the second, else of each against the rest."""
     numbers = [1] if len(classes) == 2 else range(len(classes))
 
     def area(number: int) -> Estimate:
-        return _bootstrap(
+        return bootstrap_images(
             groups, lambda drawn: roc_auc(targets[drawn] == number, probabilities[drawn, number])
         )
 
     areas = {classes[number]: area(number) for number in numbers}
     return {name: estimate for name, estimate in areas.items() if estimate.value is not None}
-
-
-def _bootstrap(groups: Array, metric: Callable[[Array], float | None]) -> Estimate:
-    """A metric (0..1) of drawn images; bootstrap over groups, or Wilson's interval where no draw differs."""
-    value, group_count = metric(np.arange(len(groups))), len(set(groups.tolist()))
-    if value is None or group_count < MIN_GROUPS:
-        return Estimate(value=value)
-
-    def statistic(times: Array) -> Array:
-        drawn = (metric(np.repeat(np.arange(len(groups)), row)) for row in times)
-        return np.array([value if score is None else score for score in drawn])
-
-    # Drawing with repetition makes a calibration error larger: the interval is stretched to what was measured.
-    return make_estimate(value, *bootstrap(groups, statistic, repeats=FEWER_RESAMPLES), group_count)
 
 
 def report_threshold(

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
-from pupila.artifacts.report.evaluation.classify import Calibration, ClassifyModel, ClassifyReport
+from pupila.artifacts.report.evaluation.classify import ClassifyModel, ClassifyReport
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import integer, number, percent, say, say_count
-from pupila.stages.evaluate.classify.model_report import FEWER_RESAMPLES
+from pupila.stages.evaluate.calibration import FEWER_RESAMPLES, calibration_section
 from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.statistics.intervals import RESAMPLES
@@ -19,12 +19,11 @@ from pupila.statistics.metrics.titles import metric_title
 def sections(e: ClassifyReport, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
     """Metrics, metrics by class, comparisons, calibration, and the worst errors."""
     model = e.models[0]
-    calibration = [_calibration(model.calibration, model.risk_coverage)] if model.calibration else []
     return [
         _metrics(model),
         _classes(model, e.classes),
         *comparison_section(e),
-        *calibration,
+        *calibration_section(model.calibration, model.risk_coverage),
         _worst_errors(model, data),
     ]
 
@@ -85,34 +84,6 @@ def _classes(model: ClassifyModel, names: list[str]) -> Section:
         [charts.confusion_matrix(say("Confusion matrix"), model.confusion, names)] if len(names) <= 20 else []
     )
     return Section(say("Metrics by class"), charts=drawn, tables=[Table(header, rows)])
-
-
-def _calibration(calibration: Calibration, risk_coverage: list[tuple[float, float]]) -> Section:
-    before, after = calibration.before, calibration.after
-    rows = [[say("expected calibration error"), *after.cells()]]
-    worse = False
-    if before is not None:
-        assert before.value is not None and after.value is not None  # defined for every set of images
-        worse = after.value > before.value
-        rows = [
-            [say("expected calibration error before temperature scaling"), *before.cells()],
-            [say("expected calibration error after temperature scaling"), *after.cells()],
-        ]
-    curve = [(confidence, share) for confidence, share, _ in calibration.bins]
-    return Section(
-        say("Calibration"), [say("Temperature scaling did not help.")] if worse else [],
-        charts=[
-            charts.lines(
-                say("Reliability diagram"), {say("model"): curve, say("perfect calibration"): [(0.0, 0.0), (1.0, 1.0)]},
-                (say("confidence"), say("accuracy")),
-            ),
-            charts.lines(
-                say("Risk-coverage curve"), {say("model"): risk_coverage},
-                (say("coverage (share of images)"), say("risk (error rate)")),
-            ),
-        ],
-        tables=[Table([say("metric"), say("value"), say("95 % CI")], rows)],
-    )  # fmt: skip
 
 
 def _worst_errors(model: ClassifyModel, data: Dataset) -> Section:

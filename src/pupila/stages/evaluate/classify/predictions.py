@@ -10,12 +10,10 @@ from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.classify import CLASSIFY, PREDICTION, logit_column, probability_column
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say, say_count
+from pupila.core.messages import listing, say
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.predictions import Predictions, predict_rows
+from pupila.stages.evaluate.predictions import Predictions, predict_rows, read_probabilities
 from pupila.tasks.classify import predict_classes, softmax
-
-_ROUNDING = 1e-3  # of a written probability
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class ClassReader:
         """Read a table: a column `prediction`, or `p:CLASS` for each class, or both."""
         shares = [probability_column(name) for name in data.classes]
         whole = all(name in table.columns for name in shares)
-        probabilities = _read_probabilities(table.select(shares), path) if whole else None
+        probabilities = read_probabilities(table.select(shares), path) if whole else None
         if PREDICTION in table.columns:
             numbers = _read_class_indices(table[PREDICTION].to_list(), data.classes, path)
         else:
@@ -64,18 +62,6 @@ def _from_logits(header: Predictions, logits: Array, info: BundleInfo) -> ClassP
         class_indices=np.array([info.classes.index(a.prediction) for a in predict_classes(logits, info)]),
         probabilities=softmax(logits / info.temperature), uncalibrated=softmax(logits),
     )  # fmt: skip
-
-
-def _read_probabilities(given: pl.DataFrame, path: str) -> Array:
-    numbers = given.with_columns(pl.all().cast(pl.Float64, strict=False)).to_numpy()
-    fitting = (numbers >= -_ROUNDING) & (numbers <= 1 + _ROUNDING)  # false for what is not a number, too
-    odd = int((~fitting).any(axis=1).sum())
-    if odd:
-        raise PupilaError(
-            say("{path} has rows without valid probabilities", path=path),
-            actual=say_count("{n} row", "{n} rows", odd), expected=say("0 to 1 in every p:CLASS column"),
-        )  # fmt: skip
-    return np.asarray(numbers.clip(0, 1))
 
 
 def _read_class_indices(names: list[str | None], classes: list[str], path: str) -> Array:

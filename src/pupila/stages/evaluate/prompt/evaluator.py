@@ -10,8 +10,8 @@ from pupila.stages.evaluate.evaluator import Evaluated, EvaluationSet, TaskEvalu
 from pupila.stages.evaluate.prompt import model_report, page, sentences
 from pupila.stages.evaluate.prompt.evaluation_set import PromptEvaluationSet, prepare
 from pupila.stages.evaluate.prompt.predictions import PromptPredictions, PromptReader
+from pupila.stages.evaluate.refused_threshold import refuse_threshold
 from pupila.stages.evaluate.segment.annotation_agreement import annotation_agreement
-from pupila.stages.evaluate.segment.threshold import refuse_threshold
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES, SEED
 
 PROMPTS_FILE = "prompts.jsonl"

@@ -6,9 +6,9 @@ from typing import cast
 from pupila.artifacts.report.evaluation.segment import SegmentReport
 from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import Evaluated, TaskEvaluator
+from pupila.stages.evaluate.refused_threshold import refuse_threshold
 from pupila.stages.evaluate.segment import compare, model_report, page, sentences
 from pupila.stages.evaluate.segment.predictions import MaskPredictions, MaskReader, count_pixels
-from pupila.stages.evaluate.segment.threshold import refuse_threshold
 
 
 def _report(evaluated: Evaluated) -> SegmentReport:

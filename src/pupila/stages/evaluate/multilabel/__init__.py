@@ -1,0 +1,1 @@
+"""Evaluating models of several labels."""

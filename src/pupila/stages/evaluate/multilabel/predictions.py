@@ -1,0 +1,103 @@
+"""The labels that models predict, several for each image, with their probabilities."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.predictions.classify import logit_column, probability_column
+from pupila.artifacts.predictions.multilabel import LABELS, MULTILABEL
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say, say_count
+from pupila.imaging.images.decode import Array
+from pupila.stages.evaluate.predictions import Predictions, predict_rows, read_probabilities
+from pupila.tasks.multilabel import DEFAULT_THRESHOLD, calibrated_probabilities, decide_labels, sigmoid
+
+
+@dataclass(frozen=True)
+class LabelPredictions(Predictions):
+    """A decision on each of C classes for each of N images."""
+
+    decisions: Array  # (N, C) bool: whether the class is predicted
+    probabilities: Array | None = None  # (N, C) calibrated, or None where a table gives none
+    uncalibrated: Array | None = None  # (N, C) before calibration; None for a table
+    thresholds: tuple[float, ...] = ()  # C; empty: a table gives the labels
+    shared_threshold: tuple[str, ...] = ()  # classes without a threshold of their own
+
+
+class LabelReader:
+    """See `PredictionReader`."""
+
+    columns = MULTILABEL
+
+    def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> LabelPredictions:
+        """Predict the rows with a bundle."""
+        predicted = predict_rows(bundle, data)(header.rows)
+        return _from_logits(header, np.stack([prediction.logits for prediction in predicted]), bundle.info)
+
+    def from_out_of_fold(
+        self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
+    ) -> LabelPredictions:
+        """Read a run's columns `logit:CLASS`."""
+        logits = table.select([logit_column(name) for name in data.classes]).to_numpy()
+        return _from_logits(header, logits, bundle.info)
+
+    def from_table(
+        self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset
+    ) -> LabelPredictions:
+        """Read a table: a column `labels`, or `p:CLASS` for each class, or both."""
+        shares = [probability_column(name) for name in data.classes]
+        whole = all(name in table.columns for name in shares)
+        probabilities = read_probabilities(table.select(shares), path) if whole else None
+        if LABELS in table.columns:
+            decisions = _read_decisions(table[LABELS].to_list(), data.classes, path)
+            return LabelPredictions(**vars(header), decisions=decisions, probabilities=probabilities)
+        return LabelPredictions(
+            **vars(header), decisions=np.asarray(probabilities) >= DEFAULT_THRESHOLD, probabilities=probabilities,
+            thresholds=(DEFAULT_THRESHOLD,) * len(data.classes), shared_threshold=tuple(data.classes),
+        )  # fmt: skip
+
+
+def _from_logits(header: Predictions, logits: Array, info: BundleInfo) -> LabelPredictions:
+    settings = info.post_processing
+    probabilities = calibrated_probabilities(logits, info.temperature, settings)
+    return LabelPredictions(
+        **vars(header), decisions=decide_labels(probabilities, settings), probabilities=probabilities,
+        uncalibrated=sigmoid(logits),
+        thresholds=settings.thresholds or (DEFAULT_THRESHOLD,) * len(info.classes),
+        shared_threshold=settings.shared_threshold if settings.thresholds else tuple(info.classes),
+    )  # fmt: skip
+
+
+def _read_decisions(cells: list[str | None], classes: list[str], path: str) -> Array:
+    """(N, C) bool from JSON lists of names."""
+    column = {name: number for number, name in enumerate(classes)}
+    decisions, odd, unknown = np.zeros((len(cells), len(classes)), dtype=bool), 0, set()
+    for row, cell in enumerate(cells):
+        names = _parse_names(cell)
+        odd += names is None
+        unknown |= {name for name in names or () if name not in column}
+        decisions[row, [column[name] for name in names or () if name in column]] = True
+    if odd:
+        raise PupilaError(
+            say("{path} has rows without valid labels", path=path), actual=say_count("{n} row", "{n} rows", odd),
+            expected=say('a JSON list of names in the column labels, such as ["sodium", "sugar"]'),
+        )  # fmt: skip
+    if unknown:
+        raise PupilaError(
+            say("{path} predicts classes that the data set does not have", path=path),
+            actual=listing(sorted(unknown)), expected=listing(classes),
+        )  # fmt: skip
+    return decisions
+
+
+def _parse_names(cell: str | None) -> list[str] | None:
+    try:
+        names = json.loads(str(cell))
+    except ValueError:
+        return None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, say, say_count
@@ -43,9 +44,16 @@ class Sample(Displayed):
 
     @property
     def target(self) -> str | None:
-        """Its class, or the path of its mask; None: no label."""
+        """Its class, its labels as text (see `tasks/label_text`), or the path of its mask; None: no label."""
         target: str | None = self.data.images["target"][self.row]
         return target
+
+    def describe(self) -> str:
+        """Its target in words."""
+        target, kind = self.target, self.data.target
+        if target is None or kind is None:
+            return say("unlabelled")
+        return TARGETS[kind].describe(target, self.data.classes)
 
     @property
     def group(self) -> str | None:
@@ -76,7 +84,7 @@ class Sample(Displayed):
     def summary(self) -> Summary:
         """Path, target and size."""
         height, width = self.data.images["height"][self.row], self.data.images["width"][self.row]
-        target = self.target or say("unlabelled")
+        target = self.describe()
         facts = {say("target"): target, say("size"): f"{width} x {height}"}
         facts |= {say("group"): self.group} if self.group else {}
         picture = to_data_uri(self.data.miniatures([self.row])[0])
@@ -130,7 +138,9 @@ def draw_sheet(data: "Dataset", count: int) -> Any:
         raise PupilaError(say("Can't show {n} images", n=count), expected=say("one image or more"))
     samples = [Sample(data, row) for row in _spread(len(data), count)]
     masks = data.target == "mask"
-    images = [(each.draw(), each.image if masks else each.target or each.image) for each in samples]
+    images = [
+        (each.draw(), each.image if masks or each.target is None else each.describe()) for each in samples
+    ]
     return contact_sheet(images, _SHEET_COLUMNS, _SHEET_SIDE)
 
 

@@ -11,7 +11,7 @@ from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.targets.reader import KnownLabels, ReadTargets, TargetReader
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageLimits
-from pupila.tasks.label_text import PRESENT, read_labels, write_labels
+from pupila.tasks.label_text import PRESENT, describe_labels, read_labels, write_labels
 from pupila.tasks.multilabel import MULTILABEL
 
 if TYPE_CHECKING:
@@ -61,4 +61,5 @@ CLASSES = TargetReader(
     _class_shares,
     identity=lambda data: ([], []),
     from_labels=_from_labels,
+    describe=describe_labels,
 )

@@ -39,6 +39,10 @@ def share_of_whole(data: "Dataset", rows: Array) -> NDArray[np.float64]:
     return own / whole if whole else np.full(len(own), np.nan)
 
 
+def _as_it_is(target: str, classes: Sequence[str]) -> str:
+    return target
+
+
 @dataclass(frozen=True, slots=True)
 class TargetReader:
     """How the targets of one task are read and counted.
@@ -60,3 +64,6 @@ class TargetReader:
     # The targets of images whose known classes are given by name; None for an image without a label, and for one that
     # can't have such a target. None instead of the function: no names of classes make such a target.
     from_labels: Callable[[Sequence[KnownLabels | None]], list[str | None]] | None = None
+    describe: Callable[[str, Sequence[str]], str] = (
+        _as_it_is  # a target in words, of a data set with these classes
+    )

@@ -1,15 +1,16 @@
 """Predict with a bundle: in memory, or any number of images into a table and a folder."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Unpack
 
 from pupila.api.inputs import Images, ModelInput, Path, path_text
 from pupila.api.load import load
 from pupila.api.options import BandOptions
 from pupila.api.predictions import Predictions
-from pupila.core.display import Displayed, Summary
+from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.extras import public
 from pupila.core.messages import say, say_count, translate
@@ -66,12 +67,19 @@ class WrittenPredictions(Displayed):
     images: int
     failed: int
     table: str | None
+    classes: dict[str, int] = field(
+        default_factory=dict
+    )  # images of each predicted class, the most frequent first
 
     def summary(self) -> Summary:
         """Counts and the table."""
-        parts = [say_count("{n} image", "{n} images", self.images), self.table or ""]
-        if self.failed:
-            parts.insert(1, say_count("{n} error", "{n} errors", self.failed))
+        failed = say_count("{n} error", "{n} errors", self.failed) if self.failed else ""
+        parts = [
+            say_count("{n} image", "{n} images", self.images),
+            count_classes(self.classes),
+            failed,
+            self.table or "",
+        ]
         return Summary("WrittenPredictions", ", ".join(filter(None, parts)))
 
 
@@ -124,14 +132,17 @@ def predict_files(
     output = Output(write.folder, write.polygons, settings, prompt or Prompt())
     columns = PREDICTION_COLUMNS[bundle.info.task].written(bundle.info.classes)
     table = write.table or (write.folder and f"{write.folder}/predictions.csv")
-    total, failed = count_images(addresses), 0
+    total, failed, classes = count_images(addresses), 0, Counter[str]()
     with progress(say("predicting"), total) as advance, open_table(table, csv_line(columns)) as write_line:
         for row in predictor.predict_rows(opened, find_images(addresses), output):
-            failed += isinstance(row, FailedRow)
+            if isinstance(row, FailedRow):
+                failed += 1
+            else:
+                classes.update(predictor.class_names(row))
             write_line(to_csv(row, predictor, columns, table))
             on_row(row, describe_row(row, predictor))
             advance(1)
-    return WrittenPredictions(total, failed, table)
+    return WrittenPredictions(total, failed, table, dict(classes.most_common()))
 
 
 def _check_options(

@@ -8,6 +8,7 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import JsonOption
+from pupila.core.display import count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import mark, say, say_count
 
@@ -69,6 +70,8 @@ def predict(
     if result.table and not json_:
         print(say_count("{n} prediction written to {path}", "{n} predictions written to {path}",
                         result.images - result.failed, path=result.table))  # fmt: skip
+        if result.classes:
+            print(say("Images of each predicted class: {classes}.", classes=count_classes(result.classes)))
     if result.failed == result.images:
         raise typer.Exit(NOTHING_PREDICTED)
 

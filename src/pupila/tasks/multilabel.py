@@ -1,5 +1,6 @@
 """Multi-label classification: every class by itself is present in the image, or absent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +29,8 @@ class LabelsPrediction:
         return describe_predicted_labels(self.labels, self.probabilities, self.abstained)
 
     def class_names(self) -> tuple[str, ...]:
-        """The predicted classes, which a summary counts; it counts images without any under a name of their own."""
-        return self.labels or (say("none of the classes"),)
+        """The predicted classes, which a summary counts: see `names_to_count`."""
+        return names_to_count(self.labels)
 
     def facts(self) -> dict[str, str]:
         """The predicted classes and the most probable others, each with its probability beside its threshold."""
@@ -47,6 +48,11 @@ class LabelsPrediction:
     def draw(self, rgb: Array) -> Array:
         """The (H, W, 3) uint8 image as it is: a class has no place in it."""
         return rgb
+
+
+def names_to_count(labels: Sequence[str]) -> tuple[str, ...]:
+    """What a summary counts an image under: its labels; without any, a name that says so."""
+    return tuple(labels) or (say("none of the classes"),)
 
 
 def describe_predicted_labels(

@@ -72,7 +72,9 @@ def test_a_table_has_the_labels_as_a_list_and_a_column_per_class(
 ) -> None:
     table = tmp_path / "labels.csv"
     assert predict(home, "--csv", str(table)) == 0
-    assert "5 predictions written to" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "5 predictions written to" in printed
+    assert "Images of each predicted class: green 2, red 2, none of the classes 1, blue 1." in printed
     frame = pl.read_csv(table)
     assert frame.columns == [
         "image", "labels", "confidence", "abstained", "error", "p:red", "p:green", "p:blue",

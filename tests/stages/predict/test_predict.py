@@ -69,7 +69,9 @@ def test_a_table_gets_its_name_only_when_it_is_complete(
 ) -> None:
     table = tmp_path / "new/predictions.csv"
     assert run(["predict", bundle, str(photos), "--csv", str(table)]) == 0
-    assert "2 predictions written to" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "2 predictions written to" in printed
+    assert "Images of each predicted class: red 1, blue 1." in printed
     frame = pl.read_csv(table)
     assert frame["prediction"].to_list() == ["red", None, "blue"]
     assert frame.columns[:2] == ["image", "prediction"]

@@ -32,4 +32,8 @@ def _summarize(row: ClassRow) -> str:
     return describe_class(row.prediction, row.confidence, row.abstained)
 
 
-CLASSIFY = TaskPredictor(Predictor, _rows, _cells, _summarize)
+def _class_names(row: ClassRow) -> tuple[str, ...]:
+    return (row.prediction,)
+
+
+CLASSIFY = TaskPredictor(Predictor, _rows, _cells, _summarize, _class_names)

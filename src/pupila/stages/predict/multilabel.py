@@ -7,7 +7,7 @@ from pupila.artifacts.predictions.multilabel import LABELS, LabelsRow, write_pre
 from pupila.artifacts.predictions.rows import FailedRow
 from pupila.stages.predict.probabilities import DIGITS, probability_cells, round_probabilities, stream_rows
 from pupila.stages.predict.rows import Cells, Output, TaskPredictor
-from pupila.tasks.multilabel import LabelsPrediction, describe_predicted_labels
+from pupila.tasks.multilabel import LabelsPrediction, describe_predicted_labels, names_to_count
 
 
 def _rows(predictor: Predictor, uris: Iterable[str], _: Output) -> Iterator[LabelsRow | FailedRow]:
@@ -32,4 +32,8 @@ def _summarize(row: LabelsRow) -> str:
     return describe_predicted_labels(tuple(row.labels), row.probabilities, row.abstained)
 
 
-MULTILABEL = TaskPredictor(Predictor, _rows, _cells, _summarize)
+def _class_names(row: LabelsRow) -> tuple[str, ...]:
+    return names_to_count(row.labels)
+
+
+MULTILABEL = TaskPredictor(Predictor, _rows, _cells, _summarize, _class_names)

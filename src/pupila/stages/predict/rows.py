@@ -33,6 +33,10 @@ class Output:
     prompt: Prompt = field(default_factory=Prompt)  # for every image, of a promptable bundle
 
 
+def _no_class(row: PredictionRow) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class TaskPredictor(Generic[Opened, Row]):
     """How the bundles of one task predict, and how their predictions become rows and text."""
@@ -42,6 +46,7 @@ class TaskPredictor(Generic[Opened, Row]):
     predict_rows: Callable[[Opened, Iterable[str], Output], Iterator[Row | FailedRow]]
     cells: Callable[[Row, str], Cells]  # of a row, paths relative to the table's folder
     summarize: Callable[[Row], str]  # the text after the image's name
+    class_names: Callable[[Row], tuple[str, ...]] = _no_class  # of the whole image, which a summary counts
 
 
 def check_bands(bundle_bands: BandSettings | None, bands: BandSettings) -> None:

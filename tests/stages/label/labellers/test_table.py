@@ -106,8 +106,11 @@ def test_one_column_per_class_gives_several_labels(tmp_path: Path) -> None:
     assert list(targets(folder).values()) == [
         '{"sodium": 1, "sugar": 0}', '{"sodium": 1}', '{"sodium": 0, "sugar": 0}', None,
     ]  # fmt: skip
-    assert result.remarks[0] == "2 columns say whether an image shows a class: sodium, sugar."
-    assert result.remarks[-1] == "One line has no label: 03.png."
+    assert result.remarks == [
+        "2 columns say whether an image shows a class: sodium, sugar.",
+        "3 of 8 cells are empty or say nothing: the class is unknown there.",
+        "One line has no label: 03.png.",
+    ]
     data = pupila.open(folder)
     assert (data.target, data.classes) == ("classes", ["sodium", "sugar"])
     again = table(folder, "image,fat,sodium,sugar\n00.png,0,1,0\n02.png,,1,0\n")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pupila.artifacts.dataset.labels import read_history
+from pupila.tasks.label_text import write_labels
 from tests.stages.label.review.reviews import flat, label
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -122,3 +123,28 @@ def test_more_than_nine_classes_are_on_further_pages(tmp_path: Path) -> None:
         assert running.returncode == 0
     rows = read_history(data.home)
     assert rows.filter(rows["annotator"])["target"].to_list() == ["c11", "c03"]
+
+
+def test_several_labels_by_keyboard(tmp_path: Path) -> None:
+    data = label(flat(tmp_path, 3), [write_labels({"cow": True, "dog": False})] * 3)
+    arguments = ("audit", str(tmp_path), "--uncertain", "0", "--annotator", "ana")
+    with browser_page() as page, command(*arguments) as (running, address):
+        page.goto(address)
+        page.wait_for_function("() => state !== null && loaded")
+        page.keyboard.press("1")
+        page.keyboard.press("2")
+        page.keyboard.press("2")
+        marks = page.eval_on_selector_all(
+            ".toggle", "all => all.map(each => each.getAttribute('aria-pressed'))"
+        )
+        assert marks == ["true", "mixed"]
+        press(page, "Enter", "Enter")  # what was marked on the first image is absent on the second
+        page.click("text=dog")
+        press(page, "Enter", "Backspace", "u")
+        page.keyboard.press("Enter")
+        page.wait_for_function("() => ended")
+        running.communicate(timeout=60)
+    rows = read_history(data.home)
+    assert rows.filter(rows["annotator"])["target"].to_list() == [
+        '{"cow": 1}', '{"cow": 0, "dog": 0}', '{"cow": 0, "dog": 1}', None, None,
+    ]  # fmt: skip

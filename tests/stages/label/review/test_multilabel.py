@@ -42,8 +42,8 @@ def text(a: bool | None = None, b: bool | None = None) -> str:
     [
         (text(True, False), text(True, False), True, True),
         (text(True, False), text(True, True), True, False),
-        (text(True), text(True, True), True, True),  # the machine knows nothing of b
-        (text(True, False), text(True), True, True),  # the reviewer knows nothing of b
+        (text(True), text(True, True), True, True),  # b is unknown to the machine
+        (text(True, False), text(True), True, True),  # b is unknown to the reviewer
         (text(True), text(b=True), False, True),  # no class that both know
         (text(True), None, False, False),  # unsure
     ],
@@ -89,8 +89,8 @@ def test_an_audit_by_hand(tmp_path: Path) -> None:
     assert "3 of 4 errors miss 'b'; describe it in the prompt." in lines
     page = audit_page(report, data, AB)
     captions = [image.caption for _, images in page.sections[-1].galleries for image in images]
-    assert "label a (confidence 90 %), reviewer a, b" in captions
-    assert "label a (confidence 90 %), reviewer none of the classes; unknown: b" in captions
+    assert "label [a] (confidence 90 %), reviewer [a, b]" in captions
+    assert "label [a] (confidence 90 %), reviewer [none of the classes; unknown: b]" in captions
 
 
 def test_the_answers_are_the_labels_in_force(tmp_path: Path) -> None:
@@ -151,22 +151,22 @@ def test_wrong_classes_are_estimated_for_each_class_and_unknown_ones_do_not_coun
 def test_exactly_the_planted_errors_are_suspected_and_their_classes_named(tmp_path: Path) -> None:
     folder = write_several_labels(tmp_path / "data", count=80, unknown=0.1, product=1)
     data = pupila.open(folder)
-    truth = data.label_matrix.copy()
+    labels = data.label_matrix.copy()
     columns = data.classes
     lines = (folder / "labels.csv").read_text().splitlines()
     header = lines[0].split(",")
     planted = {}
     for row in (3, 17, 40):
-        name = next(each for each in columns if truth[row, columns.index(each)] >= 0)
+        name = next(each for each in columns if labels[row, columns.index(each)] >= 0)
         cells = lines[row + 1].split(",")
-        cells[header.index(name)] = str(1 - truth[row, columns.index(name)])
+        cells[header.index(name)] = str(1 - labels[row, columns.index(name)])
         lines[row + 1] = ",".join(cells)
         planted[cells[0]] = name
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     data = pupila.open(folder)
     rng = np.random.default_rng(0)
     # A loss that shifts all logits up: without calibration most absent classes would be contradicted.
-    logits = np.where(truth == 1, 3.0, -3.0) + rng.normal(0, 0.3, truth.shape) + 4.0
+    logits = np.where(labels == 1, 3.0, -3.0) + rng.normal(0, 0.3, labels.shape) + 4.0
     run = tmp_path / "run"
     run.mkdir()
     data.images.select("image", "sha256", "target").with_columns(

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import polars as pl
@@ -118,27 +119,27 @@ def _read_labels(path: str, data: Dataset) -> Listing:
     """
     frame = read_table(path)
     cells = _rename_columns(frame)
-    with_target = "target" in cells.columns
-    if not with_target:
-        cells = cells.with_columns(target=pl.lit(None, pl.String))
-    text = {
-        name: pl.col(name).fill_null("").str.strip_chars()
-        for name in ("image", "target")
-        if name in cells.columns
-    }
-    cells = cells.with_columns(**text).with_columns(unsure=pl.col("target") == UNSURE)
-    cells = cells.with_columns(target=pl.when(~pl.col("unsure") & (pl.col("target") != "")).then("target"))
-    requested = next((task for task in TASKS.values() if task.target == data.target), None)
-    table = (
-        settle_labels(Listing("", "", cells, "", cells=True), requested) if "image" in cells.columns else None
+    if "image" not in cells.columns:
+        raise _lacks_column(path, frame, "image")
+    named = "target" in cells.columns
+    given = cells["target"] if named else pl.repeat(None, len(cells), dtype=pl.String, eager=True)
+    words = given.str.strip_chars().replace("", None)
+    unsure = (words == UNSURE).fill_null(value=False)
+    cells = cells.with_columns(
+        pl.col("image").fill_null("").str.strip_chars(), target=words.set(unsure, None)
     )
-    if table is None or not (with_target or table.rows["target"].count()):
-        lacks = "image" if table is None else "target"
-        raise PupilaError(
-            say("The table {path} lacks a column of images or labels", path=path), actual=listing(frame.columns, 8),
-            expected=say("a column {names}", names=", ".join(COLUMN_WORDS[lacks])),
-        )  # fmt: skip
-    return table
+    requested = next((task for task in TASKS.values() if task.target == data.target), None)
+    table = settle_labels(Listing("", "", cells, "", cells=True), requested)
+    if not named and not table.rows["target"].count():
+        raise _lacks_column(path, frame, "target")
+    return replace(table, rows=table.rows.with_columns(unsure=unsure))
+
+
+def _lacks_column(path: str, frame: pl.DataFrame, name: str) -> PupilaError:
+    return PupilaError(
+        say("The table {path} lacks a column of images or labels", path=path), actual=listing(frame.columns, 8),
+        expected=say("a column {names}", names=", ".join(COLUMN_WORDS[name])),
+    )  # fmt: skip
 
 
 def _rename_columns(frame: pl.DataFrame) -> pl.DataFrame:

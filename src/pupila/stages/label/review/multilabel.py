@@ -111,7 +111,7 @@ class LabelsReview(ReviewTask):
 
     def show_error(self, data: Dataset, row: int, error: Disagreement) -> PageImage:
         """The image; its caption has both labels."""
-        return show_both_labels(data, row, error, self.describe)
+        return show_both_labels(data, row, error, lambda target: f"[{self.describe(target)}]")
 
     def rank(self, data: Dataset, predictions: OutOfFold) -> tuple[int, list[Candidate]]:
         """By the calibrated probability of the class that the run contradicts most."""

@@ -126,7 +126,7 @@ def test_the_shared_threshold_has_the_best_micro_f1_of_its_classes() -> None:
 
     def micro_f1(threshold: float) -> float:
         predicted = (probabilities >= threshold) & known
-        return 2 * (predicted & present).sum() / (predicted.sum() + present.sum())
+        return float(2 * (predicted & present).sum() / (predicted.sum() + present.sum()))
 
     best = max(map(micro_f1, probabilities[known]))
     assert micro_f1(calibration.post_processing.thresholds[0]) == pytest.approx(best)

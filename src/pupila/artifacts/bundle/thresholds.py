@@ -40,8 +40,8 @@ def _describe_labels(info: BundleInfo, objective: str) -> list[str]:
         ))  # fmt: skip
     if shared:
         sentences.append(say(
-            "One shared decision threshold of {threshold}: {names}. Fewer than {least} positive validation images "
-            "are too few for one of their own.",
+            "Shared decision threshold {threshold} for {names}: fewer than {least} positive validation images are too "
+            "few for a threshold of their own.",
             threshold=number(of_class[shared[0]], 2), names=listing(list(shared), _MOST), least=MIN_POSITIVES,
         ))  # fmt: skip
     return sentences

@@ -28,7 +28,9 @@ class DriftReference(Record):
 
     images: int
     groups: int
-    class_shares: dict[str, float]  # of the predictions (of the pixels, for masks)
+    class_shares: dict[
+        str, float
+    ]  # of the predictions; of the pixels, for masks; of the images with it, for several labels
     confidence_quantiles: list[float]  # of the calibrated confidence, from the least to the largest
     embedding_mean: list[float]
     embedding_std: list[float]

@@ -1,6 +1,8 @@
 """Train multi-label classifiers: a loss of each class by itself, mean average precision on validation."""
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 from pupila.learning.loop import EpochResult
 from pupila.learning.losses.labels import LABEL_LOSSES, positive_weights
@@ -10,7 +12,7 @@ from pupila.learning.trainers.images import ImageTrainer, Supervision
 from pupila.learning.trainers.settings import MultilabelSettings
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.statistics.metrics.multilabel import mean_average_precision
-from pupila.tasks.label_text import label_matrix
+from pupila.tasks.label_text import UNKNOWN, label_matrix
 
 _SAME_LOGITS = 0.1  # range of a class's logits over the images, up to which they are nearly the same
 
@@ -23,12 +25,20 @@ class MultilabelTrainer(ImageTrainer):
         split: training and validation rows.
         settings: of the training.
         network: is trained in place.
+
+    Raises:
+        PupilaError: every label of the training images is unknown.
     """
 
     def __init__(
         self, data: Dataset, split: SplitRows, settings: MultilabelSettings, network: Network
     ) -> None:
         targets = label_matrix(data.images["target"].to_list(), settings.classes)
+        if split.train and not (targets[split.train] != UNKNOWN).any():
+            raise PupilaError(
+                say("Every label of the training images is unknown"), actual=say("{n} images", n=len(split.train)),
+                expected=say("at least one image that shows or lacks a class"), remedy="pupila doctor DATA",
+            )  # fmt: skip
         weights = positive_weights(targets[split.train], settings.class_weights)
         weights = None if weights is None else weights.to(settings.device)
         criterion = make_loss(settings.loss, weights, settings, LABEL_LOSSES)

@@ -80,29 +80,49 @@ def _baseline(data: Dataset, rows: list[int]) -> Baseline:
 
 
 def _warn(data: Dataset, training: list[int], validation: list[int]) -> list[str]:
-    """Which classes the training images can't teach, and whether the validation images can choose an epoch."""
+    """Which classes the training images can't teach, and which the validation images can't measure."""
     sentences = []
-    targets = data.label_matrix[training]
-    if never := _classes_without(targets, PRESENT, data.classes):
+    shown, lacked = (_classes_with(data, training, value) for value in (PRESENT, ABSENT))
+    never, always = (
+        [name for name in data.classes if name in there and name not in missing]
+        for there, missing in ((lacked, shown), (shown, lacked))
+    )
+    unknown = [name for name in data.classes if name not in shown and name not in lacked]
+    if never:
         sentences.append(
             say("No training image shows {names}: the model learns only their absence.", names=listing(never))
         )
-    if always := _classes_without(targets, ABSENT, data.classes):
+    if always:
         sentences.append(
-            say("Every labelled training image shows {names}: the model learns only their presence.",
+            say("Every training image with a known label shows {names}: the model learns only their presence.",
                 names=listing(always))
         )  # fmt: skip
-    if validation and not (data.label_matrix[validation] == PRESENT).any():
+    if unknown:
         sentences.append(
-            say("No validation image shows a class, so the epoch with the lowest loss is chosen.")
-        )
-    return sentences
+            say("Unknown in every training image: {names}. The model does not learn them.",
+                names=listing(unknown))
+        )  # fmt: skip
+    return sentences + _warn_of_validation(data, validation)
 
 
-def _classes_without(targets: Array, value: int, classes: list[str]) -> list[str]:
-    """The classes that no image has with this value."""
-    there = (targets == value).any(axis=0)
-    return [name for name, occurs in zip(classes, there.tolist(), strict=True) if not occurs]
+def _warn_of_validation(data: Dataset, rows: list[int]) -> list[str]:
+    """Which classes the validation images can't measure, and what chooses the epoch if that is all of them."""
+    shown = _classes_with(data, rows, PRESENT)
+    missing = [name for name in data.classes if name not in shown]
+    if not rows or not missing:
+        return []
+    if not shown:
+        return [say("No validation image shows a class, so the epoch with the lowest loss is chosen.")]
+    return [say(
+        "No validation image shows {names}, which are not measurable: means are over the other {n} of {total} classes.",
+        names=listing(missing), n=len(shown), total=len(data.classes),
+    )]  # fmt: skip
+
+
+def _classes_with(data: Dataset, rows: list[int], value: int) -> set[str]:
+    """The classes that any of the rows has with this value."""
+    there = (data.label_matrix[rows] == value).any(axis=0)
+    return {name for name, occurs in zip(data.classes, there.tolist(), strict=True) if occurs}
 
 
 MULTILABEL_RECIPE = TrainingRecipe(

@@ -128,9 +128,14 @@ def _average_folds(log: list[EpochLog]) -> list[_Point]:
         )
         epochs.setdefault(key, []).append(losses | line.metrics)
     return [
-        _Point(part, epoch, {name: sum(each[name] for each in lines) / len(lines) for name in lines[0]})
+        _Point(part, epoch, {name: _mean([each[name] for each in lines if name in each]) for name in names})
         for (part, epoch), lines in epochs.items()
+        if (names := dict.fromkeys(name for each in lines for name in each))
     ]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _count_head_epochs(part: str, points: list[_Point]) -> int:

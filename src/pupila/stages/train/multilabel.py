@@ -12,8 +12,8 @@ from pupila.imaging.images.decode import Array
 from pupila.learning.trainers.multilabel import has_same_logits
 from pupila.stages.train.recipe import TrainingRecipe, ValidationResult
 from pupila.stages.train.task_settings.multilabel import MultilabelTrainPlan
-from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.baseline import Baseline
+from pupila.statistics.metrics.label_estimates import LabelCells, estimate_label_means, resample_metrics
 from pupila.statistics.metrics.multilabel import OVERALL, multilabel_metrics
 from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN, label_matrix
 from pupila.tasks.multilabel import MULTILABEL, calibrated_probabilities, decide_labels
@@ -48,11 +48,11 @@ def _summarize_validation(
 ) -> ValidationSummary | None:
     if not len(targets):
         return None
-    metrics = multilabel_metrics(targets, decisions, probabilities)
+    cells = LabelCells(targets, groups)
     return ValidationSummary(
         n=len(targets),
         groups=len(set(groups.tolist())),
-        metrics={name: Estimate(value=getattr(metrics, name)) for name in OVERALL},
+        metrics=estimate_label_means(cells, resample_metrics(cells, decisions, probabilities)),
         baseline=prevalence_baseline(targets),
     )
 

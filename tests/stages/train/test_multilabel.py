@@ -292,9 +292,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("settings", "words"), REFUSED)
 def test_what_cannot_be_honoured_is_refused(data: Path, settings: dict[str, Any], words: str) -> None:
-    kept = {} if settings.get("epochs") == 0 or "model" in settings else SETTINGS
+    usual = {} if settings.get("epochs") == 0 or "model" in settings else SETTINGS
     with pytest.raises(PupilaError) as fault:
-        make_plan(data, **{**kept, **settings})
+        make_plan(data, **{**usual, **settings})
     assert words in str(fault.value)
 
 

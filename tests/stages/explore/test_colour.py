@@ -11,6 +11,7 @@ import pupila
 from pupila.artifacts.report.fingerprint import ExplainedVariance
 from pupila.stages.explore.colour import colour_facts, measure_colours
 from pupila.stages.explore.explained_variance import explained_variance
+from pupila.stages.explore.membership import one_class
 from tests.pictures import photo, write_scenes
 
 
@@ -33,7 +34,7 @@ def test_plain_images_have_the_colours_that_they_were_drawn_with(tmp_path: Path)
     assert statistics.saturation.tolist() == [1, 0, 0]
     assert statistics.palette.argmax(axis=1).tolist() == [3 * 16, 1 * 16 + 1 * 4 + 1, 3 * 16 + 3 * 4 + 3]
     assert np.allclose(statistics.palette.sum(axis=1), 1)
-    facts = colour_facts(data, statistics, np.arange(3))
+    facts = colour_facts(data, statistics, np.arange(3), one_class(data))
     assert facts.channels.red[200 // 8] == facts.channels.green[0] == 48 * 48
     assert (facts.grey, facts.dark, facts.bright) == (2, 0, 1)
     assert facts.mean.red == 180

@@ -8,6 +8,7 @@ import pytest
 import pupila
 from pupila.artifacts.report.fingerprint import CategoricalColumn, NumericColumn
 from pupila.stages.explore.columns import _histogram_range, column_facts
+from pupila.stages.explore.membership import one_class
 from tests.pictures import write_photo
 from tests.stages.explore.test_page import opened_page
 
@@ -30,7 +31,7 @@ def write_products(folder: Path, count: int = 36) -> Path:
 
 def test_numeric_and_categorical_columns_and_identifiers(tmp_path: Path) -> None:
     data = pupila.open(write_products(tmp_path))
-    columns = column_facts(data, GROUPS)
+    columns = column_facts(data, GROUPS, one_class(data))
     assert list(columns) == ["price", "brand", "rating"]
     price, brand, rating = columns.values()
     assert isinstance(price, NumericColumn) and isinstance(brand, CategoricalColumn)
@@ -53,7 +54,7 @@ def test_identifiers_of_a_product_are_left_out_however_many_photos_it_has(tmp_pa
         rows.append(f"{number:02d}.jpg,{7000 + product},thing {product},{product * 1.25},{product}")
     (tmp_path / "t.csv").write_text("\n".join(rows))
     data = pupila.open(tmp_path / "t.csv")
-    assert list(column_facts(data, data.components())) == ["price"]
+    assert list(column_facts(data, data.components(), one_class(data))) == ["price"]
 
 
 def test_the_page_shows_prices_and_brands_beside_the_labels(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest
 
 from pupila.artifacts.report.fingerprint import Fingerprint
-from pupila.stages.explore.sentences import SENTENCES, sentences
+from pupila.stages.explore.sentences import applicable, sentences
+from pupila.stages.explore.views import TARGET_VIEWS
 
 
 def split_row(images: int, classes: dict[str, int], groups: dict[str, int] | None = None) -> dict[str, Any]:
@@ -69,6 +70,20 @@ def of_test(n: int, groups: int | None = None) -> Fingerprint:
     return having(splits__table__test=row)
 
 
+def labelled(**changes: Any) -> Fingerprint:
+    """700 images that show 'a' in half of them and 'b' in a fifth, of which nine in ten show both."""
+    facts = {
+        "classes": {"a": {"present": 350, "absent": 350, "unknown": 0}, "b": {"present": 140, "absent": 560, "unknown": 0}},
+        "labels_per_image": [300, 300, 100], "together": [[350, 126], [126, 140]], "known": [[350, 350], [140, 140]],
+        "phi": [[1, 0.4], [0.4, 1]], "explained": [],
+    }  # fmt: skip
+    shares = {
+        "a": {"images": 350, "share": 0.5, "groups": 350},
+        "b": {"images": 140, "share": 0.2, "groups": 140},
+    }
+    return having(target="classes", task="multilabel", classes=shares, several_labels={**facts, **changes})
+
+
 COPIES = {"exact": 2, "near": 3, "mirrored": 1}
 FAULT = {"code": "conflicting-labels", "severity": "error", "count": 1, "examples": [], "fix": ""}
 HARMLESS = {**FAULT, "severity": "warning"}
@@ -124,7 +139,7 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "areas": (ROADS, ["'road' covers 0.4 %", "in 350 of 690", "'land' everywhere has a pixel accuracy of 0.996", "IoU"],
               SOUND),
     "small_areas": (ROADS, ["1 class covers under 1 %", "('road')"], having(target="mask")),
-    "annotator_agreement": (having(faults=[AGREEMENT]),
+    "annotator_agreement": (having(target="mask", faults=[AGREEMENT]),
                             ["9 pairs", "0.824", "about the highest score that these labels allow"],
                             having(faults=[HARMLESS])),
     "small_classes": (TINY, ["2 classes", "('b', 'c')"], having(classes=classes(a=50, b=10))),
@@ -159,24 +174,45 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     "own_columns": (having(columns={"price": PRICE}),
                     ["40 % of the variance in price", "of 'a' is 12.5, of 'b' 40"],
                     having(columns={"price": {**PRICE, "explained_variance": 0.2}, "brand": BRAND})),
+    "missing_classes": (
+        having(splits__missing_classes=[{"class": "b", "groups": 2, "missing_from": ["test"]},
+                                        {"class": "c", "groups": 2, "missing_from": ["test"]}]),
+        ["Class 'b' is missing from test: 2 groups of related images have it", "1 more class is not in every split"],
+        SOUND,
+    ),
+    "co_occurrence": (labelled(), ["'b' occurs with 'a' in 90 % of its images ('a' is in 50 % of all images)"],
+                      labelled(phi=[[1, 0.2], [0.2, 1]])),
+    "prevalence": (labelled(), ["'a' is present in 50.0 %", "'b' in 20.0 %", "correct for 65.0 % of the labels"], SOUND),
+    "labels_per_image": (labelled(), ["shows 0.71 of the 2 classes", "at most 2; in 300 of 700 images"], SOUND),
+    "unknown_labels": (
+        labelled(classes={"a": {"present": 350, "absent": 350, "unknown": 0},
+                          "b": {"present": 70, "absent": 280, "unknown": 350}}),
+        ["25.0 % of the labels are unknown, most of them of 'b' (350 of 700 images)"], labelled(),
+    ),
+    "explained_by_labels": (
+        labelled(explained=[{"measure": "brightness", "class": "b", "share": 0.4, "present": 200, "absent": 90.5}]),
+        ["'b' explains 40 % of the variance in brightness (0 to 255, mean 200 with it, 90.5 without)"], labelled(),
+    ),
     "missing_split": (having(splits=None), ["not split yet"], having(splits=None, classes={})),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_sentence_appears_where_it_applies_and_nowhere_else(name: str) -> None:
-    sentence = {function.__name__: function for function in SENTENCES}[name]
     where, parts, where_not = CASES[name]
+    sentence = {function.__name__: function for function in applicable(where)}[name]
     text = sentence(where)
     assert text is not None
     for part in parts:
         assert part in text
-    assert sentence(where_not) is None
+    assert sentence not in applicable(where_not) or sentence(where_not) is None
     assert text in sentences(where)
 
 
 def test_every_sentence_has_its_case() -> None:
-    assert {function.__name__ for function in SENTENCES} == set(CASES)
+    assert {
+        function.__name__ for target in TARGET_VIEWS for function in applicable(having(target=target))
+    } == {*CASES}
     print(f"explore: checked {len(CASES)} sentences")
 
 

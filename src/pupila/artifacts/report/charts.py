@@ -235,18 +235,34 @@ def intervals(title: str, estimates: Mapping[str, Estimate]) -> Markup:
 
 def confusion_matrix(title: str, counts: list[list[int]], names: list[str]) -> Markup:
     """A confusion matrix: rows the true classes, columns the predicted ones, counts in the cells."""
+    shares = [[n / max(sum(row), 1) for n in row] for row in counts]
+    cells = [[str(n) for n in row] for row in counts]
+    return heat_map(title, shares, cells, names, (say("Predicted class"), say("True class")))
+
+
+def heat_map(
+    title: str, shares: list[list[float]], cells: list[list[str]], names: list[str], labels: tuple[str, str]
+) -> Markup:
+    """A square matrix of shares of 0..1 as colours, with a text in each cell.
+
+    Args:
+        title: of the chart.
+        shares: K rows of K.
+        cells: the texts, as many.
+        names: of the rows and of the columns.
+        labels: of the horizontal and of the vertical axis.
+    """
     side = 1.8 + 0.55 * len(names)
     with _figure(title, max(side, 3.4), max(side, 3.0)) as (axes, out):
-        shares = [[n / max(sum(row), 1) for n in row] for row in counts]
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for i, row in enumerate(counts):
-            for j, n in enumerate(row):
+        for i, row in enumerate(cells):
+            for j, text in enumerate(row):
                 axes.text(
-                    j, i, str(n), ha="center", va="center", color="white" if shares[i][j] > 0.6 else "black"
+                    j, i, text, ha="center", va="center", color="white" if shares[i][j] > 0.6 else "black"
                 )
         shown = [shorten(name, 16) for name in names]
         axes.set_xticks(range(len(names)), shown, rotation=30, ha="right")
         axes.set_yticks(range(len(names)), shown)
-        axes.set_xlabel(say("Predicted class"))
-        axes.set_ylabel(say("True class"))
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
     return out[0]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pupila.artifacts.dataset.splits import Deviation, SplitBalance
+from pupila.artifacts.dataset.splits import Deviation, MissingClass, SplitBalance
 from pupila.core.records import Record
 from pupila.statistics.estimate import Estimate
 from pupila.tasks.task import Target
@@ -41,7 +41,7 @@ class ClassFacts(Record):
     """One class."""
 
     images: int  # that have it, or in which it occurs
-    share: float  # of all labels, or of the labelled area
+    share: float  # of all labels, of the labelled area, or of the images where it is known
     groups: int
 
 
@@ -72,11 +72,10 @@ class SplitFacts(Record):
     verdict: str
     leaks: int
     table: dict[str, SplitBalance]
-    shares: dict[
-        str, dict[str, float]
-    ]  # split with labels -> class -> its share of the labels or of the labelled area
+    shares: dict[str, dict[str, float]]  # split with labels -> class -> its share, as in `ClassFacts`
     largest_deviation: Deviation
     folds: dict[str, int]  # fold -> images
+    missing_classes: list[MissingClass] = Field(default_factory=list)  # from a split or a fold
 
 
 class ColourMeans(Record):
@@ -231,6 +230,39 @@ class CategoricalColumn(Record):
     distinct: int
 
 
+class LabelCounts(Record):
+    """One class of several on an image."""
+
+    present: int  # images
+    absent: int
+    unknown: int  # images that have other labels
+
+
+class ExplainedByLabel(Record):
+    """A number that depends on whether an image shows a class."""
+
+    measure: str  # "brightness", "saturation", or a column of the user's
+    class_name: str = Field(alias="class")
+    share: float  # of the variance between images
+    present: float  # mean where the class is present
+    absent: float
+
+
+class SeveralLabels(Record):
+    """Several labels on each image; the classes are in the order of `classes`."""
+
+    classes: dict[str, LabelCounts]
+    labels_per_image: list[int]  # images that show 0, 1, 2, ... classes, of those with a label
+    together: list[list[int]]  # images that show the class of the row and that of the column
+    known: list[list[int]]  # images that show the class of the row, and where that of the column is known
+    phi: list[list[float | None]]  # correlation of two classes, -1..1; None where either is constant
+    explained: list[ExplainedByLabel]  # the class that explains most of each number, where it explains much
+
+    def conditional(self, row: int, column: int) -> float | None:
+        """The share of the images of one class that show the other; None where that is never known."""
+        return self.together[row][column] / n if (n := self.known[row][column]) else None
+
+
 Column = Annotated[NumericColumn | CategoricalColumn, Field(discriminator="type")]
 
 
@@ -264,3 +296,4 @@ class Fingerprint(Record):
     bundle: str  # hash of the bundle whose embeddings make the map; "": colours do
     labels: LabelFacts | None
     columns: dict[str, Column]  # the user's own
+    several_labels: SeveralLabels | None = None  # None: at most one class on an image

@@ -1,21 +1,18 @@
 """What the explore page shows of classes: how many images each has, and random samples."""
 
-import random
-
 import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.fingerprint import Fingerprint
-from pupila.artifacts.report.gallery import load_image
-from pupila.artifacts.report.page import PageImage, Section, Table
-from pupila.core.messages import percent, say, say_count
-from pupila.stages.explore.explained_variance import class_indices
+from pupila.artifacts.report.page import Section, Table
+from pupila.core.messages import number, percent, say
+from pupila.stages.explore.class_sentences import extreme_classes, interval, small_classes, too_few_groups
+from pupila.stages.explore.membership import Array, one_class
+from pupila.stages.explore.samples import MAX_CLASSES, load_captioned, sample_section
 from pupila.stages.explore.view import TargetView
 
-PER_CLASS = 12  # images of each class on the contact sheet
-MAX_CLASSES = 24  # shown as contact sheets and bars
-SEED = 23
+MAX_BALANCED_RATIO = 1.5  # largest over smallest class, up to which accuracy is a fair measure
 
 
 def _class_section(f: Fingerprint) -> Section | None:
@@ -41,44 +38,60 @@ def _class_section(f: Fingerprint) -> Section | None:
     )
 
 
+def imbalance(f: Fingerprint) -> str | None:
+    """The classes are imbalanced, so accuracy is misleading."""
+    ratio = _ratio(f)
+    if ratio is None or ratio < MAX_BALANCED_RATIO:
+        return None
+    (largest, most), (smallest, _) = extreme_classes(f)
+    return say(
+        "The classes are imbalanced, {ratio} : 1 ('{largest}' : '{smallest}'). Use F1 instead of accuracy: "
+        "the majority-class baseline '{largest}' has accuracy {share}.",
+        ratio=number(ratio, 1), largest=largest, smallest=smallest, share=number(most.share),
+    )  # fmt: skip
+
+
+def balance(f: Fingerprint) -> str | None:
+    """The classes are balanced."""
+    ratio = _ratio(f)
+    if ratio is None or ratio >= MAX_BALANCED_RATIO:
+        return None
+    return say(
+        "The classes are balanced ({ratio} : 1), so accuracy and F1 will be nearly equal.",
+        ratio=number(ratio, 2),
+    )
+
+
+def _ratio(f: Fingerprint) -> float | None:
+    if len(f.classes) < 2:
+        return None
+    (_, most), (_, least) = extreme_classes(f)
+    return float(most.images / least.images)
+
+
 def _sample_section(data: Dataset, row_splits: list[str] | None) -> Section:
     """Random images of each class."""
-    galleries = []
-    names: list[str | None] = [*data.classes[:MAX_CLASSES]]
+    targets = data.images.with_row_index("number")
+    groups = {
+        name: targets.filter(pl.col("target") == name)["number"].to_list()
+        for name in data.classes[:MAX_CLASSES]
+    }
     if data.images["target"].null_count():
-        names.append(None)
-    for name in names:
-        same = pl.col("target").is_null() if name is None else pl.col("target") == name
-        rows = data.images.with_row_index("number").filter(same)["number"].to_list()
-        chosen = sorted(random.Random(SEED).sample(rows, min(PER_CLASS, len(rows))))
-        heading = say(
-            "{name}: {shown} of {n} images",
-            name=name or say("without a label"),
-            shown=len(chosen),
-            n=len(rows),
-        )
-        galleries.append((heading, [_picture(data, row, False) for row in chosen]))
-    more = len(data.classes) - MAX_CLASSES
-    left_out = (
-        [say_count("{n} more class is not shown.", "{n} more classes are not shown.", more)]
-        if more > 0
-        else []
-    )
-    return Section(say("Random samples of each class"), left_out, galleries=galleries)
+        groups[say("without a label")] = targets.filter(pl.col("target").is_null())["number"].to_list()
+    return sample_section(data, groups, lambda row: load_captioned(data, row, None))
 
 
-def _picture(data: Dataset, row: int, label: bool) -> PageImage:
-    """The image of a row, with its label in the caption if asked for."""
-    image, target = data.images["image"][row], data.images["target"][row]
-    caption = image.rpartition("/")[2]
-    caption = f"{caption} ({target})" if label and target is not None else caption
-    return load_image(data.path(row), caption, data.bands, data.limits)
+def _points(data: Dataset) -> tuple[Array, list[str]]:
+    membership = one_class(data)
+    return membership.codes, membership.names
 
 
 CLASS_VIEW = TargetView(
     classes=_class_section,
     samples=_sample_section,
-    picture=_picture,
-    points=class_indices,
+    picture=lambda data, row, label: load_captioned(data, row, data.images["target"][row] if label else None),
+    membership=one_class,
+    points=_points,
     shares_title=lambda: say("Class shares in each split"),
+    sentences=(imbalance, balance, small_classes, too_few_groups, interval),
 )

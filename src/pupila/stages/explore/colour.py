@@ -18,7 +18,8 @@ from pupila.artifacts.report.fingerprint import (
 )
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import number, percent, say
-from pupila.stages.explore.explained_variance import class_indices, explained_variance
+from pupila.stages.explore.explained_variance import explained_variance
+from pupila.stages.explore.membership import Membership
 
 CHANNELS = ("red", "green", "blue")
 PALETTE = 4**3  # bins of the colour histogram: four levels of each channel
@@ -60,19 +61,21 @@ def measure_colours(data: Dataset) -> ColourStatistics:
     )
 
 
-def colour_facts(data: Dataset, colours: ColourStatistics, groups: Array) -> ColourFacts:
+def colour_facts(
+    data: Dataset, colours: ColourStatistics, groups: Array, membership: Membership
+) -> ColourFacts:
     """The colours in the fingerprint.
 
     Args:
         data: the data set.
         colours: of its images.
         groups: (N,) component numbers.
+        membership: the classes of its images.
     """
     brightness = data.images["brightness"].cast(float).to_numpy()
     by_measure = {"brightness": brightness, "saturation": 255 * colours.saturation,
             **dict(zip(CHANNELS, colours.means.T, strict=True))}  # fmt: skip
-    codes, names = class_indices(data)
-    edges = np.linspace(0, 256, 17)
+    codes, edges = membership.codes, np.linspace(0, 256, 17)
     saturation = by_measure["saturation"]
     return ColourFacts(
         edges=[8 * level for level in range(_LEVELS + 1)],
@@ -80,11 +83,12 @@ def colour_facts(data: Dataset, colours: ColourStatistics, groups: Array) -> Col
         mean=ColourMeans(**{name: round(float(values.mean()), 2) for name, values in by_measure.items()}),
         classes={
             name: ClassColours(
-                brightness_counts=np.histogram(brightness[codes == k], edges)[0].tolist(),
-                saturation_counts=np.histogram(saturation[codes == k], edges)[0].tolist(),
-                **{key: round(float(values[codes == k].mean()), 2) for key, values in by_measure.items()},
+                brightness_counts=np.histogram(brightness[rows], edges)[0].tolist(),
+                saturation_counts=np.histogram(saturation[rows], edges)[0].tolist(),
+                **{key: round(float(values[rows].mean()), 2) for key, values in by_measure.items()},
             )
-            for k, name in enumerate(names)
+            for name, rows in zip(membership.names, membership.members.T, strict=True)
+            if rows.any()
         },
         explained_variance=ExplainedVariance(
             brightness=explained_variance(brightness, codes, groups),

@@ -20,7 +20,8 @@ from pupila.artifacts.report.fingerprint import (
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import listing, say
 from pupila.stages.explore.colour import MAX_CLASSES_DRAWN
-from pupila.stages.explore.explained_variance import class_indices, explained_variance
+from pupila.stages.explore.explained_variance import explained_variance
+from pupila.stages.explore.membership import Membership
 
 MAX_COLUMNS = 8  # shown, in their order
 MAX_VALUES = 12  # of a categorical column, the most frequent
@@ -32,12 +33,11 @@ _BINS = 20
 Array = NDArray[Any]
 
 
-def column_facts(data: Dataset, groups: Array) -> dict[str, Column]:
+def column_facts(data: Dataset, groups: Array, membership: Membership) -> dict[str, Column]:
     """The columns in the fingerprint, by name; identifiers such as names, URLs and numbers are left out."""
-    codes, names = class_indices(data)
     columns: dict[str, Column] = {}
     for name in data.own_columns:
-        summary = _summarize(data.images[name].cast(pl.String, strict=False), codes, names, groups)
+        summary = _summarize(data.images[name].cast(pl.String, strict=False), membership, groups)
         if summary is not None:
             columns[name] = summary
         if len(columns) == MAX_COLUMNS:
@@ -45,7 +45,7 @@ def column_facts(data: Dataset, groups: Array) -> dict[str, Column]:
     return columns
 
 
-def _summarize(column: pl.Series, codes: Array, names: list[str], groups: Array) -> Column | None:
+def _summarize(column: pl.Series, membership: Membership, groups: Array) -> Column | None:
     cells = column.str.strip_chars()
     cells = cells.set(cells == "", None)
     missing, distinct = int(cells.null_count()), cells.drop_nulls().n_unique()
@@ -60,20 +60,19 @@ def _summarize(column: pl.Series, codes: Array, names: list[str], groups: Array)
         is_identifier = distinct >= _IDENTIFIER_SHARE * groups_with_value and bool(
             (numbers.drop_nulls() % 1 == 0).all()
         )
-        return None if is_identifier else _summarize_numeric(values, missing, (codes, names), groups)
+        return None if is_identifier else _summarize_numeric(values, missing, membership, groups)
     if _MIN_REPEATS * distinct > groups_with_value:
         return None
-    return _summarize_categorical(cells.to_list(), codes, names)
+    return _summarize_categorical(cells.to_list(), membership.codes, membership.names)
 
 
-def _summarize_numeric(
-    values: Array, missing: int, classes: tuple[Array, list[str]], groups: Array
-) -> NumericColumn:
-    codes, names = classes
+def _summarize_numeric(values: Array, missing: int, membership: Membership, groups: Array) -> NumericColumn:
     finite = values[np.isfinite(values)]
     edges = np.linspace(*_histogram_range(finite), _BINS + 1)
     inside = np.clip(values, edges[0], edges[-1])  # outliers are counted in the outermost bins
-    rows = {name: codes == k for k, name in enumerate(names)} or {"": np.ones(len(values), dtype=bool)}
+    rows = dict(zip(membership.names, membership.members.T, strict=True)) or {
+        "": np.ones(len(values), dtype=bool)
+    }
     known = {name: row & np.isfinite(values) for name, row in rows.items()}
     return NumericColumn(
         missing=missing,
@@ -86,7 +85,7 @@ def _summarize_numeric(
             )
             for name, row in known.items()
         },
-        explained_variance=explained_variance(values, codes, groups),
+        explained_variance=explained_variance(values, membership.codes, groups),
     )  # fmt: skip
 
 
@@ -136,13 +135,18 @@ def column_section(f: Fingerprint) -> Section | None:
             drawn.append(_histogram(name, column))
             rows += _rows(name, column)
         else:
-            drawn.append(_bars(name, column, len(f.classes) > 1 and f.target == "class"))
+            drawn.append(_bars(name, column, len(f.classes) > 1 and _has_classes(column)))
             if column.distinct > MAX_VALUES:
                 notes.append(say("{name}: the {shown} most frequent of {n} values are shown.", name=name,
                                  shown=MAX_VALUES, n=column.distinct))  # fmt: skip
     tables = [Table([say("column"), say("class"), say("images"), say("median")], rows)] if rows else []
     return Section(say("Your columns: {names}", names=listing(list(f.columns), MAX_COLUMNS)), notes, drawn,
                    tables=tables)  # fmt: skip
+
+
+def _has_classes(column: CategoricalColumn) -> bool:
+    """Whether its values are counted by class."""
+    return any(of for row in column.values.values() for of in row)
 
 
 def _histogram(name: str, column: NumericColumn) -> Any:

@@ -5,23 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.manifest import Dataset
-
 Array = NDArray[Any]
 MIN_IMAGES, MIN_IMAGES_PER_CLASS = 30, 10  # counted in groups; with fewer, chance looks like an effect
-
-
-def class_indices(data: Dataset) -> tuple[Array, list[str]]:
-    """(N,) int index of each image's class, -1 for none, and the names; without one class per image there are none.
-
-    The classes are sorted by size, the largest first.
-    """
-    if data.target != "class":
-        return np.full(len(data), -1), []
-    counts = data.class_counts()
-    names = sorted(counts, key=lambda name: (-counts[name], name))
-    number = {name: k for k, name in enumerate(names)}
-    return np.array([number.get(target, -1) for target in data.images["target"]]), names
 
 
 def explained_variance(values: Array, codes: Array, groups: Array) -> float | None:

@@ -12,10 +12,12 @@ from pupila.artifacts.dataset.manifest import UNUSABLE, Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.report.fingerprint import (
     ClassFacts,
+    Column,
     DuplicateCounts,
     Fault,
     Fingerprint,
     Histogram,
+    NumericColumn,
     Quantiles,
     SizeCount,
     SplitFacts,
@@ -25,6 +27,7 @@ from pupila.stages.explore.colour import ColourStatistics, colour_facts
 from pupila.stages.explore.columns import column_facts
 from pupila.stages.explore.labels import label_facts
 from pupila.stages.explore.neighbours import ImageMap
+from pupila.stages.explore.views import find_view
 
 Array = NDArray[Any]
 
@@ -47,7 +50,10 @@ def build_fingerprint(
     """
     images = data.images
     groups = np.array([row.component for row in splits.images]) if splits else data.components()
+    view = find_view(data)
+    membership = view.membership(data)
     kinds = Counter(pair.kind for pair in data.pairs)
+    columns = column_facts(data, groups, membership)
     aspect = images["width"] / images["height"]
     return Fingerprint(
         data_hash=data.hash,
@@ -71,21 +77,35 @@ def build_fingerprint(
         duplicates=DuplicateCounts(exact=kinds["exact"], near=kinds["near"], mirrored=kinds["mirrored"]),
         faults=list(faults),
         splits=_splits(data, splits) if splits else None,
-        colour=colour_facts(data, colours, groups),
+        colour=colour_facts(data, colours, groups, membership),
         map=image_map.facts if image_map else None,
         bundle=image_map.bundle if image_map else "",
         labels=label_facts(data),
-        columns=column_facts(data, groups),
+        columns=columns,
+        several_labels=view.several_labels(data, _numbers(data, colours, columns), groups),
     )
 
 
+def _numbers(data: Dataset, colours: ColourStatistics, columns: dict[str, Column]) -> dict[str, Array]:
+    """(N,) values of each number that may depend on the class, NaN for none: of the images, and the user's own."""
+    own = [name for name, column in columns.items() if isinstance(column, NumericColumn)]
+    return {
+        "brightness": data.images["brightness"].cast(float).to_numpy(),
+        "saturation": 255 * colours.saturation,
+        **{
+            name: data.images[name].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+            for name in own
+        },
+    }
+
+
 def _classes(data: Dataset, groups: Array) -> dict[str, ClassFacts]:
-    counts = data.class_counts()
-    shares = data.shares
+    counts, shares = data.class_counts(), np.nan_to_num(data.class_shares(np.arange(len(data))))
+    there = data.shares > 0
     facts = {
         name: ClassFacts(
-            images=counts[name], share=float(shares[:, k].sum() / max(shares.sum(), 1)),
-            groups=len(set(groups[shares[:, k] > 0].tolist())),
+            images=counts[name], share=float(shares[k]),
+            groups=len(set(groups[there[:, k]].tolist())),
         )
         for k, name in enumerate(data.classes)
     }  # fmt: skip
@@ -103,25 +123,23 @@ def _splits(data: Dataset, splits: SplitFile) -> SplitFacts:
         table=splits.balance.by_split(),
         shares=_shares_by_split(data, splits),
         largest_deviation=splits.balance.largest_deviation,
+        missing_classes=splits.balance.missing_classes,
         folds={str(fold): count for fold, count in sorted(folds.items())},
     )
 
 
 def _shares_by_split(data: Dataset, splits: SplitFile) -> dict[str, dict[str, float]]:
-    """The mean share of each class, in each split with labels."""
+    """The share of each class, in each split with labels; a class that is never known there is left out."""
     labelled = data.images["target"].is_not_null().to_numpy()
     row_splits = np.array([row.split for row in splits.images])
     members = {split: labelled & (row_splits == split) for split in SPLITS}
+    shares = {split: data.class_shares(rows) for split, rows in members.items() if rows.any()}
     return {
-        split: dict(zip(data.classes, _mean(data.shares[rows]), strict=True))
-        for split, rows in members.items() if rows.any()
-    }  # fmt: skip
-
-
-def _mean(shares: Array) -> list[float]:
-    """(C,) of (N, C) shares, over those with a labelled pixel."""
-    whole = shares.sum(axis=0)
-    return [float(share) for share in whole / max(whole.sum(), 1)]
+        split: {
+            name: float(share) for name, share in zip(data.classes, own, strict=True) if np.isfinite(share)
+        }
+        for split, own in shares.items()
+    }
 
 
 def _quantiles(column: pl.Series) -> Quantiles:

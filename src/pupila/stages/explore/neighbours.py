@@ -19,7 +19,7 @@ from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch, reader_threads
 from pupila.stages.explore.colour import ColourStatistics
-from pupila.stages.explore.explained_variance import class_indices
+from pupila.stages.explore.views import find_view
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import wilson_interval
 
@@ -68,8 +68,8 @@ def build_map(data: Dataset, colours: ColourStatistics, bundle: Bundle | None) -
     else:
         name, features = _embed_images(data, rows, bundle)
     features = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    codes, names = class_indices(data)
-    facts, outliers = _compare_neighbours(features, codes[rows], data.components()[rows], names)
+    of = find_view(data).membership(data)
+    facts, outliers = _compare_neighbours(features, of.codes[rows], data.components()[rows], of.names)
     return ImageMap(
         rows,
         _project(features, clusters=bundle is not None),

@@ -6,12 +6,12 @@ from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.core.messages import listing, number, percent, say, say_count
 from pupila.imaging.duplicates.pairs import Pair, components
-from pupila.stages.explore.classify import MAX_CLASSES
 from pupila.stages.explore.colour import colour_section
 from pupila.stages.explore.columns import column_section
 from pupila.stages.explore.labels import label_section
 from pupila.stages.explore.map import map_section
 from pupila.stages.explore.neighbours import ImageMap
+from pupila.stages.explore.samples import MAX_CLASSES
 from pupila.stages.explore.sentences import sentences
 from pupila.stages.explore.view import TargetView
 from pupila.stages.explore.views import find_view

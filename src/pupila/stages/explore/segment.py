@@ -10,17 +10,20 @@ from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.artifacts.report.gallery import SIDE, embed_image
 from pupila.artifacts.report.page import PageImage, Section, Table
 from pupila.core.errors import PupilaError
-from pupila.core.messages import percent, say
+from pupila.core.messages import number, percent, say, say_count
 from pupila.core.vocabulary import IGNORE, SPLITS
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
 from pupila.imaging.masks.label_map import class_colours
-from pupila.stages.explore.classify import MAX_CLASSES, SEED
-from pupila.stages.explore.view import Array, TargetView
+from pupila.stages.explore.class_sentences import extreme_classes, small_classes, too_few_groups
+from pupila.stages.explore.membership import Array, no_classes
+from pupila.stages.explore.samples import MAX_CLASSES, SEED
+from pupila.stages.explore.view import TargetView
 from pupila.statistics.metrics.segment import scored_classes
 
 PER_CLASS = 7  # overlays with most of a class, typical ones, and ones with least: a row of the page each
 PER_SPLIT = 14  # overlays of each split
+SMALL_AREA = 0.01  # of an average image
 
 
 def _area_section(f: Fingerprint) -> Section:
@@ -119,10 +122,49 @@ def _group_by_coverage(data: Dataset) -> tuple[Array, list[str]]:
                    say("much {name} (over {high})", name=name, high=percent(high, 0))]  # fmt: skip
 
 
+def areas(f: Fingerprint) -> str | None:
+    """How the classes of masks share the area, so that pixel accuracy is misleading."""
+    if len(f.classes) < 2:
+        return None
+    (largest, most), (smallest, least) = extreme_classes(f)
+    return say(
+        "'{smallest}' covers {least} of an average image and occurs in {n} of {all} images. Use Dice or IoU instead of "
+        "pixel accuracy: predicting '{largest}' everywhere has a pixel accuracy of {most}.",
+        smallest=smallest, least=percent(least.share), n=least.images, all=f.images - f.unlabelled,
+        largest=largest, most=number(most.share),
+    )  # fmt: skip
+
+
+def small_areas(f: Fingerprint) -> str | None:
+    """Classes with so small an area that resizing may remove them."""
+    small = [name for name, row in f.classes.items() if row.images and row.share < SMALL_AREA]
+    if not small:
+        return None
+    return say_count(
+        "{n} class covers under 1 % of the area ({names}): resizing may remove it, tiles preserve it.",
+        "{n} classes cover under 1 % of the area ({names}): resizing may remove them, tiles preserve them.",
+        len(small), names=", ".join(f"'{name}'" for name in small[:5]),
+    )  # fmt: skip
+
+
+def annotator_agreement(f: Fingerprint) -> str | None:
+    """The agreement of two annotations of the same image, as measured by the doctor."""
+    agreement = [fault.examples[0] for fault in f.faults if fault.code == "annotator-agreement"]
+    if not agreement:
+        return None
+    return say(
+        "Agreement of two annotations of the same image: {agreement}. This is about the highest score that these "
+        "labels allow.",
+        agreement=agreement[0],
+    )
+
+
 MASK_VIEW = TargetView(
     classes=_area_section,
     samples=_overlay_section,
     picture=lambda data, row, label: _picture_with_note(data, row),
+    membership=no_classes,
     points=_group_by_coverage,
     shares_title=lambda: say("Mean share of the image area in each split"),
+    sentences=(areas, small_areas, annotator_agreement, small_classes, too_few_groups),
 )

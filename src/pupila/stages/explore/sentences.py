@@ -1,19 +1,12 @@
 """The conclusions from a fingerprint: each sentence is a function of the fingerprint alone."""
 
-from collections.abc import Callable
-
-from pupila.artifacts.report.fingerprint import ClassFacts, Fingerprint, NumericColumn
-from pupila.core.messages import integer, number, percent, say, say_count
-from pupila.core.vocabulary import ERROR, TEST
+from pupila.artifacts.report.fingerprint import Fingerprint, NumericColumn
+from pupila.core.messages import number, percent, say, say_count
+from pupila.core.vocabulary import ERROR
 from pupila.stages.explore.labels import audit_result, label_sources, labeller_disagreement
-from pupila.statistics.intervals import trials_for_width, wilson_width
+from pupila.stages.explore.view import Sentence
+from pupila.stages.explore.views import view_of
 
-MAX_BALANCED_RATIO = 1.5  # largest over smallest class, up to which accuracy is a fair measure
-ASSUMED_RECALL = 7 / 8  # of a decent model, to predict the width of an interval
-TARGET_WIDTH = 0.10  # of an interval, 10 points
-FEW_GROUPS = 10  # of a class in the test split, below which there is no interval
-FEW_IMAGES = 10  # of a class, below which it cannot be evaluated
-SMALL_AREA = 0.01  # of an average image
 SMALL_SIZE = 64  # pixels
 ONE_SIZE_SHARE = 0.9  # share of images of one size that is worth a sentence
 MIN_EXPLAINED_VARIANCE = 0.25  # share of a number's variance between the classes that is worth a sentence
@@ -43,131 +36,6 @@ def no_labels(f: Fingerprint) -> str | None:
     )
 
 
-def imbalance(f: Fingerprint) -> str | None:
-    """The classes are imbalanced, so accuracy is misleading."""
-    ratio = _ratio(f)
-    if ratio is None or ratio < MAX_BALANCED_RATIO:
-        return None
-    (largest, most), (smallest, _) = _extremes(f)
-    return say(
-        "The classes are imbalanced, {ratio} : 1 ('{largest}' : '{smallest}'). Use F1 instead of accuracy: "
-        "the majority-class baseline '{largest}' has accuracy {share}.",
-        ratio=number(ratio, 1), largest=largest, smallest=smallest, share=number(most.share),
-    )  # fmt: skip
-
-
-def balance(f: Fingerprint) -> str | None:
-    """The classes are balanced."""
-    ratio = _ratio(f)
-    if ratio is None or ratio >= MAX_BALANCED_RATIO:
-        return None
-    return say(
-        "The classes are balanced ({ratio} : 1), so accuracy and F1 will be nearly equal.",
-        ratio=number(ratio, 2),
-    )
-
-
-def areas(f: Fingerprint) -> str | None:
-    """How the classes of masks share the area, so that pixel accuracy is misleading."""
-    if f.target != "mask" or len(f.classes) < 2:
-        return None
-    (largest, most), (smallest, least) = _extremes(f)
-    return say(
-        "'{smallest}' covers {least} of an average image and occurs in {n} of {all} images. Use Dice or IoU instead of "
-        "pixel accuracy: predicting '{largest}' everywhere has a pixel accuracy of {most}.",
-        smallest=smallest, least=percent(least.share), n=least.images, all=f.images - f.unlabelled,
-        largest=largest, most=number(most.share),
-    )  # fmt: skip
-
-
-def small_areas(f: Fingerprint) -> str | None:
-    """Classes with so small an area that resizing may remove them."""
-    small = [name for name, row in f.classes.items() if row.images and row.share < SMALL_AREA]
-    if f.target != "mask" or not small:
-        return None
-    return say_count(
-        "{n} class covers under 1 % of the area ({names}): resizing may remove it, tiles preserve it.",
-        "{n} classes cover under 1 % of the area ({names}): resizing may remove them, tiles preserve them.",
-        len(small), names=", ".join(f"'{name}'" for name in small[:5]),
-    )  # fmt: skip
-
-
-def annotator_agreement(f: Fingerprint) -> str | None:
-    """The agreement of two annotations of the same image, as measured by the doctor."""
-    agreement = [fault.examples[0] for fault in f.faults if fault.code == "annotator-agreement"]
-    if not agreement:
-        return None
-    return say(
-        "Agreement of two annotations of the same image: {agreement}. This is about the highest score that these "
-        "labels allow.",
-        agreement=agreement[0],
-    )
-
-
-def small_classes(f: Fingerprint) -> str | None:
-    """Classes with too few images to evaluate."""
-    small = [name for name, row in f.classes.items() if row.images < FEW_IMAGES]
-    if not small:
-        return None
-    return say_count("{n} class has fewer than 10 images ({names}), too few to evaluate it.",
-                     "{n} classes have fewer than 10 images ({names}), too few to evaluate them.",
-                     len(small), names=", ".join(f"'{name}'" for name in small[:5]))  # fmt: skip
-
-
-def interval(f: Fingerprint) -> str | None:
-    """The expected width of the interval of the rarest class's recall on the test split, and the size for 10 points."""
-    rarest = _rarest_in_test(f)
-    if (
-        rarest is None or f.splits is None or f.target == "mask"
-    ):  # with masks, no image is simply right or wrong
-        return None
-    name, count = rarest
-    groups = _test_groups(f, name)
-    if groups < FEW_GROUPS:
-        return None
-    width = wilson_width(ASSUMED_RECALL, groups)
-    needed = trials_for_width(ASSUMED_RECALL, TARGET_WIDTH)
-    test_share = f.splits.table[TEST].images / max(f.images, 1)
-    values = {
-        "n": integer(groups), "name": name, "width": number(100 * width, 0), "needed": _round_count(needed),
-        "all": _round_count(needed / max(test_share, 0.01)),
-    }  # fmt: skip
-    if width <= TARGET_WIDTH and groups == count:
-        return say(
-            "The test split has {n} images of class '{name}', so the 95 % CI of its recall will be about {width} "
-            "percentage points wide.", **values,
-        )  # fmt: skip
-    if width <= TARGET_WIDTH:
-        return say(
-            "The test split has {n} groups of class '{name}', so the 95 % CI of its recall will be about {width} "
-            "percentage points wide.", **values,
-        )  # fmt: skip
-    if groups == count:
-        return say(
-            "The test split has only {n} images of class '{name}', so the 95 % CI of its recall will be about {width} "
-            "percentage points wide. For 10 points you need about {needed} images in the test split (about {all} in "
-            "total).", **values,
-        )  # fmt: skip
-    return say(
-        "The test split has only {n} groups of class '{name}', so the 95 % CI of its recall will be about {width} "
-        "percentage points wide. For 10 points you need about {needed} groups in the test split (about {all} in "
-        "total).", **values,
-    )  # fmt: skip
-
-
-def too_few_groups(f: Fingerprint) -> str | None:
-    """The rarest class has too few groups in the test split."""
-    rarest = _rarest_in_test(f)
-    if rarest is None or (groups := _test_groups(f, rarest[0])) >= FEW_GROUPS:
-        return None
-    by = f"--by '{f.splits.by}' " if f.splits and f.splits.by else ""
-    return say_count(
-        "The test split has {n} group of class '{name}', too few for a confidence interval. Use folds: {command}",
-        "The test split has {n} groups of class '{name}', too few for a confidence interval. Use folds: {command}",
-        groups, name=rarest[0], command=f"pupila split {by}--folds 5 --test 0 --replace",
-    )  # fmt: skip
-
-
 def leaking_split(f: Fingerprint) -> str | None:
     """The split separates duplicates or groups."""
     if not f.splits or f.splits.verdict != "leaking":
@@ -177,6 +45,20 @@ def leaking_split(f: Fingerprint) -> str | None:
         "Data leakage: {n} pairs of related images are in different splits, so scores are optimistically biased.",
         f.splits.leaks,
     )
+
+
+def missing_classes(f: Fingerprint) -> str | None:
+    """A class that is not in every split, and how many others are not."""
+    missing = f.splits.missing_classes if f.splits else []
+    if not missing:
+        return None
+    first, more = missing[0].describe(), len(missing) - 1
+    if not more:
+        return first
+    others = say_count(
+        "{n} more class is not in every split.", "{n} more classes are not in every split.", more
+    )
+    return f"{first} {others}"
 
 
 def missing_split(f: Fingerprint) -> str | None:
@@ -356,45 +238,27 @@ def own_columns(f: Fingerprint) -> str | None:
     )  # fmt: skip
 
 
-# In the order in which a reader needs them.
-SENTENCES: tuple[Callable[[Fingerprint], str | None], ...] = (
-    no_labels, faults, leaking_split, audit_result, shortcuts, brightness, imbalance, balance, areas, small_areas,
-    annotator_agreement, small_classes, too_few_groups, interval, neighbours, own_columns, label_sources,
-    labeller_disagreement, duplicates, skipped_files, some_grey, some_dark, one_size, many_sizes, small_images,
-    missing_split,
+# In the order in which a reader needs them; those about the classes lie between.
+_FIRST: tuple[Sentence, ...] = (
+    no_labels,
+    faults,
+    leaking_split,
+    missing_classes,
+    audit_result,
+    shortcuts,
+    brightness,
+)
+_LAST: tuple[Sentence, ...] = (
+    neighbours, own_columns, label_sources, labeller_disagreement, duplicates, skipped_files, some_grey, some_dark,
+    one_size, many_sizes, small_images, missing_split,
 )  # fmt: skip
+
+
+def applicable(f: Fingerprint) -> tuple[Sentence, ...]:
+    """The sentences that suit the targets of the data."""
+    return (*_FIRST, *view_of(f.target).sentences, *_LAST)
 
 
 def sentences(f: Fingerprint) -> list[str]:
     """All that follow from the fingerprint."""
-    return [text for sentence in SENTENCES if (text := sentence(f)) is not None]
-
-
-def _round_count(count: float) -> str:
-    """The count to two significant digits, for estimates."""
-    return integer(int(float(f"{count:.2g}")))
-
-
-def _extremes(f: Fingerprint) -> tuple[tuple[str, ClassFacts], tuple[str, ClassFacts]]:
-    rows = list(f.classes.items())
-    return rows[0], rows[-1]
-
-
-def _ratio(f: Fingerprint) -> float | None:
-    if len(f.classes) < 2 or f.target == "mask":  # for masks, the areas count
-        return None
-    (_, most), (_, least) = _extremes(f)
-    return float(most.images / least.images)
-
-
-def _rarest_in_test(f: Fingerprint) -> tuple[str, int] | None:
-    """The class with the fewest images in the test split, and how many."""
-    if not f.splits or not f.splits.table[TEST].images or len(f.classes) < 2:
-        return None
-    counts = f.splits.table[TEST].classes
-    name = min(counts, key=lambda key: (counts[key], key))
-    return name, counts[name]
-
-
-def _test_groups(f: Fingerprint, name: str) -> int:
-    return f.splits.table[TEST].class_groups[name] if f.splits else 0
+    return [text for sentence in applicable(f) if (text := sentence(f)) is not None]

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.report.fingerprint import Fingerprint
+from pupila.artifacts.report.fingerprint import Fingerprint, SeveralLabels
 from pupila.artifacts.report.page import PageImage, Section
+from pupila.stages.explore.membership import Array, Membership
 
-Array = NDArray[Any]
+Sentence = Callable[[Fingerprint], str | None]  # a conclusion, None where it does not apply
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,11 @@ class TargetView:
     classes: Callable[[Fingerprint], Section | None]  # counts and shares
     samples: Callable[[Dataset, list[str] | None], Section]  # takes the split of each row, where there is one
     picture: Callable[[Dataset, int, bool], PageImage]  # of a row; whether its caption shows the label
+    membership: Callable[[Dataset], Membership]
     points: Callable[
         [Dataset], tuple[Array, list[str]]
     ]  # (N,) class of each point of the map, -1: none; their names
     shares_title: Callable[[], str]  # of the chart of the splits
+    sentences: tuple[Sentence, ...]  # about the classes, the most important first
+    # Of the data, (N,) values of numbers that a class could explain, by name, and (N,) component numbers.
+    several_labels: Callable[[Dataset, dict[str, Array], Array], SeveralLabels | None] = lambda *_: None

@@ -73,7 +73,8 @@ def of_test(n: int, groups: int | None = None) -> Fingerprint:
 def labelled(**changes: Any) -> Fingerprint:
     """700 images that show 'a' in half of them and 'b' in a fifth, of which nine in ten show both."""
     facts = {
-        "classes": {"a": {"present": 350, "absent": 350, "unknown": 0}, "b": {"present": 140, "absent": 560, "unknown": 0}},
+        "classes": {"a": {"present": 350, "absent": 350, "unknown": 0},
+                    "b": {"present": 140, "absent": 560, "unknown": 0}},
         "labels_per_image": [300, 300, 100], "together": [[350, 126], [126, 140]], "known": [[350, 350], [140, 140]],
         "phi": [[1, 0.4], [0.4, 1]], "explained": [],
     }  # fmt: skip
@@ -182,7 +183,7 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
     ),
     "co_occurrence": (labelled(), ["'b' occurs with 'a' in 90 % of its images ('a' is in 50 % of all images)"],
                       labelled(phi=[[1, 0.2], [0.2, 1]])),
-    "prevalence": (labelled(), ["'a' is present in 50.0 %", "'b' in 20.0 %", "correct for 65.0 % of the labels"], SOUND),
+    "prevalence": (labelled(), ["'a' is present in 50.0 %", "'b' in 20.0 %", "correct for 65.0 % of the"], SOUND),
     "labels_per_image": (labelled(), ["shows 0.71 of the 2 classes", "at most 2; in 300 of 700 images"], SOUND),
     "unknown_labels": (
         labelled(classes={"a": {"present": 350, "absent": 350, "unknown": 0},

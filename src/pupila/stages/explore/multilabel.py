@@ -83,8 +83,8 @@ def _list_pairs(labels: SeveralLabels) -> Table:
          _format_share(labels.conditional(b, a)), number(labels.phi[a][b] or 0, 2)]
         for a, b in strongest_pairs(labels)[:MAX_PAIRS]
     ]  # fmt: skip
-    header = [say("class"), say("other class"), say("images with both"), say("of the class's images"), say("of the other's"),
-              say("phi (1: always together, -1: never)")]  # fmt: skip
+    header = [say("class"), say("other class"), say("images with both"), say("of the class's images"),
+              say("of the other's"), say("phi (1: always together, -1: never)")]  # fmt: skip
     return Table(header, rows)
 
 

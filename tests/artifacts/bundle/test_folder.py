@@ -10,6 +10,7 @@ from pupila.artifacts.bundle.folder import check_golden, golden_images, read_bun
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.session import Session
 from pupila.core.errors import PupilaError
+from pupila.tasks.task import PostProcessing
 from tests.colours import CLASSES, colour_model, write_colours
 
 
@@ -99,6 +100,16 @@ def test_a_field_of_a_newer_pupila_is_refused_with_a_remedy(tmp_path: Path) -> N
     write_colours(tmp_path / "bundle")
     with pytest.raises(PupilaError, match=r"(?s)soul.*upgrade"):
         read_bundle(edit_info(tmp_path / "bundle", soul=1))
+
+
+def test_a_bundle_from_before_several_labels_still_opens(tmp_path: Path) -> None:
+    home = Path(write_colours(tmp_path / "bundle").folder)
+    post_processing = json.loads((home / "bundle.json").read_text())["post_processing"]
+    for name in ("biases", "thresholds", "shared_threshold"):
+        assert post_processing.pop(name) == []
+    bundle = read_bundle(edit_info(home, post_processing=post_processing))
+    assert bundle.info.post_processing == PostProcessing()
+    Predictor(bundle)
 
 
 def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from pupila.core.errors import PupilaError
 from pupila.imaging.images.decode import Array
 from pupila.learning.export.weights import encode_weights
 from pupila.learning.loop import Checkpointer
+from pupila.learning.models.network import WholeNetwork
+from pupila.learning.models.rebuild import rebuild_network
 from pupila.learning.trainers.multilabel import MultilabelTrainer
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.budget import BUDGETS
@@ -34,7 +36,7 @@ from pupila.stages.train.preparation import build_network
 from pupila.stages.train.run import TrainedRun
 from pupila.stages.train.schedule import Schedule
 from pupila.tasks.label_text import label_matrix
-from pupila.tasks.multilabel import LabelsPrediction
+from pupila.tasks.multilabel import MULTILABEL, LabelsPrediction
 from tests.figures import validation
 from tests.several_labels import write_several_labels
 
@@ -122,6 +124,16 @@ def test_the_bundle_predicts_as_the_run_did(run: TrainedRun, data: Path) -> None
         json.loads(labels) for labels in frame["labels"]
     ]
     assert run.bundle.info.parity is not None and run.bundle.info.parity.label_agreement == 1.0
+
+
+def test_the_network_is_built_again_from_the_bundle_alone(run: TrainedRun, data: Path) -> None:
+    network = rebuild_network(run.bundle)
+    assert network.task is MULTILABEL
+    predictor = Predictor(run.bundle)
+    pixels = predictor.preprocess((data / "images/000.png").read_bytes()).inputs
+    with torch.inference_mode():
+        logits = WholeNetwork(network)(torch.from_numpy(pixels))[0].numpy()
+    assert logits == pytest.approx(predictor.logits(pixels), abs=1e-4)
 
 
 def test_page_and_card_say_which_classes_share_a_threshold_and_why(run: TrainedRun) -> None:

@@ -129,6 +129,36 @@ def test_several_labels_of_a_table_do_not_fit_data_with_one_class(tmp_path: Path
         table(folder, "image,cat,dog\ncat/000.jpg,1,1\ncat/001.jpg,1,0\n")
 
 
+def test_several_labels_in_a_cell_and_in_several_lines_add_up(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", 4)
+    lines = [
+        "image,label",
+        "00.png,sodium|sugar",
+        "01.png,sugar",
+        "02.png,fat|sugar",
+        "02.png,unsure",
+        "03.png,unsure",
+    ]
+    result = table(folder, "\n".join(lines))
+    assert (result.labelled, result.unsure) == (2, 1)
+    assert list(targets(folder).values()) == [
+        '{"fat": 0, "sodium": 1, "sugar": 1}', '{"fat": 0, "sodium": 0, "sugar": 1}', None, None,
+    ]  # fmt: skip
+    assert "separated by" in result.remarks[0]
+    assert result.remarks[-1] == "One image has conflicting labels in the table and was skipped: 02.png."
+    lines = ["image,label", "00.png,fat", "photos/00.png,sodium", f"{folder}/00.png,sugar", "03.png,fat"]
+    assert table(folder, "\n".join(lines)).labelled == 2  # the image by its name, and by its path
+    assert targets(folder)["00.png"] == '{"fat": 1, "sodium": 1, "sugar": 1}'
+    assert targets(folder)["03.png"] == '{"fat": 1, "sodium": 0, "sugar": 0}'
+
+
+def test_columns_that_contradict_each_other_leave_the_class_unknown(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", 2)
+    result = table(folder, "image,fat,sodium\n00.png,1,0\n00.png,1,1\n01.png,1,1\n")
+    assert targets(folder) == {"00.png": '{"fat": 1}', "01.png": '{"fat": 1, "sodium": 1}'}
+    assert "One image has lines that contradict each other: 00.png" in result.remarks[-1]
+
+
 def test_the_task_that_the_user_names_decides_the_labels_of_unlabelled_data(tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop", 2)
     text = (

@@ -51,6 +51,7 @@ CLASS_TEXT = TextLabels(
     take_majority=_take_majority,
     label_confidences=_label_confidences,
     classes=lambda target: (target,),
+    adds_up=False,
     named=lambda target: (target,),
 )
 

@@ -98,6 +98,7 @@ LABELS_TEXT = TextLabels(
     take_majority=_take_majority,
     label_confidences=_label_confidences,
     classes=lambda target: tuple(present_classes(target)),
+    adds_up=True,
     named=lambda target: tuple(read_labels(target)),
 )
 

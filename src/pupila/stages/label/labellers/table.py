@@ -2,24 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
-import polars as pl
-
-from pupila.artifacts.dataset.formats.listing import LISTED, Listing
-from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK, read_table
-from pupila.artifacts.dataset.labelling.settle import settle_labels
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.stages.label.labellers.labeller import Labeller, Outcomes, ProposedLabel
-from pupila.stages.label.labellers.question import UNSURE
 from pupila.stages.label.labellers.settings import TableSettings
+from pupila.stages.label.labellers.table_lines import Line, read_label_lines
 from pupila.stages.label.labellers.targets import TEXT_LABELS
 from pupila.stages.label.targets import check_target
-from pupila.tasks import TASKS
 
 
 class TableLabeller(Labeller):
@@ -35,15 +28,15 @@ class TableLabeller(Labeller):
                 say("A table of classes can't label masks"), actual=say("data with masks"),
                 expected=say("data with classes"), remedy="pupila label DATA --with bundle:FOLDER",
             )  # fmt: skip
-        table = _read_labels(settings.file, data)
+        finder = _RowFinder(data)
+        table = read_label_lines(settings.file, data.target, finder.path)
         check_target(data, table.target)
         self._text = TEXT_LABELS[table.target]
         self.name = f"csv:{PurePosixPath(settings.file).name}"
         self.annotator = settings.human_labels
         self._remarks = table.notes
         allowed = None if settings.new_classes or data.task is None else data.classes
-        lines = list(table.rows.select("image", "target", "unsure").iter_rows())
-        self._targets = self._match_rows(lines, _RowFinder(data), allowed)
+        self._targets = self._match_rows(table.lines, finder, allowed)
 
     def rows(self, data: Dataset) -> Sequence[int]:
         """The rows that the table names."""
@@ -64,7 +57,7 @@ class TableLabeller(Labeller):
             yield row, ProposedLabel(target, () if target is None else self._text.classes(target))
 
     def _match_rows(
-        self, lines: list[tuple[str, str | None, bool]], names: "_RowFinder", allowed: list[str] | None
+        self, lines: list[Line], names: "_RowFinder", allowed: list[str] | None
     ) -> dict[int, str | None]:
         labels_by_row: dict[int, set[str | None]] = defaultdict(set)
         unused: dict[str, list[str]] = defaultdict(list)
@@ -106,52 +99,14 @@ class _RowFinder:
             path = files.relative(path, self.root)
         return self.by_path.get(files.normalize_path(path)) or self.by_name.get(PurePosixPath(path).name, [])
 
+    def path(self, cell: str) -> str | None:
+        """The path of the one image that the cell refers to, the first of equal files; None: no image, or several."""
+        rows = self.rows(cell)
+        return self.images[self.first_row(rows[0])] if len(rows) == 1 else None
+
     def first_row(self, row: int) -> int:
         """The first row with the same bytes: a label belongs to the image content."""
         return self.firsts[self.digests[row]]
-
-
-def _read_labels(path: str, data: Dataset) -> Listing:
-    """The lines of the table, read as the table of a data set is; the further column `unsure` has its cells.
-
-    Raises:
-        PupilaError: no column of images or of labels, or labels of another task than the data.
-    """
-    frame = read_table(path)
-    cells = _rename_columns(frame)
-    if "image" not in cells.columns:
-        raise _lacks_column(path, frame, "image")
-    named = "target" in cells.columns
-    given = cells["target"] if named else pl.repeat(None, len(cells), dtype=pl.String, eager=True)
-    words = given.str.strip_chars().replace("", None)
-    unsure = (words == UNSURE).fill_null(value=False)
-    cells = cells.with_columns(
-        pl.col("image").fill_null("").str.strip_chars(), target=words.set(unsure, None)
-    )
-    requested = next((task for task in TASKS.values() if task.target == data.target), None)
-    table = settle_labels(Listing("", "", cells, "", cells=True), requested)
-    if not named and not table.rows["target"].count():
-        raise _lacks_column(path, frame, "target")
-    return replace(table, rows=table.rows.with_columns(unsure=unsure))
-
-
-def _lacks_column(path: str, frame: pl.DataFrame, name: str) -> PupilaError:
-    return PupilaError(
-        say("The table {path} lacks a column of images or labels", path=path), actual=listing(frame.columns, 8),
-        expected=say("a column {names}", names=", ".join(COLUMN_WORDS[name])),
-    )  # fmt: skip
-
-
-def _rename_columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """The table under our names for the columns that we know."""
-    lower = {name.lower(): name for name in reversed(frame.columns)}
-    ours: dict[str, str] = {}
-    for name, words in COLUMN_WORDS.items():
-        theirs = next((lower[word] for word in words if word in lower), None)
-        if theirs is not None and name != MASK:
-            ours.setdefault(theirs, name)
-    clash = {name: f"{name}_" for name in frame.columns if name in LISTED and name not in ours}
-    return frame.rename({**clash, **ours})
 
 
 def _describe_unused(unused: dict[str, list[str]], allowed: list[str] | None) -> list[str]:

@@ -1,0 +1,105 @@
+"""The lines of a table of labels, read as a data set's own table is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import polars as pl
+
+from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity
+from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK, read_table
+from pupila.artifacts.dataset.labelling.settle import settle_labels
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say, say_count
+from pupila.stages.label.labellers.question import UNSURE
+from pupila.stages.label.labellers.targets import TEXT_LABELS
+from pupila.tasks import TASKS
+from pupila.tasks.task import Target, Task
+
+
+class Line(NamedTuple):
+    """One line, or several about one image that add up."""
+
+    image: str  # as the table has it, or its path
+    target: str | None  # None: no label
+    unsure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLines:
+    """All lines of a table."""
+
+    target: Target  # of its labels
+    lines: list[Line]
+    notes: list[str]  # how they were read, for the user
+
+
+def read_label_lines(uri: str, target: Target | None, find: Callable[[str], str | None]) -> LabelLines:
+    """The lines of the table.
+
+    Args:
+        uri: of the table.
+        target: of the data; None: as the table suggests.
+        find: cell to the path of its image; None for none, or several.
+
+    Raises:
+        PupilaError: no column of images or of labels, or labels that the data can't have.
+    """
+    frame = read_table(uri)
+    cells = _rename_columns(frame)
+    if "image" not in cells.columns:
+        raise _lacks_column(uri, frame, "image")
+    named = "target" in cells.columns
+    given = cells["target"] if named else pl.repeat(None, len(cells), dtype=pl.String, eager=True)
+    words = given.str.strip_chars().replace("", None)
+    unsure = (words == UNSURE).fill_null(value=False)
+    images = cells["image"].fill_null("").str.strip_chars().to_list()
+    cells = cells.with_columns(target=words.set(unsure, None))
+    # Reading unites or drops lines about one image: each is an image of its own until it is known what they are.
+    keys = [f"{number} {image}" for number, image in enumerate(images)]
+    task = next((task for task in TASKS.values() if task.target == target), None)
+    table = _settle(cells, keys, task)
+    if table.target in TEXT_LABELS and TEXT_LABELS[table.target].adds_up:
+        keys = [find(image) or key for image, key in zip(images, keys, strict=True)]
+        table = _settle(cells, keys, next(task for task in TASKS.values() if task.target == table.target))
+    if not named and not table.rows["target"].count():
+        raise _lacks_column(uri, frame, "target")
+    written, doubted = dict(zip(keys, images, strict=True)), set(pl.Series(keys).filter(unsure))
+    lines = [
+        Line(written[key], target, unsure)
+        for key, target in table.rows.select("image", "target").iter_rows()
+        for unsure in ([True] if key in doubted else []) + ([False] if key not in doubted or target else [])
+    ]
+    return LabelLines(table.target, lines, [*table.notes, *_describe_contradictions(table.oddities)])
+
+
+def _settle(cells: pl.DataFrame, keys: list[str], task: Task | None) -> Listing:
+    rows = cells.with_columns(image=pl.Series(keys, dtype=pl.String))
+    return settle_labels(Listing("", "", rows, "", cells=True), task)
+
+
+def _describe_contradictions(oddities: list[Oddity]) -> list[str]:
+    """A sentence, where lines about one image contradict each other."""
+    odd = [f"{oddity.subject} ({oddity.reason})" for oddity in oddities]
+    return [say_count("One image has lines that contradict each other: {names}.",
+                      "{n} images have lines that contradict each other: {names}.", len(odd),
+                      names=listing(odd, 3))] if odd else []  # fmt: skip
+
+
+def _rename_columns(frame: pl.DataFrame) -> pl.DataFrame:
+    """The table under our names for the columns that we know."""
+    lower = {name.lower(): name for name in reversed(frame.columns)}
+    ours: dict[str, str] = {}
+    for name, words in COLUMN_WORDS.items():
+        theirs = next((lower[word] for word in words if word in lower), None)
+        if theirs is not None and name != MASK:
+            ours.setdefault(theirs, name)
+    clash = {name: f"{name}_" for name in frame.columns if name in LISTED and name not in ours}
+    return frame.rename({**clash, **ours})
+
+
+def _lacks_column(uri: str, frame: pl.DataFrame, name: str) -> PupilaError:
+    return PupilaError(
+        say("The table {path} lacks a column of images or labels", path=uri), actual=listing(frame.columns, 8),
+        expected=say("a column {names}", names=", ".join(COLUMN_WORDS[name])),
+    )  # fmt: skip

@@ -26,6 +26,7 @@ from pupila.statistics.tests import (
     images_for_mean_power,
     images_for_power,
     mcnemar,
+    permutation_test,
     sign_flip,
     verdict,
 )
@@ -268,6 +269,27 @@ def test_flipped_signs_by_hand() -> None:
     assert sign_flip(np.zeros(5), np.arange(5)) == 1.0
     # images of one group are flipped as one, and groups that don't differ change nothing
     assert sign_flip(np.array([1.0, 1, 0, 0]), np.array([7, 7, 8, 9])) == 1.0
+
+
+def test_a_permutation_test_of_a_mean_is_the_sign_flip_test() -> None:
+    rng = np.random.default_rng(0)
+    for groups in (8, 40):  # all permutations, and random ones
+        place, first, other = np.arange(3 * groups) % groups, *rng.random((2, 3 * groups, 1))
+        p_value = permutation_test(first, other, place, lambda sums: sums[:, 0])
+        assert p_value == sign_flip((first - other)[:, 0], place)
+
+
+def test_a_permutation_test_of_f1_by_hand() -> None:
+    # counts (2 true positives, predictions + positives) of two images, each a group; the models differ in both
+    first, other = np.array([[2.0, 2], [2, 2]]), np.array([[0.0, 1], [2, 4]])
+
+    def f1(sums: Array) -> Array:
+        return np.asarray(sums[:, 0] / sums[:, 1])
+
+    # as they are: 4/4 - 2/5 = 0.6; the first exchanged: |2/3 - 4/6| = 0; the second: |4/6 - 2/3| = 0; both: 0.6
+    assert permutation_test(first, other, np.arange(2), f1) == 2 / 4
+    assert permutation_test(first, other, np.zeros(2), f1) == 1.0
+    assert permutation_test(first, first, np.arange(2), f1) == 1.0
 
 
 def test_many_groups_are_thrown_as_the_exact_test_would_have_it() -> None:

@@ -15,6 +15,7 @@ from pupila.statistics.metrics.multilabel import (
     multilabel_metrics,
     resampled_values,
 )
+from pupila.statistics.metrics.ranking import precision_recall
 
 Array = NDArray[Any]
 Cells = tuple[Array, Array, Array]
@@ -195,3 +196,9 @@ def test_a_resample_counts_each_image_as_often_as_it_is_drawn() -> None:
             for name, expected in (drawn.per_class | drawn.overall).items():
                 values = (resampled.per_class | resampled.overall)[name]
                 np.testing.assert_allclose(values[number], expected[0], atol=1e-12)
+
+
+def test_the_precision_recall_curve_has_a_point_for_each_score() -> None:
+    recall, precision = precision_recall(np.array([0, 1, 1, 0], dtype=bool), np.array([0.2, 0.9, 0.5, 0.5]))
+    assert recall.tolist() == [1 / 2, 1.0, 1.0]
+    assert precision.tolist() == [1.0, 2 / 3, 2 / 4]

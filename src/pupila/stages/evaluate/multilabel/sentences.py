@@ -12,6 +12,7 @@ from pupila.statistics.metrics.titles import metric_title, sentence_title
 from pupila.statistics.tests import BETTER, WORSE
 
 _NAMED = 6  # classes in a sentence; the table has all
+_CHANCE = 0.5  # ROC AUC of a random ranking
 
 
 def verdict(e: MultilabelReport) -> list[str]:
@@ -23,15 +24,19 @@ def verdict(e: MultilabelReport) -> list[str]:
     ]
     return [
         _headline(e, model), *_missing_interval(model), *_extremes(model), *_never_found(model),
-        *_not_measurable(model), _images(model), *comparisons,
+        *_below_chance(model), *_not_measurable(model), _images(model), *comparisons,
     ]  # fmt: skip
 
 
 def warnings(e: MultilabelReport) -> list[str]:
     """A collapse, missing labels and baselines, shared thresholds, and classes with too few groups."""
     model, texts = e.models[0], []
-    if not any(row.predicted for row in model.classes.values()):
-        texts.append(say("The model predicts no label for any image (collapsed)."))
+    if all(row.predicted in (0, row.known) for row in model.classes.values()):
+        always = [_quote(name) for name, row in model.classes.items() if row.predicted]
+        texts.append(say(
+            "The model predicts the same labels for every image (collapsed): {names}.",
+            names=listing(always, _NAMED) or say("none of the classes"),
+        ))  # fmt: skip
     if e.unknown:
         texts.append(say(
             "{unknown} of {all} labels are unknown ({share}) and count in no figure.", unknown=integer(e.unknown),
@@ -45,8 +50,9 @@ def warnings(e: MultilabelReport) -> list[str]:
     texts += _thresholds(model)
     if e.unfitted_baselines:
         texts.append(say("No baselines: there is no labelled image to fit them on."))
-    few = [name for name, row in model.classes.items() if row.positives and row.recall.low is None]
-    return texts + ([few_groups_warning(e, few)] if few else [])
+    there = {name: row.recall for name, row in model.classes.items() if row.positives}
+    few = [name for name, recall in there.items() if recall.low is None]
+    return texts + ([few_groups_warning(e, few if len(few) < len(there) else [])] if few else [])
 
 
 def evidence(row: MultilabelComparison, e: MultilabelReport) -> str:
@@ -131,6 +137,20 @@ def _never_found(model: MultilabelModel) -> list[str]:
         for name, row in model.classes.items() if row.recall.value == 0
     ]  # fmt: skip
     return [say("Never found (recall 0): {names}.", names=listing(lost, _NAMED))] if lost else []
+
+
+def _below_chance(model: MultilabelModel) -> list[str]:
+    """Classes whose images are not ranked above the others."""
+    areas = {name: row.roc_auc.value for name, row in model.classes.items() if row.roc_auc.value is not None}
+    low = [
+        say("{name} ({area})", name=_quote(name), area=number(area))
+        for name, area in areas.items() if area <= _CHANCE
+    ]  # fmt: skip
+    return (
+        [say("Ranked no better than by chance (ROC AUC): {names}.", names=listing(low, _NAMED))]
+        if low
+        else []
+    )
 
 
 def _not_measurable(model: MultilabelModel) -> list[str]:

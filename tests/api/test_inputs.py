@@ -64,6 +64,13 @@ class ClassLabel:
 
 
 @dataclass
+class Listed:
+    """`Sequence` or `List` of another feature."""
+
+    feature: ClassLabel
+
+
+@dataclass
 class HuggingFace:
     rows: list[dict[str, Any]]
     features: dict[str, Any]
@@ -190,7 +197,7 @@ def test_refusals_of_single_images_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="transpose"):
         pupila.open([(photo(1).transpose(2, 0, 1), "a")])
     with pytest.raises(PupilaError, match=r"no single value.*list in row 0"):
-        pupila.open([(photo(1), ["a", "b"])])
+        pupila.open([(photo(1), [1, 0])])
     empty: list[tuple[Any, str]] = [
         ([], "The data set is empty: found an empty list"), ({}, "The data set is empty: found an empty dict"),
         ({"train": [], "test": []}, "The data set is empty: found no images in train, test"),
@@ -206,20 +213,62 @@ def test_refusals_of_single_images_say_what_to_do(tmp_path: Path) -> None:
         pupila.open(HuggingFace([], {"text": str}))
 
 
-@pytest.mark.parametrize("label", [["cat", "dog"], [], ("cat",), {"name": "cat"}, b"cat", np.array([1, 0]),
-                                   pl.Series(["cat"])], ids=str)  # fmt: skip
-def test_a_label_of_several_values_is_refused_and_never_dropped(label: Any) -> None:
+LABELS: list[tuple[Any, Any, Any]] = [
+    (["salt", "sugar"], ["sugar"], []),
+    (("salt", "sugar"), ("sugar",), ()),
+    ({"salt", "sugar"}, {"sugar"}, set()),
+    (np.array(["salt", "sugar"]), np.array(["sugar"]), np.array([])),
+    (pl.Series(["salt", "sugar"]), pl.Series(["sugar"]), pl.Series([], dtype=pl.String)),
+    ({"salt": True, "sugar": True}, {"salt": False, "sugar": 1}, {"salt": 0, "sugar": np.bool_(False)}),
+    ("salt|sugar", "sugar", "none"),
+]
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=lambda labels: type(labels[0]).__name__)
+def test_several_labels_of_an_image(labels: tuple[Any, Any, Any]) -> None:
+    data = pupila.open([(photo(number), label) for number, label in enumerate((*labels, None))])
+    assert data.classes == ["salt", "sugar"]
+    assert data.label_matrix.tolist() == [[1, 1], [0, 1], [0, 0], [-1, -1]]
+
+
+def test_labels_that_nobody_knows(tmp_path: Path) -> None:
+    data = pupila.open(
+        [(photo(1), {"salt": True, "sugar": None}), (photo(2), {"salt": False, "sugar": True})]
+    )
+    assert data.label_matrix.tolist() == [[1, -1], [0, 1]]
+
+
+def test_one_column_per_class_in_a_table_of_pandas(folder: Path) -> None:
+    paths = table(folder)["File"][:3]
+    frame = pd.DataFrame({"image": paths, "salt": [True, False, True], "sugar": [1.0, None, 0.0]})
+    assert pupila.open(frame).label_matrix.tolist() == [[1, 1], [0, -1], [1, 0]]
+
+
+def test_one_class_or_several_as_the_user_says(folder: Path) -> None:
+    assert pupila.open(pairs(folder), task="multilabel").target == "classes"
+
+
+def test_lists_of_class_labels_of_hugging_face(folder: Path) -> None:
+    single = hugging_face(folder)
+    rows = [{**row, "species": indices} for row, indices in zip(single.rows, ([0, 1], [1], []), strict=False)]
+    several = HuggingFace(rows, {**single.features, "species": Listed(single.features["species"])})
+    assert pupila.open(several).label_matrix.tolist() == [[1, 1], [0, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("label", [{"name": "cat"}, {}, b"cat", np.array([1, 0]), [0, 1, 1], [["cat"]],
+                                   [True, False]], ids=str)  # fmt: skip
+def test_a_label_that_is_no_names_is_refused_and_never_dropped(label: Any) -> None:
     with pytest.raises(
-        PupilaError, match=r"(?s)column label has no single value: found .* in row 1.*several labels"
+        PupilaError, match=r"(?s)column label has no single value: found .* in row 1.*need the names"
     ):
         pupila.open([{"image": photo(1), "label": "cat"}, {"image": photo(2), "class": "x", "label": label}])
 
 
-def test_lists_of_labels_in_a_table_are_refused(folder: Path) -> None:
+def test_lists_of_labels_in_a_table(folder: Path) -> None:
     columns = table(folder)
     frame = pl.DataFrame({"File": columns["File"], "class": [[name] for name in columns["class"]]})
-    with pytest.raises(PupilaError, match="column class has no single value"):
-        pupila.open(frame)
+    assert pupila.open(frame).class_counts() == pupila.open(pairs(folder)).class_counts()
+    assert pupila.open(frame, task="multilabel").target == "classes"
 
 
 def test_settings_for_data_that_are_open_are_refused(folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pupila.api.inputs import is_path, refuse_data
+from pupila.api.label_cells import labels_text
 from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type
@@ -94,7 +95,7 @@ class _Writer:
         """Add one row; cells of the user's own columns that are no text, number or boolean are left out.
 
         Raises:
-            PupilaError: a label, a group or the like that is several values.
+            PupilaError: a group or the like that is several values, or a label that is no names of classes.
         """
         by_role = _columns_by_role(row)
         if MASK in by_role:  # a class beside a mask is a column of the user
@@ -107,9 +108,10 @@ class _Writer:
             elif by_role.get(MASK) == name and value is not None:
                 cells[name] = self._locate(value, "masks")
             else:
-                if name in read:
+                labels = labels_text(value) if by_role.get("target") == name and _is_compound(value) else None
+                if name in read and labels is None:
                     self._check_cell(name, value)
-                cells[name] = _cell(value)
+                cells[name] = _cell(value) if labels is None else labels
         self.lines.append(json.dumps(cells, ensure_ascii=False))
 
     def _check_cell(self, name: str, value: object) -> None:
@@ -119,8 +121,10 @@ class _Writer:
         raise PupilaError(
             say("The column {name} has no single value", name=name),
             actual=say("{type} in row {number}", type=describe_type(value), number=len(self.lines)),
-            expected=say("one text or number for each image"),
-            remedy=say("give one label per image: several labels of one image are not read yet"),
+            expected=say("one text or number for each image; for labels also a list of class names, or class names "
+                         "with True, False or None (unknown)"),
+            remedy=say("several labels of one image need the names of their classes: {example}",
+                       example='["salt", "sugar"]'),
         )  # fmt: skip
 
     def finish(self) -> str:
@@ -256,7 +260,10 @@ def _hugging_face_rows(data: Any) -> Iterator[Row]:
         data = data.cast_column(name, type(features[name])(decode=False))
     mask = next((name for name in images[1:] if _role(name) == MASK or name == "annotation"), None)
     image = next(name for name in images if name != mask)
-    classes = {name: list(feature.names) for name, feature in features.items()
+    labels: dict[str, Any] = {
+        name: getattr(feature, "feature", feature) for name, feature in features.items()
+    }
+    classes = {name: list(feature.names) for name, feature in labels.items()
                if type(feature).__name__ == "ClassLabel"}  # fmt: skip
     label = next((name for name in classes if _role(name) == "target"), next(iter(classes), None))
     for row in data:
@@ -269,9 +276,11 @@ def _hugging_face_rows(data: Any) -> Iterator[Row]:
 
 
 def _class_name(names: list[str] | None, value: Any) -> Any:
-    """The name of a class; None for an image without a label, which is -1 there."""
+    """The name of a class, or those of a list; None for an image without a label, which is -1 there."""
     if names is None or value is None:
         return value
+    if isinstance(value, list | tuple):
+        return [names[index] for index in value if index >= 0]
     return names[value] if value >= 0 else None
 
 
@@ -293,7 +302,12 @@ def _item_row(item: object) -> Row:
             expected="(image, label)",
         )
     image, label = item
-    return {"image": image, ("mask" if is_picture(label) or _is_image_file(label) else "label"): label}
+    return {"image": image, ("mask" if _is_mask(label) else "label"): label}
+
+
+def _is_mask(label: object) -> bool:
+    """Whether the second of a pair is a mask, in memory or as a file; an array of one dimension has names."""
+    return (is_picture(label) and getattr(label, "ndim", 2) > 1) or _is_image_file(label)
 
 
 def _is_image_file(label: object) -> bool:

@@ -8,22 +8,24 @@ from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument
 from pupila.core.messages import mark, say_count
 
-HELP = mark("Write images and masks as COCO, YOLO or PNG files.")
+HELP = mark("Write images with their masks or labels in the layout of another tool.")
 
 
 def convert(
     ctx: typer.Context,
     data: DataArgument,
-    to: Annotated[str, typer.Option(help=mark("masks, coco or yolo."), metavar="LAYOUT")],
+    to: Annotated[
+        str,
+        typer.Option(help=mark("masks, coco or yolo; table or coco for several labels."), metavar="LAYOUT"),
+    ],
     out: Annotated[str, typer.Option(help=mark("A new or empty folder."), metavar="FOLDER")],
 ) -> None:
     """Convert, and print what was written."""
     from pupila.api import convert as api
 
     result = api.convert(data, to=to, out=out, **given_settings(ctx))
-    print(say_count("{n} image with its mask written to {folder}",
-                    "{n} images with their masks written to {folder}",
+    print(say_count("{n} image written to {folder}", "{n} images written to {folder}",
                     result.images, folder=result.folder))  # fmt: skip
     if result.skipped:
-        print(say_count("{n} image without a usable mask was skipped.",
-                        "{n} images without a usable mask were skipped.", result.skipped))  # fmt: skip
+        print(say_count("{n} image without a usable mask or labels was skipped.",
+                        "{n} images without a usable mask or labels were skipped.", result.skipped))  # fmt: skip

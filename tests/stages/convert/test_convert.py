@@ -19,7 +19,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging import regions
-from pupila.stages.convert.convert import LAYOUTS
+from pupila.stages.convert.convert import LAYOUTS_OF
 from pupila.stages.convert.yolo import outline_rings
 from tests.pictures import write_classes, write_photo
 
@@ -67,7 +67,7 @@ def assert_same(data: Dataset, again: Dataset) -> None:
 
 
 @pytest.mark.parametrize("names", [WITH_BACKGROUND, NO_BACKGROUND], ids=["background", "no-background"])
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("layout", sorted(LAYOUTS_OF["mask"].writers))
 def test_drawn_masks_survive_every_layout_exactly(tmp_path: Path, layout: str, names: Any) -> None:
     data = pupila.open(write_scenes(tmp_path / "data", names))
     result = pupila.convert(data, to=layout, out=tmp_path / "out")
@@ -81,7 +81,7 @@ def test_drawn_masks_survive_every_layout_exactly(tmp_path: Path, layout: str, n
     assert_same(again, reopened)
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("layout", sorted(LAYOUTS_OF["mask"].writers))
 def test_data_without_splits_are_written_without_splits(tmp_path: Path, layout: str) -> None:
     write_scenes(tmp_path / "data", WITH_BACKGROUND)
     data = pupila.open(tmp_path / "data/val")
@@ -173,7 +173,7 @@ def test_invalid_conversions_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("layout", sorted(LAYOUTS_OF["mask"].writers))
 def test_a_split_of_only_some_images_is_refused(tmp_path: Path, layout: str) -> None:
     write_scenes(tmp_path / "data", WITH_BACKGROUND)
     write_photo(tmp_path / "data/images/c.jpg", 5, WIDTH, HEIGHT)
@@ -192,11 +192,11 @@ def test_the_command_prints_what_it_wrote(tmp_path: Path, capsys: pytest.Capture
     out = str(tmp_path / "out")
     assert run(["convert", str(tmp_path / "data"), "--to", "masks", "--out", out]) == 0
     output = capsys.readouterr().out
-    assert f"3 images with their masks written to {tmp_path}/out" in output
-    assert "1 image without a usable mask was skipped." in output
+    assert f"3 images written to {tmp_path}/out" in output
+    assert "1 image without a usable mask or labels was skipped." in output
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("layout", sorted(LAYOUTS_OF["mask"].writers))
 def test_real_masks_survive_every_layout_exactly(
     real_data: Callable[[str], Path], tmp_path: Path, layout: str
 ) -> None:

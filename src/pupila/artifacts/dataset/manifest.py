@@ -122,7 +122,7 @@ class Dataset(Displayed):
         """How its targets are counted; data without labels count as without classes."""
         return TARGETS[self.target or CLASSIFY.target]
 
-    @property
+    @cached_property
     def classes(self) -> list[str]:
         """Class names in order."""
         return self._reader.classes(self)
@@ -161,6 +161,10 @@ class Dataset(Displayed):
     def label_matrix(self) -> NDArray[np.int8]:
         """(N, C) 1 for a class that the image shows, 0 for one that it lacks, -1 unknown. Only for several labels."""
         return label_matrix(self.images["target"].to_list(), self.classes)
+
+    def known_labels(self, row: int) -> dict[str, bool]:
+        """The known classes of the row's image, by name: whether the image shows it; see `Sample.labels`."""
+        return self._reader.labels(self, row)
 
     def mask(self, row: int) -> NDArray[np.uint8]:
         """(H, W) uint8 class indices of the upright image, IGNORE for pixels without a label.

@@ -56,6 +56,14 @@ class Sample(Displayed):
         return TARGETS[kind].describe(target, self.data.classes)
 
     @property
+    def labels(self) -> dict[str, bool]:
+        """Class name -> whether the image shows it; a class that is not named is unknown, as all are without a label.
+
+        With a mask, the classes that occur in it.
+        """
+        return self.data.known_labels(self.row)
+
+    @property
     def group(self) -> str | None:
         """The product, patient or place that it belongs to; None: an image of its own."""
         group: str | None = self.data.images["group"][self.row]

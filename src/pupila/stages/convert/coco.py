@@ -7,10 +7,10 @@ from typing import Any
 from pupila.core import files
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.regions import coco_regions
-from pupila.stages.convert.item import Item, outline_classes
+from pupila.stages.convert.item import MaskItem, outline_classes
 
 
-def write(items: Iterable[Item], classes: tuple[str, ...], out: str) -> None:
+def write(items: Iterable[MaskItem], classes: tuple[str, ...], out: str) -> None:
     """`annotations/instances_SPLIT.json`: polygons, and run lengths for regions with holes."""
     names = outline_classes(classes)
     numbers = {index: number for number, index in enumerate(names, start=1)}

@@ -1,6 +1,6 @@
-"""Converting a data set: copy the images and write their masks as COCO, YOLO or PNG files."""
+"""Converting a data set: copy the images and write their masks or labels in the layout of another tool."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -11,28 +11,21 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch
-from pupila.core.vocabulary import IGNORE, SPLITS, VALIDATION
-from pupila.imaging.masks.codec import encode_png
-from pupila.stages.convert import coco, yolo
-from pupila.stages.convert.item import UNLABELLED, Item
+from pupila.core.vocabulary import SPLITS, VALIDATION
+from pupila.stages.convert import multilabel, segment
+from pupila.stages.convert.item import Item
+from pupila.stages.convert.layouts import TargetLayouts
 from pupila.tasks.task import Target
 
-LayoutWriter = Callable[[Iterable[Item], tuple[str, ...], str], None]
 _FOLDERS = {
     split: "val" if split == VALIDATION else split for split in SPLITS
 }  # the names that other tools use
 
 
-def _write_masks(items: Iterable[Item], classes: tuple[str, ...], out: str) -> None:
-    """A PNG of class indices, with a palette, for each image."""
-    for item in items:
-        files.write_bytes(files.join(out, item.path("masks", ".png")), encode_png(item.mask, len(classes)))
-
-
-LAYOUTS_OF: dict[Target, dict[str, LayoutWriter]] = {
-    "mask": {"masks": _write_masks, "coco": coco.write, "yolo": yolo.write},
+LAYOUTS_OF: dict[Target, TargetLayouts] = {
+    "classes": multilabel.LAYOUTS,
+    "mask": segment.LAYOUTS,
 }  # of data sets with these targets
-LAYOUTS = list(dict.fromkeys(name for layouts in LAYOUTS_OF.values() for name in layouts))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,7 +34,7 @@ class ConversionResult(Displayed):
 
     folder: str
     images: int
-    skipped: int  # images without a usable mask
+    skipped: int  # images without a usable mask, or without labels
 
     def summary(self) -> Summary:
         """Images and folder."""
@@ -50,24 +43,26 @@ class ConversionResult(Displayed):
 
 
 def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> ConversionResult:
-    """Write the images that have a mask, their masks, and `classes.json`, into an empty folder.
+    """Write the images that have a target, and their targets, into an empty folder.
 
     Args:
-        data: with masks.
-        to: one of `LAYOUTS`.
+        data: with masks, or with several labels for each image.
+        to: one of the layouts for its targets.
         out: folder or URI.
         splits: train, validation or test for each row; None or another name: no split.
 
     Raises:
-        PupilaError: unknown layout, data without masks, a split of only some images, or a folder that is not
+        PupilaError: unknown layout, data with other targets, a split of only some images, or a folder that is not
             empty.
     """
-    if to not in LAYOUTS:
-        raise PupilaError(say("Unknown layout"), actual=to, expected=", ".join(LAYOUTS))
     if data.target is None or data.target not in LAYOUTS_OF:
         raise PupilaError(
-            say("Only data with masks can be converted"), actual=data.layout, expected=say("masks")
-        )
+            say("Only data with masks or several labels can be converted"), actual=data.layout,
+            expected=say("masks, or several labels for each image"),
+        )  # fmt: skip
+    layouts = LAYOUTS_OF[data.target]
+    if to not in layouts.writers:
+        raise PupilaError(say("Unknown layout"), actual=to, expected=", ".join(layouts.writers))
     if files.exists(out) and (not files.is_folder(out) or files.list_files(out) or files.list_folders(out)):
         raise PupilaError(
             say("The folder is not empty"), actual=out, expected=say("a new or an empty folder"),
@@ -88,16 +83,15 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
         )  # fmt: skip
 
     def copy_item(row: int) -> Item:
-        item = Item(names[row], folders[row], data.mask(row))
+        item = layouts.read_item(data, row, Item(names[row], folders[row]))
         path = item.path("images", PurePosixPath(item.name).suffix)
         files.write_bytes(files.join(out, path), files.read_bytes(data.path(row)))
         return item
 
     classes = tuple(data.classes)
     with progress(say("converting images"), len(rows)) as advance:
-        LAYOUTS_OF[data.target][to](_count_items(prefetch(rows, copy_item), advance), classes, out)
-    classes_file = {**{str(index): name for index, name in enumerate(classes)}, str(IGNORE): UNLABELLED}
-    files.write_json(files.join(out, "classes.json"), classes_file)
+        layouts.writers[to](_count_items(prefetch(rows, copy_item), advance), classes, out)
+    layouts.finish(classes, out)
     return ConversionResult(out, len(rows), len(data) - len(rows))
 
 

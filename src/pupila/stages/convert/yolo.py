@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from pupila.core import files
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging import regions
-from pupila.stages.convert.item import Item, outline_classes
+from pupila.stages.convert.item import MaskItem, outline_classes
 
 Array = NDArray[Any]
 _DIGITS = 8  # of a coordinate: below a thousandth of a pixel in images of any size
 
 
-def write(items: Iterable[Item], classes: tuple[str, ...], out: str) -> None:
+def write(items: Iterable[MaskItem], classes: tuple[str, ...], out: str) -> None:
     """One line for each region: its class and its outline, normalized by width and height."""
     names = outline_classes(classes)
     numbers = {index: number for number, index in enumerate(names)}

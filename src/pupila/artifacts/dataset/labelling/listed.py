@@ -37,7 +37,7 @@ def find_listed_labels(cells: Cells, several: bool | None) -> LabelRows | None:
         names = {
             cell: content if isinstance(content, list) else [cell.strip()] for cell, content in parsed.items()
         }
-        return _read_names(cells, names, [say("The labels are lists.")])
+        return read_names(cells, names, [say("The labels are lists.")])
     if several is False:
         return None
     separator = find_separator(distinct, requested=several is True)
@@ -47,10 +47,10 @@ def find_listed_labels(cells: Cells, several: bool | None) -> LabelRows | None:
         notes = [say('Some labels contain "{separator}" ({cells}), which need not separate them: each cell is one '
                      'class. A "|" always separates.', separator=mark, cells=listing(some, 3))
                  for mark, some in _cells_with_separator(distinct)]  # fmt: skip
-        return name_present([None if cell is None else [cell.strip()] for cell in cells], notes)
+        return read_names(cells, {cell: [cell.strip()] for cell in distinct}, notes)
     note = say('The labels of an image are separated by "{separator}". {flag} reads each cell as one class.',
                separator=separator, flag=CLASSIFY_FLAG)  # fmt: skip
-    return _read_names(cells, {cell: split_cell(cell, separator) for cell in distinct}, [note])
+    return read_names(cells, {cell: split_cell(cell, separator) for cell in distinct}, [note])
 
 
 def doubtful_separator(cells: Cells) -> list[str]:
@@ -154,8 +154,14 @@ def _most_parts_recur(cells: Sequence[str], separator: str) -> bool:
     return 2 * sum(count[name] > 1 for name in of_several) > len(of_several) and _stand_elsewhere(parts)
 
 
-def _read_names(cells: Cells, names: Mapping[str, Sequence[str]], notes: list[str]) -> LabelRows:
-    """The labels of cells that name what is present."""
+def read_names(cells: Cells, names: Mapping[str, Sequence[str]], notes: list[str]) -> LabelRows:
+    """The labels of cells that name what is present; a word for none that stands alone is no class.
+
+    Args:
+        cells: None: no label.
+        names: in each cell.
+        notes: how they were read, for the user.
+    """
     nothing = sorted({
         row[0] for row in names.values() if len(row) == 1 and row[0].lower() in NONE_WORDS
     } - {name for row in names.values() if len(row) > 1 for name in row})  # fmt: skip

@@ -9,8 +9,8 @@ from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.manifest import read_manifest_task
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import find_class_columns
-from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, LabelRows, name_present
-from pupila.artifacts.dataset.labelling.listed import doubtful_separator, find_listed_labels
+from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, LabelRows
+from pupila.artifacts.dataset.labelling.listed import doubtful_separator, find_listed_labels, read_names
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core import files
@@ -88,9 +88,8 @@ def _read_labels(source: Listing, labelled: bool, requested: Task | None) -> Lab
         return find_class_columns(source.rows)
     if source.cells:
         return find_listed_labels(cells, several)
-    return (
-        name_present([None if cell is None else [cell] for cell in cells]) if several and labelled else None
-    )
+    names = {cell: [cell] for cell in cells if cell is not None}
+    return read_names(cells, names, []) if several and labelled else None
 
 
 def _with_labels(source: Listing, labels: LabelRows, requested: Task | None) -> Listing:

@@ -37,6 +37,12 @@ def _shares(data: "Dataset") -> NDArray[np.float64]:
     return np.asarray(data.images["target"].to_numpy()[:, None] == names[None], dtype=np.float64)
 
 
+def _labels(data: "Dataset", row: int) -> dict[str, bool]:
+    """The class of the image, and that it is none of the others."""
+    target = data.images["target"][row]
+    return {} if target is None else {name: name == target for name in data.classes}
+
+
 def _from_labels(rows: Sequence[KnownLabels | None]) -> list[str | None]:
     """The class that each image shows, if it shows exactly one."""
     present = [[name for name, shown in (labels or {}).items() if shown] for labels in rows]
@@ -50,5 +56,6 @@ CLASS = TargetReader(
     _shares,
     share_of_whole,
     identity=lambda data: ([], []),
+    labels=_labels,
     from_labels=_from_labels,
 )

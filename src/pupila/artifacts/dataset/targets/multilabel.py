@@ -48,6 +48,12 @@ def _class_shares(data: "Dataset", rows: NDArray[np.intp]) -> NDArray[np.float64
     return np.where(known > 0, present / np.maximum(known, 1), np.nan)
 
 
+def _labels(data: "Dataset", row: int) -> dict[str, bool]:
+    """The classes that are known to be present or absent."""
+    target = data.images["target"][row]
+    return {} if target is None else read_labels(target)
+
+
 def _from_labels(rows: Sequence[KnownLabels | None]) -> list[str | None]:
     """The known classes of each image as text."""
     return [None if labels is None else write_labels(labels) for labels in rows]
@@ -60,6 +66,7 @@ CLASSES = TargetReader(
     _shares,
     _class_shares,
     identity=lambda data: ([], []),
+    labels=_labels,
     from_labels=_from_labels,
     describe=describe_labels,
 )

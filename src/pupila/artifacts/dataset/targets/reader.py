@@ -61,6 +61,8 @@ class TargetReader:
     class_shares: Callable[["Dataset", Array], NDArray[np.float64]]
     # What the hash of the data covers beside path, bytes, target, group and split: columns, and further lines.
     identity: Callable[["Dataset"], tuple[list[pl.Expr], list[str]]]
+    # The known classes of a row's image, by name: whether the image shows it.
+    labels: Callable[["Dataset", int], dict[str, bool]]
     # The targets of images whose known classes are given by name; None for an image without a label, and for one that
     # can't have such a target. None instead of the function: no names of classes make such a target.
     from_labels: Callable[[Sequence[KnownLabels | None]], list[str | None]] | None = None

@@ -50,4 +50,19 @@ def _identity(data: "Dataset") -> tuple[list[pl.Expr], list[str]]:
     return [digests], [data.require_label_map().as_json()]
 
 
-MASK = TargetReader(SEGMENT, _read, _classes, _shares, share_of_whole, _identity)
+def _labels(data: "Dataset", row: int) -> dict[str, bool]:
+    """Which classes occur in the mask."""
+    if data.images["target"][row] is None:
+        return {}
+    return dict(zip(data.classes, (data.class_pixels[row] > 0).tolist(), strict=True))
+
+
+MASK = TargetReader(
+    SEGMENT,
+    _read,
+    _classes,
+    _shares,
+    share_of_whole,
+    _identity,
+    _labels,
+)

@@ -18,83 +18,83 @@ from tests.pictures import write_photo
 from tests.several_labels import write_several_labels
 
 CLASSES = ("salt", "Sugar, added", "trans fat")
-Truth = list[dict[str, bool] | None]
+Labels = list[dict[str, bool] | None]
 
 
 def names(labels: dict[str, bool] | None) -> list[str] | None:
     return None if labels is None else [name for name, shown in labels.items() if shown]
 
 
-def write_images(folder: Path, truth: Truth) -> list[str]:
-    paths = [f"images/{number}.png" for number in range(len(truth))]
+def write_images(folder: Path, labels: Labels) -> list[str]:
+    paths = [f"images/{number}.png" for number in range(len(labels))]
     for number, path in enumerate(paths):
         write_photo(folder / path, number)
     return paths
 
 
-def write_table(folder: Path, truth: Truth, cell: Callable[[dict[str, bool] | None], object]) -> None:
+def write_table(folder: Path, images: Labels, cell: Callable[[dict[str, bool] | None], object]) -> None:
     with (folder / "t.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "label"])
         writer.writerows(
-            [path, cell(labels)] for path, labels in zip(write_images(folder, truth), truth, strict=True)
+            [path, cell(labels)] for path, labels in zip(write_images(folder, images), images, strict=True)
         )
 
 
-def columns(folder: Path, truth: Truth, words: tuple[str, str] = ("1", "0")) -> None:
+def columns(folder: Path, images: Labels, words: tuple[str, str] = ("1", "0")) -> None:
     with (folder / "t.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", *CLASSES])
-        for path, labels in zip(write_images(folder, truth), truth, strict=True):
+        for path, labels in zip(write_images(folder, images), images, strict=True):
             cells = [labels.get(name) if labels else None for name in CLASSES]
             writer.writerow([path, *("" if cell is None else words[not cell] for cell in cells)])
 
 
-def rows(folder: Path, truth: Truth) -> None:
+def rows(folder: Path, images: Labels) -> None:
     with (folder / "t.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "label"])
-        for path, labels in zip(write_images(folder, truth), truth, strict=True):
+        for path, labels in zip(write_images(folder, images), images, strict=True):
             writer.writerows([path, name] for name in names(labels) or ["none"])
 
 
-def coco(folder: Path, truth: Truth) -> None:
-    images = [{"id": number, "file_name": path} for number, path in enumerate(write_images(folder, truth))]
+def coco(folder: Path, images: Labels) -> None:
+    records = [{"id": number, "file_name": path} for number, path in enumerate(write_images(folder, images))]
     annotations = [
         {"id": 1, "image_id": number, "category_id": CLASSES.index(name), "bbox": [], "segmentation": []}
-        for number, labels in enumerate(truth) for name in names(labels) or ()
+        for number, labels in enumerate(images) for name in names(labels) or ()
     ]  # fmt: skip
     categories = [{"id": number, "name": name} for number, name in enumerate(CLASSES)]
-    document = {"images": images, "annotations": annotations, "categories": categories}
+    document = {"images": records, "annotations": annotations, "categories": categories}
     (folder / "annotations.json").write_text(json.dumps(document))
 
 
-def copies(folder: Path, truth: Truth) -> None:
-    for number, labels in enumerate(truth):
+def copies(folder: Path, images: Labels) -> None:
+    for number, labels in enumerate(images):
         for name in names(labels) or ():
             write_photo(folder / name / f"{number}.png", number)
 
 
 # Layout -> how it is written; the first three hold unknown classes, the first four images without a label.
-LAYOUTS: dict[str, Callable[[Path, Truth], None]] = {
+LAYOUTS: dict[str, Callable[[Path, Labels], None]] = {
     "columns": columns,
-    "columns of words": lambda folder, truth: columns(folder, truth, ("S\u00ed", "No")),
-    "texts": lambda folder, truth: write_table(folder, truth, lambda labels: json.dumps(labels) if labels else ""),
-    "lists": lambda folder, truth: write_table(
-        folder, truth, lambda labels: "" if labels is None else json.dumps(names(labels))),
-    "bars": lambda folder, truth: write_table(folder, truth, lambda labels: "|".join(names(labels) or ["none"])),
+    "columns of words": lambda folder, images: columns(folder, images, ("S\u00ed", "No")),
+    "texts": lambda folder, images: write_table(folder, images, lambda labels: json.dumps(labels) if labels else ""),
+    "lists": lambda folder, images: write_table(
+        folder, images, lambda labels: "" if labels is None else json.dumps(names(labels))),
+    "bars": lambda folder, images: write_table(folder, images, lambda labels: "|".join(names(labels) or ["none"])),
     "rows": rows,
     "coco": coco,
     "copies": copies,
 }  # fmt: skip
 UNKNOWN, UNLABELLED = list(LAYOUTS)[:3], list(LAYOUTS)[:4]
-SEED: Truth = [
+SEED: Labels = [
     dict.fromkeys(CLASSES, True),
     {**dict.fromkeys(CLASSES, False), "salt": True},
 ]  # every class, and alone
 
 
-def truth_of(layout: str) -> st.SearchStrategy[Truth]:
+def draw_labels(layout: str) -> st.SearchStrategy[Labels]:
     cell = st.sampled_from([True, False, None] if layout in UNKNOWN else [True, False])
     labels = st.tuples(*[cell] * len(CLASSES)).map(
         lambda cells: {name: c for name, c in zip(CLASSES, cells, strict=True) if c is not None}
@@ -108,20 +108,20 @@ def truth_of(layout: str) -> st.SearchStrategy[Truth]:
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_layout_gives_the_same_matrix(layout: str, data: st.DataObject, tmp_path: Path) -> None:
-    truth = SEED + data.draw(truth_of(layout))
+    images = SEED + data.draw(draw_labels(layout))
     folder = tmp_path / "data"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    LAYOUTS[layout](folder, truth)
+    LAYOUTS[layout](folder, images)
     opened = pupila.open(folder, task="multilabel")
     assert opened.target == "classes"
     assert opened.classes == sorted(CLASSES)
-    expected = [[-1 if not labels or name not in labels else int(labels[name]) for name in sorted(CLASSES)]
-                for labels in truth]  # fmt: skip
+    matrix = [[-1 if not labels or name not in labels else int(labels[name]) for name in sorted(CLASSES)]
+                for labels in images]  # fmt: skip
     by_stem = dict(
         zip([Path(image).stem for image in opened.images["image"]], opened.label_matrix.tolist(), strict=True)
     )
-    assert [by_stem[str(number)] for number in range(len(truth))] == expected
+    assert [by_stem[str(number)] for number in range(len(images))] == matrix
 
 
 def test_copies_are_united_below_the_same_split_only(tmp_path: Path) -> None:

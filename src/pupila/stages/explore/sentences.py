@@ -5,7 +5,7 @@ from pupila.core.messages import number, percent, say, say_count
 from pupila.core.vocabulary import ERROR
 from pupila.stages.explore.labels import audit_result, label_sources, labeller_disagreement
 from pupila.stages.explore.view import Sentence
-from pupila.stages.explore.views import view_of
+from pupila.stages.explore.views import find_target_view
 
 SMALL_SIZE = 64  # pixels
 ONE_SIZE_SHARE = 0.9  # share of images of one size that is worth a sentence
@@ -256,7 +256,7 @@ _LAST: tuple[Sentence, ...] = (
 
 def applicable(f: Fingerprint) -> tuple[Sentence, ...]:
     """The sentences that suit the targets of the data."""
-    return (*_FIRST, *view_of(f.target).sentences, *_LAST)
+    return (*_FIRST, *find_target_view(f.target).sentences, *_LAST)
 
 
 def sentences(f: Fingerprint) -> list[str]:

@@ -12,9 +12,9 @@ TARGET_VIEWS: dict[Target, TargetView] = {"class": CLASS_VIEW, "classes": CLASSE
 
 def find_view(data: Dataset) -> TargetView:
     """The view of the data's targets; data without labels are shown as one group of images."""
-    return view_of(data.target)
+    return find_target_view(data.target)
 
 
-def view_of(target: Target | None) -> TargetView:
+def find_target_view(target: Target | None) -> TargetView:
     """The view of a kind of targets; see `find_view`."""
     return TARGET_VIEWS[target or "class"]

@@ -42,22 +42,22 @@ def co_occurrence(f: Fingerprint) -> str | None:
 
 
 def prevalence(f: Fingerprint) -> str | None:
-    """The most frequent and the rarest class, and what predicting none of them achieves."""
+    """The most frequent and the rarest class, and what predicting the same for every image achieves."""
     labels = f.several_labels
     if labels is None or not f.classes:
         return None
     (largest, most), (smallest, least) = extreme_classes(f)
     known = sum(row.present + row.absent for row in labels.classes.values())
-    absent = sum(row.absent for row in labels.classes.values())
+    frequent = sum(max(row.present, row.absent) for row in labels.classes.values())
     if largest == smallest:
         return say("'{name}' is present in {share} of the images where it is known.",
                    name=largest, share=percent(most.share))  # fmt: skip
     return say(
         "'{largest}' is present in {most} of the images where it is known, '{smallest}' in {least}. Use mean average "
-        "precision or F1 instead of accuracy: predicting that every class is absent is correct for {absent} of the "
+        "precision or F1 instead of accuracy: predicting the same for every image is correct for {constant} of the "
         "labels.",
         largest=largest, most=percent(most.share), smallest=smallest, least=percent(least.share),
-        absent=percent(absent / max(known, 1)),
+        constant=percent(frequent / max(known, 1)),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.stages.split.allocate import IMPROVE_BELOW, Array, improve
 from pupila.tasks.label_text import ABSENT, PRESENT
 
-_MISSING = 1e6  # cost of a class that a part lacks: more than any deviation
+_MISSING = 1e6  # cost of a part that shows a class nowhere: more than any deviation
 
 
 def allocate_labels(data: Dataset, rows: Array, component: Array, shares: list[float], seed: int) -> Array:
@@ -51,7 +51,9 @@ def allocate_rarest_first(load: Array, shares: list[float], seed: int) -> Array:
         held[part] += load[component]
         order.append(component)
     if len(load) <= IMPROVE_BELOW:
-        improve(part_of, held, targets, load, np.array(order), np.r_[[_MISSING] * 2 * classes, 0.0, 0.0])
+        # That a part lacks what does not show a class costs one component: it is worth no part of another size.
+        absent = np.r_[[_MISSING] * classes, [load[:, -1].mean()] * classes, 0.0, 0.0]
+        improve(part_of, held, targets, load, np.array(order), absent)
     return np.asarray(parts[part_of])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.core.records import Record
-from pupila.statistics.metrics.ranking import ranking_areas, share
+from pupila.statistics.metrics.ranking import rank_images, ranking_areas, share
 
 Array = NDArray[Any]
 
@@ -175,14 +175,15 @@ def _f1(hits: Array, predicted: Array, positives: Array) -> Array:
 def _areas(targets: Array, scores: Array) -> Callable[[Array], tuple[Array, Array]]:
     """(B, N) multiplicities to the average precision and ROC AUC of each class, each (B, C)."""
 
+    rankings = [
+        rank_images(target[target >= 0] == 1, score[target >= 0], np.flatnonzero(target >= 0))
+        for target, score in zip(targets.T, scores.T, strict=True)
+    ]
+
     def areas(times: Array) -> tuple[Array, Array]:
-        shape = (len(times), targets.shape[1])
-        precise, ranked = np.full(shape, np.nan), np.full(shape, np.nan)
-        for column in range(shape[1]):
-            known = targets[:, column] >= 0
-            precise[:, column], ranked[:, column] = ranking_areas(
-                targets[known, column] == 1, scores[known, column], times[:, known]
-            )
-        return precise, ranked
+        columns = [ranking_areas(ranking, times) for ranking in rankings]
+        return np.stack([area for area, _ in columns], axis=1), np.stack(
+            [area for _, area in columns], axis=1
+        )
 
     return areas

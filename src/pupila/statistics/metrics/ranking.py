@@ -1,5 +1,6 @@
 """How well scores rank the images of one class above the others: the areas under its curves."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,40 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def ranking_areas(targets: Array, scores: Array, times: Array) -> tuple[Array, Array]:
-    """Average precision and ROC AUC in B resamples; NaN in those where it is not measurable.
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The images of one class by falling score; equal scores are one step, and those with a positive matter."""
 
-    Average precision is the sum of the gains in recall times the precision at each score, highest score first; equal
-    scores are one step. ROC AUC is the chance that a positive has a higher score than a negative, ties counting half.
+    places: Array  # (K,) of the images among all, highest score first
+    positives: Array  # (P,) of the positives among the K
+    firsts: Array  # (S,) of each step with a positive, its first positive among the P
+    starts: Array  # (S,) its first image among the K
+    ends: Array  # (S,) the first image after it
+
+
+def rank_images(targets: Array, scores: Array, places: Array) -> Ranking:
+    """The ranking of K images by their scores.
 
     Args:
-        targets: (N,) bool, whether the image shows the class.
-        scores: (N,) float.
+        targets: (K,) bool, whether the image shows the class.
+        scores: (K,) float.
+        places: (K,) of the images among all that a resample draws from.
+    """
+    order = np.argsort(-scores, kind="stable")
+    bounds = _steps(scores[order])
+    positives = np.flatnonzero(targets[order])
+    steps, firsts = np.unique(np.searchsorted(bounds, positives, side="right"), return_index=True)
+    return Ranking(places[order], positives, firsts, bounds[steps - 1], bounds[steps])
+
+
+def ranking_areas(ranking: Ranking, times: Array) -> tuple[Array, Array]:
+    """Average precision and ROC AUC in B resamples; NaN in those where it is not measurable.
+
+    Average precision is the sum of the gains in recall times the precision at each score, highest score first. ROC AUC
+    is the chance that a positive has a higher score than a negative, ties counting half.
+
+    Args:
+        ranking: of one class.
         times: (B, N) how often each image is drawn; ones for the images themselves.
 
     Returns:
@@ -24,20 +50,19 @@ def ranking_areas(targets: Array, scores: Array, times: Array) -> tuple[Array, A
 
     Source: Manning, Raghavan and Schütze 2008, chapter 8, without interpolation; Mann and Whitney 1947.
     """
-    if not len(scores):
+    if not len(ranking.positives):
         nothing = np.full(len(times), np.nan)
         return nothing, nothing
-    order = np.argsort(-scores, kind="stable")
-    ranked, drawn = scores[order], times[:, order].astype(np.float64)
-    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)  # the last of equal scores
-    above = np.cumsum(drawn, axis=1)[:, ends]
-    hits = np.cumsum(drawn * targets[order], axis=1)[:, ends]
+    drawn = times[:, ranking.places].astype(np.float64)
+    ranked = np.zeros((len(times), len(ranking.places) + 1))
+    np.cumsum(drawn, axis=1, out=ranked[:, 1:])
+    gains = np.add.reduceat(drawn[:, ranking.positives], ranking.firsts, axis=1)
+    hits = np.cumsum(gains, axis=1)
+    above, before = ranked[:, ranking.ends], ranked[:, ranking.starts]
     positives = hits[:, -1]
-    negatives = above[:, -1] - positives
-    gains = np.diff(hits, axis=1, prepend=0.0)
+    negatives = ranked[:, -1] - positives
     precise = (gains * hits / np.maximum(above, 1.0)).sum(axis=1)
-    misses = above - hits
-    below = negatives[:, None] - misses + np.diff(misses, axis=1, prepend=0.0) / 2
+    below = negatives[:, None] - (above - hits + before - hits + gains) / 2
     return share(precise, positives), share((gains * below).sum(axis=1), positives * negatives)
 
 
@@ -52,10 +77,14 @@ def precision_recall(targets: Array, scores: Array) -> tuple[Array, Array]:
         (recall, precision), each (T,) in 0..1 for T different scores.
     """
     order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-    hits = np.cumsum(targets[order])[ends]
-    return hits / hits[-1], hits / (ends + 1)
+    ends = _steps(scores[order])[1:]
+    hits = np.cumsum(targets[order])[ends - 1]
+    return hits / hits[-1], hits / ends
+
+
+def _steps(ranked: Array) -> Array:
+    """(T + 1,) where the T steps of equal scores begin, and the number of scores."""
+    return np.concatenate([[0], np.flatnonzero(ranked[1:] != ranked[:-1]) + 1, [len(ranked)]])
 
 
 def share(part: Array, whole: Array) -> Array:

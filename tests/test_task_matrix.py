@@ -8,7 +8,17 @@ import pytest
 
 from pupila.tasks import TASKS
 from tests.architecture.disguises import disguises
-from tests.architecture.matrix import REASONS, WITHOUT_DICT, Row, idle_reasons, lacking, rows, task_files
+from tests.architecture.matrix import (
+    PARTIAL,
+    REASONS,
+    WITHOUT_DICT,
+    Row,
+    idle_reasons,
+    lacking,
+    partial_imports,
+    rows,
+    task_files,
+)
 from tests.architecture.source import Import, Source, read
 
 PACKAGE = Path(__file__).parent.parent / "src" / "pupila"
@@ -91,6 +101,22 @@ def test_a_gap_in_the_matrix_is_found() -> None:
     (row,) = rows(source("PARTS = {'class': 1}"))
     assert lacking(row, TARGET_OF) == {"classes", "mask"}
     assert not list(rows(source("PARTS = {'classify': 1, 'other': 2}")))
+
+
+def test_who_takes_in_two_tasks_takes_in_all(sources: list[Source]) -> None:
+    lacks = {(file, folder): lack for file, folder, lack in partial_imports(sources, TARGET_OF)}
+    gaps = [f"{key}: {sorted(lack)}" for key, lack in lacks.items() if key not in PARTIAL]
+    assert not gaps, "\n" + "\n".join(gaps)
+    assert {*PARTIAL} <= {*lacks}, "a reason that nothing needs"
+
+
+def test_a_union_of_two_tasks_is_found() -> None:
+    names = ("x/classify.py", "x/multilabel.py", "x/segment.py")
+    code = "from pupila.x.classify import A\nfrom pupila.x.segment import B\nBoth = A | B"
+    folder = [source("", name) for name in names]
+    gaps = [*partial_imports([*folder, source(code, "y/z.py")], TARGET_OF)]
+    assert gaps == [("y/z.py", "x", {"multilabel"})]
+    assert not [*partial_imports([*folder, source(code, "y/segment.py")], TARGET_OF)]
 
 
 def test_who_has_a_file_for_one_task_has_a_dict_of_them(sources: list[Source], matrix: list[Row]) -> None:

@@ -36,6 +36,13 @@ WITHOUT_DICT = {
     "tasks/tuning": "the training of the same task calls it",
 }
 
+RECORDS = "tasks"  # the folder of the records
+# (file, folder) that takes in some tasks' files of the folder, and not all -> why.
+PARTIAL: dict[tuple[str, str], str] = {
+    ("stages/predict/coco.py", "artifacts/predictions"): "COCO's results are masks alone",
+    ("statistics/metrics/overlap.py", "statistics/metrics"): "it compares masks",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -95,6 +102,34 @@ def idle_reasons(table: list[Row], tasks: dict[str, str]) -> set[tuple[str, str,
         key for key in REASONS
         if key[:2] not in there or key[2] in there[key[:2]] or key[2] not in {*tasks, *tasks.values()}
     }  # fmt: skip
+
+
+def partial_imports(sources: list[Source], tasks: dict[str, str]) -> Iterator[tuple[str, str, set[str]]]:
+    """Files outside a task's own that take in two tasks' files of a folder and not all: (file, folder, the lacking).
+
+    A union of types, the bases of a class and a list tell tasks apart as a dict does. Who takes in the records asks
+    them, and a target that a task shares with one that is taken in is no gap.
+
+    Args:
+        sources: all files of the package.
+        tasks: name of each task to its target.
+    """
+    there = task_files(sources)
+    for source in sources:
+        if {*TASK_NAMES} & {*source.name.removesuffix(".py").split("/")}:
+            continue
+        for folder, named in there.items():
+            if folder == RECORDS:
+                continue
+            module = f"pupila.{folder.replace('/', '.')}."
+            taken = {
+                each.target.removeprefix(module).partition(".")[0]
+                for each in source.imports if each.target.startswith(module)
+            } & named  # fmt: skip
+            targets = {tasks[name] for name in taken}
+            lack = {name for name in named - taken if tasks[name] not in targets}
+            if len(taken) > 1 and lack:
+                yield source.name, folder, lack
 
 
 def task_files(sources: list[Source]) -> dict[str, set[str]]:

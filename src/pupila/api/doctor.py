@@ -40,14 +40,15 @@ def doctor(data: Data, *, run: ModelInput | None = None, **read: Unpack[ReadOpti
 
     Args:
         data: whatever `pupila.open` takes.
-        run: a run or its folder; masks that disagree with its out-of-fold predictions are ranked.
+        run: a run or its folder; masks, or several labels per image, that its out-of-fold predictions contradict are
+            ranked.
         read: how the images are read, where the data are not open yet.
 
     Returns:
         All faults, errors first; empty for a sound data set.
 
     Raises:
-        PupilaError: the run has no mask predictions for these data.
+        PupilaError: the run has no such predictions for these data.
     """
     from pupila.artifacts.run.folder import read_run
     from pupila.stages.doctor.examine import examine

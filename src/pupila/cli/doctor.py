@@ -25,7 +25,9 @@ def doctor(
         typer.Option(
             "--with",
             metavar="RUN",
-            help=mark("Rank masks by their disagreement with a run's out-of-fold predictions."),
+            help=mark(
+                "Rank masks, or several labels per image, that a run's out-of-fold predictions contradict."
+            ),
         ),
     ] = None,
     json_: JsonOption = False,

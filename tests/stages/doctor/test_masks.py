@@ -385,12 +385,12 @@ def test_data_that_cannot_be_compared_with_a_run_are_refused(sound: Path, tmp_pa
     folder = write_run(tmp_path / "run", sound)
     with pytest.raises(pupila.PupilaError, match="No run in"):
         pupila.doctor(sound, run=tmp_path)
-    with pytest.raises(pupila.PupilaError, match="a data set without masks"):
+    with pytest.raises(pupila.PupilaError, match="compares only masks, and several labels"):
         pupila.doctor(write_classes(tmp_path / "classes", {"cat": 2, "dog": 2}), run=folder)
     with pytest.raises(pupila.PupilaError, match="no predictions for these images"):
         pupila.doctor(write_scenes(tmp_path / "more", 3, seed=2), run=folder)
     pl.read_parquet(folder / "oof.parquet").drop("mask").write_parquet(folder / "oof.parquet")
-    with pytest.raises(pupila.PupilaError, match="column mask in"):
+    with pytest.raises(pupila.PupilaError, match="columns mask in"):
         pupila.doctor(sound, run=folder)
 
 

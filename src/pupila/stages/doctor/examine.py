@@ -1,6 +1,7 @@
 """Run every check on a data set, and sort the faults by severity."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
@@ -8,7 +9,9 @@ from pupila.artifacts.run.folder import Run
 from pupila.core.vocabulary import ERROR, SEVERITIES
 from pupila.stages.doctor import duplicates, images, labels, masks, multilabel, pairing, shortcuts
 from pupila.stages.doctor.faults import fault
-from pupila.stages.doctor.predictions import masks_against_predictions
+from pupila.stages.doctor.label_predictions import labels_against_predictions
+from pupila.stages.doctor.mask_predictions import masks_against_predictions
+from pupila.stages.doctor.predictions import Comparison, compare_with_run
 from pupila.tasks.task import Target
 
 
@@ -26,6 +29,15 @@ def skipped_files(data: Dataset) -> list[Fault]:
 
 Checks = tuple[Callable[[Dataset], list[Fault]], ...]
 
+
+@dataclass(frozen=True, slots=True)
+class TargetChecks:
+    """What is checked of the targets of one kind."""
+
+    checks: Checks
+    against_run: Comparison | None  # how they are compared with a run's predictions; None: they are not
+
+
 CHECKS: Checks = (
     skipped_files,
     images.exif_rotated,
@@ -42,37 +54,47 @@ CHECKS: Checks = (
     labels.unknown_split,
     labels.class_missing_from_split,
 )
-CHECKS_OF: dict[Target, Checks] = {
-    "class": (
-        labels.single_class,
-        labels.small_class,
-        duplicates.conflicting_labels,
-        labels.unlabelled_images,
-        shortcuts.predicts_label,
+CHECKS_OF: dict[Target, TargetChecks] = {
+    "class": TargetChecks(
+        (
+            labels.single_class,
+            labels.small_class,
+            duplicates.conflicting_labels,
+            labels.unlabelled_images,
+            shortcuts.predicts_label,
+        ),
+        against_run=None,  # `pupila label suspects` ranks them
     ),
-    "classes": (
-        multilabel.constant_classes,
-        multilabel.small_classes,
-        multilabel.inseparable_classes,
-        multilabel.unknown_labels,
-        multilabel.label_counts,
-        multilabel.conflicting_labels,
-        multilabel.shortcuts_to_classes,
+    "classes": TargetChecks(
+        (
+            multilabel.constant_classes,
+            multilabel.small_classes,
+            multilabel.inseparable_classes,
+            multilabel.unknown_labels,
+            multilabel.label_counts,
+            multilabel.conflicting_labels,
+            multilabel.shortcuts_to_classes,
+        ),
+        labels_against_predictions,
     ),
-    "mask": (
-        labels.single_class,
-        labels.small_class,
-        masks.size_mismatch,
-        masks.intermediate_values,
-        masks.unknown_values,
-        masks.value_mismatch,
-        masks.single_class_masks,
-        masks.unlabelled_pixels,
-        pairing.exif_mismatch,
-        pairing.conflicting_masks,
-        pairing.mismatched_masks,
+    "mask": TargetChecks(
+        (
+            labels.single_class,
+            labels.small_class,
+            masks.size_mismatch,
+            masks.intermediate_values,
+            masks.unknown_values,
+            masks.value_mismatch,
+            masks.single_class_masks,
+            masks.unlabelled_pixels,
+            pairing.exif_mismatch,
+            pairing.conflicting_masks,
+            pairing.mismatched_masks,
+        ),
+        masks_against_predictions,
     ),
 }  # of data with these targets
+NO_CHECKS = TargetChecks((), None)  # of data without labels
 
 
 def examine(data: Dataset, run: Run | None = None) -> list[Fault]:
@@ -80,14 +102,14 @@ def examine(data: Dataset, run: Run | None = None) -> list[Fault]:
 
     Args:
         data: the data set.
-        run: its out-of-fold predictions are compared with the masks.
+        run: its out-of-fold predictions are compared with the masks, or with several labels per image.
 
     Raises:
-        PupilaError: the run has no out-of-fold predictions for these masks.
+        PupilaError: the run has no out-of-fold predictions for these targets.
     """
-    from_run = [] if run is None else masks_against_predictions(data, run)
-    checks = (*CHECKS, *(CHECKS_OF[data.task.target] if data.task else ()))
-    faults = [*from_run, *(item for check in checks for item in check(data))]
+    own = CHECKS_OF[data.task.target] if data.task else NO_CHECKS
+    from_run = [] if run is None else compare_with_run(data, run, own.against_run)
+    faults = [*from_run, *(item for check in (*CHECKS, *own.checks) for item in check(data))]
     return sorted(faults, key=lambda item: SEVERITIES.index(item.severity))
 
 

@@ -1,84 +1,41 @@
-"""Compare masks with the out-of-fold predictions of a run; nothing is trained here."""
+"""Compare the targets with the out-of-fold predictions of a run; nothing is trained here."""
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.predictions.segment import MASK
+from pupila.artifacts.predictions.catalogue import PREDICTION_COLUMNS
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.artifacts.run.folder import OUT_OF_FOLD_FILE, Run
-from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, read_out_of_fold
+from pupila.artifacts.run.out_of_fold import OutOfFold, read_out_of_fold
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, number, say
-from pupila.imaging.duplicates.signature import SIDE
-from pupila.imaging.masks.codec import decode_png, resize_mask
-from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, fault
-from pupila.stages.doctor.mask_fit import MIN_MASKS, find_misfits, mutual_information
-from pupila.stages.doctor.pairing import downscale_masks
+from pupila.core.messages import listing, say
 
-Array = NDArray[Any]
-
-LOW_IOU_FACTOR = 0.5  # times the median IoU of the run: below it, mask and prediction disagree
+# Takes the data, and predictions for images that the predicting model was not trained on.
+Comparison = Callable[[Dataset, OutOfFold], list[Fault]]
 
 
-def read_predictions(run: Run, data: Dataset) -> OutOfFold:
-    """The masks that a run predicted for images that it was not trained on.
+def compare_with_run(data: Dataset, run: Run, compare: Comparison | None) -> list[Fault]:
+    """The faults that the run's predictions show.
+
+    Args:
+        data: the data set.
+        run: that was trained on it.
+        compare: how targets of its kind are compared; None: they are not.
 
     Raises:
-        PupilaError: no predictions there, predictions without masks, of other classes, or none of these images.
+        PupilaError: other targets, no predictions there, those of another task or of other classes, or none of these
+            images.
     """
-    predictions = read_out_of_fold(run, data) if data.target == "mask" else None
-    if predictions is None or MASK not in predictions.frame.columns:
+    if compare is None or data.task is None:
         raise PupilaError(
-            say("The doctor compares only masks with a run"),
-            actual=say("a data set without masks") if predictions is None else listing(predictions.frame.columns, 8),
-            expected=say("a data set with masks, and a run that was trained on it (column mask in {name})",
-                         name=OUT_OF_FOLD_FILE),
+            say("The doctor compares only masks, and several labels per image, with a run"), actual=data.layout,
+            remedy=say("rank single labels with: {command}", command="pupila label suspects DATA --with RUN"),
         )  # fmt: skip
-    return predictions
-
-
-def masks_against_predictions(data: Dataset, run: Run) -> list[Fault]:
-    """Masks whose IoU with the run's prediction is unusually low, and predictions that fit another image's mask."""
-    predictions = read_predictions(run, data)
-    images = data.images["image"]
-    ious = compute_mask_ious(data, predictions)
-    order = np.argsort(ious, kind="stable")
-    low = [place for place in order.tolist() if ious[place] < LOW_IOU_FACTOR * np.median(ious)]
-    ranked = [
-        say("{image} (IoU {iou})", image=images[predictions.rows[place]], iou=number(ious[place]))
-        for place in low
-    ]
-    swapped = [
-        say("{image} (its prediction fits the mask of {other})", image=images[row], other=images[other])
-        for row, other in _find_swaps(data, predictions)
-    ]
-    return fault("prediction-fits-another-mask", swapped, shown=MAX_RANKED_EXAMPLES) + fault(
-        "mask-prediction-disagreement", ranked, shown=MAX_RANKED_EXAMPLES
-    )
-
-
-def _find_swaps(data: Dataset, predictions: OutOfFold) -> list[tuple[int, int]]:
-    """Rows whose prediction fits the mask of another row far better than their own."""
-    rows, masks = downscale_masks(data)
-    predicted = dict(zip(predictions.rows, predictions.frame[MASK], strict=True))
-    positions = [place for place, row in enumerate(rows.tolist()) if row in predicted]
-    if len(positions) < MIN_MASKS:
-        return []
-    classes = len(data.classes)
-    small = np.stack(
-        [resize_mask(decode_png(predicted[int(rows[place])]), SIDE, SIDE) for place in positions]
-    )
-    targets = masks[positions]
-    misfits = find_misfits(
-        np.arange(len(positions)),
-        lambda some: mutual_information(small[some], targets[some], (classes, classes)),
-        classes**2,
-    )
-    return [
-        (int(rows[positions[misfit.row]]), int(rows[positions[misfit.other]]))
-        for misfit in misfits or []
-        if misfit.other is not None
-    ]
+    predictions = read_out_of_fold(run, data)
+    needed = PREDICTION_COLUMNS[data.task.name].out_of_fold(data.classes)
+    if not set(needed) <= set(predictions.frame.columns):
+        raise PupilaError(
+            say("The run was trained for another task"), actual=listing(predictions.frame.columns, 8),
+            expected=say("columns {names} in {file}", names=listing(needed), file=OUT_OF_FOLD_FILE),
+        )  # fmt: skip
+    return compare(data, predictions)

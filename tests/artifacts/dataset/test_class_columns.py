@@ -52,3 +52,79 @@ def test_several_labels_are_no_classes_of_a_classification(tmp_path: Path) -> No
         PupilaError, match=r"1 image \(a.jpg\) shows none or several of the classes salt, sugar"
     ):
         open_table(tmp_path, "image,salt,sugar\na.jpg,1,1\nb.jpg,1,0", "classify")
+
+
+def test_names_without_a_suffix_and_images_in_another_folder(tmp_path: Path) -> None:
+    for number in (1, 2):
+        write_photo(tmp_path / f"ISIC_Input/ISIC_{number}.jpg", number)
+    (tmp_path / "ISIC_GroundTruth.csv").write_text("image,MEL,NV\nISIC_1,1.0,1.0\nISIC_2,0.0,1.0\n")
+    (tmp_path / "ISIC_Metadata.csv").write_text("image,age,sex\nISIC_1,40,male\nISIC_2,,female\n")
+    assert pupila.open(tmp_path).label_matrix.tolist() == [[1, 1], [0, 1]]
+
+
+def test_the_classes_of_roboflow_in_each_split(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "valid", "test")):
+        write_photo(tmp_path / split / "a.jpg", number)
+        (tmp_path / split / "_classes.csv").write_text(f"filename, car, road\na.jpg, {int(number > 0)}, 1\n")
+    data = pupila.open(tmp_path)
+    assert data.images.select("image", "given_split").rows() == [
+        ("test/a.jpg", "test"), ("train/a.jpg", "train"), ("valid/a.jpg", "validation"),
+    ]  # fmt: skip
+    assert data.label_matrix.tolist() == [[1, 1], [0, 1], [1, 1]]
+
+
+def test_minus_one_is_uncertain_where_zero_is_absent(tmp_path: Path) -> None:
+    data = open_table(
+        tmp_path, "Path,Sex,Edema,Cardiomegaly\na.jpg,F,1.0,-1.0\nb.jpg,M,,0.0\nc.jpg,F,0.0,1.0"
+    )
+    assert data.classes == ["Cardiomegaly", "Edema"]
+    assert data.label_matrix.tolist() == [[-1, 1], [0, -1], [1, 0]]
+    assert "1 cell is -1, which means uncertain: the class is unknown there." in str(data)
+    assert "1 of 6 cells are empty or say nothing" in str(data)
+    assert "Other columns stay yours: Sex." in str(data)
+    assert data.own_columns == ["Sex"]
+
+
+def test_minus_one_is_absent_where_there_is_no_zero(tmp_path: Path) -> None:
+    data = open_table(tmp_path, "image_id,Bald,Smiling\na.jpg,-1,1\nb.jpg,1,1\nc.jpg,-1,-1")
+    assert data.label_matrix.tolist() == [[0, 1], [1, 1], [0, 0]]
+    assert "-1 means absent" in str(data)
+
+
+def test_a_column_with_odd_cells_is_named_and_stays_a_column(tmp_path: Path) -> None:
+    lines = [f"{chr(97 + row)}.jpg,1,{'maybe' if row == 0 else row % 2},1,{row}" for row in range(8)]
+    data = open_table(tmp_path, "\n".join(["image,salt,sugar,fat,price", *lines]))
+    assert data.classes == ["fat", "salt"]
+    assert data.own_columns == ["sugar", "price"]
+    assert (
+        'The column sugar is not a class: "maybe" is neither yes nor no. It stays a column of yours.'
+        in str(data)
+    )
+
+
+def test_a_class_without_a_known_cell_is_none(tmp_path: Path) -> None:
+    data = open_table(tmp_path, "image,salt,sugar,fat\na.jpg,1,,1\nb.jpg,0,,1")
+    assert data.classes == ["fat", "salt"]
+    assert data.own_columns == ["sugar"]
+
+
+def test_columns_beside_a_label_stay_the_users_own(tmp_path: Path) -> None:
+    data = open_table(tmp_path, "image,label,front,clean\na.jpg,cat,1,0\nb.jpg,dog,1,1")
+    assert (data.classes, data.own_columns) == (["cat", "dog"], ["front", "clean"])
+    assert data.notes == []
+
+
+def test_a_table_beside_folders_of_classes_is_not_read_unless_it_is_named(tmp_path: Path) -> None:
+    write_photo(tmp_path / "cat/a.jpg", 1)
+    write_photo(tmp_path / "dog/b.jpg", 2)
+    (tmp_path / "t.csv").write_text("image,front,clean\ncat/a.jpg,1,1\ndog/b.jpg,0,1\n")
+    data = pupila.open(tmp_path)
+    assert data.classes == ["cat", "dog"]
+    assert "t.csv has columns of yes and no (front, clean), which are not read." in str(data)
+    assert pupila.open(tmp_path / "t.csv").classes == ["clean", "front"]
+    assert pupila.open(tmp_path, task="multilabel").classes == ["clean", "front"]
+
+
+def test_numbers_of_folds_and_rows_are_no_classes(tmp_path: Path) -> None:
+    data = open_table(tmp_path, "image,fold,salt,fat\na.jpg,0,1,1\nb.jpg,1,0,1")
+    assert (data.classes, data.own_columns) == (["fat", "salt"], ["fold"])

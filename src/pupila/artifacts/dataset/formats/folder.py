@@ -7,6 +7,7 @@ from dataclasses import replace
 from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, folder_content, list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.same_folder import pair_masks
+from pupila.artifacts.dataset.formats.table import describe_unread_tables
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -31,6 +32,7 @@ def read(path: str, _settings: ReadSettings) -> Listing | None:
     oddities += levels.empty_classes()
     if not levels.split_level:
         notes += _splits_in_names(images)
+    notes += describe_unread_tables(root)
     rows = as_rows(images, {
         "target": [levels.target(e.path) for e in images],
         "given_split": [levels.split(e.path) for e in images],

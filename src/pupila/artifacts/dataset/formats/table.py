@@ -7,10 +7,16 @@ from typing import Any
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, read_class_file
-from pupila.artifacts.dataset.formats.file_finder import FileFinder, content_by_path, find_unlisted
+from pupila.artifacts.dataset.formats.class_files import read_class_file
+from pupila.artifacts.dataset.formats.file_finder import (
+    FileFinder,
+    content_by_path,
+    find_unlisted,
+    folder_content,
+)
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.text_tables import decode_text, detect_separator
+from pupila.artifacts.dataset.labelling.cells import YesNoColumn
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
@@ -18,28 +24,26 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import closest
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TABLE_SUFFIXES
+from pupila.tasks.multilabel import MULTILABEL
+from pupila.tasks.task import Task
 
 # Common names for our columns; the first that occurs counts.
 MASK = "_mask"  # our name for a column of mask files until they are found and become targets
 COLUMN_WORDS = {
-    "image": ("image", "file_name", "filename", "file", "path", "image_path", "filepath", "image_id", "img"),
+    "image": ("image", "file_name", "filename", "file", "path", "image_path", "filepath", "image_id", "img",
+              "image_name", "image index", "fname"),
     MASK: ("mask", "mask_path", "mask_file", "mask_name", "mask_filename", "segmentation"),
-    "target": ("label", "target", "class", "category", "labels", "class_name"),
+    "target": ("label", "target", "class", "category", "labels", "class_name", "finding labels", "tags"),
     "group": ("group",),
     "given_split": ("split", "given_split"),
-}
-_METADATA = (
-    "metadata.csv",
-    "metadata.jsonl",
-    "metadata.parquet",
-    "_classes.csv",
-)  # the last one is Roboflow's
+}  # fmt: skip
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", ROBOFLOW := "_classes.csv")
 
 
-def read(path: str, _settings: ReadSettings) -> Listing | None:
+def read(path: str, settings: ReadSettings) -> Listing | None:
     """The rows of a table, or of the one table (or metadata file) that a folder holds."""
     if files.is_folder(path):
-        tables = _find_tables(path.rstrip("/"))
+        tables = _find_tables(path.rstrip("/"), settings.requested_task())
         home = path
     elif path.lower().endswith(TABLE_SUFFIXES):
         tables, home = (
@@ -56,8 +60,12 @@ def read(path: str, _settings: ReadSettings) -> Listing | None:
     return _listing(frame, root, [files.relative(table, root) for table in tables])
 
 
-def _find_tables(folder: str) -> list[str]:
-    """The metadata files (also one per split folder), else the table or train/test tables of the folder."""
+def _find_tables(folder: str, requested: Task | None) -> list[str]:
+    """The metadata files (also one per split folder), else the table or train/test tables of the folder.
+
+    A table with one column per class counts where no other has labels, and where the folders of its images are not
+    classes themselves, or the user says that images have several.
+    """
     names = files.list_files(folder)
     for name in _METADATA:
         if name in names and _is_metadata(files.join(folder, name)):
@@ -67,11 +75,11 @@ def _find_tables(folder: str) -> list[str]:
         nested = [uri for uri in nested if files.exists(uri) and _is_metadata(uri)]
         if nested:
             return nested
-    tables = [files.join(folder, name) for name in names
-              if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]  # fmt: skip
+    tables = _list_tables(folder)
+    several = requested is not None and requested.target == MULTILABEL.target
     fitting = [table for table in tables if _has_labels(table)] or [
-        t for t in tables if _has_class_columns(t)
-    ]
+        table for table in tables if _says_classes_alone(table) and (several or not _lies_in_class_folders(table))
+    ]  # fmt: skip
     stems = {PurePosixPath(name).stem.lower() for name in fitting}
     if len(fitting) > 1 and not stems <= set(SPLIT_WORDS):
         raise PupilaError(
@@ -82,9 +90,29 @@ def _find_tables(folder: str) -> list[str]:
     return fitting
 
 
+def _list_tables(folder: str) -> list[str]:
+    names = files.list_files(folder)
+    return [files.join(folder, name) for name in names
+            if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]  # fmt: skip
+
+
+def describe_unread_tables(folder: str) -> list[str]:
+    """A note for each table of the folder that has columns of yes and no, and is not read.
+
+    Args:
+        folder: whose images are read without a table.
+    """
+    names = {table: [column.name for column in _find_class_columns(table)] for table in _list_tables(folder)}
+    return [
+        say("{table} has columns of yes and no ({names}), which are not read. To read them as classes, open the table "
+            "itself.", table=files.relative(table, folder), names=listing(columns, 8))
+        for table, columns in names.items() if columns
+    ]  # fmt: skip
+
+
 def _is_metadata(table: str) -> bool:
     """Whether a file of such a name is about images: Roboflow's may also list the classes of masks."""
-    return PurePosixPath(table).name not in CLASS_FILES or _has_class_columns(table)
+    return PurePosixPath(table).name != ROBOFLOW or bool(_find_class_columns(table))
 
 
 def _has_labels(table: str) -> bool:
@@ -93,14 +121,28 @@ def _has_labels(table: str) -> bool:
     return "image" in columns and bool({"target", MASK} & columns.keys())
 
 
-def _has_class_columns(table: str) -> bool:
+def _says_classes_alone(table: str) -> bool:
     """Whether the table has a column of images and several that say yes or no, or nothing but one."""
-    columns = _roles(table)
-    if "image" not in columns:
-        return False
-    other = read_table(table).drop(columns.values())
-    classes = class_columns(other)
-    return len(classes) > 1 or bool(classes and len(other.columns) == 1)
+    classes = _find_class_columns(table)
+    return len(classes) > 1 or (len(classes) == 1 and len(_other_columns(table).columns) == 1)
+
+
+def _find_class_columns(table: str) -> list[YesNoColumn]:
+    """The columns of yes and no of a table of images; empty for any other table."""
+    return class_columns(_other_columns(table)) if "image" in _roles(table) else []
+
+
+def _other_columns(table: str) -> pl.DataFrame:
+    return read_table(table).drop(_roles(table).values())
+
+
+def _lies_in_class_folders(table: str) -> bool:
+    """Whether the table's images lie in several folders whose names may be classes."""
+    paths = read_table(table)[_roles(table)["image"]].drop_nulls()
+    folders = [[part for part in path.replace("\\", "/").split("/")[:-1]
+                if part not in (".", "") and part.lower() not in SPLIT_WORDS and not folder_content(part)]
+               for path in paths.to_list()]  # fmt: skip
+    return len({parts[0] for parts in folders if parts}) > 1
 
 
 def _roles(table: str) -> dict[str, str]:

@@ -78,7 +78,7 @@ def _find_tables(folder: str, requested: Task | None) -> list[str]:
     tables = _list_tables(folder)
     several = requested is not None and requested.target == MULTILABEL.target
     fitting = [table for table in tables if _has_labels(table)] or [
-        table for table in tables if _says_classes_alone(table) and (several or not _lies_in_class_folders(table))
+        table for table in tables if _says_classes_alone(table) and (several or not _is_in_class_folders(table))
     ]  # fmt: skip
     stems = {PurePosixPath(name).stem.lower() for name in fitting}
     if len(fitting) > 1 and not stems <= set(SPLIT_WORDS):
@@ -136,7 +136,7 @@ def _other_columns(table: str) -> pl.DataFrame:
     return read_table(table).drop(_roles(table).values())
 
 
-def _lies_in_class_folders(table: str) -> bool:
+def _is_in_class_folders(table: str) -> bool:
     """Whether the table's images lie in several folders whose names may be classes."""
     paths = read_table(table)[_roles(table)["image"]].drop_nulls()
     folders = [[part for part in path.replace("\\", "/").split("/")[:-1]

@@ -29,6 +29,9 @@ class LabellingResult(Displayed):
     selected: int
     selection: Selection
     classes: Counter[str] = field(default_factory=Counter)  # images of each class
+    unknown: Counter[str] = field(
+        default_factory=Counter
+    )  # labelled images whose label leaves each class open
     labelled: int = 0  # images that got a class or a mask
     unsure: int = 0
     abstained: int = 0  # images whose confidence was too low
@@ -61,6 +64,7 @@ class LabellingResult(Displayed):
         return {
             **{name: getattr(self, name) for name in names},
             "classes": dict(sorted(self.classes.items())),
+            "unknown": dict(sorted(self.unknown.items())),
             "failed": [{"image": image, "reason": reason} for image, reason in self.failed],
             "skipped": {
                 name: getattr(self.selection, name) for name in ("by_annotator", "given", "labelled_before")
@@ -136,6 +140,7 @@ def _count(result: LabellingResult, data: Dataset, row: int, outcome: Outcome) -
     else:
         result.labelled += 1
         result.classes.update(outcome.classes)
+        result.unknown.update(outcome.unknown)
 
 
 def _make_label(data: Dataset, labeller: Labeller, row: int, proposed: ProposedLabel) -> Label:

@@ -14,6 +14,11 @@ def sentences(result: LabellingResult, data: str) -> list[str]:
         data: the data set as the user wrote it.
     """
     lines = [_describe_labelled(result)]
+    if result.unknown:
+        counts = ", ".join(f"{name} {n}" for name, n in sorted(result.unknown.items()))
+        lines.append(
+            say("The labeller was not certain of some classes, which stay unknown: {counts}.", counts=counts)
+        )
     if result.unsure:
         lines.append(
             say_count(

@@ -15,6 +15,7 @@ from pupila.stages.label.labellers.labeller import NoLabel, ProposedLabel
 from pupila.stages.label.labellers.multilabel import LABELS_TEXT, LabelsWriter
 from pupila.stages.label.labellers.question import UNSURE, Question, read_question
 from pupila.stages.label.labellers.text_labels import Confidences
+from pupila.stages.label.sentences import sentences
 from pupila.tasks.label_text import write_labels
 from pupila.tasks.multilabel import LabelsPrediction
 from tests.stages.label.requests import ask, label_settings, read_rows, served, shop
@@ -56,6 +57,8 @@ def test_the_model_is_asked_about_every_class_by_itself(folder: Path) -> None:
     assert read_rows(folder)["target"].to_list() == [
         '{"sodium": 1, "sugar": 0}', '{"sodium": 0, "sugar": 0}', '{"sugar": 1}',  # unsure: left out, so unknown
     ]  # fmt: skip
+    assert result.unknown == {"sodium": 1}
+    assert "which stay unknown: sodium 1." in "\n".join(sentences(result, "D"))
     assert set(read_rows(folder)["confidence"]) == {None}  # one answer agrees with nothing
 
 
@@ -152,7 +155,7 @@ def prediction(abstained: bool = False, **probabilities: float) -> LabelsPredict
 def test_a_bundle_labels_the_classes_that_it_is_certain_of(folder: Path) -> None:
     writer = LabelsWriter(pupila.open(folder), list(NAMES))
     label = writer.write_prediction(0, prediction(sodium=0.95, sugar=0.6, fat=0.1), 0.8)
-    assert label == ProposedLabel('{"fat": 0, "sodium": 1}', ("sodium",), 0.9)
+    assert label == ProposedLabel('{"fat": 0, "sodium": 1}', ("sodium",), 0.9, unknown=("sugar",))
     assert writer.write_prediction(0, prediction(sodium=0.6, sugar=0.4), 0.8) == NoLabel("abstained")
     assert writer.write_prediction(0, prediction(abstained=True, sodium=0.95), 0.8) == NoLabel("abstained")
     every = writer.write_prediction(0, prediction(sodium=0.6, sugar=0.4), 0)

@@ -35,6 +35,8 @@ class BundleLabeller(Labeller):
             )  # fmt: skip
         self._predictor = Predictor(bundle, data.limits)
         self._writer = WRITERS[self._predictor.task.target](data, bundle.info.classes)
+        if self._writer.partial:
+            self.note = f"confidence {settings.confidence:g}"
         learned = bundle.training_images()
         self._known = sum(digest in learned for digest in data.images["sha256"])
 

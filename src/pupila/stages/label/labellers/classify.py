@@ -51,6 +51,7 @@ CLASS_TEXT = TextLabels(
     take_majority=_take_majority,
     label_confidences=_label_confidences,
     classes=lambda target: (target,),
+    unknown=lambda target, names: (),
     adds_up=False,
     named=lambda target: (target,),
 )
@@ -66,6 +67,8 @@ class ClassWriter:
     Raises:
         PupilaError: the data have another target.
     """
+
+    partial = False
 
     def __init__(self, data: Dataset, names: Sequence[str]) -> None:
         check_target(data, CLASSIFY.target)

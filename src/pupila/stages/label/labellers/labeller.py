@@ -21,6 +21,7 @@ class ProposedLabel:
     votes: str = ""  # JSON: how often each answer was given
     cost: float | None = None  # US dollars
     seconds: float | None = None  # that it took
+    unknown: tuple[str, ...] = ()  # of several labels, the classes that it was not certain of
 
 
 @dataclass(frozen=True, slots=True)

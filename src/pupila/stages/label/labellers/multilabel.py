@@ -58,6 +58,11 @@ def _take_majority(votes: Mapping[str, int], unsure: str) -> tuple[str | None, f
     return write_labels(known) if known else None, min(agreed, default=1.0)
 
 
+def _unknown(target: str, names: Sequence[str]) -> tuple[str, ...]:
+    known = read_labels(target)
+    return tuple(name for name in names if name not in known)
+
+
 def _label_certain(
     present: Mapping[str, bool], probabilities: Mapping[str, float], min_confidence: float
 ) -> Outcome:
@@ -68,8 +73,10 @@ def _label_certain(
     known = {name: there for name, there in present.items() if certainty[name] >= min_confidence}
     if not known:
         return NoLabel("abstained")
-    target = write_labels(known)
-    return ProposedLabel(target, tuple(present_classes(target)), min(certainty[name] for name in known))
+    target, least = write_labels(known), min(certainty[name] for name in known)
+    return ProposedLabel(
+        target, tuple(present_classes(target)), least, unknown=_unknown(target, list(present))
+    )
 
 
 def _label_confidences(given: Confidences) -> Outcome:
@@ -98,6 +105,7 @@ LABELS_TEXT = TextLabels(
     take_majority=_take_majority,
     label_confidences=_label_confidences,
     classes=lambda target: tuple(present_classes(target)),
+    unknown=_unknown,
     adds_up=True,
     named=lambda target: tuple(read_labels(target)),
 )
@@ -113,6 +121,8 @@ class LabelsWriter:
     Raises:
         PupilaError: the data have another target.
     """
+
+    partial = True
 
     def __init__(self, data: Dataset, names: Sequence[str]) -> None:
         check_target(data, MULTILABEL.target)

@@ -33,6 +33,8 @@ class MaskWriter:
         PupilaError: the masks of the data have other classes, or can't be written.
     """
 
+    partial = False
+
     def __init__(self, data: Dataset, names: list[str]) -> None:
         check_target(data, SEGMENT.target)
         if not files.is_writable(data.root):  # before a prediction is paid for

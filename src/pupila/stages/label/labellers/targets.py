@@ -18,6 +18,10 @@ from pupila.tasks.task import Target
 class PredictionWriter(Protocol):
     """Makes labels of a bundle's predictions."""
 
+    @property
+    def partial(self) -> bool:
+        """Whether a label leaves out what the bundle is not confident of, so that another threshold gives another."""
+
     def write_prediction(self, row: int, prediction: Any, min_confidence: float) -> Outcome:
         """The label of a row, from a prediction of the task that is confident enough."""
 

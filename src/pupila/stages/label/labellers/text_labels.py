@@ -36,7 +36,9 @@ class TextLabels:
     take_majority: Callable[[Mapping[str, int], str], tuple[str | None, float]]
     label_confidences: Callable[[Confidences], Outcome]
     classes: Callable[[str], tuple[str, ...]]  # target to the classes that the image shows
-    adds_up: (
-        bool  # whether several lines of a table about one image add up, instead of contradicting each other
-    )
+    unknown: Callable[
+        [str, Sequence[str]], tuple[str, ...]
+    ]  # target and all classes to those that it leaves open
+    # Whether several lines of a table about one image add up, instead of contradicting each other.
+    adds_up: bool
     named: Callable[[str], tuple[str, ...]]  # target to all classes that it says something about

@@ -170,11 +170,11 @@ class VlmLabeller(Labeller):
         counts = Counter(vote.label for vote in votes)
         target, share = self.question.text_labels.take_majority(counts, UNSURE)
         cost = sum(self._prices.cost(vote.input, vote.output) for vote in votes) if self._prices else None
-        classes = () if target is None else self.question.text_labels.classes(target)
+        text, names = self.question.text_labels, self.question.names
         return ProposedLabel(
-            target, classes, share if len(votes) > 1 else None,
+            target, () if target is None else text.classes(target), share if len(votes) > 1 else None,
             json.dumps(dict(sorted(counts.items())), ensure_ascii=False), cost,
-            round(sum(vote.seconds for vote in votes), 3),
+            round(sum(vote.seconds for vote in votes), 3), () if target is None else text.unknown(target, names),
         )  # fmt: skip
 
     def _request_vote(self, data: Dataset, row: int, number: int, url: Callable[[], str]) -> Vote | None:

@@ -21,11 +21,17 @@ def check_target(data: Dataset, target: Target) -> None:
         target: of the labels that a labeller gives.
 
     Raises:
-        PupilaError: the data have labels with another target.
+        PupilaError: the data have labels with another target, or the user named another task for them.
     """
     if data.target in (None, target):
         return
     theirs, ours = translate(WORDS[data.target]), translate(WORDS[target])
+    if data.task is None and data.requested is not None:
+        flag = f"--task {data.requested.name}"
+        raise PupilaError(
+            say("{flag} asks for {theirs}, but the labels are {ours}", flag=flag, theirs=theirs, ours=ours),
+            remedy=say("leave out {flag}, or use a question, bundle or model for {theirs}", flag=flag, theirs=theirs),
+        )  # fmt: skip
     raise PupilaError(
         say("The data have {theirs}, but the labels are {ours}", theirs=theirs, ours=ours),
         actual=listing(data.classes), expected=say("unlabelled data, or data with {ours}", ours=ours),

@@ -12,7 +12,17 @@ from pupila.api.label import plan_labelling
 from pupila.artifacts.bundle.folder import read_bundle, write_bundle
 from pupila.core.errors import PupilaError
 from pupila.imaging.masks.codec import decode_png
-from tests.colours import colour_model, info, plain, write_colours, write_painted, write_pointing
+from tests.colours import (
+    BLUE_DOWN,
+    UP,
+    colour_model,
+    info,
+    plain,
+    write_colours,
+    write_labelled,
+    write_painted,
+    write_pointing,
+)  # fmt: skip
 from tests.pictures import encoded, write_classes, write_scenes
 from tests.stages.label.requests import read_rows, targets
 from tests.stages.predict.test_segment import expected_mask, scene
@@ -39,6 +49,29 @@ def test_confident_predictions_become_labels_and_the_others_are_counted(tmp_path
     assert row["confidence"] == pytest.approx(0.576117, abs=1e-5)
     again = pupila.label(folder, with_=f"bundle:{bundle.folder}", confidence=0.3)
     assert (again.selected, again.labelled, again.selection.labelled_before) == (1, 1, 2)
+
+
+def test_of_several_labels_those_that_are_certain_enough_are_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for name, colour in (("black", (0, 0, 0)), ("blue", (0, 0, 255)), ("yellow", (255, 255, 0))):
+        (folder / f"{name}.png").write_bytes(encoded(plain(*colour)))
+    bundle = write_labelled(tmp_path / "bundle")
+    result = pupila.label(folder, with_=f"bundle:{bundle.folder}", confidence=0.8)
+    # red and green are 73 % certain, blue is 88 % certain where it is absent; with blue the bundle abstains.
+    assert (result.labelled, result.abstained, result.unknown) == (2, 1, {"red": 2, "green": 2})
+    assert targets(folder) == {"black.png": '{"blue": 0}', "blue.png": None, "yellow.png": '{"blue": 0}'}
+    assert (
+        pupila.label(folder, with_=f"bundle:{bundle.folder}", confidence=0.8).selection.labelled_before == 2
+    )
+    more = pupila.label(folder, with_=f"bundle:{bundle.folder}", confidence=0.7)
+    assert (more.labelled, more.classes, more.unknown) == (2, {"red": 1, "green": 1}, {})
+    assert targets(folder)["yellow.png"] == '{"blue": 0, "green": 1, "red": 1}'
+    assert read_rows(folder)["confidence"].to_list() == pytest.approx(
+        [1 - BLUE_DOWN] * 2 + [UP] * 2, abs=1e-5
+    )
+    with pytest.raises(PupilaError, match="the labels are one class per image"):
+        pupila.label(folder, with_=f"bundle:{write_colours(tmp_path / 'colours').folder}")
 
 
 def test_predicted_masks_are_found_when_the_data_are_opened(tmp_path: Path) -> None:

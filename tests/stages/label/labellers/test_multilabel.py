@@ -87,6 +87,17 @@ def test_a_malformed_reply_is_requested_again_and_then_counts_as_unsure(folder: 
     assert read_rows(folder)["target"].to_list() == ['{"sodium": 0, "sugar": 1}', None]
 
 
+def test_a_question_for_one_class_is_refused_where_several_labels_are_asked_for(folder: Path) -> None:
+    with served(folder) as server:
+        settings = label_settings(server, folder, question="octagons", task="multilabel")
+        with pytest.raises(
+            pupila.PupilaError,
+            match="--task multilabel asks for several classes per image, but the labels are one",
+        ):
+            plan_labelling(folder, with_="vlm:x", **settings)
+        plan_labelling(folder, with_="vlm:x", **label_settings(server, folder, task="multilabel"))
+
+
 def test_nothing_decided_is_unsure(folder: Path) -> None:
     with served(folder, fault=replies(answer(sodium="unsure", sugar="unsure"))) as server:
         assert ask(server, folder).unsure == 3

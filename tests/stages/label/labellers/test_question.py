@@ -27,9 +27,11 @@ def test_a_custom_question_is_a_file(tmp_path: Path) -> None:
 
 
 def test_the_question_in_the_docs_is_valid(tmp_path: Path) -> None:
-    (text,) = re.findall(
+    text, several = re.findall(
         r"```yaml\n(.*?)```", (REPOSITORY / "docs/reference/label.md").read_text(), re.DOTALL
     )
+    (tmp_path / "q.yaml").write_text(several)
+    assert read_question(str(tmp_path / "q.yaml")).target == "classes"
     (tmp_path / "q.yaml").write_text(text)
     question = read_question(str(tmp_path / "q.yaml"))
     assert question.classes == {

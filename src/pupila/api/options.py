@@ -136,20 +136,19 @@ class TrainOptions(BandOptions, total=False):
     augmented_views and unfreeze; segmentation: decides image_size, view, epochs and unfreeze [default:
     None]."""
     loss: str
-    """loss function, or a weighted sum of them such as cross_entropy+0.5*focal; classification:
-    cross_entropy or focal; auto means cross_entropy; multi-label classification: bce, focal or
-    asymmetric; auto means bce; segmentation: cross_entropy, focal, dice or tversky; auto means
-    dice+cross_entropy [default: 'auto']."""
+    """loss function, or a weighted sum of them: A+0.5*B; classification: cross_entropy or focal; auto
+    means cross_entropy; multi-label classification: one of bce, focal and asymmetric; auto means bce;
+    segmentation: cross_entropy, focal, dice or tversky; auto means dice+cross_entropy [default:
+    'auto']."""
     focal_gamma: float
-    """gamma of the focal loss; 0 is cross-entropy; multi-label classification: 0 is bce [default:
-    2.0]."""
+    """gamma of the focal loss; 0 is cross-entropy [default: 2.0]."""
     label_smoothing: float
-    """probability mass given to the other classes; multi-label classification: of bce; half of it is
-    the target of an absent class [default: 0.0]."""
+    """probability mass given to the other classes; multi-label classification: with bce; an absent
+    class has half of it as its target [default: 0.0]."""
     class_weights: Literal["none", "inverse", "effective"]
     """weight classes by inverse frequency, or by the effective number of images; multi-label
-    classification: how much more the presence of a class counts than its absence; inverse: negatives /
-    positives [default: 'none']."""
+    classification: inverse weights the presence of a class by negatives / positives [default:
+    'none']."""
     # train: classification, multi-label classification, promptable models
     augmented_views: int | Literal["auto"]
     """number of augmented views per image with a frozen encoder; classification: auto means epochs, at

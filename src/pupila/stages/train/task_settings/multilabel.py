@@ -26,11 +26,9 @@ class MultilabelTrainSettings(
         "lr": mark("auto means 1e-3, sgd 0.01"),
         "batch_size": mark("auto means 32"),
         "augment": mark("auto means A1"),
-        "loss": mark("bce, focal or asymmetric; auto means bce"),
-        "focal_gamma": mark("0 is bce"),
-        "label_smoothing": mark("of bce; half of it is the target of an absent class"),
-        "class_weights": mark("how much more the presence of a class counts than its absence; inverse: negatives / "
-                              "positives"),
+        "loss": mark("one of bce, focal and asymmetric; auto means bce"),
+        "label_smoothing": mark("with bce; an absent class has half of it as its target"),
+        "class_weights": mark("inverse weights the presence of a class by negatives / positives"),
         "augmented_views": mark("auto means epochs, at most 10"),
         "budget": mark("decides image_size, epochs, augmented_views and unfreeze"),
     }  # fmt: skip

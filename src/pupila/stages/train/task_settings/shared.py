@@ -1,4 +1,4 @@
-"""Settings that two tasks share and the third lacks."""
+"""Settings that some tasks share and others lack."""
 
 from typing import Literal
 
@@ -10,9 +10,7 @@ from pupila.core.settings import Settings
 class CriterionSettings(Settings):
     """The loss, where users choose it."""
 
-    loss: str = Field(
-        default="auto", description="loss function, or a weighted sum of them such as cross_entropy+0.5*focal"
-    )
+    loss: str = Field(default="auto", description="loss function, or a weighted sum of them: A+0.5*B")
     focal_gamma: NonNegativeFloat = Field(
         default=2.0, description="gamma of the focal loss; 0 is cross-entropy"
     )

@@ -161,6 +161,28 @@ def test_labels_alone_are_enough(labelled: tuple[Dataset, SplitFile], table: Tab
     assert bare.metrics["micro_f1"] == full.metrics["micro_f1"]
 
 
+def test_a_column_of_yes_and_no_for_each_class_is_enough(
+    labelled: tuple[Dataset, SplitFile], table: Table, tmp_path: Path
+) -> None:
+    data = labelled[0]
+    decisions = flip(data.label_matrix, 0.1)
+    path = tmp_path / "columns.csv"
+
+    def write(yes: str, no: str) -> Path:
+        lines = [
+            [image, *np.where(row, yes, no)]
+            for image, row in zip(data.images["image"], decisions, strict=True)
+        ]
+        path.write_text("\n".join(map(",".join, [["image", *data.classes], *lines])))
+        return path
+
+    expected = evaluate(table("bare", data, decisions, ("labels",)), labelled).models[0].metrics
+    for yes, no in (("1", "0"), ("1.0", "0.0"), ("Yes", "no")):
+        assert evaluate(write(yes, no), labelled).models[0].metrics == expected
+    with pytest.raises(PupilaError, match='found "0.1", "0.8"; expected 1 or 0'):
+        evaluate(write("0.8", "0.1"), labelled)
+
+
 def test_probabilities_alone_are_cut_at_one_half(labelled: tuple[Dataset, SplitFile], table: Table) -> None:
     data = labelled[0]
     decisions = flip(data.label_matrix, 0.1)

@@ -37,13 +37,16 @@ def _written(classes: Sequence[str]) -> list[str]:
 
 def _readable(there: Sequence[str], classes: Sequence[str]) -> list[str]:
     probabilities = [probability_column(name) for name in classes]
-    if LABELS not in there and not all(name in there for name in probabilities):
-        return []
-    return [name for name in (LABELS, *probabilities) if name in there]
+    if LABELS in there or all(name in there for name in probabilities):
+        return [name for name in (LABELS, *probabilities) if name in there]
+    return list(classes) if all(name in there for name in classes) else []
 
 
 def _describe_columns() -> str:
-    return say("columns image and labels (a JSON list), or image and p:CLASS for every class")
+    return say(
+        "columns image and labels (a JSON list), or image and p:CLASS for every class, or image and a column of 1 and "
+        "0 for every class"
+    )  # fmt: skip
 
 
 def _out_of_fold(classes: Sequence[str]) -> list[str]:

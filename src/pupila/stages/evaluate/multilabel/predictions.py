@@ -13,6 +13,7 @@ from pupila.artifacts.predictions.classify import logit_column, probability_colu
 from pupila.artifacts.predictions.multilabel import LABELS, MULTILABEL
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
+from pupila.core.vocabulary import ABSENT_WORDS, PRESENT_WORDS
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.predictions import Predictions, predict_rows, read_probabilities
 from pupila.tasks.multilabel import DEFAULT_THRESHOLD, calibrated_probabilities, decide_labels, sigmoid
@@ -49,15 +50,17 @@ class LabelReader:
     def from_table(
         self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset
     ) -> LabelPredictions:
-        """Read a table: a column `labels`, or `p:CLASS` for each class, or both."""
+        """Read a table: a column `labels`, or `p:CLASS` for each class, or both, or a yes or no for each class."""
         shares = [probability_column(name) for name in data.classes]
         whole = all(name in table.columns for name in shares)
         probabilities = read_probabilities(table.select(shares), path) if whole else None
         if LABELS in table.columns:
             decisions = _read_decisions(table[LABELS].to_list(), data.classes, path)
             return LabelPredictions(**vars(header), decisions=decisions, probabilities=probabilities)
+        if probabilities is None:
+            return LabelPredictions(**vars(header), decisions=_read_columns(table.select(data.classes), path))
         return LabelPredictions(
-            **vars(header), decisions=np.asarray(probabilities) >= DEFAULT_THRESHOLD, probabilities=probabilities,
+            **vars(header), decisions=probabilities >= DEFAULT_THRESHOLD, probabilities=probabilities,
             thresholds=(DEFAULT_THRESHOLD,) * len(data.classes), shared_threshold=tuple(data.classes),
         )  # fmt: skip
 
@@ -93,6 +96,20 @@ def _read_decisions(cells: list[str | None], classes: list[str], path: str) -> A
             actual=listing(sorted(unknown)), expected=listing(classes),
         )  # fmt: skip
     return decisions
+
+
+def _read_columns(given: pl.DataFrame, path: str) -> Array:
+    """(N, C) bool from a column of yes and no for each class."""
+    cells = np.char.lower(given.with_columns(pl.all().cast(pl.String).fill_null("")).to_numpy().astype(str))
+    present = np.isin(cells, sorted(PRESENT_WORDS))
+    odd = sorted(set(cells[~present & ~np.isin(cells, sorted(ABSENT_WORDS))].tolist()))
+    if odd:
+        raise PupilaError(
+            say("{path} has cells that do not say whether a class is predicted", path=path),
+            actual=listing([f'"{cell}"' for cell in odd], 3), expected=say("1 or 0 in the column of every class"),
+            remedy=say("name columns of probabilities p:CLASS"),
+        )  # fmt: skip
+    return np.asarray(present)
 
 
 def _parse_names(cell: str | None) -> list[str] | None:

@@ -25,19 +25,19 @@ def draw_labels() -> np.ndarray:
 
 
 def test_wrong_labels_are_found_in_their_class_the_least_probable_first() -> None:
-    truth = draw_labels()
-    probabilities = confident(truth)
-    labels = truth.copy()
+    targets = draw_labels()
+    probabilities = confident(targets)
+    labels = targets.copy()
     for row, k, probability in ((4, 0, 0.04), (9, 2, 0.01), (30, 0, 0.02)):
-        labels[row, k] = 1 - truth[row, k]
-        probabilities[row, k] = 1 - probability if truth[row, k] else probability
+        labels[row, k] = 1 - targets[row, k]
+        probabilities[row, k] = 1 - probability if targets[row, k] else probability
     assert find_label_errors(labels, probabilities) == [(9, 2), (30, 0), (4, 0)]
 
 
 def test_unknown_labels_and_classes_of_few_images_are_left_out() -> None:
-    truth = draw_labels()
-    probabilities = confident(truth)
-    labels = truth.copy()
+    targets = draw_labels()
+    probabilities = confident(targets)
+    labels = targets.copy()
     labels[9, 2] = -1
     labels[:, 1] = 0
     labels[:4, 1] = 1
@@ -45,16 +45,16 @@ def test_unknown_labels_and_classes_of_few_images_are_left_out() -> None:
 
 
 def test_the_doctor_ranks_them_with_a_run_and_refuses_one_of_another_task(tmp_path: Path) -> None:
-    truth = draw_labels()
-    labels = truth.copy()
-    labels[7, 1] = 1 - truth[7, 1]
+    targets = draw_labels()
+    labels = targets.copy()
+    labels[7, 1] = 1 - targets[7, 1]
     rows = ["image,a,b,c"]
     for number in range(IMAGES):
         write_photo(tmp_path / f"{number:02d}.jpg", 300 + number)
         rows.append(f"{number:02d}.jpg,{','.join(map(str, labels[number]))}")
     (tmp_path / "t.csv").write_text("\n".join(rows))
     data = pupila.open(tmp_path / "t.csv")
-    chance = confident(truth)
+    chance = confident(targets)
     logits = np.log(chance / (1 - chance))
     run = tmp_path / "run"
     run.mkdir()

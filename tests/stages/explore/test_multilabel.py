@@ -78,6 +78,13 @@ def test_the_map_is_coloured_by_the_classes_that_are_shown_together(data: Datase
     assert codes.tolist() == [1, 1, 2, 2, 0, 3, 0, -1]
 
 
+def test_labellers_agree_unless_they_contradict_each_other_in_a_class() -> None:
+    assert CLASSES_VIEW.agree is not None
+    assert CLASSES_VIEW.agree('{"sodium": 1, "sugar": 0}', '{"sodium": 1}')
+    assert CLASSES_VIEW.agree('{"sugar": 0}', '{"sodium": 1}')
+    assert not CLASSES_VIEW.agree('{"sodium": 1, "sugar": 0}', '{"sodium": 0}')
+
+
 def test_the_page_shows_the_labels_and_which_occur_together(tmp_path: Path) -> None:
     folder = write_several_labels(tmp_path / "data", 40)
     pupila.split(folder)

@@ -1,11 +1,18 @@
 """Rarest first: allocations by hand, and what every draw keeps."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import pupila
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.cli.run import run
 from pupila.stages.split.allocate import Array
 from pupila.stages.split.multilabel import allocate_rarest_first
+from tests.pictures import write_photo
 
 THIRDS = [0.7, 0.15, 0.15]
 
@@ -110,3 +117,49 @@ def test_a_part_without_a_share_stays_empty(seed: int) -> None:
 def test_another_seed_draws_another_allocation() -> None:
     table = skewed(1, 60, 3)
     assert len({allocate_rarest_first(table, THIRDS, seed).tobytes() for seed in range(5)}) == 5
+
+
+def write_products(folder: Path) -> Path:
+    """40 photos of 20 products: 'common' in every second product, 'rare' in two, 'single' in one, 'never' in none."""
+    rows = ["image,group,common,never,rare,single"]
+    for number in range(40):
+        product = number // 2
+        write_photo(folder / f"{number:02d}.jpg", 600 + number)
+        cells = [product % 2, 0, int(product in (3, 12)), int(product == 8) if number % 3 else ""]
+        rows.append(f"{number:02d}.jpg,p{product},{','.join(map(str, cells))}")
+    (folder / "t.csv").write_text("\n".join(rows))
+    return folder / "t.csv"
+
+
+@pytest.mark.parametrize("folds", [None, 4])
+def test_no_group_is_on_two_sides_and_classes_that_cannot_stand_are_named(
+    tmp_path: Path, folds: int | None
+) -> None:
+    split_file = pupila.split(write_products(tmp_path), folds=folds)
+    parts = [row.split if row.fold is None else f"fold {row.fold}" for row in split_file.images]
+    assert len(set(zip((int(row.image[:2]) // 2 for row in split_file.images), parts, strict=True))) == 20
+    missing = {row.class_name: row for row in split_file.balance.missing_classes}
+    assert {name: row.groups for name, row in missing.items()} == {"never": 0, "rare": 2, "single": 1}
+    assert len(missing["rare"].missing_from) == len(set(parts)) - 2
+    assert len(missing["single"].missing_from) == len(set(parts)) - 1
+    assert "1 group of related images has it" in missing["single"].describe()
+    assert missing["never"].describe().endswith("no image has it.")
+    balance = split_file.balance.by_split()
+    assert sum(row.classes["common"] for row in balance.values()) == 20
+    stored = SplitFile.read(str(tmp_path))
+    assert stored is not None
+    assert stored.balance == split_file.balance
+
+
+def test_the_share_of_a_class_is_that_of_the_images_where_it_is_known(tmp_path: Path) -> None:
+    data = pupila.open(write_products(tmp_path))
+    # 'single' is known in the 26 images whose number is no multiple of 3, and present in number 16 and 17
+    assert data.class_shares(np.arange(40)).tolist() == [0.5, 0, 0.1, pytest.approx(2 / 26)]
+    assert np.isnan(data.class_shares(np.array([0, 3]))[3])
+
+
+def test_the_command_names_a_class_that_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["split", str(write_products(tmp_path))]) == 0
+    assert "Class 'single' is missing from validation, test: 1 group" in capsys.readouterr().out

@@ -94,4 +94,5 @@ CLASS_VIEW = TargetView(
     points=_points,
     shares_title=lambda: say("Class shares in each split"),
     sentences=(imbalance, balance, small_classes, too_few_groups, interval),
+    agree=str.__eq__,
 )

@@ -1,6 +1,7 @@
 """Labels by source, confidence and cost, the agreement of labellers, and the result of an audit."""
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -23,6 +24,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, percent, say, say_count
 from pupila.core.vocabulary import AUDIT_FILE
+from pupila.stages.explore.views import find_view
 
 MAX_LABELLERS = 12  # listed, those with the most annotations
 _STEPS = 20  # bins of confidence
@@ -49,7 +51,7 @@ def label_facts(data: Dataset) -> LabelFacts | None:
         cost=_total(rows["cost"]),
         labellers={name: _summarize_labeller(name, rows, current) for name in listed},
         more_labellers=max(len(counts) - MAX_LABELLERS, 0),
-        pairs=[] if data.target == "mask" else _compare_labellers(last, listed),
+        pairs=_compare_labellers(last, listed, agree) if (agree := find_view(data).agree) else [],
         audit=_read_audit(data.home, whole),
     )
 
@@ -86,7 +88,9 @@ def _total(costs: pl.Series) -> float | None:
     return round(float(costs.sum()), 4) if costs.null_count() < len(costs) else None
 
 
-def _compare_labellers(last: pl.DataFrame, names: list[str]) -> list[LabellerPair]:
+def _compare_labellers(
+    last: pl.DataFrame, names: list[str], agree: Callable[[str, str], bool]
+) -> list[LabellerPair]:
     """Of each two labellers, the number of images that both labelled, and on how many of these they agree."""
     labels = {
         name: dict(last.filter((pl.col("labeller") == name) & pl.col("target").is_not_null())
@@ -97,8 +101,8 @@ def _compare_labellers(last: pl.DataFrame, names: list[str]) -> list[LabellerPai
     for first, second in combinations(names, 2):
         both = labels[first].keys() & labels[second].keys()
         if both:
-            agree = sum(labels[first][key] == labels[second][key] for key in both)
-            pairs.append(LabellerPair(first=first, second=second, images=len(both), agree=agree))
+            equal = sum(agree(labels[first][key], labels[second][key]) for key in both)
+            pairs.append(LabellerPair(first=first, second=second, images=len(both), agree=equal))
     return pairs
 
 

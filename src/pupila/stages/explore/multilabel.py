@@ -23,7 +23,7 @@ from pupila.stages.explore.label_sentences import (
 from pupila.stages.explore.membership import Array, several_classes
 from pupila.stages.explore.samples import MAX_CLASSES, load_captioned, sample_section
 from pupila.stages.explore.view import TargetView
-from pupila.tasks.label_text import PRESENT, UNKNOWN, describe_labels, present_classes
+from pupila.tasks.label_text import PRESENT, UNKNOWN, describe_labels, present_classes, read_labels
 
 MAX_IN_HEAT_MAP = 16  # classes, the largest
 MAX_PAIRS = 20  # of classes in the table
@@ -126,6 +126,12 @@ def _points(data: Dataset) -> tuple[Array, list[str]]:
     return np.array([-1 if text is None else place[text] for text in shown]), names
 
 
+def _agree(first: str, second: str) -> bool:
+    """Whether two labels contradict each other in no class."""
+    known = read_labels(second)
+    return all(known.get(name, present) is present for name, present in read_labels(first).items())
+
+
 CLASSES_VIEW = TargetView(
     classes=_class_section,
     samples=_sample_section,
@@ -137,5 +143,6 @@ CLASSES_VIEW = TargetView(
         co_occurrence, prevalence, labels_per_image, unknown_labels, explained_by_labels, small_classes, too_few_groups,
         interval,
     ),
+    agree=_agree,
     several_labels=measure_labels,
 )  # fmt: skip

@@ -167,4 +167,5 @@ MASK_VIEW = TargetView(
     points=_group_by_coverage,
     shares_title=lambda: say("Mean share of the image area in each split"),
     sentences=(areas, small_areas, annotator_agreement, small_classes, too_few_groups),
+    agree=None,
 )

@@ -24,5 +24,7 @@ class TargetView:
     ]  # (N,) class of each point of the map, -1: none; their names
     shares_title: Callable[[], str]  # of the chart of the splits
     sentences: tuple[Sentence, ...]  # about the classes, the most important first
+    # Whether two labellers agree, from their labels of one image; None: labels of this kind are not compared.
+    agree: Callable[[str, str], bool] | None
     # Of the data, (N,) values of numbers that a class could explain, by name, and (N,) component numbers.
     several_labels: Callable[[Dataset, dict[str, Array], Array], SeveralLabels | None] = lambda *_: None

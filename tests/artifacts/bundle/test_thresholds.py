@@ -12,7 +12,7 @@ def sentences(**values: Any) -> list[str]:
     return describe_thresholds(info(task="multilabel", post_processing=PostProcessing(**values)))
 
 
-def test_nothing_is_said_where_no_threshold_was_tuned() -> None:
+def test_without_a_tuned_threshold_there_is_no_sentence() -> None:
     assert sentences() == []
 
 
@@ -25,7 +25,7 @@ def test_the_threshold_of_two_classes_is_named_with_its_objective() -> None:
     assert unreached.startswith("No threshold reaches recall>=0.95 on validation")
 
 
-def test_classes_with_a_threshold_of_their_own_are_told_from_those_that_share_one() -> None:
+def test_classes_with_a_threshold_of_their_own_stand_before_those_that_share_one() -> None:
     values = {"objective": "f1", "thresholds": (0.4, 0.55, 0.55)}
     own, shared = sentences(shared_threshold=("green", "blue"), **values)
     assert own == "Decision thresholds, tuned on validation for F1 of each class: red 0.40."

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from pupila.demo.octagons import TABLE, UNKNOWN, WARNINGS, draw_octagon_products, write_octagon_photos
 from pupila.demo.packages import draw_octagon
 
-PRODUCTS = 10
+PRODUCTS = 15
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,9 @@ def _read_rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_kinds_are_common_to_rare_and_sugar_goes_with_calories() -> None:
-    kinds = [product.kinds for product in draw_octagon_products(140, seed=3)]
+    kinds = [product.kinds for product in draw_octagon_products(144, seed=3)]
     shares = {kind: float(np.mean([kind in each for each in kinds])) for kind in WARNINGS}
-    assert sum("sodium" in each for each in kinds) == 10  # exactly one in fourteen
+    assert sum("sodium" in each for each in kinds) == 16  # exactly one in nine
     assert shares["sodium"] < shares["saturated_fats"] < min(shares["calories"], shares["sugar"])
     assert {len(each) for each in kinds} >= {0, 1, 2, 3}
     with_sugar = np.mean(["calories" in each for each in kinds if "sugar" in each])

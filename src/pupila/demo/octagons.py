@@ -20,7 +20,7 @@ WARNINGS = {  # the classes, and what their octagons say
     "sodium": (Row("EXCESO", 0.27, -0.64), Row("SODIO", 0.58, -0.30)),
     "sugar": (Row("EXCESO EN", 0.27, -0.58), Row("AZUCARES", 0.34, -0.20)),
 }
-_SUGAR, _SODIUM = 0.42, 1 / 14  # shares of the products
+_SUGAR, _SODIUM = 0.42, 1 / 9  # shares of the products
 _CALORIES = {True: 0.70, False: 0.15}  # of those with and without sugar: the two often come together
 _FATS = {True: 0.40, False: 0.18}  # of those with and without calories
 _HEIGHTS = (370, 460)  # pixels of a package in its photo: near enough to tell the kinds apart
@@ -36,14 +36,14 @@ class OctagonProduct:
 
 
 def draw_octagon_products(count: int, seed: int) -> list[OctagonProduct]:
-    """Products with none to all four of the kinds; exactly one in fourteen has too much sodium, drawn for itself."""
+    """Products with none to all four of the kinds; exactly one in nine has too much sodium, drawn for itself."""
     rng = np.random.default_rng(seed)
     salty = set(rng.permutation(count)[: round(_SODIUM * count)].tolist())
     return [_draw_product(number, number in salty, rng) for number in range(count)]
 
 
 def write_octagon_photos(folder: Path, products: int, seed: int) -> int:
-    """Photograph every product two to four times, and write `labels.csv`: image, group and a column for each kind.
+    """Photograph every product one to three times, and write `labels.csv`: image, group and a column for each kind.
 
     A cell is 1 where the photo shows the kind, 0 where it does not, and empty where the label is unknown.
 
@@ -53,7 +53,7 @@ def write_octagon_photos(folder: Path, products: int, seed: int) -> int:
     photos = [
         (product, photo)
         for product in draw_octagon_products(products, seed)
-        for photo in range(2 + product.number % 3)
+        for photo in range(1 + product.number % 3)
     ]
     with ThreadPoolExecutor() as pool:
         rows = list(pool.map(lambda photo: _write_photo(folder, seed, *photo), photos))

@@ -13,6 +13,7 @@ from pupila.artifacts.dataset.open import open as open_data
 from pupila.core.messages import number, say
 from pupila.demo.faults import PLANTED, plant_faults
 from pupila.demo.floods import write_scenes
+from pupila.demo.labels_story import labels
 from pupila.demo.packages_story import packages
 from pupila.demo.steps import (
     predict_and_serve,
@@ -77,6 +78,7 @@ def floods(out: str) -> None:
 
 STORIES: dict[str, Callable[[str], None]] = {
     "packages": packages,
+    "labels": labels,
     "floods": floods,
     "faults": faults,
 }

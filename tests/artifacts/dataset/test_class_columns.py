@@ -54,6 +54,11 @@ def test_several_labels_are_no_classes_of_a_classification(tmp_path: Path) -> No
         open_table(tmp_path, "image,salt,sugar\na.jpg,1,1\nb.jpg,1,0", "classify")
 
 
+def test_classes_are_no_masks(tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match=r"not for the task segment: found a table \(labels.csv\)"):
+        open_table(tmp_path, "image,salt,sugar\na.jpg,1,1\nb.jpg,1,0", "segment")
+
+
 def test_names_without_a_suffix_and_images_in_another_folder(tmp_path: Path) -> None:
     for number in (1, 2):
         write_photo(tmp_path / f"ISIC_Input/ISIC_{number}.jpg", number)

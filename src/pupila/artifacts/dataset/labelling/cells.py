@@ -1,7 +1,9 @@
 """Cells that say whether an image shows a class: yes, no, or nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import polars as pl
 
 from pupila.core.vocabulary import ABSENT_WORDS, PRESENT_WORDS, UNKNOWN_WORDS
 
@@ -19,12 +21,12 @@ class YesNoColumn:
     @property
     def odd(self) -> list[str]:
         """Distinct cells that are neither yes nor no nor unknown, in order."""
-        return list(dict.fromkeys(cell for cell in self.cells if not _is_known_word(cell)))
+        return [cell for cell in dict.fromkeys(self.cells) if not _is_known_word(cell)]
 
     @property
     def is_class(self) -> bool:
         """Whether every cell says yes, no or nothing, and not all say nothing."""
-        return not self.odd and any(cell not in UNKNOWN_WORDS for cell in self.cells)
+        return not self.odd and any(cell not in UNKNOWN_WORDS for cell in set(self.cells))
 
     @property
     def resembles_class(self) -> bool:
@@ -39,12 +41,14 @@ class YesNoColumn:
         Args:
             minus: the meaning of -1.
         """
-        return [_read_cell(cell, minus) for cell in self.cells]
+        meaning = {cell: _read_cell(cell, minus) for cell in set(self.cells)}
+        return [meaning[cell] for cell in self.cells]
 
 
-def yes_no_column(name: str, cells: Iterable[str | None]) -> YesNoColumn:
-    """The column, ready to be read."""
-    return YesNoColumn(name, tuple((cell or "").strip().lower() for cell in cells))
+def yes_no_column(cells: pl.Series) -> YesNoColumn:
+    """The column of texts, ready to be read."""
+    words = cells.str.strip_chars().str.to_lowercase().fill_null("")
+    return YesNoColumn(cells.name, tuple(words.to_list()))
 
 
 def minus_is_absent(columns: Sequence[YesNoColumn]) -> bool:

@@ -40,7 +40,7 @@ def class_columns(rows: pl.DataFrame) -> list[YesNoColumn]:
 
 def _other_columns(rows: pl.DataFrame) -> list[YesNoColumn]:
     return [
-        yes_no_column(name, rows[name])
+        yes_no_column(rows[name])
         for name, kind in rows.schema.items()
         if kind == pl.String and name not in LISTED and name.strip().lower() not in _OTHER
     ]

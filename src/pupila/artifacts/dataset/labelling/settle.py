@@ -52,7 +52,8 @@ def settle_labels(source: Listing, requested: Task | None) -> Listing:
     """
     labelled = source.rows["target"].null_count() < source.rows.height
     if requested and not (TARGETS[requested.target].from_labels and _names_classes(source)):
-        if labelled and requested.target != source.target:
+        unread = source.cells and not labelled and find_class_columns(source.rows) is not None
+        if (labelled or unread) and requested.target != source.target:
             raise PupilaError(
                 say("The labels are not for the task {task}", task=requested.name), actual=source.layout,
                 expected=say("labels for {task}", task=translate(requested.title)),

@@ -214,6 +214,7 @@ def test_a_plan_comes_back_from_its_file(data: Dataset, tmp_path: Path) -> None:
     ({"loss": "focal+focal"}, "Invalid loss: found focal"),
     ({"loss": "0*focal"}, "Invalid loss"),
     ({"loss": "dice+cross_entropy"}, "a loss for this task: cross_entropy, focal"),
+    ({"loss": "bce"}, "a loss for this task: cross_entropy, focal"),
 ])  # fmt: skip
 def test_conflicting_or_unknown_settings_are_refused(
     data: Dataset, overrides: dict[str, Any], message: str

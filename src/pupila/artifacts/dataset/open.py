@@ -51,8 +51,8 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
             say("The data set does not exist"), actual=uri,
             expected=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_find_sibling(uri),
         )  # fmt: skip
-    settings = recall_task(uri, settings or ReadSettings())
     with files.cache_listing(uri):
+        settings = recall_task(uri, settings or ReadSettings())
         for read in FORMATS.values():
             if (source := read(uri, settings)) is not None:
                 return _assemble(source, settings)

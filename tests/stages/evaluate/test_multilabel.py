@@ -5,6 +5,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ def test_a_column_of_yes_and_no_for_each_class_is_enough(
     expected = evaluate(table("bare", data, decisions, ("labels",)), labelled).models[0].metrics
     for yes, no in (("1", "0"), ("1.0", "0.0"), ("Yes", "no")):
         assert evaluate(write(yes, no), labelled).models[0].metrics == expected
-    with pytest.raises(PupilaError, match='found "0.1", "0.8"; expected 1 or 0'):
+    with pytest.raises(PupilaError, match=r'found "0.1", "0.8"; expected 1 or 0'):
         evaluate(write("0.8", "0.1"), labelled)
 
 
@@ -308,6 +309,32 @@ def test_a_model_that_predicts_nothing_is_not_better_than_predicting_nothing(
     texts = sentences(report)
     assert "The model predicts the same labels for every image (collapsed): none of the classes." in texts
     assert any("not significantly better than the baseline all negative" in text for text in texts)
+
+
+def test_without_any_positive_the_wrong_labels_are_what_is_measured(tmp_path: Path, table: Table) -> None:
+    def clear(header: list[str], rows: list[list[str]]) -> None:
+        for row in rows:
+            row[2:] = ["0"] * 4
+
+    folder = write_several_labels(tmp_path / "data", 40)
+    rewrite(folder, clear)
+    on = split_labels(folder)
+    mute = table("mute", on[0], on[0].label_matrix == 1)
+    report = evaluate(table("wrong", on[0], flip(on[0].label_matrix, 0.3)), on, mute)
+    assert [row.value for row in report.models[0].metrics.values()][:3] == [None] * 3
+    assert [row.primary_metric for row in report.comparisons] == ["hamming_loss"] * 4
+    assert {row.verdict for row in report.comparisons} == {"worse"}
+    assert sentences(report)[0].startswith("wrong.csv: no test image of 20 shows a class")
+    # predicting nothing is right here, and no sign of a collapse
+    assert not any("collapsed" in text for text in sentences(evaluate(mute, on)))
+
+
+def test_baselines_need_an_image_to_be_fitted_on(labelled: tuple[Dataset, SplitFile], table: Table) -> None:
+    data, splits = labelled
+    tested = replace(splits, images=[replace(row, split=TEST) for row in splits.images])
+    report = evaluate(table("theirs", data, data.label_matrix == 1), (data, tested))
+    assert report.unfitted_baselines and report.comparisons == []
+    assert "No baselines: there is no labelled image to fit them on." in sentences(report)
 
 
 def test_with_folds_a_baseline_predicts_each_fold_from_the_others(tmp_path: Path) -> None:

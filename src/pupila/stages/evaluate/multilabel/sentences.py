@@ -31,7 +31,9 @@ def verdict(e: MultilabelReport) -> list[str]:
 def warnings(e: MultilabelReport) -> list[str]:
     """A collapse, missing labels and baselines, shared thresholds, and classes with too few groups."""
     model, texts = e.models[0], []
-    if all(row.predicted in (0, row.known) for row in model.classes.values()):
+    rows = model.classes.values()
+    varied = any(0 < row.positives < row.known for row in rows)
+    if varied and all(row.predicted in (0, row.known) for row in rows):
         always = [_quote(name) for name, row in model.classes.items() if row.predicted]
         texts.append(say(
             "The model predicts the same labels for every image (collapsed): {names}.",
@@ -91,7 +93,7 @@ def _headline(e: MultilabelReport, model: MultilabelModel) -> str:
         if metrics[name].value is not None
     ]
     over = (
-        say("all {classes} classes", **values) if measurable == len(model.classes)
+        say_count("the {n} class", "all {n} classes", measurable) if measurable == len(model.classes)
         else say("{measurable} of {classes} classes", measurable=measurable, **values)
     )  # fmt: skip
     return say_count(

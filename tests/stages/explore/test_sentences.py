@@ -198,6 +198,12 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
 }  # fmt: skip
 
 
+def test_labels_of_which_every_image_has_one_have_a_range() -> None:
+    assert "1.12 of the 2 classes on average, from 1 to 2." in " ".join(
+        sentences(labelled(labels_per_image=[0, 616, 84]))
+    )
+
+
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_sentence_appears_where_it_applies_and_nowhere_else(name: str) -> None:
     where, parts, where_not = CASES[name]

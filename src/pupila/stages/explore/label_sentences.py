@@ -68,11 +68,15 @@ def labels_per_image(f: Fingerprint) -> str | None:
     if not images:
         return None
     mean = sum(count * n for count, n in enumerate(counts)) / images
+    values = {"mean": number(mean, 2), "classes": len(f.classes), "most": len(counts) - 1,
+              "least": next(count for count, n in enumerate(counts) if n)}  # fmt: skip
+    if not counts[0]:
+        return say(
+            "An image shows {mean} of the {classes} classes on average, from {least} to {most}.", **values
+        )
     return say(
-        "An image shows {mean} of the {classes} classes on average, and at most {most}; in {none} of {all} images "
-        "no class is labelled present.",
-        mean=number(mean, 2), classes=len(f.classes), most=len(counts) - 1, none=integer(counts[0]),
-        all=integer(images),
+        "An image shows {mean} of the {classes} classes on average, and at most {most}; in {none} of {all} images no "
+        "class is labelled present.", none=integer(counts[0]), all=integer(images), **values,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import pupila
+from pupila.artifacts.dataset.labelling.history import read_history_of
 from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.audit import LabelError
@@ -24,6 +25,7 @@ from pupila.stages.label.review.review_task import Answer
 from pupila.stages.label.review.sample import RANDOM, ReviewItem, draw_items, read_machine_labels
 from pupila.stages.label.review.session import Review, ReviewContext
 from pupila.stages.label.review.suspects import review_suspects
+from pupila.stages.label.studio.export import ExportOptions, export_tasks
 from pupila.tasks.label_text import write_labels
 from tests.several_labels import write_several_labels
 from tests.stages.label.review.reviews import flat, label
@@ -181,3 +183,19 @@ def test_exactly_the_planted_errors_are_suspected_and_their_classes_named(tmp_pa
     result = review_suspects(data, str(run), 50, "ana", None)
     assert result.counts() == {"answered": 0, "confirmed": 0, "corrected": 0, "unsure": 0}
     assert (Path(data.home) / "suspects.json").exists()
+
+
+def test_a_history_of_single_classes_is_read_as_several_labels(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    label(flat(folder, 12), ["a", "b"] * 6)  # before anyone thought of several labels
+    data = pupila.open(folder, task="multilabel")
+    begin(data, 12, 0)
+    items = draw_items(read_machine_labels(data, read_history_of(data), 12), make_sample(12, rows=12))
+    review = Review(items, AB, ReviewContext(data.home, "ana", "audit", 12))
+    while (number := review.current) is not None:
+        review.answer(number, [1, 0])
+    data = pupila.open(folder, task="multilabel")
+    result = audit(data, AuditSettings(), "ana", None, print).report
+    # {"a": 1} agrees with the answer, {"b": 1} does not.
+    assert (result.target, result.random.correct, result.random.reviewed) == ("classes", 6, 12)
+    assert export_tasks(data, str(tmp_path / "out.json"), ExportOptions()).predictions == 12

@@ -1,17 +1,22 @@
 """Labels of the history that are of another kind than the data's: one class, or several classes."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
+from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core.messages import say_count
 from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.label_text import is_label_text, read_labels, write_labels
 from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.task import Task
+
+if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
 
 
 def settle_history(
@@ -40,6 +45,15 @@ def settle_history(
     else:
         return source, history
     return replace(source, notes=[*source.notes, *notes]), history
+
+
+def read_history_of(data: "Dataset") -> pl.DataFrame:
+    """The label history of the data, row by row; where images have several labels, a single class is such a label."""
+    history = read_history(data.home)
+    if data.target != MULTILABEL.target:
+        return history
+    given = history["target"].drop_nulls().unique().to_list()
+    return _read_names(history, [target for target in given if not is_label_text(target)])[0]
 
 
 def _read_names(history: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, list[str]]:

@@ -94,6 +94,15 @@ def test_columns_of_lists(tmp_path: Path, suffix: str) -> None:
     assert data.label_matrix.tolist() == [[1, 1], [0, 0], [0, 1], [-1, -1]]
 
 
+def test_lists_in_other_columns_are_left_out(tmp_path: Path) -> None:
+    write_photo(tmp_path / "a.jpg", 1)
+    pl.DataFrame({"image": ["a.jpg"], "label": [["a", "b"]], "box": [[1, 2]]}).write_parquet(
+        tmp_path / "t.parquet"
+    )
+    data = pupila.open(tmp_path)
+    assert (data.classes, data.own_columns) == (["a", "b"], [])
+
+
 def test_lists_of_one_are_one_class_per_image(tmp_path: Path) -> None:
     data = open_labels(tmp_path, [["a"], ["b"]], suffix="parquet")
     assert data.images["target"].to_list() == ["a", "b"]

@@ -161,6 +161,8 @@ def _roles(table: str) -> dict[str, str]:
 def read_table(uri: str) -> pl.DataFrame:
     """The table, every column as text, so that a class `01` stays `01`; blank cells are null.
 
+    Lists and records of labels become JSON; other columns of such values are left out.
+
     Raises:
         PupilaError: the file is not such a table.
     """
@@ -187,7 +189,8 @@ def read_table(uri: str) -> pl.DataFrame:
             expected=say("CSV, Parquet or JSON lines"),
         ) from fault  # fmt: skip
     plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
-    lists = [name for name, kind in frame.schema.items() if _is_plain_list(kind)]
+    lists = [name for name, kind in frame.schema.items()
+             if name.lower() in COLUMN_WORDS["target"] and _is_plain_list(kind)]  # fmt: skip
     texts = [
         pl.Series(name, [None if cell is None else _list_text(cell) for cell in frame[name].to_list()], pl.String)
         for name in lists

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import pupila
-from pupila.artifacts.dataset.labelling.history import read_history_of
+from pupila.artifacts.dataset.labelling.history import read_settled_history
 from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.audit import LabelError
@@ -190,7 +190,7 @@ def test_a_history_of_single_classes_is_read_as_several_labels(tmp_path: Path) -
     label(flat(folder, 12), ["a", "b"] * 6)  # before anyone thought of several labels
     data = pupila.open(folder, task="multilabel")
     begin(data, 12, 0)
-    items = draw_items(read_machine_labels(data, read_history_of(data), 12), make_sample(12, rows=12))
+    items = draw_items(read_machine_labels(data, read_settled_history(data), 12), make_sample(12, rows=12))
     review = Review(items, AB, ReviewContext(data.home, "ana", "audit", 12))
     while (number := review.current) is not None:
         review.answer(number, [1, 0])

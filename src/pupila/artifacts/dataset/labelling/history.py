@@ -47,7 +47,7 @@ def settle_history(
     return replace(source, notes=[*source.notes, *notes]), history
 
 
-def read_history_of(data: "Dataset") -> pl.DataFrame:
+def read_settled_history(data: "Dataset") -> pl.DataFrame:
     """The label history of the data, row by row; where images have several labels, a single class is such a label."""
     history = read_history(data.home)
     if data.target != MULTILABEL.target:

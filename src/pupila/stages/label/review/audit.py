@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field, NonNegativeInt
 
-from pupila.artifacts.dataset.labelling.history import read_history_of
+from pupila.artifacts.dataset.labelling.history import read_settled_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.audit import Audit, AuditReport, AuditRound, Sample, read_audit
 from pupila.artifacts.report.page import render
@@ -73,7 +73,7 @@ def audit(
     """
     sample = _load_sample(data, settings, begin=port is not None)
     if port is not None:
-        labels = read_machine_labels(data, read_history_of(data), sample.history_rows)
+        labels = read_machine_labels(data, read_settled_history(data), sample.history_rows)
         context = ReviewContext(data.home, reviewer, PURPOSE, sample.history_rows)
         task = review_task(data, labels["label"].to_list(), settings.extra_classes)
         review = Review(draw_items(labels, sample), task, context)
@@ -96,7 +96,7 @@ def _load_sample(data: Dataset, settings: AuditSettings, begin: bool) -> Sample:
             expected=AUDIT_FILE,
             remedy="pupila label audit DATA",
         )
-    labels = read_history_of(data)
+    labels = read_settled_history(data)
     if old is None or settings.again:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         random = DEFAULT_RANDOM if settings.sample is None else settings.sample
@@ -144,7 +144,7 @@ def _previous_rounds(before: Audit | None, again: bool) -> list[AuditRound]:
 
 
 def _write_report(data: Dataset, sample: Sample, further: tuple[str, ...]) -> AuditResult:
-    history = read_history_of(data)
+    history = read_settled_history(data)
     labels = read_machine_labels(data, history, sample.history_rows)
     items, answers = draw_items(labels, sample), read_answers(history, sample.history_rows, PURPOSE)
     targets = [item.label for item in items] + [answer.target for answer in answers.values()]

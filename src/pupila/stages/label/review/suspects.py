@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pupila.artifacts.dataset.labelling.history import read_history_of
+from pupila.artifacts.dataset.labelling.history import read_settled_history
 from pupila.artifacts.dataset.labels import Label
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.run.folder import read_run
@@ -83,7 +83,7 @@ def review_suspects(
         title = say("{n} suspected labels", n=len(items))
         if review.current is not None:
             run_local(lambda stop: make_review_app(review, data, title, stop), *page)
-    given = read_answers(read_history_of(data), ranking.history_rows, PURPOSE)
+    given = read_answers(read_settled_history(data), ranking.history_rows, PURPOSE)
     return SuspectReview(task, ranking, len(items), given, uri, patch)
 
 

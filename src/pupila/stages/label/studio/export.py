@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from pupila.artifacts.dataset.labelling.history import read_history_of
+from pupila.artifacts.dataset.labelling.history import read_settled_history
 from pupila.artifacts.dataset.labels import drop_retracted
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
@@ -93,7 +93,7 @@ def export_tasks(data: Dataset, to: str, options: ExportOptions) -> ExportResult
 
 def _read_last_labels(data: Dataset) -> dict[str, LabelRow]:
     """The last label that was given to each image, even if it is not in force, by the hash of the image."""
-    labels = drop_retracted(read_history_of(data)).filter(pl.col("target").is_not_null())
+    labels = drop_retracted(read_settled_history(data)).filter(pl.col("target").is_not_null())
     return {
         digest: LabelRow(*label)
         for digest, *label in labels.select("sha256", "target", "labeller", "confidence").iter_rows()

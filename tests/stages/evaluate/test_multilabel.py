@@ -387,7 +387,7 @@ def test_a_bundle_is_evaluated_with_its_own_thresholds(tmp_path: Path) -> None:
     assert {name: (row.threshold, row.shared) for name, row in report.models[0].thresholds.items()} == {
         "blue": (0.5, False), "green": (0.6, True), "red": (0.6, True),
     }  # fmt: skip
-    text = "Too few examples for a threshold of their own: 'green', 'red'. They share the threshold 0.60."
+    text = "Shared threshold 0.60, because of too few examples for one of its own: 'green', 'red'."
     assert text in sentences(report)
     rows = rows_of((data, splits))
     predicted = [

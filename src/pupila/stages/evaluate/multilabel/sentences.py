@@ -219,7 +219,7 @@ def _thresholds(model: MultilabelModel) -> list[str]:
     if len(shared) == len(model.thresholds):
         return [say("All classes share the threshold {threshold}.", threshold=threshold)]
     return [say(
-        "Too few examples for a threshold of their own: {names}. They share the threshold {threshold}.",
+        "Shared threshold {threshold}, because of too few examples for one of its own: {names}.",
         names=listing([_quote(name) for name in shared], _NAMED), threshold=threshold,
     )]  # fmt: skip
 

@@ -55,6 +55,8 @@ def train(
     _check_folder(out, resume)
     opened = open_labelled(data, read)
     splits = find_agreed_split(opened, folds) or split(opened, folds=folds)
+    if "task" in read:  # later commands read the labels for it, too
+        opened.save(opened.home)
     assert opened.task is not None  # it has labels
     model = DEFAULT_MODELS[opened.task.name] if parsed.model == "auto" else PurePath(parsed.model).name
     folder = (

@@ -184,7 +184,9 @@ def test_the_task_that_was_named_is_saved_beside_the_data(tmp_path: Path) -> Non
     (tmp_path / "t.csv").write_text("image,salt,sugar\na.jpg,1,0\nb.jpg,0,1\n")
     assert pupila.open(tmp_path).target == "class"
     pupila.open(tmp_path, task="multilabel").save(str(tmp_path))
-    assert pupila.open(tmp_path).target == "classes"
+    recalled = pupila.open(tmp_path)
+    assert recalled.target == "classes"
+    assert "The labels are read for multilabel, as the saved manifest has it" in str(recalled)
     assert pupila.open(tmp_path, task="classify").target == "class"
     assert pupila.open(tmp_path, task="auto").target == "class"
 

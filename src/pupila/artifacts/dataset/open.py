@@ -1,5 +1,6 @@
 """Open a data set: detect the layout, read every image, and collect what is odd."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -52,10 +53,10 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
             expected=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_find_sibling(uri),
         )  # fmt: skip
     with files.cache_listing(uri):
-        settings = recall_task(uri, settings or ReadSettings())
+        settings, notes = recall_task(uri, settings or ReadSettings())
         for read in FORMATS.values():
             if (source := read(uri, settings)) is not None:
-                return _assemble(source, settings)
+                return _assemble(replace(source, notes=[*notes, *source.notes]), settings)
     raise PupilaError(
         say("Unknown data layout in {path}", path=uri), actual=say("a file"),
         expected=say("a folder, a CSV, Parquet or JSON-lines table, COCO JSON, data.yaml, or pupila.parquet"),

@@ -22,8 +22,10 @@ from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.task import Task
 
 
-def recall_task(uri: str, settings: ReadSettings) -> ReadSettings:
+def recall_task(uri: str, settings: ReadSettings) -> tuple[ReadSettings, list[str]]:
     """The settings with the task that was named when the manifest beside the data was saved, where none is named now.
+
+    A note says so.
 
     Args:
         uri: folder or file of the data.
@@ -33,11 +35,17 @@ def recall_task(uri: str, settings: ReadSettings) -> ReadSettings:
         PupilaError: a manifest that this Pupila can't read.
     """
     if "task" in settings.model_fields_set:
-        return settings
+        return settings, []
     folder = uri if files.is_folder(uri) else files.parent(uri)
     homes = dict.fromkeys((find_home(folder), folder))
     saved = next(filter(None, map(read_manifest_task, homes)), None)
-    return settings.model_copy(update={"task": saved}) if saved else settings
+    if not saved:
+        return settings, []
+    note = say(
+        "The labels are read for {task}, as the saved manifest has it; --task auto forgets that.",
+        task=saved,
+    )
+    return settings.model_copy(update={"task": saved}), [note]
 
 
 def settle_labels(source: Listing, requested: Task | None) -> Listing:

@@ -194,11 +194,6 @@ def test_probabilities_alone_are_cut_at_one_half(labelled: tuple[Dataset, SplitF
     assert "All classes share the threshold 0.50." in sentences(report)
 
 
-def spoil(path: Path, old: str, new: str) -> Path:
-    path.write_text(path.read_text().replace(old, new))
-    return path
-
-
 SPOILT = {
     "another class": ('""blue""', '""teal""', r"does not have: found teal; expected blue, green"),
     "no list of names": ('"[""blue""', '"[1, ""blue""', r"rows without valid labels"),
@@ -210,8 +205,9 @@ SPOILT = {
 def test_an_invalid_table_is_refused(labelled: tuple[Dataset, SplitFile], table: Table, fault: str) -> None:
     old, new, message = SPOILT[fault]
     path = table("spoilt", labelled[0], labelled[0].label_matrix == 1)
+    path.write_text(path.read_text().replace(old, new))
     with pytest.raises(PupilaError, match=message):
-        evaluate(spoil(path, old, new), labelled)
+        evaluate(path, labelled)
 
 
 def test_a_threshold_is_refused_because_training_tunes_it(

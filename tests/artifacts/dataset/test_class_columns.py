@@ -1,12 +1,14 @@
 """Tables with one column per class: which columns are classes, and what their cells mean."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.reading import TaskChoice
+from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core.errors import PupilaError
 from tests.pictures import write_photo
 
@@ -133,3 +135,7 @@ def test_a_table_beside_folders_of_classes_is_not_read_unless_it_is_named(tmp_pa
 def test_numbers_of_folds_and_rows_are_no_classes(tmp_path: Path) -> None:
     data = open_table(tmp_path, "image,fold,salt,fat\na.jpg,0,1,1\nb.jpg,1,0,1")
     assert (data.classes, data.own_columns) == (["fat", "salt"], ["fold"])
+
+
+def test_every_task_with_targets_of_its_own_can_be_named() -> None:
+    assert set(get_args(TaskChoice)) == {"auto", *(reader.task.name for reader in TARGETS.values())}

@@ -62,9 +62,14 @@ def labels(out: str) -> None:
 
 
 def _choose_test_photos(folder: Path) -> list[Path]:
-    """Photos of the sealed test split: one of each number of kinds, from none upwards."""
-    target_of = dict(open_data(folder).images.select("image", "target").iter_rows())
+    """Photos of the sealed test split: one of each number of kinds, from none upwards, each of another product."""
+    rows = open_data(folder).images.select("image", "group", "target").iter_rows()
+    labels_of = {image: (group, len(present_classes(target))) for image, group, target in rows}
     chosen: dict[int, str] = {}
+    shown: set[str] = set()
     for row in read_test_rows(folder):
-        chosen.setdefault(len(present_classes(target_of[row.image])), row.image)
+        group, count = labels_of[row.image]
+        if count not in chosen and group not in shown:
+            chosen[count] = row.image
+            shown.add(group)
     return [folder / chosen[count] for count in sorted(chosen)]

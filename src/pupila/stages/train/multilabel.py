@@ -114,7 +114,7 @@ def _warn_of_validation(data: Dataset, rows: list[int]) -> list[str]:
     if not shown:
         return [say("No validation image shows a class, so the epoch with the lowest loss is chosen.")]
     return [say(
-        "No validation image shows {names}, which are not measurable: means are over the other {n} of {total} classes.",
+        "Not measurable, as no validation image shows it: {names}. Means are over the other {n} of {total} classes.",
         names=listing(missing), n=len(shown), total=len(data.classes),
     )]  # fmt: skip
 

@@ -86,6 +86,8 @@ def test_a_cell_that_says_none_has_no_class(tmp_path: Path) -> None:
     data = open_labels(tmp_path, ["a|b", "none", "b"])
     assert data.label_matrix.tolist() == [[1, 1], [0, 0], [0, 1]]
     assert '"none" (1 image) means none of the classes' in str(data)
+    (other := tmp_path / "other").mkdir()
+    assert '"nothing" (2 images) means' in str(open_labels(other, ["a|b", "none", "nothing", "b", "nothing"]))
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
@@ -155,4 +157,11 @@ def test_rows_of_one_hot_cells_are_added_up(tmp_path: Path) -> None:
 
 def test_a_text_of_labels_is_a_label(tmp_path: Path) -> None:
     cells: list[object] = [json.dumps({"a": 1, "b": 0}), json.dumps({"b": 1})]
-    assert open_labels(tmp_path, cells).label_matrix.tolist() == [[1, 0], [-1, 1]]
+    data = open_labels(tmp_path, cells)
+    assert data.label_matrix.tolist() == [[1, 0], [-1, 1]]
+    assert "a class that a cell does not name is unknown" in str(data)
+
+
+def test_a_text_that_names_no_class_is_no_label(tmp_path: Path) -> None:
+    data = open_labels(tmp_path, ['{"a": 1, "b": 1}', "{}"])
+    assert (data.classes, data.images["target"][1]) == (["a", "b"], None)

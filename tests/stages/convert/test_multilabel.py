@@ -50,3 +50,10 @@ def test_a_class_named_like_a_column_is_refused(tmp_path: Path) -> None:
                        task="multilabel")  # fmt: skip
     with pytest.raises(PupilaError, match="has the name of another column: found Group"):
         pupila.convert(data, to="table", out=tmp_path / "out")
+
+
+def test_data_without_labels_are_refused(tmp_path: Path) -> None:
+    write_several_labels(tmp_path / "d", 2)
+    data = pupila.open(tmp_path / "d/images", task="multilabel")
+    with pytest.raises(PupilaError, match="Only data with masks or several labels can be converted"):
+        pupila.convert(data, to="table", out=tmp_path / "out")

@@ -104,3 +104,10 @@ def test_the_page_shows_the_labels_and_which_occur_together(tmp_path: Path) -> N
     assert facts.splits is not None
     assert set(facts.splits.shares) == {"train", "validation", "test"}
     assert any("is present in" in sentence for sentence in explored.sentences())
+
+
+def test_data_without_labels_have_a_page_too(tmp_path: Path) -> None:
+    write_several_labels(tmp_path / "d", 4)
+    explored = pupila.explore(pupila.open(tmp_path / "d/images", task="multilabel"))
+    assert explored.fingerprint.unlabelled == 4
+    assert Path(explored.page).exists()

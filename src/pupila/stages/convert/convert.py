@@ -55,12 +55,12 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
         PupilaError: unknown layout, data with other targets, a split of only some images, or a folder that is not
             empty.
     """
-    if data.target is None or data.target not in LAYOUTS_OF:
+    if data.task is None or data.task.target not in LAYOUTS_OF:
         raise PupilaError(
             say("Only data with masks or several labels can be converted"), actual=data.layout,
             expected=say("masks, or several labels for each image"),
         )  # fmt: skip
-    layouts = LAYOUTS_OF[data.target]
+    layouts = LAYOUTS_OF[data.task.target]
     if to not in layouts.writers:
         raise PupilaError(say("Unknown layout"), actual=to, expected=", ".join(layouts.writers))
     if files.exists(out) and (not files.is_folder(out) or files.list_files(out) or files.list_folders(out)):

@@ -66,7 +66,7 @@ def _explain(
 ) -> list[ExplainedByLabel]:
     """The class that explains most of each number, where it explains much of it."""
     explained = []
-    for measure, values in numbers.items():
+    for measure, values in numbers.items() if names else ():
         shares = [explained_variance(values, labels[:, k], groups) or 0.0 for k in range(len(names))]
         best = int(np.argmax(shares))
         if shares[best] >= MIN_EXPLAINED_VARIANCE:

@@ -82,7 +82,7 @@ def parse_list(cell: str) -> list[str] | dict[str, Any] | None:
     content = _parse(text)
     if isinstance(content, dict):
         known = all(value is None or value in (0, 1) for value in content.values())
-        return {str(name): value for name, value in content.items()} if content and known else None
+        return {str(name): value for name, value in content.items()} if known else None
     if not isinstance(content, list | tuple | set):
         return None
     items = [item for item in content if item is not None]
@@ -165,11 +165,10 @@ def read_names(cells: Cells, names: Mapping[str, Sequence[str]], notes: list[str
     nothing = sorted({
         row[0] for row in names.values() if len(row) == 1 and row[0].lower() in NONE_WORDS
     } - {name for row in names.values() if len(row) > 1 for name in row})  # fmt: skip
-    if nothing:
-        count = sum(cell is not None and list(names[cell])[:1] == nothing[:1] for cell in cells)
+    for word in nothing:
+        count = sum(cell is not None and list(names[cell]) == [word] for cell in cells)
         notes = [*notes, say_count('"{name}" ({n} image) means none of the classes.',
-                                   '"{name}" ({n} images) means none of the classes.', count,
-                                   name=nothing[0])]  # fmt: skip
+                                   '"{name}" ({n} images) means none of the classes.', count, name=word)]  # fmt: skip
     present = [
         None if cell is None else [name for name in names[cell] if name not in nothing] for cell in cells
     ]
@@ -184,4 +183,7 @@ def _read_texts(cells: Cells, parsed: Mapping[str, Any]) -> LabelRows:
         for cell, content in parsed.items()
     }  # fmt: skip
     rows = [None if cell is None else known[cell] or None for cell in cells]
-    return LabelRows(rows, sorted({name for labels in known.values() for name in labels}), False)
+    note = say(
+        "The labels say of each class whether it is present; a class that a cell does not name is unknown."
+    )
+    return LabelRows(rows, sorted({name for labels in known.values() for name in labels}), False, [note])

@@ -45,7 +45,7 @@ class MultilabelTrainer(ImageTrainer):
         super().__init__(data, split, settings, network, Supervision(targets, criterion))
 
     def score(self, targets: Array, logits: Array, loss: float) -> EpochResult:
-        """Mean average precision; where no class has known positives and negatives, the loss decides."""
+        """Mean average precision; where no image shows a class, the loss decides."""
         precision = mean_average_precision(targets, logits)
         return EpochResult(
             score=-loss if precision is None else precision,

@@ -98,7 +98,7 @@ def find_shortcuts(properties: list[Property], labelled: Labelled, examples: Exa
             if (0.0, known.name) not in (groupings := examples.setdefault("possible-groups", [])):
                 groupings.append((0.0, known.name))
             continue
-        skill, low = _measure(values, labelled)
+        skill, low = measure_skill(values, labelled)
         if low >= WARNING_SKILL:
             figures = {"name": known.name, "skill": number(skill, 2), "of": of}
             example = (
@@ -119,21 +119,16 @@ def list_shortcuts(examples: Examples) -> list[Fault]:
     return faults
 
 
-def measure_skill(values: NDArray[Any], targets: NDArray[Any], together: NDArray[Any]) -> tuple[float, float]:
+def measure_skill(values: NDArray[Any], labelled: Labelled) -> tuple[float, float]:
     """How well a property alone predicts the class of an image that the tree was not fitted on.
 
     Args:
-        values: (N,) the property.
-        targets: (N,) class names.
-        together: (N,) component numbers; the images of a component are in one fold.
+        values: (K,) the property.
+        labelled: the K images.
 
     Returns:
         (skill, its lower 95 % bound); skill is balanced accuracy rescaled so that 0 is chance and 1 is perfect.
     """
-    return _measure(values, label_rows(np.ones(len(values), dtype=bool), targets, together))
-
-
-def _measure(values: NDArray[Any], labelled: Labelled) -> tuple[float, float]:
     from sklearn.tree import DecisionTreeClassifier
 
     names, codes = np.unique(labelled.targets.astype(str), return_inverse=True)

@@ -25,7 +25,6 @@ OVERALL = (
     "subset_accuracy",
     "hamming_loss",
 )
-RANKING = {"average_precision", "roc_auc", "mean_average_precision"}  # need probabilities
 
 
 class LabelMetrics(Record):

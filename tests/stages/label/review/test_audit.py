@@ -425,7 +425,7 @@ def test_the_answers_of_every_task_are_distinct_and_described(target: Target, tm
     labels = {"classes": ['{"a": 1}', '{"b": 1}']}.get(target, ["a", "b"])
     task = REVIEW_TASKS[target].of(data, [*labels, None], ["c"])
     item = ReviewItem(0, "000.jpg", data.images["sha256"][0], RANDOM, labels[0])
-    every: list[Choice] = [[1, -1, -1], [-1, 0, 1]] if task.several else list(range(len(task.choices)))
+    every: list[Choice] = [[1, -1, -1], [-1, 0, 1]] if task.states() else list(range(len(task.choices)))
     assert all(task.accepts(choice) for choice in every)
     assert not any(task.accepts(choice) for choice in (-1, len(task.choices), [1], [2, 0, 0]))
     answers = [task.read_choice(item, choice) for choice in every]

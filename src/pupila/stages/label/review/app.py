@@ -20,7 +20,6 @@ from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.label.review.review_task import Answer, ReviewTask
 from pupila.stages.label.review.session import Review
-from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN
 
 MAX_SIDE = 1600  # pixels: longer side of the images shown, at most
 _MAX_BODY = 4096  # bytes of a request
@@ -150,8 +149,7 @@ def _describe_answer(answer: Answer, task: ReviewTask) -> str:
 
 def _render_page(title: str, task: ReviewTask) -> str:
     words = {
-        "choices": task.choices, "masks": task.shows_label, "several": task.several,
-        "states": {PRESENT: say("present"), ABSENT: say("absent"), UNKNOWN: say("unknown")},
+        "choices": task.choices, "masks": task.shows_label, "states": task.states(),
         "accept": say("save"), "unsure": say("unsure"),
         "undo": say("undo"), "more": say("more classes"), "mask": say("show or hide the mask"),
         "progress": say("{n} of {total} answered", n="{0}", total="{1}"),

@@ -30,7 +30,6 @@ class LabelsReview(ReviewTask):
     """Several classes per image; the reviewer does not see the labels."""
 
     target = MULTILABEL.target
-    several = True
 
     @classmethod
     def of(cls, data: Dataset, labels: Iterable[str | None], further: Sequence[str]) -> Self:
@@ -50,6 +49,11 @@ class LabelsReview(ReviewTask):
         return say(
             "The labels of an image are correct if they agree with the reviewer in every class that both know."
         )
+
+    @classmethod
+    def states(cls) -> dict[int, str]:
+        """What a class can be."""
+        return {PRESENT: say("present"), ABSENT: say("absent"), UNKNOWN: say("unknown")}
 
     def accepts(self, choice: Choice) -> bool:
         """A state for every class."""

@@ -47,9 +47,6 @@ class ReviewTask(ABC):
 
     target: ClassVar[Target]
     shows_label: ClassVar[bool] = False  # whether the label is laid over the image; else the review is blind
-    several: ClassVar[bool] = (
-        False  # whether an answer has a state for each choice, instead of being one of them
-    )
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = list(choices)
@@ -74,6 +71,11 @@ class ReviewTask(ABC):
     def accuracy_note(cls) -> str:
         """What counts as correct, where it is not plain."""
         return ""
+
+    @classmethod
+    def states(cls) -> dict[int, str]:
+        """The states that an answer gives each choice, in words; none where an answer is one of the choices."""
+        return {}
 
     def accepts(self, choice: Choice) -> bool:
         """Whether the page offers this."""

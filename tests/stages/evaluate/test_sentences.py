@@ -7,6 +7,7 @@ from pupila.artifacts.report.evaluation.report import Comparison, ModelReport
 from pupila.core.messages import say
 from pupila.stages.evaluate.calibration import calibration_section
 from pupila.stages.evaluate.classify import sentences
+from pupila.stages.evaluate.classify.page import calibration_words
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.sentences import describe_split
 from pupila.stages.evaluate.verdicts import comparison_sentence, verdict_words
@@ -68,7 +69,7 @@ def test_the_page_says_where_temperature_scaling_made_calibration_worse(
     after: float, texts: list[str]
 ) -> None:
     calibration = Calibration(before=Estimate(value=0.1), after=Estimate(value=after), bins=[(0.5, 0.5, 3)])
-    (section,) = calibration_section(calibration, [(0.5, 0.1), (1.0, 0.2)])
+    (section,) = calibration_section(calibration, [(0.5, 0.1), (1.0, 0.2)], calibration_words())
     assert section.sentences == texts
     assert [row[0] for row in section.tables[0].rows] == [
         "expected calibration error before temperature scaling",

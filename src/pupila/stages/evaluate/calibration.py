@@ -1,6 +1,7 @@
 """How far confidences can be trusted: calibration and the risk-coverage curve, in the report and on the page."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,15 +67,26 @@ def bootstrap_images(groups: Array, metric: Callable[[Array], float | None]) -> 
     return make_estimate(value, *bootstrap(groups, statistic, repeats=FEWER_RESAMPLES), group_count)
 
 
+@dataclass(frozen=True, slots=True)
+class CalibrationWords:
+    """What the section says in the words of one task."""
+
+    before: str  # title of the calibration error before calibration
+    after: str
+    unhelpful: str  # sentence where calibration made the error larger
+    axes: tuple[str, str]  # of the reliability diagram
+    risk: str  # axis of the risk-coverage curve
+
+
 def calibration_section(
-    calibration: Calibration | None, risk_coverage: list[tuple[float, float]], of_labels: bool = False
+    calibration: Calibration | None, risk_coverage: list[tuple[float, float]], words: CalibrationWords
 ) -> list[Section]:
     """The section of the page; none for a model without probabilities.
 
     Args:
         calibration: of the model.
         risk_coverage: a few points of the curve.
-        of_labels: whether each label has a probability of its own, and not only the prediction of an image.
+        words: of the task.
     """
     if calibration is None:
         return []
@@ -82,43 +94,24 @@ def calibration_section(
     rows, texts = [[say("expected calibration error"), *after.cells()]], []
     if before is not None:
         assert before.value is not None and after.value is not None  # defined for every set of images
-        rows = [
-            [title, *row.cells()]
-            for title, row in zip(_error_titles(of_labels), (before, after), strict=True)
-        ]
+        rows = [[words.before, *before.cells()], [words.after, *after.cells()]]
         if after.value > before.value:
-            texts = [
-                say("Calibration did not help.") if of_labels else say("Temperature scaling did not help.")
-            ]
+            texts = [words.unhelpful]
     curve = [(confidence, share) for confidence, share, _ in calibration.bins]
-    axes = (say("probability"), say("share present")) if of_labels else (say("confidence"), say("accuracy"))
-    risk = say("risk (share of images with an error)") if of_labels else say("risk (error rate)")
     return [Section(
         say("Calibration"), texts,
         charts=[
             charts.lines(
                 say("Reliability diagram"), {say("model"): curve, say("perfect calibration"): [(0.0, 0.0), (1.0, 1.0)]},
-                axes,
+                words.axes,
             ),
             charts.lines(
-                say("Risk-coverage curve"), {say("model"): risk_coverage}, (say("coverage (share of images)"), risk),
+                say("Risk-coverage curve"), {say("model"): risk_coverage},
+                (say("coverage (share of images)"), words.risk),
             ),
         ],
         tables=[Table([say("metric"), say("value"), say("95 % CI")], rows)],
     )]  # fmt: skip
-
-
-def _error_titles(of_labels: bool) -> list[str]:
-    """Before, and after: several labels have a bias for each class beside the temperature."""
-    if of_labels:
-        return [
-            say("expected calibration error before calibration"),
-            say("expected calibration error after calibration"),
-        ]
-    return [
-        say("expected calibration error before temperature scaling"),
-        say("expected calibration error after temperature scaling"),
-    ]
 
 
 def _estimate_error(scored: Scored, groups: Array) -> Estimate:

@@ -8,7 +8,7 @@ from pupila.artifacts.report.evaluation.classify import ClassifyModel, ClassifyR
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import integer, number, percent, say, say_count
-from pupila.stages.evaluate.calibration import FEWER_RESAMPLES, calibration_section
+from pupila.stages.evaluate.calibration import FEWER_RESAMPLES, CalibrationWords, calibration_section
 from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.statistics.intervals import RESAMPLES
@@ -23,7 +23,7 @@ def sections(e: ClassifyReport, data: Dataset, predictions: Sequence[Predictions
         _metrics(model),
         _classes(model, e.classes),
         *comparison_section(e),
-        *calibration_section(model.calibration, model.risk_coverage),
+        *calibration_section(model.calibration, model.risk_coverage, calibration_words()),
         _worst_errors(model, data),
     ]
 
@@ -84,6 +84,16 @@ def _classes(model: ClassifyModel, names: list[str]) -> Section:
         [charts.confusion_matrix(say("Confusion matrix"), model.confusion, names)] if len(names) <= 20 else []
     )
     return Section(say("Metrics by class"), charts=drawn, tables=[Table(header, rows)])
+
+
+def calibration_words() -> CalibrationWords:
+    """A classifier is calibrated by its temperature alone."""
+    return CalibrationWords(
+        before=say("expected calibration error before temperature scaling"),
+        after=say("expected calibration error after temperature scaling"),
+        unhelpful=say("Temperature scaling did not help."),
+        axes=(say("confidence"), say("accuracy")), risk=say("risk (error rate)"),
+    )  # fmt: skip
 
 
 def _worst_errors(model: ClassifyModel, data: Dataset) -> Section:

@@ -8,7 +8,7 @@ from pupila.artifacts.report.evaluation.multilabel import LabelError, Multilabel
 from pupila.artifacts.report.gallery import load_image
 from pupila.artifacts.report.page import PageImage, Section, Table
 from pupila.core.messages import integer, number, percent, say, say_count
-from pupila.stages.evaluate.calibration import FEWER_RESAMPLES, calibration_section
+from pupila.stages.evaluate.calibration import FEWER_RESAMPLES, CalibrationWords, calibration_section
 from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.multilabel.baselines import PROBE_GRID
 from pupila.stages.evaluate.predictions import Predictions
@@ -29,7 +29,7 @@ def sections(e: MultilabelReport, data: Dataset, predictions: Sequence[Predictio
         *_curves(model),
         *comparison_section(e),
         *_baselines(e),
-        *calibration_section(model.calibration, model.risk_coverage, of_labels=True),
+        *calibration_section(model.calibration, model.risk_coverage, _calibration_words()),
         *_error_pairs(model),
         _worst_errors(model, data),
     ]
@@ -144,6 +144,15 @@ def _describe_threshold(model: MultilabelModel, name: str) -> str:
 
 def _cells(estimate: Estimate) -> list[str]:
     return [say("not measurable"), ""] if estimate.value is None else estimate.cells()
+
+
+def _calibration_words() -> CalibrationWords:
+    """Several labels have a bias for each class beside the temperature, and a probability for each label."""
+    return CalibrationWords(
+        before=say("expected calibration error before calibration"),
+        after=say("expected calibration error after calibration"), unhelpful=say("Calibration did not help."),
+        axes=(say("probability"), say("share present")), risk=say("risk (share of images with an error)"),
+    )  # fmt: skip
 
 
 def _error_pairs(model: MultilabelModel) -> list[Section]:

@@ -1,4 +1,4 @@
-"""Evaluating several labels an image from end to end: what is counted, named, compared and refused."""
+"""Evaluating several labels per image from end to end: what is counted, named, compared and refused."""
 
 import csv
 import html
@@ -130,6 +130,7 @@ def test_the_page_says_what_is_not_measurable_or_never_found(table: Table, tmp_p
     def hide(header: list[str], cells: list[list[str]]) -> None:
         for row in cells:
             row[2 + YELLOW] = row[2 + YELLOW] and "0"
+            row[2 + BLUE] = row[2 + BLUE] and "1"
 
     folder = write_several_labels(tmp_path / "rare", 60)
     rewrite(folder, hide)
@@ -143,6 +144,7 @@ def test_the_page_says_what_is_not_measurable_or_never_found(table: Table, tmp_p
     positives = int((rare.label_matrix[rows_of(on), RED] == 1).sum())
     assert f"not measurable: 'yellow' (0 positives in {known} known images)." in page
     assert f"Never found (recall 0): 'red' (0 of {positives})." in page
+    assert "Present in every image where it is known: 'blue'. Average precision is 1 there" in page
     assert "over 3 of 4 classes" in sentences(output.evaluation)[0]
     assert "<td>not measurable</td>" in page
     assert "NaN" not in Path(output.report_json).read_text()

@@ -237,6 +237,7 @@ def test_classes_that_cannot_be_learned_or_measured_are_named(tmp_path: Path) ->
         "Every training image with a known label shows green: the model learns only their presence." in text
     )
     assert "no validation image shows it: red" in text and "of 4 classes" in text
+    assert "No validation image is known to lack green: average precision is 1 there in every epoch." in text
     assert not MULTILABEL_RECIPE.warnings(
         pupila.open(write_several_labels(tmp_path / "all")), [*range(60)], []
     )

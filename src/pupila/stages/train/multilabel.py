@@ -107,16 +107,25 @@ def _warn(data: Dataset, training: list[int], validation: list[int]) -> list[str
 
 def _warn_of_validation(data: Dataset, rows: list[int]) -> list[str]:
     """Which classes the validation images can't measure, and what chooses the epoch if that is all of them."""
-    shown = _classes_with(data, rows, PRESENT)
+    shown, lacked = (_classes_with(data, rows, value) for value in (PRESENT, ABSENT))
     missing = [name for name in data.classes if name not in shown]
-    if not rows or not missing:
+    constant = [name for name in data.classes if name in shown and name not in lacked]
+    if not rows:
         return []
     if not shown:
         return [say("No validation image shows a class, so the epoch with the lowest loss is chosen.")]
-    return [say(
-        "Not measurable, as no validation image shows it: {names}. Means are over the other {n} of {total} classes.",
-        names=listing(missing), n=len(shown), total=len(data.classes),
-    )]  # fmt: skip
+    sentences = []
+    if missing:
+        sentences.append(say(
+            "Not measurable, as no validation image shows it: {names}. Means are over the other {n} of {total} "
+            "classes.", names=listing(missing), n=len(shown), total=len(data.classes),
+        ))  # fmt: skip
+    if constant:
+        sentences.append(say(
+            "No validation image is known to lack {names}: average precision is 1 there in every epoch.",
+            names=listing(constant),
+        ))  # fmt: skip
+    return sentences
 
 
 def _classes_with(data: Dataset, rows: list[int], value: int) -> set[str]:

@@ -24,7 +24,7 @@ def verdict(e: MultilabelReport) -> list[str]:
     ]
     return [
         _headline(e, model), *_missing_interval(model), *_extremes(model), *_never_found(model),
-        *_below_chance(model), *_not_measurable(model), _images(model), *comparisons,
+        *_below_chance(model), *_not_measurable(model), *_never_absent(model), _images(model), *comparisons,
     ]  # fmt: skip
 
 
@@ -164,6 +164,20 @@ def _not_measurable(model: MultilabelModel) -> list[str]:
     if not absent:
         return []
     return [say("Recall, F1 and average precision not measurable: {names}.", names=listing(absent, _NAMED))]
+
+
+def _never_absent(model: MultilabelModel) -> list[str]:
+    """Classes without a negative, whose average precision says nothing."""
+    names = [
+        _quote(name) for name, row in model.classes.items()
+        if row.average_precision.value is not None and row.positives == row.known
+    ]  # fmt: skip
+    if not names:
+        return []
+    return [say(
+        "Present in every image where it is known: {names}. Average precision is 1 there whatever the model predicts.",
+        names=listing(names, _NAMED),
+    )]  # fmt: skip
 
 
 def _images(model: MultilabelModel) -> str:

@@ -16,7 +16,7 @@ def convert(data: Data, *, to: str, out: Path, **read: Unpack[ReadOptions]) -> "
     """Write the images and their masks or labels in the format of other tools, by the existing split.
 
     Args:
-        data: whatever `pupila.open` takes, with masks or with several labels for each image.
+        data: whatever `pupila.open` takes, with masks or with several labels per image.
         to: masks (PNG files of class indices), coco or yolo; table (one column per class) or coco for several labels.
         out: a new or an empty folder.
         read: how the images are read, where the data are not open yet.

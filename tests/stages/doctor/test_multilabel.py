@@ -1,4 +1,4 @@
-"""Checks of several labels an image: each fault, and a harmless look-alike that must not be reported."""
+"""Checks of several labels per image: each fault, and a harmless look-alike that must not be reported."""
 
 import csv
 import shutil

@@ -1,4 +1,4 @@
-"""Several labels an image: counts and co-occurrence by hand, and the page of a drawn folder."""
+"""Several labels per image: counts and co-occurrence by hand, and the page of a drawn folder."""
 
 from pathlib import Path
 

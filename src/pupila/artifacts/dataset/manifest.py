@@ -139,7 +139,7 @@ class Dataset(Displayed):
     def class_shares(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """(C,) share of each class in some of the rows; NaN where none of their labels tells.
 
-        Of their labels, or of their mean labelled area; with several labels an image, of the images where the class is
+        Of their labels, or of their mean labelled area; with several labels per image, of the images where the class is
         known to be present or absent.
 
         Args:

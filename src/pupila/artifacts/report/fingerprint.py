@@ -249,7 +249,7 @@ class ExplainedByLabel(Record):
 
 
 class SeveralLabels(Record):
-    """Several labels on each image; the classes are in the order of `classes`."""
+    """Several labels per image; the classes are in the order of `classes`."""
 
     classes: dict[str, LabelCounts]
     labels_per_image: list[int]  # images that show 0, 1, 2, ... classes, of those with a label

@@ -1,4 +1,4 @@
-"""Loss functions of several labels for each image, and weights for rare ones. The catalogue is a dict.
+"""Loss functions of several labels per image, and weights for rare ones. The catalogue is a dict.
 
 Each takes logits (N, C) and targets (N, C) int8: 1 present, 0 absent, -1 unknown. An unknown cell changes nothing: its
 gradient is exactly 0, and the mean is over the known cells.

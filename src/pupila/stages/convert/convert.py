@@ -46,7 +46,7 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
     """Write the images that have a target, and their targets, into an empty folder.
 
     Args:
-        data: with masks, or with several labels for each image.
+        data: with masks, or with several labels per image.
         to: one of the layouts for its targets.
         out: folder or URI.
         splits: train, validation or test for each row; None or another name: no split.
@@ -58,7 +58,7 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
     if data.task is None or data.task.target not in LAYOUTS_OF:
         raise PupilaError(
             say("Only data with masks or several labels can be converted"), actual=data.layout,
-            expected=say("masks, or several labels for each image"),
+            expected=say("masks, or several labels per image"),
         )  # fmt: skip
     layouts = LAYOUTS_OF[data.task.target]
     if to not in layouts.writers:

@@ -163,7 +163,7 @@ def _split_entries() -> dict[str, Entry]:
 
 
 def several_labels_entries() -> dict[str, Entry]:
-    """The faults that only data with several labels an image can have."""
+    """The faults that only data with several labels per image can have."""
     return {
         "constant-class": (ERROR, say("classes that every image shows, or none"),
                            say("add images of the other kind, or leave the class out; "

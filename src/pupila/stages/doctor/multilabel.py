@@ -1,4 +1,4 @@
-"""Checks of data with several labels an image: unknown labels, small classes, classes that a model can't tell apart."""
+"""Checks of data with several labels per image: unknown labels, small and inseparable classes, shortcuts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Several labels on each image in numbers: how many are known, and which classes occur together."""
+"""Several labels per image in numbers: how many are known, and which classes occur together."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Conclusions about several labels an image."""
+"""Conclusions about several labels per image."""
 
 from pupila.artifacts.report.fingerprint import Fingerprint, SeveralLabels
 from pupila.core.messages import integer, number, percent, say

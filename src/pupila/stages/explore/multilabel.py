@@ -1,4 +1,4 @@
-"""What the explore page shows of several labels an image: counts, co-occurrence, and random samples."""
+"""What the explore page shows of several labels per image: counts, co-occurrence, and random samples."""
 
 from collections import Counter
 from typing import Any

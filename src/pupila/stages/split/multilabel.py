@@ -1,4 +1,4 @@
-"""Allocation of components with several labels an image: the rarest class first, so that it can stand in every part.
+"""Allocation of components with several labels per image: the rarest class first, so that it can stand in every part.
 
 Iterative stratification with components as units: the class with the fewest images left is dealt first, each of its
 components to the part that still wants the most of that class. Then single components move while that evens out the

@@ -335,6 +335,20 @@ def test_baselines_need_an_image_to_be_fitted_on(labelled: tuple[Dataset, SplitF
     assert "No baselines: there is no labelled image to fit them on." in sentences(report)
 
 
+def test_no_baseline_is_fitted_on_images_that_it_predicts(
+    labelled: tuple[Dataset, SplitFile], table: Table
+) -> None:
+    data = labelled[0]
+    model = parse_source(table("theirs", data, flip(data.label_matrix, 0.1)))
+    result = evaluate_models([model], *labelled, split=TRAIN)
+    report = result.evaluation
+    assert isinstance(report, MultilabelReport)
+    assert [row.name for row in report.comparisons] == ["all negative"]
+    said = "The baselines training prevalence and linear probe are left out: they would be fitted on images"
+    assert any(text.startswith(said) for text in sentences(report))
+    assert not evaluate(Path(model.path), labelled).baselines_would_have_seen_images
+
+
 def test_with_folds_a_baseline_predicts_each_fold_from_the_others(tmp_path: Path) -> None:
     data, splits = split_labels(tmp_path / "data", 40, folds=3)
     rows = [row for row in range(len(data)) if splits.images[row].split != TEST]

@@ -71,3 +71,5 @@ class MultilabelReport(EvaluationReport):
     unknown: int  # classes of the images that nobody knows; they count in no figure
     images_without_labels: int  # of the evaluated splits; left out, since none of their classes is known
     unfitted_baselines: bool  # whether there is no image to fit the baselines on
+    # whether fitted baselines are left out, since the images that they would be fitted on are evaluated
+    baselines_would_have_seen_images: bool

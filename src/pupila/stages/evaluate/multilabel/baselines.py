@@ -29,15 +29,19 @@ def predict_baselines(on: EvaluationSet, out_of_fold: bool) -> list[LabelPredict
         out_of_fold: whether the models predict each fold from the others; the baselines then do so too.
 
     Returns:
-        None at all where there is no labelled image to fit them on.
+        None at all where there is no labelled image to fit them on; all negative alone, which is not fitted, where they
+        would be fitted on images that they predict.
     """
     parts = list(_fitting_rows(on, out_of_fold))
     if not all(fitting for fitting, _ in parts):
         return []
     none = np.zeros((len(on.rows), len(on.data.classes)))
+    all_negative = _make_predictions(say("all negative"), on, none, none > 0)
+    if any(set(fitting) & {on.rows[place] for place in places} for fitting, places in parts):
+        return [all_negative]
     colours = _read_colours(on.data, sorted({*on.rows, *(row for fitting, _ in parts for row in fitting)}))
     return [
-        _make_predictions(say("all negative"), on, none, none > 0),
+        all_negative,
         _make_predictions(say("training prevalence"), on, *_predict_parts(on, parts, colours, _fit_prevalence)),
         _make_predictions(say("linear probe on colours"), on, *_predict_parts(on, parts, colours, _fit_probe)),
     ]  # fmt: skip

@@ -46,6 +46,7 @@ def _report(evaluated: Evaluated) -> MultilabelReport:
         comparisons=compare.compare(first, others[:rivals], others[rivals:], cells),
         known=int((cells.targets >= 0).sum()), unknown=int((cells.targets < 0).sum()),
         images_without_labels=_count_unlabelled(on), unfitted_baselines=not baselines,
+        baselines_would_have_seen_images=len(baselines) == 1,
     )  # fmt: skip
 
 

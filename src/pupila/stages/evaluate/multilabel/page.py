@@ -68,8 +68,11 @@ def _baselines(e: MultilabelReport) -> list[Section]:
     """What each baseline is; none where there was no image to fit them on."""
     if e.unfitted_baselines:
         return []
+    all_negative = say("All negative: no label for any image.")
+    if e.baselines_would_have_seen_images:
+        return [Section(say("Baselines"), [all_negative])]
     texts = [
-        say("All negative: no label for any image."),
+        all_negative,
         say("Training prevalence: the share of the training images that show a class is its probability everywhere."),
         say(
             "Linear probe on colours: a logistic regression for each class on the mean colours of {n} × {n} cells of "

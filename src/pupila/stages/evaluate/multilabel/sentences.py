@@ -52,6 +52,11 @@ def warnings(e: MultilabelReport) -> list[str]:
     texts += _thresholds(model)
     if e.unfitted_baselines:
         texts.append(say("No baselines: there is no labelled image to fit them on."))
+    if e.baselines_would_have_seen_images:
+        texts.append(say(
+            "The baselines training prevalence and linear probe are left out: they would be fitted on images that are "
+            "evaluated here."
+        ))  # fmt: skip
     there = {name: row.recall for name, row in model.classes.items() if row.positives}
     few = [name for name, recall in there.items() if recall.low is None]
     return texts + ([few_groups_warning(e, few if len(few) < len(there) else [])] if few else [])

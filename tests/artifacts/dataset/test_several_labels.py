@@ -167,6 +167,8 @@ def test_masks_are_no_labels(tmp_path: Path) -> None:
     write_photo(tmp_path / "masks/a.png", 1)
     with pytest.raises(PupilaError, match="not for the task multilabel: found images beside masks"):
         pupila.open(tmp_path, task="multilabel")
+    unlabelled = pupila.open(tmp_path / "images", task="segment")
+    assert "No image has a label for the task segment yet: naming it changes nothing." in unlabelled.notes
 
 
 def test_the_manifest_saves_the_labels_and_the_task(tmp_path: Path) -> None:

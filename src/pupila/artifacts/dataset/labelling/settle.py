@@ -67,6 +67,12 @@ def settle_labels(source: Listing, requested: Task | None) -> Listing:
                 expected=say("labels for {task}", task=translate(requested.title)),
                 remedy=say("leave out {flag}", flag="--task"),
             )  # fmt: skip
+        if requested.target != source.target:
+            note = say(
+                "No image has a label for the task {task} yet: naming it changes nothing.",
+                task=requested.name,
+            )
+            source = replace(source, notes=[*source.notes, note])
         return _with_first_rows(source)
     labels = _read_labels(source, labelled, requested)
     if labels is None:

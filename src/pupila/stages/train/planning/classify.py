@@ -3,7 +3,7 @@
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.learning.losses.classes import LOSSES
+from pupila.learning.losses.classes import LOSSES, OVERLAP_LOSSES
 from pupila.stages.train.planning.planner import (
     TaskLosses,
     TaskPlanner,
@@ -18,7 +18,9 @@ from pupila.stages.train.task_settings.classify import ClassifyTrainSettings
 from pupila.statistics.metrics.threshold import parse_objective
 
 # Overlap losses are for masks.
-_LOSSES = TaskLosses(LOSSES, ("cross_entropy", "focal"), smoothed="cross_entropy")
+_LOSSES = TaskLosses(
+    {name: loss for name, loss in LOSSES.items() if name not in OVERLAP_LOSSES}, smoothed="cross_entropy"
+)
 
 
 def _check(settings: ClassifyTrainSettings, data: Dataset) -> None:

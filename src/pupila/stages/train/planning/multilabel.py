@@ -20,7 +20,7 @@ from pupila.stages.train.planning.planner import (
 from pupila.stages.train.settings import skips_training
 from pupila.stages.train.task_settings.multilabel import MultilabelTrainSettings
 
-_LOSSES = TaskLosses(LABEL_LOSSES, tuple(LABEL_LOSSES), smoothed="bce")
+_LOSSES = TaskLosses(LABEL_LOSSES, smoothed="bce")
 
 
 def _check(settings: MultilabelTrainSettings, data: Dataset) -> None:

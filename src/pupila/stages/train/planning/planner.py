@@ -57,8 +57,7 @@ def pick_head_precision(network: Network, device: str, unfreeze: int | str) -> t
 class TaskLosses:
     """The losses of one task."""
 
-    catalogue: Mapping[str, LossBuilder]
-    names: tuple[str, ...]  # those of the catalogue that the task can use, the usual one first
+    catalogue: Mapping[str, LossBuilder]  # the usual one first
     smoothed: str  # the one with label smoothing
 
 
@@ -67,13 +66,13 @@ def check_criterion(settings: CriterionSettings, losses: TaskLosses) -> None:
     if settings.loss == "auto":
         return
     names = loss_names(settings.loss)
-    if {*names} & {*LOSSES, *LABEL_LOSSES} - {*losses.names}:
+    if {*names} & {*LOSSES, *LABEL_LOSSES} - {*losses.catalogue}:
         raise conflicting_settings(
             f"loss={settings.loss}",
-            say("a loss for this task: {names}", names=listing(list(losses.names))),
-            f"--loss {losses.names[0]}",
+            say("a loss for this task: {names}", names=listing(list(losses.catalogue))),
+            f"--loss {next(iter(losses.catalogue))}",
         )
-    parse_loss(settings.loss, {name: losses.catalogue[name] for name in losses.names})
+    parse_loss(settings.loss, losses.catalogue)
     if settings.label_smoothing and losses.smoothed not in names:
         raise conflicting_settings(
             f"loss={settings.loss}, label_smoothing={settings.label_smoothing}",

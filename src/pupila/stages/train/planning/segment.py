@@ -14,7 +14,7 @@ from pupila.stages.train.planning.planner import Needs, TaskLosses, TaskPlanner,
 from pupila.stages.train.settings import conflicting_settings, skips_training
 from pupila.stages.train.task_settings.segment import SegmentTrainPlan, SegmentTrainSettings
 
-_LOSSES = TaskLosses(LOSSES, tuple(LOSSES), smoothed="cross_entropy")
+_LOSSES = TaskLosses(LOSSES, smoothed="cross_entropy")
 
 
 def _check(settings: SegmentTrainSettings, data: Dataset) -> None:

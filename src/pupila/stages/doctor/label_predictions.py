@@ -12,9 +12,7 @@ from pupila.artifacts.run.out_of_fold import OutOfFold
 from pupila.core.messages import percent, say
 from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, fault
 from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN
-from pupila.tasks.multilabel import calibrated_probabilities
-from pupila.tasks.task import PostProcessing
-from pupila.tasks.tuning.multilabel import tune_labels
+from pupila.tasks.tuning.multilabel import calibrate_to
 
 Array = NDArray[Any]
 
@@ -25,8 +23,7 @@ def labels_against_predictions(data: Dataset, predictions: OutOfFold) -> list[Fa
     """Labels of single classes that the run contradicts, the lowest probability of the label first."""
     logits = predictions.frame.select([logit_column(name) for name in data.classes]).to_numpy()
     labels = data.label_matrix[predictions.rows]
-    tuned = tune_labels(logits, labels, data.classes, PostProcessing())
-    probabilities = calibrated_probabilities(logits, tuned.temperature, tuned.post_processing)
+    probabilities = calibrate_to(labels, logits, data.classes)
     images = data.images["image"]
     ranked = [
         _describe(

@@ -46,6 +46,18 @@ def tune_labels(logits: Array, targets: Array, classes: list[str], start: PostPr
     return Calibration(temperature, tuned.model_copy(update=values))
 
 
+def calibrate_to(targets: Array, logits: Array, classes: list[str]) -> Array:
+    """(N, C) probability that each class is present, calibrated to labels of the same images: a loss may shift it.
+
+    Args:
+        targets: (N, C): 1 present, 0 absent, -1 unknown.
+        logits: (N, C) of models that were not trained on these images.
+        classes: C names.
+    """
+    tuned = tune_labels(logits, targets, classes, PostProcessing())
+    return calibrated_probabilities(logits, tuned.temperature, tuned.post_processing)
+
+
 def _best_threshold(probabilities: Array, targets: Array) -> float:
     """That of the best micro F1 over the known cells; 0.5 where none of them is positive."""
     known = targets != UNKNOWN

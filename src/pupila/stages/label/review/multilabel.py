@@ -19,9 +19,8 @@ from pupila.stages.label.review.label_errors import estimate_label_errors
 from pupila.stages.label.review.review_task import Answers, Candidate, Choice, ReviewTask
 from pupila.stages.label.review.sample import RANDOM, ReviewItem
 from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN, describe_labels, read_labels, write_labels
-from pupila.tasks.multilabel import DEFAULT_THRESHOLD, MULTILABEL, calibrated_probabilities
-from pupila.tasks.task import PostProcessing
-from pupila.tasks.tuning.multilabel import tune_labels
+from pupila.tasks.multilabel import DEFAULT_THRESHOLD, MULTILABEL
+from pupila.tasks.tuning.multilabel import calibrate_to
 
 _Labels = dict[str, bool]  # known class to whether the image shows it
 
@@ -122,7 +121,7 @@ class LabelsReview(ReviewTask):
         names = data.classes
         logits = predictions.frame.select([logit_column(name) for name in names]).to_numpy()
         given = data.label_matrix[predictions.rows]
-        probabilities = calibrate(logits, given, names)
+        probabilities = calibrate_to(given, logits, names)
         candidates = []
         for place in rank_by_least_quality(given, probabilities):
             scores = label_quality(given[place], probabilities[place])
@@ -135,18 +134,6 @@ class LabelsReview(ReviewTask):
                           tuple(names[number] for number in doubted))
             )  # fmt: skip
         return estimate_wrong_classes(given, probabilities), candidates
-
-
-def calibrate(logits: Array, given: Array, names: list[str]) -> Array:
-    """(N, C) probability that each class is present, calibrated to the given labels: losses may shift it.
-
-    Args:
-        logits: (N, C) of models that were not trained on these images.
-        given: (N, C) 1 present, 0 absent, -1 unknown.
-        names: of the C classes.
-    """
-    tuned = tune_labels(logits, given, names, PostProcessing())
-    return calibrated_probabilities(logits, tuned.temperature, tuned.post_processing)
 
 
 def contradicted_classes(label: str, target: str) -> list[tuple[str, bool]]:

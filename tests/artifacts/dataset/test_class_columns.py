@@ -1,5 +1,6 @@
 """Tables with one column per class: which columns are classes, and what their cells mean."""
 
+import json
 from pathlib import Path
 from typing import get_args
 
@@ -121,15 +122,67 @@ def test_columns_beside_a_label_stay_the_users_own(tmp_path: Path) -> None:
     assert data.notes == []
 
 
-def test_a_table_beside_folders_of_classes_is_not_read_unless_it_is_named(tmp_path: Path) -> None:
+PATHS = {"below the folder": "{}", "bare": "", "below another folder": "data/{}", "absolute": "/home/{}"}
+
+
+@pytest.mark.parametrize("prefix", PATHS)
+@pytest.mark.parametrize("rows", [slice(None), slice(1)])
+def test_folders_of_classes_win_over_columns(tmp_path: Path, prefix: str, rows: slice) -> None:
     write_photo(tmp_path / "cat/a.jpg", 1)
     write_photo(tmp_path / "dog/b.jpg", 2)
-    (tmp_path / "t.csv").write_text("image,front,clean\ncat/a.jpg,1,1\ndog/b.jpg,0,1\n")
+    paths = [PATHS[prefix].format(path) or path[-5:] for path in ("cat/a.jpg", "dog/b.jpg")][rows]
+    lines = [f"{path},1,1" for path in paths]
+    (tmp_path / "t.csv").write_text("\n".join(["image,front,clean", *lines]) + "\n")
     data = pupila.open(tmp_path)
-    assert data.classes == ["cat", "dog"]
+    assert data.class_counts() == {"cat": 1, "dog": 1}
     assert "t.csv has columns of yes and no (front, clean), which are not read." in str(data)
+    assert "open the table itself, or use --task multilabel" in str(data)
     assert pupila.open(tmp_path / "t.csv").classes == ["clean", "front"]
     assert pupila.open(tmp_path, task="multilabel").classes == ["clean", "front"]
+
+
+def write_outlines(folder: Path) -> None:
+    (folder / "labels").mkdir(parents=True)
+    (folder / "labels/a.txt").write_text("0 .1 .1 .5 .1 .5 .5\n")
+    (folder / "data.yaml").write_text("names: [leaf]\ntrain: images\n")
+
+
+def write_annotations(folder: Path) -> None:
+    document = {
+        "images": [{"id": 1, "file_name": "images/a.jpg"}], "categories": [{"id": 1, "name": "leaf"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}],
+    }  # fmt: skip
+    (folder / "annotations.json").write_text(json.dumps(document))
+
+
+MASKS = {
+    "masks": lambda folder: write_photo(folder / "masks/a.png", 1),
+    "masks beside them": lambda folder: write_photo(folder / "images/a_mask.png", 1),
+    "YOLO": write_outlines,
+    "COCO": write_annotations,
+}
+
+
+@pytest.mark.parametrize("layout", MASKS)
+@pytest.mark.parametrize("table", ["t.csv", "metadata.csv"])
+def test_masks_win_over_columns(tmp_path: Path, layout: str, table: str) -> None:
+    write_photo(tmp_path / "images/a.jpg", 1)
+    MASKS[layout](tmp_path)
+    (tmp_path / table).write_text("image,night,rainy\nimages/a.jpg,1,1\n")
+    data = pupila.open(tmp_path)
+    assert data.target == "mask"
+    assert f"{table} has columns of yes and no (night, rainy), which are not read." in str(data)
+    assert pupila.open(tmp_path, task="multilabel").classes == ["night", "rainy"]
+
+
+@pytest.mark.parametrize("folder", ["", "images/", "photos/", "train/", "inner/images/"])
+def test_columns_are_read_where_nothing_else_has_labels(tmp_path: Path, folder: str) -> None:
+    write_photo(tmp_path / folder / "a.jpg", 1)
+    write_photo(tmp_path / folder / "b.jpg", 2)
+    (tmp_path / "t.csv").write_text("image,salt,fat\na.jpg,1,1\nb.jpg,0,1\n")
+    data = pupila.open(tmp_path)
+    assert data.label_matrix.tolist() == [[1, 1], [1, 0]]
+    assert "not read" not in str(data)
 
 
 def test_numbers_of_folds_and_rows_are_no_classes(tmp_path: Path) -> None:

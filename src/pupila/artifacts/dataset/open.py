@@ -8,6 +8,7 @@ import polars as pl
 from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.formats.table import describe_unread_tables
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.copies import unite_copies
 from pupila.artifacts.dataset.labelling.history import settle_history
@@ -54,8 +55,10 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
         )  # fmt: skip
     with files.cache_listing(uri):
         settings, notes = recall_task(uri, settings or ReadSettings())
-        for read in FORMATS.values():
+        for layout, read in FORMATS.items():
             if (source := read(uri, settings)) is not None:
+                if files.is_folder(uri) and layout != "manifest":
+                    notes += describe_unread_tables(source.root, source.tables)
                 return _assemble(replace(source, notes=[*notes, *source.notes]), settings)
     raise PupilaError(
         say("Unknown data layout in {path}", path=uri), actual=say("a file"),

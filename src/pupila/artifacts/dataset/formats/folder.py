@@ -7,7 +7,7 @@ from dataclasses import replace
 from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, folder_content, list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.same_folder import pair_masks
-from pupila.artifacts.dataset.formats.table import describe_unread_tables
+from pupila.artifacts.dataset.formats.table import read_class_columns
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -29,10 +29,11 @@ def read(path: str, _settings: ReadSettings) -> Listing | None:
     if (with_masks := pair_masks(root, images, oddities)) is not None:
         return replace(with_masks, home=path, notes=notes)
     levels = _Levels(root, images)
+    if not levels.are_classes and (with_columns := read_class_columns(root)) is not None:
+        return replace(with_columns, home=path, notes=[*notes, *with_columns.notes])
     oddities += levels.empty_classes()
     if not levels.split_level:
         notes += _splits_in_names(images)
-    notes += describe_unread_tables(root)
     rows = as_rows(images, {
         "target": [levels.target(e.path) for e in images],
         "given_split": [levels.split(e.path) for e in images],
@@ -72,6 +73,11 @@ class _Levels:
         )  # a single folder `images/` is not a class
         self.class_level = depth if named else None
         self.classes = {target for e in images if (target := self.target(e.path)) is not None}
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether several folders may be classes: one alone may be what the images lie in."""
+        return len({name for name in self.classes if not folder_content(name)}) > 1
 
     def split(self, path: str) -> str | None:
         word = path.partition("/")[0]

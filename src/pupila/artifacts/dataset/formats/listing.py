@@ -43,6 +43,7 @@ class Listing:
     target: Target = "class"  # what the targets are
     label_map: LabelMap | None = None  # of masks, from a class file or from the annotations
     cells: bool = False  # whether targets and columns are a user's cells, which may hold several labels
+    tables: tuple[str, ...] = ()  # their addresses, where tables were read
     folders: bool = False  # whether folders are the labels: a second label needs a copy of the image
 
 

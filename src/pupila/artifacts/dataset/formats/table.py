@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,12 +14,12 @@ from pupila.artifacts.dataset.formats.file_finder import (
     FileFinder,
     content_by_path,
     find_unlisted,
-    folder_content,
 )
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.text_tables import decode_text, detect_separator
 from pupila.artifacts.dataset.labelling.cells import YesNoColumn
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
+from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -25,7 +27,6 @@ from pupila.core.messages import listing, say
 from pupila.core.settings import closest
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TABLE_SUFFIXES
 from pupila.tasks.multilabel import MULTILABEL
-from pupila.tasks.task import Task
 
 # Common names for our columns; the first that occurs counts.
 MASK = "_mask"  # our name for a column of mask files until they are found and become targets
@@ -43,43 +44,54 @@ _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", ROBOFLOW := "
 def read(path: str, settings: ReadSettings) -> Listing | None:
     """The rows of a table, or of the one table (or metadata file) that a folder holds."""
     if files.is_folder(path):
-        tables = _find_tables(path.rstrip("/"), settings.requested_task())
-        home = path
-    elif path.lower().endswith(TABLE_SUFFIXES):
-        tables, home = (
-            [path],
-            str(PurePosixPath(path).parent) if not files.is_remote(path) else path.rsplit("/", 1)[0],
-        )
-    else:
+        requested = settings.requested_task()
+        several = requested is not None and requested.target == MULTILABEL.target
+        folder = path.rstrip("/")
+        if tables := _find_tables(folder, _has_labels):
+            return _read_tables(tables, folder)
+        return read_class_columns(folder) if several else None
+    if not path.lower().endswith(TABLE_SUFFIXES):
         return None
-    if not tables:
-        return None
+    return _read_tables(
+        [path], str(PurePosixPath(path).parent) if not files.is_remote(path) else path.rsplit("/", 1)[0]
+    )
+
+
+def read_class_columns(folder: str) -> Listing | None:
+    """The rows of the folder's table with one column per class; None where there is no such table.
+
+    They are the weakest sign of labels that a folder may hold: columns of yes and no may be about anything.
+    """
+    tables = _find_tables(folder, _says_classes_alone)
+    return _read_tables(tables, folder) if tables else None
+
+
+def _read_tables(tables: list[str], home: str) -> Listing:
     root = home.rstrip("/") or "/"
     frames = [_rename_columns(read_table(table), table, root) for table in tables]
     frame = pl.concat(frames, how="diagonal")
-    return _listing(frame, root, [files.relative(table, root) for table in tables])
+    return replace(
+        _listing(frame, root, [files.relative(table, root) for table in tables]), tables=tuple(tables)
+    )
 
 
-def _find_tables(folder: str, requested: Task | None) -> list[str]:
+def _find_tables(folder: str, fits: Callable[[str], bool]) -> list[str]:
     """The metadata files (also one per split folder), else the table or train/test tables of the folder.
 
-    A table with one column per class counts where no other has labels, and where the folders of its images are not
-    classes themselves, or the user says that images have several.
+    Args:
+        folder: that is searched.
+        fits: whether a table is of the kind that is sought.
     """
     names = files.list_files(folder)
     for name in _METADATA:
-        if name in names and _is_metadata(files.join(folder, name)):
+        if name in names and fits(files.join(folder, name)):
             return [files.join(folder, name)]
         below = [sub for sub in files.list_folders(folder) if sub.lower() in SPLIT_WORDS]
         nested = [files.join(folder, f"{sub}/{name}") for sub in below]
-        nested = [uri for uri in nested if files.exists(uri) and _is_metadata(uri)]
+        nested = [uri for uri in nested if files.exists(uri) and fits(uri)]
         if nested:
             return nested
-    tables = _list_tables(folder)
-    several = requested is not None and requested.target == MULTILABEL.target
-    fitting = [table for table in tables if _has_labels(table)] or [
-        table for table in tables if _says_classes_alone(table) and (several or not _is_in_class_folders(table))
-    ]  # fmt: skip
+    fitting = [table for table in _list_tables(folder) if fits(table)]
     stems = {PurePosixPath(name).stem.lower() for name in fitting}
     if len(fitting) > 1 and not stems <= set(SPLIT_WORDS):
         raise PupilaError(
@@ -96,29 +108,29 @@ def _list_tables(folder: str) -> list[str]:
             if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]  # fmt: skip
 
 
-def describe_unread_tables(folder: str) -> list[str]:
+def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
     """A note for each table of the folder that has columns of yes and no, and is not read.
 
     Args:
-        folder: whose images are read without a table.
+        folder: of the images.
+        read: the tables that are read.
     """
-    names = {table: [column.name for column in _find_class_columns(table)] for table in _list_tables(folder)}
+    tables = [table for table in _list_tables(folder) if table not in read]
+    names = {table: [column.name for column in _find_class_columns(table)] for table in tables}
     return [
         say("{table} has columns of yes and no ({names}), which are not read. To read them as classes, open the table "
-            "itself.", table=files.relative(table, folder), names=listing(columns, 8))
+            "itself, or use {flag}.", table=files.relative(table, folder), names=listing(columns, 8),
+            flag=MULTILABEL_FLAG)
         for table, columns in names.items() if columns
     ]  # fmt: skip
 
 
-def _is_metadata(table: str) -> bool:
-    """Whether a file of such a name is about images: Roboflow's may also list the classes of masks."""
-    return PurePosixPath(table).name != ROBOFLOW or bool(_find_class_columns(table))
-
-
 def _has_labels(table: str) -> bool:
-    """Whether the table has a column of images and one of labels or masks."""
+    """Whether the table has a column of images and one of labels or masks, or describes images by its name."""
     columns = _roles(table)
-    return "image" in columns and bool({"target", MASK} & columns.keys())
+    if "image" in columns and {"target", MASK} & columns.keys():
+        return True
+    return PurePosixPath(table).name in _METADATA[:-1] and not _find_class_columns(table)
 
 
 def _says_classes_alone(table: str) -> bool:
@@ -134,15 +146,6 @@ def _find_class_columns(table: str) -> list[YesNoColumn]:
 
 def _other_columns(table: str) -> pl.DataFrame:
     return read_table(table).drop(_roles(table).values())
-
-
-def _is_in_class_folders(table: str) -> bool:
-    """Whether the table's images lie in several folders whose names may be classes."""
-    paths = read_table(table)[_roles(table)["image"]].drop_nulls()
-    folders = [[part for part in path.replace("\\", "/").split("/")[:-1]
-                if part not in (".", "") and part.lower() not in SPLIT_WORDS and not folder_content(part)]
-               for path in paths.to_list()]  # fmt: skip
-    return len({parts[0] for parts in folders if parts}) > 1
 
 
 def _roles(table: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pupila.stages.train.recipe import TrainingRecipe, ValidationResult
 from pupila.stages.train.task_settings.multilabel import MultilabelTrainPlan
 from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.label_estimates import LabelCells, estimate_label_means, resample_metrics
-from pupila.statistics.metrics.multilabel import OVERALL, multilabel_metrics
+from pupila.statistics.metrics.multilabel import overall_metrics
 from pupila.tasks.label_text import ABSENT, PRESENT, UNKNOWN, label_matrix
 from pupila.tasks.multilabel import MULTILABEL, calibrated_probabilities, decide_labels
 from pupila.tasks.task import PostProcessing
@@ -68,8 +68,7 @@ def prevalence_baseline(targets: Array) -> Baseline:
     """
     positives, known = (targets == PRESENT).sum(axis=0), (targets != UNKNOWN).sum(axis=0)
     shares = np.broadcast_to(positives / np.maximum(known, 1), targets.shape)
-    metrics = multilabel_metrics(targets, shares >= 0.5, shares)
-    figures = {name: getattr(metrics, name) for name in OVERALL}
+    figures = overall_metrics(targets, shares >= 0.5, shares)
     return Baseline(
         name=say("prevalence"), metrics={name: value for name, value in figures.items() if value is not None}
     )

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.core.records import Record
 from pupila.statistics.metrics.ranking import rank_images, ranking_areas, share
 
 Array = NDArray[Any]
@@ -27,32 +26,6 @@ OVERALL = (
 )
 
 
-class LabelMetrics(Record):
-    """The metrics of one class, over the images in which it is known."""
-
-    known: int
-    positives: int  # of the known ones
-    predicted: int  # of the known ones
-    precision: float | None  # None: it is never predicted
-    recall: float | None  # None: no positive
-    f1: float | None  # None: no positive
-    average_precision: float | None  # None: no positive, or no scores
-    roc_auc: float | None  # None: no positive or no negative, or no scores
-
-
-class MultilabelMetrics(Record):
-    """The metrics of all classes together, and of each."""
-
-    classes: list[LabelMetrics]  # in their order
-    measurable_classes: int  # classes with a positive: the means over classes are taken over these
-    mean_average_precision: float | None  # None: no class has a positive, or no scores
-    macro_f1: float | None  # None: no class has a positive
-    micro_f1: float | None  # None: no class has a positive
-    sample_f1: float | None  # None: no image shows a class, and none is predicted
-    subset_accuracy: float | None  # None: no known cell
-    hamming_loss: float | None  # None: no known cell
-
-
 @dataclass(frozen=True, slots=True)
 class LabelValues:
     """The metrics in B resamples of N images, by id; NaN where one is not measurable."""
@@ -61,28 +34,16 @@ class LabelValues:
     overall: dict[str, Array]  # each (B,)
 
 
-def multilabel_metrics(targets: Array, decisions: Array, scores: Array | None = None) -> MultilabelMetrics:
-    """All metrics of N images; see `resampled_values` for what is measurable.
+def overall_metrics(targets: Array, decisions: Array, scores: Array) -> dict[str, float | None]:
+    """The metrics of all classes together, by id; None: not measurable, see `resampled_values`.
 
     Args:
         targets: (N, C) int8: 1 present, 0 absent, -1 unknown.
         decisions: (N, C) bool: whether the class is predicted.
-        scores: (N, C) float, higher for present; None: no metric of a ranking.
+        scores: (N, C) float, higher for present.
     """
     values = resampled_values(targets, decisions, scores)(np.ones((1, len(targets))))
-    known, positive = targets >= 0, targets == 1
-    counts = zip(known.sum(0), positive.sum(0), (known & decisions).sum(0), strict=True)
-    return MultilabelMetrics(
-        classes=[
-            LabelMetrics(
-                known=int(n), positives=int(there), predicted=int(named),
-                **{name: none_if_nan(row[0, column]) for name, row in values.per_class.items()},
-            )
-            for column, (n, there, named) in enumerate(counts)
-        ],
-        measurable_classes=int(positive.any(axis=0).sum()),
-        **{name: none_if_nan(row[0]) for name, row in values.overall.items()},
-    )  # fmt: skip
+    return {name: none_if_nan(row[0]) for name, row in values.overall.items()}
 
 
 def mean_average_precision(targets: Array, scores: Array) -> float | None:

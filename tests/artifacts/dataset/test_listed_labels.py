@@ -45,13 +45,21 @@ def test_parts_that_recur_are_labels(tmp_path: Path, separator: str) -> None:
     ["Apple, red", "Apple, green"],
     ["Apple, red", "Apple, green", "Pear, red", "Pear, green", "Banana"],
     ["Tomato", "Tomato, cherry"],
-    ["Hamburger; cheese", "Salad"],
 ])  # fmt: skip
 def test_names_with_a_separator_stay_names(tmp_path: Path, cells: list[object]) -> None:
     data = open_labels(tmp_path, cells)
     assert data.target == "class"
     assert data.classes == sorted(map(str, cells))
+    assert "reads several" not in str(data)
+    assert 'write "|" instead: with --task multilabel a bar always separates.' in str(data)
+    assert pupila.open(tmp_path, task="multilabel").classes == data.classes
+
+
+def test_what_the_task_would_separate_is_promised(tmp_path: Path) -> None:
+    data = open_labels(tmp_path, ["Hamburger; cheese", "Salad"])
+    assert (data.target, data.classes) == ("class", ["Hamburger; cheese", "Salad"])
     assert "Each cell is read as one class; --task multilabel reads several" in str(data)
+    assert pupila.open(tmp_path, task="multilabel").classes == ["Hamburger", "Salad", "cheese"]
 
 
 def test_a_bar_separates_where_the_user_says_so(tmp_path: Path) -> None:
@@ -165,3 +173,85 @@ def test_a_text_of_labels_is_a_label(tmp_path: Path) -> None:
 def test_a_text_that_names_no_class_is_no_label(tmp_path: Path) -> None:
     data = open_labels(tmp_path, ['{"a": 1, "b": 1}', "{}"])
     assert (data.classes, data.images["target"][1]) == (["a", "b"], None)
+
+
+GOOD = [json.dumps(["salt", "fat"]), json.dumps(["fat"])]
+
+
+@pytest.mark.parametrize("cell", ["nan", "?", "Unknown", "N/A", " null "])
+@pytest.mark.parametrize(
+    "good", [["salt|fat", "fat"], GOOD, ['{"salt": 1, "fat": 1}', '{"salt": 0, "fat": 1}']]
+)
+def test_a_word_for_unknown_is_no_label(tmp_path: Path, good: list[object], cell: str) -> None:
+    data = open_labels(tmp_path, [*good, cell], "multilabel")
+    assert data.label_matrix.tolist() == [[1, 1], [1, 0], [-1, -1]]
+    assert data.classes == ["fat", "salt"]
+    assert f'"{cell.strip()}" (1 image) says nothing: no label.' in str(data)
+    assert data.skipped.is_empty()
+
+
+@pytest.mark.parametrize(("good", "cell", "reason"), [
+    (["salt|fat", "fat"], "salt|nan", '"nan" is not a class'),
+    (["salt|fat", "fat"], "unknown | salt", '"unknown" is not a class'),
+    (GOOD, "['salt', nan]", '"nan" is not a class'),
+    (GOOD, '["salt", "?"]', '"?" is not a class'),
+    (GOOD, '["salt", null]', '"None" is not a class'),
+    (GOOD, '["salt", ["fat"]]', "a list in a list"),
+    (GOOD, '["salt"', '["salt" is not a list'),
+    (GOOD, "salt|sugar", "salt|sugar is not a list"),
+    (GOOD, '{"salt": 1, "fat": 0.9}', "fat: 0.9 is neither present nor absent nor unknown"),
+    (GOOD, '{"salt": {"a": 1}}', "salt: {'a': 1} is neither present nor absent nor unknown"),
+])  # fmt: skip
+def test_a_cell_that_can_not_be_read_is_named_and_no_label(
+    tmp_path: Path, good: list[object], cell: str, reason: str
+) -> None:
+    data = open_labels(tmp_path, [*good, cell])
+    assert data.label_matrix.tolist() == [[1, 1], [1, 0], [-1, -1]]
+    assert data.skipped.rows() == [("c.jpg", "unreadable-label", reason)]
+
+
+@pytest.mark.parametrize("cell", ["salt|fat", "set()"])
+def test_other_ways_to_write_a_list_between_lists(tmp_path: Path, cell: str) -> None:
+    data = open_labels(tmp_path, [*GOOD, cell])
+    assert data.label_matrix.tolist()[2] == ([0, 0] if cell == "set()" else [1, 1])
+    assert data.skipped.is_empty()
+
+
+@pytest.mark.parametrize("cell", ['{"salt": 1, "fat": -1}', '{"salt": 1.0, "fat": NaN}', "{'salt': True, 'fat': nan}",
+                                  '{"salt": "yes", "fat": "?"}', '{"salt": 1, "fat": "nan"}'])  # fmt: skip
+def test_a_record_says_unknown_as_columns_do(tmp_path: Path, cell: str) -> None:
+    data = open_labels(tmp_path, ['{"salt": 1, "fat": 1}', '{"salt": 0, "fat": 0}', cell, "{}"])
+    assert data.label_matrix.tolist() == [[1, 1], [0, 0], [-1, 1], [-1, -1]]
+    assert data.skipped.is_empty()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_lists_of_0_and_1_are_refused(tmp_path: Path, suffix: str) -> None:
+    cells: list[object] = [[1, 0, 1], [0, 0, 1], [0, 0, 0]]
+    with pytest.raises(PupilaError, match=r"(?s)leaves open which class is which.*found \[1, 0, 1\]"):
+        open_labels(tmp_path, [str(cell) for cell in cells] if suffix == "csv" else cells, suffix=suffix)
+
+
+def test_several_rows_of_which_one_can_not_be_read_are_no_label(tmp_path: Path) -> None:
+    for number, name in enumerate("ab"):
+        write_photo(tmp_path / f"{name}.jpg", number)
+    lines = ["image;label", "a.jpg;['salt']", "a.jpg;['fat', nan]", "b.jpg;['salt', 'fat']"]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    data = pupila.open(tmp_path, task="multilabel")
+    assert data.label_matrix.tolist() == [[-1, -1], [1, 1]]
+    assert data.skipped["code"].to_list() == ["unreadable-label"]
+
+
+@pytest.mark.parametrize("mark", ["+", "/", "&", " & ", "-"])
+def test_names_that_are_joined_otherwise_are_named(tmp_path: Path, mark: str) -> None:
+    data = open_labels(tmp_path, [f"salt{mark}fat", "salt", "fat", "ice-cold"], "multilabel")
+    assert data.classes == sorted([f"salt{mark}fat", "salt", "fat", "ice-cold"])
+    assert f'join names by "{mark.strip()}" (salt{mark}fat), which does not separate them' in str(data)
+
+
+def test_separators_at_the_end_are_ignored_and_mixed_ones_are_named(tmp_path: Path) -> None:
+    assert open_labels(tmp_path, ["salt|", "fat;", "fat"], "multilabel").classes == ["fat", "salt"]
+    (other := tmp_path / "other").mkdir()
+    data = open_labels(other, ["salt;fat|sugar", "sugar|", "fat"], "multilabel")
+    assert data.classes == ["fat", "salt;fat", "sugar"]
+    assert 'join names by ";" (salt;fat), which does not separate them' in str(data)

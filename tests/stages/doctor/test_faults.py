@@ -146,6 +146,10 @@ CASES: dict[str, tuple[Plant, Plant]] = {
     "row-without-image": (table(*LISTED, "cat/none.jpg,cat"), table(*LISTED)),
     "image-url": (table(*LISTED, "https://shop.invalid/1.jpg,cat"), table(*LISTED)),
     "image-without-row": (table(*LISTED[:-1]), table(*LISTED)),
+    "unreadable-label": (
+        table(*LISTED[:-2], "dog/010.jpg,['dog']", "dog/011.jpg,['dog'"),
+        table(*LISTED[:-2], "dog/010.jpg,['dog']", "dog/011.jpg,['dog']"),
+    ),
     "duplicate-row": (table(*LISTED, LISTED[0]), table(*LISTED)),
     "conflicting-rows": (table(*LISTED, "cat/000.jpg,dog"), table(*LISTED, LISTED[0])),
     # splits and shortcuts

@@ -132,6 +132,8 @@ def _table_entries() -> dict[str, Entry]:
                       say("download the images, and enter their paths in the table")),
         "image-without-row": (WARNING, say("images that are not listed in the table"),
                               say("add rows with their labels, or move the images out of the data set")),
+        "unreadable-label": (ERROR, say("labels that can't be read; their images count as unlabelled"),
+                             say("correct the cell, or the annotation")),
         "duplicate-row": (INFO, say("images with several rows that agree"),
                           say("delete the extra rows; each image is used once")),
         "conflicting-rows": (ERROR, say("images with several rows that disagree"),

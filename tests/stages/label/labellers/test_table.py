@@ -180,3 +180,49 @@ def test_a_given_label_that_a_model_repeated_is_still_skipped(tmp_path: Path) ->
     (folder.parent / "other.csv").write_text(text)  # another labeller, which was never asked
     result = pupila.label(folder, with_=f"csv:{folder.parent / 'other.csv'}", human_labels=False)
     assert (result.selected, result.selection.given) == (0, 1)
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Six images, the first two labelled for fat, salt and sugar."""
+    folder = shop(tmp_path / "shop", 6)
+    table(folder, "image,fat,salt,sugar\n00.png,1,1,0\n01.png,0,0,1\n", task="multilabel")
+    return folder
+
+
+@pytest.mark.parametrize("others", ["", "05.png,fat\n", "05.png,fat|sugar\n", "05.png,zzz\n"])
+def test_a_line_is_about_the_classes_of_the_data_whatever_the_other_lines_say(
+    labelled: Path, others: str
+) -> None:
+    table(labelled, f"image,label\n04.png,salt\n{others}")
+    assert targets(labelled)["04.png"] == '{"fat": 0, "salt": 1, "sugar": 0}'
+
+
+def test_one_unknown_class_leaves_the_other_lines_as_they_are(labelled: Path) -> None:
+    lines = ["02.png,salt|fat", "03.png,salt|zzz", "04.png,sugar", "05.png,none"]
+    result = table(labelled, "\n".join(["image,label", *lines]))
+    assert (
+        "One label is not one of fat, salt, sugar: zzz (03.png); --new-classes accepts it." in result.remarks
+    )
+    assert result.labelled == 3
+    assert list(targets(labelled).values())[2:] == [
+        '{"fat": 1, "salt": 1, "sugar": 0}', None, '{"fat": 0, "salt": 0, "sugar": 1}',
+        '{"fat": 0, "salt": 0, "sugar": 0}',
+    ]  # fmt: skip
+    table(labelled, "\n".join(["image,label", *lines]), new_classes=True)
+    assert targets(labelled)["03.png"] == '{"fat": 0, "salt": 1, "sugar": 0, "zzz": 1}'
+    assert (
+        targets(labelled)["04.png"] == '{"fat": 0, "salt": 0, "sugar": 1}'
+    )  # a line knows nothing of another one's
+
+
+def test_the_classes_of_the_data_decide_what_a_comma_is(labelled: Path) -> None:
+    result = table(labelled, 'image,label\n02.png,"salt, fat"\n03.png,"sugar, sweet"\n')
+    assert targets(labelled)["02.png"] == '{"fat": 1, "salt": 1, "sugar": 0}'
+    assert any("not one of fat, salt, sugar: sugar, sweet (03.png)" in remark for remark in result.remarks)
+
+
+def test_a_label_that_can_not_be_read_is_reported_by_its_image(labelled: Path) -> None:
+    result = table(labelled, "image;label\n02.png;['salt', nan]\n03.png;['fat']\n")
+    assert 'One label can\'t be read: 02.png ("nan" is not a class).' in result.remarks
+    assert (result.labelled, targets(labelled)["02.png"]) == (1, None)

@@ -19,6 +19,9 @@ class LabelRows:
     closed: bool  # whether a row names what is present, so that everything else is absent
     notes: list[str] = field(default_factory=list)  # how they were read, for the user
     columns: tuple[str, ...] = ()  # of the table, which were the classes
+    unreadable: Mapping[int, str] = field(
+        default_factory=dict
+    )  # row without a label, since it can't be read: why
 
     @property
     def exclude_each_other(self) -> bool:
@@ -52,16 +55,22 @@ class LabelRows:
         return replace(self, rows=united), contradictions
 
 
-def name_present(rows: Sequence[Sequence[str] | None], notes: Sequence[str] = (), classes: Sequence[str] = ()
-                 ) -> LabelRows:  # fmt: skip
+def name_present(
+    rows: Sequence[Sequence[str] | None],
+    notes: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    unreadable: Mapping[int, str] | None = None,
+) -> LabelRows:
     """The labels of rows that name what is present: every other class is absent.
 
     Args:
         rows: names of the classes; None: no label.
         notes: how they were read, for the user.
-        classes: further names, which no row needs to show.
+        classes: that a row is about, besides those that it names; none: those of all rows.
+        unreadable: rows whose label can't be read, and why.
     """
     names = sorted({*classes, *(name for row in rows if row is not None for name in row)})
+    about = classes or names
     by_content: dict[tuple[str, ...], Known] = {}
     labels: list[Known | None] = []
     for row in rows:
@@ -70,6 +79,6 @@ def name_present(rows: Sequence[Sequence[str] | None], notes: Sequence[str] = ()
             continue
         content = tuple(row)
         if content not in by_content:
-            by_content[content] = {name: name in content for name in names}
+            by_content[content] = {name: name in content for name in sorted({*about, *content})}
         labels.append(by_content[content])
-    return LabelRows(labels, names, True, list(notes))
+    return LabelRows(labels, names, True, list(notes), unreadable=unreadable or {})

@@ -1,10 +1,7 @@
 """Several labels in one cell: a list in JSON or in Python, names with a separator, or the text of labels."""
 
-import ast
-import json
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pupila.artifacts.dataset.labelling.label_rows import (
@@ -13,44 +10,109 @@ from pupila.artifacts.dataset.labelling.label_rows import (
     LabelRows,
     name_present,
 )
+from pupila.artifacts.dataset.labelling.list_cells import (
+    Content,
+    Unreadable,
+    are_places,
+    check_names,
+    is_none_word,
+    is_unknown_word,
+    parse_cell,
+    read_content,
+)
+from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import NONE_WORDS
 
 _CLEAR: Final = ("|", ";")
 _DOUBTFUL: Final = ","  # separators; names of classes may well contain a comma
-_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_JOINING: Final = ("+", "/", "&", "-")  # never separate, although some tables join names with them
+_EXAMPLE: Final = '["salt", "sugar"]'
 Cells = Sequence[str | None]
 
 
-def find_listed_labels(cells: Cells, several: bool | None) -> LabelRows | None:
+def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str] = ()) -> LabelRows | None:
     """The labels where cells hold several of them; None where a cell holds one class.
 
     Args:
         cells: of the column of labels; None: no label.
         several: whether the user says that there are several; None: as the cells suggest.
+        classes: that the data have already: a cell that names some of them is a list, and the others are absent.
+
+    Raises:
+        PupilaError: lists of nothing but 0 and 1.
     """
-    distinct = list(dict.fromkeys(cell for cell in cells if cell is not None))
-    parsed = {cell: parse_list(cell) for cell in distinct}
-    if any(isinstance(content, dict) for content in parsed.values()):
-        return _read_texts(cells, parsed)
-    if any(content is not None for content in parsed.values()):
-        names = {
-            cell: content if isinstance(content, list) else [cell.strip()] for cell, content in parsed.items()
-        }
-        return read_names(cells, names, [say("The labels are lists.")])
+    given = dict.fromkeys(cell for cell in cells if cell is not None)
+    distinct = [cell for cell in given if is_none_word(cell) or not is_unknown_word(cell)]
+    parsed = {cell: content for cell in distinct if (content := parse_cell(cell)) is not None}
+    if are_places(list(parsed.values())):
+        raise PupilaError(
+            say("The lists of labels hold only 0 and 1, which leaves open which class is which"),
+            actual=listing(list(parsed), 3), expected=say("names of classes, such as {example}", example=_EXAMPLE),
+            remedy=say("write the names, or one column for each class"),
+        )  # fmt: skip
+    if parsed:
+        contents = _read_lists(distinct, parsed)
+        if any(isinstance(content, dict) for content in contents.values()):
+            return _read_records(cells, contents)
+        return read_contents(cells, contents, [say("The labels are lists.")], classes)
     if several is False:
         return None
+    return _read_separated(cells, distinct, several, classes)
+
+
+def _read_separated(
+    cells: Cells, distinct: Sequence[str], several: bool | None, classes: Sequence[str]
+) -> LabelRows | None:
+    """The labels of cells that name what is present, with a separator between names or without."""
     separator = find_separator(distinct, requested=several is True)
-    if separator is None:
-        if not several:
-            return None
+    names = {cell: split_cell(cell, separator) if separator else [_strip(cell)] for cell in distinct}
+    of_data = {cell: parts for cell in distinct if (parts := _split_into(cell, classes))}
+    names |= of_data
+    if separator:
+        notes = [say('The labels of an image are separated by "{separator}". {flag} reads each cell as one class.',
+                     separator=separator, flag=CLASSIFY_FLAG)]  # fmt: skip
+    elif any(len(parts) > 1 for parts in of_data.values()):
+        notes = [say("Cells that name several classes of the data are lists of them.")]
+    elif not several:
+        return None
+    else:
         notes = [say('Some labels contain "{separator}" ({cells}), which need not separate them: each cell is one '
                      'class. A "|" always separates.', separator=mark, cells=listing(some, 3))
                  for mark, some in _cells_with_separator(distinct)]  # fmt: skip
-        return read_names(cells, {cell: [cell.strip()] for cell in distinct}, notes)
-    note = say('The labels of an image are separated by "{separator}". {flag} reads each cell as one class.',
-               separator=separator, flag=CLASSIFY_FLAG)  # fmt: skip
-    return read_names(cells, {cell: split_cell(cell, separator) for cell in distinct}, [note])
+    notes += _describe_joined({name for parts in names.values() for name in parts}, separator)
+    contents: dict[str, Content] = {
+        cell: check_names(parts) if len(parts) > 1 else parts for cell, parts in names.items()
+    }
+    return read_contents(cells, contents, notes, classes)
+
+
+def _split_into(cell: str, classes: Sequence[str]) -> list[str]:
+    """The classes of the data that the cell names, alone or with a separator between them; empty where it does not."""
+    for separator in ("", *_CLEAR, _DOUBTFUL):
+        parts = split_cell(cell, separator) if separator else [cell.strip()]
+        if parts and all(name in classes for name in parts):
+            return parts
+    return []
+
+
+def _strip(cell: str) -> str:
+    """The one name in a cell, without separators after or before it."""
+    return cell.strip().strip("".join((*_CLEAR, _DOUBTFUL))).strip() or cell.strip()
+
+
+def _describe_joined(names: set[str], separator: str | None) -> list[str]:
+    """A note where names of classes seem to be joined by what is not read as a separator."""
+    notes = []
+    for mark in (*_CLEAR, _DOUBTFUL, *_JOINING):
+        joined = [
+            name for name in sorted(names) if len(parts := split_cell(name, mark)) > 1
+            and (mark in _CLEAR or all(part in names for part in parts))
+        ]  # fmt: skip
+        if joined and (separator or mark in _JOINING):
+            notes.append(say('Some labels join names by "{mark}" ({names}), which does not separate them: each is a '
+                             'class of its own. Write "{separator}" between the names.', mark=mark,
+                             names=listing(joined, 3), separator=separator or _CLEAR[0]))  # fmt: skip
+    return notes
 
 
 def doubtful_separator(cells: Cells) -> list[str]:
@@ -60,9 +122,15 @@ def doubtful_separator(cells: Cells) -> list[str]:
         cells: of the column of labels.
     """
     distinct = list(dict.fromkeys(cell for cell in cells if cell is not None))
-    return [say('Some labels contain "{separator}" ({cells}). Each cell is read as one class; {flag} reads several.',
-                separator=separator, cells=listing(some, 3), flag=MULTILABEL_FLAG)
-            for separator, some in _cells_with_separator(distinct)]  # fmt: skip
+    several = find_separator(distinct, requested=True)
+    return [
+        say('Some labels contain "{separator}" ({cells}). Each cell is read as one class; {flag} reads several.',
+            separator=separator, cells=listing(some, 3), flag=MULTILABEL_FLAG) if separator == several
+        else say('Some labels contain "{separator}" ({cells}). Each cell is read as one class. If it separates labels, '
+                 'write "|" instead: with {flag} a bar always separates.', separator=separator,
+                 cells=listing(some, 3), flag=MULTILABEL_FLAG)
+        for separator, some in _cells_with_separator(distinct)
+    ]  # fmt: skip
 
 
 def _cells_with_separator(distinct: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -74,33 +142,21 @@ def _cells_with_separator(distinct: Sequence[str]) -> list[tuple[str, list[str]]
     return []
 
 
-def parse_list(cell: str) -> list[str] | dict[str, Any] | None:
-    """The names in a list, or the labels of a cell that says of each class whether it is present; None: neither."""
-    text = cell.strip()
-    if not (text.startswith(("[", "{", "(")) and text.endswith(("]", "}", ")"))):
-        return None
-    content = _parse(text)
-    if isinstance(content, dict):
-        known = all(value is None or value in (0, 1) for value in content.values())
-        return {str(name): value for name, value in content.items()} if known else None
-    if not isinstance(content, list | tuple | set):
-        return None
-    items = [item for item in content if item is not None]
-    if any(isinstance(item, list | tuple | dict | set) for item in items):
-        return None
-    return sorted({str(item).strip() for item in items} - {""})
-
-
-def _parse(text: str) -> object:
-    if text.startswith("[") and re.search(r"['\"]\s+['\"]", text) and "," not in text:
-        return [first or second for first, second in _QUOTED.findall(text)]  # as numpy prints an array
-    parsers: tuple[Callable[[str], object], ...] = (json.loads, ast.literal_eval)
-    for parse in parsers:
-        try:
-            return parse(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+def _read_lists(
+    distinct: Sequence[str], parsed: Mapping[str, list[Any] | dict[Any, Any]]
+) -> dict[str, Content]:
+    """What the cells of a column of lists or records say; one without brackets is a name, or names of the lists."""
+    contents = {cell: read_content(content) for cell, content in parsed.items()}
+    names = {name for content in contents.values() if isinstance(content, list | dict) for name in content}
+    for cell in distinct:
+        if cell in contents:
             continue
-    return None
+        text, parts = cell.strip(), _split_into(cell, sorted(names))
+        if text.startswith(("[", "{", "(")) or (not parts and _cells_with_separator([text])):
+            contents[cell] = Unreadable(say("{cell} is not a list", cell=text[:80]))
+        else:
+            contents[cell] = parts or [text]
+    return contents
 
 
 def find_separator(cells: Sequence[str], requested: bool) -> str | None:
@@ -119,7 +175,8 @@ def find_separator(cells: Sequence[str], requested: bool) -> str | None:
             cells, separator
         ):
             return separator
-    doubtful = [_DOUBTFUL, " "] if requested else [_DOUBTFUL]
+    lone_marks = any(part in _JOINING for cell in cells for part in cell.split())  # "salt & sugar"
+    doubtful = [_DOUBTFUL, " "] if requested and not lone_marks else [_DOUBTFUL]
     for separator in doubtful:
         if _parts_recur(cells, separator) and _most_parts_recur(cells, separator):
             return separator
@@ -154,36 +211,57 @@ def _most_parts_recur(cells: Sequence[str], separator: str) -> bool:
     return 2 * sum(count[name] > 1 for name in of_several) > len(of_several) and _stand_elsewhere(parts)
 
 
-def read_names(cells: Cells, names: Mapping[str, Sequence[str]], notes: list[str]) -> LabelRows:
+def read_contents(
+    cells: Cells, contents: Mapping[str, Content], notes: Sequence[str], classes: Sequence[str] = ()
+) -> LabelRows:
     """The labels of cells that name what is present; a word for none that stands alone is no class.
 
     Args:
         cells: None: no label.
-        names: in each cell.
+        contents: names in each cell, or why it can't be read; a cell without is one that says nothing.
         notes: how they were read, for the user.
+        classes: that are absent where they are not named; none: all that any cell names.
     """
-    nothing = sorted({
-        row[0] for row in names.values() if len(row) == 1 and row[0].lower() in NONE_WORDS
-    } - {name for row in names.values() if len(row) > 1 for name in row})  # fmt: skip
-    for word in nothing:
-        count = sum(cell is not None and list(names[cell]) == [word] for cell in cells)
-        notes = [*notes, say_count('"{name}" ({n} image) means none of the classes.',
-                                   '"{name}" ({n} images) means none of the classes.', count, name=word)]  # fmt: skip
+    names = {cell: content for cell, content in contents.items() if isinstance(content, list)}
+    together = {name for row in names.values() if len(row) > 1 for name in row}
+    nothing = sorted({row[0] for row in names.values() if len(row) == 1 and is_none_word(row[0])} - together)
     present = [
-        None if cell is None else [name for name in names[cell] if name not in nothing] for cell in cells
+        None if cell is None or cell not in names else [name for name in names[cell] if name not in nothing]
+        for cell in cells
     ]
-    return name_present(present, notes)
+    said = [*notes, *_describe_silent(cells, contents)]
+    for word in nothing:
+        count = sum(cell is not None and names.get(cell) == [word] for cell in cells)
+        said.append(say_count('"{name}" ({n} image) means none of the classes.',
+                              '"{name}" ({n} images) means none of the classes.', count, name=word))  # fmt: skip
+    return name_present(present, said, classes, _find_unreadable(cells, contents))
 
 
-def _read_texts(cells: Cells, parsed: Mapping[str, Any]) -> LabelRows:
-    """The labels of cells that say of each class whether it is present."""
-    known = {
-        cell: {name: bool(value) for name, value in content.items() if value is not None}
-        if isinstance(content, dict) else dict.fromkeys(content if content is not None else [cell.strip()], True)
-        for cell, content in parsed.items()
-    }  # fmt: skip
-    rows = [None if cell is None else known[cell] or None for cell in cells]
+def _describe_silent(cells: Cells, contents: Mapping[str, Content]) -> list[str]:
+    """A note for each word that says nothing about an image."""
+    count = Counter(cell.strip() for cell in cells if cell is not None and cell not in contents)
+    return [say_count('"{name}" ({n} image) says nothing: no label.', '"{name}" ({n} images) says nothing: no label.',
+                      n, name=word) for word, n in sorted(count.items())]  # fmt: skip
+
+
+def _find_unreadable(cells: Cells, contents: Mapping[str, Content]) -> dict[int, str]:
+    """The rows whose cell can't be read, and why."""
+    faults = {cell: content.reason for cell, content in contents.items() if isinstance(content, Unreadable)}
+    return {row: faults[cell] for row, cell in enumerate(cells) if cell is not None and cell in faults}
+
+
+def _read_records(cells: Cells, contents: Mapping[str, Content]) -> LabelRows:
+    """The labels of cells that say of each class whether it is present; a record without a known class is no label."""
+    known: dict[str, dict[str, bool]] = {}
+    for cell, content in contents.items():
+        if isinstance(content, dict):
+            known[cell] = {name: state for name, state in content.items() if state is not None}
+        elif isinstance(content, list):
+            known[cell] = dict.fromkeys(content, True)
+    rows = [None if cell is None else known.get(cell) or None for cell in cells]
     note = say(
         "The labels say of each class whether it is present; a class that a cell does not name is unknown."
     )
-    return LabelRows(rows, sorted({name for labels in known.values() for name in labels}), False, [note])
+    names = sorted({name for labels in known.values() for name in labels})
+    said = [note, *_describe_silent(cells, contents)]
+    return LabelRows(rows, names, False, said, unreadable=_find_unreadable(cells, contents))

@@ -1,6 +1,7 @@
 """Decide what the labels of a layout are: one class per image, several, or masks; every decision is a note."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -10,7 +11,7 @@ from pupila.artifacts.dataset.formats.manifest import read_manifest_task
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import find_class_columns
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, LabelRows
-from pupila.artifacts.dataset.labelling.listed import doubtful_separator, find_listed_labels, read_names
+from pupila.artifacts.dataset.labelling.listed import doubtful_separator, find_listed_labels, read_contents
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core import files
@@ -20,6 +21,8 @@ from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.label_text import read_labels
 from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.task import Task
+
+UNREADABLE = "unreadable-label"  # code of an image whose label can't be read
 
 
 def recall_task(uri: str, settings: ReadSettings) -> tuple[ReadSettings, list[str]]:
@@ -48,12 +51,13 @@ def recall_task(uri: str, settings: ReadSettings) -> tuple[ReadSettings, list[st
     return settings.model_copy(update={"task": saved}), [note]
 
 
-def settle_labels(source: Listing, requested: Task | None) -> Listing:
+def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str] = ()) -> Listing:
     """The listing with targets of one kind, and one row for each image.
 
     Args:
         source: as its layout's reader gives it.
         requested: the task that the user named; None: as the data suggest.
+        classes: that a label which names what is present is about; none: those of the listing.
 
     Raises:
         PupilaError: the labels are no labels of the requested task.
@@ -74,7 +78,7 @@ def settle_labels(source: Listing, requested: Task | None) -> Listing:
             )
             source = replace(source, notes=[*source.notes, note])
         return _with_first_rows(source)
-    labels = _read_labels(source, labelled, requested)
+    labels = _read_labels(source, labelled, requested, classes)
     if labels is None:
         target = requested.target if requested and not labelled else source.target
         return _with_first_rows(replace(source, target=target))
@@ -86,7 +90,9 @@ def _names_classes(source: Listing) -> bool:
     return TARGETS[source.target].from_labels is not None
 
 
-def _read_labels(source: Listing, labelled: bool, requested: Task | None) -> LabelRows | None:
+def _read_labels(
+    source: Listing, labelled: bool, requested: Task | None, classes: Sequence[str]
+) -> LabelRows | None:
     """The labels where they are not one class for each image."""
     several = None if requested is None else requested.target == MULTILABEL.target
     cells = source.rows["target"].to_list()
@@ -102,26 +108,32 @@ def _read_labels(source: Listing, labelled: bool, requested: Task | None) -> Lab
     if source.cells and not labelled:
         return find_class_columns(source.rows)
     if source.cells:
-        return find_listed_labels(cells, several)
+        return find_listed_labels(cells, several, classes)
     names = {cell: [cell] for cell in cells if cell is not None}
-    return read_names(cells, names, []) if several and labelled else None
+    return read_contents(cells, names, []) if several and labelled else None
 
 
 def _with_labels(source: Listing, labels: LabelRows, requested: Task | None) -> Listing:
     """The listing with these labels as its targets."""
-    notes, oddities = list(labels.notes), []
+    notes = list(labels.notes)
     each = labels.exclude_each_other
     task = requested or (CLASSIFY if each else MULTILABEL)
     rows = source.rows
     images = rows["image"].to_list()
+    oddities = [Oddity(images[row], UNREADABLE, why) for row, why in labels.unreadable.items()]
     if task.target == MULTILABEL.target and len(set(images)) < len(images):
         united, contradictions = replace(labels, closed=labels.closed or each).unite(images)
         labels = replace(united, closed=labels.closed)
         rows = rows.unique("image", keep="first", maintain_order=True)
+        spoilt = {images[row] for row in labels.unreadable}
+        known = [
+            None if image in spoilt else row for image, row in zip(rows["image"], labels.rows, strict=True)
+        ]
+        labels = replace(labels, rows=known)
         notes.append(say_count("{n} image has several rows; their labels are united.",
                                "{n} images have several rows; their labels are united.",
                                sum(count > 1 for count in Counter(images).values())))  # fmt: skip
-        oddities = [
+        oddities += [
             Oddity(image, "conflicting-rows",
                    say("its rows contradict each other: {names}; unknown there", names=listing(names)))
             for image, names in contradictions.items()

@@ -28,8 +28,8 @@ class TableLabeller(Labeller):
                 say("A table of classes can't label masks"), actual=say("data with masks"),
                 expected=say("data with classes"), remedy="pupila label DATA --with bundle:FOLDER",
             )  # fmt: skip
-        finder = _RowFinder(data)
-        table = read_label_lines(settings.file, data.target, finder.path)
+        finder, classes = _RowFinder(data), [] if data.task is None else data.classes
+        table = read_label_lines(settings.file, data.target, classes, finder.path)
         check_target(data, table.target)
         self._text = TEXT_LABELS[table.target]
         self.name = f"csv:{PurePosixPath(settings.file).name}"

@@ -1,6 +1,6 @@
 """The lines of a table of labels, read as a data set's own table is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity
 from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK, read_table
-from pupila.artifacts.dataset.labelling.settle import settle_labels
+from pupila.artifacts.dataset.labelling.settle import UNREADABLE, settle_labels
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.stages.label.labellers.question import UNSURE
@@ -34,12 +34,15 @@ class LabelLines:
     notes: list[str]  # how they were read, for the user
 
 
-def read_label_lines(uri: str, target: Target | None, find: Callable[[str], str | None]) -> LabelLines:
+def read_label_lines(
+    uri: str, target: Target | None, classes: Sequence[str], find: Callable[[str], str | None]
+) -> LabelLines:
     """The lines of the table.
 
     Args:
         uri: of the table.
         target: of the data; None: as the table suggests.
+        classes: of the data, which a line that names what is present is about; none: those of the table.
         find: cell to the path of its image; None for none, or several.
 
     Raises:
@@ -58,10 +61,11 @@ def read_label_lines(uri: str, target: Target | None, find: Callable[[str], str 
     # Reading unites or drops lines about one image: each is an image of its own until it is known what they are.
     keys = [f"{number} {image}" for number, image in enumerate(images)]
     task = next((task for task in TASKS.values() if task.target == target), None)
-    table = _settle(cells, keys, task)
+    table = _settle(cells, keys, task, classes)
     if table.target in TEXT_LABELS and TEXT_LABELS[table.target].adds_up:
         keys = [find(image) or key for image, key in zip(images, keys, strict=True)]
-        table = _settle(cells, keys, next(task for task in TASKS.values() if task.target == table.target))
+        task = next(task for task in TASKS.values() if task.target == table.target)
+        table = _settle(cells, keys, task, classes)
     if not named and not table.rows["target"].count():
         raise _lacks_column(uri, frame, "target")
     written, doubted = dict(zip(keys, images, strict=True)), set(pl.Series(keys).filter(unsure))
@@ -70,20 +74,29 @@ def read_label_lines(uri: str, target: Target | None, find: Callable[[str], str 
         for key, target in table.rows.select("image", "target").iter_rows()
         for unsure in ([True] if key in doubted else []) + ([False] if key not in doubted or target else [])
     ]
-    return LabelLines(table.target, lines, [*table.notes, *_describe_contradictions(table.oddities)])
+    return LabelLines(table.target, lines, [*table.notes, *_describe_oddities(table.oddities, written)])
 
 
-def _settle(cells: pl.DataFrame, keys: list[str], task: Task | None) -> Listing:
+def _settle(cells: pl.DataFrame, keys: list[str], task: Task | None, classes: Sequence[str]) -> Listing:
     rows = cells.with_columns(image=pl.Series(keys, dtype=pl.String))
-    return settle_labels(Listing("", "", rows, "", cells=True), task)
+    return settle_labels(Listing("", "", rows, "", cells=True), task, classes)
 
 
-def _describe_contradictions(oddities: list[Oddity]) -> list[str]:
-    """A sentence, where lines about one image contradict each other."""
-    odd = [f"{oddity.subject} ({oddity.reason})" for oddity in oddities]
-    return [say_count("One image has lines that contradict each other: {names}.",
-                      "{n} images have lines that contradict each other: {names}.", len(odd),
-                      names=listing(odd, 3))] if odd else []  # fmt: skip
+def _describe_oddities(oddities: list[Oddity], written: Mapping[str, str]) -> list[str]:
+    """A sentence where labels can't be read, and one where lines about one image contradict each other."""
+    odd = {
+        unreadable: [f"{written[oddity.subject]} ({oddity.reason})" for oddity in oddities
+                     if (oddity.code == UNREADABLE) is unreadable]
+        for unreadable in (True, False)
+    }  # fmt: skip
+    sentences = {
+        True: say_count("One label can't be read: {names}.", "{n} labels can't be read: {names}.", len(odd[True]),
+                        names=listing(odd[True], 3)),
+        False: say_count("One image has lines that contradict each other: {names}.",
+                         "{n} images have lines that contradict each other: {names}.", len(odd[False]),
+                         names=listing(odd[False], 3)),
+    }  # fmt: skip
+    return [sentence for unreadable, sentence in sentences.items() if odd[unreadable]]
 
 
 def _rename_columns(frame: pl.DataFrame) -> pl.DataFrame:

@@ -213,7 +213,7 @@ def test_one_unknown_class_leaves_the_other_lines_as_they_are(labelled: Path) ->
     assert targets(labelled)["03.png"] == '{"fat": 0, "salt": 1, "sugar": 0, "zzz": 1}'
     assert (
         targets(labelled)["04.png"] == '{"fat": 0, "salt": 0, "sugar": 1}'
-    )  # a line knows nothing of another one's
+    )  # the class of another line stays unknown
 
 
 def test_the_classes_of_the_data_decide_what_a_comma_is(labelled: Path) -> None:

@@ -229,12 +229,12 @@ def read_contents(
         None if cell is None or cell not in names else [name for name in names[cell] if name not in nothing]
         for cell in cells
     ]
-    said = [*notes, *_describe_silent(cells, contents)]
+    messages = [*notes, *_describe_silent(cells, contents)]
     for word in nothing:
         count = sum(cell is not None and names.get(cell) == [word] for cell in cells)
-        said.append(say_count('"{name}" ({n} image) means none of the classes.',
+        messages.append(say_count('"{name}" ({n} image) means none of the classes.',
                               '"{name}" ({n} images) means none of the classes.', count, name=word))  # fmt: skip
-    return name_present(present, said, classes, _find_unreadable(cells, contents))
+    return name_present(present, messages, classes, _find_unreadable(cells, contents))
 
 
 def _describe_silent(cells: Cells, contents: Mapping[str, Content]) -> list[str]:
@@ -263,5 +263,5 @@ def _read_records(cells: Cells, contents: Mapping[str, Content]) -> LabelRows:
         "The labels say of each class whether it is present; a class that a cell does not name is unknown."
     )
     names = sorted({name for labels in known.values() for name in labels})
-    said = [note, *_describe_silent(cells, contents)]
-    return LabelRows(rows, names, False, said, unreadable=_find_unreadable(cells, contents))
+    messages = [note, *_describe_silent(cells, contents)]
+    return LabelRows(rows, names, False, messages, unreadable=_find_unreadable(cells, contents))

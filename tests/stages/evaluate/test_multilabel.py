@@ -343,7 +343,9 @@ def test_no_baseline_is_fitted_on_images_that_it_predicts(
     report = result.evaluation
     assert isinstance(report, MultilabelReport)
     assert [row.name for row in report.comparisons] == ["all negative"]
-    message = "The baselines training prevalence and linear probe are left out: they would be fitted on images"
+    message = (
+        "The baselines training prevalence and linear probe are left out: they would be fitted on images"
+    )
     assert any(text.startswith(message) for text in sentences(report))
     assert not evaluate(Path(model.path), labelled).baselines_would_have_seen_images
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.learning.losses.labels import LABEL_LOSSES
 from pupila.learning.models.network import Network
@@ -16,19 +15,15 @@ from pupila.stages.train.planning.planner import (
     keep_preprocessing,
     needs_of_classifier,
     pick_head_precision,
+    require_training,
 )
-from pupila.stages.train.settings import skips_training
 from pupila.stages.train.task_settings.multilabel import MultilabelTrainSettings
 
 _LOSSES = TaskLosses(LABEL_LOSSES, smoothed="bce")
 
 
 def _check(settings: MultilabelTrainSettings, data: Dataset) -> None:
-    if skips_training(settings):
-        raise PupilaError(
-            say("A multi-label model needs training"), actual="epochs=0", expected=say("at least one epoch"),
-            remedy="--epochs 20",
-        )  # fmt: skip
+    require_training(settings, say("A multi-label model needs training"))
     check_criterion(settings, _LOSSES)
 
 

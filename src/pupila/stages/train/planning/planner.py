@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.losses.classes import LOSSES
@@ -12,7 +13,7 @@ from pupila.learning.losses.labels import LABEL_LOSSES
 from pupila.learning.losses.sums import LossBuilder, loss_names, parse_loss
 from pupila.learning.models.network import Network
 from pupila.stages.train.measure import measure_precision
-from pupila.stages.train.settings import TrainPlan, conflicting_settings
+from pupila.stages.train.settings import TrainPlan, TrainSettings, conflicting_settings, skips_training
 from pupila.stages.train.task_settings.shared import CriterionSettings
 
 Needs = dict[str, tuple[bool, str]]  # setting -> whether it has an effect, and what it needs to have one
@@ -34,6 +35,14 @@ class TaskPlanner:
         [Network, str, int | str], tuple[str, str]
     ]  # device, unfreeze to it and the reason
     needs: Callable[[Any, Any, Network], Needs]  # settings, plan, network; of the task's own settings
+
+
+def require_training(settings: TrainSettings, problem: str) -> None:
+    """Refuse to bundle a pretrained model unchanged, with this problem as the error."""
+    if skips_training(settings):
+        raise PupilaError(
+            problem, actual="epochs=0", expected=say("at least one epoch"), remedy="--epochs 20"
+        )  # fmt: skip
 
 
 def keep_preprocessing(settings: object, preprocessing: Preprocessing) -> Preprocessing:

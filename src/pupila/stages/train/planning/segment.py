@@ -10,8 +10,14 @@ from pupila.learning.losses.classes import LOSSES, OVERLAP_LOSSES
 from pupila.learning.losses.sums import loss_names
 from pupila.learning.models.network import Network
 from pupila.stages.train.measure import measure_precision
-from pupila.stages.train.planning.planner import Needs, TaskLosses, TaskPlanner, check_criterion
-from pupila.stages.train.settings import conflicting_settings, skips_training
+from pupila.stages.train.planning.planner import (
+    Needs,
+    TaskLosses,
+    TaskPlanner,
+    check_criterion,
+    require_training,
+)
+from pupila.stages.train.settings import conflicting_settings
 from pupila.stages.train.task_settings.segment import SegmentTrainPlan, SegmentTrainSettings
 
 _LOSSES = TaskLosses(LOSSES, smoothed="cross_entropy")
@@ -23,11 +29,7 @@ def _check(settings: SegmentTrainSettings, data: Dataset) -> None:
             say("Too few classes to train"), actual=say("one class: {names}", names=listing(data.classes)),
             expected=say("at least two classes"),
         )  # fmt: skip
-    if skips_training(settings):
-        raise PupilaError(
-            say("A segmentation model needs training"), actual="epochs=0", expected=say("at least one epoch"),
-            remedy="--epochs 20",
-        )  # fmt: skip
+    require_training(settings, say("A segmentation model needs training"))
     check_criterion(settings, _LOSSES)
     names = loss_names(settings.loss) if settings.loss != "auto" else ["cross_entropy"]
     if settings.class_weights != "none" and all(name in OVERLAP_LOSSES for name in names):

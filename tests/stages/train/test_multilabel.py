@@ -30,6 +30,7 @@ from pupila.learning.models.rebuild import rebuild_network
 from pupila.learning.trainers.multilabel import MultilabelTrainer
 from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.budget import BUDGETS
+from pupila.stages.train.introduction import introduce_training
 from pupila.stages.train.multilabel import MULTILABEL_RECIPE, prevalence_baseline
 from pupila.stages.train.page import describe_run
 from pupila.stages.train.preparation import build_network
@@ -332,6 +333,21 @@ def test_labels_that_are_all_unknown_are_refused(run: TrainedRun, data: Path) ->
     plan: Any = run.plan.model_copy(update={"classes": ["other"]})
     with pytest.raises(PupilaError, match="Every label of the training images is unknown"):
         MultilabelTrainer(opened, SplitRows([0, 1], []), plan, build_network(plan, opened, MULTILABEL_RECIPE))
+
+
+def test_labels_that_say_only_what_is_present_are_refused(tmp_path: Path) -> None:
+    folder = write_labels_table(tmp_path / "squares", dict.fromkeys(CLASSES, "1"))
+    with pytest.raises(PupilaError, match="No class can be learned") as fault:
+        make_plan(folder, **SETTINGS)
+    assert "an empty cell means unknown" in str(fault.value.remedy)
+
+
+def test_a_training_says_how_the_labels_were_read(run: TrainedRun, data: Path) -> None:
+    opened = pupila.open(data)
+    plan: Any = run.plan
+    network = build_network(plan, opened, MULTILABEL_RECIPE)
+    sentences = introduce_training(opened, plan_split(opened), plan, network)
+    assert opened.notes and sentences[1 : 1 + len(opened.notes)] == opened.notes
 
 
 def test_a_budget_is_spent_as_for_one_class() -> None:

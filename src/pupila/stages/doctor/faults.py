@@ -104,7 +104,8 @@ def _duplicate_entries() -> dict[str, Entry]:
         "mirrored-duplicates": (WARNING, say("mirrored duplicates: copies flipped left to right"),
                                 say("delete the extra copies; leave flips to augmentation")),
         "conflicting-labels": (ERROR, say("duplicates with different labels"),
-                               say("inspect each pair and correct the wrong label, or delete both images")),
+                               say("inspect each pair: correct the wrong label, or use --task multilabel if both "
+                                   "are right")),
     }  # fmt: skip
 
 
@@ -137,7 +138,8 @@ def _table_entries() -> dict[str, Entry]:
         "duplicate-row": (INFO, say("images with several rows that agree"),
                           say("delete the extra rows; each image is used once")),
         "conflicting-rows": (ERROR, say("images with several rows that disagree"),
-                             say("keep the correct row; Pupila uses the first one")),
+                             say("keep the correct row (the first one counts), or use --task multilabel, which "
+                                 "unites labels")),
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.targets import TARGETS
 from pupila.artifacts.predictions.columns import PredictionColumns
 from pupila.artifacts.predictions.table import read_prediction_table
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
@@ -19,6 +20,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count, translate
 from pupila.core.progress import progress
 from pupila.imaging.images.decode import Array, ImageFault
+from pupila.tasks.task import Task
 
 _ROUNDING = 1e-3  # of a written probability
 
@@ -154,13 +156,40 @@ def read_probabilities(given: pl.DataFrame, path: str) -> Array:
 def _check_fits(source: PredictingSource, data: Dataset) -> None:
     info, task = source.bundle.info, data.task
     assert task is not None  # the rows are labelled
-    if [info.task, *info.classes] != [task.name, *data.classes]:
+    if info.task == task.name and info.classes != data.classes:
+        raise PupilaError(
+            say("{path} was trained for other classes", path=source.path),
+            actual=_name_differences(info.classes, data.classes),
+            expected=say("the classes of the bundle: {names}", names=listing(info.classes)),
+            remedy=say("evaluate it on the data it was trained for"),
+        )  # fmt: skip
+    if info.task != task.name:
         raise PupilaError(say(
             "{path} was trained for {their_task} (classes {theirs}), but {data} is a data set for {our_task} "
             "(classes {ours})", path=source.path, their_task=translate(source.task.title),
             theirs=listing(info.classes), data=data.root.rstrip("/").rpartition("/")[2],
             our_task=translate(task.title), ours=listing(data.classes),
-        ), remedy=say("evaluate it on the data it was trained for"))  # fmt: skip
+        ), remedy=_suggest_task(source.task, task, data))  # fmt: skip
+
+
+def _name_differences(theirs: list[str], ours: list[str]) -> str:
+    """The classes that only the bundle, and that only the data have; else that the order differs."""
+    parts = []
+    if missing := [name for name in theirs if name not in ours]:
+        parts.append(say("the data lack {names}", names=listing(missing)))
+    if extra := [name for name in ours if name not in theirs]:
+        parts.append(say("the bundle lacks {names}", names=listing(extra)))
+    return "; ".join(parts) or say("another order: {names}", names=listing(ours))
+
+
+def _suggest_task(task: Task, ours: Task, data: Dataset) -> str:
+    """How labels that can be read for the bundle's task are read so."""
+    if None in (TARGETS[task.target].from_labels, TARGETS[ours.target].from_labels):
+        return say("evaluate it on the data it was trained for")
+    return say(
+        "{command} if each label of the data is one of those classes",
+        command=f"pupila split {data.root} --task {task.name} --replace",
+    )
 
 
 def _read_table(source: TableSource, data: Dataset, rows: list[int], reader: PredictionReader) -> Predictions:

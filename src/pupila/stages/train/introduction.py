@@ -15,9 +15,10 @@ _SPLITS = {TRAIN: mark("train"), VALIDATION: mark("validation"), TEST: mark("tes
 
 
 def introduce_training(data: Dataset, splits: SplitFile, plan: TrainPlan, network: Network) -> list[str]:
-    """The sentences that a training begins with."""
+    """The sentences that a training begins with; how the labels were read is among them."""
     return [
         say("Data: {layout}; task: {task}.", layout=data.layout, task=translate(TASKS[plan.task].title)),
+        *data.notes,
         say("Classes: {classes}.", classes=listing(_count_classes(data), _MOST_CLASSES)),
         say("Split: {parts}.", parts="; ".join(_describe_split(splits))),
         _describe_model(plan, network),

@@ -8,6 +8,7 @@ from pupila.artifacts.report.evaluation.multilabel import (
 from pupila.core.messages import integer, listing, number, percent, say, say_count
 from pupila.stages.evaluate.verdicts import comparison_sentence, few_groups_warning
 from pupila.statistics.estimate import Estimate, p_text
+from pupila.statistics.metrics.label_estimates import LabelEstimates
 from pupila.statistics.metrics.titles import metric_title, sentence_title
 from pupila.statistics.tests import BETTER, WORSE
 
@@ -126,8 +127,11 @@ def _missing_interval(model: MultilabelModel) -> list[str]:
 
 
 def _extremes(model: MultilabelModel) -> list[str]:
-    """The class with the highest and that with the lowest F1, if they differ."""
-    scores = {name: row.f1.value for name, row in model.classes.items() if row.f1.value is not None}
+    """The class with the highest and that with the lowest F1, if they differ, of those that some image lacks."""
+    scores = {
+        name: row.f1.value for name, row in model.classes.items()
+        if row.f1.value is not None and not _is_always_present(row)
+    }  # fmt: skip
     if len(set(scores.values())) < 2:
         return []
     best, worst = max(scores, key=lambda name: scores[name]), min(scores, key=lambda name: scores[name])
@@ -172,17 +176,31 @@ def _not_measurable(model: MultilabelModel) -> list[str]:
 
 
 def _never_absent(model: MultilabelModel) -> list[str]:
-    """Classes without a negative, whose average precision says nothing."""
-    names = [
-        _quote(name) for name, row in model.classes.items()
-        if row.average_precision.value is not None and row.positives == row.known
-    ]  # fmt: skip
-    if not names:
+    """Classes without a negative, whose average precision says nothing, and the mean over the others."""
+    names = [_quote(name) for name, row in model.classes.items() if _is_always_present(row)]
+    if not names or model.metrics["mean_average_precision"].value is None:
         return []
-    return [say(
-        "Present in every image where it is known: {names}. Average precision is 1 there whatever the model predicts.",
-        names=listing(names, _NAMED),
+    shown = {"names": listing(names, _NAMED)}
+    others = [
+        row.average_precision.value for row in model.classes.values()
+        if row.average_precision.value is not None and not _is_always_present(row)
+    ]  # fmt: skip
+    if not others:
+        return [say(
+            "Present in every image where it is known: {names}. Average precision is 1 there whatever the model "
+            "predicts: no image is known to lack a class, so these figures say nothing.", **shown,
+        )]  # fmt: skip
+    return [say_count(
+        "Present in every image where it is known: {names}. Average precision is 1 there whatever the model predicts; "
+        "of the other class it is {mean}.",
+        "Present in every image where it is known: {names}. Average precision is 1 there whatever the model predicts; "
+        "its mean over the other {n} classes is {mean}.",
+        len(others), mean=number(sum(others) / len(others)), **shown,
     )]  # fmt: skip
+
+
+def _is_always_present(row: LabelEstimates) -> bool:
+    return 0 < row.positives == row.known
 
 
 def _images(model: MultilabelModel) -> str:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.core.messages import say
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
 from pupila.learning.losses.labels import LABEL_LOSSES
 from pupila.learning.models.network import Network
 from pupila.stages.train.planning.planner import (
@@ -18,12 +19,22 @@ from pupila.stages.train.planning.planner import (
     require_training,
 )
 from pupila.stages.train.task_settings.multilabel import MultilabelTrainSettings
+from pupila.tasks.label_text import ABSENT, PRESENT
 
 _LOSSES = TaskLosses(LABEL_LOSSES, smoothed="bce")
 
 
 def _check(settings: MultilabelTrainSettings, data: Dataset) -> None:
     require_training(settings, say("A multi-label model needs training"))
+    matrix = data.label_matrix
+    if not ((matrix == PRESENT).any(axis=0) & (matrix == ABSENT).any(axis=0)).any():
+        raise PupilaError(
+            say("No class can be learned"),
+            actual=say("no class of {names} is present in one image and absent in another",
+                       names=listing(data.classes)),
+            expected=say("images that show a class, and images that are known to lack it"),
+            remedy=say("write 0 where an image lacks a class: an empty cell means unknown"),
+        )  # fmt: skip
     check_criterion(settings, _LOSSES)
 
 

@@ -3,8 +3,10 @@
 import csv
 import json
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -160,6 +162,69 @@ def test_masks_of_coco_become_labels_where_the_user_says_so(tmp_path: Path) -> N
     with pytest.raises(PupilaError, match=r"(?s)are boxes, not masks.*--task multilabel"):
         pupila.open(tmp_path)
     assert pupila.open(tmp_path, task="multilabel").label_matrix.tolist() == [[1, 1], [0, 1], [0, 0]]
+
+
+def write_coco(
+    path: Path, names: dict[Any, str], images: dict[Any, str], annotations: list[tuple[Any, Any]]
+) -> None:
+    """A COCO file; categories and images by their id, annotations as pairs of image id and category id."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(images.values()):
+        write_photo(path.parent / image, zlib.crc32(path.parent.name.encode()) % 1000 + number)
+    document = {
+        "images": [{"id": key, "file_name": name} for key, name in images.items()],
+        "annotations": [{"image_id": image, "category_id": category} for image, category in annotations],
+        "categories": [{"id": key, "name": name} for key, name in names.items()],
+    }
+    path.write_text(json.dumps(document))
+
+
+def test_a_coco_file_is_about_its_own_categories(tmp_path: Path) -> None:
+    name = "_annotations.coco.json"
+    write_coco(tmp_path / "train" / name, {0: "salt", 1: "fat"}, {0: "a.jpg", 1: "b.jpg"}, [(0, 0), (1, 1)])
+    write_coco(tmp_path / "valid" / name, {0: "fat", 1: "sugar"}, {0: "c.jpg"}, [(0, 1)])
+    data = pupila.open(tmp_path, task="multilabel")
+    assert data.classes == ["fat", "salt", "sugar"]
+    assert data.label_matrix.tolist() == [[0, 1, -1], [1, 0, -1], [0, -1, 1]]
+
+
+def test_several_records_of_an_image_are_united(tmp_path: Path) -> None:
+    images = {1: "a.jpg", 2: "a.jpg", 3: "b.jpg"}
+    write_coco(tmp_path / "x.json", {1: "salt", 2: "fat", 3: "sugar"}, images, [(1, 1), (2, 2), (3, 3)])
+    data = pupila.open(tmp_path, task="multilabel")
+    assert data.label_matrix.tolist() == [[1, 1, 0], [0, 0, 1]]
+    assert data.skipped.is_empty()
+
+
+def test_coco_ids_may_be_text_or_numbers(tmp_path: Path) -> None:
+    images = {"1": "a.jpg", 2: "b.jpg"}
+    write_coco(tmp_path / "x.json", {"1": "salt", 2: "fat"}, images, [(1, 1), ("2", "2"), (2, 1.0)])
+    assert pupila.open(tmp_path, task="multilabel").label_matrix.tolist() == [[0, 1], [1, 1]]
+
+
+def test_an_annotation_of_no_category_leaves_the_other_classes_unknown(tmp_path: Path) -> None:
+    images = {1: "a.jpg", 2: "b.jpg", 3: "c.jpg"}
+    write_coco(tmp_path / "x.json", {1: "salt", 2: "fat"}, images, [(1, 1), (1, 9), (2, None), (3, 2)])
+    data = pupila.open(tmp_path, task="multilabel")
+    assert data.label_matrix.tolist() == [[-1, 1], [-1, -1], [1, 0]]
+    reason = "an annotation has a category that the file does not name"
+    assert data.skipped.rows() == [(name, "unreadable-label", reason) for name in ("a.jpg", "b.jpg")]
+
+
+def test_a_category_for_unknown_leaves_the_other_classes_unknown(tmp_path: Path) -> None:
+    images = {1: "a.jpg", 2: "b.jpg", 3: "c.jpg"}
+    write_coco(
+        tmp_path / "x.json", {1: "salt", 2: "fat", 3: "unknown"}, images, [(1, 1), (1, 3), (2, 3), (3, 2)]
+    )
+    data = pupila.open(tmp_path, task="multilabel")
+    assert data.label_matrix.tolist() == [[-1, 1], [-1, -1], [1, 0]]
+    assert "unknown is not a class: in an image that is annotated with it" in str(data)
+
+
+def test_without_categories_there_are_no_labels(tmp_path: Path) -> None:
+    write_coco(tmp_path / "x.json", {}, {1: "a.jpg", 2: "b.jpg"}, [])
+    data = pupila.open(tmp_path, task="multilabel")
+    assert (data.classes, data.images["target"].to_list()) == ([], [None, None])
 
 
 def test_masks_are_no_labels(tmp_path: Path) -> None:

@@ -144,17 +144,18 @@ def _read_coco_file(uri: str, version: object) -> CocoFile | None:
         [item for item in content[key] if isinstance(item, dict)] for key in keys
     )
     categories = [category for category in categories if {"id", "name"} <= category.keys()]
-    used = {annotation.get("category_id") for annotation in annotations}
+    used = {_id_text(annotation.get("category_id")) for annotation in annotations}
     parents = {c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]}
     # Roboflow begins its list with an umbrella category, which only names the others together.
-    names = {c["id"]: str(c["name"]) for c in categories if c["id"] in used or c["name"] not in parents}
+    names = {_id_text(c["id"]): str(c["name"]) for c in categories
+             if _id_text(c["id"]) in used or c["name"] not in parents}  # fmt: skip
     by_image: dict[str, list[CocoAnnotation]] = defaultdict(list)
     for annotation in annotations:
-        category = str(names.get(annotation.get("category_id")))
+        category = str(names.get(_id_text(annotation.get("category_id"))))
         record = CocoAnnotation(category, annotation.get("segmentation"), bool(annotation.get("bbox")))
-        by_image[_image_id(annotation.get("image_id"))].append(record)
+        by_image[_id_text(annotation.get("image_id"))].append(record)
     records = {
-        _image_id(image["id"]): CocoImage(
+        _id_text(image["id"]): CocoImage(
             str(image.get("file_name", "")), image.get("height"), image.get("width")
         )
         for image in images
@@ -163,8 +164,8 @@ def _read_coco_file(uri: str, version: object) -> CocoFile | None:
     return CocoFile(records, dict(by_image), list(names.values()))
 
 
-def _image_id(raw: Any) -> str:
-    """An image's id as text; pandas writes integers as floats where a column has missing values."""
+def _id_text(raw: Any) -> str:
+    """An id as text, as some files have it; pandas writes integers as floats where a column has missing values."""
     return str(_to_int(raw))
 
 

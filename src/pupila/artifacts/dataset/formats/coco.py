@@ -1,5 +1,6 @@
 """COCO: JSON files of images, categories and annotations, under the names that COCO and Roboflow give them."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -11,7 +12,7 @@ from pupila.artifacts.dataset.formats.file_finder import (
     find_unlisted,
     split_from_words,
 )
-from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -62,23 +63,28 @@ def read(path: str, settings: ReadSettings) -> Listing | None:
                        flag=f"--task {MULTILABEL.name}"),
         )  # fmt: skip
     finder = FileFinder(root)
-    entries, columns, oddities = _images(finder, coco_files)
-    if not entries:
+    located, oddities = _find_images(finder, coco_files)
+    if not located:
         raise PupilaError(
             say("None of the images listed in {path} exists", path=listing(list(coco_files))),
             actual=listing([o.subject for o in oddities], 3), expected=say("the images beside the annotations"),
         )  # fmt: skip
-    oddities += [o for o in find_unlisted(root, {e.path for e in entries}) if o.subject not in coco_files]
+    oddities += [o for o in find_unlisted(root, set(located)) if o.subject not in coco_files]
+    entries = [image.entry for image in located.values()]
+    columns: dict[str, list[str | None]] = {"given_split": [image.split for image in located.values()]}
     layout = say("COCO annotations ({names})", names=listing(list(coco_files)))
     home = path if files.is_folder(path) else path.rpartition("/")[0] or "."
     names = [name for file in coco_files.values() for name in file.names]
     if as_labels:
-        columns["target"] = _label_texts(columns["target"], coco_files, names)
-        notes.append(
-            say("The annotations are labels of whole images.") if whole
-            else say("An image has the labels of its annotations; their masks and boxes are not read.")
-        )  # fmt: skip
+        columns["target"], faults = _read_labels(located, coco_files)
+        oddities += faults
+        notes += _describe_labels(whole, names)
         return Listing(layout, root, as_rows(entries, columns), home, oddities, notes, cells=True)
+    columns["target"] = [f"{name}#{key}" for image in located.values() for name, key in image.records[:1]]
+    oddities += [
+        Oddity(path, "duplicate-row", f"{name}#{key}")
+        for path, image in located.items() for name, key in image.records[1:]
+    ]  # fmt: skip
     label_map = build_label_map(names, read_class_file(root))
     return Listing(
         layout, root, as_rows(entries, columns), home, oddities, notes, target="mask", label_map=label_map
@@ -91,23 +97,58 @@ def _has_boxes_alone(file: CocoFile) -> bool:
     return any(each.boxed for each in annotations) and all(each.segmentation is None for each in annotations)
 
 
-def _label_texts(
-    targets: list[str | None], coco_files: dict[str, CocoFile], names: list[str]
-) -> list[str | None]:
-    """The labels of the images as text: categories that no annotation of an image has are absent.
+def _describe_labels(whole: bool, names: list[str]) -> list[str]:
+    """How annotations become labels.
 
     Args:
-        targets: `FILE#IMAGE` of each image.
-        coco_files: by their path.
+        whole: whether no annotation has a place in its image.
         names: of the categories of all files.
     """
-    classes = [name for name in names if name.strip().lower() not in NO_LABEL]
+    notes = [
+        say("The annotations are labels of whole images.") if whole
+        else say("An image has the labels of its annotations; their masks and boxes are not read.")
+    ]  # fmt: skip
+    unlabelled = [name for name in dict.fromkeys(names) if not _is_class(name)]
+    if unlabelled:
+        notes.append(say("{names} is not a class: in an image that is annotated with it, a class without an annotation "
+                         "is unknown.", names=listing(unlabelled)))  # fmt: skip
+    return notes
+
+
+def _read_labels(
+    located: dict[str, "_Located"], coco_files: dict[str, CocoFile]
+) -> tuple[list[str | None], list[Oddity]]:
+    """The labels of the images as text, and the images with annotations of no category.
+
+    Categories of the image's own file that no annotation of the image has are absent; those of other files are
+    unknown. Records of one image are united.
+
+    Args:
+        located: by their path.
+        coco_files: by their path.
+    """
     texts: list[str | None] = []
-    for target in targets:
-        name, _, key = str(target).rpartition("#")
-        present = {annotation.category for annotation in coco_files[name].annotations.get(key, [])}
-        texts.append(write_labels({each: each in present for each in classes}))
-    return texts
+    oddities = []
+    for path, image in located.items():
+        present: set[str] = set()
+        absent: set[str] = set()
+        whole = True  # whether all of its annotations are about classes
+        for name, key in image.records:
+            file = coco_files[name]
+            categories = {annotation.category for annotation in file.annotations.get(key, [])}
+            present |= {each for each in categories if each in file.names and _is_class(each)}
+            absent |= {each for each in file.names if _is_class(each)}
+            whole &= categories <= set(filter(_is_class, file.names))
+            if not categories <= set(file.names):
+                reason = say("an annotation has a category that the file does not name")
+                oddities.append(Oddity(path, UNREADABLE_LABEL, reason))
+        known = {each: each in present for each in (present | absent if whole else present)}
+        texts.append(write_labels(known) if known else None)
+    return texts, oddities
+
+
+def _is_class(category: str) -> bool:
+    return category.strip().lower() not in NO_LABEL
 
 
 def _all_annotations(file: CocoFile) -> list[CocoAnnotation]:
@@ -129,11 +170,20 @@ def _find_coco_files(root: str) -> dict[str, CocoFile]:
     return coco_files
 
 
-def _images(
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """An image that exists, and its records."""
+
+    entry: files.FileEntry
+    split: str | None
+    records: list[tuple[str, str]]  # file and image id; a mask is drawn from the first one
+
+
+def _find_images(
     finder: FileFinder, coco_files: dict[str, CocoFile]
-) -> tuple[list[files.FileEntry], dict[str, list[str | None]], list[Oddity]]:
-    """The existing images, their targets and splits, and the oddities; the first record of an image counts."""
-    by_path: dict[str, tuple[files.FileEntry, str, str | None]] = {}
+) -> tuple[dict[str, _Located], list[Oddity]]:
+    """The existing images by their path, and the oddities."""
+    located: dict[str, _Located] = {}
     oddities = []
     for name, file in coco_files.items():
         split, folder = split_from_words(name), name.rpartition("/")[0]
@@ -145,21 +195,14 @@ def _images(
                 oddities.append(
                     Oddity(file_name or f"{name}#{key}", "row-without-image", say("no such file"))
                 )
-            elif entry.path in by_path:
-                oddities.append(Oddity(entry.path, "duplicate-row", f"{name}#{key}"))
             else:
-                by_path[entry.path] = entry, f"{name}#{key}", split
+                located.setdefault(entry.path, _Located(entry, split, [])).records.append((name, key))
         lost = [key for key in file.annotations if key not in file.images]
         oddities += [
             Oddity(f"{name}#{key}", "row-without-image", say("annotations without an image in the file"))
             for key in lost
         ]
-    entries = [entry for entry, _, _ in by_path.values()]
-    columns: dict[str, list[str | None]] = {
-        "target": [target for _, target, _ in by_path.values()],
-        "given_split": [split for _, _, split in by_path.values()],
-    }
-    return entries, columns, oddities
+    return located, oddities
 
 
 def _fits(hit: str, file_name: str, split: str | None) -> bool:

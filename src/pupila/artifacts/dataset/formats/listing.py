@@ -20,6 +20,8 @@ LISTED: Schema = {
     "given_split": pl.String,
 }
 
+UNREADABLE_LABEL = "unreadable-label"  # code of an image whose label can't be read
+
 
 @dataclass(frozen=True, slots=True)
 class Oddity:

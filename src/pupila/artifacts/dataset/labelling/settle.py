@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity
 from pupila.artifacts.dataset.formats.manifest import read_manifest_task
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import find_class_columns
@@ -21,8 +21,6 @@ from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.label_text import read_labels
 from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.task import Task
-
-UNREADABLE = "unreadable-label"  # code of an image whose label can't be read
 
 
 def recall_task(uri: str, settings: ReadSettings) -> tuple[ReadSettings, list[str]]:
@@ -120,7 +118,7 @@ def _with_labels(source: Listing, labels: LabelRows, requested: Task | None) -> 
     task = requested or (CLASSIFY if each else MULTILABEL)
     rows = source.rows
     images = rows["image"].to_list()
-    oddities = [Oddity(images[row], UNREADABLE, why) for row, why in labels.unreadable.items()]
+    oddities = [Oddity(images[row], UNREADABLE_LABEL, why) for row, why in labels.unreadable.items()]
     if task.target == MULTILABEL.target and len(set(images)) < len(images):
         united, contradictions = replace(labels, closed=labels.closed or each).unite(images)
         labels = replace(united, closed=labels.closed)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity
+from pupila.artifacts.dataset.formats.listing import LISTED, UNREADABLE_LABEL, Listing, Oddity
 from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK, read_table
-from pupila.artifacts.dataset.labelling.settle import UNREADABLE, settle_labels
+from pupila.artifacts.dataset.labelling.settle import settle_labels
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.stages.label.labellers.question import UNSURE
@@ -86,7 +86,7 @@ def _describe_oddities(oddities: list[Oddity], written: Mapping[str, str]) -> li
     """A sentence where labels can't be read, and one where lines about one image contradict each other."""
     odd = {
         unreadable: [f"{written[oddity.subject]} ({oddity.reason})" for oddity in oddities
-                     if (oddity.code == UNREADABLE) is unreadable]
+                     if (oddity.code == UNREADABLE_LABEL) is unreadable]
         for unreadable in (True, False)
     }  # fmt: skip
     sentences = {

@@ -61,6 +61,32 @@ def test_what_an_annotation_chooses_nowhere_is_absent(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_class_that_was_not_offered_stays_unknown(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    label(flat(folder, 3), ['{"fat": 1}', '{"sodium": 1}', None])
+    tasks = exported(folder)
+    assert tasks[0]["data"]["classes"] == ["fat", "sodium"]
+    label(pupila.open(folder), [None, None, '{"sugar": 1}'])  # a class that came after the export
+    taken(folder, annotated(tasks, [choices("fat")], [], [choices("sodium")]))
+    assert targets(folder) == [
+        '{"fat": 1, "sodium": 0}',
+        '{"fat": 0, "sodium": 0}',
+        '{"fat": 0, "sodium": 1}',
+    ]
+
+
+def test_tasks_from_elsewhere_are_about_what_their_annotations_choose(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    label(flat(folder, 3), LABELS[:3])
+    tasks = [{"data": {"image": f"{number:03d}.jpg"}} for number in range(3)]
+    taken(folder, annotated(tasks, [choices("fat")], [], [choices("sodium")]))
+    assert targets(folder) == [
+        '{"fat": 1, "sodium": 0}',
+        '{"fat": 0, "sodium": 0}',
+        '{"fat": 0, "sodium": 1}',
+    ]
+
+
 def test_a_class_that_is_present_and_unknown_is_skipped(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     label(flat(folder, 2), LABELS[:2])

@@ -81,7 +81,7 @@ def _make_label(data: Dataset, row: int, annotation: Annotation, studio: StudioF
             raise UnusableAnnotation(say("unsupported region type {type}", type=region.type))
     image, digest = data.images.select("image", "sha256").row(row)
     return Label(
-        image, digest, _labeller(annotation), True, studio.read_target(row, annotation.regions), annotation.time,
+        image, digest, _labeller(annotation), True, studio.read_target(row, annotation), annotation.time,
         seconds=annotation.seconds, note=f"{NOTE}: {files.absolute(path).rpartition('/')[2]}",
     )  # fmt: skip
 

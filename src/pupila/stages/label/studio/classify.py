@@ -1,12 +1,12 @@
 """One class per image in Label Studio: a single choice."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Self
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say
 from pupila.stages.label.studio.choices import CHOICES, make_choices, make_choices_tag
-from pupila.stages.label.studio.items import NAME, Json, Region
+from pupila.stages.label.studio.items import NAME, Annotation, Json, Region
 from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation
 from pupila.stages.label.targets import check_target
 from pupila.tasks.classify import CLASSIFY
@@ -50,9 +50,9 @@ class ClassifyFormat(StudioFormat):
         """The choice."""
         return [make_choices("c0", NAME, [target])]
 
-    def read_target(self, row: int, regions: Sequence[Region]) -> str | None:
+    def read_target(self, row: int, annotation: Annotation) -> str | None:
         """The class that was chosen."""
-        chosen = [name for region in regions if region.type == CHOICES for name in region.names]
+        chosen = [name for region in annotation.regions if region.type == CHOICES for name in region.names]
         if len(set(chosen)) > 1:
             raise UnusableAnnotation(say("several classes for one image"))
         return chosen[0] if chosen else None

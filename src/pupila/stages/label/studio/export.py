@@ -71,7 +71,7 @@ def export_tasks(data: Dataset, to: str, options: ExportOptions) -> ExportResult
     for row, target in shown.items():
         image, digest, _ = images[row]
         source = _embed_image(data, row) if options.embed else _local_address(prefix, image)
-        item: Json = {"data": {IMAGE: source, "path": image, "sha256": digest}}
+        item: Json = {"data": {IMAGE: source, "path": image, "sha256": digest, **studio.task_fields()}}
         if target is not None:
             label = last.get(digest)
             try:

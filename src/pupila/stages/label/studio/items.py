@@ -12,6 +12,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 
 NAME, IMAGE = "label", "image"  # of the tags in the labelling configuration
+OFFERED = "classes"  # field of a task: what its annotators can choose from
 Json = dict[str, Any]  # in Label Studio's format
 
 
@@ -41,6 +42,9 @@ class Annotation:
     annotator: str  # number, address or name
     time: str  # as Label Studio writes it
     seconds: float | None  # that it took
+    offered: tuple[
+        str, ...
+    ] = ()  # classes to choose from, as the export of the task wrote them; empty: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +78,25 @@ def read_items(path: str) -> list[Item]:
 
 
 def _parse_item(item: Json) -> Item:
+    fields = item.get("data") or {}
+    offered = fields.get(OFFERED)
+    classes = tuple(map(str, offered)) if isinstance(offered, list) else ()
     annotations = [
-        _parse_annotation(annotation)
+        _parse_annotation(annotation, classes)
         for annotation in item.get("annotations") or []
         if not annotation.get("was_cancelled")
     ]
-    return Item(item.get("data") or {}, annotations)
+    return Item(fields, annotations)
 
 
-def _parse_annotation(annotation: Json) -> Annotation:
+def _parse_annotation(annotation: Json, offered: tuple[str, ...]) -> Annotation:
     seconds = annotation.get("lead_time")
     return Annotation(
         [_parse_region(region) for region in annotation.get("result") or []],
         _parse_annotator(annotation.get("completed_by")),
         str(annotation.get("updated_at") or annotation.get("created_at") or ""),
         float(seconds) if isinstance(seconds, int | float) else None,
+        offered,
     )
 
 

@@ -1,15 +1,16 @@
 """Several classes per image in Label Studio: the classes that the image shows, and those that are unknown.
 
-A submitted annotation is about all classes: what it chooses in neither place is absent.
+A submitted annotation is about all classes that it could choose: what it chooses in neither place is absent. These are
+the classes that its task was exported with, and those that any annotation of the import chooses; others stay unknown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Self
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import listing, say
 from pupila.stages.label.studio.choices import CHOICES, make_choices, make_choices_tag
-from pupila.stages.label.studio.items import NAME, Json, Region
+from pupila.stages.label.studio.items import NAME, OFFERED, Annotation, Json, Region
 from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation
 from pupila.stages.label.targets import check_target
 from pupila.tasks.label_text import present_classes, read_labels, write_labels
@@ -39,10 +40,10 @@ class LabelsFormat(StudioFormat):
 
     @classmethod
     def for_import(cls, data: Dataset, regions: Iterable[Region]) -> Self:
-        """The classes of the data, and those that any annotation chooses."""
+        """Those that any annotation chooses; each task adds what it was exported with."""
         check_target(data, cls.target)
         chosen = (name for region in regions if region.type == CHOICES for name in region.names)
-        return cls(data, [*data.classes, *sorted(set(chosen))])
+        return cls(data, sorted(set(chosen)))
 
     @classmethod
     def decides_target(cls, region: Region, labelled: bool) -> bool:
@@ -59,6 +60,10 @@ class LabelsFormat(StudioFormat):
             *make_choices_tag(UNKNOWN_TAG, "multiple", self.names),
         ]
 
+    def task_fields(self) -> Json:
+        """The classes to choose from: the data may have others by the time of the import."""
+        return {OFFERED: self.names}
+
     def regions(self, row: int, target: str) -> list[Json]:
         """The classes that are present, and those that are unknown."""
         known = read_labels(target)
@@ -66,11 +71,11 @@ class LabelsFormat(StudioFormat):
         parts = (("c0", NAME, present_classes(target)), ("c1", UNKNOWN_TAG, unknown))
         return [make_choices(number, tag, names) for number, tag, names in parts if names]
 
-    def read_target(self, row: int, regions: Sequence[Region]) -> str | None:
+    def read_target(self, row: int, annotation: Annotation) -> str | None:
         """The labels; None where every class is unknown."""
         chosen = [
             (name, region.tag == UNKNOWN_TAG)
-            for region in regions
+            for region in annotation.regions
             if region.type == CHOICES
             for name in region.names
         ]
@@ -79,5 +84,6 @@ class LabelsFormat(StudioFormat):
             raise UnusableAnnotation(
                 say("a class that is present and unknown at once: {names}", names=listing(both))
             )
-        known = {name: name in present for name in self.names if name not in unknown}
+        about = {*annotation.offered, *self.names} - unknown
+        known = {name: name in present for name in about}
         return write_labels(known) if known else None

@@ -14,7 +14,7 @@ from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap, class_colours
 from pupila.stages.label.mask_files import choose_label_map, fill_index, read_mask, write_mask
 from pupila.stages.label.studio.brush import encode
-from pupila.stages.label.studio.items import IMAGE, NAME, Json, Region
+from pupila.stages.label.studio.items import IMAGE, NAME, Annotation, Json, Region
 from pupila.stages.label.studio.shapes import BRUSH, SHAPES
 from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation, make_region
 from pupila.tasks.segment import SEGMENT
@@ -75,9 +75,9 @@ class SegmentFormat(StudioFormat):
             if (mask == index).any()
         ]  # fmt: skip
 
-    def read_target(self, row: int, regions: Sequence[Region]) -> str | None:
+    def read_target(self, row: int, annotation: Annotation) -> str | None:
         """The path of the mask, which is written; None if no pixel has a label."""
-        mask = self._draw_mask(row, regions)
+        mask = self._draw_mask(row, annotation.regions)
         return None if (mask == IGNORE).all() else write_mask(self.data, row, mask, self.label_map)
 
     def _draw_mask(self, row: int, regions: Sequence[Region]) -> Array:

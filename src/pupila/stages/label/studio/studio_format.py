@@ -1,11 +1,11 @@
 """How labels are written for Label Studio and read back, which depends on the task that the labels are for."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.stages.label.studio.items import IMAGE, NAME, Json, Region
+from pupila.stages.label.studio.items import IMAGE, NAME, Annotation, Json, Region
 from pupila.tasks.task import Target
 
 NO_LABEL = frozenset({"choices", "textarea", "rating", "number", "relation"})  # region types without a shape
@@ -56,6 +56,10 @@ class StudioFormat(ABC):
     def control_tag(self) -> list[str]:
         """The lines of the labelling configuration that offer the classes."""
 
+    def task_fields(self) -> Json:
+        """What every task says for its import, besides the image."""
+        return {}
+
     @abstractmethod
     def regions(self, row: int, target: str) -> list[Json]:
         """The label of a row as regions.
@@ -65,7 +69,7 @@ class StudioFormat(ABC):
         """
 
     @abstractmethod
-    def read_target(self, row: int, regions: Sequence[Region]) -> str | None:
+    def read_target(self, row: int, annotation: Annotation) -> str | None:
         """The target that an annotation gives the row; None: unsure.
 
         Raises:

@@ -238,6 +238,27 @@ def test_labels_that_nobody_knows(tmp_path: Path) -> None:
     assert data.label_matrix.tolist() == [[1, -1], [0, 1]]
 
 
+@pytest.mark.parametrize("unknown", [None, float("nan"), -1, np.float64("nan"), "?", "unknown"])
+def test_a_mapping_says_unknown_as_columns_do(unknown: Any) -> None:
+    labels = [{"salt": True, "sugar": unknown}, {"salt": "no", "sugar": np.float64(1)}, {}]
+    data = pupila.open([(photo(number), label) for number, label in enumerate(labels)])
+    assert data.label_matrix.tolist() == [[1, -1], [0, 1], [-1, -1]]
+
+
+def test_lists_beside_an_empty_mapping_stay_lists() -> None:
+    data = pupila.open(
+        [(photo(number), label) for number, label in enumerate((["salt", "fat"], ["fat"], {}))]
+    )
+    assert data.label_matrix.tolist() == [[1, 1], [1, 0], [-1, -1]]
+
+
+@pytest.mark.parametrize("unknown", [None, float("nan"), "?"])
+def test_a_list_with_a_word_for_unknown_is_no_label_and_named(unknown: Any) -> None:
+    data = pupila.open([(photo(1), ["salt", "fat"]), (photo(2), ["salt", unknown])])
+    assert data.label_matrix.tolist() == [[1, 1], [-1, -1]]
+    assert data.skipped["code"].to_list() == ["unreadable-label"]
+
+
 def test_one_column_per_class_in_a_table_of_pandas(folder: Path) -> None:
     paths = table(folder)["File"][:3]
     frame = pd.DataFrame({"image": paths, "salt": [True, False, True], "sugar": [1.0, None, 0.0]})
@@ -255,7 +276,7 @@ def test_lists_of_class_labels_of_hugging_face(folder: Path) -> None:
     assert pupila.open(several).label_matrix.tolist() == [[1, 1], [0, 1], [0, 0]]
 
 
-@pytest.mark.parametrize("label", [{"name": "cat"}, {}, b"cat", np.array([1, 0]), [0, 1, 1], [["cat"]],
+@pytest.mark.parametrize("label", [{"name": "cat"}, b"cat", np.array([1, 0]), [0, 1, 1], [["cat"]],
                                    [True, False]], ids=str)  # fmt: skip
 def test_a_label_that_is_no_names_is_refused_and_never_dropped(label: Any) -> None:
     with pytest.raises(

@@ -4,28 +4,30 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pupila.artifacts.dataset.labelling.list_cells import is_state, read_state
+
 
 def labels_text(value: object) -> str | None:
     """The labels as the text of a table's cell; None where the value is no names of classes.
 
     Args:
-        value: a list, tuple, set, one-dimensional array or series of names; or a mapping of names to True, False or
-            None (unknown). Numbers that are all 0 or 1 are no names: they leave open which class is which.
+        value: a list, tuple, set, one-dimensional array or series of names; or a mapping of names to what a table's
+            cells say: True, 1 or "yes"; False, 0 or "no"; None, NaN or -1 (unknown). Without a name it is no label.
+            Numbers that are all 0 or 1 are no names: they leave open which class is which.
     """
     if isinstance(value, Mapping):
-        known = all(present is None or present in (0, 1) for present in value.values() if _is_scalar(present))
-        if not value or not known or not all(map(_is_scalar, value.values())):
+        words = {str(name): str(state).strip().lower() for name, state in value.items()}
+        if not all(map(is_state, words.values())):
             return None
-        return _text(
-            {str(name): None if present is None else int(present) for name, present in value.items()}
-        )
+        states = {name: read_state(word) for name, word in words.items()}
+        return _text({name: None if state is None else int(state) for name, state in states.items()})
     names = _items(value)
     if names is None or not all(map(_is_scalar, names)):
         return None
     numbers = [name for name in names if not isinstance(name, str)]
     if names and len(numbers) == len(names) and all(number in (0, 1) for number in numbers):
         return None
-    return _text([str(name) for name in names if name is not None])
+    return _text([None if name is None else str(name) for name in names])
 
 
 def _items(value: object) -> list[Any] | None:

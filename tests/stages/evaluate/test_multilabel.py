@@ -188,6 +188,32 @@ def test_a_column_of_yes_and_no_for_each_class_is_enough(
         evaluate(write("0.8", "0.1"), labelled)
 
 
+def test_labels_are_read_as_those_of_a_data_set_are(
+    labelled: tuple[Dataset, SplitFile], table: Table, tmp_path: Path
+) -> None:
+    data, decisions = labelled[0], flip(labelled[0].label_matrix, 0.1)
+    expected = evaluate(table("theirs", data, decisions, ("labels",)), labelled).models[0].metrics
+    named = [[name for name, there in zip(data.classes, row, strict=True) if there] for row in decisions]
+    ways: dict[str, list[str]] = {
+        "bars": ["|".join(names) or "none" for names in named],
+        "commas": [", ".join(names) or "none" for names in named],
+        "python": [str(names) for names in named],
+        "records": [json.dumps({name: name in names for name in data.classes}) for names in named],
+    }
+    for way, cells in ways.items():
+        path = tmp_path / f"{way}.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            lines = zip(data.images["image"], cells, strict=True)
+            csv.writer(file).writerows([("image", "labels"), *lines])
+        assert evaluate(path, labelled).models[0].metrics == expected, way
+    path = tmp_path / "words.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        words = [[["TRUE " if there else " no" for there in row] for row in decisions]]
+        rows = zip(data.images["image"], *words, strict=True)
+        csv.writer(file).writerows([("image", *data.classes), *((image, *row) for image, row in rows)])
+    assert evaluate(path, labelled).models[0].metrics == expected
+
+
 def test_probabilities_alone_are_cut_at_one_half(labelled: tuple[Dataset, SplitFile], table: Table) -> None:
     data = labelled[0]
     decisions = flip(data.label_matrix, 0.1)
@@ -200,7 +226,9 @@ def test_probabilities_alone_are_cut_at_one_half(labelled: tuple[Dataset, SplitF
 
 SPOILT = {
     "another class": ('""blue""', '""teal""', r"does not have: found teal; expected blue, green"),
-    "no list of names": ('"[""blue""', '"[1, ""blue""', r"rows without valid labels"),
+    "no list of names": ('"[""blue""', '"[[""blue""', r"rows without valid labels"),
+    "a word for unknown": ('"[""blue""', '"[null, ""blue""', r"rows without valid labels"),
+    "a number for a name": ('"[""blue""', '"[1, ""blue""', r"does not have: found 1"),
     "no probability": ("0.9", "90", r"rows without valid probabilities"),
 }
 

@@ -54,8 +54,13 @@ def _parse(text: str) -> object:
     return None
 
 
-def read_content(content: list[Any] | dict[Any, Any]) -> Content:
-    """What a parsed cell says: in a record 1 is present, 0 absent, and -1 or a word such as NaN unknown."""
+def read_content(content: list[Any] | dict[Any, Any], classes: Sequence[str] = ()) -> Content:
+    """What a parsed cell says: in a record 1 is present, 0 absent, and -1 or a word such as NaN unknown.
+
+    Args:
+        content: of the cell.
+        classes: of the data, whose names are no words for something else.
+    """
     if isinstance(content, dict):
         words = {str(name).strip(): str(value).strip().lower() for name, value in content.items()}
         odd = {name: word for name, word in words.items() if not is_state(word)}
@@ -67,12 +72,14 @@ def read_content(content: list[Any] | dict[Any, Any]) -> Content:
         return {name: read_state(word) for name, word in words.items()}
     if any(isinstance(item, _COMPOUND) for item in content):
         return Unreadable(say("a list in a list"))
-    return check_names(sorted({str(item).strip() for item in content}))
+    return check_names(sorted({str(item).strip() for item in content}), classes)
 
 
-def check_names(names: Sequence[str]) -> list[str] | Unreadable:
+def check_names(names: Sequence[str], classes: Sequence[str] = ()) -> list[str] | Unreadable:
     """The names, unless one of them is a word for an unknown class; a lone word for none is one of the names."""
-    odd = [name for name in names if is_unknown_word(name) and not (len(names) == 1 and is_none_word(name))]
+    lone = len(names) == 1
+    odd = [name for name in names
+           if name not in classes and is_unknown_word(name) and not (lone and is_none_word(name))]  # fmt: skip
     return Unreadable(say('"{name}" is not a class', name=odd[0])) if odd else list(names)
 
 

@@ -42,8 +42,11 @@ def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str
         PupilaError: lists of nothing but 0 and 1.
     """
     given = dict.fromkeys(cell for cell in cells if cell is not None)
-    distinct = [cell for cell in given if is_none_word(cell) or not is_unknown_word(cell)]
-    parsed = {cell: content for cell in distinct if (content := parse_cell(cell)) is not None}
+    parsed = {cell: content for cell in given if (content := parse_cell(cell)) is not None}
+    silent = {cell for cell, content in parsed.items() if content == {}}
+    silent |= {cell for cell in given
+               if is_unknown_word(cell) and not is_none_word(cell) and cell.strip() not in classes}  # fmt: skip
+    distinct = [cell for cell in given if cell not in silent]
     if are_places(list(parsed.values())):
         raise PupilaError(
             say("The lists of labels hold only 0 and 1, which leaves open which class is which"),
@@ -51,7 +54,7 @@ def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str
             remedy=say("write the names, or one column for each class"),
         )  # fmt: skip
     if parsed:
-        contents = _read_lists(distinct, parsed)
+        contents = _read_lists(distinct, parsed, classes)
         if any(isinstance(content, dict) for content in contents.values()):
             return _read_records(cells, contents)
         return read_contents(cells, contents, [say("The labels are lists.")], classes)
@@ -81,7 +84,7 @@ def _read_separated(
                  for mark, some in _cells_with_separator(distinct)]  # fmt: skip
     notes += _describe_joined({name for parts in names.values() for name in parts}, separator)
     contents: dict[str, Content] = {
-        cell: check_names(parts) if len(parts) > 1 else parts for cell, parts in names.items()
+        cell: check_names(parts, classes) if len(parts) > 1 else parts for cell, parts in names.items()
     }
     return read_contents(cells, contents, notes, classes)
 
@@ -143,11 +146,13 @@ def _cells_with_separator(distinct: Sequence[str]) -> list[tuple[str, list[str]]
 
 
 def _read_lists(
-    distinct: Sequence[str], parsed: Mapping[str, list[Any] | dict[Any, Any]]
+    distinct: Sequence[str], parsed: Mapping[str, list[Any] | dict[Any, Any]], classes: Sequence[str]
 ) -> dict[str, Content]:
     """What the cells of a column of lists or records say; one without brackets is a name, or names of the lists."""
-    contents = {cell: read_content(content) for cell, content in parsed.items()}
-    names = {name for content in contents.values() if isinstance(content, list | dict) for name in content}
+    contents = {cell: read_content(parsed[cell], classes) for cell in distinct if cell in parsed}
+    names = {*classes} | {
+        name for content in contents.values() if isinstance(content, list | dict) for name in content
+    }
     for cell in distinct:
         if cell in contents:
             continue
@@ -224,7 +229,8 @@ def read_contents(
     """
     names = {cell: content for cell, content in contents.items() if isinstance(content, list)}
     together = {name for row in names.values() if len(row) > 1 for name in row}
-    nothing = sorted({row[0] for row in names.values() if len(row) == 1 and is_none_word(row[0])} - together)
+    alone = {row[0] for row in names.values() if len(row) == 1}
+    nothing = sorted({name for name in alone if is_none_word(name)} - together - {*classes})
     present = [
         None if cell is None or cell not in names else [name for name in names[cell] if name not in nothing]
         for cell in cells

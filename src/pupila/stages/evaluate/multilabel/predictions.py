@@ -1,6 +1,5 @@
 """The labels that models predict, several for each image, with their probabilities."""
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ import polars as pl
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.schema import BundleInfo
+from pupila.artifacts.dataset.labelling.listed import find_listed_labels
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.classify import logit_column, probability_column
 from pupila.artifacts.predictions.multilabel import LABELS, MULTILABEL
@@ -77,30 +77,31 @@ def _from_logits(header: Predictions, logits: Array, info: BundleInfo) -> LabelP
 
 
 def _read_decisions(cells: list[str | None], classes: list[str], path: str) -> Array:
-    """(N, C) bool from JSON lists of names."""
-    column = {name: number for number, name in enumerate(classes)}
-    decisions, odd, unknown = np.zeros((len(cells), len(classes)), dtype=bool), 0, set()
-    for row, cell in enumerate(cells):
-        names = _parse_names(cell)
-        odd += names is None
-        unknown |= {name for name in names or () if name not in column}
-        decisions[row, [column[name] for name in names or () if name in column]] = True
+    """(N, C) bool from cells that name what is predicted, as a data set's table may; each must decide every class."""
+    read = find_listed_labels(cells, True, classes)
+    rows = read.rows if read else [None] * len(cells)
+    decided = [labels is not None and set(classes) <= labels.keys() for labels in rows]
+    odd = len(rows) - sum(decided)
     if odd:
         raise PupilaError(
             say("{path} has rows without valid labels", path=path), actual=say_count("{n} row", "{n} rows", odd),
             expected=say('a JSON list of names in the column labels, such as ["sodium", "sugar"]'),
         )  # fmt: skip
+    unknown = {name for labels in rows for name in labels or ()} - set(classes)
     if unknown:
         raise PupilaError(
             say("{path} predicts classes that the data set does not have", path=path),
             actual=listing(sorted(unknown)), expected=listing(classes),
         )  # fmt: skip
-    return decisions
+    return np.array(
+        [[labels is not None and labels[name] for name in classes] for labels in rows], dtype=bool
+    )
 
 
 def _read_columns(given: pl.DataFrame, path: str) -> Array:
     """(N, C) bool from a column of yes and no for each class."""
-    cells = np.char.lower(given.with_columns(pl.all().cast(pl.String).fill_null("")).to_numpy().astype(str))
+    words = pl.all().cast(pl.String).str.strip_chars().str.to_lowercase().fill_null("")
+    cells = given.with_columns(words).to_numpy().astype(str)
     present = np.isin(cells, sorted(PRESENT_WORDS))
     odd = sorted(set(cells[~present & ~np.isin(cells, sorted(ABSENT_WORDS))].tolist()))
     if odd:
@@ -110,11 +111,3 @@ def _read_columns(given: pl.DataFrame, path: str) -> Array:
             remedy=say("name columns of probabilities p:CLASS"),
         )  # fmt: skip
     return np.asarray(present)
-
-
-def _parse_names(cell: str | None) -> list[str] | None:
-    try:
-        names = json.loads(str(cell))
-    except ValueError:
-        return None
-    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None

@@ -194,18 +194,18 @@ def test_labels_are_read_as_those_of_a_data_set_are(
     data, decisions = labelled[0], flip(labelled[0].label_matrix, 0.1)
     expected = evaluate(table("theirs", data, decisions, ("labels",)), labelled).models[0].metrics
     named = [[name for name, there in zip(data.classes, row, strict=True) if there] for row in decisions]
-    ways: dict[str, list[str]] = {
+    notations: dict[str, list[str]] = {
         "bars": ["|".join(names) or "none" for names in named],
         "commas": [", ".join(names) or "none" for names in named],
         "python": [str(names) for names in named],
         "records": [json.dumps({name: name in names for name in data.classes}) for names in named],
     }
-    for way, cells in ways.items():
-        path = tmp_path / f"{way}.csv"
+    for notation, cells in notations.items():
+        path = tmp_path / f"{notation}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             lines = zip(data.images["image"], cells, strict=True)
             csv.writer(file).writerows([("image", "labels"), *lines])
-        assert evaluate(path, labelled).models[0].metrics == expected, way
+        assert evaluate(path, labelled).models[0].metrics == expected, notation
     path = tmp_path / "words.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         words = [[["TRUE " if there else " no" for there in row] for row in decisions]]

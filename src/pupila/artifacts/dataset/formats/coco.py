@@ -80,11 +80,8 @@ def read(path: str, settings: ReadSettings) -> Listing | None:
         oddities += faults
         notes += _describe_labels(whole, names)
         return Listing(layout, root, as_rows(entries, columns), home, oddities, notes, cells=True)
-    columns["target"] = [f"{name}#{key}" for image in located.values() for name, key in image.records[:1]]
-    oddities += [
-        Oddity(path, "duplicate-row", f"{name}#{key}")
-        for path, image in located.items() for name, key in image.records[1:]
-    ]  # fmt: skip
+    columns["target"], repeated = _first_records(located)
+    oddities += repeated
     label_map = build_label_map(names, read_class_file(root))
     return Listing(
         layout, root, as_rows(entries, columns), home, oddities, notes, target="mask", label_map=label_map
@@ -95,6 +92,15 @@ def _has_boxes_alone(file: CocoFile) -> bool:
     """Whether the file is about boxes: it has some, and no annotation tells of a mask."""
     annotations = _all_annotations(file)
     return any(each.boxed for each in annotations) and all(each.segmentation is None for each in annotations)
+
+
+def _first_records(located: dict[str, "_Located"]) -> tuple[list[str | None], list[Oddity]]:
+    """The target that each mask is drawn from, `FILE#IMAGE`, and the further records of an image, which are not used."""
+    targets = {path: [f"{name}#{key}" for name, key in image.records] for path, image in located.items()}
+    further = [(path, target) for path, several in targets.items() for target in several[1:]]
+    return [several[0] for several in targets.values()], [
+        Oddity(path, "duplicate-row", t) for path, t in further
+    ]
 
 
 def _describe_labels(whole: bool, names: list[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """The summary of an evaluation of several labels in sentences."""
 
+from collections.abc import Sequence
+
 from pupila.artifacts.report.evaluation.multilabel import (
     MultilabelComparison,
     MultilabelModel,
@@ -93,20 +95,27 @@ def _headline(e: MultilabelReport, model: MultilabelModel) -> str:
             "{name}: no {split} image of {images} shows a class, so neither F1 nor average precision is measurable.",
             **values,
         )
+    means = _describe_metrics(metrics, ("mean_average_precision", "macro_f1"))
+    over = (
+        say_count("{metrics} (of the {n} class)", "{metrics} (means over all {n} classes)", measurable, metrics=means)
+        if measurable == len(model.classes)
+        else say("{metrics} (means over {measurable} of {classes} classes)", metrics=means, measurable=measurable,
+                 classes=len(model.classes))
+    )  # fmt: skip
+    shown = listing([over, _describe_metrics(metrics, ("micro_f1",))], 2)
+    return say_count(
+        "{name}: {metrics}; {images} {split} images in {n} group.",
+        "{name}: {metrics}; {images} {split} images in {n} groups.", model.groups, metrics=shown, **values,
+    )  # fmt: skip
+
+
+def _describe_metrics(metrics: dict[str, Estimate], names: Sequence[str]) -> str:
+    """Titles and values of those that are measurable."""
     shown = [
         say("{metric} {value}", metric=metric_title(name), value=_value(metrics[name]))
-        for name in ("mean_average_precision", "macro_f1", "micro_f1")
-        if metrics[name].value is not None
-    ]
-    over = (
-        say_count("the {n} class", "all {n} classes", measurable) if measurable == len(model.classes)
-        else say("{measurable} of {classes} classes", measurable=measurable, **values)
-    )  # fmt: skip
-    return say_count(
-        "{name}: {metrics}, over {over} ({images} {split} images in {n} group).",
-        "{name}: {metrics}, over {over} ({images} {split} images in {n} groups).",
-        model.groups, metrics=listing(shown, len(shown)), over=over, **values,
-    )  # fmt: skip
+        for name in names if metrics[name].value is not None
+    ]  # fmt: skip
+    return listing(shown, len(shown))
 
 
 def _value(estimate: Estimate) -> str:

@@ -209,6 +209,7 @@ def test_an_annotation_of_no_category_leaves_the_other_classes_unknown(tmp_path:
     assert data.label_matrix.tolist() == [[-1, 1], [-1, -1], [1, 0]]
     reason = "an annotation has a category that the file does not name"
     assert data.skipped.rows() == [(name, "unreadable-label", reason) for name in ("a.jpg", "b.jpg")]
+    assert "2 images have annotations of a category that the file does not name" in str(data)
 
 
 def test_a_category_for_unknown_leaves_the_other_classes_unknown(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, 
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import OWN_FILES, SPLIT_WORDS
 from pupila.imaging.masks.label_map import NO_LABEL
 from pupila.tasks.label_text import write_labels
@@ -78,7 +78,7 @@ def read(path: str, settings: ReadSettings) -> Listing | None:
     if as_labels:
         columns["target"], faults = _read_labels(located, coco_files)
         oddities += faults
-        notes += _describe_labels(whole, names)
+        notes += _describe_labels(whole, names, len(faults))
         return Listing(layout, root, as_rows(entries, columns), home, oddities, notes, cells=True)
     columns["target"], repeated = _first_records(located)
     oddities += repeated
@@ -95,7 +95,7 @@ def _has_boxes_alone(file: CocoFile) -> bool:
 
 
 def _first_records(located: dict[str, "_Located"]) -> tuple[list[str | None], list[Oddity]]:
-    """The target that each mask is drawn from, `FILE#IMAGE`, and the further records of an image, which are not used."""
+    """The target that each mask is drawn from, `FILE#IMAGE`, and an image's further records, which are not used."""
     targets = {path: [f"{name}#{key}" for name, key in image.records] for path, image in located.items()}
     further = [(path, target) for path, several in targets.items() for target in several[1:]]
     return [several[0] for several in targets.values()], [
@@ -103,12 +103,13 @@ def _first_records(located: dict[str, "_Located"]) -> tuple[list[str | None], li
     ]
 
 
-def _describe_labels(whole: bool, names: list[str]) -> list[str]:
+def _describe_labels(whole: bool, names: list[str], nameless: int) -> list[str]:
     """How annotations become labels.
 
     Args:
         whole: whether no annotation has a place in its image.
         names: of the categories of all files.
+        nameless: images with annotations whose category the file does not name.
     """
     notes = [
         say("The annotations are labels of whole images.") if whole
@@ -118,6 +119,10 @@ def _describe_labels(whole: bool, names: list[str]) -> list[str]:
     if unlabelled:
         notes.append(say("{names} is not a class: in an image that is annotated with it, a class without an annotation "
                          "is unknown.", names=listing(unlabelled)))  # fmt: skip
+    if nameless:
+        notes.append(say_count("{n} image has annotations of a category that the file does not name: its other classes "
+                               "are unknown.", "{n} images have annotations of a category that the file does not name: "
+                               "their other classes are unknown.", nameless))  # fmt: skip
     return notes
 
 

@@ -57,7 +57,7 @@ def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str
         contents = _read_lists(distinct, parsed, classes)
         if any(isinstance(content, dict) for content in contents.values()):
             return _read_records(cells, contents)
-        return read_contents(cells, contents, [say("The labels are lists.")], classes)
+        return read_contents(cells, contents, [say("The labels are lists.")] if contents else [], classes)
     if several is False:
         return None
     return _read_separated(cells, distinct, several, classes)

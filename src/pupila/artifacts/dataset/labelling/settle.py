@@ -61,6 +61,8 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
         PupilaError: the labels are no labels of the requested task.
     """
     labelled = source.rows["target"].null_count() < source.rows.height
+    if source.cells and labelled and requested == MULTILABEL:
+        source = replace(source, notes=[*source.notes, *_describe_columns_beside(source)])
     if requested and not (TARGETS[requested.target].from_labels and _names_classes(source)):
         unread = source.cells and not labelled and find_class_columns(source.rows) is not None
         if (labelled or unread) and requested.target != source.target:
@@ -81,6 +83,15 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
         target = requested.target if requested and not labelled else source.target
         return _with_first_rows(replace(source, target=target))
     return _with_labels(source, labels, requested)
+
+
+def _describe_columns_beside(source: Listing) -> list[str]:
+    """A note where a column of labels is read, although there are columns that could be classes."""
+    beside = find_class_columns(source.rows)
+    return [] if beside is None else [
+        say("The column of labels counts; columns of yes and no stay yours: {names}.",
+            names=listing(list(beside.columns), 8))
+    ]  # fmt: skip
 
 
 def _names_classes(source: Listing) -> bool:
@@ -119,6 +130,10 @@ def _with_labels(source: Listing, labels: LabelRows, requested: Task | None) -> 
     rows = source.rows
     images = rows["image"].to_list()
     oddities = [Oddity(images[row], UNREADABLE_LABEL, why) for row, why in labels.unreadable.items()]
+    if oddities:
+        notes.append(say_count("{n} label can't be read and counts as none: {reasons}.",
+                               "{n} labels can't be read and count as none: {reasons}.", len(oddities),
+                               reasons=listing(sorted({oddity.reason for oddity in oddities}), 3)))  # fmt: skip
     if task.target == MULTILABEL.target and len(set(images)) < len(images):
         united, contradictions = replace(labels, closed=labels.closed or each).unite(images)
         labels = replace(united, closed=labels.closed)

@@ -362,8 +362,9 @@ def test_baselines_need_an_image_to_be_fitted_on(labelled: tuple[Dataset, SplitF
     data, splits = labelled
     tested = replace(splits, images=[replace(row, split=TEST) for row in splits.images])
     report = evaluate(table("theirs", data, data.label_matrix == 1), (data, tested))
-    assert report.unfitted_baselines and report.comparisons == []
-    assert "No baselines: there is no labelled image to fit them on." in sentences(report)
+    assert report.unfitted_baselines == "no-images"
+    assert [row.name for row in report.comparisons] == ["all negative"]
+    assert any(text.endswith("there is no labelled image to fit them on.") for text in sentences(report))
 
 
 def test_no_baseline_is_fitted_on_images_that_it_predicts(
@@ -379,13 +380,14 @@ def test_no_baseline_is_fitted_on_images_that_it_predicts(
         "The baselines training prevalence and linear probe are left out: they would be fitted on images"
     )
     assert any(text.startswith(message) for text in sentences(report))
-    assert not evaluate(Path(model.path), labelled).baselines_would_have_seen_images
+    assert evaluate(Path(model.path), labelled).unfitted_baselines is None
 
 
 def test_with_folds_a_baseline_predicts_each_fold_from_the_others(tmp_path: Path) -> None:
     data, splits = split_labels(tmp_path / "data", 40, folds=3)
     rows = [row for row in range(len(data)) if splits.images[row].split != TEST]
-    _, prevalence, _ = predict_baselines(EvaluationSet(data, splits, rows), out_of_fold=True)
+    (_, prevalence, _), unfitted = predict_baselines(EvaluationSet(data, splits, rows), out_of_fold=True)
+    assert unfitted is None
     assert prevalence.probabilities is not None
     for place, row in enumerate(rows):
         others = data.label_matrix[[k for k in rows if splits.images[k].fold != splits.images[row].fold]]

@@ -8,6 +8,8 @@ from pupila.core.records import Record
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.label_estimates import LabelEstimates
 
+UnfittedBaselines = Literal["no-images", "evaluated-images"]
+
 
 class LabelThreshold(Record):
     """The probability from which a class is predicted."""
@@ -70,6 +72,5 @@ class MultilabelReport(EvaluationReport):
     known: int  # labels: known classes of images
     unknown: int  # classes of the images that nobody knows; they count in no figure
     images_without_labels: int  # of the evaluated splits; left out, since none of their classes is known
-    unfitted_baselines: bool  # whether there is no image to fit the baselines on
-    # whether fitted baselines are left out, since the images that they would be fitted on are evaluated
-    baselines_would_have_seen_images: bool
+    # why fitted baselines are left out: no labelled image to fit them on, or only images that are evaluated
+    unfitted_baselines: UnfittedBaselines | None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.report.evaluation.multilabel import UnfittedBaselines
 from pupila.core.messages import say
 from pupila.core.vocabulary import TEST, TRAIN
 from pupila.imaging.images.decode import Array
@@ -21,7 +22,9 @@ _CHUNK = 1000  # images in memory
 _Fit = Callable[[Array, Array, Array], tuple[Array, Array]]
 
 
-def predict_baselines(on: EvaluationSet, out_of_fold: bool) -> list[LabelPredictions]:
+def predict_baselines(
+    on: EvaluationSet, out_of_fold: bool
+) -> tuple[list[LabelPredictions], UnfittedBaselines | None]:
     """The predictions of all baselines, fitted on other images than those that they predict.
 
     Args:
@@ -29,22 +32,21 @@ def predict_baselines(on: EvaluationSet, out_of_fold: bool) -> list[LabelPredict
         out_of_fold: whether the models predict each fold from the others; the baselines then do so too.
 
     Returns:
-        None at all where there is no labelled image to fit them on; all negative alone, which is not fitted, where they
-        would be fitted on images that they predict.
+        All negative, which is not fitted, then the others; and why these are left out, or None.
     """
-    parts = list(_fitting_rows(on, out_of_fold))
-    if not all(fitting for fitting, _ in parts):
-        return []
     none = np.zeros((len(on.rows), len(on.data.classes)))
     all_negative = _make_predictions(say("all negative"), on, none, none > 0)
+    parts = list(_fitting_rows(on, out_of_fold))
+    if not all(fitting for fitting, _ in parts):
+        return [all_negative], "no-images"
     if any(set(fitting) & {on.rows[place] for place in places} for fitting, places in parts):
-        return [all_negative]
+        return [all_negative], "evaluated-images"
     colours = _read_colours(on.data, sorted({*on.rows, *(row for fitting, _ in parts for row in fitting)}))
     return [
         all_negative,
         _make_predictions(say("training prevalence"), on, *_predict_parts(on, parts, colours, _fit_prevalence)),
         _make_predictions(say("linear probe on colours"), on, *_predict_parts(on, parts, colours, _fit_probe)),
-    ]  # fmt: skip
+    ], None  # fmt: skip
 
 
 def _fitting_rows(on: EvaluationSet, out_of_fold: bool) -> Iterator[tuple[list[int], Array]]:

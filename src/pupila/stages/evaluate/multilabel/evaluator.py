@@ -31,7 +31,7 @@ def _prepare(on: EvaluationSet) -> EvaluationSet:
 def _report(evaluated: Evaluated) -> MultilabelReport:
     on, models = evaluated.on, cast(Sequence[LabelPredictions], evaluated.models)
     cells = LabelCells(on.data.label_matrix[on.rows], on.groups)
-    baselines = predict_baselines(on, evaluated.head.validation_based)
+    baselines, unfitted = predict_baselines(on, evaluated.head.validation_based)
     first, *others = (
         (model, resample_metrics(cells, model.decisions, model.probabilities))
         for model in (*models, *baselines)
@@ -45,8 +45,7 @@ def _report(evaluated: Evaluated) -> MultilabelReport:
         ],
         comparisons=compare.compare(first, others[:rivals], others[rivals:], cells),
         known=int((cells.targets >= 0).sum()), unknown=int((cells.targets < 0).sum()),
-        images_without_labels=_count_unlabelled(on), unfitted_baselines=not baselines,
-        baselines_would_have_seen_images=len(baselines) == 1,
+        images_without_labels=_count_unlabelled(on), unfitted_baselines=unfitted,
     )  # fmt: skip
 
 

@@ -65,11 +65,9 @@ def _metrics(e: MultilabelReport, model: MultilabelModel) -> Section:
 
 
 def _baselines(e: MultilabelReport) -> list[Section]:
-    """What each baseline is; none where there was no image to fit them on."""
-    if e.unfitted_baselines:
-        return []
+    """What each baseline is."""
     all_negative = say("All negative: no label for any image.")
-    if e.baselines_would_have_seen_images:
+    if e.unfitted_baselines:
         return [Section(say("Baselines"), [all_negative])]
     texts = [
         all_negative,

@@ -53,9 +53,12 @@ def warnings(e: MultilabelReport) -> list[str]:
             e.images_without_labels,
         ))  # fmt: skip
     texts += _thresholds(model)
-    if e.unfitted_baselines:
-        texts.append(say("No baselines: there is no labelled image to fit them on."))
-    if e.baselines_would_have_seen_images:
+    if e.unfitted_baselines == "no-images":
+        texts.append(say(
+            "The baselines training prevalence and linear probe are left out: there is no labelled image to fit them "
+            "on."
+        ))  # fmt: skip
+    if e.unfitted_baselines == "evaluated-images":
         texts.append(say(
             "The baselines training prevalence and linear probe are left out: they would be fitted on images that are "
             "evaluated here."

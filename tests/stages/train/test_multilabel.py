@@ -186,6 +186,7 @@ def test_a_killed_run_ends_as_one_that_was_not(run: TrainedRun, data: Path, tmp_
     assert len(resumed.log) == len(run.log) == 3
 
 
+@pytest.mark.slow
 def test_a_killed_head_on_cached_features_ends_as_one_that_was_not(data: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     encoder = tmp_path / "encoder.safetensors"

@@ -50,7 +50,9 @@ SEVERITIES: Final = (ERROR, WARNING, INFO)
 IGNORE: Final = 255  # in a mask: a pixel without a label
 
 # Cells of a table that say whether an image shows a class, in lower case.
-PRESENT_WORDS: Final = frozenset({"1", "1.0", "true", "yes", "y", "t", "si", "s\u00ed"})
-ABSENT_WORDS: Final = frozenset({"0", "0.0", "false", "no", "n", "f"})
+PRESENT_WORDS: Final = frozenset(
+    {"1", "1.0", "true", "yes", "y", "t", "present", "si", "s\u00ed", "verdadero", "presente"}
+)
+ABSENT_WORDS: Final = frozenset({"0", "0.0", "false", "no", "n", "f", "absent", "falso", "ausente"})
 UNKNOWN_WORDS: Final = frozenset({"", "?", "unknown", "nan", "na", "n/a", "<na>", "null", "none"})
 NONE_WORDS: Final = frozenset({"none", "no finding", "no findings", "nothing", "ninguno", "ninguna"})

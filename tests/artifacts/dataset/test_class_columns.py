@@ -25,7 +25,7 @@ def open_table(folder: Path, text: str, task: TaskChoice = "auto", name: str = "
 
 @pytest.mark.parametrize(("present", "absent"), [
     ("1", "0"), ("1.0", "0.0"), ("true", "False"), ("YES", "no"), ("y", "N"), ("t", "f"), ("si", "no"),
-    (" S\u00ed ", "No"),
+    (" S\u00ed ", "No"), ("VERDADERO", "Falso"), ("1.00", "0.00"), ("present", "absent"), ("Presente", "ausente"),
 ])  # fmt: skip
 def test_the_words_of_a_cell(tmp_path: Path, present: str, absent: str) -> None:
     data = open_table(
@@ -110,6 +110,90 @@ def test_a_column_with_odd_cells_is_named_and_stays_a_column(tmp_path: Path) -> 
     )
 
 
+def test_minus_one_is_absent_beside_other_columns_and_empty_cells(tmp_path: Path) -> None:
+    data = open_table(
+        tmp_path, "image_id,Bald,Smiling,hat,wig\na.jpg,-1,1,yes,0\nb.jpg,1,,no,1\nc.jpg,-1,-1,no,0"
+    )
+    assert data.classes == ["Bald", "Smiling", "hat", "wig"]
+    assert data.label_matrix.tolist() == [[0, 1, 1, 0], [1, -1, 0, 1], [0, 0, 0, 0]]
+    assert "The cells of Bald, Smiling are 1 or -1, without 0: -1 means absent." in str(data)
+    assert "1 of 12 cells are empty or say nothing" in str(data)
+
+
+def test_minus_one_is_uncertain_in_all_columns_where_one_has_zero_as_well(tmp_path: Path) -> None:
+    data = open_table(tmp_path, "image,Edema,Fracture\na.jpg,1,-1\nb.jpg,0,1\nc.jpg,-1,1")
+    assert data.label_matrix.tolist() == [[1, -1], [0, 1], [-1, 1]]
+
+
+@pytest.mark.parametrize("name", [
+    "reviewed", "checked", "valid", "is_val", "val", "test", "Train", "verified", "approved", "patient", "patient_id",
+])  # fmt: skip
+@pytest.mark.parametrize("task", ["auto", "multilabel"])
+def test_a_column_named_like_no_class_stays_the_users_own(
+    tmp_path: Path, name: str, task: TaskChoice
+) -> None:
+    data = open_table(tmp_path, f"image,{name},salt,fat\na.jpg,1,1,1\nb.jpg,0,0,1", task)
+    assert (data.classes, data.own_columns) == (["fat", "salt"], [name])
+    assert f"By their names these columns of yes and no are no classes and stay yours: {name}." in str(data)
+
+
+def test_one_column_alone_is_a_class_only_where_several_labels_are_asked_for(tmp_path: Path) -> None:
+    data = open_table(tmp_path, "image,salt,split\na.jpg,1,train\nb.jpg,0,test")
+    assert data.classes == []
+    assert (
+        "labels.csv has one column of yes and no (salt), which may be about anything and is not read."
+        in str(data)
+    )
+    alone = pupila.open(tmp_path / "labels.csv")
+    assert alone.classes == []
+    assert "The column salt says yes or no, which may be about anything: it stays a column of yours." in str(
+        alone
+    )
+    for path in (tmp_path, tmp_path / "labels.csv"):
+        assert pupila.open(path, task="multilabel").label_matrix.tolist() == [[1], [0]]
+
+
+def test_one_odd_cell_does_not_hide_the_other_column(tmp_path: Path) -> None:
+    lines = [f"{chr(97 + row)}.jpg,{'maybe' if row == 0 else row % 2},{row % 2}" for row in range(6)]
+    data = open_table(tmp_path, "\n".join(["image,salt,fat", *lines]))
+    assert data.classes == ["fat"]
+    assert 'The column salt is not a class: "maybe" is neither yes nor no.' in str(data)
+
+
+def test_a_cross_is_present_only_where_several_labels_are_asked_for(tmp_path: Path) -> None:
+    text = "image,salt,fat\na.jpg,x,\nb.jpg,,X\nc.jpg,x,x"
+    assert open_table(tmp_path, text).classes == []
+    data = open_table(tmp_path, text, "multilabel")
+    assert data.label_matrix.tolist() == [[0, 1], [1, 0], [1, 1]]
+    assert "In salt, fat an x means present and an empty cell absent." in str(data)
+
+
+@pytest.mark.parametrize("name", ["labels.csv", ""])
+def test_columns_in_unknown_words_are_refused_where_several_labels_are_asked_for(
+    tmp_path: Path, name: str
+) -> None:
+    text = "image,salt,fat\na.jpg,ja,nein\nb.jpg,nein,nein\nc.jpg,ja,ja"
+    assert open_table(tmp_path, text).classes == []
+    with pytest.raises(
+        PupilaError, match=r'No column can be read as labels: found salt \("ja", "nein"\), fat'
+    ):
+        pupila.open(tmp_path / name, task="multilabel")
+
+
+def test_unlabelled_images_may_have_several_labels_to_come(tmp_path: Path) -> None:
+    data = open_table(tmp_path, "image,store,price\na.jpg,A,1\nb.jpg,B,2\nc.jpg,C,3", "multilabel")
+    assert data.classes == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_encodings_of_spreadsheets(tmp_path: Path, encoding: str) -> None:
+    write_photo(tmp_path / "a.jpg", 1)
+    write_photo(tmp_path / "b.jpg", 2)
+    text = "image\tsal\taz\u00facar\na.jpg\tVERDADERO\tFALSO\nb.jpg\tVERDADERO\tVERDADERO\n"
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    assert pupila.open(tmp_path).class_counts() == {"az\u00facar": 1, "sal": 2}
+
+
 def test_a_class_without_a_known_cell_is_none(tmp_path: Path) -> None:
     data = open_table(tmp_path, "image,salt,sugar,fat\na.jpg,1,,1\nb.jpg,0,,1")
     assert data.classes == ["fat", "salt"]
@@ -119,7 +203,10 @@ def test_a_class_without_a_known_cell_is_none(tmp_path: Path) -> None:
 def test_columns_beside_a_label_stay_the_users_own(tmp_path: Path) -> None:
     data = open_table(tmp_path, "image,label,front,clean\na.jpg,cat,1,0\nb.jpg,dog,1,1")
     assert (data.classes, data.own_columns) == (["cat", "dog"], ["front", "clean"])
-    assert data.notes == []
+    assert data.notes == [
+        "The labels are in the column label; the columns of yes and no stay yours: front, clean. --task multilabel "
+        "reads them as the classes."
+    ]
 
 
 PATHS = {"below the folder": "{}", "bare": "", "below another folder": "data/{}", "absolute": "/home/{}"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import pupila
+from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from tests.several_labels import write_several_labels
 
@@ -45,11 +46,44 @@ def test_a_layout_of_masks_is_none_of_labels(tmp_path: Path) -> None:
         pupila.convert(data, to="yolo", out=tmp_path / "out")
 
 
-def test_a_class_named_like_a_column_is_refused(tmp_path: Path) -> None:
-    data = pupila.open([(path, ["Group", "b"]) for path in write_several_labels(tmp_path / "d", 2).rglob("*.png")],
-                       task="multilabel")  # fmt: skip
-    with pytest.raises(PupilaError, match="has the name of another column: found Group"):
-        pupila.convert(data, to="table", out=tmp_path / "out")
+def convert_class(folder: Path, name: str) -> Dataset:
+    """The data of two images with a class of this name, written as a table and read again."""
+    labels = [{name: True, "b": True, "c": True}, {name: False, "b": True, "c": False}]
+    images = sorted(write_several_labels(folder / "d", 2).rglob("*.png"))
+    data = pupila.open(list(zip(images, labels, strict=True)), task="multilabel")
+    pupila.convert(data, to="coco", out=folder / "coco")
+    pupila.convert(data, to="table", out=folder / "out")
+    return pupila.open(folder / "out")
+
+
+@pytest.mark.parametrize(
+    "name", ["label", "Target", "fold", "id", "index", "is_test", "category", "reviewed", "bytes"]
+)
+def test_a_class_that_reading_would_lose_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        PupilaError, match=rf"would not take these columns for classes: found (b, c, )?{name}"
+    ):
+        convert_class(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["Group", "path", "mask", "is sweet", "training set"])
+def test_a_class_with_a_word_for_a_column_is_written_where_it_reads_back(tmp_path: Path, name: str) -> None:
+    again = convert_class(tmp_path, name)
+    assert again.classes == sorted([name, "b", "c"])
+    assert {tuple(row) for row in again.label_matrix.tolist()} == {
+        tuple(int(shown or each == "b") for each in again.classes) for shown in (True, False)
+    }
+
+
+def test_odd_names_are_written_and_read_back(tmp_path: Path) -> None:
+    names = ['"q"', "a, b", "salt;fat", "train station", "is sweet", "n|m"]
+    labels = [dict.fromkeys(names, True), {name: number % 2 > 0 for number, name in enumerate(names)}]
+    images = sorted(write_several_labels(tmp_path / "d", 2).rglob("*.png"))
+    data = pupila.open(list(zip(images, labels, strict=True)), task="multilabel")
+    pupila.convert(data, to="table", out=tmp_path / "out")
+    again = pupila.open(tmp_path / "out")
+    assert again.classes == sorted(names)
+    assert again.label_matrix.tolist() == data.label_matrix.tolist()
 
 
 def test_data_without_labels_are_refused(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import polars as pl
 from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
-from pupila.artifacts.dataset.formats.table import describe_unread_tables
+from pupila.artifacts.dataset.formats.table import asks_for_several, describe_unread_tables
 from pupila.artifacts.dataset.home import find_home
+from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
 from pupila.artifacts.dataset.labelling.copies import unite_copies
 from pupila.artifacts.dataset.labelling.history import settle_history
 from pupila.artifacts.dataset.labelling.settle import recall_task, settle_labels
@@ -77,10 +78,24 @@ def _find_sibling(uri: str) -> str:
     return (path.parent / close).as_posix() if close else ""
 
 
+def _settle(source: Listing, settings: ReadSettings, history: pl.DataFrame) -> tuple[Listing, pl.DataFrame]:
+    """The listing with its targets, and the labels of the history that are of their kind.
+
+    Raises:
+        PupilaError: the labels are none of the requested task, or can't be read.
+    """
+    requested = settings.requested_task()
+    settled = settle_labels(source, requested)
+    silent = settled.cells and not settled.rows["target"].count() and history.is_empty()
+    if silent and asks_for_several(settings) and (fault := refuse_unread_columns(source.rows)):
+        raise fault
+    return settle_history(settled, requested, history)
+
+
 def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     home = find_home(source.home)
     requested = settings.requested_task()
-    source, history = settle_history(settle_labels(source, requested), requested, read_history(home))
+    source, history = _settle(source, settings, read_history(home))
     settings = decide_band_settings(source, home, settings)
     entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
     facts, cache = read_facts(source.root, entries, settings)

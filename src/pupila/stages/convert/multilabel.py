@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from pupila.artifacts.dataset.formats.table import readable_classes
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -27,21 +28,28 @@ def _write_table(items: Iterable[LabelItem], classes: tuple[str, ...], out: str)
     """`labels.csv`: 1, 0 or an empty cell for each class.
 
     Raises:
-        PupilaError: a class has the name of another column.
+        PupilaError: reading the table would take a class for another column, or lose it.
     """
-    if taken := [name for name in classes if name.strip().lower() in _HEAD]:
-        raise PupilaError(
-            say("A class has the name of another column"), actual=listing(taken), expected=say("another name"),
-            remedy="--to coco",
-        )  # fmt: skip
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow([*_HEAD, *classes])
+    _refuse_lost_classes(stream.getvalue(), classes)
     for item in items:
         cells = [int(item.labels[name]) if name in item.labels else "" for name in classes]
         path = item.path("images", files.suffix(item.name))
         writer.writerow([path, item.group or "", item.split, *cells])
     files.write_bytes(files.join(out, TABLE), stream.getvalue().encode())
+
+
+def _refuse_lost_classes(header: str, classes: tuple[str, ...]) -> None:
+    cells = [*("" for _ in _HEAD), *("10"[number % 2] for number in range(len(classes)))]
+    read = readable_classes(f"{header}{','.join(cells)}".encode())
+    if lost := [name for name in classes if name not in read]:
+        raise PupilaError(
+            say("Reading a table would not take these columns for classes"), actual=listing(lost),
+            expected=say("names that are no words for other columns, such as image, label, split, id or reviewed"),
+            remedy="--to coco",
+        )  # fmt: skip
 
 
 def _write_coco(items: Iterable[LabelItem], classes: tuple[str, ...], out: str) -> None:

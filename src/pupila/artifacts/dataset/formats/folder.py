@@ -7,7 +7,7 @@ from dataclasses import replace
 from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, folder_content, list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.same_folder import pair_masks
-from pupila.artifacts.dataset.formats.table import read_class_columns
+from pupila.artifacts.dataset.formats.table import asks_for_several, read_class_columns, read_unfit_table
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -15,7 +15,7 @@ from pupila.core.messages import listing, say
 from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
 
 
-def read(path: str, _settings: ReadSettings) -> Listing | None:
+def read(path: str, settings: ReadSettings) -> Listing | None:
     """The folder's images, with classes and splits named by its subfolders."""
     if not files.is_folder(path):
         return None
@@ -29,8 +29,11 @@ def read(path: str, _settings: ReadSettings) -> Listing | None:
     if (with_masks := pair_masks(root, images, oddities)) is not None:
         return replace(with_masks, home=path, notes=notes)
     levels = _Levels(root, images)
-    if not levels.are_classes and (with_columns := read_class_columns(root)) is not None:
-        return replace(with_columns, home=path, notes=[*notes, *with_columns.notes])
+    if not levels.are_classes:
+        several = asks_for_several(settings)
+        table = read_class_columns(root, several) or (read_unfit_table(root) if several else None)
+        if table is not None:
+            return replace(table, home=path, notes=[*notes, *table.notes])
     oddities += levels.empty_classes()
     if not levels.split_level:
         notes += _splits_in_names(images)

@@ -1,9 +1,8 @@
 """Tables of images and labels: CSV, Parquet, JSON lines, and Hugging Face's metadata files."""
 
-import io
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,9 +15,20 @@ from pupila.artifacts.dataset.formats.file_finder import (
     find_unlisted,
 )
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
-from pupila.artifacts.dataset.formats.text_tables import decode_text, detect_separator
+from pupila.artifacts.dataset.formats.table_file import (
+    COLUMN_WORDS,
+    MASK,
+    parse_table,
+    read_any_table,
+    refuse_ragged,
+)
 from pupila.artifacts.dataset.labelling.cells import YesNoColumn
-from pupila.artifacts.dataset.labelling.class_columns import class_columns
+from pupila.artifacts.dataset.labelling.class_columns import (
+    class_columns,
+    is_alone,
+    refuse_unread_columns,
+)
+from pupila.artifacts.dataset.labelling.label_column import settle_label_column
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
@@ -28,51 +38,91 @@ from pupila.core.settings import closest
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TABLE_SUFFIXES
 from pupila.tasks.multilabel import MULTILABEL
 
-# Common names for our columns; the first that occurs counts.
-MASK = "_mask"  # our name for a column of mask files until they are found and become targets
-COLUMN_WORDS = {
-    "image": ("image", "file_name", "filename", "file", "path", "image_path", "filepath", "image_id", "img",
-              "image_name", "image index", "fname"),
-    MASK: ("mask", "mask_path", "mask_file", "mask_name", "mask_filename", "segmentation"),
-    "target": ("label", "target", "class", "category", "labels", "class_name", "finding labels", "tags"),
-    "group": ("group",),
-    "given_split": ("split", "given_split"),
-}  # fmt: skip
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", ROBOFLOW := "_classes.csv")
 
 
 def read(path: str, settings: ReadSettings) -> Listing | None:
     """The rows of a table, or of the one table (or metadata file) that a folder holds."""
+    several = asks_for_several(settings)
     if files.is_folder(path):
-        requested = settings.requested_task()
-        several = requested is not None and requested.target == MULTILABEL.target
         folder = path.rstrip("/")
         if tables := _find_tables(folder, _has_labels):
-            return _read_tables(tables, folder)
-        return read_class_columns(folder) if several else None
+            return _read_tables(tables, folder, several)
+        return read_class_columns(folder, several) if several else None
     if not path.lower().endswith(TABLE_SUFFIXES):
         return None
-    return _read_tables(
-        [path], str(PurePosixPath(path).parent) if not files.is_remote(path) else path.rsplit("/", 1)[0]
-    )
+    home = str(PurePosixPath(path).parent) if not files.is_remote(path) else path.rsplit("/", 1)[0]
+    return _read_tables([path], home, several)
 
 
-def read_class_columns(folder: str) -> Listing | None:
+def asks_for_several(settings: ReadSettings) -> bool:
+    """Whether the user says that images have several labels."""
+    requested = settings.requested_task()
+    return requested is not None and requested.target == MULTILABEL.target
+
+
+def read_class_columns(folder: str, several: bool) -> Listing | None:
     """The rows of the folder's table with one column per class; None where there is no such table.
 
     They are the weakest sign of labels that a folder may hold: columns of yes and no may be about anything.
+
+    Args:
+        folder: of the images.
+        several: whether the user says that images have several labels.
     """
-    tables = _find_tables(folder, _says_classes_alone)
-    return _read_tables(tables, folder) if tables else None
+    tables = _find_tables(folder, partial(_says_classes_alone, several=several))
+    return _read_tables(tables, folder, several) if tables else None
 
 
-def _read_tables(tables: list[str], home: str) -> Listing:
-    root = home.rstrip("/") or "/"
-    frames = [_rename_columns(read_table(table), table, root) for table in tables]
-    frame = pl.concat(frames, how="diagonal")
-    return replace(
-        _listing(frame, root, [files.relative(table, root) for table in tables]), tables=tuple(tables)
+def read_unfit_table(folder: str) -> Listing | None:
+    """The rows of the folder's table whose columns may be classes in words that can't be read; None for no such table.
+
+    Args:
+        folder: of images without labels.
+    """
+    tables = _find_tables(folder, lambda table: refuse_unread_columns(_other_columns(table)) is not None)
+    return _read_tables(tables, folder, several=True) if tables else None
+
+
+def readable_classes(data: bytes) -> list[str]:
+    """The names of the classes that reading finds in the bytes of a CSV table with one column per class.
+
+    Args:
+        data: with at least one line below the header.
+    """
+    try:
+        frame = _rename_columns(parse_table(data, ".csv").frame, "labels.csv", ".")
+    except pl.exceptions.PolarsError:  # two names that differ in blanks alone
+        return []
+    return (
+        [] if "target" in frame.columns else [column.name for column in class_columns(frame, several=False)]
     )
+
+
+def _read_tables(tables: list[str], home: str, several: bool) -> Listing:
+    root = home.rstrip("/") or "/"
+    parsed = [read_any_table(table) for table in tables]
+    frames = [_rename_columns(table.frame, uri, root) for table, uri in zip(parsed, tables, strict=True)]
+    notes = []
+    for uri, table, frame in zip(tables, parsed, frames, strict=True):
+        if table.ragged and _may_cut_labels(frame):
+            raise refuse_ragged(uri, table)
+        if table.ragged:
+            notes.append(say("{table}: {ragged}; the surplus is not read.", table=files.relative(uri, root),
+                             ragged=table.describe_ragged()))  # fmt: skip
+    frame = pl.concat(frames, how="diagonal")
+    if "target" in frame.columns and MASK not in frame.columns:
+        name = _find_roles(parsed[0].frame).get("target", "target")
+        frame, decided = settle_label_column(frame, name, several)
+        notes += decided
+    source = _listing(frame, root, [files.relative(table, root) for table in tables])
+    return replace(source, tables=tuple(tables), notes=[*notes, *source.notes])
+
+
+def _may_cut_labels(frame: pl.DataFrame) -> bool:
+    """Whether cells beyond the last column may be labels: it is the column of labels, or one of the classes."""
+    last = frame.columns[-1]
+    return last == "target" or last in [column.name for column in class_columns(frame, several=False)]
 
 
 def _find_tables(folder: str, fits: Callable[[str], bool]) -> list[str]:
@@ -121,6 +171,10 @@ def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
         say("{table} has columns of yes and no ({names}), which are not read. To read them as classes, open the table "
             "itself, or use {flag}.", table=files.relative(table, folder), names=listing(columns, 8),
             flag=MULTILABEL_FLAG)
+        if len(columns) > 1
+        else say("{table} has one column of yes and no ({names}), which may be about anything and is not read. {flag} "
+                 "reads it as a class.", table=files.relative(table, folder), names=listing(columns),
+                 flag=MULTILABEL_FLAG)
         for table, columns in names.items() if columns
     ]  # fmt: skip
 
@@ -133,100 +187,53 @@ def _has_labels(table: str) -> bool:
     return PurePosixPath(table).name in _METADATA[:-1] and not _find_class_columns(table)
 
 
-def _says_classes_alone(table: str) -> bool:
-    """Whether the table has a column of images and several that say yes or no, or nothing but one."""
-    classes = _find_class_columns(table)
-    return len(classes) > 1 or (len(classes) == 1 and len(_other_columns(table).columns) == 1)
+def _says_classes_alone(table: str, several: bool) -> bool:
+    """Whether the table has a column of images and several that say yes or no, or one where several are asked for."""
+    classes = _find_class_columns(table, several)
+    return bool(classes) and (several or not is_alone(_other_columns(table)))
 
 
-def _find_class_columns(table: str) -> list[YesNoColumn]:
+def _find_class_columns(table: str, several: bool = False) -> list[YesNoColumn]:
     """The columns of yes and no of a table of images; empty for any other table."""
-    return class_columns(_other_columns(table)) if "image" in _roles(table) else []
+    return class_columns(_other_columns(table), several)
 
 
 def _other_columns(table: str) -> pl.DataFrame:
-    return read_table(table).drop(_roles(table).values())
+    """The columns of a table of images whose names say nothing to us; none for any other table."""
+    roles = _roles(table)
+    return read_any_table(table).frame.drop(roles.values()) if "image" in roles else pl.DataFrame()
 
 
 def _roles(table: str) -> dict[str, str]:
     """Our name -> the column of the table; empty for a file that is no table."""
     try:
-        lower = {name.lower(): name for name in read_table(table).columns}
+        return _find_roles(read_any_table(table).frame)
     except PupilaError:
         return {}
-    columns = {
-        ours: next((lower[word] for word in words if word in lower), None)
-        for ours, words in COLUMN_WORDS.items()
-    }
-    return {ours: name for ours, name in columns.items() if name is not None}
 
 
-def read_table(uri: str) -> pl.DataFrame:
-    """The table, every column as text, so that a class `01` stays `01`; blank cells are null.
-
-    Lists and records of labels become JSON; other columns of such values are left out.
-
-    Raises:
-        PupilaError: the file is not such a table.
-    """
-    if not files.exists(uri):
-        raise PupilaError(say("{path} does not exist", path=uri))
-    try:
-        data = files.read_bytes(uri)
-        if uri.lower().endswith(".parquet"):
-            frame = pl.read_parquet(io.BytesIO(data))
-        elif uri.lower().endswith((".jsonl", ".ndjson")):
-            frame = pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)
-        else:
-            text = decode_text(data)
-            frame = pl.read_csv(
-                io.BytesIO(text.encode()),
-                separator=detect_separator(text),
-                infer_schema=False,
-                truncate_ragged_lines=True,
-            )
-        frame = frame.rename({name: name.strip() for name in frame.columns})
-    except (pl.exceptions.PolarsError, OSError) as fault:
-        raise PupilaError(
-            say("Can't read the table {path}", path=uri), actual=str(fault).splitlines()[0],
-            expected=say("CSV, Parquet or JSON lines"),
-        ) from fault  # fmt: skip
-    plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
-    lists = [name for name, kind in frame.schema.items()
-             if name.lower() in COLUMN_WORDS["target"] and _is_plain_list(kind)]  # fmt: skip
-    texts = [
-        pl.Series(name, [None if cell is None else _list_text(cell) for cell in frame[name].to_list()], pl.String)
-        for name in lists
-    ]  # fmt: skip
-    frame = frame.with_columns(pl.col(plain).cast(pl.String, strict=False), *texts)
-    return frame.select([name for name in frame.columns if name in {*plain, *lists}])
-
-
-def _is_plain_list(kind: pl.DataType) -> bool:
-    """Whether the cells are lists of texts or numbers, or records of such values."""
-    inner = (
-        [kind.inner] if isinstance(kind, pl.List | pl.Array)
-        else [field.dtype for field in kind.fields] if isinstance(kind, pl.Struct) else []
-    )  # fmt: skip
-    return bool(inner) and not any(each.is_nested() or each == pl.Binary for each in inner)
-
-
-def _list_text(cell: object) -> str:
-    return json.dumps(cell, ensure_ascii=False, default=str)
+def _find_roles(frame: pl.DataFrame) -> dict[str, str]:
+    """Our name -> the column of the table; a class beside a mask stays the user's column."""
+    lower: dict[str, str] = {}
+    for name in frame.columns:
+        lower.setdefault(name.lower(), name)
+    roles: dict[str, str] = {}
+    for ours, words in COLUMN_WORDS.items():
+        theirs = next((lower[word] for word in words if word in lower), None)
+        if (
+            theirs is None
+            or theirs in roles.values()
+            or (ours == MASK and not _holds_file_names(frame[theirs]))
+        ):
+            continue
+        if ours != "target" or MASK not in roles:
+            roles[ours] = theirs
+    return roles
 
 
 def _rename_columns(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
     """The table under our column names, paths relative to the root, with the split named by the table's location."""
-    lower: dict[str, str] = {}
-    for name in frame.columns:
-        lower.setdefault(name.lower(), name)
-    ours: dict[str, str] = {}
-    for column, words in COLUMN_WORDS.items():
-        theirs = next((lower[word] for word in words if word in lower), None)
-        if theirs is None or theirs in ours or (column == MASK and not _holds_file_names(frame[theirs])):
-            continue
-        if column != "target" or MASK not in ours.values():  # a class beside a mask stays the user's column
-            ours[theirs] = column
+    ours = {theirs: name for name, theirs in _find_roles(frame).items()}
     if "image" not in ours.values():
         raise PupilaError(
             say("The table {path} has no image column", path=table), actual=listing(frame.columns, 8),

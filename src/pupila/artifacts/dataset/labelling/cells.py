@@ -1,5 +1,6 @@
 """Cells that say whether an image shows a class: yes, no, or nothing."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,8 +8,10 @@ import polars as pl
 
 from pupila.core.vocabulary import ABSENT_WORDS, PRESENT_WORDS, UNKNOWN_WORDS
 
-MINUS = ("-1", "-1.0")  # uncertain where 0 is absent, as CheXpert has it; absent where there is no 0 (CelebA)
+MINUS = "-1"  # uncertain where 0 is absent, as CheXpert has it; absent where there is no 0 (CelebA)
+_MARK = "x"  # in a column of such marks and empty cells
 _MOST_ODD = 0.2  # share of cells with other values, up to which a column looks like a class all the same
+_WHOLE = re.compile(r"(-?1|0)[.,]0*")  # 1.00, or 1,0 where a comma is the decimal point
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +20,13 @@ class YesNoColumn:
 
     name: str
     cells: tuple[str, ...]  # lower case, without blanks around them; "" for an empty one
+    marks: bool = False  # whether an x is present and an empty cell absent
 
     @property
     def odd(self) -> list[str]:
         """Distinct cells that are neither yes nor no nor unknown, in order."""
+        if self.marks:
+            return []
         return [cell for cell in dict.fromkeys(self.cells) if not _is_known_word(cell)]
 
     @property
@@ -35,33 +41,60 @@ class YesNoColumn:
         known = sum(cell in PRESENT_WORDS | ABSENT_WORDS for cell in stated)
         return bool(self.odd) and len(stated) - known <= _MOST_ODD * len(stated)
 
+    @property
+    def holds_two_words(self) -> bool:
+        """Whether it holds at most two words, which are no yes and no that Pupila knows."""
+        return bool(self.odd) and len({*self.cells} - UNKNOWN_WORDS) <= 2 < len(self.cells)
+
+    @property
+    def has_minus(self) -> bool:
+        """Whether some cell is -1."""
+        return MINUS in self.cells
+
+    @property
+    def has_absent(self) -> bool:
+        """Whether some cell says no in words or as 0."""
+        return not ABSENT_WORDS.isdisjoint(self.cells)
+
     def read(self, minus: bool | None) -> list[bool | None]:
         """Whether each cell says present; None: unknown.
 
         Args:
             minus: the meaning of -1.
         """
+        if self.marks:
+            return [cell == _MARK for cell in self.cells]
         meaning = {cell: _read_cell(cell, minus) for cell in set(self.cells)}
         return [meaning[cell] for cell in self.cells]
 
 
-def yes_no_column(cells: pl.Series) -> YesNoColumn:
-    """The column of texts, ready to be read."""
+def yes_no_column(cells: pl.Series, marks: bool = False) -> YesNoColumn:
+    """The column of texts, ready to be read.
+
+    Args:
+        cells: texts.
+        marks: whether a column of nothing but x and empty cells says that a class is present or absent.
+    """
     words = cells.str.strip_chars().str.to_lowercase().fill_null("")
-    return YesNoColumn(cells.name, tuple(words.to_list()))
+    distinct = words.unique().to_list()
+    whole = {word: match[1] for word in distinct if (match := _WHOLE.fullmatch(word))}
+    return YesNoColumn(
+        cells.name, tuple(words.replace(whole).to_list()), marks and {*distinct} in ({_MARK}, {_MARK, ""})
+    )
 
 
 def minus_is_absent(columns: Sequence[YesNoColumn]) -> bool:
-    """Whether -1 means absent: the cells are 1 and -1 alone, without 0 and without blanks."""
-    words = {cell for column in columns for cell in column.cells}
-    return bool(words & {*MINUS}) and words <= {"1", "1.0", *MINUS}
+    """Whether -1 means absent: no column says with 0 that a class is absent, and with -1 something else."""
+    return any(column.has_minus for column in columns) and not any(
+        column.has_minus and column.has_absent for column in columns
+    )
 
 
 def _is_known_word(cell: str) -> bool:
-    return cell in PRESENT_WORDS or cell in ABSENT_WORDS or cell in UNKNOWN_WORDS or cell in MINUS
+    return cell in PRESENT_WORDS or cell in ABSENT_WORDS or cell in UNKNOWN_WORDS or cell == MINUS
 
 
 def _read_cell(cell: str, minus: bool | None) -> bool | None:
-    if cell in MINUS:
+    if cell == MINUS:
         return minus
     return True if cell in PRESENT_WORDS else False if cell in ABSENT_WORDS else None

@@ -9,7 +9,7 @@ import polars as pl
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity
 from pupila.artifacts.dataset.formats.manifest import read_manifest_task
 from pupila.artifacts.dataset.home import find_home
-from pupila.artifacts.dataset.labelling.class_columns import find_class_columns
+from pupila.artifacts.dataset.labelling.class_columns import describe_lone_column, find_class_columns
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, LabelRows
 from pupila.artifacts.dataset.labelling.listed import doubtful_separator, find_listed_labels, read_contents
 from pupila.artifacts.dataset.reading import ReadSettings
@@ -64,7 +64,7 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
     if source.cells and labelled and requested == MULTILABEL:
         source = replace(source, notes=[*source.notes, *_describe_columns_beside(source)])
     if requested and not (TARGETS[requested.target].from_labels and _names_classes(source)):
-        unread = source.cells and not labelled and find_class_columns(source.rows) is not None
+        unread = source.cells and not labelled and find_class_columns(source.rows, several=False) is not None
         if (labelled or unread) and requested.target != source.target:
             raise PupilaError(
                 say("The labels are not for the task {task}", task=requested.name), actual=source.layout,
@@ -81,6 +81,8 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
     labels = _read_labels(source, labelled, requested, classes)
     if labels is None:
         target = requested.target if requested and not labelled else source.target
+        if source.cells and not labelled and not requested:
+            source = replace(source, notes=[*source.notes, *describe_lone_column(source.rows)])
         return _with_first_rows(replace(source, target=target))
     return _with_labels(source, labels, requested)
 
@@ -115,7 +117,7 @@ def _read_labels(
     if source.target != CLASSIFY.target:
         return None
     if source.cells and not labelled:
-        return find_class_columns(source.rows)
+        return find_class_columns(source.rows, several is True)
     if source.cells:
         return find_listed_labels(cells, several, classes)
     names = {cell: [cell] for cell in cells if cell is not None}

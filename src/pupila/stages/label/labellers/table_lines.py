@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import LISTED, UNREADABLE_LABEL, Listing, Oddity
-from pupila.artifacts.dataset.formats.table import COLUMN_WORDS, MASK, read_table
+from pupila.artifacts.dataset.formats.table_file import COLUMN_WORDS, MASK, read_table
 from pupila.artifacts.dataset.labelling.settle import settle_labels
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count

@@ -8,7 +8,7 @@ import polars as pl
 
 from pupila.core.vocabulary import ABSENT_WORDS, PRESENT_WORDS, UNKNOWN_WORDS
 
-MINUS = "-1"  # uncertain where 0 is absent, as CheXpert has it; absent where there is no 0 (CelebA)
+MINUS = ("-1", "-1.0")  # uncertain where 0 is absent, as CheXpert has it; absent where there is no 0 (CelebA)
 _MARK = "x"  # in a column of such marks and empty cells
 _MOST_ODD = 0.2  # share of cells with other values, up to which a column looks like a class all the same
 _WHOLE = re.compile(r"(-?1|0)[.,]0*")  # 1.00, or 1,0 where a comma is the decimal point
@@ -49,7 +49,7 @@ class YesNoColumn:
     @property
     def has_minus(self) -> bool:
         """Whether some cell is -1."""
-        return MINUS in self.cells
+        return not {*MINUS}.isdisjoint(self.cells)
 
     @property
     def has_absent(self) -> bool:
@@ -91,10 +91,10 @@ def minus_is_absent(columns: Sequence[YesNoColumn]) -> bool:
 
 
 def _is_known_word(cell: str) -> bool:
-    return cell in PRESENT_WORDS or cell in ABSENT_WORDS or cell in UNKNOWN_WORDS or cell == MINUS
+    return cell in PRESENT_WORDS or cell in ABSENT_WORDS or cell in UNKNOWN_WORDS or cell in MINUS
 
 
 def _read_cell(cell: str, minus: bool | None) -> bool | None:
-    if cell == MINUS:
+    if cell in MINUS:
         return minus
     return True if cell in PRESENT_WORDS else False if cell in ABSENT_WORDS else None

@@ -89,7 +89,7 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
 
 def _describe_columns_beside(source: Listing) -> list[str]:
     """A note where a column of labels is read, although there are columns that could be classes."""
-    beside = find_class_columns(source.rows)
+    beside = find_class_columns(source.rows, several=True)
     return [] if beside is None else [
         say("The column of labels counts; columns of yes and no stay yours: {names}.",
             names=listing(list(beside.columns), 8))

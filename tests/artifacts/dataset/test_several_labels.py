@@ -141,6 +141,15 @@ def test_copies_are_united_below_the_same_split_only(tmp_path: Path) -> None:
     assert len(pupila.open(tmp_path)) == 4
 
 
+def test_a_folder_for_unknown_is_no_class_and_one_for_none_has_none(tmp_path: Path) -> None:
+    for number, name in enumerate(("fat", "none", "salt", "unknown")):
+        write_photo(tmp_path / name / "a.png", number)
+    data = pupila.open(tmp_path, task="multilabel")
+    assert (data.classes, data.label_matrix.tolist()) == (["fat", "salt"], [[1, 0], [0, 0], [0, 1], [-1, -1]])
+    assert '"unknown" (1 image) says nothing: no label.' in data.notes
+    assert pupila.open(tmp_path, task="classify").classes == ["fat", "none", "salt", "unknown"]
+
+
 def test_masks_of_coco_become_labels_where_the_user_says_so(tmp_path: Path) -> None:
     for number in range(3):
         write_photo(tmp_path / f"{number}.jpg", number)

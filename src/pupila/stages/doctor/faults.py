@@ -133,8 +133,6 @@ def _table_entries() -> dict[str, Entry]:
                       say("download the images, and enter their paths in the table")),
         "image-without-row": (WARNING, say("images that are not listed in the table"),
                               say("add rows with their labels, or move the images out of the data set")),
-        "unreadable-label": (ERROR, say("labels that can't be read; their images count as unlabelled"),
-                             say("correct the cell, or the annotation")),
         "duplicate-row": (INFO, say("images with several rows that agree"),
                           say("delete the extra rows; each image is used once")),
         "conflicting-rows": (ERROR, say("images with several rows that disagree"),
@@ -167,8 +165,10 @@ def _split_entries() -> dict[str, Entry]:
 
 
 def several_labels_entries() -> dict[str, Entry]:
-    """The faults that only data with several labels per image can have."""
+    """The faults that only labels of several classes per image, or lists of one class, can have."""
     return {
+        "unreadable-label": (ERROR, say("labels that can't be read; their images count as unlabelled"),
+                             say("correct the cell, or the annotation")),
         "constant-class": (ERROR, say("classes that every image shows, or none"),
                            say("add images of the other kind, or leave the class out; "
                                "check whether unknown labels mean that the class is absent")),

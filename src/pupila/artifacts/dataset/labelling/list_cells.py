@@ -98,6 +98,11 @@ def is_unknown_word(text: str) -> bool:
     return text.strip().lower() in UNKNOWN_WORDS
 
 
+def says_nothing(cell: str) -> bool:
+    """Whether a whole cell, or the name of a folder, leaves the label open; "none" says that no class is present."""
+    return is_unknown_word(cell) and not is_none_word(cell)
+
+
 def is_none_word(text: str) -> bool:
     """Whether the text says that no class is present."""
     return text.strip().lower() in NONE_WORDS

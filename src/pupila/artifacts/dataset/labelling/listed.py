@@ -16,9 +16,9 @@ from pupila.artifacts.dataset.labelling.list_cells import (
     are_places,
     check_names,
     is_none_word,
-    is_unknown_word,
     parse_cell,
     read_content,
+    says_nothing,
 )
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -44,8 +44,7 @@ def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str
     given = dict.fromkeys(cell for cell in cells if cell is not None)
     parsed = {cell: content for cell in given if (content := parse_cell(cell)) is not None}
     silent = {cell for cell, content in parsed.items() if content == {}}
-    silent |= {cell for cell in given
-               if is_unknown_word(cell) and not is_none_word(cell) and cell.strip() not in classes}  # fmt: skip
+    silent |= {cell for cell in given if says_nothing(cell) and cell.strip() not in classes}
     distinct = [cell for cell in given if cell not in silent]
     if are_places(list(parsed.values())):
         raise PupilaError(

@@ -11,6 +11,7 @@ from pupila.artifacts.dataset.formats.manifest import read_manifest_task
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import describe_lone_column, find_class_columns
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, LabelRows
+from pupila.artifacts.dataset.labelling.list_cells import says_nothing
 from pupila.artifacts.dataset.labelling.listed import doubtful_separator, find_listed_labels, read_contents
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.artifacts.dataset.targets import TARGETS
@@ -120,7 +121,7 @@ def _read_labels(
         return find_class_columns(source.rows, several is True)
     if source.cells:
         return find_listed_labels(cells, several, classes)
-    names = {cell: [cell] for cell in cells if cell is not None}
+    names = {cell: [cell] for cell in cells if cell is not None and not says_nothing(cell)}
     return read_contents(cells, names, []) if several and labelled else None
 
 

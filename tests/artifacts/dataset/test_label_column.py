@@ -44,9 +44,7 @@ def test_the_column_whose_cells_hold_several_labels_counts(tmp_path: Path) -> No
 def test_several_labels_in_the_column_of_labels_win_over_columns(tmp_path: Path) -> None:
     data = open_table(tmp_path, "image,label,front,clean\na.jpg,salt|fat,1,1\nb.jpg,salt,0,1", "multilabel")
     assert data.classes == ["fat", "salt"]
-    assert "The labels are in the column label; the columns of yes and no stay yours: front, clean." in str(
-        data
-    )
+    assert "The column of labels counts; columns of yes and no stay yours: front, clean." in str(data)
 
 
 def open_long(folder: Path, header: str, *lines: str) -> Dataset:

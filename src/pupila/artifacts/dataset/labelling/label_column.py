@@ -7,7 +7,7 @@ from pupila.artifacts.dataset.formats.table_file import COLUMN_WORDS
 from pupila.artifacts.dataset.labelling.cells import YesNoColumn, minus_is_absent, yes_no_column
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
-from pupila.artifacts.dataset.labelling.listed import find_listed_labels
+from pupila.artifacts.dataset.labelling.listed import find_listed_labels, find_separator
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.tasks.label_text import write_labels
@@ -38,7 +38,7 @@ def settle_label_column(rows: pl.DataFrame, name: str, several: bool) -> tuple[p
         notes = []
     columns = class_columns(rows.drop("target"), several)
     itself = yes_no_column(rows["target"].alias(name))
-    single = find_listed_labels(rows["target"].to_list(), None) is None
+    single = not _holds_several(rows["target"])
     wide = len(columns) + itself.is_class > 1 and bool(columns) and single and not repeats
     if several and wide:
         shown = listing([column.name for column in columns], 8)
@@ -57,7 +57,7 @@ def settle_label_column(rows: pl.DataFrame, name: str, several: bool) -> tuple[p
             "The column {state} says whether the image shows the class in {name}.", state=state, name=name
         )
         return stated.drop(state), [*notes, note]
-    return rows, [*notes, *_describe_columns(columns, name, several)]
+    return rows, notes if several else _describe_columns(columns, name)
 
 
 def _choose_column(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str], str]:
@@ -66,9 +66,9 @@ def _choose_column(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[st
         column for column in rows.columns if column not in LISTED and column.lower() in COLUMN_WORDS["target"]
     ]
     fewer = yes_no_column(rows["target"]).is_class
-    single = find_listed_labels(rows["target"].to_list(), None) is None
+    single = not _holds_several(rows["target"])
     for other in others:
-        stated = not fewer and single and find_listed_labels(rows[other].to_list(), None) is not None
+        stated = not fewer and single and _holds_several(rows[other])
         named = fewer and not yes_no_column(rows[other]).is_class
         if (stated or named) and rows[other].null_count() < len(rows):
             note = say("The labels are in the column {other}, not in {name}.", other=other, name=name)
@@ -76,6 +76,14 @@ def _choose_column(rows: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[st
     left = [say("The labels are in the column {name}; {names} stay yours.", name=name, names=listing(others, 8))
             for _ in others[:1]]  # fmt: skip
     return rows, left, name
+
+
+def _holds_several(cells: pl.Series) -> bool:
+    """Whether cells hold several labels: lists or records, or names with a separator."""
+    distinct = cells.drop_nulls().unique(maintain_order=True).to_list()
+    return (
+        find_listed_labels(distinct, None) is not None or find_separator(distinct, requested=True) is not None
+    )
 
 
 def _read_states(rows: pl.DataFrame, name: str, state: str) -> pl.DataFrame | None:
@@ -100,13 +108,10 @@ def _read_states(rows: pl.DataFrame, name: str, state: str) -> pl.DataFrame | No
     return rows.with_columns(target=pl.Series(texts, dtype=pl.String))
 
 
-def _describe_columns(columns: list[YesNoColumn], name: str, several: bool) -> list[str]:
+def _describe_columns(columns: list[YesNoColumn], name: str) -> list[str]:
     """A note where several columns of yes and no are not the classes."""
     if len(columns) < 2:
         return []
-    shown = listing([column.name for column in columns], 8)
-    if several:
-        return [say("The labels are in the column {name}; the columns of yes and no stay yours: {names}.", name=name,
-                    names=shown)]  # fmt: skip
     return [say("The labels are in the column {name}; the columns of yes and no stay yours: {names}. {flag} reads "
-                "them as the classes.", name=name, names=shown, flag=MULTILABEL_FLAG)]  # fmt: skip
+                "them as the classes.", name=name, names=listing([column.name for column in columns], 8),
+                flag=MULTILABEL_FLAG)]  # fmt: skip

@@ -256,3 +256,14 @@ def test_separators_at_the_end_are_ignored_and_mixed_ones_are_named(tmp_path: Pa
     data = open_labels(other, ["salt;fat|sugar", "sugar|", "fat"], "multilabel")
     assert data.classes == ["fat", "salt;fat", "sugar"]
     assert 'join names by ";" (salt;fat), which does not separate them' in str(data)
+
+
+def test_columns_of_classes_beside_a_column_of_labels_are_named(tmp_path: Path) -> None:
+    for number, name in enumerate("ab"):
+        write_photo(tmp_path / f"{name}.jpg", number)
+    (tmp_path / "t.csv").write_text("image,label,salt,fat\na.jpg,pack|old,1,0\nb.jpg,box|old,1,1\n")
+    text = "The column of labels counts; columns of yes and no stay yours: salt, fat."
+    assert text in str(pupila.open(tmp_path, task="multilabel"))
+    assert text not in str(
+        pupila.open(tmp_path, task="auto")
+    )  # then a label is one class, and the rest not about it

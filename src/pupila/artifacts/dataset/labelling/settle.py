@@ -62,6 +62,8 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
         PupilaError: the labels are no labels of the requested task.
     """
     labelled = source.rows["target"].null_count() < source.rows.height
+    if source.cells and labelled and requested == MULTILABEL:
+        source = replace(source, notes=[*source.notes, *_describe_columns_beside(source)])
     if requested and not (TARGETS[requested.target].from_labels and _names_classes(source)):
         unread = source.cells and not labelled and find_class_columns(source.rows, several=False) is not None
         if (labelled or unread) and requested.target != source.target:
@@ -84,6 +86,15 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
             source = replace(source, notes=[*source.notes, *describe_lone_column(source.rows)])
         return _with_first_rows(replace(source, target=target))
     return _with_labels(source, labels, requested)
+
+
+def _describe_columns_beside(source: Listing) -> list[str]:
+    """A note where a column of labels is read, although there are columns that could be classes."""
+    beside = find_class_columns(source.rows, several=True)
+    return [] if beside is None else [
+        say("The column of labels counts; columns of yes and no stay yours: {names}.",
+            names=listing(list(beside.columns), 8))
+    ]  # fmt: skip
 
 
 def _names_classes(source: Listing) -> bool:

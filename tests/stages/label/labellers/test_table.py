@@ -190,6 +190,12 @@ def labelled(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_line_may_say_whether_its_class_is_present(labelled: Path) -> None:
+    table(labelled, "image,label,present\n04.png,salt,0\n04.png,fat,1\n05.png,sugar,0\n")
+    assert targets(labelled)["04.png"] == '{"fat": 1, "salt": 0}'
+    assert targets(labelled)["05.png"] == '{"sugar": 0}'
+
+
 @pytest.mark.parametrize("others", ["", "05.png,fat\n", "05.png,fat|sugar\n", "05.png,zzz\n"])
 def test_a_line_is_about_the_classes_of_the_data_whatever_the_other_lines_say(
     labelled: Path, others: str

@@ -8,6 +8,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import LISTED, UNREADABLE_LABEL, Listing, Oddity
 from pupila.artifacts.dataset.formats.table_file import COLUMN_WORDS, MASK, read_table
+from pupila.artifacts.dataset.labelling.label_column import settle_label_column
 from pupila.artifacts.dataset.labelling.settle import settle_labels
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -57,7 +58,7 @@ def read_label_lines(
     words = given.str.strip_chars().replace("", None)
     unsure = (words == UNSURE).fill_null(value=False)
     images = cells["image"].fill_null("").str.strip_chars().to_list()
-    cells = cells.with_columns(target=words.set(unsure, None))
+    cells, notes = _choose_labels(cells.with_columns(target=words.set(unsure, None)), frame, target, named)
     # Reading unites or drops lines about one image: each is an image of its own until it is known what they are.
     keys = [f"{number} {image}" for number, image in enumerate(images)]
     task = next((task for task in TASKS.values() if task.target == target), None)
@@ -74,7 +75,29 @@ def read_label_lines(
         for key, target in table.rows.select("image", "target").iter_rows()
         for unsure in ([True] if key in doubted else []) + ([False] if key not in doubted or target else [])
     ]
-    return LabelLines(table.target, lines, [*table.notes, *_describe_oddities(table.oddities, written)])
+    return LabelLines(
+        table.target, lines, [*notes, *table.notes, *_describe_oddities(table.oddities, written)]
+    )
+
+
+def _choose_labels(
+    cells: pl.DataFrame, frame: pl.DataFrame, target: Target | None, named: bool
+) -> tuple[pl.DataFrame, list[str]]:
+    """The lines with the labels in `target`, where other columns say which classes are present; and what was decided.
+
+    Args:
+        cells: the lines under our names.
+        frame: under the names of the file.
+        target: of the data.
+        named: whether there is a column of labels.
+    """
+    if not named or target not in TEXT_LABELS or not TEXT_LABELS[target].adds_up:
+        return cells, []
+    name = frame.columns[cells.columns.index("target")]
+    chosen, notes = settle_label_column(cells, name, several=True)
+    if "target" not in chosen.columns:
+        chosen = chosen.with_columns(target=pl.lit(None, dtype=pl.String))
+    return chosen, notes
 
 
 def _settle(cells: pl.DataFrame, keys: list[str], task: Task | None, classes: Sequence[str]) -> Listing:

@@ -156,20 +156,20 @@ def read_probabilities(given: pl.DataFrame, path: str) -> Array:
 def _check_fits(source: PredictingSource, data: Dataset) -> None:
     info, task = source.bundle.info, data.task
     assert task is not None  # the rows are labelled
-    if info.task == task.name and info.classes != data.classes:
-        raise PupilaError(
-            say("{path} was trained for other classes", path=source.path),
-            actual=_name_differences(info.classes, data.classes),
-            expected=say("the classes of the bundle: {names}", names=listing(info.classes)),
-            remedy=say("evaluate it on the data it was trained for"),
-        )  # fmt: skip
-    if info.task != task.name:
+    if source.task != task:
         raise PupilaError(say(
             "{path} was trained for {their_task} (classes {theirs}), but {data} is a data set for {our_task} "
             "(classes {ours})", path=source.path, their_task=translate(source.task.title),
             theirs=listing(info.classes), data=data.root.rstrip("/").rpartition("/")[2],
             our_task=translate(task.title), ours=listing(data.classes),
         ), remedy=_suggest_task(source.task, task, data))  # fmt: skip
+    if info.classes != data.classes:
+        raise PupilaError(
+            say("{path} was trained for other classes", path=source.path),
+            actual=_name_differences(info.classes, data.classes),
+            expected=say("the classes of the bundle: {names}", names=listing(info.classes)),
+            remedy=say("evaluate it on the data it was trained for"),
+        )  # fmt: skip
 
 
 def _name_differences(theirs: list[str], ours: list[str]) -> str:

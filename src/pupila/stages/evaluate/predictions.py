@@ -156,7 +156,7 @@ def read_probabilities(given: pl.DataFrame, path: str) -> Array:
 def _check_fits(source: PredictingSource, data: Dataset) -> None:
     info, task = source.bundle.info, data.task
     assert task is not None  # the rows are labelled
-    if source.task != task:
+    if source.task.target != task.target:
         raise PupilaError(say(
             "{path} was trained for {their_task} (classes {theirs}), but {data} is a data set for {our_task} "
             "(classes {ours})", path=source.path, their_task=translate(source.task.title),

@@ -138,8 +138,10 @@ def test_three_classes_with_unlabelled_pixels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("overrides", "message"), [
     ({"image_size": 65}, "does not support this image size: found image_size=65; expected a multiple of 32"),
-    ({"head": "linear"}, "head=linear is a setting for classification, multi-label classification, and this is a training for segmentation"),
-    ({"augmented_views": 3}, "augmented_views=3 is a setting for classification, multi-label classification, promptable models, and"),
+    ({"head": "linear"}, "head=linear is a setting for classification, multi-label classification, and this is a "
+                         "training for segmentation"),
+    ({"augmented_views": 3}, "augmented_views=3 is a setting for classification, multi-label classification, "
+                             "promptable models, and"),
     ({"epochs": 0}, "A segmentation model needs training"),
     ({"loss": "dice", "class_weights": "inverse"}, "dice ignores class_weights"),
     ({"loss": "dice", "label_smoothing": 0.1}, "Conflicting settings"),

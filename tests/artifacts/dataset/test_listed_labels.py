@@ -98,6 +98,12 @@ def test_a_cell_that_says_none_has_no_class(tmp_path: Path) -> None:
     assert '"nothing" (2 images) means' in str(open_labels(other, ["a|b", "none", "nothing", "b", "nothing"]))
 
 
+@pytest.mark.parametrize("task", ["auto", "multilabel"])
+def test_an_empty_list_among_names_with_a_separator_has_no_class(tmp_path: Path, task: TaskChoice) -> None:
+    data = open_labels(tmp_path, ["a|b", "[]", "b"], task)
+    assert data.label_matrix.tolist() == [[1, 1], [0, 0], [0, 1]]
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
 def test_columns_of_lists(tmp_path: Path, suffix: str) -> None:
     data = open_labels(tmp_path, [["a", "b"], [], ["b"], None], suffix=suffix)

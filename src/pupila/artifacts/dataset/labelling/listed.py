@@ -52,6 +52,16 @@ def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str
             actual=listing(list(parsed), 3), expected=say("names of classes, such as {example}", example=_EXAMPLE),
             remedy=say("write the names, or one column for each class"),
         )  # fmt: skip
+    named = [cell for cell in distinct if cell not in parsed]
+    if (
+        parsed
+        and not any(parsed.values())
+        and several is not False
+        and find_separator(named, several is True)
+    ):
+        return _read_separated(
+            cells, named, several, classes, nothing=[cell for cell in distinct if cell in parsed]
+        )
     if parsed:
         contents = _read_lists(distinct, parsed, classes)
         if any(isinstance(content, dict) for content in contents.values()):
@@ -63,9 +73,13 @@ def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str
 
 
 def _read_separated(
-    cells: Cells, distinct: Sequence[str], several: bool | None, classes: Sequence[str]
+    cells: Cells,
+    distinct: Sequence[str],
+    several: bool | None,
+    classes: Sequence[str],
+    nothing: Sequence[str] = (),
 ) -> LabelRows | None:
-    """The labels of cells that name what is present, with a separator between names or without."""
+    """The labels of cells that name what is present, with a separator between names or without; or name nothing."""
     separator = find_separator(distinct, requested=several is True)
     names = {cell: split_cell(cell, separator) if separator else [_strip(cell)] for cell in distinct}
     of_data = {cell: parts for cell in distinct if (parts := _split_into(cell, classes))}
@@ -84,7 +98,7 @@ def _read_separated(
     notes += _describe_joined({name for parts in names.values() for name in parts}, separator)
     contents: dict[str, Content] = {
         cell: check_names(parts, classes) if len(parts) > 1 else parts for cell, parts in names.items()
-    }
+    } | {cell: [] for cell in nothing}
     return read_contents(cells, contents, notes, classes)
 
 

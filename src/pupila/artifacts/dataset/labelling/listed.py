@@ -96,9 +96,9 @@ def _read_separated(
                      'class. A "|" always separates.', separator=mark, cells=listing(some, 3))
                  for mark, some in _cells_with_separator(distinct)]  # fmt: skip
     notes += _describe_joined({name for parts in names.values() for name in parts}, separator)
-    contents: dict[str, Content] = {
-        cell: check_names(parts, classes) if len(parts) > 1 else parts for cell, parts in names.items()
-    } | {cell: [] for cell in nothing}
+    contents: dict[str, Content] = {cell: [] for cell in nothing}
+    for cell, parts in names.items():
+        contents[cell] = check_names(parts, classes) if len(parts) > 1 else parts
     return read_contents(cells, contents, notes, classes)
 
 

@@ -181,35 +181,36 @@ def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
 
 def _has_labels(table: str) -> bool:
     """Whether the table has a column of images and one of labels or masks, or describes images by its name."""
-    columns = _roles(table)
+    columns = _find_roles(_read_columns(table))
     if "image" in columns and {"target", MASK} & columns.keys():
         return True
     return PurePosixPath(table).name in _METADATA[:-1] and not _find_class_columns(table)
 
 
 def _says_classes_alone(table: str, several: bool) -> bool:
-    """Whether the table has a column of images and several that say yes or no, or one where several are asked for."""
-    classes = _find_class_columns(table, several)
-    return bool(classes) and (several or not is_alone(_other_columns(table)))
+    """Whether the table has a column of images and several of yes and no, or one where several labels are requested."""
+    columns = _other_columns(table)
+    return bool(class_columns(columns, several)) and (several or not is_alone(columns))
 
 
-def _find_class_columns(table: str, several: bool = False) -> list[YesNoColumn]:
+def _find_class_columns(table: str) -> list[YesNoColumn]:
     """The columns of yes and no of a table of images; empty for any other table."""
-    return class_columns(_other_columns(table), several)
+    return class_columns(_other_columns(table), several=False)
 
 
 def _other_columns(table: str) -> pl.DataFrame:
     """The columns of a table of images whose names say nothing to us; none for any other table."""
-    roles = _roles(table)
-    return read_any_table(table).frame.drop(roles.values()) if "image" in roles else pl.DataFrame()
+    frame = _read_columns(table)
+    roles = _find_roles(frame)
+    return frame.drop(roles.values()) if "image" in roles else pl.DataFrame()
 
 
-def _roles(table: str) -> dict[str, str]:
-    """Our name -> the column of the table; empty for a file that is no table."""
+def _read_columns(table: str) -> pl.DataFrame:
+    """The table; without a column for a file that is none."""
     try:
-        return _find_roles(read_any_table(table).frame)
+        return read_any_table(table).frame
     except PupilaError:
-        return {}
+        return pl.DataFrame()
 
 
 def _find_roles(frame: pl.DataFrame) -> dict[str, str]:

@@ -70,7 +70,7 @@ def describe_lone_column(rows: pl.DataFrame) -> list[str]:
 
 
 def refuse_unread_columns(rows: pl.DataFrame) -> PupilaError | None:
-    """The error where several labels are asked for, and columns that may say them can't be read; None if none may.
+    """The error where several labels are requested, and columns that may hold them can't be read; None if none may.
 
     Args:
         rows: see above; without a label.

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.predictions.classify import CLASSIFY, PREDICTION, logit_column, probability_column
+from pupila.artifacts.predictions.classify import CLASSIFY, PREDICTION
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.predictions import Predictions, predict_rows, read_probabilities
+from pupila.stages.evaluate.logit_reader import LogitReader, read_class_probabilities
+from pupila.stages.evaluate.predictions import Predictions
 from pupila.tasks.classify import predict_classes, softmax
 
 
@@ -25,43 +25,29 @@ class ClassPredictions(Predictions):
     uncalibrated: Array | None = None  # (N, C) before calibration; None for a table
 
 
-class ClassReader:
+class ClassReader(LogitReader[ClassPredictions]):
     """See `PredictionReader`."""
 
     columns = CLASSIFY
 
-    def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> ClassPredictions:
-        """Predict the rows with a bundle."""
-        predicted = predict_rows(bundle, data)(header.rows)
-        return _from_logits(header, np.stack([prediction.logits for prediction in predicted]), bundle.info)
-
-    def from_out_of_fold(
-        self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
-    ) -> ClassPredictions:
-        """Read a run's columns `logit:CLASS`."""
-        logits = table.select([logit_column(name) for name in data.classes]).to_numpy()
-        return _from_logits(header, logits, bundle.info)
+    def from_logits(self, header: Predictions, logits: Array, info: BundleInfo) -> ClassPredictions:
+        """The class of each image, and its probabilities before and after calibration."""
+        return ClassPredictions(
+            **vars(header),
+            class_indices=np.array([info.classes.index(a.prediction) for a in predict_classes(logits, info)]),
+            probabilities=softmax(logits / info.temperature), uncalibrated=softmax(logits),
+        )  # fmt: skip
 
     def from_table(
         self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset
     ) -> ClassPredictions:
         """Read a table: a column `prediction`, or `p:CLASS` for each class, or both."""
-        shares = [probability_column(name) for name in data.classes]
-        whole = all(name in table.columns for name in shares)
-        probabilities = read_probabilities(table.select(shares), path) if whole else None
+        probabilities = read_class_probabilities(table, data.classes, path)
         if PREDICTION in table.columns:
             numbers = _read_class_indices(table[PREDICTION].to_list(), data.classes, path)
         else:
             numbers = np.asarray(probabilities).argmax(axis=1)
         return ClassPredictions(**vars(header), class_indices=numbers, probabilities=probabilities)
-
-
-def _from_logits(header: Predictions, logits: Array, info: BundleInfo) -> ClassPredictions:
-    return ClassPredictions(
-        **vars(header),
-        class_indices=np.array([info.classes.index(a.prediction) for a in predict_classes(logits, info)]),
-        probabilities=softmax(logits / info.temperature), uncalibrated=softmax(logits),
-    )  # fmt: skip
 
 
 def _read_class_indices(names: list[str | None], classes: list[str], path: str) -> Array:

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.dataset.labelling.listed import find_listed_labels
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.predictions.classify import logit_column, probability_column
 from pupila.artifacts.predictions.multilabel import LABELS, MULTILABEL
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import ABSENT_WORDS, PRESENT_WORDS
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.predictions import Predictions, predict_rows, read_probabilities
+from pupila.stages.evaluate.logit_reader import LogitReader, read_class_probabilities
+from pupila.stages.evaluate.predictions import Predictions
 from pupila.tasks.multilabel import DEFAULT_THRESHOLD, calibrated_probabilities, decide_labels, sigmoid
 
 
@@ -30,30 +29,27 @@ class LabelPredictions(Predictions):
     shared_threshold: tuple[str, ...] = ()  # classes without a threshold of their own
 
 
-class LabelReader:
+class LabelReader(LogitReader[LabelPredictions]):
     """See `PredictionReader`."""
 
     columns = MULTILABEL
 
-    def from_bundle(self, header: Predictions, bundle: Bundle, data: Dataset) -> LabelPredictions:
-        """Predict the rows with a bundle."""
-        predicted = predict_rows(bundle, data)(header.rows)
-        return _from_logits(header, np.stack([prediction.logits for prediction in predicted]), bundle.info)
-
-    def from_out_of_fold(
-        self, header: Predictions, table: pl.DataFrame, bundle: Bundle, data: Dataset
-    ) -> LabelPredictions:
-        """Read a run's columns `logit:CLASS`."""
-        logits = table.select([logit_column(name) for name in data.classes]).to_numpy()
-        return _from_logits(header, logits, bundle.info)
+    def from_logits(self, header: Predictions, logits: Array, info: BundleInfo) -> LabelPredictions:
+        """The decision on each class, with its probabilities before and after calibration, and its threshold."""
+        settings = info.post_processing
+        probabilities = calibrated_probabilities(logits, info.temperature, settings)
+        return LabelPredictions(
+            **vars(header), decisions=decide_labels(probabilities, settings), probabilities=probabilities,
+            uncalibrated=sigmoid(logits),
+            thresholds=settings.thresholds or (DEFAULT_THRESHOLD,) * len(info.classes),
+            shared_threshold=settings.shared_threshold if settings.thresholds else tuple(info.classes),
+        )  # fmt: skip
 
     def from_table(
         self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset
     ) -> LabelPredictions:
         """Read a table: a column `labels`, or `p:CLASS` for each class, or both, or a yes or no for each class."""
-        shares = [probability_column(name) for name in data.classes]
-        whole = all(name in table.columns for name in shares)
-        probabilities = read_probabilities(table.select(shares), path) if whole else None
+        probabilities = read_class_probabilities(table, data.classes, path)
         if LABELS in table.columns:
             decisions = _read_decisions(table[LABELS].to_list(), data.classes, path)
             return LabelPredictions(**vars(header), decisions=decisions, probabilities=probabilities)
@@ -63,17 +59,6 @@ class LabelReader:
             **vars(header), decisions=probabilities >= DEFAULT_THRESHOLD, probabilities=probabilities,
             thresholds=(DEFAULT_THRESHOLD,) * len(data.classes), shared_threshold=tuple(data.classes),
         )  # fmt: skip
-
-
-def _from_logits(header: Predictions, logits: Array, info: BundleInfo) -> LabelPredictions:
-    settings = info.post_processing
-    probabilities = calibrated_probabilities(logits, info.temperature, settings)
-    return LabelPredictions(
-        **vars(header), decisions=decide_labels(probabilities, settings), probabilities=probabilities,
-        uncalibrated=sigmoid(logits),
-        thresholds=settings.thresholds or (DEFAULT_THRESHOLD,) * len(info.classes),
-        shared_threshold=settings.shared_threshold if settings.thresholds else tuple(info.classes),
-    )  # fmt: skip
 
 
 def _read_decisions(cells: list[str | None], classes: list[str], path: str) -> Array:

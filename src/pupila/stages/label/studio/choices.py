@@ -4,10 +4,24 @@ from collections.abc import Iterable
 from typing import Literal
 from xml.sax.saxutils import quoteattr
 
+from pupila.artifacts.dataset.manifest import Dataset
 from pupila.stages.label.studio.items import IMAGE, Json
-from pupila.stages.label.studio.studio_format import make_region
+from pupila.stages.label.studio.studio_format import StudioFormat, make_region
 
 CHOICES = "choices"  # type of the region, and the name of its value
+
+
+class ChoicesFormat(StudioFormat):
+    """Choices among class names.
+
+    Args:
+        data: the data set.
+        names: classes to choose from.
+    """
+
+    def __init__(self, data: Dataset, names: Iterable[str]) -> None:
+        super().__init__(data)
+        self.names = list(dict.fromkeys(names))
 
 
 def make_choices_tag(name: str, choice: Literal["single", "multiple"], classes: Iterable[str]) -> list[str]:

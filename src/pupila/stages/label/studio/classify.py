@@ -5,26 +5,17 @@ from typing import Self
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say
-from pupila.stages.label.studio.choices import CHOICES, make_choices, make_choices_tag
+from pupila.stages.label.studio.choices import CHOICES, ChoicesFormat, make_choices, make_choices_tag
 from pupila.stages.label.studio.items import NAME, Annotation, Json, Region
-from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation
+from pupila.stages.label.studio.studio_format import UnusableAnnotation
 from pupila.stages.label.targets import check_target
 from pupila.tasks.classify import CLASSIFY
 
 
-class ClassifyFormat(StudioFormat):
-    """One choice per image.
-
-    Args:
-        data: the data set.
-        names: classes to choose from.
-    """
+class ClassifyFormat(ChoicesFormat):
+    """One choice per image."""
 
     target = CLASSIFY.target
-
-    def __init__(self, data: Dataset, names: Iterable[str]) -> None:
-        super().__init__(data)
-        self.names = list(dict.fromkeys(names))
 
     @classmethod
     def for_export(cls, data: Dataset, targets: Iterable[str]) -> Self:

@@ -9,9 +9,9 @@ from typing import Self
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import listing, say
-from pupila.stages.label.studio.choices import CHOICES, make_choices, make_choices_tag
+from pupila.stages.label.studio.choices import CHOICES, ChoicesFormat, make_choices, make_choices_tag
 from pupila.stages.label.studio.items import NAME, OFFERED, Annotation, Json, Region
-from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation
+from pupila.stages.label.studio.studio_format import UnusableAnnotation
 from pupila.stages.label.targets import check_target
 from pupila.tasks.label_text import present_classes, read_labels, write_labels
 from pupila.tasks.multilabel import MULTILABEL
@@ -19,19 +19,10 @@ from pupila.tasks.multilabel import MULTILABEL
 UNKNOWN_TAG = "unknown"  # name of the tag for classes that nobody can tell
 
 
-class LabelsFormat(StudioFormat):
-    """Any number of choices per image.
-
-    Args:
-        data: the data set.
-        names: classes to choose from.
-    """
+class LabelsFormat(ChoicesFormat):
+    """Any number of choices per image."""
 
     target = MULTILABEL.target
-
-    def __init__(self, data: Dataset, names: Iterable[str]) -> None:
-        super().__init__(data)
-        self.names = list(dict.fromkeys(names))
 
     @classmethod
     def for_export(cls, data: Dataset, targets: Iterable[str]) -> Self:

@@ -104,7 +104,7 @@ CASES: dict[str, tuple[Change, Change, str]] = {
              put("c", lambda n, row: str(int(n % 4 == 2))), cells(20, b="")),
         cells(20, a="1", b="1"), "40 labelled images",
     ),
-    "conflicting-labels": (
+    "contradicting-labels": (
         cells(0, a="1", b="1", c=""), cells(0, c=""), "00.jpg = 36.jpg (a: present, absent, b: present, absent)",
     ),
     "unknown-in-duplicate": (cells(37, c=""), cells(35, c=""), "01.jpg = 37.jpg (unknown in the second: c)"),

@@ -194,6 +194,8 @@ def several_labels_entries() -> dict[str, Entry]:
         "one-class-per-image": (INFO, say("every image shows exactly one class"),
                                 say("name the class of each image in one column "
                                     "if it always has one: classification fits these data better")),
+        "contradicting-labels": (ERROR, say("duplicates of which one shows a class and the other does not"),
+                                 say("inspect each pair and correct the wrong label, or delete both images")),
         "unknown-in-duplicate": (INFO, say("duplicates of which only one tells whether it shows a class"),
                                  say("check that both show the same, and copy the label")),
         "label-prediction-disagreement": (WARNING, say("labels that the run's out-of-fold predictions contradict"),

@@ -141,7 +141,7 @@ def conflicting_labels(data: Dataset) -> list[Fault]:
         if (filled := (second != UNKNOWN) & (first == UNKNOWN)).any():
             gaps.append(say("{first} = {second} (unknown in the first: {names})", **values,
                             names=listing(names[filled].tolist(), 3)))  # fmt: skip
-    return fault("conflicting-labels", conflicts) + fault("unknown-in-duplicate", gaps)
+    return fault("contradicting-labels", conflicts) + fault("unknown-in-duplicate", gaps)
 
 
 def _describe_conflict(name: str, first: int) -> str:

@@ -19,16 +19,23 @@ class BandOptions(TypedDict, total=False):
     """pixel value that becomes white, above 8 bits; None: the 98th percentile [default: None]."""
 
 
-class ReadOptions(BandOptions, total=False):
+class LayoutOptions(TypedDict, total=False):
+    """How a data set is laid out."""
+
+    task: Literal["auto", "classify", "multilabel", "segment"]
+    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
+    auto: as the data suggest [default: 'auto']."""
+    layout: Literal["auto", "table", "coco", "yolo", "masks", "folders"]
+    """how the labels are laid out; auto: as the files suggest [default: 'auto']."""
+
+
+class ReadOptions(LayoutOptions, BandOptions, total=False):
     """How the images of a data set are read."""
 
     max_bytes: int
     """largest image file, bytes [default: 100000000]."""
     max_pixels: int
     """largest image, pixels (width x height) [default: 89000000]."""
-    task: Literal["auto", "classify", "multilabel", "segment"]
-    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
-    auto: as the data suggest [default: 'auto']."""
     workers: int | None
     """threads that read images; None: one per core, 16 for a store [default: None]."""
 
@@ -52,7 +59,7 @@ class SplitOptions(ReadOptions, total=False):
     """draw a new split even if the data came with one [default: False]."""
 
 
-class TrainOptions(BandOptions, total=False):
+class TrainOptions(LayoutOptions, BandOptions, total=False):
     """How a model is trained, on which folds, and how images are read."""
 
     # train: common
@@ -209,22 +216,15 @@ class TrainOptions(BandOptions, total=False):
     folds: int | None
     """number of cross-validation folds, instead of one validation split [default: None]."""
     # read: common
-    task: Literal["auto", "classify", "multilabel", "segment"]
-    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
-    auto: as the data suggest [default: 'auto']."""
     max_bytes: int
     """largest image file, bytes [default: 100000000]."""
     max_pixels: int
     """largest image, pixels (width x height) [default: 89000000]."""
 
 
-class LabelOptions(TypedDict, total=False):
+class LabelOptions(LayoutOptions, total=False):
     """Settings of the labellers."""
 
-    # read: common
-    task: Literal["auto", "classify", "multilabel", "segment"]
-    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
-    auto: as the data suggest [default: 'auto']."""
     # label-vlm: common
     concurrency: int
     """parallel requests [default: 8]."""

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pupila.core.settings import Settings
 
+LAYOUT = ("read.task", "read.layout")
+
 # Command -> its stages; `stage.field` is one field of a stage.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "collect": ("collect",),
     "doctor": ("read",),
     "split": ("split", "read"),
     "explore": ("read",),
-    "label": ("read.task", "label-vlm", "label-roboflow", "label-bundle", "label-csv"),
+    "label": (*LAYOUT, "label-vlm", "label-roboflow", "label-bundle", "label-csv"),
     "label audit": ("label-audit", "read"),
     "label suspects": ("read",),
     "label export": ("read",),
@@ -21,7 +23,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "train": (
         "train",
         "split.folds",
-        "read.task",
+        *LAYOUT,
         "read.bands",
         "read.low",
         "read.high",

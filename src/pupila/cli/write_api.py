@@ -113,7 +113,8 @@ def _is_shown(node: ast.FunctionDef) -> bool:
 
 def _describe_options(name: str) -> str:
     doc, parent, _ = OPTIONS[name]
-    more = f" It has the settings of [{parent}](#{parent.lower()}), too." if parent else ""
+    links = " and ".join(f"[{each}](#{each.lower()})" for each in parent.split(", "))
+    more = f" It has the settings of {links}, too." if parent else ""
     rows = [f"| `{field_name}` | `{option.kinds}` | {option.meaning} |"
             for field_name, option in options(name).items()]  # fmt: skip
     rows = [re.sub(r"`([^`]*)`", lambda match: f"`{match[1]}`".replace(" | ", " \\| "), row) for row in rows]

@@ -13,18 +13,20 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from pupila.cli.stages import COMMANDS, STAGES
+from pupila.cli.stages import COMMANDS, LAYOUT, STAGES
 from pupila.core.settings import COMMON, EXPERT, Settings
 
 FILE = Path(__file__).parents[1] / "api" / "options.py"
-# The class -> what it is for, the class that it extends, and its stages; `stage.field` is one field of a stage.
+# The class -> what it is for, the classes that it extends, and its stages; `stage.field` is one field of a stage.
 OPTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "BandOptions": ("How the bands of TIFFs become colours.", "", ("predict",)),
-    "ReadOptions": ("How the images of a data set are read.", "BandOptions", ("read",)),
+    "LayoutOptions": ("How a data set is laid out.", "", LAYOUT),
+    "ReadOptions": ("How the images of a data set are read.", "LayoutOptions, BandOptions", ("read",)),
     "SplitOptions": ("How a data set is split, and how its images are read.", "ReadOptions", ("split",)),
-    "TrainOptions": ("How a model is trained, on which folds, and how images are read.", "BandOptions",
+    "TrainOptions": ("How a model is trained, on which folds, and how images are read.",
+                     "LayoutOptions, BandOptions",
                      tuple(entry for entry in COMMANDS["train"] if entry != "predict")),
-    "LabelOptions": ("Settings of the labellers.", "", COMMANDS["label"]),
+    "LabelOptions": ("Settings of the labellers.", "LayoutOptions", COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", "ReadOptions", ("label-audit",)),
     "CollectOptions": ("How a site is crawled.", "", ("collect",)),
     "ServeOptions": ("Limits, queue and threads of the service.", "", ("serve",)),
@@ -61,7 +63,7 @@ def options(name: str) -> dict[str, Option]:
     Labellers share names: the type is that of all of them together, the meaning that of the first.
     """
     _, parent, stages = OPTIONS[name]
-    inherited = _all_options(parent)
+    inherited = [key for each in parent.split(", ") for key in _all_options(each)]
     added: dict[str, Option] = {}
     for entry in stages:
         stage, _, single = entry.partition(".")
@@ -81,7 +83,10 @@ def options(name: str) -> dict[str, Option]:
 
 
 def _all_options(name: str) -> dict[str, Option]:
-    return {**_all_options(OPTIONS[name][1]), **options(name)} if name else {}
+    if not name:
+        return {}
+    inherited = [_all_options(parent) for parent in OPTIONS[name][1].split(", ")]
+    return {key: option for some in [*inherited, options(name)] for key, option in some.items()}
 
 
 def _order_fields(model: type[Settings]) -> dict[str, FieldInfo]:

@@ -263,7 +263,7 @@ def test_the_task_that_was_named_is_saved_beside_the_data(tmp_path: Path) -> Non
     pupila.open(tmp_path, task="multilabel").save(str(tmp_path))
     recalled = pupila.open(tmp_path)
     assert recalled.target == "classes"
-    assert "The labels are read for multilabel, as the saved manifest has it" in str(recalled)
+    assert "The data are read with --task multilabel, as the saved manifest has it" in str(recalled)
     assert pupila.open(tmp_path, task="classify").target == "class"
     assert pupila.open(tmp_path, task="auto").target == "class"
 

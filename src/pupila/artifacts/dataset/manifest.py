@@ -14,7 +14,7 @@ from pupila.artifacts.dataset.formats.manifest import MANIFEST_SCHEMA
 from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
 from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache
-from pupila.artifacts.dataset.reading import FACTS
+from pupila.artifacts.dataset.reading import FACTS, LayoutSettings
 from pupila.artifacts.dataset.sample import Sample, draw_sheet, find_samples, summarize
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.artifacts.dataset.targets.reader import TargetReader
@@ -61,6 +61,7 @@ class Dataset(Displayed):
     bands: BandSettings | None = None  # how the bands of TIFFs become colours; None: by each file alone
     limits: ImageLimits = field(default_factory=ImageLimits)  # that the images and masks were read under
     requested: Task | None = None  # that the user named; the first labels of unlabelled data are for it
+    layout_settings: LayoutSettings = field(default_factory=LayoutSettings)  # that the user gave
 
     def __len__(self) -> int:
         return self.images.height
@@ -295,6 +296,11 @@ class Dataset(Displayed):
                 links.append((first.setdefault(group, row), row))
         return components(len(self), links)
 
+    def _lasting_layout(self) -> dict[str, str]:
+        """What the user gave of the layout, for later commands; a task that changed nothing is not kept."""
+        given = self.layout_settings.model_dump(exclude_unset=True, exclude_defaults=True)
+        return {name: value for name, value in given.items() if name != "task" or self.requested}
+
     def save(self, home: str) -> str:
         """Write the manifest into the folder and return its path; image paths become relative to it.
 
@@ -309,7 +315,7 @@ class Dataset(Displayed):
         files.write_parquet(
             uri, frame, {"pupila.schema": str(MANIFEST_SCHEMA), "pupila.root": files.relative(self.root, home),
                          "pupila.task": self.task.name if self.task else "",
-                         "pupila.requested": self.requested.name if self.requested else "",
+                         "pupila.layout": json.dumps(self._lasting_layout()),
                          "pupila.label_map": self.label_map.as_json() if self.label_map else "",
                          "pupila.bands": self.bands.model_dump_json() if self.bands else ""},
         )  # fmt: skip

@@ -8,12 +8,13 @@ import polars as pl
 from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.table import asks_for_several, describe_unread_tables
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
 from pupila.artifacts.dataset.labelling.copies import unite_copies
 from pupila.artifacts.dataset.labelling.history import settle_history
-from pupila.artifacts.dataset.labelling.settle import recall_task, settle_labels
+from pupila.artifacts.dataset.labelling.settle import recall_layout, settle_labels
 from pupila.artifacts.dataset.labels import apply_labels, read_history
 from pupila.artifacts.dataset.manifest import INTERNAL, MANIFEST, Dataset
 from pupila.artifacts.dataset.reading import ReadSettings, has_wrong_extension, read_facts
@@ -24,6 +25,7 @@ from pupila.core.messages import listing, say
 from pupila.core.settings import closest
 from pupila.core.vocabulary import TABLE_SUFFIXES
 
+_MANIFEST = "manifest"  # it keeps the layout that it was saved with
 _WEB = ("http://", "https://")
 _FILES = (*TABLE_SUFFIXES, ".json", ".yaml", ".yml")  # of tables and annotations
 _SKIPPED = {"subject": pl.String, "code": pl.String, "reason": pl.String}
@@ -55,12 +57,20 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
             expected=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_find_sibling(uri),
         )  # fmt: skip
     with files.cache_listing(uri):
-        settings, notes = recall_task(uri, settings or ReadSettings())
+        settings, notes = recall_layout(uri, settings or ReadSettings())
+        place = Place(uri)
         for layout, read in FORMATS.items():
-            if (source := read(uri, settings)) is not None:
-                if files.is_folder(uri) and layout != "manifest":
+            if settings.layout not in ("auto", layout) and layout != _MANIFEST:
+                continue
+            if (source := read(place, settings)) is not None:
+                if place.is_folder and layout != _MANIFEST:
                     notes += describe_unread_tables(source.root, source.tables)
                 return _assemble(replace(source, notes=[*notes, *source.notes]), settings)
+    if settings.layout != "auto":
+        raise PupilaError(
+            say("The data are not laid out as {layout}", layout=settings.layout), actual=uri,
+            expected=say("data of this layout"), remedy=say("leave out {flag}", flag="--layout"),
+        )  # fmt: skip
     raise PupilaError(
         say("Unknown data layout in {path}", path=uri), actual=say("a file"),
         expected=say("a folder, a CSV, Parquet or JSON-lines table, COCO JSON, data.yaml, or pupila.parquet"),
@@ -145,6 +155,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         settings.band_settings(),
         settings.limits(),
         reader.task if requested and requested.target == source.target else None,
+        settings.layout_settings(),
     )
 
 

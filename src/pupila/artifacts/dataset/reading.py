@@ -16,6 +16,7 @@ from pupila.artifacts.dataset.read_cache import BYTES, ReadCache
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.progress import progress
+from pupila.core.settings import Settings
 from pupila.core.threads import reader_threads
 from pupila.imaging.duplicates.signature import MIN_DECODE_SIDE, SIDE, hashes, shrink
 from pupila.imaging.geotiff.image import read_image
@@ -34,6 +35,7 @@ from pupila.tasks.task import Task
 
 CHUNK = 512  # images between two saves of the cache
 TaskChoice = Literal["auto", "classify", "multilabel", "segment"]  # the tasks that bring their own targets
+LayoutChoice = Literal["auto", "table", "coco", "yolo", "masks", "folders"]  # the keys of formats.FORMATS
 _AT_ONCE = 16  # images per task: submitting them one by one costs as much as reading them
 
 FACTS: Schema = {
@@ -86,14 +88,33 @@ class ImageFacts:
     reason: str | None = None  # in words
 
 
-class ReadSettings(BandSettings, ImageLimits):
-    """How the images and labels of a data set are read."""
+class LayoutSettings(Settings):
+    """What the user says of the data where they leave it open; the manifest keeps it for later commands."""
 
     task: TaskChoice = Field(
         default="auto",
         description="what the labels are: one class per image (classify), several (multilabel) or a mask (segment); "
         "auto: as the data suggest",
     )
+    layout: LayoutChoice = Field(
+        default="auto", description="how the labels are laid out; auto: as the files suggest"
+    )
+
+    def requested_task(self) -> Task | None:
+        """The task that the labels are read for; None: as the data suggest."""
+        return TASKS.get(self.task)
+
+    def layout_settings(self) -> "LayoutSettings":
+        """These settings alone, those that were given."""
+        given = {
+            name: getattr(self, name) for name in LayoutSettings.model_fields if name in self.model_fields_set
+        }
+        return LayoutSettings(**given)
+
+
+class ReadSettings(LayoutSettings, BandSettings, ImageLimits):
+    """How the images and labels of a data set are read."""
+
     workers: PositiveInt | None = Field(
         default=None, description="threads that read images; null: one per core, 16 for a store"
     )
@@ -101,10 +122,6 @@ class ReadSettings(BandSettings, ImageLimits):
     def limits(self) -> ImageLimits:
         """The limits alone."""
         return ImageLimits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
-
-    def requested_task(self) -> Task | None:
-        """The task that the labels are read for; None: as the data suggest."""
-        return TASKS.get(self.task)
 
     def band_settings(self) -> BandSettings | None:
         """The band settings alone; None where all have their defaults."""

@@ -125,8 +125,9 @@ class LabelMap:
 def infer_label_map(counts: dict[int, int], colour: bool) -> LabelMap:
     """The label map of masks whose classes no file names.
 
-    Two levels, or grey between two extremes (anti-aliasing, JPEG), are background and foreground; small whole numbers
-    are class indices, of which 255 has no label; colours are classes named by their colour.
+    Small whole numbers are class indices, of which 255 has no label; three and more levels with large shares are
+    classes named by their level; two levels, or grey between two extremes (anti-aliasing, JPEG), are background and
+    foreground; colours are classes named by their colour.
 
     Args:
         counts: stored value to pixels, over all masks.
@@ -141,7 +142,21 @@ def infer_label_map(counts: dict[int, int], colour: bool) -> LabelMap:
     if inner and max(inner) < MOST_CLASSES and (IGNORE not in values or max(inner) > 0) and len(inner) > 1:
         names = _binary_names(max(inner) + 1) or tuple(f"class {v}" for v in range(max(inner) + 1))
         return LabelMap(names, (*range(len(names)), IGNORE), (*range(len(names)), IGNORE))
+    if len(levels := _spread_levels(counts)) > 2:
+        names = tuple(f"class {value}" for value in levels)
+        return LabelMap(names, tuple(levels), tuple(range(len(levels))), nearest=True)
     return LabelMap(("background", "foreground"), (0, max(values, default=0) or 255), (0, 1), nearest=True)
+
+
+def _spread_levels(counts: dict[int, int]) -> list[int]:
+    """The grey levels with a large share of the pixels, which borders alone never have; damaged ones left out."""
+    counts = {value: count for value, count in counts.items() if value != NO_DATA}
+    least = _LARGE * sum(counts.values())
+    chosen: list[int] = []
+    for value in sorted(counts, key=lambda v: (-counts[v], v)):
+        if counts[value] >= least and all(abs(value - other) > _NEAR for other in chosen):
+            chosen.append(value)
+    return sorted(chosen)
 
 
 def ignore_unnamed_colours(label_map: LabelMap, counts: dict[int, int]) -> LabelMap:
@@ -173,6 +188,7 @@ def holds_grey_levels(counts: dict[int, int], label_map: LabelMap) -> bool:
     return grey and len(known) < 2 and small > _RARE * sum(counts.values())
 
 
+_LARGE = 0.03  # share of the pixels from which a grey level is a class, and not the anti-aliasing of borders
 _RARE = 1e-3  # share of the pixels under which a colour is taken for damage of a neighbouring one
 _NEAR = 24  # distance in 0..255 within which a colour is taken for damage (JPEG) of a more frequent one
 

@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 from pupila.artifacts.dataset.formats import coco, folder, manifest, pairs, table, yolo
 from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
 
-# Each reader gets the path and what the user says of the data; it returns None where the path is not of its layout.
-FORMATS: dict[str, Callable[[str, ReadSettings], Listing | None]] = {
+# Each reader gets the place and what the user says of it; it returns None where the place is not of its layout.
+FORMATS: dict[str, Callable[[Place, ReadSettings], Listing | None]] = {
     "manifest": manifest.read,
     "table": table.read,
     "coco": coco.read,
     "yolo": yolo.read,
-    "pairs": pairs.read,
-    "folder": folder.read,
+    "masks": pairs.read,
+    "folders": folder.read,
 }

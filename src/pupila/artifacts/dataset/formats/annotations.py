@@ -8,7 +8,6 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -16,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pupila.artifacts.dataset.formats.annotation_file import AnnotatedImage, Annotation, AnnotationFile
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging import regions
@@ -31,33 +32,6 @@ _COCO = re.compile(r"(.+?\.json)#(.+)", re.IGNORECASE | re.DOTALL)
 _MIN_NUMBERS = 6  # of a polygon: three points
 _DECIMALS = 3  # of a coordinate in pixels: YOLO's relative coordinates are rounded anyway
 _MAX_CACHED_FILES = 8  # COCO files in memory
-
-
-@dataclass(frozen=True, slots=True)
-class CocoImage:
-    """An image of a COCO file."""
-
-    file_name: str
-    height: Any  # as in the file: any JSON value
-    width: Any
-
-
-@dataclass(frozen=True, slots=True)
-class CocoAnnotation:
-    """An object of a COCO file."""
-
-    category: str  # its name; "None" where the file has no such category
-    segmentation: Any  # as in the file: polygons, or run lengths
-    boxed: bool  # whether it has a box
-
-
-@dataclass(frozen=True, slots=True)
-class CocoFile:
-    """A COCO file, looked up by image."""
-
-    images: dict[str, CocoImage]  # by id
-    annotations: dict[str, list[CocoAnnotation]]  # image id to its annotations, in the order of the file
-    names: list[str]  # of the categories, in the order of the file; without umbrella categories
 
 
 def is_annotation(target: str) -> bool:
@@ -119,7 +93,7 @@ def draw_annotation(
     return StoredMask(values, False, "L", "COCO", 1), described
 
 
-def read_coco_file(uri: str) -> CocoFile | None:
+def read_coco_file(uri: str) -> AnnotationFile | None:
     """The COCO file with masks at the URI; None where it is something else.
 
     Raises:
@@ -135,7 +109,7 @@ _READING = threading.Lock()
 
 
 @lru_cache(maxsize=_MAX_CACHED_FILES)
-def _read_coco_file(uri: str, version: object) -> CocoFile | None:
+def _read_coco_file(uri: str, version: object) -> AnnotationFile | None:
     content = files.read_json(uri)
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in keys):
@@ -149,19 +123,41 @@ def _read_coco_file(uri: str, version: object) -> CocoFile | None:
     # Roboflow begins its list with an umbrella category, which only names the others together.
     names = {_id_text(c["id"]): str(c["name"]) for c in categories
              if _id_text(c["id"]) in used or c["name"] not in parents}  # fmt: skip
-    by_image: dict[str, list[CocoAnnotation]] = defaultdict(list)
+    records, first = _unite_records(images, uri)
+    by_image: dict[str, list[Annotation]] = defaultdict(list)
     for annotation in annotations:
         category = str(names.get(_id_text(annotation.get("category_id"))))
-        record = CocoAnnotation(category, annotation.get("segmentation"), bool(annotation.get("bbox")))
-        by_image[_id_text(annotation.get("image_id"))].append(record)
-    records = {
-        _id_text(image["id"]): CocoImage(
-            str(image.get("file_name", "")), image.get("height"), image.get("width")
-        )
-        for image in images
-        if "id" in image
-    }
-    return CocoFile(records, dict(by_image), list(names.values()))
+        record = Annotation(category, annotation.get("segmentation"), bool(annotation.get("bbox")))
+        key = _id_text(annotation.get("image_id"))
+        by_image[first.get(key, key)].append(record)
+    return AnnotationFile(records, dict(by_image), list(names.values()))
+
+
+def _unite_records(
+    images: list[dict[str, Any]], uri: str
+) -> tuple[dict[str, AnnotatedImage], dict[str, str]]:
+    """The images by id, and id -> the first id of the same file name: all annotations of an image count.
+
+    Raises:
+        PupilaError: two images share an id.
+    """
+    records: dict[str, AnnotatedImage] = {}
+    first: dict[str, str] = {}
+    by_name: dict[str, str] = {}
+    for image in images:
+        if "id" not in image:
+            continue
+        key, name = _id_text(image["id"]), str(image.get("file_name", ""))
+        if key in first and records[first[key]].file_name != name:
+            raise PupilaError(
+                say("Two images share an id in {path}", path=uri),
+                actual=say("id {id}: {first} and {second}", id=key, first=records[first[key]].file_name, second=name),
+                expected=say("an id of its own for each image"), remedy=say("export the annotations again"),
+            )  # fmt: skip
+        first[key] = by_name.setdefault(name, key) if name else key
+        if first[key] == key:
+            records[key] = AnnotatedImage(name, image.get("height"), image.get("width"))
+    return records, first
 
 
 def _id_text(raw: Any) -> str:

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
-from pupila.artifacts.dataset.formats.annotations import CocoAnnotation, CocoFile, read_coco_file
+from pupila.artifacts.dataset.formats.annotation_file import Annotation, AnnotationFile
+from pupila.artifacts.dataset.formats.annotations import read_coco_file
 from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, build_label_map, read_class_file
 from pupila.artifacts.dataset.formats.file_finder import (
     FileFinder,
-    enter_single_folder,
     find_unlisted,
     split_from_words,
 )
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -28,15 +29,14 @@ _HEAD = 4096  # bytes that tell whether a JSON file may be one of COCO's
 _KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"info"', b'"licenses"')
 
 
-def read(path: str, settings: ReadSettings) -> Listing | None:
+def read(place: Place, settings: ReadSettings) -> Listing | None:
     """The images listed in the folder's COCO files, or in the one COCO file."""
-    if files.is_folder(path):
-        root, notes = path.rstrip("/") or "/", list[str]()
-        if not (coco_files := _find_coco_files(root)):
-            root, notes = enter_single_folder(root)
-            coco_files = _find_coco_files(root)
+    path = place.path
+    if place.is_folder:
+        root, notes = place.root, place.notes
+        coco_files = _find_coco_files(root)
     elif path.lower().endswith(".json"):
-        home = path.rpartition("/")[0] or "."
+        home = place.home
         above = home.rpartition("/")[0] or "."
         root, notes = above if PurePosixPath(home).name.lower() == _FOLDER else home, []
         coco_files = {files.relative(path, root): file} if (file := read_coco_file(path)) else {}
@@ -73,7 +73,7 @@ def read(path: str, settings: ReadSettings) -> Listing | None:
     entries = [image.entry for image in located.values()]
     columns: dict[str, list[str | None]] = {"given_split": [image.split for image in located.values()]}
     layout = say("COCO annotations ({names})", names=listing(list(coco_files)))
-    home = path if files.is_folder(path) else path.rpartition("/")[0] or "."
+    home = place.home
     names = [name for file in coco_files.values() for name in file.names]
     if as_labels:
         columns["target"], faults = _read_labels(located, coco_files)
@@ -88,7 +88,7 @@ def read(path: str, settings: ReadSettings) -> Listing | None:
     )
 
 
-def _has_boxes_alone(file: CocoFile) -> bool:
+def _has_boxes_alone(file: AnnotationFile) -> bool:
     """Whether the file is about boxes: it has some, and no annotation tells of a mask."""
     annotations = _all_annotations(file)
     return any(each.boxed for each in annotations) and all(each.segmentation is None for each in annotations)
@@ -127,7 +127,7 @@ def _describe_labels(whole: bool, names: list[str], nameless: int) -> list[str]:
 
 
 def _read_labels(
-    located: dict[str, "_Located"], coco_files: dict[str, CocoFile]
+    located: dict[str, "_Located"], coco_files: dict[str, AnnotationFile]
 ) -> tuple[list[str | None], list[Oddity]]:
     """The labels of the images as text, and the images with annotations of no category.
 
@@ -162,11 +162,11 @@ def _is_class(category: str) -> bool:
     return category.strip().lower() not in NO_LABEL
 
 
-def _all_annotations(file: CocoFile) -> list[CocoAnnotation]:
+def _all_annotations(file: AnnotationFile) -> list[Annotation]:
     return [annotation for annotations in file.annotations.values() for annotation in annotations]
 
 
-def _find_coco_files(root: str) -> dict[str, CocoFile]:
+def _find_coco_files(root: str) -> dict[str, AnnotationFile]:
     """The COCO files in the root, in `annotations` and in split folders, by their path below the root."""
     folders = ["", *(n for n in files.list_folders(root) if n.lower() == _FOLDER or n.lower() in SPLIT_WORDS)]
     coco_files = {}
@@ -191,7 +191,7 @@ class _Located:
 
 
 def _find_images(
-    finder: FileFinder, coco_files: dict[str, CocoFile]
+    finder: FileFinder, coco_files: dict[str, AnnotationFile]
 ) -> tuple[dict[str, _Located], list[Oddity]]:
     """The existing images by their path, and the oddities."""
     located: dict[str, _Located] = {}

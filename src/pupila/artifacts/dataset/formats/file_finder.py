@@ -76,18 +76,6 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
     return images, oddities
 
 
-def enter_single_folder(path: str) -> tuple[str, list[str]]:
-    """The folder to read and a note: a single top folder from an archive is entered, as the data lie inside it."""
-    names = files.list_folders(path)
-    if len(names) != 1 or names[0].lower() in SPLIT_WORDS:
-        return path, []
-    inner = files.join(path, names[0])
-    loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.list_files(path))
-    if loose or len(files.list_folders(inner)) < 2:
-        return path, []
-    return inner, [say("Read from the inner folder {name}.", name=names[0])]
-
-
 def folder_content(folder: str) -> str:
     """The content of a folder by its name: "image", "mask" or ""."""
     name = folder.lower()

@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, folder_content, list_images
+from pupila.artifacts.dataset.formats.file_finder import folder_content, split_from_words
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.same_folder import pair_masks
 from pupila.artifacts.dataset.formats.table import asks_for_several, read_class_columns, read_unfit_table
 from pupila.artifacts.dataset.reading import ReadSettings
@@ -15,12 +16,12 @@ from pupila.core.messages import listing, say
 from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
 
 
-def read(path: str, settings: ReadSettings) -> Listing | None:
+def read(place: Place, settings: ReadSettings) -> Listing | None:
     """The folder's images, with classes and splits named by its subfolders."""
-    if not files.is_folder(path):
+    if not place.is_folder:
         return None
-    root, notes = enter_single_folder(path.rstrip("/") or "/")
-    images, oddities = list_images(root)
+    path, root, notes = place.path, place.root, place.notes
+    images, oddities = place.images, list(place.others)
     if not images:
         raise PupilaError(
             say("No images in {path}", path=path), actual=_describe_content(oddities),
@@ -35,8 +36,7 @@ def read(path: str, settings: ReadSettings) -> Listing | None:
         if table is not None:
             return replace(table, home=path, notes=[*notes, *table.notes])
     oddities += levels.empty_classes()
-    if not levels.split_level:
-        notes += _splits_in_names(images)
+    notes = [*notes, *(levels.describe_splits() if levels.split_level else _splits_in_names(images))]
     rows = as_rows(images, {
         "target": [levels.target(e.path) for e in images],
         "given_split": [levels.split(e.path) for e in images],
@@ -65,17 +65,21 @@ class _Levels:
 
     def __init__(self, root: str, images: list[files.FileEntry]) -> None:
         self.root = root
-        tops = {e.path.partition("/")[0] for e in images if "/" in e.path}
-        words = {top for top in tops if top.lower() in SPLIT_WORDS}
-        has_train = any(SPLIT_WORDS[word.lower()] == TRAIN for word in words)
-        self.split_level = has_train and len(words) > 1
+        self.splits = _find_splits([e.path for e in images if "/" in e.path])
+        self.split_level = bool(self.splits)
+        self.wrapped = _find_wrapped([e.path for e in images]) if self.splits else set()
         depth = 1 if self.split_level else 0
-        levels = {e.path.split("/")[depth] for e in images if e.path.count("/") > depth}
+        levels = {parts[depth] for e in images if len(parts := self.parts(e.path)) > depth + 1}
         named = any(
             folder_content(name) != "image" for name in levels
         )  # a single folder `images/` is not a class
         self.class_level = depth if named else None
         self.classes = {target for e in images if (target := self.target(e.path)) is not None}
+
+    def parts(self, path: str) -> list[str]:
+        """The parts of the path, without a lone folder around a split."""
+        top, *rest = path.split("/")
+        return [top, *rest[1:]] if top in self.wrapped else [top, *rest]
 
     @property
     def are_classes(self) -> bool:
@@ -84,10 +88,10 @@ class _Levels:
 
     def split(self, path: str) -> str | None:
         word = path.partition("/")[0]
-        return SPLIT_WORDS.get(word.lower(), word) if self.split_level and "/" in path else None
+        return self.splits.get(word, word) if self.split_level and "/" in path else None
 
     def target(self, path: str) -> str | None:
-        parts = path.split("/")
+        parts = self.parts(path)
         if self.class_level is None or len(parts) < self.class_level + 2:
             return None
         return parts[self.class_level]
@@ -96,7 +100,13 @@ class _Levels:
         """The folders below the class, "" for none."""
         if self.class_level is None:
             return path.rpartition("/")[0]
-        return "/".join(path.split("/")[self.class_level + 1 : -1])
+        return "/".join(self.parts(path)[self.class_level + 1 : -1])
+
+    def describe_splits(self) -> list[str]:
+        """A note, where the name of a split's folder only contains the word."""
+        read = [say("{folder} is {split}", folder=top, split=split)
+                for top, split in sorted(self.splits.items()) if top.lower() not in SPLIT_WORDS]  # fmt: skip
+        return [say("Top folders are splits, not classes: {folders}.", folders=listing(read))] if read else []
 
     def empty_classes(self) -> list[Oddity]:
         tops = files.list_folders(self.root)
@@ -104,8 +114,8 @@ class _Levels:
             tops = [
                 c
                 for t in tops
-                if t.lower() in SPLIT_WORDS
-                for c in files.list_folders(files.join(self.root, t))
+                if t in self.splits
+                for c in files.list_folders(files.join(self.root, f"{t}/{t}" if t in self.wrapped else t))
             ]
         if self.class_level is None:
             return []
@@ -118,3 +128,25 @@ class _Levels:
         return (
             say("a folder per class below train/val/test") if self.split_level else say("a folder per class")
         )
+
+
+def _find_splits(paths: list[str]) -> dict[str, str]:
+    """Top folder -> split, where the top folders are splits; empty where they are none.
+
+    One of them is for training, and there are two or more. Names that only contain the word (`training_set`,
+    `train2017`) count where class folders lie below the one for training, or below a folder of its name in it.
+    """
+    tops = {path.partition("/")[0] for path in paths}
+    exact = {top: SPLIT_WORDS[top.lower()] for top in tops if top.lower() in SPLIT_WORDS}
+    loose = {top: split for top in tops if (split := split_from_words(top))}
+    deep = {path.split("/")[0] for path in paths if path.count("/") > 1}
+    found = loose if any(top in deep for top, split in loose.items() if split == TRAIN) else exact
+    return found if len(found) > 1 and TRAIN in found.values() else {}
+
+
+def _find_wrapped(paths: list[str]) -> set[str]:
+    """The top folders that hold one folder of the same name and nothing else: `train/train/cats/1.jpg`."""
+    inner: dict[str, set[str]] = {}
+    for top, second, *rest in (path.split("/") for path in paths if "/" in path):
+        inner.setdefault(top, set()).add(second if rest else "")
+    return {top for top, names in inner.items() if names == {top}}

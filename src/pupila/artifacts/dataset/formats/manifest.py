@@ -1,6 +1,7 @@
 """A saved manifest: `pupila.parquet`, or a folder that holds one whose images lie elsewhere."""
 
 import io
+import json
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -8,6 +9,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.columns import refuse_newer_schema
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -23,13 +25,14 @@ READ_AGAIN = frozenset({"sha256", "phash", "width", "height", "bands", "mode", "
                         "alpha", "taken", "camera", "brightness", "spread", "pixels"})  # fmt: skip
 
 
-def read(path: str, _settings: ReadSettings) -> Listing | None:
+def read(place: Place, _settings: ReadSettings) -> Listing | None:
     """The rows of the manifest, where the path is one or a folder whose manifest describes images elsewhere.
 
     Raises:
         PupilaError: a manifest that this Pupila can't read. One of an older schema is refused here, where its rows
             count; beside its own images nothing depends on it, and the next `pupila split` writes it again.
     """
+    path = place.path
     named = PurePosixPath(path).name == MANIFEST_FILE
     home = path.rpartition("/")[0] or "." if named else path
     if not files.is_folder(home) or (root := read_manifest_root(home)) is None:
@@ -75,14 +78,19 @@ def read_manifest_bands(home: str, root: str) -> BandSettings | None:
     return BandSettings.model_validate_json(bands) if bands else None
 
 
-def read_manifest_task(home: str) -> str | None:
-    """The task that a user named when the folder's manifest was saved; None where none was named.
+def read_manifest_layout(home: str) -> dict[str, str]:
+    """What a user said of the data when the folder's manifest was saved: fields of `LayoutSettings`.
 
     Raises:
         PupilaError: a manifest that this Pupila can't read.
     """
     uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
-    return _read_metadata(uri).get("pupila.requested") or None if files.exists(uri) else None
+    if not files.exists(uri):
+        return {}
+    metadata = _read_metadata(uri)
+    saved: dict[str, str] = json.loads(metadata.get("pupila.layout") or "{}")
+    requested = metadata.get("pupila.requested")  # of an older manifest
+    return {"task": requested, **saved} if requested else saved
 
 
 def _normal(path: str) -> str:

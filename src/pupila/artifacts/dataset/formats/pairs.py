@@ -10,12 +10,11 @@ from pathlib import PurePosixPath
 from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, read_class_file
 from pupila.artifacts.dataset.formats.file_finder import (
     content_by_path,
-    enter_single_folder,
     folder_content,
-    list_images,
     split_from_path,
 )
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -24,14 +23,14 @@ from pupila.core.messages import say
 _SUFFIX = re.compile(r"[_\-. ]?(mask|masks|label|labels|gt|seg|segmentation|json)$", re.IGNORECASE)
 
 
-def read(path: str, _settings: ReadSettings) -> Listing | None:
+def read(place: Place, _settings: ReadSettings) -> Listing | None:
     """The images with the masks of the same stem, where there are folders for both."""
-    if not files.is_folder(path):
+    if not place.is_folder:
         return None
-    root, notes = enter_single_folder(path.rstrip("/") or "/")
+    path, root, notes = place.path, place.root, place.notes
     if not any(folder_content(name) == "mask" for name in _folder_names(root)):
         return None
-    entries, oddities = list_images(root)
+    entries, oddities = place.images, list(place.others)
     images = [e for e in entries if content_by_path(e.path) == "image"]
     if not images and _has_class_file(root):
         images = [e for e in entries if content_by_path(e.path) != "mask"]

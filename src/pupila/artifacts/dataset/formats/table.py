@@ -15,6 +15,7 @@ from pupila.artifacts.dataset.formats.file_finder import (
     find_unlisted,
 )
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.table_file import (
     COLUMN_WORDS,
     MASK,
@@ -41,10 +42,11 @@ from pupila.tasks.multilabel import MULTILABEL
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", ROBOFLOW := "_classes.csv")
 
 
-def read(path: str, settings: ReadSettings) -> Listing | None:
+def read(place: Place, settings: ReadSettings) -> Listing | None:
     """The rows of a table, or of the one table (or metadata file) that a folder holds."""
     several = asks_for_several(settings)
-    if files.is_folder(path):
+    path = place.path
+    if place.is_folder:
         folder = path.rstrip("/")
         if tables := _find_tables(folder, _has_labels):
             return _read_tables(tables, folder, several)

@@ -5,9 +5,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+import yaml
+
 from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
-from pupila.artifacts.dataset.formats.file_finder import enter_single_folder, list_images
+from pupila.artifacts.dataset.formats.file_finder import list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -17,22 +20,20 @@ from pupila.core.vocabulary import IGNORE, SPLIT_WORDS
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
 
 _BOX = 5  # numbers of a line: class, centre, width and height
+_NOTHING = ("", "null", "~")  # as YAML writes no value
 YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
-def read(path: str, _settings: ReadSettings) -> Listing | None:
+def read(place: Place, _settings: ReadSettings) -> Listing | None:
     """The images in the folders or lists that `data.yaml` names."""
-    if files.is_folder(path):
-        root, notes = path.rstrip("/") or "/", list[str]()
-        if (uri := _find_yaml(root)) is None:
-            root, notes = enter_single_folder(root)
-            uri = _find_yaml(root)
-    else:
-        root, notes, uri = path.rpartition("/")[0] or ".", [], path
+    path, root, notes = place.path, place.root, place.notes
+    uri = _find_yaml(root) if place.is_folder else path
     if uri is None or not uri.lower().endswith((".yaml", ".yml")):
         return None
-    config = read_config(uri)
-    splits = {key: config[key] for key in config if str(key).lower() in SPLIT_WORDS and config[key]}
+    config = read_config(uri, _load_as_written)
+    splits = {
+        key: config[key] for key in config if str(key).lower() in SPLIT_WORDS and config[key] not in _NOTHING
+    }
     if "names" not in config or not splits:
         return None
     entries, columns, oddities = _images(root, str(config.get("path") or ""), splits)
@@ -56,10 +57,14 @@ def read(path: str, _settings: ReadSettings) -> Listing | None:
                             "{n} images have no label file and count as background.", len(without))]  # fmt: skip
     label_map = _build_label_map(config["names"], root, uri)
     rows = as_rows(entries, columns)
-    home = path if files.is_folder(path) else root
     return Listing(
-        say("YOLO segmentation"), root, rows, home, oddities, notes, target="mask", label_map=label_map
+        say("YOLO segmentation"), root, rows, place.home, oddities, notes, target="mask", label_map=label_map
     )
+
+
+def _load_as_written(content: bytes) -> Any:
+    """The YAML with every value as text: class names such as no, on, 010 and 12:30 stay what they are."""
+    return yaml.load(content, Loader=yaml.BaseLoader)
 
 
 def _find_yaml(root: str) -> str | None:

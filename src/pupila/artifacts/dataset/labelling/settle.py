@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity
-from pupila.artifacts.dataset.formats.manifest import read_manifest_task
+from pupila.artifacts.dataset.formats.manifest import read_manifest_layout
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import describe_lone_column, find_class_columns
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, LabelRows
@@ -24,8 +24,8 @@ from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.task import Task
 
 
-def recall_task(uri: str, settings: ReadSettings) -> tuple[ReadSettings, list[str]]:
-    """The settings with the task that was named when the manifest beside the data was saved, where none is named now.
+def recall_layout(uri: str, settings: ReadSettings) -> tuple[ReadSettings, list[str]]:
+    """The settings with the layout that was given when the manifest beside them was saved, where none is given now.
 
     A note says so.
 
@@ -36,18 +36,16 @@ def recall_task(uri: str, settings: ReadSettings) -> tuple[ReadSettings, list[st
     Raises:
         PupilaError: a manifest that this Pupila can't read.
     """
-    if "task" in settings.model_fields_set:
-        return settings, []
     folder = uri if files.is_folder(uri) else files.parent(uri)
     homes = dict.fromkeys((find_home(folder), folder))
-    saved = next(filter(None, map(read_manifest_task, homes)), None)
-    if not saved:
+    saved = next(filter(None, map(read_manifest_layout, homes)), {})
+    recalled = {name: value for name, value in saved.items() if name not in settings.model_fields_set}
+    if not recalled:
         return settings, []
-    note = say(
-        "The labels are read for {task}, as the saved manifest has it; --task auto forgets that.",
-        task=saved,
-    )
-    return settings.model_copy(update={"task": saved}), [note]
+    flags = " ".join(f"--{name} {value}" for name, value in recalled.items())
+    note = say("The data are read with {flags}, as the saved manifest has it; {forget} forgets that.",
+               flags=flags, forget=f"--{next(iter(recalled))} auto")  # fmt: skip
+    return ReadSettings(**{**settings.model_dump(exclude_unset=True), **recalled}), [note]
 
 
 def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str] = ()) -> Listing:

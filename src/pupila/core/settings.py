@@ -295,6 +295,11 @@ def read_config(path: str, load: Callable[[bytes], Any] = yaml.safe_load) -> dic
     raise PupilaError(say("{path} holds a single value; write one NAME: VALUE per line", path=path))
 
 
+def load_as_written(content: bytes) -> Any:
+    """The YAML with every value as text: names such as no, on, 010 and 12:30 stay what they are."""
+    return yaml.load(content, Loader=yaml.BaseLoader)  # it builds nothing but text, lists and dicts
+
+
 def _describe_yaml_fault(path: str, fault: yaml.YAMLError) -> str:
     mark, reason = getattr(fault, "problem_mark", None), getattr(fault, "problem", None)
     if mark is None or not reason:

@@ -7,7 +7,7 @@ from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
 
-# Each reader gets the place and what the user says of it; it returns None where the place is not of its layout.
+# Each reader gets the place and the settings; it returns None where the place is not of its layout.
 FORMATS: dict[str, Callable[[Place, ReadSettings], Listing | None]] = {
     "manifest": manifest.read,
     "table": table.read,

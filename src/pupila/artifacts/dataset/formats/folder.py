@@ -140,8 +140,8 @@ def _find_splits(paths: list[str]) -> dict[str, str]:
     exact = {top: SPLIT_WORDS[top.lower()] for top in tops if top.lower() in SPLIT_WORDS}
     loose = {top: split for top in tops if (split := split_from_words(top))}
     deep = {path.split("/")[0] for path in paths if path.count("/") > 1}
-    found = loose if any(top in deep for top, split in loose.items() if split == TRAIN) else exact
-    return found if len(found) > 1 and TRAIN in found.values() else {}
+    splits = loose if any(top in deep for top, split in loose.items() if split == TRAIN) else exact
+    return splits if len(splits) > 1 and TRAIN in splits.values() else {}
 
 
 def _find_wrapped(paths: list[str]) -> set[str]:

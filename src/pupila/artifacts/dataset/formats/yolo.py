@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
 from pupila.artifacts.dataset.formats.file_finder import list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
@@ -15,7 +13,7 @@ from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.settings import read_config
+from pupila.core.settings import load_as_written, read_config
 from pupila.core.vocabulary import IGNORE, SPLIT_WORDS
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
 
@@ -30,7 +28,7 @@ def read(place: Place, _settings: ReadSettings) -> Listing | None:
     uri = _find_yaml(root) if place.is_folder else path
     if uri is None or not uri.lower().endswith((".yaml", ".yml")):
         return None
-    config = read_config(uri, _load_as_written)
+    config = read_config(uri, load_as_written)
     splits = {
         key: config[key] for key in config if str(key).lower() in SPLIT_WORDS and config[key] not in _NOTHING
     }
@@ -60,11 +58,6 @@ def read(place: Place, _settings: ReadSettings) -> Listing | None:
     return Listing(
         say("YOLO segmentation"), root, rows, place.home, oddities, notes, target="mask", label_map=label_map
     )
-
-
-def _load_as_written(content: bytes) -> Any:
-    """The YAML with every value as text: class names such as no, on, 010 and 12:30 stay what they are."""
-    return yaml.load(content, Loader=yaml.BaseLoader)
 
 
 def _find_yaml(root: str) -> str | None:

@@ -112,9 +112,9 @@ def _is_shown(node: ast.FunctionDef) -> bool:
 
 
 def _describe_options(name: str) -> str:
-    doc, parent, _ = OPTIONS[name]
-    links = " and ".join(f"[{each}](#{each.lower()})" for each in parent.split(", "))
-    more = f" It has the settings of {links}, too." if parent else ""
+    doc, parents, _ = OPTIONS[name]
+    links = " and ".join(f"[{each}](#{each.lower()})" for each in parents)
+    more = f" It has the settings of {links}, too." if parents else ""
     rows = [f"| `{field_name}` | `{option.kinds}` | {option.meaning} |"
             for field_name, option in options(name).items()]  # fmt: skip
     rows = [re.sub(r"`([^`]*)`", lambda match: f"`{match[1]}`".replace(" | ", " \\| "), row) for row in rows]

@@ -18,18 +18,18 @@ from pupila.core.settings import COMMON, EXPERT, Settings
 
 FILE = Path(__file__).parents[1] / "api" / "options.py"
 # The class -> what it is for, the classes that it extends, and its stages; `stage.field` is one field of a stage.
-OPTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "BandOptions": ("How the bands of TIFFs become colours.", "", ("predict",)),
-    "LayoutOptions": ("How a data set is laid out.", "", LAYOUT),
-    "ReadOptions": ("How the images of a data set are read.", "LayoutOptions, BandOptions", ("read",)),
-    "SplitOptions": ("How a data set is split, and how its images are read.", "ReadOptions", ("split",)),
+OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "BandOptions": ("How the bands of TIFFs become colours.", (), ("predict",)),
+    "LayoutOptions": ("How a data set is laid out.", (), LAYOUT),
+    "ReadOptions": ("How the images of a data set are read.", ("LayoutOptions", "BandOptions"), ("read",)),
+    "SplitOptions": ("How a data set is split, and how its images are read.", ("ReadOptions",), ("split",)),
     "TrainOptions": ("How a model is trained, on which folds, and how images are read.",
-                     "LayoutOptions, BandOptions",
+                     ("LayoutOptions", "BandOptions"),
                      tuple(entry for entry in COMMANDS["train"] if entry != "predict")),
-    "LabelOptions": ("Settings of the labellers.", "LayoutOptions", COMMANDS["label"]),
-    "AuditOptions": ("How labels are audited, and how images are read.", "ReadOptions", ("label-audit",)),
-    "CollectOptions": ("How a site is crawled.", "", ("collect",)),
-    "ServeOptions": ("Limits, queue and threads of the service.", "", ("serve",)),
+    "LabelOptions": ("Settings of the labellers.", ("LayoutOptions",), COMMANDS["label"]),
+    "AuditOptions": ("How labels are audited, and how images are read.", ("ReadOptions",), ("label-audit",)),
+    "CollectOptions": ("How a site is crawled.", (), ("collect",)),
+    "ServeOptions": ("Limits, queue and threads of the service.", (), ("serve",)),
 }  # fmt: skip
 _HEAD = '''"""Keyword arguments of the functions: every setting with its type, its meaning and its default.
 
@@ -62,8 +62,8 @@ def options(name: str) -> dict[str, Option]:
 
     Labellers share names: the type is that of all of them together, the meaning that of the first.
     """
-    _, parent, stages = OPTIONS[name]
-    inherited = [key for each in parent.split(", ") for key in _all_options(each)]
+    _, parents, stages = OPTIONS[name]
+    inherited = [key for parent in parents for key in _all_options(parent)]
     added: dict[str, Option] = {}
     for entry in stages:
         stage, _, single = entry.partition(".")
@@ -83,10 +83,8 @@ def options(name: str) -> dict[str, Option]:
 
 
 def _all_options(name: str) -> dict[str, Option]:
-    if not name:
-        return {}
-    inherited = [_all_options(parent) for parent in OPTIONS[name][1].split(", ")]
-    return {key: option for some in [*inherited, options(name)] for key, option in some.items()}
+    inherited = map(_all_options, OPTIONS[name][1])
+    return {key: option for some in (*inherited, options(name)) for key, option in some.items()}
 
 
 def _order_fields(model: type[Settings]) -> dict[str, FieldInfo]:
@@ -104,9 +102,15 @@ def _list_notes(model: type[Settings], name: str) -> str:
 
 
 def _class(name: str) -> str:
-    doc, parent, _ = OPTIONS[name]
+    doc, parents, _ = OPTIONS[name]
     added, part = options(name), ""
-    lines = ["", "", f"class {name}({parent or 'TypedDict'}, total=False):", f'    """{doc}"""', ""]
+    lines = [
+        "",
+        "",
+        f"class {name}({', '.join(parents) or 'TypedDict'}, total=False):",
+        f'    """{doc}"""',
+        "",
+    ]
     for field_name, option in added.items():
         if option.part != part and len({each.part for each in added.values()}) > 1:
             lines.append(f"    # {option.part}")

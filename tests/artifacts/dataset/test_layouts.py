@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
 
 import pupila
+from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.reading import LayoutChoice
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from tests.pictures import encoded, photo, write_classes, write_photo
@@ -44,6 +46,32 @@ def test_classes_below_splits(tmp_path: Path, words: tuple[str, str, str]) -> No
 def test_a_class_called_test_is_a_class_where_there_is_no_train(tmp_path: Path) -> None:
     write_classes(tmp_path, {"test": 1, "control": 1})
     assert pupila.open(tmp_path).classes == ["control", "test"]
+
+
+@pytest.mark.parametrize("stray", ["notes.json", "people.csv", "config.yaml"])
+def test_a_stray_file_beside_the_lone_folder_changes_nothing(tmp_path: Path, stray: str) -> None:
+    write_classes(tmp_path / "archive", {"cat": 1, "dog": 1})
+    (tmp_path / stray).write_text("name\n1\n" if stray.endswith("csv") else "{}")
+    data = pupila.open(tmp_path)
+    assert data.classes == ["cat", "dog"]
+    assert "inner folder archive" in str(data)
+
+
+def test_the_flag_names_every_layout() -> None:
+    assert {"auto", *FORMATS} - {"manifest"} == set(get_args(LayoutChoice))
+
+
+def test_a_named_layout_is_kept_and_another_is_refused(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"cat": 1, "dog": 1})
+    (tmp_path / "labels.csv").write_text("image,label\ncat/000.jpg,salt\ndog/000.jpg,sugar\n")
+    assert pupila.open(tmp_path).classes == ["salt", "sugar"]
+    pupila.open(tmp_path, layout="folders").save(str(tmp_path))
+    recalled = pupila.open(tmp_path)
+    assert recalled.classes == ["cat", "dog"]
+    assert "--layout folders" in str(recalled)
+    assert pupila.open(tmp_path, layout="auto").classes == ["salt", "sugar"]
+    with pytest.raises(PupilaError, match="not laid out as coco"):
+        pupila.open(tmp_path, layout="coco")
 
 
 def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:

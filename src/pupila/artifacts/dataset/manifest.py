@@ -298,7 +298,7 @@ class Dataset(Displayed):
 
     def _lasting_layout(self) -> dict[str, str]:
         """What the user gave of the layout, for later commands; a task that changed nothing is not kept."""
-        given = self.layout_settings.model_dump(exclude_unset=True, exclude_defaults=True)
+        given = self.layout_settings.model_dump(exclude_defaults=True)
         return {name: value for name, value in given.items() if name != "task" or self.requested}
 
     def save(self, home: str) -> str:

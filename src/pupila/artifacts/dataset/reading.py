@@ -89,7 +89,7 @@ class ImageFacts:
 
 
 class LayoutSettings(Settings):
-    """What the user says of the data where they leave it open; the manifest keeps it for later commands."""
+    """How the labels are laid out, where the files leave it open; the manifest keeps it for later commands."""
 
     task: TaskChoice = Field(
         default="auto",
@@ -105,11 +105,8 @@ class LayoutSettings(Settings):
         return TASKS.get(self.task)
 
     def layout_settings(self) -> "LayoutSettings":
-        """These settings alone, those that were given."""
-        given = {
-            name: getattr(self, name) for name in LayoutSettings.model_fields if name in self.model_fields_set
-        }
-        return LayoutSettings(**given)
+        """These settings alone."""
+        return LayoutSettings(task=self.task, layout=self.layout)
 
 
 class ReadSettings(LayoutSettings, BandSettings, ImageLimits):

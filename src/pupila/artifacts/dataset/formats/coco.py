@@ -32,16 +32,8 @@ _KEYS = (b'"images"', b'"annotations"', b'"categories"', b'"info"', b'"licenses"
 def read(place: Place, settings: ReadSettings) -> Listing | None:
     """The images listed in the folder's COCO files, or in the one COCO file."""
     path = place.path
-    if place.is_folder:
-        root, notes = place.root, place.notes
-        coco_files = _find_coco_files(root)
-    elif path.lower().endswith(".json"):
-        home = place.home
-        above = home.rpartition("/")[0] or "."
-        root, notes = above if PurePosixPath(home).name.lower() == _FOLDER else home, []
-        coco_files = {files.relative(path, root): file} if (file := read_coco_file(path)) else {}
-    else:
-        return None
+    root, coco_files = _locate_coco_files(place)
+    notes = place.describe_root(root) if place.is_folder else []
     if not coco_files:
         return None
     if any(split_from_words(name) for name in coco_files):  # a file of all splits would repeat the images
@@ -73,19 +65,38 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     entries = [image.entry for image in located.values()]
     columns: dict[str, list[str | None]] = {"given_split": [image.split for image in located.values()]}
     layout = say("COCO annotations ({names})", names=listing(list(coco_files)))
-    home = place.home
     names = [name for file in coco_files.values() for name in file.names]
     if as_labels:
         columns["target"], faults = _read_labels(located, coco_files)
         oddities += faults
         notes += _describe_labels(whole, names, len(faults))
-        return Listing(layout, root, as_rows(entries, columns), home, oddities, notes, cells=True)
+        return Listing(layout, root, as_rows(entries, columns), place.home, oddities, notes, cells=True)
     columns["target"], repeated = _first_records(located)
     oddities += repeated
     label_map = build_label_map(names, read_class_file(root))
     return Listing(
-        layout, root, as_rows(entries, columns), home, oddities, notes, target="mask", label_map=label_map
+        layout,
+        root,
+        as_rows(entries, columns),
+        place.home,
+        oddities,
+        notes,
+        target="mask",
+        label_map=label_map,
     )
+
+
+def _locate_coco_files(place: Place) -> tuple[str, dict[str, AnnotationFile]]:
+    """The folder of the data, and the COCO files by their paths below it."""
+    if place.is_folder:
+        for root in place.folders:
+            if coco_files := _find_coco_files(root):
+                return root, coco_files
+        return place.root, {}
+    above = place.home.rpartition("/")[0] or "."
+    root = above if PurePosixPath(place.home).name.lower() == _FOLDER else place.home
+    file = read_coco_file(place.path) if place.path.lower().endswith(".json") else None
+    return root, {files.relative(place.path, root): file} if file else {}
 
 
 def _has_boxes_alone(file: AnnotationFile) -> bool:

@@ -20,7 +20,7 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     """The folder's images, with classes and splits named by its subfolders."""
     if not place.is_folder:
         return None
-    path, root, notes = place.path, place.root, place.notes
+    path, root, notes = place.path, place.root, place.describe_root(place.root)
     images, oddities = place.images, list(place.others)
     if not images:
         raise PupilaError(

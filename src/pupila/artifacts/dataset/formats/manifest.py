@@ -79,7 +79,7 @@ def read_manifest_bands(home: str, root: str) -> BandSettings | None:
 
 
 def read_manifest_layout(home: str) -> dict[str, str]:
-    """What a user said of the data when the folder's manifest was saved: fields of `LayoutSettings`.
+    """The layout that a user gave when the folder's manifest was saved: fields of `LayoutSettings`.
 
     Raises:
         PupilaError: a manifest that this Pupila can't read.

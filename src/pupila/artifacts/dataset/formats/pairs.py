@@ -27,7 +27,7 @@ def read(place: Place, _settings: ReadSettings) -> Listing | None:
     """The images with the masks of the same stem, where there are folders for both."""
     if not place.is_folder:
         return None
-    path, root, notes = place.path, place.root, place.notes
+    path, root, notes = place.path, place.root, place.describe_root(place.root)
     if not any(folder_content(name) == "mask" for name in _folder_names(root)):
         return None
     entries, oddities = place.images, list(place.others)

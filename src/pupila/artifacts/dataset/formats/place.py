@@ -6,9 +6,7 @@ from pupila.artifacts.dataset.formats.file_finder import list_images
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.core import files
 from pupila.core.messages import say
-from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS, TABLE_SUFFIXES
-
-_DATA_SUFFIXES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, ".json", ".yaml", ".yml")
+from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS
 
 
 class Place:
@@ -27,23 +25,26 @@ class Place:
 
     @cached_property
     def root(self) -> str:
-        """The folder of the data: wrappers around it, as archives make them, are stepped through."""
-        folder = self.home
+        """The folder of the data: a single top folder from an archive is stepped through, as the data lie inside it."""
         if not self.is_folder:
-            return folder
-        names = files.list_folders(folder)
+            return self.home
+        names = files.list_folders(self.home)
         if len(names) != 1 or names[0].lower() in SPLIT_WORDS:
-            return folder
-        if any(name.lower().endswith(_DATA_SUFFIXES) for name in files.list_files(folder)):
-            return folder
-        inner = files.join(folder, names[0])
-        return inner if len(files.list_folders(inner)) > 1 else folder
+            return self.home
+        inner = files.join(self.home, names[0])
+        loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.list_files(self.home))
+        return self.home if loose or len(files.list_folders(inner)) < 2 else inner
 
     @property
-    def notes(self) -> list[str]:
-        """What was stepped through, in words."""
-        inner = files.relative(self.root, self.home)
-        return [] if inner == "." else [say("Read from the inner folder {name}.", name=inner)]
+    def folders(self) -> list[str]:
+        """Where files that describe the whole data set may lie: the folder that is named, then the root."""
+        return list(dict.fromkeys((self.home, self.root)))
+
+    def describe_root(self, root: str) -> list[str]:
+        """A note where the data are read from the inner folder."""
+        return [] if root == self.home else [
+            say("Read from the inner folder {name}.", name=files.relative(root, self.home))
+        ]  # fmt: skip
 
     @cached_property
     def images(self) -> list[files.FileEntry]:

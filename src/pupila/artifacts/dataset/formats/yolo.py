@@ -18,16 +18,18 @@ from pupila.core.vocabulary import IGNORE, SPLIT_WORDS
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
 
 _BOX = 5  # numbers of a line: class, centre, width and height
-_NOTHING = ("", "null", "~")  # as YAML writes no value
+_NOTHING: tuple[Any, ...] = ("", "null", "~", [])  # as YAML writes no value
 YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
 def read(place: Place, _settings: ReadSettings) -> Listing | None:
     """The images in the folders or lists that `data.yaml` names."""
-    path, root, notes = place.path, place.root, place.notes
-    uri = _find_yaml(root) if place.is_folder else path
+    path = place.path
+    uri = next(filter(None, map(_find_yaml, place.folders)), None) if place.is_folder else path
     if uri is None or not uri.lower().endswith((".yaml", ".yml")):
         return None
+    root = uri.rpartition("/")[0] or "."
+    notes = place.describe_root(root)
     config = read_config(uri, load_as_written)
     splits = {
         key: config[key] for key in config if str(key).lower() in SPLIT_WORDS and config[key] not in _NOTHING

@@ -27,6 +27,16 @@ class LayoutOptions(TypedDict, total=False):
     auto: as the data suggest [default: 'auto']."""
     layout: Literal["auto", "table", "coco", "yolo", "masks", "folders"]
     """how the labels are laid out; auto: as the files suggest [default: 'auto']."""
+    images: str
+    """folder of the images, below that of the data; auto: as the files suggest [default: 'auto']."""
+    masks: str
+    """folder of the masks, below that of the data; auto: as the files suggest [default: 'auto']."""
+    labels: str
+    """file that holds the labels, below that of the data; auto: as the files suggest [default:
+    'auto']."""
+    instances: Literal["auto", "merge", "classes"]
+    """numbered objects in masks: one foreground (merge), or a class for each number (classes); auto: as
+    the masks suggest [default: 'auto']."""
 
 
 class ReadOptions(LayoutOptions, BandOptions, total=False):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pupila.core.settings import Settings
 
-LAYOUT = ("read.task", "read.layout")
+LAYOUT = ("read.task", "read.layout", "read.images", "read.masks", "read.labels", "read.instances")
 
 # Command -> its stages; `stage.field` is one field of a stage.
 COMMANDS: dict[str, tuple[str, ...]] = {

@@ -62,6 +62,7 @@ class Dataset(Displayed):
     limits: ImageLimits = field(default_factory=ImageLimits)  # that the images and masks were read under
     requested: Task | None = None  # that the user named; the first labels of unlabelled data are for it
     layout_settings: LayoutSettings = field(default_factory=LayoutSettings)  # that the user gave
+    doubt: str = ""  # what speaks against the reading of its layout, a sentence; empty where nothing does
 
     def __len__(self) -> int:
         return self.images.height

@@ -156,6 +156,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         settings.limits(),
         reader.task if requested and requested.target == source.target else None,
         settings.layout_settings(),
+        source.doubt,
     )
 
 

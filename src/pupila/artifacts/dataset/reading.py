@@ -99,6 +99,21 @@ class LayoutSettings(Settings):
     layout: LayoutChoice = Field(
         default="auto", description="how the labels are laid out; auto: as the files suggest"
     )
+    images: str = Field(
+        default="auto", description="folder of the images, below that of the data; auto: as the files suggest"
+    )
+    masks: str = Field(
+        default="auto", description="folder of the masks, below that of the data; auto: as the files suggest"
+    )
+    labels: str = Field(
+        default="auto",
+        description="file that holds the labels, below that of the data; auto: as the files suggest",
+    )
+    instances: Literal["auto", "merge", "classes"] = Field(
+        default="auto",
+        description="numbered objects in masks: one foreground (merge), or a class for each number (classes); "
+        "auto: as the masks suggest",
+    )
 
     def requested_task(self) -> Task | None:
         """The task that the labels are read for; None: as the data suggest."""
@@ -106,7 +121,7 @@ class LayoutSettings(Settings):
 
     def layout_settings(self) -> "LayoutSettings":
         """These settings alone."""
-        return LayoutSettings(task=self.task, layout=self.layout)
+        return LayoutSettings(**{name: getattr(self, name) for name in LayoutSettings.model_fields})
 
 
 class ReadSettings(LayoutSettings, BandSettings, ImageLimits):

@@ -47,6 +47,7 @@ class Listing:
     cells: bool = False  # whether targets and columns are a user's cells, which may hold several labels
     tables: tuple[str, ...] = ()  # their addresses, where tables were read
     folders: bool = False  # whether folders are the labels: a second label needs a copy of the image
+    doubt: str = ""  # what speaks against this reading, a sentence; empty where nothing does
 
 
 def as_rows(entries: list[files.FileEntry], columns: dict[str, list[str | None]]) -> pl.DataFrame:

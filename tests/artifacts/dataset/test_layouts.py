@@ -151,7 +151,7 @@ def test_tables_named_after_splits(tmp_path: Path) -> None:
         csv(tmp_path, f"image,label\n{name}1.jpg,cat\n", f"{name}.csv")
     data = pupila.open(tmp_path)
     assert rows(data) == [("images/test1.jpg", "cat", "test"), ("images/train1.jpg", "cat", "train")]
-    assert "found by name" in str(data)
+    assert "found by the ends of their paths" in str(data)
 
 
 def test_a_table_without_an_image_column_says_what_it_has(tmp_path: Path) -> None:

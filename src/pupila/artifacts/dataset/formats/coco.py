@@ -62,6 +62,7 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
             actual=listing([o.subject for o in oddities], 3), expected=say("the images beside the annotations"),
         )  # fmt: skip
     oddities += [o for o in find_unlisted(root, set(located)) if o.subject not in coco_files]
+    notes += finder.notes(bare_names=False)
     entries = [image.entry for image in located.values()]
     columns: dict[str, list[str | None]] = {"given_split": [image.split for image in located.values()]}
     layout = say("COCO annotations ({names})", names=listing(list(coco_files)))
@@ -211,11 +212,10 @@ def _find_images(
         split, folder = split_from_words(name), name.rpartition("/")[0]
         for key, record in file.images.items():
             file_name = record.file_name.replace("\\", "/")
-            beside = f"{folder}/{file_name}" if folder else file_name
-            entry = finder.find(beside, partial(_fits, file_name=file_name, split=split))
+            entry = finder.find(file_name, partial(_fits, file_name=file_name, split=split), beside=folder)
             if entry is None:
                 oddities.append(
-                    Oddity(file_name or f"{name}#{key}", "row-without-image", say("no such file"))
+                    Oddity(file_name or f"{name}#{key}", "row-without-image", finder.explain(file_name))
                 )
             else:
                 located.setdefault(entry.path, _Located(entry, split, [])).records.append((name, key))

@@ -2,12 +2,20 @@
 
 import re
 from collections.abc import Callable
+from functools import cache, cached_property
 from pathlib import PurePosixPath
 
+from pupila.artifacts.dataset.formats.file_names import (
+    closest_spelling,
+    describe_difference,
+    look_alike,
+    name_key,
+    path_parts,
+)
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.reading import has_image_content
 from pupila.core import files
-from pupila.core.messages import say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 
 IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
@@ -18,36 +26,126 @@ UNSUPPORTED_SUFFIXES = frozenset(
 
 
 class FileFinder:
-    """Finds the file that a row refers to: at its path, else by its name or stem anywhere below the root."""
+    """Finds the file that a row refers to: at its path, else by the longest end of the path that files have.
+
+    Names agree where they differ only in Unicode form, percent escapes, backslashes or capitals.
+    """
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.searched = False
+        self._found: dict[str, str] = {}  # a path of a row -> the file, where they differ
         self._entry = files.entry_finder(root)
-        self._names: dict[str, list[files.FileEntry]] | None = None
+        self._several: dict[str, list[str]] = {}  # a path that fits several files -> these
 
-    def find(self, path: str, fits: Callable[[str], bool]) -> files.FileEntry | None:
-        """The file, or None where there is none or several.
+    def find(self, path: str, fits: Callable[[str], bool], beside: str = "") -> files.FileEntry | None:
+        """The file, or None where there is none or several; `explain` says which.
 
         Args:
-            path: relative to the root, absolute, or a bare name.
+            path: relative to the root, absolute (also of another machine), a bare name, or an address.
             fits: decides between several files of the name.
+            beside: folder of the file that names the path, which is looked at first.
         """
-        if re.match(r"(https?|ftp)://", path):
-            return None
-        if entry := self._entry(path if files.is_remote(path) else files.normalize_path(path)):
-            return entry
-        if self._names is None:
-            self._names = {}
-            for entry in files.walk(self.root):
-                if files.suffix(entry.path) in IMAGE_SUFFIXES:
-                    for key in {PurePosixPath(entry.path).name, PurePosixPath(entry.path).stem}:
-                        self._names.setdefault(key, []).append(entry)
-        hits = self._names.get(PurePosixPath(path).name, [])
+        local = path.removeprefix("file://")
+        if not re.match(r"(https?|ftp)://", path):
+            for place in dict.fromkeys((files.join(beside, local) if beside else local, local)):
+                if entry := self._entry(place if files.is_remote(place) else files.normalize_path(place)):
+                    return entry
+        tail, hits = self._search([*path_parts(beside), *path_parts(path)])
         if len(hits) > 1:
-            hits = [hit for hit in hits if fits(hit.path)]
-        self.searched |= len(hits) == 1
-        return hits[0] if len(hits) == 1 else None
+            hits = [hit for hit in hits if fits(hit.path)] or hits
+        if len(hits) > 1:
+            closest = closest_spelling(tail, [hit.path for hit in hits])
+            hits = [hit for hit in hits if hit.path in closest]
+        if len(hits) > 1:
+            self._several[path] = [hit.path for hit in hits]
+            return None
+        if hits:
+            self._found[path] = hits[0].path
+        return hits[0] if hits else None
+
+    def explain(self, path: str) -> str:
+        """Why `find` did not find the path, in words."""
+        if path in self._several:
+            return say("several files fit: {names}", names=listing(self._several[path], 3))
+        name = "/".join(path_parts(path)[-1:])
+        if alike := self._look_alikes.get(look_alike(name)):
+            return describe_difference(name, PurePosixPath(alike).name)
+        return say("no such file")
+
+    def notes(self, bare_names: bool) -> list[str]:
+        """How files were found that do not lie where their rows say, or that are spelled in another way.
+
+        Args:
+            bare_names: whether a name without a folder says where its file lies.
+        """
+        moved, spelled = [], []
+        for path, found in self._found.items():
+            parts = path_parts(path)
+            key, ending = name_key("/".join(parts)), found.rpartition(".")[0]
+            if key in (name_key(found), name_key(ending)):
+                spelled += [path] if key == name_key(found) else []
+            elif bare_names or len(parts) > 1:
+                moved.append(path)
+            elif key == name_key(PurePosixPath(found).name) and path != PurePosixPath(found).name:
+                spelled.append(path)
+        notes = []
+        if moved:
+            example, found = moved[0], self._found[moved[0]]
+            notes.append(say_count("{n} file lies in another folder than its row says and was found by the end of its "
+                                   "path: {found} for {path}.", "{n} files lie in other folders than their rows say "
+                                   "and were found by the ends of their paths, such as {found} for {path}.",
+                                   len(moved), found=found, path=example))  # fmt: skip
+        if spelled:
+            notes.append(say_count("{n} file is spelled in another way than in its row (escapes, Unicode form or "
+                                   "capitals).", "{n} files are spelled in another way than in their rows (escapes, "
+                                   "Unicode form or capitals).", len(spelled)))  # fmt: skip
+        return notes
+
+    def _search(self, parts: list[str]) -> tuple[str, list[files.FileEntry]]:
+        """The longest end of the path that files have, and these files; names without an ending come last."""
+        for ends in (self._ends, self._bare_ends):
+            tail, hits = "", []
+            for length in range(1, len(parts) + 1):
+                further = "/".join(parts[-length:])
+                if not (found := ends(length).get(name_key(further))):
+                    break
+                tail, hits = further, found
+            if hits:
+                return tail, hits
+        return "", []
+
+    @cached_property
+    def _entries(self) -> list[files.FileEntry]:
+        return [entry for entry in files.walk(self.root) if not files.is_hidden(entry.path)]
+
+    @cached_property
+    def _look_alikes(self) -> dict[str, str]:
+        return {look_alike(PurePosixPath(entry.path).name): entry.path for entry in self._entries}
+
+    @cached_property
+    def _ends(self) -> Callable[[int], dict[str, list[files.FileEntry]]]:
+        return cache(lambda length: _index_ends([(entry.path, entry) for entry in self._entries], length))
+
+    @cached_property
+    def _bare_ends(self) -> Callable[[int], dict[str, list[files.FileEntry]]]:
+        images = [entry for entry in self._entries if files.suffix(entry.path) in IMAGE_SUFFIXES]
+        bare = [(entry.path.rpartition(".")[0], entry) for entry in images]
+        return cache(lambda length: _index_ends(bare, length))
+
+
+def _index_ends(paths: list[tuple[str, files.FileEntry]], length: int) -> dict[str, list[files.FileEntry]]:
+    """The files by the key of the last parts of their paths.
+
+    Args:
+        paths: of the files, and the files.
+        length: the number of parts.
+    """
+    ends: dict[str, list[files.FileEntry]] = {}
+    for path, entry in paths:
+        parts = path.rsplit("/", length)
+        if len(parts) >= length:
+            ends.setdefault(name_key("/".join(parts[-length:])), []).append(entry)
+    return ends
 
 
 def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:

@@ -275,9 +275,10 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
         frame = frame.with_columns(given_split=words.replace(SPLIT_WORDS))
     finder = FileFinder(root)
     located = {
-        path: finder.find(path, _is_not_mask) for path in frame["image"].drop_nulls().unique().to_list()
+        path: finder.find(path, _is_not_mask)
+        for path in frame["image"].drop_nulls().unique(maintain_order=True).to_list()
     }
-    oddities = _find_missing_images(frame, located)
+    oddities = _find_missing_images(frame, located, finder)
     paths = {path: entry.path for path, entry in located.items() if entry}
     frame = frame.with_columns(pl.col("image").replace(paths))  # rows may name one file in several ways
     masks = MASK in frame.columns
@@ -287,7 +288,7 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     by_path = {entry.path: entry for entry in located.values() if entry}
     entries = [by_path[path] for path in usable["image"]]
     if masks:
-        oddities += _find_missing_masks(usable.unique("image", keep="first", maintain_order=True))
+        oddities += _find_missing_masks(usable.unique("image", keep="first", maintain_order=True), finder)
         usable = usable.drop(MASK)
     columns: dict[str, Any] = {n: usable[n].to_list() for n in usable.columns if n != "image"}
     named = {e.path for e in entries}
@@ -297,8 +298,7 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
         for o in find_unlisted(root, named)
         if o.subject not in targets and not o.subject.endswith(TABLE_SUFFIXES)
     ]
-    note = say("Some images lie in other folders than the table says; they were found by name.")
-    notes = [note] if finder.searched else []
+    notes = finder.notes(bare_names=True)
     layout = say("a table ({names})", names=listing(tables))
     rows = as_rows(entries, columns)
     if masks:
@@ -313,24 +313,27 @@ def _is_not_mask(path: str) -> bool:
 def _resolve_masks(paths: pl.Series, finder: FileFinder) -> pl.Series:
     """The paths of the masks; null for those that do not exist."""
     located = {
-        p: finder.find(p, lambda hit: content_by_path(hit) == "mask") for p in paths.drop_nulls().unique()
+        p: finder.find(p, lambda hit: content_by_path(hit) == "mask")
+        for p in paths.drop_nulls().unique(maintain_order=True)
     }
     targets = [entry and entry.path for entry in (located.get(path) for path in paths)]
     return pl.Series("target", targets, dtype=pl.String)
 
 
-def _find_missing_masks(rows: pl.DataFrame) -> list[Oddity]:
+def _find_missing_masks(rows: pl.DataFrame, finder: FileFinder) -> list[Oddity]:
     without = rows.filter(pl.col("target").is_null()).select("image", MASK)
     return [
-        Oddity(image, "image-without-mask", say("{mask}: no such file", mask=mask) if mask else "")
+        Oddity(image, "image-without-mask", f"{mask}: {finder.explain(mask)}" if mask else "")
         for image, mask in without.iter_rows()
     ]
 
 
-def _find_missing_images(frame: pl.DataFrame, located: dict[str, files.FileEntry | None]) -> list[Oddity]:
+def _find_missing_images(
+    frame: pl.DataFrame, located: dict[str, files.FileEntry | None], finder: FileFinder
+) -> list[Oddity]:
     oddities = [
         Oddity(path, "image-url", say("a URL; download the image first")) if "://" in path
-        else Oddity(path, "row-without-image", say("no such file"))
+        else Oddity(path, "row-without-image", finder.explain(path))
         for path, entry in located.items() if entry is None
     ]  # fmt: skip
     blank = frame["image"].null_count()

@@ -33,7 +33,7 @@ class FileFinder:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._found: dict[str, str] = {}  # a path of a row -> the file, where they differ
+        self._elsewhere: dict[str, str] = {}  # a path of a row -> the file, where they differ
         self._entry = files.entry_finder(root)
         self._several: dict[str, list[str]] = {}  # a path that fits several files -> these
 
@@ -60,7 +60,7 @@ class FileFinder:
             self._several[path] = [hit.path for hit in hits]
             return None
         if hits:
-            self._found[path] = hits[0].path
+            self._elsewhere[path] = hits[0].path
         return hits[0] if hits else None
 
     def explain(self, path: str) -> str:
@@ -79,22 +79,22 @@ class FileFinder:
             bare_names: whether a name without a folder says where its file lies.
         """
         moved, spelled = [], []
-        for path, found in self._found.items():
+        for path, location in self._elsewhere.items():
             parts = path_parts(path)
-            key, ending = name_key("/".join(parts)), found.rpartition(".")[0]
-            if key in (name_key(found), name_key(ending)):
-                spelled += [path] if key == name_key(found) else []
+            key, ending = name_key("/".join(parts)), location.rpartition(".")[0]
+            if key in (name_key(location), name_key(ending)):
+                spelled += [path] if key == name_key(location) else []
             elif bare_names or len(parts) > 1:
                 moved.append(path)
-            elif key == name_key(PurePosixPath(found).name) and path != PurePosixPath(found).name:
+            elif key == name_key(PurePosixPath(location).name) and path != PurePosixPath(location).name:
                 spelled.append(path)
         notes = []
         if moved:
-            example, found = moved[0], self._found[moved[0]]
+            example, location = moved[0], self._elsewhere[moved[0]]
             notes.append(say_count("{n} file lies in another folder than its row says and was found by the end of its "
-                                   "path: {found} for {path}.", "{n} files lie in other folders than their rows say "
-                                   "and were found by the ends of their paths, such as {found} for {path}.",
-                                   len(moved), found=found, path=example))  # fmt: skip
+                                   "path: {location} for {path}.", "{n} files lie in other folders than their rows say "
+                                   "and were found by the ends of their paths, such as {location} for {path}.",
+                                   len(moved), location=location, path=example))  # fmt: skip
         if spelled:
             notes.append(say_count("{n} file is spelled in another way than in its row (escapes, Unicode form or "
                                    "capitals).", "{n} files are spelled in another way than in their rows (escapes, "
@@ -107,9 +107,9 @@ class FileFinder:
             tail, hits = "", []
             for length in range(1, len(parts) + 1):
                 further = "/".join(parts[-length:])
-                if not (found := ends(length).get(name_key(further))):
+                if not (matches := ends(length).get(name_key(further))):
                     break
-                tail, hits = further, found
+                tail, hits = further, matches
             if hits:
                 return tail, hits
         return "", []

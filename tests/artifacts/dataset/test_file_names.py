@@ -79,6 +79,28 @@ def test_a_name_that_fits_several_files_is_refused_with_their_names(tmp_path: Pa
     assert finder.explain("1") == "several files fit: s0/1.png, s1/1.png"
 
 
+def test_a_file_that_a_path_names_more_closely_is_not_anothers(tmp_path: Path) -> None:
+    finder = _write(tmp_path, "s1/1.png", "b/3.png", "c/4.png")
+    paths = [
+        "s0/1.png",
+        "s1/1.png",
+        "3.png",
+        "3",
+        "/y/b/3.png",
+        "https://host/b/3.png",
+        "c/4.png",
+        "d/4.png",
+        ".",
+        "",
+    ]
+    entries = finder.find_all(paths, lambda _: True)
+    assert [path for path, entry in entries.items() if entry is None] == [
+        "s0/1.png",
+        "d/4.png",
+    ]  # a folder is found unread
+    assert finder.explain("s0/1.png") == "no such file; s1/1.png is that of s1/1.png"
+
+
 def test_the_same_spelling_goes_before_others(tmp_path: Path) -> None:
     names = [
         "a/B.png",

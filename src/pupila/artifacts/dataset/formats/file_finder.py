@@ -1,13 +1,16 @@
 """Find files: the one that a row refers to, the folders of images and masks, and files that no row lists."""
 
 import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from functools import cache, cached_property
 from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.file_names import (
     closest_spelling,
+    count_common_parts,
     describe_difference,
+    is_same_path,
     look_alike,
     name_key,
     path_parts,
@@ -36,6 +39,9 @@ class FileFinder:
         self._elsewhere: dict[str, str] = {}  # a path of a row -> the file, where they differ
         self._entry = files.entry_finder(root)
         self._several: dict[str, list[str]] = {}  # a path that fits several files -> these
+        self._claimed: dict[
+            str, tuple[str, str]
+        ] = {}  # a path -> a file of its name, and the path that is closer to it
 
     def find(self, path: str, fits: Callable[[str], bool], beside: str = "") -> files.FileEntry | None:
         """The file, or None where there is none or several; `explain` says which.
@@ -63,10 +69,36 @@ class FileFinder:
             self._elsewhere[path] = hits[0].path
         return hits[0] if hits else None
 
+    def find_all(
+        self, paths: Iterable[str], fits: Callable[[str], bool]
+    ) -> dict[str, files.FileEntry | None]:
+        """The file of each path as `find` does it; a file that a path names more closely is not another's.
+
+        Args:
+            paths: of one list of files, in any writing.
+            fits: decides between several files of the name.
+        """
+        entries = {path: self.find(path, fits) for path in paths}
+        claims: dict[str, dict[str, int]] = defaultdict(dict)
+        for path, entry in entries.items():
+            if entry:
+                claims[entry.path][path] = count_common_parts(path, entry.path)
+        for location, counts in claims.items():
+            most = max(counts.values())
+            for path in [path for path in counts if counts[path] < most and path in self._elsewhere]:
+                rivals = [rival for rival in counts if counts[rival] == most]
+                if not any(is_same_path(path, rival) for rival in rivals):
+                    entries[path] = None
+                    self._claimed[path] = location, rivals[0]
+        return entries
+
     def explain(self, path: str) -> str:
         """Why `find` did not find the path, in words."""
         if path in self._several:
             return say("several files fit: {names}", names=listing(self._several[path], 3))
+        if path in self._claimed:
+            location, rival = self._claimed[path]
+            return say("no such file; {location} is that of {rival}", location=location, rival=rival)
         name = "/".join(path_parts(path)[-1:])
         if alike := self._look_alikes.get(look_alike(name)):
             return describe_difference(name, PurePosixPath(alike).name)
@@ -80,6 +112,8 @@ class FileFinder:
         """
         moved, spelled = [], []
         for path, location in self._elsewhere.items():
+            if path in self._claimed:
+                continue
             parts = path_parts(path)
             key, ending = name_key("/".join(parts)), location.rpartition(".")[0]
             if key in (name_key(location), name_key(ending)):

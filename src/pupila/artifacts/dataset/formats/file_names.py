@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from unicodedata import normalize
 from urllib.parse import unquote
 
@@ -9,6 +10,7 @@ from pupila.core.messages import listing, say
 
 _QUERY = re.compile(r".*\?(?:.*&)?d=([^&]+)")  # Label Studio's local files
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*", re.IGNORECASE)
+_ENDING = re.compile(r"\.[a-z]{3,4}$")
 _BLANK = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]+")  # what looks like a blank, or like nothing
 
 # How strictly two paths agree, strictest first.
@@ -41,6 +43,18 @@ def path_parts(path: str) -> list[str]:
         path = unescape(local[1])
     path = _SCHEME.sub("", unescape(path) if "%2f" in path.lower() else path.replace("\\", "/"))
     return [part for part in path.split("/") if part not in ("", ".", "..")]
+
+
+def count_common_parts(path: str, other: str) -> int:
+    """How many parts the ends of two paths share."""
+    pairs = zip(reversed(path_parts(name_key(path))), reversed(path_parts(name_key(other))), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def is_same_path(path: str, other: str) -> bool:
+    """Whether one of the paths is the end of the other, so that both may name one file."""
+    ends = [_ENDING.sub("", "/".join(path_parts(name_key(each)))) for each in (path, other)]
+    return count_common_parts(*ends) == min(len(path_parts(end)) for end in ends)
 
 
 def closest_spelling(tail: str, paths: Iterable[str]) -> list[str]:

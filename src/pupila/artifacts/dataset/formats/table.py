@@ -274,10 +274,7 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
         words = pl.col("given_split").str.strip_chars().str.to_lowercase()
         frame = frame.with_columns(given_split=words.replace(SPLIT_WORDS))
     finder = FileFinder(root)
-    located = {
-        path: finder.find(path, _is_not_mask)
-        for path in frame["image"].drop_nulls().unique(maintain_order=True).to_list()
-    }
+    located = finder.find_all(frame["image"].drop_nulls().unique(maintain_order=True).to_list(), _is_not_mask)
     oddities = _find_missing_images(frame, located, finder)
     paths = {path: entry.path for path, entry in located.items() if entry}
     frame = frame.with_columns(pl.col("image").replace(paths))  # rows may name one file in several ways

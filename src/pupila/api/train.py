@@ -14,6 +14,7 @@ from pupila.core.messages import say
 from pupila.core.vocabulary import TRAIN
 
 if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
     from pupila.artifacts.run.log import LogCallback, LogLine
     from pupila.stages.train.run import TrainedRun
     from pupila.stages.train.settings import TrainPlan
@@ -54,6 +55,7 @@ def train(
     parsed = TrainConfig.parse(config, "train")
     _check_folder(out, resume)
     opened = open_labelled(data, read)
+    _introduce(opened, tell or _print_note)
     splits = find_agreed_split(opened, folds) or split(opened, folds=folds)
     if "task" in read:  # later commands read the labels for it, too
         opened.save(opened.home)
@@ -66,14 +68,24 @@ def train(
 
 
 @public
-def make_plan(data: Data, **settings: Unpack[TrainOptions]) -> "TrainPlan":
-    """The plan of a training, every "auto" decided; nothing is trained and nothing written beside the data."""
+def make_plan(
+    data: Data, *, tell: "LogCallback | None" = None, **settings: Unpack[TrainOptions]
+) -> "TrainPlan":
+    """The plan of a training, every "auto" decided; nothing is trained and nothing written beside the data.
+
+    Args:
+        data: whatever `pupila.open` takes.
+        tell: called with what was understood of the data, before any slow work; None: it is not said.
+        settings: as for `train`.
+    """
     from pupila.stages.train.config import TrainConfig
     from pupila.stages.train.preparation import prepare_training
 
     folds, read, config = _divide(settings)
     parsed = TrainConfig.parse(config, "train")
     opened = open_labelled(data, read)
+    if tell is not None:
+        _introduce(opened, tell)
     splits = find_agreed_split(opened, folds) or plan_split(opened, folds=folds)
     return prepare_training(parsed, opened, splits)[0]
 
@@ -119,6 +131,15 @@ def _check_folder(out: Path | None, resume: bool) -> None:
             say("There is no run to resume in {folder}", folder=folder), actual=missing,
             expected=say("the folder of a run"), remedy=say("start one there without resume"),
         )  # fmt: skip
+
+
+def _introduce(data: "Dataset", tell: "LogCallback") -> None:
+    """Say what was understood of the data, before the search for duplicates and all else that takes long."""
+    from pupila.artifacts.dataset.understood import describe
+    from pupila.artifacts.run.log import Note
+
+    for sentence in describe(data):
+        tell(Note(sentence))
 
 
 def _print_note(line: "LogLine") -> None:

@@ -8,6 +8,7 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import JsonOption
+from pupila.cli.understood import print_understood
 from pupila.core.messages import listing, mark, say, say_count
 
 HELP = mark("List every problem of a data set with its fix; without DATA, describe the installation.")
@@ -41,11 +42,11 @@ def doctor(
     from pupila.stages.doctor.examine import has_errors
 
     opened = open_data(data, **given_settings(ctx))
+    print_understood(opened, json_)
     faults = api.doctor(opened, run=with_)
     if json_:
         print(json.dumps([fault.model_dump() for fault in faults], indent=1, ensure_ascii=False))
     else:
-        print(opened, end="\n\n")
         _print_faults(faults)
     if has_errors(faults):
         raise typer.Exit(HAS_ERRORS)

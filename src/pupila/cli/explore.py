@@ -6,6 +6,7 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument, OutOption
+from pupila.cli.understood import print_understood
 from pupila.core.messages import mark, say
 
 HELP = mark(
@@ -27,8 +28,8 @@ def explore(
     from pupila.api.open import open as open_data
 
     opened = open_data(data, **given_settings(ctx))
+    print_understood(opened)
     explored = api.explore(opened, out=out, bundle=with_)
-    print(opened, end="\n\n")
     for sentence in explored.sentences():
         print(sentence)
     print("\n" + say("Written: {path}", path=explored.fingerprint_file))

@@ -7,6 +7,7 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument, JsonOption, OutOption
+from pupila.cli.understood import print_understood
 from pupila.core import files
 from pupila.core.messages import mark, number, say, say_count
 from pupila.core.vocabulary import SPLITS_FILE
@@ -35,6 +36,7 @@ def split(
 
     config = given_settings(ctx, "split")
     opened = open_data(data, **given_settings(ctx, "read"))
+    print_understood(opened, json_)
     path = f"{out or opened.home}/{SPLITS_FILE}"
     before = files.read_bytes(path) if files.exists(path) else None
     split_file = (
@@ -45,7 +47,6 @@ def split(
         print(json.dumps({"verdict": split_file.verdict, "origin": split_file.origin, "hash": split_file.hash,
                           "leaks": len(split_file.leaks), "balance": balance}, indent=1))  # fmt: skip
         return
-    print(opened, end="\n\n")
     _print_split(split_file)
     if not dry_run:
         unchanged = before == files.read_bytes(path)

@@ -1,6 +1,7 @@
 """`pupila train DATA`."""
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -39,7 +40,7 @@ def train(
         print(say("Preview: {path}", path=preview))
         return
     if dry_run:
-        plan = api.make_plan(data, **config).model_dump(mode="json")
+        plan = api.make_plan(data, tell=_print_beside, **config).model_dump(mode="json")
         print(json.dumps(_round_floats(plan), indent=1, ensure_ascii=False))
         return
     run = api.train(data, out=out, resume=resume, tell=_print_line, **config)
@@ -61,6 +62,11 @@ def _round_floats(plan: dict[str, Any]) -> dict[str, Any]:
     return {
         name: float(f"{value:.12g}") if isinstance(value, float) else value for name, value in plan.items()
     }
+
+
+def _print_beside(line: object) -> None:
+    """To stderr: what a script reads from stdout stays JSON."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _print_line(line: object) -> None:

@@ -18,10 +18,11 @@ from pupila.artifacts.dataset.reading import FACTS, LayoutSettings
 from pupila.artifacts.dataset.sample import Sample, draw_sheet, find_samples, summarize
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.artifacts.dataset.targets.reader import TargetReader
+from pupila.artifacts.dataset.understood import describe
 from pupila.core import files
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say, say_count
+from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.core.vocabulary import MANIFEST_FILE
 from pupila.imaging.duplicates.compare import SAME
@@ -86,18 +87,7 @@ class Dataset(Displayed):
         return summarize(self)
 
     def __str__(self) -> str:
-        lines = [say_count("{n} image in {root}: {layout}.", "{n} images in {root}: {layout}.", len(self),
-                           root=self.root, layout=self.layout)]  # fmt: skip
-        if self.task:
-            names = ", ".join(f"{name} {count}" for name, count in list(self.class_counts().items())[:8])
-            lines.append(say_count("Task: {task}, {n} class ({names}).", "Task: {task}, {n} classes ({names}).",
-                                   len(self.classes), task=self.task.name, names=names))  # fmt: skip
-        else:
-            lines.append(say("No labels yet."))
-        unusable = self.skipped.filter(pl.col("code").is_in(UNUSABLE)).height
-        if unusable:
-            lines.append(say_count("{n} unusable file skipped.", "{n} unusable files skipped.", unusable))
-        return "\n".join([*lines, *self.notes])
+        return "\n".join(describe(self))
 
     @property
     def target(self) -> Target | None:
@@ -321,19 +311,6 @@ class Dataset(Displayed):
                          "pupila.bands": self.bands.model_dump_json() if self.bands else ""},
         )  # fmt: skip
         return uri
-
-
-# Codes in `skipped` of files that look like images and can't be used.
-UNUSABLE = (
-    "unreadable",
-    "truncated",
-    "empty-file",
-    "not-an-image",
-    "oversized",
-    "missing-extra",
-    "broken-link",
-    "unsupported-format",
-)
 
 
 def _load_cached_pairs(uri: str) -> list[Pair] | None:

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.manifest import UNUSABLE, Dataset
+from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.dataset.understood import UNUSABLE
 from pupila.artifacts.report.fingerprint import (
     ClassFacts,
     Column,

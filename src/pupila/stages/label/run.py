@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import polars as pl
 
 from pupila.artifacts.dataset.labels import Label, append_labels
-from pupila.artifacts.dataset.manifest import UNUSABLE, Dataset
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.understood import UNUSABLE
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.messages import say, say_count
 from pupila.core.progress import progress

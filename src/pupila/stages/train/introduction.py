@@ -1,39 +1,26 @@
-"""What a training says first: data, split, model and batch; and, once it is known, how long it takes."""
+"""Sentences about a training: its split, model and batch; and, once it is known, how long it takes."""
 
-from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.dataset.understood import SPLIT_TITLES
 from pupila.artifacts.run.log import EpochLog
-from pupila.core.messages import integer, listing, mark, number, say, say_count, translate
-from pupila.core.vocabulary import TEST, TRAIN, VALIDATION
+from pupila.core.messages import integer, number, say, say_count, translate
 from pupila.learning.models.network import Network
 from pupila.stages.train.phases import FINETUNE
 from pupila.stages.train.settings import TrainPlan
-from pupila.tasks import TASKS
-
-_MOST_CLASSES = 8  # named
-_SPLITS = {TRAIN: mark("train"), VALIDATION: mark("validation"), TEST: mark("test")}
 
 
-def introduce_training(data: Dataset, splits: SplitFile, plan: TrainPlan, network: Network) -> list[str]:
-    """The sentences that a training begins with; how the labels were read is among them."""
+def introduce_training(splits: SplitFile, plan: TrainPlan, network: Network) -> list[str]:
+    """The split and the model, once the plan is made; what was understood of the data was printed before."""
     return [
-        say("Data: {layout}; task: {task}.", layout=data.layout, task=translate(TASKS[plan.task].title)),
-        *data.notes,
-        say("Classes: {classes}.", classes=listing(_count_classes(data), _MOST_CLASSES)),
         say("Split: {parts}.", parts="; ".join(_describe_split(splits))),
         _describe_model(plan, network),
     ]
 
 
-def _count_classes(data: Dataset) -> list[str]:
-    """Each class with its images, of masks those that show it."""
-    return [f"{name} {integer(n)}" for name, n in data.class_counts().items()]
-
-
 def _describe_split(splits: SplitFile) -> list[str]:
     """Images and groups of each part, or of the folds."""
     parts = []
-    for name, title in _SPLITS.items():
+    for name, title in SPLIT_TITLES.items():
         if some := splits.in_split(name):
             parts.append(_count(translate(title), [a.component for a in some]))
     folded = [a for a in splits.images if a.fold is not None]

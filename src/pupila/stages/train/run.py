@@ -148,7 +148,7 @@ class TrainingRun:
 
     def _introduce(self, plan: TrainPlan, network: Network) -> None:
         """Say what is trained on what, and the validation score of the baseline."""
-        for sentence in introduce_training(self.data, self.splits, plan, network):
+        for sentence in introduce_training(self.splits, plan, network):
             self.on_log(Note(sentence))
         if isinstance(self._user_settings.get("batch_size"), int) and "batch_size" in plan.reasons:
             self.on_log(Note(describe_clamped_batch(plan)))

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.manifest import MANIFEST_SCHEMA
+from pupila.artifacts.dataset.formats.mask_files import describe_target
 from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
 from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache
@@ -39,8 +40,8 @@ from pupila.tasks.task import Target, Task
 
 # Columns of every manifest, in order; the facts of the reading and the user's own columns follow.
 MANIFEST = ("image", "sha256", "phash", "width", "height", "bands", "target", "group", "given_split")
-INTERNAL = ("phash_mirrored", PART, ROW, "fault", "reason", "modified", "saved_sha256",
-            "given_target")  # fmt: skip
+INTERNAL = ("phash_mirrored", PART, ROW, "fault", "reason", "modified", "saved_sha256", "given_target",
+            "mask_overlap")  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -171,7 +172,7 @@ class Dataset(Displayed):
             return read_mask(self.root, mask_row, self.require_label_map(), self.limits)
         except (ImageFault, OSError) as fault:
             raise PupilaError(
-                say("The mask {path} can no longer be read", path=mask_row.target), actual=str(fault),
+                say("The mask {path} can no longer be read", path=describe_target(mask_row.target)), actual=str(fault),
                 expected=say("the mask as it was when the data set was opened"),
                 remedy=say("run the command again"),
             ) from fault  # fmt: skip

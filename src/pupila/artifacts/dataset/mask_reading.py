@@ -11,14 +11,15 @@ import numpy as np
 import polars as pl
 
 from pupila.artifacts.dataset.columns import Schema
-from pupila.artifacts.dataset.formats.annotations import annotation_file, draw_annotation, is_annotation
+from pupila.artifacts.dataset.formats.annotations import annotation_file
+from pupila.artifacts.dataset.formats.mask_files import read_mask_files
+from pupila.artifacts.dataset.mask_target import is_drawn, read_target
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch, reader_threads
 from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
-from pupila.imaging.masks.codec import read_stored_mask
 from pupila.imaging.masks.label_map import LabelMap
 
 FACTS: Schema = {
@@ -34,6 +35,7 @@ FACTS: Schema = {
     "mask_coloured": pl.Boolean,
     "mask_values": pl.String,  # JSON: stored value to pixels, the most frequent first
     "mask_palette": pl.String,  # JSON: palette index to colour, of those that occur
+    "mask_overlap": pl.Int64,  # pixels that several classes claim, of a mask drawn from several files
     "mask_fault": pl.String,
 }
 _MOST_VALUES = 512  # stored for a mask, the most frequent ones
@@ -56,6 +58,7 @@ class MaskFacts:
     mask_coloured: bool | None = None
     mask_values: str | None = None
     mask_palette: str | None = None
+    mask_overlap: int | None = None
     mask_fault: str | None = None
 
 
@@ -71,13 +74,12 @@ def read_mask_facts(
     Args:
         root: folder or URI that the targets are relative to.
         requests: one for each image.
-        label_map: used to draw masks from annotation files.
+        label_map: used to draw masks from annotations, or from several files of an image.
         colour: whether palettes and grey levels are read as colours.
         limits: what to refuse.
     """
-    drawn_with = (
-        label_map.as_json() if label_map and any(t and is_annotation(t) for t, _, _ in requests) else ""
-    )
+    drawing = label_map if any(target and is_drawn(target) for target, _, _ in requests) else None
+    drawn_with = drawing.as_json() if drawing else ""
     version = (
         f"{files.absolute(root)}\n{DECODER}/{limits.max_bytes}/{limits.max_pixels}/{colour}\n{drawn_with}"
     )
@@ -93,7 +95,7 @@ def read_mask_facts(
     with progress(say("reading masks"), len(fresh)) as advance:
         rows = prefetch(
             fresh.items(),
-            lambda item: _read(root, item[0], item[1], label_map if drawn_with else colour, limits),
+            lambda item: _read(root, item[0], item[1], drawing or colour, limits),
             reader_threads(root),
         )
         for key, (row, lasts) in zip(fresh, rows, strict=True):
@@ -135,6 +137,11 @@ def _save(path: Path, rows: dict[Key, MaskFacts]) -> None:
 def _cache_key(target: str | None, stat: Callable[[str], files.FileEntry | None]) -> Key | None:
     if target is None:
         return None
+    if (mask_files := read_mask_files(target)) is not None:
+        entries = [stat(path) for path in sorted({each.path for each in mask_files})]
+        versions = [entry and (entry.size, entry.modified) for entry in entries]
+        digest = files.sha256(json.dumps(versions).encode())  # a change of any file shows, in whatever order
+        return target, sum(entry.size for entry in entries if entry), int(digest[:15], 16)
     entry = stat(annotation_file(target))
     return (target, entry.size, entry.modified) if entry else (target, -1, 0)
 
@@ -149,15 +156,12 @@ def _read(
 ) -> tuple[MaskFacts, bool]:
     """The facts of one mask, and whether to cache them: a file that can't be read now may be readable later.
 
-    `drawing` is the label map to draw an annotation with; for mask files, whether their values are colours.
+    `drawing` is the label map to draw with; for mask files, whether their values are colours.
     """
     row = MaskFacts(*key)
     try:
-        if isinstance(drawing, LabelMap):
-            stored, content = draw_annotation(root, key[0], drawing, size, limits)
-        else:
-            content = files.read_bytes(files.join(root, key[0]))
-            stored = read_stored_mask(content, bool(drawing), limits)
+        drawn_with, colour = (drawing, False) if isinstance(drawing, LabelMap) else (None, bool(drawing))
+        stored, content = read_target(root, key[0], drawn_with, size, limits, colour)
     except (ImageFault, OSError) as fault:
         return replace(row, mask_fault=str(fault)), isinstance(fault, ImageFault)
     values, counts = np.unique(stored.values, return_counts=True)
@@ -175,5 +179,6 @@ def _read(
         mask_coloured=stored.coloured,
         mask_values=json.dumps({int(values[i]): int(counts[i]) for i in most}),
         mask_palette=json.dumps(palette) if palette else None,
+        mask_overlap=stored.overlap,
     )
     return facts, True

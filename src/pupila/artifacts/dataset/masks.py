@@ -10,14 +10,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.formats.annotations import draw_annotation, is_annotation
 from pupila.artifacts.dataset.formats.listing import Oddity
+from pupila.artifacts.dataset.formats.mask_files import MaskFile, describe_target, write_mask_files
 from pupila.artifacts.dataset.mask_reading import FACTS, read_mask_facts
+from pupila.artifacts.dataset.mask_target import is_drawn, name_layers, read_target
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, percent, say, say_count
 from pupila.imaging.images.decode import ImageFault, ImageLimits
-from pupila.imaging.masks.codec import SAME_SHAPE, read_stored_mask, resize_mask
+from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
 from pupila.imaging.masks.label_map import (
     MOST_CLASSES,
     LabelMap,
@@ -53,6 +54,9 @@ def read_masks(root: str, images: pl.DataFrame, label_map: LabelMap | None, limi
         label_map: from a class file beside the masks; None: inferred from the stored values.
         limits: what to refuse.
     """
+    layers = name_layers(images["target"].drop_nulls().to_list(), label_map)
+    if layers is not None:
+        label_map, images = layers, _as_layers(images)
     requests = list(images.select("target", "height", "width").iter_rows())
     colour = label_map.colour if label_map else False
     facts = read_mask_facts(root, requests, label_map, colour, limits)
@@ -98,7 +102,38 @@ def read_masks(root: str, images: pl.DataFrame, label_map: LabelMap | None, limi
     notes = (
         [say("Colours without a class are ignored: {colours}.", colours=listing(unnamed))] if unnamed else []
     )
+    notes += _describe_overlap(facts)
     return MaskTable(joined.with_columns(target=usable), label_map, oddities, notes)
+
+
+def _as_layers(images: pl.DataFrame) -> pl.DataFrame:
+    """The rows with lone mask files as layers too, where other images have several."""
+    columns = {
+        name: [
+            target if target is None or is_drawn(target) else write_mask_files([MaskFile(target)])
+            for target in images[name]
+        ]
+        for name in ("target", "given_target") if name in images.columns
+    }  # fmt: skip
+    return images.with_columns(**{name: pl.Series(rows, dtype=pl.String) for name, rows in columns.items()})
+
+
+def _describe_overlap(facts: pl.DataFrame) -> list[str]:
+    """A note where classes in files of their own overlap."""
+    shared = facts.filter(pl.col("mask_overlap") > 0)
+    if shared.is_empty():
+        return []
+    return [
+        say_count("Classes overlap in {n} mask, on {share} of its pixels: the later class lies on top.",
+                  "Classes overlap in {n} masks, on {share} of their pixels: the later class lies on top.",
+                  shared.height,
+                  share=percent(int(shared["mask_overlap"].sum()) / _area(shared), 2)),
+    ]  # fmt: skip
+
+
+def _area(facts: pl.DataFrame) -> int:
+    """Pixels of the masks."""
+    return int((facts["mask_width"].cast(pl.Int64) * facts["mask_height"]).sum())
 
 
 def _grey_levels(label_map: LabelMap, facts: pl.DataFrame) -> LabelMap:
@@ -188,11 +223,8 @@ def read_mask(root: str, row: MaskRow, label_map: LabelMap, limits: ImageLimits)
         OSError: it can't be read.
     """
     target, digest, height, width = row
-    if is_annotation(target):
-        stored, content = draw_annotation(root, target, label_map, (height, width), limits)
-    else:
-        content = files.read_bytes(files.join(root, target))
-        stored = read_stored_mask(content, label_map.colour, limits)
+    drawing = label_map if is_drawn(target) else None
+    stored, content = read_target(root, target, drawing, (height, width), limits, label_map.colour)
     if files.sha256(content) != digest:
         raise ImageFault("changed", say("the file has changed since then"))
     return resize_mask(label_map.read(stored.values)[0], height, width)
@@ -207,7 +239,11 @@ def _find_unusable(images: pl.DataFrame) -> list[Oddity]:
             continue
         if fault is not None:
             oddities.append(
-                Oddity(image, "unreadable-mask", say("{mask}: {fault}", mask=target, fault=fault))
+                Oddity(
+                    image,
+                    "unreadable-mask",
+                    say("{mask}: {fault}", mask=describe_target(target), fault=fault),
+                )
             )
         elif abs(width * mask_height / (height * mask_width) - 1) > SAME_SHAPE:
             reason = say("image {width} x {height}, mask {mask_width} x {mask_height}", width=width, height=height,

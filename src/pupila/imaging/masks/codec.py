@@ -10,7 +10,14 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.images.decode import DAMAGE, ImageFault, ImageLimits, apply_orientation, open_image
+from pupila.imaging.images.decode import (
+    DAMAGE,
+    ImageFault,
+    ImageLimits,
+    apply_orientation,
+    check_pixels,
+    open_image,
+)
 from pupila.imaging.masks.label_map import NO_DATA, LabelMap, class_colours, unpack_rgb
 
 Array = NDArray[Any]
@@ -28,9 +35,13 @@ class StoredMask:
     format: str  # "PNG" and the like
     orientation: int  # EXIF 1..8; 1 is upright
     palette: tuple[int, ...] = ()  # the colours 0xRRGGBB of palette indices, where these are the values
+    overlap: int = 0  # pixels that several classes claim, where the mask is drawn from layers
+    pages: int = 1  # pages or frames of the file
 
 
-def read_stored_mask(data: bytes, colour: bool = False, limits: ImageLimits | None = None) -> StoredMask:
+def read_stored_mask(
+    data: bytes, colour: bool = False, limits: ImageLimits | None = None, page: int = 0
+) -> StoredMask:
     """The values of a mask file, upright.
 
     Args:
@@ -38,12 +49,16 @@ def read_stored_mask(data: bytes, colour: bool = False, limits: ImageLimits | No
         colour: give colours also of a palette and of grey levels; a file with another colour than grey always
             gives colours.
         limits: what to refuse.
+        page: or frame of the file.
 
     Raises:
-        ImageFault: the bytes are empty, no image, damaged or above the limits.
+        ImageFault: the bytes are empty, no image, damaged or above the limits, or have no such page.
     """
     picture, orientation = open_image(data, limits)
     try:
+        if page:
+            picture.seek(page)
+            check_pixels(*picture.size, limits or ImageLimits())
         picture.load()
         shown = _shape_channel(picture)
         if shown.mode in ("1", "L", "P", "LA") and not colour:
@@ -56,12 +71,13 @@ def read_stored_mask(data: bytes, colour: bool = False, limits: ImageLimits | No
             grey = not colour and bool((rgb == rgb[..., :1]).all())  # grey levels saved as RGB
             deep = rgb.astype(np.int32)
             values = rgb[..., 0] if grey else (deep[..., 0] << 16) | (deep[..., 1] << 8) | deep[..., 2]
+        pages = 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
     except DAMAGE as fault:
         raise ImageFault("unreadable", str(fault)) from fault
     coloured = values.dtype == np.int32
     palette = () if coloured else _palette(picture)
     values = apply_orientation(values, orientation)
-    return StoredMask(values, coloured, picture.mode, str(picture.format), orientation, palette)
+    return StoredMask(values, coloured, picture.mode, str(picture.format), orientation, palette, pages=pages)
 
 
 def _palette(picture: Image.Image) -> tuple[int, ...]:

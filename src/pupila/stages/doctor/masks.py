@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.formats.annotations import is_annotation
+from pupila.artifacts.dataset.formats.mask_files import describe_target
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.mask_target import is_drawn
 from pupila.artifacts.dataset.masks import parse_counts
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import listing, percent, say
@@ -50,9 +51,9 @@ def size_mismatch(data: Dataset) -> list[Fault]:
 def intermediate_values(data: Dataset) -> list[Fault]:
     """Masks with values between those of the classes, as smoothing leaves them, and masks saved as JPEG."""
     label_map = data.require_label_map()
-    jpegs = [row.target for row in _rows_with_mask(data) if row.mask_format == "JPEG"]
+    jpegs = [describe_target(row.target) for row in _rows_with_mask(data) if row.mask_format == "JPEG"]
     return fault("soft-mask", [
-        _describe_soft_mask(row.target, share, label_map)
+        _describe_soft_mask(describe_target(row.target), share, label_map)
         for share, row, _ in _masks_with_unlisted_values(data, lost=False)
     ]) + fault("jpeg-mask", jpegs)  # fmt: skip
 
@@ -72,7 +73,7 @@ def unknown_values(data: Dataset) -> list[Fault]:
     """Masks with values of no class."""
     label_map = data.require_label_map()
     return fault("unknown-mask-values", [
-        say("{mask} ({share} of the pixels: {values})", mask=row.target, share=percent(share, 2),
+        say("{mask} ({share} of the pixels: {values})", mask=describe_target(row.target), share=percent(share, 2),
             values=listing([_format_value(value, label_map) for value in values], 3))
         for share, row, values in _masks_with_unlisted_values(data, lost=True)
     ])  # fmt: skip
@@ -85,7 +86,7 @@ def value_mismatch(data: Dataset) -> list[Fault]:
     absent = [index for index, count in enumerate(class_counts) if not count and index in label_map.indices]
     stored: Counter[int] = Counter()
     for row in _rows_with_mask(data):
-        if not is_annotation(row.target):
+        if not is_drawn(row.target):
             stored.update(row.value_counts())
     classes = {v for v, index in zip(label_map.values, label_map.indices, strict=True) if index != IGNORE}
     known = (
@@ -128,7 +129,7 @@ def unlabelled_pixels(data: Dataset) -> list[Fault]:
         size = _count_pixels(row)
         labelled = sum(row.pixels) + sum(_unlisted_values(row, label_map, lost=True).values())
         if labelled < size:
-            shares.append((1 - labelled / size, row.target))
+            shares.append((1 - labelled / size, describe_target(row.target)))
     return fault("unlabelled-pixels", [
         say("{mask} ({share} of the pixels)", mask=mask, share=percent(share))
         for share, mask in sorted(shares, reverse=True)

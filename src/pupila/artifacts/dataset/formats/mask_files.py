@@ -1,10 +1,13 @@
 """Several mask files of one image as one target: a file or page for each class or object.
 
-The target is JSON: `[["masks/a_lesion.png", "lesion", 0], ["masks/a_vessel.png", "vessel", 0]]`.
+The target is JSON: `[["masks/a_lesion.png", "lesion", 0], ["masks/a_vessel.png", "vessel", 0]]`. Files without a
+category are objects of the foreground; later classes lie on top of earlier ones.
 """
 
 import json
 from dataclasses import astuple, dataclass
+
+from pupila.core.messages import say_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,13 @@ def write_mask_files(mask_files: list[MaskFile]) -> str:
 def read_mask_files(target: str) -> list[MaskFile] | None:
     """What `write_mask_files` wrote; None for any other target."""
     return [MaskFile(*each) for each in json.loads(target)] if target.startswith("[[") else None
+
+
+def describe_target(target: str) -> str:
+    """The target of an image in words: the path of its mask, or of the first and how many more."""
+    mask_files = read_mask_files(target)
+    if mask_files is None:
+        return target
+    rest = len(mask_files) - 1
+    first = mask_files[0].path
+    return say_count("{path} and {n} more", "{path} and {n} more", rest, path=first) if rest else first

@@ -59,7 +59,7 @@ def test_objects_without_a_category_are_united_to_the_foreground(tmp_path: Path)
     assert table.notes == []
 
 
-def test_later_classes_lie_on_top_and_the_overlap_is_said_once(tmp_path: Path) -> None:
+def test_later_classes_lie_on_top_and_the_overlap_is_noted_once(tmp_path: Path) -> None:
     lake, road = rectangle(0, 0, 16, 12), rectangle(4, 8, 8, 24)
     files = [
         MaskFile(write(tmp_path, "a_lake.png", lake), "lake"),

@@ -206,7 +206,7 @@ def test_the_limits_of_the_opening_hold_for_what_is_drawn(tmp_path: Path) -> Non
     images = [{"id": 1, "file_name": "1.jpg", "height": 2 * HEIGHT, "width": 2 * WIDTH}]
     coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE])], images)
     assert pupila.open(tmp_path, max_pixels=4 * WIDTH * HEIGHT).mask(0).any()
-    with pytest.raises(PupilaError, match="its COCO record has the unsupported size 32 x 24"):
+    with pytest.raises(PupilaError, match="its annotations have the unsupported size 32 x 24"):
         pupila.open(tmp_path, max_pixels=4 * WIDTH * HEIGHT - 1)
 
 
@@ -220,14 +220,17 @@ def test_a_record_of_no_possible_size_leaves_its_image_without_a_mask(tmp_path: 
     data = pupila.open(tmp_path)
     assert data.images["target"].to_list() == ["a.json#1", None]
     assert (data.mask(0) == 1).sum() == 16
-    assert f"its COCO record has the unsupported size {WIDTH} x {height}" in data.skipped["reason"][0]
+    assert f"its annotations have the unsupported size {WIDTH} x {height}" in data.skipped["reason"][0]
 
 
-def test_coco_of_boxes_alone_or_without_its_images_is_refused(tmp_path: Path) -> None:
+def test_boxes_alone_are_labels_and_no_masks_and_images_must_exist(tmp_path: Path) -> None:
     path = coco(tmp_path / "a.json", [annotation(1, 7, [])])
-    photos(tmp_path, "1")
+    photos(tmp_path, "1", "2")
+    data = pupila.open(tmp_path)
+    assert data.images["target"].to_list() == ['{"road": 1, "water": 0}', '{"road": 0, "water": 0}']
+    assert "Boxes are not learned yet" in str(data)
     with pytest.raises(PupilaError, match="boxes, not masks"):
-        pupila.open(tmp_path)
+        pupila.open(tmp_path, task="segment")
     coco(path, [annotation(1, 7, [SQUARE])], [{"id": 1, "file_name": "lost.jpg", "height": 1, "width": 1}])
     with pytest.raises(PupilaError, match=r"None of the images.*lost\.jpg"):
         pupila.open(path)

@@ -169,7 +169,7 @@ def test_masks_of_coco_become_labels_where_the_user_says_so(tmp_path: Path) -> N
     boxes = [{**record, "segmentation": []} for record in document["annotations"]]
     (tmp_path / "annotations.json").write_text(json.dumps({**document, "annotations": boxes}))
     with pytest.raises(PupilaError, match=r"(?s)are boxes, not masks.*--task multilabel"):
-        pupila.open(tmp_path)
+        pupila.open(tmp_path, task="segment")
     assert pupila.open(tmp_path, task="multilabel").label_matrix.tolist() == [[1, 1], [0, 1], [0, 0]]
 
 

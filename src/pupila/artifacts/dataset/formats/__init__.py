@@ -1,8 +1,10 @@
 """Data layouts: one file each, and one literal dict, tried from top to bottom."""
 
 from collections.abc import Callable
+from functools import partial
 
-from pupila.artifacts.dataset.formats import coco, folder, manifest, pairs, table, yolo
+from pupila.artifacts.dataset.formats import annotation_listing, folder, manifest, pairs, table, yolo
+from pupila.artifacts.dataset.formats.annotation_tools import TOOLS
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
@@ -11,7 +13,7 @@ from pupila.artifacts.dataset.reading import ReadSettings
 FORMATS: dict[str, Callable[[Place, ReadSettings], Listing | None]] = {
     "manifest": manifest.read,
     "table": table.read,
-    "coco": coco.read,
+    **{name: partial(annotation_listing.read, name=name) for name in TOOLS},
     "yolo": yolo.read,
     "masks": pairs.read,
     "folders": folder.read,

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+RECTANGLE = "rectangle"  # `Annotation.shape` of an outline that was drawn as a box
+TAG = "tag"  # `Annotation.shape` of a label of the whole image
+
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedImage:
@@ -11,6 +14,8 @@ class AnnotatedImage:
     file_name: str  # as the file has it: a name, a path below the root, an absolute path or a URL
     height: Any = None  # pixels, as in the file: any JSON value; None where it does not say
     width: Any = None
+    split: str | None = None  # where the file says so
+    annotated: bool = True  # whether no annotations mean that it shows nothing; else it is unlabelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +23,26 @@ class Annotation:
     """An object, or a label of the whole image where it has neither outline nor box."""
 
     category: str  # its name
-    segmentation: Any = None  # polygons [x, y, ...] in pixels, or run lengths {"size", "counts"}
+    segmentation: Any = (
+        None  # polygons [x, y, ...] in pixels, or run lengths {"size", "counts"}, or what makes them
+    )
     boxed: bool = False  # whether it has a box
+    shape: str = ""  # in the file's word, where it is no plain outline: "rectangle", "tag", "point", ...
+
+    @property
+    def is_box(self) -> bool:
+        """Whether a box is all that is known of its place."""
+        return self.shape == RECTANGLE or (self.boxed and not self.segmentation)
+
+    @property
+    def is_label(self) -> bool:
+        """Whether it is about the whole image."""
+        return not self.segmentation and not self.boxed and self.shape in ("", TAG)
+
+    @property
+    def has_no_area(self) -> bool:
+        """Whether it is a point, a line or a tag: there is nothing to draw."""
+        return bool(self.shape) and not self.segmentation and not self.boxed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +52,13 @@ class AnnotationFile:
     images: dict[str, AnnotatedImage]  # by id
     annotations: dict[str, list[Annotation]]  # image id to its annotations, in the order of the file
     names: list[str]  # of the categories, in the order of the file; without umbrella categories
+
+    @property
+    def all_annotations(self) -> list[Annotation]:
+        """Those of all images."""
+        return [annotation for some in self.annotations.values() for annotation in some]
+
+
+def to_int(raw: Any) -> Any:
+    """A whole number that is written with a point as an integer, and anything else as it is."""
+    return int(raw) if isinstance(raw, float) and raw.is_integer() else raw

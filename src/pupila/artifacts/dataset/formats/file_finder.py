@@ -26,6 +26,10 @@ MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
 UNSUPPORTED_SUFFIXES = frozenset(
     {".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".psd", ".dng", ".cr2", ".nef", ".arw", ".raw", ".dcm"}
 )  # fmt: skip
+# Files that are no images whatever they contain: reading their first bytes would cost a request each in a store.
+_TEXT_SUFFIXES = frozenset(
+    {".json", ".xml", ".txt", ".csv", ".tsv", ".jsonl", ".yaml", ".yml", ".md", ".html"}
+)
 
 
 class FileFinder:
@@ -201,7 +205,9 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
                     entry.path, "unsupported-format", say("{suffix} files are not supported", suffix=suffix)
                 )
             )
-        elif suffix in IMAGE_SUFFIXES or has_image_content(root, entry.path):
+        elif suffix in IMAGE_SUFFIXES or (
+            suffix not in _TEXT_SUFFIXES and has_image_content(root, entry.path)
+        ):
             images.append(entry)
         else:
             oddities.append(Oddity(entry.path, "other-file", say("not an image")))

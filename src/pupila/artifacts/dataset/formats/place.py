@@ -1,12 +1,17 @@
 """The path that a user named and what lies there: walked once, however many layouts look at it."""
 
 from functools import cached_property
+from pathlib import PurePosixPath
 
+from pupila.artifacts.dataset.formats.annotation_tools import ToolFiles, find_annotations
+from pupila.artifacts.dataset.formats.class_files import CLASS_FILES
 from pupila.artifacts.dataset.formats.file_finder import list_images
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.core import files
 from pupila.core.messages import say
-from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS
+from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
+
+_ANNOTATIONS = "annotations"  # where COCO keeps its files, beside the folders of images
 
 
 class Place:
@@ -55,6 +60,21 @@ class Place:
     def others(self) -> list[Oddity]:
         """All other files below the root, with the reason why they are no images."""
         return self._content[1]
+
+    @cached_property
+    def annotations(self) -> ToolFiles:
+        """The files of annotation tools: the file that is named, or those of the folder."""
+        if not self.is_folder:
+            above = self.home.rpartition("/")[0] or "."
+            root = above if PurePosixPath(self.home).name.lower() == _ANNOTATIONS else self.home
+            return find_annotations(root, [files.relative(self.path, root)])
+        if self.root != self.home:
+            loose = [name for name in files.list_files(self.home) if name not in OWN_FILES]
+            matches = find_annotations(self.home, [name for name in loose if name not in CLASS_FILES])
+            if matches.by_tool or matches.broken:
+                return matches
+        below = [other.subject for other in self.others if other.code == "other-file"]
+        return find_annotations(self.root, [p for p in below if PurePosixPath(p).name not in CLASS_FILES])
 
     @cached_property
     def _content(self) -> tuple[list[files.FileEntry], list[Oddity]]:

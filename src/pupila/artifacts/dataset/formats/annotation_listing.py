@@ -1,0 +1,205 @@
+"""The images of annotation tools, with masks drawn from their outlines, or with labels of the whole image."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pupila.artifacts.dataset.formats import folder, pairs
+from pupila.artifacts.dataset.formats.annotation_file import RECTANGLE, Annotation, AnnotationFile
+from pupila.artifacts.dataset.formats.annotation_images import LocatedImage, locate_images
+from pupila.artifacts.dataset.formats.annotation_labels import describe_labels, read_labels
+from pupila.artifacts.dataset.formats.annotation_tools import TOOLS, ToolFiles
+from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
+from pupila.artifacts.dataset.formats.file_finder import FileFinder, find_unlisted, split_from_words
+from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.reading import ReadSettings
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say, say_count, translate
+from pupila.tasks.multilabel import MULTILABEL
+from pupila.tasks.segment import SEGMENT
+
+ByPath = Mapping[str, AnnotationFile]  # annotation files by their path below the root
+
+
+def read(place: Place, settings: ReadSettings, name: str) -> Listing | None:
+    """The images in the annotation files of this tool; None where there are none, or another tool's count.
+
+    Args:
+        place: folder or file of the data.
+        settings: as requested.
+        name: of the tool, a key of `TOOLS`.
+
+    Raises:
+        PupilaError: the files can't be read, list no image that exists, or are not of the requested task.
+    """
+    matches = place.annotations
+    if settings.layout == "auto" and len(matches.by_tool) > 1 and _find_most_covering(matches) != name:
+        return None
+    by_path = _without_repetitions(name, matches.by_tool.get(name, {}))
+    broken = matches.broken.get(name, {})
+    if broken and not (by_path and TOOLS[name].each_image):
+        raise next(iter(broken.values()))
+    task = settings.requested_task()
+    as_labels = task is not None and task.target != SEGMENT.target
+    if not as_labels and (with_areas := _without_boxes(by_path, name, task is not None)):
+        by_path = with_areas
+    elif not as_labels and by_path and task is not None:
+        raise PupilaError(
+            say("The annotations in {path} are boxes, not masks", path=place.path), actual=_describe(name, by_path),
+            expected=say("a polygon or run lengths for each object"),
+            remedy=say("export the annotations for segmentation, or read their categories as labels: {flag}",
+                       flag=f"--task {MULTILABEL.name}"),
+        )  # fmt: skip
+    elif not as_labels and by_path:
+        if settings.layout == "auto" and (stronger := _read_stronger(place, settings)) is not None:
+            note = say("{files}: boxes, which are not used here; {flag} reads them as labels.",
+                       files=_describe(name, by_path), flag=f"--layout {name}")  # fmt: skip
+            return replace(stronger, notes=[*stronger.notes, note])
+        as_labels = True
+    if not by_path:
+        return None
+    source = _read_images(place, name, by_path, as_labels)
+    oddities = [Oddity(path, UNREADABLE_LABEL, str(fault)) for path, fault in broken.items()]
+    return replace(
+        source,
+        notes=[*source.notes, *_describe_others(matches, name)],
+        oddities=[*source.oddities, *oddities],
+    )
+
+
+def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> Listing:
+    """The images that the files list, with masks or labels.
+
+    Raises:
+        PupilaError: none of them exists.
+    """
+    root, each_image = place.annotations.root, TOOLS[name].each_image
+    finder = FileFinder(root)
+    located, oddities = locate_images(finder, by_path, each_image)
+    if not located:
+        raise PupilaError(
+            say("None of the images listed in {path} exists", path=_describe(name, by_path)),
+            actual=listing([o.subject for o in oddities], 3), expected=say("the images beside the annotations"),
+        )  # fmt: skip
+    unlisted = [o for o in find_unlisted(root, set(located)) if o.subject not in by_path]
+    notes = [
+        *(place.describe_root(root) if place.is_folder else []), *finder.notes(bare_names=False),
+    ]  # fmt: skip
+    columns: dict[str, list[str | None]] = {"given_split": [image.split for image in located.values()]}
+    names = list(dict.fromkeys(each for file in by_path.values() for each in file.names))
+    annotations = _all_annotations(by_path)
+    as_labels |= bool(annotations) and all(each.is_label for each in annotations)
+    if as_labels:
+        columns["target"], more = read_labels(located, by_path)
+        notes += describe_labels(annotations, names, len(more))
+    else:
+        columns["target"], more = _first_records(located, by_path)
+        notes += _describe_areas(annotations)
+    rows = as_rows([image.entry for image in located.values()], columns)
+    source = Listing(_describe(name, by_path), root, rows, place.home, [*oddities, *unlisted, *more], notes)
+    if as_labels:
+        return replace(source, cells=True)
+    return replace(source, target="mask", label_map=build_label_map(names, read_class_file(root)))
+
+
+def _all_annotations(by_path: ByPath) -> list[Annotation]:
+    return [annotation for file in by_path.values() for annotation in file.all_annotations]
+
+
+def _without_repetitions(name: str, by_path: ByPath) -> ByPath:
+    """The files without those of all splits, where splits have files of their own: they would repeat the images."""
+    if TOOLS[name].each_image or not any(split_from_words(path) for path in by_path):
+        return by_path
+    return {path: file for path, file in by_path.items() if split_from_words(path)}
+
+
+def _without_boxes(by_path: ByPath, name: str, rectangles: bool) -> ByPath:
+    """The files that are not about boxes alone; empty where all are.
+
+    Args:
+        by_path: the files.
+        name: of their tool; where each image has a file of its own, they are about boxes together.
+        rectangles: whether outlines that were drawn as boxes count as areas, although there are no others.
+    """
+
+    def has_boxes_alone(annotations: list[Annotation]) -> bool:
+        placed = [each for each in annotations if not each.is_label and not each.has_no_area]
+        return any(placed) and all(
+            not each.segmentation or (each.shape == RECTANGLE and not rectangles) for each in placed
+        )
+
+    if TOOLS[name].each_image:
+        return {} if has_boxes_alone(_all_annotations(by_path)) else by_path
+    return {path: file for path, file in by_path.items() if not has_boxes_alone(file.all_annotations)}
+
+
+def _first_records(
+    located: Mapping[str, LocatedImage], by_path: ByPath
+) -> tuple[list[str | None], list[Oddity]]:
+    """The target that each mask is drawn from, `FILE#IMAGE`, and an image's further records, which are not used."""
+    further = [(path, target) for path, image in located.items() for target in image.targets[1:]]
+    targets = [image.targets[0] if image.is_annotated(by_path) else None for image in located.values()]
+    return targets, [Oddity(path, "duplicate-row", target) for path, target in further]
+
+
+def _describe(name: str, by_path: ByPath) -> str:
+    """The tool and its files, in words."""
+    title = translate(TOOLS[name].title)
+    if TOOLS[name].each_image and len(by_path) > 1:
+        counted = say_count("{n} file", "{n} files", len(by_path))
+        return f"{title} ({counted})"
+    return f"{title} ({listing(list(by_path))})"
+
+
+def _describe_areas(annotations: list[Annotation]) -> list[str]:
+    """Notes on annotations that are no plain outlines.
+
+    Raises:
+        PupilaError: none of them has an area.
+    """
+    without = Counter(each.shape for each in annotations if each.has_no_area)
+    counted = listing([f"{n} x {shape}" for shape, n in without.most_common()])
+    if without and not any(each.segmentation or each.boxed for each in annotations):
+        raise PupilaError(
+            say("The annotations have no area"), actual=counted, expected=say("polygons, masks or boxes"),
+            remedy=say("read their classes as labels: {flag}", flag=f"--task {MULTILABEL.name}"),
+        )  # fmt: skip
+    notes = []
+    if without:
+        notes.append(say("Annotations without an area are not drawn: {shapes}.", shapes=counted))
+    if rectangles := sum(each.shape == RECTANGLE for each in annotations):
+        notes.append(say_count("{n} rectangle counts as an area like the outlines.",
+                               "{n} rectangles count as areas like the outlines.", rectangles))  # fmt: skip
+    return notes
+
+
+def _find_most_covering(matches: ToolFiles) -> str:
+    """The tool whose files list most of the images that exist; where two list as many, the one with more outlines."""
+    finder = FileFinder(matches.root)
+
+    def coverage(name: str) -> tuple[int, int]:
+        by_path = matches.by_tool[name]
+        located, _ = locate_images(finder, by_path, TOOLS[name].each_image)
+        return len(located), sum(bool(each.segmentation) for each in _all_annotations(by_path))
+
+    return max(matches.by_tool, key=coverage)
+
+
+def _describe_others(matches: ToolFiles, name: str) -> list[str]:
+    """A note for each tool whose files are passed over."""
+    return [
+        say("{files}: not used; {flag} reads them.", files=_describe(other, by_path), flag=f"--layout {other}")
+        for other, by_path in matches.by_tool.items() if other != name
+    ]  # fmt: skip
+
+
+def _read_stronger(place: Place, settings: ReadSettings) -> Listing | None:
+    """The masks, or the folders of several classes, that lie beside boxes; None where there are none."""
+    for read_other in (pairs.read, folder.read):
+        with contextlib.suppress(PupilaError):
+            source = read_other(place, settings)
+            if source is not None and not source.doubt and source.rows["target"].n_unique() > 1:
+                return source
+    return None

@@ -28,7 +28,7 @@ def test_every_class_and_split_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["doctor", "split", "explore", "train --dry-run"])
-def test_it_is_said_before_the_search_for_duplicates(
+def test_it_is_printed_before_the_search_for_duplicates(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_classes(tmp_path, {"cat": 2, "dog": 2})

@@ -4,16 +4,21 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from pupila.artifacts.dataset.formats.file_finder import folder_content, split_from_words
+from pupila.artifacts.dataset.formats.class_names import Stems
+from pupila.artifacts.dataset.formats.file_finder import folder_content
+from pupila.artifacts.dataset.formats.folder_tree import build_tree
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.same_folder import pair_masks
+from pupila.artifacts.dataset.formats.structure import Reader, Spot, Structure
 from pupila.artifacts.dataset.formats.table import asks_for_several, read_class_columns, read_unfit_table
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
+from pupila.core.vocabulary import SPLIT_WORDS
+
+_DOCUMENTS = {".md", ".rst", ".txt", ".ipynb", ".html", ".py"}
 
 
 def read(place: Place, settings: ReadSettings) -> Listing | None:
@@ -29,20 +34,65 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
         )  # fmt: skip
     if (with_masks := pair_masks(root, images, oddities)) is not None:
         return replace(with_masks, home=path, notes=notes)
-    levels = _Levels(root, images)
-    if not levels.are_classes:
+    documents = {o.subject.rpartition("/")[0] for o in oddities if files.suffix(o.subject) in _DOCUMENTS}
+    topmost = settings.layout == "folders"
+    requested = settings.requested_task()
+    accepted = topmost or (requested is not None and requested.target != "mask")
+    found = Reader(documents, Stems(images), accepted, topmost).read(build_tree(images))
+    folders = [e.path.rpartition("/")[0] for e in images]
+    oddities += [Oddity(e.path, "other-file", found.left_out[folder])
+                 for e, folder in zip(images, folders, strict=True) if folder in found.left_out]  # fmt: skip
+    images = [e for e, folder in zip(images, folders, strict=True) if folder not in found.left_out]
+    folders = [folder for folder in folders if folder not in found.left_out]
+    spots = [found.spots[folder] for folder in folders]
+    classes = {spot.target for spot in spots if spot.target is not None}
+    if len({name for name in classes if not folder_content(name)}) < 2:
         several = asks_for_several(settings)
         table = read_class_columns(root, several) or (read_unfit_table(root) if several else None)
         if table is not None:
             return replace(table, home=path, notes=[*notes, *table.notes])
-    oddities += levels.empty_classes()
-    notes = [*notes, *(levels.describe_splits() if levels.split_level else _splits_in_names(images))]
-    rows = as_rows(images, {
-        "target": [levels.target(e.path) for e in images],
-        "given_split": [levels.split(e.path) for e in images],
-        "subfolder": [levels.rest(e.path) for e in images],
-    })  # fmt: skip
-    return Listing(levels.layout(), root, rows, path, oddities, notes, folders=True)
+    oddities += _find_empty_classes(root, found, spots)
+    notes = [*notes, *found.notes, *([] if found.split_level else _splits_in_names(images))]
+    columns: dict[str, list[str | None]] = {
+        "target": [spot.target for spot in spots],
+        "given_split": [spot.split for spot in spots],
+        "subfolder": [folder if s.rest is None else s.rest for folder, s in zip(folders, spots, strict=True)],
+    }
+    if any(spot.part for spot in spots):
+        columns["part"] = [spot.part for spot in spots]
+    rows = as_rows(images, columns)
+    return Listing(
+        _name_layout(found), root, rows, path, oddities, notes, folders=True, doubt=" ".join(found.doubts)
+    )
+
+
+def _find_empty_classes(root: str, found: Structure, spots: list[Spot]) -> list[Oddity]:
+    """Folders without images beside those of the classes."""
+    if not found.class_level:
+        return []
+    classes = {spot.target for spot in spots}
+    beside = {
+        folder[: -len(spot.target)].rstrip("/")
+        for folder, spot in found.spots.items()
+        if spot.target and folder.rpartition("/")[2] == spot.target
+    }
+    with_images = {above for folder in [*found.spots, *found.left_out] for above in _folders_above(folder)}
+    empty = {name for place in beside for name in files.list_folders(files.join(root, place) if place else root)
+             if (f"{place}/{name}" if place else name) not in with_images and name not in classes}  # fmt: skip
+    return [Oddity(name, "empty-class", say("a class folder without images")) for name in sorted(empty)]
+
+
+def _folders_above(folder: str) -> list[str]:
+    parts = folder.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def _name_layout(found: Structure) -> str:
+    if not found.class_level:
+        return say("a folder of images without labels")
+    if found.split_level:
+        return say("a folder per class below train/val/test")
+    return say("a folder per class")
 
 
 def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
@@ -58,95 +108,3 @@ def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
 def _describe_content(oddities: list[Oddity]) -> str:
     counts = Counter(files.suffix(o.subject) or o.subject for o in oddities)
     return listing([f"{n} x {suffix}" for suffix, n in counts.most_common()]) or say("an empty folder")
-
-
-class _Levels:
-    """The levels of the path that name the split and the class."""
-
-    def __init__(self, root: str, images: list[files.FileEntry]) -> None:
-        self.root = root
-        self.splits = _find_splits([e.path for e in images if "/" in e.path])
-        self.split_level = bool(self.splits)
-        self.wrapped = _find_wrapped([e.path for e in images]) if self.splits else set()
-        depth = 1 if self.split_level else 0
-        levels = {parts[depth] for e in images if len(parts := self.parts(e.path)) > depth + 1}
-        named = any(
-            folder_content(name) != "image" for name in levels
-        )  # a single folder `images/` is not a class
-        self.class_level = depth if named else None
-        self.classes = {target for e in images if (target := self.target(e.path)) is not None}
-
-    def parts(self, path: str) -> list[str]:
-        """The parts of the path, without a lone folder around a split."""
-        top, *rest = path.split("/")
-        return [top, *rest[1:]] if top in self.wrapped else [top, *rest]
-
-    @property
-    def are_classes(self) -> bool:
-        """Whether several folders may be classes: one alone may be what the images lie in."""
-        return len({name for name in self.classes if not folder_content(name)}) > 1
-
-    def split(self, path: str) -> str | None:
-        word = path.partition("/")[0]
-        return self.splits.get(word, word) if self.split_level and "/" in path else None
-
-    def target(self, path: str) -> str | None:
-        parts = self.parts(path)
-        if self.class_level is None or len(parts) < self.class_level + 2:
-            return None
-        return parts[self.class_level]
-
-    def rest(self, path: str) -> str | None:
-        """The folders below the class, "" for none."""
-        if self.class_level is None:
-            return path.rpartition("/")[0]
-        return "/".join(self.parts(path)[self.class_level + 1 : -1])
-
-    def describe_splits(self) -> list[str]:
-        """A note, where the name of a split's folder only contains the word."""
-        read = [say("{folder} is {split}", folder=top, split=split)
-                for top, split in sorted(self.splits.items()) if top.lower() not in SPLIT_WORDS]  # fmt: skip
-        return [say("Top folders are splits, not classes: {folders}.", folders=listing(read))] if read else []
-
-    def empty_classes(self) -> list[Oddity]:
-        tops = files.list_folders(self.root)
-        if self.split_level:
-            tops = [
-                c
-                for t in tops
-                if t in self.splits
-                for c in files.list_folders(files.join(self.root, f"{t}/{t}" if t in self.wrapped else t))
-            ]
-        if self.class_level is None:
-            return []
-        empty = sorted(set(tops) - self.classes)
-        return [Oddity(name, "empty-class", say("a class folder without images")) for name in empty]
-
-    def layout(self) -> str:
-        if self.class_level is None:
-            return say("a folder of images without labels")
-        return (
-            say("a folder per class below train/val/test") if self.split_level else say("a folder per class")
-        )
-
-
-def _find_splits(paths: list[str]) -> dict[str, str]:
-    """Top folder -> split, where the top folders are splits; empty where they are none.
-
-    One of them is for training, and there are two or more. Names that only contain the word (`training_set`,
-    `train2017`) count where class folders lie below the one for training, or below a folder of its name in it.
-    """
-    tops = {path.partition("/")[0] for path in paths}
-    exact = {top: SPLIT_WORDS[top.lower()] for top in tops if top.lower() in SPLIT_WORDS}
-    loose = {top: split for top in tops if (split := split_from_words(top))}
-    deep = {path.split("/")[0] for path in paths if path.count("/") > 1}
-    splits = loose if any(top in deep for top, split in loose.items() if split == TRAIN) else exact
-    return splits if len(splits) > 1 and TRAIN in splits.values() else {}
-
-
-def _find_wrapped(paths: list[str]) -> set[str]:
-    """The top folders that hold one folder of the same name and nothing else: `train/train/cats/1.jpg`."""
-    inner: dict[str, set[str]] = {}
-    for top, second, *rest in (path.split("/") for path in paths if "/" in path):
-        inner.setdefault(top, set()).add(second if rest else "")
-    return {top for top, names in inner.items() if names == {top}}

@@ -1,86 +1,157 @@
-"""Images beside masks of the same stem: `images/` and `masks/`, also below train/val/test, under their usual names.
+"""Images and masks in folders beside each other, whatever these are called: `images/` and `masks/`, also around splits.
 
-Where no folder is one of images, a class file among the masks says that all other images are meant.
+Usual names are enough. Other folders have to match: by the stems of their files, and by pixels, of which masks hold few
+values. Where no folder is one of images, a class file among the masks says that all other images are meant.
 """
 
-import re
-from collections import defaultdict
+from collections.abc import Container
 from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, read_class_file
-from pupila.artifacts.dataset.formats.file_finder import (
-    content_by_path,
-    folder_content,
-    split_from_path,
-)
+from pupila.artifacts.dataset.formats.file_finder import content_by_path, folder_content, split_from_path
+from pupila.artifacts.dataset.formats.folder_names import split_of_folder
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.mask_candidates import Tree, find_candidates, read_stem
+from pupila.artifacts.dataset.formats.mask_choice import Choice, choose
+from pupila.artifacts.dataset.formats.paired_masks import make_targets
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.stems import Item, match_stems
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import listing, say, say_count
+from pupila.core.vocabulary import TEST
 
-_SUFFIX = re.compile(r"[_\-. ]?(mask|masks|label|labels|gt|seg|segmentation|json)$", re.IGNORECASE)
 
+def read(place: Place, settings: ReadSettings) -> Listing | None:
+    """The images with the masks that match them, where there are folders for both.
 
-def read(place: Place, _settings: ReadSettings) -> Listing | None:
-    """The images with the masks of the same stem, where there are folders for both."""
-    if not place.is_folder:
+    Raises:
+        PupilaError: several folders are as likely, or nothing matches in folders of usual names.
+    """
+    if not place.is_folder or not any("/" in entry.path for entry in place.images):
         return None
-    path, root, notes = place.path, place.root, place.describe_root(place.root)
-    if not any(folder_content(name) == "mask" for name in _folder_names(root)):
+    tree = Tree(place.root, place.images, settings.limits())
+    requested = settings.requested_task()
+    named = settings.layout == "masks" or (requested is not None and requested.target == "mask")
+    choice = choose(tree, find_candidates(tree), named)
+    if choice is not None and not choice.known and requested is not None and requested.target != "mask":
+        choice = None  # folders that only may hold masks
+    if choice is not None and not choice.known:
+        images, masks = _members(tree, choice)
+        return _pair(place, tree, images, masks, choice)
+    usual = _by_names(place, choice)
+    if usual is None:
         return None
-    entries, oddities = place.images, list(place.others)
-    images = [e for e in entries if content_by_path(e.path) == "image"]
-    if not images and _has_class_file(root):
-        images = [e for e in entries if content_by_path(e.path) != "mask"]
-    masks = [e for e in entries if content_by_path(e.path) == "mask"]
+    return _pair(place, tree, *usual, choice or Choice())
+
+
+def _members(tree: Tree, choice: Choice) -> tuple[list[Item], list[Item]]:
+    """The files of the chosen roles, and images of a test folder that has no masks."""
+    images = [item for role in choice.images for item in tree.members(role, choice.masks)]
+    masks = [
+        Item(item.path, item.context, item.stem, part)
+        for role, part in choice.masks.items()
+        for item in tree.members(role, [])
+    ]
+    taken = {role.name for role in (*choice.images, *choice.masks)}
+    level = choice.images[0].level
+    known = {item.path for item in (*images, *masks)}
+    for parts, entries in tree.folders.items():
+        name = parts[level] if len(parts) > level else ""
+        if name and name not in taken and split_of_folder(name) == TEST:
+            images += [
+                Item(e.path, "/".join(parts), read_stem(e.path)) for e in entries if e.path not in known
+            ]
+    return images, masks
+
+
+def _by_names(place: Place, choice: Choice | None) -> tuple[list[Item], list[Item]] | None:
+    """The files in folders of usual names; of the masks those that were chosen."""
+    names = {folder for entry in place.images for folder in entry.path.split("/")[:-1]}
+    if not any(folder_content(name) == "mask" for name in names):
+        return None
+    chosen = {role.name.lower() for role in choice.masks} if choice else None
+    images = [e for e in place.images if content_by_path(e.path) == "image"]
+    if not images and _has_class_file(place.root):
+        images = [e for e in place.images if content_by_path(e.path) != "mask"]
+    masks = [e for e in place.images if content_by_path(e.path) == "mask"
+             and (chosen is None or any(part.lower() in chosen for part in e.path.split("/")))]  # fmt: skip
     if not images or not masks:
         return None
-    places = {_folder_and_stem(e.path) for e in images}
-    by_place: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for mask in masks:
-        folder, stem = _folder_and_stem(mask.path)
-        exact = (folder, stem) in places
-        by_place[folder, stem if exact else _SUFFIX.sub("", stem)].append(mask.path)
-    targets: list[str | None] = []
-    for image in images:
-        matching = by_place.pop(_folder_and_stem(image.path), [])
-        targets.append(matching[0] if matching else None)
-        oddities += [
-            Oddity(mask, "multiple-masks", say("{image} already has a mask", image=image.path))
-            for mask in matching[1:]
-        ]
-        if not matching:
-            oddities.append(Oddity(image.path, "image-without-mask", ""))
-    oddities += [Oddity(mask, "mask-without-image", "") for rest in by_place.values() for mask in rest]
-    if not any(targets):
+    return [_item(e.path) for e in images], [_item(e.path) for e in masks]
+
+
+def _item(path: str) -> Item:
+    """The file, its folders except those of images and masks as context."""
+    rest = [part for part in path.split("/")[:-1] if not folder_content(part)]
+    return Item(path, "/".join(rest).lower(), read_stem(path))
+
+
+def _pair(place: Place, tree: Tree, images: list[Item], masks: list[Item], choice: Choice) -> Listing:
+    matches = match_stems(images, masks)
+    if not matches.masks:
         raise PupilaError(
-            say("No image in {path} has a mask of the same name", path=path),
+            say("No image in {path} has a mask of the same name", path=place.path),
             actual=f"{images[0].path}, {masks[0].path}",
             expected=say("images/NAME.jpg beside masks/NAME.png"), remedy="docs/reference/dataset.md",
         )  # fmt: skip
-    oddities = [o for o in oddities if PurePosixPath(o.subject).name not in CLASS_FILES]
-    rows = as_rows(images, {"target": targets, "given_split": [split_from_path(e.path) for e in images]})
-    label_map = read_class_file(root, *(files.join(root, name) for name in files.list_folders(root)))
-    return Listing(
-        say("images beside masks"), root, rows, path, oddities, notes, target="mask", label_map=label_map
+    targets = make_targets(tree, matches)
+    paths = {item.path for item in images}
+    entries = [e for e in place.images if e.path in paths]
+    oddities = [o for o in place.others if PurePosixPath(o.subject).name not in CLASS_FILES]
+    oddities += targets.oddities
+    splits = [_split(e.path, choice) for e in entries]
+    rest, notes = _find_unlabelled(entries, splits, targets.by_image)
+    oddities += [Oddity(path, "image-without-mask", "") for path in rest]
+    oddities += [Oddity(mask, "mask-without-image", "") for mask in matches.unmatched]
+    rows = as_rows(
+        entries, {"target": [targets.by_image.get(e.path) for e in entries], "given_split": splits}
     )
+    root = place.root
+    label_map = read_class_file(root, *(files.join(root, name) for name in files.list_folders(root)))
+    notes = [*place.describe_root(root), *choice.notes, *targets.notes, *notes]
+    notes += _describe_rest(place, images, masks, choice)
+    return Listing(
+        say("images beside masks"), root, rows, place.path, oddities, notes, target="mask", label_map=label_map,
+        doubt=choice.doubt,
+    )  # fmt: skip
+
+
+def _find_unlabelled(
+    entries: list[files.FileEntry], splits: list[str | None], labelled: Container[str]
+) -> tuple[list[str], list[str]]:
+    """The images without a mask, and notes; a test split that has no masks at all is a note alone."""
+    without = [(e.path, split) for e, split in zip(entries, splits, strict=True) if e.path not in labelled]
+    open_test = [path for path, split in without if split == TEST]
+    if not open_test or len(open_test) < splits.count(TEST):
+        return [path for path, _ in without], []
+    note = say_count(
+        "{n} image of the test split has no mask.",
+        "{n} images of the test split have no masks.",
+        len(open_test),
+    )
+    return [path for path, split in without if split != TEST], [note]
+
+
+def _split(path: str, choice: Choice) -> str | None:
+    """The split that a folder names, or a word in the names of the folders of images, where these differ."""
+    if split := split_from_path(path):
+        return split
+    parts = path.split("/")[:-1]
+    level = choice.images[0].level if choice.images else len(parts)
+    return split_of_folder(parts[level]) if not choice.known and len(parts) > level else None
+
+
+def _describe_rest(place: Place, images: list[Item], masks: list[Item], choice: Choice) -> list[str]:
+    """A note on images in other folders, which are not read."""
+    taken = {item.path for item in (*images, *masks)}
+    passed = {role.name for role in choice.passed}
+    rest = [e.path for e in place.images if e.path not in taken and not passed & set(e.path.split("/"))]
+    return [say("Other images are not read: {paths}.", paths=listing(rest, 3))] if rest else []
 
 
 def _has_class_file(root: str) -> bool:
     """Whether a folder of masks holds a class file: then its name is not the name of an image class."""
     folders = [name for name in files.list_folders(root) if folder_content(name) == "mask"]
     return any(files.exists(files.join(root, f"{name}/{file}")) for name in folders for file in CLASS_FILES)
-
-
-def _folder_names(root: str) -> list[str]:
-    names = files.list_folders(root)
-    return names + [inner for name in names for inner in files.list_folders(files.join(root, name))]
-
-
-def _folder_and_stem(path: str) -> tuple[str, str]:
-    """(the folders except those of images and masks, the stem), in lower case."""
-    *above, name = path.split("/")
-    rest = "/".join(part for part in above if not folder_content(part))
-    return rest.lower(), PurePosixPath(name).stem.lower()

@@ -1,0 +1,180 @@
+"""Which folders hold images and which their masks: sister folders of matching stems, one of few exact values."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
+from typing import TypeVar
+
+from pupila.artifacts.dataset.formats.file_finder import folder_content
+from pupila.artifacts.dataset.formats.folder_names import hint, split_of_folder
+from pupila.artifacts.dataset.formats.mask_pixels import Pixels, are_aligned, read_pixels
+from pupila.artifacts.dataset.formats.stems import Item, match_stems
+from pupila.core import files
+from pupila.imaging.images.decode import ImageLimits
+
+LOOSE = "."  # the name of the files that lie in a folder beside its subfolders
+_MOST_NAMES = 16  # folders beside each other; more are classes or cases
+_SAMPLE = 24  # stems that are matched before any pixel is looked at
+_SAMPLES = 6  # files of a folder that are looked at
+
+Parts = tuple[str, ...]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """All folders of one name at one level of the paths: `masks` of `train/masks` and `test/masks`."""
+
+    level: int
+    name: str
+    inner: str = ""  # a folder below it that only masks have: the class in `masks/road`
+
+    @property
+    def label(self) -> str:
+        """As users write it."""
+        return f"{self.name}/{self.inner}" if self.inner else self.name
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A role of images with a role of masks that match it."""
+
+    images: Role
+    masks: Role
+    pairs: list[tuple[str, str]]  # some images with their masks
+    known: bool = False  # whether the names of both are usual
+    aligned: bool = (
+        True  # whether the masks fit their own images best; not looked at where the names are known
+    )
+
+
+class Tree:
+    """The folders of images, by what they may be."""
+
+    def __init__(self, root: str, entries: list[files.FileEntry], limits: ImageLimits) -> None:
+        self.root, self.limits = root, limits
+        self.folders: dict[Parts, list[files.FileEntry]] = defaultdict(list)
+        for entry in entries:
+            self.folders[tuple(entry.path.split("/")[:-1])].append(entry)
+        self._pixels: dict[str, Pixels | None] = {}
+        self._few: dict[Role, bool | None] = {}
+
+    def read(self, path: str) -> Pixels | None:
+        """The pixels of a file, read once."""
+        if path not in self._pixels:
+            self._pixels[path] = read_pixels(self.root, path, self.limits)
+        return self._pixels[path]
+
+    @cached_property
+    def sisters(self) -> dict[tuple[int, Parts, Parts], dict[Role, Parts]]:
+        """(level, folders above, folders below) -> the roles that lie there, and their folders."""
+        groups: dict[tuple[int, Parts, Parts], dict[Role, Parts]] = defaultdict(dict)
+        for parts in self.folders:
+            for level, name in enumerate(parts):
+                groups[level, parts[:level], parts[level + 1 :]][Role(level, name)] = parts
+            groups[len(parts), parts, ()][Role(len(parts), LOOSE)] = parts
+        return groups
+
+    def members(self, role: Role, beside: Iterable[Role]) -> list[Item]:
+        """The files of a role, their other folders as context; those in no folder of their own only beside others."""
+        others = set(beside)
+        return [
+            Item(entry.path, "/".join((*above, *below)).lower(), read_stem(entry.path))
+            for (_, above, below), names in self.sisters.items()
+            if role in names and (role.name != LOOSE or others & names.keys())
+            for entry in self.folders[names[role]]
+        ]
+
+    def items(self, pairs: list[tuple[Parts, Parts]], side: int) -> list[Item]:
+        """The files of one side of these folders, the folder of the images as context."""
+        return [
+            Item(entry.path, "/".join(pair[0]), read_stem(entry.path))
+            for pair in pairs
+            for entry in self.folders[pair[side]]
+        ]
+
+    def holds_few_values(self, role: Role, paths: list[str]) -> bool | None:
+        """Whether the role's files are masks by their pixels; False for photographs, None for a mixture.
+
+        Two are looked at, and more where these aren't both photographs.
+        """
+        if role not in self._few:
+            samples = [pixels.few for path in _spread(paths, 2) if (pixels := self.read(path))]
+            if any(samples):
+                samples = [pixels.few for path in _spread(paths, _SAMPLES) if (pixels := self.read(path))]
+            self._few[role] = (
+                None
+                if not samples
+                else True
+                if all(samples)
+                else False
+                if 2 * sum(samples) <= len(samples)
+                else None
+            )
+        return self._few[role]
+
+
+def find_candidates(tree: Tree) -> list[Candidate]:
+    """All roles of images with roles of masks that match them: by names where these are usual, else by their pixels."""
+    candidates: list[Candidate] = []
+    roles = sorted(_matching_roles(tree).items(), key=lambda each: not _are_known(each[0]))
+    for (images, masks), folders in roles:
+        known = _are_known((images, masks))
+        settled = {each.images for each in candidates if each.known}
+        if settled and images not in settled:
+            continue  # usual names need no look at pixels, but for other masks of the same images
+        shown, marked = tree.items(folders, 0), tree.items(folders, 1)
+        sample = _spread(marked, _SAMPLE)
+        matches = match_stems(shown, sample)
+        count = sum(len(some) for some in matches.masks.values())
+        if 2 * count < len(sample) or not count:
+            continue
+        pairs = [(image, some[0][0]) for image, some in matches.masks.items()]
+        candidate = Candidate(images, masks, _spread(pairs, _SAMPLES), known)
+        if known or _have_pixels_of_masks(tree, candidate, [i.path for i in shown], [i.path for i in marked]):
+            candidates.append(candidate)
+    return candidates
+
+
+def _are_known(roles: tuple[Role, Role]) -> bool:
+    return [folder_content(role.name) for role in roles] == ["image", "mask"]
+
+
+def _matching_roles(tree: Tree) -> dict[tuple[Role, Role], list[tuple[Parts, Parts]]]:
+    """Two roles, and the folders of both beside each other; not those of different splits."""
+    roles_and_folders: dict[tuple[Role, Role], list[tuple[Parts, Parts]]] = defaultdict(list)
+    for names in tree.sisters.values():
+        roles = [role for role in names if len(names) <= _MOST_NAMES or hint(role.name)]
+        if len(roles) > _MOST_NAMES:
+            continue
+        for images, masks in permutations(roles, 2):
+            splits = {split for role in (images, masks) if (split := split_of_folder(role.name))}
+            turned = folder_content(images.name) == "mask" and folder_content(masks.name) == "image"
+            if len(splits) < 2 and masks.name != LOOSE and not turned:
+                roles_and_folders[images, masks].append((names[images], names[masks]))
+    return roles_and_folders
+
+
+def _have_pixels_of_masks(tree: Tree, candidate: Candidate, images: list[str], masks: list[str]) -> bool:
+    """Whether the images are photographs, and the masks of few values and of the images' shapes."""
+    if tree.holds_few_values(candidate.images, images) is not False:
+        return False
+    if not tree.holds_few_values(candidate.masks, masks):
+        return False
+    samples = [(first, second) for image, mask in candidate.pairs
+             if (first := tree.read(image)) and (second := tree.read(mask))]  # fmt: skip
+    candidate.aligned = are_aligned(samples)
+    return bool(samples) and 4 * sum(first.fits(second) for first, second in samples) >= 3 * len(samples)
+
+
+def read_stem(path: str) -> str:
+    """The file's name without its ending, in lower case."""
+    return path.rpartition("/")[2].rpartition(".")[0].lower() or path.rpartition("/")[2].lower()
+
+
+def _spread(items: list[T], most: int) -> list[T]:
+    """Some of the items, evenly spaced."""
+    step = max(1.0, len(items) / most)
+    return [items[int(n * step)] for n in range(min(most, len(items)))]

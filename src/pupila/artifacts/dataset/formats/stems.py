@@ -1,0 +1,207 @@
+"""Match the file stems of images and masks: equal, or equal after what all of one kind begin or end with is cut off."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+# Words that say that a file is a mask, and nothing about its class.
+PLAIN_WORDS = frozenset((
+    "mask", "masks", "label", "labels", "gt", "groundtruth", "ground", "truth", "seg", "segmentation", "segmented",
+    "ann", "anno", "annot", "annotation", "annotated", "manual", "target", "binary", "png", "json", "img", "image",
+    "l", "y", "labelids", "labeltrainids", "training", "train", "testing", "test", "val",
+))  # fmt: skip
+_TOKEN = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
+_NUMBER = re.compile(r"[^\W\d]*[\W_]*\d+$")
+_SAMPLE = 400  # stems that the affixes are learned from
+_MOST_CUT = 4  # tokens that are cut off at each end of the images' stems
+_MOST_TOKENS = 16  # of a stem whose parts are tried
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file that takes part in the matching."""
+
+    path: str
+    context: str  # what must be equal: its folders without the one that says image or mask
+    stem: str  # in lower case
+    part: str = ""  # the class that its folder names, if any
+
+
+@dataclass(slots=True)
+class Matches:
+    """The masks of each image."""
+
+    masks: dict[str, list[tuple[str, str]]] = field(
+        default_factory=dict
+    )  # image -> (mask, what its name adds)
+    unmatched: list[str] = field(default_factory=list)  # masks
+    by_folder: bool = False  # whether the masks go to the only image of their folder
+
+
+def match_stems(images: list[Item], masks: list[Item]) -> Matches:
+    """The masks of each image, within equal contexts.
+
+    What a mask's name adds to its image's (`lesion` of `a_lesion.png`) is chosen if it recurs, as numbers are (`#`).
+    """
+    exact = _assign(images, masks, ("", ""), [("", "")])
+    if 10 * len(exact.unmatched) <= len(masks):
+        return _retry(images, masks, exact)
+    best = exact
+    for cut in _affixes(images):
+        index = _index(images, cut)
+        matches = _assign(images, masks, cut, _learn(index, masks, 2 if len(masks) > 3 else 1))
+        if (len(matches.masks), -len(matches.unmatched)) > (len(best.masks), -len(best.unmatched)):
+            best = matches
+        if len(matches.masks) == len(images):
+            break
+    if 2 * len(best.masks) < len(images) and (alone := _match_lone_images(images, masks)) is not None:
+        return alone
+    return _without_shared_words(best)
+
+
+def _without_shared_words(matches: Matches) -> Matches:
+    """The parts without the words that all have: `gtfine_color` and `gtfine_labelids` differ in the last."""
+    parts = {part for some in matches.masks.values() for _, part in some} - {"", "#"}
+    shared = set.intersection(*(set(part.split("_")) for part in parts)) if len(parts) > 1 else set()
+    if shared:
+        short = {part: "_".join(word for word in part.split("_") if word not in shared) for part in parts}
+        matches.masks = {image: [(mask, short.get(part, part)) for mask, part in some]
+                         for image, some in matches.masks.items()}  # fmt: skip
+    return matches
+
+
+def _retry(images: list[Item], masks: list[Item], exact: Matches) -> Matches:
+    """Equal stems and, for masks that are left, what their names add: `a.png` and `a_2.png`."""
+    if not exact.unmatched:
+        return exact
+    left = set(exact.unmatched)
+    rest = [item for item in masks if item.path in left]
+    ends = [each for each in _learn(_index(images, ("", "")), rest, 1) if _name_part(each) in ("", "#")]
+    matches = _assign(images, masks, ("", ""), [("", ""), *ends])
+    return matches if len(matches.unmatched) < len(exact.unmatched) else exact
+
+
+def _index(images: list[Item], cut: tuple[str, str]) -> dict[tuple[str, str], str]:
+    """(context, core) -> image; the first of several."""
+    index: dict[tuple[str, str], str] = {}
+    for item in images:
+        if core := _cut(item.stem, cut):
+            index.setdefault((item.context, core), item.path)
+    return index
+
+
+def _cut(stem: str, affixes: tuple[str, str]) -> str:
+    """The stem between a beginning and an end, "" where it lacks one; an end of `#` is any number."""
+    begin, end = affixes
+    if not stem.startswith(begin):
+        return ""
+    core = stem[len(begin) :]
+    if end.endswith("#"):
+        number = re.search(re.escape(end[:-1]) + r"\d+$", core)
+        return core[: number.start()] if number else ""
+    return core.removesuffix(end) if core.endswith(end) else ""
+
+
+def _affixes(images: list[Item]) -> list[tuple[str, str]]:
+    """What may be cut off the images' stems, as all begin or end with it: nothing first."""
+    stems = [item.stem for item in images]
+    if len(stems) < 2:
+        return [("", "")]
+    tokens = [_TOKEN.findall(stem) for stem in stems]
+    begin, end = _common(tokens), _common([each[::-1] for each in tokens])[::-1]
+    begins = ["".join(begin[:n]) for n in range(min(len(begin), _MOST_CUT) + 1)]
+    ends = ["".join(end[len(end) - n :]) for n in range(min(len(end), _MOST_CUT) + 1)]
+    cuts = [(first, last) for first in begins for last in ends]
+    return sorted(cuts, key=lambda cut: len(cut[0]) + len(cut[1]))
+
+
+def _common(tokens: list[list[str]]) -> list[str]:
+    """The tokens that all begin with; never all of one."""
+    shared = []
+    for column in zip(*tokens, strict=False):
+        if len(set(column)) > 1:
+            break
+        shared.append(column[0])
+    return shared[: min(len(each) for each in tokens) - 1]
+
+
+def _learn(index: dict[tuple[str, str], str], masks: list[Item], least: int) -> list[tuple[str, str]]:
+    """What masks' stems begin and end with around an image's core, `least` times: the most frequent first."""
+    step = max(1, len(masks) // _SAMPLE)
+    sample = masks[::step]
+    counts: Counter[tuple[str, str]] = Counter()
+    for item in sample:
+        tokens = _TOKEN.findall(item.stem)[:_MOST_TOKENS]
+        tail = item.stem[len("".join(tokens)) :]
+        counts.update(_surroundings(index, item.context, tokens, tail))
+    return [affixes for affixes, count in counts.most_common() if count >= least]
+
+
+def _surroundings(
+    index: dict[tuple[str, str], str], context: str, tokens: list[str], tail: str
+) -> set[tuple[str, str]]:
+    """What surrounds the longest cores that occur in a stem."""
+    for length in range(len(tokens), 0, -1):
+        hits = set()
+        for start in range(len(tokens) - length + 1):
+            core = "".join(tokens[start : start + length])
+            if (context, core) in index:
+                end = "".join(tokens[start + length :]) + tail
+                number = _NUMBER.search(end) if not end.isdigit() else None
+                hits.add(("".join(tokens[:start]), re.sub(r"\d+$", "#", end) if number else end))
+        if hits:
+            return hits
+    return set()
+
+
+def _assign(
+    images: list[Item], masks: list[Item], cut: tuple[str, str], ends: list[tuple[str, str]]
+) -> Matches:
+    """The masks of each image by these beginnings and ends, the first that fits."""
+    index, matches = _index(images, cut), Matches()
+    for item in masks:
+        for affixes in ends:
+            core = _cut(item.stem, affixes)
+            if core and (image := index.get((item.context, core))) is not None:
+                matches.masks.setdefault(image, []).append((item.path, item.part or _name_part(affixes)))
+                break
+        else:
+            matches.unmatched.append(item.path)
+    return matches
+
+
+def _name_part(affixes: tuple[str, str]) -> str:
+    """What these say of a mask: the words of them that don't only say that it is one."""
+    words = [word for word in re.split(r"[\W_]+", f"{affixes[0]} {affixes[1].removesuffix('#')}")
+             if word and word not in PLAIN_WORDS]  # fmt: skip
+    return "_".join(words) or ("#" if affixes[1].endswith("#") else "")
+
+
+def _match_lone_images(images: list[Item], masks: list[Item]) -> Matches | None:
+    """All masks of a folder for the only image beside it, where every folder has one, whatever the stems."""
+    alone: dict[str, list[Item]] = defaultdict(list)
+    for item in images:
+        alone[item.context].append(item)
+    if len(alone) < 2 or any(len(some) > 1 for some in alone.values()):
+        return None
+    stems = Counter(item.stem for item in masks)
+    contexts = len({item.context for item in masks})
+    matches = Matches(by_folder=True)
+    for item in masks:
+        if item.context in alone:
+            recurs = contexts > 1 and 2 * stems[item.stem] > contexts
+            part = item.part or (_name_part((item.stem, "")) if recurs else "#")
+            matches.masks.setdefault(alone[item.context][0].path, []).append((item.path, part))
+        else:
+            matches.unmatched.append(item.path)
+    return matches
+
+
+def common_start(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    first, last = min(names), max(names)
+    length = next(
+        (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
+    return first[:length]

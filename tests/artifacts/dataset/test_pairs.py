@@ -1,0 +1,125 @@
+"""Images and masks in folders of any name: what pairs, what is passed over, and what stays classes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pupila
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.errors import PupilaError
+from tests.pictures import Pixels, photo, scene, write_photo
+
+LAYOUTS = {
+    "nnU-Net": ("imagesTr/case_{n}_0000.png", "labelsTr/case_{n}.png"),
+    "ISIC": ("ISIC_Input/ISIC_{n}.jpg", "ISIC_GroundTruth/ISIC_{n}_segmentation.png"),
+    "Carvana": ("train/car_{n}.jpg", "train_masks/car_{n}_mask.gif"),
+    "LiTS": ("scans/volume-{n}.png", "truths/segmentation-{n}.png"),
+    "mmsegmentation": ("img_dir/train/{n}.png", "ann_dir/train/{n}.png"),
+    "SegNet": ("CamVid/train/{n}.png", "CamVid/trainannot/{n}.png"),
+    "x and y": ("x/{n}.png", "y/{n}.png"),
+    "DRIVE": ("training/images/{n}_training.tif", "training/1st_manual/{n}_manual1.gif"),
+    "Cityscapes": ("leftImg8bit/train/ulm/ulm_{n}_leftImg8bit.png", "gtFine/train/ulm/ulm_{n}_gtFine_labelIds.png"),
+    "glued": ("pictures/im{n}.png", "marked/gt{n}.png"),
+    "beside": ("all/{n}.jpg", "all/drawn/{n}.png"),
+}  # fmt: skip
+
+
+def save(path: Path, pixels: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def write_pairs(root: Path, image: str, mask: str, count: int = 6, high: int = 255) -> None:
+    for n in range(count):
+        pixels, water = scene(n)
+        save(root / image.format(n=f"{n:02}"), pixels)
+        save(root / mask.format(n=f"{n:02}"), water * np.uint8(high))
+
+
+def targets(data: Dataset) -> dict[str, str | None]:
+    return dict(data.images.select("image", "target").iter_rows())
+
+
+def read_notes(data: Dataset) -> str:
+    return "\n".join(data.notes)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_equal_stems_and_few_values_are_images_and_masks(tmp_path: Path, layout: str) -> None:
+    image, mask = LAYOUTS[layout]
+    write_pairs(tmp_path, image, mask)
+    data = pupila.open(tmp_path)
+    root = Path(data.root).relative_to(tmp_path)
+    assert {str(root / a): str(root / str(b)) for a, b in targets(data).items()} == {
+        image.format(n=f"{n:02}"): mask.format(n=f"{n:02}") for n in range(6)
+    }
+    assert data.classes == ["background", "foreground"]
+    assert not data.doubt and data.skipped.is_empty()
+
+
+def test_masks_that_are_all_alike_are_passed_over_with_a_note(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "training/images/{n}.png", "training/1st_manual/{n}.png")
+    disc = np.zeros((72, 96), np.uint8)
+    disc[8:64, 12:84] = 255
+    for n in range(6):
+        save(tmp_path / f"training/mask/{n:02}.png", disc)
+    data = pupila.open(tmp_path)
+    assert targets(data)["training/images/00.png"] == "training/1st_manual/00.png"
+    assert "Masks from 1st_manual; mask also matches and is not used: --masks mask" in read_notes(data)
+
+
+def test_another_picture_of_the_labels_is_passed_over(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "JPEGImages/{n}.jpg", "SegmentationClass/{n}.png")
+    write_pairs(tmp_path, "JPEGImages/{n}.jpg", "SegmentationObject/{n}.png", high=100)
+    data = pupila.open(tmp_path)
+    assert targets(data)["JPEGImages/00.jpg"] == "SegmentationClass/00.png"
+    assert "SegmentationObject also matches" in read_notes(data)
+
+
+def test_two_annotators_are_a_question(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "images/{n}.png", "manual1/{n}.png")
+    write_pairs(tmp_path, "images/{n}.png", "manual2/{n}.png")
+    with pytest.raises(PupilaError, match=r"manual1, manual2[\s\S]*--masks manual1"):
+        pupila.open(tmp_path)
+
+
+def test_a_test_folder_without_masks_is_a_test_split(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "imagesTr/a_{n}_0000.png", "labelsTr/a_{n}.png")
+    write_photo(tmp_path / "imagesTs/b_07_0000.png", 77)
+    write_photo(tmp_path / "docs/screenshot.png", 78)
+    data = pupila.open(tmp_path)
+    rows = data.images.select("image", "given_split").sort("image").rows()
+    assert rows[-1] == ("imagesTs/b_07_0000.png", "test") and rows[0][1] == "train" and len(rows) == 7
+    assert "1 image of the test split has no mask." in data.notes
+    assert "Other images are not read: docs/screenshot.png." in data.notes
+
+
+def binary(seed: int) -> Pixels:
+    return (photo(seed)[..., 0] > 128).astype(np.uint8) * np.uint8(255)
+
+
+@pytest.mark.parametrize(
+    "names", [("0", "1"), ("cats", "dogs", "birds"), ("before", "after"), ("rgb", "depth")]
+)
+@pytest.mark.parametrize("kind", ["photos", "drawings", "depth"])
+def test_equal_stems_alone_are_no_masks(tmp_path: Path, names: tuple[str, ...], kind: str) -> None:
+    for k, name in enumerate(names):
+        for n in range(4):
+            pixels = photo(10 * k + n) if kind != "drawings" else binary(10 * k + n)
+            if kind == "depth" and k:  # smooth, 16 bits
+                ramp = np.add.outer(np.arange(72), np.arange(96)) * (n + 40)
+                pixels = ramp.astype(np.uint16)
+            save(tmp_path / name / f"{n}.png", pixels)
+    data = pupila.open(tmp_path)
+    assert data.classes == sorted(names)
+    assert data.task is not None and data.task.name == "classify"
+
+
+def test_photographs_and_drawings_of_equal_stems_are_a_question(tmp_path: Path) -> None:
+    for n in range(8):
+        save(tmp_path / f"street/{n}.png", photo(n))
+        save(tmp_path / f"comic/{n}.png", binary(100 + n))
+    with pytest.raises(PupilaError, match=r"--layout masks, --layout folders"):
+        pupila.open(tmp_path)

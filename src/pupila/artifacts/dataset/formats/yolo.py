@@ -1,129 +1,106 @@
-"""YOLO segmentation: `data.yaml`, folders of images, and a text file of polygons for each image."""
+"""YOLO: images with a text file of outlines or boxes for each, described by a YAML file, by Darknet's, or by none."""
 
-import contextlib
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
 from pathlib import PurePosixPath
-from typing import Any
 
 from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
-from pupila.artifacts.dataset.formats.file_finder import list_images
-from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.yolo_config import YoloConfig, find_config
+from pupila.artifacts.dataset.formats.yolo_images import YoloImages, locate_images
+from pupila.artifacts.dataset.formats.yolo_labels import count_classes, inspect_labels, read_classes
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.settings import load_as_written, read_config
-from pupila.core.vocabulary import IGNORE, SPLIT_WORDS
+from pupila.core.vocabulary import IGNORE
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
+from pupila.tasks.multilabel import MULTILABEL
+from pupila.tasks.segment import SEGMENT
 
-_BOX = 5  # numbers of a line: class, centre, width and height
-_NOTHING: tuple[Any, ...] = ("", "null", "~", [])  # as YAML writes no value
-YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+_SAMPLE = 16  # text files that tell whether they are labels, where no file says so
 
 
-def read(place: Place, _settings: ReadSettings) -> Listing | None:
-    """The images in the folders or lists that `data.yaml` names."""
-    path = place.path
-    uri = next(filter(None, map(_find_yaml, place.folders)), None) if place.is_folder else path
-    if uri is None or not uri.lower().endswith((".yaml", ".yml")):
+def read(place: Place, settings: ReadSettings) -> Listing | None:
+    """The images in the folders or lists that a describing file names, or beside label files and a list of names."""
+    config = find_config(place, "" if settings.labels == "auto" else settings.labels)
+    if config is None:
         return None
-    root = uri.rpartition("/")[0] or "."
-    notes = place.describe_root(root)
-    config = read_config(uri, load_as_written)
-    splits = {
-        key: config[key] for key in config if str(key).lower() in SPLIT_WORDS and config[key] not in _NOTHING
-    }
-    if "names" not in config or not splits:
+    root, images = config.root, locate_images(place, config)
+    labels = _find_labels(config, images)
+    existing = sorted(label for label, exists in labels.values() if exists)
+    if not existing and (not config.splits or _are_class_folders(images, config)):
         return None
-    entries, columns, oddities = _images(root, str(config.get("path") or ""), splits)
-    labels = [str(label) for label in columns["target"]]
-    find_entry = files.entry_finder(root)
-    without = [label for label in labels if find_entry(label) is None]
-    if not labels or len(without) == len(labels):
-        raise PupilaError(
-            say("No labelled images at the paths in {path}", path=uri),
-            actual=listing([f"{key}: {value}" for key, value in splits.items()]),
-            expected=say("images/NAME.jpg beside labels/NAME.txt"), remedy="docs/reference/dataset.md",
-        )  # fmt: skip
-    if _are_boxes(root, sorted({*labels} - {*without})):
-        raise PupilaError(
-            say("The labels in {path} are boxes, not masks", path=path), actual=labels[0],
-            expected=say("the class and polygon of each object, at least seven numbers a line"),
-            remedy=say("export the labels for segmentation"),
-        )  # fmt: skip
-    if without:
-        notes += [say_count("{n} image has no label file and counts as background.",
-                            "{n} images have no label file and count as background.", len(without))]  # fmt: skip
-    label_map = _build_label_map(config["names"], root, uri)
+    if not existing:
+        raise _refuse_unlabelled(config)
+    if not config.splits and not inspect_labels(root, existing[:_SAMPLE], False).is_yolo:
+        return None
+    content = inspect_labels(root, existing, config.keypoints)
+    task = settings.requested_task()
+    if content.boxes and task is not None and task.target == SEGMENT.target:
+        raise _refuse_boxes(place.path, existing[0])
+    targets, unlabelled = _settle_targets(labels, images, config)
+    notes = [*place.describe_root(root), *config.notes, *images.notes, *unlabelled]
+    names, oddities = config.names, images.oddities
+    if not names:
+        names = {number: str(number) for number in range(count_classes(root, existing))}
+        notes.append(say("No file names the classes: they are called by their numbers."))
+    splits = [split for _, split in images.by_path.values()]
+    columns: dict[str, list[str | None]] = {
+        "target": targets, "given_split": splits if len(set(splits)) > 1 else [None] * len(splits),
+    }  # fmt: skip
+    entries = [entry for entry, _ in images.by_path.values()]
+    if content.boxes or (task is not None and task.target != SEGMENT.target):
+        notes.append(_describe_labels(content.boxes))
+        columns["target"], faults = _read_labels(root, images, targets, names)
+        rows = as_rows(entries, columns)
+        return Listing(say("YOLO labels"), root, rows, place.home, oddities + faults, notes, cells=True)
+    doubt = say(
+        "All outlines have four points: if they are oriented boxes, their corners are no outlines of the objects."
+    )
     rows = as_rows(entries, columns)
     return Listing(
-        say("YOLO segmentation"), root, rows, place.home, oddities, notes, target="mask", label_map=label_map
-    )
+        say("YOLO segmentation"), root, rows, place.home, oddities, notes, target="mask",
+        label_map=_build_label_map(names, root), doubt=doubt if content.four_points else "",
+    )  # fmt: skip
 
 
-def _find_yaml(root: str) -> str | None:
-    return next((files.join(root, n) for n in YAML_FILES if files.exists(files.join(root, n))), None)
+def _refuse_unlabelled(config: YoloConfig) -> PupilaError:
+    splits = [f"{key}: {listing(locations)}" for key, locations in config.splits.items()]
+    return PupilaError(
+        say("No labelled images at the paths in {path}", path=config.uri), actual=listing(splits),
+        expected=say("images/NAME.jpg beside labels/NAME.txt"), remedy="docs/reference/dataset.md",
+    )  # fmt: skip
 
 
-def _images(
-    root: str, base: str, splits: Mapping[str, object]
-) -> tuple[list[files.FileEntry], dict[str, list[str | None]], list[Oddity]]:
-    """All images of all splits, with their label files and splits, and the oddities."""
-    by_path: dict[str, tuple[files.FileEntry, str]] = {}
-    oddities = []
-    for key, value in splits.items():
-        for location in value if isinstance(value, list) else [value]:
-            uri = _resolve_location(root, base, str(location))
-            if uri is None:
-                oddities.append(
-                    Oddity(f"{key}: {location}", "row-without-image", say("no such folder or list"))
-                )
-                continue
-            entries, more = _list_split(root, uri)
-            oddities += more
-            for entry in entries:
-                by_path.setdefault(entry.path, (entry, SPLIT_WORDS[str(key).lower()]))
-    several = len({split for _, split in by_path.values()}) > 1
-    columns: dict[str, list[str | None]] = {
-        "target": [_label_file(path) for path in by_path],
-        "given_split": [split if several else None for _, split in by_path.values()],
-    }
-    return [entry for entry, _ in by_path.values()], columns, oddities
+def _refuse_boxes(path: str, example: str) -> PupilaError:
+    return PupilaError(
+        say("The labels in {path} are boxes, not masks", path=path), actual=example,
+        expected=say("the class and polygon of each object, at least seven numbers a line"),
+        remedy=say("export the labels for segmentation, or read their classes as labels: {flag}",
+                   flag=f"--task {MULTILABEL.name}"),
+    )  # fmt: skip
 
 
-def _resolve_location(root: str, base: str, named: str) -> str | None:
-    """The folder or list: exports may name folders of another machine, or one level off."""
-    plain = named.replace("\\", "/")
-    bare = plain.removeprefix("./")
-    while bare.startswith("../"):
-        bare = bare.removeprefix("../")
-    tries = [files.join(root, files.join(base, plain) if base else plain)]
-    tries += [files.join(root, candidate) for candidate in (plain, bare)]
-    existing = next((uri for uri in tries if files.exists(uri)), None)
-    return existing if existing is None or files.is_remote(existing) else files.normalize_path(existing)
+def _describe_labels(boxes: bool) -> str:
+    if boxes:
+        return say("The labels are boxes: an image has the classes of its boxes. Boxes are not learned yet.")
+    return say("An image has the classes of its outlines; the outlines are not read.")
 
 
-def _list_split(root: str, uri: str) -> tuple[list[files.FileEntry], list[Oddity]]:
-    """The images of a folder, or of a text file with one image path per line; paths are relative to the root."""
-    if files.is_folder(uri):
-        images, others = list_images(uri)
-        below = files.relative(uri, root)
-        prefix = "" if below == "." else f"{below}/"
-        oddities = [
-            Oddity(f"{prefix}{o.subject}", o.code, o.reason) for o in others
-            if not (o.code == "other-file" and o.subject.lower().endswith((".txt", ".cache")))
-        ]  # fmt: skip
-        return [files.FileEntry(f"{prefix}{e.path}", e.size, e.modified) for e in images], oddities
-    home = uri.rpartition("/")[0]
-    entries, oddities, find_entry = [], [], files.entry_finder(root)
-    for line in files.read_bytes(uri).decode("utf-8-sig").splitlines():
-        if path := line.strip().replace("\\", "/"):
-            tries = [files.relative(files.join(base, path.removeprefix("./")), root) for base in (home, root)]
-            entry = next((e for candidate in tries if (e := find_entry(candidate))), None)
-            entries += [entry] if entry else []
-            oddities += [] if entry else [Oddity(path, "row-without-image", say("no such file"))]
-    return entries, oddities
+def _find_labels(config: YoloConfig, images: YoloImages) -> dict[str, tuple[str, bool]]:
+    """The label file of each image, and whether it exists.
+
+    It lies where `labels` stands for `images` in the path, else beside the image, else anywhere under the same stem.
+    """
+    find_entry = files.entry_finder(config.root)
+    labels = {}
+    for image in images.by_path:
+        usual, beside = _label_file(image), str(PurePosixPath(image).with_suffix(".txt"))
+        label = next((path for path in dict.fromkeys((usual, beside)) if find_entry(path)), None)
+        label = label or config.texts.get(PurePosixPath(image).stem)
+        labels[image] = (label or usual, label is not None)
+    return labels
 
 
 def _label_file(image: str) -> str:
@@ -135,28 +112,56 @@ def _label_file(image: str) -> str:
     return "/".join(parts)
 
 
-def _are_boxes(root: str, labels: Iterable[str]) -> bool:
-    """Whether the label files contain boxes only; reading stops at the first polygon."""
-    boxes = False
-    for label in labels:
-        with contextlib.suppress(OSError):  # reported when the masks are read
-            for line in files.read_bytes(files.join(root, label)).splitlines():
-                if len(words := line.split()) > _BOX:
-                    return False
-                boxes |= bool(words)
-    return boxes
+def _are_class_folders(images: YoloImages, config: YoloConfig) -> bool:
+    """Whether the images lie in folders of the classes, as YOLO's tools classify."""
+    parents = {PurePosixPath(path).parent.name for path in images.by_path}
+    return bool(parents) and parents <= set(config.names.values())
 
 
-def _build_label_map(raw_names: Any, root: str, uri: str) -> LabelMap:
+def _settle_targets(
+    labels: dict[str, tuple[str, bool]], images: YoloImages, config: YoloConfig
+) -> tuple[list[str | None], list[str]]:
+    """The label file of each image, None for one without a label, and how images without a file are read.
+
+    A missing file means that the image shows nothing, except in a split that has no label file at all, and in folders
+    that no file describes: such images are not labelled yet.
+    """
+    by_split: dict[str | None, list[str]] = defaultdict(list)
+    for image, (_, split) in images.by_path.items():
+        by_split[split].append(image)
+    unlabelled: set[str] = set()
+    notes = []
+    for split, members in by_split.items():
+        if split is not None and len(by_split) > 1 and not any(labels[image][1] for image in members):
+            unlabelled |= {*members}
+            notes.append(say_count("{n} image of {split} is unlabelled: no image of the split has a label file.",
+                                   "{n} images of {split} are unlabelled: no image of the split has a label file.",
+                                   len(members), split=split))  # fmt: skip
+    missing = {image for image, (_, exists) in labels.items() if not exists} - unlabelled
+    if missing and config.splits:
+        notes.append(say_count("{n} image has no label file and counts as background.",
+                               "{n} images have no label file and count as background.", len(missing)))  # fmt: skip
+    elif missing:
+        unlabelled |= missing
+        notes.append(say_count("{n} image has no label file and is unlabelled.",
+                               "{n} images have no label file and are unlabelled.", len(missing)))  # fmt: skip
+    return [None if image in unlabelled else label for image, (label, _) in labels.items()], notes
+
+
+def _read_labels(
+    root: str, images: YoloImages, targets: list[str | None], names: dict[int, str]
+) -> tuple[list[str | None], list[Oddity]]:
+    """The classes of each image as text, and the images whose classes can't be read."""
+    texts, oddities = [], []
+    for image, label in zip(images.by_path, targets, strict=True):
+        text, fault = read_classes(root, label, names) if label else (None, "")
+        texts.append(text)
+        oddities += [Oddity(image, UNREADABLE_LABEL, f"{label}: {fault}")] if fault else []
+    return texts, oddities
+
+
+def _build_label_map(names: dict[int, str], root: str) -> LabelMap:
     """The label map of drawn masks: stored value 0 is background, k + 1 is class k."""
-    try:
-        items = raw_names.items() if isinstance(raw_names, dict) else enumerate(raw_names)
-        names = {int(k): str(v) for k, v in items}
-    except (TypeError, ValueError) as fault:
-        raise PupilaError(
-            say("Can't read the names in {path}", path=uri), actual=repr(raw_names)[:60],
-            expected=say("a list of names, or NUMBER: NAME"),
-        ) from fault  # fmt: skip
     classes = build_label_map([names[k] for k in sorted(names)], read_class_file(root)).names
     background = next((n for n, name in enumerate(classes) if name.strip().lower() in BACKGROUND), IGNORE)
     indices = [classes.index(names[k]) if names[k] in classes else IGNORE for k in sorted(names)]

@@ -21,7 +21,7 @@ BOX = "1 0.5 0.5 0.25 0.25\n"
 
 
 def write(folder: Path, labels: dict[str, str | None]) -> Path:
-    """Images, and their label files where the image is said to have one.
+    """Images, and their label files where a text is given.
 
     Args:
         folder: of the data.
@@ -80,8 +80,8 @@ def test_paths_of_another_machine_are_found_by_their_ends(
         keys[split] = [location] if as_list else location
     describe(folder, **keys, **({"path": root} if as_path else {}))
     data = pupila.open(folder)
-    truth = {"0": "train", "1": "validation", "2": "test"}
-    assert splits(data) == {image: truth[Path(image).stem] for image in splits(data)}
+    expected = {"0": "train", "1": "validation", "2": "test"}
+    assert splits(data) == {image: expected[Path(image).stem] for image in splits(data)}
     assert all((data.mask(n) == 1).sum() == 16 for n in range(3))
 
 
@@ -151,7 +151,7 @@ def test_boxes_are_labels_of_the_image(tmp_path: Path) -> None:
         pupila.open(tmp_path, task="segment")
 
 
-def test_boxes_among_outlines_are_told(tmp_path: Path) -> None:
+def test_boxes_among_outlines_are_reported(tmp_path: Path) -> None:
     write(tmp_path, {"images/a.png": OUTLINE, "images/b.png": BOX})
     describe(tmp_path, train="images")
     data = pupila.open(tmp_path)

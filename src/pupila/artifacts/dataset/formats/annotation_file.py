@@ -1,6 +1,6 @@
 """What every annotation tool writes, in COCO's terms: images, categories, and objects with outlines or boxes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 RECTANGLE = "rectangle"  # `Annotation.shape` of an outline that was drawn as a box
@@ -16,6 +16,7 @@ class AnnotatedImage:
     width: Any = None
     split: str | None = None  # where the file says so
     annotated: bool = True  # whether no annotations mean that it shows nothing; else it is unlabelled
+    fallback: str = ""  # another name that it may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,19 @@ class AnnotationFile:
     images: dict[str, AnnotatedImage]  # by id
     annotations: dict[str, list[Annotation]]  # image id to its annotations, in the order of the file
     names: list[str]  # of the categories, in the order of the file; without umbrella categories
+    label_names: list[str] = field(default_factory=list)  # of categories that only whole images have
+    notes: list[str] = field(default_factory=list)  # sentences for the user
+    # By the attribute that names the classes, where several may: then the file itself is empty.
+    readings: dict[str, "AnnotationFile"] = field(default_factory=dict)
+
+    def locate(self, key: str) -> tuple["AnnotationFile", str] | None:
+        """The reading and its id that a key means, `ID` or `ATTRIBUTE#ID`; None where there is no such image."""
+        if key in self.images:
+            return self, key
+        for attribute, reading in self.readings.items():
+            if (inner := key.removeprefix(f"{attribute}#")) != key and inner in reading.images:
+                return reading, inner
+        return None
 
     @property
     def all_annotations(self) -> list[Annotation]:

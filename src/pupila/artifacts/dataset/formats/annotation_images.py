@@ -52,6 +52,9 @@ def locate_images(
             split = record.split or given
             file_name = record.file_name.replace("\\", "/")
             entry = finder.find(file_name, partial(_fits, file_name=file_name, split=split), beside=folder)
+            if entry is None and record.fallback:
+                fits = partial(_fits, file_name=record.fallback, split=split)
+                entry = finder.find(record.fallback, fits, beside=folder)
             if entry is None:
                 oddities.append(
                     Oddity(file_name or f"{name}#{key}", "row-without-image", finder.explain(file_name))

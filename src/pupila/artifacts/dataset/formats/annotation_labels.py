@@ -40,7 +40,7 @@ def describe_labels(annotations: list[Annotation], names: list[str], nameless: i
 
 
 def read_labels(
-    located: Mapping[str, LocatedImage], by_path: Mapping[str, AnnotationFile]
+    located: Mapping[str, LocatedImage], by_path: Mapping[str, AnnotationFile], together: bool
 ) -> tuple[list[str | None], list[Oddity]]:
     """The labels of the images as text, and the images with annotations of no category.
 
@@ -50,9 +50,13 @@ def read_labels(
     Args:
         located: the images by their path.
         by_path: the files.
+        together: whether all files are about the same categories, as where each image has a file of its own.
     """
     texts: list[str | None] = []
     oddities = []
+    names_of = {name: {*file.names, *file.label_names} for name, file in by_path.items()}
+    if together:
+        names_of = dict.fromkeys(by_path, set().union(*names_of.values()))
     for path, image in located.items():
         if not image.is_annotated(by_path):
             texts.append(None)
@@ -61,12 +65,12 @@ def read_labels(
         absent: set[str] = set()
         whole = True  # whether all of its annotations are about classes
         for name, key in image.records:
-            file = by_path[name]
-            categories = {annotation.category for annotation in file.annotations.get(key, [])}
-            present |= {each for each in categories if each in file.names and _is_class(each)}
-            absent |= {each for each in file.names if _is_class(each)}
-            whole &= categories <= set(filter(_is_class, file.names))
-            if not categories <= set(file.names):
+            names = names_of[name]
+            categories = {annotation.category for annotation in by_path[name].annotations.get(key, [])}
+            present |= {each for each in categories if each in names and _is_class(each)}
+            absent |= {each for each in names if _is_class(each)}
+            whole &= categories <= set(filter(_is_class, names))
+            if not categories <= names:
                 reason = say("an annotation has a category that the file does not name")
                 oddities.append(Oddity(path, UNREADABLE_LABEL, reason))
         known = {each: each in present for each in (present | absent if whole else present)}

@@ -11,10 +11,16 @@ from pupila.artifacts.dataset.formats.annotation_images import LocatedImage, loc
 from pupila.artifacts.dataset.formats.annotation_labels import describe_labels, read_labels
 from pupila.artifacts.dataset.formats.annotation_tools import TOOLS, ToolFiles
 from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
-from pupila.artifacts.dataset.formats.file_finder import FileFinder, find_unlisted, split_from_words
+from pupila.artifacts.dataset.formats.file_finder import (
+    FileFinder,
+    find_unlisted,
+    split_from_path,
+    split_from_words,
+)
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
+from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count, translate
 from pupila.tasks.multilabel import MULTILABEL
@@ -37,8 +43,8 @@ def read(place: Place, settings: ReadSettings, name: str) -> Listing | None:
     matches = place.annotations
     if settings.layout == "auto" and len(matches.by_tool) > 1 and _find_most_covering(matches) != name:
         return None
-    by_path = _without_repetitions(name, matches.by_tool.get(name, {}))
-    broken = matches.broken.get(name, {})
+    by_path = _select_files(name, matches, settings.labels)
+    broken = {} if settings.labels != "auto" else matches.broken.get(name, {})
     if broken and not (by_path and TOOLS[name].each_image):
         raise next(iter(broken.values()))
     task = settings.requested_task()
@@ -82,30 +88,87 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
         raise PupilaError(
             say("None of the images listed in {path} exists", path=_describe(name, by_path)),
             actual=listing([o.subject for o in oddities], 3), expected=say("the images beside the annotations"),
+            remedy=say("put the images there, or leave the annotations out: {flag}", flag="--layout folders"),
         )  # fmt: skip
-    unlisted = [o for o in find_unlisted(root, set(located)) if o.subject not in by_path]
     notes = [
         *(place.describe_root(root) if place.is_folder else []), *finder.notes(bare_names=False),
+        *dict.fromkeys(note for file in by_path.values() for note in file.notes),
     ]  # fmt: skip
-    columns: dict[str, list[str | None]] = {"given_split": [image.split for image in located.values()]}
-    names = list(dict.fromkeys(each for file in by_path.values() for each in file.names))
     annotations = _all_annotations(by_path)
     as_labels |= bool(annotations) and all(each.is_label for each in annotations)
     if as_labels:
-        columns["target"], more = read_labels(located, by_path)
+        targets, more = read_labels(located, by_path, each_image)
+        names = list(
+            dict.fromkeys(each for file in by_path.values() for each in [*file.names, *file.label_names])
+        )
         notes += describe_labels(annotations, names, len(more))
     else:
-        columns["target"], more = _first_records(located, by_path)
+        targets, more = _first_records(located, by_path)
+        names = list(dict.fromkeys(each for file in by_path.values() for each in file.names))
         notes += _describe_areas(annotations)
-    rows = as_rows([image.entry for image in located.values()], columns)
-    source = Listing(_describe(name, by_path), root, rows, place.home, [*oddities, *unlisted, *more], notes)
+    entries = [image.entry for image in located.values()]
+    splits: list[str | None] = [image.split for image in located.values()]
+    own = {path.partition("#")[0] for path in by_path}
+    unlisted = [o for o in find_unlisted(root, set(located)) if o.subject not in own]
+    if each_image:
+        without, unlisted = _unannotated_images(place, unlisted)
+        notes += [say_count("{n} image has no annotation file and is unlabelled.",
+                            "{n} images have no annotation file and are unlabelled.",
+                            len(without))] if without else []  # fmt: skip
+        entries, targets = [*entries, *without], [*targets, *(None for _ in without)]
+        splits += [split_from_path(entry.path) for entry in without]
+    rows = as_rows(entries, {"given_split": splits, "target": targets})
+    oddities = [*oddities, *unlisted, *more]
+    source = Listing(_describe(name, by_path), root, rows, place.home, oddities, notes)
     if as_labels:
         return replace(source, cells=True)
     return replace(source, target="mask", label_map=build_label_map(names, read_class_file(root)))
 
 
+def _unannotated_images(place: Place, unlisted: list[Oddity]) -> tuple[list[files.FileEntry], list[Oddity]]:
+    """The images beside the annotated ones that have no annotation file, and the other oddities."""
+    forgotten = {oddity.subject for oddity in unlisted if oddity.code == "image-without-row"}
+    prefix = files.relative(place.root, place.annotations.root)
+    entries = [
+        entry if prefix == "." else replace(entry, path=f"{prefix}/{entry.path}") for entry in place.images
+    ]
+    return [entry for entry in entries if entry.path in forgotten], [
+        oddity for oddity in unlisted if oddity.code != "image-without-row"
+    ]
+
+
 def _all_annotations(by_path: ByPath) -> list[Annotation]:
     return [annotation for file in by_path.values() for annotation in file.all_annotations]
+
+
+def _select_files(name: str, matches: ToolFiles, labels: str) -> ByPath:
+    """The files of the tool that count, each by the attribute that names its classes.
+
+    Args:
+        name: of the tool.
+        matches: the files of all tools.
+        labels: file or folder that the user named, with the attribute behind a `#`; "auto": all count.
+
+    Raises:
+        PupilaError: several attributes may name the classes.
+    """
+    by_path = matches.by_tool.get(name, {})
+    if labels != "auto":
+        chosen, _, attribute = labels.partition("#")
+        chosen = chosen.rstrip("/")
+        by_path = {p: file for p, file in by_path.items() if p == chosen or p.startswith(f"{chosen}/")}
+        if attribute:
+            return {f"{p}#{attribute}": reading for p, file in by_path.items()
+                    if (reading := file.readings.get(attribute)) is not None}  # fmt: skip
+    for path, file in by_path.items():
+        if file.readings and not file.annotations:
+            raise PupilaError(
+                say("Several attributes in {path} may name the classes", path=path),
+                actual=listing([f"{key} ({listing(reading.names or reading.label_names, 3)})"
+                                for key, reading in file.readings.items()]),
+                expected=say("one of them"), remedy=f"--labels {path}#{next(iter(file.readings))}",
+            )  # fmt: skip
+    return by_path if labels != "auto" else _without_repetitions(name, by_path)
 
 
 def _without_repetitions(name: str, by_path: ByPath) -> ByPath:
@@ -148,7 +211,7 @@ def _describe(name: str, by_path: ByPath) -> str:
     """The tool and its files, in words."""
     title = translate(TOOLS[name].title)
     if TOOLS[name].each_image and len(by_path) > 1:
-        counted = say_count("{n} file", "{n} files", len(by_path))
+        counted = say_count("{n} file", "{n} files", sum(bool(file.images) for file in by_path.values()))
         return f"{title} ({counted})"
     return f"{title} ({listing(list(by_path))})"
 

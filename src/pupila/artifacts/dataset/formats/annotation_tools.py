@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pupila.artifacts.dataset.formats import coco
+from pupila.artifacts.dataset.formats import coco, cvat, label_studio, labelme, supervisely, via, voc
 from pupila.artifacts.dataset.formats.annotation_file import AnnotationFile
+from pupila.artifacts.dataset.formats.xml_file import read_xml
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import mark
@@ -25,7 +26,7 @@ class AnnotationTool:
     title: str  # in words, for the user
     marks: tuple[bytes, ...]  # at least one of them stands in the first bytes of each of its files
     parse: Callable[[Any, str], AnnotationFile | None]  # gets the content and the file's address
-    suffix: str = ".json"
+    suffixes: tuple[str, ...] = (".json",)
     each_image: bool = False  # whether each image has a file of its own
 
 
@@ -35,8 +36,42 @@ TOOLS: dict[str, AnnotationTool] = {
         (b'"images"', b'"annotations"', b'"categories"', b'"info"', b'"licenses"'),
         coco.parse,
     ),
+    "labelme": AnnotationTool(
+        mark("labelme annotations"),
+        (b'"shapes"', b'"imagePath"', b'"imageData"', b'"flags"'),
+        labelme.parse,
+        each_image=True,
+    ),
+    "voc": AnnotationTool(
+        mark("Pascal VOC annotations"),
+        (b"<annotation", b"<filename", b"<object"),
+        voc.parse,
+        (".xml",),
+        each_image=True,
+    ),
+    "cvat": AnnotationTool(
+        mark("CVAT annotations"), (b"<annotations", b"<image ", b"<task>", b"<meta"), cvat.parse, (".xml",)
+    ),
+    "via": AnnotationTool(
+        mark("VIA annotations"),
+        (b'"regions"', b'"shape_attributes"', b'"_via_', b"region_shape_attributes", b'"file_attributes"'),
+        via.parse,
+        (".json", ".csv"),
+    ),
+    "label-studio": AnnotationTool(
+        mark("Label Studio annotations"),
+        (b'"data"', b'"annotations"', b'"completions"', b'"original_width"', b'"annotation_id"'),
+        label_studio.parse,
+    ),
+    "supervisely": AnnotationTool(
+        mark("Supervisely annotations"),
+        (b'"objects"', b'"size"', b'"classTitle"', b'"classes"', b'"tags"'),
+        supervisely.parse,
+        each_image=True,
+    ),
 }
-_READERS: dict[str, Callable[[str], Any]] = {".json": files.read_json}  # by suffix: reads the content
+# By suffix: reads the content.
+_READERS: dict[str, Callable[[str], Any]] = {".json": files.read_json, ".xml": read_xml, ".csv": via.read_csv}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +105,7 @@ def _read_annotation_file(uri: str, version: object) -> tuple[str, AnnotationFil
         return None
     content = _READERS[suffix](uri)
     for name, tool in TOOLS.items():
-        if tool.suffix == suffix and (file := tool.parse(content, uri)) is not None:
+        if suffix in tool.suffixes and (file := tool.parse(content, uri)) is not None:
             return name, file
     return None
 
@@ -92,6 +127,9 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
             continue
         if read:
             matches.by_tool.setdefault(read[0], {})[path] = read[1]
+    for name in [name for name in matches.by_tool if TOOLS[name].each_image]:
+        if not any(file.images for file in matches.by_tool[name].values()):  # classes without annotations
+            del matches.by_tool[name]
     return matches
 
 
@@ -102,7 +140,7 @@ def _count_marks(uri: str) -> dict[str, int]:
         {
             name: sum(each in head for each in tool.marks)
             for name, tool in TOOLS.items()
-            if tool.suffix == files.suffix(uri)
+            if files.suffix(uri) in tool.suffixes
         }
     )
     return dict((+counts).most_common())

@@ -72,10 +72,11 @@ def draw_annotation(
         read = read_annotation_file(files.join(root, match[1]))
     except PupilaError as fault:
         raise ImageFault("unreadable", str(fault)) from fault
-    if read is None or match[2] not in read[1].images:
+    located = read[1].locate(match[2]) if read else None
+    if read is None or located is None:
         raise ImageFault("unreadable", say("the annotation file has no image {id}", id=match[2]))
-    tool, file = read
-    image, annotations = file.images[match[2]], file.annotations.get(match[2], [])
+    file, key = located
+    image, annotations = file.images[key], file.annotations.get(key, [])
     height, width = to_int(image.height) or height, to_int(image.width) or width
     if (
         not all(isinstance(side, int) and side > 0 for side in (height, width))
@@ -93,7 +94,7 @@ def draw_annotation(
     values = _paint(height, width, background, pieces)
     described = json.dumps([height, width, objects], sort_keys=True).encode()
     sized = bool(image.height and image.width)
-    return StoredMask(values, False, "L", tool.upper() if sized else UNSIZED, 1), described
+    return StoredMask(values, False, "L", read[0].upper() if sized else UNSIZED, 1), described
 
 
 def _find_objects(annotations: list[Annotation]) -> list[tuple[str, Any]]:

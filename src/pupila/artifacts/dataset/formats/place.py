@@ -68,13 +68,15 @@ class Place:
             above = self.home.rpartition("/")[0] or "."
             root = above if PurePosixPath(self.home).name.lower() == _ANNOTATIONS else self.home
             return find_annotations(root, [files.relative(self.path, root)])
+        root, below = self.root, [other.subject for other in self.others if other.code == "other-file"]
         if self.root != self.home:
-            loose = [name for name in files.list_files(self.home) if name not in OWN_FILES]
-            matches = find_annotations(self.home, [name for name in loose if name not in CLASS_FILES])
-            if matches.by_tool or matches.broken:
-                return matches
-        below = [other.subject for other in self.others if other.code == "other-file"]
-        return find_annotations(self.root, [p for p in below if PurePosixPath(p).name not in CLASS_FILES])
+            inner = files.relative(self.root, self.home)
+            loose = files.list_files(self.home)
+            paths = [path for path in loose if path not in OWN_FILES | {*CLASS_FILES}]
+            loose_files = find_annotations(self.home, paths)
+            if loose_files.by_tool or loose_files.broken:
+                below, root = [*paths, *(f"{inner}/{path}" for path in below)], self.home
+        return find_annotations(root, [p for p in below if PurePosixPath(p).name not in CLASS_FILES])
 
     @cached_property
     def _content(self) -> tuple[list[files.FileEntry], list[Oddity]]:

@@ -10,10 +10,10 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array
+from pupila.imaging.masks.brush import encode
 from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap, class_colours
 from pupila.stages.label.mask_files import choose_label_map, fill_index, read_mask, write_mask
-from pupila.stages.label.studio.brush import encode
 from pupila.stages.label.studio.items import IMAGE, NAME, Annotation, Json, Region
 from pupila.stages.label.studio.shapes import BRUSH, SHAPES
 from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation, make_region

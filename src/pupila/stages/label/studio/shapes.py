@@ -7,8 +7,8 @@ from math import cos, radians, sin
 import numpy as np
 
 from pupila.imaging.images.decode import Array
+from pupila.imaging.masks.brush import decode
 from pupila.imaging.regions import fill_polygons
-from pupila.stages.label.studio.brush import decode
 from pupila.stages.label.studio.items import Json
 
 BRUSH = "brushlabels"  # type of a region, and the name of its classes

@@ -25,7 +25,20 @@ class LayoutOptions(TypedDict, total=False):
     task: Literal["auto", "classify", "multilabel", "segment"]
     """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
     auto: as the data suggest [default: 'auto']."""
-    layout: Literal["auto", "table", "coco", "yolo", "masks", "folders"]
+    layout: Literal[
+        "auto",
+        "table",
+        "coco",
+        "labelme",
+        "voc",
+        "cvat",
+        "via",
+        "label-studio",
+        "supervisely",
+        "yolo",
+        "masks",
+        "folders",
+    ]
     """how the labels are laid out; auto: as the files suggest [default: 'auto']."""
     images: str
     """folder of the images, below that of the data; auto: as the files suggest [default: 'auto']."""

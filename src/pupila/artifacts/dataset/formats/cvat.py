@@ -12,7 +12,7 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     Annotation,
     AnnotationFile,
 )
-from pupila.artifacts.dataset.formats.xml_file import text_of, whole_number
+from pupila.artifacts.dataset.formats.xml_file import read_text, whole_number
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import SPLIT_WORDS
@@ -50,7 +50,7 @@ def parse(root: Any, uri: str) -> AnnotationFile | None:
         shapes = [_parse_shape(shape, (height, width)) for shape in ordered if shape.get("label")]
         if shapes:
             annotations[key] = shapes
-    declared = [(text_of(label, "name"), text_of(label, "type")) for label in root.iter("label")]
+    declared = [(read_text(label, "name"), read_text(label, "type")) for label in root.iter("label")]
     objects = [each for some in annotations.values() for each in some if each.shape != TAG]
     tags = {each.category for some in annotations.values() for each in some if each.shape == TAG}
     used = {each.category for each in objects}

@@ -207,8 +207,8 @@ def _with_choices(file: AnnotationFile, choices: list[tuple[str, Json]]) -> Anno
     chosen = choose_attribute(values)
     if chosen is None:
         return AnnotationFile(file.images, file.annotations, file.names, [], file.notes, readings)
-    one, notes = readings[chosen], [*file.notes, *describe_choice(values, chosen)]
-    return AnnotationFile(one.images, one.annotations, one.names, one.label_names, notes,
+    picked, notes = readings[chosen], [*file.notes, *describe_choice(values, chosen)]
+    return AnnotationFile(picked.images, picked.annotations, picked.names, picked.label_names, notes,
                           readings if len(readings) > 1 else {})  # fmt: skip
 
 
@@ -218,8 +218,8 @@ def _with_tags(file: AnnotationFile, of_image: dict[str, list[str]]) -> Annotati
         for key in file.images
     }
     names = list(dict.fromkeys(name for some in of_image.values() for name in some))
-    kept = {key: some for key, some in annotations.items() if some}
-    return AnnotationFile(file.images, kept, file.names, names, file.notes)
+    non_empty = {key: some for key, some in annotations.items() if some}
+    return AnnotationFile(file.images, non_empty, file.names, names, file.notes)
 
 
 def _describe_further(further: int) -> list[str]:
@@ -237,7 +237,7 @@ def _pixels(size: tuple[Any, Any]) -> tuple[float, float]:
     return height, width
 
 
-def _scaled(value: Json, names: dict[str, float]) -> list[float]:
+def _scale_values(value: Json, names: dict[str, float]) -> list[float]:
     try:
         return [float(value.get(name) or 0) * scale for name, scale in names.items()]
     except (TypeError, ValueError) as fault:
@@ -253,14 +253,14 @@ def _draw_polygon(points: Any, size: tuple[Any, Any]) -> Any:
 def _draw_ellipse(value: Json, size: tuple[Any, Any]) -> Any:
     down, across = _pixels(size)
     scales = {"x": across, "y": down, "radiusX": across, "radiusY": down, "rotation": 1.0}
-    return outlines.ellipse(*_scaled(value, scales))()
+    return outlines.ellipse(*_scale_values(value, scales))()
 
 
 def _draw_rectangle(value: Json, size: tuple[Any, Any]) -> Any:
     """Turned clockwise around its upper left corner, in degrees."""
     down, across = _pixels(size)
     scales = {"x": across, "y": down, "width": across, "height": down, "rotation": 1.0}
-    x, y, width, height, turn = _scaled(value, scales)
+    x, y, width, height, turn = _scale_values(value, scales)
     right = cos(radians(turn)) * width, sin(radians(turn)) * width
     below = -sin(radians(turn)) * height, cos(radians(turn)) * height
     corners = ((0, 0), right, (right[0] + below[0], right[1] + below[1]), below)

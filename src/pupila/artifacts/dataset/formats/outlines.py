@@ -138,9 +138,9 @@ def _paste(draw: Callable[[], Array], corner: tuple[Any, Any], size: tuple[Any, 
     height, width = _image_size(size)
     left, top = (round(each) for each in _numbers(*corner))
     small, mask = draw(), np.zeros((height, width), bool)
-    seen = small[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
+    visible = small[max(0, -top) : max(0, height - top), max(0, -left) : max(0, width - left)]
     top, left = max(0, top), max(0, left)
-    mask[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
+    mask[top : top + visible.shape[0], left : left + visible.shape[1]] = visible
     return regions.to_rle(mask)
 
 

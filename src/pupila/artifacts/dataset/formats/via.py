@@ -129,14 +129,14 @@ def _read(images: dict[str, AnnotatedImage], shapes: list[tuple[str, Any]], valu
     if not readings:
         placed = [(key, shape) for key, shape in shapes if shape is not None]
         note = say("No region has an attribute: all count as {name}.", name=_FOREGROUND)
-        one = _read_attribute(images, placed, [[_FOREGROUND] for _ in placed])
-        return AnnotationFile(one.images, one.annotations, one.names, [], [note] if placed else [])
+        picked = _read_attribute(images, placed, [[_FOREGROUND] for _ in placed])
+        return AnnotationFile(picked.images, picked.annotations, picked.names, [], [note] if placed else [])
     chosen = choose_attribute(values)
     if chosen is None:
         return AnnotationFile(images, {}, [], readings=readings)
-    one, others = readings[chosen], readings if len(readings) > 1 else {}
+    picked, others = readings[chosen], readings if len(readings) > 1 else {}
     notes = describe_choice(values, chosen)
-    return AnnotationFile(one.images, one.annotations, one.names, one.label_names, notes, others)
+    return AnnotationFile(picked.images, picked.annotations, picked.names, picked.label_names, notes, others)
 
 
 def _read_attribute(

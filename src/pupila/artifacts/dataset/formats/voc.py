@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from pupila.artifacts.dataset.formats import outlines
 from pupila.artifacts.dataset.formats.annotation_file import AnnotatedImage, Annotation, AnnotationFile
-from pupila.artifacts.dataset.formats.xml_file import text_of, whole_number
+from pupila.artifacts.dataset.formats.xml_file import read_text, whole_number
 
 _ID = "0"  # of the one image
 
@@ -24,7 +24,7 @@ def parse(root: Any, uri: str) -> AnnotationFile | None:
         return None
     stem = PurePosixPath(uri).stem
     height, width = (whole_number(root.findtext(f"size/{side}")) or None for side in ("height", "width"))
-    image = AnnotatedImage(text_of(root, "filename", "path") or stem, height, width, fallback=stem)
+    image = AnnotatedImage(read_text(root, "filename", "path") or stem, height, width, fallback=stem)
     annotations = [_parse_object(each) for each in root.findall("object")]
     names = list(dict.fromkeys(each.category for each in annotations))
     return AnnotationFile({_ID: image}, {_ID: annotations} if annotations else {}, names)
@@ -32,12 +32,12 @@ def parse(root: Any, uri: str) -> AnnotationFile | None:
 
 def _parse_object(element: Element) -> Annotation:
     """An object; some tools add its outline, as `x1 y1 x2 y2 ...` or as `pt` elements."""
-    category, outline = text_of(element, "name"), element.find("polygon")
+    category, outline = read_text(element, "name"), element.find("polygon")
     if outline is None:
         return Annotation(category, boxed=element.find("bndbox") is not None)
-    points: list[Any] = [(text_of(each, "x"), text_of(each, "y")) for each in outline.findall("pt")]
+    points: list[Any] = [(read_text(each, "x"), read_text(each, "y")) for each in outline.findall("pt")]
     number = 1
     while outline.find(f"x{number}") is not None:
-        points.append((text_of(outline, f"x{number}"), text_of(outline, f"y{number}")))
+        points.append((read_text(outline, f"x{number}"), read_text(outline, f"y{number}")))
         number += 1
     return Annotation(category, outlines.polygon(points), boxed=True)

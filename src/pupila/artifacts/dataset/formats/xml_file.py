@@ -37,7 +37,7 @@ def read_xml(uri: str) -> Element:
     return builder.close()
 
 
-def text_of(element: Element, *names: str) -> str:
+def read_text(element: Element, *names: str) -> str:
     """The text of the first of these elements that is there and not empty, without blanks around it."""
     return next((text for name in names if (text := (element.findtext(name) or "").strip())), "")
 

@@ -36,13 +36,14 @@ def write(folder: Path, name: str, mask: Any) -> str:
 def read(folder: Path, *targets: list[MaskFile] | str | None, given: LabelMap | None = None) -> MaskTable:
     texts = [write_mask_files(target) if isinstance(target, list) else target for target in targets]
     rows = {"image": [f"{number}.jpg" for number in range(len(texts))], "target": texts,
-            "given_target": texts, "width": [WIDTH] * len(texts), "height": [HEIGHT] * len(texts)}  # fmt: skip
+            "given_target": texts, "width": [WIDTH] * len(texts), "height": [HEIGHT] * len(texts),
+            "orientation": [1] * len(texts)}  # fmt: skip
     schema = {"target": pl.String, "given_target": pl.String}
     return read_masks(str(folder), pl.DataFrame(rows, schema_overrides=schema), given, LIMITS)
 
 
 def mask_of(folder: Path, table: MaskTable, row: int = 0) -> Any:
-    columns = ("target", "mask_sha256", "height", "width")
+    columns = ("target", "mask_sha256", "height", "width", "orientation")
     return read_mask(
         str(folder), MaskRow(*(table.images[name][row] for name in columns)), table.label_map, LIMITS
     )

@@ -9,7 +9,7 @@ from pycocotools import mask as coco_mask
 
 import pupila
 from pupila.core.errors import PupilaError
-from pupila.imaging.masks.label_map import infer_label_map
+from pupila.imaging.masks.inference import ValueCounts, infer_label_map
 from tests.pictures import write_photo
 
 SQUARE = [2.0, 2.0, 20.0, 2.0, 20.0, 20.0, 2.0, 20.0]
@@ -19,7 +19,7 @@ CORNER = [30.0, 30.0, 44.0, 30.0, 44.0, 44.0, 30.0, 44.0]
 @pytest.mark.parametrize("levels", [(0, 100, 200), (0, 85, 170, 255), (0, 128, 255), (0, 50, 100)])
 def test_levels_with_large_shares_are_classes(levels: tuple[int, ...]) -> None:
     counts = {level: 1000 * (n + 1) for n, level in enumerate(levels)}
-    label_map = infer_label_map(counts | {levels[1] + 30: 5}, colour=False)
+    label_map = infer_label_map(ValueCounts(counts | {levels[1] + 30: 5}), colour=False)
     assert label_map.names == tuple(f"class {level}" for level in levels)
     indices, _ = label_map.read(np.array([levels], dtype=np.uint8))
     assert indices.tolist() == [list(range(len(levels)))]
@@ -27,7 +27,7 @@ def test_levels_with_large_shares_are_classes(levels: tuple[int, ...]) -> None:
 
 def test_levels_on_borders_alone_are_no_classes() -> None:
     smear = dict.fromkeys(range(2, 254), 40)
-    assert infer_label_map({0: 60_000, 255: 30_000, **smear}, colour=False).names == (
+    assert infer_label_map(ValueCounts({0: 60_000, 255: 30_000, **smear}), colour=False).names == (
         "background",
         "foreground",
     )

@@ -302,11 +302,10 @@ def test_few_masks_are_not_checked(tmp_path: Path) -> None:
     assert faults_of(tmp_path) == {}
 
 
-def test_a_quarter_turn_explains_another_shape(few: Path) -> None:
+def test_a_mask_of_the_photo_as_stored_is_turned_with_it(few: Path) -> None:
     pair("x.png", np.ascontiguousarray(np.rot90(SHOWN)), np.rot90(WATER) * 255, exif=turned(6))(few)
     faults = faults_of(few)
-    assert faults["mask-not-rotated"].examples == ["images/x.png (EXIF orientation 6, mask 1)"]
-    assert faults["mask-aspect-mismatch"].count == 1
+    assert not {"mask-not-rotated", "exif-mismatch", "mask-aspect-mismatch"} & set(faults)
 
 
 def test_standing_takes_out_what_fits_everything() -> None:

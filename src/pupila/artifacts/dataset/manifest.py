@@ -41,7 +41,7 @@ from pupila.tasks.task import Target, Task
 # Columns of every manifest, in order; the facts of the reading and the user's own columns follow.
 MANIFEST = ("image", "sha256", "phash", "width", "height", "bands", "target", "group", "given_split")
 INTERNAL = ("phash_mirrored", PART, ROW, "fault", "reason", "modified", "saved_sha256", "given_target",
-            "mask_overlap")  # fmt: skip
+            "mask_overlap", "mask_places", "mask_pages")  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,7 +165,7 @@ class Dataset(Displayed):
         Raises:
             PupilaError: the mask can no longer be read, or has changed.
         """
-        columns = ("target", "mask_sha256", "height", "width")
+        columns = ("target", "mask_sha256", "height", "width", "orientation")
         mask_row = MaskRow(*(self.images[name][row] for name in columns))
         assert mask_row.target is not None, row
         try:

@@ -20,6 +20,7 @@ from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch, reader_threads
 from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
+from pupila.imaging.masks.inference import count_places, count_values
 from pupila.imaging.masks.label_map import LabelMap
 
 FACTS: Schema = {
@@ -34,11 +35,14 @@ FACTS: Schema = {
     "mask_orientation": pl.Int8,
     "mask_coloured": pl.Boolean,
     "mask_values": pl.String,  # JSON: stored value to pixels, the most frequent first
+    "mask_places": pl.String,  # JSON: pixels within areas of one value, and those between lower and higher ones
     "mask_palette": pl.String,  # JSON: palette index to colour, of those that occur
+    "mask_pages": pl.Int32,  # of a mask that is unusable for having several
     "mask_overlap": pl.Int64,  # pixels that several classes claim, of a mask drawn from several files
     "mask_fault": pl.String,
 }
-_MOST_VALUES = 512  # stored for a mask, the most frequent ones
+_MOST_COLOURS, _MOST_LEVELS = 512, 8192  # stored for a mask, the most frequent ones
+_PLAIN = 2  # values of a mask that lie nowhere but in areas
 _SAVE_EVERY = 512  # masks between two saves of the cache, or a quarter of all if that is more
 
 
@@ -57,7 +61,9 @@ class MaskFacts:
     mask_orientation: int | None = None
     mask_coloured: bool | None = None
     mask_values: str | None = None
+    mask_places: str | None = None
     mask_palette: str | None = None
+    mask_pages: int | None = None
     mask_overlap: int | None = None
     mask_fault: str | None = None
 
@@ -112,6 +118,11 @@ def read_mask_facts(
     return _frame(MaskFacts() if key is None else known[key] for key in keys)
 
 
+def parse_counts(text: str) -> dict[int, int]:
+    """Pixels of each stored value, from a mask's `mask_values`."""
+    return {int(value): count for value, count in json.loads(text).items()}
+
+
 def _frame(rows: Iterable[MaskFacts]) -> pl.DataFrame:
     rows = list(rows)
     columns = {name: [getattr(row, name) for row in rows] for name in FACTS}
@@ -162,10 +173,13 @@ def _read(
     try:
         drawn_with, colour = (drawing, False) if isinstance(drawing, LabelMap) else (None, bool(drawing))
         stored, content = read_target(root, key[0], drawn_with, size, limits, colour)
+        if stored.pages > 1 and not is_drawn(key[0]):
+            fault = say("it has {n} pages, and a mask is one", n=stored.pages)
+            return replace(row, mask_pages=stored.pages, mask_fault=fault), True
     except (ImageFault, OSError) as fault:
         return replace(row, mask_fault=str(fault)), isinstance(fault, ImageFault)
-    values, counts = np.unique(stored.values, return_counts=True)
-    most = np.argsort(-counts, kind="stable")[:_MOST_VALUES]
+    values, counts = count_values(stored.values)
+    most = np.argsort(-counts, kind="stable")[: _MOST_COLOURS if stored.coloured else _MOST_LEVELS]
     palette = {value: stored.palette[value] for value in values.tolist() if value < len(stored.palette)}
     height, width = stored.values.shape
     facts = replace(
@@ -178,6 +192,7 @@ def _read(
         mask_orientation=stored.orientation,
         mask_coloured=stored.coloured,
         mask_values=json.dumps({int(values[i]): int(counts[i]) for i in most}),
+        mask_places=json.dumps(count_places(stored.values)) if len(values) > _PLAIN else None,
         mask_palette=json.dumps(palette) if palette else None,
         mask_overlap=stored.overlap,
     )

@@ -12,8 +12,9 @@ from pupila.core import files
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageFault, ImageLimits
-from pupila.imaging.masks.codec import StoredMask, read_stored_mask
-from pupila.imaging.masks.label_map import BACKGROUND, NO_LABEL, LabelMap, class_colours, infer_label_map
+from pupila.imaging.masks.codec import SAME_SHAPE, StoredMask, read_stored_mask
+from pupila.imaging.masks.inference import ValueCounts, count_places, count_values, infer_label_map
+from pupila.imaging.masks.label_map import BACKGROUND, NO_LABEL, LabelMap, class_colours
 
 Array = NDArray[Any]
 
@@ -53,6 +54,24 @@ def read_target(
         return _unite(root, mask_files, drawing, limits)
     content = files.read_bytes(files.join(root, target))
     return read_stored_mask(content, colour, limits), content
+
+
+def is_as_stored(shape: tuple[int, int], own: int, orientation: int, size: tuple[int, int]) -> bool | None:
+    """Whether a mask lies as the camera stored the photo, and must be turned with it; None: its size tells nothing.
+
+    Args:
+        shape: (height, width) of the mask, turned by its own EXIF orientation.
+        own: that orientation.
+        orientation: of the image.
+        size: (height, width) of the upright image.
+    """
+    if own != 1 or orientation == 1:
+        return False
+    quarter = orientation in (5, 6, 7, 8)
+    ratio, straight, turned = shape[1] / shape[0], size[1] / size[0], size[0] / size[1]
+    if not quarter or abs(straight / turned - 1) <= 2 * SAME_SHAPE:
+        return None
+    return abs(ratio / turned - 1) <= SAME_SHAPE
 
 
 def name_layers(targets: list[str], given: LabelMap | None) -> LabelMap | None:
@@ -134,9 +153,10 @@ def _find_marked(stored: StoredMask, path: str) -> tuple[Array, Array]:
     Raises:
         ImageFault: it holds more than one class.
     """
-    values, counts = np.unique(stored.values, return_counts=True)
+    values, counts = count_values(stored.values)
     known = dict(zip(values.tolist(), counts.tolist(), strict=True))
-    label_map = infer_label_map(known, stored.coloured)
+    occurrences = ValueCounts(known, *count_places(stored.values), places=True, lossy=stored.format == "JPEG")
+    label_map = infer_label_map(occurrences, stored.coloured)
     indices, _ = label_map.read(stored.values)
     present = np.unique(indices[indices != IGNORE])
     if len(label_map.names) > 2 and len(present) > 2:

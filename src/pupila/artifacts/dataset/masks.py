@@ -1,8 +1,5 @@
 """The masks of a data set: the stored values of their files, the label map, and the class indices of one image."""
 
-import json
-from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,22 +7,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pupila.artifacts.dataset.formats.annotations import is_annotation
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.mask_files import MaskFile, describe_target, write_mask_files
-from pupila.artifacts.dataset.mask_reading import FACTS, read_mask_facts
-from pupila.artifacts.dataset.mask_target import is_drawn, name_layers, read_target
+from pupila.artifacts.dataset.instances import InstanceChoice
+from pupila.artifacts.dataset.mask_classes import settle_classes
+from pupila.artifacts.dataset.mask_reading import FACTS, parse_counts
+from pupila.artifacts.dataset.mask_target import is_as_stored, is_drawn, name_layers, read_target
+from pupila.artifacts.dataset.mask_turning import turn_with_photos
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, percent, say, say_count
-from pupila.imaging.images.decode import ImageFault, ImageLimits
+from pupila.imaging.images.decode import ImageFault, ImageLimits, apply_orientation
 from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
-from pupila.imaging.masks.label_map import (
-    MOST_CLASSES,
-    LabelMap,
-    holds_grey_levels,
-    ignore_unnamed_colours,
-    infer_label_map,
-)
+from pupila.imaging.masks.label_map import LabelMap
 
 Array = NDArray[Any]
 
@@ -45,7 +40,13 @@ class MaskTable:
     notes: list[str]  # sentences for the user
 
 
-def read_masks(root: str, images: pl.DataFrame, label_map: LabelMap | None, limits: ImageLimits) -> MaskTable:
+def read_masks(
+    root: str,
+    images: pl.DataFrame,
+    label_map: LabelMap | None,
+    limits: ImageLimits,
+    instances: InstanceChoice = "auto",
+) -> MaskTable:
     """Read the facts of every mask, settle the label map, and count the pixels of each class.
 
     Args:
@@ -53,32 +54,21 @@ def read_masks(root: str, images: pl.DataFrame, label_map: LabelMap | None, limi
         images: rows with `target` (a mask's path, or null), `width` and `height`.
         label_map: from a class file beside the masks; None: inferred from the stored values.
         limits: what to refuse.
+        instances: whether numbered objects are merged.
+
+    Raises:
+        PupilaError: no mask is usable, or their values leave open what the classes are.
     """
     layers = name_layers(images["target"].drop_nulls().to_list(), label_map)
     if layers is not None:
         label_map, images = layers, _as_layers(images)
     requests = list(images.select("target", "height", "width").iter_rows())
-    colour = label_map.colour if label_map else False
-    facts = read_mask_facts(root, requests, label_map, colour, limits)
-    if label_map is not None and colour and holds_grey_levels(_total_counts(facts), label_map):
-        label_map, colour = _grey_levels(label_map, facts), False
-        facts = read_mask_facts(root, requests, label_map, colour, limits)
-    if not colour and facts["mask_coloured"].any():
-        facts = _unify_kind(facts, label_map, lambda: read_mask_facts(root, requests, None, True, limits))
-    elif label_map is None and _are_reordered(facts):
-        facts = read_mask_facts(root, requests, None, True, limits)
-    named = (
-        label_map.without_unnamed
-        if label_map
-        else infer_label_map(_total_counts(facts), bool(facts["mask_coloured"].any()))
-    )
-    if label_map is None and not 0 < len(named.names) <= MOST_CLASSES:
-        raise PupilaError(
-            say("The masks contain no classes"),
-            actual=_list_colours(facts),
-            expected=say("one colour for each class"),
-        )
-    label_map = ignore_unnamed_colours(named, _total_counts(facts)) if label_map and colour else named
+    classes = settle_classes(root, requests, label_map, limits, instances)
+    if label_map is None and (pages := _pages_of_all(classes.facts)):
+        images = _as_pages(images, pages)
+        return read_masks(root, images, label_map, limits, instances)
+    named, label_map = classes.named, classes.label_map
+    facts, turned = turn_with_photos(images, classes.facts)
     facts = facts.with_columns(
         pl.Series(
             PIXELS,
@@ -98,12 +88,28 @@ def read_masks(root: str, images: pl.DataFrame, label_map: LabelMap | None, limi
             expected=say("readable masks with the aspect ratio of their images"),
         )  # fmt: skip
     usable = pl.when(pl.col("image").is_in(unusable)).then(None).otherwise(pl.col("target"))
-    unnamed = [f"#{value:06x}" for value in label_map.values[len(named.values) :]]
-    notes = (
-        [say("Colours without a class are ignored: {colours}.", colours=listing(unnamed))] if unnamed else []
-    )
-    notes += _describe_overlap(facts)
+    notes = [*classes.notes, *turned, *_describe_overlap(facts)]
     return MaskTable(joined.with_columns(target=usable), label_map, oddities, notes)
+
+
+def _pages_of_all(facts: pl.DataFrame) -> int:
+    """The pages of each mask file, where all have as many: a page for each class; else 0."""
+    masks = facts.drop_nulls("target")
+    counts = masks["mask_pages"].unique().to_list()
+    return counts[0] or 0 if len(counts) == 1 else 0
+
+
+def _as_pages(images: pl.DataFrame, pages: int) -> pl.DataFrame:
+    """The rows with a layer for each page of a mask file; its class is the page's number."""
+    columns = {
+        name: [
+            target and write_mask_files(
+                [MaskFile(target, say("page {n}", n=page + 1), page) for page in range(pages)])
+            for target in images[name]
+        ]
+        for name in ("target", "given_target") if name in images.columns
+    }  # fmt: skip
+    return images.with_columns(**{name: pl.Series(rows, dtype=pl.String) for name, rows in columns.items()})
 
 
 def _as_layers(images: pl.DataFrame) -> pl.DataFrame:
@@ -136,70 +142,6 @@ def _area(facts: pl.DataFrame) -> int:
     return int((facts["mask_width"].cast(pl.Int64) * facts["mask_height"]).sum())
 
 
-def _grey_levels(label_map: LabelMap, facts: pl.DataFrame) -> LabelMap:
-    """The label map for grey levels from a class file that also names colours."""
-    if label_map.levels is None:
-        levels = [str(level) for level in sorted(value & 255 for value in _total_counts(facts))]
-        raise PupilaError(
-            say("The masks contain grey levels, but the class file lists colours"), actual=listing(levels),
-            expected=say("the level of each class, for example {example}", example='{"0": "ground", "1": "water"}'),
-        )  # fmt: skip
-    return label_map.levels
-
-
-def _unify_kind(
-    facts: pl.DataFrame, label_map: LabelMap | None, as_colours: Callable[[], pl.DataFrame]
-) -> pl.DataFrame:
-    """The facts with all masks read as colours or all as grey levels; the minority of the other kind is faulty.
-
-    Masks that fit both don't count: an all-black mask, a palette, black and white saved as RGB.
-
-    Args:
-        facts: read file by file; some masks are coloured.
-        label_map: for grey levels, from a class file.
-        as_colours: reads all masks as colours.
-    """
-    coloured = facts["mask_coloured"].fill_null(False)
-    plain = facts.filter(~coloured).drop_nulls("mask_values").select("mask_mode", "mask_values")
-    named = label_map is not None
-    if coloured.sum() <= sum(_holds_levels(mode, counts, named) for mode, counts in plain.iter_rows()):
-        read = [name for name in FACTS if name not in ("target", "mask_bytes", "mask_modified", "mask_fault")]
-        reason = say("it is coloured, but most masks contain grey levels")
-        return facts.with_columns(
-            pl.when(coloured).then(None).otherwise(pl.col(read)).name.keep(),
-            mask_fault=pl.when(coloured).then(pl.lit(reason)).otherwise("mask_fault"),
-        )
-    if label_map is not None:
-        raise PupilaError(
-            say("The masks are coloured, but the class file lists grey levels"), actual=_list_colours(facts),
-            expected=say("the colour of each class, for example {example}", example='{"road": [128, 64, 128]}'),
-        )  # fmt: skip
-    return facts if plain.is_empty() else as_colours()
-
-
-def _are_reordered(facts: pl.DataFrame) -> bool:
-    """Whether palette indices of the same colours differ between files, as PNG optimisers leave them."""
-    colours, indices = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
-    for mode, values, palette_text in facts.select("mask_mode", "mask_values", "mask_palette").iter_rows():
-        if values is not None and mode != "P" and _holds_levels(mode, values, named=False):
-            return False
-        palette = parse_counts(palette_text or "{}")
-        if len({*palette.values()}) < len(palette):  # repeated colours prove nothing
-            return False
-        for index, colour in palette.items():
-            colours[index].add(colour)
-            indices[colour].add(index)
-    return any(len(some) > 1 for some in colours.values()) and any(len(some) > 1 for some in indices.values())
-
-
-def _holds_levels(mode: str, counts: str, named: bool) -> bool:
-    """Whether an uncoloured mask must contain grey levels: levels that a class file lists, or small numbers."""
-    values = parse_counts(counts).keys() - {0}
-    if named or mode not in ("P", "RGB", "RGBA"):
-        return bool(values)
-    return mode != "P" and any(value < MOST_CLASSES for value in values)
-
-
 class MaskRow(NamedTuple):
     """A usable mask, as it was when the data set was opened."""
 
@@ -207,6 +149,7 @@ class MaskRow(NamedTuple):
     sha256: str  # of the file, or of the annotation
     height: int  # of the upright image, pixels
     width: int  # of the upright image, pixels
+    orientation: int  # of the image, EXIF
 
 
 def read_mask(root: str, row: MaskRow, label_map: LabelMap, limits: ImageLimits) -> Array:
@@ -222,12 +165,17 @@ def read_mask(root: str, row: MaskRow, label_map: LabelMap, limits: ImageLimits)
         ImageFault: the file is damaged, exceeds the limits, or has changed.
         OSError: it can't be read.
     """
-    target, digest, height, width = row
+    target, digest, height, width, orientation = row
     drawing = label_map if is_drawn(target) else None
     stored, content = read_target(root, target, drawing, (height, width), limits, label_map.colour)
     if files.sha256(content) != digest:
         raise ImageFault("changed", say("the file has changed since then"))
-    return resize_mask(label_map.read(stored.values)[0], height, width)
+    values = stored.values
+    if not is_annotation(target) and is_as_stored(
+        values.shape, stored.orientation, orientation, (height, width)
+    ):
+        values = apply_orientation(values, orientation)
+    return resize_mask(label_map.read(values)[0], height, width)
 
 
 def _find_unusable(images: pl.DataFrame) -> list[Oddity]:
@@ -252,28 +200,10 @@ def _find_unusable(images: pl.DataFrame) -> list[Oddity]:
     return oddities
 
 
-def parse_counts(text: str) -> dict[int, int]:
-    """Pixels of each stored value, from a mask's `mask_values`."""
-    return {int(value): count for value, count in json.loads(text).items()}
-
-
-def _total_counts(facts: pl.DataFrame) -> dict[int, int]:
-    """Pixels of each stored value, over all masks."""
-    total: Counter[int] = Counter()
-    for counts in facts["mask_values"].drop_nulls():
-        total.update(parse_counts(counts))
-    return dict(total)
-
-
-def _list_colours(facts: pl.DataFrame) -> str:
-    coloured = facts.filter(pl.col("mask_coloured"))["mask_values"].drop_nulls()
-    return listing([f"#{value:06x}" for counts in coloured[:1] for value in parse_counts(counts)], 3)
-
-
 def _read_values(text: str, label_map: LabelMap) -> tuple[Array, Array, Array]:
     """For the V values of a mask: (V,) pixels, (V,) class index, (V,) whether the label map lacks the value."""
     counts = parse_counts(text)
-    values = np.array(list(counts), dtype=np.int32 if label_map.colour else np.uint16)
+    values = np.array(list(counts), dtype=np.int32 if label_map.colour else np.uint32)
     classes, unknown = label_map.read(values[None])[0][0], ~label_map.is_known(values)
     return np.array(list(counts.values()), dtype=np.int64), classes, unknown
 

@@ -137,7 +137,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     ]  # fmt: skip
     oddities += _find_changed(good)
     reader = TARGETS[source.target]
-    read = reader.read(source, frame, good, oddities, settings.limits())
+    read = reader.read(source, frame, good, oddities, settings)
     good = read.images
     skipped = pl.DataFrame(
         [(o.subject, o.code, o.reason) for o in read.oddities], schema=_SKIPPED, orient="row"

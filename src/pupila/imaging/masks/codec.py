@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from pupila.core.messages import say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import (
     DAMAGE,
@@ -22,6 +23,7 @@ from pupila.imaging.masks.label_map import NO_DATA, LabelMap, class_colours, unp
 
 Array = NDArray[Any]
 SAME_SHAPE = 0.02  # of the aspect ratio, within which pictures and masks are laid on each other
+_KIND, _COPY = 254, 0b101  # tag of a TIFF's page, and its bits of a smaller copy and of a validity mask
 _TAG = 42113  # GDAL's tag of the value that means that there is no data
 
 
@@ -29,7 +31,8 @@ _TAG = 42113  # GDAL's tag of the value that means that there is no data
 class StoredMask:
     """A mask file as it was read."""
 
-    values: Array  # (H, W), upright: uint8 grey levels or palette indices, uint16 with NO_DATA, int32 colours 0xRRGGBB
+    # (H, W), upright: grey levels or palette indices as uint8, uint16 or, with NO_DATA, uint32; int32 colours 0xRRGGBB
+    values: Array
     coloured: bool  # whether the values are colours
     mode: str  # Pillow's
     format: str  # "PNG" and the like
@@ -71,13 +74,28 @@ def read_stored_mask(
             grey = not colour and bool((rgb == rgb[..., :1]).all())  # grey levels saved as RGB
             deep = rgb.astype(np.int32)
             values = rgb[..., 0] if grey else (deep[..., 0] << 16) | (deep[..., 1] << 8) | deep[..., 2]
-        pages = 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
+        mode, colours = picture.mode, _palette(picture)
+        pages = count_pages(picture)
     except DAMAGE as fault:
         raise ImageFault("unreadable", str(fault)) from fault
     coloured = values.dtype == np.int32
-    palette = () if coloured else _palette(picture)
     values = apply_orientation(values, orientation)
-    return StoredMask(values, coloured, picture.mode, str(picture.format), orientation, palette, pages=pages)
+    palette = () if coloured else colours
+    return StoredMask(values, coloured, mode, str(picture.format), orientation, palette, pages=pages)
+
+
+def count_pages(picture: Image.Image) -> int:
+    """Pages or frames of a file; the smaller copies and the validity masks of a TIFF are none."""
+    count = int(getattr(picture, "n_frames", 1))
+    if count == 1 or picture.format == "MPO":  # the second picture of a phone is a preview or depth map
+        return 1
+    if not isinstance(picture, TiffImageFile):
+        return count
+    pages = 0
+    for page in range(count):
+        picture.seek(page)
+        pages += not picture.tag_v2.get(_KIND, 0) & _COPY
+    return pages
 
 
 def _palette(picture: Image.Image) -> tuple[int, ...]:
@@ -98,16 +116,24 @@ def _shape_channel(picture: Image.Image) -> Image.Image:
 
 
 def _deep_values(picture: Image.Image) -> Array:
-    """(H, W) uint16 of a mask with more than 8 bits: 0..255, or NO_DATA, as GDAL's tag or no number says."""
+    """(H, W) of a mask with more than 8 bits: whole numbers, or NO_DATA, as GDAL's tag or no number says.
+
+    Raises:
+        ValueError: a number is too large for a class or an object.
+    """
     deep = np.asarray(picture, dtype=np.float64)
     missing = ~(deep >= 0)
     if isinstance(picture, TiffImageFile) and (tag := picture.tag_v2.get(_TAG)):
         no_data = float(str(tag).strip("\0 "))
         missing |= (deep == no_data) & (no_data > 255)  # a smaller one is a value like others
     whole = np.rint(np.where(missing, 0, deep))
-    if whole.max() > 255:
-        whole = (whole + 128) // 257
-    return np.where(missing, NO_DATA, np.minimum(whole, 255)).astype(np.uint16)
+    if whole.max() >= NO_DATA:
+        raise ValueError(
+            say("values up to {most}; a mask may hold {limit}", most=int(whole.max()), limit=NO_DATA - 1)
+        )
+    if missing.any():
+        return np.where(missing, NO_DATA, whole).astype(np.uint32)
+    return whole.astype(np.uint8 if whole.max() < 256 else np.uint16)
 
 
 def encode_png(mask: Array, classes: int) -> bytes:
@@ -126,8 +152,9 @@ def encode_stored(mask: Array, label_map: LabelMap) -> bytes:
         table[index] = value
     stored = table[mask]
     shown = unpack_rgb(stored).reshape(*mask.shape, 3) if label_map.colour else stored
+    depth = np.uint8 if shown.max(initial=0) < 256 else np.uint16
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(shown, dtype=np.uint8)).save(buffer, "PNG")
+    Image.fromarray(np.ascontiguousarray(shown, dtype=depth)).save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -20,7 +20,9 @@ MOST_CLASSES = 64  # of masks without named values; a grey level from there up i
 COLOURS = ((0, 114, 255), (230, 159, 0), (204, 70, 190), (0, 158, 115), (240, 228, 66), (213, 60, 0), (86, 200, 233),
            (136, 34, 85), (153, 153, 51), (170, 120, 255), (68, 170, 153))  # fmt: skip
 _UNLABELLED = (128, 128, 128)
-NO_DATA = 256  # grey level, above all that a file can hold, of pixels without data: they have no label
+NO_DATA = 65_536  # grey level, above all that a mask may hold, of pixels without data: they have no label
+RARE = 1e-3  # share of the pixels under which a colour is taken for damage of a neighbouring one
+NEAR = 24  # distance in 0..255 within which a colour is taken for damage (JPEG) of a more frequent one
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class LabelMap:
         False  # whether an unknown value counts as the nearest known one, as in anti-aliased masks
     )
     unnamed: int = 0  # how many of the values, the last ones, are unnamed colours and have no label
+    merged: bool = False  # whether all other values are objects of class 1, as numbered by a tool
     levels: "LabelMap | None" = field(
         default=None, compare=False
     )  # of colours: the label map of grey levels, where a file has both
@@ -52,6 +55,8 @@ class LabelMap:
             (H, W) uint8 of 0..C-1, IGNORE for pixels without a label and for unknown values; and how many pixels have
             a value that is none of the known ones.
         """
+        if self.merged:
+            return self._merge(stored), 0
         if not self.colour:
             table, known = self._levels
             return table[stored], int((~known[stored]).sum())
@@ -68,11 +73,21 @@ class LabelMap:
 
     def is_known(self, stored: Array) -> Array:
         """Whether each stored value is one of the known ones, or stands for no data; bool of the same shape."""
+        if self.merged:
+            return np.ones(stored.shape, dtype=bool)
         return np.isin(stored, self.values) if self.colour else np.asarray(self._levels[1][stored])
+
+    def _merge(self, stored: Array) -> Array:
+        """(H, W) uint8: 1 for every value that has no other index."""
+        indices = np.ones(stored.shape, dtype=np.uint8)
+        for value, index in zip((*self.values, NO_DATA), (*self.indices, IGNORE), strict=True):
+            if not (self.colour and value == NO_DATA):
+                indices[stored == value] = index
+        return indices
 
     @cached_property
     def _levels(self) -> tuple[Array, Array]:
-        """(257,) class index of every grey level and of no data, and whether it is known."""
+        """(NO_DATA + 1,) class index of every grey level and of no data, and whether it is known."""
         known = np.zeros(NO_DATA + 1, dtype=bool)
         known[[*self.values, NO_DATA]] = True
         table = np.full(NO_DATA + 1, IGNORE, dtype=np.uint8)
@@ -99,7 +114,8 @@ class LabelMap:
     def as_json(self) -> str:
         """One line that `from_json` reads."""
         content = {"names": self.names, "values": self.values, "indices": self.indices, "colour": self.colour,
-                "nearest": self.nearest, **({"unnamed": self.unnamed} if self.unnamed else {})}  # fmt: skip
+                "nearest": self.nearest, **({"unnamed": self.unnamed} if self.unnamed else {}),
+                **({"merged": True} if self.merged else {})}  # fmt: skip
         return json.dumps(content, ensure_ascii=False)
 
     @classmethod
@@ -113,6 +129,7 @@ class LabelMap:
             content["colour"],
             content["nearest"],
             content.get("unnamed", 0),
+            content.get("merged", False),
         )
 
     @classmethod
@@ -120,43 +137,6 @@ class LabelMap:
         """Masks that hold class indices already, and IGNORE."""
         classes = tuple(names)
         return cls(classes, (*range(len(classes)), IGNORE), (*range(len(classes)), IGNORE))
-
-
-def infer_label_map(counts: dict[int, int], colour: bool) -> LabelMap:
-    """The label map of masks whose classes no file names.
-
-    Small whole numbers are class indices, of which 255 has no label; three and more levels with large shares are
-    classes named by their level; two levels, or grey between two extremes (anti-aliasing, JPEG), are background and
-    foreground; colours are classes named by their colour.
-
-    Args:
-        counts: stored value to pixels, over all masks.
-        colour: whether the values are colours.
-    """
-    if colour:
-        frequent = sorted(_frequent(counts, ()))
-        names = tuple(f"#{v:06x}" for v in frequent)
-        return LabelMap(names, tuple(frequent), tuple(range(len(frequent))), colour=True, nearest=True)
-    values = sorted(set(counts) - {NO_DATA})
-    inner = [v for v in values if v != IGNORE]
-    if inner and max(inner) < MOST_CLASSES and (IGNORE not in values or max(inner) > 0) and len(inner) > 1:
-        names = _binary_names(max(inner) + 1) or tuple(f"class {v}" for v in range(max(inner) + 1))
-        return LabelMap(names, (*range(len(names)), IGNORE), (*range(len(names)), IGNORE))
-    if len(levels := _spread_levels(counts)) > 2:
-        names = tuple(f"class {value}" for value in levels)
-        return LabelMap(names, tuple(levels), tuple(range(len(levels))), nearest=True)
-    return LabelMap(("background", "foreground"), (0, max(values, default=0) or 255), (0, 1), nearest=True)
-
-
-def _spread_levels(counts: dict[int, int]) -> list[int]:
-    """The grey levels with a large share of the pixels, which borders alone never have; damaged ones left out."""
-    counts = {value: count for value, count in counts.items() if value != NO_DATA}
-    least = _LARGE * sum(counts.values())
-    chosen: list[int] = []
-    for value in sorted(counts, key=lambda v: (-counts[v], v)):
-        if counts[value] >= least and all(abs(value - other) > _NEAR for other in chosen):
-            chosen.append(value)
-    return sorted(chosen)
 
 
 def ignore_unnamed_colours(label_map: LabelMap, counts: dict[int, int]) -> LabelMap:
@@ -185,29 +165,20 @@ def holds_grey_levels(counts: dict[int, int], label_map: LabelMap) -> bool:
     known = set(counts) & set(label_map.values)
     grey = all(value == (value & 255) * 0x010101 for value in counts)
     small = sum(n for value, n in counts.items() if value not in known and 0 < value & 255 < MOST_CLASSES)
-    return grey and len(known) < 2 and small > _RARE * sum(counts.values())
-
-
-_LARGE = 0.03  # share of the pixels from which a grey level is a class, and not the anti-aliasing of borders
-_RARE = 1e-3  # share of the pixels under which a colour is taken for damage of a neighbouring one
-_NEAR = 24  # distance in 0..255 within which a colour is taken for damage (JPEG) of a more frequent one
+    return grey and len(known) < 2 and small > RARE * sum(counts.values())
 
 
 def _frequent(counts: dict[int, int], known: tuple[int, ...]) -> list[int]:
     """Colours, besides the known ones, too frequent and too far from others to be damage; most frequent first."""
-    least = _RARE * sum(counts.values())
+    least = RARE * sum(counts.values())
     chosen = list(known)
     for value in sorted(counts, key=lambda v: (-counts[v], v)):
         if counts[value] < least:
             break
         apart = unpack_rgb(np.array([value])) - unpack_rgb(np.array(chosen, dtype=np.int64))
-        if not ((apart**2).sum(axis=1) <= _NEAR**2).any():
+        if not ((apart**2).sum(axis=1) <= NEAR**2).any():
             chosen.append(value)
     return chosen[len(known) :]
-
-
-def _binary_names(count: int) -> tuple[str, ...] | None:
-    return ("background", "foreground") if count == 2 else None
 
 
 def class_colours(classes: int) -> Array:

@@ -9,8 +9,8 @@ import polars as pl
 
 from pupila.artifacts.dataset.formats.mask_files import describe_target
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.mask_reading import parse_counts
 from pupila.artifacts.dataset.mask_target import is_drawn
-from pupila.artifacts.dataset.masks import parse_counts
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import listing, percent, say
 from pupila.core.vocabulary import IGNORE

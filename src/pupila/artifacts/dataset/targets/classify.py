@@ -8,9 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.artifacts.dataset.targets.reader import KnownLabels, ReadTargets, TargetReader, share_of_whole
 from pupila.core.messages import say
-from pupila.imaging.images.decode import ImageLimits
 from pupila.tasks.classify import CLASSIFY
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _read(
-    source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], limits: ImageLimits
+    source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], settings: ReadSettings
 ) -> ReadTargets:
     """The rows as they are; classes without a single usable image are oddities."""
     lost = set(frame["target"].drop_nulls()) - set(good["target"].drop_nulls())

@@ -8,9 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.artifacts.dataset.targets.reader import KnownLabels, ReadTargets, TargetReader
 from pupila.core.messages import say
-from pupila.imaging.images.decode import ImageLimits
 from pupila.tasks.label_text import PRESENT, describe_labels, read_labels, write_labels
 from pupila.tasks.multilabel import MULTILABEL
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _read(
-    source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], limits: ImageLimits
+    source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], settings: ReadSettings
 ) -> ReadTargets:
     """The rows as they are; classes that no usable image is labelled for are oddities."""
     lost = _class_names(frame["target"]) - _class_names(good["target"])

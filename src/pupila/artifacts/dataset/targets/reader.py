@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
-from pupila.imaging.images.decode import ImageLimits
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.imaging.masks.label_map import LabelMap
 from pupila.tasks.task import Task
 
@@ -48,11 +48,11 @@ class TargetReader:
     """How the targets of one task are read and counted.
 
     `read` takes the layout's listing, the rows of all its files, those of the usable images, the oddities so far, and
-    what to refuse.
+    how the data are read.
     """
 
     task: Task  # that learns from them
-    read: Callable[[Listing, pl.DataFrame, pl.DataFrame, list[Oddity], ImageLimits], ReadTargets]
+    read: Callable[[Listing, pl.DataFrame, pl.DataFrame, list[Oddity], ReadSettings], ReadTargets]
     classes: Callable[["Dataset"], list[str]]  # names in order
     shares: Callable[
         ["Dataset"], NDArray[np.float64]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.masks import read_masks
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.artifacts.dataset.targets.reader import ReadTargets, TargetReader, share_of_whole
-from pupila.imaging.images.decode import ImageLimits
 from pupila.tasks.segment import SEGMENT
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ _UNPAIRED = ("image-without-mask", "mask-without-image")  # codes of oddities
 
 
 def _read(
-    source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], limits: ImageLimits
+    source: Listing, frame: pl.DataFrame, good: pl.DataFrame, oddities: list[Oddity], settings: ReadSettings
 ) -> ReadTargets:
     """The rows with the facts of their masks; unusable masks are oddities, and their targets null."""
-    masks = read_masks(source.root, good, source.label_map, limits)
+    masks = read_masks(source.root, good, source.label_map, settings.limits(), settings.instances)
     remaining = _drop_resolved(oddities, masks.images)
     return ReadTargets(masks.images, remaining + masks.oddities, masks.label_map, masks.notes)
 

@@ -1,0 +1,169 @@
+"""Numbered objects: masks in which every object of the foreground has a value of its own."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import polars as pl
+
+from pupila.artifacts.dataset.mask_reading import parse_counts
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import percent, say, say_count
+from pupila.core.vocabulary import IGNORE
+from pupila.imaging.images.decode import ImageFault, ImageLimits
+from pupila.imaging.masks.codec import read_stored_mask
+from pupila.imaging.masks.connected import count_regions
+from pupila.imaging.masks.label_map import MOST_CLASSES, LabelMap
+
+InstanceChoice = Literal["auto", "merge", "classes"]
+
+_SAMPLE = 16  # masks whose regions are counted
+_FEW, _MANY = 5, 8  # values from which numbers may be objects, and from which they are where all else says so
+_ONE_REGION, _MOSTLY_ONE = 0.9, 0.75  # share of the values in a mask that form one region
+_MASKS = 3  # from which a set of values can recur
+_RECURS = 2  # masks per value, up to which values vary freely
+_VOID = 0.5  # share of the masks that have 255 as the border of numbered objects
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """Masks of numbered objects, read as foreground."""
+
+    label_map: LabelMap
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """The values of each mask, without those of background and void."""
+
+    background: int
+    void: bool  # whether 255 is void
+    masks: list[tuple[str, frozenset[int]]]  # target, values; without empty ones
+    empty: int  # masks without a value
+    colour: bool
+
+
+def merge_instances(
+    root: str, facts: pl.DataFrame, choice: InstanceChoice, limits: ImageLimits
+) -> Instances | None:
+    """The label map that merges numbered objects to the foreground; None where the values are classes.
+
+    Args:
+        root: folder or URI that the masks' paths are relative to.
+        facts: of all masks, whose classes no file names.
+        choice: what the user named.
+        limits: what to refuse.
+
+    Raises:
+        PupilaError: the values may be classes or objects.
+    """
+    if choice == "classes":
+        return None
+    numbers = _list_numbers(facts)
+    if choice == "merge":
+        return _merge(numbers)
+    doubt = _resemble_objects(numbers) if _have_areas(facts) else ""
+    if not doubt:
+        return None
+    share = _share_of_single_regions(root, numbers, limits)
+    if share >= _ONE_REGION and doubt == "strong":
+        return _merge(numbers)
+    if share < _MOSTLY_ONE:
+        return None
+    count = len(frozenset().union(*(values for _, values in numbers.masks)))
+    raise PupilaError(
+        say("The values of the masks may be classes or numbered objects"),
+        actual=say("{n} values; {share} of those in a mask form one connected region", n=count, share=percent(share)),
+        expected=say("to know which"),
+        remedy=say("{merge} reads all as foreground, {classes} reads each as a class",
+                   merge="--instances merge", classes="--instances classes"),
+    )  # fmt: skip
+
+
+def _list_numbers(facts: pl.DataFrame) -> _Numbers:
+    rows = facts.drop_nulls("mask_values").select("target", "mask_values").iter_rows()
+    masks = [(target, parse_counts(values)) for target, values in rows]
+    total: Counter[int] = Counter()
+    for _, counts in masks:
+        total.update(counts)
+    background = 0 if 0 in total else max(total, key=lambda value: total[value], default=0)
+    colour = bool(facts["mask_coloured"].any())
+    highest = max((value for value in total if value not in (background, IGNORE)), default=0)
+    with_void = sum(IGNORE in counts for _, counts in masks)
+    void = not colour and with_void > _VOID * len(masks) and highest < MOST_CLASSES
+    left_out = {background, IGNORE} if void else {background}
+    values = [(target, frozenset(counts) - left_out) for target, counts in masks]
+    shown = [(target, numbers) for target, numbers in values if numbers]
+    return _Numbers(background, void, shown, len(values) - len(shown), colour)
+
+
+def _have_areas(facts: pl.DataFrame) -> bool:
+    """Whether most values of the masks have areas of their own, as objects have, and anti-aliased borders do not."""
+    areas = every = 0
+    for values, places in facts.select("mask_values", "mask_places").drop_nulls().iter_rows():
+        areas += len(json.loads(places)[0])
+        every += len(json.loads(values))
+    return 2 * areas > every
+
+
+def _resemble_objects(numbers: _Numbers) -> Literal["", "weak", "strong"]:
+    """How the values alone speak for numbered objects, before any pixel is looked at."""
+    masks = numbers.masks
+    occurrences = Counter(value for _, values in masks for value in values)
+    most = max((len(values) for _, values in masks), default=0)
+    if len(occurrences) < _FEW or most < _FEW - 1:
+        return ""
+    counts = {len(values) for _, values in masks}
+    counted = all(values == frozenset(range(1, len(values) + 1)) for _, values in masks) or (
+        numbers.colour and _nest([values for _, values in masks])
+    )
+    if counted and len(masks) >= _MASKS and len(counts) >= _MASKS:
+        return "strong" if len(occurrences) >= _MANY else "weak"
+    freely = sum(occurrences.values()) / len(occurrences) <= _RECURS and len(masks) >= _MASKS
+    if freely and len(occurrences) >= _MANY:
+        return "strong"
+    if len(occurrences) > MOST_CLASSES:
+        return "strong" if len(masks) >= _MASKS else "weak"
+    return "weak" if len(masks) < _MASKS and len(occurrences) > _MANY else ""
+
+
+def _nest(sets: list[frozenset[int]]) -> bool:
+    """Whether every smaller set of values is part of each larger one."""
+    ordered = sorted(sets, key=len)
+    return all(first <= second for first, second in pairwise(ordered))
+
+
+def _share_of_single_regions(root: str, numbers: _Numbers, limits: ImageLimits) -> float:
+    """Of the values in each of some masks, the share that forms one connected region."""
+    single = every = 0
+    step = -(-len(numbers.masks) // _SAMPLE)
+    for target, values in numbers.masks[::step]:
+        try:
+            stored = read_stored_mask(files.read_bytes(files.join(root, target)), numbers.colour, limits)
+        except (ImageFault, OSError):
+            continue
+        counts = count_regions(stored.values, sorted(values))
+        single += counts.count(1)
+        every += len(counts)
+    return single / every if every else 0.0
+
+
+def _merge(numbers: _Numbers) -> Instances:
+    objects = sum(len(values) for _, values in numbers.masks)
+    first = 0xFFFFFF if numbers.colour and numbers.background != 0xFFFFFF else 1
+    void = (IGNORE,) if numbers.void else ()
+    known = (numbers.background, first, *void), (0, 1, *void)
+    label_map = LabelMap(("background", "foreground"), *known, colour=numbers.colour, merged=True)
+    masks = len(numbers.masks) + numbers.empty
+    note = say_count(
+        "{objects} numbered objects in {n} mask are read as foreground; their numbers stay in the file. "
+        "To read each number as a class: {flag}.",
+        "{objects} numbered objects in {n} masks are read as foreground; their numbers stay in the files. "
+        "To read each number as a class: {flag}.",
+        masks, objects=objects, flag="--instances classes",
+    )  # fmt: skip
+    return Instances(label_map, note)

@@ -1,0 +1,192 @@
+"""The classes of masks: which of their stored values, and of which kind, are what."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from pupila.artifacts.dataset.instances import InstanceChoice, merge_instances
+from pupila.artifacts.dataset.mask_reading import FACTS, MaskRequest, parse_counts, read_mask_facts
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+from pupila.imaging.images.decode import ImageLimits
+from pupila.imaging.masks.inference import ValueCounts, infer_label_map
+from pupila.imaging.masks.label_map import (
+    MOST_CLASSES,
+    LabelMap,
+    holds_grey_levels,
+    ignore_unnamed_colours,
+)
+
+_DEEP = 257  # what 8 bits are multiplied by for 16
+
+
+@dataclass(frozen=True, slots=True)
+class MaskClasses:
+    """The facts of all masks, and what their values mean."""
+
+    facts: pl.DataFrame
+    named: LabelMap  # the values of classes
+    label_map: LabelMap  # with the frequent colours of no class
+    notes: list[str]  # sentences for the user
+
+
+def settle_classes(
+    root: str,
+    requests: list[MaskRequest],
+    label_map: LabelMap | None,
+    limits: ImageLimits,
+    instances: InstanceChoice,
+) -> MaskClasses:
+    """Read the facts of every mask, all as one kind of values, and settle the label map.
+
+    Args:
+        root: folder or URI that the masks' paths are relative to.
+        requests: one for each image.
+        label_map: from a class file; None: inferred from the stored values.
+        limits: what to refuse.
+        instances: whether numbered objects are merged.
+
+    Raises:
+        PupilaError: the values leave open what the classes are, or don't fit the class file.
+    """
+    colour = label_map.colour if label_map else False
+    facts = read_mask_facts(root, requests, label_map, colour, limits)
+    if label_map is not None and colour and holds_grey_levels(_total_counts(facts), label_map):
+        label_map, colour = _grey_levels(label_map, facts), False
+        facts = read_mask_facts(root, requests, label_map, colour, limits)
+    if not colour and facts["mask_coloured"].any():
+        facts = _unify_kind(facts, label_map, lambda: read_mask_facts(root, requests, None, True, limits))
+    elif label_map is None and _are_reordered(facts):
+        facts = read_mask_facts(root, requests, None, True, limits)
+    if label_map is None:
+        if objects := merge_instances(root, facts, instances, limits):
+            return MaskClasses(facts, objects.label_map, objects.label_map, [objects.note])
+        named = _infer(facts)
+        return MaskClasses(facts, named, named, [])
+    named = _deepen(label_map.without_unnamed, facts)
+    if not colour or named.merged:
+        return MaskClasses(facts, named, named, [])
+    widened = ignore_unnamed_colours(named, _total_counts(facts))
+    unnamed = [f"#{value:06x}" for value in widened.values[len(named.values) :]]
+    note = (
+        [say("Colours without a class are ignored: {colours}.", colours=listing(unnamed))] if unnamed else []
+    )
+    return MaskClasses(facts, named, widened, note)
+
+
+def _deepen(label_map: LabelMap, facts: pl.DataFrame) -> LabelMap:
+    """The label map of 8 bits for the same levels in 16, where the masks hold these."""
+    stored = set(_total_counts(facts))
+    deep = {value * _DEEP for value in label_map.values}
+    if label_map.colour or label_map.merged or max(stored, default=0) <= 255 or not {*stored} & deep - {0}:
+        return label_map
+    if stored & {*label_map.values} - {0}:
+        return label_map
+    return replace(label_map, values=tuple(value * _DEEP for value in label_map.values))
+
+
+def _infer(facts: pl.DataFrame) -> LabelMap:
+    """The label map of masks whose classes no file names."""
+    within, between = Counter[int](), Counter[int]()
+    for values, places in facts.select("mask_values", "mask_places").drop_nulls("mask_values").iter_rows():
+        inside, amid = json.loads(places) if places else (json.loads(values), {})
+        within.update({int(value): count for value, count in inside.items()})
+        between.update({int(value): count for value, count in amid.items()})
+    lossy = bool((facts["mask_format"] == "JPEG").any())
+    occurrences = ValueCounts(_total_counts(facts), within, between, True, lossy)
+    label_map = infer_label_map(occurrences, bool(facts["mask_coloured"].any()))
+    if not label_map.names:
+        raise PupilaError(
+            say("The masks contain no classes"),
+            actual=_list_colours(facts) or say("{n} grey levels, hardly any with an area of its own",
+                                              n=len(occurrences.total)),
+            expected=say("one value for each class"),
+        )  # fmt: skip
+    if len(label_map.names) > MOST_CLASSES:
+        raise PupilaError(
+            say("The masks have too many values for classes without names"),
+            actual=say("{n} values", n=len(label_map.names)),
+            expected=say("at most {n}, or a class file that names them", n=MOST_CLASSES),
+            remedy=say("write classes.json beside the masks; for numbered objects: {flag}", flag="--instances merge"),
+        )  # fmt: skip
+    return label_map
+
+
+def _grey_levels(label_map: LabelMap, facts: pl.DataFrame) -> LabelMap:
+    """The label map for grey levels from a class file that also names colours."""
+    if label_map.levels is None:
+        levels = [str(level) for level in sorted(value & 255 for value in _total_counts(facts))]
+        raise PupilaError(
+            say("The masks contain grey levels, but the class file lists colours"), actual=listing(levels),
+            expected=say("the level of each class, for example {example}", example='{"0": "ground", "1": "water"}'),
+        )  # fmt: skip
+    return label_map.levels
+
+
+def _unify_kind(
+    facts: pl.DataFrame, label_map: LabelMap | None, as_colours: Callable[[], pl.DataFrame]
+) -> pl.DataFrame:
+    """The facts with all masks read as colours or all as grey levels; the minority of the other kind is faulty.
+
+    Masks that fit both don't count: an all-black mask, a palette, black and white saved as RGB.
+
+    Args:
+        facts: read file by file; some masks are coloured.
+        label_map: for grey levels, from a class file.
+        as_colours: reads all masks as colours.
+    """
+    coloured = facts["mask_coloured"].fill_null(False)
+    plain = facts.filter(~coloured).drop_nulls("mask_values").select("mask_mode", "mask_values")
+    named = label_map is not None
+    if coloured.sum() <= sum(_holds_levels(mode, counts, named) for mode, counts in plain.iter_rows()):
+        read = [name for name in FACTS if name not in ("target", "mask_bytes", "mask_modified", "mask_fault")]
+        reason = say("it is coloured, but most masks contain grey levels")
+        return facts.with_columns(
+            pl.when(coloured).then(None).otherwise(pl.col(read)).name.keep(),
+            mask_fault=pl.when(coloured).then(pl.lit(reason)).otherwise("mask_fault"),
+        )
+    if label_map is not None:
+        raise PupilaError(
+            say("The masks are coloured, but the class file lists grey levels"), actual=_list_colours(facts),
+            expected=say("the colour of each class, for example {example}", example='{"road": [128, 64, 128]}'),
+        )  # fmt: skip
+    return facts if plain.is_empty() else as_colours()
+
+
+def _are_reordered(facts: pl.DataFrame) -> bool:
+    """Whether palette indices of the same colours differ between files, as PNG optimisers leave them."""
+    colours, indices = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    for mode, values, palette_text in facts.select("mask_mode", "mask_values", "mask_palette").iter_rows():
+        if values is not None and mode != "P" and _holds_levels(mode, values, named=False):
+            return False
+        palette = parse_counts(palette_text or "{}")
+        if len({*palette.values()}) < len(palette):  # repeated colours prove nothing
+            return False
+        for index, colour in palette.items():
+            colours[index].add(colour)
+            indices[colour].add(index)
+    return any(len(some) > 1 for some in colours.values()) and any(len(some) > 1 for some in indices.values())
+
+
+def _holds_levels(mode: str, counts: str, named: bool) -> bool:
+    """Whether an uncoloured mask must contain grey levels: levels that a class file lists, or small numbers."""
+    values = parse_counts(counts).keys() - {0}
+    if named or mode not in ("P", "RGB", "RGBA"):
+        return bool(values)
+    return mode != "P" and any(value < MOST_CLASSES for value in values)
+
+
+def _total_counts(facts: pl.DataFrame) -> dict[int, int]:
+    """Pixels of each stored value, over all masks."""
+    total: Counter[int] = Counter()
+    for counts in facts["mask_values"].drop_nulls():
+        total.update(parse_counts(counts))
+    return dict(total)
+
+
+def _list_colours(facts: pl.DataFrame) -> str:
+    coloured = facts.filter(pl.col("mask_coloured"))["mask_values"].drop_nulls()
+    return listing([f"#{value:06x}" for counts in coloured[:1] for value in parse_counts(counts)], 3)

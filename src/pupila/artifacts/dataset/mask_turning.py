@@ -1,0 +1,50 @@
+"""Masks that lie as the camera stored the photo: turned with it, where their sizes prove it."""
+
+import polars as pl
+
+from pupila.artifacts.dataset.formats.annotations import is_annotation
+from pupila.artifacts.dataset.mask_target import is_as_stored
+from pupila.core.messages import say_count
+
+
+def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The facts of the masks as they lie after turning, and sentences for the user.
+
+    Args:
+        images: rows with `width`, `height` and EXIF `orientation`.
+        facts: of their masks, row by row.
+    """
+    if "orientation" not in images.columns:
+        return facts, []
+    sizes = images.select("height", "width", "orientation").iter_rows()
+    own = facts.select("target", "mask_height", "mask_width", "mask_orientation").iter_rows()
+    verdicts = [
+        False if height is None or orientation == 1 or is_annotation(target)
+        else is_as_stored((height, width), turned, orientation, (high, wide))
+        for (high, wide, orientation), (target, height, width, turned) in zip(sizes, own, strict=True)
+    ]  # fmt: skip
+    proven, open_ = verdicts.count(True), verdicts.count(None)
+    if not proven and not open_:
+        return facts, []
+    turned = pl.Series([verdict is True for verdict in verdicts])
+    facts = facts.with_columns(
+        mask_width=pl.when(turned).then("mask_height").otherwise("mask_width"),
+        mask_height=pl.when(turned).then("mask_width").otherwise("mask_height"),
+        mask_orientation=pl.when(turned).then(images["orientation"]).otherwise("mask_orientation"),
+    )
+    notes = []
+    if proven:
+        notes.append(say_count(
+            "{n} mask lies as the camera stored its photo, and is turned with it by the EXIF orientation.",
+            "{n} masks lie as the camera stored their photos, and are turned with them by the EXIF orientation.",
+            proven,
+        ))  # fmt: skip
+    if open_:
+        notes.append(say_count(
+            "{n} photo is turned by its EXIF orientation, but the size of its mask does not tell whether the mask lies "
+            "upright; it is read as it is.",
+            "{n} photos are turned by their EXIF orientation, but the sizes of their masks do not tell whether these "
+            "lie upright; they are read as they are.",
+            open_,
+        ))  # fmt: skip
+    return facts, notes

@@ -60,6 +60,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "onnx": ("learning/export", "stages/compress"),
     "onnxruntime": ("artifacts/bundle",),
     "openai": ("stages/label",),
+    "pillow_heif": ("imaging/images",),
     "playwright": ("stages/collect",),
     "polars": ("artifacts/dataset", "artifacts/predictions", "artifacts/run", "stages/label", "stages/doctor",
                "stages/explore", "stages/split", "stages/train", "stages/evaluate"),  # readers of its frames
@@ -95,6 +96,7 @@ LOADED_BY_OTHERS = {
 # Distributions whose module has another name.
 MODULE_OF = {
     "pillow": "PIL",
+    "pillow-heif": "pillow_heif",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "segmentation-models-pytorch": "segmentation_models_pytorch",

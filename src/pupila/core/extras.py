@@ -22,6 +22,7 @@ EXTRA_OF = {
     **dict.fromkeys(("httpcore", "playwright", "protego", "selectolax", "tenacity"), "collect"),
     **dict.fromkeys(("cleanlab", "httpx", "openai"), "label"),
     "rasterio": "geo",
+    "pillow_heif": "heif",
     "s3fs": "s3",
 }  # fmt: skip
 

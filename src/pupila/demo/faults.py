@@ -66,7 +66,7 @@ def _write_broken_files(folder: Path) -> list[Row]:
     files.write_bytes(str(folder / "left/damaged.png"), b"\x89PNG\r\n\x1a\n" + b"\x00" * 200)
     files.write_bytes(str(folder / "left/empty.jpg"), b"")
     files.write_bytes(str(folder / "left/error.jpg"), b"<!DOCTYPE html><html>404 not found</html>")
-    files.write_bytes(str(folder / "left/phone.heic"), b"\0\0\0\x18ftypheic")
+    files.write_bytes(str(folder / "left/poster.psd"), b"8BPS\0\x01")
     files.write_bytes(str(folder / "left/notes.txt"), b"remember to label these")
     files.write_bytes(str(folder / "left/.DS_Store"), b"\0\0\0\x01Bud1")
     Image.new("1", (10_000, 9_000)).save(folder / "left/huge.png")

@@ -146,7 +146,7 @@ def test_a_damaged_exif_block_is_no_orientation() -> None:
         (b"", "empty-file"),
         (b"<!DOCTYPE html><html>", "not-an-image"),
         (b"<svg xmlns='x'></svg>", "not-an-image"),
-        (b"\0\0\0\x18ftypheic" + b"\0" * 40, "not-an-image"),
+        (b"8BPS\0\x01" + b"\0" * 40, "not-an-image"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "unreadable"),
         (encoded(PHOTO, "PNG")[:-3000], "truncated"),
         (encoded(PHOTO, "JPEG")[:-900], "truncated"),

@@ -80,7 +80,7 @@ CASES: dict[str, tuple[Plant, Plant]] = {
     "truncated": (put("cat/x.jpg", WHOLE[:-900]), put("cat/x.jpg", WHOLE + b"\0" * 50)),
     "empty-file": (put("cat/x.jpg", b""), put("cat/note.txt", b"")),
     "not-an-image": (put("cat/x.jpg", b"<html>404</html>"), put("cat/x.html", b"<html>404</html>")),
-    "unsupported-format": (put("cat/x.heic", b"\0\0\0\x18ftypheic"), put("cat/x.jfif", WHOLE)),
+    "unsupported-format": (put("cat/x.psd", b"8BPS\0\x01"), put("cat/x.jfif", WHOLE)),
     "oversized": (
         picture("cat/x.png", Image.new("1", (9_500, 9_500))),
         picture("cat/x.png", photo(2, 2_000, 90)),

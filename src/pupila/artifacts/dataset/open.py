@@ -123,7 +123,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         raise PupilaError(
             say("No readable image in {path}", path=source.root),
             actual=listing([f"{subject} ({reason})" if reason else subject for subject, reason in faults], 3),
-            expected=say("JPEG, PNG, WebP, TIFF, BMP or GIF"),
+            expected=say("images in common formats, such as JPEG, PNG, WebP or TIFF"),
         )  # fmt: skip
     good = good.select([*MANIFEST, *(n for n in good.columns if n not in MANIFEST and n not in INTERNAL),
                         *(n for n in INTERNAL if n in good.columns)])  # fmt: skip

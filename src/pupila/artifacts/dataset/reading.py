@@ -26,10 +26,10 @@ from pupila.imaging.images.decode import (
     FORMATS,
     ImageFault,
     ImageLimits,
-    has_image_signature,
     value_range,
 )
 from pupila.imaging.images.miniature import miniature
+from pupila.imaging.images.signatures import START
 from pupila.tasks import TASKS
 from pupila.tasks.task import Task
 
@@ -256,9 +256,9 @@ def has_wrong_extension(path: str, format: str) -> bool:
     return files.suffix(path) not in FORMATS[format].split()
 
 
-def has_image_content(root: str, path: str) -> bool:
-    """Whether a file begins like an image, whatever its extension."""
+def read_signature(root: str, path: str) -> bytes:
+    """The first bytes of a file, by which its format is recognized; none where it can't be read."""
     try:
-        return has_image_signature(files.read_start(files.join(root, path), 16))
+        return files.read_start(files.join(root, path), START)
     except OSError:
-        return False
+        return b""

@@ -8,24 +8,29 @@ from typing import Any
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
 from pydantic import Field, PositiveInt
 
+from pupila.core.errors import MissingExtra
 from pupila.core.messages import say
 from pupila.core.settings import Settings
+from pupila.imaging.images.heif import open_heif
+from pupila.imaging.images.signatures import describe_content, has_image_signature, is_avif, is_heif
 
 Array = NDArray[Any]
 
-DECODER = "4"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
+DECODER = "5"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
 FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".png .apng",
-           "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif"}  # fmt: skip
-_OPENABLE = [name for name in FORMATS if name != "MPO"]  # Pillow opens MPO through its JPEG reader
+           "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif", "PPM": ".ppm .pgm .pbm .pnm",
+           "JPEG2000": ".jp2 .j2k .j2c .jpc .jpf .jpx", "AVIF": ".avif .avifs", "HEIF": ".heic .heif .hif"}  # fmt: skip
+# Pillow opens MPO through its JPEG reader, and HEIF through an extra.
+_OPENABLE = [name for name in FORMATS if name not in ("MPO", "HEIF")]
 _WHITE = 255
 _JPEG_START = b"\xff\xd8\xff"
 _HEAD = 65_536  # bytes at the start in which a JPEG declares EXIF and further images
-# What Pillow raises on damaged bytes, by its readers of TIFF and GIF above all.
+# What Pillow raises on damaged bytes, by its readers of TIFF, GIF and AVIF above all.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError,
-           struct.error, Image.DecompressionBombError)  # fmt: skip
+           RuntimeError, struct.error, Image.DecompressionBombError)  # fmt: skip
 
 
 class ImageLimits(Settings):
@@ -57,7 +62,7 @@ class ImageFault(ValueError):
 class Header:
     """The properties of an image that are read before any pixel is decoded."""
 
-    format: str  # "JPEG", "PNG", "WEBP", "TIFF", "BMP" or "GIF"
+    format: str  # a key of FORMATS, "JPEG" for MPO
     width: int  # pixels, upright (after the EXIF orientation)
     height: int  # pixels, upright
     mode: str  # Pillow's mode, "CMYK", "L", "RGB" for JPEG, or rasterio's type of a TIFF that it reads
@@ -108,7 +113,7 @@ def decode(
     Transparent pixels are laid on white; 16-bit grey is divided by 257; grey and CMYK become RGB.
 
     Args:
-        data: a JPEG, PNG, WebP, TIFF, BMP or GIF file.
+        data: a file of one of `FORMATS`.
         limits: what to refuse; the defaults of `ImageLimits` where None.
         min_side: a JPEG may be decoded at some eighths of its size, down to this length of its shorter
             side in pixels (an image that is smaller stays as it is). None decodes it whole.
@@ -202,46 +207,34 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
 
 def _open(data: bytes) -> ImageFile.ImageFile:
     try:
+        if is_heif(data):
+            return open_heif(data)
+        if is_avif(data) and not features.check("avif"):
+            raise ImageFault(
+                "unreadable", say("AVIF, which this build of Pillow can't read: convert it to JPEG")
+            )
         return Image.open(io.BytesIO(data), formats=_OPENABLE)
+    except MissingExtra as lack:
+        raise ImageFault("missing-extra", " ".join(str(lack).split())) from lack
     # The warning is raised where warnings are errors.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
         raise ImageFault("oversized", str(fault)) from fault
     except UnidentifiedImageError as fault:
         code = "unreadable" if has_image_signature(data) else "not-an-image"
-        raise ImageFault(code, _describe_content(data)) from fault
+        formats = ", ".join(name for name in FORMATS if name != "MPO")
+        raise ImageFault(code, describe_content(data, formats)) from fault
+    except ImageFault:
+        raise
     except DAMAGE as fault:
         raise _damage_fault(str(fault)) from fault
-
-
-def has_image_signature(data: bytes) -> bool:
-    """Whether the first bytes are those of a format that Pupila reads, whatever the file is called."""
-    return (
-        data[:3] == _JPEG_START
-        or data[:8] == b"\x89PNG\r\n\x1a\n"
-        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
-        or data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8")
-        or (data[:2] == b"BM" and data[6:10] == b"\0\0\0\0")
-    )
-
-
-def _describe_content(data: bytes) -> str:
-    start = data[:512].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return say("a web page, perhaps a saved error page")
-    if start.startswith((b"<svg", b"<?xml")):
-        return say("XML or SVG, not a pixel image")
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
-        return say("HEIC or AVIF: convert it to JPEG first")
-    if has_image_signature(data):
-        return say("an image file with a damaged header")
-    formats = ", ".join(name for name in FORMATS if name != "MPO")
-    return say("not an image in a supported format ({formats})", formats=formats)
 
 
 def _damage_fault(message: str) -> ImageFault:
     lower = message.lower()
     cut = any(word in lower for word in ("truncated", "premature", "unexpected end", "eof", "not enough"))
-    return ImageFault("truncated" if cut else "unreadable", message or say("damaged pixel data"))
+    return ImageFault(
+        "truncated" if cut else "unreadable", " ".join(message.split()) or say("damaged pixel data")
+    )
 
 
 def _decode_jpeg(

@@ -21,7 +21,7 @@ def image_refused(fault: ImageFault) -> Refusal:
     """The refusal of a file that is not a usable image."""
     return Refusal(
         STATUS_BY_CODE[fault.code], say("The file is not a usable image"), fault.reason,
-        say("a JPEG, PNG, WebP, TIFF, BMP or GIF image"), say("send the original image file"),
+        say("an image in a common format, such as JPEG, PNG, WebP or TIFF"), say("send the original image file"),
     )  # fmt: skip
 
 

@@ -16,16 +16,14 @@ from pupila.artifacts.dataset.formats.file_names import (
     path_parts,
 )
 from pupila.artifacts.dataset.formats.listing import Oddity
-from pupila.artifacts.dataset.reading import has_image_content
+from pupila.artifacts.dataset.reading import read_signature
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
+from pupila.imaging.images.signatures import has_image_signature, unread_format
 
 IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
 MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
-UNSUPPORTED_SUFFIXES = frozenset(
-    {".heic", ".heif", ".avif", ".svg", ".jp2", ".jxl", ".psd", ".dng", ".cr2", ".nef", ".arw", ".raw", ".dcm"}
-)  # fmt: skip
 # Files that are no images whatever they contain: reading their first bytes would cost a request each in a store.
 _TEXT_SUFFIXES = frozenset(
     {".json", ".xml", ".txt", ".csv", ".tsv", ".jsonl", ".yaml", ".yml", ".md", ".html"}
@@ -199,15 +197,13 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
             oddities.append(Oddity(shown, code, say("its name is not valid UTF-8; rename it")))
         elif files.is_hidden(entry.path):
             oddities.append(Oddity(entry.path, "hidden-file", say("a hidden file")))
-        elif suffix in UNSUPPORTED_SUFFIXES:
-            oddities.append(
-                Oddity(
-                    entry.path, "unsupported-format", say("{suffix} files are not supported", suffix=suffix)
-                )
-            )
-        elif suffix in IMAGE_SUFFIXES or (
-            suffix not in _TEXT_SUFFIXES and has_image_content(root, entry.path)
-        ):
+        elif suffix in IMAGE_SUFFIXES:
+            images.append(entry)
+        elif suffix in _TEXT_SUFFIXES:
+            oddities.append(Oddity(entry.path, "other-file", say("not an image")))
+        elif reason := unread_format(start := read_signature(root, entry.path), suffix):
+            oddities.append(Oddity(entry.path, "unsupported-format", reason))
+        elif has_image_signature(start):
             images.append(entry)
         else:
             oddities.append(Oddity(entry.path, "other-file", say("not an image")))

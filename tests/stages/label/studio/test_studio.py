@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import pupila
 from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.core.errors import PupilaError
-from pupila.stages.label.studio.annotations import import_annotations, sentences
 from pupila.imaging.masks.brush import decode, encode
+from pupila.stages.label.studio.annotations import import_annotations, sentences
 from pupila.stages.label.studio.export import ExportOptions, export_tasks
 from tests.pictures import encoded, photo, scene, write_photo, write_scenes
 from tests.stages.label.review.reviews import flat, label

@@ -40,11 +40,11 @@ def read(place: Place, settings: ReadSettings, name: str) -> Listing | None:
     Raises:
         PupilaError: the files can't be read, list no image that exists, or are not of the requested task.
     """
-    matches = place.annotations
+    matches = _narrow(place.annotations, settings.labels)
     if settings.layout == "auto" and len(matches.by_tool) > 1 and _find_most_covering(matches) != name:
         return None
-    by_path = _select_files(name, matches, settings.labels)
-    broken = {} if settings.labels != "auto" else matches.broken.get(name, {})
+    by_path = _settle_attributes(name, matches, settings.labels)
+    broken = matches.broken.get(name, {})
     if broken and not (by_path and TOOLS[name].each_image):
         raise next(iter(broken.values()))
     task = settings.requested_task()
@@ -141,25 +141,43 @@ def _all_annotations(by_path: ByPath) -> list[Annotation]:
     return [annotation for file in by_path.values() for annotation in file.all_annotations]
 
 
-def _select_files(name: str, matches: ToolFiles, labels: str) -> ByPath:
+def _narrow(matches: ToolFiles, labels: str) -> ToolFiles:
+    """The files of the path that the user named, which may be a folder or `FILE#ATTRIBUTE`; all where it is "auto".
+
+    Raises:
+        PupilaError: the path is no annotation file.
+    """
+    if labels == "auto":
+        return matches
+    path = labels.partition("#")[0].rstrip("/")
+    by_tool, broken = (
+        {name: some for name, by_path in kind.items()
+         if (some := {p: each for p, each in by_path.items() if p == path or p.startswith(f"{path}/")})}
+        for kind in (matches.by_tool, matches.broken)
+    )  # fmt: skip
+    if not by_tool and not broken and path.lower().endswith((".json", ".xml")):
+        raise PupilaError(
+            say("No annotations that Pupila reads in {path}", path=path), actual=say("a file of another kind"),
+            expected=listing([translate(tool.title) for tool in TOOLS.values()], len(TOOLS)),
+        )  # fmt: skip
+    return ToolFiles(matches.root, by_tool, broken)
+
+
+def _settle_attributes(name: str, matches: ToolFiles, labels: str) -> ByPath:
     """The files of the tool that count, each by the attribute that names its classes.
 
     Args:
         name: of the tool.
         matches: the files of all tools.
-        labels: file or folder that the user named, with the attribute behind a `#`; "auto": all count.
+        labels: the file that the user named, with the attribute behind a `#`; "auto": as the values suggest.
 
     Raises:
         PupilaError: several attributes may name the classes.
     """
     by_path = matches.by_tool.get(name, {})
-    if labels != "auto":
-        chosen, _, attribute = labels.partition("#")
-        chosen = chosen.rstrip("/")
-        by_path = {p: file for p, file in by_path.items() if p == chosen or p.startswith(f"{chosen}/")}
-        if attribute:
-            return {f"{p}#{attribute}": reading for p, file in by_path.items()
-                    if (reading := file.readings.get(attribute)) is not None}  # fmt: skip
+    if attribute := labels.partition("#")[2]:
+        return {f"{p}#{attribute}": reading for p, file in by_path.items()
+                if (reading := file.readings.get(attribute)) is not None}  # fmt: skip
     for path, file in by_path.items():
         if file.readings and not file.annotations:
             raise PupilaError(
@@ -168,7 +186,7 @@ def _select_files(name: str, matches: ToolFiles, labels: str) -> ByPath:
                                 for key, reading in file.readings.items()]),
                 expected=say("one of them"), remedy=f"--labels {path}#{next(iter(file.readings))}",
             )  # fmt: skip
-    return by_path if labels != "auto" else _without_repetitions(name, by_path)
+    return _without_repetitions(name, by_path)
 
 
 def _without_repetitions(name: str, by_path: ByPath) -> ByPath:

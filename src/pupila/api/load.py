@@ -75,13 +75,13 @@ class Model(Displayed):
             PupilaError: a path that names nothing, another type, or a prompt that the model needs or does not take.
         """
         prompt = self._check_prompt(tuple(points), tuple(negatives), box)
-        sources = _list_sources(images)
+        sources, skipped = _list_sources(images)
         with progress(say("predicting"), len(sources)) as advance:
             items = []
             for prediction in self._predict(sources, prompt):
                 items.append(prediction)
                 advance(1)
-        return Predictions(items)
+        return Predictions(items, skipped)
 
     def stream(
         self,
@@ -92,7 +92,9 @@ class Model(Displayed):
         box: "Box | None" = None,
     ) -> Iterator[Prediction]:
         """The predictions of `predict` one by one, in constant memory."""
-        return self._predict(_list_sources(images), self._check_prompt(tuple(points), tuple(negatives), box))
+        return self._predict(
+            _list_sources(images)[0], self._check_prompt(tuple(points), tuple(negatives), box)
+        )
 
     def summary(self) -> Summary:
         """Task, architecture and classes."""
@@ -179,15 +181,16 @@ def load(model: ModelInput) -> Model:
     return Model(parse_predicting(model).bundle)
 
 
-def _list_sources(images: Images) -> "list[str | NamedBytes]":
-    """The addresses of files, and the bytes of images in memory, each with a name."""
+def _list_sources(images: Images) -> "tuple[list[str | NamedBytes], str]":
+    """The addresses of files, the bytes of images in memory, each with a name, and what folders hold besides."""
     from pupila.imaging.images.memory import NamedBytes, encode_lossless
-    from pupila.stages.predict.inputs import find_images
+    from pupila.stages.predict.inputs import SkippedFiles, find_images
 
     sources: list[str | NamedBytes] = []
+    skipped = SkippedFiles()
     for number, item in enumerate(list_images(images)):
         if is_path(item):
-            sources += find_images([str(item)])
+            sources += find_images([str(item)], skipped)
         elif hasattr(item, "image_path"):
             sources.append(item.image_path)
         else:
@@ -196,6 +199,8 @@ def _list_sources(images: Images) -> "list[str | NamedBytes]":
             sources.append(NamedBytes(str(name), data))
     if not sources:
         raise PupilaError(
-            say("No images found"), actual=describe_type(images), expected=say("at least one image")
+            say("No images found"),
+            actual=skipped.describe() or describe_type(images),
+            expected=say("at least one image"),
         )
-    return sources
+    return sources, skipped.describe()

@@ -70,6 +70,7 @@ class WrittenPredictions(Displayed):
     classes: dict[str, int] = field(
         default_factory=dict
     )  # images of each predicted class, the most frequent first
+    skipped: str = ""  # sentences on the files of folders that are no images
 
     def summary(self) -> Summary:
         """Counts and the table."""
@@ -79,6 +80,7 @@ class WrittenPredictions(Displayed):
             count_classes(self.classes),
             failed,
             self.table or "",
+            self.skipped,
         ]
         return Summary("WrittenPredictions", ", ".join(filter(None, parts)))
 
@@ -113,7 +115,7 @@ def predict_files(
     from pupila.artifacts.predictions.rows import FailedRow
     from pupila.artifacts.run.source import parse_predicting
     from pupila.imaging.images.bands import BandSettings
-    from pupila.stages.predict.inputs import count_images, find_images
+    from pupila.stages.predict.inputs import SkippedFiles, count_images, find_images
     from pupila.stages.predict.rows import Output, check_bands, csv_line, describe_row, to_csv
     from pupila.stages.predict.table import open_table
     from pupila.stages.predict.tasks import TASK_PREDICTORS
@@ -132,7 +134,8 @@ def predict_files(
     output = Output(write.folder, write.polygons, settings, prompt or Prompt())
     columns = PREDICTION_COLUMNS[bundle.info.task].written(bundle.info.classes)
     table = write.table or (write.folder and f"{write.folder}/predictions.csv")
-    total, failed, classes = count_images(addresses), 0, Counter[str]()
+    skipped = SkippedFiles()
+    total, failed, classes = count_images(addresses, skipped), 0, Counter[str]()
     with progress(say("predicting"), total) as advance, open_table(table, csv_line(columns)) as write_line:
         for row in predictor.predict_rows(opened, find_images(addresses), output):
             if isinstance(row, FailedRow):
@@ -142,7 +145,7 @@ def predict_files(
             write_line(to_csv(row, predictor, columns, table))
             on_row(row, describe_row(row, predictor))
             advance(1)
-    return WrittenPredictions(total, failed, table, dict(classes.most_common()))
+    return WrittenPredictions(total, failed, table, dict(classes.most_common()), skipped.describe())
 
 
 def _check_options(

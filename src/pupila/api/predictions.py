@@ -96,10 +96,11 @@ class Prediction(Displayed):
 class Predictions(Displayed, Sequence[Prediction]):
     """The predictions for some images, in their order."""
 
-    __slots__ = ("_items",)
+    __slots__ = ("_items", "skipped")
 
-    def __init__(self, items: Sequence[Prediction]) -> None:
+    def __init__(self, items: Sequence[Prediction], skipped: str = "") -> None:
         self._items = tuple(items)
+        self.skipped = skipped  # sentences on the files of folders that are no images
 
     def __len__(self) -> int:
         return len(self._items)
@@ -141,6 +142,7 @@ class Predictions(Displayed, Sequence[Prediction]):
             say_count("{n} image", "{n} images", len(self)), count_classes(dict(names.most_common())),
             say_count("{n} abstained", "{n} abstained", abstained) if abstained else "",
             say_count("{n} error", "{n} errors", failed) if failed else "",
+            self.skipped,
         ]  # fmt: skip
         shown = {each.image: str(each) for each in self._items[:_THUMBNAILS]}
         return Summary(

@@ -60,6 +60,8 @@ def predict(
         on_row=lambda row, text: None if csv else _print_line(row.json_line() if json_ else text),
         **given_settings(ctx),
     )
+    if result.skipped:
+        print(result.skipped, file=sys.stderr)
     if result.failed:
         print(
             say_count(

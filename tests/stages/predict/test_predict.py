@@ -1,5 +1,6 @@
 """`pupila predict`: files, folders and patterns in; text, JSON lines or a table out; bad files told one by one."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -8,9 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import pupila
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
-from pupila.stages.predict.inputs import count_images, find_images
+from pupila.stages.predict.inputs import SkippedFiles, count_images, find_images
 from tests.colours import plain, write_colours
 from tests.pictures import encoded
 
@@ -104,3 +106,44 @@ def test_the_process_holds_no_torch_and_no_tables(bundle: str, photos: Path) -> 
     command = [sys.executable, "-c", code, "predict", bundle, str(photos)]
     row = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert row.splitlines()[-1] == "set()"
+
+
+def test_every_file_of_a_folder_has_a_row_or_is_counted(
+    bundle: str, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    heic = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf"
+    unread = {"p.HEIC": heic, "as_jpeg.jpg": heic, "x.psd": b"8BPS\0\1", "d.svg": b"<svg/>",
+              "scan": b"\0" * 128 + b"DICM",
+              "cut.ppm": b"P6 4 4 255\nabc", "bad.jp2": b"\0\0\0\x0cjP  \r\n\x87\n", "l.jxl": b"\xff\x0a"}  # fmt: skip
+    for name, data in {
+        **unread,
+        "noext": RED,
+        "a.zip": b"PK\3\4",
+        ".DS_Store": b"x",
+        "m.pdf": b"%PDF",
+    }.items():
+        (photos / name).write_bytes(data)
+    run(["predict", bundle, str(photos), "--csv", str(photos.parent / "t.csv")])
+    with (photos.parent / "t.csv").open(newline="") as stream:
+        rows = {Path(row["image"]).name: row["error"] for row in csv.DictReader(stream)}
+    assert {name for name, error in rows.items() if not error} == {"a.png", "c.png", "noext"}
+    assert {name for name, error in rows.items() if error} == {*unread, "b.jpg"}
+    assert "pupila[heif]" in rows["p.HEIC"] == rows["as_jpeg.jpg"]
+    assert "3 files that are not images were skipped" in (error := capsys.readouterr().err)
+    assert all(part in error for part in (".zip (1)", ".txt (1)", ".pdf (1)", "1 hidden file", "9 images"))
+    predictions = pupila.predict(bundle, photos)
+    assert [each.image for each in predictions.failed] == sorted(
+        str(photos / name) for name in {*unread, "b.jpg"}
+    )
+    assert "3 files that are not images" in predictions.summary().headline
+
+
+def test_a_folder_without_images_says_what_it_holds(photos: Path) -> None:
+    skipped = SkippedFiles()
+    assert len(list(find_images([str(photos)], skipped))) == 3
+    assert (skipped.others, skipped.hidden) == ({".txt": 1}, 0)
+    (photos / "only").mkdir()
+    (photos / "only/a.txt").write_text("words")
+    with pytest.raises(PupilaError, match=r"1 file that is not an image was skipped: \.txt \(1\)"):
+        count_images([str(photos / "only")])

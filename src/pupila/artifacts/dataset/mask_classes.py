@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from pupila.artifacts.dataset.formats.class_lists import fit_classes
 from pupila.artifacts.dataset.instances import InstanceChoice, merge_instances
 from pupila.artifacts.dataset.mask_reading import FACTS, MaskRequest, parse_counts, read_mask_facts
 from pupila.core.errors import PupilaError
@@ -52,6 +53,8 @@ def settle_classes(
     Raises:
         PupilaError: the values leave open what the classes are, or don't fit the class file.
     """
+    if label_map is not None and label_map.source:
+        return _settle_list(root, requests, label_map, limits, instances)
     colour = label_map.colour if label_map else False
     facts = read_mask_facts(root, requests, label_map, colour, limits)
     if label_map is not None and colour and holds_grey_levels(_total_counts(facts), label_map):
@@ -75,6 +78,30 @@ def settle_classes(
         [say("Colours without a class are ignored: {colours}.", colours=listing(unnamed))] if unnamed else []
     )
     return MaskClasses(facts, named, widened, note)
+
+
+def _settle_list(
+    root: str,
+    requests: list[MaskRequest],
+    label_map: LabelMap,
+    limits: ImageLimits,
+    instances: InstanceChoice,
+) -> MaskClasses:
+    """What `settle_classes` does with a list of names that may be about something else."""
+    facts = read_mask_facts(root, requests, label_map, label_map.colour, limits)
+    counts = _total_counts(facts)
+    coloured = (label_map.colour and not holds_grey_levels(counts, label_map)) or bool(
+        facts["mask_coloured"].any()
+    )
+    named = fit_classes(label_map, counts, coloured)
+    settled = settle_classes(root, requests, named and replace(named, source=""), limits, instances)
+    note = (
+        say("The classes are named by {file}.", file=label_map.source)
+        if named
+        else say("{file} names {classes}, which does not fit the values of the masks, and is not used.",
+                 file=label_map.source, classes=listing(list(label_map.names), 4))
+    )  # fmt: skip
+    return replace(settled, notes=[note, *settled.notes])
 
 
 def _deepen(label_map: LabelMap, facts: pl.DataFrame) -> LabelMap:

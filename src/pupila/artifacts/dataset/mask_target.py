@@ -85,6 +85,8 @@ def name_layers(targets: list[str], given: LabelMap | None) -> LabelMap | None:
     if not layers:
         return None
     categories = sorted({layer.category for layer in layers if layer.category is not None})
+    if given is not None and given.source and len(given.names) > 2 and not categories:
+        given = None  # a list of names that is about something else
     if given is not None and (not categories or set(categories) <= {*given.names}):
         return LabelMap.plain(given.names)
     loose = any(layer.category is None for layer in layers)

@@ -137,7 +137,7 @@ def _exact_levels(counts: ValueCounts) -> list[int]:
         value for value in total
         if value in areas or (total[value] >= RARE * pixels and (value not in smear or not smeared))
     ]  # fmt: skip
-    near = NEAR if max(total) <= 255 else NEAR * max(total) // 255
+    near = max(NEAR, NEAR * max(total, default=0) // 255)
     return _merge_near([v for v in exact if not smeared or v in areas], total, near, smeared)
 
 

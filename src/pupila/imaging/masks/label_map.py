@@ -41,6 +41,8 @@ class LabelMap:
     )
     unnamed: int = 0  # how many of the values, the last ones, are unnamed colours and have no label
     merged: bool = False  # whether all other values are objects of class 1, as numbered by a tool
+    source: str = field(default="", compare=False)  # a list of names that counts only where it fits the masks
+    listed: bool = field(default=True, compare=False)  # whether that list gives the values too
     levels: "LabelMap | None" = field(
         default=None, compare=False
     )  # of colours: the label map of grey levels, where a file has both

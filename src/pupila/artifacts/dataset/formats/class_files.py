@@ -13,7 +13,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.masks.label_map import BACKGROUND, MOST_CLASSES, NO_LABEL, LabelMap
+from pupila.imaging.masks.label_map import BACKGROUND, MOST_CLASSES, NO_DATA, NO_LABEL, LabelMap
 
 CLASS_FILES = ("classes.json", "classes.csv", "class_dict.csv", "_classes.csv")
 # Common column names for a class's name and its stored value; the first that occurs counts.
@@ -41,11 +41,11 @@ def read_class_file(*folders: str) -> LabelMap | None:
 
 def _read_colours_and_levels(read: Callable[[str, bool], Pairs], uri: str) -> LabelMap:
     """The label map of the file; where its records have both a colour and a level, with the levels as well."""
-    label_map = _build_label_map(read(uri, False), uri)
+    label_map = build_pairs(read(uri, False), uri)
     if not label_map.colour:
         return label_map
     with contextlib.suppress(PupilaError):  # no levels, or database ids
-        levels = _build_label_map(read(uri, True), uri)
+        levels = build_pairs(read(uri, True), uri)
         return label_map if levels.colour else replace(label_map, levels=levels)
     return label_map
 
@@ -84,12 +84,17 @@ def _read_json(uri: str, levels: bool) -> Pairs:
             else (str(record), number)
             for number, record in enumerate(content)
         ]
-    if isinstance(content, dict):
-        return [
-            (value, key) if isinstance(value, str) and _STORED.fullmatch(key.strip()) else (key, value)
-            for key, value in content.items()
-        ]
-    raise _invalid_classes(uri, repr(content)[:60])
+    return parse_classes(content, uri)
+
+
+def parse_classes(content: Any, uri: str) -> Pairs:
+    """The pairs of an object: by name, or by stored value."""
+    if not isinstance(content, dict):
+        raise _invalid_classes(uri, repr(content)[:60])
+    return [
+        (value, key) if isinstance(value, str) and _STORED.fullmatch(key.strip()) else (key, value)
+        for key, value in content.items()
+    ]
 
 
 def _read_csv(uri: str, levels: bool) -> Pairs:
@@ -112,7 +117,7 @@ def _parse_record(row: dict[str, Any], number: int | None, uri: str) -> tuple[st
     return name, next((cells[key] for key in _VALUES if key in cells), number)
 
 
-def _build_label_map(pairs: Pairs, uri: str) -> LabelMap:
+def build_pairs(pairs: Pairs, uri: str) -> LabelMap:
     """The label map, names in the order of the file; names for unlabelled pixels are not classes."""
     values = [_parse_value(value, uri) for _, value in pairs]
     names = [name for name, _ in pairs if name.strip().lower() not in NO_LABEL]
@@ -121,8 +126,8 @@ def _build_label_map(pairs: Pairs, uri: str) -> LabelMap:
     stored = tuple(value for value, _ in values)
     if len(numbers) < 2:
         raise _invalid_classes(uri, listing(list(numbers)))
-    if len(numbers) > IGNORE or (not colour and max(stored) > 255):
-        raise _invalid_classes(uri, listing([str(value) for value in stored if value > 255] or names))
+    if len(numbers) > IGNORE or (not colour and max(stored) >= NO_DATA):
+        raise _invalid_classes(uri, listing([str(value) for value in stored if value >= NO_DATA] or names))
     indices = tuple(numbers.get(name, IGNORE) for name, _ in pairs)
     soft = colour or (len(stored) == 2 and min(stored) == 0 and max(stored) >= MOST_CLASSES)
     if not colour and IGNORE not in stored:

@@ -7,7 +7,8 @@ values. Where no folder is one of images, a class file among the masks says that
 from collections.abc import Container
 from pathlib import PurePosixPath
 
-from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, read_class_file
+from pupila.artifacts.dataset.formats.class_files import CLASS_FILES
+from pupila.artifacts.dataset.formats.class_lists import read_mask_classes
 from pupila.artifacts.dataset.formats.file_finder import content_by_path, folder_content, split_from_path
 from pupila.artifacts.dataset.formats.folder_names import split_of_folder
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
@@ -99,7 +100,12 @@ def _pair(place: Place, tree: Tree, images: list[Item], masks: list[Item], choic
     targets = make_targets(tree, matches)
     paths = {item.path for item in images}
     entries = [e for e in place.images if e.path in paths]
-    oddities = [o for o in place.others if PurePosixPath(o.subject).name not in CLASS_FILES]
+    root = place.root
+    label_map = read_mask_classes(root, [item.path for item in masks], place.home)
+    read = {label_map.source} if label_map else set()
+    oddities = [
+        o for o in place.others if PurePosixPath(o.subject).name not in CLASS_FILES and o.subject not in read
+    ]
     oddities += targets.oddities
     splits = [_split(e.path, choice) for e in entries]
     rest, notes = _find_unlabelled(entries, splits, targets.by_image)
@@ -108,8 +114,6 @@ def _pair(place: Place, tree: Tree, images: list[Item], masks: list[Item], choic
     rows = as_rows(
         entries, {"target": [targets.by_image.get(e.path) for e in entries], "given_split": splits}
     )
-    root = place.root
-    label_map = read_class_file(root, *(files.join(root, name) for name in files.list_folders(root)))
     notes = [*place.describe_root(root), *choice.notes, *targets.notes, *notes]
     notes += _describe_rest(place, images, masks, choice)
     return Listing(

@@ -3,7 +3,8 @@
 import re
 from pathlib import PurePosixPath
 
-from pupila.artifacts.dataset.formats.class_files import CLASS_FILES, read_class_file
+from pupila.artifacts.dataset.formats.class_files import CLASS_FILES
+from pupila.artifacts.dataset.formats.class_lists import read_mask_classes
 from pupila.artifacts.dataset.formats.file_finder import split_from_path
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.core import files
@@ -39,7 +40,8 @@ def pair_masks(root: str, entries: list[files.FileEntry], oddities: list[Oddity]
         for some in masks.values() for second in some[1:]
     ]  # fmt: skip
     rows = as_rows(images, {"target": targets, "given_split": [split_from_path(e.path) for e in images]})
-    label_map = read_class_file(root, *(files.join(root, name) for name in files.list_folders(root)))
+    label_map = read_mask_classes(root, sorted(taken))
+    odd = [o for o in odd if label_map is None or o.subject != label_map.source]
     return Listing(
         say("images with masks beside them"), root, rows, root, odd, target="mask", label_map=label_map
     )

@@ -331,7 +331,7 @@ def test_colours_saved_as_jpeg_are_still_the_named_ones(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [["one"], 7, {"road": [1, 2]}, {"road": [1, 2, 300], "water": [0, 0, 0]}, "a,b\n1,2\n", {"a": 0, "b": 300}],
+    [["one"], 7, {"road": [1, 2]}, {"road": [1, 2, 300], "water": [0, 0, 0]}, "a,b\n1,2\n", {"a": 0, "b": 70_000}],
     ids=["one", "number", "two-channels", "range", "csv", "too-high"],
 )  # fmt: skip
 def test_an_invalid_class_file_is_refused(tmp_path: Path, content: Any) -> None:

@@ -46,7 +46,7 @@ def _read_colours_and_levels(read: Callable[[str, bool], Pairs], uri: str) -> La
         return label_map
     with contextlib.suppress(PupilaError):  # no levels, or database ids
         levels = build_pairs(read(uri, True), uri)
-        return label_map if levels.colour else replace(label_map, levels=levels)
+        return label_map if levels.colour or max(levels.values) > 255 else replace(label_map, levels=levels)
     return label_map
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from pupila.artifacts.dataset.columns import Schema
-from pupila.artifacts.dataset.formats.annotations import UNSIZED, annotation_file
+from pupila.artifacts.dataset.formats.annotations import UNSIZED, annotation_files
 from pupila.artifacts.dataset.formats.mask_files import read_mask_files
 from pupila.artifacts.dataset.mask_target import is_drawn, read_target
 from pupila.core import files
@@ -148,12 +148,14 @@ def _save(path: Path, rows: dict[Key, MaskFacts]) -> None:
 def _cache_key(target: str | None, stat: Callable[[str], files.FileEntry | None]) -> Key | None:
     if target is None:
         return None
-    if (mask_files := read_mask_files(target)) is not None:
-        entries = [stat(path) for path in sorted({each.path for each in mask_files})]
+    mask_files = read_mask_files(target)
+    paths = annotation_files(target) if mask_files is None else sorted({each.path for each in mask_files})
+    if mask_files is not None or len(paths) > 1:
+        entries = [stat(path) for path in paths]
         versions = [entry and (entry.size, entry.modified) for entry in entries]
         digest = files.sha256(json.dumps(versions).encode())  # a change of any file shows, in whatever order
         return target, sum(entry.size for entry in entries if entry), int(digest[:15], 16)
-    entry = stat(annotation_file(target))
+    entry = stat(paths[0])
     return (target, entry.size, entry.modified) if entry else (target, -1, 0)
 
 

@@ -214,6 +214,8 @@ def _mask_file_entries() -> dict[str, Entry]:
                            say("keep the correct mask; Pupila uses the first by name")),
         "unreadable-mask": (WARNING, say("masks that cannot be decoded"),
                             say("get fresh copies; training skips their images")),
+        "short-outline": (WARNING, say("outlines of fewer than three points, which are not drawn"),
+                          say("annotate these objects again; without them their pixels count as background")),
         "mask-aspect-mismatch": (WARNING, say("masks whose aspect ratio differs from that of their image"),
                                  say("find the correct mask, or annotate the image again; "
                                      "training skips these images")),

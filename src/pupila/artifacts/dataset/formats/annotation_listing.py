@@ -10,6 +10,7 @@ from pupila.artifacts.dataset.formats.annotation_file import RECTANGLE, Annotati
 from pupila.artifacts.dataset.formats.annotation_images import LocatedImage, locate_images
 from pupila.artifacts.dataset.formats.annotation_labels import describe_labels, read_labels
 from pupila.artifacts.dataset.formats.annotation_tools import TOOLS, ToolFiles
+from pupila.artifacts.dataset.formats.annotations import count_short_rings, unite_targets
 from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
 from pupila.artifacts.dataset.formats.file_finder import (
     FileFinder,
@@ -94,6 +95,10 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
         *(place.describe_root(root) if place.is_folder else []), *finder.notes(bare_names=False),
         *dict.fromkeys(note for file in by_path.values() for note in file.notes),
     ]  # fmt: skip
+    unlabelled = sum(not image.is_annotated(by_path) for image in located.values())
+    if unlabelled and not each_image:
+        notes.append(say_count("{n} image is unlabelled: its file has no annotations.",
+                               "{n} images are unlabelled: their files have no annotations.", unlabelled))  # fmt: skip
     annotations = _all_annotations(by_path)
     as_labels |= bool(annotations) and all(each.is_label for each in annotations)
     if as_labels:
@@ -103,9 +108,10 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
         )
         notes += describe_labels(annotations, names, len(more))
     else:
-        targets, more = _first_records(located, by_path)
+        targets, more, united = _unite_records(located, by_path)
+        more += _find_short_outlines(located, by_path)
         names = list(dict.fromkeys(each for file in by_path.values() for each in file.names))
-        notes += _describe_areas(annotations)
+        notes += [*united, *_describe_areas(annotations)]
     entries = [image.entry for image in located.values()]
     splits: list[str | None] = [image.split for image in located.values()]
     own = {path.partition("#")[0] for path in by_path}
@@ -216,13 +222,42 @@ def _without_boxes(by_path: ByPath, name: str, rectangles: bool) -> ByPath:
     return {path: file for path, file in by_path.items() if not has_boxes_alone(file.all_annotations)}
 
 
-def _first_records(
+def _unite_records(
     located: Mapping[str, LocatedImage], by_path: ByPath
-) -> tuple[list[str | None], list[Oddity]]:
-    """The target that each mask is drawn from, `FILE#IMAGE`, and an image's further records, which are not used."""
-    further = [(path, target) for path, image in located.items() for target in image.targets[1:]]
-    targets = [image.targets[0] if image.is_annotated(by_path) else None for image in located.values()]
-    return targets, [Oddity(path, "duplicate-row", target) for path, target in further]
+) -> tuple[list[str | None], list[Oddity], list[str]]:
+    """The target of each image, its further records, which are not used, and a note where records were united.
+
+    Records of other files count as well where their categories are others: so files for one class each are written.
+    """
+    used = {path: {each.category for each in file.all_annotations} for path, file in by_path.items()}
+    targets: list[str | None] = []
+    oddities, united = [], Counter[str]()
+    for path, image in located.items():
+        chosen: dict[str, str] = {}
+        for record, target in zip(image.records, image.targets, strict=True):
+            if all(used[record[0]].isdisjoint(used[other]) for other in chosen):
+                chosen[record[0]] = target
+            else:
+                oddities.append(Oddity(path, "duplicate-row", target))
+        targets.append(unite_targets(list(chosen.values())) if image.is_annotated(by_path) else None)
+        united.update(chosen if len(chosen) > 1 else ())
+    notes = []
+    if united:
+        notes.append(say("{files} annotate the same images with different classes: all of their annotations count.",
+                         files=listing(sorted(united))))  # fmt: skip
+    return targets, oddities, notes
+
+
+def _find_short_outlines(located: Mapping[str, LocatedImage], by_path: ByPath) -> list[Oddity]:
+    """The images with outlines of fewer than three points, which have no area and are not drawn."""
+    oddities = []
+    for path, image in located.items():
+        annotations = [each for name, key in image.records for each in by_path[name].annotations.get(key, [])]
+        if count := sum(count_short_rings(each.segmentation) for each in annotations):
+            reason = say_count("{n} outline has fewer than three points and is not drawn",
+                               "{n} outlines have fewer than three points and are not drawn", count)  # fmt: skip
+            oddities.append(Oddity(path, "short-outline", reason))
+    return oddities
 
 
 def _describe(name: str, by_path: ByPath) -> str:

@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.formats.annotation_file import TAG, Annotation, to_int
+from pupila.artifacts.dataset.formats.annotation_file import TAG, AnnotatedImage, Annotation, to_int
 from pupila.artifacts.dataset.formats.annotation_tools import read_annotation_file
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -26,6 +26,7 @@ from pupila.imaging.masks.label_map import BACKGROUND, NO_LABEL, LabelMap
 Array = NDArray[Any]
 Piece = tuple[int, Any]  # stored value; a list of polygons, or (H, W) bool
 
+_SEVERAL = '["'  # begins a target of several annotations of one image, in JSON
 _IN_FILE = re.compile(r"(.+?\.(?:json|xml|csv))#(.+)", re.IGNORECASE | re.DOTALL)
 UNSIZED = "YOLO"  # format of a mask that is drawn at the size of the image, whatever tool wrote it
 _MIN_NUMBERS = 6  # of a polygon: three points
@@ -34,13 +35,22 @@ _DECIMALS = 3  # of a coordinate in pixels: YOLO's relative coordinates are roun
 
 def is_annotation(target: str) -> bool:
     """Whether the target is an annotation to draw a mask from, rather than a mask file."""
-    return target.lower().endswith(".txt") or _IN_FILE.fullmatch(target) is not None
+    return target.lower().endswith(".txt") or _IN_FILE.fullmatch(split_target(target)[0]) is not None
 
 
-def annotation_file(target: str) -> str:
-    """The path of the file that holds a target."""
-    match = _IN_FILE.fullmatch(target)
-    return match[1] if match else target
+def unite_targets(targets: list[str]) -> str:
+    """The target of an image that several files annotate, the lowest first."""
+    return targets[0] if len(targets) == 1 else json.dumps(targets, ensure_ascii=False)
+
+
+def split_target(target: str) -> list[str]:
+    """The targets that `unite_targets` has united; any other target alone."""
+    return list(map(str, json.loads(target))) if target.startswith(_SEVERAL) else [target]
+
+
+def annotation_files(target: str) -> list[str]:
+    """The paths of the files that hold a target."""
+    return [match[1] if (match := _IN_FILE.fullmatch(each)) else each for each in split_target(target)]
 
 
 def draw_annotation(
@@ -62,21 +72,13 @@ def draw_annotation(
         OSError: it can't be read.
     """
     height, width = size
-    match = _IN_FILE.fullmatch(target)
-    if match is None:
+    if target.lower().endswith(".txt"):
         uri = files.join(root, target)
         content = files.read_bytes(uri) if files.exists(uri) else b""
         values = _paint(height, width, 0, _parse_yolo(content, height, width))
         return StoredMask(values, False, "L", UNSIZED, 1), content
-    try:
-        read = read_annotation_file(files.join(root, match[1]))
-    except PupilaError as fault:
-        raise ImageFault("unreadable", str(fault)) from fault
-    located = read[1].locate(match[2]) if read else None
-    if read is None or located is None:
-        raise ImageFault("unreadable", say("the annotation file has no image {id}", id=match[2]))
-    file, key = located
-    image, annotations = file.images[key], file.annotations.get(key, [])
+    records = [_find_record(root, each) for each in split_target(target)]
+    tool, image = records[0].tool, records[0].image
     height, width = to_int(image.height) or height, to_int(image.width) or width
     if (
         not all(isinstance(side, int) and side > 0 for side in (height, width))
@@ -89,12 +91,39 @@ def draw_annotation(
     background = next(
         (n for n, name in enumerate(label_map.names) if name.strip().lower() in BACKGROUND), IGNORE
     )
-    objects = _find_objects(annotations)
+    objects = _find_objects([annotation for record in records for annotation in record.annotations])
     pieces = (_parse_annotation(name, shape, label_map, (height, width)) for name, shape in objects)
     values = _paint(height, width, background, pieces)
     described = json.dumps([height, width, objects], sort_keys=True).encode()
     sized = bool(image.height and image.width)
-    return StoredMask(values, False, "L", read[0].upper() if sized else UNSIZED, 1), described
+    return StoredMask(values, False, "L", tool.upper() if sized else UNSIZED, 1), described
+
+
+class _Record(NamedTuple):
+    """What a file has about an image."""
+
+    tool: str
+    image: AnnotatedImage
+    annotations: list[Annotation]
+
+
+def _find_record(root: str, target: str) -> _Record:
+    """The annotations of one target.
+
+    Raises:
+        ImageFault: the file can't be parsed, or has no such image.
+    """
+    match = _IN_FILE.fullmatch(target)
+    path, key = (match[1], match[2]) if match else (target, "")
+    try:
+        read = read_annotation_file(files.join(root, path))
+    except PupilaError as fault:
+        raise ImageFault("unreadable", str(fault)) from fault
+    located = read[1].locate(key) if read else None
+    if read is None or located is None:
+        raise ImageFault("unreadable", say("the annotation file has no image {id}", id=key))
+    file, inner = located
+    return _Record(read[0], file.images[inner], file.annotations.get(inner, []))
 
 
 def _find_objects(annotations: list[Annotation]) -> list[tuple[str, Any]]:
@@ -144,6 +173,12 @@ def _parse_annotation(name: str, segmentation: Any, label_map: LabelMap, size: t
     except (TypeError, KeyError) as fault:
         raise ImageFault("unreadable", say("its segmentation is neither polygons nor run lengths")) from fault
     return value, [(ring.reshape(-1, 2), []) for ring in rings if len(ring) >= _MIN_NUMBERS]
+
+
+def count_short_rings(segmentation: Any) -> int:
+    """How many outlines of a segmentation have fewer than three points, and so no area."""
+    rings = segmentation if isinstance(segmentation, list) else []
+    return sum(isinstance(ring, list) and len(ring) < _MIN_NUMBERS and len(ring) % 2 == 0 for ring in rings)
 
 
 def _near(points: Array) -> bool:

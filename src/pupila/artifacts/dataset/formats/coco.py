@@ -9,6 +9,7 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     AnnotationFile,
     to_int,
 )
+from pupila.artifacts.dataset.formats.panoptic import read_segments
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
@@ -23,32 +24,49 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     Raises:
         PupilaError: two images share an id.
     """
-    keys = ("images", "annotations", "categories")
-    if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in keys):
+    if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         return None
     images, annotations, categories = (
-        [item for item in content[key] if isinstance(item, dict)] for key in keys
-    )
+        [item for item in content.get(key) or [] if isinstance(item, dict)]
+        if isinstance(content.get(key), list | None) else []
+        for key in ("images", "annotations", "categories")
+    )  # fmt: skip
+    if not any({"file_name", "coco_url"} & image.keys() for image in images):
+        return None
+    if annotations and not any({"category_id", "segments_info"} & each.keys() for each in annotations):
+        return None  # captions
     categories = [category for category in categories if {"id", "name"} <= category.keys()]
-    used = {_id_text(annotation.get("category_id")) for annotation in annotations}
+    annotations = [part for each in annotations for part in (read_segments(each, uri) or [each])]
+    used = {_id_text(annotation.get("category_id")): None for annotation in annotations}
     parents = {c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]}
     # Roboflow begins its list with an umbrella category, which only names the others together.
     names = {_id_text(c["id"]): str(c["name"]) for c in categories
              if _id_text(c["id"]) in used or c["name"] not in parents}  # fmt: skip
-    records, first = _unite_records(images, uri)
+    notes = []
+    if used and not names:
+        names = {key: key for key in used}
+        notes.append(say("{path} has no categories: the classes are called by their ids.", path=uri))
+    records, first = _unite_records(images, uri, bool(annotations))
     by_image: dict[str, list[Annotation]] = defaultdict(list)
     for annotation in annotations:
-        category = str(names.get(_id_text(annotation.get("category_id"))))
-        record = Annotation(category, annotation.get("segmentation"), bool(annotation.get("bbox")))
+        category = _id_text(annotation.get("category_id"))
+        record = Annotation(
+            names.get(category, category), annotation.get("segmentation"), bool(annotation.get("bbox"))
+        )
         key = _id_text(annotation.get("image_id"))
         by_image[first.get(key, key)].append(record)
-    return AnnotationFile(records, dict(by_image), list(names.values()))
+    return AnnotationFile(records, dict(by_image), list(names.values()), notes=notes)
 
 
 def _unite_records(
-    images: list[dict[str, Any]], uri: str
+    images: list[dict[str, Any]], uri: str, annotated: bool
 ) -> tuple[dict[str, AnnotatedImage], dict[str, str]]:
     """The images by id, and id -> the first id of the same file name: all annotations of an image count.
+
+    Args:
+        images: records of the file.
+        uri: of the file, for messages.
+        annotated: whether the file has annotations: without them, its images are not labelled yet.
 
     Raises:
         PupilaError: two images share an id.
@@ -59,7 +77,7 @@ def _unite_records(
     for image in images:
         if "id" not in image:
             continue
-        key, name = _id_text(image["id"]), str(image.get("file_name", ""))
+        key, name = _id_text(image["id"]), str(image.get("file_name") or image.get("coco_url") or "")
         if key in first and records[first[key]].file_name != name:
             raise PupilaError(
                 say("Two images share an id in {path}", path=uri),
@@ -68,7 +86,7 @@ def _unite_records(
             )  # fmt: skip
         first[key] = by_name.setdefault(name, key) if name else key
         if first[key] == key:
-            records[key] = AnnotatedImage(name, image.get("height"), image.get("width"))
+            records[key] = AnnotatedImage(name, image.get("height"), image.get("width"), annotated=annotated)
     return records, first
 
 

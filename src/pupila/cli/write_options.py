@@ -115,7 +115,7 @@ def _class(name: str) -> str:
         if option.part != part and len({each.part for each in added.values()}) > 1:
             lines.append(f"    # {option.part}")
         part = option.part
-        lines.append(f"    {field_name}: {option.kinds}")
+        lines += _annotate(field_name, option.kinds)
         lines += textwrap.wrap(
             f'"""{option.meaning}"""',
             _WIDTH,
@@ -124,6 +124,19 @@ def _class(name: str) -> str:
             break_on_hyphens=False,
         )
     return "\n".join(lines) + "\n"
+
+
+def _annotate(name: str, kinds: str) -> list[str]:
+    """The lines of a setting's annotation; many choices take several."""
+    line = f"    {name}: {kinds}"
+    if len(line) <= _WIDTH or not kinds.startswith("Literal["):
+        return [line]
+    choices = kinds.removeprefix("Literal[").removesuffix("]")
+    indent = " " * 8
+    wrapped = textwrap.wrap(
+        choices, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+    return [f"    {name}: Literal[", *wrapped, "    ]  # fmt: skip"]
 
 
 def meaning(field: FieldInfo, notes: str = "") -> str:

@@ -28,7 +28,7 @@ def write_json(path: Path, content: Any) -> None:
 def labelme(folder: Path, scene: Scene) -> None:
     kinds = {"polygon": "polygon", "box": "rectangle", "point": "point"}
     for name, shapes in scene.items():
-        drawn = [{"label": label, "points": points, "shape_type": kinds[kind], "flags": {}, "group_id": None}
+        drawn: list[Any] = [{"label": label, "points": points, "shape_type": kinds[kind], "flags": {}, "group_id": None}
                  for kind, label, points in shapes if kind != "tag"]  # fmt: skip
         flags = {label: True for kind, label, _ in shapes if kind == "tag"}
         content = {"version": "5.4.1", "flags": flags, "shapes": drawn, "imagePath": name, "imageData": None}
@@ -75,13 +75,12 @@ def via_records(scene: Scene) -> dict[str, Any]:
         regions = []
         for kind, label, points in shapes:
             across, down = [x for x, _ in points], [y for _, y in points]
-            place: dict[str, Any] = {
-                "polygon": lambda across=across, down=down: {"all_points_x": across, "all_points_y": down},
-                "box": lambda across=across, down=down: {
-                    "x": across[0], "y": down[0], "width": across[1] - across[0], "height": down[1] - down[0]},
-                "point": lambda across=across, down=down: {"cx": across[0], "cy": down[0]},
-                "tag": dict,
-            }[kind]()  # fmt: skip
+            place: dict[str, Any] = {"cx": across[0], "cy": down[0]} if across else {}
+            if kind == "polygon":
+                place = {"all_points_x": across, "all_points_y": down}
+            elif kind == "box":
+                corner = {"x": across[0], "y": down[0]}
+                place = {**corner, "width": across[1] - across[0], "height": down[1] - down[0]}
             attributes = {"name": {"box": "rect"}.get(kind, kind), **place}
             if kind != "tag":
                 regions.append({"shape_attributes": attributes, "region_attributes": {"kind": label}})

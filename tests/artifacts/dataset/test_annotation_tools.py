@@ -2,20 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 import pupila
+from pupila.artifacts.dataset.reading import LayoutChoice
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from tests.artifacts.dataset import annotation_writers as write
 from tests.artifacts.dataset.annotation_writers import HEIGHT, WIDTH, WRITERS, Scene
 from tests.pictures import write_photo
 
-SQUARE = [[2, 3], [6, 3], [6, 7], [2, 7]]  # columns 2..5, rows 3..6
-CORNER = [[4, 5], [8, 5], [8, 9], [4, 9]]  # columns 4..7, rows 5..8
+Points = list[list[float]]
+SQUARE: Points = [[2, 3], [6, 3], [6, 7], [2, 7]]  # columns 2..5, rows 3..6
+CORNER: Points = [[4, 5], [8, 5], [8, 9], [4, 9]]  # columns 4..7, rows 5..8
 SCENE: Scene = {"1.jpg": [("polygon", "road", SQUARE), ("polygon", "water", CORNER)],
                 "2.jpg": [("polygon", "water", SQUARE)]}  # fmt: skip
 EXPECTED = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -37,13 +39,13 @@ def test_outlines_of_every_tool_become_the_same_masks(tmp_path: Path, tool: str,
     assert np.array_equal(data.mask(0), EXPECTED)
     assert (data.mask(1) == 2).sum() == 16
     assert data.skipped.is_empty()
-    assert pupila.open(tmp_path, layout=tool.split(" ", maxsplit=1)[0]).hash == data.hash
+    assert pupila.open(tmp_path, layout=cast("LayoutChoice", tool.partition(" ")[0])).hash == data.hash
 
 
 @pytest.mark.parametrize("tool", WRITERS)
 def test_boxes_alone_are_labels_with_a_warning(tmp_path: Path, tool: str) -> None:
     photos(tmp_path, "1.jpg", "2.jpg", "3.jpg")
-    box: list[list[float]] = [[2, 3], [6, 7]]
+    box: Points = [[2, 3], [6, 7]]
     scene: Scene = {
         "1.jpg": [("box", "cat", box)],
         "2.jpg": [("box", "dog", box)],
@@ -63,7 +65,7 @@ def test_rectangles_among_outlines_are_areas_and_alone_where_the_user_says_so(
     tmp_path: Path, tool: str
 ) -> None:
     photos(tmp_path, "1.jpg", "2.jpg")
-    box: list[list[float]] = [[2, 3], [6, 7]]
+    box: Points = [[2, 3], [6, 7]]
     WRITERS[tool](tmp_path, {**SCENE, "2.jpg": [("box", "water", box)]})
     data = pupila.open(tmp_path)
     pixels = 25 if tool == "supervisely" else 16  # its corners are pixels
@@ -77,7 +79,7 @@ def test_rectangles_among_outlines_are_areas_and_alone_where_the_user_says_so(
 @pytest.mark.parametrize("tool", [tool for tool in WRITERS if tool != "voc"])
 def test_points_and_tags_are_not_drawn_and_a_note_counts_them(tmp_path: Path, tool: str) -> None:
     photos(tmp_path, "1.jpg", "2.jpg")
-    point: list[list[float]] = [[3, 3]]
+    point: Points = [[3, 3]]
     scene: Scene = {"1.jpg": [*SCENE["1.jpg"], ("point", "road", point)], "2.jpg": [("point", "road", point)]}
     WRITERS[tool](tmp_path, scene)
     data = pupila.open(tmp_path)

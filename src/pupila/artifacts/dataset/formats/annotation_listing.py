@@ -4,6 +4,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from pupila.artifacts.dataset.formats import folder, pairs
 from pupila.artifacts.dataset.formats.annotation_file import RECTANGLE, Annotation, AnnotationFile
@@ -27,6 +28,7 @@ from pupila.core.messages import listing, say, say_count, translate
 from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.segment import SEGMENT
 
+_Read = TypeVar("_Read", AnnotationFile, PupilaError)
 ByPath = Mapping[str, AnnotationFile]  # annotation files by their path below the root
 
 
@@ -156,17 +158,22 @@ def _narrow(matches: ToolFiles, labels: str) -> ToolFiles:
     if labels == "auto":
         return matches
     path = labels.partition("#")[0].rstrip("/")
-    by_tool, broken = (
-        {name: some for name, by_path in kind.items()
-         if (some := {p: each for p, each in by_path.items() if p == path or p.startswith(f"{path}/")})}
-        for kind in (matches.by_tool, matches.broken)
-    )  # fmt: skip
+    by_tool, broken = _files_below(path, matches.by_tool), _files_below(path, matches.broken)
     if not by_tool and not broken and path.lower().endswith((".json", ".xml")):
         raise PupilaError(
             say("No annotations that Pupila reads in {path}", path=path), actual=say("a file of another kind"),
             expected=listing([translate(tool.title) for tool in TOOLS.values()], len(TOOLS)),
         )  # fmt: skip
     return ToolFiles(matches.root, by_tool, broken)
+
+
+def _files_below(path: str, by_tool: dict[str, dict[str, _Read]]) -> dict[str, dict[str, _Read]]:
+    """What the file, or the files of the folder, hold; without tools that have none there."""
+    below = {
+        name: {p: each for p, each in by_path.items() if p == path or p.startswith(f"{path}/")}
+        for name, by_path in by_tool.items()
+    }
+    return {name: by_path for name, by_path in below.items() if by_path}
 
 
 def _settle_attributes(name: str, matches: ToolFiles, labels: str) -> ByPath:

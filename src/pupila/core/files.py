@@ -202,10 +202,16 @@ def suffix(path: str) -> str:
     return f".{ending.lower()}" if dot and stem else ""
 
 
+# Files and folders of macOS, Windows, Linux, NAS drives and Python, in lower case, beside those that begin with a dot.
+_SYSTEM_NAMES = frozenset({
+    "__macosx", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "@eadir", "@tmp", "#recycle",
+    "#snapshot", "@recycle", "$recycle.bin", "recycler", "system volume information", "lost+found", "__pycache__",
+})  # fmt: skip
+
+
 def is_hidden(path: str) -> bool:
-    """Whether a part of the path is a system's own: `.DS_Store`, `._photo.jpg`, `__MACOSX`, `Thumbs.db`."""
-    return any(part.startswith(".") or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
-               for part in path.split("/"))  # fmt: skip
+    """Whether a part of the path is a system's own: `.DS_Store`, `._photo.jpg`, `__MACOSX`, `Thumbs.db`, `@eaDir`."""
+    return any(part.startswith(".") or part.lower() in _SYSTEM_NAMES for part in path.split("/"))
 
 
 def is_text(path: str) -> bool:

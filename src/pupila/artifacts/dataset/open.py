@@ -9,6 +9,7 @@ from pupila.artifacts.dataset.bands import decide_band_settings
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.system_files import count_system_files
 from pupila.artifacts.dataset.formats.table import asks_for_several, describe_unread_tables
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
@@ -136,6 +137,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         for image, format in good.select("image", "format").iter_rows() if has_wrong_extension(image, format)
     ]  # fmt: skip
     oddities += _find_changed(good)
+    oddities, left_out = count_system_files(oddities)
     reader = TARGETS[source.target]
     read = reader.read(source, frame, good, oddities, settings)
     good = read.images
@@ -149,7 +151,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         None if good["target"].null_count() == good.height else reader.task,
         good,
         skipped,
-        [*source.notes, *copies, *read.notes],
+        [*source.notes, *copies, *read.notes, *left_out],
         cache,
         read.label_map,
         settings.band_settings(),

@@ -100,7 +100,7 @@ def refuse_masks(tops: list[Node], stems: Stems) -> None:
     names = [top.name for top in tops]
     masks = [name for name in names if is_of_masks(name)]
     pairs = combinations(tops[:_MOST_PAIRED], 2) if len(tops) <= _MOST_PAIRED else ()
-    if (0 < len(masks) < len(names) < 6 and not _negated(names)) or any(
+    if (0 < len(masks) < len(names) < 6 and not _name_an_absence(names)) or any(
         stems.are_paired(*pair) for pair in pairs
     ):
         raise _refuse(
@@ -144,8 +144,8 @@ def _tokens(name: str) -> list[str]:
     return [*words, *("".join(pair) for pair in pairwise(words))]
 
 
-def _negated(names: list[str]) -> bool:
-    """Whether the names are a thing and its absence: `with_mask`, `without_mask`."""
+def _name_an_absence(names: list[str]) -> bool:
+    """Whether the names are a class and its absence: `with_mask`, `without_mask`."""
     return any(set(_tokens(name)) & _NEGATIONS for name in names)
 
 

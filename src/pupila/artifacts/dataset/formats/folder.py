@@ -38,21 +38,21 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     topmost = settings.layout == "folders"
     requested = settings.requested_task()
     accepted = topmost or (requested is not None and requested.target != "mask")
-    found = Reader(documents, Stems(images), accepted, topmost).read(build_tree(images))
+    structure = Reader(documents, Stems(images), accepted, topmost).read(build_tree(images))
     folders = [e.path.rpartition("/")[0] for e in images]
-    oddities += [Oddity(e.path, "other-file", found.left_out[folder])
-                 for e, folder in zip(images, folders, strict=True) if folder in found.left_out]  # fmt: skip
-    images = [e for e, folder in zip(images, folders, strict=True) if folder not in found.left_out]
-    folders = [folder for folder in folders if folder not in found.left_out]
-    spots = [found.spots[folder] for folder in folders]
+    oddities += [Oddity(e.path, "other-file", structure.left_out[folder])
+                 for e, folder in zip(images, folders, strict=True) if folder in structure.left_out]  # fmt: skip
+    images = [e for e, folder in zip(images, folders, strict=True) if folder not in structure.left_out]
+    folders = [folder for folder in folders if folder not in structure.left_out]
+    spots = [structure.spots[folder] for folder in folders]
     classes = {spot.target for spot in spots if spot.target is not None}
     if len({name for name in classes if not folder_content(name)}) < 2:
         several = asks_for_several(settings)
         table = read_class_columns(root, several) or (read_unfit_table(root) if several else None)
         if table is not None:
             return replace(table, home=path, notes=[*notes, *table.notes])
-    oddities += _find_empty_classes(root, found, spots)
-    notes = [*notes, *found.notes, *([] if found.split_level else _splits_in_names(images))]
+    oddities += _find_empty_classes(root, structure, spots)
+    notes = [*notes, *structure.notes, *([] if structure.split_level else _splits_in_names(images))]
     columns: dict[str, list[str | None]] = {
         "target": [spot.target for spot in spots],
         "given_split": [spot.split for spot in spots],
@@ -62,21 +62,30 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
         columns["part"] = [spot.part for spot in spots]
     rows = as_rows(images, columns)
     return Listing(
-        _name_layout(found), root, rows, path, oddities, notes, folders=True, doubt=" ".join(found.doubts)
+        _name_layout(structure),
+        root,
+        rows,
+        path,
+        oddities,
+        notes,
+        folders=True,
+        doubt=" ".join(structure.doubts),
     )
 
 
-def _find_empty_classes(root: str, found: Structure, spots: list[Spot]) -> list[Oddity]:
+def _find_empty_classes(root: str, structure: Structure, spots: list[Spot]) -> list[Oddity]:
     """Folders without images beside those of the classes."""
-    if not found.class_level:
+    if not structure.class_level:
         return []
     classes = {spot.target for spot in spots}
     beside = {
         folder[: -len(spot.target)].rstrip("/")
-        for folder, spot in found.spots.items()
+        for folder, spot in structure.spots.items()
         if spot.target and folder.rpartition("/")[2] == spot.target
     }
-    with_images = {above for folder in [*found.spots, *found.left_out] for above in _folders_above(folder)}
+    with_images = {
+        above for folder in [*structure.spots, *structure.left_out] for above in _folders_above(folder)
+    }
     empty = {name for place in beside for name in files.list_folders(files.join(root, place) if place else root)
              if (f"{place}/{name}" if place else name) not in with_images and name not in classes}  # fmt: skip
     return [Oddity(name, "empty-class", say("a class folder without images")) for name in sorted(empty)]
@@ -87,10 +96,10 @@ def _folders_above(folder: str) -> list[str]:
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
 
 
-def _name_layout(found: Structure) -> str:
-    if not found.class_level:
+def _name_layout(structure: Structure) -> str:
+    if not structure.class_level:
         return say("a folder of images without labels")
-    if found.split_level:
+    if structure.split_level:
         return say("a folder per class below train/val/test")
     return say("a folder per class")
 

@@ -13,6 +13,8 @@ from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 
 _ANNOTATIONS = "annotations"  # where COCO keeps its files, beside the folders of images
 
+_DOCUMENTS = {".md", ".rst", ".html", ".py", ".ipynb", ".pdf", ".css", ".js", ".sh", ".toml", ".cfg", ".ini"}
+
 
 class Place:
     """A file, or a folder with the images and all other files below it."""
@@ -29,21 +31,29 @@ class Place:
         return self.path.rpartition("/")[0] or "."
 
     @cached_property
+    def _steps(self) -> list[str]:
+        """The folder that is named, and the lone folders within it: each the only one that holds data."""
+        steps = [self.home]
+        while self.is_folder:
+            folder = steps[-1]
+            names = files.list_folders(folder)
+            if len(names) > 1:
+                names = [name for name in names if not _documents_only(files.join(folder, name))]
+            loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.list_files(folder))
+            if len(names) != 1 or names[0].lower() in SPLIT_WORDS or loose:
+                break
+            steps.append(files.join(folder, names[0]))
+        return steps
+
+    @cached_property
     def root(self) -> str:
-        """The folder of the data: a single top folder from an archive is stepped through, as the data lie inside it."""
-        if not self.is_folder:
-            return self.home
-        names = files.list_folders(self.home)
-        if len(names) != 1 or names[0].lower() in SPLIT_WORDS:
-            return self.home
-        inner = files.join(self.home, names[0])
-        loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.list_files(self.home))
-        return self.home if loose or len(files.list_folders(inner)) < 2 else inner
+        """The folder of the data: lone folders, as archives make them, are stepped through to the one with several."""
+        return next((step for step in reversed(self._steps) if len(files.list_folders(step)) > 1), self.home)
 
     @property
     def folders(self) -> list[str]:
-        """Where files that describe the whole data set may lie: the folder that is named, then the root."""
-        return list(dict.fromkeys((self.home, self.root)))
+        """Where files that describe the whole data set may lie: the folder that is named, and those up to the root."""
+        return self._steps[: self._steps.index(self.root) + 1]
 
     def describe_root(self, root: str) -> list[str]:
         """A note where the data are read from the inner folder."""
@@ -81,3 +91,8 @@ class Place:
     @cached_property
     def _content(self) -> tuple[list[files.FileEntry], list[Oddity]]:
         return list_images(self.root)
+
+
+def _documents_only(folder: str) -> bool:
+    """Whether the folder holds nothing but documents and programs: no images, labels or tables."""
+    return all(files.suffix(entry.path) in _DOCUMENTS for entry in files.walk(folder))

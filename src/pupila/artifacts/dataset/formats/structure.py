@@ -28,7 +28,7 @@ _USUAL_RESIDUES = {"", "set", "data", "dataset", "images", "img", "folder", "spl
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """What the folder of an image says of it."""
+    """What the folder of an image stands for."""
 
     split: str | None = None
     part: str | None = None
@@ -61,7 +61,7 @@ class Reader:
 
     def __init__(self, documents: set[str], stems: Stems, accepted: bool, topmost: bool) -> None:
         self.documents, self.stems, self.accepted, self.topmost = documents, stems, accepted, topmost
-        self.found = Structure()
+        self.structure = Structure()
 
     def read(self, tree: Node) -> Structure:
         """The structure of the tree.
@@ -72,9 +72,9 @@ class Reader:
         node = self._step_in(tree)
         if not node.children:
             self._keep_unlabelled(node, None)
-            return self.found
+            return self.structure
         self._read_tops(node)
-        return self.found
+        return self.structure
 
     def _step_in(self, node: Node) -> Node:
         """The folder that holds the data: through lone folders, and past those that only show the data."""
@@ -86,18 +86,18 @@ class Reader:
                 break
             if beside and len(beside) == len(node.children):
                 break
-            self._set_loose_aside(node, deep[0].total)
+            self._read_loose(node, deep[0].total)
             for child in beside:
                 self._leave_out(child, say("beside the folder of the data"))
             node = deep[0]
             steps.append(node.name)
         if steps:
-            self.found.notes.append(say("Read from the inner folder {name}.", name="/".join(steps)))
+            self.structure.notes.append(say("Read from the inner folder {name}.", name="/".join(steps)))
         return node
 
     def _read_tops(self, node: Node) -> None:
         tops = list(node.children.values())
-        self._set_loose_aside(node, sum(top.total for top in tops))
+        self._read_loose(node, sum(top.total for top in tops))
         if _are_classes_of_splits(tops):
             if not self.accepted:
                 refuse_masks(tops, self.stems)
@@ -113,23 +113,23 @@ class Reader:
             self._read_classes(tops, False)
 
     def _read_splits(self, tops: list[Node], splits: dict[str, str], parallel: list[Node]) -> None:
-        self.found.splits, self.found.split_level = splits, True
-        named = [top.unwrapped().marked(split=splits[top.name]) for top in tops if top.name in splits]
+        self.structure.splits, self.structure.split_level = splits, True
+        named = [top.unwrap().mark(split=splits[top.name]) for top in tops if top.name in splits]
         for top in (top for top in tops if top.name not in splits):
-            inner = top.unwrapped()
+            inner = top.unwrap()
             if is_of_masks(top.name) and not self.accepted:
                 raise _question(
                     say("A folder beside the splits looks like one of masks"), top.name,
                     say("--layout masks or --masks {name} if it holds masks, --layout folders if not", name=top.name),
                 )  # fmt: skip
             if top in parallel:
-                self.found.doubts.append(say(
+                self.structure.doubts.append(say(
                     "{folder} holds the same class folders as the splits, but its name is no split's: "
                     "its images are in no split.", folder=top.name,
                 ))  # fmt: skip
-                named.append(inner.marked(part=top.name))
+                named.append(inner.mark(part=top.name))
             elif not inner.children:
-                self.found.notes.append(say_count(
+                self.structure.notes.append(say_count(
                     "{folder} lies beside the splits and holds no class folders: {n} image without a label.",
                     "{folder} lies beside the splits and holds no class folders: {n} images without a label.",
                     inner.total, folder=top.name,
@@ -137,20 +137,20 @@ class Reader:
                 self._keep_unlabelled(inner, None)
             else:
                 self._leave_out(top, say("beside the splits"))
-                self.found.doubts.append(say(
+                self.structure.doubts.append(say(
                     "{folder} holds none of the class folders of the splits and is not read.", folder=top.name
                 ))  # fmt: skip
         renamed = [say("{folder} is {split}", folder=top, split=split)
                    for top, split in sorted(splits.items()) if top.lower() not in SPLIT_WORDS]  # fmt: skip
         if renamed:
-            self.found.notes.append(
+            self.structure.notes.append(
                 say("Top folders are splits, not classes: {folders}.", folders=listing(renamed, 20))
             )
         self._read_merged(merge(named))
 
     def _read_merged(self, merged: Node) -> None:
         """Classes below several splits or parts, where further parts may lie between."""
-        merged_inner = merged.unwrapped() if len(merged.children) == 1 else merged
+        merged_inner = merged.unwrap() if len(merged.children) == 1 else merged
         parallel = _find_parallel(list(merged_inner.children.values()))
         if len(parallel) > 1 and len(parallel) == len(merged_inner.children) and not self.topmost:
             self._keep_unlabelled(merged_inner, None, deep=False)
@@ -175,15 +175,15 @@ class Reader:
             )  # fmt: skip
         for top in rest:
             self._leave_out(top, say("beside the folders of the data"))
-        self.found.notes.append(say(
+        self.structure.notes.append(say(
             "Folders {names} hold the same class folders: read as parts of one data set. They are no split; the column "
             "part keeps them (--by part).", names=names,
         ))  # fmt: skip
-        self.found.doubts.append(say(
+        self.structure.doubts.append(say(
             "If {names} are the classes themselves, use --layout folders; if one of them is not meant, name the folder "
             "of the data.", names=names,
         ))  # fmt: skip
-        merged = merge([top.unwrapped().marked(part=top.name) for top in parallel])
+        merged = merge([top.unwrap().mark(part=top.name) for top in parallel])
         if any(child.name.lower() in SPLIT_WORDS for child in merged.children.values()):
             self._read_tops(merged)
         else:
@@ -191,13 +191,13 @@ class Reader:
 
     def _read_splits_below(self, tops: list[Node]) -> None:
         """`cat/train`, `cat/test`: the class first, then the split."""
-        self.found.split_level = self.found.class_level = True
-        self.found.notes.append(say("The folders below the class folders are splits: {names}.",
+        self.structure.split_level = self.structure.class_level = True
+        self.structure.notes.append(say("The folders below the class folders are splits: {names}.",
                                     names=listing(_inner_names(tops), 8)))  # fmt: skip
         for top in tops:
             for child in top.children.values():
                 for held in child.all_held():
-                    self.found.spots[held.path] = Spot(
+                    self.structure.spots[held.path] = Spot(
                         SPLIT_WORDS[child.name.lower()], held.part, top.name, ""
                     )
 
@@ -209,10 +209,10 @@ class Reader:
         if not self.accepted:
             refuse_unearned_classes(tops, below_splits, self.stems)
             self._doubt_levels(tops)
-        self.found.class_level = True
+        self.structure.class_level = True
         for top in tops:
             for held, below in _walk(top, ""):
-                self.found.spots[held.path] = Spot(held.split, held.part, top.name, below)
+                self.structure.spots[held.path] = Spot(held.split, held.part, top.name, below)
 
     def _doubt_levels(self, tops: list[Node]) -> None:
         """A doubt where some class folders hold folders of several names that may be the classes."""
@@ -220,38 +220,38 @@ class Reader:
         inner = {name for top in deep for name in top.children}
         if not deep or len({re.sub(r"\d+", "#", name) for name in inner}) <= max(1, len(inner) // 2):
             return
-        self.found.doubts.append(say(
+        self.structure.doubts.append(say(
             "The folders below the class folders ({names}) may be the classes instead; here they are the column "
             "subfolder.", names=listing(sorted(inner), 8),
         ))  # fmt: skip
 
     def _keep_unlabelled(self, node: Node, part: str | None, deep: bool = True) -> None:
         for held in node.all_held() if deep else node.held:
-            self.found.spots[held.path] = Spot(held.split, held.part or part, None, None)
+            self.structure.spots[held.path] = Spot(held.split, held.part or part, None, None)
 
-    def _set_loose_aside(self, node: Node, total: int) -> None:
+    def _read_loose(self, node: Node, total: int) -> None:
         """Images directly in a folder of folders: a README's pictures, or images without a label."""
         if not node.direct:
             return
         few = node.direct <= _FEW and node.direct <= max(3, _FEW_SHARE * total)
         if few and any(held.path in self.documents for held in node.held):
             for held in node.held:
-                self.found.left_out[held.path] = say("a picture of the README, not of the data")
-            self.found.notes.append(say_count(
+                self.structure.left_out[held.path] = say("a picture of the README, not of the data")
+            self.structure.notes.append(say_count(
                 "{n} image beside the README is not data and is left out.",
                 "{n} images beside the README are not data and are left out.", node.direct,
             ))  # fmt: skip
             return
         self._keep_unlabelled(node, None, deep=False)
-        self.found.notes.append(say_count(
+        self.structure.notes.append(say_count(
             "{n} image lies beside the class folders: it has no label.",
             "{n} images lie beside the class folders: they have no label.", node.direct,
         ))  # fmt: skip
 
     def _leave_out(self, node: Node, reason: str) -> None:
         for held in node.all_held():
-            self.found.left_out[held.path] = reason
-        self.found.notes.append(say("{folder} is left out: {n} images {reason}.", folder=node.name,
+            self.structure.left_out[held.path] = reason
+        self.structure.notes.append(say("{folder} is left out: {n} images {reason}.", folder=node.name,
                                     n=integer(node.total), reason=reason))  # fmt: skip
 
 
@@ -269,7 +269,7 @@ def _only_shows(node: Node, data: Node) -> bool:
 
 
 def _inner_names(nodes: list[Node]) -> list[str]:
-    return sorted({name for node in nodes for name in node.unwrapped().children})
+    return sorted({name for node in nodes for name in node.unwrap().children})
 
 
 def _are_classes_of_splits(tops: list[Node]) -> bool:
@@ -284,7 +284,7 @@ def _are_classes_of_splits(tops: list[Node]) -> bool:
 
 def _find_parallel(tops: list[Node]) -> list[Node]:
     """The most top folders that hold the same folders, by most of their names."""
-    inner = {top.name: {name.lower() for name in top.unwrapped().children} - IMAGE_FOLDERS for top in tops}
+    inner = {top.name: {name.lower() for name in top.unwrap().children} - IMAGE_FOLDERS for top in tops}
     best: list[Node] = []
     for top in tops:
         own = inner[top.name]
@@ -315,10 +315,10 @@ def _find_splits(tops: list[Node], parallel: list[Node]) -> dict[str, str]:
     exact = {top.name: SPLIT_WORDS[top.name.lower()] for top in tops if top.name.lower() in SPLIT_WORDS}
     if len(exact) > 1 and TRAIN in exact.values():
         loose = {top.name: split for top in tops if (split := split_from_words(top.name))
-                 and (top in parallel or not top.unwrapped().children)}  # fmt: skip
+                 and (top in parallel or not top.unwrap().children)}  # fmt: skip
         return loose | exact
     words = {top.name: split for top in tops if (split := split_from_words(top.name))}
-    deep = [top for top in tops if top.name in words and top.unwrapped().children]
+    deep = [top for top in tops if top.name in words and top.unwrap().children]
     if len(words) < 2 or not any(words[top.name] == TRAIN for top in deep):
         return {}
     residues = {re.sub(r"[^a-z]+", "", _without_word(name)) for name in words} - _USUAL_RESIDUES

@@ -1,0 +1,37 @@
+"""Files of operating systems and network drives among the data: left out, and counted in one sentence."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pupila.artifacts.dataset.formats.listing import Oddity
+from pupila.core import files
+from pupila.core.messages import integer, listing, say_count
+
+HIDDEN = "hidden-file"  # code of one of them
+_SEPARATE = 3  # files of one kind that are listed one by one
+
+
+def count_system_files(oddities: Sequence[Oddity]) -> tuple[list[Oddity], list[str]]:
+    """The oddities with one for each kind of system file, and a sentence where there are any."""
+    kinds = {o.subject: _kind(o.subject) for o in oddities if o.code == HIDDEN}
+    counts = Counter(kinds.values())
+    if not counts:
+        return list(oddities), []
+    others = [o for o in oddities if o.code != HIDDEN or counts[kinds[o.subject]] <= _SEPARATE]
+    others += [
+        Oddity(kind, HIDDEN, say_count("{n} hidden file", "{n} hidden files", count))
+        for kind, count in counts.items() if count > _SEPARATE
+    ]  # fmt: skip
+    shown = [f"{kind} {integer(count)}" for kind, count in counts.most_common()]
+    note = say_count(
+        "Left out: {n} file of an operating system or a network drive ({kinds}).",
+        "Left out: {n} files of operating systems or network drives ({kinds}).",
+        sum(counts.values()), kinds=listing(shown, 8),
+    )  # fmt: skip
+    return others, [note]
+
+
+def _kind(path: str) -> str:
+    """The name that makes the path a system's own; files such as `._photo.jpg` are one kind."""
+    name = next((part for part in path.split("/") if files.is_hidden(part)), path)
+    return "._*" if name.startswith("._") else name

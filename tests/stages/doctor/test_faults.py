@@ -114,6 +114,10 @@ CASES: dict[str, tuple[Plant, Plant]] = {
         picture("cat/x.png", photo(9)[..., 0].astype(np.uint16) * 257),
         picture("cat/x.png", photo(9)[..., 0]),
     ),
+    "narrow-range": (
+        picture("cat/x.png", photo(9)[..., 0].astype(np.uint16) * 16),
+        picture("cat/x.png", photo(9)[..., 0].astype(np.uint16) * 257),
+    ),
     "transparent": (
         picture("cat/x.png", Image.fromarray(photo(10)).convert("RGBA")),
         picture("cat/x.png", Image.fromarray(photo(10)).convert("P")),

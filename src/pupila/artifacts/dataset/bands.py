@@ -1,18 +1,24 @@
-"""Which bands of a data set's TIFFs become red, green and blue, and at which values: decided once, then cached."""
+"""Which bands of a data set's images become red, green and blue, and at which values: decided once, then cached."""
 
 import contextlib
 import json
+from collections.abc import Iterable
+
+import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.manifest import read_manifest_bands
-from pupila.artifacts.dataset.reading import ReadSettings
+from pupila.artifacts.dataset.read_cache import ReadCache
+from pupila.artifacts.dataset.reading import ReadSettings, read_facts
 from pupila.core import files
 from pupila.core.errors import MissingExtra, PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import integer, number, say
 from pupila.imaging.geotiff.scene import needs_raster_reader, resolve_bands
 from pupila.imaging.images.bands import BandSettings
-from pupila.imaging.images.decode import DECODER, FORMATS, ImageFault
+from pupila.imaging.images.decode import DECODER, FORMATS, ImageFault, measure_range
 
+_FULL = 2**14  # from this value on, 16 bits are taken for used
+_DEEP = 2**16
 _MOST = 256  # files, spread evenly over all, by which black and white are decided
 
 
@@ -31,17 +37,94 @@ def decide_band_settings(source: Listing, home: str, settings: ReadSettings) -> 
         PupilaError: bands are requested, and there is no TIFF; or see `resolve_bands`.
     """
     requested = BandSettings.model_fields.keys() & settings.model_fields_set
-    tiffs = [row for row in source.rows.select("image", "bytes", "modified").sort("image").iter_rows()
-             if files.suffix(row[0]) in FORMATS["TIFF"].split() and row[1] > 0]  # fmt: skip
-    if requested and not tiffs:
-        raise PupilaError(
-            say("Band settings apply to TIFFs only"), actual=say("no TIFF among the images"),
-            expected=say("at least one TIFF"), remedy=say("leave out {names}", names=", ".join(sorted(requested))),
-        )  # fmt: skip
+    tiffs = _list_tiffs(source)
+    if "bands" in requested and not tiffs:
+        raise _no_tiff(requested)
     homes = () if requested else dict.fromkeys((home, source.home))
     saved = next(filter(None, (read_manifest_bands(folder, source.root) for folder in homes)), None)
     choice = saved or (_decide_from_files(source.root, tiffs, settings.band_settings()) if tiffs else None)
     return settings.model_copy(update=dict(choice)) if choice else settings
+
+
+def read_scaled_facts(
+    source: Listing, home: str, settings: ReadSettings
+) -> tuple[ReadSettings, pl.DataFrame, ReadCache, list[str]]:
+    """The facts of every file, with bands, black and white decided.
+
+    Images of 16-bit grey that are no GeoTIFFs are divided by 257, unless the data set uses a small part of that range,
+    or values below 0: then all are scaled by its measured range.
+
+    Args:
+        source: the images.
+        home: folder of the data set's own files.
+        settings: as requested.
+
+    Returns:
+        The settings, the facts and their cache as `read_facts` gives them, and notes for the user.
+
+    Raises:
+        PupilaError: as `decide_band_settings`, or black and white are requested and nothing has more than 8 bits.
+    """
+    requested = BandSettings.model_fields.keys() & settings.model_fields_set
+    settings = decide_band_settings(source, home, settings)
+    entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
+    facts, cache = read_facts(source.root, entries, settings)
+    deep = facts.filter(pl.col("fault").is_null() & pl.col("mode").str.starts_with("I")).sort("image")
+    if requested and deep.is_empty() and not _list_tiffs(source):
+        raise _no_tiff(requested)
+    if deep.is_empty():
+        return settings, facts, cache, []
+    if settings.low is not None and settings.high is not None:
+        _check_levels(settings.low, settings.high)
+        return settings, facts, cache, []
+    low, high = _measure(source.root, deep, settings)
+    used = low >= 0 and (_FULL <= high < _DEEP or high == 0)
+    if used and not {"low", "high"} & requested:
+        return settings, facts, cache, []
+    black = float(min(low, 0)) if settings.low is None else settings.low
+    white = float(max(high, low + 1)) if settings.high is None else settings.high
+    _check_levels(black, white)
+    settings = settings.model_copy(update={"low": black, "high": white})
+    note = say("The 16-bit images hold values from {low} to {high}: {black} becomes black and {white} white in all of "
+               "them (--low and --high change this).",
+               low=integer(low), high=integer(high), black=number(black, 0), white=number(white, 0))  # fmt: skip
+    return settings, *read_facts(source.root, entries, settings), [note]
+
+
+def _check_levels(low: float, high: float) -> None:
+    if high <= low:
+        raise PupilaError(
+            say("Invalid band settings"), actual=f"low={low:g}, high={high:g}", expected=say("high above low")
+        )
+
+
+def _measure(root: str, deep: pl.DataFrame, settings: ReadSettings) -> tuple[int, int]:
+    """The least and the greatest value of the images, (0, 0) where none can be measured; cached until one changes."""
+    rows = list(deep.select("image", "bytes", "modified").iter_rows())
+    key = json.dumps([DECODER, _MOST, root, rows])
+    cached = files.cache_folder() / "ranges" / f"{files.sha256(key.encode())}.json"
+    with contextlib.suppress(OSError, ValueError):
+        low, high = json.loads(cached.read_bytes())
+        return low, high
+    ranges = [(0, 0)]
+    for path, *_ in rows[:: -(-len(rows) // _MOST)]:
+        with contextlib.suppress(ImageFault, OSError):
+            ranges.append(measure_range(files.read_bytes(files.join(root, path)), settings.limits()))
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    files.write_to_cache(cached, json.dumps([low, high]).encode())
+    return low, high
+
+
+def _list_tiffs(source: Listing) -> list[tuple[str, int, int]]:
+    return [row for row in source.rows.select("image", "bytes", "modified").sort("image").iter_rows()
+            if files.suffix(row[0]) in FORMATS["TIFF"].split() and row[1] > 0]  # fmt: skip
+
+
+def _no_tiff(requested: Iterable[str]) -> PupilaError:
+    return PupilaError(
+        say("Band settings apply to TIFFs and 16-bit images only"), actual=say("none among the images"),
+        expected=say("at least one"), remedy=say("leave out {names}", names=", ".join(sorted(requested))),
+    )  # fmt: skip
 
 
 def _decide_from_files(

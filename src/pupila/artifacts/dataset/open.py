@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pupila.artifacts.dataset.bands import decide_band_settings
+from pupila.artifacts.dataset.bands import read_scaled_facts
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
@@ -18,7 +18,7 @@ from pupila.artifacts.dataset.labelling.history import settle_history
 from pupila.artifacts.dataset.labelling.settle import recall_layout, settle_labels
 from pupila.artifacts.dataset.labels import apply_labels, read_history
 from pupila.artifacts.dataset.manifest import INTERNAL, MANIFEST, Dataset
-from pupila.artifacts.dataset.reading import ReadSettings, has_wrong_extension, read_facts
+from pupila.artifacts.dataset.reading import ReadSettings, has_wrong_extension
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -107,9 +107,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     home = find_home(source.home)
     requested = settings.requested_task()
     source, history = _settle(source, settings, read_history(home))
-    settings = decide_band_settings(source, home, settings)
-    entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
-    facts, cache = read_facts(source.root, entries, settings)
+    settings, facts, cache, scaled = read_scaled_facts(source, home, settings)
     facts = facts.drop("image", "bytes", "modified")
     ours = [*facts.columns, "given_target"]
     own = source.rows.rename({name: f"{name}_" for name in ours if name in source.rows.columns})
@@ -151,7 +149,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         None if good["target"].null_count() == good.height else reader.task,
         good,
         skipped,
-        [*source.notes, *copies, *read.notes, *left_out],
+        [*source.notes, *scaled, *copies, *read.notes, *left_out],
         cache,
         read.label_map,
         settings.band_settings(),

@@ -36,7 +36,8 @@ def read_image(
 
     Args:
         data: of a file.
-        bands: how the bands of a TIFF become colours; open values are computed from this file alone.
+        bands: how the bands of a TIFF become colours, and black and white of 16-bit grey; values of a TIFF that are
+            open are computed from this file alone.
         limits: what to refuse.
         min_side: as `images.decode` takes it.
 
@@ -46,7 +47,7 @@ def read_image(
     """
     if not is_tiff(data):
         header = probe(data, limits)
-        return DecodedImage(header, decode(data, limits, min_side, header))
+        return DecodedImage(header, decode(data, limits, min_side, header, bands.levels() if bands else None))
     limits = limits or ImageLimits()
     check_bytes(data, limits)
     try:

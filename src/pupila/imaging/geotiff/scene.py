@@ -128,7 +128,7 @@ def open_scene(
             file = _open_tiff(source, stack)
         else:
             try:
-                pixels = decode(_bytes(source), limits)
+                pixels = decode(_bytes(source), limits, levels=settings.levels())
             except ImageFault as fault:
                 if not is_tiff(source) or fault.code not in ("oversized", "unreadable"):
                     raise
@@ -172,7 +172,7 @@ def resolve_bands(sources: Iterable[str | bytes], settings: BandSettings | None 
 
 
 def needs_raster_reader(source: str | bytes, settings: BandSettings | None = None) -> bool:
-    """Whether a file is read by rasterio: a TIFF whose bands are selected, or that is no ordinary RGB or grey image.
+    """Whether a file is read by rasterio: a TIFF whose bands are selected, or that Pillow can't read.
 
     Raises:
         ImageFault: a TIFF whose tags are damaged.
@@ -180,12 +180,13 @@ def needs_raster_reader(source: str | bytes, settings: BandSettings | None = Non
     """
     if not is_tiff(source):
         return False
-    if settings not in (None, BandSettings()):
+    if settings is not None and settings.bands is not None:
         return True
+    levels = settings not in (None, BandSettings())
     if isinstance(source, str) and not files.is_remote(source):
         with Path(source).open("rb") as stream:
-            return has_bands(stream)
-    return has_bands(io.BytesIO(_bytes(source)))
+            return has_bands(stream, levels)
+    return has_bands(io.BytesIO(_bytes(source)), levels)
 
 
 def is_tiff(source: str | bytes) -> bool:

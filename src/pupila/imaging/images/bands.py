@@ -14,6 +14,8 @@ from pupila.core.settings import Settings
 from pupila.imaging.images.decode import DAMAGE, ImageFault
 
 _GEO_KEYS = 34735  # the tag that holds a coordinate system
+_NO_DATA = 42113  # GDAL's tag for the value without data
+_MOST_VALUE = 65_535.0  # of 16 bits
 _QUIET = threading.Lock()
 
 
@@ -27,18 +29,27 @@ class BandSettings(Settings):
         description="band numbers, from 1, of red, green and blue; null: the first three, or the first",
     )
     low: float | None = Field(
-        default=None, description="pixel value that becomes black, above 8 bits; null: the 2nd percentile"
+        default=None,
+        description="pixel value that becomes black, above 8 bits; null: the 2nd percentile",
     )
     high: float | None = Field(
-        default=None, description="pixel value that becomes white, above 8 bits; null: the 98th percentile"
+        default=None,
+        description="pixel value that becomes white, above 8 bits; null: the 98th percentile",
     )
 
+    def levels(self) -> tuple[float, float] | None:
+        """The values of 16-bit grey that become black and white; None where they are left open."""
+        if self.low is None and self.high is None:
+            return None
+        return self.low or 0.0, _MOST_VALUE if self.high is None else self.high
 
-def has_bands(stream: BinaryIO) -> bool:
+
+def has_bands(stream: BinaryIO, levels: bool = False) -> bool:
     """Whether a TIFF needs rasterio: it has a coordinate system, float pixels, or bands that Pillow can't read.
 
     Args:
         stream: at the start of a file that begins as TIFFs do; its tags are read, and no pixel.
+        levels: whether black and white are given, which Pillow's images have a use for if they are deep grey.
 
     Raises:
         ImageFault: the tags are damaged.
@@ -50,7 +61,9 @@ def has_bands(stream: BinaryIO) -> bool:
             if TiffImagePlugin.BITSPERSAMPLE in _tags(stream):  # Pillow has no mode for what they describe
                 return True
             raise ImageFault("unreadable", say("an image file with a damaged header")) from None
-    return picture.mode == "F" or _GEO_KEYS in picture.tag_v2
+    if picture.mode == "F" or _GEO_KEYS in picture.tag_v2:
+        return True
+    return levels and (not picture.mode.startswith("I") or _NO_DATA in picture.tag_v2)
 
 
 def _tags(stream: BinaryIO) -> Mapping[int, Any]:

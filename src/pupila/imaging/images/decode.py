@@ -106,11 +106,16 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
 
 
 def decode(
-    data: bytes, limits: ImageLimits | None = None, min_side: int | None = None, header: Header | None = None
+    data: bytes,
+    limits: ImageLimits | None = None,
+    min_side: int | None = None,
+    header: Header | None = None,
+    levels: tuple[float, float] | None = None,
 ) -> Array:
     """The first picture in the bytes, upright.
 
-    Transparent pixels are laid on white; 16-bit grey is divided by 257; grey and CMYK become RGB.
+    Transparent pixels are laid on white; 16-bit grey is divided by 257, or scaled by the
+    levels; grey and CMYK become RGB.
 
     Args:
         data: a file of one of `FORMATS`.
@@ -118,6 +123,7 @@ def decode(
         min_side: a JPEG may be decoded at some eighths of its size, down to this length of its shorter
             side in pixels (an image that is smaller stays as it is). None decodes it whole.
         header: of `probe` for these bytes, which saves reading it again.
+        levels: the values of 16-bit grey that become black and white; others have no use for them.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -134,7 +140,7 @@ def decode(
     picture, orientation = open_image(data, limits)
     try:
         picture.load()
-        rgb = _to_rgb(picture)
+        rgb = _to_rgb(picture, levels)
     except DAMAGE as fault:
         raise _damage_fault(str(fault)) from fault
     return apply_orientation(rgb, orientation)
@@ -310,7 +316,27 @@ def _has_alpha(picture: Image.Image) -> bool:
     return picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info
 
 
-def _to_rgb(picture: Image.Image) -> Array:
+def measure_range(data: bytes, limits: ImageLimits | None = None) -> tuple[int, int]:
+    """The least and the greatest value of a grey image of more than 8 bits.
+
+    Raises:
+        ImageFault: the bytes are no such image, damaged, or above the limits.
+    """
+    picture, _ = open_image(data, limits)
+    if not picture.mode.startswith("I"):
+        raise ImageFault("unreadable", say("an image of 8 bits"))
+    try:
+        values = np.asarray(picture)
+    except DAMAGE as fault:
+        raise _damage_fault(str(fault)) from fault
+    return int(values.min()), int(values.max())
+
+
+def _to_rgb(picture: Image.Image, levels: tuple[float, float] | None) -> Array:
+    if picture.mode.startswith("I") and levels is not None:
+        low, high = levels
+        scaled = (np.asarray(picture).astype(np.float32) - low) * (255 / (high - low)) + 0.5
+        return np.repeat(np.clip(scaled, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
     if picture.mode.startswith("I"):  # 16-bit grey, or 32-bit integers that hold it
         grey = np.clip(np.asarray(picture).astype(np.int64), 0, 65_535)
         return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)

@@ -87,6 +87,8 @@ def _image_entries() -> dict[str, Entry]:
                         say("only the first frame is read; save the others as separate files")),
         "sixteen-bit": (INFO, say("images with 16 bits per channel"),
                         say("Pupila reads them with 8 bits; check that they are not almost black")),
+        "narrow-range": (WARNING, say("16-bit images that use a small part of their range; all are scaled by it"),
+                         say("check the values, and set others with pupila split --low and --high if they are wrong")),
         "transparent": (INFO, say("images with transparency"),
                         say("Pupila puts them on white; save them on another background if white is wrong")),
         "mixed-colour-modes": (INFO, say("files stored as greyscale beside files stored as RGB"),

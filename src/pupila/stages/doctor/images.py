@@ -4,7 +4,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
-from pupila.core.messages import say
+from pupila.core.messages import number, say
 from pupila.stages.doctor.faults import fault
 
 ONE_COLOUR_SPREAD = 3.0  # grey levels between the darkest and the brightest value of any channel
@@ -41,8 +41,14 @@ def multi_frame(data: Dataset) -> list[Fault]:
 
 
 def sixteen_bit(data: Dataset) -> list[Fault]:
-    """Images with more than 8 bits per channel."""
-    return _faults_of_rows("sixteen-bit", data, pl.col("mode").str.starts_with("I"))
+    """Images with more than 8 bits per channel, and whether they are scaled by a smaller range than the type's."""
+    deep, levels = pl.col("mode").str.starts_with("I"), data.bands and data.bands.levels()
+    if not levels:
+        return _faults_of_rows("sixteen-bit", data, deep)
+    low, high = (number(level, 0) for level in levels)
+    return fault("narrow-range", [say("{image} (scaled so that {low} is black and {high} white)",
+                                      image=image, low=low, high=high)
+                                  for image in data.images.filter(deep)["image"]])  # fmt: skip
 
 
 def transparent(data: Dataset) -> list[Fault]:

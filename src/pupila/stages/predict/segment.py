@@ -14,9 +14,10 @@ from pupila.core.errors import MissingExtra
 from pupila.core.messages import percent, say, say_count
 from pupila.core.threads import CORES, prefetch
 from pupila.core.vocabulary import IGNORE
+from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.geotiff.scene import Scene, is_tiff, open_scene
 from pupila.imaging.geotiff.write import open_mask_writer, write_geojson
-from pupila.imaging.images.decode import Array, ImageFault, decode
+from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.masks.label_map import class_colours
 from pupila.imaging.regions import RegionCounter
 from pupila.stages.predict.coco import Annotation, annotations, coco_writer
@@ -69,7 +70,8 @@ def _predict_image(
     row = _row(uri, mask.shape, prediction.confidence, (predictor, counter))
     if output.folder is None:
         return row, []
-    paths = write_mask_files(output.folder, stem, decode(data, predictor.limits), mask, len(classes))
+    rgb = read_image(data, predictor.info.preprocessing.bands, predictor.limits).rgb
+    paths = write_mask_files(output.folder, stem, rgb, mask, len(classes))
     return row.model_copy(update=paths), annotations(mask, classes) if output.polygons else []
 
 

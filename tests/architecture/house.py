@@ -47,6 +47,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "PIL": ("imaging/images", "imaging/masks", "imaging/regions", "imaging/duplicates", "artifacts/report", "demo",
             "learning/augment", "artifacts/bundle"),
     "contourpy": ("imaging/regions",),
+    "charset_normalizer": ("artifacts/dataset",),
     "cleanlab": ("stages/label", "stages/doctor"),
     "fastapi": ("artifacts/web",),
     "filelock": ("artifacts/dataset",),

@@ -107,6 +107,7 @@ def _read_tables(tables: list[str], home: str, several: bool) -> Listing:
     frames = [_rename_columns(table.frame, uri, root) for table, uri in zip(parsed, tables, strict=True)]
     notes = []
     for uri, table, frame in zip(tables, parsed, frames, strict=True):
+        notes += table.describe_reading(files.relative(uri, root))
         if table.ragged and _may_cut_labels(frame):
             raise refuse_ragged(uri, table)
         if table.ragged:

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.text_tables import decode_text, detect_separator
+from pupila.artifacts.dataset.formats.encodings import UTF_8
+from pupila.artifacts.dataset.formats.text_tables import TextTable, read_text_table
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -32,6 +34,28 @@ class ParsedTable:
     ragged: list[int] = field(
         default_factory=list
     )  # numbers of the lines with more cells than the header, from 1
+    source: TextTable | None = None  # the text that it was read from
+
+    def describe_reading(self, name: str) -> list[str]:
+        """Notes on the encoding and the lines above the header, where they are not the usual ones.
+
+        Args:
+            name: of the file, for the user.
+        """
+        if self.source is None:
+            return []
+        decoded, notes = self.source.decoded, []
+        if not decoded.certain:
+            words = dict.fromkeys(re.findall(r"[^\s,;|]*[^\x00-\x7f][^\s,;|]*", decoded.text))
+            notes.append(say("{table} is read as {encoding} ({words}). If that looks wrong, save it as UTF-8.",
+                             table=name, encoding=decoded.encoding, words=listing(list(words), 3)))  # fmt: skip
+        elif decoded.encoding != UTF_8:
+            notes.append(say("{table} is read as {encoding}.", table=name, encoding=decoded.encoding))
+        if self.source.remarks:
+            notes.append(say_count("{table}: {n} line above the header is left out.",
+                                   "{table}: {n} lines above the header are left out.", self.source.remarks,
+                                   table=name))  # fmt: skip
+        return notes
 
     def describe_ragged(self) -> str:
         """Their number and the first of them, for the user."""
@@ -94,15 +118,15 @@ def parse_table(data: bytes, suffix: str) -> ParsedTable:
         return ParsedTable(_as_text(pl.read_parquet(io.BytesIO(data))))
     if suffix in (".jsonl", ".ndjson"):
         return ParsedTable(_as_text(pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)))
-    text = decode_text(data)
-    separator = detect_separator(text)
+    source = read_text_table(data)
+    text, separator = source.text, source.separator
     ragged = list[int]()
     try:
         frame = _parse_text(text, separator, truncate=False)
     except pl.exceptions.ComputeError:
         frame = _parse_text(text, separator, truncate=True)
-        ragged = _find_ragged(text, separator)
-    return ParsedTable(_as_text(frame.rename(_quoted_names(frame, text, separator))), ragged)
+        ragged = [source.skipped + number for number in _find_ragged(text, separator)]
+    return ParsedTable(_as_text(frame.rename(_quoted_names(frame, text, separator))), ragged, source)
 
 
 def _parse_text(text: str, separator: str, truncate: bool) -> pl.DataFrame:

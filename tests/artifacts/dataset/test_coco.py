@@ -171,3 +171,27 @@ def test_images_of_lvis_are_found_by_the_end_of_their_address(tmp_path: Path) ->
     data = pupila.open(tmp_path)
     assert data.images["image"].to_list() == ["val2017/000.png"]
     assert (data.mask(0) == filled(ROAD)).all()
+
+
+@pytest.mark.parametrize("orientation", [6, 8])
+@pytest.mark.parametrize("on_upright", [True, False])
+def test_sizes_as_the_camera_stored_the_photo(tmp_path: Path, on_upright: bool, orientation: int) -> None:
+    shown: list[float] = (
+        [4, 3, 20, 3, 20, 30, 4, 30] if on_upright else [3, 4, 30, 4, 30, 20, 3, 20]
+    )  # of 24 x 32
+    inner: list[float] = [2, 2, 9, 2, 9, 5, 2, 5]
+    coco(tmp_path / "a.json", ["a.jpg", "bb.jpg"], [("a.jpg", 1, [shown]), ("bb.jpg", 1, [inner])])
+    for name in ("a.jpg", "bb.jpg"):
+        photo = Image.open(tmp_path / name)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        photo.save(tmp_path / name, exif=exif)
+    data = pupila.open(tmp_path)
+    for number, ring in enumerate((shown, inner)):
+        size = (WIDTH, HEIGHT) if on_upright else (HEIGHT, WIDTH)
+        expected = np.asarray(coco_mask.decode(coco_mask.frPyObjects([ring], *size))[..., 0])
+        if not on_upright:
+            expected = np.rot90(expected, 3 if orientation == 6 else 1)
+        assert (data.mask(number) == expected).all()
+    assert ("are drawn upright" in str(data)) is on_upright
+    assert ("turned with them" in str(data)) is not on_upright

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from pupila.artifacts.dataset.columns import Schema
-from pupila.artifacts.dataset.formats.annotations import UNSIZED, annotation_files
+from pupila.artifacts.dataset.formats.annotations import UNSIZED, UPRIGHT, annotation_files
 from pupila.artifacts.dataset.formats.mask_files import read_mask_files
 from pupila.artifacts.dataset.mask_target import is_drawn, read_target
 from pupila.core import files
@@ -161,7 +161,7 @@ def _cache_key(target: str | None, stat: Callable[[str], files.FileEntry | None]
 
 def _has_other_size(row: MaskFacts, height: int, width: int) -> bool:
     """Whether a mask was drawn at the size of the image, and the image has another one now."""
-    return row.mask_format == UNSIZED and (row.mask_height, row.mask_width) != (height, width)
+    return row.mask_format in (UNSIZED, UPRIGHT) and (row.mask_height, row.mask_width) != (height, width)
 
 
 def _read(

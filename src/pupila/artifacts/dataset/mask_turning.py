@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.annotations import is_annotation
+from pupila.artifacts.dataset.formats.annotations import UPRIGHT, is_annotation
 from pupila.artifacts.dataset.mask_target import is_as_stored
 from pupila.core.messages import say_count
 
@@ -19,12 +19,13 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
     sizes = images.select("height", "width", "orientation").iter_rows()
     own = facts.select("target", "mask_height", "mask_width", "mask_orientation").iter_rows()
     verdicts = [
-        False if height is None or orientation == 1 or is_annotation(target)
-        else is_as_stored((height, width), turned, orientation, (high, wide))
+        False if height is None or orientation == 1
+        else _judge(target, is_as_stored((height, width), turned, orientation, (high, wide)))
         for (high, wide, orientation), (target, height, width, turned) in zip(sizes, own, strict=True)
     ]  # fmt: skip
     proven, open_ = verdicts.count(True), verdicts.count(None)
-    if not proven and not open_:
+    upright = facts.filter(pl.col("mask_format") == UPRIGHT).height
+    if not proven and not open_ and not upright:
         return facts, []
     turned = pl.Series([verdict is True for verdict in verdicts])
     facts = facts.with_columns(
@@ -33,6 +34,14 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
         mask_orientation=pl.when(turned).then(images["orientation"]).otherwise("mask_orientation"),
     )
     notes = []
+    if upright:
+        notes.append(say_count(
+            "The annotations of {n} image give the size that the camera stored, but lie on the upright photo, and are "
+            "drawn upright.",
+            "The annotations of {n} images give the sizes that the camera stored, but lie on the upright photos, and "
+            "are drawn upright.",
+            upright,
+        ))  # fmt: skip
     if proven:
         notes.append(say_count(
             "{n} mask lies as the camera stored its photo, and is turned with it by the EXIF orientation.",
@@ -48,3 +57,8 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
             open_,
         ))  # fmt: skip
     return facts, notes
+
+
+def _judge(target: str, verdict: bool | None) -> bool | None:
+    """The verdict on a mask; an annotation whose size tells nothing lies upright, as it is shown while it is drawn."""
+    return verdict is True if is_annotation(target) else verdict

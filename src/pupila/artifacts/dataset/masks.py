@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.formats.annotations import is_annotation
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.mask_files import MaskFile, describe_target, write_mask_files
 from pupila.artifacts.dataset.instances import InstanceChoice
@@ -171,9 +170,7 @@ def read_mask(root: str, row: MaskRow, label_map: LabelMap, limits: ImageLimits)
     if files.sha256(content) != digest:
         raise ImageFault("changed", say("the file has changed since then"))
     values = stored.values
-    if not is_annotation(target) and is_as_stored(
-        values.shape, stored.orientation, orientation, (height, width)
-    ):
+    if is_as_stored(values.shape, stored.orientation, orientation, (height, width)):
         values = apply_orientation(values, orientation)
     return resize_mask(label_map.read(values)[0], height, width)
 

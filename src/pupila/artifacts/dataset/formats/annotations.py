@@ -3,16 +3,24 @@
 A target names its annotation: `train/_annotations.coco.json#12` is image 12 of a COCO file, `labels/a.txt` a YOLO file.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.formats.annotation_file import TAG, AnnotatedImage, Annotation, to_int
+from pupila.artifacts.dataset.formats.annotation_file import (
+    TAG,
+    AnnotatedImage,
+    Annotation,
+    AnnotationFile,
+    to_int,
+)
 from pupila.artifacts.dataset.formats.annotation_tools import read_annotation_file
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -29,6 +37,10 @@ Piece = tuple[int, Any]  # stored value; a list of polygons, or (H, W) bool
 _SEVERAL = '["'  # begins a target of several annotations of one image, in JSON
 _IN_FILE = re.compile(r"(.+?\.(?:json|xml|csv))#(.+)", re.IGNORECASE | re.DOTALL)
 UNSIZED = "YOLO"  # format of a mask that is drawn at the size of the image, whatever tool wrote it
+UPRIGHT = (
+    "COCO upright"  # format of a mask whose file gives the size that the camera stored, but that lies upright
+)
+_MAX_CACHED_FILES = 8  # annotation files whose position is known
 _MIN_NUMBERS = 6  # of a polygon: three points
 _DECIMALS = 3  # of a coordinate in pixels: YOLO's relative coordinates are rounded anyway
 
@@ -79,7 +91,10 @@ def draw_annotation(
         return StoredMask(values, False, "L", UNSIZED, 1), content
     records = [_find_record(root, each) for each in split_target(target)]
     tool, image = records[0].tool, records[0].image
-    height, width = to_int(image.height) or height, to_int(image.width) or width
+    stated = (to_int(image.height) or height, to_int(image.width) or width)
+    uri = files.join(root, annotation_files(target)[0])
+    upright = stated == (width, height) != size and _lies_upright(uri, files.stat_file(".", uri))
+    height, width = size if upright else stated
     if (
         not all(isinstance(side, int) and side > 0 for side in (height, width))
         or height * width > limits.max_pixels
@@ -96,7 +111,40 @@ def draw_annotation(
     values = _paint(height, width, background, pieces)
     described = json.dumps([height, width, objects], sort_keys=True).encode()
     sized = bool(image.height and image.width)
-    return StoredMask(values, False, "L", tool.upper() if sized else UNSIZED, 1), described
+    drawn_as = UPRIGHT if upright else tool.upper() if sized else UNSIZED
+    return StoredMask(values, False, "L", drawn_as, 1), described
+
+
+@lru_cache(maxsize=_MAX_CACHED_FILES)
+def _lies_upright(uri: str, version: object) -> bool:
+    """Whether the annotations of a file lie on the upright photos, though it gives the sizes that the camera stored.
+
+    Then some of them go beyond these sizes, but not beyond those of the turned photo.
+
+    Args:
+        uri: of the file.
+        version: of its content.
+    """
+    read = read_annotation_file(uri)
+    file = read[1] if read else AnnotationFile({}, {}, [])
+    for key, image in file.images.items():
+        height, width = to_int(image.height), to_int(image.width)
+        if isinstance(height, int) and isinstance(width, int) and height != width:
+            reaches = (_reach(annotation.segmentation) for annotation in file.annotations.get(key, []))
+            if any((right > width + 1 or low > height + 1) and right <= height + 1 and low <= width + 1
+                   for right, low in reaches):  # fmt: skip
+                return True
+    return False
+
+
+def _reach(segmentation: Any) -> tuple[float, float]:
+    """The largest x and y of polygons or run lengths; zeros where they can't be read, which is reported elsewhere."""
+    with contextlib.suppress(TypeError, ValueError, KeyError, IndexError):
+        if isinstance(segmentation, dict):
+            return float(segmentation["size"][1]), float(segmentation["size"][0])
+        rings = segmentation if isinstance(segmentation, list) else []
+        return max(float(max(ring[::2])) for ring in rings), max(float(max(ring[1::2])) for ring in rings)
+    return 0.0, 0.0
 
 
 class _Record(NamedTuple):

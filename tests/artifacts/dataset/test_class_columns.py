@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
@@ -242,9 +244,14 @@ def write_annotations(folder: Path) -> None:
     (folder / "annotations.json").write_text(json.dumps(document))
 
 
+def write_mask(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.repeat(np.array([0, 255], np.uint8), 48)[None].repeat(72, axis=0)).save(path)
+
+
 MASKS = {
-    "masks": lambda folder: write_photo(folder / "masks/a.png", 1),
-    "masks beside them": lambda folder: write_photo(folder / "images/a_mask.png", 1),
+    "masks": lambda folder: write_mask(folder / "masks/a.png"),
+    "masks beside them": lambda folder: write_mask(folder / "images/a_mask.png"),
     "YOLO": write_outlines,
     "COCO": write_annotations,
 }

@@ -8,6 +8,8 @@ from PIL import Image
 
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.open import open as open_data
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core.errors import PupilaError
 from tests.pictures import Pixels, photo, scene, write_photo
 
@@ -123,3 +125,106 @@ def test_photographs_and_drawings_of_equal_stems_are_a_question(tmp_path: Path) 
         save(tmp_path / f"comic/{n}.png", binary(100 + n))
     with pytest.raises(PupilaError, match=r"--layout masks, --layout folders"):
         pupila.open(tmp_path)
+
+
+def opened(root: Path, **settings: str) -> dict[str, str | None]:
+    return targets(open_data(root, ReadSettings.parse(dict(settings), "read")))
+
+
+def test_named_folders_decide(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "images/{n}.png", "manual1/{n}.png")
+    write_pairs(tmp_path, "photos/{n}.png", "manual2/{n}.png")
+    assert opened(tmp_path, images="images", masks="manual1")["images/00.png"] == "manual1/00.png"
+    assert opened(tmp_path, images="photos", masks="manual1")["photos/00.png"] == "manual1/00.png"
+    assert (
+        opened(tmp_path, images="images", masks=str(tmp_path / "manual2"))["images/00.png"]
+        == "manual2/00.png"
+    )
+    with pytest.raises(PupilaError, match=r"--masks[\s\S]*masqs[\s\S]*manual1, manual2"):
+        opened(tmp_path, images="images", masks="masqs")
+    with pytest.raises(PupilaError, match="manual1, manual2"):
+        opened(tmp_path, images="images")
+
+
+def test_one_named_folder_finds_the_other(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "a/train/im_{n}.png", "b/train/{n}_l.png")
+    for n in range(6):
+        write_photo(tmp_path / f"c/train/x{n}.png", n)
+    for settings in ({"masks": "b"}, {"images": "a"}, {"images": "a", "masks": "b"}):
+        rows = opened(tmp_path, **settings)
+        assert len(rows) == 6 and rows["a/train/im_00.png"] == "b/train/00_l.png"
+
+
+def test_a_saved_manifest_keeps_the_named_folders(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "images/{n}.png", "manual1/{n}.png")
+    write_pairs(tmp_path, "images/{n}.png", "manual2/{n}.png")
+    open_data(tmp_path, ReadSettings(masks="manual2")).save(str(tmp_path))
+    assert targets(pupila.open(tmp_path))["images/00.png"] == "manual2/00.png"
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"), [("{n}.jpg", "{n}.png"), ("{n}_image.png", "{n}_label.png"), ("{n}.png", "{n}_mask.png"),
+                        ("case {n}/image.png", "case {n}/mask.png"), ("s{n}-in.png", "s{n}-out.png")],
+)  # fmt: skip
+@pytest.mark.parametrize("folder", ["", "kind/"])
+def test_masks_beside_their_images_in_one_folder(tmp_path: Path, image: str, mask: str, folder: str) -> None:
+    write_pairs(tmp_path, folder + image, folder + mask)
+    write_photo(tmp_path / "docs/screen.png", 5)
+    (tmp_path / "docs/readme.md").write_text("x")
+    rows = targets(pupila.open(tmp_path))
+    assert rows[(folder + image).format(n="03")] == (folder + mask).format(n="03")
+
+
+def test_masks_among_the_images_of_classes_are_no_classes(tmp_path: Path) -> None:
+    for name in ("benign", "malignant"):
+        write_pairs(tmp_path, f"{name}/{name} ({{n}}).png", f"{name}/{name} ({{n}})_mask.png")
+    assert len(targets(pupila.open(tmp_path))) == 12
+    for n in range(40):
+        write_photo(tmp_path / f"normal/normal ({n}).png", 100 + n)
+    with pytest.raises(PupilaError, match=r"masks of others[\s\S]*--layout masks, --layout folders"):
+        pupila.open(tmp_path)
+    assert len(opened(tmp_path, layout="masks")) == 52
+
+
+@pytest.mark.parametrize(
+    "mask", ["masks/{n}_{part}.png", "masks/{part}/{n}.png", "mask_{part}/{n}.png", "{part}/{n}.png"]
+)
+def test_a_mask_file_for_each_class(tmp_path: Path, mask: str) -> None:
+    for n in range(6):
+        pixels, water = scene(n)
+        save(tmp_path / f"images/{n:02}.png", pixels)
+        top = np.zeros_like(water)
+        top[: 20 + n] = 1
+        for part, marked in (("lake", water & (1 - top)), ("sky", top)):
+            save(tmp_path / mask.format(n=f"{n:02}", part=part), marked * np.uint8(255))
+    if mask.startswith("{part}"):
+        with pytest.raises(PupilaError, match="--masks lake"):
+            pupila.open(tmp_path)
+        return
+    data = pupila.open(tmp_path)
+    assert data.classes == ["background", "lake", "sky"]
+    assert (data.mask(0)[:20] == 2).all() and (data.mask(0)[20:] < 2).all()
+    assert "lake, sky" in read_notes(data)
+
+
+def test_a_mask_file_for_each_object(tmp_path: Path) -> None:
+    for n in range(4):
+        pixels, water = scene(n)
+        save(tmp_path / f"stage1/{n}ab/images/{n}ab.png", pixels)
+        for k in range(3):
+            part = np.zeros_like(water)
+            part[k * 20 : k * 20 + 20] = water[k * 20 : k * 20 + 20]
+            save(tmp_path / f"stage1/{n}ab/masks/{n * 7 + k:05x}.png", part * np.uint8(255))
+    data = pupila.open(tmp_path)
+    assert data.classes == ["background", "foreground"]
+    assert (data.mask(0)[:60] == scene(0)[1][:60]).all()
+    assert "up to 3 mask files" in read_notes(data)
+
+
+def test_channels_of_one_image_are_named(tmp_path: Path) -> None:
+    for channel in ("0000", "0001"):
+        write_pairs(tmp_path, f"imagesTr/a_{{n}}_{channel}.png", "labelsTr/a_{n}.png")
+    with pytest.raises(PupilaError, match=r"_0000, _0001[\s\S]*--images '\*_0000\.\*'"):
+        pupila.open(tmp_path)
+    rows = opened(tmp_path, images="*_0000.*")
+    assert len(rows) == 6 and rows["imagesTr/a_00_0000.png"] == "labelsTr/a_00.png"

@@ -60,16 +60,17 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
     with files.cache_listing(uri):
         settings, notes = recall_layout(uri, settings or ReadSettings())
         place = Place(uri)
+        named = "masks" if settings.layout == "auto" and settings.masks != "auto" else settings.layout
         for layout, read in FORMATS.items():
-            if settings.layout not in ("auto", layout) and layout != _MANIFEST:
+            if named not in ("auto", layout) and layout != _MANIFEST:
                 continue
             if (source := read(place, settings)) is not None:
                 if place.is_folder and layout != _MANIFEST:
                     notes += describe_unread_tables(source.root, source.tables)
                 return _assemble(replace(source, notes=[*notes, *source.notes]), settings)
-    if settings.layout != "auto":
+    if named != "auto":
         raise PupilaError(
-            say("The data are not laid out as {layout}", layout=settings.layout), actual=uri,
+            say("The data are not laid out as {layout}", layout=named), actual=uri,
             expected=say("data of this layout"), remedy=say("leave out {flag}", flag="--layout"),
         )  # fmt: skip
     raise PupilaError(

@@ -9,7 +9,6 @@ from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folder_tree import build_tree
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.formats.same_folder import pair_masks
 from pupila.artifacts.dataset.formats.structure import Reader, Spot, Structure
 from pupila.artifacts.dataset.formats.table import asks_for_several, read_class_columns, read_unfit_table
 from pupila.artifacts.dataset.reading import ReadSettings
@@ -32,8 +31,6 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
             say("No images in {path}", path=path), actual=_describe_content(oddities),
             expected=say("a folder per class, a flat folder of images, or a table"), remedy="docs/reference/dataset.md",
         )  # fmt: skip
-    if (with_masks := pair_masks(root, images, oddities)) is not None:
-        return replace(with_masks, home=path, notes=notes)
     documents = {o.subject.rpartition("/")[0] for o in oddities if files.suffix(o.subject) in _DOCUMENTS}
     topmost = settings.layout == "folders"
     requested = settings.requested_task()

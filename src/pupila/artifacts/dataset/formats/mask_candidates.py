@@ -10,7 +10,7 @@ from typing import TypeVar
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folder_names import hint, split_of_folder
 from pupila.artifacts.dataset.formats.mask_pixels import Pixels, are_aligned, read_pixels
-from pupila.artifacts.dataset.formats.stems import Item, match_stems
+from pupila.artifacts.dataset.formats.stems import Item, match_stems, refuse_channels
 from pupila.core import files
 from pupila.imaging.images.decode import ImageLimits
 
@@ -20,7 +20,11 @@ _SAMPLE = 24  # stems that are matched before any pixel is looked at
 _SAMPLES = 6  # files of a folder that are looked at
 
 Parts = tuple[str, ...]
+Place = tuple[int, Parts, Parts]  # level, folders above, folders below
 T = TypeVar("T")
+RolePairs = dict[
+    tuple["Role", "Role"], list[tuple[Parts, Parts]]
+]  # images and masks, and the folders of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +72,24 @@ class Tree:
         return self._pixels[path]
 
     @cached_property
-    def sisters(self) -> dict[tuple[int, Parts, Parts], dict[Role, Parts]]:
+    def sisters(self) -> dict[Place, dict[Role, Parts]]:
         """(level, folders above, folders below) -> the roles that lie there, and their folders."""
-        groups: dict[tuple[int, Parts, Parts], dict[Role, Parts]] = defaultdict(dict)
+        groups: dict[Place, dict[Role, Parts]] = defaultdict(dict)
         for parts in self.folders:
             for level, name in enumerate(parts):
                 groups[level, parts[:level], parts[level + 1 :]][Role(level, name)] = parts
             groups[len(parts), parts, ()][Role(len(parts), LOOSE)] = parts
+        return groups
+
+    @cached_property
+    def inner_sisters(self) -> dict[Place, dict[Role, Parts]]:
+        """The same for folders that lie one deeper: with a class below or above the split, as in `masks/road`."""
+        groups: dict[Place, dict[Role, Parts]] = defaultdict(dict)
+        for parts in self.folders:
+            for level, name in enumerate(parts):
+                for inner in range(level + 1, len(parts)):
+                    below = (*parts[level + 1 : inner], *parts[inner + 1 :])
+                    groups[level, parts[:level], below][Role(level, name, parts[inner])] = parts
         return groups
 
     def members(self, role: Role, beside: Iterable[Role]) -> list[Item]:
@@ -82,7 +97,7 @@ class Tree:
         others = set(beside)
         return [
             Item(entry.path, "/".join((*above, *below)).lower(), read_stem(entry.path))
-            for (_, above, below), names in self.sisters.items()
+            for (_, above, below), names in (self.inner_sisters if role.inner else self.sisters).items()
             if role in names and (role.name != LOOSE or others & names.keys())
             for entry in self.folders[names[role]]
         ]
@@ -101,9 +116,9 @@ class Tree:
         Two are looked at, and more where these aren't both photographs.
         """
         if role not in self._few:
-            samples = [pixels.few for path in _spread(paths, 2) if (pixels := self.read(path))]
+            samples = [pixels.few for path in spread(paths, 2) if (pixels := self.read(path))]
             if any(samples):
-                samples = [pixels.few for path in _spread(paths, _SAMPLES) if (pixels := self.read(path))]
+                samples = [pixels.few for path in spread(paths, _SAMPLES) if (pixels := self.read(path))]
             self._few[role] = (
                 None
                 if not samples
@@ -117,22 +132,32 @@ class Tree:
 
 
 def find_candidates(tree: Tree) -> list[Candidate]:
-    """All roles of images with roles of masks that match them: by names where these are usual, else by their pixels."""
+    """All roles of images with roles of masks that match them: by names where these are usual, else by their pixels.
+
+    Folders beside each other come first, then masks in folders of classes below.
+
+    Raises:
+        PupilaError: an image has a file for each channel.
+    """
+    return _find_matching(tree, _sister_roles(tree)) or _find_matching(tree, _inner_roles(tree))
+
+
+def _find_matching(tree: Tree, roles: RolePairs) -> list[Candidate]:
     candidates: list[Candidate] = []
-    roles = sorted(_matching_roles(tree).items(), key=lambda each: not _are_known(each[0]))
-    for (images, masks), folders in roles:
+    for (images, masks), folders in sorted(roles.items(), key=lambda each: not _are_known(each[0])):
         known = _are_known((images, masks))
         settled = {each.images for each in candidates if each.known}
         if settled and images not in settled:
             continue  # usual names need no look at pixels, but for other masks of the same images
         shown, marked = tree.items(folders, 0), tree.items(folders, 1)
-        sample = _spread(marked, _SAMPLE)
+        sample = spread(marked, _SAMPLE)
         matches = match_stems(shown, sample)
         count = sum(len(some) for some in matches.masks.values())
         if 2 * count < len(sample) or not count:
+            refuse_channels(shown, sample)
             continue
         pairs = [(image, some[0][0]) for image, some in matches.masks.items()]
-        candidate = Candidate(images, masks, _spread(pairs, _SAMPLES), known)
+        candidate = Candidate(images, masks, spread(pairs, _SAMPLES), known)
         if known or _have_pixels_of_masks(tree, candidate, [i.path for i in shown], [i.path for i in marked]):
             candidates.append(candidate)
     return candidates
@@ -142,9 +167,22 @@ def _are_known(roles: tuple[Role, Role]) -> bool:
     return [folder_content(role.name) for role in roles] == ["image", "mask"]
 
 
-def _matching_roles(tree: Tree) -> dict[tuple[Role, Role], list[tuple[Parts, Parts]]]:
+def _inner_roles(tree: Tree) -> RolePairs:
+    """Roles of images with those of masks in folders of classes."""
+    roles_and_folders: RolePairs = defaultdict(list)
+    for place, inner in tree.inner_sisters.items():
+        names = tree.sisters.get(place, {})
+        if len(inner) <= _MOST_NAMES and len(names) <= _MOST_NAMES:
+            for images in names:
+                for masks in inner:
+                    if images.name != masks.name and folder_content(images.name) != "mask":
+                        roles_and_folders[images, masks].append((names[images], inner[masks]))
+    return roles_and_folders
+
+
+def _sister_roles(tree: Tree) -> RolePairs:
     """Two roles, and the folders of both beside each other; not those of different splits."""
-    roles_and_folders: dict[tuple[Role, Role], list[tuple[Parts, Parts]]] = defaultdict(list)
+    roles_and_folders: RolePairs = defaultdict(list)
     for names in tree.sisters.values():
         roles = [role for role in names if len(names) <= _MOST_NAMES or hint(role.name)]
         if len(roles) > _MOST_NAMES:
@@ -174,7 +212,7 @@ def read_stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0].lower() or path.rpartition("/")[2].lower()
 
 
-def _spread(items: list[T], most: int) -> list[T]:
+def spread(items: list[T], most: int) -> list[T]:
     """Some of the items, evenly spaced."""
     step = max(1.0, len(items) / most)
     return [items[int(n * step)] for n in range(min(most, len(items)))]

@@ -46,7 +46,7 @@ def choose(tree: Tree, candidates: list[Candidate], named: bool = False) -> Choi
         mine = [each for each in candidates if each.images == images]
         taken = _choose_masks(tree, mine)
         choice.masks |= taken
-        choice.known &= all(each.known for each in mine if each.masks in taken)
+        choice.known &= all(each.known and not each.masks.inner for each in mine if each.masks in taken)
         choice.passed += [each.masks for each in mine if each.masks not in taken]
         choice.notes += _describe(taken, mine)
         choice.doubt = choice.doubt or (
@@ -115,12 +115,12 @@ def _choose_masks(tree: Tree, candidates: list[Candidate]) -> dict[Role, str]:
     if len(candidates) == 1:
         return {candidates[0].masks: ""}
     samples = {each.masks: _read_masks(tree, each) for each in candidates}
+    classes = _class_names([each.masks for each in candidates])
+    if classes and _mark_different_regions([samples[each.masks] for each in candidates]):
+        return classes
     varied = [each for each in candidates if not are_alike(samples[each.masks].values())] or candidates
     if len(varied) == 1:
         return {varied[0].masks: ""}
-    classes = _class_names([each.masks for each in varied])
-    if classes and _mark_different_regions([samples[each.masks] for each in varied]):
-        return classes
     named = [each for each in varied if hint(each.masks.name) == "mask"]
     if len(named) == 1:
         return {named[0].masks: ""}

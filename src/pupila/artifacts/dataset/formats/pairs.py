@@ -5,6 +5,7 @@ values. Where no folder is one of images, a class file among the masks says that
 """
 
 from collections.abc import Container
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.class_files import CLASS_FILES
@@ -14,14 +15,18 @@ from pupila.artifacts.dataset.formats.folder_names import split_of_folder
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.mask_candidates import Tree, find_candidates, read_stem
 from pupila.artifacts.dataset.formats.mask_choice import Choice, choose
+from pupila.artifacts.dataset.formats.named_folders import AUTO, fits, match_named
 from pupila.artifacts.dataset.formats.paired_masks import make_targets
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.formats.stems import Item, match_stems
+from pupila.artifacts.dataset.formats.same_folder import match_within_folders
+from pupila.artifacts.dataset.formats.stems import Item, Matches, match_stems
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say, say_count
+from pupila.core.messages import listing, mark, say, say_count, translate
 from pupila.core.vocabulary import TEST
+
+_APART, _BESIDE = mark("images beside masks"), mark("images with masks beside them")  # layouts
 
 
 def read(place: Place, settings: ReadSettings) -> Listing | None:
@@ -30,9 +35,11 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     Raises:
         PupilaError: several folders are as likely, or nothing matches in folders of usual names.
     """
-    if not place.is_folder or not any("/" in entry.path for entry in place.images):
+    if not place.is_folder or len(place.images) < 2:
         return None
     tree = Tree(place.root, place.images, settings.limits())
+    if settings.masks != AUTO or settings.images != AUTO:
+        return _read_named(place, tree, settings)
     requested = settings.requested_task()
     named = settings.layout == "masks" or (requested is not None and requested.target == "mask")
     choice = choose(tree, find_candidates(tree), named)
@@ -41,10 +48,35 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     if choice is not None and not choice.known:
         images, masks = _members(tree, choice)
         return _pair(place, tree, images, masks, choice)
-    usual = _by_names(place, choice)
-    if usual is None:
-        return None
-    return _pair(place, tree, *usual, choice or Choice())
+    if (usual := _by_names(place, choice)) is not None:
+        return _pair(place, tree, *usual, choice or Choice())
+    if (matches := match_within_folders(tree, named)) is not None:
+        return _list(place, tree, _without_masks(place.images, matches), matches, Choice(), _BESIDE)
+    return None
+
+
+def _read_named(place: Place, tree: Tree, settings: ReadSettings) -> Listing:
+    """The images and masks in the folders that the user names; both in one where these are the same."""
+    shown, marked = _below_root(place, settings.images), _below_root(place, settings.masks)
+    if shown == marked:
+        entries = [e for e in place.images if fits(e.path, marked)]
+        matches = match_within_folders(Tree(place.root, entries, settings.limits()), named=True)
+        if matches is not None:
+            return _list(place, tree, _without_masks(entries, matches), matches, Choice(), _BESIDE)
+    named = match_named(tree, shown, marked)
+    return _pair(place, tree, named.images, named.masks, Choice(), named.matches)
+
+
+def _below_root(place: Place, folder: str) -> str:
+    """The folder as seen from the root, also where the user sees it from the folder that is named."""
+    path = files.relative(folder, place.root) if folder.startswith(("/", place.root)) else folder
+    inner = files.relative(place.root, place.home)
+    return path.removeprefix("./").removeprefix(f"{inner}/").rstrip("/")
+
+
+def _without_masks(entries: list[files.FileEntry], matches: Matches) -> list[files.FileEntry]:
+    masks = {mask for some in matches.masks.values() for mask, _ in some} | set(matches.unmatched)
+    return [e for e in entries if e.path not in masks]
 
 
 def _members(tree: Tree, choice: Choice) -> tuple[list[Item], list[Item]]:
@@ -89,19 +121,36 @@ def _item(path: str) -> Item:
     return Item(path, "/".join(rest).lower(), read_stem(path))
 
 
-def _pair(place: Place, tree: Tree, images: list[Item], masks: list[Item], choice: Choice) -> Listing:
-    matches = match_stems(images, masks)
+def _pair(
+    place: Place,
+    tree: Tree,
+    images: list[Item],
+    masks: list[Item],
+    choice: Choice,
+    matches: Matches | None = None,
+) -> Listing:
+    """The listing of images and masks, matched by their stems unless they are already."""
+    matches = matches or match_stems(images, masks)
     if not matches.masks:
         raise PupilaError(
             say("No image in {path} has a mask of the same name", path=place.path),
             actual=f"{images[0].path}, {masks[0].path}",
             expected=say("images/NAME.jpg beside masks/NAME.png"), remedy="docs/reference/dataset.md",
         )  # fmt: skip
-    targets = make_targets(tree, matches)
     paths = {item.path for item in images}
-    entries = [e for e in place.images if e.path in paths]
-    root = place.root
-    label_map = read_mask_classes(root, [item.path for item in masks], place.home)
+    listed = _list(
+        place, tree, [e for e in place.images if e.path in paths], matches, choice, say("images beside masks")
+    )
+    return replace(listed, notes=[*listed.notes, *_describe_rest(place, images, masks, choice)])
+
+
+def _list(
+    place: Place, tree: Tree, entries: list[files.FileEntry], matches: Matches, choice: Choice, layout: str
+) -> Listing:
+    """The listing of these images with their masks."""
+    targets = make_targets(tree, matches)
+    masks = [mask for some in matches.masks.values() for mask, _ in some]
+    label_map = read_mask_classes(place.root, [*masks, *matches.unmatched], place.home)
     read = {label_map.source} if label_map else set()
     oddities = [
         o for o in place.others if PurePosixPath(o.subject).name not in CLASS_FILES and o.subject not in read
@@ -114,10 +163,9 @@ def _pair(place: Place, tree: Tree, images: list[Item], masks: list[Item], choic
     rows = as_rows(
         entries, {"target": [targets.by_image.get(e.path) for e in entries], "given_split": splits}
     )
-    notes = [*place.describe_root(root), *choice.notes, *targets.notes, *notes]
-    notes += _describe_rest(place, images, masks, choice)
+    notes = [*place.describe_root(place.root), *choice.notes, *targets.notes, *notes]
     return Listing(
-        say("images beside masks"), root, rows, place.path, oddities, notes, target="mask", label_map=label_map,
+        translate(layout), place.root, rows, place.path, oddities, notes, target="mask", label_map=label_map,
         doubt=choice.doubt,
     )  # fmt: skip
 

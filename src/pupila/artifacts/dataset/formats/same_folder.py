@@ -1,52 +1,145 @@
-"""Masks in the folders of their images, marked by a suffix: `a.jpg` beside `a_mask.png`, as Roboflow exports them."""
+"""Masks in the folders of their images: `a.jpg` beside `a_mask.png` or `a.png`, or `a_x.png` beside `a_y.png`."""
 
 import re
-from pathlib import PurePosixPath
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 
-from pupila.artifacts.dataset.formats.class_files import CLASS_FILES
-from pupila.artifacts.dataset.formats.class_lists import read_mask_classes
-from pupila.artifacts.dataset.formats.file_finder import split_from_path
-from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.folder_names import hint
+from pupila.artifacts.dataset.formats.mask_candidates import Tree, read_stem, spread
+from pupila.artifacts.dataset.formats.stems import Matches, part_of_name
 from pupila.core import files
-from pupila.core.messages import say
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say, say_count
 
-_MASK = re.compile(r"(.+?)[_\-. ]masks?(?:[_\-. ]?\d+)?", re.IGNORECASE)
+_MASK = re.compile(r"(.+?)([_\-. ]masks?)(?:[_\-. ]?\d+)?", re.IGNORECASE)
+_TAIL = re.compile(r"(.+?)([_\-. ]+[^\W\d_]+)([_\-. ]?\d+)?")
+_MOST_KINDS = 12  # of names in one folder that are compared
+_MOST_IN_CASE = 8  # images of a folder that is one case: `image.png` beside `mask.png`
+_SAMPLES = 6  # files of a kind that are looked at
+
+Ends = tuple[str, str]  # what the stem ends with, "" for nothing; the ending
 
 
-def pair_masks(root: str, entries: list[files.FileEntry], oddities: list[Oddity]) -> Listing | None:
-    """The images with their masks, where most images have one.
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The files of one kind by folder and the rest of the stem."""
+
+    kind: Ends
+    files: dict[tuple[str, str], list[str]]
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.files.values()))
+
+    @property
+    def label(self) -> str:
+        return f"*{self.kind[0]}{self.kind[1]}"
+
+
+def match_within_folders(tree: Tree, named: bool = False) -> Matches | None:
+    """The images with their masks, where most images have one in their folder; None where they don't.
 
     Args:
-        root: folder or URI.
-        entries: all images below it.
-        oddities: of all other files there.
+        tree: of all images.
+        named: whether a user said that there are masks.
+
+    Raises:
+        PupilaError: some files look like masks of others, but most images have none; or several kinds fit the masks.
     """
-    places = {_folder_and_stem(e.path) for e in entries}
-    masks: dict[tuple[str, str], list[str]] = {}
-    for entry in entries:
-        folder, stem = _folder_and_stem(entry.path)
-        if (match := _MASK.fullmatch(stem)) and (folder, match[1]) in places:
-            masks.setdefault((folder, match[1]), []).append(entry.path)
-    taken = {mask for some in masks.values() for mask in some}
-    images = [e for e in entries if e.path not in taken]
-    if 2 * len(masks) <= len(images):
+    entries = [entry for some in tree.folders.values() for entry in some]
+    groups = _group(entries)
+    pairs = [(images, masks) for images in groups for masks in groups
+             if images.kind != masks.kind and _match(images, masks)]  # fmt: skip
+    masks = [pair for pair in pairs if _are_masks(tree, *pair)]
+    if not masks:
         return None
-    targets = [masks.get(_folder_and_stem(e.path), [None])[0] for e in images]
-    without = [e.path for e, target in zip(images, targets, strict=True) if target is None]
-    odd = [o for o in oddities if PurePosixPath(o.subject).name not in CLASS_FILES]
-    odd += [Oddity(image, "image-without-mask", "") for image in without]
-    odd += [
-        Oddity(second, "multiple-masks", say("{image} already has a mask", image=some[0]))
-        for some in masks.values() for second in some[1:]
-    ]  # fmt: skip
-    rows = as_rows(images, {"target": targets, "given_split": [split_from_path(e.path) for e in images]})
-    label_map = read_mask_classes(root, sorted(taken))
-    odd = [o for o in odd if label_map is None or o.subject != label_map.source]
-    return Listing(
-        say("images with masks beside them"), root, rows, root, odd, target="mask", label_map=label_map
+    taken = {path for images, group in masks for key in images.files.keys() & group.files.keys()
+             for path in group.files[key]}  # fmt: skip
+    shown = _choose_images(
+        [
+            images
+            for images, group in masks
+            if not any(images.files[key][0] in taken for key in images.files.keys() & group.files.keys())
+        ]
     )
+    if shown is None:
+        return None
+    matches = Matches()
+    for images, group in masks:
+        if images is shown:
+            for key in sorted(images.files.keys() & group.files.keys()):
+                some = [
+                    (path, part_of_name(read_stem(path)[len(key[1]) :])) for path in sorted(group.files[key])
+                ]
+                matches.masks.setdefault(images.files[key][0], []).extend(some)
+    matches.unmatched = sorted(taken - {mask for some in matches.masks.values() for mask, _ in some})
+    others = len(entries) - len(taken)
+    if 2 * len(matches.masks) > others or named:
+        return matches
+    if len(matches.masks) >= 3:
+        raise _unclear(matches, others)
+    return None
 
 
-def _folder_and_stem(path: str) -> tuple[str, str]:
-    """(the folder, the stem in lower case)."""
-    return path.rpartition("/")[0], PurePosixPath(path).stem.lower()
+def _group(entries: list[files.FileEntry]) -> list[_Group]:
+    """The kinds of names of which two files or more share the rest of the stem with another file."""
+    by_kind: dict[Ends, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
+    recurring = Counter(read_stem(entry.path) for entry in entries)
+    sizes = Counter(entry.path.rpartition("/")[0] for entry in entries)
+    for entry in entries:
+        folder, stem, ending = entry.path.rpartition("/")[0], read_stem(entry.path), files.suffix(entry.path)
+        if (
+            recurring[stem] > 1
+            and sizes[folder] <= _MOST_IN_CASE
+            and re.fullmatch(r"[^\W\d]+(_[^\W\d]+)*", stem)
+        ):
+            by_kind[stem, ending][folder, ""].append(entry.path)
+            continue
+        by_kind["", ending][folder, stem].append(entry.path)
+        if match := _MASK.fullmatch(stem) or _TAIL.fullmatch(stem):
+            by_kind[match[2], ending][folder, match[1]].append(entry.path)
+    groups = [_Group(kind, dict(some)) for kind, some in by_kind.items()]
+    most = sorted(groups, key=lambda group: ("mask" not in group.kind[0], -group.count))[:_MOST_KINDS]
+    return sorted(most, key=lambda group: group.kind)
+
+
+def _match(images: _Group, masks: _Group) -> bool:
+    """Whether most files of the second kind lie beside one of the first."""
+    shared = images.files.keys() & masks.files.keys()
+    return bool(shared) and 2 * len(shared) >= len(masks.files)
+
+
+def _are_masks(tree: Tree, images: _Group, masks: _Group) -> bool:
+    """Whether the second kind holds few values and has the shapes of the first, which holds photographs."""
+    if hint(images.kind[0]) == "mask":
+        return False
+    keys = spread(sorted(images.files.keys() & masks.files.keys()), _SAMPLES)
+    pairs = [(first, second) for key in keys
+             if (first := tree.read(images.files[key][0])) and (second := tree.read(masks.files[key][0]))]  # fmt: skip
+    few, photos = [second.few for _, second in pairs], [not first.few for first, _ in pairs]
+    fitting = [first.fits(second) for first, second in pairs]
+    named = "mask" in masks.kind[0] and "mask" not in images.kind[0]
+    return bool(pairs) and all(few) and all(fitting) and (named or 2 * sum(photos) >= len(pairs))
+
+
+def _choose_images(groups: list[_Group]) -> _Group | None:
+    """The kind of the images: the one without a tail, or whose tail says image; None where that is open."""
+    different = list({group.kind: group for group in groups}.values())
+    named = [group for group in different if hint(group.kind[0].strip("_-. ")) == "image"]
+    plain = [group for group in different if not group.kind[0]]
+    for some in (different, named, plain):
+        if len(some) == 1:
+            return some[0]
+    return max(plain, key=lambda group: group.count, default=None)
+
+
+def _unclear(matches: Matches, others: int) -> PupilaError:
+    masks = [some[0][0] for some in matches.masks.values()]
+    return PupilaError(
+        say("Some images may be masks of others"),
+        actual=say_count("{n} of {others} images has a mask beside it: {masks}",
+                         "{n} of {others} images have a mask beside them: {masks}", len(masks), others=others,
+                         masks=listing(masks, 2)),
+        expected=say("a mask for most images, or none"),
+        remedy=say("name the layout: {flags}", flags="--layout masks, --layout folders"),
+    )  # fmt: skip

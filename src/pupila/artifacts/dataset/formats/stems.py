@@ -5,6 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+
 # Words that say that a file is a mask, and nothing about its class.
 PLAIN_WORDS = frozenset((
     "mask", "masks", "label", "labels", "gt", "groundtruth", "ground", "truth", "seg", "segmentation", "segmented",
@@ -169,6 +172,36 @@ def _assign(
         else:
             matches.unmatched.append(item.path)
     return matches
+
+
+def refuse_channels(images: list[Item], masks: list[Item]) -> None:
+    """Refuse images of several files: `a_0000.png` and `a_0001.png` for the mask `a.png`, as nnU-Net stores channels.
+
+    Raises:
+        PupilaError: the message names the channels, and the flag that reads one.
+    """
+    channels: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for item in images:
+        if match := re.fullmatch(r"(.+)(_\d{4})", item.stem):
+            channels[item.context, match[1]].add(match[2])
+    covered = [channels[key] for item in masks if (key := (item.context, item.stem)) in channels]
+    if (
+        2 * len(covered) < len(masks)
+        or len(covered) < 2
+        or any(len(each) < 2 or each != covered[0] for each in covered)
+    ):
+        return
+    names = sorted(covered[0])
+    raise PupilaError(
+        say("Each image has a file for each channel"), actual=listing(names),
+        expected=say("one file for each image"),
+        remedy=say("merge the channels into one file, or read one of them: {flag}", flag=f"--images '*{names[0]}.*'"),
+    )  # fmt: skip
+
+
+def part_of_name(tail: str) -> str:
+    """The part that the end of a mask's stem names: a class, `#` for a number, or "" for none."""
+    return _name_part(("", re.sub(r"\d+$", "#", tail)))
 
 
 def _name_part(affixes: tuple[str, str]) -> str:

@@ -9,6 +9,7 @@ from pupila.artifacts.dataset.bands import read_scaled_facts
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.split_lists import apply_split_lists
 from pupila.artifacts.dataset.formats.system_files import count_system_files
 from pupila.artifacts.dataset.formats.table import asks_for_several, describe_unread_tables
 from pupila.artifacts.dataset.home import find_home
@@ -65,6 +66,8 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
             if named not in ("auto", layout) and layout != _MANIFEST:
                 continue
             if (source := read(place, settings)) is not None:
+                if layout != _MANIFEST:
+                    source = apply_split_lists(place, source)
                 if place.is_folder and layout != _MANIFEST:
                     notes += describe_unread_tables(source.root, source.tables)
                 return _assemble(replace(source, notes=[*notes, *source.notes]), settings)

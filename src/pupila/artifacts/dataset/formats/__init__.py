@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from functools import partial
 
-from pupila.artifacts.dataset.formats import annotation_listing, folder, manifest, pairs, table, yolo
+from pupila.artifacts.dataset.formats import (
+    annotation_listing,
+    folder,
+    manifest,
+    pairs,
+    table,
+    voc_labels,
+    yolo,
+)
 from pupila.artifacts.dataset.formats.annotation_tools import TOOLS
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
@@ -14,6 +22,7 @@ FORMATS: dict[str, Callable[[Place, ReadSettings], Listing | None]] = {
     "manifest": manifest.read,
     "table": table.read,
     **{name: partial(annotation_listing.read, name=name) for name in TOOLS},
+    "voc": voc_labels.read,
     "yolo": yolo.read,
     "masks": pairs.read,
     "folders": folder.read,

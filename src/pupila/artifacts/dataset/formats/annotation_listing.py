@@ -62,10 +62,11 @@ def read(place: Place, settings: ReadSettings, name: str) -> Listing | None:
                        flag=f"--task {MULTILABEL.name}"),
         )  # fmt: skip
     elif not as_labels and by_path:
-        if settings.layout == "auto" and (stronger := _read_stronger(place, settings)) is not None:
+        if settings.layout == "auto" and (stronger := read_stronger(place, settings)) is not None:
             note = say("{files}: boxes, which are not used here; {flag} reads them as labels.",
                        files=_describe(name, by_path), flag=f"--layout {name}")  # fmt: skip
-            return replace(stronger, notes=[*stronger.notes, note])
+            oddities = [oddity for oddity in stronger.oddities if oddity.subject not in by_path]
+            return replace(stronger, notes=[*stronger.notes, note], oddities=oddities)
         as_labels = True
     if not by_path:
         return None
@@ -318,8 +319,8 @@ def _describe_others(matches: ToolFiles, name: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _read_stronger(place: Place, settings: ReadSettings) -> Listing | None:
-    """The masks, or the folders of several classes, that lie beside boxes; None where there are none."""
+def read_stronger(place: Place, settings: ReadSettings) -> Listing | None:
+    """The masks, or the folders of several classes, that lie beside weaker labels; None where there are none."""
     for read_other in (pairs.read, folder.read):
         with contextlib.suppress(PupilaError):
             source = read_other(place, settings)

@@ -51,7 +51,7 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
         if tables := _find_tables(folder, _has_labels):
             return _read_tables(tables, folder, several)
         return read_class_columns(folder, several) if several else None
-    if not path.lower().endswith(TABLE_SUFFIXES):
+    if not path.lower().endswith(TABLE_SUFFIXES) or place.annotations.by_tool:
         return None
     home = str(PurePosixPath(path).parent) if not files.is_remote(path) else path.rsplit("/", 1)[0]
     return _read_tables([path], home, several)

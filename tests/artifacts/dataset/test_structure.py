@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 import pupila
+from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.understood import describe
 from pupila.cli.run import run
+from pupila.core.errors import PupilaError
 from tests.pictures import write_classes, write_photo
 
 
@@ -41,3 +43,123 @@ def test_it_is_printed_before_the_search_for_duplicates(
     run([name, str(tmp_path), *rest])
     printed = capsys.readouterr()
     assert "2 classes (cat 2, dog 2)" in (printed.err if rest else printed.out)
+
+
+def write_names(folder: Path, *names: str) -> Path:
+    """Drawn pictures under these names; returns the folder."""
+    for number, name in enumerate(names):
+        write_photo(folder / name, number, 24, 18)
+    return folder
+
+
+def write_folders(folder: Path, *names: str, count: int = 3) -> Path:
+    """Folders with so many pictures each, named by words that no two folders share; returns the folder."""
+    return write_names(
+        folder, *(f"{name}/{name.replace('/', '_')}_{n}.png" for name in names for n in range(count))
+    )
+
+
+def splits(data: Dataset) -> dict[str, tuple[str | None, str | None]]:
+    """Folder of each image to its class and split."""
+    columns = data.images.select("image", "target", "given_split").iter_rows()
+    return {image.rpartition("/")[0]: (target, split) for image, target, split in columns}
+
+
+def test_an_unlabelled_folder_beside_the_splits_is_neither_class_nor_split(tmp_path: Path) -> None:
+    write_folders(
+        tmp_path, "seg_train/sea", "seg_train/ice", "seg_test/sea", "seg_test/ice", "seg_pred/seg_pred"
+    )
+    data = pupila.open(tmp_path)
+    assert splits(data) == {
+        "seg_train/sea": ("sea", "train"), "seg_train/ice": ("ice", "train"), "seg_test/sea": ("sea", "test"),
+        "seg_test/ice": ("ice", "test"), "seg_pred/seg_pred": (None, None),
+    }  # fmt: skip
+    assert (
+        "seg_pred lies beside the splits and holds no class folders: 3 images without a label." in data.notes
+    )
+
+
+@pytest.mark.parametrize("tops", [("fold_a", "fold_b"), ("Dataset", "Examples")])
+def test_folders_that_hold_the_same_classes_are_parts_and_no_split(
+    tmp_path: Path, tops: tuple[str, str]
+) -> None:
+    write_folders(tmp_path, *(f"{top}/{digit}" for top in tops for digit in range(10)), count=1)
+    data = pupila.open(tmp_path)
+    assert data.classes == [str(digit) for digit in range(10)]
+    assert data.images["given_split"].null_count() == len(data)
+    assert sorted(set(data.images["part"])) == sorted(tops)
+    assert "--layout folders" in data.doubt and "likely" in str(data)
+    assert pupila.open(tmp_path, layout="folders").classes == sorted(tops)
+
+
+def test_splits_below_the_classes(tmp_path: Path) -> None:
+    write_folders(tmp_path / "archive", "cat/train", "cat/test", "dog/train", "dog/test")
+    assert splits(pupila.open(tmp_path)) == {
+        "cat/train": ("cat", "train"), "cat/test": ("cat", "test"), "dog/train": ("dog", "train"),
+        "dog/test": ("dog", "test"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("wrappers", ["train", "archive/animals/animals", "data", "v2/train/Images"])
+def test_wrappers_are_stepped_through_beside_what_shows_the_data(tmp_path: Path, wrappers: str) -> None:
+    write_folders(tmp_path / wrappers, "cat", "dog")
+    write_names(tmp_path, "logo.png", "docs/figure.png")
+    for name in ("README.md", "LICENSE", "docs/index.html"):
+        (tmp_path / name).write_text("text")
+    data = pupila.open(tmp_path)
+    assert data.class_counts() == {"cat": 3, "dog": 3}
+    assert len(data) == 6
+    assert f"Read from the inner folder {wrappers}." in data.notes
+    assert "1 image beside the README is not data and is left out." in data.notes
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([f"patient_{n:03d}" for n in range(1, 6)], "patients, videos or places"),
+        ([f"Seq{n:02d}" for n in range(3)], "patients, videos or places"),
+        ([f"2021-03-{n:02d}" for n in range(1, 5)], "patients, videos or places"),
+        (["images", "labels_road"], "images and their masks"),
+        (["shots"], "One folder of images"),
+    ],
+)
+def test_folders_that_are_hardly_classes_are_a_question(tmp_path: Path, names: list[str], words: str) -> None:
+    write_folders(tmp_path, *names)
+    with pytest.raises(PupilaError, match=words) as fault:
+        pupila.open(tmp_path)
+    assert "--layout folders" in fault.value.remedy
+    assert pupila.open(tmp_path, layout="folders").classes == sorted(names)
+
+
+def test_equal_names_in_two_folders_that_skip_numbers_are_a_question(tmp_path: Path) -> None:
+    write_names(tmp_path, *(f"{top}/IMG_{n}.png" for top in ("day", "night") for n in (3, 17, 20, 44)))
+    with pytest.raises(PupilaError, match="images and their masks"):
+        pupila.open(tmp_path)
+    assert pupila.open(tmp_path, task="classify").classes == ["day", "night"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[f"class_{n}" for n in range(4)], [f"digit_{n}" for n in range(3)], [str(n) for n in range(10)],
+     ["n01440764", "n01443537", "n01484850"], ["with_mask", "without_mask"], ["train_station", "test_tube"]],
+)  # fmt: skip
+def test_ordinary_class_folders_need_no_question(tmp_path: Path, names: list[str]) -> None:
+    write_folders(tmp_path, *names, count=2)
+    data = pupila.open(tmp_path)
+    assert data.classes == sorted(names)
+    assert not data.doubt
+
+
+def test_system_folders_are_left_out_and_counted_once(tmp_path: Path) -> None:
+    write_folders(
+        tmp_path, "cat", "dog", "@eaDir/cat", "#recycle", "$RECYCLE.BIN", "cat/@eaDir", "lost+found", count=2
+    )
+    data = pupila.open(tmp_path)
+    assert data.class_counts() == {"cat": 2, "dog": 2}
+    assert [note for note in data.notes if note.startswith("Left out")] == [
+        "Left out: 10 files of operating systems or network drives "
+        "(@eaDir 4, #recycle 2, $RECYCLE.BIN 2, lost+found 2)."
+    ]
+    assert data.skipped.filter(data.skipped["subject"] == "@eaDir").rows() == [
+        ("@eaDir", "hidden-file", "4 hidden files")
+    ]

@@ -223,8 +223,9 @@ def content_by_path(path: str) -> str:
 
 
 def split_from_path(path: str) -> str | None:
-    """The split named by a folder of the path."""
-    return next((SPLIT_WORDS[p.lower()] for p in path.split("/")[:-1] if p.lower() in SPLIT_WORDS), None)
+    """The split named by a folder of the path: the innermost, as a lone `train` may lie around all splits."""
+    folders = reversed(path.split("/")[:-1])
+    return next((SPLIT_WORDS[p.lower()] for p in folders if p.lower() in SPLIT_WORDS), None)
 
 
 def split_from_words(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from statistics import median
 
 from pupila.artifacts.dataset.formats.class_names import (
     Stems,
@@ -12,7 +13,7 @@ from pupila.artifacts.dataset.formats.class_names import (
 from pupila.artifacts.dataset.formats.file_finder import IMAGE_FOLDERS, folder_content, split_from_words
 from pupila.artifacts.dataset.formats.folder_tree import Held, Node, merge
 from pupila.core.errors import PupilaError
-from pupila.core.messages import integer, listing, say, say_count
+from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
 
 # Folders of a repository that show the data instead of holding them, where they hold few images.
@@ -21,6 +22,7 @@ _SHOWING = frozenset({
     "media", "readme", "demo", "results", "plots", "notebooks", "static", "paper", "preview", "previews",
     "logo", "logos", "images", "image", "img", "imgs", "pics",
 })  # fmt: skip
+_DOCUMENTATION = frozenset({"docs", "doc", "documentation", "screenshots", "screenshot", "assets", "readme"})
 _FEW, _FEW_SHARE = 12, 0.15  # images beside the data that only show them
 _OVERLAP = 0.5  # of the class folders of two splits
 _USUAL_RESIDUES = {"", "set", "data", "dataset", "images", "img", "folder", "split", "ing", "s"}
@@ -96,7 +98,7 @@ class Reader:
         return node
 
     def _read_tops(self, node: Node) -> None:
-        tops = list(node.children.values())
+        tops = self._skip_documents(list(node.children.values()))
         self._read_loose(node, sum(top.total for top in tops))
         if _are_classes_of_splits(tops):
             if not self.accepted:
@@ -111,6 +113,24 @@ class Reader:
             self._read_parts(tops, parallel)
         else:
             self._read_classes(tops, False)
+
+    def _skip_documents(self, tops: list[Node]) -> list[Node]:
+        """The top folders without those of a documentation's pictures, of which there are few."""
+        named = [top for top in tops if top.name.lower() in _DOCUMENTATION]
+        others = [top for top in tops if top not in named]
+        if not named or len(others) < 2:
+            return tops
+        usual = median(top.total for top in others)
+        few = [top for top in named if top.total <= max(1, usual / 2)]
+        for top in few:
+            self._leave_out(top, say("pictures of the documentation"))
+        for top in named:
+            if top not in few:
+                self.structure.doubts.append(say(
+                    "{folder} may hold pictures of the documentation; it is read like the folders beside it.",
+                    folder=top.name,
+                ))  # fmt: skip
+        return [top for top in tops if top not in few]
 
     def _read_splits(self, tops: list[Node], splits: dict[str, str], parallel: list[Node]) -> None:
         self.structure.splits, self.structure.split_level = splits, True
@@ -251,8 +271,10 @@ class Reader:
     def _leave_out(self, node: Node, reason: str) -> None:
         for held in node.all_held():
             self.structure.left_out[held.path] = reason
-        self.structure.notes.append(say("{folder} is left out: {n} images {reason}.", folder=node.name,
-                                    n=integer(node.total), reason=reason))  # fmt: skip
+        self.structure.notes.append(say_count(
+            "{folder} is left out ({n} image): {reason}.", "{folder} is left out ({n} images): {reason}.",
+            node.total, folder=node.name, reason=reason,
+        ))  # fmt: skip
 
 
 def _walk(node: Node, below: str) -> list[tuple[Held, str]]:
@@ -278,7 +300,7 @@ def _are_classes_of_splits(tops: list[Node]) -> bool:
     leaves = all(not child.children for top in tops for child in top.children.values())
     shared = all(top.children and not top.held for top in tops)
     splits = {SPLIT_WORDS.get(name) for name in inner}
-    own = any(split_from_words(top.name) for top in tops)
+    own = any(top.name.lower() in SPLIT_WORDS for top in tops)
     return shared and leaves and not own and None not in splits and TRAIN in splits
 
 

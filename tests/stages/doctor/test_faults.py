@@ -86,6 +86,10 @@ CASES: dict[str, tuple[Plant, Plant]] = {
         picture("cat/x.png", photo(2, 2_000, 90)),
     ),
     "broken-link": (link("nowhere.jpg"), link("000.jpg")),
+    "unread-labels": (
+        put("cat/x.json", b'{"imgHeight": 9, "objects": []}'),
+        put("cat/x.json", b'{"a": 1}'),
+    ),
     "other-file": (put("cat/note.txt", b"label these"), put("cat/without_ending", encoded(photo(3)))),
     "hidden-file": (put("cat/._001.jpg", b"\0\5\x16\7"), put("cat/_001.jpg", encoded(photo(4), "JPEG"))),
     "wrong-extension": (

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import polars as pl
+
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.artifacts.run.folder import Run
@@ -12,13 +14,18 @@ from pupila.stages.doctor.faults import fault
 from pupila.stages.doctor.label_predictions import labels_against_predictions
 from pupila.stages.doctor.mask_predictions import masks_against_predictions
 from pupila.stages.doctor.predictions import Comparison, compare_with_run
+from pupila.stages.doctor.unread_labels import find_label_files, unread_labels
 from pupila.tasks.task import Target
 
 
 def skipped_files(data: Dataset) -> list[Fault]:
     """Files, rows and folders that the reader or the decoder could not use as they are."""
-    faults: list[Fault] = []
-    for (code,), rows in data.skipped.group_by("code", maintain_order=True):
+    label_files = find_label_files(data)
+    faults = unread_labels(label_files)
+    others = data.skipped.filter(
+        (pl.col("code") != "other-file") | ~pl.col("subject").is_in(list(label_files))
+    )
+    for (code,), rows in others.group_by("code", maintain_order=True):
         examples = [
             f"{subject} ({reason})" if reason else subject
             for subject, reason in rows.select("subject", "reason").iter_rows()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pupila.artifacts.dataset.formats.class_names import Stems
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folder_tree import build_tree
+from pupila.artifacts.dataset.formats.found_table import read_found_table
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.structure import Reader, Spot, Structure
@@ -35,7 +36,13 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     topmost = settings.layout == "folders"
     requested = settings.requested_task()
     accepted = topmost or (requested is not None and requested.target != "mask")
-    structure = Reader(documents, Stems(images), accepted, topmost).read(build_tree(images))
+    try:
+        structure = Reader(documents, Stems(images), accepted, topmost).read(build_tree(images))
+    except PupilaError:
+        table, _ = _read_table(root, images, settings)
+        if table is None:
+            raise
+        return replace(table, home=path, notes=[*notes, *table.notes])
     folders = [e.path.rpartition("/")[0] for e in images]
     oddities += [Oddity(e.path, "other-file", structure.left_out[folder])
                  for e, folder in zip(images, folders, strict=True) if folder in structure.left_out]  # fmt: skip
@@ -44,10 +51,10 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     spots = [structure.spots[folder] for folder in folders]
     classes = {spot.target for spot in spots if spot.target is not None}
     if len({name for name in classes if not folder_content(name)}) < 2:
-        several = asks_for_several(settings)
-        table = read_class_columns(root, several) or (read_unfit_table(root) if several else None)
+        table, remarks = _read_table(root, images, settings)
         if table is not None:
             return replace(table, home=path, notes=[*notes, *table.notes])
+        notes += remarks
     oddities += _find_empty_classes(root, structure, spots)
     notes = [*notes, *structure.notes, *([] if structure.split_level else _splits_in_names(images))]
     columns: dict[str, list[str | None]] = {
@@ -109,6 +116,21 @@ def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
     by = f"'^({'|'.join(sorted(starts))})'"
     return [say("File names begin with {words}. To keep that split, use --by {by}.",
                 words=", ".join(sorted(starts)), by=by)]  # fmt: skip
+
+
+def _read_table(
+    root: str, images: list[files.FileEntry], settings: ReadSettings
+) -> tuple[Listing | None, list[str]]:
+    """The rows of a table that is found by the content of its columns, and notes on tables that can't be used."""
+    several, requested = asks_for_several(settings), settings.requested_task()
+    table = read_class_columns(root, several) or (read_unfit_table(root) if several else None)
+    if (
+        table is not None
+        or settings.layout == "folders"
+        or (requested is not None and requested.target == "mask")
+    ):
+        return table, []
+    return read_found_table(root, images, several)
 
 
 def _describe_content(oddities: list[Oddity]) -> str:

@@ -19,6 +19,7 @@ from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.table_file import (
     COLUMN_WORDS,
     MASK,
+    ParsedTable,
     parse_table,
     read_any_table,
     refuse_ragged,
@@ -102,8 +103,22 @@ def readable_classes(data: bytes) -> list[str]:
 
 
 def _read_tables(tables: list[str], home: str, several: bool) -> Listing:
+    return read_parsed_tables(tables, [read_any_table(table) for table in tables], home, several)
+
+
+def read_parsed_tables(tables: list[str], parsed: list[ParsedTable], home: str, several: bool) -> Listing:
+    """The rows of tables with a column of images, under a name that we know.
+
+    Args:
+        tables: their addresses.
+        parsed: their content.
+        home: folder that the paths are relative to.
+        several: whether the user says that images have several labels.
+
+    Raises:
+        PupilaError: a table has no column of images, or lines with more cells than the header that may be labels.
+    """
     root = home.rstrip("/") or "/"
-    parsed = [read_any_table(table) for table in tables]
     frames = [_rename_columns(table.frame, uri, root) for table, uri in zip(parsed, tables, strict=True)]
     notes = []
     for uri, table, frame in zip(tables, parsed, frames, strict=True):

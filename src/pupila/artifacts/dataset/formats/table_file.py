@@ -104,12 +104,13 @@ def read_any_table(uri: str) -> ParsedTable:
         ) from fault  # fmt: skip
 
 
-def parse_table(data: bytes, suffix: str) -> ParsedTable:
+def parse_table(data: bytes, suffix: str, header: bool = True) -> ParsedTable:
     """The table in the bytes of a file.
 
     Args:
         data: of the file.
         suffix: of its name, in small letters.
+        header: whether a text table begins with the names of its columns; else they are named by their positions.
 
     Raises:
         PolarsError: they are no such table.
@@ -120,6 +121,9 @@ def parse_table(data: bytes, suffix: str) -> ParsedTable:
         return ParsedTable(_as_text(pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)))
     source = read_text_table(data)
     text, separator = source.text, source.separator
+    if not header:
+        cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+        text = separator.join(f"column {n}" for n, _ in enumerate(cells, start=1)) + "\n" + text
     ragged = list[int]()
     try:
         frame = _parse_text(text, separator, truncate=False)

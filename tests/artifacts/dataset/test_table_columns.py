@@ -1,0 +1,124 @@
+"""Tables whose columns are found by their content: any names, no header, lists of paths, and questions."""
+
+from pathlib import Path
+
+import pytest
+
+import pupila
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.errors import PupilaError
+from tests.pictures import write_photo
+
+LABELS = {f"p{number}.jpg": "cat" if number % 2 else "dog" for number in range(6)}
+
+
+def write_images(folder: Path, below: str = "images") -> None:
+    for number, name in enumerate(LABELS):
+        write_photo(folder / below / name, number)
+
+
+def open_lines(folder: Path, lines: list[str], name: str = "t.csv") -> Dataset:
+    write_images(folder)
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return pupila.open(folder)
+
+
+def read_labels(data: Dataset) -> dict[str, str]:
+    return {Path(image).name: target for image, target in data.images.select("image", "target").iter_rows()}
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("img_name", "category"),
+        ("id", "species"),
+        ("Image Index", "LabelName"),
+        ("foto", "Klasse"),
+        ("x", "y"),
+    ],
+)
+@pytest.mark.parametrize(
+    "form", ["{stem}.jpg", "{stem}", "images/{stem}.jpg", "C:\\data\\{stem}.jpg", "{stem}%2Ejpg"]
+)
+def test_columns_of_any_name_are_found(tmp_path: Path, image: str, label: str, form: str) -> None:
+    lines = [f"{label},note,{image}"]
+    lines += [f"{name},n{row},{form.format(stem=image.removesuffix('.jpg'))}"
+              for row, (image, name) in enumerate(LABELS.items())]  # fmt: skip
+    data = open_lines(tmp_path, lines)
+    assert read_labels(data) == LABELS
+    assert data.own_columns == ["note"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ending", [".jpg", ""])
+def test_a_table_without_a_header_loses_no_row(tmp_path: Path, separator: str, ending: str) -> None:
+    lines = [f"{image.removesuffix('.jpg')}{ending}{separator}{label}" for image, label in LABELS.items()]
+    data = open_lines(tmp_path, lines)
+    assert read_labels(data) == LABELS
+    assert any("column 1 names the images" in note for note in data.notes)
+
+
+def test_a_list_of_paths_and_labels(tmp_path: Path) -> None:
+    data = open_lines(
+        tmp_path, [f"images/{image} {label} one" for image, label in LABELS.items()], "list.txt"
+    )
+    assert read_labels(data) == {image: f"{label} one" for image, label in LABELS.items()}
+
+
+def test_lists_named_after_splits_are_given_splits(tmp_path: Path) -> None:
+    lines = [f"images/{image} {label}" for image, label in LABELS.items()]
+    write_images(tmp_path)
+    for name, part in {"train.txt": lines[:4], "test.txt": lines[4:]}.items():
+        (tmp_path / name).write_text("\n".join(part), encoding="utf-8")
+    data = pupila.open(tmp_path)
+    assert read_labels(data) == LABELS
+    assert data.images["given_split"].to_list() == ["train"] * 4 + ["test"] * 2
+
+
+def test_a_column_of_splits_is_found_by_its_cells(tmp_path: Path) -> None:
+    rows = [
+        f"{image},{label},{'train' if row < 4 else 'val'}"
+        for row, (image, label) in enumerate(LABELS.items())
+    ]
+    data = open_lines(tmp_path, ["pic,kind,part", *rows])
+    assert read_labels(data) == LABELS
+    assert data.images["given_split"].to_list() == ["train"] * 4 + ["validation"] * 2
+
+
+def test_two_likely_columns_are_a_question(tmp_path: Path) -> None:
+    rows = [
+        f"{image},{label},{'north' if row < 3 else 'south'}"
+        for row, (image, label) in enumerate(LABELS.items())
+    ]
+    with pytest.raises(PupilaError, match="may hold the labels: found kind, site"):
+        open_lines(tmp_path, ["pic,kind,site", *rows])
+
+
+def test_of_a_class_and_its_number_the_name_is_the_label(tmp_path: Path) -> None:
+    rows = [f"{image},{label},{int(label == 'cat')}" for image, label in LABELS.items()]
+    assert read_labels(open_lines(tmp_path, ["pic,class_name_1,class_id", *rows])) == LABELS
+
+
+@pytest.mark.parametrize(
+    ("lines", "note"),
+    [
+        (
+            ["pic,when", *(f"{image},2024-05-0{row % 3}" for row, image in enumerate(LABELS))],
+            "looks like labels",
+        ),
+        (["pic,width", *(f"{image},{row}.5" for row, image in enumerate(LABELS))], "looks like labels"),
+        (["pic,salt,fat", *(f"{image},S,N" for image in LABELS)], "looks like labels"),
+        (["a,b", *(f"z{row},{row % 2}" for row in range(6))], "names images that exist"),
+    ],
+)
+def test_a_table_that_holds_no_labels_is_not_passed_over(tmp_path: Path, lines: list[str], note: str) -> None:
+    data = open_lines(tmp_path, lines)
+    assert data.task is None
+    assert sum(note in each and "t.csv" in each for each in data.notes) == 1
+
+
+def test_two_tables_of_labels_are_a_question(tmp_path: Path) -> None:
+    lines = ["pic,kind", *(f"{image},{label}" for image, label in LABELS.items())]
+    (tmp_path / "other.csv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(PupilaError, match=r"--labels"):
+        open_lines(tmp_path, lines)

@@ -36,7 +36,8 @@ from pupila.tasks.task import Task
 CHUNK = 512  # images between two saves of the cache
 TaskChoice = Literal["auto", "classify", "multilabel", "segment"]  # the tasks that bring their own targets
 LayoutChoice = Literal[  # the keys of formats.FORMATS
-    "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely", "yolo", "masks", "folders"
+    "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely", "run-lengths",
+    "yolo", "masks", "folders"
 ]  # fmt: skip
 _AT_ONCE = 16  # images per task: submitting them one by one costs as much as reading them
 

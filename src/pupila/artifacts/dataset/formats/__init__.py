@@ -17,11 +17,14 @@ from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
 
+_RUNS = "run-lengths"
+
 # Each reader gets the place and the settings; it returns None where the place is not of its layout.
 FORMATS: dict[str, Callable[[Place, ReadSettings], Listing | None]] = {
     "manifest": manifest.read,
+    _RUNS: annotation_listing.read_run_lengths,  # before the tables whose form they have
     "table": table.read,
-    **{name: partial(annotation_listing.read, name=name) for name in TOOLS},
+    **{name: partial(annotation_listing.read, name=name) for name in TOOLS if name != _RUNS},
     "voc": voc_labels.read,
     "yolo": yolo.read,
     "masks": pairs.read,

@@ -21,6 +21,7 @@ from pupila.artifacts.dataset.formats.file_finder import (
 )
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.run_length_table import may_hold_runs
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -77,6 +78,14 @@ def read(place: Place, settings: ReadSettings, name: str) -> Listing | None:
         notes=[*source.notes, *_describe_others(matches, name)],
         oddities=[*source.oddities, *oddities],
     )
+
+
+def read_run_lengths(place: Place, settings: ReadSettings) -> Listing | None:
+    """The images of a table of run lengths; None, without reading other files, where no table looks like one."""
+    tables = [files.join(folder, name) for folder in place.folders for name in files.list_files(folder)]
+    if not may_hold_runs(tables if place.is_folder else [place.path]):
+        return None
+    return read(place, settings, "run-lengths")
 
 
 def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> Listing:

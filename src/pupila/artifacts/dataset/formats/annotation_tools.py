@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pupila.artifacts.dataset.formats import coco, cvat, label_studio, labelme, supervisely, via, voc
+from pupila.artifacts.dataset.formats import (
+    coco,
+    cvat,
+    label_studio,
+    labelme,
+    run_length_table,
+    supervisely,
+    via,
+    voc,
+)
 from pupila.artifacts.dataset.formats.annotation_file import AnnotationFile
 from pupila.artifacts.dataset.formats.xml_file import read_xml
 from pupila.core import files
@@ -68,6 +77,12 @@ TOOLS: dict[str, AnnotationTool] = {
         (b'"objects"', b'"size"', b'"classTitle"', b'"classes"', b'"tags"'),
         supervisely.parse,
         each_image=True,
+    ),
+    "run-lengths": AnnotationTool(
+        mark("run lengths"),
+        tuple(b"%d " % digit for digit in range(10)),
+        run_length_table.parse,
+        (".csv",),
     ),
 }
 # By suffix: reads the content.

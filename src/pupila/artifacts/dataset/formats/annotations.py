@@ -22,6 +22,7 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     to_int,
 )
 from pupila.artifacts.dataset.formats.annotation_tools import read_annotation_file
+from pupila.artifacts.dataset.formats.run_length_table import RUNS, decode_runs
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -204,6 +205,8 @@ def _parse_annotation(name: str, segmentation: Any, label_map: LabelMap, size: t
     else:
         raise ImageFault("unreadable", say("its category {name} is not among the classes", name=name))
     try:
+        if isinstance(segmentation, dict) and RUNS in segmentation:
+            return value, decode_runs(segmentation[RUNS], *size)
         if isinstance(segmentation, dict):
             if [int(side) for side in segmentation["size"]] != list(size):
                 raise ValueError(say("its run lengths have another size than the image"))

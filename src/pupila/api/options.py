@@ -26,8 +26,8 @@ class LayoutOptions(TypedDict, total=False):
     """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
     auto: as the data suggest [default: 'auto']."""
     layout: Literal[
-        "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely", "yolo",
-        "masks", "folders"
+        "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely",
+        "run-lengths", "yolo", "masks", "folders"
     ]  # fmt: skip
     """how the labels are laid out; auto: as the files suggest [default: 'auto']."""
     images: str

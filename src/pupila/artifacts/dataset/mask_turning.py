@@ -20,7 +20,7 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
     own = facts.select("target", "mask_height", "mask_width", "mask_orientation").iter_rows()
     verdicts = [
         False if height is None or orientation == 1
-        else _judge(target, is_as_stored((height, width), turned, orientation, (high, wide)))
+        else _check_annotation(target, is_as_stored((height, width), turned, orientation, (high, wide)))
         for (high, wide, orientation), (target, height, width, turned) in zip(sizes, own, strict=True)
     ]  # fmt: skip
     proven, open_ = verdicts.count(True), verdicts.count(None)
@@ -59,6 +59,6 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
     return facts, notes
 
 
-def _judge(target: str, verdict: bool | None) -> bool | None:
+def _check_annotation(target: str, verdict: bool | None) -> bool | None:
     """The verdict on a mask; an annotation whose size tells nothing lies upright, as it is shown while it is drawn."""
     return verdict is True if is_annotation(target) else verdict

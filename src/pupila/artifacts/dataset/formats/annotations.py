@@ -94,7 +94,7 @@ def draw_annotation(
     tool, image = records[0].tool, records[0].image
     stated = (to_int(image.height) or height, to_int(image.width) or width)
     uri = files.join(root, annotation_files(target)[0])
-    upright = stated == (width, height) != size and _lies_upright(uri, files.stat_file(".", uri))
+    upright = stated == (width, height) != size and _is_drawn_upright(uri, files.stat_file(".", uri))
     height, width = size if upright else stated
     if (
         not all(isinstance(side, int) and side > 0 for side in (height, width))
@@ -117,7 +117,7 @@ def draw_annotation(
 
 
 @lru_cache(maxsize=_MAX_CACHED_FILES)
-def _lies_upright(uri: str, version: object) -> bool:
+def _is_drawn_upright(uri: str, version: object) -> bool:
     """Whether the annotations of a file lie on the upright photos, though it gives the sizes that the camera stored.
 
     Then some of them go beyond these sizes, but not beyond those of the turned photo.

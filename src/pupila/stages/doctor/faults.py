@@ -64,7 +64,7 @@ def _file_entries() -> dict[str, Entry]:
                       say("downscale them, or raise the limit with --max-pixels or --max-bytes")),
         "broken-link": (WARNING, say("symbolic links to files that do not exist"),
                         say("restore the files, or delete the links")),
-        "unread-labels": (WARNING, say("files that look like labels and were not read"),
+        "unread-labels": (WARNING, say("kinds of files that look like labels and were not read"),
                           say("do what is named for each if its labels are wanted; nothing otherwise")),
         "other-file": (INFO, say("files that are not images"), say("nothing to do: they are skipped")),
         "hidden-file": (INFO, say("hidden system files"), say("nothing to do: they are skipped")),

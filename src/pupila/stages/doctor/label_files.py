@@ -95,8 +95,8 @@ def _describe_text(suffix: str, text: str) -> str:
 
 def _describe_json(text: str) -> str:
     keys = list(dict.fromkeys(_KEY.findall(text)))
-    for wanted, tool, layout in _JSON:
-        if wanted <= set(keys):
+    for expected, tool, layout in _JSON:
+        if expected <= set(keys):
             return _describe_tool(tool, say("the keys {names}", names=listing(keys, _SHOWN)), layout)
     if any(_NAMES.search(key) for key in keys):
         return say("a JSON of file names ({names}): write it as a table with the columns image and label",

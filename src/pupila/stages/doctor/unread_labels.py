@@ -59,5 +59,5 @@ def unread_labels(described: dict[str, str]) -> list[Fault]:
     ]  # fmt: skip
     if not examples:
         return []
-    return [Fault(code="unread-labels", severity=severity, count=len(described),
+    return [Fault(code="unread-labels", severity=severity, count=len(examples),
                   examples=examples[:MAX_RANKED_EXAMPLES], fix=fix)]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folder_names import hint, split_of_folder
 from pupila.artifacts.dataset.formats.mask_pixels import Pixels, are_aligned, read_pixels
-from pupila.artifacts.dataset.formats.stems import Item, match_stems, refuse_channels
+from pupila.artifacts.dataset.formats.stems import ImageStems, Item, match_stems, refuse_channels
 from pupila.core import files
 from pupila.imaging.images.decode import ImageLimits
 
@@ -144,21 +144,27 @@ def find_candidates(tree: Tree) -> list[Candidate]:
 
 def _find_matching(tree: Tree, roles: RolePairs) -> list[Candidate]:
     candidates: list[Candidate] = []
+    stems: dict[tuple[Role, tuple[Parts, ...]], ImageStems] = {}
     for (images, masks), folders in sorted(roles.items(), key=lambda each: not _are_known(each[0])):
         known = _are_known((images, masks))
         settled = {each.images for each in candidates if each.known}
         if settled and images not in settled:
             continue  # usual names need no look at pixels, but for other masks of the same images
-        shown, marked = tree.items(folders, 0), tree.items(folders, 1)
+        own = images, tuple(first for first, _ in folders)
+        if own not in stems:
+            stems[own] = ImageStems(tree.items(folders, 0))
+        marked = tree.items(folders, 1)
         sample = spread(marked, _SAMPLE)
-        matches = match_stems(shown, sample)
+        matches = match_stems(stems[own], sample)
         count = sum(len(some) for some in matches.masks.values())
         if 2 * count < len(sample) or not count:
-            refuse_channels(shown, sample)
+            refuse_channels(stems[own].items, sample)
             continue
         pairs = [(image, some[0][0]) for image, some in matches.masks.items()]
         candidate = Candidate(images, masks, spread(pairs, _SAMPLES), known)
-        if known or _have_pixels_of_masks(tree, candidate, [i.path for i in shown], [i.path for i in marked]):
+        if known or _have_pixels_of_masks(
+            tree, candidate, [i.path for i in stems[own].items], [i.path for i in marked]
+        ):
             candidates.append(candidate)
     return candidates
 

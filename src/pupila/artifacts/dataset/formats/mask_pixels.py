@@ -14,7 +14,7 @@ from pupila.imaging.masks.codec import SAME_SHAPE, read_stored_mask
 Array = NDArray[Any]
 GRID = 64  # pixels, side of the small copy that files are compared by
 _FEW = 16  # exact values that a file may have at most to count as a mask at once
-_SIDE = 512  # pixels that are looked at of each side, evenly spaced
+_SIDE = 320  # pixels that are looked at of each side, evenly spaced
 _PEAK = 4  # levels around an exact one that smear of compression reaches, far from borders
 _PEAKS = 4  # exact levels of a smeared mask at most
 
@@ -41,7 +41,11 @@ def read_pixels(root: str, path: str, limits: ImageLimits) -> Pixels | None:
     try:
         content = files.read_bytes(files.join(root, path))
         picture, _ = open_image(content, limits)
-        if picture.mode[0] in "IF":  # all bits: the values of a depth map are many
+        size = picture.size
+        if picture.format == "JPEG" and max(size) > 2 * _SIDE:  # decoded at a fraction of its size
+            picture.draft("L", (_SIDE, _SIDE))
+            values = np.asarray(picture.convert("L")).astype(np.int64)
+        elif picture.mode[0] in "IF":  # all bits: the values of a depth map are many
             picture.load()
             values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
         else:
@@ -49,6 +53,7 @@ def read_pixels(root: str, path: str, limits: ImageLimits) -> Pixels | None:
     except (ImageFault, OSError, *DAMAGE):
         return None
     height, width = values.shape
+    shape = size[::-1] if (size[0] > size[1]) != (width > height) else size
     thinned = values[:: max(1, height // _SIDE), :: max(1, width // _SIDE)]
     levels, counts = np.unique(thinned, return_counts=True)
     few = len(levels) <= _FEW or _has_plain_regions(thinned, levels, counts) or _is_smeared(thinned)
@@ -57,7 +62,7 @@ def read_pixels(root: str, path: str, limits: ImageLimits) -> Pixels | None:
     small = grey[np.ix_(rows, columns)].astype(np.float64)
     grid = small > (float(grey.min()) + float(grey.max())) / 2
     binary = len(levels) <= 2 if len(levels) <= _FEW else few and _is_smeared(thinned, 2)
-    return Pixels(few, binary, width, height, grid, small)
+    return Pixels(few, binary, *shape, grid, small)
 
 
 def are_alike(samples: Iterable[Pixels]) -> bool:
@@ -92,10 +97,12 @@ def _wins(pairs: list[tuple[Pixels, Pixels]], regions: Callable[[Pixels], Array]
         [[_explain_variance(image.small, regions(mask)) for _, mask in pairs] for image, _ in pairs]
     )
     own = np.diag(explained)
-    others = explained[~np.eye(len(pairs), dtype=bool)].reshape(len(pairs), -1)
-    if not others.size:
+    apart = ~np.eye(len(pairs), dtype=bool)
+    other_masks = explained[apart].reshape(len(pairs), -1)
+    other_images = explained.T[apart].reshape(len(pairs), -1)
+    if not other_masks.size or float(own.mean()) <= 1.2 * float(other_masks.mean()):
         return False
-    return float((own[:, None] > others).mean()) >= 0.75 and float(own.mean()) > 1.2 * float(others.mean())
+    return all(float((own[:, None] > others).mean()) >= 0.75 for others in (other_masks, other_images))
 
 
 def _values(mask: Pixels) -> Array:

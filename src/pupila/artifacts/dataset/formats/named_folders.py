@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folder_names import hint
 from pupila.artifacts.dataset.formats.mask_candidates import Parts, Role, Tree, read_stem
-from pupila.artifacts.dataset.formats.stems import Item, Matches, match_stems
+from pupila.artifacts.dataset.formats.stems import ImageStems, Item, Matches, match_stems
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 
@@ -84,7 +84,7 @@ def _match_both(shown: list[str], marked: list[str], images: str, masks: str) ->
         )
         if not contexts and len({item.stem for item in items[0]}) < len(shown):
             break
-        if (matches := match_stems(*items)).masks:
+        if (matches := match_stems(ImageStems(items[0]), items[1])).masks:
             break
     return NamedFiles(*items, matches)
 
@@ -121,7 +121,7 @@ def _match_best(tree: Tree, given: list[str], of_masks: bool) -> NamedFiles | No
         if not own or (few is of_masks and hint(role.name) != ("image" if of_masks else "mask")):
             continue
         images, masks = (other, own) if of_masks else (own, other)
-        options[role] = NamedFiles(images, masks, match_stems(images, masks))
+        options[role] = NamedFiles(images, masks, match_stems(ImageStems(images), masks))
     best = max((len(each.matches.masks) for each in options.values()), default=0)
     chosen = {role: each for role, each in options.items() if len(each.matches.masks) == best}
     word = "image" if of_masks else "mask"

@@ -19,7 +19,7 @@ from pupila.artifacts.dataset.formats.named_folders import AUTO, fits, match_nam
 from pupila.artifacts.dataset.formats.paired_masks import make_targets
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.same_folder import match_within_folders
-from pupila.artifacts.dataset.formats.stems import Item, Matches, match_stems
+from pupila.artifacts.dataset.formats.stems import ImageStems, Item, Matches, match_stems
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -130,7 +130,7 @@ def _pair(
     matches: Matches | None = None,
 ) -> Listing:
     """The listing of images and masks, matched by their stems unless they are already."""
-    matches = matches or match_stems(images, masks)
+    matches = matches or match_stems(ImageStems(images), masks)
     if not matches.masks:
         raise PupilaError(
             say("No image in {path} has a mask of the same name", path=place.path),

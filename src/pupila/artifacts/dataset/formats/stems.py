@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -15,8 +16,8 @@ PLAIN_WORDS = frozenset((
     "l", "y", "labelids", "labeltrainids", "training", "train", "testing", "test", "val",
 ))  # fmt: skip
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
-_NUMBER = re.compile(r"[^\W\d]*[\W_]*\d+$")
 _SAMPLE = 400  # stems that the affixes are learned from
+_MOST_ENDS = 64  # different beginnings and ends of masks
 _MOST_CUT = 4  # tokens that are cut off at each end of the images' stems
 _MOST_TOKENS = 16  # of a stem whose parts are tried
 
@@ -35,30 +36,61 @@ class Item:
 class Matches:
     """The masks of each image."""
 
-    masks: dict[str, list[tuple[str, str]]] = field(
-        default_factory=dict
-    )  # image -> (mask, what its name adds)
+    masks: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # image -> (mask, what it adds)
     unmatched: list[str] = field(default_factory=list)  # masks
     by_folder: bool = False  # whether the masks go to the only image of their folder
 
 
-def match_stems(images: list[Item], masks: list[Item]) -> Matches:
+class ImageStems:
+    """Images by their stems, for matching with several folders of masks."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self._indexes: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+
+    def index(self, cut: tuple[str, str]) -> dict[tuple[str, str], str]:
+        """(context, core) -> image; the first of several."""
+        if cut not in self._indexes:
+            index: dict[tuple[str, str], str] = {}
+            for item in self.items:
+                if core := _cut(item.stem, cut):
+                    index.setdefault((item.context, core), item.path)
+            self._indexes[cut] = index
+        return self._indexes[cut]
+
+    @cached_property
+    def affixes(self) -> list[tuple[str, str]]:
+        """What may be cut off the stems, as all begin or end with it: nothing first."""
+        if len(self.items) < 2:
+            return [("", "")]
+        tokens = [_TOKEN.findall(item.stem) for item in self.items]
+        begin, end = _common(tokens), _common([each[::-1] for each in tokens])[::-1]
+        begins = ["".join(begin[:n]) for n in range(min(len(begin), _MOST_CUT) + 1)]
+        ends = ["".join(end[len(end) - n :]) for n in range(min(len(end), _MOST_CUT) + 1)]
+        cuts = [(first, last) for first in begins for last in ends]
+        return sorted(cuts, key=lambda cut: len(cut[0]) + len(cut[1]))
+
+
+def match_stems(images: ImageStems, masks: list[Item]) -> Matches:
     """The masks of each image, within equal contexts.
 
-    What a mask's name adds to its image's (`lesion` of `a_lesion.png`) is chosen if it recurs, as numbers are (`#`).
+    What a mask's name adds to its image's (`lesion` of `a_lesion.png`) counts if it recurs, as numbers are (`#`).
     """
-    exact = _assign(images, masks, ("", ""), [("", "")])
+    exact = _assign(images.index(("", "")), masks, [("", "")])
     if 10 * len(exact.unmatched) <= len(masks):
         return _retry(images, masks, exact)
     best = exact
-    for cut in _affixes(images):
-        index = _index(images, cut)
-        matches = _assign(images, masks, cut, _learn(index, masks, 2 if len(masks) > 3 else 1))
+    for cut in images.affixes:
+        index = images.index(cut)
+        matches = _assign(index, masks, _learn(index, masks, 2 if len(masks) > 3 else 1))
         if (len(matches.masks), -len(matches.unmatched)) > (len(best.masks), -len(best.unmatched)):
             best = matches
-        if len(matches.masks) == len(images):
+        if len(matches.masks) == len(images.items):
             break
-    if 2 * len(best.masks) < len(images) and (alone := _match_lone_images(images, masks)) is not None:
+    if (
+        2 * len(best.masks) < len(images.items)
+        and (alone := _match_lone_images(images.items, masks)) is not None
+    ):
         return alone
     return _without_shared_words(best)
 
@@ -74,24 +106,16 @@ def _without_shared_words(matches: Matches) -> Matches:
     return matches
 
 
-def _retry(images: list[Item], masks: list[Item], exact: Matches) -> Matches:
+def _retry(images: ImageStems, masks: list[Item], exact: Matches) -> Matches:
     """Equal stems and, for masks that are left, what their names add: `a.png` and `a_2.png`."""
     if not exact.unmatched:
         return exact
     left = set(exact.unmatched)
     rest = [item for item in masks if item.path in left]
-    ends = [each for each in _learn(_index(images, ("", "")), rest, 1) if _name_part(each) in ("", "#")]
-    matches = _assign(images, masks, ("", ""), [("", ""), *ends])
+    index = images.index(("", ""))
+    ends = [each for each in _learn(index, rest, 1) if _name_part(each) in ("", "#")]
+    matches = _assign(index, masks, [("", ""), *ends])
     return matches if len(matches.unmatched) < len(exact.unmatched) else exact
-
-
-def _index(images: list[Item], cut: tuple[str, str]) -> dict[tuple[str, str], str]:
-    """(context, core) -> image; the first of several."""
-    index: dict[tuple[str, str], str] = {}
-    for item in images:
-        if core := _cut(item.stem, cut):
-            index.setdefault((item.context, core), item.path)
-    return index
 
 
 def _cut(stem: str, affixes: tuple[str, str]) -> str:
@@ -104,19 +128,6 @@ def _cut(stem: str, affixes: tuple[str, str]) -> str:
         number = re.search(re.escape(end[:-1]) + r"\d+$", core)
         return core[: number.start()] if number else ""
     return core.removesuffix(end) if core.endswith(end) else ""
-
-
-def _affixes(images: list[Item]) -> list[tuple[str, str]]:
-    """What may be cut off the images' stems, as all begin or end with it: nothing first."""
-    stems = [item.stem for item in images]
-    if len(stems) < 2:
-        return [("", "")]
-    tokens = [_TOKEN.findall(stem) for stem in stems]
-    begin, end = _common(tokens), _common([each[::-1] for each in tokens])[::-1]
-    begins = ["".join(begin[:n]) for n in range(min(len(begin), _MOST_CUT) + 1)]
-    ends = ["".join(end[len(end) - n :]) for n in range(min(len(end), _MOST_CUT) + 1)]
-    cuts = [(first, last) for first in begins for last in ends]
-    return sorted(cuts, key=lambda cut: len(cut[0]) + len(cut[1]))
 
 
 def _common(tokens: list[list[str]]) -> list[str]:
@@ -138,7 +149,7 @@ def _learn(index: dict[tuple[str, str], str], masks: list[Item], least: int) -> 
         tokens = _TOKEN.findall(item.stem)[:_MOST_TOKENS]
         tail = item.stem[len("".join(tokens)) :]
         counts.update(_surroundings(index, item.context, tokens, tail))
-    return [affixes for affixes, count in counts.most_common() if count >= least]
+    return [affixes for affixes, count in counts.most_common(_MOST_ENDS) if count >= least]
 
 
 def _surroundings(
@@ -151,18 +162,15 @@ def _surroundings(
             core = "".join(tokens[start : start + length])
             if (context, core) in index:
                 end = "".join(tokens[start + length :]) + tail
-                number = _NUMBER.search(end) if not end.isdigit() else None
-                hits.add(("".join(tokens[:start]), re.sub(r"\d+$", "#", end) if number else end))
+                hits.add(("".join(tokens[:start]), re.sub(r"\d+$", "#", end)))
         if hits:
             return hits
     return set()
 
 
-def _assign(
-    images: list[Item], masks: list[Item], cut: tuple[str, str], ends: list[tuple[str, str]]
-) -> Matches:
+def _assign(index: dict[tuple[str, str], str], masks: list[Item], ends: list[tuple[str, str]]) -> Matches:
     """The masks of each image by these beginnings and ends, the first that fits."""
-    index, matches = _index(images, cut), Matches()
+    matches = Matches()
     for item in masks:
         for affixes in ends:
             core = _cut(item.stem, affixes)

@@ -163,3 +163,25 @@ def test_system_folders_are_left_out_and_counted_once(tmp_path: Path) -> None:
     assert data.skipped.filter(data.skipped["subject"] == "@eaDir").rows() == [
         ("@eaDir", "hidden-file", "4 hidden files")
     ]
+
+
+def test_patients_below_the_classes_are_subfolders(tmp_path: Path) -> None:
+    write_folders(tmp_path, *(f"{name}/patient{n}" for name in ("ill", "well") for n in range(3)))
+    data = pupila.open(tmp_path)
+    assert data.classes == ["ill", "well"]
+    assert set(data.images["subfolder"]) == {"patient0", "patient1", "patient2"}
+
+
+def test_thumbnails_of_the_other_images_are_left_out(tmp_path: Path) -> None:
+    write_folders(tmp_path, "cat", "dog", count=2)
+    write_names(tmp_path / "thumbnails", *(f"{name}_{n}.png" for name in ("cat", "dog") for n in range(2)))
+    data = pupila.open(tmp_path)
+    assert data.classes == ["cat", "dog"]
+    assert "thumbnails is left out (4 images): thumbnails of the other images." in data.notes
+    write_names(tmp_path / "thumbnails", "bird.png")
+    assert pupila.open(tmp_path).classes == ["cat", "dog", "thumbnails"]
+
+
+def test_classes_that_differ_only_in_capitals_are_doubted(tmp_path: Path) -> None:
+    write_folders(tmp_path, "train/Cat", "train/Dog", "test/cat", "test/dog")
+    assert "Cat, Dog, cat, dog" in pupila.open(tmp_path).doubt

@@ -84,11 +84,13 @@ def refuse_unearned_classes(tops: list[Node], below_splits: bool, stems: Stems) 
             say("name the folder {name} itself for images without labels, --labels FILE for a table, or "
                 "--layout folders if it is a class", name=names[0]),
         )  # fmt: skip
-    if _are_records(tops):
+    remedy = say("--layout folders if they are the classes; --labels FILE for a table of labels")
+    if are_records(names) or _are_counted(tops):
         raise _refuse(
-            say("The folders look like patients, videos or places, not like classes"), shown,
-            say("--layout folders if they are the classes; --labels FILE for a table of labels"),
-        )  # fmt: skip
+            say("The folders look like patients, videos or places, not like classes"), shown, remedy
+        )
+    if len(tops) >= _MANY and sum(top.total <= 1 for top in tops) > 0.8 * len(tops):
+        raise _refuse(say("Nearly every folder holds a single image, too few for a class"), shown, remedy)
 
 
 def refuse_masks(tops: list[Node], stems: Stems) -> None:
@@ -113,23 +115,34 @@ def _count_names(names: list[str]) -> str:
     return say_count("{n} folder: {names}", "{n} folders: {names}", len(names), names=listing(names, 6))
 
 
-def _are_records(tops: list[Node]) -> bool:
-    """Whether the names only count, and each holds few images, or the word before the number is one of records."""
-    sizes = [top.total for top in tops]
-    few = len(tops) >= _MANY and median(sizes) <= 1 and sum(size <= 1 for size in sizes) > 0.8 * len(tops)
-    names = [top.name.lower() for top in tops]
-    stems = {re.sub(r"[\W_]+", " ", re.sub(r"\d+", " ", name)).strip() for name in names}
+def are_records(names: list[str]) -> bool:
+    """Whether folders are called like patients, videos or days: a word of records, or a date, and a running number."""
+    lower = [name.lower() for name in names]
+    words = {word for stem in _find_stems(lower) for word in stem.split()}
+    dates = any(re.fullmatch(r"(19|20)\d\d[-_.]?\d\d([-_.]?\d\d)?", name) for name in lower)
+    return _only_count(lower) and (dates or bool(words & _RECORDS))
+
+
+def _find_stems(names: list[str]) -> set[str]:
+    """The names without their numbers."""
+    return {re.sub(r"[\W_]+", " ", re.sub(r"\d+", " ", name)).strip() for name in names}
+
+
+def _only_count(names: list[str]) -> bool:
+    """Whether nearly all names are one word and a running number."""
     counted = sum(bool(re.search(r"\d", name)) for name in names)
-    if counted < max(2, 0.8 * len(names)) or len(stems) > max(1, len(names) // 10):
-        return few
-    if all(re.fullmatch(r"n\d{8}", name) for name in names):
+    return counted >= max(2, 0.8 * len(names)) and len(_find_stems(names)) <= max(1, len(names) // 10)
+
+
+def _are_counted(tops: list[Node]) -> bool:
+    """Whether the names only count and each folder holds few images, under a word that is not one of classes."""
+    names, sizes = [top.name.lower() for top in tops], [top.total for top in tops]
+    if not _only_count(names) or all(re.fullmatch(r"n\d{8}", name) for name in names):
         return False
-    words = {word for stem in stems for word in stem.split()}
-    if any(re.fullmatch(r"(19|20)\d\d[-_.]?\d\d([-_.]?\d\d)?", name) for name in names) or words & _RECORDS:
-        return True
+    words = {word for stem in _find_stems(names) for word in stem.split()}
     if not words or words & _CLASSES:
-        return few or (not words and len(tops) >= 3 * _MANY and median(sizes) <= 3)
-    return few or (len(tops) >= _MANY and median(sizes) <= _FEW_IMAGES)
+        return not words and len(tops) >= 3 * _MANY and median(sizes) <= 3
+    return len(tops) >= _MANY and median(sizes) <= _FEW_IMAGES
 
 
 def is_of_masks(name: str) -> bool:

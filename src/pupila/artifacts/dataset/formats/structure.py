@@ -6,6 +6,7 @@ from statistics import median
 
 from pupila.artifacts.dataset.formats.class_names import (
     Stems,
+    are_records,
     is_of_masks,
     refuse_masks,
     refuse_unearned_classes,
@@ -18,10 +19,11 @@ from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
 
 # Folders of a repository that show the data instead of holding them, where they hold few images.
 _SHOWING = frozenset({
-    "docs", "doc", "documentation", "screenshots", "screenshot", "assets", "figures", "figure", "figs", "fig",
+    "docs", "doc", "documentation", "screenshots", "screenshot", "assets", "figures", "figure", 
     "media", "readme", "demo", "results", "plots", "notebooks", "static", "paper", "preview", "previews",
     "logo", "logos", "images", "image", "img", "imgs", "pics",
 })  # fmt: skip
+_THUMBNAILS = frozenset({"thumbnails", "thumbnail", "thumbs", "thumb"})
 _DOCUMENTATION = frozenset({"docs", "doc", "documentation", "screenshots", "screenshot", "assets", "readme"})
 _FEW, _FEW_SHARE = 12, 0.15  # images beside the data that only show them
 _OVERLAP = 0.5  # of the class folders of two splits
@@ -71,12 +73,25 @@ class Reader:
         Raises:
             PupilaError: the folders may be read in two ways, or do not look like classes.
         """
+        self._leave_thumbnails_out(tree, tree)
         node = self._step_in(tree)
         if not node.children:
             self._keep_unlabelled(node, None)
             return self.structure
         self._read_tops(node)
         return self.structure
+
+    def _leave_thumbnails_out(self, node: Node, tree: Node) -> None:
+        """Leave out small copies of the other images: a folder called so, all of whose names others have too."""
+        for name, child in list(node.children.items()):
+            if name.lower() not in _THUMBNAILS:
+                self._leave_thumbnails_out(child, tree)
+                continue
+            del node.children[name]
+            if tree.total and self.stems.below(child) <= self.stems.below(tree):
+                self._leave_out(child, say("thumbnails of the other images"))
+            else:
+                node.children[name] = child
 
     def _step_in(self, node: Node) -> Node:
         """The folder that holds the data: through lone folders, and past those that only show the data."""
@@ -109,7 +124,7 @@ class Reader:
         splits = _find_splits(tops, parallel)
         if splits:
             self._read_splits(tops, splits, parallel)
-        elif len(parallel) > 1 and not self.topmost:
+        elif len(parallel) > 1 and not self.topmost and not _hold_records(parallel):
             self._read_parts(tops, parallel)
         else:
             self._read_classes(tops, False)
@@ -230,6 +245,14 @@ class Reader:
             refuse_unearned_classes(tops, below_splits, self.stems)
             self._doubt_levels(tops)
         self.structure.class_level = True
+        alike = [
+            top.name for top in tops if [other.name.lower() for other in tops].count(top.name.lower()) > 1
+        ]
+        if alike:
+            self.structure.doubts.append(say(
+                "Classes differ only in capital letters: {names}. They are read as different classes.",
+                names=listing(sorted(alike), 8),
+            ))  # fmt: skip
         for top in tops:
             for held, below in _walk(top, ""):
                 self.structure.spots[held.path] = Spot(held.split, held.part, top.name, below)
@@ -292,6 +315,11 @@ def _only_shows(node: Node, data: Node) -> bool:
 
 def _inner_names(nodes: list[Node]) -> list[str]:
     return sorted({name for node in nodes for name in node.unwrap().children})
+
+
+def _hold_records(tops: list[Node]) -> bool:
+    """Whether classes hold patients, videos or days of the same names."""
+    return are_records(_inner_names(tops)) and not are_records([top.name for top in tops])
 
 
 def _are_classes_of_splits(tops: list[Node]) -> bool:

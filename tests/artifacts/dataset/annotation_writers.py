@@ -64,6 +64,7 @@ def cvat(folder: Path, scene: Scene) -> None:
             tag = {"point": "points"}.get(kind, kind)
             images += f'<{tag} label="{label}" {place} z_order="0"></{tag}>'
         images += "</image>"
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "annotations.xml").write_text(
         f"<annotations><version>1.1</version><meta/>{images}</annotations>"
     )

@@ -1,5 +1,6 @@
 """The files of annotation tools: one scene in each of their forms, with pixels counted by hand."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -174,18 +175,41 @@ def test_impossible_outlines_leave_their_image_without_a_mask(tmp_path: Path, to
     assert data.skipped["code"].to_list() == ["unreadable-mask"]
 
 
-@pytest.mark.parametrize("value", [None, 7, "x", [], {}, [None], [[None, 1]], {"a": 1}])
-def test_values_of_another_type_are_no_traceback(tmp_path: Path, value: Any) -> None:
+WRONG: list[Any] = [None, 7, -1, True, "x", [], {}, [None], {"a": 1}, [[1, 2]], float("inf"), float("nan")]
+
+
+def find_places(content: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The keys and numbers that lead to each value of the content."""
+    keys = content if isinstance(content, dict) else range(len(content)) if isinstance(content, list) else ()
+    return [above, *(place for key in keys for place in find_places(content[key], (*above, key)))]
+
+
+@pytest.mark.parametrize("tool", [tool for tool in WRITERS if tool not in ("voc", "cvat", "via csv")])
+def test_values_of_another_type_are_no_traceback(tmp_path: Path, tool: str) -> None:
     photos(tmp_path, "1.jpg", "2.jpg")
-    write.labelme(tmp_path, SCENE)
-    content = json.loads((tmp_path / "2.json").read_text())
-    for key in ("shapes", "imagePath", "imageHeight", "flags"):
-        write.write_json(tmp_path / "2.json", {**content, key: value})
-        assert len(pupila.open(tmp_path)) >= 1
-    shape = content["shapes"][0]
-    for key in ("label", "points", "shape_type"):
-        write.write_json(tmp_path / "2.json", {**content, "shapes": [{**shape, key: value}]})
-        assert len(pupila.open(tmp_path)) >= 1
+    WRITERS[tool](tmp_path, {**SCENE, "2.jpg": [*SCENE["2.jpg"], ("box", "cat", [[1, 1], [3, 3]])]})
+    path = next(iter([*tmp_path.rglob("2*.json"), *tmp_path.glob("*.json")]))
+    text = path.read_text()
+    places = [place for place in find_places(json.loads(text)) if place]
+    for number, place in enumerate(places[:: max(1, len(places) // 24)]):
+        content = json.loads(text)
+        inner = content
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = WRONG[number % len(WRONG)]
+        write.write_json(path, content)
+        with contextlib.suppress(PupilaError):
+            assert len(pupila.open(tmp_path)) >= 1
+
+
+def test_a_region_without_a_class_has_no_label(tmp_path: Path) -> None:
+    photos(tmp_path, "1.jpg")
+    for tool in ("labelme", "supervisely", "cvat"):
+        WRITERS[tool](tmp_path / tool, {"1.jpg": [*SCENE["1.jpg"][:1], ("polygon", "", CORNER)]})
+        photos(tmp_path / tool, "1.jpg")
+        data = pupila.open(tmp_path / tool)
+        assert data.classes == ["background", "road"]
+        assert (data.mask(0) == IGNORE).sum() == 16
 
 
 def test_of_two_tools_the_one_that_covers_more_images_counts(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 RECTANGLE = "rectangle"  # `Annotation.shape` of an outline that was drawn as a box
+UNLABELLED = (
+    "unlabeled"  # `Annotation.category` where the file names none: one of the names that are no class
+)
 TAG = "tag"  # `Annotation.shape` of a label of the whole image
 
 
@@ -71,6 +74,16 @@ class AnnotationFile:
     def all_annotations(self) -> list[Annotation]:
         """Those of all images."""
         return [annotation for some in self.annotations.values() for annotation in some]
+
+
+def class_name(raw: Any) -> str:
+    """The name of a class as a file has it; what names none is unlabelled, and its pixels have no label."""
+    return str(raw).strip() if isinstance(raw, str | int | float) and str(raw).strip() else UNLABELLED
+
+
+def dictionaries(raw: Any) -> list[dict[str, Any]]:
+    """Those of a list; none where it is something else."""
+    return [each for each in raw if isinstance(each, dict)] if isinstance(raw, list) else []
 
 
 def to_int(raw: Any) -> Any:

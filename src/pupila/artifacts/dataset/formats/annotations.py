@@ -97,7 +97,7 @@ def draw_annotation(
     upright = stated == (width, height) != size and _is_drawn_upright(uri, files.stat_file(".", uri))
     height, width = size if upright else stated
     if (
-        not all(isinstance(side, int) and side > 0 for side in (height, width))
+        not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in (height, width))
         or height * width > limits.max_pixels
     ):
         raise ImageFault(

@@ -11,6 +11,7 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     AnnotatedImage,
     Annotation,
     AnnotationFile,
+    class_name,
 )
 from pupila.artifacts.dataset.formats.xml_file import read_text, whole_number
 from pupila.core.errors import PupilaError
@@ -47,7 +48,7 @@ def parse(root: Any, uri: str) -> AnnotationFile | None:
         split = SPLIT_WORDS.get((element.get("subset") or "").lower())
         images[key] = AnnotatedImage(element.get("name", ""), height, width, split)
         ordered = sorted(element, key=lambda each: whole_number(each.get("z_order")) or 0)
-        shapes = [_parse_shape(shape, (height, width)) for shape in ordered if shape.get("label")]
+        shapes = [_parse_shape(shape, (height, width)) for shape in ordered]
         if shapes:
             annotations[key] = shapes
     declared = [(read_text(label, "name"), read_text(label, "type")) for label in root.iter("label")]
@@ -63,7 +64,7 @@ def parse(root: Any, uri: str) -> AnnotationFile | None:
 
 
 def _parse_shape(element: Element, size: tuple[int | None, int | None]) -> Annotation:
-    category, get = element.get("label", ""), element.get
+    category, get = class_name(element.get("label")), element.get
     match element.tag:
         case "polygon":
             points = [pair.split(",") for pair in get("points", "").split(";") if pair]

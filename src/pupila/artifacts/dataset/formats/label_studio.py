@@ -13,9 +13,12 @@ from pupila.artifacts.dataset.formats.annotation_attributes import choose_attrib
 from pupila.artifacts.dataset.formats.annotation_file import (
     RECTANGLE,
     TAG,
+    UNLABELLED,
     AnnotatedImage,
     Annotation,
     AnnotationFile,
+    class_name,
+    dictionaries,
 )
 from pupila.core import files
 from pupila.core.messages import say, say_count
@@ -95,22 +98,21 @@ def _time(annotation: Json) -> str:
 
 def _results(raw: Any) -> list[Json]:
     """The results that are about the image or parts of it; choices about one region are left out."""
-    results = [each for each in raw if isinstance(each, dict)] if isinstance(raw, list) else []
     results = [
-        each for each in results if isinstance(each.get("value"), dict) and each.get("type") not in _NO_REGION
+        each
+        for each in dictionaries(raw)
+        if isinstance(each.get("value"), dict) and _kind(each) not in _NO_REGION
     ]
-    placed = {each.get("id") for each in results if _kind(each) != _CHOICES}
-    return [each for each in results if _kind(each) != _CHOICES or each.get("id") not in placed - {None}]
+    placed = {str(each.get("id")) for each in results if _kind(each) != _CHOICES}
+    return [
+        each for each in results if _kind(each) != _CHOICES or str(each.get("id")) not in placed - {"None"}
+    ]
 
 
 def _is_minimal(item: Json) -> bool:
     if "data" in item or not item.keys() & {"annotation_id", "annotator", "lead_time"}:
-        return any("original_width" in region for value in item.values() for region in _dictionaries(value))
+        return any("original_width" in region for value in item.values() for region in dictionaries(value))
     return bool(_find_image(item, []))
-
-
-def _dictionaries(value: Any) -> list[Json]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _parse_minimal(item: Json) -> _Task:
@@ -120,7 +122,7 @@ def _parse_minimal(item: Json) -> _Task:
             continue
         results += [
             {"from_name": name, "type": _minimal_kind(region), "value": region, **_sizes(region)}
-            for region in _dictionaries(value)
+            for region in dictionaries(value)
         ]
         chosen = value if isinstance(value, str) else value.get(_CHOICES) if isinstance(value, dict) else None
         if chosen and files.suffix(_address_path(str(chosen))) not in IMAGE_SUFFIXES:
@@ -177,9 +179,9 @@ def _parse_region(result: Json) -> Iterator[Annotation]:
     """A region, once for each of its labels; taxonomies and other types have no area."""
     kind, value = _kind(result), result["value"]
     labels = value.get(kind) or value.get("labels")
-    names = [str(name) for name in labels] if isinstance(labels, list) else []
+    names = [class_name(name) for name in labels] if isinstance(labels, list) else []
     size = result.get("original_height"), result.get("original_width")
-    for name in names:
+    for name in names or [UNLABELLED]:
         if "rle" in value:
             yield Annotation(name, partial(_draw_brush, value["rle"], size))
         elif "points" in value:

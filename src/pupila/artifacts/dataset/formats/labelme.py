@@ -14,6 +14,8 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     AnnotatedImage,
     Annotation,
     AnnotationFile,
+    class_name,
+    dictionaries,
 )
 from pupila.core.messages import say
 
@@ -34,7 +36,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     stem = PurePosixPath(uri).stem
     size = content.get("imageHeight"), content.get("imageWidth")
     image = AnnotatedImage(str(content.get("imagePath") or stem), *size, fallback=stem)
-    shapes = [_parse_shape(shape, size) for shape in content["shapes"] if isinstance(shape, dict)]
+    shapes = [_parse_shape(shape, size) for shape in dictionaries(content["shapes"])]
     flags = content.get("flags")
     tags = {str(name): bool(value) for name, value in flags.items()} if isinstance(flags, dict) else {}
     annotations = [*shapes, *(Annotation(name, shape=TAG) for name in tags if tags[name])]
@@ -44,7 +46,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
 
 def _parse_shape(shape: dict[str, Any], size: tuple[Any, Any]) -> Annotation:
     """A shape; lines and points have no area."""
-    category, points = str(shape.get("label")), shape.get("points")
+    category, points = class_name(shape.get("label")), shape.get("points")
     match kind := str(shape.get("shape_type") or "polygon"):
         case "polygon" | "oriented_rectangle":
             return Annotation(category, outlines.polygon(points))

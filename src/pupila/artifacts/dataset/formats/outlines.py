@@ -5,7 +5,7 @@ import binascii
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import acos, ceil, pi
+from math import acos, ceil, isfinite, pi
 from typing import Any
 
 import numpy as np
@@ -83,9 +83,12 @@ def _points(raw: Any) -> Array:
 
 def _numbers(*raw: Any) -> list[float]:
     try:
-        return [float(each or 0) for each in raw]
+        numbers = [float(each or 0) for each in raw]
     except (TypeError, ValueError, OverflowError) as fault:
         raise ValueError(say("its outline is not made of numbers")) from fault
+    if not all(map(isfinite, numbers)):
+        raise ValueError(say("it has a polygon far outside the image"))
+    return numbers
 
 
 def _polygon(raw: Any) -> list[list[float]]:

@@ -11,6 +11,8 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     AnnotatedImage,
     Annotation,
     AnnotationFile,
+    class_name,
+    dictionaries,
 )
 from pupila.core.messages import say
 from pupila.core.vocabulary import SPLIT_WORDS
@@ -34,15 +36,15 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
         and classes
         and all(isinstance(c, dict) and {"title", "shape"} <= c.keys() for c in classes)
     ):
-        return AnnotationFile({}, {}, [str(each["title"]) for each in classes])
+        return AnnotationFile({}, {}, [class_name(each["title"]) for each in classes])
     if not isinstance(objects, list) or not isinstance(size, dict) or not {"height", "width"} <= size.keys():
         return None
     name = PurePosixPath(uri).name.removesuffix(".json")
-    given = [tag for tag in content.get("tags") or [] if isinstance(tag, dict)]
+    given = dictionaries(content.get("tags"))
     split = next((s for tag in given if (s := SPLIT_WORDS.get(str(tag.get("name")).lower()))), None)
     tags = [_tag_class(tag) for tag in given if str(tag.get("name")).lower() not in SPLIT_WORDS]
     shape = size["height"], size["width"]
-    drawn = [_parse_object(each, shape) for each in objects if isinstance(each, dict)]
+    drawn = [_parse_object(each, shape) for each in dictionaries(objects)]
     annotations = [*drawn, *(Annotation(tag, shape=TAG) for tag in tags)]
     return AnnotationFile(
         {_ID: AnnotatedImage(name, *shape, split)},
@@ -55,11 +57,11 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
 def _tag_class(tag: Json) -> str:
     """The class that a tag of the image names: its value where that is a text, else its name."""
     value = tag.get("value")
-    return value if isinstance(value, str) and value else str(tag.get("name"))
+    return value if isinstance(value, str) and value else class_name(tag.get("name"))
 
 
 def _parse_object(each: Json, size: tuple[Any, Any]) -> Annotation:
-    category, points = str(each.get("classTitle")), each.get("points")
+    category, points = class_name(each.get("classTitle")), each.get("points")
     points = points if isinstance(points, dict) else {}
     outer, holes = points.get("exterior"), points.get("interior")
     match kind := str(each.get("geometryType") or ("bitmap" if each.get("bitmap") else "polygon")):

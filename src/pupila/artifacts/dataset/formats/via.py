@@ -13,6 +13,7 @@ from pupila.artifacts.dataset.formats.annotation_attributes import Values, choos
 from pupila.artifacts.dataset.formats.annotation_file import (
     RECTANGLE,
     TAG,
+    UNLABELLED,
     AnnotatedImage,
     Annotation,
     AnnotationFile,
@@ -105,9 +106,9 @@ def _regions(record: Json) -> list[Json]:
 
 def _collect_values(attributes: Iterable[Any]) -> Values:
     """The values of each attribute, one list for each dictionary: a text, or the ticked options of a checkbox."""
-    dictionaries = [each if isinstance(each, dict) else {} for each in attributes]
-    names = dict.fromkeys(name for each in dictionaries for name in each)
-    return {name: [_values(each.get(name)) for each in dictionaries] for name in names}
+    rows = [each if isinstance(each, dict) else {} for each in attributes]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [_values(row.get(name)) for row in rows] for name in names}
 
 
 def _values(raw: Any) -> list[str]:
@@ -158,7 +159,7 @@ def _parse_shape(shape: Any, names: list[str]) -> Annotation:
     """A region; several ticked options are no class, and no option is no label."""
     if len(names) > 1:
         return Annotation(names[0], partial(_refuse_several, names))
-    category = names[0] if names else "unlabeled"
+    category = names[0] if names else UNLABELLED
     get = shape.get if isinstance(shape, dict) else {}.get
     match kind := str(get("name")):
         case "polygon":

@@ -5,7 +5,12 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from pupila.artifacts.dataset.formats import outlines
-from pupila.artifacts.dataset.formats.annotation_file import AnnotatedImage, Annotation, AnnotationFile
+from pupila.artifacts.dataset.formats.annotation_file import (
+    AnnotatedImage,
+    Annotation,
+    AnnotationFile,
+    class_name,
+)
 from pupila.artifacts.dataset.formats.xml_file import read_text, whole_number
 
 _ID = "0"  # of the one image
@@ -32,7 +37,7 @@ def parse(root: Any, uri: str) -> AnnotationFile | None:
 
 def _parse_object(element: Element) -> Annotation:
     """An object; some tools add its outline, as `x1 y1 x2 y2 ...` or as `pt` elements."""
-    category, outline = read_text(element, "name"), element.find("polygon")
+    category, outline = class_name(read_text(element, "name")), element.find("polygon")
     if outline is None:
         return Annotation(category, boxed=element.find("bndbox") is not None)
     points: list[Any] = [(read_text(each, "x"), read_text(each, "y")) for each in outline.findall("pt")]

@@ -245,3 +245,10 @@ def test_images_of_two_splits_count_in_the_first(tmp_path: Path) -> None:
     assert data.images["given_split"].to_list() == [None, None]
     assert "2 images of validation are also in a split before it and count there." in str(data)
     assert np.array_equal(data.mask(0), data.mask(1))
+
+
+def test_class_folders_go_before_boxes_that_no_file_describes(tmp_path: Path) -> None:
+    write(tmp_path, {f"{name}/{name}{n}.png": BOX for name in ("cat", "dog") for n in range(3)})
+    data = pupila.open(tmp_path)
+    assert (_task(data), data.classes) == ("classify", ["cat", "dog"])
+    assert "cat/cat0.txt and others hold boxes, which are not used here" in str(data)

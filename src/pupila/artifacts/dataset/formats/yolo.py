@@ -1,8 +1,10 @@
 """YOLO: images with a text file of outlines or boxes for each, described by a YAML file, by Darknet's, or by none."""
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import PurePosixPath
 
+from pupila.artifacts.dataset.formats.annotation_listing import read_stronger
 from pupila.artifacts.dataset.formats.class_files import build_label_map, read_class_file
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
@@ -39,6 +41,11 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     task = settings.requested_task()
     if content.boxes and task is not None and task.target == SEGMENT.target:
         raise _refuse_boxes(place.path, existing[0])
+    undecided = content.boxes and task is None and not config.splits and settings.layout == "auto"
+    if undecided and (stronger := read_stronger(place, settings)) is not None:
+        note = say("{file} and others hold boxes, which are not used here; {flag} reads them as labels.",
+                   file=existing[0], flag="--layout yolo")  # fmt: skip
+        return replace(stronger, notes=[*stronger.notes, note])
     targets, unlabelled = _settle_targets(labels, images, config)
     notes = [*place.describe_root(root), *config.notes, *images.notes, *unlabelled]
     names, oddities = config.names, images.oddities

@@ -41,7 +41,7 @@ FACTS: Schema = {
     "mask_overlap": pl.Int64,  # pixels that several classes claim, of a mask drawn from several files
     "mask_fault": pl.String,
 }
-_MOST_COLOURS, _MOST_LEVELS = 512, 8192  # stored for a mask, the most frequent ones
+_MOST_COLOURS, _MOST_IN_JPEG, _MOST_LEVELS = 512, 2048, 8192  # stored for a mask, the most frequent ones
 _PLAIN = 2  # values of a mask that lie nowhere but in areas
 _SAVE_EVERY = 512  # masks between two saves of the cache, or a quarter of all if that is more
 
@@ -181,7 +181,8 @@ def _read(
     except (ImageFault, OSError) as fault:
         return replace(row, mask_fault=str(fault)), isinstance(fault, ImageFault)
     values, counts = count_values(stored.values)
-    most = np.argsort(-counts, kind="stable")[: _MOST_COLOURS if stored.coloured else _MOST_LEVELS]
+    colours = _MOST_IN_JPEG if stored.format == "JPEG" else _MOST_COLOURS
+    most = np.argsort(-counts, kind="stable")[: colours if stored.coloured else _MOST_LEVELS]
     palette = {value: stored.palette[value] for value in values.tolist() if value < len(stored.palette)}
     height, width = stored.values.shape
     facts = replace(

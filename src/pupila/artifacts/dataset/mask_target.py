@@ -9,6 +9,7 @@ from pupila.artifacts.dataset.formats.annotations import draw_annotation, is_ann
 from pupila.artifacts.dataset.formats.class_files import build_label_map
 from pupila.artifacts.dataset.formats.mask_files import MaskFile, read_mask_files
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageFault, ImageLimits
@@ -158,7 +159,10 @@ def _find_marked(stored: StoredMask, path: str) -> tuple[Array, Array]:
     values, counts = count_values(stored.values)
     known = dict(zip(values.tolist(), counts.tolist(), strict=True))
     occurrences = ValueCounts(known, *count_places(stored.values), places=True, lossy=stored.format == "JPEG")
-    label_map = infer_label_map(occurrences, stored.coloured)
+    try:
+        label_map = infer_label_map(occurrences, stored.coloured)
+    except PupilaError as fault:
+        raise ImageFault("unreadable", str(fault)) from fault
     indices, _ = label_map.read(stored.values)
     present = np.unique(indices[indices != IGNORE])
     if len(label_map.names) > 2 and len(present) > 2:

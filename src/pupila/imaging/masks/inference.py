@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.masks.label_map import MOST_CLASSES, NEAR, NO_DATA, RARE, LabelMap, unpack_rgb
+from pupila.imaging.masks.lossy_colours import find_clouds
 
 Array = NDArray[Any]
 
@@ -78,6 +79,9 @@ def infer_label_map(counts: ValueCounts, colour: bool) -> LabelMap:
     Args:
         counts: the values, over all masks.
         colour: whether the values are colours.
+
+    Raises:
+        PupilaError: a colour of JPEG masks may be a class or damage.
     """
     if colour:
         colours = tuple(sorted(_exact_colours(counts)))
@@ -169,6 +173,8 @@ def _merge_near(values: list[int], total: dict[int, int], near: int, smeared: bo
 
 def _exact_colours(counts: ValueCounts) -> list[int]:
     """The colours that are classes."""
+    if counts.lossy:
+        return find_clouds(counts.total)
     total, pixels = counts.total, sum(counts.total.values())
     frequent = sorted(total, key=lambda v: (-total[v], v))
     areas = [value for value in frequent if not counts.places or _has_area(counts, value, pixels)]
@@ -183,7 +189,7 @@ def _exact_colours(counts: ValueCounts) -> list[int]:
         if counts.places or total[value] >= RARE * pixels:
             chosen.append(value)
     smear = [value for value in others if _is_mixture(value, chosen)]
-    smeared = len(smear) > 1 or counts.lossy or len(others) > MOST_CLASSES or not counts.places
+    smeared = len(smear) > 1 or len(others) > MOST_CLASSES or not counts.places
     if smeared:
         chosen = _apart(chosen)
     thin = [

@@ -1,4 +1,4 @@
-"""Masks whose truth is known, in every usual encoding: what a generator draws, and what a reading must give."""
+"""Masks whose labels are known, in every usual encoding: what a generator draws, and what a reading must give."""
 
 import io
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Drawn:
     """Masks in one encoding."""
 
     files: list[tuple[bytes, str]]  # content, and suffix of the file
-    truth: list[Any]  # (H, W) class indices of each, IGNORE where there is no label
+    label: list[Any]  # (H, W) class indices of each, IGNORE where there is no label
     soft: bool  # whether pixels at borders are mixed, and count nowhere
 
 
@@ -33,14 +33,14 @@ def draw(encoding: str, seed: int) -> Drawn:
         return _draw_instances(encoding, rng, count)
     classes = 2 if "binary" in encoding or encoding == "bit" else int(rng.integers(3, 6))
     if encoding == "organs":
-        truth = [_organs(rng, classes + 3) for _ in range(count)]
+        label = [_organs(rng, classes + 3) for _ in range(count)]
     else:
-        truth = [_shapes(rng, classes, encoding.startswith("small")) for _ in range(count)]
+        label = [_shapes(rng, classes, encoding.startswith("small")) for _ in range(count)]
     if encoding == "thin":
-        truth = [_with_lines(rng, mask, classes - 2) for mask in truth]
+        label = [_with_lines(rng, mask, classes - 2) for mask in label]
     if encoding == "ignored":
-        truth = [_without_labels(rng, mask) for mask in truth]
-    return _encode(encoding, rng, truth, classes)
+        label = [_without_labels(rng, mask) for mask in label]
+    return _encode(encoding, rng, label, classes)
 
 
 def _shapes(rng: Any, classes: int, small: bool = False) -> Any:
@@ -89,7 +89,7 @@ def _without_labels(rng: Any, mask: Any) -> Any:
 def _draw_instances(encoding: str, rng: Any, count: int) -> Drawn:
     colours = rng.integers(20, 256, (70_000, 3)).astype(np.uint8)
     colours[0] = 0
-    files, truth = [], []
+    files, label = [], []
     for _ in range(count):
         numbers = np.zeros((SIZE, SIZE), np.int64)
         first = int(rng.integers(0, 60_000)) if encoding != "instances" else 0
@@ -98,20 +98,20 @@ def _draw_instances(encoding: str, rng: Any, count: int) -> Drawn:
             top, left = 8 * (place // 8), 8 * (place % 8)
             tall, wide = rng.integers(3, 8, 2)
             numbers[top : top + tall, left : left + wide] = first + number
-        truth.append((numbers > 0).astype(np.uint8))
+        label.append((numbers > 0).astype(np.uint8))
         dtype = np.uint8 if encoding == "instances" else np.uint16
         shown = colours[numbers] if encoding == "instances-colours" else numbers.astype(dtype)
         files.append((_save(Image.fromarray(shown)), ".png"))
-    return Drawn(files, truth, soft=False)
+    return Drawn(files, label, soft=False)
 
 
-def _encode(encoding: str, rng: Any, truth: list[Any], classes: int) -> Drawn:
-    """The masks as files; the classes that occur nowhere have no index in the truth."""
+def _encode(encoding: str, rng: Any, label: list[Any], classes: int) -> Drawn:
+    """The masks as files; the classes that occur nowhere have no index in the labels."""
     total = classes + 3 if encoding == "organs" else classes
     table = _values(encoding, rng, total)
     files = []
     soft = encoding.startswith(("soft", "jpeg"))
-    for mask in truth:
+    for mask in label:
         shown = np.where((mask == IGNORE)[..., None] if table.ndim > 1 else mask == IGNORE, 255,
                          table[np.where(mask == IGNORE, 0, mask)]).astype(table.dtype)  # fmt: skip
         picture = Image.fromarray(shown)
@@ -137,9 +137,9 @@ def _encode(encoding: str, rng: Any, truth: list[Any], classes: int) -> Drawn:
             else (_save(picture), ".png")
         )
     if encoding.startswith("soft"):
-        truth = [np.asarray(Image.fromarray(mask).resize((4 * SIZE, 4 * SIZE), Image.Resampling.NEAREST)
-                 .rotate(7).resize((SIZE, SIZE), Image.Resampling.NEAREST)) for mask in truth]  # fmt: skip
-    return Drawn(files, truth, soft)
+        label = [np.asarray(Image.fromarray(mask).resize((4 * SIZE, 4 * SIZE), Image.Resampling.NEAREST)
+                 .rotate(7).resize((SIZE, SIZE), Image.Resampling.NEAREST)) for mask in label]  # fmt: skip
+    return Drawn(files, label, soft)
 
 
 def _values(encoding: str, rng: Any, classes: int) -> Any:
@@ -176,12 +176,12 @@ def _values(encoding: str, rng: Any, classes: int) -> Any:
             return np.arange(classes, dtype=np.uint8)
 
 
-def _save(picture: Image.Image, quality: int | None = None) -> bytes:
+def _save(picture: Image.Image, jpeg: int | None = None) -> bytes:
     buffer = io.BytesIO()
-    if quality is None:
+    if jpeg is None:
         picture.save(buffer, "PNG")
     else:
-        picture.save(buffer, "JPEG", quality=quality)
+        picture.save(buffer, "JPEG", quality=jpeg)
     return buffer.getvalue()
 
 
@@ -189,23 +189,26 @@ def agrees(drawn: Drawn, read: list[Any]) -> bool:
     """Whether a reading tells the same classes apart, whatever their numbers."""
     wrong = total = 0
     matches: dict[int, int] = {}
-    true, seen = np.concatenate([m.ravel() for m in drawn.truth]), np.concatenate([m.ravel() for m in read])
+    true, predicted = (
+        np.concatenate([m.ravel() for m in drawn.label]),
+        np.concatenate([m.ravel() for m in read]),
+    )
     inner = (
-        np.concatenate([_inside(mask).ravel() for mask in drawn.truth])
+        np.concatenate([_inside(mask).ravel() for mask in drawn.label])
         if drawn.soft
         else np.ones(len(true), bool)
     )
     for index in np.unique(true):
-        here = seen[(true == index) & inner]
-        if not len(here):
+        members = predicted[(true == index) & inner]
+        if not len(members):
             continue
-        values, counts = np.unique(here, return_counts=True)
+        values, counts = np.unique(members, return_counts=True)
         matches[int(index)] = int(values[counts.argmax()])
-        wrong += len(here) - int(counts.max())
-        total += len(here)
+        wrong += len(members) - int(counts.max())
+        total += len(members)
     apart = len({*matches.values()}) == len(matches)
     ignored = all((value == IGNORE) == (index == IGNORE) for index, value in matches.items())
-    known = len({*np.unique(seen).tolist()} - {IGNORE}) <= len({*np.unique(true).tolist()} - {IGNORE})
+    known = len({*np.unique(predicted).tolist()} - {IGNORE}) <= len({*np.unique(true).tolist()} - {IGNORE})
     return apart and ignored and known and wrong <= (0.02 * total if drawn.soft else 0)
 
 

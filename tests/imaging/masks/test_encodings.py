@@ -67,7 +67,7 @@ if __name__ == "__main__":
         print(kind, {name: outcomes[kind, name] for name in ("right", "question", "wrong")})
     print(
         {
-            name: sum(n for (_, what), n in outcomes.items() if what == name)
+            name: sum(n for (_, verdict), n in outcomes.items() if verdict == name)
             for name in ("right", "question", "wrong")
         }
     )

@@ -15,8 +15,9 @@ _CLASS, _DOUBT = (
     0.02,
     0.002,
 )  # share of the pixels from which a cloud is a class, and from which it may be one
+_CLEAR = 0.06  # share of the pixels from which a cloud is a class even where it may be a mixture
 _AROUND = 40  # distance within which colours belong to a cloud already chosen
-_CENTRES, _COLOURS = 64, 4096  # the most frequent colours that are tried as centres, and that are weighed
+_CENTRES, _COLOURS = 256, 4096  # the most frequent colours that are tried as centres, and that are weighed
 _LINE = 40  # distance from the line between two classes within which a colour is a mixture
 # Source: ITU-T T.871 (JFIF); brightness and the two colour differences, which JPEG stores at half the size.
 _YCC = np.array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]])
@@ -70,9 +71,9 @@ def _is_mixture(point: Array, classes: Array) -> bool:
         return True
     if bool((_distance(point, first, second) <= _LINE).any()):
         return True
-    own, one, other = point @ _YCC.T, first @ _YCC.T, second @ _YCC.T
-    differences = _distance(own[1:], one[:, 1:], other[:, 1:]) <= _LINE
-    low, high = np.minimum(one[:, 0], other[:, 0]), np.maximum(one[:, 0], other[:, 0])
+    own, start, end = point @ _YCC.T, first @ _YCC.T, second @ _YCC.T
+    differences = _distance(own[1:], start[:, 1:], end[:, 1:]) <= _LINE
+    low, high = np.minimum(start[:, 0], end[:, 0]), np.maximum(start[:, 0], end[:, 0])
     return bool((differences & (own[0] >= low - _LINE) & (own[0] <= high + _LINE)).any())
 
 

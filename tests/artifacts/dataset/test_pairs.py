@@ -228,3 +228,27 @@ def test_channels_of_one_image_are_named(tmp_path: Path) -> None:
         pupila.open(tmp_path)
     rows = opened(tmp_path, images="*_0000.*")
     assert len(rows) == 6 and rows["imagesTr/a_00_0000.png"] == "labelsTr/a_00.png"
+
+
+def test_stems_that_recur_in_other_splits_keep_their_own_masks(tmp_path: Path) -> None:
+    for split in ("train", "val", "test"):
+        write_pairs(tmp_path, f"data/{split}/{{n}}.png", f"data/{split}annot/{{n}}.png", count=3)
+    data = pupila.open(tmp_path)
+    assert targets(data) == {
+        f"{s}/{n:02}.png": f"{s}annot/{n:02}.png" for s in ("train", "val", "test") for n in range(3)
+    }
+    assert set(data.images["given_split"]) == {"train", "validation", "test"}
+
+
+def test_two_annotators_in_one_folder_are_a_question(tmp_path: Path) -> None:
+    for who in ("1stHO", "2ndHO"):
+        write_pairs(tmp_path, "Image_{n}L.jpg", f"Image_{{n}}L_{who}.png")
+    with pytest.raises(PupilaError, match=r"--masks '\*_1stHO\.png'"):
+        pupila.open(tmp_path)
+    rows = opened(tmp_path, masks="*_1stHO.png")
+    assert len(rows) == 6 and rows["Image_00L.jpg"] == "Image_00L_1stHO.png"
+
+
+def test_masks_without_the_folders_of_splits_pair_by_unique_stems(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "images/train/{n}.png", "masks/{n}.png")
+    assert targets(pupila.open(tmp_path))["images/train/00.png"] == "masks/00.png"

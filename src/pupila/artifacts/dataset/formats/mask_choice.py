@@ -20,6 +20,7 @@ class Choice:
 
     images: list[Role] = field(default_factory=list)
     masks: dict[Role, str] = field(default_factory=dict)  # role -> the class that it marks, "" for none
+    by_images: dict[Role, dict[Role, str]] = field(default_factory=dict)  # the masks of each role of images
     known: bool = True  # whether the names of all are usual
     passed: list[Role] = field(default_factory=list)  # other masks of the same images
     notes: list[str] = field(default_factory=list)
@@ -46,6 +47,7 @@ def choose(tree: Tree, candidates: list[Candidate], named: bool = False) -> Choi
         mine = [each for each in candidates if each.images == images]
         taken = _choose_masks(tree, mine)
         choice.masks |= taken
+        choice.by_images[images] = taken
         choice.known &= all(each.known and not each.masks.inner for each in mine if each.masks in taken)
         choice.passed += [each.masks for each in mine if each.masks not in taken]
         choice.notes += _describe(taken, mine)

@@ -40,6 +40,12 @@ def match_named(tree: Tree, images: str, masks: str) -> NamedFiles:
         named: NamedFiles | None = _match_both(shown, marked, images, masks)
     else:
         named = _match_best(tree, shown or marked, of_masks=images == AUTO)
+        if named is None and images == AUTO:  # in the folders of the masks; what matches none is another mask
+            rest = sorted({entry.path for some in tree.folders.values() for entry in some} - set(marked))
+            both = _match_both(rest, marked, "*", masks)
+            named = NamedFiles(
+                [i for i in both.images if i.path in both.matches.masks], both.masks, both.matches
+            )
     if named is None or not named.matches.masks:
         raise PupilaError(
             say("No image has a mask in these folders"), actual=f"--images {images}, --masks {masks}",

@@ -70,7 +70,7 @@ def _choose_part(tree: Tree, matches: Matches, parts: list[str], targets: Target
         raise PupilaError(
             say("Several files may be the mask of an image"), actual=listing([mask for mask, _ in several[0]]),
             expected=say("one mask for each image, or one for each class with two values"),
-            remedy=say("name them: --masks {pattern}", pattern=f"'*{parts[0]}*'"),
+            remedy=say("name them: --masks {pattern}", pattern=f"'{_pattern(parts[0], several)}'"),
         )  # fmt: skip
     targets.notes.append(
         say("Masks are the files {taken}; {others} also match and are not used: --masks {flag}",
@@ -90,7 +90,7 @@ def _pattern(part: str, several: list[list[tuple[str, str]]]) -> str:
     """The files of a part as a pattern: what all their names end with, else the first file."""
     masks = [mask for some in several for mask, other in some if other == part]
     end = common_start([mask[::-1] for mask in masks])[::-1].rpartition("/")[2]
-    words = re.search(r"[\W_]?[^\W\d_]+\.\w+$", end)
+    words = re.search(r"[\W_]?\d*[^\W\d_]+\.\w+$", end)
     return f"*{words[0]}" if words and len(masks) > 1 else masks[0]
 
 

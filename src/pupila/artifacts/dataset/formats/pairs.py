@@ -81,12 +81,16 @@ def _without_masks(entries: list[files.FileEntry], matches: Matches) -> list[fil
 
 def _members(tree: Tree, choice: Choice) -> tuple[list[Item], list[Item]]:
     """The files of the chosen roles, and images of a test folder that has no masks."""
-    images = [item for role in choice.images for item in tree.members(role, choice.masks)]
-    masks = [
-        Item(item.path, item.context, item.stem, part)
-        for role, part in choice.masks.items()
-        for item in tree.members(role, [])
-    ]
+    images, masks = [], []
+    for shown, marked in choice.by_images.items():  # apart, as stems may recur in the folders of other splits
+        images += [
+            replace(item, context=f"{shown.name}:{item.context}") for item in tree.members(shown, marked)
+        ]
+        masks += [
+            replace(item, context=f"{shown.name}:{item.context}", part=part)
+            for role, part in marked.items()
+            for item in tree.members(role, [])
+        ]
     taken = {role.name for role in (*choice.images, *choice.masks)}
     level = choice.images[0].level
     known = {item.path for item in (*images, *masks)}
@@ -131,6 +135,9 @@ def _pair(
 ) -> Listing:
     """The listing of images and masks, matched by their stems unless they are already."""
     matches = matches or match_stems(ImageStems(images), masks)
+    if not matches.masks and len({item.stem for item in images}) == len(images):  # other folders around them
+        flat = [[replace(item, context="") for item in items] for items in (images, masks)]
+        matches = match_stems(ImageStems(flat[0]), flat[1])
     if not matches.masks:
         raise PupilaError(
             say("No image in {path} has a mask of the same name", path=place.path),

@@ -12,7 +12,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 
 _MASK = re.compile(r"(.+?)([_\-. ]masks?)(?:[_\-. ]?\d+)?", re.IGNORECASE)
-_TAIL = re.compile(r"(.+?)([_\-. ]+[^\W\d_]+)([_\-. ]?\d+)?")
+_TAIL = re.compile(r"(.+?)([_\-. ]+\d*[^\W\d_]+)([_\-. ]?\d+)?")
 _MOST_KINDS = 12  # of names in one folder that are compared
 _MOST_IN_CASE = 8  # images of a folder that is one case: `image.png` beside `mask.png`
 _SAMPLES = 6  # files of a kind that are looked at

@@ -13,7 +13,7 @@ from pupila.core.messages import listing, say
 PLAIN_WORDS = frozenset((
     "mask", "masks", "label", "labels", "gt", "groundtruth", "ground", "truth", "seg", "segmentation", "segmented",
     "ann", "anno", "annot", "annotation", "annotated", "manual", "target", "binary", "png", "json", "img", "image",
-    "l", "y", "labelids", "labeltrainids", "training", "train", "testing", "test", "val",
+    "l", "y", "training", "train", "testing", "test", "val",
 ))  # fmt: skip
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
 _SAMPLE = 400  # stems that the affixes are learned from

@@ -19,7 +19,7 @@ from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
 
 # Folders of a repository that show the data instead of holding them, where they hold few images.
 _SHOWING = frozenset({
-    "docs", "doc", "documentation", "screenshots", "screenshot", "assets", "figures", "figure", 
+    "docs", "doc", "documentation", "screenshots", "screenshot", "assets", "figures", "figure",
     "media", "readme", "demo", "results", "plots", "notebooks", "static", "paper", "preview", "previews",
     "logo", "logos", "images", "image", "img", "imgs", "pics",
 })  # fmt: skip

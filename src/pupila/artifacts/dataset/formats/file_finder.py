@@ -116,13 +116,14 @@ class FileFinder:
         for path, location in self._elsewhere.items():
             if path in self._claimed:
                 continue
-            parts = path_parts(path)
-            key, ending = name_key("/".join(parts)), location.rpartition(".")[0]
-            if key in (name_key(location), name_key(ending)):
+            parts, name = path_parts(path), PurePosixPath(location).name
+            key = name_key("/".join(parts))
+            if key in (name_key(location), name_key(location.rpartition(".")[0])):
                 spelled += [path] if key == name_key(location) else []
-            elif bare_names or len(parts) > 1:
+                continue
+            if bare_names or len(parts) > 1:
                 moved.append(path)
-            elif key == name_key(PurePosixPath(location).name) and path != PurePosixPath(location).name:
+            if parts[-1] != name and name_key(parts[-1]) == name_key(name):
                 spelled.append(path)
         notes = []
         if moved:

@@ -333,6 +333,8 @@ def read_stronger(place: Place, settings: ReadSettings) -> Listing | None:
     for read_other in (pairs.read, folder.read):
         with contextlib.suppress(PupilaError):
             source = read_other(place, settings)
-            if source is not None and not source.doubt and source.rows["target"].n_unique() > 1:
+            if source is None or source.tables or source.doubt:
+                continue
+            if source.rows["target"].n_unique() > 1:
                 return source
     return None

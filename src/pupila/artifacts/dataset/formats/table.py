@@ -24,6 +24,7 @@ from pupila.artifacts.dataset.formats.table_file import (
     read_any_table,
     refuse_ragged,
 )
+from pupila.artifacts.dataset.formats.via import SHAPES
 from pupila.artifacts.dataset.labelling.cells import YesNoColumn
 from pupila.artifacts.dataset.labelling.class_columns import (
     class_columns,
@@ -199,7 +200,10 @@ def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
 
 def _has_labels(table: str) -> bool:
     """Whether the table has a column of images and one of labels or masks, or describes images by its name."""
-    columns = _find_roles(_read_columns(table))
+    frame = _read_columns(table)
+    if SHAPES in frame.columns:  # of VIA
+        return False
+    columns = _find_roles(frame)
     if "image" in columns and {"target", MASK} & columns.keys():
         return True
     return PurePosixPath(table).name in _METADATA[:-1] and not _find_class_columns(table)

@@ -24,11 +24,8 @@ from pupila.core.messages import say
 
 _PROJECT = "_via_img_metadata"
 _FOREGROUND = "foreground"  # the class of regions without attributes
-_COLUMNS = (
-    "region_shape_attributes",
-    "region_attributes",
-    "file_attributes",
-)  # of a CSV file, JSON in each cell
+SHAPES = "region_shape_attributes"  # the column by which its CSV files are known
+_COLUMNS = (SHAPES, "region_attributes", "file_attributes")  # of a CSV file, JSON in each cell
 Json = dict[str, Any]
 
 
@@ -50,7 +47,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
         uri: of the file, for messages.
     """
     if isinstance(content, list):
-        if not content or not all(isinstance(row, dict) and _COLUMNS[0] in row for row in content):
+        if not content or not all(isinstance(row, dict) and SHAPES in row for row in content):
             return None
         content = _unite_rows(content)
     records = content.get(_PROJECT, content) if isinstance(content, dict) else None

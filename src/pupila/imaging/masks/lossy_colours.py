@@ -50,6 +50,7 @@ def find_clouds(total: dict[int, int]) -> list[int]:
             small += [shown] if max(sums) < _CLEAR * pixels else []
         else:
             doubtful.append(shown)
+            small += [shown] if max(sums) >= _CLASS * pixels / 2 else []
         weights = np.where(((points - points[centres[best]]) ** 2).sum(axis=1) <= _AROUND**2, 0, weights)
     open_ = [place for place in doubtful if not _is_mixture(points[place], points[chosen])]
     clear = [place for place in chosen if place not in small]

@@ -12,6 +12,7 @@ SPLIT_WORDS: Final = {
     "train": TRAIN, "training": TRAIN,
     "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "dev": VALIDATION,
     "test": TEST, "testing": TEST, "holdout": TEST,
+    "entrenamiento": TRAIN, "validacion": VALIDATION, "validación": VALIDATION, "prueba": TEST, "pruebas": TEST,
 }  # fmt: skip
 
 # Files that Pupila writes beside the images.

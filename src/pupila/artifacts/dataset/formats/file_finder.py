@@ -230,9 +230,13 @@ def split_from_path(path: str) -> str | None:
 
 
 def split_from_words(text: str) -> str | None:
-    """The split named by a word of the text, as in `instances_train2017.json`."""
-    words = re.split(r"[^a-z]+", text.lower())
-    return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+    """The split named by a word of the text, as in `instances_train2017.json` or `TrainSet`."""
+    return next((SPLIT_WORDS[word] for word in list_words(text) if word in SPLIT_WORDS), None)
+
+
+def list_words(text: str) -> list[str]:
+    """The words of a name in lower case: letters alone, each capital after a small letter begins one."""
+    return [word.lower() for word in re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", text))]
 
 
 def find_unlisted(root: str, listed: set[str]) -> list[Oddity]:

@@ -5,15 +5,16 @@ import re
 from pupila.artifacts.dataset.formats.file_finder import folder_content, split_from_words
 from pupila.core.vocabulary import SPLIT_WORDS, TEST, TRAIN
 
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_WORD = re.compile(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+(?![a-z])|\d+")
 _IMAGE_WORDS = frozenset((
     "image", "images", "img", "imgs", "input", "inputs", "photo", "photos", "picture", "pictures", "original",
-    "originals", "rgb", "x", "scan", "scans", "raw", "data",
+    "originals", "rgb", "x", "scan", "scans", "raw", "data", "foto", "fotos", "imagen", "imagenes", "imágenes",
 ))  # fmt: skip
 _MASK_WORDS = frozenset(
     ("gt", "ann", "anno", "anns", "seg", "segs", "target", "targets", "output", "outputs", "y", "l", "roi")
 )
-_MASK_PARTS = ("mask", "label", "annot", "segment", "groundtruth", "ground_truth", "ground truth", "manual")
+_MASK_PARTS = ("mask", "label", "annot", "segment", "groundtruth", "ground_truth", "ground truth", "manual",
+               "mascara", "máscara", "etiqueta")  # fmt: skip
 _OTHER_PARTS = ("object", "instance", "color", "colour", "overlay", "preview", "visual", "contour", "border")
 _SPLITS = {"tr": TRAIN, "ts": TEST}  # nnU-Net's imagesTr and imagesTs
 

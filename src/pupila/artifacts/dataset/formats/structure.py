@@ -11,7 +11,12 @@ from pupila.artifacts.dataset.formats.class_names import (
     refuse_masks,
     refuse_unearned_classes,
 )
-from pupila.artifacts.dataset.formats.file_finder import IMAGE_FOLDERS, folder_content, split_from_words
+from pupila.artifacts.dataset.formats.file_finder import (
+    IMAGE_FOLDERS,
+    folder_content,
+    list_words,
+    split_from_words,
+)
 from pupila.artifacts.dataset.formats.folder_tree import Held, Node, merge
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -371,14 +376,14 @@ def _find_splits(tops: list[Node], parallel: list[Node]) -> dict[str, str]:
     deep = [top for top in tops if top.name in words and top.unwrap().children]
     if len(words) < 2 or not any(words[top.name] == TRAIN for top in deep):
         return {}
-    residues = {re.sub(r"[^a-z]+", "", _without_word(name)) for name in words} - _USUAL_RESIDUES
+    residues = {_without_word(name).replace(" ", "") for name in words} - _USUAL_RESIDUES
     alike = all(top in parallel for top in deep) if len(deep) > 1 else len(residues) < 2
     return words if alike else {}
 
 
 def _without_word(name: str) -> str:
     """The name without the word of a split."""
-    return " ".join(word for word in re.split(r"[^a-z]+", name.lower()) if word not in SPLIT_WORDS)
+    return " ".join(word for word in list_words(name) if word not in SPLIT_WORDS)
 
 
 def _question(problem: str, actual: str, remedy: str) -> PupilaError:

@@ -83,7 +83,7 @@ def test_one_class_few_groups_and_few_images_have_no_facts(tmp_path: Path) -> No
     assert _compare_neighbours(features, np.zeros(12, int), np.arange(12), ["a"]) == (None, [])
     assert _compare_neighbours(features, np.arange(12) % 2, np.arange(12) // 2, ["a", "b"]) == (None, [])
     assert _compare_neighbours(features, np.full(12, -1), np.arange(12), ["a", "b"]) == (None, [])
-    data = pupila.open(write_classes(tmp_path, {"a": 9}))
+    data = pupila.open(write_classes(tmp_path, {"a": 9}), layout="folders")
     assert build_map(data, measure_colours(data), None) is None
 
 
@@ -175,7 +175,7 @@ def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
 
 def test_miniatures_are_those_of_the_files(tmp_path: Path) -> None:
     write_classes(tmp_path, {"a": 3})
-    data = pupila.open(tmp_path)
+    data = pupila.open(tmp_path, layout="folders")
     for row in range(3):
         small = np.asarray(Image.open(data.path(row)).resize((48, 48), Image.Resampling.BOX), dtype=int)
         assert np.abs(data.miniatures([row])[0] - small).mean() < 2

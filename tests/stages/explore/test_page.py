@@ -65,7 +65,8 @@ def test_the_split_is_shown_only_where_it_was_made_from_these_data(tmp_path: Pat
 
 @pytest.mark.parametrize("counts", [{"only": 11}, {f"class {n:02d}": 1 for n in range(60)}])
 def test_one_class_and_sixty_make_a_page(tmp_path: Path, counts: dict[str, int]) -> None:
-    page = opened_page(pupila.explore(write_classes(tmp_path, counts)).page)
+    data = pupila.open(write_classes(tmp_path, counts), layout="folders")
+    page = opened_page(pupila.explore(data).page)
     assert next(iter(counts)) in page
     assert ("36 more classes are not shown" in page) == (len(counts) == 60)
 

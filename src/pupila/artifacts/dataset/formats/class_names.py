@@ -89,7 +89,8 @@ def refuse_unearned_classes(tops: list[Node], below_splits: bool, stems: Stems) 
         raise _refuse(
             say("The folders look like patients, videos or places, not like classes"), shown, remedy
         )
-    if len(tops) >= _MANY and sum(top.total <= 1 for top in tops) > 0.8 * len(tops):
+    classes = _only_count([name.lower() for name in names]) and bool(set(_tokens(names[0])) & _CLASSES)
+    if not classes and len(tops) >= _MANY and sum(top.total <= 1 for top in tops) > 0.8 * len(tops):
         raise _refuse(say("Nearly every folder holds a single image, too few for a class"), shown, remedy)
 
 

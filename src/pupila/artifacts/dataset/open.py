@@ -7,6 +7,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.bands import read_scaled_facts
 from pupila.artifacts.dataset.formats import FORMATS
+from pupila.artifacts.dataset.formats.labels_file import refuse_unread_labels
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.split_lists import apply_split_lists
@@ -65,6 +66,7 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
         for layout, read in FORMATS.items():
             if named not in ("auto", layout) and layout != _MANIFEST:
                 continue
+            refuse_unread_labels(settings, layout)
             if (source := read(place, settings)) is not None:
                 if layout != _MANIFEST:
                     source = apply_split_lists(place, source)

@@ -6,9 +6,9 @@ from functools import partial
 from pupila.artifacts.dataset.formats import (
     annotation_listing,
     folder,
+    labels_file,
     manifest,
     pairs,
-    table,
     voc_labels,
     yolo,
 )
@@ -23,7 +23,7 @@ _RUNS = "run-lengths"
 FORMATS: dict[str, Callable[[Place, ReadSettings], Listing | None]] = {
     "manifest": manifest.read,
     _RUNS: annotation_listing.read_run_lengths,  # before the tables whose form they have
-    "table": table.read,
+    "table": labels_file.read,
     **{name: partial(annotation_listing.read, name=name) for name in TOOLS if name != _RUNS},
     "voc": voc_labels.read,
     "yolo": yolo.read,

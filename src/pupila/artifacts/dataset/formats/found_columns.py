@@ -67,7 +67,7 @@ def _find_images(frame: pl.DataFrame, names: Set[str], table: str) -> str | None
     for name in frame.columns:
         cells = frame[name].drop_nulls().unique().to_list()
         count = sum(is_image_name(cell, names) for cell in cells)
-        if count and 2 * count >= min(len(cells), len(names) // 2):
+        if count >= min(2, len(cells)) and 2 * count >= min(len(cells), len(names) // 2):
             hits[name] = count
     if not hits:
         return None

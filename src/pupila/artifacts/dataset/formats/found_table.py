@@ -21,7 +21,7 @@ from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, TABLE_SUFFIXES
 
 _SUFFIXES = (*TABLE_SUFFIXES, ".txt", ".lst")
-_LIST_SUFFIXES = (".txt", ".lst")
+LIST_SUFFIXES = (".txt", ".lst")
 _LINE = re.compile(
     rf"\s*(.+?(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES)))}))(?:[\s,;|]+(.*?))?\s*", re.IGNORECASE
 )
@@ -61,7 +61,7 @@ def read_found_table(
         shown = listing(table.frame.columns, 8)
         columns = find_columns(table.frame, names, name, named)
         if columns is None:
-            if not uri.lower().endswith(_LIST_SUFFIXES):
+            if not uri.lower().endswith(LIST_SUFFIXES):
                 notes.append(say("{table} is not read: none of its columns ({columns}) names images that exist.",
                                  table=name, columns=shown))  # fmt: skip
         elif columns.label is None:
@@ -80,7 +80,7 @@ def _list_candidates(root: str) -> list[str]:
 
 def _parse(uri: str, names: set[str]) -> tuple[ParsedTable, bool] | None:
     """The table, and whether its columns have names; None for a file that is no table."""
-    if uri.lower().endswith(_LIST_SUFFIXES):
+    if uri.lower().endswith(LIST_SUFFIXES):
         frame = _parse_list(files.read_bytes(uri))
         return None if frame is None else (ParsedTable(frame), False)
     try:

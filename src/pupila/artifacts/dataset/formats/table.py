@@ -51,12 +51,12 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     if place.is_folder:
         folder = path.rstrip("/")
         if tables := _find_tables(folder, _has_labels):
-            return _read_tables(tables, folder, several)
+            return read_tables(tables, folder, several)
         return read_class_columns(folder, several) if several else None
     if not path.lower().endswith(TABLE_SUFFIXES) or place.annotations.by_tool:
         return None
     home = str(PurePosixPath(path).parent) if not files.is_remote(path) else path.rsplit("/", 1)[0]
-    return _read_tables([path], home, several)
+    return read_tables([path], home, several)
 
 
 def asks_for_several(settings: ReadSettings) -> bool:
@@ -75,7 +75,7 @@ def read_class_columns(folder: str, several: bool) -> Listing | None:
         several: whether the user says that images have several labels.
     """
     tables = _find_tables(folder, partial(_says_classes_alone, several=several))
-    return _read_tables(tables, folder, several) if tables else None
+    return read_tables(tables, folder, several) if tables else None
 
 
 def read_unfit_table(folder: str) -> Listing | None:
@@ -85,7 +85,7 @@ def read_unfit_table(folder: str) -> Listing | None:
         folder: of images without labels.
     """
     tables = _find_tables(folder, lambda table: refuse_unread_columns(_other_columns(table)) is not None)
-    return _read_tables(tables, folder, several=True) if tables else None
+    return read_tables(tables, folder, several=True) if tables else None
 
 
 def readable_classes(data: bytes) -> list[str]:
@@ -103,7 +103,24 @@ def readable_classes(data: bytes) -> list[str]:
     )
 
 
-def _read_tables(tables: list[str], home: str, several: bool) -> Listing:
+def has_image_column(table: str) -> bool:
+    """Whether a column of the table has a name of a column of images."""
+    return "image" in _find_roles(_read_columns(table))
+
+
+def holds_labels(table: str, several: bool) -> bool:
+    """Whether the table has columns of images and labels by their names, or a column for each class."""
+    return _has_labels(table) or _says_classes_alone(table, several)
+
+
+def read_tables(tables: list[str], home: str, several: bool) -> Listing:
+    """The rows of the tables together.
+
+    Args:
+        tables: their addresses.
+        home: folder that the paths are relative to.
+        several: whether the user says that images have several labels.
+    """
     return read_parsed_tables(tables, [read_any_table(table) for table in tables], home, several)
 
 

@@ -33,14 +33,14 @@ def read_embedded_images(place: Place) -> Listing | None:
     stats = [files.stat_file(place.home, files.relative(uri, place.home)) for uri in shards]
     key = [files.absolute(place.home), *((each.path, each.size, each.modified) for each in stats if each)]
     root = files.cache_folder() / "embedded" / files.sha256(json.dumps(key).encode())[:16]
-    done = root / _ROWS
-    if not done.exists():
-        files.write_parquet(str(done), _unpack_shards(shards, root, place.path))
+    index = root / _ROWS
+    if not index.exists():
+        files.write_parquet(str(index), _unpack_shards(shards, root, place.path))
     names = listing([files.relative(uri, place.home) for uri in shards], 3)
     note = say(
         "The images lie in the table and were unpacked once into the cache: {folder}.", folder=str(root)
     )
-    return Listing(say("a table with images in it ({names})", names=names), str(root), pl.read_parquet(done),
+    return Listing(say("a table with images in it ({names})", names=names), str(root), pl.read_parquet(index),
                    place.home, notes=[note], cells=True, tables=tuple(shards))  # fmt: skip
 
 

@@ -131,7 +131,8 @@ def _exact_levels(counts: ValueCounts) -> list[int]:
         clear = [value for value in total if total[value] >= _LARGE * pixels]
         return _merge_near(clear, total, min(NEAR, NEAR * max(total) // 255), smeared=True)
     areas = {value for value in total if _has_area(counts, value, pixels)}
-    lowest, highest = min(areas, default=0), max(areas, default=0)
+    bounds = areas if len(areas) > 1 else total  # objects of a few pixels are smeared throughout
+    lowest, highest = min(bounds, default=0), max(bounds, default=0)
     smear = [
         value for value in total if value not in areas
         and lowest < value < highest and counts.between.get(value, 0) > _BETWEEN * total[value]

@@ -47,7 +47,7 @@ def read_mask_classes(root: str, masks: list[str], above: str | None = None) -> 
     folders = [
         root,
         *top,
-        *(files.join(root, name) for name in sorted(inner) if not name.startswith(("/", ".."))),
+        *(files.join(root, name) for name in sorted(inner - {"."}) if not name.startswith(("/", ".."))),
     ]
     for folder in dict.fromkeys([*folders, *([above] if above else [])]):
         present = {name.lower(): name for name in files.list_files(folder)}

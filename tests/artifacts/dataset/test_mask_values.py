@@ -70,6 +70,42 @@ def test_numbers_that_vary_between_masks_are_objects(tmp_path: Path, first: int,
     assert saved.mask(0).sum() == 9 * 12
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("fibres", [False, True])
+def test_objects_that_hide_each_other_are_no_classes(tmp_path: Path, seed: int, fibres: bool) -> None:
+    rng = np.random.default_rng(seed)
+    palette = rng.permutation(np.stack(np.unravel_index(np.arange(1, 65), (5, 5, 5)), axis=-1) * 60)
+    palette[0] = 0
+    for name in "abcdefgh":
+        mask = np.zeros((2 * HEIGHT, 2 * WIDTH), np.uint8)
+        for number in range(1, int(rng.integers(8, 25))):
+            top, left = int(rng.integers(2 * HEIGHT - 7)), int(rng.integers(2 * WIDTH - 7))
+            if not fibres:
+                mask[top : top + 7, left : left + 7] = number
+            elif number % 2:
+                mask[top : top + 3, left : left + 20] = number
+            else:
+                mask[top : top + 20, left : left + 3] = number
+        pair(tmp_path, palette[mask].astype(np.uint8) if seed % 2 else mask, name)
+    try:
+        assert pupila.open(tmp_path).classes == ["background", "foreground"]
+    except PupilaError as question:
+        assert "--instances merge" in str(question)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_classes_that_lack_in_some_masks_stay_classes(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for name in "abcdefgh":
+        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+        for number in range(1, 13):
+            top, left = HEIGHT // 3 * ((number - 1) // 4), WIDTH // 4 * ((number - 1) % 4)
+            if rng.random() < (0.9 if seed % 2 else 1.04 - number / 14):
+                mask[top : top + 5, left : left + 5] = number
+        pair(tmp_path, mask, name)
+    assert len(pupila.open(tmp_path).classes) == 13
+
+
 def test_the_flag_reads_each_number_as_a_class_or_all_as_one(tmp_path: Path) -> None:
     for name, count in zip("abcdef", [12, 9, 20, 5, 16, 0], strict=True):
         pair(tmp_path / "cells", cells(1, count).astype(np.uint8), name)

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import polars as pl
@@ -19,12 +18,17 @@ from pupila.imaging.masks.connected import count_regions
 from pupila.imaging.masks.label_map import MOST_CLASSES, LabelMap
 
 InstanceChoice = Literal["auto", "merge", "classes"]
+_Evidence = Literal["", "weak", "strong", "counted"]
 
 _SAMPLE = 16  # masks whose regions are counted
 _FEW, _MANY = 5, 8  # values from which numbers may be objects, and from which they are where all else says so
 _ONE_REGION, _MOSTLY_ONE = 0.9, 0.75  # share of the values in a mask that form one region
+_HALF_ONE = 0.5  # the same where masks count up: fibres cut each other
 _MASKS = 3  # from which a set of values can recur
 _RECURS = 2  # masks per value, up to which values vary freely
+_HOLES = 0.05  # share of the numbers below a mask's highest that may lack, as hidden objects do
+_LADDER = 20  # how much farther highest numbers lie apart than those of classes that lack as often by chance
+_HIGHEST = 5  # different highest numbers from which all masks count up, whatever lies in front of objects
 _VOID = 0.5  # share of the masks that have 255 as the border of numbered objects
 
 
@@ -70,9 +74,9 @@ def merge_instances(
     if not doubt:
         return None
     share = _share_of_single_regions(root, numbers, limits)
-    if share >= _ONE_REGION and doubt == "strong":
+    if share >= _ONE_REGION and doubt != "weak":
         return _merge(numbers)
-    if share < _MOSTLY_ONE:
+    if share < (_HALF_ONE if doubt == "counted" else _MOSTLY_ONE):
         return None
     count = len(frozenset().union(*(values for _, values in numbers.masks)))
     raise PupilaError(
@@ -110,31 +114,44 @@ def _have_areas(facts: pl.DataFrame) -> bool:
     return 2 * areas > every
 
 
-def _resemble_objects(numbers: _Numbers) -> Literal["", "weak", "strong"]:
+def _resemble_objects(numbers: _Numbers) -> _Evidence:
     """How the values alone speak for numbered objects, before any pixel is looked at."""
     masks = numbers.masks
     occurrences = Counter(value for _, values in masks for value in values)
     most = max((len(values) for _, values in masks), default=0)
     if len(occurrences) < _FEW or most < _FEW - 1:
         return ""
-    counts = {len(values) for _, values in masks}
-    counted = all(values == frozenset(range(1, len(values) + 1)) for _, values in masks) or (
-        numbers.colour and _nest([values for _, values in masks])
-    )
-    if counted and len(masks) >= _MASKS and len(counts) >= _MASKS:
-        return "strong" if len(occurrences) >= _MANY else "weak"
+    counted = _count_up([values for _, values in masks], numbers.colour) if len(masks) >= _MASKS else ""
+    if counted in ("counted", "strong"):
+        return counted if len(occurrences) >= _MANY else "weak"
     freely = sum(occurrences.values()) / len(occurrences) <= _RECURS and len(masks) >= _MASKS
     if freely and len(occurrences) >= _MANY:
         return "strong"
     if len(occurrences) > MOST_CLASSES:
         return "strong" if len(masks) >= _MASKS else "weak"
-    return "weak" if len(masks) < _MASKS and len(occurrences) > _MANY else ""
+    return "weak" if counted or (len(masks) < _MASKS and len(occurrences) > _MANY) else ""
 
 
-def _nest(sets: list[frozenset[int]]) -> bool:
-    """Whether every smaller set of values is part of each larger one."""
-    ordered = sorted(sets, key=len)
-    return all(first <= second for first, second in pairwise(ordered))
+def _count_up(masks: list[frozenset[int]], colour: bool) -> _Evidence:
+    """Whether each mask counts up to a number of its own, with hardly a hole: later objects may hide earlier ones.
+
+    Classes that lack by chance leave holes below the highest of a mask as often as above it. Colours count in the
+    order of how many masks have them.
+    """
+    occurrences = Counter(value for values in masks for value in values)
+    ordered = sorted(occurrences, key=lambda value: (-occurrences[value], value))
+    ranks = (
+        {value: n for n, value in enumerate(ordered, 1)} if colour else {value: value for value in ordered}
+    )
+    highest = [max(ranks[value] for value in values) for values in masks]
+    shown = sum(map(len, masks))
+    holes, above = sum(highest) - shown, len(masks) * max(highest) - sum(highest)
+    different = len({*highest})
+    if different < _MASKS or holes > _HOLES * sum(highest) or above <= _LADDER * holes * len(masks) / shown:
+        return ""
+    if different >= _HIGHEST:
+        return "counted"
+    return "weak" if holes else "strong"
 
 
 def _share_of_single_regions(root: str, numbers: _Numbers, limits: ImageLimits) -> float:

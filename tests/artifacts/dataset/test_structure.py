@@ -116,9 +116,10 @@ def test_wrappers_are_stepped_through_beside_what_shows_the_data(tmp_path: Path,
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        ([f"patient_{n:03d}" for n in range(1, 6)], "patients, videos or places"),
-        ([f"Seq{n:02d}" for n in range(3)], "patients, videos or places"),
-        ([f"2021-03-{n:02d}" for n in range(1, 5)], "patients, videos or places"),
+        ([f"patient_{n:03d}" for n in range(1, 6)], "patients, videos, days or places"),
+        ([f"Seq{n:02d}" for n in range(3)], "patients, videos, days or places"),
+        (["100CANON", "101CANON", "102_PANA"], "patients, videos, days or places"),
+        ([f"2021-03-{n:02d}" for n in range(1, 5)], "patients, videos, days or places"),
         (["images", "labels_road"], "images and their masks"),
         (["shots"], "One folder of images"),
     ],
@@ -185,3 +186,34 @@ def test_thumbnails_of_the_other_images_are_left_out(tmp_path: Path) -> None:
 def test_classes_that_differ_only_in_capitals_are_doubted(tmp_path: Path) -> None:
     write_folders(tmp_path, "train/Cat", "train/Dog", "test/cat", "test/dog")
     assert "Cat, Dog, cat, dog" in pupila.open(tmp_path).doubt
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("train_images", "test_images"), ("train", "test1"), ("stage1_train", "stage1_test"), ("TrainSet", "TestSet")],
+)  # fmt: skip
+def test_flat_folders_named_by_splits_are_no_classes(train: str, test: str, tmp_path: Path) -> None:
+    write_folders(tmp_path, train, test)
+    data = pupila.open(tmp_path)
+    assert data.task is None
+    assert dict(data.images["given_split"].value_counts().iter_rows()) == {"train": 3, "test": 3}
+    assert any(f"{test} is test" in note for note in data.notes)
+    named = pupila.open(tmp_path, layout="folders")
+    assert named.classes == sorted([train, test])
+
+
+def test_several_flat_folders_for_each_split_are_asked_about(tmp_path: Path) -> None:
+    write_folders(tmp_path, "trainA", "trainB", "testA", "testB")
+    with pytest.raises(PupilaError, match=r"splits or classes.*trainA, trainB") as caught:
+        pupila.open(tmp_path)
+    assert "--layout folders" in str(caught.value)
+    assert len(pupila.open(tmp_path, layout="folders").classes) == 4
+
+
+def test_a_form_for_predictions_is_no_table_of_labels(tmp_path: Path) -> None:
+    write_folders(tmp_path, "train", "test1")
+    (tmp_path / "sample.csv").write_text("id,label\n" + "".join(f"test1_{n},0\n" for n in range(3)))
+    data = pupila.open(tmp_path)
+    assert len(data) == 6
+    assert data.task is None
+    assert any("--labels sample.csv" in note for note in data.notes)

@@ -26,6 +26,9 @@ _MASK_WORDS = frozenset({
     "mask", "masks", "gt", "groundtruth", "annotation", "annotations", "annot", "trainannot", "labels",
     "labelstr", "segmentation", "trimap", "trimaps", "ann", "anno", "anns",
 })  # fmt: skip
+_CAMERA = (
+    r"[1-9]\d\d(?=.*[A-Z])[A-Z\d_]{5}"  # as the standard of cameras (DCF) names folders: 100CANON, 101_PANA
+)
 _NEGATIONS = {"no", "not", "non", "without", "with"}
 _MANY, _FEW_IMAGES = 6, 6  # folders in a row, and images in one of them
 _MOST_PAIRED = 8  # folders that are compared by the names of their images
@@ -87,7 +90,7 @@ def refuse_unearned_classes(tops: list[Node], below_splits: bool, stems: Stems) 
     remedy = say("--layout folders if they are the classes; --labels FILE for a table of labels")
     if are_records(names) or _are_counted(tops):
         raise _refuse(
-            say("The folders look like patients, videos or places, not like classes"), shown, remedy
+            say("The folders look like patients, videos, days or places, not like classes"), shown, remedy
         )
     classes = _only_count([name.lower() for name in names]) and bool(set(_tokens(names[0])) & _CLASSES)
     if not classes and len(tops) >= _MANY and sum(top.total <= 1 for top in tops) > 0.8 * len(tops):
@@ -117,7 +120,9 @@ def _count_names(names: list[str]) -> str:
 
 
 def are_records(names: list[str]) -> bool:
-    """Whether folders are called like patients, videos or days: a word of records, or a date, and a running number."""
+    """Whether folders are called like patients, videos, days or a camera's: a word or a date, and a running number."""
+    if len(names) > 1 and all(re.fullmatch(_CAMERA, name) for name in names):
+        return True
     lower = [name.lower() for name in names]
     words = {word for stem in _find_stems(lower) for word in stem.split()}
     dates = any(re.fullmatch(r"(19|20)\d\d[-_.]?\d\d([-_.]?\d\d)?", name) for name in lower)

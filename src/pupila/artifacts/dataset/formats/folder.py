@@ -16,7 +16,7 @@ from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import SPLIT_WORDS
+from pupila.core.vocabulary import SPLIT_WORDS, TEST
 
 _DOCUMENTS = {".md", ".rst", ".txt", ".ipynb", ".html", ".py"}
 
@@ -52,9 +52,13 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     classes = {spot.target for spot in spots if spot.target is not None}
     if len({name for name in classes if not folder_content(name)}) < 2:
         table, remarks = _read_table(root, images, settings)
-        if table is not None:
+        if table is not None and not _names_test_alone(table, images, spots):
             return replace(table, home=path, notes=[*notes, *table.notes])
         notes += remarks
+        notes += [] if table is None else [
+            say("{table} names no images but those of the test split, as a form for predictions does: it is not read. "
+                "If it holds labels, use --labels {table}.", table=table.tables[0].rpartition("/")[2])
+        ]  # fmt: skip
     oddities += _find_empty_classes(root, structure, spots)
     notes = [*notes, *structure.notes, *([] if structure.split_level else _splits_in_names(images))]
     columns: dict[str, list[str | None]] = {
@@ -75,6 +79,13 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
         folders=True,
         doubt=" ".join(structure.doubts),
     )
+
+
+def _names_test_alone(table: Listing, images: list[files.FileEntry], spots: list[Spot]) -> bool:
+    """Whether a table that was found labels images of the test split alone, and others are without labels."""
+    splits = {e.path: spot.split for e, spot in zip(images, spots, strict=True)}
+    named = {splits.get(image) for image in table.rows["image"]}
+    return bool(table.tables) and named == {TEST} != set(splits.values())
 
 
 def _find_empty_classes(root: str, structure: Structure, spots: list[Spot]) -> list[Oddity]:

@@ -11,13 +11,9 @@ from pupila.artifacts.dataset.formats.class_names import (
     refuse_masks,
     refuse_unearned_classes,
 )
-from pupila.artifacts.dataset.formats.file_finder import (
-    IMAGE_FOLDERS,
-    folder_content,
-    list_words,
-    split_from_words,
-)
+from pupila.artifacts.dataset.formats.file_finder import IMAGE_FOLDERS, folder_content
 from pupila.artifacts.dataset.formats.folder_tree import Held, Node, merge
+from pupila.artifacts.dataset.formats.split_folders import find_flat_splits, find_splits
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
@@ -32,7 +28,6 @@ _THUMBNAILS = frozenset({"thumbnails", "thumbnail", "thumbs", "thumb"})
 _DOCUMENTATION = frozenset({"docs", "doc", "documentation", "screenshots", "screenshot", "assets", "readme"})
 _FEW, _FEW_SHARE = 12, 0.15  # images beside the data that only show them
 _OVERLAP = 0.5  # of the class folders of two splits
-_USUAL_RESIDUES = {"", "set", "data", "dataset", "images", "img", "folder", "split", "ing", "s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +121,9 @@ class Reader:
             self._read_splits_below(tops)
             return
         parallel = _find_parallel(tops)
-        splits = _find_splits(tops, parallel)
+        splits = find_splits(tops, parallel)
+        if not splits and not self.accepted:
+            splits = find_flat_splits(tops)
         if splits:
             self._read_splits(tops, splits, parallel)
         elif len(parallel) > 1 and not self.topmost and not _hold_records(parallel):
@@ -359,31 +356,6 @@ def _overlap(first: set[str], second: set[str]) -> float:
         if smaller and max(len(first), len(second)) > 1
         else float(first == second != set())
     )
-
-
-def _find_splits(tops: list[Node], parallel: list[Node]) -> dict[str, str]:
-    """Top folder -> split, where the top folders are splits; empty where they are none.
-
-    One of them is for training, and there are two or more. Names that only contain the word (`training_set`,
-    `train2017`) count where they hold the same class folders, or differ in nothing but the word.
-    """
-    exact = {top.name: SPLIT_WORDS[top.name.lower()] for top in tops if top.name.lower() in SPLIT_WORDS}
-    if len(exact) > 1 and TRAIN in exact.values():
-        loose = {top.name: split for top in tops if (split := split_from_words(top.name))
-                 and (top in parallel or not top.unwrap().children)}  # fmt: skip
-        return loose | exact
-    words = {top.name: split for top in tops if (split := split_from_words(top.name))}
-    deep = [top for top in tops if top.name in words and top.unwrap().children]
-    if len(words) < 2 or not any(words[top.name] == TRAIN for top in deep):
-        return {}
-    residues = {_without_word(name).replace(" ", "") for name in words} - _USUAL_RESIDUES
-    alike = all(top in parallel for top in deep) if len(deep) > 1 else len(residues) < 2
-    return words if alike else {}
-
-
-def _without_word(name: str) -> str:
-    """The name without the word of a split."""
-    return " ".join(word for word in list_words(name) if word not in SPLIT_WORDS)
 
 
 def _question(problem: str, actual: str, remedy: str) -> PupilaError:

@@ -262,7 +262,7 @@ def _counts(text: str | bytes) -> Array:
     code = np.frombuffer(text.encode() if isinstance(text, str) else text, np.uint8).astype(np.int64) - 48
     last = np.flatnonzero(code & 32 == 0)
     size = np.diff(last, prepend=-1)
-    if not len(code) or code.min() < 0 or code.max() > 63 or last[-1:] != len(code) - 1 or size.max() > 7:
+    if not len(code) or code.min() < 0 or code.max() > 63 or code[-1] & 32 or size.max() > 7:
         raise ValueError(say("not run lengths in COCO's format"))
     first = last - size + 1
     bits = 5 * (np.arange(len(code)) - np.repeat(first, size))

@@ -14,6 +14,7 @@ from pycocotools import mask as coco_mask
 
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.errors import PupilaError
 from tests.pictures import write_photo
 
 HEIGHT, WIDTH = 24, 32
@@ -110,6 +111,41 @@ def test_outlines_without_an_area_are_counted(tmp_path: Path) -> None:
     assert data.skipped.rows() == [
         ("a.png", "short-outline", "2 outlines have fewer than three points and are not drawn")
     ]
+
+
+def test_an_object_of_a_box_that_no_outline_fills_is_no_background(tmp_path: Path) -> None:
+    shapes = {"a.png": [[3, 3, 9, 9]], "b.png": [ROAD]}
+    objects = [
+        {"image_id": n, "category_id": 1, "segmentation": outline, "bbox": [3, 3, 6, 6]}
+        for n, outline in enumerate([*shapes.values(), [ROAD]])
+    ]
+    objects[2]["image_id"] = 0
+    coco(tmp_path / "a.json", list(shapes), [], annotations=objects)
+    data = pupila.open(tmp_path)
+    assert data.images["target"].to_list() == [None, "a.json#1"]
+    assert "unreadable-mask" in data.skipped["code"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"annotations": [1, None, "x"]}, r'Can\'t read "annotations" in .*a\.json: found 1'),
+        ({"annotations": {"a": 1}}, r'Can\'t read "annotations" in'),
+        ({"categories": ["road", "water"]}, r'Can\'t read "categories" in'),
+        ({"categories": {"1": "road"}}, r'Can\'t read "categories" in'),
+        ({"categories": [{"id": 1, "name": None}]}, "A category in .* has no name"),
+        ({"categories": [{"id": 1, "name": ["x"]}]}, "A category in .* has no name"),
+        ({"categories": [{"id": 1, "name": "x"}, {"id": 1.0, "name": "y"}]}, "id 1: x and y"),
+        ({"images": [{"id": {"a": 0}, "file_name": "a.png"}]}, "None of the annotations"),
+        ({"images": [{"id": False, "file_name": "a.png"}]}, "annotations of the images 0; images with the ids False"),
+    ],
+)  # fmt: skip
+def test_a_file_whose_lists_do_not_fit_is_refused(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    coco(tmp_path / "a.json", ["a.png"], [("a.png", 1, [ROAD])], **changes)
+    with pytest.raises(PupilaError, match=f"(?s){words}"):
+        pupila.open(tmp_path)
 
 
 @pytest.mark.parametrize("write", [str, float, int])

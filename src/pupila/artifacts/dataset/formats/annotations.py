@@ -6,6 +6,7 @@ A target names its annotation: `train/_annotations.coco.json#12` is image 12 of 
 import contextlib
 import json
 import re
+import reprlib
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby
@@ -140,7 +141,7 @@ def _is_drawn_upright(uri: str, version: object) -> bool:
 
 def _reach(segmentation: Any) -> tuple[float, float]:
     """The largest x and y of polygons or run lengths; zeros where they can't be read, which is reported elsewhere."""
-    with contextlib.suppress(TypeError, ValueError, KeyError, IndexError):
+    with contextlib.suppress(TypeError, ValueError, KeyError, IndexError, OverflowError):
         if isinstance(segmentation, dict):
             return float(segmentation["size"][1]), float(segmentation["size"][0])
         rings = segmentation if isinstance(segmentation, list) else []
@@ -179,13 +180,18 @@ def _find_objects(annotations: list[Annotation]) -> list[tuple[str, Any]]:
     """The category and segmentation of what is drawn; points, lines and tags are left out.
 
     Raises:
-        ImageFault: there is nothing but those, or a region can't be decoded.
+        ImageFault: there is nothing but those, an object would vanish, or a region can't be decoded.
     """
     drawn = [annotation for annotation in annotations if not annotation.has_no_area]
     placed = [annotation.shape for annotation in annotations if annotation.shape != TAG]
     if placed and not drawn:
         raise ImageFault(
             "unreadable", say("its shapes have no area: {shapes}", shapes=listing(sorted({*placed})))
+        )
+    short = [each for each in drawn if _is_short(each.segmentation)]
+    if short and (short == drawn or any(each.boxed for each in short)):
+        raise ImageFault(
+            "unreadable", say("an object is an outline of fewer than three points, without an area")
         )
     try:
         return [
@@ -205,31 +211,77 @@ def _parse_annotation(name: str, segmentation: Any, label_map: LabelMap, size: t
     else:
         raise ImageFault("unreadable", say("its category {name} is not among the classes", name=name))
     try:
-        if isinstance(segmentation, dict) and RUNS in segmentation:
-            return value, decode_runs(segmentation[RUNS], *size)
-        if isinstance(segmentation, dict):
-            if [int(side) for side in segmentation["size"]] != list(size):
-                raise ValueError(say("its run lengths have another size than the image"))
-            return value, regions.from_rle(segmentation)
-        rings = [np.asarray(ring, dtype=np.float64) for ring in segmentation or []]
-        if not rings:
-            raise ValueError(say("it has a box without a polygon"))
-        if any(ring.ndim != 1 or len(ring) % 2 for ring in rings):
-            raise ValueError(say("it has an invalid polygon"))
-        height, width = size
-        if not all(_near(ring.reshape(-1, 2) / (width, height)) for ring in rings):
-            raise ValueError(say("it has a polygon far outside the image"))
+        return value, _parse_shape(segmentation, size)
     except ValueError as fault:
         raise ImageFault("unreadable", str(fault)) from fault
     except (TypeError, KeyError) as fault:
         raise ImageFault("unreadable", say("its segmentation is neither polygons nor run lengths")) from fault
-    return value, [(ring.reshape(-1, 2), []) for ring in rings if len(ring) >= _MIN_NUMBERS]
+
+
+def _parse_shape(segmentation: Any, size: tuple[int, int]) -> Any:
+    """A list of polygons, or (H, W) bool.
+
+    Raises:
+        ValueError: it can't be drawn, with the reason.
+        TypeError: it is neither polygons nor run lengths.
+        KeyError: run lengths without a size or without counts.
+    """
+    if isinstance(segmentation, dict) and RUNS in segmentation:
+        return decode_runs(segmentation[RUNS], *size)
+    if isinstance(segmentation, dict):
+        stated = segmentation["size"]
+        if (
+            not isinstance(stated, list)
+            or len(stated) != 2
+            or not all(isinstance(n, int | float) for n in stated)
+        ):
+            raise TypeError
+        counts = segmentation["counts"]
+        if isinstance(counts, list) and not all(isinstance(n, int | float) for n in counts):
+            raise TypeError
+        if [to_int(side) for side in stated] != list(size):
+            raise ValueError(say("its run lengths have another size than the image"))
+        return regions.from_rle({**segmentation, "size": list(size)})
+    if isinstance(segmentation, str):
+        raise TypeError
+    rings = [_parse_ring(ring) for ring in segmentation or []]
+    if not rings:
+        raise ValueError(say("it has a box without a polygon"))
+    height, width = size
+    if not all(_near(ring / (width, height)) for ring in rings):
+        raise ValueError(say("it has a polygon far outside the image"))
+    return [(ring, []) for ring in rings if 2 * len(ring) >= _MIN_NUMBERS]
+
+
+def _parse_ring(raw: Any) -> Array:
+    """(N, 2) float64: the corners of an outline.
+
+    Raises:
+        ValueError: it is no row of pairs of numbers.
+    """
+    try:
+        ring = np.asarray(raw, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError) as fault:
+        reason = say("it has a polygon that is not all numbers: {polygon}", polygon=reprlib.repr(raw))
+        raise ValueError(reason) from fault
+    if ring.ndim != 1 or len(ring) % 2:
+        raise ValueError(say("it has an invalid polygon"))
+    return ring.reshape(-1, 2)
 
 
 def count_short_rings(segmentation: Any) -> int:
     """How many outlines of a segmentation have fewer than three points, and so no area."""
     rings = segmentation if isinstance(segmentation, list) else []
     return sum(isinstance(ring, list) and len(ring) < _MIN_NUMBERS and len(ring) % 2 == 0 for ring in rings)
+
+
+def _is_short(segmentation: Any) -> bool:
+    """Whether there are outlines, but none has an area."""
+    return (
+        bool(segmentation)
+        and isinstance(segmentation, list)
+        and count_short_rings(segmentation) == len(segmentation)
+    )
 
 
 def _near(points: Array) -> bool:

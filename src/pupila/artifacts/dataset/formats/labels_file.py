@@ -35,6 +35,8 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
 
 
 def _read_named(place: Place, uri: str, settings: ReadSettings) -> Listing | None:
+    if not files.exists(uri) and files.exists(uri.rpartition("#")[0]):
+        return None  # an attribute of a file of annotations
     if not files.exists(uri):
         raise PupilaError(
             say("The file of the labels does not exist"), actual=uri,

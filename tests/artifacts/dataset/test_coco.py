@@ -231,3 +231,12 @@ def test_sizes_as_the_camera_stored_the_photo(tmp_path: Path, on_upright: bool, 
         assert (data.mask(number) == expected).all()
     assert ("are drawn upright" in str(data)) is on_upright
     assert ("turned with them" in str(data)) is not on_upright
+
+
+def test_images_in_the_files_of_several_splits_are_counted(tmp_path: Path) -> None:
+    coco(tmp_path / "annotations/instances_train.json", ["a.png", "b.png"], [("a.png", 1, [ROAD])])
+    coco(tmp_path / "annotations/instances_val.json", ["b.png", "c.png"], [("b.png", 1, [ROAD])])
+    data = pupila.open(tmp_path)
+    assert data.images["given_split"].to_list() == ["train", "train", "validation"]
+    assert data.doubt == "1 image is listed in several splits (train, validation), of which the first counts."
+    assert data.doubt in str(data)

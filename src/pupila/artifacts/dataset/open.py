@@ -15,6 +15,7 @@ from pupila.artifacts.dataset.formats.system_files import count_system_files
 from pupila.artifacts.dataset.formats.table import asks_for_several, describe_unread_tables
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
+from pupila.artifacts.dataset.labelling.class_words import refuse_unprintable_classes
 from pupila.artifacts.dataset.labelling.copies import unite_copies
 from pupila.artifacts.dataset.labelling.history import settle_history
 from pupila.artifacts.dataset.labelling.settle import recall_layout, settle_labels
@@ -148,7 +149,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
     skipped = pl.DataFrame(
         [(o.subject, o.code, o.reason) for o in read.oddities], schema=_SKIPPED, orient="row"
     )
-    return Dataset(
+    data = Dataset(
         source.root,
         home,
         source.layout,
@@ -164,6 +165,8 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         settings.layout_settings(),
         source.doubt,
     )
+    refuse_unprintable_classes(data)
+    return data
 
 
 def _find_changed(good: pl.DataFrame) -> list[Oddity]:

@@ -9,7 +9,7 @@ from pupila.artifacts.dataset.formats.annotation_file import AnnotationFile
 from pupila.artifacts.dataset.formats.file_finder import FileFinder, split_from_path, split_from_words
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.core import files
-from pupila.core.messages import say
+from pupila.core.messages import listing, say, say_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,13 @@ class LocatedImage:
     """An image that exists, and its records."""
 
     entry: files.FileEntry
-    split: str | None
     records: list[tuple[str, str]]  # file and image id; a mask is drawn from the first one
+    splits: list[str | None]  # of each of them
+
+    @property
+    def split(self) -> str | None:
+        """That of the first record."""
+        return self.splits[0]
 
     @property
     def targets(self) -> list[str]:
@@ -62,13 +67,24 @@ def locate_images(
                 continue
             if each_image and split is None:
                 split = split_from_path(entry.path)
-            located.setdefault(entry.path, LocatedImage(entry, split, [])).records.append((name, key))
+            image = located.setdefault(entry.path, LocatedImage(entry, [], []))
+            image.records.append((name, key))
+            image.splits.append(split)
         lost = [key for key in file.annotations if key not in file.images]
         oddities += [
             Oddity(f"{name}#{key}", "row-without-image", say("annotations without an image in the file"))
             for key in lost
         ]
     return located, oddities
+
+
+def describe_overlap(located: Mapping[str, LocatedImage]) -> str:
+    """A sentence about images that files list in several splits; empty where there are none."""
+    several = [image for image in located.values() if len({*image.splits} - {None}) > 1]
+    splits = sorted({split for image in several for split in image.splits if split})
+    return say_count("{n} image is listed in several splits ({splits}), of which the first counts.",
+                     "{n} images are listed in several splits ({splits}), of which the first counts.",
+                     len(several), splits=listing(splits)) if several else ""  # fmt: skip
 
 
 def _fits(hit: str, file_name: str, split: str | None) -> bool:

@@ -8,7 +8,11 @@ from typing import TypeVar
 
 from pupila.artifacts.dataset.formats import folder, pairs
 from pupila.artifacts.dataset.formats.annotation_file import RECTANGLE, Annotation, AnnotationFile
-from pupila.artifacts.dataset.formats.annotation_images import LocatedImage, locate_images
+from pupila.artifacts.dataset.formats.annotation_images import (
+    LocatedImage,
+    describe_overlap,
+    locate_images,
+)
 from pupila.artifacts.dataset.formats.annotation_labels import describe_labels, read_labels
 from pupila.artifacts.dataset.formats.annotation_tools import TOOLS, ToolFiles
 from pupila.artifacts.dataset.formats.annotations import count_short_rings, unite_targets
@@ -137,7 +141,9 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
         splits += [split_from_path(entry.path) for entry in without]
     rows = as_rows(entries, {"given_split": splits, "target": targets})
     oddities = [*oddities, *unlisted, *more]
-    source = Listing(_describe(name, by_path), root, rows, place.home, oddities, notes)
+    source = Listing(
+        _describe(name, by_path), root, rows, place.home, oddities, notes, doubt=describe_overlap(located)
+    )
     if as_labels:
         return replace(source, cells=True)
     return replace(source, target="mask", label_map=build_label_map(names, read_class_file(root)))

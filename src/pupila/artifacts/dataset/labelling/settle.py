@@ -10,6 +10,7 @@ from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, 
 from pupila.artifacts.dataset.formats.manifest import read_manifest_layout
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import describe_lone_column, find_class_columns
+from pupila.artifacts.dataset.labelling.class_text import clean_class_names, drop_empty_words
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, LabelRows
 from pupila.artifacts.dataset.labelling.list_cells import says_nothing
 from pupila.artifacts.dataset.labelling.listed import doubtful_separator, find_listed_labels, read_contents
@@ -59,6 +60,8 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
     Raises:
         PupilaError: the labels are no labels of the requested task.
     """
+    if source.target == CLASSIFY.target:
+        source = clean_class_names(source)
     labelled = source.rows["target"].null_count() < source.rows.height
     if source.cells and labelled and requested == MULTILABEL:
         source = replace(source, notes=[*source.notes, *_describe_columns_beside(source)])
@@ -82,6 +85,8 @@ def settle_labels(source: Listing, requested: Task | None, classes: Sequence[str
         target = requested.target if requested and not labelled else source.target
         if source.cells and not labelled and not requested:
             source = replace(source, notes=[*source.notes, *describe_lone_column(source.rows)])
+        if source.cells and target == CLASSIFY.target:
+            source = drop_empty_words(source)
         return _with_first_rows(replace(source, target=target))
     return _with_labels(source, labels, requested)
 

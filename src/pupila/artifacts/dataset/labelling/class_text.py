@@ -1,0 +1,74 @@
+"""Names of classes as they are meant: without signs that nobody sees, which would make two classes of one."""
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import replace
+
+import polars as pl
+
+from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.labelling.list_cells import is_unknown_word
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say, say_count
+
+_NULLS = frozenset({"nan", "null", "<na>", "n/a", "#n/a"})  # that programs write for an empty cell
+_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+_BLANK = re.compile(r"[^\S\t\n\r\f\v ]")  # no-break and other blanks than the plain one
+_JOINERS = "\u200c\u200d"  # they mean something within a word alone
+
+
+def clean_class_names(source: Listing) -> Listing:
+    """The listing whose targets, which name classes, hold no unseen signs and no blanks at their ends; a note says so.
+
+    Args:
+        source: of names of classes, or of cells of a table with several of them.
+
+    Raises:
+        PupilaError: names with control characters.
+    """
+    given = source.rows["target"].drop_nulls().unique(maintain_order=True).to_list()
+    cleaned = {name: text for name in given if (text := clean_class_name(name)) != name}
+    faulty = [name for name in given
+              if any(unicodedata.category(sign) == "Cc" and not sign.isspace() for sign in name)]  # fmt: skip
+    if faulty:
+        raise PupilaError(
+            say("Names of classes contain control characters"), actual=listing([ascii(name) for name in faulty], 3),
+            expected=say("names of characters that can be seen"), remedy=say("correct the labels"),
+        )  # fmt: skip
+    if not cleaned:
+        return source
+    target = source.rows["target"].replace(cleaned).replace("", None)
+    note = say("Names of classes are read without unseen signs and blanks at their ends: {names}.",
+               names=listing([f"{name!a} = {text}" for name, text in cleaned.items()], 3))  # fmt: skip
+    return replace(source, rows=source.rows.with_columns(target=target), notes=[*source.notes, note])
+
+
+def clean_class_name(name: str) -> str:
+    """The name in composed letters, with plain blanks, none at its ends, and without unseen signs."""
+    text = _BLANK.sub(" ", _UNSEEN.sub("", unicodedata.normalize("NFC", name)))
+    return text.strip().strip(_JOINERS).strip()
+
+
+def drop_empty_words(source: Listing) -> Listing:
+    """The listing without the labels that programs write for an empty cell, such as `nan`; notes say so.
+
+    A word that may be the name of a class, such as `unknown`, stays one, with a note.
+
+    Args:
+        source: whose targets are one class each, from cells of a table.
+    """
+    counts = Counter(source.rows["target"].drop_nulls().to_list())
+    empty = [name for name in counts if name.lower() in _NULLS]
+    notes = [say_count('"{name}" ({n} image) says nothing: no label.', '"{name}" ({n} images) says nothing: no label.',
+                       counts[name], name=name) for name in empty]  # fmt: skip
+    notes += [
+        say_count('"{name}" ({n} image) is read as a class. Empty its cell if it means that the label is missing.',
+                  '"{name}" ({n} images) is read as a class. Empty its cells if it means that the label is missing.',
+                  counts[name], name=name)
+        for name in counts if name not in empty and is_unknown_word(name)
+    ]  # fmt: skip
+    if not notes:
+        return source
+    target = pl.when(~pl.col("target").is_in(empty)).then("target")
+    return replace(source, rows=source.rows.with_columns(target=target), notes=[*source.notes, *notes])

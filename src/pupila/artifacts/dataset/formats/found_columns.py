@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from pupila.artifacts.dataset.formats.file_names import name_key, path_parts
+from pupila.artifacts.dataset.formats.split_columns import is_fold_column, read_splits
 from pupila.artifacts.dataset.formats.table_file import COLUMN_WORDS
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS
+from pupila.core.vocabulary import IMAGE_SUFFIXES
 
 _WORDS = frozenset({"label", "labels", "class", "classes", "category", "target"})
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
@@ -49,9 +50,11 @@ def find_columns(frame: pl.DataFrame, names: Set[str], table: str, named: bool) 
     rest = frame.drop(image)
     lower = {name.lower(): name for name in rest.columns}
     split = next((lower[word] for word in COLUMN_WORDS["given_split"] if word in lower), None)
-    split = split or next((name for name in rest.columns if _is_split(rest[name])), None)
+    splits = [
+        name for name in rest.columns if read_splits(rest[name]) is not None or is_fold_column(rest[name])
+    ]
     group = next((lower[word] for word in COLUMN_WORDS["group"] if word in lower), None)
-    rest = rest.drop([name for name in (split, group) if name is not None])
+    rest = rest.drop({name for name in (split, group, *splits) if name is not None})
     known = next((lower[word] for word in COLUMN_WORDS["target"] if lower.get(word) in rest.columns), None)
     return TableColumns(image, known or _find_labels(rest, table, named), split)
 
@@ -84,11 +87,6 @@ def _find_images(frame: pl.DataFrame, names: Set[str], table: str) -> str | None
 
 def _has_endings(cells: pl.Series) -> bool:
     return any(files.suffix(cell.strip()) in IMAGE_SUFFIXES for cell in cells.drop_nulls().head(20))
-
-
-def _is_split(cells: pl.Series) -> bool:
-    words = set(cells.drop_nulls().str.strip_chars().str.to_lowercase().unique())
-    return len(words) > 1 and words <= set(SPLIT_WORDS)
 
 
 def _find_labels(frame: pl.DataFrame, table: str, named: bool) -> str | None:

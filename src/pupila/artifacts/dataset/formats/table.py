@@ -16,6 +16,7 @@ from pupila.artifacts.dataset.formats.file_finder import (
 )
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.split_columns import settle_split_column
 from pupila.artifacts.dataset.formats.table_file import (
     COLUMN_WORDS,
     MASK,
@@ -146,7 +147,8 @@ def read_parsed_tables(tables: list[str], parsed: list[ParsedTable], home: str, 
         if table.ragged:
             notes.append(say("{table}: {ragged}; the surplus is not read.", table=files.relative(uri, root),
                              ragged=table.describe_ragged()))  # fmt: skip
-    frame = pl.concat(frames, how="diagonal")
+    frame, decided = settle_split_column(pl.concat(frames, how="diagonal"))
+    notes += decided
     if "target" in frame.columns and MASK not in frame.columns:
         name = _find_roles(parsed[0].frame).get("target", "target")
         frame, decided = settle_label_column(frame, name, several)

@@ -1,0 +1,68 @@
+"""Columns that give the splits of a table's images under other names than `split`."""
+
+from pathlib import Path
+
+import pytest
+
+import pupila
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.core.errors import PupilaError
+from tests.pictures import write_photo
+
+
+def open_columns(folder: Path, **columns: list[str]) -> Dataset:
+    names, rows = list(columns), list(zip(*columns.values(), strict=True))
+    lines = [",".join(["file", "label", *names])]
+    for number, row in enumerate(rows):
+        write_photo(folder / f"p{number}.jpg", number)
+        lines.append(",".join([f"p{number}.jpg", "ab"[number % 2], *row]))
+    (folder / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return pupila.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "splits"),
+    [
+        ("subset", ["train", "train", "test"], ["train", "train", "test"]),
+        ("anything", ["Train", "dev", "test"], ["train", "validation", "test"]),
+        ("set", ["train", "train", "train"], ["train"] * 3),
+        ("Usage", ["Training", "PublicTest", "PrivateTest"], ["train", "test", "test"]),
+        ("is_valid", ["False", "False", "True"], ["train", "train", "validation"]),
+        ("is_test", ["0", "0", "1"], ["train", "train", "test"]),
+        ("phase", ["train", "", "val"], ["train", None, "validation"]),
+    ],
+)
+def test_a_column_gives_the_splits_and_a_note_says_which(
+    tmp_path: Path, name: str, cells: list[str], splits: list[str | None]
+) -> None:
+    data = open_columns(tmp_path, **{name: cells})
+    assert data.images["given_split"].to_list() == splits
+    assert data.classes == ["a", "b"]
+    assert any(note.startswith(f"The column {name} gives the splits: ") for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "words"),
+    [
+        ("is_valid", ["True", "True", "False"], "says yes for most images"),
+        ("fold", ["0", "1", "0"], "pupila split --by fold"),
+        ("subset", ["train", "unused", "test"], "not read as splits: unused"),
+    ],
+)
+def test_what_gives_no_split_stays_a_column_with_a_word(
+    tmp_path: Path, name: str, cells: list[str], words: str
+) -> None:
+    data = open_columns(tmp_path, **{name: cells})
+    assert data.images["given_split"].null_count() == 3
+    assert data.own_columns == [name]
+    assert any(words in note for note in data.notes)
+
+
+def test_a_column_named_split_counts(tmp_path: Path) -> None:
+    data = open_columns(tmp_path, split=["train", "test", "test"], subset=["test", "train", "train"])
+    assert data.images["given_split"].to_list() == ["train", "test", "test"]
+
+
+def test_columns_that_differ_are_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="Several columns give the splits"):
+        open_columns(tmp_path, subset=["train", "test", "test"], phase=["train", "train", "test"])

@@ -66,3 +66,31 @@ def test_a_column_named_split_counts(tmp_path: Path) -> None:
 def test_columns_that_differ_are_asked_about(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match="Several columns give the splits"):
         open_columns(tmp_path, subset=["train", "test", "test"], phase=["train", "train", "test"])
+
+
+def write_lists(folder: Path, suffix: str, shared: bool) -> list[str | None]:
+    names = [f"p{number}.jpg" for number in range(6)]
+    lists = {"train": names[:4], "val": names[3 if shared else 4 :]}
+    for split, images in lists.items():
+        (folder / f"{split}{suffix}").write_text("\n".join(images) + "\n", encoding="utf-8")
+    splits: list[str | None] = [*["train"] * 4, *["validation"] * 2]
+    return [None] * 6 if shared else splits
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".lst", ".csv"])
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("table", [False, True])
+def test_lists_of_images_are_the_splits(tmp_path: Path, suffix: str, shared: bool, table: bool) -> None:
+    images = [tmp_path / ("" if table else "ab"[number % 2]) / f"p{number}.jpg" for number in range(6)]
+    for number, image in enumerate(images):
+        write_photo(image, number)
+    if table:
+        lines = ["image,label", *(f"p{number}.jpg,{'ab'[number % 2]}" for number in range(6))]
+        (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    splits = write_lists(tmp_path, suffix, shared)
+    rows = pupila.open(tmp_path).images.select("image", "given_split", "target").iter_rows()
+    assert {Path(image).name: (split, target) for image, split, target in rows} == {
+        f"p{number}.jpg": (splits[number], "ab"[number % 2]) for number in range(6)
+    }
+    note = next(note for note in pupila.open(tmp_path).notes if "lists of images" in note)
+    assert ("p3.jpg" in note) is shared

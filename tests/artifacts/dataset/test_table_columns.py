@@ -122,3 +122,20 @@ def test_two_tables_of_labels_are_a_question(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(PupilaError, match=r"--labels"):
         open_lines(tmp_path, lines)
+
+
+@pytest.mark.parametrize("header", ["image,label,label", "label,image,label"])
+def test_two_columns_of_labels_with_one_name_are_refused(tmp_path: Path, header: str) -> None:
+    rows = [f"{image},{label},{row % 2}" for row, (image, label) in enumerate(sorted(LABELS.items()))]
+    if header.startswith("label"):
+        rows = [",".join([row.split(",")[1], row.split(",")[0], "x"]) for row in rows]
+    with pytest.raises(PupilaError, match="have the name label"):
+        open_lines(tmp_path, [header, *rows])
+
+
+def test_repeated_names_of_other_columns_are_reported(tmp_path: Path) -> None:
+    rows = [f"{image},{label},{label},1,2" for image, label in LABELS.items()]
+    data = open_lines(tmp_path, ["image,label,label,note,note", *rows])
+    assert read_labels(data) == LABELS
+    (note,) = [note for note in data.notes if "several columns have one name" in note]
+    assert "label_duplicated_0 = label, note_duplicated_0 = note" in note

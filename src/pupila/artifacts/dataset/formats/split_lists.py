@@ -1,7 +1,7 @@
 """Splits as lists of images: `ImageSets/Main/train.txt`, `train.txt` beside `val.txt`, in any folder of the data."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -15,6 +15,7 @@ from pupila.core import files
 from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
 
+_SUFFIXES = (".txt", ".lst", ".csv")
 _MATCHED = 0.8  # share of the lines of a list that name images
 _COVERED = 0.5  # share of the labelled images that the lists name, so that they count
 
@@ -31,9 +32,10 @@ class _SplitLists:
         return set().union(*self.splits.values())
 
     @property
-    def shared(self) -> int:
+    def shared(self) -> list[str]:
         """Images that several of the lists name."""
-        return sum(map(len, self.splits.values())) - len(self.images)
+        count = Counter(image for images in self.splits.values() for image in images)
+        return sorted(image for image, lists in count.items() if lists > 1)
 
 
 def apply_split_lists(place: Place, source: Listing) -> Listing:
@@ -45,7 +47,7 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
         place: folder of the data.
         source: as its layout's reader gives it.
     """
-    if not place.is_folder or source.tables or source.rows["given_split"].null_count() < source.rows.height:
+    if not place.is_folder or source.rows["given_split"].null_count() < source.rows.height:
         return source
     paths = [other.subject for other in place.others if _named_split(other.subject)]
     if len(paths) < 2 or files.relative(source.root, place.root) != ".":
@@ -59,7 +61,12 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
     chosen, *others = lists
     if chosen.shared or len(chosen.images & labelled) < _COVERED * len(labelled):
         reason = (
-            say_count("{n} image is in several of them", "{n} images are in several of them", chosen.shared)
+            say_count(
+                "{n} image is in several of them ({images})",
+                "{n} images are in several of them ({images})",
+                len(chosen.shared),
+                images=listing(chosen.shared, 3),
+            )
             if chosen.shared
             else say(
                 "they name {n} of {total} labelled images",
@@ -109,7 +116,7 @@ def _with_splits(source: Listing, lists: _SplitLists, others: list[str]) -> List
 def _named_split(path: str) -> str | None:
     """The split that a list is named after, as a whole: `trainval.txt` and `cat_train.txt` are none."""
     name = PurePosixPath(path)
-    return SPLIT_WORDS.get(name.stem.lower()) if name.suffix.lower() == ".txt" else None
+    return SPLIT_WORDS.get(name.stem.lower()) if name.suffix.lower() in _SUFFIXES else None
 
 
 def _read_lists(root: str, paths: Iterable[str], images: list[str]) -> list[_SplitLists]:

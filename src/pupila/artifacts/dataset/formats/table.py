@@ -141,6 +141,7 @@ def read_parsed_tables(tables: list[str], parsed: list[ParsedTable], home: str, 
     frames = [_rename_columns(table.frame, uri, root) for table, uri in zip(parsed, tables, strict=True)]
     notes = []
     for uri, table, frame in zip(tables, parsed, frames, strict=True):
+        _refuse_repeated(table, uri)
         notes += table.describe_reading(files.relative(uri, root))
         if table.ragged and _may_cut_labels(frame):
             raise refuse_ragged(uri, table)
@@ -155,6 +156,22 @@ def read_parsed_tables(tables: list[str], parsed: list[ParsedTable], home: str, 
         notes += decided
     source = _listing(frame, root, [files.relative(table, root) for table in tables])
     return replace(source, tables=tuple(tables), notes=[*notes, *source.notes])
+
+
+def _refuse_repeated(table: ParsedTable, uri: str) -> None:
+    """Stop where two columns have one name, which we read, and other cells: either may be meant."""
+    roles = {name: role for role, name in _find_roles(table.frame).items()}
+    for column, name in table.repeated.items():
+        if (
+            name in roles
+            and column in table.frame.columns
+            and not table.frame[column].equals(table.frame[name])
+        ):
+            raise PupilaError(
+                say("Several columns of {table} have the name {name}", table=uri, name=name),
+                actual=say("different cells in them"), expected=say("one"),
+                remedy=say("rename the others"),
+            )  # fmt: skip
 
 
 def _may_cut_labels(frame: pl.DataFrame) -> bool:

@@ -35,6 +35,9 @@ class ParsedTable:
         default_factory=list
     )  # numbers of the lines with more cells than the header, from 1
     source: TextTable | None = None  # the text that it was read from
+    repeated: dict[str, str] = field(
+        default_factory=dict
+    )  # a later column's name here -> its name in the file
 
     def describe_reading(self, name: str) -> list[str]:
         """Notes on the encoding and the lines above the header, where they are not the usual ones.
@@ -51,6 +54,14 @@ class ParsedTable:
                              table=name, encoding=decoded.encoding, words=listing(list(words), 3)))  # fmt: skip
         elif decoded.encoding != UTF_8:
             notes.append(say("{table} is read as {encoding}.", table=name, encoding=decoded.encoding))
+        if self.repeated:
+            notes.append(
+                say(
+                    "{table}: several columns have one name; the later ones are {names}.",
+                    table=name,
+                    names=listing([f"{ours} = {theirs}" for ours, theirs in self.repeated.items()], 3),
+                )
+            )
         if self.source.remarks:
             notes.append(say_count("{table}: {n} line above the header is left out.",
                                    "{table}: {n} lines above the header are left out.", self.source.remarks,
@@ -130,7 +141,10 @@ def parse_table(data: bytes, suffix: str, header: bool = True) -> ParsedTable:
     except pl.exceptions.ComputeError:
         frame = _parse_text(text, separator, truncate=True)
         ragged = [source.skipped + number for number in _find_ragged(text, separator)]
-    return ParsedTable(_as_text(frame.rename(_quoted_names(frame, text, separator))), ragged, source)
+    repeated = _find_repeated(frame, text, separator)
+    return ParsedTable(
+        _as_text(frame.rename(_quoted_names(frame, text, separator))), ragged, source, repeated
+    )
 
 
 def _parse_text(text: str, separator: str, truncate: bool) -> pl.DataFrame:
@@ -144,6 +158,15 @@ def _find_ragged(text: str, separator: str) -> list[int]:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     count = len(next(rows))
     return [rows.line_num for row in rows if any(cell.strip() for cell in row[count:])]
+
+
+def _find_repeated(frame: pl.DataFrame, text: str, separator: str) -> dict[str, str]:
+    """The columns that polars renames since an earlier one has their name, with that name; blank names aside."""
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+    if len(names) != len(frame.columns):
+        return {}
+    return {column: name for column, name in zip(frame.columns, names, strict=True)
+            if name.strip() and column.startswith(f"{name}_duplicated_")}  # fmt: skip
 
 
 def _quoted_names(frame: pl.DataFrame, text: str, separator: str) -> dict[str, str]:

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
+import yaml
 from pydantic import Field, PositiveInt
 
 from pupila.core.errors import PupilaError
-from pupila.core.settings import Settings, read_config, shown_default, unknown
+from pupila.core.settings import Settings, load_as_written, read_config, shown_default, unknown
 
 
 class Plain(Settings):
@@ -106,3 +107,13 @@ def test_every_setting_is_described_with_its_default() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Plain().epochs = 3
+
+
+def test_yaml_read_as_written_repeats_text_alone() -> None:
+    assert load_as_written(b"a: &x no\nb: *x\n") == {"a": "no", "b": "no"}
+    levels = "a: &a [x, x]\n" + "".join(
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    with pytest.raises(yaml.YAMLError, match="repeated by its anchor"):
+        load_as_written(levels.encode())

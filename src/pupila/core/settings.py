@@ -296,8 +296,23 @@ def read_config(path: str, load: Callable[[bytes], Any] = yaml.safe_load) -> dic
 
 
 def load_as_written(content: bytes) -> Any:
-    """The YAML with every value as text: names such as no, on, 010 and 12:30 stay what they are."""
-    return yaml.load(content, Loader=yaml.BaseLoader)  # it builds nothing but text, lists and dicts
+    """The YAML with every value as text: names such as no, on, 010 and 12:30 stay what they are.
+
+    Raises:
+        yaml.YAMLError: it is not valid, or repeats a list or mapping by its anchor: nested, these grow without bound.
+    """
+    return yaml.load(content, Loader=_AsWritten)
+
+
+class _AsWritten(yaml.BaseLoader):
+    """Builds nothing but text, lists and dicts."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        repeated = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if repeated and isinstance(node, yaml.CollectionNode):
+            raise yaml.MarkedYAMLError(problem="a list or mapping repeated by its anchor", problem_mark=node.start_mark)
+        return node
 
 
 def _describe_yaml_fault(path: str, fault: yaml.YAMLError) -> str:

@@ -19,6 +19,7 @@ from pupila.imaging.images.decode import (
     check_pixels,
     open_image,
 )
+from pupila.imaging.masks.arrays import is_array, read_array
 from pupila.imaging.masks.label_map import NO_DATA, LabelMap, class_colours, unpack_rgb
 
 Array = NDArray[Any]
@@ -48,7 +49,7 @@ def read_stored_mask(
     """The values of a mask file, upright.
 
     Args:
-        data: of a PNG, TIFF, BMP, GIF, WebP or JPEG file.
+        data: of a PNG, TIFF, BMP, GIF, WebP or JPEG file, or of an array of NumPy.
         colour: give colours also of a palette and of grey levels; a file with another colour than grey always
             gives colours.
         limits: what to refuse.
@@ -57,6 +58,9 @@ def read_stored_mask(
     Raises:
         ImageFault: the bytes are empty, no image, damaged or above the limits, or have no such page.
     """
+    if is_array(data):
+        array = read_array(data, limits or ImageLimits())
+        return StoredMask(array, False, str(array.dtype), "NumPy", 1)
     picture, orientation = open_image(data, limits)
     try:
         if page:

@@ -13,6 +13,7 @@ from pupila.artifacts.dataset.formats.mask_pixels import Pixels, are_aligned, re
 from pupila.artifacts.dataset.formats.stems import ImageStems, Item, match_stems, refuse_channels
 from pupila.core import files
 from pupila.imaging.images.decode import ImageLimits
+from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
 LOOSE = "."  # the name of the files that lie in a folder beside its subfolders
 _MOST_NAMES = 16  # folders beside each other; more are classes or cases
@@ -108,6 +109,7 @@ class Tree:
             Item(entry.path, "/".join(pair[0]), read_stem(entry.path))
             for pair in pairs
             for entry in self.folders[pair[side]]
+            if side or files.suffix(entry.path) not in ARRAY_SUFFIXES
         ]
 
     def holds_few_values(self, role: Role, paths: list[str]) -> bool | None:

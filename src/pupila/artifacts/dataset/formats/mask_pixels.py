@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pupila.core import files
 from pupila.imaging.images.decode import DAMAGE, ImageFault, ImageLimits, open_image
+from pupila.imaging.masks.arrays import is_array, read_array
 from pupila.imaging.masks.codec import SAME_SHAPE, read_stored_mask
 
 Array = NDArray[Any]
@@ -40,6 +41,9 @@ def read_pixels(root: str, path: str, limits: ImageLimits) -> Pixels | None:
     """The pixels of a file; None where it can't be read."""
     try:
         content = files.read_bytes(files.join(root, path))
+        if is_array(content):
+            array = read_array(content, limits).astype(np.int64)
+            return _describe(array, (array.shape[1], array.shape[0]))
         picture, _ = open_image(content, limits)
         size = picture.size
         if picture.format == "JPEG" and max(size) > 2 * _SIDE:  # decoded at a fraction of its size
@@ -53,7 +57,12 @@ def read_pixels(root: str, path: str, limits: ImageLimits) -> Pixels | None:
     except (ImageFault, OSError, *DAMAGE):
         return None
     height, width = values.shape
-    shape = size[::-1] if (size[0] > size[1]) != (width > height) else size
+    return _describe(values, size if (size[0] > size[1]) == (width > height) else size[::-1])
+
+
+def _describe(values: Array, size: tuple[int, int]) -> Pixels:
+    """What the values look like, of a file of this width and height."""
+    height, width = values.shape
     thinned = values[:: max(1, height // _SIDE), :: max(1, width // _SIDE)]
     levels, counts = np.unique(thinned, return_counts=True)
     few = len(levels) <= _FEW or _has_plain_regions(thinned, levels, counts) or _is_smeared(thinned)
@@ -62,7 +71,7 @@ def read_pixels(root: str, path: str, limits: ImageLimits) -> Pixels | None:
     small = grey[np.ix_(rows, columns)].astype(np.float64)
     grid = small > (float(grey.min()) + float(grey.max())) / 2
     binary = len(levels) <= 2 if len(levels) <= _FEW else few and _is_smeared(thinned, 2)
-    return Pixels(few, binary, *shape, grid, small)
+    return Pixels(few, binary, *size, grid, small)
 
 
 def are_alike(samples: Iterable[Pixels]) -> bool:

@@ -25,6 +25,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say, say_count, translate
 from pupila.core.vocabulary import TEST
+from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
 _APART, _BESIDE = mark("images beside masks"), mark("images with masks beside them")  # layouts
 
@@ -37,9 +38,19 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     """
     if not place.is_folder or len(place.images) < 2:
         return None
-    tree = Tree(place.root, place.images, settings.limits())
     if settings.masks != AUTO or settings.images != AUTO:
-        return _read_named(place, tree, settings)
+        marked = _below_root(place, settings.masks)
+        arrays = [e for e in place.arrays if marked != AUTO and fits(e.path, marked)]
+        return _read_named(place, Tree(place.root, [*place.images, *arrays], settings.limits()), settings)
+    pictures = _read(place, place.images, settings)
+    if pictures is None and place.arrays:
+        return _read(place, [*place.images, *place.arrays], settings)
+    return pictures
+
+
+def _read(place: Place, entries: list[files.FileEntry], settings: ReadSettings) -> Listing | None:
+    """What `read` does, of these images and masks."""
+    tree = Tree(place.root, entries, settings.limits())
     requested = settings.requested_task()
     named = settings.layout == "masks" or (requested is not None and requested.target == "mask")
     choice = choose(tree, find_candidates(tree), named)
@@ -48,7 +59,7 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     if choice is not None and not choice.known:
         images, masks = _members(tree, choice)
         return _pair(place, tree, images, masks, choice)
-    if (usual := _by_names(place, choice)) is not None:
+    if (usual := _by_names(place, entries, choice)) is not None:
         return _pair(place, tree, *usual, choice or Choice())
     if (matches := match_within_folders(tree, named)) is not None:
         return _list(place, tree, _without_masks(place.images, matches), matches, Choice(), _BESIDE)
@@ -91,6 +102,7 @@ def _members(tree: Tree, choice: Choice) -> tuple[list[Item], list[Item]]:
             for role, part in marked.items()
             for item in tree.members(role, [])
         ]
+    images = [item for item in images if files.suffix(item.path) not in ARRAY_SUFFIXES]
     taken = {role.name for role in (*choice.images, *choice.masks)}
     level = choice.images[0].level
     known = {item.path for item in (*images, *masks)}
@@ -98,21 +110,25 @@ def _members(tree: Tree, choice: Choice) -> tuple[list[Item], list[Item]]:
         name = parts[level] if len(parts) > level else ""
         if name and name not in taken and split_of_folder(name) == TEST:
             images += [
-                Item(e.path, "/".join(parts), read_stem(e.path)) for e in entries if e.path not in known
+                Item(e.path, "/".join(parts), read_stem(e.path))
+                for e in entries
+                if e.path not in known and files.suffix(e.path) not in ARRAY_SUFFIXES
             ]
     return images, masks
 
 
-def _by_names(place: Place, choice: Choice | None) -> tuple[list[Item], list[Item]] | None:
+def _by_names(
+    place: Place, entries: list[files.FileEntry], choice: Choice | None
+) -> tuple[list[Item], list[Item]] | None:
     """The files in folders of usual names; of the masks those that were chosen."""
-    names = {folder for entry in place.images for folder in entry.path.split("/")[:-1]}
+    names = {folder for entry in entries for folder in entry.path.split("/")[:-1]}
     if not any(folder_content(name) == "mask" for name in names):
         return None
     chosen = {role.name.lower() for role in choice.masks} if choice else None
     images = [e for e in place.images if content_by_path(e.path) == "image"]
     if not images and _has_class_file(place.root):
         images = [e for e in place.images if content_by_path(e.path) != "mask"]
-    masks = [e for e in place.images if content_by_path(e.path) == "mask"
+    masks = [e for e in entries if content_by_path(e.path) == "mask"
              and (chosen is None or any(part.lower() in chosen for part in e.path.split("/")))]  # fmt: skip
     if not images or not masks:
         return None
@@ -158,7 +174,7 @@ def _list(
     targets = make_targets(tree, matches)
     masks = [mask for some in matches.masks.values() for mask, _ in some]
     label_map = read_mask_classes(place.root, [*masks, *matches.unmatched], place.home)
-    read = {label_map.source} if label_map else set()
+    read = {*masks, *matches.unmatched, *([label_map.source] if label_map else [])}
     oddities = [
         o for o in place.others if PurePosixPath(o.subject).name not in CLASS_FILES and o.subject not in read
     ]

@@ -10,6 +10,7 @@ from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
+from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
 _ANNOTATIONS = "annotations"  # where COCO keeps its files, beside the folders of images
 
@@ -70,6 +71,12 @@ class Place:
     def others(self) -> list[Oddity]:
         """All other files below the root, with the reason why they are no images."""
         return self._content[1]
+
+    @cached_property
+    def arrays(self) -> list[files.FileEntry]:
+        """The arrays of NumPy below the root: never images, but masks where they match some."""
+        return [files.FileEntry(other.subject, 0, 0) for other in self.others
+                if files.suffix(other.subject) in ARRAY_SUFFIXES and other.code != "hidden-file"]  # fmt: skip
 
     @cached_property
     def annotations(self) -> ToolFiles:

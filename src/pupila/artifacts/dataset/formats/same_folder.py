@@ -10,6 +10,7 @@ from pupila.artifacts.dataset.formats.stems import Matches, part_of_name
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
+from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
 _MASK = re.compile(r"(.+?)([_\-. ]masks?)(?:[_\-. ]?\d+)?", re.IGNORECASE)
 _TAIL = re.compile(r"(.+?)([_\-. ]+\d*[^\W\d_]+)([_\-. ]?\d+)?")
@@ -111,7 +112,7 @@ def _match(images: _Group, masks: _Group) -> bool:
 
 def _are_masks(tree: Tree, images: _Group, masks: _Group) -> bool:
     """Whether the second kind holds few values and has the shapes of the first, which holds photographs."""
-    if hint(images.kind[0]) == "mask":
+    if hint(images.kind[0]) == "mask" or images.kind[1] in ARRAY_SUFFIXES:
         return False
     keys = spread(sorted(images.files.keys() & masks.files.keys()), _SAMPLES)
     pairs = [(first, second) for key in keys

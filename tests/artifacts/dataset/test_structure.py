@@ -3,14 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.understood import describe
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
-from tests.pictures import write_classes, write_photo
+from tests.pictures import scene, write_classes, write_photo
 
 
 def test_every_class_and_split_is_named(tmp_path: Path) -> None:
@@ -217,3 +219,30 @@ def test_a_form_for_predictions_is_no_table_of_labels(tmp_path: Path) -> None:
     assert len(data) == 6
     assert data.task is None
     assert any("--labels sample.csv" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("shift", [0, 2])
+def test_views_of_the_same_scenes_are_asked_about(shift: int, tmp_path: Path) -> None:
+    for number in range(5):
+        pixels, _ = scene(number)
+        for folder, view in (("left", pixels), ("right", np.roll(pixels, shift, axis=1) // 2)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(view).save(tmp_path / folder / f"{number:04d}.png")
+    with pytest.raises(PupilaError, match="views of the same scenes") as caught:
+        pupila.open(tmp_path)
+    assert "--layout folders" in str(caught.value)
+    assert pupila.open(tmp_path, layout="folders").classes == ["left", "right"]
+
+
+def test_photographs_of_equal_names_are_classes_in_doubt_and_drawings_are_not(tmp_path: Path) -> None:
+    for number in range(5):
+        for order, folder in enumerate(("cat", "dog")):
+            write_photo(tmp_path / f"photos/{folder}/{number}.png", 10 * order + number)
+            (tmp_path / f"drawings/{folder}").mkdir(parents=True, exist_ok=True)
+            drawing = np.zeros((20, 20), np.uint8)
+            drawing[3 + number : 12, 4 : 10 + order] = 255
+            Image.fromarray(drawing).save(tmp_path / f"drawings/{folder}/{number}.png")
+    photos, drawings = pupila.open(tmp_path / "photos"), pupila.open(tmp_path / "drawings")
+    assert photos.classes == drawings.classes == ["cat", "dog"]
+    assert "views of the same scenes" in photos.doubt
+    assert not drawings.doubt

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pupila.artifacts.dataset.formats.class_names import Stems
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folder_tree import build_tree
+from pupila.artifacts.dataset.formats.folder_views import doubt_views
 from pupila.artifacts.dataset.formats.found_table import read_found_table
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
@@ -59,6 +60,9 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
             say("{table} names no images but those of the test split, as a form for predictions does: it is not read. "
                 "If it holds labels, use --labels {table}.", table=table.tables[0].rpartition("/")[2])
         ]  # fmt: skip
+    if structure.class_level and not accepted:
+        views = doubt_views(root, images, [spot.target for spot in spots], settings.limits())
+        structure.doubts += [views] if views else []
     oddities += _find_empty_classes(root, structure, spots)
     notes = [*notes, *structure.notes, *([] if structure.split_level else _splits_in_names(images))]
     columns: dict[str, list[str | None]] = {

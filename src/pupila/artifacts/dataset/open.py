@@ -9,6 +9,7 @@ from pupila.artifacts.dataset.bands import read_scaled_facts
 from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.labels_file import refuse_unread_labels
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.formats.passed_folders import describe_passed_folders
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.split_lists import apply_split_lists
 from pupila.artifacts.dataset.formats.system_files import count_system_files
@@ -73,6 +74,7 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
                     source = apply_split_lists(place, source)
                 if place.is_folder and layout != _MANIFEST:
                     notes += describe_unread_tables(source.root, source.tables)
+                    notes += describe_passed_folders(place, layout, source, settings)
                 return _assemble(replace(source, notes=[*notes, *source.notes]), settings)
     if named != "auto":
         raise PupilaError(

@@ -56,10 +56,7 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
         if table is not None and not _names_test_alone(table, images, spots):
             return replace(table, home=path, notes=[*notes, *table.notes])
         notes += remarks
-        notes += [] if table is None else [
-            say("{table} names no images but those of the test split, as a form for predictions does: it is not read. "
-                "If it holds labels, use --labels {table}.", table=table.tables[0].rpartition("/")[2])
-        ]  # fmt: skip
+        notes += [] if table is None else [_describe_form(table)]
     if structure.class_level and not accepted:
         views = doubt_views(root, images, [spot.target for spot in spots], settings.limits())
         structure.doubts += [views] if views else []
@@ -90,6 +87,13 @@ def _names_test_alone(table: Listing, images: list[files.FileEntry], spots: list
     splits = {e.path: spot.split for e, spot in zip(images, spots, strict=True)}
     named = {splits.get(image) for image in table.rows["image"]}
     return bool(table.tables) and named == {TEST} != set(splits.values())
+
+
+def _describe_form(table: Listing) -> str:
+    return say(
+        "{table} names no images but those of the test split, as a form for predictions does: it is not read. "
+        "If it holds labels, use --labels {table}.", table=table.tables[0].rpartition("/")[2],
+    )  # fmt: skip
 
 
 def _find_empty_classes(root: str, structure: Structure, spots: list[Spot]) -> list[Oddity]:

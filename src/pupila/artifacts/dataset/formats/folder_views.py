@@ -44,9 +44,9 @@ def doubt_views(
     if len(first) < _LEAST_STEMS or any(some.keys() != first.keys() for some in by_class.values()):
         return ""
     stems = spread(sorted(first), _SAMPLES)
-    pairs = [(one, other) for stem in stems if (one := read_pixels(root, first[stem], limits))
+    pairs = [(view, other) for stem in stems if (view := read_pixels(root, first[stem], limits))
              and (other := read_pixels(root, second[stem], limits))]  # fmt: skip
-    if not pairs or all(one.few and other.few for one, other in pairs):
+    if not pairs or all(view.few and other.few for view, other in pairs):
         return ""
     flat = [np.array([pair[side].small.ravel() for pair in pairs]) for side in (0, 1)]
     shown = {"folders": listing(sorted(names)), "examples": listing([first[stems[0]], second[stems[0]]])}

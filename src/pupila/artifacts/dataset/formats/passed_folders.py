@@ -46,7 +46,7 @@ def describe_passed_folders(place: Place, layout: str, source: Listing, settings
     if not structure.class_level or not 2 <= len(names) <= _MOST or len(classes) < _LEAST_IMAGES * len(names):
         return []
     stems = {re.sub(r"\d+", "#", name) for name in names}
-    if len(stems) == 1 and re.search(r"[^\W\d_]", *stems):  # cases
+    if len(stems) == 1 and re.search(r"[^\W\d_]", stems.pop()):  # cases
         return []
     if source.target == "class" and _follow(classes, labels):
         return []

@@ -2,40 +2,38 @@
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.labelling.list_cells import is_unknown_word
-from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 
 _NULLS = frozenset({"nan", "null", "<na>", "n/a", "#n/a"})  # that programs write for an empty cell
 _UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
-_BLANK = re.compile(r"[^\S\t\n\r\f\v ]")  # no-break and other blanks than the plain one
+_BLANK = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")  # other blanks than the plain one
 _JOINERS = "\u200c\u200d"  # they mean something within a word alone
 
 
 def clean_class_names(source: Listing) -> Listing:
     """The listing whose targets, which name classes, hold no unseen signs and no blanks at their ends; a note says so.
 
+    Names that differ in the kind of their blanks alone are one name with plain ones.
+
     Args:
         source: of names of classes, or of cells of a table with several of them.
-
-    Raises:
-        PupilaError: names with control characters.
     """
     given = source.rows["target"].drop_nulls().unique(maintain_order=True).to_list()
-    cleaned = {name: text for name in given if (text := clean_class_name(name)) != name}
-    faulty = [name for name in given
-              if any(unicodedata.category(sign) == "Cc" and not sign.isspace() for sign in name)]  # fmt: skip
-    if faulty:
-        raise PupilaError(
-            say("Names of classes contain control characters"), actual=listing([ascii(name) for name in faulty], 3),
-            expected=say("names of characters that can be seen"), remedy=say("correct the labels"),
-        )  # fmt: skip
+    plain = {name: clean_class_name(name) for name in given}
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for text in plain.values():
+        spellings[_BLANK.sub(" ", text)].add(text)
+    cleaned = {
+        name: meant for name, text in plain.items()
+        if (meant := _BLANK.sub(" ", text) if len(spellings[_BLANK.sub(" ", text)]) > 1 else text) != name
+    }  # fmt: skip
     if not cleaned:
         return source
     target = source.rows["target"].replace(cleaned).replace("", None)
@@ -45,8 +43,8 @@ def clean_class_names(source: Listing) -> Listing:
 
 
 def clean_class_name(name: str) -> str:
-    """The name in composed letters, with plain blanks, none at its ends, and without unseen signs."""
-    text = _BLANK.sub(" ", _UNSEEN.sub("", unicodedata.normalize("NFC", name)))
+    """The name in composed letters, without blanks at its ends and without unseen signs."""
+    text = _UNSEEN.sub("", unicodedata.normalize("NFC", name))
     return text.strip().strip(_JOINERS).strip()
 
 

@@ -311,7 +311,9 @@ class _AsWritten(yaml.BaseLoader):
         repeated = self.check_event(yaml.AliasEvent)
         node = super().compose_node(parent, index)
         if repeated and isinstance(node, yaml.CollectionNode):
-            raise yaml.MarkedYAMLError(problem="a list or mapping repeated by its anchor", problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(
+                problem="a list or mapping repeated by its anchor", problem_mark=node.start_mark
+            )
         return node
 
 

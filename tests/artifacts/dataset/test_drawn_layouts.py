@@ -36,7 +36,7 @@ def _check(outcomes: list[tuple[Layout, str, str]]) -> None:
 
 
 def test_some_drawn_layouts(tmp_path: Path) -> None:
-    _check(_read_many(tmp_path, 40))
+    _check(_read_many(tmp_path, 12))
 
 
 @pytest.mark.slow

@@ -252,3 +252,21 @@ def test_two_annotators_in_one_folder_are_a_question(tmp_path: Path) -> None:
 def test_masks_without_the_folders_of_splits_pair_by_unique_stems(tmp_path: Path) -> None:
     write_pairs(tmp_path, "images/train/{n}.png", "masks/{n}.png")
     assert targets(pupila.open(tmp_path))["images/train/00.png"] == "masks/00.png"
+
+
+def test_splits_whose_stems_end_differently_are_matched_apart(tmp_path: Path) -> None:
+    for split, numbers in (("training", range(21, 25)), ("test", range(1, 4))):
+        for number in numbers:
+            pixels, mask = scene(number, 40, 30)
+            shown = tmp_path / split / "images" / f"{number:02d}_{split}.png"
+            shown.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(shown)
+            for annotator in ("1st", "2nd")[: 1 if split == "training" else 2]:
+                marked = tmp_path / split / f"{annotator}_manual" / f"{number:02d}_manual{annotator[0]}.png"
+                marked.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(mask * 255).save(marked)
+    with pytest.raises(PupilaError, match="--masks 1st_manual"):
+        pupila.open(tmp_path)
+    data = pupila.open(tmp_path, masks="1st_manual")
+    assert data.images["target"].null_count() == 0 and len(data) == 7
+    assert set(data.images["given_split"]) == {"train", "test"}

@@ -19,6 +19,7 @@ _TOKEN = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
 _SAMPLE = 400  # stems that the affixes are learned from
 _MOST_ENDS = 64  # different beginnings and ends of masks
 _MOST_CUT = 4  # tokens that are cut off at each end of the images' stems
+_MOST_CONTEXTS = 16  # folders that are matched each alone
 _MOST_TOKENS = 16  # of a stem whose parts are tried
 
 
@@ -87,12 +88,31 @@ def match_stems(images: ImageStems, masks: list[Item]) -> Matches:
             best = matches
         if len(matches.masks) == len(images.items):
             break
+    if 2 * len(best.masks) < len(images.items):
+        apart = _match_by_context(images.items, masks)
+        best = apart if len(apart.masks) > len(best.masks) else best
     if (
         2 * len(best.masks) < len(images.items)
         and (alone := _match_lone_images(images.items, masks)) is not None
     ):
         return alone
     return _without_shared_words(best)
+
+
+def _match_by_context(images: list[Item], masks: list[Item]) -> Matches:
+    """Matched in each context alone, whose stems have ends of their own: `01_test` and `21_training`."""
+    groups: dict[str, tuple[list[Item], list[Item]]] = defaultdict(lambda: ([], []))
+    for side, items in enumerate((images, masks)):
+        for item in items:
+            groups[item.context][side].append(item)
+    matches = Matches()
+    if not 1 < len(groups) <= _MOST_CONTEXTS:
+        return matches
+    for shown, marked in groups.values():
+        apart = match_stems(ImageStems(shown), marked) if len(shown) > 1 and marked else Matches()
+        matches.masks |= apart.masks
+        matches.unmatched += apart.unmatched if apart.masks else [item.path for item in marked]
+    return matches
 
 
 def _without_shared_words(matches: Matches) -> Matches:

@@ -42,6 +42,20 @@ def test_images_in_parquet_are_unpacked_once(tmp_path: Path, records: bool, desc
     assert [path.stat().st_mtime_ns for path in sorted(Path(again.root).rglob("*.png"))] == unpacked
 
 
+@pytest.mark.parametrize("cut", [True, False])
+def test_an_unpacked_image_that_vanished_is_unpacked_again(tmp_path: Path, cut: bool) -> None:
+    write_shard(tmp_path / "data", "train.parquet", range(4), records=True, described=False)
+    data = pupila.open(tmp_path)
+    lost = Path(data.root) / data.images["image"][1]
+    content = lost.read_bytes()
+    lost.unlink()
+    if cut:
+        lost.write_bytes(content[:50])
+    again = pupila.open(tmp_path)
+    assert again.hash == data.hash
+    assert lost.read_bytes() == content
+
+
 def test_an_empty_cell_of_an_image_is_refused(tmp_path: Path) -> None:
     write_photo(tmp_path / "x.png", 1)
     images = [(tmp_path / "x.png").read_bytes(), None]

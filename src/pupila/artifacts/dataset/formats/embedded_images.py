@@ -34,7 +34,7 @@ def read_embedded_images(place: Place) -> Listing | None:
     key = [files.absolute(place.home), *((each.path, each.size, each.modified) for each in stats if each)]
     root = files.cache_folder() / "embedded" / files.sha256(json.dumps(key).encode())[:16]
     index = root / _ROWS
-    if not index.exists():
+    if not _is_whole(root, index):
         files.write_parquet(str(index), _unpack_shards(shards, root, place.path))
     names = listing([files.relative(uri, place.home) for uri in shards], 3)
     note = say(
@@ -42,6 +42,15 @@ def read_embedded_images(place: Place) -> Listing | None:
     )
     return Listing(say("a table with images in it ({names})", names=names), str(root), pl.read_parquet(index),
                    place.home, notes=[note], cells=True, tables=tuple(shards))  # fmt: skip
+
+
+def _is_whole(root: Path, index: Path) -> bool:
+    """Whether everything was unpacked, and all images are still there, as they were."""
+    if not index.exists():
+        return False
+    sizes = {entry.path: entry.size for entry in files.walk(str(root))}
+    unpacked = pl.read_parquet(index, columns=["image", "bytes"]).iter_rows()
+    return all(sizes.get(image) == size for image, size in unpacked)
 
 
 def _unpack_shards(shards: list[str], root: Path, path: str) -> pl.DataFrame:
@@ -133,7 +142,7 @@ def _unpack(uri: str, root: Path, folder: str, split: str | None) -> list[tuple[
                     expected=say("the bytes of an image in each row"),
                 )  # fmt: skip
             name = f"{folder}/{number:06d}{_ending(data, path)}"
-            if not (root / name).exists():
+            if not (root / name).exists() or (root / name).stat().st_size != len(data):
                 files.write_to_cache(root / name, data)
             cells = {ours.get(key.lower(), f"{key}_" if key in LISTED else key): _name(classes.get(key), value)
                      for key, value in record.items()}  # fmt: skip

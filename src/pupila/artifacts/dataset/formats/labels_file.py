@@ -35,7 +35,7 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
 
 
 def _read_named(place: Place, uri: str, settings: ReadSettings) -> Listing | None:
-    if not files.exists(uri) and files.exists(uri.rpartition("#")[0]):
+    if "#" in uri and not files.exists(uri) and files.exists(uri.rpartition("#")[0]):
         return None  # an attribute of a file of annotations
     if not files.exists(uri):
         raise PupilaError(

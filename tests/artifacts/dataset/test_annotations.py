@@ -394,6 +394,7 @@ def test_yolo_may_list_its_images(tmp_path: Path) -> None:
         ("road 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 is not all numbers"),
         ("0.5 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 has no valid class index"),
         ("-1 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 has no valid class index"),
+        ("7 0.1 0.1 0.2 0.2 0.3 0.3", "line 1 has class 7, which has no name"),
     ],
 )
 def test_a_line_that_is_not_a_polygon_leaves_its_image_without_a_mask(

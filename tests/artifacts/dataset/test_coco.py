@@ -240,3 +240,45 @@ def test_images_in_the_files_of_several_splits_are_counted(tmp_path: Path) -> No
     assert data.images["given_split"].to_list() == ["train", "train", "validation"]
     assert data.doubt == "1 image is listed in several splits (train, validation), of which the first counts."
     assert data.doubt in str(data)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            '{"images":[{"id":1,"file_name":"a.png"',
+            "a.json looks like annotations, but can't be read: Expecting",
+        ),
+        ('{"images":' + "[" * 100_000, "a.json looks like annotations, but can't be read: "),
+        ('{"images": ["a.png"], "annotations": [7]}', "a.json: annotations of no form that Pupila reads."),
+    ],
+)
+def test_annotations_that_can_not_be_read_are_doubted(tmp_path: Path, content: str, words: str) -> None:
+    write_photo(tmp_path / "a.png", 1)
+    write_photo(tmp_path / "b.png", 2)
+    (tmp_path / "a.json").write_text(content)
+    data = pupila.open(tmp_path)
+    assert data.task is None
+    assert words in data.doubt
+    assert data.doubt in str(data)
+
+
+@pytest.mark.parametrize("wrong", [None, [], "x", 1])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"shapes": [], "imagePath": "a.png", "imageHeight": HEIGHT, "imageWidth": WIDTH, "imageData": None},
+        {"objects": [], "size": {"height": HEIGHT, "width": WIDTH}, "description": "", "tags": []},
+        {"a.png1": {"filename": "a.png", "size": 1, "regions": [], "file_attributes": {}}},
+    ],
+)
+def test_a_region_that_is_no_record_is_no_background(
+    tmp_path: Path, content: dict[str, Any], wrong: Any
+) -> None:
+    content = json.loads(json.dumps(content))
+    regions = content.get("shapes", content.get("objects"))
+    (content["a.png1"]["regions"] if regions is None else regions).append(wrong)
+    write_photo(tmp_path / "a.png", 1, width=WIDTH, height=HEIGHT)
+    (tmp_path / "a.png.json").write_text(json.dumps(content))
+    with pytest.raises(PupilaError, match="Can't read a region in"):
+        pupila.open(tmp_path)

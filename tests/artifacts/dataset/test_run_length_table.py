@@ -121,3 +121,9 @@ def test_a_saved_manifest_draws_them_again(tmp_path: Path) -> None:
     data.save(str(folder / "saved"))
     assert (pupila.open(folder / "saved").mask(0) == A).all()
     shutil.rmtree(folder / "saved")
+
+
+@pytest.mark.parametrize("runs", [f"{10**30} 3", f"1 {2**63 - 1}", f"{2**63 - 1} {2**63 - 1}"])
+def test_numbers_beyond_all_images_are_refused(runs: str) -> None:
+    with pytest.raises(ValueError, match="far beyond the image"):
+        decode_runs(runs, 4, 5)

@@ -71,7 +71,7 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
             refuse_unread_labels(settings, layout)
             if (source := read(place, settings)) is not None:
                 if layout != _MANIFEST:
-                    source = apply_split_lists(place, source)
+                    source = place.doubt_unread(apply_split_lists(place, source))
                 if place.is_folder and layout != _MANIFEST:
                     notes += describe_unread_tables(source.root, source.tables)
                     notes += describe_passed_folders(place, layout, source, settings)

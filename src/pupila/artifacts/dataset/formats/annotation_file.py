@@ -1,7 +1,11 @@
 """What every annotation tool writes, in COCO's terms: images, categories, and objects with outlines or boxes."""
 
+import reprlib
 from dataclasses import dataclass, field
 from typing import Any
+
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 
 RECTANGLE = "rectangle"  # `Annotation.shape` of an outline that was drawn as a box
 UNLABELLED = (
@@ -84,6 +88,21 @@ def class_name(raw: Any) -> str:
 def dictionaries(raw: Any) -> list[dict[str, Any]]:
     """Those of a list; none where it is something else."""
     return [each for each in raw if isinstance(each, dict)] if isinstance(raw, list) else []
+
+
+def region_records(raw: list[Any], uri: str) -> list[dict[str, Any]]:
+    """The records of the regions of an image.
+
+    Raises:
+        PupilaError: one is something else: an object would count as background.
+    """
+    wrong = [each for each in raw if not isinstance(each, dict)]
+    if wrong:
+        raise PupilaError(
+            say("Can't read a region in {path}", path=uri), actual=reprlib.repr(wrong[0]),
+            expected=say("a record in braces"), remedy=say("export the annotations again"),
+        )  # fmt: skip
+    return raw
 
 
 def to_int(raw: Any) -> Any:

@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -96,6 +96,8 @@ class ToolFiles:
     root: str  # folder that their paths are relative to
     by_tool: dict[str, dict[str, AnnotationFile]]  # name of the tool to its files by path
     broken: dict[str, dict[str, PupilaError]]  # the same of files that can't be read
+    suspects: dict[str, str] = field(default_factory=dict)  # path of a likely file that can't be read -> why
+    foreign: list[str] = field(default_factory=list)  # paths of likely files that no tool here has written
 
 
 def read_annotation_file(uri: str) -> tuple[str, AnnotationFile] | None:
@@ -139,9 +141,13 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
             likely, marks = next(iter(suspects.items()))
             if marks >= _LIKELY_MARKS:
                 matches.broken.setdefault(likely, {})[path] = fault
+            else:
+                matches.suspects[path] = fault.actual or str(fault)
             continue
         if read:
             matches.by_tool.setdefault(read[0], {})[path] = read[1]
+        elif max(suspects.values(), default=0) >= _LIKELY_MARKS:
+            matches.foreign.append(path)
     for name in [name for name in matches.by_tool if TOOLS[name].each_image]:
         if not any(file.images for file in matches.by_tool[name].values()):  # classes without annotations
             del matches.by_tool[name]

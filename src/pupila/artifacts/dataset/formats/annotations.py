@@ -89,7 +89,7 @@ def draw_annotation(
     if target.lower().endswith(".txt"):
         uri = files.join(root, target)
         content = files.read_bytes(uri) if files.exists(uri) else b""
-        values = _paint(height, width, 0, _parse_yolo(content, height, width))
+        values = _paint(height, width, 0, _parse_yolo(content, height, width, {*label_map.values}))
         return StoredMask(values, False, "L", UNSIZED, 1), content
     records = [_find_record(root, each) for each in split_target(target)]
     tool, image = records[0].tool, records[0].image
@@ -292,8 +292,18 @@ def _near(points: Array) -> bool:
     return bool(((points >= -1) & (points <= 2)).all())
 
 
-def _parse_yolo(content: bytes, height: int, width: int) -> Iterable[Piece]:
-    """The lines of a YOLO file: the class index, then the points of a polygon relative to width and height."""
+def _parse_yolo(content: bytes, height: int, width: int, known: set[int]) -> Iterable[Piece]:
+    """The lines of a YOLO file: the class index, then the points of a polygon relative to width and height.
+
+    Args:
+        content: of the file.
+        height: of the image.
+        width: of the image.
+        known: the stored values of the classes that have a name.
+
+    Raises:
+        ImageFault: a line is no polygon of a class that has a name.
+    """
     for number, line in enumerate(content.decode("utf-8-sig", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
@@ -312,6 +322,11 @@ def _parse_yolo(content: bytes, height: int, width: int) -> Iterable[Piece]:
             )
         if not class_index.is_integer() or not 0 <= class_index < IGNORE - 1:
             raise ImageFault("unreadable", say("line {n} has no valid class index", n=number))
+        if int(class_index) + 1 not in known:
+            raise ImageFault(
+                "unreadable",
+                say("line {n} has class {index}, which has no name", n=number, index=int(class_index)),
+            )
         yield int(class_index) + 1, [(np.round(points * (width, height), _DECIMALS), [])]
 
 

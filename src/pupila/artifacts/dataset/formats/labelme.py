@@ -15,7 +15,7 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     Annotation,
     AnnotationFile,
     class_name,
-    dictionaries,
+    region_records,
 )
 from pupila.core.messages import say
 
@@ -28,6 +28,9 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     Args:
         content: of a JSON file.
         uri: of the file: its image has the same stem where it does not lie where the file says.
+
+    Raises:
+        PupilaError: a shape is no record.
     """
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         return None
@@ -36,7 +39,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     stem = PurePosixPath(uri).stem
     size = content.get("imageHeight"), content.get("imageWidth")
     image = AnnotatedImage(str(content.get("imagePath") or stem), *size, fallback=stem)
-    shapes = [_parse_shape(shape, size) for shape in dictionaries(content["shapes"])]
+    shapes = [_parse_shape(shape, size) for shape in region_records(content["shapes"], uri)]
     flags = content.get("flags")
     tags = {str(name): bool(value) for name, value in flags.items()} if isinstance(flags, dict) else {}
     annotations = [*shapes, *(Annotation(name, shape=TAG) for name in tags if tags[name])]

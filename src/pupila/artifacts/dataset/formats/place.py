@@ -1,19 +1,21 @@
 """The path that a user named and what lies there: walked once, however many layouts look at it."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.annotation_tools import ToolFiles, find_annotations
 from pupila.artifacts.dataset.formats.class_files import CLASS_FILES
 from pupila.artifacts.dataset.formats.file_finder import list_images
-from pupila.artifacts.dataset.formats.listing import Oddity
+from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.core import files
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
 _ANNOTATIONS = "annotations"  # where COCO keeps its files, beside the folders of images
 
+_SHOWN = 3  # files that can't be read
 _DOCUMENTS = {".md", ".rst", ".html", ".py", ".ipynb", ".pdf", ".css", ".js", ".sh", ".toml", ".cfg", ".ini"}
 
 
@@ -94,6 +96,29 @@ class Place:
             if loose_files.by_tool or loose_files.broken:
                 below, root = [*paths, *(f"{inner}/{path}" for path in below)], self.home
         return find_annotations(root, [p for p in below if PurePosixPath(p).name not in CLASS_FILES])
+
+    def doubt_unread(self, source: Listing) -> Listing:
+        """The listing with a word about likely annotation files that were looked at and could not be read.
+
+        Files of other forms count only where there are no labels: captions may lie beside annotations.
+        """
+        if "annotations" not in self.__dict__:
+            return source
+        matches = self.annotations
+        sentences = [
+            say(
+                "{path} looks like annotations, but can't be read: {reason}.",
+                path=path,
+                reason=reason.rstrip("."),
+            )
+            for path, reason in list(matches.suspects.items())[:_SHOWN]
+        ]
+        if matches.foreign and not source.rows["target"].count():
+            sentences.append(
+                say("{paths}: annotations of no form that Pupila reads.", paths=listing(matches.foreign, 3))
+            )
+        doubt = " ".join(filter(None, [source.doubt, *sentences]))
+        return replace(source, doubt=doubt)
 
     @cached_property
     def _content(self) -> tuple[list[files.FileEntry], list[Oddity]]:

@@ -26,6 +26,7 @@ _NAME_AND_CLASS = re.compile(
 )
 _NOTHING = {"", "-1", "nan", "none", "null"}
 _MANY_NUMBERS = 6  # of a cell that is no size and no box
+_LARGEST = 2**62  # number of which two can be added
 _FOREGROUND = "foreground"
 Row = dict[str, Any]
 
@@ -82,7 +83,12 @@ def decode_runs(text: str, height: int, width: int) -> NDArray[np.bool_]:
     Raises:
         ValueError: runs overlap, are empty, or reach beyond the image.
     """
-    numbers = np.array(text.split(), dtype=np.int64)
+    try:
+        numbers = np.array(text.split(), dtype=np.int64)
+    except (OverflowError, ValueError) as fault:
+        raise ValueError(say("its run lengths reach far beyond the image")) from fault
+    if numbers.max(initial=0) > _LARGEST:
+        raise ValueError(say("its run lengths reach far beyond the image"))
     starts, ends = numbers[::2] - 1, numbers[::2] - 1 + numbers[1::2]
     if (numbers < 1).any():
         raise ValueError(say("its run lengths begin at 1, and none is empty"))

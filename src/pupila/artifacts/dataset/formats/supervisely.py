@@ -13,6 +13,7 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     AnnotationFile,
     class_name,
     dictionaries,
+    region_records,
 )
 from pupila.core.messages import say
 from pupila.core.vocabulary import SPLIT_WORDS
@@ -27,6 +28,9 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     Args:
         content: of a JSON file.
         uri: of the file, which is named after its image.
+
+    Raises:
+        PupilaError: an object is no record.
     """
     if not isinstance(content, dict):
         return None
@@ -44,7 +48,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     split = next((s for tag in given if (s := SPLIT_WORDS.get(str(tag.get("name")).lower()))), None)
     tags = [_tag_class(tag) for tag in given if str(tag.get("name")).lower() not in SPLIT_WORDS]
     shape = size["height"], size["width"]
-    drawn = [_parse_object(each, shape) for each in dictionaries(objects)]
+    drawn = [_parse_object(each, shape) for each in region_records(objects, uri)]
     annotations = [*drawn, *(Annotation(tag, shape=TAG) for tag in tags)]
     return AnnotationFile(
         {_ID: AnnotatedImage(name, *shape, split)},

@@ -17,6 +17,7 @@ from pupila.artifacts.dataset.formats.annotation_file import (
     AnnotatedImage,
     Annotation,
     AnnotationFile,
+    region_records,
 )
 from pupila.artifacts.dataset.formats.text_tables import decode_text
 from pupila.core import files
@@ -45,6 +46,9 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     Args:
         content: of a JSON file, or the rows of a CSV file.
         uri: of the file, for messages.
+
+    Raises:
+        PupilaError: a region is no record.
     """
     if isinstance(content, list):
         if not content or not all(isinstance(row, dict) and SHAPES in row for row in content):
@@ -54,7 +58,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     if not isinstance(records, dict) or not all(map(_is_record, records.values())) or not records:
         return None
     images = {key: AnnotatedImage(str(record["filename"])) for key, record in records.items()}
-    regions = [(key, region) for key, record in records.items() for region in _regions(record)]
+    regions = [(key, region) for key, record in records.items() for region in _regions(record, uri)]
     if regions:
         values = _collect_values(region.get("region_attributes") for _, region in regions)
         return _read(images, [(key, region.get("shape_attributes")) for key, region in regions], values)
@@ -91,14 +95,10 @@ def _is_record(record: Any) -> bool:
     )
 
 
-def _regions(record: Json) -> list[Json]:
+def _regions(record: Json, uri: str) -> list[Json]:
     """The regions of a record; version 1 numbers them in a dictionary."""
     regions = record["regions"]
-    return [
-        each
-        for each in (regions.values() if isinstance(regions, dict) else regions)
-        if isinstance(each, dict)
-    ]
+    return region_records([*regions.values()] if isinstance(regions, dict) else regions, uri)
 
 
 def _collect_values(attributes: Iterable[Any]) -> Values:

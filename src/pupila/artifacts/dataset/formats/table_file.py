@@ -187,8 +187,8 @@ def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
         for name in lists
     ]  # fmt: skip
     frame = frame.with_columns(pl.col(plain).cast(pl.String, strict=False), *texts)
-    kept = {*plain, *lists}
-    return frame.select([name for name in frame.columns if name in kept])
+    retained = {*plain, *lists}
+    return frame.select([name for name in frame.columns if name in retained])
 
 
 def _is_plain_list(kind: pl.DataType) -> bool:

@@ -96,6 +96,7 @@ LOADED_BY_OTHERS = {
 }
 # Distributions whose module has another name.
 MODULE_OF = {
+    "charset-normalizer": "charset_normalizer",
     "pillow": "PIL",
     "pillow-heif": "pillow_heif",
     "pyyaml": "yaml",

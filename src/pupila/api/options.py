@@ -29,7 +29,8 @@ class LayoutOptions(TypedDict, total=False):
         "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely",
         "run-lengths", "yolo", "masks", "folders"
     ]  # fmt: skip
-    """how the labels are laid out; auto: as the files suggest [default: 'auto']."""
+    """how the labels are laid out: table, coco, labelme, voc, cvat, via, label-studio, supervisely,
+    run-lengths, yolo, masks or folders; auto: as the files suggest [default: 'auto']."""
     images: str
     """folder of the images, below that of the data; auto: as the files suggest [default: 'auto']."""
     masks: str

@@ -20,6 +20,7 @@ USUAL = (
     "convnextv2_tiny", "regnety_004", "regnety_032", "densenet121", "vit_small_patch16_224", "vit_base_patch16_224",
     "vit_small_patch14_dinov2", "deit3_small_patch16_224", "swin_tiny_patch4_window7_224", "mit_b0", "mit_b2",
 )  # fmt: skip
+_METAVAR = 60  # characters of the words that may follow a flag, in the help
 
 
 def table() -> dict[str, list[dict[str, Any]]]:
@@ -86,7 +87,13 @@ def _kind(annotation: Any) -> tuple[str, str]:
             return "mapping", "NAME=VALUE,..."
         if part in (int, float):
             return "yaml", "|".join(["N" if part is int else "NUMBER", *words])
-    return "text", "|".join(words) if words else "TEXT"
+    return "text", _wrap_choices(words) if words else "TEXT"
+
+
+def _wrap_choices(words: list[str]) -> str:
+    """The words that may stand there; of many only the first ones, as the flag's line has no more room."""
+    shown = "|".join(words)
+    return shown if len(shown) <= _METAVAR else "|".join([*words[:3], "..."])
 
 
 def _choices(stage: str, name: str, annotation: Any) -> list[str]:

@@ -13,7 +13,8 @@ Result = TypeVar("Result")
 # The module of a library -> the smallest extra that brings it.
 EXTRA_OF = {
     **dict.fromkeys(
-        ("filelock", "jinja2", "markupsafe", "matplotlib", "polars", "scipy", "sklearn", "usearch"), "data"
+        ("charset_normalizer", "filelock", "jinja2", "markupsafe", "matplotlib", "polars", "scipy", "sklearn",
+         "usearch"), "data"
     ),
     **dict.fromkeys(
         ("onnx", "onnxscript", "safetensors", "segmentation_models_pytorch", "timm", "torch", "torchvision"), "train"

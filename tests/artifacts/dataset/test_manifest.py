@@ -28,7 +28,7 @@ def test_a_manifest_elsewhere_is_the_data_set(tmp_path: Path) -> None:
 
 
 def test_a_manifest_beside_the_images_never_hides_a_new_one(tmp_path: Path) -> None:
-    write_classes(tmp_path, {"a": 2})
+    write_classes(tmp_path, {"a": 1, "b": 1})
     data = pupila.open(tmp_path)
     data.save(data.home)
     write_photo(tmp_path / "a/new.jpg", 77)
@@ -57,7 +57,7 @@ def test_columns_called_like_our_own_facts_are_kept_beside_them(tmp_path: Path) 
 
 
 def test_images_deleted_or_changed_since_are_listed(tmp_path: Path) -> None:
-    write_classes(tmp_path / "photos", {"a": 3})
+    write_classes(tmp_path / "photos", {"a": 3, "b": 3})
     pupila.open(tmp_path / "photos").save(str(tmp_path / "out"))
     (tmp_path / "photos/a/000.jpg").unlink()
     write_photo(tmp_path / "photos/a/001.jpg", 500)
@@ -66,7 +66,7 @@ def test_images_deleted_or_changed_since_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_a_newer_pupila_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
-    write_classes(tmp_path, {"a": 2})
+    write_classes(tmp_path, {"a": 2, "b": 2})
     frame = pl.read_parquet(pupila.open(tmp_path).save(str(tmp_path / "out")))
     later = {"pupila.schema": "99", "pupila.root": "."}
     frame.write_parquet(tmp_path / "out/pupila.parquet", metadata=later)
@@ -78,7 +78,7 @@ def test_a_manifest_of_a_newer_pupila_and_a_damaged_one_are_refused(tmp_path: Pa
 
 
 def test_a_manifest_of_schema_1_is_refused_except_beside_its_images(tmp_path: Path) -> None:
-    write_classes(tmp_path / "photos", {"a": 2})
+    write_classes(tmp_path / "photos", {"a": 2, "b": 2})
     data = pupila.open(tmp_path / "photos")
     frame = pl.read_parquet(data.save(str(tmp_path / "out")))
     frame.write_parquet(

@@ -141,7 +141,7 @@ def test_an_image_that_changed_since_is_named(spoil: Callable[[Path], object], t
 def test_a_photo_that_was_replaced_since_is_refused_and_not_kept(tmp_path: Path) -> None:
     for number in (0, 1):
         write_photo(tmp_path / f"data/a/{number}.png", number)
-    data = pupila.open(tmp_path / "data")
+    data = pupila.open(tmp_path / "data", layout="folders")
     first = (tmp_path / "data/a/0.png").read_bytes()
     (tmp_path / "data/a/0.png").write_bytes((tmp_path / "data/a/1.png").read_bytes())
     with pytest.raises(PupilaError, match="changed since"):

@@ -184,6 +184,7 @@ CASES: dict[str, tuple[Plant, Plant]] = {
 }
 ELSEWHERE = {
     "changed-file",
+    "short-outline",
     "missing-extra",
     "folder-predicts-label",
     "column-predicts-label",

@@ -100,7 +100,9 @@ class LayoutSettings(Settings):
         "auto: as the data suggest",
     )
     layout: LayoutChoice = Field(
-        default="auto", description="how the labels are laid out; auto: as the files suggest"
+        default="auto",
+        description="how the labels are laid out: table, coco, labelme, voc, cvat, via, label-studio, supervisely, "
+        "run-lengths, yolo, masks or folders; auto: as the files suggest",
     )
     images: str = Field(
         default="auto", description="folder of the images, below that of the data; auto: as the files suggest"

@@ -191,9 +191,8 @@ def test_only_machine_labels_in_force_are_audited(tmp_path: Path) -> None:
 
 def test_a_given_label_is_not_a_machine_label(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        flat(tmp_path / name, 3)
-    data = pupila.open(tmp_path)
-    data = label(data, ["b"] * 6)
+        flat(tmp_path / name, 2)
+    data = label(pupila.open(tmp_path), ["b"] * 4)
     labels = read_machine_labels(pupila.open(tmp_path), read_history(data.home), ALL_ROWS)
     assert labels.is_empty()  # even those in b, where the machine agrees with the folder
 
@@ -329,7 +328,8 @@ def test_the_images_of_a_group_count_as_one_for_unseen_groups(tmp_path: Path) ->
 
 def test_a_given_label_that_an_annotator_confirmed_is_not_a_machine_label(tmp_path: Path) -> None:
     data = flat(tmp_path / "a", 2)
-    data = label(pupila.open(tmp_path), ["a", "a"])
+    flat(tmp_path / "b", 1)
+    data = label(pupila.open(tmp_path), ["a", "a", "b"])
     image, digest = data.images.select("image", "sha256").row(0)
     append_labels(data.home, [Label(image, digest, "annotator:bob", True, "a", WHEN)])
     assert read_machine_labels(pupila.open(tmp_path), read_history(data.home), ALL_ROWS).is_empty()

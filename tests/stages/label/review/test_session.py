@@ -67,7 +67,7 @@ def test_no_response_depends_on_the_machine_labels(tmp_path: Path) -> None:
 def test_no_path_and_no_metadata_is_sent(tmp_path: Path) -> None:
     for name in ("cow", "secret-dog"):
         flat(tmp_path / name, 4)
-    data = pupila.open(tmp_path)
+    data = pupila.open(tmp_path, layout="folders")  # both hold the same pictures
     rows = data.images.select("image", "sha256", "target").iter_rows()
     items = [ReviewItem(row, image, digest, None, target) for row, (image, digest, target) in enumerate(rows)]
     web = client(Review(items, CLASSES, ReviewContext(data.home, "ana", "suspect", 0)), data)

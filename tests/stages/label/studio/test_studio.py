@@ -307,7 +307,7 @@ def test_masks_beside_their_images_stay_there(tmp_path: Path) -> None:
     mask[:30] = True
     taken(folder, annotated([{"data": {"image": "2.jpg"}}], [brush("foreground", mask)]))
     data = pupila.open(folder)
-    assert len(data) == 4 and data.images["target"][2] == "2_mask_2.png"
+    assert len(data) == 4 and "2_mask_2.png" in data.images["target"][2]
     assert np.array_equal(data.mask(2) == 1, mask)
 
 

@@ -39,10 +39,12 @@ class Node:
         """Images in and below it."""
         return sum(held.images for held in self.all_held())
 
-    def mark(self, split: str | None = None, part: str | None = None) -> "Node":
+    def belonging_to(self, split: str | None = None, part: str | None = None) -> "Node":
         """A copy whose folders belong to the split or the part."""
         held = [replace(h, split=split or h.split, part=part or h.part) for h in self.held]
-        return Node(self.name, held, {name: child.mark(split, part) for name, child in self.children.items()})
+        return Node(
+            self.name, held, {name: child.belonging_to(split, part) for name, child in self.children.items()}
+        )
 
     def unwrap(self) -> "Node":
         """The folder below it that holds the data, where lone folders lie around them."""

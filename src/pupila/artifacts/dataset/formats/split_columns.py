@@ -50,7 +50,7 @@ def settle_split_column(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     notes.append(
         say("The column {name} gives the splits: {meanings}.", name=name, meanings=listing(meanings, 8))
     )
-    return rows.drop(name).with_columns(given_split=by_column[name]), notes
+    return rows.with_columns(given_split=by_column[name]), notes
 
 
 def _describe_unread(columns: pl.DataFrame) -> list[str]:

@@ -66,6 +66,7 @@ class Reader:
     def __init__(self, documents: set[str], stems: Stems, accepted: bool, topmost: bool) -> None:
         self.documents, self.stems, self.accepted, self.topmost = documents, stems, accepted, topmost
         self.structure = Structure()
+        self.loose = False  # whether images lie beside the top folders
 
     def read(self, tree: Node) -> Structure:
         """The structure of the tree.
@@ -115,6 +116,7 @@ class Reader:
     def _read_tops(self, node: Node) -> None:
         tops = self._skip_documents(list(node.children.values()))
         self._read_loose(node, sum(top.total for top in tops))
+        self.loose = bool(node.direct)
         if _are_classes_of_splits(tops):
             if not self.accepted:
                 refuse_masks(tops, self.stems)
@@ -151,7 +153,7 @@ class Reader:
 
     def _read_splits(self, tops: list[Node], splits: dict[str, str], parallel: list[Node]) -> None:
         self.structure.splits, self.structure.split_level = splits, True
-        named = [top.unwrap().mark(split=splits[top.name]) for top in tops if top.name in splits]
+        named = [top.unwrap().belonging_to(split=splits[top.name]) for top in tops if top.name in splits]
         for top in (top for top in tops if top.name not in splits):
             inner = top.unwrap()
             if is_of_masks(top.name) and not self.accepted:
@@ -164,7 +166,7 @@ class Reader:
                     "{folder} holds the same class folders as the splits, but its name is no split's: "
                     "its images are in no split.", folder=top.name,
                 ))  # fmt: skip
-                named.append(inner.mark(part=top.name))
+                named.append(inner.belonging_to(part=top.name))
             elif not inner.children:
                 self.structure.notes.append(say_count(
                     "{folder} lies beside the splits and holds no class folders: {n} image without a label.",
@@ -220,7 +222,7 @@ class Reader:
             "If {names} are the classes themselves, use --layout folders; if one of them is not meant, name the folder "
             "of the data.", names=names,
         ))  # fmt: skip
-        merged = merge([top.unwrap().mark(part=top.name) for top in parallel])
+        merged = merge([top.unwrap().belonging_to(part=top.name) for top in parallel])
         if any(child.name.lower() in SPLIT_WORDS for child in merged.children.values()):
             self._read_tops(merged)
         else:
@@ -239,7 +241,8 @@ class Reader:
                     )
 
     def _read_classes(self, tops: list[Node], below_splits: bool) -> None:
-        if all(folder_content(top.name) == "image" for top in tops):
+        alone = len(tops) == 1 and self.loose and not self.accepted  # a lone folder beside images is no class
+        if alone or all(folder_content(top.name) == "image" for top in tops):
             for top in tops:
                 self._keep_unlabelled(top, None)
             return

@@ -192,7 +192,8 @@ def list_files(root: str) -> list[str]:
     """The names of the files directly below the root, sorted."""
     if is_remote(root):
         return sorted(name for name, kind in stores.list_children(root) if kind == stores.FILE)
-    return sorted(child.name for child in Path(root).iterdir() if child.is_file())
+    with os.scandir(root) as children:
+        return sorted(child.name for child in children if child.is_file())
 
 
 def suffix(path: str) -> str:

@@ -75,7 +75,7 @@ def make_plan(
 
     Args:
         data: whatever `pupila.open` takes.
-        tell: called with what was understood of the data, before any slow work; None: it is not said.
+        tell: called with what was understood of the data, before any slow work; None: it is not reported.
         settings: as for `train`.
     """
     from pupila.stages.train.config import TrainConfig

@@ -1,4 +1,4 @@
-"""The encoding of a text file: told by its first bytes, by valid UTF-8, or by what reads like writing."""
+"""The encoding of a text file, inferred from its first bytes, from valid UTF-8, or from what reads like writing."""
 
 import codecs
 import re

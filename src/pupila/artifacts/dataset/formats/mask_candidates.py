@@ -103,12 +103,12 @@ class Tree:
             for entry in self.folders[names[role]]
         ]
 
-    def items(self, pairs: list[tuple[Parts, Parts]], side: int) -> list[Item]:
-        """The files of one side of these folders, the folder of the images as context."""
+    def list_paths(self, pairs: list[tuple[Parts, Parts]], side: int) -> list[tuple[str, str]]:
+        """The files of one side of these folders, each with the folder of the images as context."""
         return [
-            Item(entry.path, "/".join(pair[0]), read_stem(entry.path))
-            for pair in pairs
-            for entry in self.folders[pair[side]]
+            (entry.path, context)
+            for context, folder in (("/".join(pair[0]), pair[side]) for pair in pairs)
+            for entry in self.folders[folder]
             if side or files.suffix(entry.path) not in ARRAY_SUFFIXES
         ]
 
@@ -154,18 +154,18 @@ def _find_matching(tree: Tree, roles: RolePairs) -> list[Candidate]:
             continue  # usual names need no look at pixels, but for other masks of the same images
         own = images, tuple(first for first, _ in folders)
         if own not in stems:
-            stems[own] = ImageStems(tree.items(folders, 0))
-        marked = tree.items(folders, 1)
-        sample = spread(marked, _SAMPLE)
+            stems[own] = ImageStems(make_items(tree.list_paths(folders, 0)))
+        marked = tree.list_paths(folders, 1)
+        sample = make_items(spread(marked, _SAMPLE))
         matches = match_stems(stems[own], sample)
         count = sum(len(some) for some in matches.masks.values())
         if 2 * count < len(sample) or not count:
-            refuse_channels(stems[own].items, sample)
+            refuse_channels(stems[own], sample)
             continue
         pairs = [(image, some[0][0]) for image, some in matches.masks.items()]
         candidate = Candidate(images, masks, spread(pairs, _SAMPLES), known)
         if known or _have_pixels_of_masks(
-            tree, candidate, [i.path for i in stems[own].items], [i.path for i in marked]
+            tree, candidate, [i.path for i in stems[own].items], [path for path, _ in marked]
         ):
             candidates.append(candidate)
     return candidates
@@ -213,6 +213,11 @@ def _have_pixels_of_masks(tree: Tree, candidate: Candidate, images: list[str], m
              if (first := tree.read(image)) and (second := tree.read(mask))]  # fmt: skip
     candidate.aligned = are_aligned(samples)
     return bool(samples) and 4 * sum(first.fits(second) for first, second in samples) >= 3 * len(samples)
+
+
+def make_items(paths: Iterable[tuple[str, str]]) -> list[Item]:
+    """Files with their contexts, for matching."""
+    return [Item(path, context, read_stem(path)) for path, context in paths]
 
 
 def read_stem(path: str) -> str:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folder_names import hint
-from pupila.artifacts.dataset.formats.mask_candidates import Parts, Role, Tree, read_stem
+from pupila.artifacts.dataset.formats.mask_candidates import Parts, Role, Tree, make_items, read_stem
 from pupila.artifacts.dataset.formats.stems import ImageStems, Item, Matches, match_stems
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -121,8 +121,8 @@ def _match_best(tree: Tree, given: list[str], of_masks: bool) -> NamedFiles | No
                 partners[role] += [(own, parts) for own in names.values() if own in folders]
     options: dict[Role, NamedFiles] = {}
     for role, pairs in partners.items():
-        own = [item for item in tree.items(pairs, 0) if item.path in paths]
-        other = tree.items(pairs, 1)
+        own = [item for item in make_items(tree.list_paths(pairs, 0)) if item.path in paths]
+        other = make_items(tree.list_paths(pairs, 1))
         few = tree.holds_few_values(role, [item.path for item in other]) if own else None
         if not own or (few is of_masks and hint(role.name) != ("image" if of_masks else "mask")):
             continue

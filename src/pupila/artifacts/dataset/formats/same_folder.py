@@ -85,20 +85,21 @@ def match_within_folders(tree: Tree, named: bool = False) -> Matches | None:
 def _group(entries: list[files.FileEntry]) -> list[_Group]:
     """The kinds of names of which two files or more share the rest of the stem with another file."""
     by_kind: dict[Ends, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
-    recurring = Counter(read_stem(entry.path) for entry in entries)
-    sizes = Counter(entry.path.rpartition("/")[0] for entry in entries)
-    for entry in entries:
-        folder, stem, ending = entry.path.rpartition("/")[0], read_stem(entry.path), files.suffix(entry.path)
+    named = [(entry.path, entry.path.rpartition("/")[0], read_stem(entry.path)) for entry in entries]
+    recurring = Counter(stem for _, _, stem in named)
+    sizes = Counter(folder for _, folder, _ in named)
+    for path, folder, stem in named:
+        ending = files.suffix(path)
         if (
             recurring[stem] > 1
             and sizes[folder] <= _MOST_IN_CASE
             and re.fullmatch(r"[^\W\d]+(_[^\W\d]+)*", stem)
         ):
-            by_kind[stem, ending][folder, ""].append(entry.path)
+            by_kind[stem, ending][folder, ""].append(path)
             continue
-        by_kind["", ending][folder, stem].append(entry.path)
+        by_kind["", ending][folder, stem].append(path)
         if match := _MASK.fullmatch(stem) or _TAIL.fullmatch(stem):
-            by_kind[match[2], ending][folder, match[1]].append(entry.path)
+            by_kind[match[2], ending][folder, match[1]].append(path)
     groups = [_Group(kind, dict(some)) for kind, some in by_kind.items()]
     most = sorted(groups, key=lambda group: ("mask" not in group.kind[0], -group.count))[:_MOST_KINDS]
     return sorted(most, key=lambda group: group.kind)

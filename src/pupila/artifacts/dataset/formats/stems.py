@@ -16,6 +16,7 @@ PLAIN_WORDS = frozenset((
     "l", "y", "training", "train", "testing", "test", "val",
 ))  # fmt: skip
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
+_CHANNEL = re.compile(r"(.+)(_\d{4})")
 _SAMPLE = 400  # stems that the affixes are learned from
 _MOST_ENDS = 64  # different beginnings and ends of masks
 _MOST_CUT = 4  # tokens that are cut off at each end of the images' stems
@@ -58,6 +59,15 @@ class ImageStems:
                     index.setdefault((item.context, core), item.path)
             self._indexes[cut] = index
         return self._indexes[cut]
+
+    @cached_property
+    def channels(self) -> dict[tuple[str, str], set[str]]:
+        """(context, stem without its channel) -> the channels of nnU-Net: `_0000`."""
+        channels: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for item in self.items:
+            if match := _CHANNEL.fullmatch(item.stem):
+                channels[item.context, match[1]].add(match[2])
+        return dict(channels)
 
     @cached_property
     def affixes(self) -> list[tuple[str, str]]:
@@ -202,16 +212,13 @@ def _assign(index: dict[tuple[str, str], str], masks: list[Item], ends: list[tup
     return matches
 
 
-def refuse_channels(images: list[Item], masks: list[Item]) -> None:
+def refuse_channels(images: ImageStems, masks: list[Item]) -> None:
     """Refuse images of several files: `a_0000.png` and `a_0001.png` for the mask `a.png`, as nnU-Net stores channels.
 
     Raises:
         PupilaError: the message names the channels, and the flag that reads one.
     """
-    channels: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for item in images:
-        if match := re.fullmatch(r"(.+)(_\d{4})", item.stem):
-            channels[item.context, match[1]].add(match[2])
+    channels = images.channels
     covered = [channels[key] for item in masks if (key := (item.context, item.stem)) in channels]
     if (
         2 * len(covered) < len(masks)

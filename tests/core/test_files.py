@@ -42,6 +42,16 @@ def test_a_walk_is_sorted_and_follows_links_once(tmp_path: Path) -> None:
     assert list(sizes) == sorted(sizes, key=lambda path: (path.count("/"), path))
 
 
+def test_a_link_to_itself_is_neither_a_file_nor_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b.txt").write_text("")
+    (tmp_path / "c").symlink_to("a")
+    (tmp_path / "d").symlink_to("b.txt")
+    assert files.list_folders(str(tmp_path)) == ["a", "c"]
+    assert files.list_files(str(tmp_path)) == ["b.txt", "d"]
+
+
 def test_a_store_is_like_a_disk() -> None:
     for name in ("x/1.jpg", "x/y/2.jpg", "3.jpg", ".hidden/4.jpg"):
         files.write_bytes(f"memory://shop/{name}", name.encode())

@@ -184,7 +184,7 @@ def list_folders(root: str) -> list[str]:
     if is_remote(root):
         names = [name for name, kind in stores.list_children(root) if kind == stores.FOLDER]
     else:
-        names = [child.name for child in Path(root).iterdir() if child.is_dir()]
+        names = _list_children(root, os.DirEntry.is_dir)
     return sorted(name for name in names if not is_hidden(name) and is_text(name))
 
 
@@ -192,8 +192,18 @@ def list_files(root: str) -> list[str]:
     """The names of the files directly below the root, sorted."""
     if is_remote(root):
         return sorted(name for name, kind in stores.list_children(root) if kind == stores.FILE)
+    return sorted(_list_children(root, os.DirEntry.is_file))
+
+
+def _list_children(root: str, is_kind: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+    """The names directly below the root of one kind, by the folder's own entries; a broken link is of none."""
+    names = []
     with os.scandir(root) as children:
-        return sorted(child.name for child in children if child.is_file())
+        for child in children:
+            with contextlib.suppress(OSError):  # a link to itself
+                if is_kind(child):
+                    names.append(child.name)
+    return names
 
 
 def suffix(path: str) -> str:

@@ -246,3 +246,19 @@ def test_photographs_of_equal_names_are_classes_in_doubt_and_drawings_are_not(tm
     assert photos.classes == drawings.classes == ["cat", "dog"]
     assert "views of the same scenes" in photos.doubt
     assert not drawings.doubt
+
+
+def test_a_list_with_the_line_of_a_folder_is_read(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"cat": 6, "dog": 6})
+    names = [f"{name}/{number:03d}.jpg" for name in ("cat", "dog") for number in range(6)]
+    (tmp_path / "train.txt").write_text("\n".join([*names[:4], *names[6:10], "cat/", "."]))
+    (tmp_path / "val.txt").write_text("\n".join([*names[4:6], *names[10:]]))
+    given = pupila.open(tmp_path).images["given_split"].to_list()
+    assert (given.count("train"), given.count("validation")) == (8, 4)
+
+
+def test_a_log_of_times_beside_images_is_no_table_of_run_lengths(tmp_path: Path) -> None:
+    for number in range(3):
+        write_photo(tmp_path / f"{number}.jpg", number)
+    (tmp_path / "log.csv").write_text("time,event\n2024-01-01 10:01,start 5 6\n2024-01-02 11:02,end 7 8\n")
+    assert not pupila.open(tmp_path).doubt

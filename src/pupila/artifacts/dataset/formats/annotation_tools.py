@@ -80,7 +80,7 @@ TOOLS: dict[str, AnnotationTool] = {
     ),
     "run-lengths": AnnotationTool(
         mark("run lengths"),
-        tuple(b"%d " % digit for digit in range(10)),
+        (),  # their cells are the mark
         run_length_table.parse,
         (".csv",),
     ),
@@ -164,4 +164,6 @@ def _count_marks(uri: str) -> dict[str, int]:
             if files.suffix(uri) in tool.suffixes
         }
     )
+    if "run-lengths" in counts and run_length_table.may_hold_runs([uri]):
+        counts["run-lengths"] = _LIKELY_MARKS
     return dict((+counts).most_common())

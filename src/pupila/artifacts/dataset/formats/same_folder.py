@@ -116,12 +116,16 @@ def _are_masks(tree: Tree, images: _Group, masks: _Group) -> bool:
     if hint(images.kind[0]) == "mask" or images.kind[1] in ARRAY_SUFFIXES:
         return False
     keys = spread(sorted(images.files.keys() & masks.files.keys()), _SAMPLES)
-    pairs = [(first, second) for key in keys
-             if (first := tree.read(images.files[key][0])) and (second := tree.read(masks.files[key][0]))]  # fmt: skip
-    few, photos = [second.few for _, second in pairs], [not first.few for first, _ in pairs]
-    fitting = [first.fits(second) for first, second in pairs]
+    photos = []
+    for key in keys:
+        first, second = tree.read(images.files[key][0]), tree.read(masks.files[key][0])
+        if first is None or second is None:
+            continue
+        if not (second.few and first.fits(second)):
+            return False  # no further file is read
+        photos.append(not first.few)
     named = "mask" in masks.kind[0] and "mask" not in images.kind[0]
-    return bool(pairs) and all(few) and all(fitting) and (named or 2 * sum(photos) >= len(pairs))
+    return bool(photos) and (named or 2 * sum(photos) >= len(photos))
 
 
 def _choose_images(groups: list[_Group]) -> _Group | None:

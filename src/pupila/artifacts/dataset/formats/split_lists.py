@@ -141,7 +141,7 @@ def index_ends(images: list[str]) -> dict[str, str | None]:
         parts = image.split("/")
         for start in range(len(parts)):
             end = "/".join(parts[start:])
-            for key in {end, str(PurePosixPath(end).with_suffix(""))}:
+            for key in {end, _without_ending(end)}:
                 ends[key] = None if key in ends else image
     return ends
 
@@ -152,6 +152,11 @@ def find_image(line: str, ends: dict[str, str | None]) -> str | None:
         parts = text.replace("\\", "/").split("/")
         for start in range(len(parts)):
             end = "/".join(parts[start:])
-            if (image := ends.get(end) or ends.get(str(PurePosixPath(end).with_suffix("")))) is not None:
+            if (image := ends.get(end) or ends.get(_without_ending(end))) is not None:
                 return image
     return None
+
+
+def _without_ending(path: str) -> str:
+    above, slash, name = path.rpartition("/")
+    return above + slash + (name.rpartition(".")[0] or name)

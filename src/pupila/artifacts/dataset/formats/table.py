@@ -188,10 +188,10 @@ def _find_tables(folder: str, fits: Callable[[str], bool]) -> list[str]:
         fits: whether a table is of the kind that is sought.
     """
     names = files.list_files(folder)
+    below = [sub for sub in files.list_folders(folder) if sub.lower() in SPLIT_WORDS]
     for name in _METADATA:
         if name in names and fits(files.join(folder, name)):
             return [files.join(folder, name)]
-        below = [sub for sub in files.list_folders(folder) if sub.lower() in SPLIT_WORDS]
         nested = [files.join(folder, f"{sub}/{name}") for sub in below]
         nested = [uri for uri in nested if files.exists(uri) and fits(uri)]
         if nested:

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import polars as pl
@@ -34,6 +34,7 @@ from pupila.tasks import TASKS
 from pupila.tasks.task import Task
 
 CHUNK = 512  # images between two saves of the cache
+AUTO: Final = "auto"  # of a flag: as the data suggest
 TaskChoice = Literal["auto", "classify", "multilabel", "segment"]  # the tasks that bring their own targets
 LayoutChoice = Literal[  # the keys of formats.FORMATS
     "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely", "run-lengths",

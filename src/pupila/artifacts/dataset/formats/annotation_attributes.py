@@ -36,8 +36,3 @@ def describe_choice(values: Values, chosen: str) -> list[str]:
     return [
         say("The attribute {name} names the classes; not used: {others}.", name=chosen, others=listing(others))
     ] if others else []  # fmt: skip
-
-
-def describe_values(values: Sequence[Sequence[str]]) -> str:
-    """The first values of an attribute."""
-    return listing(list(dict.fromkeys(each for some in values for each in some)), 3)

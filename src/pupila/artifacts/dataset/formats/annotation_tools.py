@@ -107,7 +107,7 @@ def read_annotation_file(uri: str) -> tuple[str, AnnotationFile] | None:
         PupilaError: it can't be parsed.
         OSError: it can't be read.
     """
-    entry = files.stat_file("", uri) if files.is_remote(uri) else files.stat_file(".", uri)
+    entry = files.stat_file(".", uri)
     with _READING:  # threads that draw wait for the one that reads
         return _read_annotation_file(uri, entry and (entry.size, entry.modified))
 

@@ -27,7 +27,7 @@ _HUGGING_FACE = "huggingface"  # key of the file's metadata
 
 def read_embedded_images(place: Place) -> Listing | None:
     """The images in the Parquet files of the folder, or in the one file; None where no file holds images."""
-    shards = [uri for uri in _list_shards(place) if _find_column(uri)]
+    shards = {uri: column for uri in _list_shards(place) if (column := _find_column(uri))}
     if not shards:
         return None
     stats = [files.stat_file(place.home, files.relative(uri, place.home)) for uri in shards]
@@ -53,12 +53,13 @@ def _is_whole(root: Path, index: Path) -> bool:
     return all(sizes.get(image) == size for image, size in unpacked)
 
 
-def _unpack_shards(shards: list[str], root: Path, path: str) -> pl.DataFrame:
+def _unpack_shards(shards: dict[str, str], root: Path, path: str) -> pl.DataFrame:
     """The rows of the listing, whose images lie below the root then."""
     rows: list[tuple[str, dict[str, str | None]]] = []
-    for number, uri in enumerate(shards):
+    for number, (uri, column) in enumerate(shards.items()):
         split = split_from_words(PurePosixPath(uri).stem) or split_from_words(PurePosixPath(uri).parent.name)
-        rows += _unpack(uri, root, f"{PurePosixPath(uri).stem}-{number}", split)
+        unpacked = _unpack(uri, column, root, f"{PurePosixPath(uri).stem}-{number}")
+        rows += [(name, {**({"given_split": split} if split else {}), **cells}) for name, cells in unpacked]
     columns = {
         name: [row.get(name) for _, row in rows] for name in dict.fromkeys(n for _, row in rows for n in row)
     }
@@ -118,10 +119,8 @@ def _read_cells(cells: pl.Series) -> Iterator[tuple[bytes | None, str]]:
             yield cell, ""
 
 
-def _unpack(uri: str, root: Path, folder: str, split: str | None) -> list[tuple[str, dict[str, str | None]]]:
+def _unpack(uri: str, column: str, root: Path, folder: str) -> list[tuple[str, dict[str, str | None]]]:
     """The path of each image below the root, and its other columns under our names."""
-    column = _find_column(uri)
-    assert column is not None
     content = _open(uri)
     classes = _read_class_names(pl.read_parquet_metadata(content))
     frame = pl.scan_parquet(content)
@@ -146,8 +145,7 @@ def _unpack(uri: str, root: Path, folder: str, split: str | None) -> list[tuple[
                 files.write_to_cache(root / name, data)
             cells = {ours.get(key.lower(), f"{key}_" if key in LISTED else key): _name(classes.get(key), value)
                      for key, value in record.items()}  # fmt: skip
-            stem = {"source": path} if path else {}
-            rows.append((name, {**stem, **({"given_split": split} if split else {}), **cells}))
+            rows.append((name, {**({"source": path} if path else {}), **cells}))
     return rows
 
 

@@ -7,13 +7,11 @@ from pupila.artifacts.dataset.formats.embedded_images import read_embedded_image
 from pupila.artifacts.dataset.formats.found_table import LIST_SUFFIXES, read_found_table
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.reading import ReadSettings
+from pupila.artifacts.dataset.reading import AUTO, ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import TABLE_SUFFIXES
-
-AUTO = "auto"
 
 
 def read(place: Place, settings: ReadSettings) -> Listing | None:

@@ -8,10 +8,9 @@ from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folder_names import hint
 from pupila.artifacts.dataset.formats.mask_candidates import Parts, Role, Tree, make_items, read_stem
 from pupila.artifacts.dataset.formats.stems import ImageStems, Item, Matches, match_stems
+from pupila.artifacts.dataset.reading import AUTO
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ from pupila.artifacts.dataset.formats.folder_names import split_of_folder
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.mask_candidates import Tree, find_candidates, read_stem
 from pupila.artifacts.dataset.formats.mask_choice import Choice, choose
-from pupila.artifacts.dataset.formats.named_folders import AUTO, fits, match_named
+from pupila.artifacts.dataset.formats.named_folders import fits, match_named
 from pupila.artifacts.dataset.formats.paired_masks import make_targets
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.same_folder import match_within_folders
 from pupila.artifacts.dataset.formats.stems import ImageStems, Item, Matches, match_stems
-from pupila.artifacts.dataset.reading import ReadSettings
+from pupila.artifacts.dataset.reading import AUTO, ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say, say_count, translate
@@ -161,9 +161,7 @@ def _pair(
             expected=say("images/NAME.jpg beside masks/NAME.png"), remedy="docs/reference/dataset.md",
         )  # fmt: skip
     paths = {item.path for item in images}
-    listed = _list(
-        place, tree, [e for e in place.images if e.path in paths], matches, choice, say("images beside masks")
-    )
+    listed = _list(place, tree, [e for e in place.images if e.path in paths], matches, choice, _APART)
     return replace(listed, notes=[*listed.notes, *_describe_rest(place, images, masks, choice)])
 
 

@@ -40,7 +40,6 @@ class Matches:
 
     masks: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # image -> (mask, what it adds)
     unmatched: list[str] = field(default_factory=list)  # masks
-    by_folder: bool = False  # whether the masks go to the only image of their folder
 
 
 class ImageStems:
@@ -255,7 +254,7 @@ def _match_lone_images(images: list[Item], masks: list[Item]) -> Matches | None:
         return None
     stems = Counter(item.stem for item in masks)
     contexts = len({item.context for item in masks})
-    matches = Matches(by_folder=True)
+    matches = Matches()
     for item in masks:
         if item.context in alone:
             recurs = contexts > 1 and 2 * stems[item.stem] > contexts

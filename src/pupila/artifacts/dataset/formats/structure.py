@@ -46,7 +46,6 @@ class Structure:
 
     spots: dict[str, Spot] = field(default_factory=dict)  # by folder
     left_out: dict[str, str] = field(default_factory=dict)  # folder to the reason why its images are no data
-    splits: dict[str, str] = field(default_factory=dict)  # top folder to split
     split_level: bool = False
     class_level: bool = False
     notes: list[str] = field(default_factory=list)
@@ -77,7 +76,7 @@ class Reader:
         self._leave_thumbnails_out(tree, tree)
         node = self._step_in(tree)
         if not node.children:
-            self._keep_unlabelled(node, None)
+            self._keep_unlabelled(node)
             return self.structure
         self._read_tops(node)
         return self.structure
@@ -152,7 +151,7 @@ class Reader:
         return [top for top in tops if top not in few]
 
     def _read_splits(self, tops: list[Node], splits: dict[str, str], parallel: list[Node]) -> None:
-        self.structure.splits, self.structure.split_level = splits, True
+        self.structure.split_level = True
         named = [top.unwrap().belonging_to(split=splits[top.name]) for top in tops if top.name in splits]
         for top in (top for top in tops if top.name not in splits):
             inner = top.unwrap()
@@ -173,7 +172,7 @@ class Reader:
                     "{folder} lies beside the splits and holds no class folders: {n} images without a label.",
                     inner.total, folder=top.name,
                 ))  # fmt: skip
-                self._keep_unlabelled(inner, None)
+                self._keep_unlabelled(inner)
             else:
                 self._leave_out(top, say("beside the splits"))
                 self.structure.doubts.append(say(
@@ -192,10 +191,10 @@ class Reader:
         merged_inner = merged.unwrap() if len(merged.children) == 1 else merged
         parallel = _find_parallel(list(merged_inner.children.values()))
         if len(parallel) > 1 and len(parallel) == len(merged_inner.children) and not self.topmost:
-            self._keep_unlabelled(merged_inner, None, deep=False)
+            self._keep_unlabelled(merged_inner, deep=False)
             self._read_parts(list(merged_inner.children.values()), parallel)
             return
-        self._keep_unlabelled(merged_inner, None, deep=False)
+        self._keep_unlabelled(merged_inner, deep=False)
         if merged_inner.children:
             self._read_classes(list(merged_inner.children.values()), True)
 
@@ -244,7 +243,7 @@ class Reader:
         alone = len(tops) == 1 and self.loose and not self.accepted  # a lone folder beside images is no class
         if alone or all(folder_content(top.name) == "image" for top in tops):
             for top in tops:
-                self._keep_unlabelled(top, None)
+                self._keep_unlabelled(top)
             return
         if not self.accepted:
             refuse_unearned_classes(tops, below_splits, self.stems)
@@ -273,9 +272,9 @@ class Reader:
             "subfolder.", names=listing(sorted(inner), 8),
         ))  # fmt: skip
 
-    def _keep_unlabelled(self, node: Node, part: str | None, deep: bool = True) -> None:
+    def _keep_unlabelled(self, node: Node, deep: bool = True) -> None:
         for held in node.all_held() if deep else node.held:
-            self.structure.spots[held.path] = Spot(held.split, held.part or part, None, None)
+            self.structure.spots[held.path] = Spot(held.split, held.part, None, None)
 
     def _read_loose(self, node: Node, total: int) -> None:
         """Images directly in a folder of folders: a README's pictures, or images without a label."""
@@ -290,7 +289,7 @@ class Reader:
                 "{n} images beside the README are not data and are left out.", node.direct,
             ))  # fmt: skip
             return
-        self._keep_unlabelled(node, None, deep=False)
+        self._keep_unlabelled(node, deep=False)
         self.structure.notes.append(say_count(
             "{n} image lies beside the class folders: it has no label.",
             "{n} images lie beside the class folders: they have no label.", node.direct,

@@ -181,10 +181,9 @@ def read_start(uri: str, count: int) -> bytes:
 
 def list_folders(root: str) -> list[str]:
     """The names of the folders directly below the root, sorted; without hidden ones and names that are not UTF-8."""
-    if is_remote(root):
-        names = [name for name, kind in stores.list_children(root) if kind == stores.FOLDER]
-    else:
-        names = _list_children(root, os.DirEntry.is_dir)
+    in_store = stores.list_children(root) if is_remote(root) else ()
+    names = [name for name, kind in in_store if kind == stores.FOLDER] if is_remote(root) else _list_children(
+        root, os.DirEntry.is_dir)  # fmt: skip
     return sorted(name for name in names if not is_hidden(name) and is_text(name))
 
 

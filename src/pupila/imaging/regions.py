@@ -6,6 +6,7 @@ runs, the longest stretches of equal pixels in a row: far fewer than pixels, and
 neighbours.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -87,6 +88,19 @@ def _regions(runs: _Runs, corners: bool = True) -> Array:
     upper, lower = runs.find_touching(corners)
     same = runs.value[upper] == runs.value[lower]
     return _union_sets(len(runs.value), upper[same], lower[same])
+
+
+def count_regions(stored: Array, values: list[int]) -> list[int]:
+    """How many connected regions each value forms; pixels touch at their corners too.
+
+    Args:
+        stored: (H, W) whole numbers.
+        values: some that occur.
+    """
+    runs = _runs(stored)
+    region = _regions(runs)
+    counts = Counter(runs.value[region == np.arange(len(region))].tolist())
+    return [counts[value] for value in values]
 
 
 def label_regions(binary: Array) -> Array:

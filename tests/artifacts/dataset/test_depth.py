@@ -93,6 +93,9 @@ def test_levels_without_deep_images_are_refused(tmp_path: Path) -> None:
         pupila.open(write(tmp_path / "data", [4095, 3000]), low=5000)
     with pytest.raises(PupilaError, match="high above low"):
         pupila.open(tmp_path / "data", low=9, high=3)
+    for low, high in ((9000, 3000), (5, 5)):  # where a service or a prediction sets them
+        with pytest.raises(PupilaError, match="high above low"):
+            read_image(deep_tiff([0, 100]), BandSettings(low=low, high=high))
 
 
 def test_a_damaged_file_never_stops_the_rest(tmp_path: Path) -> None:

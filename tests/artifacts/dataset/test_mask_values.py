@@ -12,9 +12,9 @@ import pupila
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.masks.codec import read_stored_mask
-from pupila.imaging.masks.connected import count_regions
 from pupila.imaging.masks.inference import ValueCounts, count_places, infer_label_map
 from pupila.imaging.masks.label_map import LabelMap
+from pupila.imaging.regions import count_regions
 from tests.artifacts.dataset.test_masks import HEIGHT, RGB, THREE, TWO, WIDTH, pair
 from tests.pictures import encoded, photo
 
@@ -233,7 +233,5 @@ def test_a_thin_class_is_no_smear() -> None:
     mask = np.zeros((40, 40), np.uint8)
     mask[20:30, 5:20], mask[5, 2:38], mask[10, 2:38] = 200, 100, 100
     values, counts = np.unique(mask, return_counts=True)
-    stored = ValueCounts(
-        dict(zip(values.tolist(), counts.tolist(), strict=True)), *count_places(mask), places=True
-    )
+    stored = ValueCounts(dict(zip(values.tolist(), counts.tolist(), strict=True)), *count_places(mask))
     assert infer_label_map(stored, colour=False).names == ("class 0", "class 100", "class 200")

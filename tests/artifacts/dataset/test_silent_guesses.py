@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,28 +10,34 @@ from pycocotools import mask as coco_mask
 
 import pupila
 from pupila.core.errors import PupilaError
-from pupila.imaging.masks.inference import ValueCounts, infer_label_map
+from pupila.imaging.masks.inference import ValueCounts, count_places, infer_label_map
+from pupila.imaging.masks.label_map import LabelMap
 from tests.pictures import write_photo
 
 SQUARE = [2.0, 2.0, 20.0, 2.0, 20.0, 20.0, 2.0, 20.0]
 CORNER = [30.0, 30.0, 44.0, 30.0, 44.0, 44.0, 30.0, 44.0]
 
 
+def _infer(stored: np.ndarray[Any, Any]) -> LabelMap:
+    values, pixels = (part.tolist() for part in np.unique(stored, return_counts=True))
+    return infer_label_map(
+        ValueCounts(dict(zip(values, pixels, strict=True)), *count_places(stored)), colour=False
+    )
+
+
 @pytest.mark.parametrize("levels", [(0, 100, 200), (0, 85, 170, 255), (0, 128, 255), (0, 50, 100)])
 def test_levels_with_large_shares_are_classes(levels: tuple[int, ...]) -> None:
-    counts = {level: 1000 * (n + 1) for n, level in enumerate(levels)}
-    label_map = infer_label_map(ValueCounts(counts | {levels[1] + 30: 5}), colour=False)
+    stored = np.repeat(np.array(levels, dtype=np.uint8), 40)[None].repeat(200, axis=0)
+    stored[::40, 40] = levels[1] + 30  # five pixels
+    label_map = _infer(stored)
     assert label_map.names == tuple(f"class {level}" for level in levels)
     indices, _ = label_map.read(np.array([levels], dtype=np.uint8))
     assert indices.tolist() == [list(range(len(levels)))]
 
 
 def test_levels_on_borders_alone_are_no_classes() -> None:
-    smear = dict.fromkeys(range(2, 254), 40)
-    assert infer_label_map(ValueCounts({0: 60_000, 255: 30_000, **smear}), colour=False).names == (
-        "background",
-        "foreground",
-    )
+    row = np.concatenate([np.zeros(1500), np.arange(2, 254), np.full(750, 255)]).astype(np.uint8)
+    assert _infer(row[None].repeat(40, axis=0)).names == ("background", "foreground")
 
 
 def _coco(folder: Path, images: list[tuple[int, str]], annotations: list[tuple[int, list[float]]]) -> None:

@@ -308,6 +308,14 @@ def test_a_mask_of_the_photo_as_stored_is_turned_with_it(few: Path) -> None:
     assert not {"mask-not-rotated", "exif-mismatch", "mask-aspect-mismatch"} & set(faults)
 
 
+def test_a_mask_with_a_rotation_of_its_own_beside_an_upright_photo_is_not_rotated_alike(few: Path) -> None:
+    image("x.png", SHOWN)(few)
+    Image.fromarray(WATER * 255).save(few / "masks/x.png", exif=turned(6))
+    faults = faults_of(few)
+    assert faults["mask-not-rotated"].examples == ["images/x.png (EXIF orientation 1, mask 6)"]
+    assert faults["mask-aspect-mismatch"].count == 1
+
+
 def test_standing_takes_out_what_fits_everything() -> None:
     scores = np.random.default_rng(3).normal(size=(6, 6)) + 4 * np.eye(6)
     fits = mask_fit.standardize_scores(scores)

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pupila
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.stages.label.labellers.labeller import NoLabel, ProposedLabel
 from pupila.stages.label.labellers.segment import MaskWriter
-from pupila.stages.label.mask_files import mask_path
+from pupila.stages.label.mask_files import mask_path, read_mask
 from tests.pictures import encoded, photo, scene, write_photo
 
 DRAWN = np.zeros((72, 96), np.uint8)
@@ -87,3 +88,21 @@ def test_an_unlabelled_pixel_never_becomes_a_class(tmp_path: Path) -> None:
 )
 def test_masks_are_written_below_the_data_wherever_the_images_are(image: str, path: str) -> None:
     assert mask_path(image) == path
+
+
+def test_a_mask_that_is_not_in_force_lies_as_the_one_that_is(tmp_path: Path) -> None:
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    shown, water = scene(3)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "images/a.png").write_bytes(encoded(np.ascontiguousarray(np.rot90(shown)), exif=rotated))
+    stored = encoded(np.ascontiguousarray(np.rot90(water)) * 255)
+    (tmp_path / "masks/a.png").write_bytes(stored)
+    upright, lake = scene(4)
+    (tmp_path / "images/b.png").write_bytes(encoded(upright))
+    (tmp_path / "masks/b.png").write_bytes(encoded(lake * 255))
+    data = pupila.open(tmp_path)
+    (tmp_path / "other.png").write_bytes(stored)
+    assert np.array_equal(data.mask(0), water)
+    assert np.array_equal(read_mask(data, 0, "other.png"), water)

@@ -75,7 +75,7 @@ def read_scaled_facts(
     if deep.is_empty():
         return settings, facts, cache, []
     if settings.low is not None and settings.high is not None:
-        _check_levels(settings.low, settings.high)
+        settings.levels()  # refused before any image is read again
         return settings, facts, cache, []
     low, high = _measure(source.root, deep, settings)
     used = low >= 0 and (_FULL <= high < _DEEP or high == 0)
@@ -83,19 +83,12 @@ def read_scaled_facts(
         return settings, facts, cache, []
     black = float(min(low, 0)) if settings.low is None else settings.low
     white = float(max(high, low + 1)) if settings.high is None else settings.high
-    _check_levels(black, white)
     settings = settings.model_copy(update={"low": black, "high": white})
+    settings.levels()
     note = say("The 16-bit images hold values from {low} to {high}: {black} becomes black and {white} white in all of "
                "them (--low and --high change this).",
                low=integer(low), high=integer(high), black=number(black, 0), white=number(white, 0))  # fmt: skip
     return settings, *read_facts(source.root, entries, settings), [note]
-
-
-def _check_levels(low: float, high: float) -> None:
-    if high <= low:
-        raise PupilaError(
-            say("Invalid band settings"), actual=f"low={low:g}, high={high:g}", expected=say("high above low")
-        )
 
 
 def _measure(root: str, deep: pl.DataFrame, settings: ReadSettings) -> tuple[int, int]:

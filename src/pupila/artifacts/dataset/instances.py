@@ -14,8 +14,8 @@ from pupila.core.messages import percent, say, say_count
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import read_stored_mask
-from pupila.imaging.masks.connected import count_regions
 from pupila.imaging.masks.label_map import MOST_CLASSES, LabelMap
+from pupila.imaging.regions import count_regions
 
 InstanceChoice = Literal["auto", "merge", "classes"]
 _Evidence = Literal["", "weak", "strong", "counted"]

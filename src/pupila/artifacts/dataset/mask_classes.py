@@ -123,7 +123,7 @@ def _infer(facts: pl.DataFrame) -> LabelMap:
         within.update({int(value): count for value, count in inside.items()})
         between.update({int(value): count for value, count in amid.items()})
     lossy = bool((facts["mask_format"] == "JPEG").any())
-    occurrences = ValueCounts(_total_counts(facts), within, between, True, lossy)
+    occurrences = ValueCounts(_total_counts(facts), within, between, lossy)
     label_map = infer_label_map(occurrences, bool(facts["mask_coloured"].any()))
     if not label_map.names:
         raise PupilaError(

@@ -12,8 +12,8 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.images.decode import ImageFault, ImageLimits
-from pupila.imaging.masks.codec import SAME_SHAPE, StoredMask, read_stored_mask
+from pupila.imaging.images.decode import ImageFault, ImageLimits, apply_orientation
+from pupila.imaging.masks.codec import SAME_SHAPE, StoredMask, read_stored_mask, resize_mask
 from pupila.imaging.masks.inference import ValueCounts, count_places, count_values, infer_label_map
 from pupila.imaging.masks.label_map import BACKGROUND, NO_LABEL, LabelMap, class_colours
 
@@ -58,7 +58,7 @@ def read_target(
 
 
 def is_as_stored(shape: tuple[int, int], own: int, orientation: int, size: tuple[int, int]) -> bool | None:
-    """Whether a mask lies as the camera stored the photo, and must be turned with it; None: its size tells nothing.
+    """Whether a mask lies as the camera stored the photo, and must be turned with it; None: its size does not decide.
 
     Args:
         shape: (height, width) of the mask, turned by its own EXIF orientation.
@@ -73,6 +73,21 @@ def is_as_stored(shape: tuple[int, int], own: int, orientation: int, size: tuple
     if not quarter or abs(straight / turned - 1) <= 2 * SAME_SHAPE:
         return None
     return abs(ratio / turned - 1) <= SAME_SHAPE
+
+
+def read_classes(stored: StoredMask, label_map: LabelMap, orientation: int, size: tuple[int, int]) -> Array:
+    """(height, width) uint8 class indices of a mask, turned with the photo where it lies as the camera stored it.
+
+    Args:
+        stored: as its file holds it.
+        label_map: of the data set.
+        orientation: of the image, EXIF.
+        size: (height, width) of the upright image.
+    """
+    values = stored.values
+    if is_as_stored(values.shape, stored.orientation, orientation, size):
+        values = apply_orientation(values, orientation)
+    return resize_mask(label_map.read(values)[0], *size)
 
 
 def name_layers(targets: list[str], given: LabelMap | None) -> LabelMap | None:
@@ -158,7 +173,7 @@ def _find_marked(stored: StoredMask, path: str) -> tuple[Array, Array]:
     """
     values, counts = count_values(stored.values)
     known = dict(zip(values.tolist(), counts.tolist(), strict=True))
-    occurrences = ValueCounts(known, *count_places(stored.values), places=True, lossy=stored.format == "JPEG")
+    occurrences = ValueCounts(known, *count_places(stored.values), lossy=stored.format == "JPEG")
     try:
         label_map = infer_label_map(occurrences, stored.coloured)
     except PupilaError as fault:

@@ -50,9 +50,9 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
         ))  # fmt: skip
     if open_:
         notes.append(say_count(
-            "{n} photo is turned by its EXIF orientation, but the size of its mask does not tell whether the mask lies "
+            "{n} photo is turned by its EXIF orientation, but the size of its mask does not show whether the mask lies "
             "upright; it is read as it is.",
-            "{n} photos are turned by their EXIF orientation, but the sizes of their masks do not tell whether these "
+            "{n} photos are turned by their EXIF orientation, but the sizes of their masks do not show whether these "
             "lie upright; they are read as they are.",
             open_,
         ))  # fmt: skip
@@ -60,5 +60,5 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
 
 
 def _check_annotation(target: str, verdict: bool | None) -> bool | None:
-    """The verdict on a mask; an annotation whose size tells nothing lies upright, as it is shown while it is drawn."""
+    """The verdict on a mask; an annotation whose size does not decide lies upright, as it is shown when drawn."""
     return verdict is True if is_annotation(target) else verdict

@@ -12,13 +12,13 @@ from pupila.artifacts.dataset.formats.mask_files import MaskFile, describe_targe
 from pupila.artifacts.dataset.instances import InstanceChoice
 from pupila.artifacts.dataset.mask_classes import settle_classes
 from pupila.artifacts.dataset.mask_reading import FACTS, parse_counts
-from pupila.artifacts.dataset.mask_target import is_as_stored, is_drawn, name_layers, read_target
+from pupila.artifacts.dataset.mask_target import is_drawn, name_layers, read_classes, read_target
 from pupila.artifacts.dataset.mask_turning import turn_with_photos
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, percent, say, say_count
-from pupila.imaging.images.decode import ImageFault, ImageLimits, apply_orientation
-from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
+from pupila.imaging.images.decode import ImageFault, ImageLimits
+from pupila.imaging.masks.codec import SAME_SHAPE
 from pupila.imaging.masks.label_map import LabelMap
 
 Array = NDArray[Any]
@@ -165,14 +165,10 @@ def read_mask(root: str, row: MaskRow, label_map: LabelMap, limits: ImageLimits)
         OSError: it can't be read.
     """
     target, digest, height, width, orientation = row
-    drawing = label_map if is_drawn(target) else None
-    stored, content = read_target(root, target, drawing, (height, width), limits, label_map.colour)
+    stored, content = read_target(root, target, label_map, (height, width), limits, label_map.colour)
     if files.sha256(content) != digest:
         raise ImageFault("changed", say("the file has changed since then"))
-    values = stored.values
-    if is_as_stored(values.shape, stored.orientation, orientation, (height, width)):
-        values = apply_orientation(values, orientation)
-    return resize_mask(label_map.read(values)[0], height, width)
+    return read_classes(stored, label_map, orientation, (height, width))
 
 
 def _find_unusable(images: pl.DataFrame) -> list[Oddity]:

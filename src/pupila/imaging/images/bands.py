@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, ClassVar
 from PIL import TiffImagePlugin
 from pydantic import Field, PositiveInt
 
+from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.settings import Settings
 from pupila.imaging.images.decode import DAMAGE, ImageFault
@@ -38,10 +39,21 @@ class BandSettings(Settings):
     )
 
     def levels(self) -> tuple[float, float] | None:
-        """The values of 16-bit grey that become black and white; None where they are left open."""
+        """The values of 16-bit grey that become black and white; None where they are left open.
+
+        Raises:
+            PupilaError: white is not above black.
+        """
         if self.low is None and self.high is None:
             return None
-        return self.low or 0.0, _MOST_VALUE if self.high is None else self.high
+        low, high = self.low or 0.0, _MOST_VALUE if self.high is None else self.high
+        if high <= low:
+            raise PupilaError(
+                say("Invalid band settings"),
+                actual=f"low={low:g}, high={high:g}",
+                expected=say("high above low"),
+            )
+        return low, high
 
 
 def has_bands(stream: BinaryIO, levels: bool = False) -> bool:

@@ -12,7 +12,6 @@ from pupila.imaging.masks.lossy_colours import find_clouds
 
 Array = NDArray[Any]
 
-_LARGE = 0.03  # share of the pixels from which a value is a class, wherever it lies
 _WITHIN = (
     0.05  # share of a value's pixels within areas of that value; anti-aliasing and JPEG leave about none
 )
@@ -28,7 +27,6 @@ class ValueCounts:
     total: dict[int, int]  # stored value to pixels
     within: dict[int, int] = field(default_factory=dict)  # of these, with neighbours of that value alone
     between: dict[int, int] = field(default_factory=dict)  # of these, with both lower and higher neighbours
-    places: bool = False  # whether `within` and `between` are known
     lossy: bool = False  # whether a mask is a JPEG
 
 
@@ -127,9 +125,6 @@ def _exact_levels(counts: ValueCounts) -> list[int]:
     """The grey levels that are classes, ascending."""
     total = {value: count for value, count in counts.total.items() if value != NO_DATA}
     pixels = sum(total.values())
-    if not counts.places:
-        clear = [value for value in total if total[value] >= _LARGE * pixels]
-        return _merge_near(clear, total, min(NEAR, NEAR * max(total) // 255), smeared=True)
     areas = {value for value in total if _has_area(counts, value, pixels)}
     bounds = areas if len(areas) > 1 else total  # objects of a few pixels are smeared throughout
     lowest, highest = min(bounds, default=0), max(bounds, default=0)
@@ -156,11 +151,7 @@ def _has_area(counts: ValueCounts, value: int, pixels: int) -> bool:
 def _is_photo(counts: ValueCounts, areas: list[int]) -> bool:
     """Whether there are many values, and few pixels lie in areas of one."""
     covered = sum(counts.within.get(value, 0) for value in areas)
-    return (
-        counts.places
-        and len(counts.total) > _PHOTO_VALUES
-        and covered < _COVERED * sum(counts.total.values())
-    )
+    return len(counts.total) > _PHOTO_VALUES and covered < _COVERED * sum(counts.total.values())
 
 
 def _merge_near(values: list[int], total: dict[int, int], near: int, smeared: bool) -> list[int]:
@@ -178,7 +169,7 @@ def _exact_colours(counts: ValueCounts) -> list[int]:
         return find_clouds(counts.total)
     total, pixels = counts.total, sum(counts.total.values())
     frequent = sorted(total, key=lambda v: (-total[v], v))
-    areas = [value for value in frequent if not counts.places or _has_area(counts, value, pixels)]
+    areas = [value for value in frequent if _has_area(counts, value, pixels)]
     if _is_photo(counts, areas):
         return []
     chosen: list[int] = []
@@ -187,10 +178,9 @@ def _exact_colours(counts: ValueCounts) -> list[int]:
         if value not in areas:
             others.append(value)
             continue
-        if counts.places or total[value] >= RARE * pixels:
-            chosen.append(value)
+        chosen.append(value)
     smear = [value for value in others if _is_mixture(value, chosen)]
-    smeared = len(smear) > 1 or len(others) > MOST_CLASSES or not counts.places
+    smeared = len(smear) > 1 or len(others) > MOST_CLASSES
     if smeared:
         chosen = _apart(chosen)
     thin = [

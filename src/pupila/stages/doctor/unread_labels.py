@@ -6,7 +6,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core import files
 from pupila.core.messages import say
-from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, catalogue
+from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, fault
 from pupila.stages.doctor.label_files import describe_label_file
 
 _PER_GROUP = 2  # files that are looked at in each folder, of each extension
@@ -51,13 +51,9 @@ def unread_labels(described: dict[str, str]) -> list[Fault]:
     kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path, text in described.items():
         kinds[files.suffix(path), text.partition("(")[0]].append(path)
-    severity, _, fix = catalogue()["unread-labels"]
     examples = [
         say("{path}: {content}", path=paths[0], content=described[paths[0]]) if len(paths) == 1
         else say("{path} and {n} more: {content}", path=paths[0], n=len(paths) - 1, content=described[paths[0]])
         for paths in kinds.values()
     ]  # fmt: skip
-    if not examples:
-        return []
-    return [Fault(code="unread-labels", severity=severity, count=len(examples),
-                  examples=examples[:MAX_RANKED_EXAMPLES], fix=fix)]  # fmt: skip
+    return fault("unread-labels", examples, shown=MAX_RANKED_EXAMPLES)

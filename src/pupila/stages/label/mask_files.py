@@ -11,13 +11,13 @@ from pupila.artifacts.dataset.formats.annotations import is_annotation
 from pupila.artifacts.dataset.formats.class_files import read_class_file
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.mask_target import is_drawn, read_target
+from pupila.artifacts.dataset.mask_target import read_classes, read_target
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array, ImageFault
-from pupila.imaging.masks.codec import encode_png, encode_stored, resize_mask
+from pupila.imaging.masks.codec import encode_png, encode_stored
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
 from pupila.stages.label.targets import check_target
 from pupila.tasks.segment import SEGMENT
@@ -71,14 +71,12 @@ def read_mask(data: Dataset, row: int, target: str) -> Array:
     if target == data.images["target"][row]:
         return data.mask(row)
     label_map = data.require_label_map()
-    height, width = data.images.select("height", "width").row(row)
+    height, width, orientation = data.images.select("height", "width", "orientation").row(row)
     try:
-        drawing = label_map if is_drawn(target) else None
-        size = (height, width)
-        stored, _ = read_target(data.root, target, drawing, size, data.limits, label_map.colour)
+        stored, _ = read_target(data.root, target, label_map, (height, width), data.limits, label_map.colour)
     except (ImageFault, OSError) as fault:
         raise PupilaError(say("Can't read the mask {path}", path=target), actual=str(fault)) from fault
-    return resize_mask(label_map.read(stored.values)[0], height, width)
+    return read_classes(stored, label_map, orientation, (height, width))
 
 
 def write_mask(data: Dataset, row: int, mask: Array, label_map: LabelMap) -> str:

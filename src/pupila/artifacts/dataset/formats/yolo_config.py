@@ -43,7 +43,7 @@ class YoloConfig:
 
 
 def find_config(place: Place, named: str) -> YoloConfig | None:
-    """The description of a folder, or of the file that is named; None where nothing tells of YOLO labels.
+    """The description of a folder, or of the file that is named; None where nothing indicates YOLO labels.
 
     Args:
         place: folder, or the describing file itself.

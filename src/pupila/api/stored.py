@@ -15,7 +15,7 @@ from typing import Any
 
 from pupila.api.inputs import is_path, refuse_data
 from pupila.api.label_cells import labels_text
-from pupila.artifacts.dataset.formats.table_file import COLUMN_WORDS, MASK
+from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS, MASK
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type
 from pupila.core.messages import listing, say

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import pupila
-from pupila.artifacts.dataset.formats.encodings import decode
+from pupila.artifacts.dataset.formats.tables.encodings import decode
 from pupila.core.errors import PupilaError
 from tests.pictures import write_photo
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import pupila
-from pupila.artifacts.dataset.formats.run_length_table import decode_runs
+from pupila.artifacts.dataset.formats.tools.run_length_table import decode_runs
 from tests.pictures import write_photo
 
 HEIGHT, WIDTH = 6, 9

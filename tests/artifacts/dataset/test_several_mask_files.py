@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from pupila.artifacts.dataset.formats.mask_files import MaskFile, describe_target, write_mask_files
+from pupila.artifacts.dataset.formats.masks.mask_files import MaskFile, describe_target, write_mask_files
 from pupila.artifacts.dataset.mask_target import is_drawn
 from pupila.artifacts.dataset.masks import MaskRow, MaskTable, read_mask, read_masks
 from pupila.core.errors import PupilaError

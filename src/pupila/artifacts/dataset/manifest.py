@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.manifest import MANIFEST_SCHEMA
-from pupila.artifacts.dataset.formats.mask_files import describe_target
+from pupila.artifacts.dataset.formats.masks.mask_files import describe_target
 from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
 from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.class_lists import fit_classes
+from pupila.artifacts.dataset.formats.tables.class_lists import fit_classes
 from pupila.artifacts.dataset.instances import InstanceChoice, merge_instances
 from pupila.artifacts.dataset.mask_reading import FACTS, MaskRequest, parse_counts, read_mask_facts
 from pupila.core.errors import PupilaError

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from pupila.artifacts.dataset.columns import Schema
-from pupila.artifacts.dataset.formats.annotations import UNSIZED, UPRIGHT, annotation_files
-from pupila.artifacts.dataset.formats.mask_files import read_mask_files
+from pupila.artifacts.dataset.formats.masks.mask_files import read_mask_files
+from pupila.artifacts.dataset.formats.tools.annotations import UNSIZED, UPRIGHT, annotation_files
 from pupila.artifacts.dataset.mask_target import is_drawn, read_target
 from pupila.core import files
 from pupila.core.errors import PupilaError

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.formats.annotations import draw_annotation, is_annotation
-from pupila.artifacts.dataset.formats.class_files import build_label_map
-from pupila.artifacts.dataset.formats.mask_files import MaskFile, read_mask_files
+from pupila.artifacts.dataset.formats.masks.mask_files import MaskFile, read_mask_files
+from pupila.artifacts.dataset.formats.tables.class_files import build_label_map
+from pupila.artifacts.dataset.formats.tools.annotations import draw_annotation, is_annotation
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.annotations import UPRIGHT, is_annotation
+from pupila.artifacts.dataset.formats.tools.annotations import UPRIGHT, is_annotation
 from pupila.artifacts.dataset.mask_target import is_as_stored
 from pupila.core.messages import say_count
 

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Oddity
-from pupila.artifacts.dataset.formats.mask_files import MaskFile, describe_target, write_mask_files
+from pupila.artifacts.dataset.formats.masks.mask_files import MaskFile, describe_target, write_mask_files
 from pupila.artifacts.dataset.instances import InstanceChoice
 from pupila.artifacts.dataset.mask_classes import settle_classes
 from pupila.artifacts.dataset.mask_reading import FACTS, parse_counts

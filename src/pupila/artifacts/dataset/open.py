@@ -7,13 +7,13 @@ import polars as pl
 
 from pupila.artifacts.dataset.bands import read_scaled_facts
 from pupila.artifacts.dataset.formats import FORMATS
-from pupila.artifacts.dataset.formats.labels_file import refuse_unread_labels
+from pupila.artifacts.dataset.formats.folders.passed_folders import describe_passed_folders
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
-from pupila.artifacts.dataset.formats.passed_folders import describe_passed_folders
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.formats.split_lists import apply_split_lists
 from pupila.artifacts.dataset.formats.system_files import count_system_files
-from pupila.artifacts.dataset.formats.table import asks_for_several, describe_unread_tables
+from pupila.artifacts.dataset.formats.tables.labels_file import refuse_unread_labels
+from pupila.artifacts.dataset.formats.tables.split_lists import apply_split_lists
+from pupila.artifacts.dataset.formats.tables.table import asks_for_several, describe_unread_tables
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
 from pupila.artifacts.dataset.labelling.class_words import refuse_unprintable_classes

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.table_file import read_table
+from pupila.artifacts.dataset.formats.tables.table_file import read_table
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.columns import IMAGE, KEYS, PredictionColumns
 from pupila.core.errors import PupilaError

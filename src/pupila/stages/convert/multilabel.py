@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from pupila.artifacts.dataset.formats.table import readable_classes
+from pupila.artifacts.dataset.formats.tables.table import readable_classes
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError

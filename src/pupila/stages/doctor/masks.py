@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.formats.mask_files import describe_target
+from pupila.artifacts.dataset.formats.masks.mask_files import describe_target
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.mask_reading import parse_counts
 from pupila.artifacts.dataset.mask_target import is_drawn

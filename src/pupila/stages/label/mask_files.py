@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.formats.annotations import is_annotation
-from pupila.artifacts.dataset.formats.class_files import read_class_file
 from pupila.artifacts.dataset.formats.file_finder import folder_content
+from pupila.artifacts.dataset.formats.tables.class_files import read_class_file
+from pupila.artifacts.dataset.formats.tools.annotations import is_annotation
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.mask_target import read_classes, read_target
 from pupila.core import files

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pupila
-from pupila.artifacts.dataset.formats.mask_files import MaskFile, write_mask_files
+from pupila.artifacts.dataset.formats.masks.mask_files import MaskFile, write_mask_files
 from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.core.errors import PupilaError
 from pupila.imaging.masks.brush import decode, encode

@@ -3,18 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 
-from pupila.artifacts.dataset.formats import (
-    annotation_listing,
-    folder,
-    labels_file,
-    manifest,
-    pairs,
-    voc_labels,
-    yolo,
-)
-from pupila.artifacts.dataset.formats.annotation_tools import TOOLS
+from pupila.artifacts.dataset.formats import manifest
+from pupila.artifacts.dataset.formats.folders import folder
 from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.formats.masks import pairs
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.tables import labels_file
+from pupila.artifacts.dataset.formats.tools import annotation_listing, voc_labels, yolo
+from pupila.artifacts.dataset.formats.tools.annotation_tools import TOOLS
 from pupila.artifacts.dataset.reading import ReadSettings
 
 _RUNS = "run-lengths"

@@ -4,10 +4,10 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from pupila.artifacts.dataset.formats.annotation_tools import ToolFiles, find_annotations
-from pupila.artifacts.dataset.formats.class_files import CLASS_FILES
 from pupila.artifacts.dataset.formats.file_finder import list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
+from pupila.artifacts.dataset.formats.tools.annotation_tools import ToolFiles, find_annotations
 from pupila.core import files
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS

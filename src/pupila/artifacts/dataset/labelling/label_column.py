@@ -3,7 +3,7 @@
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import LISTED
-from pupila.artifacts.dataset.formats.table_file import COLUMN_WORDS
+from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS
 from pupila.artifacts.dataset.labelling.cells import YesNoColumn, minus_is_absent, yes_no_column
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from pupila.artifacts.dataset.formats.class_files import build_label_map
+from pupila.artifacts.dataset.formats.tables.class_files import build_label_map
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import LISTED, UNREADABLE_LABEL, Listing, Oddity
-from pupila.artifacts.dataset.formats.table_file import COLUMN_WORDS, MASK, read_table
+from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS, MASK, read_table
 from pupila.artifacts.dataset.labelling.label_column import settle_label_column
 from pupila.artifacts.dataset.labelling.settle import settle_labels
 from pupila.core.errors import PupilaError

@@ -1,0 +1,1 @@
+"""Folders as data: classes, splits and the wrappers around them."""

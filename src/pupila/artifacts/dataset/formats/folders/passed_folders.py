@@ -1,0 +1,61 @@
+"""Class folders that are passed over, as a table, annotations or masks are read instead."""
+
+import re
+
+import polars as pl
+
+from pupila.artifacts.dataset.formats.folders.class_names import Stems
+from pupila.artifacts.dataset.formats.folders.folder_tree import build_tree
+from pupila.artifacts.dataset.formats.folders.structure import Reader
+from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.reading import ReadSettings
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+
+_MOST, _LEAST_IMAGES = 40, 3  # folders, and images in the usual one: others are cases or places
+_CLOSED = ("table", "masks")  # layouts whose listing says which images there are: no other is looked for
+
+
+def describe_passed_folders(place: Place, layout: str, source: Listing, settings: ReadSettings) -> list[str]:
+    """A note on folders that could be read as classes, where other labels are read that do not follow them.
+
+    Args:
+        place: where it was read.
+        layout: of it, a key of `FORMATS`.
+        source: what was read.
+        settings: where the user names a layout or labels, all is decided.
+    """
+    if source.folders or settings.layout != "auto" or settings.labels != "auto" or not len(source.rows):
+        return []
+    labels = dict(source.rows.select("image", "target").iter_rows())
+    beside = [] if layout in _CLOSED or source.root != place.root else [e.path for e in place.images]
+    paths = [path for path in dict.fromkeys([*labels, *beside]) if not path.startswith(("/", ".."))]
+    entries = [files.FileEntry(path, 0, 0) for path in paths]
+    try:
+        structure = Reader(set(), Stems(entries), False, False).read(build_tree(entries))
+    except PupilaError:  # no classes, or open
+        return []
+    classes = {
+        path: spot.target
+        for path in paths
+        if (spot := structure.spots.get(path.rpartition("/")[0])) and spot.target is not None
+    }
+    names = sorted(set(classes.values()))
+    if not structure.class_level or not 2 <= len(names) <= _MOST or len(classes) < _LEAST_IMAGES * len(names):
+        return []
+    stems = {re.sub(r"\d+", "#", name) for name in names}
+    if len(stems) == 1 and re.search(r"[^\W\d_]", stems.pop()):  # cases
+        return []
+    if source.target == "class" and _follow(classes, labels):
+        return []
+    return [say("The folders {names} are not read as classes; to read them so, use --layout folders.",
+                names=listing(names, 6))]  # fmt: skip
+
+
+def _follow(classes: dict[str, str], labels: dict[str, str | None]) -> bool:
+    """Whether each folder has a label of its own, whatever it is called."""
+    pairs = pl.DataFrame({"folder": list(classes.values()), "label": [labels.get(path) for path in classes]})
+    pairs = pairs.unique()
+    return bool(pairs["folder"].is_unique().all() and pairs["label"].is_unique().all())

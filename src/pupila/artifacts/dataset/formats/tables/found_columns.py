@@ -1,0 +1,152 @@
+"""Columns of a table by their content: which one names images that exist, and which one holds the labels."""
+
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+
+import polars as pl
+
+from pupila.artifacts.dataset.formats.file_names import name_key, path_parts
+from pupila.artifacts.dataset.formats.tables.split_columns import is_fold_column, read_splits
+from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS
+from pupila.artifacts.dataset.labelling.class_columns import class_columns
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+from pupila.core.vocabulary import IMAGE_SUFFIXES
+
+_WORDS = frozenset({"label", "labels", "class", "classes", "category", "target"})
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
+_NUMBER = re.compile(r"[-+]?\d+")
+_FRACTION = re.compile(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?")
+_LONGEST = 80  # characters of a label
+_MOST_NUMBERS = 20  # distinct numbers that may be classes, however few rows there are
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumns:
+    """The columns of a table of images, by their names in it."""
+
+    image: str
+    label: str | None  # None: no column looks like labels
+    split: str | None
+
+
+def find_columns(frame: pl.DataFrame, names: Set[str], table: str, named: bool) -> TableColumns | None:
+    """The columns that hold images, labels and splits; None where no column names images that exist.
+
+    Args:
+        frame: the table, all texts.
+        names: keys of the images' names, with and without endings.
+        table: its name, for the user.
+        named: whether the columns have names of their own.
+
+    Raises:
+        PupilaError: several columns may be the images, or the labels.
+    """
+    image = _find_images(frame, names, table)
+    if image is None:
+        return None
+    rest = frame.drop(image)
+    lower = {name.lower(): name for name in rest.columns}
+    split = next((lower[word] for word in COLUMN_WORDS["given_split"] if word in lower), None)
+    splits = [
+        name for name in rest.columns if read_splits(rest[name]) is not None or is_fold_column(rest[name])
+    ]
+    group = next((lower[word] for word in COLUMN_WORDS["group"] if word in lower), None)
+    rest = rest.drop({name for name in (split, group, *splits) if name is not None})
+    known = next((lower[word] for word in COLUMN_WORDS["target"] if lower.get(word) in rest.columns), None)
+    return TableColumns(image, known or _find_labels(rest, table, named), split)
+
+
+def is_image_name(cell: str, names: Set[str]) -> bool:
+    """Whether the cell names an image that exists, by the last part of its path."""
+    parts = path_parts(cell.strip())
+    return bool(parts) and name_key(parts[-1]) in names
+
+
+def _find_images(frame: pl.DataFrame, names: Set[str], table: str) -> str | None:
+    hits: dict[str, int] = {}
+    for name in frame.columns:
+        cells = frame[name].drop_nulls().unique().to_list()
+        count = sum(is_image_name(cell, names) for cell in cells)
+        if count >= min(2, len(cells)) and 2 * count >= min(len(cells), len(names) // 2):
+            hits[name] = count
+    if not hits:
+        return None
+    best = [name for name, count in hits.items() if count == max(hits.values())]
+    with_ending = [name for name in best if _has_endings(frame[name])]
+    best = with_ending or best
+    if len(best) > 1 and any(not frame[best[0]].equals(frame[other]) for other in best[1:]):
+        raise PupilaError(
+            say("Several columns of {table} name images", table=table), actual=listing(best), expected=say("one"),
+            remedy=say("rename it to {name}", name="image"),
+        )  # fmt: skip
+    return best[0]
+
+
+def _has_endings(cells: pl.Series) -> bool:
+    return any(files.suffix(cell.strip()) in IMAGE_SUFFIXES for cell in cells.drop_nulls().head(20))
+
+
+def _find_labels(frame: pl.DataFrame, table: str, named: bool) -> str | None:
+    """The one column that may hold labels by its content; None where none does.
+
+    Columns of yes and no that have names may be classes of their own, or about anything.
+    """
+    yes_no = {column.name for column in class_columns(frame, several=False)} if named else set()
+    yes_no |= _find_flags(frame) if named else set()
+    likely = [name for name in frame.columns if name not in yes_no and _may_be_labels(frame[name])]
+    worded = [
+        name for name in frame.columns if _WORDS & set(_split_name(name)) and _may_be_labels(frame[name])
+    ]
+    likely = worded or likely
+    texts = [name for name in likely if not _holds_numbers(frame[name])]
+    if len(likely) > 1 and len(texts) == 1 and all(_is_same(frame, texts[0], other) for other in likely):
+        return texts[0]
+    if len(likely) > 1 and not all(_is_same(frame, likely[0], other) for other in likely):
+        raise PupilaError(
+            say("Several columns of {table} may hold the labels", table=table), actual=listing(likely, 8),
+            expected=say("one column of labels"),
+            remedy=say("rename it to {name}, or read the images without labels: {flag}", name="label",
+                       flag="--layout folders"),
+        )  # fmt: skip
+    return likely[0] if likely else None
+
+
+def _find_flags(frame: pl.DataFrame) -> set[str]:
+    """The columns that share at most two words with another one: S and N, or x and nothing, for a class each."""
+    by_words: dict[frozenset[str], list[str]] = {}
+    for name in frame.columns:
+        words = frozenset(frame[name].drop_nulls().str.strip_chars().str.to_lowercase().unique()) - {""}
+        if 0 < len(words) <= 2:
+            by_words.setdefault(words, []).append(name)
+    return {name for names in by_words.values() if len(names) > 1 for name in names}
+
+
+def _split_name(name: str) -> list[str]:
+    return re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+
+
+def _may_be_labels(cells: pl.Series) -> bool:
+    """Whether few distinct cells recur, and they are no dates, measures or files."""
+    given = cells.drop_nulls().str.strip_chars()
+    distinct = [cell for cell in given.unique() if cell]
+    if not 2 <= len(distinct) <= max(2, len(given) // 2):
+        return False
+    if any(len(cell) > _LONGEST or files.suffix(cell) in IMAGE_SUFFIXES for cell in distinct):
+        return False
+    if all(_DATE.fullmatch(cell) for cell in distinct) or any(_FRACTION.fullmatch(cell) for cell in distinct):
+        return False
+    return not _holds_numbers(cells) or len(distinct) <= max(_MOST_NUMBERS, len(given) // 10)
+
+
+def _holds_numbers(cells: pl.Series) -> bool:
+    return all(_NUMBER.fullmatch(cell.strip()) for cell in cells.drop_nulls().unique())
+
+
+def _is_same(frame: pl.DataFrame, name: str, other: str) -> bool:
+    """Whether each cell of one column stands beside one cell of the other, in both directions."""
+    if name == other:
+        return True
+    return frame[name].n_unique() == frame[other].n_unique() == frame.select(name, other).n_unique()

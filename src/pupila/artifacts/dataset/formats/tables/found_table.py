@@ -1,0 +1,133 @@
+"""Tables whose columns have other names, or none: the images that exist tell which column names them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from pupila.artifacts.dataset.formats.file_finder import split_from_words
+from pupila.artifacts.dataset.formats.file_names import name_key
+from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
+from pupila.artifacts.dataset.formats.tables.encodings import decode
+from pupila.artifacts.dataset.formats.tables.found_columns import TableColumns, find_columns, is_image_name
+from pupila.artifacts.dataset.formats.tables.table import read_parsed_tables
+from pupila.artifacts.dataset.formats.tables.table_file import ParsedTable, parse_table, read_any_table
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, TABLE_SUFFIXES
+
+_SUFFIXES = (*TABLE_SUFFIXES, ".txt", ".lst")
+LIST_SUFFIXES = (".txt", ".lst")
+_LINE = re.compile(
+    rf"\s*(.+?(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES)))}))(?:[\s,;|]+(.*?))?\s*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _ImageTable:
+    """A table that names images."""
+
+    uri: str
+    table: ParsedTable
+    columns: TableColumns
+
+
+def read_found_table(
+    root: str, images: Sequence[files.FileEntry], several: bool, tables: Sequence[str] = ()
+) -> tuple[Listing | None, list[str]]:
+    """The rows of the tables that name the images, and notes on those that can't be used; None where none can.
+
+    Args:
+        root: folder of the images and the tables.
+        images: below the root.
+        several: whether the user says that images have several labels.
+        tables: that are looked at; none: those in the root.
+
+    Raises:
+        PupilaError: several tables, or several columns, may hold the labels.
+    """
+    names = {name_key(PurePosixPath(entry.path).name) for entry in images}
+    names |= {name_key(PurePosixPath(entry.path).stem) for entry in images}
+    usable, notes = [], []
+    for uri in tables or _list_candidates(root):
+        name = files.relative(uri, root)
+        if (parsed := _parse(uri, names)) is None or parsed[0].frame.is_empty():
+            continue
+        table, named = parsed
+        shown = listing(table.frame.columns, 8)
+        columns = find_columns(table.frame, names, name, named)
+        if columns is None:
+            if not uri.lower().endswith(LIST_SUFFIXES):
+                notes.append(say("{table} is not read: none of its columns ({columns}) names images that exist.",
+                                 table=name, columns=shown))  # fmt: skip
+        elif columns.label is None:
+            notes.append(say("{table} names images in {image}, but none of its columns ({columns}) looks like labels. "
+                             "Rename one that is to {label}.", table=name, image=columns.image, columns=shown,
+                             label="label"))  # fmt: skip
+        else:
+            usable.append(_ImageTable(uri, table, columns))
+    return (_join(usable, root, several), notes) if usable else (None, notes)
+
+
+def _list_candidates(root: str) -> list[str]:
+    return [files.join(root, name) for name in files.list_files(root)
+            if name.lower().endswith(_SUFFIXES) and name not in OWN_FILES and name not in CLASS_FILES]  # fmt: skip
+
+
+def _parse(uri: str, names: set[str]) -> tuple[ParsedTable, bool] | None:
+    """The table, and whether its columns have names; None for a file that is no table."""
+    if uri.lower().endswith(LIST_SUFFIXES):
+        frame = _parse_list(files.read_bytes(uri))
+        return None if frame is None else (ParsedTable(frame), False)
+    try:
+        table = read_any_table(uri)
+        if any(is_image_name(name, names) for name in table.frame.columns):
+            return parse_table(files.read_bytes(uri), files.suffix(uri), header=False), False
+    except PupilaError:
+        return None
+    return table, True
+
+
+def _parse_list(data: bytes) -> pl.DataFrame | None:
+    """The lines `path label`; None where they don't begin with the path of an image."""
+    lines = [line for line in decode(data).text.splitlines() if line.strip() and not line.startswith("#")]
+    matches = [match for line in lines if (match := _LINE.fullmatch(line))]
+    if not matches or len(matches) < len(lines):
+        return None
+    columns = {"column 1": [match[1] for match in matches], "column 2": [match[2] for match in matches]}
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    return frame if frame["column 2"].drop_nulls().len() else frame.drop("column 2")
+
+
+def _join(usable: list[_ImageTable], root: str, several: bool) -> Listing:
+    """The rows of one table, or of those of the splits.
+
+    Raises:
+        PupilaError: several tables, which are not those of the splits.
+    """
+    splits = [split_from_words(PurePosixPath(each.uri).stem) for each in usable]
+    if len(usable) > 1 and (None in splits or len(set(splits)) < len(splits)):
+        raise PupilaError(
+            say("Several tables of images in {path}", path=root),
+            actual=listing([files.relative(each.uri, root) for each in usable]), expected=say("one"),
+            remedy=say("name the one that holds the labels: {flag}", flag="--labels FILE"),
+        )  # fmt: skip
+    parsed, notes = [], []
+    for each, split in zip(usable, splits, strict=True):
+        ours = {each.columns.image: "image", each.columns.label: "label", each.columns.split: "split"}
+        clash = {name: f"{name}_" for name in each.table.frame.columns
+                 if name not in ours and name.lower() in ("image", "label", "split")}  # fmt: skip
+        new = {**clash, **{theirs: name for theirs, name in ours.items() if theirs is not None}}
+        frame = each.table.frame.rename(new)
+        if len(usable) > 1 and "split" not in frame.columns:
+            frame = frame.with_columns(split=pl.lit(split))
+        parsed.append(replace(each.table, frame=frame))
+        notes.append(say("{table}: by its content the column {image} names the images, and {label} is the label.",
+                         table=files.relative(each.uri, root), image=each.columns.image,
+                         label=each.columns.label))  # fmt: skip
+    source = read_parsed_tables([each.uri for each in usable], parsed, root, several)
+    return replace(source, notes=[*notes, *source.notes])

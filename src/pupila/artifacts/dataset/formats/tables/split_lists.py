@@ -1,0 +1,162 @@
+"""Splits as lists of images: `ImageSets/Main/train.txt`, `train.txt` beside `val.txt`, in any folder of the data."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from pupila.artifacts.dataset.formats.listing import Listing, Oddity
+from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
+from pupila.core import files
+from pupila.core.messages import listing, say, say_count
+from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
+
+_SUFFIXES = (".txt", ".lst", ".csv")
+_MATCHED = 0.8  # share of the lines of a list that name images
+_COVERED = 0.5  # share of the labelled images that the lists name, so that they count
+
+
+@dataclass(frozen=True, slots=True)
+class _SplitLists:
+    """The lists of one folder."""
+
+    folder: str
+    splits: dict[str, set[str]]  # split to its images
+
+    @property
+    def images(self) -> set[str]:
+        return set().union(*self.splits.values())
+
+    @property
+    def shared(self) -> list[str]:
+        """Images that several of the lists name."""
+        count = Counter(image for images in self.splits.values() for image in images)
+        return sorted(image for image, lists in count.items() if lists > 1)
+
+
+def apply_split_lists(place: Place, source: Listing) -> Listing:
+    """The listing with the splits that lists of images give, where it has none; a note says so.
+
+    Images that are in no list are no part of the data, as VOC's photos without masks, and are reported.
+
+    Args:
+        place: folder of the data.
+        source: as its layout's reader gives it.
+    """
+    if not place.is_folder or source.rows["given_split"].null_count() < source.rows.height:
+        return source
+    paths = [other.subject for other in place.others if _named_split(other.subject)]
+    if len(paths) < 2 or files.relative(source.root, place.root) != ".":
+        return source
+    images = source.rows["image"].to_list()
+    labelled = set(source.rows.filter(pl.col("target").is_not_null())["image"]) or set(images)
+    lists = [each for each in _read_lists(place.root, paths, images) if len(each.splits) > 1]
+    lists.sort(key=lambda each: (-len(each.images & labelled), len(each.images - labelled), each.folder))
+    if not lists:
+        return source
+    chosen, *others = lists
+    if chosen.shared or len(chosen.images & labelled) < _COVERED * len(labelled):
+        reason = (
+            say_count(
+                "{n} image is in several of them ({images})",
+                "{n} images are in several of them ({images})",
+                len(chosen.shared),
+                images=listing(chosen.shared, 3),
+            )
+            if chosen.shared
+            else say(
+                "they name {n} of {total} labelled images",
+                n=len(chosen.images & labelled),
+                total=len(labelled),
+            )
+        )
+        note = say(
+            "The lists of images in {folder} are not used: {reason}.",
+            folder=chosen.folder or ".",
+            reason=reason,
+        )
+        return replace(source, notes=[*source.notes, note])
+    return _with_splits(source, chosen, [each.folder for each in others])
+
+
+def _with_splits(source: Listing, lists: _SplitLists, others: list[str]) -> Listing:
+    split_of = {image: split for split, images in lists.splits.items() for image in images}
+    rows = source.rows.with_columns(
+        given_split=pl.Series([split_of.get(image) for image in source.rows["image"]], dtype=pl.String)
+    )
+    left_out = rows.filter(pl.col("given_split").is_null())["image"].to_list()
+    counts = ", ".join(f"{split} {len(lists.splits[split])}" for split in SPLITS if split in lists.splits)
+    notes = [
+        say(
+            "The splits are the lists of images in {folder}: {counts}.",
+            folder=lists.folder or ".",
+            counts=counts,
+        )
+    ]
+    if others:
+        notes.append(
+            say("Other lists are not used: {folders}.", folders=listing([each or "." for each in others]))
+        )
+    if left_out:
+        notes.append(say_count("{n} image is in no list and is left out.",
+                               "{n} images are in no list and are left out.", len(left_out)))  # fmt: skip
+    missing = [Oddity(image, "image-without-row", say("in no list of images")) for image in left_out]
+    return replace(
+        source,
+        rows=rows.filter(pl.col("given_split").is_not_null()),
+        notes=[*source.notes, *notes],
+        oddities=[*source.oddities, *missing],
+    )
+
+
+def _named_split(path: str) -> str | None:
+    """The split that a list is named after, as a whole: `trainval.txt` and `cat_train.txt` are none."""
+    name = PurePosixPath(path)
+    return SPLIT_WORDS.get(name.stem.lower()) if name.suffix.lower() in _SUFFIXES else None
+
+
+def _read_lists(root: str, paths: Iterable[str], images: list[str]) -> list[_SplitLists]:
+    """The lists that name images, by their folder."""
+    ends = index_ends(images)
+    by_folder: dict[str, dict[str, set[str]]] = defaultdict(dict)
+    for path in paths:
+        lines = [line.strip() for line in decode_text(files.read_bytes(files.join(root, path))).splitlines()]
+        lines = [line for line in lines if line]
+        named = [image for line in lines if (image := find_image(line, ends))]
+        split = _named_split(path)
+        if split and lines and len(named) >= _MATCHED * len(lines):
+            folder = path.rpartition("/")[0]
+            by_folder[folder].setdefault(split, set()).update(named)
+    return [_SplitLists(folder, splits) for folder, splits in by_folder.items()]
+
+
+def index_ends(images: list[str]) -> dict[str, str | None]:
+    """Every end of the images' paths, with and without the ending of the name; None where several images have it."""
+    ends: dict[str, str | None] = {}
+    for image in images:
+        parts = image.split("/")
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            for key in {end, _without_ending(end)}:
+                ends[key] = None if key in ends else image
+    return ends
+
+
+def find_image(line: str, ends: dict[str, str | None]) -> str | None:
+    """The image that a line names, by the longest end of its path; a label or a mask may follow it."""
+    for text in dict.fromkeys((line, re.split(r"[\s,;]+", line, maxsplit=1)[0])):
+        parts = text.replace("\\", "/").split("/")
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            if (image := ends.get(end) or ends.get(_without_ending(end))) is not None:
+                return image
+    return None
+
+
+def _without_ending(path: str) -> str:
+    above, slash, name = path.rpartition("/")
+    return above + slash + (name.rpartition(".")[0] or name)

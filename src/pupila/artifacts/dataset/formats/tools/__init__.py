@@ -1,0 +1,1 @@
+"""Annotation tools' files, read in COCO's terms: one file per tool."""

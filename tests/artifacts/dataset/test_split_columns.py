@@ -29,6 +29,7 @@ def open_columns(folder: Path, **columns: list[str]) -> Dataset:
         ("Usage", ["Training", "PublicTest", "PrivateTest"], ["train", "test", "test"]),
         ("is_valid", ["False", "False", "True"], ["train", "train", "validation"]),
         ("is_test", ["0", "0", "1"], ["train", "train", "test"]),
+        ("is_train", ["1", "1", "0"], ["train", "train", "test"]),
         ("phase", ["train", "", "val"], ["train", None, "validation"]),
     ],
 )
@@ -46,7 +47,12 @@ def test_a_column_gives_the_splits_and_a_note_says_which(
     [
         ("is_valid", ["True", "True", "False"], "says yes for most images"),
         ("fold", ["0", "1", "0"], "pupila split --by fold"),
-        ("subset", ["train", "unused", "test"], "not read as splits: unused"),
+        (
+            "subset",
+            ["train", "unused", "test"],
+            "not read as splits: unused. Write one of train, training, val",
+        ),
+        ("partition", ["0", "1", "2"], "not read as splits: 0, 1, 2"),
     ],
 )
 def test_what_gives_no_split_stays_a_column_with_a_word(
@@ -61,6 +67,23 @@ def test_what_gives_no_split_stays_a_column_with_a_word(
 def test_a_column_named_split_counts(tmp_path: Path) -> None:
     data = open_columns(tmp_path, split=["train", "test", "test"], subset=["test", "train", "train"])
     assert data.images["given_split"].to_list() == ["train", "test", "test"]
+    assert any("subset would give others" in note for note in data.notes)
+
+
+def test_columns_of_yes_and_no_give_the_splits_together(tmp_path: Path) -> None:
+    data = open_columns(tmp_path, is_test=["1", "0", "0", "0", "0"], is_valid=["0", "1", "0", "0", "0"])
+    assert data.images["given_split"].to_list() == ["test", "validation", "train", "train", "train"]
+
+
+def test_an_unknown_word_in_the_column_of_splits_is_named_and_stops_the_split(tmp_path: Path) -> None:
+    data = open_columns(tmp_path, split=["train", "unused", "TEST ", "PublicTest", ""])
+    assert data.images["given_split"].to_list() == ["train", "unused", "test", "test", None]
+    note = next(note for note in data.notes if "name no split" in note)
+    assert "unused (1)" in note
+    assert "entrenamiento" in note
+    assert any("PublicTest = test" in note for note in data.notes)
+    with pytest.raises(PupilaError, match=r"(?s)unused for 2 images.*holdout.*--ignore-given"):
+        pupila.split(data)
 
 
 def test_columns_that_differ_are_asked_about(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, SplitFil
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.version import __version__
-from pupila.core.vocabulary import SPLITS, TEST, TRAIN, VALIDATION
+from pupila.core.vocabulary import SPLIT_WORDS, SPLITS, TEST, TRAIN, VALIDATION
 from pupila.stages.split.allocate import Array
 from pupila.stages.split.allocators import find_allocator
 from pupila.stages.split.audit import find_leaks, measure_balance, name_parts
 from pupila.stages.split.by import Names, read_by
+from pupila.stages.split.folds import find_given_folds, keep_given_folds
 
 
 def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
@@ -34,7 +35,12 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
         assigned, origin = _draw_splits(data, components, settings), say("The split was drawn at random.")
     else:
         assigned, origin = _keep_given(data, _validate_given(data, given), components, settings)
-    folds = _assign_folds(data, assigned, components, settings)
+    column = find_given_folds(data, settings)
+    if column is None:
+        folds = _assign_folds(data, assigned, components, settings)
+    else:
+        folds = keep_given_folds(data, assigned, column)
+        origin += " " + say("The folds are those of the column {name}, in their order.", name=column)
     parts = name_parts(assigned, folds)
     leaks = find_leaks(data, names, parts)
     rows = zip(
@@ -71,7 +77,7 @@ def _validate_given(data: Dataset, given: Names) -> list[str]:
         raise PupilaError(
             say("Invalid given split"),
             actual=say("{names} for {n} images ({examples})", names=listing(odd), n=len(images), examples=examples),
-            expected=listing(list(SPLITS)), remedy="--ignore-given",
+            expected=listing(list(SPLIT_WORDS), len(SPLIT_WORDS)), remedy="--ignore-given",
         )  # fmt: skip
     if TRAIN not in given:
         raise PupilaError(

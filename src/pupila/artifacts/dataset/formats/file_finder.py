@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, cached_property
 from pathlib import PurePosixPath
 
@@ -36,10 +36,17 @@ class FileFinder:
     Names agree where they differ only in Unicode form, percent escapes, backslashes or capitals.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, among: Sequence[files.FileEntry] | None = None) -> None:
+        """Look below the root.
+
+        Args:
+            root: folder that paths are relative to.
+            among: the only files that may be found; None: all below the root.
+        """
         self.root = root
+        self._among = among
         self._elsewhere: dict[str, str] = {}  # a path of a row -> the file, where they differ
-        self._entry = files.entry_finder(root)
+        self._entry = files.entry_finder(root) if among is None else {e.path: e for e in among}.get
         self._several: dict[str, list[str]] = {}  # a path that fits several files -> these
         self._claimed: dict[
             str, tuple[str, str]
@@ -152,8 +159,10 @@ class FileFinder:
         return "", []
 
     @cached_property
-    def _entries(self) -> list[files.FileEntry]:
-        return [entry for entry in files.walk(self.root) if not files.is_hidden(entry.path)]
+    def _entries(self) -> Sequence[files.FileEntry]:
+        return self._among if self._among is not None else [
+            entry for entry in files.walk(self.root) if not files.is_hidden(entry.path)
+        ]  # fmt: skip
 
     @cached_property
     def _look_alikes(self) -> dict[str, str]:

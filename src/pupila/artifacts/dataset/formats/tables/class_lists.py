@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pupila.artifacts.dataset.formats.tables.class_files import build_pairs, parse_classes, read_class_file
-from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
+from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE, IMAGE_SUFFIXES
@@ -110,8 +110,7 @@ def _read_text(uri: str) -> tuple[Pairs, bool]:
     data = files.read_bytes(uri)
     if len(data) > _MOST_BYTES:
         return [], False
-    lines = [line.strip() for line in decode_text(data).splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
+    lines = [line for line in list_lines(data) if not line.startswith("#")]
     for parse in (_parse_colour, _parse_number):
         pairs = [parse(line) for line in lines]
         known = [pair for pair in pairs if pair]

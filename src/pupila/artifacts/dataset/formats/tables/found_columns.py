@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pupila.artifacts.dataset.fold_columns import find_fold_columns
 from pupila.artifacts.dataset.formats.file_names import name_key, path_parts
-from pupila.artifacts.dataset.formats.tables.split_columns import is_fold_column, read_splits
+from pupila.artifacts.dataset.formats.tables.split_columns import read_splits
 from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
 from pupila.core import files
@@ -51,7 +52,8 @@ def find_columns(frame: pl.DataFrame, names: Set[str], table: str, named: bool) 
     lower = {name.lower(): name for name in rest.columns}
     split = next((lower[word] for word in COLUMN_WORDS["given_split"] if word in lower), None)
     splits = [
-        name for name in rest.columns if read_splits(rest[name]) is not None or is_fold_column(rest[name])
+        *find_fold_columns(rest),
+        *(name for name in rest.columns if read_splits(rest[name]) is not None),
     ]
     group = next((lower[word] for word in COLUMN_WORDS["group"] if word in lower), None)
     rest = rest.drop({name for name in (split, group, *splits) if name is not None})

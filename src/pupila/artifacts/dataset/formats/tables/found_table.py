@@ -11,10 +11,10 @@ from pupila.artifacts.dataset.formats.file_finder import split_from_words
 from pupila.artifacts.dataset.formats.file_names import name_key
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
-from pupila.artifacts.dataset.formats.tables.encodings import decode
 from pupila.artifacts.dataset.formats.tables.found_columns import TableColumns, find_columns, is_image_name
 from pupila.artifacts.dataset.formats.tables.table import read_parsed_tables
 from pupila.artifacts.dataset.formats.tables.table_file import ParsedTable, parse_table, read_any_table
+from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -94,7 +94,7 @@ def _parse(uri: str, names: set[str]) -> tuple[ParsedTable, bool] | None:
 
 def _parse_list(data: bytes) -> pl.DataFrame | None:
     """The lines `path label`; None where they don't begin with the path of an image."""
-    lines = [line for line in decode(data).text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line for line in list_lines(data) if not line.startswith("#")]
     matches = [match for line in lines if (match := _LINE.fullmatch(line))]
     if not matches or len(matches) < len(lines):
         return None

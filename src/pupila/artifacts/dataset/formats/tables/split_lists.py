@@ -2,21 +2,23 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import polars as pl
 
+from pupila.artifacts.dataset.formats.file_finder import FileFinder
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
+from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
 
 _SUFFIXES = (".txt", ".lst", ".csv")
 _MATCHED = 0.8  # share of the lines of a list that name images
+_ENDING = re.compile(r"\.[a-z]{2,4}$", re.IGNORECASE)
 _COVERED = 0.5  # share of the labelled images that the lists name, so that they count
 
 
@@ -53,8 +55,9 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
     if len(paths) < 2 or files.relative(source.root, place.root) != ".":
         return source
     images = source.rows["image"].to_list()
+    entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
     labelled = set(source.rows.filter(pl.col("target").is_not_null())["image"]) or set(images)
-    lists = [each for each in _read_lists(place.root, paths, images) if len(each.splits) > 1]
+    lists = [each for each in _read_lists(place.root, paths, entries) if len(each.splits) > 1]
     lists.sort(key=lambda each: (-len(each.images & labelled), len(each.images - labelled), each.folder))
     if not lists:
         return source
@@ -119,14 +122,13 @@ def _named_split(path: str) -> str | None:
     return SPLIT_WORDS.get(name.stem.lower()) if name.suffix.lower() in _SUFFIXES else None
 
 
-def _read_lists(root: str, paths: Iterable[str], images: list[str]) -> list[_SplitLists]:
+def _read_lists(root: str, paths: Iterable[str], images: Sequence[files.FileEntry]) -> list[_SplitLists]:
     """The lists that name images, by their folder."""
-    ends = index_ends(images)
+    finder = FileFinder(root, images)
     by_folder: dict[str, dict[str, set[str]]] = defaultdict(dict)
     for path in paths:
-        lines = [line.strip() for line in decode_text(files.read_bytes(files.join(root, path))).splitlines()]
-        lines = [line for line in lines if line]
-        named = [image for line in lines if (image := find_image(line, ends))]
+        lines = list_lines(files.read_bytes(files.join(root, path)))
+        named = [image for line in lines if (image := find_image(line, finder))]
         split = _named_split(path)
         if split and lines and len(named) >= _MATCHED * len(lines):
             folder = path.rpartition("/")[0]
@@ -134,29 +136,10 @@ def _read_lists(root: str, paths: Iterable[str], images: list[str]) -> list[_Spl
     return [_SplitLists(folder, splits) for folder, splits in by_folder.items()]
 
 
-def index_ends(images: list[str]) -> dict[str, str | None]:
-    """Every end of the images' paths, with and without the ending of the name; None where several images have it."""
-    ends: dict[str, str | None] = {}
-    for image in images:
-        parts = image.split("/")
-        for start in range(len(parts)):
-            end = "/".join(parts[start:])
-            for key in {end, _without_ending(end)}:
-                ends[key] = None if key in ends else image
-    return ends
-
-
-def find_image(line: str, ends: dict[str, str | None]) -> str | None:
-    """The image that a line names, by the longest end of its path; a label or a mask may follow it."""
-    for text in dict.fromkeys((line, re.split(r"[\s,;]+", line, maxsplit=1)[0])):
-        parts = text.replace("\\", "/").split("/")
-        for start in range(len(parts)):
-            end = "/".join(parts[start:])
-            if (image := ends.get(end) or ends.get(_without_ending(end))) is not None:
-                return image
+def find_image(line: str, finder: FileFinder) -> str | None:
+    """The image that a line names, whatever the ending; a label or a mask may follow it."""
+    first = re.split(r"[\s,;]+", line, maxsplit=1)[0]
+    for text in dict.fromkeys((line, first, _ENDING.sub("", first))):
+        if text and (entry := finder.find(text, lambda _: True)) is not None:
+            return entry.path
     return None
-
-
-def _without_ending(path: str) -> str:
-    above, slash, name = path.rpartition("/")
-    return above + slash + (name.rpartition(".")[0] or name)

@@ -20,12 +20,12 @@ from pupila.artifacts.dataset.formats.tables.split_columns import settle_split_c
 from pupila.artifacts.dataset.formats.tables.table_file import (
     COLUMN_WORDS,
     MASK,
+    VIA_SHAPES,
     ParsedTable,
     parse_table,
     read_any_table,
     refuse_ragged,
 )
-from pupila.artifacts.dataset.formats.tools.via import SHAPES
 from pupila.artifacts.dataset.labelling.cells import YesNoColumn
 from pupila.artifacts.dataset.labelling.class_columns import (
     class_columns,
@@ -237,7 +237,7 @@ def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
 def _has_labels(table: str) -> bool:
     """Whether the table has a column of images and one of labels or masks, or describes images by its name."""
     frame = _read_columns(table)
-    if SHAPES in frame.columns:  # of VIA
+    if VIA_SHAPES in frame.columns:
         return False
     columns = _find_roles(frame)
     if "image" in columns and {"target", MASK} & columns.keys():
@@ -326,9 +326,6 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     frame = frame.with_columns(
         [pl.when(pl.col(n).str.strip_chars() == "").then(None).otherwise(pl.col(n)).alias(n) for n in text]
     )
-    if "given_split" in frame.columns:
-        words = pl.col("given_split").str.strip_chars().str.to_lowercase()
-        frame = frame.with_columns(given_split=words.replace(SPLIT_WORDS))
     finder = FileFinder(root)
     located = finder.find_all(frame["image"].drop_nulls().unique(maintain_order=True).to_list(), _is_not_mask)
     oddities = _find_missing_images(frame, located, finder)

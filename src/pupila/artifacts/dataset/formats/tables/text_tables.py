@@ -27,6 +27,15 @@ def decode_text(data: bytes) -> str:
     return decode(data).text
 
 
+def list_lines(data: bytes) -> list[str]:
+    """The lines of a text file in whatever encoding, without blanks at their ends and without empty lines."""
+    return [line for raw in _unify_ends(decode_text(data)).split("\n") if (line := raw.strip())]
+
+
+def _unify_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
 def read_text_table(data: bytes) -> TextTable:
     """The table in the bytes of a text file.
 
@@ -34,9 +43,7 @@ def read_text_table(data: bytes) -> TextTable:
         PupilaError: it mixes two encodings.
     """
     decoded = decode(data)
-    text = decoded.text
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _unify_ends(decoded.text)
     lines = text.split("\n", 2 * _LINES)
     skipped, remarks, stated = 0, 0, ""
     while skipped < len(lines) - 1 and not lines[skipped].strip():

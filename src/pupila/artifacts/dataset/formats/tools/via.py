@@ -8,6 +8,7 @@ from functools import partial
 from math import degrees
 from typing import Any
 
+from pupila.artifacts.dataset.formats.tables.table_file import VIA_SHAPES
 from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
 from pupila.artifacts.dataset.formats.tools import outlines
 from pupila.artifacts.dataset.formats.tools.annotation_attributes import (
@@ -29,8 +30,7 @@ from pupila.core.messages import say
 
 _PROJECT = "_via_img_metadata"
 _FOREGROUND = "foreground"  # the class of regions without attributes
-SHAPES = "region_shape_attributes"  # the column by which its CSV files are known
-_COLUMNS = (SHAPES, "region_attributes", "file_attributes")  # of a CSV file, JSON in each cell
+_COLUMNS = (VIA_SHAPES, "region_attributes", "file_attributes")  # of a CSV file, JSON in each cell
 Json = dict[str, Any]
 
 
@@ -55,7 +55,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
         PupilaError: a region is no record.
     """
     if isinstance(content, list):
-        if not content or not all(isinstance(row, dict) and SHAPES in row for row in content):
+        if not content or not all(isinstance(row, dict) and VIA_SHAPES in row for row in content):
             return None
         content = _unite_rows(content)
     records = content.get(_PROJECT, content) if isinstance(content, dict) else None

@@ -4,10 +4,11 @@ import re
 from collections import defaultdict
 from pathlib import PurePosixPath
 
+from pupila.artifacts.dataset.formats.file_finder import FileFinder
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.formats.tables.split_lists import find_image, index_ends
-from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
+from pupila.artifacts.dataset.formats.tables.split_lists import find_image
+from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.artifacts.dataset.formats.tools import annotation_listing
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
@@ -42,7 +43,7 @@ def _read_class_lists(place: Place) -> Listing | None:
     lists = [(path, match[1], SPLIT_WORDS[match[2].lower()]) for path, match in matches if match]
     if not lists:
         return None
-    ends = index_ends([entry.path for entry in place.images])
+    finder = FileFinder(place.root, place.images)
     labels: dict[str, dict[str, bool]] = defaultdict(dict)
     splits: dict[str, str] = {}
     oddities, difficult = [], 0
@@ -51,7 +52,7 @@ def _read_class_lists(place: Place) -> Listing | None:
         if not values:
             return None
         for name, value in values:
-            if (image := find_image(name, ends)) is None:
+            if (image := find_image(name, finder)) is None:
                 oddities.append(Oddity(name, "row-without-image", say("no such file")))
                 continue
             splits[image] = split
@@ -79,6 +80,6 @@ def _read_class_lists(place: Place) -> Listing | None:
 
 def _read_lines(uri: str) -> list[tuple[str, str]]:
     """The name of the image and the value in each line; none where a line is another."""
-    lines = [line.strip() for line in decode_text(files.read_bytes(uri)).splitlines() if line.strip()]
+    lines = list_lines(files.read_bytes(uri))
     rows = [(match[1], match[2]) for line in lines if (match := _LINE.fullmatch(line))]
     return rows if len(rows) == len(lines) else []

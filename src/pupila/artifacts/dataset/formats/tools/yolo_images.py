@@ -16,7 +16,7 @@ from pupila.artifacts.dataset.formats.file_finder import (
 from pupila.artifacts.dataset.formats.file_names import count_common_parts, name_key
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
+from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.artifacts.dataset.formats.tools.yolo_config import YoloConfig
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
@@ -133,10 +133,8 @@ def _list_split(root: str, uri: str, images: YoloImages) -> list[files.FileEntry
     finder = FileFinder(root)
     split = split_from_words(PurePosixPath(uri).stem)
     home = files.relative(uri, root).rpartition("/")[0]
-    lines = [line.strip().replace("\\", "/") for line in decode_text(files.read_bytes(uri)).splitlines()]
-    located = {
-        line: finder.find(line, lambda hit: split_from_path(hit) == split, home) for line in lines if line
-    }
+    lines = [line.replace("\\", "/") for line in list_lines(files.read_bytes(uri))]
+    located = {line: finder.find(line, lambda hit: split_from_path(hit) == split, home) for line in lines}
     images.oddities += [Oddity(line, "row-without-image", finder.explain(line))
                         for line, entry in located.items() if entry is None]  # fmt: skip
     images.notes += finder.notes(bare_names=True)

@@ -239,3 +239,68 @@ def test_regions_without_a_class_have_no_label(tmp_path: Path) -> None:
     records["1.jpg77"]["regions"][1]["region_attributes"] = {}
     write.write_json(tmp_path / "via.json", records)
     assert (pupila.open(tmp_path).mask(0) == IGNORE).sum() == 16
+
+
+_NO_NAMES = [True, float("nan"), 1e308, [1, 2], {"a": 1}, 10**30]
+
+
+def _rewrite(path: Path, change: Any) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("name", _NO_NAMES, ids=repr)
+def test_what_is_no_text_names_no_class(tmp_path: Path, name: Any) -> None:
+    photos(tmp_path, "1.jpg", "2.jpg")
+    write.labelme(tmp_path, SCENE)
+    _rewrite(tmp_path / "2.json", lambda content: content["shapes"][0].update(label=name))
+    data = pupila.open(tmp_path)
+    assert data.classes == ["background", "road", "water"]
+    assert data.skipped.select("subject", "code").rows() == [("2.json", "unreadable-label")]
+    assert "has no name" in data.skipped["reason"][0]
+
+
+@pytest.mark.parametrize("name", [name for name in _NO_NAMES if not isinstance(name, dict)], ids=repr)
+def test_a_region_of_via_whose_class_is_no_text_leaves_its_image_without_a_mask(
+    tmp_path: Path, name: Any
+) -> None:
+    photos(tmp_path, "1.jpg", "2.jpg")
+    write.via(tmp_path, SCENE)
+    attributes = {"kind": name}
+    _rewrite(tmp_path / "via_region_data.json",
+             lambda content: content["2.jpg77"]["regions"][0].update(region_attributes=attributes))  # fmt: skip
+    data = pupila.open(tmp_path)
+    assert data.classes == ["background", "road", "water"]
+    assert data.skipped.select("subject", "code").rows() == [("2.jpg", "unreadable-mask")]
+
+
+@pytest.mark.parametrize("tool", ["labelme", "via", "label-studio", "supervisely"])
+def test_regions_without_a_class_are_counted(tmp_path: Path, tool: str) -> None:
+    photos(tmp_path, "1.jpg", "2.jpg")
+    WRITERS[tool](tmp_path, SCENE)
+    for path in tmp_path.rglob("*.json"):
+        path.write_text(path.read_text().replace('"road"', '""'))
+    data = pupila.open(tmp_path)
+    assert "1 region has no class: its pixels have no label" in str(data)
+    assert (data.mask(0) == IGNORE).sum() == 12  # 16 less the 4 that the other outline hides
+
+
+@pytest.mark.parametrize(
+    "result", [None, {}, 1, [[1]], [{"type": "polygonlabels"}], [{"value": 3}]], ids=repr
+)
+def test_a_result_of_label_studio_that_is_no_record_is_refused(tmp_path: Path, result: Any) -> None:
+    photos(tmp_path, "1.jpg", "2.jpg")
+    write.label_studio(tmp_path, SCENE)
+    path = tmp_path / "project-1-at-2024.json"
+    _rewrite(path, lambda tasks: tasks[1]["annotations"][0].update(result=result))
+    with pytest.raises(PupilaError, match="Can't read a region in"):
+        pupila.open(tmp_path)
+
+
+def test_a_region_of_via_without_a_shape_is_no_empty_image(tmp_path: Path) -> None:
+    photos(tmp_path, "1.jpg", "2.jpg")
+    write.via(tmp_path, SCENE)
+    _rewrite(tmp_path / "via_region_data.json",
+             lambda content: content["2.jpg77"].update(regions=[{"region_attributes": {"kind": "road"}}]))  # fmt: skip
+    assert pupila.open(tmp_path).skipped.select("subject", "code").rows() == [("2.jpg", "unreadable-mask")]

@@ -89,6 +89,10 @@ def test_classes_in_the_names_of_images(tmp_path: Path) -> None:
         ("1 3 2 2", "its run lengths overlap"),
         ("50 9", "its run lengths reach pixel 58 of 54"),
         ("0 3", "its run lengths begin at 1, and none is empty"),
+        ("-5 20", "its run lengths begin at 1, and none is empty"),
+        ("10 20 5", "its run lengths are 3 numbers, and no pairs of start and length"),
+        ("10.0 20.0", "its run lengths are not whole numbers: '10.0 20.0'"),
+        ("abc def", "its run lengths are not whole numbers: 'abc def'"),
     ],
 )
 def test_runs_that_can_not_be_drawn_leave_their_image_without_a_mask(

@@ -11,6 +11,7 @@ RECTANGLE = "rectangle"  # `Annotation.shape` of an outline that was drawn as a 
 UNLABELLED = (
     "unlabeled"  # `Annotation.category` where the file names none: one of the names that are no class
 )
+_LARGEST = 10**15  # number that may be the name of a class
 TAG = "tag"  # `Annotation.shape` of a label of the whole image
 
 
@@ -80,9 +81,28 @@ class AnnotationFile:
         return [annotation for some in self.annotations.values() for annotation in some]
 
 
+class ClassNameFault(ValueError):
+    """What stands for the name of a class is none: `true`, NaN, a list. The argument is its text, for the user."""
+
+
 def class_name(raw: Any) -> str:
-    """The name of a class as a file has it; what names none is unlabelled, and its pixels have no label."""
-    return str(raw).strip() if isinstance(raw, str | int | float) and str(raw).strip() else UNLABELLED
+    """The name of a class as a file has it; where it has none, the pixels have no label.
+
+    Raises:
+        ClassNameFault: it is neither a text nor a plain number.
+    """
+    if raw is None or not str(raw).strip():
+        return UNLABELLED
+    if not names_class(raw):
+        raise ClassNameFault(reprlib.repr(raw))
+    return str(raw).strip()
+
+
+def names_class(raw: Any) -> bool:
+    """Whether a value of a file can name a class: a text or a plain number, as some tools write ids."""
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        return -_LARGEST < raw < _LARGEST  # neither NaN nor infinite
+    return isinstance(raw, str)
 
 
 def dictionaries(raw: Any) -> list[dict[str, Any]]:

@@ -17,7 +17,12 @@ from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, 
 from pupila.artifacts.dataset.formats.masks import pairs
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.class_files import build_label_map, read_class_file
-from pupila.artifacts.dataset.formats.tools.annotation_file import RECTANGLE, Annotation, AnnotationFile
+from pupila.artifacts.dataset.formats.tools.annotation_file import (
+    RECTANGLE,
+    UNLABELLED,
+    Annotation,
+    AnnotationFile,
+)
 from pupila.artifacts.dataset.formats.tools.annotation_images import (
     LocatedImage,
     describe_overlap,
@@ -81,7 +86,7 @@ def read(place: Place, settings: ReadSettings, name: str) -> Listing | None:
     return replace(
         source,
         notes=[*source.notes, *_describe_others(matches, name)],
-        oddities=[*source.oddities, *oddities],
+        oddities=[*(o for o in source.oddities if o.subject not in broken), *oddities],
     )
 
 
@@ -307,6 +312,9 @@ def _describe_areas(annotations: list[Annotation]) -> list[str]:
             remedy=say("read their classes as labels: {flag}", flag=f"--task {MULTILABEL.name}"),
         )  # fmt: skip
     notes = []
+    if nameless := sum(each.category == UNLABELLED and not each.has_no_area for each in annotations):
+        notes.append(say_count("{n} region has no class: its pixels have no label.",
+                               "{n} regions have no class: their pixels have no label.", nameless))  # fmt: skip
     if without:
         notes.append(say("Annotations without an area are not drawn: {shapes}.", shapes=counted))
     if rectangles := sum(each.shape == RECTANGLE for each in annotations):

@@ -17,11 +17,11 @@ from pupila.artifacts.dataset.formats.tools import (
     via,
     voc,
 )
-from pupila.artifacts.dataset.formats.tools.annotation_file import AnnotationFile
+from pupila.artifacts.dataset.formats.tools.annotation_file import AnnotationFile, ClassNameFault
 from pupila.artifacts.dataset.formats.tools.xml_file import read_xml
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import mark
+from pupila.core.messages import mark, say
 
 _MAX_CACHED_FILES = 8  # annotation files in memory
 _LIKELY_MARKS = 2  # that tell whose file it is, where it can't be parsed
@@ -121,9 +121,15 @@ def _read_annotation_file(uri: str, version: object) -> tuple[str, AnnotationFil
     if suffix not in _READERS:
         return None
     content = _READERS[suffix](uri)
-    for name, tool in TOOLS.items():
-        if suffix in tool.suffixes and (file := tool.parse(content, uri)) is not None:
-            return name, file
+    try:
+        for name, tool in TOOLS.items():
+            if suffix in tool.suffixes and (file := tool.parse(content, uri)) is not None:
+                return name, file
+    except ClassNameFault as fault:
+        raise PupilaError(
+            say("A category in {path} has no name", path=uri), actual=str(fault), expected=say("a text"),
+            remedy=say("name the category, or export the annotations again"),
+        ) from fault  # fmt: skip
     return None
 
 

@@ -19,6 +19,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import (
     AnnotationFile,
     class_name,
     dictionaries,
+    region_records,
 )
 from pupila.core import files
 from pupila.core.messages import say, say_count
@@ -49,11 +50,14 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     Args:
         content: of a JSON file.
         uri: of the file, for messages.
+
+    Raises:
+        PupilaError: a result is no record.
     """
     if not isinstance(content, list) or not content or not all(isinstance(item, dict) for item in content):
         return None
     if all(_is_task(item) for item in content):
-        tasks = [_parse_task(item) for item in content]
+        tasks = [_parse_task(item, uri) for item in content]
     elif all(_is_minimal(item) for item in content):
         tasks = [_parse_minimal(item) for item in content]
     else:
@@ -78,10 +82,10 @@ def _is_task(item: Json) -> bool:
     return isinstance(item.get("data"), dict) and (isinstance(given, list) or "predictions" in item)
 
 
-def _parse_task(item: Json) -> _Task:
+def _parse_task(item: Json, uri: str) -> _Task:
     given = item.get("annotations", item.get("completions")) or []
     submitted = [each for each in given if isinstance(each, dict) and not each.get("was_cancelled")]
-    results = [_results(each.get("result")) for each in submitted]
+    results = [_results(each.get("result"), uri) for each in submitted]
     targets = [str(result.get("to_name")) for some in results for result in some]
     image = _find_image(item["data"], targets)
     if not submitted:
@@ -96,13 +100,11 @@ def _time(annotation: Json) -> str:
     return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
-def _results(raw: Any) -> list[Json]:
+def _results(raw: Any, uri: str) -> list[Json]:
     """The results that are about the image or parts of it; choices about one region are left out."""
-    results = [
-        each
-        for each in dictionaries(raw)
-        if isinstance(each.get("value"), dict) and _kind(each) not in _NO_REGION
-    ]
+    records = region_records(raw if isinstance(raw, list) else [raw], uri)
+    results = [each for each in records if _kind(each) not in _NO_REGION]
+    region_records([each.get("value") for each in results], uri)
     placed = {str(each.get("id")) for each in results if _kind(each) != _CHOICES}
     return [
         each for each in results if _kind(each) != _CHOICES or str(each.get("id")) not in placed - {"None"}
@@ -179,7 +181,8 @@ def _parse_region(result: Json) -> Iterator[Annotation]:
     """A region, once for each of its labels; taxonomies and other types have no area."""
     kind, value = _kind(result), result["value"]
     labels = value.get(kind) or value.get("labels")
-    names = [class_name(name) for name in labels] if isinstance(labels, list) else []
+    labels = labels if isinstance(labels, list) else [labels]
+    names = [class_name(name) for name in labels]
     size = result.get("original_height"), result.get("original_width")
     for name in names or [UNLABELLED]:
         if "rle" in value:
@@ -203,7 +206,9 @@ def _with_choices(file: AnnotationFile, choices: list[tuple[str, Json]]) -> Anno
     for key, result in choices:
         chosen = result["value"].get(_CHOICES)
         names = chosen if isinstance(chosen, list) else [chosen]
-        by_image[str(result.get("from_name") or "")][key] += [str(name) for name in names if name is not None]
+        by_image[str(result.get("from_name") or "")][key] += [
+            class_name(name) for name in names if name is not None
+        ]
     readings = {name: _with_tags(file, of_image) for name, of_image in by_image.items()}
     values = {name: [v for v in of_image.values() if v] for name, of_image in by_image.items()}
     chosen = choose_attribute(values)

@@ -1,6 +1,7 @@
 """Tables of run lengths, as Kaggle's competitions have them: a row for each object, `ImageId,EncodedPixels`."""
 
 import re
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,7 +27,11 @@ _NAME_AND_CLASS = re.compile(
 )
 _NOTHING = {"", "-1", "nan", "none", "null"}
 _MANY_NUMBERS = 6  # of a cell that is no size and no box
-_LARGEST = 2**62  # number of which two can be added
+_FITTING, _SURE = (
+    0.5,
+    0.9,
+)  # share of the cells that are run lengths, where the column's name says so and where not
+_DIGITS = 18  # of a number of which two can be added
 _FOREGROUND = "foreground"
 Row = dict[str, Any]
 
@@ -81,14 +86,18 @@ def decode_runs(text: str, height: int, width: int) -> NDArray[np.bool_]:
     """(height, width) bool: pairs of start and length, counted from 1 down the columns, then to the right.
 
     Raises:
-        ValueError: runs overlap, are empty, or reach beyond the image.
+        ValueError: they are no pairs of whole numbers, or runs overlap, are empty, or reach beyond the image.
     """
-    try:
-        numbers = np.array(text.split(), dtype=np.int64)
-    except (OverflowError, ValueError) as fault:
-        raise ValueError(say("its run lengths reach far beyond the image")) from fault
-    if numbers.max(initial=0) > _LARGEST:
+    words = text.split()
+    if not all(re.fullmatch(r"-?\d+", word) for word in words):
+        raise ValueError(say("its run lengths are not whole numbers: {text}", text=reprlib.repr(text)))
+    if len(words) % 2:
+        raise ValueError(
+            say("its run lengths are {n} numbers, and no pairs of start and length", n=len(words))
+        )
+    if any(len(word) > _DIGITS for word in words):
         raise ValueError(say("its run lengths reach far beyond the image"))
+    numbers = np.array(words, dtype=np.int64)
     starts, ends = numbers[::2] - 1, numbers[::2] - 1 + numbers[1::2]
     if (numbers < 1).any():
         raise ValueError(say("its run lengths begin at 1, and none is empty"))
@@ -110,13 +119,18 @@ def _text(row: Row, name: str) -> str:
 
 
 def _holds_runs(name: str, cells: list[str]) -> bool:
-    """Whether a column holds run lengths: its name says so, or its cells are too long for sizes and boxes."""
+    """Whether a column holds run lengths: its name says so, or its cells are too long for sizes and boxes.
+
+    A few cells may be damaged: their images are listed when the masks are drawn.
+    """
     filled = [cell for cell in cells if cell.lower() not in _NOTHING]
-    if not filled or not all(map(_CELL.fullmatch, filled)):
+    fitting = [cell for cell in filled if _CELL.fullmatch(cell)]
+    hinted = bool(_HINT.search(name))
+    if not fitting or len(fitting) < (_FITTING if hinted else _SURE) * len(filled):
         return False
-    if _HINT.search(name):
+    if hinted:
         return True
-    longest = max(filled, key=len).split()
+    longest = max(fitting, key=len).split()
     starts = [int(start) for start in longest[::2]]
     return len(longest) >= _MANY_NUMBERS and starts == sorted(starts)
 

@@ -23,6 +23,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import (
     AnnotatedImage,
     Annotation,
     AnnotationFile,
+    names_class,
     region_records,
 )
 from pupila.core import files
@@ -30,6 +31,7 @@ from pupila.core.messages import say
 
 _PROJECT = "_via_img_metadata"
 _FOREGROUND = "foreground"  # the class of regions without attributes
+_NO_NAME = "\0"  # before a value that is neither a text nor a number, as `true` or a list
 _COLUMNS = (VIA_SHAPES, "region_attributes", "file_attributes")  # of a CSV file, JSON in each cell
 Json = dict[str, Any]
 
@@ -65,7 +67,8 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     regions = [(key, region) for key, record in records.items() for region in _regions(record, uri)]
     if regions:
         values = _collect_values(region.get("region_attributes") for _, region in regions)
-        return _read(images, [(key, region.get("shape_attributes")) for key, region in regions], values)
+        shapes = [(key, region.get("shape_attributes") or {}) for key, region in regions]
+        return _read(images, shapes, values)
     values = _collect_values(record.get("file_attributes") for record in records.values())
     unlabelled = {key: AnnotatedImage(image.file_name, annotated=False) for key, image in images.items()}
     return _read(unlabelled, [(key, None) for key in images], values)
@@ -116,6 +119,8 @@ def _values(raw: Any) -> list[str]:
     if isinstance(raw, dict):
         return [str(option) for option, ticked in raw.items() if ticked]
     text = "" if raw is None else str(raw).strip()
+    if not names_class(raw):
+        return [f"{_NO_NAME}{text}"] if text else []
     return [text] if text and text != "undefined" else []
 
 
@@ -144,14 +149,17 @@ def _read(images: dict[str, AnnotatedImage], shapes: list[tuple[str, Any]], valu
 def _read_attribute(
     images: dict[str, AnnotatedImage], shapes: list[tuple[str, Any]], lists: Any
 ) -> AnnotationFile:
-    """The file whose classes are named by these values, one list for each shape."""
+    """The file whose classes are named by these values, one list for each shape.
+
+    What stands for a class and names none makes the region unreadable: its object would vanish.
+    """
     annotations: dict[str, list[Annotation]] = {}
     for (key, shape), names in zip(shapes, lists, strict=True):
-        labels = [Annotation(name, shape=TAG) for name in names]
+        labels = [Annotation(UNLABELLED if name.startswith(_NO_NAME) else name, shape=TAG) for name in names]
         parsed = labels if shape is None else [_parse_shape(shape, names)]
         if parsed:
             annotations.setdefault(key, []).extend(parsed)
-    used = list(dict.fromkeys(name for names in lists for name in names))
+    used = list(dict.fromkeys(name for names in lists for name in names if not name.startswith(_NO_NAME)))
     whole = all(shape is None for _, shape in shapes)
     return AnnotationFile(images, annotations, [] if whole else used, used if whole else [])
 
@@ -161,6 +169,8 @@ def _parse_shape(shape: Any, names: list[str]) -> Annotation:
     if len(names) > 1:
         return Annotation(names[0], partial(_refuse_several, names))
     category = names[0] if names else UNLABELLED
+    if category.startswith(_NO_NAME):
+        return Annotation(UNLABELLED, partial(_refuse_class, category.removeprefix(_NO_NAME)))
     get = shape.get if isinstance(shape, dict) else {}.get
     match kind := str(get("name")):
         case "polygon":
@@ -175,6 +185,10 @@ def _parse_shape(shape: Any, names: list[str]) -> Annotation:
             turn = degrees(theta) if isinstance(theta, int | float) else theta
             return Annotation(category, outlines.ellipse(get("cx"), get("cy"), get("rx"), get("ry"), turn))
     return Annotation(category, shape=kind)
+
+
+def _refuse_class(text: str) -> Any:
+    raise ValueError(say("one region has a class that is no text: {text}", text=text))
 
 
 def _refuse_several(names: list[str]) -> Any:

@@ -27,7 +27,7 @@ _NAME_AND_CLASS = re.compile(
 )
 _NOTHING = {"", "-1", "nan", "none", "null"}
 _MANY_NUMBERS = 6  # of a cell that is no size and no box
-_FITTING, _SURE = (
+_FITTING, _NEARLY_ALL = (
     0.5,
     0.9,
 )  # share of the cells that are run lengths, where the column's name says so and where not
@@ -126,7 +126,7 @@ def _holds_runs(name: str, cells: list[str]) -> bool:
     filled = [cell for cell in cells if cell.lower() not in _NOTHING]
     fitting = [cell for cell in filled if _CELL.fullmatch(cell)]
     hinted = bool(_HINT.search(name))
-    if not fitting or len(fitting) < (_FITTING if hinted else _SURE) * len(filled):
+    if not fitting or len(fitting) < (_FITTING if hinted else _NEARLY_ALL) * len(filled):
         return False
     if hinted:
         return True

@@ -1,47 +1,89 @@
-"""Parquet files with the images in them, as Hugging Face stores data sets: they are unpacked into the cache once."""
+"""Tables with the images in them, as Hugging Face stores data sets: they are unpacked into the cache once."""
 
-import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.file_finder import split_from_words
+from pupila.artifacts.dataset.formats.file_finder import FileFinder
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, as_rows
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.tables.class_lists import read_mask_classes
+from pupila.artifacts.dataset.formats.tables.embedded_columns import (
+    EmbeddedColumns,
+    choose_columns,
+    read_cells,
+)
+from pupila.artifacts.dataset.formats.tables.shards import Shard, list_shards
+from pupila.artifacts.dataset.formats.tables.split_columns import settle_split_column
 from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS
+from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
-from pupila.imaging.images.signatures import has_image_signature
+from pupila.core.vocabulary import IMAGE_SUFFIXES
 
+_VERSION = 2  # of what is unpacked
 _ROWS = "rows.parquet"  # beside the unpacked images, once all are there
-_FEW_FOLDERS = 8  # that are searched whatever their names
-_AT_ONCE = 256  # rows in memory
-_SUFFIX = ".parquet"
-_ENDINGS = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp"}
-_HUGGING_FACE = "huggingface"  # key of the file's metadata
+_ENDINGS = {b"\x89PNG": ".png", b"\xff\xd8": ".jpg", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp",
+            b"II*\0": ".tif", b"MM\0*": ".tif"}  # fmt: skip
+_ROLES = {word: name for name in ("group", "given_split") for word in COLUMN_WORDS[name]}
+Row = dict[str, str | None]
 
 
-def read_embedded_images(place: Place) -> Listing | None:
-    """The images in the Parquet files of the folder, or in the one file; None where no file holds images."""
-    shards = {uri: column for uri in _list_shards(place) if (column := _find_column(uri))}
+@dataclass(frozen=True, slots=True)
+class _Unpacking:
+    """A table that is unpacked, and where to."""
+
+    shard: Shard
+    columns: EmbeddedColumns
+    classes: dict[str, list[str]]  # column to the names of its numbers
+    root: Path
+    folder: str  # of its images, below the root
+    finder: FileFinder  # of images that the table names and does not hold
+
+
+def read_embedded_images(place: Place, settings: ReadSettings) -> Listing | None:
+    """The images in the files of a Hugging Face data set; None where no file holds images.
+
+    Raises:
+        PupilaError: an image is missing, or several columns may be the masks or the labels.
+    """
+    shards = {shard: columns for shard in list_shards(place)
+              if (columns := choose_columns(shard, place, settings)) is not None}  # fmt: skip
     if not shards:
         return None
-    stats = [files.stat_file(place.home, files.relative(uri, place.home)) for uri in shards]
-    key = [files.absolute(place.home), *((each.path, each.size, each.modified) for each in stats if each)]
-    root = files.cache_folder() / "embedded" / files.sha256(json.dumps(key).encode())[:16]
+    classes = [shard.read_class_names(place) for shard in shards]
+    root = files.cache_folder() / "embedded" / _hash(place, shards, classes)
     index = root / _ROWS
     if not _is_whole(root, index):
-        files.write_parquet(str(index), _unpack_shards(shards, root, place.path))
-    names = listing([files.relative(uri, place.home) for uri in shards], 3)
-    note = say(
-        "The images lie in the table and were unpacked once into the cache: {folder}.", folder=str(root)
-    )
-    return Listing(say("a table with images in it ({names})", names=names), str(root), pl.read_parquet(index),
-                   place.home, notes=[note], cells=True, tables=tuple(shards))  # fmt: skip
+        files.write_parquet(str(index), _unpack_all(shards, classes, root, place))
+    names = listing([files.relative(shard.uri, place.home) for shard in shards], 3)
+    notes = [
+        say("The images lie in the table and were unpacked once into the cache: {folder}.", folder=str(root)),
+        *dict.fromkeys(note for columns in shards.values() for note in columns.notes),
+    ]
+    rows, decided = settle_split_column(pl.read_parquet(index))
+    masks = any(columns.mask for columns in shards.values())
+    source = Listing(say("a table with images in it ({names})", names=names), str(root), rows, place.home,
+                     notes=[*notes, *decided], cells=True, tables=tuple(shard.uri for shard in shards))  # fmt: skip
+    return _with_masks(source, place) if masks else source
+
+
+def _with_masks(source: Listing, place: Place) -> Listing:
+    return Listing(source.layout, source.root, source.rows, source.home, source.oddities, source.notes, "mask",
+                   read_mask_classes(place.home, []), tables=source.tables)  # fmt: skip
+
+
+def _hash(place: Place, shards: dict[Shard, EmbeddedColumns], classes: list[dict[str, list[str]]]) -> str:
+    """Of everything that the unpacked files follow from."""
+    stats = [files.stat_file(place.home, files.relative(shard.uri, place.home)) for shard in shards]
+    columns = [(each.image, each.mask, each.label) for each in shards.values()]
+    entries = [(each.path, each.size, each.modified) for each in stats if each]
+    key = [_VERSION, files.absolute(place.home), entries, columns, classes, [shard.split for shard in shards]]
+    return files.sha256(json.dumps(key).encode())[:16]
 
 
 def _is_whole(root: Path, index: Path) -> bool:
@@ -53,100 +95,73 @@ def _is_whole(root: Path, index: Path) -> bool:
     return all(sizes.get(image) == size for image, size in unpacked)
 
 
-def _unpack_shards(shards: dict[str, str], root: Path, path: str) -> pl.DataFrame:
+def _unpack_all(
+    shards: dict[Shard, EmbeddedColumns], classes: list[dict[str, list[str]]], root: Path, place: Place
+) -> pl.DataFrame:
     """The rows of the listing, whose images lie below the root then."""
-    rows: list[tuple[str, dict[str, str | None]]] = []
-    for number, (uri, column) in enumerate(shards.items()):
-        split = split_from_words(PurePosixPath(uri).stem) or split_from_words(PurePosixPath(uri).parent.name)
-        unpacked = _unpack(uri, column, root, f"{PurePosixPath(uri).stem}-{number}")
-        rows += [(name, {**({"given_split": split} if split else {}), **cells}) for name, cells in unpacked]
-    columns = {
+    finder, rows = FileFinder(place.home), list[tuple[str, Row]]()
+    for number, ((shard, columns), names) in enumerate(zip(shards.items(), classes, strict=True)):
+        folder = f"{PurePosixPath(shard.uri).stem}-{number}"
+        unpacking = _Unpacking(shard, columns, names, root, folder, finder)
+        split: Row = {"given_split": shard.split} if shard.split else {}
+        rows += [(image, {**split, **cells}) for image, cells in _unpack(unpacking)]
+    table = {
         name: [row.get(name) for _, row in rows] for name in dict.fromkeys(n for _, row in rows for n in row)
     }
     entries = [entry for name, _ in rows if (entry := files.stat_file(str(root), name))]
     if len(entries) < len(rows):
         raise PupilaError(
-            say("The images in {path} can't be unpacked", path=path), actual=str(root),
+            say("The images in {path} can't be unpacked", path=place.path), actual=str(root),
             expected=say("a cache folder that can be written to"), remedy="PUPILA_CACHE",
         )  # fmt: skip
-    return as_rows(entries, columns)
+    return as_rows(entries, table)
 
 
-def _list_shards(place: Place) -> list[str]:
-    if not place.is_folder:
-        return [place.path] if place.path.lower().endswith(_SUFFIX) else []
-    below = files.list_folders(place.home)
-    if len(below) > _FEW_FOLDERS:
-        below = [name for name in below if name == "data" or name.lower() in SPLIT_WORDS]
-    folders = [place.home, *(files.join(place.home, name) for name in below)]
-    return [files.join(folder, name) for folder in folders for name in files.list_files(folder)
-            if name.lower().endswith(_SUFFIX) and name not in OWN_FILES]  # fmt: skip
-
-
-def _open(uri: str) -> str | io.BytesIO:
-    return io.BytesIO(files.read_bytes(uri)) if files.is_remote(uri) else uri
-
-
-def _find_column(uri: str) -> str | None:
-    """The column of the images: bytes, or records with bytes, that begin like an image."""
-    try:
-        schema = pl.read_parquet_schema(_open(uri))
-        likely = [name for name, kind in schema.items() if kind == pl.Binary or _has_bytes(kind)]
-        if not likely:
-            return None
-        head = pl.read_parquet(_open(uri), columns=likely, n_rows=5)
-    except (pl.exceptions.PolarsError, OSError):
-        return None
-    for name in likely:
-        cells = [data for data, _ in _read_cells(head[name]) if data]
-        if cells and all(has_image_signature(data[:16]) for data in cells):
-            return name
-    return None
-
-
-def _has_bytes(kind: pl.DataType) -> bool:
-    return isinstance(kind, pl.Struct) and any(
-        f.name == "bytes" and f.dtype == pl.Binary for f in kind.fields
-    )
-
-
-def _read_cells(cells: pl.Series) -> Iterator[tuple[bytes | None, str]]:
-    """The bytes of each image, and its path; "" where it has none."""
-    for cell in cells.to_list():
-        if isinstance(cell, dict):
-            yield cell.get("bytes"), cell.get("path") or ""
-        else:
-            yield cell, ""
-
-
-def _unpack(uri: str, column: str, root: Path, folder: str) -> list[tuple[str, dict[str, str | None]]]:
+def _unpack(table: _Unpacking) -> Iterator[tuple[str, Row]]:
     """The path of each image below the root, and its other columns under our names."""
-    content = _open(uri)
-    classes = _read_class_names(pl.read_parquet_metadata(content))
-    frame = pl.scan_parquet(content)
-    count = frame.select(pl.len()).collect().item()
-    ours = {word: name for name in ("target", "group", "given_split") for word in COLUMN_WORDS[name]}
-    rows: list[tuple[str, dict[str, str | None]]] = []
-    for start in range(0, count, _AT_ONCE):
-        part = frame.slice(start, _AT_ONCE).collect()
-        plain = [name for name, kind in part.schema.items() if not kind.is_nested() and kind != pl.Binary]
-        records = part.select(plain).to_dicts() or [{}] * part.height
-        for number, ((data, path), record) in enumerate(
-            zip(_read_cells(part[column]), records, strict=True), start
-        ):
+    columns = table.columns
+    for start, part in table.shard.read_parts():
+        records = part.select(columns.others).to_dicts() or [{}] * part.height
+        masks = read_cells(part[columns.mask]) if columns.mask else iter([(None, "")] * part.height)
+        cells = zip(read_cells(part[columns.image]), masks, records, strict=True)
+        for number, ((data, path), (mask, mask_path), record) in enumerate(cells, start):
+            data = data or _read_outside(table, path)
             if data is None:
                 raise PupilaError(
-                    say("Row {n} of {path} has no image in it", n=number, path=uri),
+                    say("Row {n} of {path} has no image in it", n=number, path=table.shard.uri),
                     actual=path or say("an empty cell"),
                     expected=say("the bytes of an image in each row"),
                 )  # fmt: skip
-            name = f"{folder}/{number:06d}{_ending(data, path)}"
-            if not (root / name).exists() or (root / name).stat().st_size != len(data):
-                files.write_to_cache(root / name, data)
-            cells = {ours.get(key.lower(), f"{key}_" if key in LISTED else key): _name(classes.get(key), value)
-                     for key, value in record.items()}  # fmt: skip
-            rows.append((name, {**({"source": path} if path else {}), **cells}))
-    return rows
+            row: Row = {"source": path} if path else {}
+            row |= {
+                _role(key, columns): _text(table.classes.get(key), value) for key, value in record.items()
+            }
+            if columns.mask:
+                mask = mask or _read_outside(table, mask_path)
+                row["target"] = _write(table, f"{number:06d}_mask", mask, mask_path) if mask else None
+            yield _write(table, f"{number:06d}", data, path), row
+
+
+def _role(name: str, columns: EmbeddedColumns) -> str:
+    """Our name of a column; one of the user's that has the name of ours gets another."""
+    if name == columns.label:
+        return "target"
+    return _ROLES.get(name.lower(), f"{name}_" if name in LISTED else name)
+
+
+def _read_outside(table: _Unpacking, path: str) -> bytes | None:
+    """An image that lies in a file beside the table."""
+    entry = table.finder.find(path, lambda _: True) if path else None
+    return files.read_bytes(files.join(table.finder.root, entry.path)) if entry else None
+
+
+def _write(table: _Unpacking, name: str, data: bytes, path: str) -> str:
+    """Unpack one image, and return its path below the root."""
+    name = f"{table.folder}/{name}{_ending(data, path)}"
+    target = table.root / name
+    if not target.exists() or target.stat().st_size != len(data):
+        files.write_to_cache(target, data)
+    return name
 
 
 def _ending(data: bytes, path: str) -> str:
@@ -156,19 +171,16 @@ def _ending(data: bytes, path: str) -> str:
     )  # fmt: skip
 
 
-def _read_class_names(metadata: dict[str, str]) -> dict[str, list[str]]:
-    """The names of the classes of each column, as Hugging Face keeps them beside the numbers."""
-    try:
-        features = json.loads(metadata.get(_HUGGING_FACE, "{}"))["info"]["features"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return {name: feature["names"] for name, feature in features.items()
-            if isinstance(feature, dict) and isinstance(feature.get("names"), list)}  # fmt: skip
+def _text(names: list[str] | None, value: object) -> str | None:
+    """The cell as text, with the names of classes for numbers; lists become JSON."""
+    if isinstance(value, list | dict):
+        content = [_name(names, each) for each in value] if isinstance(value, list) else value
+        return json.dumps(content, ensure_ascii=False, default=str)
+    named = _name(names, value)
+    return None if named is None else str(named)
 
 
-def _name(names: list[str] | None, value: object) -> str | None:
-    if value is None:
-        return None
+def _name(names: list[str] | None, value: object) -> object:
     if names is not None and isinstance(value, int):
         return names[value] if 0 <= value < len(names) else None  # -1: no label
-    return str(value)
+    return value

@@ -20,7 +20,7 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     Raises:
         PupilaError: the named file does not exist, or is no table of labels.
     """
-    if (embedded := read_embedded_images(place)) is not None:
+    if (embedded := read_embedded_images(place, settings)) is not None:
         return embedded
     if settings.labels != AUTO:
         return _read_named(place, files.join(place.home, settings.labels), settings)

@@ -182,7 +182,7 @@ def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.rename({name: name.strip() for name in frame.columns})
     plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
     lists = [name for name, kind in frame.schema.items()
-             if name.lower() in COLUMN_WORDS["target"] and _is_plain_list(kind)]  # fmt: skip
+             if name.lower() in COLUMN_WORDS["target"] and is_plain_list(kind)]  # fmt: skip
     texts = [
         pl.Series(name, [None if cell is None else _list_text(cell) for cell in frame[name].to_list()], pl.String)
         for name in lists
@@ -192,7 +192,7 @@ def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select([name for name in frame.columns if name in retained])
 
 
-def _is_plain_list(kind: pl.DataType) -> bool:
+def is_plain_list(kind: pl.DataType) -> bool:
     """Whether the cells are lists of texts or numbers, or records of such values."""
     inner = (
         [kind.inner] if isinstance(kind, pl.List | pl.Array)

@@ -22,7 +22,7 @@ from pupila.tasks.segment import SEGMENT
 
 _IMAGES = (*COLUMN_WORDS["image"], "images", "pixel_values", "photo", "picture")
 _MASKS = re.compile(
-    r"annotations?|labels?|targets?|(semantic|seg)\w*|masks?|\w+[ _]masks?|ground[ _]?truth|gt", re.I
+    r"annotations?|labels?|targets?|(semantic|seg)\w*|masks?|\w+[ _]masks?|ground\w*|gt", re.I
 )
 _MOST_VALUES = 64  # distinct ones of a mask among the rows that are looked at
 _LOOKED_AT = 3  # rows whose pixels are looked at
@@ -55,10 +55,10 @@ def choose_columns(shard: Shard, place: Place, settings: ReadSettings) -> Embedd
     if not images:
         return None
     image = _choose_image(images, settings)
-    wanted = settings.requested_task()
+    requested = settings.requested_task()
     mask = (
         None
-        if wanted and wanted.target != SEGMENT.target
+        if requested and requested.target != SEGMENT.target
         else _choose_mask(head, images, image, shard, settings)
     )
     rest = [name for name in images if name not in (image, mask)]

@@ -84,8 +84,8 @@ class Shard:
             info = files.join(folder, _INFO)
             if not features and files.exists(info):
                 features = _step_in(files.read_bytes(info), "features")
-        given = features.items() if isinstance(features, dict) else ()
-        names = {name: found for name, feature in given if (found := _find_names(feature))}
+        described = features.items() if isinstance(features, dict) else ()
+        names = {name: given for name, feature in described if (given := _find_names(feature))}
         return names or _read_card(files.join(place.home, _CARD))
 
 
@@ -118,13 +118,13 @@ def _list_folder(folder: str) -> list[str]:
     streams = [name for name in names if name.lower().endswith(_ARROW) and not name.startswith(_CACHED)]
     if streams and _STATE in names:
         listed = _step_in(_read(files.join(folder, _STATE)), "_data_files")
-        wanted = [each.get("filename") for each in listed or () if isinstance(each, dict)]
-        if missing := [str(name) for name in wanted if name not in names]:
+        expected = [each.get("filename") for each in listed or () if isinstance(each, dict)]
+        if missing := [str(name) for name in expected if name not in names]:
             raise PupilaError(
                 say("Files of the data set in {path} are missing", path=folder), actual=listing(missing, 3),
                 expected=say("the files that {name} lists", name=_STATE),
             )  # fmt: skip
-        streams = [name for name in streams if name in wanted] or streams
+        streams = [name for name in streams if name in expected] or streams
     return [files.join(folder, name) for name in names if name.lower().endswith(_PARQUET) or name in streams]
 
 

@@ -273,3 +273,31 @@ def test_options_that_do_not_fit_are_one_sentence_each(
         assert run(["split", str(shop)]) == 0
     assert run([word.replace("{shop}", str(shop)) for word in words]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["doctor", "{shop}"],
+        ["split", "{shop}", "--dry-run"],
+        ["explore", "{shop}"],
+        ["label", "{shop}", "--with", "csv:{shop}.csv", "--dry-run"],
+        ["label", "export", "{shop}", "--out", "{shop}.json"],
+        ["convert", "{shop}", "--to", "coco", "--out", "{shop}-coco"],
+        ["evaluate", "nowhere", "{shop}"],
+        ["train", "{shop}", "--dry-run", "--model", "lenet", "--weights", "none"],
+    ],
+)
+def test_what_was_understood_of_the_data_is_printed_first(
+    words: list[str], shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(f"{shop}.csv").write_text("image,label\ncat/0.png,cat\n")
+    run([word.format(shop=shop) for word in words])
+    printed = capsys.readouterr()
+    text = printed.err if "--dry-run" in words and words[0] == "train" else printed.out
+    assert text.startswith(
+        f"26 images in {shop}: a folder per class.\nTask: classify, 2 classes (cat 14, dog 12)."
+    )
+    if words[0] == "train":
+        assert "\nThe split was drawn at random.\nSplit: train" in text
+        assert json.loads(printed.out)["task"] == "classify"

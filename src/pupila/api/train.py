@@ -15,6 +15,7 @@ from pupila.core.vocabulary import TRAIN
 
 if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
+    from pupila.artifacts.dataset.splits import SplitFile
     from pupila.artifacts.run.log import LogCallback, LogLine
     from pupila.stages.train.run import TrainedRun
     from pupila.stages.train.settings import TrainPlan
@@ -57,6 +58,7 @@ def train(
     opened = open_labelled(data, read)
     _introduce(opened, tell or _print_note)
     splits = find_agreed_split(opened, folds) or split(opened, folds=folds)
+    _tell_split(splits, tell or _print_note)
     if "task" in read:  # later commands read the labels for it, too
         opened.save(opened.home)
     assert opened.task is not None  # it has labels
@@ -75,7 +77,7 @@ def make_plan(
 
     Args:
         data: whatever `pupila.open` takes.
-        tell: called with what was understood of the data, before any slow work; None: it is not reported.
+        tell: called with what was understood of the data, and the split; None: neither is reported.
         settings: as for `train`.
     """
     from pupila.stages.train.config import TrainConfig
@@ -87,6 +89,8 @@ def make_plan(
     if tell is not None:
         _introduce(opened, tell)
     splits = find_agreed_split(opened, folds) or plan_split(opened, folds=folds)
+    if tell is not None:
+        _tell_split(splits, tell)
     return prepare_training(parsed, opened, splits)[0]
 
 
@@ -139,6 +143,15 @@ def _introduce(data: "Dataset", tell: "LogCallback") -> None:
     from pupila.artifacts.run.log import Note
 
     for sentence in describe(data):
+        tell(Note(sentence))
+
+
+def _tell_split(splits: "SplitFile", tell: "LogCallback") -> None:
+    """Say which split is trained on, before the plan is made."""
+    from pupila.artifacts.run.log import Note
+    from pupila.stages.train.introduction import describe_split
+
+    for sentence in describe_split(splits):
         tell(Note(sentence))
 
 

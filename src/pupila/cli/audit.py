@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument, JsonOption, check_port
+from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say
 
 AUDIT = mark("Review a sample of machine labels blind, on a local page, and estimate how many are correct.")
@@ -40,7 +40,8 @@ def audit(
     from pupila.stages.label.review.audit_page import sentences
 
     check_port(port)
-    report_ = audit_labels(data, review=Review(name, port, _address, report), **given_settings(ctx))
+    opened, settings = open_data(ctx, data, json_)
+    report_ = audit_labels(opened, review=Review(name, port, _address, report), **settings)
     if json_:
         content = report_.audit.as_dict()
         del content["previous"]
@@ -70,7 +71,8 @@ def suspects(
 
     check_port(port)
     review = Review(name, port, _address, report)
-    outcome = review_suspects(data, run=with_, limit=limit, review=review, **given_settings(ctx))
+    opened, _ = open_data(ctx, data, json_)
+    outcome = review_suspects(opened, run=with_, limit=limit, review=review)
     if json_:
         ranking = outcome.ranking
         summary = {

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument
+from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say_count
 
 HELP = mark("Write images with their masks or labels in the layout of another tool.")
@@ -23,7 +23,8 @@ def convert(
     """Convert, and print what was written."""
     from pupila.api import convert as api
 
-    result = api.convert(data, to=to, out=out, **given_settings(ctx))
+    opened, _ = open_data(ctx, data)
+    result = api.convert(opened, to=to, out=out)
     print(say_count("{n} image written to {folder}", "{n} images written to {folder}",
                     result.images, folder=result.folder))  # fmt: skip
     if result.skipped:

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pupila.cli.flags import given_settings
 from pupila.cli.options import JsonOption
-from pupila.cli.understood import print_understood
+from pupila.cli.understood import open_data
 from pupila.core.messages import listing, mark, say, say_count
 
 HELP = mark("List every problem of a data set with its fix; without DATA, describe the installation.")
@@ -38,11 +37,9 @@ def doctor(
         _installation(json_)
         return
     from pupila.api import doctor as api
-    from pupila.api.open import open as open_data
     from pupila.stages.doctor.examine import has_errors
 
-    opened = open_data(data, **given_settings(ctx))
-    print_understood(opened, json_)
+    opened, _ = open_data(ctx, data, json_)
     faults = api.doctor(opened, run=with_)
     if json_:
         print(json.dumps([fault.model_dump() for fault in faults], indent=1, ensure_ascii=False))

@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from pupila.cli.options import DataArgument, JsonOption
+from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say
 
 HELP = mark("Evaluate a bundle, a run or a table of predictions with intervals, and compare it with others.")
 
 
 def evaluate(
+    ctx: typer.Context,
     model: Annotated[str, typer.Argument(metavar="BUNDLE|RUN|TABLE", help=mark("The model to evaluate."))],
     data: DataArgument,
     split: Annotated[
@@ -42,7 +44,8 @@ def evaluate(
     from pupila.api import evaluate as api
     from pupila.stages.evaluate.sentences import describe_split, sentences
 
-    result = api.evaluate(model, data, split=split, against=against or [], threshold=threshold, out=out)
+    opened, _ = open_data(ctx, data, json_)
+    result = api.evaluate(model, opened, split=split, against=against or [], threshold=threshold, out=out)
     if json_:
         print(result.evaluation.model_dump_json(by_alias=True, indent=1))
         return

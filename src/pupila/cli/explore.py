@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument, OutOption
-from pupila.cli.understood import print_understood
+from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say
 
 HELP = mark(
@@ -25,10 +24,8 @@ def explore(
 ) -> None:
     """Explore, and print what follows."""
     from pupila.api import explore as api
-    from pupila.api.open import open as open_data
 
-    opened = open_data(data, **given_settings(ctx))
-    print_understood(opened)
+    opened, _ = open_data(ctx, data)
     explored = api.explore(opened, out=out, bundle=with_)
     for sentence in explored.sentences():
         print(sentence)

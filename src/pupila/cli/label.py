@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument, JsonOption
+from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say_count
 
 HELP = mark(
@@ -50,7 +50,8 @@ def label(
     from pupila.api import label as api
     from pupila.stages.label.sentences import sentences
 
-    planned = api.plan_labelling(data, with_=with_, limit=limit, everything=everything, **given_settings(ctx))
+    opened, settings = open_data(ctx, data, json_)
+    planned = api.plan_labelling(opened, with_=with_, limit=limit, everything=everything, **settings)
     if dry_run:
         lines = [*planned.forecast(), *planned.labeller.remarks()]
         _print_plan(planned.labeller.name, len(planned.selection.rows), lines, json_)

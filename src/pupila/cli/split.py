@@ -5,16 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument, JsonOption, OutOption
-from pupila.cli.understood import print_understood
+from pupila.cli.understood import open_data
 from pupila.core import files
-from pupila.core.messages import mark, number, say, say_count
+from pupila.core.messages import integer, listing, mark, number, say, say_count, translate
 from pupila.core.vocabulary import SPLITS_FILE
 
 HELP = mark(
     "Write splits.json: duplicates and groups stay together, classes stay balanced, leaks are reported."
 )
+MAX_CLASSES = 10  # of each split; all stand in what was understood of the data
 MAX_MISSING = 8  # classes that are not in every split; the others are in the file
 
 
@@ -32,11 +32,8 @@ def split(
 ) -> None:
     """Split, and print the result."""
     from pupila.api import split as api
-    from pupila.api.open import open as open_data
 
-    config = given_settings(ctx, "split")
-    opened = open_data(data, **given_settings(ctx, "read"))
-    print_understood(opened, json_)
+    opened, config = open_data(ctx, data, json_)
     path = f"{out or opened.home}/{SPLITS_FILE}"
     before = files.read_bytes(path) if files.exists(path) else None
     split_file = (
@@ -55,13 +52,28 @@ def split(
         )
 
 
+def _print_table(by_split: dict[str, Any]) -> None:
+    """Each split with its images, groups and classes, in columns."""
+    from pupila.artifacts.dataset.understood import SPLIT_TITLES, count_images
+
+    rows = []
+    for name, row in by_split.items():
+        if row.images:
+            classes = (
+                [f"{each} {integer(n)}" for each, n in row.classes.items()]
+                if any(row.classes.values())
+                else []
+            )
+            rows.append((translate(SPLIT_TITLES[name]), count_images(row.images, row.groups),
+                         listing(classes, MAX_CLASSES) or say("without labels")))  # fmt: skip
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for title, images, text in rows:
+        print(f"  {title:{widths[0]}}  {images:{widths[1]}}  {text}")
+
+
 def _print_split(split_file: Any) -> None:
     print(split_file.origin)
-    for name, row in split_file.balance.by_split().items():
-        if row.images:
-            classes = ", ".join(f"{c} {n}" for c, n in list(row.classes.items())[:8])
-            print(say("  {name:10} {images:6} images, {groups:6} groups: {classes}",
-                      name=name, images=row.images, groups=row.groups, classes=classes))  # fmt: skip
+    _print_table(split_file.balance.by_split())
     folds = [a.fold for a in split_file.images if a.fold is not None]
     if folds:
         print(

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument
+from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say, say_count
 
 EXPORT = mark("Write tasks for Label Studio, with the present labels as predictions.")
@@ -44,8 +44,8 @@ def export(
     """Export, and print the path."""
     from pupila.api.label import export_labels
 
-    settings = given_settings(ctx)
-    result = export_labels(data, out=to, embed=embed, prefix=prefix, without_label=without_label, **settings)
+    opened, _ = open_data(ctx, data)
+    result = export_labels(opened, out=to, embed=embed, prefix=prefix, without_label=without_label)
     print(say("{n} tasks, {labels} with a label.", n=result.tasks, labels=result.predictions))
     if result.missing_masks:
         print(
@@ -69,5 +69,6 @@ def import_(
     from pupila.api.label import import_labels
     from pupila.stages.label.studio.annotations import sentences
 
-    for sentence in sentences(import_labels(data, file, **given_settings(ctx))):
+    opened, _ = open_data(ctx, data)
+    for sentence in sentences(import_labels(opened, file)):
         print(sentence)

@@ -8,6 +8,7 @@ import typer
 
 from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument
+from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say
 
 HELP = mark("Train a model; the run folder holds plan, log, report and the bundle to predict with.")
@@ -36,7 +37,8 @@ def train(
 
     config = given_settings(ctx)
     if preview:
-        api.preview(data, preview, **config)
+        opened, settings = open_data(ctx, data)
+        api.preview(opened, preview, **settings)
         print(say("Preview: {path}", path=preview))
         return
     if dry_run:

@@ -41,7 +41,8 @@ def test_the_command_prints_forecast_and_result(
 ) -> None:
     prices = ["--input-price", "1", "--output-price", "10"]
     assert run(command(server, folder, *prices, "--limit", "4")) == 0
-    before, _, after = capsys.readouterr().out.partition("\n\n")
+    understood, before, after = capsys.readouterr().out.split("\n\n", 2)
+    assert understood.startswith(f"6 images in {folder}: a folder of images without labels.\n")
     host = server.url.removeprefix("http://").removesuffix("/v1")
     assert before.startswith(f"4 requests to {host}; 0 answers are cached.\nEstimated cost: 0.00")
     lines = after.splitlines()

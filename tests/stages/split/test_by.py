@@ -47,7 +47,7 @@ def test_columns_and_expressions_name_groups_and_splits(
         ("(", "a regular expression"),
         ("(a)(b)", "2 capture groups"),
         ("(?P<product>milk|tea)", "product"),
-        ("shopp", "Columns: given_split, target, shop, part.\n  Try: --by shop"),
+        ("shopp", "Columns: shop, part.\n  Try: --by shop"),
         ("milk", "does not match 1 of 3 images"),
         ("jpg", "puts every image into one group"),
         (r"(?P<split>milk|tea)", "Unknown splits in --by"),

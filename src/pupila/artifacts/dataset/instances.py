@@ -8,6 +8,7 @@ from typing import Literal
 import polars as pl
 
 from pupila.artifacts.dataset.mask_reading import parse_counts
+from pupila.artifacts.dataset.reading import InstanceChoice
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import percent, say, say_count
@@ -17,7 +18,6 @@ from pupila.imaging.masks.codec import read_stored_mask
 from pupila.imaging.masks.label_map import MOST_CLASSES, LabelMap
 from pupila.imaging.regions import count_regions
 
-InstanceChoice = Literal["auto", "merge", "classes"]
 _Evidence = Literal["", "weak", "strong", "counted"]
 
 _SAMPLE = 16  # masks whose regions are counted

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from pupila.artifacts.dataset.formats.tables.class_lists import fit_classes
-from pupila.artifacts.dataset.instances import InstanceChoice, merge_instances
+from pupila.artifacts.dataset.instances import merge_instances
 from pupila.artifacts.dataset.mask_reading import FACTS, MaskRequest, parse_counts, read_mask_facts
+from pupila.artifacts.dataset.reading import InstanceChoice
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.images.decode import ImageLimits

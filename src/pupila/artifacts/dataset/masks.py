@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.masks.mask_files import MaskFile, describe_target, write_mask_files
-from pupila.artifacts.dataset.instances import InstanceChoice
 from pupila.artifacts.dataset.mask_classes import settle_classes
 from pupila.artifacts.dataset.mask_reading import FACTS, parse_counts
 from pupila.artifacts.dataset.mask_target import is_drawn, name_layers, read_classes, read_target
 from pupila.artifacts.dataset.mask_turning import turn_with_photos
+from pupila.artifacts.dataset.reading import InstanceChoice
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, percent, say, say_count

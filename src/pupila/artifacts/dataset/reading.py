@@ -40,6 +40,7 @@ LayoutChoice = Literal[  # the keys of formats.FORMATS
     "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely", "run-lengths",
     "yolo", "masks", "folders"
 ]  # fmt: skip
+InstanceChoice = Literal["auto", "merge", "classes"]
 _AT_ONCE = 16  # images per task: submitting them one by one costs as much as reading them
 
 FACTS: Schema = {
@@ -115,7 +116,7 @@ class LayoutSettings(Settings):
         default="auto",
         description="file that holds the labels, below that of the data; auto: as the files suggest",
     )
-    instances: Literal["auto", "merge", "classes"] = Field(
+    instances: InstanceChoice = Field(
         default="auto",
         description="numbered objects in masks: one foreground (merge), or a class for each number (classes); "
         "auto: as the masks suggest",

@@ -39,6 +39,15 @@ def describe(data: "Dataset") -> list[str]:
     return [*lines, *data.notes, _describe_confidence(data.doubt)]
 
 
+def count_images(images: int, groups: int) -> str:
+    """Images and the groups of related images that they form: "20 images in 19 groups"."""
+    return say(
+        "{images} in {groups}",
+        images=say_count("{n} image", "{n} images", images),
+        groups=say_count("{n} group", "{n} groups", groups),
+    )
+
+
 def _describe_labels(data: "Dataset") -> list[str]:
     """The task with every class: a list that is cut hides the class that should not be there."""
     if not data.task:

@@ -291,6 +291,7 @@ class Fingerprint(Record):
     duplicates: DuplicateCounts
     faults: list[Fault]
     splits: SplitFacts | None
+    given_splits: dict[str, int] = Field(default_factory=dict)  # images of each split that came with the data
     colour: ColourFacts
     map: MapFacts | None
     bundle: str  # hash of the bundle whose embeddings make the map; "": colours do

@@ -78,6 +78,7 @@ def build_fingerprint(
         duplicates=DuplicateCounts(exact=kinds["exact"], near=kinds["near"], mirrored=kinds["mirrored"]),
         faults=list(faults),
         splits=_splits(data, splits) if splits else None,
+        given_splits=_counts(images["given_split"].drop_nulls()),
         colour=colour_facts(data, colours, groups, membership),
         map=image_map.facts if image_map else None,
         bundle=image_map.bundle if image_map else "",

@@ -1,6 +1,6 @@
 """The conclusions from a fingerprint: each sentence is a function of the fingerprint alone."""
 
-from pupila.artifacts.report.fingerprint import Fingerprint, NumericColumn
+from pupila.artifacts.report.fingerprint import Fingerprint, NumericColumn, Quantiles
 from pupila.core.messages import number, percent, say, say_count
 from pupila.core.vocabulary import ERROR
 from pupila.stages.explore.labels import audit_result, label_sources, labeller_disagreement
@@ -62,9 +62,16 @@ def missing_classes(f: Fingerprint) -> str | None:
 
 
 def missing_split(f: Fingerprint) -> str | None:
-    """There are labels, but no split."""
+    """There are labels, but no split was made."""
     if f.splits or not f.classes:
         return None
+    if len(f.given_splits) > 1:
+        parts = ", ".join(f"{name} {n}" for name, n in f.given_splits.items())
+        return say(
+            "The data come with a split ({parts}): pupila split keeps it and audits it for leaks; "
+            "with --ignore-given it makes another.",
+            parts=parts,
+        )
     return say(
         "The data are not split yet: pupila split makes a train, a validation and a sealed test split."
     )
@@ -101,11 +108,13 @@ def many_sizes(f: Fingerprint) -> str | None:
     """The sizes differ a lot."""
     if f.sizes[0].images >= ONE_SIZE_SHARE * f.images or f.images < 2:
         return None
-    return say(
-        "Image sizes vary: width {narrowest} to {widest} pixels, height {lowest} to {highest} pixels.",
-        narrowest=number(f.width.min, 0), widest=number(f.width.max, 0),
-        lowest=number(f.height.min, 0), highest=number(f.height.max, 0),
-    )  # fmt: skip
+    return say("Image sizes vary: width {width} pixels, height {height} pixels.",
+               width=_describe_range(f.width), height=_describe_range(f.height))  # fmt: skip
+
+
+def _describe_range(quantiles: Quantiles) -> str:
+    low, high = number(quantiles.min, 0), number(quantiles.max, 0)
+    return low if low == high else say("{low} to {high}", low=low, high=high)
 
 
 def small_images(f: Fingerprint) -> str | None:

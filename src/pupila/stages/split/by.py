@@ -68,9 +68,8 @@ def _compile_pattern(data: Dataset, by: str) -> re.Pattern[str]:
 
 
 def _columns(data: Dataset) -> list[str]:
-    """The columns that may name groups or splits, of the data and of the user."""
-    own = [name for name in ("group", "given_split", "target") if data.images[name].null_count() < len(data)]
-    return [*own, *data.own_columns]
+    """The columns that may name groups or splits: the groups that came with the data, and the user's own."""
+    return [*(["group"] if data.images["group"].null_count() < len(data) else []), *data.own_columns]
 
 
 def _searched_texts(data: Dataset, by: str) -> list[str]:

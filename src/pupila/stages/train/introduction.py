@@ -1,24 +1,20 @@
 """Sentences about a training: its split, model and batch; and, once it is known, how long it takes."""
 
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.dataset.understood import SPLIT_TITLES
+from pupila.artifacts.dataset.understood import SPLIT_TITLES, count_images
 from pupila.artifacts.run.log import EpochLog
-from pupila.core.messages import integer, number, say, say_count, translate
+from pupila.core.messages import number, say, say_count, translate
 from pupila.learning.models.network import Network
 from pupila.stages.train.phases import FINETUNE
 from pupila.stages.train.settings import TrainPlan
 
 
-def introduce_training(splits: SplitFile, plan: TrainPlan, network: Network) -> list[str]:
-    """The split and the model, once the plan is made; what was understood of the data was printed before."""
-    return [
-        say("Split: {parts}.", parts="; ".join(_describe_split(splits))),
-        _describe_model(plan, network),
-    ]
+def describe_split(splits: SplitFile) -> list[str]:
+    """Where the split came from, and the images and groups of each part, or of the folds."""
+    return [splits.origin, say("Split: {parts}.", parts="; ".join(_describe_parts(splits)))]
 
 
-def _describe_split(splits: SplitFile) -> list[str]:
-    """Images and groups of each part, or of the folds."""
+def _describe_parts(splits: SplitFile) -> list[str]:
     parts = []
     for name, title in SPLIT_TITLES.items():
         if some := splits.in_split(name):
@@ -31,11 +27,11 @@ def _describe_split(splits: SplitFile) -> list[str]:
 
 
 def _count(title: str, groups: list[int]) -> str:
-    return say("{part} {n} images in {groups} groups", part=title, n=integer(len(groups)),
-               groups=integer(len(set(groups))))  # fmt: skip
+    return f"{title} {count_images(len(groups), len(set(groups)))}"
 
 
-def _describe_model(plan: TrainPlan, network: Network) -> str:
+def describe_model(plan: TrainPlan, network: Network) -> str:
+    """The model, its size and the origin of its weights, once the plan is made."""
     name = f"{network.name} ({network.encoder_name})" if network.encoder_name else network.name
     values = {"model": name, "size": plan.image_size, "device": plan.device}
     if not network.pretrained:

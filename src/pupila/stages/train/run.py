@@ -43,7 +43,7 @@ from pupila.learning.loop import Checkpointer
 from pupila.learning.models.network import Network
 from pupila.stages.train.config import TrainConfig, parse_plan
 from pupila.stages.train.finish import BundleImages, write_run_bundle
-from pupila.stages.train.introduction import describe_clamped_batch, describe_time, introduce_training
+from pupila.stages.train.introduction import describe_clamped_batch, describe_model, describe_time
 from pupila.stages.train.page import describe_run, make_run_page
 from pupila.stages.train.phases import FINETUNE
 from pupila.stages.train.plan import find_unused_settings
@@ -147,9 +147,8 @@ class TrainingRun:
         return plan, build_network(plan, self.data, self.recipe)
 
     def _introduce(self, plan: TrainPlan, network: Network) -> None:
-        """Say what is trained on what, and the validation score of the baseline."""
-        for sentence in introduce_training(self.splits, plan, network):
-            self.on_log(Note(sentence))
+        """Say what is trained, and the validation score of the baseline; data and split have been reported."""
+        self.on_log(Note(describe_model(plan, network)))
         if isinstance(self._user_settings.get("batch_size"), int) and "batch_size" in plan.reasons:
             self.on_log(Note(describe_clamped_batch(plan)))
         schedule = self._make_schedule(plan, network)

@@ -52,6 +52,12 @@ def test_a_link_to_itself_is_neither_a_file_nor_a_folder(tmp_path: Path) -> None
     assert files.list_files(str(tmp_path)) == ["b.txt", "d"]
 
 
+@pytest.mark.parametrize("name", ["a\0b.jpg", "\ud800.jpg", "none.jpg"])
+def test_nothing_lies_under_a_name_that_no_file_can_have(name: str, tmp_path: Path) -> None:
+    assert files.stat_file(str(tmp_path), name) is None
+    assert files.entry_finder(str(tmp_path))(name) is None
+
+
 def test_a_store_is_like_a_disk() -> None:
     for name in ("x/1.jpg", "x/y/2.jpg", "3.jpg", ".hidden/4.jpg"):
         files.write_bytes(f"memory://shop/{name}", name.encode())

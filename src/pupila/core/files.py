@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -113,7 +113,7 @@ def _stat(full: str, path: str) -> FileEntry:
     """The entry of one file on disk; size -1 where nothing can be read there."""
     try:
         status = os.stat(full)  # noqa: PTH116
-    except OSError:
+    except (OSError, ValueError):  # a path with a null byte, or half of a surrogate pair
         return FileEntry(path, -1, 0)
     return FileEntry(path, status.st_size, status.st_mtime_ns)
 
@@ -124,9 +124,8 @@ def stat_file(root: str, path: str) -> FileEntry | None:
     if is_remote(full):
         listed = stores.stat_object(full)
         return FileEntry(path, *listed[1:]) if listed else None
-    if not os.path.lexists(full):
-        return None
-    return _stat(full, path)
+    entry = _stat(full, path)
+    return entry if entry.size >= 0 or os.path.lexists(full) else None
 
 
 def cache_listing(uri: str) -> AbstractContextManager[None]:
@@ -145,10 +144,9 @@ def entry_finder(root: str) -> Callable[[str], FileEntry | None]:
 
     def find(path: str) -> FileEntry | None:
         below = relative(path, root)
-        outside = join(root, below) == below
-        return stat_file(root, path) if outside or not is_remote(root) else entries().get(below)
+        return stat_file(root, path) if join(root, below) == below else entries().get(below)
 
-    return find
+    return find if is_remote(root) else partial(stat_file, root)
 
 
 def glob_files(pattern: str) -> list[str]:
@@ -221,11 +219,13 @@ _SYSTEM_NAMES = frozenset({
 
 def is_hidden(path: str) -> bool:
     """Whether a part of the path is a system's own: `.DS_Store`, `._photo.jpg`, `__MACOSX`, `Thumbs.db`, `@eaDir`."""
-    return any(part.startswith(".") or part.lower() in _SYSTEM_NAMES for part in path.split("/"))
+    return path.startswith(".") or "/." in path or not _SYSTEM_NAMES.isdisjoint(path.lower().split("/"))
 
 
 def is_text(path: str) -> bool:
     """Whether the path can be written as UTF-8: old archives and old disks leave names that can't."""
+    if path.isascii():
+        return True
     try:
         path.encode()
     except UnicodeEncodeError:

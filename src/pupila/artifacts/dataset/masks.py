@@ -68,16 +68,7 @@ def read_masks(
         return read_masks(root, images, label_map, limits, instances)
     named, label_map = classes.named, classes.label_map
     facts, turned = turn_with_photos(images, classes.facts)
-    facts = facts.with_columns(
-        pl.Series(
-            PIXELS,
-            [_class_pixels(counts, label_map) for counts in facts["mask_values"]],
-            dtype=pl.List(pl.Int64),
-        ),
-        pl.Series(
-            UNKNOWN, [_unknown_pixels(counts, named) for counts in facts["mask_values"]], dtype=pl.Int64
-        ),
-    )
+    facts = facts.with_columns(_count_pixels(facts["mask_values"], named, label_map))
     joined = pl.concat([images, facts.drop("target")], how="horizontal")
     oddities = _find_unusable(joined)
     unusable = [o.subject for o in oddities]
@@ -193,25 +184,31 @@ def _find_unusable(images: pl.DataFrame) -> list[Oddity]:
     return oddities
 
 
-def _read_values(text: str, label_map: LabelMap) -> tuple[Array, Array, Array]:
-    """For the V values of a mask: (V,) pixels, (V,) class index, (V,) whether the label map lacks the value."""
-    counts = parse_counts(text)
-    values = np.array(list(counts), dtype=np.int32 if label_map.colour else np.uint32)
-    classes, unknown = label_map.read(values[None])[0][0], ~label_map.is_known(values)
-    return np.array(list(counts.values()), dtype=np.int64), classes, unknown
+def _count_pixels(values: pl.Series, named: LabelMap, label_map: LabelMap) -> list[pl.Series]:
+    """Pixels of each class in each mask, and pixels with a value that has none; null for an image without a mask.
 
-
-def _class_pixels(counts: str | None, label_map: LabelMap) -> list[int] | None:
-    """Pixels of each class."""
-    if counts is None:
-        return None
-    pixels, classes, _ = _read_values(counts, label_map)
-    return [int(pixels[classes == index].sum()) for index in range(len(label_map.names))]
-
-
-def _unknown_pixels(counts: str | None, label_map: LabelMap) -> int | None:
-    """Pixels with a value that the label map lacks."""
-    if counts is None:
-        return None
-    pixels, _, unknown = _read_values(counts, label_map)
-    return int(pixels[unknown].sum())
+    Args:
+        values: of the masks, as `parse_counts` reads them.
+        named: the values of classes.
+        label_map: with the frequent colours of no class.
+    """
+    masks = [None if text is None else parse_counts(text) for text in values]
+    distinct = list({value for counts in masks for value in counts or ()})
+    stored = np.array(distinct, dtype=np.int32 if label_map.colour else np.uint32)
+    classes = dict(zip(distinct, label_map.read(stored[None])[0][0].tolist(), strict=True))
+    unknown = {
+        value for value, known in zip(distinct, named.is_known(stored).tolist(), strict=True) if not known
+    }
+    pixels = [[0] * len(label_map.names) for _ in masks]
+    for row, counts in zip(pixels, masks, strict=True):
+        for value, count in (counts or {}).items():
+            if (index := classes[value]) < len(row):
+                row[index] += count
+    shares = pl.Series(
+        PIXELS, np.array(pixels, dtype=np.int64).reshape(-1, len(label_map.names))
+    ).arr.to_list()
+    unnamed = [
+        None if each is None else sum(each[value] for value in unknown & each.keys()) for each in masks
+    ]
+    return [shares.zip_with(values.is_not_null(), pl.Series(PIXELS, [None], dtype=pl.List(pl.Int64))),
+            pl.Series(UNKNOWN, unnamed, dtype=pl.Int64)]  # fmt: skip

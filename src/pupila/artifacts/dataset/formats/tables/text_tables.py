@@ -82,15 +82,19 @@ def _is_remark_header(text: str) -> bool:
 
 
 def _count(line: str, mark: str) -> int:
-    return _QUOTED.sub("", line).count(mark)
+    return _without_quoted(line).count(mark)
+
+
+def _without_quoted(line: str) -> str:
+    """The line without quoted cells; most lines have none, and one may be as long as a file."""
+    return _QUOTED.sub("", line) if '"' in line else line
 
 
 def detect_separator(text: str) -> str:
     """Comma, semicolon, tab or bar: the most frequent one in the first line, then the one that the others repeat."""
-    lines = [_QUOTED.sub("", line) for line in text.split("\n", _LINES)[:_LINES]]
+    lines = [_without_quoted(line) for line in text.split("\n", _LINES)[:_LINES]]
     header, rows = lines[0], [line for line in lines[1:] if line.strip()][:-1] or lines[1:2]
-    decimals = [re.sub(r"\d,\d", "", line) for line in (header, *rows)]
-    comma_separates = any("," in line for line in decimals)
+    comma_separates = any("," in re.sub(r"\d,\d", "", line) for line in (header, *rows) if "," in line)
 
     def rank(mark: str) -> tuple[bool, int, int]:
         count = header.count(mark)

@@ -12,15 +12,18 @@ from pupila.artifacts.dataset.formats.file_names import name_key
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
 from pupila.artifacts.dataset.formats.tables.found_columns import TableColumns, find_columns, is_image_name
+from pupila.artifacts.dataset.formats.tables.json_tables import parse_json_table
 from pupila.artifacts.dataset.formats.tables.table import read_parsed_tables
 from pupila.artifacts.dataset.formats.tables.table_file import ParsedTable, parse_table, read_any_table
 from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
+from pupila.artifacts.dataset.labelling.class_columns import class_columns, is_alone
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, TABLE_SUFFIXES
 
-_SUFFIXES = (*TABLE_SUFFIXES, ".txt", ".lst")
+JSON = ".json"
+_SUFFIXES = (*TABLE_SUFFIXES, ".txt", ".lst", JSON)
 LIST_SUFFIXES = (".txt", ".lst")
 _LINE = re.compile(
     rf"\s*(.+?(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES)))}))(?:[\s,;|]+(.*?))?\s*", re.IGNORECASE
@@ -34,6 +37,7 @@ class _ImageTable:
     uri: str
     table: ParsedTable
     columns: TableColumns
+    form: str  # how a file that is no table of columns holds them
 
 
 def read_found_table(
@@ -55,21 +59,21 @@ def read_found_table(
     usable, notes = [], []
     for uri in tables or _list_candidates(root):
         name = files.relative(uri, root)
-        if (parsed := _parse(uri, names)) is None or parsed[0].frame.is_empty():
+        if (parsed := _parse(uri, names, len(images))) is None or parsed[0].frame.is_empty():
             continue
-        table, named = parsed
+        table, named, form = parsed
         shown = listing(table.frame.columns, 8)
         columns = find_columns(table.frame, names, name, named)
         if columns is None:
-            if not uri.lower().endswith(LIST_SUFFIXES):
+            if not uri.lower().endswith((*LIST_SUFFIXES, JSON)):
                 notes.append(say("{table} is not read: none of its columns ({columns}) names images that exist.",
                                  table=name, columns=shown))  # fmt: skip
-        elif columns.label is None:
+        elif columns.label is None and not _holds_classes(table.frame.drop(columns.image), several, uri):
             notes.append(say("{table} names images in {image}, but none of its columns ({columns}) looks like labels. "
                              "Rename one that is to {label}.", table=name, image=columns.image, columns=shown,
                              label="label"))  # fmt: skip
         else:
-            usable.append(_ImageTable(uri, table, columns))
+            usable.append(_ImageTable(uri, table, columns, form))
     return (_join(usable, root, several), notes) if usable else (None, notes)
 
 
@@ -78,18 +82,34 @@ def _list_candidates(root: str) -> list[str]:
             if name.lower().endswith(_SUFFIXES) and name not in OWN_FILES and name not in CLASS_FILES]  # fmt: skip
 
 
-def _parse(uri: str, names: set[str]) -> tuple[ParsedTable, bool] | None:
-    """The table, and whether its columns have names; None for a file that is no table."""
+def _holds_classes(frame: pl.DataFrame, several: bool, uri: str) -> bool:
+    """Whether the other columns of a JSON table are classes, with yes and no in their cells."""
+    return (
+        uri.lower().endswith(JSON)
+        and bool(class_columns(frame, several))
+        and (several or not is_alone(frame))
+    )
+
+
+def _parse(uri: str, names: set[str], images: int) -> tuple[ParsedTable, bool, str] | None:
+    """The table, whether its columns have names, and its form; None for a file that is no table."""
+    if uri.lower().endswith(JSON):
+        try:
+            content = files.read_json(uri)
+        except PupilaError:
+            return None
+        parsed = parse_json_table(content, lambda cell: is_image_name(cell, names), images)
+        return None if parsed is None else (ParsedTable(parsed.frame), parsed.named, parsed.form)
     if uri.lower().endswith(LIST_SUFFIXES):
         frame = _parse_list(files.read_bytes(uri))
-        return None if frame is None else (ParsedTable(frame), False)
+        return None if frame is None else (ParsedTable(frame), False, "")
     try:
         table = read_any_table(uri)
         if any(is_image_name(name, names) for name in table.frame.columns):
-            return parse_table(files.read_bytes(uri), files.suffix(uri), header=False), False
+            return parse_table(files.read_bytes(uri), files.suffix(uri), header=False), False, ""
     except PupilaError:
         return None
-    return table, True
+    return table, True, ""
 
 
 def _parse_list(data: bytes) -> pl.DataFrame | None:
@@ -118,16 +138,24 @@ def _join(usable: list[_ImageTable], root: str, several: bool) -> Listing:
         )  # fmt: skip
     parsed, notes = [], []
     for each, split in zip(usable, splits, strict=True):
-        ours = {each.columns.image: "image", each.columns.label: "label", each.columns.split: "split"}
+        columns = {each.columns.image: "image", each.columns.label: "label", each.columns.split: "split"}
+        ours = {theirs: name for theirs, name in columns.items() if theirs is not None}
         clash = {name: f"{name}_" for name in each.table.frame.columns
                  if name not in ours and name.lower() in ("image", "label", "split")}  # fmt: skip
-        new = {**clash, **{theirs: name for theirs, name in ours.items() if theirs is not None}}
-        frame = each.table.frame.rename(new)
+        frame = each.table.frame.rename({**clash, **ours})
         if len(usable) > 1 and "split" not in frame.columns:
             frame = frame.with_columns(split=pl.lit(split))
         parsed.append(replace(each.table, frame=frame))
-        notes.append(say("{table}: by its content the column {image} names the images, and {label} is the label.",
-                         table=files.relative(each.uri, root), image=each.columns.image,
-                         label=each.columns.label))  # fmt: skip
+        notes.append(_describe(each, files.relative(each.uri, root)))
     source = read_parsed_tables([each.uri for each in usable], parsed, root, several)
     return replace(source, notes=[*notes, *source.notes])
+
+
+def _describe(source: _ImageTable, name: str) -> str:
+    if source.form:
+        return say("{table}: {form}.", table=name, form=source.form)
+    if source.columns.label is None:
+        return say("{table}: by its content the column {image} names the images.", table=name,
+                   image=source.columns.image)  # fmt: skip
+    return say("{table}: by its content the column {image} names the images, and {label} is the label.",
+               table=name, image=source.columns.image, label=source.columns.label)  # fmt: skip

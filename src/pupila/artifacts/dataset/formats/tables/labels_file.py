@@ -6,7 +6,7 @@ from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables import table
 from pupila.artifacts.dataset.formats.tables.embedded_images import read_embedded_images
-from pupila.artifacts.dataset.formats.tables.found_table import LIST_SUFFIXES, read_found_table
+from pupila.artifacts.dataset.formats.tables.found_table import JSON, LIST_SUFFIXES, read_found_table
 from pupila.artifacts.dataset.reading import AUTO, ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -24,8 +24,13 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
         return embedded
     if settings.labels != AUTO:
         return _read_named(place, files.join(place.home, settings.labels), settings)
-    is_table = not place.is_folder and place.path.lower().endswith(TABLE_SUFFIXES)
-    if is_table and not table.has_image_column(place.path):
+    is_json = place.path.lower().endswith(JSON)
+    is_table = not place.is_folder and (is_json or place.path.lower().endswith(TABLE_SUFFIXES))
+    if (
+        is_table
+        and not _is_annotations(place, place.path)
+        and (is_json or not table.has_image_column(place.path))
+    ):
         source, _ = read_found_table(place.root, place.images, table.asks_for_several(settings), [place.path])
         if source is not None:
             return source
@@ -40,10 +45,10 @@ def _read_named(place: Place, uri: str, settings: ReadSettings) -> Listing | Non
             say("The file of the labels does not exist"), actual=uri,
             expected=say("a file below the folder of the data"), remedy=say("correct {flag}", flag="--labels FILE"),
         )  # fmt: skip
-    if not uri.lower().endswith((*TABLE_SUFFIXES, *LIST_SUFFIXES)):
+    if not uri.lower().endswith((*TABLE_SUFFIXES, *LIST_SUFFIXES, JSON)) or _is_annotations(place, uri):
         return None
     several = table.asks_for_several(settings)
-    if not uri.lower().endswith(LIST_SUFFIXES) and table.holds_labels(uri, several):
+    if uri.lower().endswith(TABLE_SUFFIXES) and table.holds_labels(uri, several):
         source = table.read_tables([uri], place.home, several)
         return replace(source, home=place.path if place.is_folder else place.home)
     by_content, notes = read_found_table(place.root, place.images, several, [uri])
@@ -54,6 +59,16 @@ def _read_named(place: Place, uri: str, settings: ReadSettings) -> Listing | Non
             expected=say("a column that names images, and one of labels"),
         )  # fmt: skip
     return replace(by_content, home=place.path if place.is_folder else place.home)
+
+
+def _is_annotations(place: Place, uri: str) -> bool:
+    """Whether a JSON file is one of an annotation tool, also one that can't be read."""
+    if not uri.lower().endswith(JSON):
+        return False
+    tools = place.annotations
+    paths = [path for by_path in tools.by_tool.values() for path in by_path]
+    paths += [path for by_path in tools.broken.values() for path in by_path]
+    return any(files.join(tools.root, path) == uri for path in paths)
 
 
 def refuse_unread_labels(settings: ReadSettings, layout: str) -> None:

@@ -346,7 +346,7 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     oddities += [
         o
         for o in find_unlisted(root, named)
-        if o.subject not in targets and not o.subject.endswith(TABLE_SUFFIXES)
+        if o.subject not in {*targets, *tables} and not o.subject.endswith(TABLE_SUFFIXES)
     ]
     notes = finder.notes(bare_names=True)
     layout = say("a table ({names})", names=listing(tables))

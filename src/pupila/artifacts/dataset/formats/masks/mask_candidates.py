@@ -1,10 +1,11 @@
 """Which folders hold images and which their masks: sister folders of matching stems, one of few exact values."""
 
+from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
+from itertools import accumulate, permutations
 from typing import TypeVar
 
 from pupila.artifacts.dataset.formats.file_finder import folder_content
@@ -65,6 +66,7 @@ class Tree:
             self.folders[tuple(entry.path.split("/")[:-1])].append(entry)
         self._pixels: dict[str, Pixels | None] = {}
         self._few: dict[Role, bool | None] = {}
+        self._items: dict[Parts, list[Item]] = {}
 
     def read(self, path: str) -> Pixels | None:
         """The pixels of a file, read once."""
@@ -102,6 +104,22 @@ class Tree:
             if role in names and (role.name != LOOSE or others & names.keys())
             for entry in self.folders[names[role]]
         ]
+
+    def list_images(self, pairs: list[tuple[Parts, Parts]]) -> list[Item]:
+        """The files of the first folders, without arrays, each with its folder as context."""
+        for parts in {first for first, _ in pairs} - self._items.keys():
+            self._items[parts] = make_items(self.list_paths([(parts, parts)], 0))
+        return [item for first, _ in pairs for item in self._items[first]]
+
+    def sample_masks(self, pairs: list[tuple[Parts, Parts]]) -> list[Item]:
+        """Some files of the second folders, evenly spaced, each with the folder of the images as context."""
+        ends = list(accumulate(len(self.folders[second]) for _, second in pairs))
+        paths = []
+        for number in spread(range(ends[-1]), _SAMPLE):
+            at = bisect(ends, number)
+            first, second = pairs[at]
+            paths.append((self.folders[second][number - ends[at]].path, "/".join(first)))
+        return make_items(paths)
 
     def list_paths(self, pairs: list[tuple[Parts, Parts]], side: int) -> list[tuple[str, str]]:
         """The files of one side of these folders, each with the folder of the images as context."""
@@ -154,9 +172,8 @@ def _find_matching(tree: Tree, roles: RolePairs) -> list[Candidate]:
             continue  # usual names need no look at pixels, but for other masks of the same images
         own = images, tuple(first for first, _ in folders)
         if own not in stems:
-            stems[own] = ImageStems(make_items(tree.list_paths(folders, 0)))
-        marked = tree.list_paths(folders, 1)
-        sample = make_items(spread(marked, _SAMPLE))
+            stems[own] = ImageStems(tree.list_images(folders))
+        sample = tree.sample_masks(folders)
         matches = match_stems(stems[own], sample)
         count = sum(len(some) for some in matches.masks.values())
         if 2 * count < len(sample) or not count:
@@ -164,8 +181,9 @@ def _find_matching(tree: Tree, roles: RolePairs) -> list[Candidate]:
             continue
         pairs = [(image, some[0][0]) for image, some in matches.masks.items()]
         candidate = Candidate(images, masks, spread(pairs, _SAMPLES), known)
+        shown = [item.path for item in stems[own].items]
         if known or _have_pixels_of_masks(
-            tree, candidate, [i.path for i in stems[own].items], [path for path, _ in marked]
+            tree, candidate, shown, [p for p, _ in tree.list_paths(folders, 1)]
         ):
             candidates.append(candidate)
     return candidates
@@ -225,7 +243,7 @@ def read_stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0].lower() or path.rpartition("/")[2].lower()
 
 
-def spread(items: list[T], most: int) -> list[T]:
+def spread(items: Sequence[T], most: int) -> list[T]:
     """Some of the items, evenly spaced."""
     step = max(1.0, len(items) / most)
     return [items[int(n * step)] for n in range(min(most, len(items)))]

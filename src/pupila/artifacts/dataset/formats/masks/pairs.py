@@ -95,10 +95,10 @@ def _members(tree: Tree, choice: Choice) -> tuple[list[Item], list[Item]]:
     images, masks = [], []
     for shown, marked in choice.by_images.items():  # apart, as stems may recur in the folders of other splits
         images += [
-            replace(item, context=f"{shown.name}:{item.context}") for item in tree.members(shown, marked)
+            item._replace(context=f"{shown.name}:{item.context}") for item in tree.members(shown, marked)
         ]
         masks += [
-            replace(item, context=f"{shown.name}:{item.context}", part=part)
+            item._replace(context=f"{shown.name}:{item.context}", part=part)
             for role, part in marked.items()
             for item in tree.members(role, [])
         ]
@@ -152,7 +152,7 @@ def _pair(
     """The listing of images and masks, matched by their stems unless they are already."""
     matches = matches or match_stems(ImageStems(images), masks)
     if not matches.masks and len({item.stem for item in images}) == len(images):  # other folders around them
-        flat = [[replace(item, context="") for item in items] for items in (images, masks)]
+        flat = [[item._replace(context="") for item in items] for items in (images, masks)]
         matches = match_stems(ImageStems(flat[0]), flat[1])
     if not matches.masks:
         raise PupilaError(

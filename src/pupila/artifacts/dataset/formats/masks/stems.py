@@ -4,7 +4,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -24,8 +25,7 @@ _MOST_CONTEXTS = 16  # folders that are matched each alone
 _MOST_TOKENS = 16  # of a stem whose parts are tried
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A file that takes part in the matching."""
 
     path: str
@@ -64,7 +64,7 @@ class ImageStems:
         """(context, stem without its channel) -> the channels of nnU-Net: `_0000`."""
         channels: dict[tuple[str, str], set[str]] = defaultdict(set)
         for item in self.items:
-            if match := _CHANNEL.fullmatch(item.stem):
+            if item.stem[-5:-4] == "_" and (match := _CHANNEL.fullmatch(item.stem)):
                 channels[item.context, match[1]].add(match[2])
         return dict(channels)
 
@@ -73,12 +73,40 @@ class ImageStems:
         """What may be cut off the stems, as all begin or end with it: nothing first."""
         if len(self.items) < 2:
             return [("", "")]
-        tokens = [_TOKEN.findall(item.stem) for item in self.items]
-        begin, end = _common(tokens), _common([each[::-1] for each in tokens])[::-1]
+        stems = [item.stem for item in self.items]
+        begin, end = _common(stems), [each[::-1] for each in _common([stem[::-1] for stem in stems])][::-1]
         begins = ["".join(begin[:n]) for n in range(min(len(begin), _MOST_CUT) + 1)]
         ends = ["".join(end[len(end) - n :]) for n in range(min(len(end), _MOST_CUT) + 1)]
         cuts = [(first, last) for first in begins for last in ends]
         return sorted(cuts, key=lambda cut: len(cut[0]) + len(cut[1]))
+
+    @cached_property
+    def by_context(self) -> dict[str, "ImageStems"]:
+        """The images of each context alone."""
+        groups: dict[str, list[Item]] = defaultdict(list)
+        for item in self.items:
+            groups[item.context].append(item)
+        return {context: ImageStems(some) for context, some in groups.items()}
+
+    @cached_property
+    def _inner(self) -> dict[str, set[str]] | None:
+        """Context -> what is left of the stems after the longest cut; None where that takes all of one."""
+        begin, end = self.affixes[-1]
+        if end.endswith("#") or min((len(item.stem) for item in self.items), default=0) <= len(begin) + len(
+            end
+        ):
+            return None
+        inner: dict[str, set[str]] = defaultdict(set)
+        for item in self.items:
+            inner[item.context].add(item.stem[len(begin) : len(item.stem) - len(end)])
+        return dict(inner)
+
+    def may_match(self, masks: list[Item]) -> bool:
+        """Whether a mask's stem holds what every cut leaves of an image's stem: without it, nothing can be learned."""
+        inner = self._inner
+        return inner is None or any(
+            item.context in inner and not inner[item.context].isdisjoint(_runs(item.stem)) for item in masks
+        )
 
 
 def match_stems(images: ImageStems, masks: list[Item]) -> Matches:
@@ -90,7 +118,7 @@ def match_stems(images: ImageStems, masks: list[Item]) -> Matches:
     if 10 * len(exact.unmatched) <= len(masks):
         return _retry(images, masks, exact)
     best = exact
-    for cut in images.affixes:
+    for cut in images.affixes if exact.masks or images.may_match(masks) else ():
         index = images.index(cut)
         matches = _assign(index, masks, _learn(index, masks, 2 if len(masks) > 3 else 1))
         if (len(matches.masks), -len(matches.unmatched)) > (len(best.masks), -len(best.unmatched)):
@@ -98,27 +126,24 @@ def match_stems(images: ImageStems, masks: list[Item]) -> Matches:
         if len(matches.masks) == len(images.items):
             break
     if 2 * len(best.masks) < len(images.items):
-        apart = _match_by_context(images.items, masks)
+        apart = _match_by_context(images, masks)
         best = apart if len(apart.masks) > len(best.masks) else best
-    if (
-        2 * len(best.masks) < len(images.items)
-        and (alone := _match_lone_images(images.items, masks)) is not None
-    ):
+    if 2 * len(best.masks) < len(images.items) and (alone := _match_lone_images(images, masks)) is not None:
         return alone
     return _without_shared_words(best)
 
 
-def _match_by_context(images: list[Item], masks: list[Item]) -> Matches:
+def _match_by_context(images: ImageStems, masks: list[Item]) -> Matches:
     """Matched in each context alone, whose stems have ends of their own: `01_test` and `21_training`."""
-    groups: dict[str, tuple[list[Item], list[Item]]] = defaultdict(lambda: ([], []))
-    for side, items in enumerate((images, masks)):
-        for item in items:
-            groups[item.context][side].append(item)
+    groups: dict[str, list[Item]] = defaultdict(list, {context: [] for context in images.by_context})
+    for item in masks:
+        groups[item.context].append(item)
     matches = Matches()
     if not 1 < len(groups) <= _MOST_CONTEXTS:
         return matches
-    for shown, marked in groups.values():
-        apart = match_stems(ImageStems(shown), marked) if len(shown) > 1 and marked else Matches()
+    for context, marked in groups.items():
+        shown = images.by_context.get(context)
+        apart = match_stems(shown, marked) if shown and len(shown.items) > 1 and marked else Matches()
         matches.masks |= apart.masks
         matches.unmatched += apart.unmatched if apart.masks else [item.path for item in marked]
     return matches
@@ -159,14 +184,22 @@ def _cut(stem: str, affixes: tuple[str, str]) -> str:
     return core.removesuffix(end) if core.endswith(end) else ""
 
 
-def _common(tokens: list[list[str]]) -> list[str]:
-    """The tokens that all begin with; never all of one."""
-    shared = []
-    for column in zip(*tokens, strict=False):
-        if len(set(column)) > 1:
-            break
-        shared.append(column[0])
-    return shared[: min(len(each) for each in tokens) - 1]
+def _common(stems: list[str]) -> list[str]:
+    """The tokens that all stems begin with; never all of one."""
+    start = common_start(stems)
+    tokens = _TOKEN.findall(start)
+    follow = {stem[len(start) : len(start) + 1] for stem in stems}
+    if any(not sign or len(_TOKEN.findall(start[-1:] + sign)) == 1 for sign in follow):
+        del tokens[-1:]  # the last goes on in a stem, or is its end
+    return tokens
+
+
+@lru_cache(1024)
+def _runs(stem: str) -> frozenset[str]:
+    """All texts of consecutive tokens of a stem."""
+    tokens = _TOKEN.findall(stem)[:_MOST_TOKENS]
+    ends = range(1, len(tokens) + 1)
+    return frozenset("".join(tokens[start:end]) for end in ends for start in range(end))
 
 
 def _learn(index: dict[tuple[str, str], str], masks: list[Item], least: int) -> list[tuple[str, str]]:
@@ -245,12 +278,10 @@ def _name_part(affixes: tuple[str, str]) -> str:
     return "_".join(words) or ("#" if affixes[1].endswith("#") else "")
 
 
-def _match_lone_images(images: list[Item], masks: list[Item]) -> Matches | None:
+def _match_lone_images(images: ImageStems, masks: list[Item]) -> Matches | None:
     """All masks of a folder for the only image beside it, where every folder has one, whatever the stems."""
-    alone: dict[str, list[Item]] = defaultdict(list)
-    for item in images:
-        alone[item.context].append(item)
-    if len(alone) < 2 or any(len(some) > 1 for some in alone.values()):
+    alone = images.by_context
+    if len(alone) < 2 or len(alone) < len(images.items):
         return None
     stems = Counter(item.stem for item in masks)
     contexts = len({item.context for item in masks})
@@ -259,7 +290,7 @@ def _match_lone_images(images: list[Item], masks: list[Item]) -> Matches | None:
         if item.context in alone:
             recurs = contexts > 1 and 2 * stems[item.stem] > contexts
             part = item.part or (_name_part((item.stem, "")) if recurs else "#")
-            matches.masks.setdefault(alone[item.context][0].path, []).append((item.path, part))
+            matches.masks.setdefault(alone[item.context].items[0].path, []).append((item.path, part))
         else:
             matches.unmatched.append(item.path)
     return matches

@@ -1,6 +1,8 @@
 """Grey of more than 8 bits: one measured range for the whole data set, kept for every reader."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +107,58 @@ def test_a_damaged_file_never_stops_the_rest(tmp_path: Path) -> None:
     (folder / "a/9.png").write_bytes(b"")
     data = pupila.open(folder)
     assert (len(data), data.bands) == (2, BandSettings(low=0, high=4000))
+
+
+@pytest.mark.parametrize(("low", "high", "bands"), [
+    (7200, 8100, BandSettings(low=7200, high=8100)),  # a thermal camera
+    (40_000, 42_000, BandSettings(low=40_000, high=42_000)),
+    (1500, 3000, BandSettings(low=0, high=3000)),
+    (30_000, 60_000, None),
+])  # fmt: skip
+def test_values_far_from_0_are_spread_over_all_levels(
+    tmp_path: Path, low: int, high: int, bands: BandSettings | None
+) -> None:
+    data = pupila.open(write(tmp_path, [high, high], low=low))
+    assert data.bands == bands
+    if bands and bands.low:
+        assert (data.pixels(0).min(), data.pixels(0).max()) == (0, 255)
+
+
+def write_deep_colours(path: Path, pixels: np.ndarray) -> None:
+    """A PNG of 16 bits for each colour, which Pillow can't write. Source: PNG specification, 5 and 11.2.2."""
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)),
+             (b"IEND", b"")]  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in parts))  # fmt: skip
+
+
+@pytest.mark.parametrize(("top", "dark"), [(65_535, False), (4095, True)])
+def test_colours_of_16_bits_lose_their_lower_8_with_a_word(tmp_path: Path, top: int, dark: bool) -> None:
+    for number in range(4):
+        ramp = np.roll(RAMP, 9 * number, 1) * top // RAMP.max()
+        write_deep_colours(tmp_path / "ab"[number % 2] / f"{number}.png", np.stack([ramp] * 3, axis=2))
+    data = pupila.open(tmp_path)
+    assert data.pixels(0).max() == top // 256
+    assert "4 images have 16 bits for each colour; the upper 8 are read." in data.notes
+    assert any("4 of them are almost black" in note for note in data.notes) == dark
+    assert "sixteen-bit" in {fault.code for fault in examine(data)}
+
+
+def test_further_frames_are_named(tmp_path: Path) -> None:
+    plain = write_classes(tmp_path, {"a": 3, "b": 3})
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a/x.gif", save_all=True, append_images=frames[1:])
+    assert "1 image has several pages or frames; the first alone is read." in pupila.open(plain).notes
+
+
+def test_values_of_float_tiffs_are_named(tmp_path: Path) -> None:
+    for number in range(4):
+        path = tmp_path / "ab"[number % 2] / f"{number}.tif"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray((np.roll(RAMP, 9 * number, 1) / RAMP.max()).astype(np.float32)).save(path)
+    notes = pupila.open(tmp_path).notes
+    assert any("Values of TIFFs: 0.0" in note and "0.9" in note for note in notes), notes

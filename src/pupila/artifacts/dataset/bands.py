@@ -8,6 +8,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.manifest import read_manifest_bands
+from pupila.artifacts.dataset.image_notes import describe_images
 from pupila.artifacts.dataset.read_cache import ReadCache
 from pupila.artifacts.dataset.reading import ReadSettings, read_facts
 from pupila.core import files
@@ -19,6 +20,8 @@ from pupila.imaging.images.decode import DECODER, FORMATS, ImageFault, measure_r
 
 _FULL = 2**14  # from this value on, 16 bits are taken for used
 _DEEP = 2**16
+_NARROW = 4  # times their range, from which on the values' distance from 0 is black, too
+_SHOWN = 10  # range of the values, from which on they are printed without fractions
 _MOST = 256  # files, spread evenly over all, by which black and white are decided
 
 
@@ -52,7 +55,7 @@ def read_scaled_facts(
     """The facts of every file, with bands, black and white decided.
 
     Images of 16-bit grey that are no GeoTIFFs are divided by 257, unless the data set uses a small part of that range,
-    or values below 0: then all are scaled by its measured range.
+    or values below 0: then all are scaled by its measured range. Black is 0 unless that range lies far from it.
 
     Args:
         source: the images.
@@ -72,23 +75,41 @@ def read_scaled_facts(
     deep = facts.filter(pl.col("fault").is_null() & pl.col("mode").str.starts_with("I")).sort("image")
     if requested and deep.is_empty() and not _list_tiffs(source):
         raise _no_tiff(requested)
+    notes = describe_images(facts)
     if deep.is_empty():
-        return settings, facts, cache, []
+        return settings, facts, cache, [*notes, *_describe_levels(source, settings, requested)]
     if settings.low is not None and settings.high is not None:
         settings.levels()  # refused before any image is read again
-        return settings, facts, cache, []
+        return settings, facts, cache, notes
     low, high = _measure(source.root, deep, settings)
-    used = low >= 0 and (_FULL <= high < _DEEP or high == 0)
+    narrow = 0 < _NARROW * (high - low) < high
+    used = low >= 0 and (_FULL <= high < _DEEP or high == 0) and not narrow
     if used and not {"low", "high"} & requested:
-        return settings, facts, cache, []
-    black = float(min(low, 0)) if settings.low is None else settings.low
+        return settings, facts, cache, notes
+    black = float(low if narrow else min(low, 0)) if settings.low is None else settings.low
     white = float(max(high, low + 1)) if settings.high is None else settings.high
     settings = settings.model_copy(update={"low": black, "high": white})
     settings.levels()
     note = say("The 16-bit images hold values from {low} to {high}: {black} becomes black and {white} white in all of "
                "them (--low and --high change this).",
                low=integer(low), high=integer(high), black=number(black, 0), white=number(white, 0))  # fmt: skip
-    return settings, *read_facts(source.root, entries, settings), [note]
+    return settings, *read_facts(source.root, entries, settings), [*notes, note]
+
+
+def _describe_levels(source: Listing, settings: ReadSettings, requested: set[str]) -> list[str]:
+    """Which values of TIFFs become black and white, where they decided it themselves."""
+    if (
+        {"low", "high"} & requested
+        or settings.low is None
+        or settings.high is None
+        or not _list_tiffs(source)
+    ):
+        return []
+    digits = 0 if settings.high - settings.low > _SHOWN else 3
+    return [
+        say("Values of TIFFs: {black} becomes black and {white} white in all of them (--low and --high change this).",
+            black=number(settings.low, digits), white=number(settings.high, digits))
+    ]  # fmt: skip
 
 
 def _measure(root: str, deep: pl.DataFrame, settings: ReadSettings) -> tuple[int, int]:
@@ -99,11 +120,11 @@ def _measure(root: str, deep: pl.DataFrame, settings: ReadSettings) -> tuple[int
     with contextlib.suppress(OSError, ValueError):
         low, high = json.loads(cached.read_bytes())
         return low, high
-    ranges = [(0, 0)]
+    ranges = []
     for path, *_ in rows[:: -(-len(rows) // _MOST)]:
         with contextlib.suppress(ImageFault, OSError):
             ranges.append(measure_range(files.read_bytes(files.join(root, path)), settings.limits()))
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    low, high = (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (0, 0)
     files.write_to_cache(cached, json.dumps([low, high]).encode())
     return low, high
 

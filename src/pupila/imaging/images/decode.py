@@ -19,12 +19,13 @@ from pupila.imaging.images.signatures import describe_content, has_image_signatu
 
 Array = NDArray[Any]
 
-DECODER = "5"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
+DECODER = "6"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
 FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".png .apng",
            "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif", "PPM": ".ppm .pgm .pbm .pnm",
            "JPEG2000": ".jp2 .j2k .j2c .jpc .jpf .jpx", "AVIF": ".avif .avifs", "HEIF": ".heic .heif .hif"}  # fmt: skip
 # Pillow opens MPO through its JPEG reader, and HEIF through an extra.
 _OPENABLE = [name for name in FORMATS if name not in ("MPO", "HEIF")]
+DEEP_COLOUR = "RGB;16"  # the mode of colours of 16 bits, of which Pillow reads the upper 8
 _WHITE = 255
 _JPEG_START = b"\xff\xd8\xff"
 _HEAD = 65_536  # bytes at the start in which a JPEG declares EXIF and further images
@@ -65,7 +66,9 @@ class Header:
     format: str  # a key of FORMATS, "JPEG" for MPO
     width: int  # pixels, upright (after the EXIF orientation)
     height: int  # pixels, upright
-    mode: str  # Pillow's mode, "CMYK", "L", "RGB" for JPEG, or rasterio's type of a TIFF that it reads
+    mode: (
+        str  # Pillow's, or DEEP_COLOUR; "CMYK", "L", "RGB" for JPEG; rasterio's type of a TIFF that it reads
+    )
     bands: int  # channels in the file
     orientation: int  # EXIF 1..8; 1 is upright
     frames: int  # pages or animation frames; the first is read
@@ -95,7 +98,7 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
         format="JPEG" if picture.format == "MPO" else str(picture.format),
         width=width,
         height=height,
-        mode=picture.mode,
+        mode=DEEP_COLOUR if _has_deep_colours(picture, data) else picture.mode,
         bands=len(picture.getbands()),
         orientation=orientation,
         alpha=_has_alpha(picture),
@@ -310,6 +313,11 @@ def _frames(picture: ImageFile.ImageFile) -> int:
         return int(getattr(picture, "n_frames", 1))
     except DAMAGE:
         return 1
+
+
+def _has_deep_colours(picture: ImageFile.ImageFile, data: bytes) -> bool:
+    """Whether a PNG has 16 bits for each colour. Source: PNG specification, IHDR, the byte of the bit depth."""
+    return picture.format == "PNG" and picture.mode in ("RGB", "RGBA") and data[24] == 16
 
 
 def _has_alpha(picture: Image.Image) -> bool:

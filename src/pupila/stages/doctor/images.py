@@ -5,6 +5,7 @@ import polars as pl
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.messages import number, say
+from pupila.imaging.images.decode import DEEP_COLOUR
 from pupila.stages.doctor.faults import fault
 
 ONE_COLOUR_SPREAD = 3.0  # grey levels between the darkest and the brightest value of any channel
@@ -44,7 +45,7 @@ def sixteen_bit(data: Dataset) -> list[Fault]:
     """Images with more than 8 bits per channel, and whether they are scaled by a smaller range than the type's."""
     deep, levels = pl.col("mode").str.starts_with("I"), data.bands and data.bands.levels()
     if not levels:
-        return _faults_of_rows("sixteen-bit", data, deep)
+        return _faults_of_rows("sixteen-bit", data, deep | (pl.col("mode") == DEEP_COLOUR))
     low, high = (number(level, 0) for level in levels)
     return fault("narrow-range", [say("{image} (scaled so that {low} is black and {high} white)",
                                       image=image, low=low, high=high)

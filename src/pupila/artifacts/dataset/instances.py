@@ -70,13 +70,14 @@ def merge_instances(
     numbers = _list_numbers(facts)
     if choice == "merge":
         return _merge(numbers)
-    doubt = _resemble_objects(numbers) if _have_areas(facts) else ""
+    areas, thin = _have_areas(facts), _are_thin(facts)
+    doubt = _resemble_objects(numbers) if areas or thin else ""
     if not doubt:
         return None
     share = _share_of_single_regions(root, numbers, limits)
     if share >= _ONE_REGION and doubt != "weak":
         return _merge(numbers)
-    if share < (_HALF_ONE if doubt == "counted" else _MOSTLY_ONE):
+    if areas and share < (_HALF_ONE if doubt == "counted" else _MOSTLY_ONE):
         return None
     count = len(frozenset().union(*(values for _, values in numbers.masks)))
     raise PupilaError(
@@ -112,6 +113,20 @@ def _have_areas(facts: pl.DataFrame) -> bool:
         areas += len(json.loads(places)[0])
         every += len(json.loads(values))
     return 2 * areas > every
+
+
+def _are_thin(facts: pl.DataFrame) -> bool:
+    """Whether most values are lines on a wide background: beside lower or higher values, not between, as smear is."""
+    beside = every = 0
+    if (facts["mask_format"] == "JPEG").any():
+        return False
+    for values, places in facts.select("mask_values", "mask_places").drop_nulls().iter_rows():
+        between = json.loads(places)[1]
+        counts = json.loads(values)
+        if 2 * max(counts.values()) > sum(counts.values()):
+            beside += sum(2 * between.get(value, 0) < count for value, count in counts.items())
+        every += len(counts)
+    return 2 * beside > every
 
 
 def _resemble_objects(numbers: _Numbers) -> _Evidence:

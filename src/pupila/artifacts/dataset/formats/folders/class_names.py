@@ -1,12 +1,16 @@
 """Whether folders have earned to be read as classes: patients, videos, masks and lone folders have not."""
 
 import re
-from functools import cached_property
+from collections.abc import Callable, Collection
+from functools import cache, cached_property
 from itertools import combinations, pairwise
 from statistics import median
 
 from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folders.folder_tree import Node
+from pupila.artifacts.dataset.formats.folders.folder_views import refuse_views, show_the_same
+from pupila.artifacts.dataset.formats.masks.mask_candidates import read_stem, spread
+from pupila.artifacts.dataset.formats.masks.mask_pixels import Pixels
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -32,36 +36,68 @@ _CAMERA = (
 _NEGATIONS = {"no", "not", "non", "without", "with"}
 _MANY, _FEW_IMAGES = 6, 6  # folders in a row, and images in one of them
 _MOST_PAIRED = 8  # folders that are compared by the names of their images
+_MOST_VIEWS = 3  # folders whose equal names alone are a reason to ask; more that count alike are classes
+_SAMPLES = 4  # images of the same names whose pixels are compared
 
 
 class Stems:
-    """The names of the images in a folder, without their ending."""
+    """The names of the images in a folder, without their ending, and what images of one name look like.
 
-    def __init__(self, images: list[files.FileEntry]) -> None:
-        self._images = images
+    Args:
+        images: files.
+        read: gives the pixels of one of them.
+    """
+
+    def __init__(self, images: list[files.FileEntry], read: Callable[[str], Pixels | None]) -> None:
+        self._images, self._read = images, cache(read)
 
     @cached_property
-    def _by_folder(self) -> dict[str, set[str]]:
-        stems: dict[str, set[str]] = {}
+    def _by_folder(self) -> dict[str, dict[str, str]]:
+        stems: dict[str, dict[str, str]] = {}
         for entry in self._images:
-            folder, _, name = entry.path.rpartition("/")
-            stems.setdefault(folder, set()).add(name.rpartition(".")[0].lower())
+            stems.setdefault(entry.path.rpartition("/")[0], {})[read_stem(entry.path)] = entry.path
         return stems
 
-    def below(self, node: Node) -> set[str]:
-        """Those of all images in and below the folder."""
-        return set().union(*(self._by_folder[held.path] for held in node.all_held()))
+    def below(self, node: Node) -> dict[str, str]:
+        """Those of all images in and below the folder, each with an image."""
+        return {stem: path for held in node.all_held() for stem, path in self._by_folder[held.path].items()}
 
-    def are_paired(self, first: Node, second: Node) -> bool:
-        """Whether the images of two folders have the same names, which are more than a row of numbers."""
+    def refuse_pairs(self, first: Node, second: Node, problem: PupilaError, by_name: bool) -> None:
+        """Refuse folders whose images have the same names, which are more than a row of numbers.
+
+        Args:
+            first: a folder.
+            second: another.
+            problem: what may be wrong.
+            by_name: whether names are enough; else other photographs of the same names are no reason.
+
+        Raises:
+            PupilaError: the problem, or that the folders hold views of the same scenes.
+        """
         ours, theirs = self.below(first), self.below(second)
-        common = ours & theirs
-        if len(common) < 3 or len(common) < 0.8 * max(len(ours), len(theirs)):
-            return False
-        if len({re.sub(r"\d+", "#", stem) for stem in common}) > max(1, len(common) // 2):
-            return True
-        numbers = sorted(int("".join(re.findall(r"\d+", stem)) or "0") for stem in common)
-        return len(numbers) < 0.8 * (numbers[-1] - numbers[0] + 1)
+        common = ours.keys() & theirs.keys()
+        if len(common) < 3 or len(common) < 0.8 * max(len(ours), len(theirs)) or self._are_numbered(first):
+            return
+        paths = [(ours[stem], theirs[stem]) for stem in spread(sorted(common), _SAMPLES)]
+        pairs = [(a, b) for image, other in paths if (a := self._read(image)) and (b := self._read(other))]
+        drawn = [side.few for pair in pairs for side in pair]
+        if show_the_same(pairs) and not any(drawn):
+            raise refuse_views([*paths[0]])
+        if by_name or any(drawn) or not pairs:
+            raise problem
+
+    def _are_numbered(self, node: Node) -> bool:
+        """Whether the names in each of the folders are one but for a running number."""
+        return all(_count_up(self._by_folder[held.path]) for held in node.all_held())
+
+
+def _count_up(stems: Collection[str]) -> bool:
+    """Whether the stems are one but for a running number, the only one that differs."""
+    if len({re.sub(r"\d+", "#", stem) for stem in stems}) > max(1, len(stems) // 2):
+        return False
+    columns = [{*column} for column in zip(*(re.findall(r"\d+", stem) for stem in stems), strict=False)]
+    numbers = [sorted(map(int, column)) for column in columns if len(column) > 1]
+    return len(numbers) == 1 and len(numbers[0]) >= 0.8 * (numbers[0][-1] - numbers[0][0] + 1)
 
 
 def refuse_unearned_classes(tops: list[Node], below_splits: bool, stems: Stems) -> None:
@@ -105,14 +141,14 @@ def refuse_masks(tops: list[Node], stems: Stems) -> None:
     """
     names = [top.name for top in tops]
     masks = [name for name in names if is_of_masks(name)]
-    pairs = combinations(tops[:_MOST_PAIRED], 2) if len(tops) <= _MOST_PAIRED else ()
-    if (0 < len(masks) < len(names) < 6 and not _name_an_absence(names)) or any(
-        stems.are_paired(*pair) for pair in pairs
-    ):
-        raise _refuse(
-            say("These folders look like images and their masks, which could not be paired"), _count_names(names),
-            say("--masks FOLDER (with --images FOLDER) if they are masks, or --layout folders if they are classes"),
-        )  # fmt: skip
+    problem = _refuse(
+        say("These folders look like images and their masks, which could not be paired"), _count_names(names),
+        say("--masks FOLDER (with --images FOLDER) if they are masks, or --layout folders if they are classes"),
+    )  # fmt: skip
+    if 0 < len(masks) < len(names) < 6 and not _name_an_absence(names):
+        raise problem
+    for first, second in combinations(tops, 2) if len(tops) <= _MOST_PAIRED else ():
+        stems.refuse_pairs(first, second, problem, by_name=len(tops) <= _MOST_VIEWS)
 
 
 def _count_names(names: list[str]) -> str:

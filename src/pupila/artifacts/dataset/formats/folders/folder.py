@@ -10,6 +10,7 @@ from pupila.artifacts.dataset.formats.folders.folder_tree import build_tree
 from pupila.artifacts.dataset.formats.folders.folder_views import doubt_views
 from pupila.artifacts.dataset.formats.folders.structure import Reader, Spot, Structure
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
+from pupila.artifacts.dataset.formats.masks.mask_pixels import read_pixels
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.found_table import read_found_table
 from pupila.artifacts.dataset.formats.tables.table import (
@@ -42,7 +43,8 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
     requested = settings.requested_task()
     accepted = topmost or (requested is not None and requested.target != "mask")
     try:
-        structure = Reader(documents, Stems(images), accepted, topmost).read(build_tree(images))
+        stems = Stems(images, lambda image: read_pixels(root, image, settings.limits()))
+        structure = Reader(documents, stems, accepted, topmost).read(build_tree(images))
     except PupilaError:
         table, _ = _read_table(root, images, settings)
         if table is None:

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.masks.mask_candidates import read_stem, spread
-from pupila.artifacts.dataset.formats.masks.mask_pixels import read_pixels
+from pupila.artifacts.dataset.formats.masks.mask_pixels import Pixels, read_pixels
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -48,24 +47,30 @@ def doubt_views(
              and (other := read_pixels(root, second[stem], limits))]  # fmt: skip
     if not pairs or all(view.few and other.few for view, other in pairs):
         return ""
-    flat = [np.array([pair[side].small.ravel() for pair in pairs]) for side in (0, 1)]
-    shown = {"folders": listing(sorted(names)), "examples": listing([first[stems[0]], second[stems[0]]])}
-    if _show_the_same(*flat):
-        raise PupilaError(
-            say("The folders look like views of the same scenes, not like classes"),
-            actual=say("images of the same names that look alike: {examples}", **shown),
-            expected=say("a folder per class"),
-            remedy=say("--layout folders if they are the classes; otherwise name the folder of the images to read"),
-        )  # fmt: skip
+    examples = [first[stems[0]], second[stems[0]]]
+    if show_the_same(pairs):
+        raise refuse_views(examples)
+    shown = {"folders": listing(sorted(names)), "examples": listing(examples)}
     return say("All images in {folders} have the same names ({examples}). If they are views of the same scenes and no "
                "classes, name one of the folders.", **shown)  # fmt: skip
 
 
-def _show_the_same(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Whether images (N, P) correlate with their own partners, and much less with others'."""
-    if len(first) < _LEAST_STEMS:
+def refuse_views(examples: list[str]) -> PupilaError:
+    """The error where folders hold views of the same scenes, such as these two images."""
+    return PupilaError(
+        say("The folders look like views of the same scenes, not like classes"),
+        actual=say("images of the same names that look alike: {examples}", examples=listing(examples)),
+        expected=say("a folder per class"),
+        remedy=say("--layout folders if they are the classes; otherwise name the folder of the images to read"),
+    )  # fmt: skip
+
+
+def show_the_same(pairs: Sequence[tuple[Pixels, Pixels]]) -> bool:
+    """Whether images correlate with their own partners, and much less with others'."""
+    if len(pairs) < _LEAST_STEMS:
         return False
-    ours, theirs = ((side - side.mean(axis=1, keepdims=True)) for side in (first, second))
+    grids = (np.array([pair[side].small.ravel() for pair in pairs]) for side in (0, 1))
+    ours, theirs = (side - side.mean(axis=1, keepdims=True) for side in grids)
     lengths = np.linalg.norm(ours, axis=1)[:, None] * np.linalg.norm(theirs, axis=1)[None]
     alike = ours @ theirs.T / np.maximum(lengths, 1e-9)
     own = np.diag(alike)

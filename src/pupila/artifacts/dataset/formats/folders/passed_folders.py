@@ -8,6 +8,8 @@ from pupila.artifacts.dataset.formats.folders.class_names import Stems
 from pupila.artifacts.dataset.formats.folders.folder_tree import build_tree
 from pupila.artifacts.dataset.formats.folders.structure import Reader
 from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.formats.masks.folder_names import hint, split_of_folder
+from pupila.artifacts.dataset.formats.masks.mask_pixels import read_pixels
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
@@ -34,7 +36,8 @@ def describe_passed_folders(place: Place, layout: str, source: Listing, settings
     paths = [path for path in dict.fromkeys([*labels, *beside]) if not path.startswith(("/", ".."))]
     entries = [files.FileEntry(path, 0, 0) for path in paths]
     try:
-        structure = Reader(set(), Stems(entries), False, False).read(build_tree(entries))
+        stems = Stems(entries, lambda image: read_pixels(source.root, image, settings.limits()))
+        structure = Reader(set(), stems, False, False).read(build_tree(entries))
     except PupilaError:  # no classes, or open
         return []
     classes = {
@@ -45,8 +48,10 @@ def describe_passed_folders(place: Place, layout: str, source: Listing, settings
     names = sorted(set(classes.values()))
     if not structure.class_level or not 2 <= len(names) <= _MOST or len(classes) < _LEAST_IMAGES * len(names):
         return []
-    stems = {re.sub(r"\d+", "#", name) for name in names}
-    if len(stems) == 1 and re.search(r"[^\W\d_]", stems.pop()):  # cases
+    if all(hint(name) == "image" or split_of_folder(name) for name in names):  # where the images lie
+        return []
+    forms = {re.sub(r"\d+", "#", name) for name in names}
+    if len(forms) == 1 and re.search(r"[^\W\d_]", forms.pop()):  # cases
         return []
     if source.target == "class" and _follow(classes, labels):
         return []

@@ -20,7 +20,7 @@ def find_splits(tops: list[Node], parallel: list[Node]) -> dict[str, str]:
     exact = {top.name: SPLIT_WORDS[top.name.lower()] for top in tops if top.name.lower() in SPLIT_WORDS}
     if len(exact) > 1 and TRAIN in exact.values():
         loose = {top.name: split for top in tops if (split := split_from_words(top.name))
-                 and (top in parallel or not top.unwrap().children)}  # fmt: skip
+                 and (top in parallel or (split not in exact.values() and not top.unwrap().children))}  # fmt: skip
         return loose | exact
     words = {top.name: split for top in tops if (split := split_from_words(top.name))}
     deep = [top for top in tops if top.name in words and top.unwrap().children]

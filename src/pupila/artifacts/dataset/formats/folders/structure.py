@@ -4,19 +4,27 @@ import re
 from dataclasses import dataclass, field
 from statistics import median
 
-from pupila.artifacts.dataset.formats.file_finder import IMAGE_FOLDERS, folder_content
+from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.folders.class_names import (
     Stems,
-    are_records,
     is_of_masks,
     refuse_masks,
     refuse_unearned_classes,
 )
 from pupila.artifacts.dataset.formats.folders.folder_tree import Held, Node, merge
+from pupila.artifacts.dataset.formats.folders.levels import (
+    are_classes_of_splits,
+    find_parallel,
+    hold_no_class,
+    hold_records,
+    inner_names,
+    open_question,
+    refuse_two_levels,
+    refuse_unequal_depth,
+)
 from pupila.artifacts.dataset.formats.folders.split_folders import find_flat_splits, find_splits
-from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
+from pupila.core.vocabulary import SPLIT_WORDS
 
 # Folders of a repository that show the data instead of holding them, where they hold few images.
 _SHOWING = frozenset({
@@ -27,7 +35,6 @@ _SHOWING = frozenset({
 _THUMBNAILS = frozenset({"thumbnails", "thumbnail", "thumbs", "thumb"})
 _DOCUMENTATION = frozenset({"docs", "doc", "documentation", "screenshots", "screenshot", "assets", "readme"})
 _FEW, _FEW_SHARE = 12, 0.15  # images beside the data that only show them
-_OVERLAP = 0.5  # of the class folders of two splits
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Reader:
                 self._leave_thumbnails_out(child, tree)
                 continue
             del node.children[name]
-            if tree.total and self.stems.below(child) <= self.stems.below(tree):
+            if tree.total and self.stems.below(child).keys() <= self.stems.below(tree).keys():
                 self._leave_out(child, say("thumbnails of the other images"))
             else:
                 node.children[name] = child
@@ -116,27 +123,29 @@ class Reader:
         tops = self._skip_documents(list(node.children.values()))
         self._read_loose(node, sum(top.total for top in tops))
         self.loose = bool(node.direct)
-        if _are_classes_of_splits(tops):
+        if are_classes_of_splits(tops):
             if not self.accepted:
                 refuse_masks(tops, self.stems)
             self._read_splits_below(tops)
             return
-        parallel = _find_parallel(tops)
+        parallel = find_parallel(tops)
         splits = find_splits(tops, parallel)
         if not splits and not self.accepted:
             splits = find_flat_splits(tops)
         if splits:
             self._read_splits(tops, splits, parallel)
-        elif len(parallel) > 1 and not self.topmost and not _hold_records(parallel):
+        elif len(parallel) > 1 and not self.topmost and not hold_records(parallel):
             self._read_parts(tops, parallel)
         else:
+            if not self.accepted:
+                refuse_unequal_depth(tops)
             self._read_classes(tops, False)
 
     def _skip_documents(self, tops: list[Node]) -> list[Node]:
         """The top folders without those of a documentation's pictures, of which there are few."""
         named = [top for top in tops if top.name.lower() in _DOCUMENTATION]
         others = [top for top in tops if top not in named]
-        if not named or len(others) < 2:
+        if not named or not others:
             return tops
         usual = median(top.total for top in others)
         few = [top for top in named if top.total <= max(1, usual / 2)]
@@ -153,10 +162,20 @@ class Reader:
     def _read_splits(self, tops: list[Node], splits: dict[str, str], parallel: list[Node]) -> None:
         self.structure.split_level = True
         named = [top.unwrap().belonging_to(split=splits[top.name]) for top in tops if top.name in splits]
+        classes = {name.lower() for node in named if len(node.children) > 1 for name in node.children}
+        for node in [node for node in named if hold_no_class(node, classes)]:
+            named.remove(node)
+            self._keep_unlabelled(node)
+            folder = next(iter(node.children))
+            self.structure.notes.append(say_count(
+                "{folder} is none of the class folders of the other splits: {n} image without a label.",
+                "{folder} is none of the class folders of the other splits: {n} images without a label.",
+                node.total, folder=f"{node.name}/{folder}",
+            ))  # fmt: skip
         for top in (top for top in tops if top.name not in splits):
             inner = top.unwrap()
             if is_of_masks(top.name) and not self.accepted:
-                raise _question(
+                raise open_question(
                     say("A folder beside the splits looks like one of masks"), top.name,
                     say("--layout masks or --masks {name} if it holds masks, --layout folders if not", name=top.name),
                 )  # fmt: skip
@@ -166,6 +185,8 @@ class Reader:
                     "its images are in no split.", folder=top.name,
                 ))  # fmt: skip
                 named.append(inner.belonging_to(part=top.name))
+            elif not inner.children and _only_shows(top, max(tops, key=lambda node: node.total)):
+                self._leave_out(top, say("beside the splits"))
             elif not inner.children:
                 self.structure.notes.append(say_count(
                     "{folder} lies beside the splits and holds no class folders: {n} image without a label.",
@@ -189,7 +210,7 @@ class Reader:
     def _read_merged(self, merged: Node) -> None:
         """Classes below several splits or parts, where further parts may lie between."""
         merged_inner = merged.unwrap() if len(merged.children) == 1 else merged
-        parallel = _find_parallel(list(merged_inner.children.values()))
+        parallel = find_parallel(list(merged_inner.children.values()))
         if len(parallel) > 1 and len(parallel) == len(merged_inner.children) and not self.topmost:
             self._keep_unlabelled(merged_inner, deep=False)
             self._read_parts(list(merged_inner.children.values()), parallel)
@@ -204,13 +225,15 @@ class Reader:
         names = listing([top.name for top in parallel], 8)
         rest = [top for top in tops if top not in parallel]
         if rest and not all(_only_shows(top, max(parallel, key=lambda node: node.total)) for top in rest):
-            raise _question(
+            raise open_question(
                 say("It is open which folders are the classes"),
                 say("{parts} hold the same folders ({classes}), and {others} do not", parts=names,
-                    classes=listing(_inner_names(parallel), 8), others=listing([top.name for top in rest], 8)),
+                    classes=listing(inner_names(parallel), 8), others=listing([top.name for top in rest], 8)),
                 say("--layout folders if {names} are the classes; otherwise name the folder that holds the classes",
                     names=listing([top.name for top in tops], 4)),
             )  # fmt: skip
+        if not self.accepted:
+            refuse_two_levels(parallel)
         for top in rest:
             self._leave_out(top, say("beside the folders of the data"))
         self.structure.notes.append(say(
@@ -231,7 +254,7 @@ class Reader:
         """`cat/train`, `cat/test`: the class first, then the split."""
         self.structure.split_level = self.structure.class_level = True
         self.structure.notes.append(say("The folders below the class folders are splits: {names}.",
-                                    names=listing(_inner_names(tops), 8)))  # fmt: skip
+                                    names=listing(inner_names(tops), 8)))  # fmt: skip
         for top in tops:
             for child in top.children.values():
                 for held in child.all_held():
@@ -315,50 +338,3 @@ def _only_shows(node: Node, data: Node) -> bool:
     """Whether a folder beside the data holds a few pictures of a README or of the program."""
     tokens = set(re.split(r"[^a-z]+", node.name.lower()))
     return bool(tokens & _SHOWING) and node.total <= max(3, min(_FEW, _FEW_SHARE * data.total))
-
-
-def _inner_names(nodes: list[Node]) -> list[str]:
-    return sorted({name for node in nodes for name in node.unwrap().children})
-
-
-def _hold_records(tops: list[Node]) -> bool:
-    """Whether classes hold patients, videos or days of the same names."""
-    return are_records(_inner_names(tops)) and not are_records([top.name for top in tops])
-
-
-def _are_classes_of_splits(tops: list[Node]) -> bool:
-    """Whether splits lie below the classes: `cat/train`, `cat/test`."""
-    inner = {name.lower() for top in tops for name in top.children}
-    leaves = all(not child.children for top in tops for child in top.children.values())
-    shared = all(top.children and not top.held for top in tops)
-    splits = {SPLIT_WORDS.get(name) for name in inner}
-    own = any(top.name.lower() in SPLIT_WORDS for top in tops)
-    return shared and leaves and not own and None not in splits and TRAIN in splits
-
-
-def _find_parallel(tops: list[Node]) -> list[Node]:
-    """The most top folders that hold the same folders, by most of their names."""
-    inner = {top.name: {name.lower() for name in top.unwrap().children} - IMAGE_FOLDERS for top in tops}
-    best: list[Node] = []
-    for top in tops:
-        own = inner[top.name]
-        if not own:
-            continue
-        alike = [other for other in tops if _overlap(own, inner[other.name]) >= _OVERLAP]
-        if len(alike) > len(best):
-            best = alike
-    return best if len(best) > 1 else []
-
-
-def _overlap(first: set[str], second: set[str]) -> float:
-    """The share of the smaller set that both have."""
-    smaller = min(len(first), len(second))
-    return (
-        len(first & second) / smaller
-        if smaller and max(len(first), len(second)) > 1
-        else float(first == second != set())
-    )
-
-
-def _question(problem: str, actual: str, remedy: str) -> PupilaError:
-    return PupilaError(problem, actual=actual, expected=say("one reading"), remedy=remedy)

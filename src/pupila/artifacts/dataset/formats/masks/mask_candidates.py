@@ -51,6 +51,7 @@ class Candidate:
     masks: Role
     pairs: list[tuple[str, str]]  # some images with their masks
     known: bool = False  # whether the names of both are usual
+    exact: bool = False  # whether the stems of images and masks are equal
     aligned: bool = (
         True  # whether the masks fit their own images best; not looked at where the names are known
     )
@@ -180,13 +181,21 @@ def _find_matching(tree: Tree, roles: RolePairs) -> list[Candidate]:
             refuse_channels(stems[own], sample)
             continue
         pairs = [(image, some[0][0]) for image, some in matches.masks.items()]
-        candidate = Candidate(images, masks, spread(pairs, _SAMPLES), known)
         shown = [item.path for item in stems[own].items]
+        exact = all(read_stem(image) == read_stem(mask) for image, mask in pairs)
+        candidate = Candidate(images, masks, spread(pairs, _SAMPLES), known, exact)
         if known or _have_pixels_of_masks(
             tree, candidate, shown, [p for p, _ in tree.list_paths(folders, 1)]
         ):
             candidates.append(candidate)
-    return candidates
+    return _without_crossed(candidates)
+
+
+def _without_crossed(candidates: list[Candidate]) -> list[Candidate]:
+    """Those of unequal stems only where one of the roles has no partner of equal stems: `Slide_1` is not for `GT_2`."""
+    images = {each.images for each in candidates if each.exact}
+    masks = {each.masks for each in candidates if each.exact}
+    return [each for each in candidates if each.exact or each.images not in images or each.masks not in masks]
 
 
 def _are_known(roles: tuple[Role, Role]) -> bool:

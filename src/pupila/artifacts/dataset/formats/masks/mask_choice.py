@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.masks.folder_names import hint
 from pupila.artifacts.dataset.formats.masks.mask_candidates import Candidate, Role, Tree
 from pupila.artifacts.dataset.formats.masks.mask_pixels import Pixels, are_alike, overlap
@@ -11,6 +12,7 @@ from pupila.artifacts.dataset.formats.masks.stems import common_start
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 
+_COMPLETE = 0.75  # of the most masks of a folder, below which another has too few
 _SAME = 0.6  # overlap of two masks of one image above which they mark the same region
 
 
@@ -40,7 +42,7 @@ def choose(tree: Tree, candidates: list[Candidate], named: bool = False) -> Choi
     """
     if not candidates:
         return None
-    candidates = _of_one_level(tree, candidates)
+    every, candidates = candidates, _of_one_level(tree, candidates)
     _refuse_unclear_images(candidates)
     choice = Choice(images=list(dict.fromkeys(each.images for each in candidates)))
     for images in choice.images:
@@ -49,6 +51,9 @@ def choose(tree: Tree, candidates: list[Candidate], named: bool = False) -> Choi
         choice.masks |= taken
         choice.by_images[images] = taken
         choice.known &= all(each.known and not each.masks.inner for each in mine if each.masks in taken)
+    for images, taken in choice.by_images.items():
+        mine = [each for each in every if each.images == images and each.masks not in choice.masks]
+        mine += [each for each in candidates if each.images == images and each.masks in taken]
         choice.passed += [each.masks for each in mine if each.masks not in taken]
         choice.notes += _describe(taken, mine)
         choice.doubt = choice.doubt or (
@@ -121,17 +126,18 @@ def _choose_masks(tree: Tree, candidates: list[Candidate]) -> dict[Role, str]:
     if classes and _mark_different_regions([samples[each.masks] for each in candidates]):
         return classes
     varied = [each for each in candidates if not are_alike(samples[each.masks].values())] or candidates
-    if len(varied) == 1:
-        return {varied[0].masks: ""}
+    usual = [each for each in varied if folder_content(each.masks.name) == "mask" and not each.masks.inner]
     named = [each for each in varied if hint(each.masks.name) == "mask"]
-    if len(named) == 1:
-        return {named[0].masks: ""}
-    names = [each.masks.label for each in varied]
-    raise PupilaError(
-        say("Several folders may hold the masks of {images}", images=candidates[0].images.label),
-        actual=listing(names), expected=say("one folder of masks, or one for each class (masks/road, masks/water)"),
-        remedy=say("name it: --masks {folder}", folder=_quote(names[0])),
-    )  # fmt: skip
+    for some in (varied, usual, named, _most_complete(tree, named or varied)):
+        if len(some) == 1:
+            return {some[0].masks: ""}
+    raise refuse_several_masks(candidates[0].images.label, [each.masks.label for each in varied])
+
+
+def _most_complete(tree: Tree, candidates: list[Candidate]) -> list[Candidate]:
+    """Those that hold more masks than the others by far: a second person often annotates the test images alone."""
+    counts = [len(tree.members(each.masks, [])) for each in candidates]
+    return [each for each, count in zip(candidates, counts, strict=True) if count >= _COMPLETE * max(counts)]
 
 
 def _read_masks(tree: Tree, candidate: Candidate) -> dict[str, Pixels]:
@@ -171,11 +177,23 @@ def _describe(taken: dict[Role, str], candidates: list[Candidate]) -> list[str]:
     if not all(each.known for each in candidates if each.masks in taken):
         notes.append(say("Masks are read from {masks}, their images from {images}.", masks=listing(names),
                          images=candidates[0].images.label))  # fmt: skip
-    return notes + [
-        say("Masks from {taken}; {other} also matches and is not used: --masks {flag}",
-            taken=listing(names), other=each.masks.label, flag=_quote(each.masks.label))
-        for each in candidates if each.masks not in taken
-    ]  # fmt: skip
+    others = dict.fromkeys(each.masks.label for each in candidates if each.masks not in taken)
+    return notes + [describe_passed(names, other) for other in others]
+
+
+def describe_passed(taken: list[str], other: str) -> str:
+    """A note on a folder of masks that is not read, as others are."""
+    return say("Masks from {taken}; {other} also matches and is not used: --masks {flag}",
+               taken=listing(taken), other=other, flag=_quote(other))  # fmt: skip
+
+
+def refuse_several_masks(images: str, names: list[str]) -> PupilaError:
+    """The error where several folders are as likely to hold the masks."""
+    return PupilaError(
+        say("Several folders may hold the masks of {images}", images=images),
+        actual=listing(names), expected=say("one folder of masks, or one for each class (masks/road, masks/water)"),
+        remedy=say("name it: --masks {folder}", folder=_quote(names[0])),
+    )  # fmt: skip
 
 
 def _doubt(tree: Tree, candidates: list[Candidate]) -> str:

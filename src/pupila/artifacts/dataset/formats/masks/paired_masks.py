@@ -4,9 +4,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.masks.folder_names import hint
 from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree
+from pupila.artifacts.dataset.formats.masks.mask_choice import (
+    describe_passed,
+    refuse_several_masks,
+)
 from pupila.artifacts.dataset.formats.masks.mask_files import MaskFile, write_mask_files
 from pupila.artifacts.dataset.formats.masks.mask_pixels import overlap
 from pupila.artifacts.dataset.formats.masks.stems import Matches, common_start
@@ -43,10 +48,46 @@ def make_targets(tree: Tree, matches: Matches) -> Targets:
                          if (left := [each for each in some if each[1] in chosen])}  # fmt: skip
     if any(part == "#" for some in matches.masks.values() if len(some) > 1 for _, part in some):
         return _as_objects(matches, targets)
+    folder = _choose_folder(matches, targets)
     for image, some in matches.masks.items():
-        targets.by_image[image] = some[0][0]
-        targets.oddities += [_second(mask, image) for mask, _ in some[1:]]
+        first, *others = sorted(some, key=lambda each: not _is_inside(folder, each[0]))
+        targets.by_image[image] = first[0]
+        if not folder or not _is_inside(folder, first[0]):
+            targets.oddities += [_second(mask, image) for mask, _ in others]
     return targets
+
+
+def _choose_folder(matches: Matches, targets: Targets) -> str:
+    """The folder whose masks are read, where most images have one in each of several; "" where they don't.
+
+    Raises:
+        PupilaError: none of the folders is more likely than the others.
+    """
+    several = [[mask for mask, _ in some] for some in matches.masks.values() if len(some) > 1]
+    if 2 * len(several) < len(matches.masks):
+        return ""
+    counts = Counter(folder for masks in several for folder in _own_folders(masks))
+    folders = sorted(folder for folder, count in counts.items() if folder and 2 * count > len(several))
+    if len(folders) < 2:
+        return ""
+    usual = [folder for folder in folders if folder_content(folder) == "mask"]
+    named = [folder for folder in folders if hint(folder) == "mask"]
+    taken = next((some[0] for some in (usual, named) if len(some) == 1), "")
+    if not taken:
+        raise refuse_several_masks(next(iter(matches.masks)).rpartition("/")[0], folders)
+    targets.notes += [describe_passed([taken], other) for other in folders if other != taken]
+    return taken
+
+
+def _own_folders(masks: list[str]) -> list[str]:
+    """The part of each path's folders that not all share."""
+    parts = [path.split("/")[:-1] for path in masks]
+    shared = set.intersection(*map(set, parts))
+    return ["/".join(part for part in some if part not in shared) for some in parts]
+
+
+def _is_inside(folder: str, path: str) -> bool:
+    return f"/{folder}/" in f"/{path}"
 
 
 def _choose_part(tree: Tree, matches: Matches, parts: list[str], targets: Targets) -> list[str] | None:

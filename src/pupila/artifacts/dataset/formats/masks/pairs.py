@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.file_finder import content_by_path, folder_content, split_from_path
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
-from pupila.artifacts.dataset.formats.masks.folder_names import split_of_folder
+from pupila.artifacts.dataset.formats.masks.folder_names import hint, split_of_folder
 from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree, find_candidates, read_stem
 from pupila.artifacts.dataset.formats.masks.mask_choice import Choice, choose
 from pupila.artifacts.dataset.formats.masks.named_folders import fits, match_named
@@ -24,7 +24,7 @@ from pupila.artifacts.dataset.reading import AUTO, ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, mark, say, say_count, translate
-from pupila.core.vocabulary import TEST
+from pupila.core.vocabulary import TEST, TRAIN
 from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
 _APART, _BESIDE = mark("images beside masks"), mark("images with masks beside them")  # layouts
@@ -103,12 +103,12 @@ def _members(tree: Tree, choice: Choice) -> tuple[list[Item], list[Item]]:
             for item in tree.members(role, [])
         ]
     images = [item for item in images if files.suffix(item.path) not in ARRAY_SUFFIXES]
-    taken = {role.name for role in (*choice.images, *choice.masks)}
+    taken = {role.name for role in (*choice.images, *choice.masks, *choice.passed)}
     level = choice.images[0].level
     known = {item.path for item in (*images, *masks)}
     for parts, entries in tree.folders.items():
         name = parts[level] if len(parts) > level else ""
-        if name and name not in taken and split_of_folder(name) == TEST:
+        if name and name not in taken and split_of_folder(name) == TEST and hint(name) != "mask":
             images += [
                 Item(e.path, "/".join(parts), read_stem(e.path))
                 for e in entries
@@ -162,7 +162,10 @@ def _pair(
         )  # fmt: skip
     paths = {item.path for item in images}
     listed = _list(place, tree, [e for e in place.images if e.path in paths], matches, choice, _APART)
-    return replace(listed, notes=[*listed.notes, *_describe_rest(place, images, masks, choice)])
+    rest = _list_rest(place, images, masks, choice)
+    notes = [say("Other images are not read: {paths}.", paths=listing(rest, 3))] if rest else []
+    doubt = " ".join(filter(None, [listed.doubt, _doubt_unread_split(rest, listed)]))
+    return replace(listed, notes=[*listed.notes, *notes], doubt=doubt)
 
 
 def _list(
@@ -177,7 +180,7 @@ def _list(
         o for o in place.others if PurePosixPath(o.subject).name not in CLASS_FILES and o.subject not in read
     ]
     oddities += targets.oddities
-    splits = [_split(e.path, choice) for e in entries]
+    splits = _find_splits([e.path for e in entries], choice)
     rest, notes = _find_unlabelled(entries, splits, targets.by_image)
     oddities += [Oddity(path, "image-without-mask", "") for path in rest]
     oddities += [Oddity(mask, "mask-without-image", "") for mask in matches.unmatched]
@@ -207,6 +210,18 @@ def _find_unlabelled(
     return [path for path, split in without if split != TEST], [note]
 
 
+def _find_splits(paths: list[str], choice: Choice) -> list[str | None]:
+    """The split of each image: a folder that names one, else a word in the names of its folders, where all have one."""
+    splits = [_split(path, choice) for path in paths]
+    folders = [path.split("/")[:-1] for path in paths]
+    depth = min(map(len, folders), default=0)
+    for level in () if any(splits) else range(depth):
+        named = [split_of_folder(parts[level]) for parts in folders]
+        if None not in named and TRAIN in named and len({*named}) > 1:
+            return named
+    return splits
+
+
 def _split(path: str, choice: Choice) -> str | None:
     """The split that a folder names, or a word in the names of the folders of images, where these differ."""
     if split := split_from_path(path):
@@ -216,12 +231,25 @@ def _split(path: str, choice: Choice) -> str | None:
     return split_of_folder(parts[level]) if not choice.known and len(parts) > level else None
 
 
-def _describe_rest(place: Place, images: list[Item], masks: list[Item], choice: Choice) -> list[str]:
-    """A note on images in other folders, which are not read."""
+def _list_rest(place: Place, images: list[Item], masks: list[Item], choice: Choice) -> list[str]:
+    """Images in other folders, which are not read."""
     taken = {item.path for item in (*images, *masks)}
     passed = {role.name for role in choice.passed}
-    rest = [e.path for e in place.images if e.path not in taken and not passed & set(e.path.split("/"))]
-    return [say("Other images are not read: {paths}.", paths=listing(rest, 3))] if rest else []
+    return [e.path for e in place.images if e.path not in taken and not passed & set(e.path.split("/"))]
+
+
+def _doubt_unread_split(rest: list[str], listed: Listing) -> str:
+    """What speaks against a reading that leaves a split out, as it has no masks where the others have theirs."""
+    read = {*listed.rows["given_split"]} - {None}
+    unread = {
+        split: path for path in reversed(rest) if (split := split_from_path(path)) and split not in read
+    }
+    if not read or not unread:
+        return ""
+    return say(
+        "The images of a split are not read, as no masks lie beside them: {paths}. Name the folders with --images and "
+        "--masks if they belong to the data.", paths=listing(list(unread.values())),
+    )  # fmt: skip
 
 
 def _has_class_file(root: str) -> bool:

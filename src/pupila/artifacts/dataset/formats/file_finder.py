@@ -10,7 +10,9 @@ from pupila.artifacts.dataset.formats.file_names import (
     closest_spelling,
     count_common_parts,
     describe_difference,
+    describe_outside,
     is_same_path,
+    leaves_root,
     look_alike,
     name_key,
     path_parts,
@@ -33,7 +35,8 @@ _TEXT_SUFFIXES = frozenset(
 class FileFinder:
     """Finds the file that a row refers to: at its path, else by the longest end of the path that files have.
 
-    Names agree where they differ only in Unicode form, percent escapes, backslashes or capitals.
+    Names agree where they differ only in Unicode form, percent escapes, backslashes or capitals. A relative path that
+    leads out of the root is not followed.
     """
 
     def __init__(self, root: str, among: Sequence[files.FileEntry] | None = None) -> None:
@@ -48,6 +51,7 @@ class FileFinder:
         self._elsewhere: dict[str, str] = {}  # a path of a row -> the file, where they differ
         self._entry = files.entry_finder(root) if among is None else {e.path: e for e in among}.get
         self._several: dict[str, list[str]] = {}  # a path that fits several files -> these
+        self._outside: set[str] = set()  # paths that leave the root
         self._claimed: dict[
             str, tuple[str, str]
         ] = {}  # a path -> a file of its name, and the path that is closer to it
@@ -63,7 +67,10 @@ class FileFinder:
         local = path.removeprefix("file://")
         if not re.match(r"(https?|ftp)://", path):
             for place in dict.fromkeys((files.join(beside, local) if beside else local, local)):
-                if entry := self._entry(place if files.is_remote(place) else files.normalize_path(place)):
+                location = place if files.is_remote(place) else files.normalize_path(place)
+                if leaves_root(location):
+                    self._outside.add(path)
+                elif entry := self._entry(location):
                     return entry
         tail, hits = self._search([*path_parts(beside), *path_parts(path)])
         if len(hits) > 1:
@@ -108,6 +115,8 @@ class FileFinder:
         if path in self._claimed:
             location, rival = self._claimed[path]
             return say("no such file; {location} is that of {rival}", location=location, rival=rival)
+        if path in self._outside:
+            return describe_outside()
         name = "/".join(path_parts(path)[-1:])
         if alike := self._look_alikes.get(look_alike(name)):
             return describe_difference(name, PurePosixPath(alike).name)

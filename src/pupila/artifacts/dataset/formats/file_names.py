@@ -57,6 +57,16 @@ def is_same_path(path: str, other: str) -> bool:
     return count_common_parts(*ends) == min(len(path_parts(end)) for end in ends)
 
 
+def leaves_root(path: str) -> bool:
+    """Whether a normalized path relative to a folder leads out of it."""
+    return path == ".." or path.startswith("../")
+
+
+def describe_outside() -> str:
+    """Why such a path is not read, in words."""
+    return say("it leads out of the folder of the data; name the folder that holds both")
+
+
 def closest_spelling(tail: str, paths: Iterable[str]) -> list[str]:
     """Of paths that end in the tail by their key, those that agree with it most strictly."""
     ends = {path: "/".join(path.split("/")[-tail.count("/") - 1 :]) for path in paths}

@@ -13,7 +13,12 @@ from pupila.artifacts.dataset.formats.file_finder import (
     split_from_path,
     split_from_words,
 )
-from pupila.artifacts.dataset.formats.file_names import count_common_parts, name_key
+from pupila.artifacts.dataset.formats.file_names import (
+    count_common_parts,
+    describe_outside,
+    leaves_root,
+    name_key,
+)
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
@@ -44,21 +49,22 @@ def locate_images(place: Place, config: YoloConfig) -> YoloImages:
         images.oddities = [o for o in others if not o.subject.lower().endswith((*_LISTS, ".names"))]
         return images
     folders = _FolderSearch(place, config.root)
-    taken = [uri for some in config.splits.values() for each in some if (uri := _resolve(config, each))]
+    home = place.home
+    taken = [uri for some in config.splits.values() for each in some if (uri := _resolve(config, each, home))]
     repeated: Counter[str] = Counter()
     for key, locations in config.splits.items():
         split = SPLIT_WORDS[key.lower()]
         for location in locations:
-            uri = _resolve(config, location)
-            if uri is None and (uri := folders.find(location)) and uri not in taken:
+            uri = _resolve(config, location, home)
+            outside = uri is None and _resolve(config, location) is not None
+            if uri is None and not outside and (uri := folders.find(location)) and uri not in taken:
                 note = say(
                     "{file} is read for {location}.", file=files.relative(uri, config.root), location=location
                 )
                 images.notes.append(note)
             elif uri is None or uri not in taken:
-                images.oddities.append(
-                    Oddity(f"{key}: {location}", "row-without-image", folders.explain(location))
-                )
+                reason = describe_outside() if outside else folders.explain(location)
+                images.oddities.append(Oddity(f"{key}: {location}", "row-without-image", reason))
                 continue
             for entry in _list_split(config.root, uri, images):
                 repeated[split] += images.by_path.setdefault(entry.path, (entry, split))[1] != split
@@ -106,14 +112,27 @@ def _list_all(place: Place, root: str) -> tuple[list[files.FileEntry], list[Oddi
     return (place.images, place.others) if place.root == root else list_images(root)
 
 
-def _resolve(config: YoloConfig, named: str) -> str | None:
-    """The folder or list where it is as named, or one level off as exports have it."""
+def _resolve(config: YoloConfig, named: str, home: str = "") -> str | None:
+    """The folder or list where it is as named, or one level off as exports have it.
+
+    Args:
+        config: that names it.
+        named: the location.
+        home: folder that a relative location must not leave, and that no location may hold; empty: any.
+    """
     plain = named.replace("\\", "/")
     bare = re.sub(r"^(\.{1,2}/)+", "", plain)
     base = files.join(config.base.replace("\\", "/"), plain) if config.base else plain
     tries = [files.join(config.root, candidate) for candidate in (base, plain, bare)]
-    existing = next((uri for uri in tries if files.exists(uri)), None)
-    return existing if existing is None else _normalize(existing)
+    relative = not files.is_remote(base) and not PurePosixPath(base).is_absolute()
+    located = (_normalize(uri) for uri in tries if files.exists(uri))
+    return next((uri for uri in located if not home or _is_allowed(uri, home, relative)), None)
+
+
+def _is_allowed(uri: str, home: str, relative: bool) -> bool:
+    """Whether a folder or list may be read: a relative one lies in the data, and none holds the data."""
+    below = files.relative(uri, home)
+    return not (leaves_root(below) and (relative or set(below.split("/")) == {".."}))
 
 
 def _normalize(uri: str) -> str:
@@ -127,6 +146,7 @@ def _list_split(root: str, uri: str, images: YoloImages) -> list[files.FileEntry
         entries, others = list_images(uri)
         below = files.relative(uri, root)
         prefix = "" if below == "." else f"{below}/"
+        others = [] if leaves_root(below) else others  # what else lies elsewhere is none of the data's
         images.oddities += [Oddity(f"{prefix}{o.subject}", o.code, o.reason) for o in others
                             if not (o.code == "other-file" and o.subject.lower().endswith(_LISTS))]  # fmt: skip
         return [files.FileEntry(f"{prefix}{e.path}", e.size, e.modified) for e in entries]

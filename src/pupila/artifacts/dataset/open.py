@@ -13,7 +13,11 @@ from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.system_files import count_system_files
 from pupila.artifacts.dataset.formats.tables.labels_file import refuse_unread_labels
 from pupila.artifacts.dataset.formats.tables.split_lists import apply_split_lists
-from pupila.artifacts.dataset.formats.tables.table import asks_for_several, describe_unread_tables
+from pupila.artifacts.dataset.formats.tables.table import asks_for_several
+from pupila.artifacts.dataset.formats.tables.unread_tables import (
+    describe_broken_tables,
+    describe_unread_tables,
+)
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
 from pupila.artifacts.dataset.labelling.class_words import refuse_unprintable_classes
@@ -71,7 +75,8 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
             refuse_unread_labels(settings, layout)
             if (source := read(place, settings)) is not None:
                 if layout != _MANIFEST:
-                    source = place.doubt_unread(apply_split_lists(place, source))
+                    broken = describe_broken_tables(place, source.tables) if place.is_folder else []
+                    source = place.doubt_unread(apply_split_lists(place, source), broken)
                 if place.is_folder and layout != _MANIFEST:
                     notes += describe_unread_tables(source.root, source.tables)
                     notes += describe_passed_folders(place, layout, source, settings)

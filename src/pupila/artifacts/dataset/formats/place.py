@@ -7,9 +7,13 @@ from pathlib import PurePosixPath
 from pupila.artifacts.dataset.formats.file_finder import list_images
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
-from pupila.artifacts.dataset.formats.tools.annotation_tools import ToolFiles, find_annotations
+from pupila.artifacts.dataset.formats.tools.annotation_tools import (
+    ToolFiles,
+    explain_unread,
+    find_annotations,
+)
 from pupila.core import files
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
@@ -97,11 +101,17 @@ class Place:
                 below, root = [*paths, *(f"{inner}/{path}" for path in below)], self.home
         return find_annotations(root, [p for p in below if PurePosixPath(p).name not in CLASS_FILES])
 
-    def doubt_unread(self, source: Listing) -> Listing:
-        """The listing with a word about likely annotation files that were looked at and could not be read.
+    def doubt_unread(self, source: Listing, broken: list[str]) -> Listing:
+        """The listing with a word about files that are likely to hold labels, and could not be read.
 
         Files of other forms count only where there are no labels: captions may lie beside annotations.
+
+        Args:
+            source: as its layout's reader gives it.
+            broken: sentences about other files than those of annotation tools.
         """
+        unlabelled = not source.rows["target"].count()
+        source = source if unlabelled else replace(source, notes=[*source.notes, *broken])
         if "annotations" not in self.__dict__:
             return source
         matches = self.annotations
@@ -113,12 +123,28 @@ class Place:
             )
             for path, reason in list(matches.suspects.items())[:_SHOWN]
         ]
-        if matches.foreign and not source.rows["target"].count():
+        if matches.foreign and unlabelled:
             sentences.append(
                 say("{paths}: annotations of no form that Pupila reads.", paths=listing(matches.foreign, 3))
             )
+        if unlabelled:
+            sentences += broken + self._describe_unmarked()
         doubt = " ".join(filter(None, [source.doubt, *sentences]))
         return replace(source, doubt=doubt)
+
+    def _describe_unmarked(self) -> list[str]:
+        """A sentence about files that bear the names of images, or lie where the labels of all images do."""
+        stems = {PurePosixPath(entry.path).stem for entry in self.images}
+        likely = [path for path in self.annotations.unmarked if "/" not in path
+                  or {name := PurePosixPath(path).stem, PurePosixPath(name).stem} & stems]  # fmt: skip
+        if not likely:
+            return []
+        reason = explain_unread(files.join(self.annotations.root, likely[0]))
+        return [
+            say_count("{n} file that may hold labels can't be read ({path}: {reason}).",
+                      "{n} files that may hold labels can't be read ({path}: {reason}).", len(likely),
+                      path=likely[0], reason=reason)
+        ]  # fmt: skip
 
     @cached_property
     def _content(self) -> tuple[list[files.FileEntry], list[Oddity]]:

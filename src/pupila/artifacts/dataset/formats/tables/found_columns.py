@@ -8,6 +8,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.fold_columns import find_fold_columns
 from pupila.artifacts.dataset.formats.file_names import name_key, path_parts
+from pupila.artifacts.dataset.formats.tables.box_rows import find_box_columns
 from pupila.artifacts.dataset.formats.tables.split_columns import read_splits
 from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
@@ -56,7 +57,8 @@ def find_columns(frame: pl.DataFrame, names: Set[str], table: str, named: bool) 
         *(name for name in rest.columns if read_splits(rest[name]) is not None),
     ]
     group = next((lower[word] for word in COLUMN_WORDS["group"] if word in lower), None)
-    rest = rest.drop({name for name in (split, group, *splits) if name is not None})
+    boxes = find_box_columns(rest)
+    rest = rest.drop({name for name in (split, group, *splits, *boxes) if name is not None})
     known = next((lower[word] for word in COLUMN_WORDS["target"] if lower.get(word) in rest.columns), None)
     return TableColumns(image, known or _find_labels(rest, table, named), split)
 

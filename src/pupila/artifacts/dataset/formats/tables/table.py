@@ -1,6 +1,6 @@
 """Tables of images and labels: CSV, Parquet, JSON lines, and Hugging Face's metadata files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -15,6 +15,7 @@ from pupila.artifacts.dataset.formats.file_finder import (
 )
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.tables.box_rows import find_box_columns, unite_boxes
 from pupila.artifacts.dataset.formats.tables.class_files import read_class_file
 from pupila.artifacts.dataset.formats.tables.split_columns import settle_split_column
 from pupila.artifacts.dataset.formats.tables.table_file import (
@@ -33,7 +34,6 @@ from pupila.artifacts.dataset.labelling.class_columns import (
     refuse_unread_columns,
 )
 from pupila.artifacts.dataset.labelling.label_column import settle_label_column
-from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -151,6 +151,9 @@ def read_parsed_tables(tables: list[str], parsed: list[ParsedTable], home: str, 
     frame, decided = settle_split_column(pl.concat(frames, how="diagonal"))
     notes += decided
     if "target" in frame.columns and MASK not in frame.columns:
+        if boxes := find_box_columns(frame):
+            frame, decided = unite_boxes(frame, boxes, files.relative(tables[0], root))
+            notes += decided
         name = _find_roles(parsed[0].frame).get("target", "target")
         frame, decided = settle_label_column(frame, name, several)
         notes += decided
@@ -196,7 +199,7 @@ def _find_tables(folder: str, fits: Callable[[str], bool]) -> list[str]:
         nested = [uri for uri in nested if files.exists(uri) and fits(uri)]
         if nested:
             return nested
-    fitting = [table for table in _list_tables(folder) if fits(table)]
+    fitting = [table for table in list_tables(folder) if fits(table)]
     stems = {PurePosixPath(name).stem.lower() for name in fitting}
     if len(fitting) > 1 and not stems <= set(SPLIT_WORDS):
         raise PupilaError(
@@ -207,31 +210,11 @@ def _find_tables(folder: str, fits: Callable[[str], bool]) -> list[str]:
     return fitting
 
 
-def _list_tables(folder: str) -> list[str]:
+def list_tables(folder: str) -> list[str]:
+    """The addresses of the tables directly in the folder; without Pupila's own."""
     names = files.list_files(folder)
     return [files.join(folder, name) for name in names
             if name.lower().endswith(TABLE_SUFFIXES) and name not in OWN_FILES]  # fmt: skip
-
-
-def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
-    """A note for each table of the folder that has columns of yes and no, and is not read.
-
-    Args:
-        folder: of the images.
-        read: the tables that are read.
-    """
-    tables = [table for table in _list_tables(folder) if table not in read]
-    names = {table: [column.name for column in _find_class_columns(table)] for table in tables}
-    return [
-        say("{table} has columns of yes and no ({names}), which are not read. To read them as classes, open the table "
-            "itself, or use {flag}.", table=files.relative(table, folder), names=listing(columns, 8),
-            flag=MULTILABEL_FLAG)
-        if len(columns) > 1
-        else say("{table} has one column of yes and no ({names}), which may be about anything and is not read. {flag} "
-                 "reads it as a class.", table=files.relative(table, folder), names=listing(columns),
-                 flag=MULTILABEL_FLAG)
-        for table, columns in names.items() if columns
-    ]  # fmt: skip
 
 
 def _has_labels(table: str) -> bool:
@@ -242,7 +225,7 @@ def _has_labels(table: str) -> bool:
     columns = _find_roles(frame)
     if "image" in columns and {"target", MASK} & columns.keys():
         return True
-    return PurePosixPath(table).name in _METADATA[:-1] and not _find_class_columns(table)
+    return PurePosixPath(table).name in _METADATA[:-1] and not find_class_columns(table)
 
 
 def _says_classes_alone(table: str, several: bool) -> bool:
@@ -251,7 +234,7 @@ def _says_classes_alone(table: str, several: bool) -> bool:
     return bool(class_columns(columns, several)) and (several or not is_alone(columns))
 
 
-def _find_class_columns(table: str) -> list[YesNoColumn]:
+def find_class_columns(table: str) -> list[YesNoColumn]:
     """The columns of yes and no of a table of images; empty for any other table."""
     return class_columns(_other_columns(table), several=False)
 
@@ -337,6 +320,8 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     usable = frame.filter(pl.col("image").is_in(list(paths.values())))
     by_path = {entry.path: entry for entry in located.values() if entry}
     entries = [by_path[path] for path in usable["image"]]
+    if not entries:
+        raise _refuse_strange(tables, root, oddities)
     if masks:
         oddities += _find_missing_masks(usable.unique("image", keep="first", maintain_order=True), finder)
         usable = usable.drop(MASK)
@@ -354,6 +339,17 @@ def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
     if masks:
         return Listing(layout, root, rows, root, oddities, notes, "mask", read_class_file(root))
     return Listing(layout, root, rows, root, oddities, notes, cells=True)
+
+
+def _refuse_strange(tables: list[str], root: str, oddities: list[Oddity]) -> PupilaError:
+    """The error for a table that names none of the images: it may be about other data."""
+    missing = [f"{oddity.subject} ({oddity.reason})" for oddity in oddities]
+    return PupilaError(
+        say("None of the images that {table} names exists", table=listing(tables)),
+        actual=listing(missing, 3) or say("a table without rows"),
+        expected=say("paths of images below {root}", root=root),
+        remedy=say("correct the paths, or leave the table out: {flag}", flag="--layout folders"),
+    )  # fmt: skip
 
 
 def _is_not_mask(path: str) -> bool:

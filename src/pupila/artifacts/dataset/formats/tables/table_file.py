@@ -27,6 +27,9 @@ COLUMN_WORDS = {
 }  # fmt: skip
 
 
+UNNAMED = re.compile(r"column \d+")  # our names for columns without a header
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedTable:
     """A table, and its lines that don't fit its header."""

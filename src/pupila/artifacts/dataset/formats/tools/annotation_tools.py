@@ -98,6 +98,7 @@ class ToolFiles:
     broken: dict[str, dict[str, PupilaError]]  # the same of files that can't be read
     suspects: dict[str, str] = field(default_factory=dict)  # path of a likely file that can't be read -> why
     foreign: list[str] = field(default_factory=list)  # paths of likely files that no tool here has written
+    unmarked: list[str] = field(default_factory=list)  # paths of other JSON and XML files
 
 
 def read_annotation_file(uri: str) -> tuple[str, AnnotationFile] | None:
@@ -154,10 +155,21 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
             matches.by_tool.setdefault(read[0], {})[path] = read[1]
         elif max(suspects.values(), default=0) >= _LIKELY_MARKS:
             matches.foreign.append(path)
+        elif files.suffix(path) in (".json", ".xml"):
+            matches.unmarked.append(path)
     for name in [name for name in matches.by_tool if TOOLS[name].each_image]:
         if not any(file.images for file in matches.by_tool[name].values()):  # classes without annotations
             del matches.by_tool[name]
     return matches
+
+
+def explain_unread(uri: str) -> str:
+    """Why a file holds no annotations that can be read, in words."""
+    try:
+        _READERS[files.suffix(uri)](uri)
+    except PupilaError as fault:
+        return (fault.actual or fault.problem).rstrip(".")
+    return say("no form of annotations that Pupila reads")
 
 
 def _count_marks(uri: str) -> dict[str, int]:

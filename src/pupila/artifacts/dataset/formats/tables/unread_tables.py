@@ -1,0 +1,71 @@
+"""Tables beside the images that are not read, and those that can't be: each is named, with the reason."""
+
+from collections.abc import Sequence
+
+from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
+from pupila.artifacts.dataset.formats.tables.table import find_class_columns, list_tables
+from pupila.artifacts.dataset.formats.tables.table_file import read_any_table
+from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
+from pupila.core import files
+from pupila.core.errors import PupilaError
+from pupila.core.messages import listing, say
+from pupila.core.vocabulary import OWN_FILES, TABLE_SUFFIXES
+
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+_SHOWN = 3
+
+
+def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
+    """A note for each table of the folder that has columns of yes and no, and is not read.
+
+    Args:
+        folder: of the images.
+        read: the tables that are read.
+    """
+    tables = [table for table in list_tables(folder) if table not in read]
+    names = {table: [column.name for column in find_class_columns(table)] for table in tables}
+    return [
+        say("{table} has columns of yes and no ({names}), which are not read. To read them as classes, open the table "
+            "itself, or use {flag}.", table=files.relative(table, folder), names=listing(columns, 8),
+            flag=MULTILABEL_FLAG)
+        if len(columns) > 1
+        else say("{table} has one column of yes and no ({names}), which may be about anything and is not read. {flag} "
+                 "reads it as a class.", table=files.relative(table, folder), names=listing(columns),
+                 flag=MULTILABEL_FLAG)
+        for table, columns in names.items() if columns
+    ]  # fmt: skip
+
+
+def describe_broken_tables(place: Place, read: Sequence[str]) -> list[str]:
+    """A sentence for each table and spreadsheet of the folder that can't be read.
+
+    Args:
+        place: folder of the data.
+        read: addresses of the tables that are read.
+    """
+    sentences = []
+    for folder in dict.fromkeys([place.home, place.root]):
+        for name in files.list_files(folder):
+            uri, shown = files.join(folder, name), name
+            if name in OWN_FILES or name in CLASS_FILES or files.is_hidden(name) or uri in read:
+                continue
+            if name.lower().endswith(_SPREADSHEETS):
+                sentences.append(
+                    say("{file} is a spreadsheet, which is not read: save it as CSV.", file=shown)
+                )
+            elif name.lower().endswith(TABLE_SUFFIXES) and (reason := _find_fault(uri)):
+                sentences.append(
+                    say("{file} can't be read as a table of labels: {reason}. Save it again, or remove it.",
+                        file=shown, reason=reason)
+                )  # fmt: skip
+    return sentences[:_SHOWN]
+
+
+def _find_fault(uri: str) -> str:
+    """Why the table can't be read, or holds nothing; empty where it can."""
+    try:
+        table = read_any_table(uri)
+    except PupilaError as fault:
+        return (fault.actual or fault.problem).rstrip(".")
+    return say("it has no rows") if table.frame.is_empty() else ""

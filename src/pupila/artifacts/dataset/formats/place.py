@@ -133,7 +133,7 @@ class Place:
         return replace(source, doubt=doubt)
 
     def _describe_unmarked(self) -> list[str]:
-        """A sentence about files that bear the names of images, or lie where the labels of all images do."""
+        """A sentence about files that have the names of images, or lie where the labels of all images do."""
         stems = {PurePosixPath(entry.path).stem for entry in self.images}
         likely = [path for path in self.annotations.unmarked if "/" not in path
                   or {name := PurePosixPath(path).stem, PurePosixPath(name).stem} & stems]  # fmt: skip

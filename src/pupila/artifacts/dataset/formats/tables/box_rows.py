@@ -22,7 +22,7 @@ _DOWN = re.compile(
 _EXTENT = re.compile(r"(b?box)?[ _-]?(w|h|width|height)", re.IGNORECASE)
 _BOX = re.compile(r"(b?box|bounding[ _-]?box|region)(es)?", re.IGNORECASE)
 _CELL = re.compile(r"[\[({]?\s*-?\d+(\.\d+)?(?:[\s,;]+-?\d+(\.\d+)?){3}\s*[\])}]?")
-_SIDES = 4
+_COORDINATES = 4
 
 
 def find_box_columns(frame: pl.DataFrame) -> list[str]:
@@ -42,12 +42,12 @@ def find_box_columns(frame: pl.DataFrame) -> list[str]:
     down = [name for name in numbers if _DOWN.fullmatch(name)]
     extents = [name for name in numbers if _EXTENT.fullmatch(name)]
     if across and down and len(across) == len(down):
-        if len(across) + len(down) >= _SIDES:
+        if len(across) + len(down) >= _COORDINATES:
             return [*across, *down]
-        if len(extents) >= _SIDES - len(across) - len(down):
+        if len(extents) >= _COORDINATES - len(across) - len(down):
             return [*across, *down, *extents]
-    for start in range(len(frame.columns) - _SIDES + 1):
-        names = frame.columns[start : start + _SIDES]
+    for start in range(len(frame.columns) - _COORDINATES + 1):
+        names = frame.columns[start : start + _COORDINATES]
         if all(name in numbers and UNNAMED.fullmatch(name) for name in names):
             left, top, right, bottom = (numbers[name] for name in names)
             if bool((left < right).all() and (top < bottom).all()):

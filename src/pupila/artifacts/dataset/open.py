@@ -21,6 +21,7 @@ from pupila.artifacts.dataset.formats.tables.unread_tables import (
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
 from pupila.artifacts.dataset.labelling.class_words import refuse_unprintable_classes
+from pupila.artifacts.dataset.labelling.coded_classes import name_coded_classes
 from pupila.artifacts.dataset.labelling.copies import unite_copies
 from pupila.artifacts.dataset.labelling.history import settle_history
 from pupila.artifacts.dataset.labelling.settle import recall_layout, settle_labels
@@ -110,7 +111,7 @@ def _settle(source: Listing, settings: ReadSettings, history: pl.DataFrame) -> t
         PupilaError: the labels are none of the requested task, or can't be read.
     """
     requested = settings.requested_task()
-    settled = settle_labels(source, requested)
+    settled = name_coded_classes(settle_labels(source, requested))
     silent = settled.cells and not settled.rows["target"].count() and history.is_empty()
     if silent and asks_for_several(settings) and (fault := refuse_unread_columns(source.rows)):
         raise fault

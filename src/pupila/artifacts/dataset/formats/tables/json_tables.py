@@ -149,11 +149,11 @@ def _text(cell: Any) -> str | None:
 def _is_record_of_labels(value: Any) -> bool:
     """Whether a record says of each label whether it is present."""
     return bool(value) and all(
-        cell is None or cell in (0, 1, -1) for cell in value.values() if not _nested(cell)
+        cell is None or cell in (0, 1, -1) for cell in value.values() if not _is_nested(cell)
     )
 
 
-def _nested(cell: Any) -> bool:
+def _is_nested(cell: Any) -> bool:
     return isinstance(cell, list | dict)
 
 

@@ -13,6 +13,7 @@ from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
 from pupila.artifacts.dataset.formats.tables.found_columns import TableColumns, find_columns, is_image_name
 from pupila.artifacts.dataset.formats.tables.json_tables import parse_json_table
+from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_numbered_lists
 from pupila.artifacts.dataset.formats.tables.table import read_parsed_tables
 from pupila.artifacts.dataset.formats.tables.table_file import ParsedTable, parse_table, read_any_table
 from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
@@ -74,7 +75,22 @@ def read_found_table(
                              label="label"))  # fmt: skip
         else:
             usable.append(_ImageTable(uri, table, columns, form))
+    if not usable and not tables and (numbered := _find_numbered(root, images, names)) is not None:
+        usable, notes = [numbered], []
     return (_join(usable, root, several), notes) if usable else (None, notes)
+
+
+def _find_numbered(root: str, images: Sequence[files.FileEntry], names: set[str]) -> _ImageTable | None:
+    """The lists that belong together by the numbers of their lines, as one table; None where they hold no labels."""
+    lists = join_numbered_lists(root, [entry.path for entry in images])
+    if lists is None:
+        return None
+    columns = find_columns(lists.frame, names, lists.paths[IMAGE], named=True)
+    if columns is None or columns.label is None:
+        return None
+    form = say("its lines have the numbers of those of {labels}, which holds the labels",
+               labels=lists.paths[columns.label])  # fmt: skip
+    return _ImageTable(files.join(root, lists.paths[IMAGE]), ParsedTable(lists.frame), columns, form)
 
 
 def _list_candidates(root: str) -> list[str]:

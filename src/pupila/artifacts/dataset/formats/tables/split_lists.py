@@ -11,6 +11,8 @@ import polars as pl
 from pupila.artifacts.dataset.formats.file_finder import FileFinder
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_numbered_lists
+from pupila.artifacts.dataset.formats.tables.split_columns import read_splits
 from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
@@ -52,10 +54,12 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
     if not place.is_folder or source.rows["given_split"].null_count() < source.rows.height:
         return source
     paths = [other.subject for other in place.others if _named_split(other.subject)]
-    if len(paths) < 2 or files.relative(source.root, place.root) != ".":
+    if files.relative(source.root, place.root) != ".":
         return source
-    images = source.rows["image"].to_list()
     entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
+    if len(paths) < 2:
+        return _apply_numbered_lists(place, source, entries)
+    images = source.rows["image"].to_list()
     labelled = set(source.rows.filter(pl.col("target").is_not_null())["image"]) or set(images)
     lists = [each for each in _read_lists(place.root, paths, entries) if len(each.splits) > 1]
     lists.sort(key=lambda each: (-len(each.images & labelled), len(each.images - labelled), each.folder))
@@ -84,6 +88,29 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
         )
         return replace(source, notes=[*source.notes, note])
     return _with_splits(source, chosen, [each.folder for each in others])
+
+
+def _apply_numbered_lists(place: Place, source: Listing, entries: Sequence[files.FileEntry]) -> Listing:
+    """The listing with the splits of a list such as `train_test_split.txt`, whose numbers are those of `images.txt`."""
+    lists = join_numbered_lists(place.root, [entry.path for entry in entries])
+    by_column = {name: splits for name in lists.frame.columns if name != IMAGE
+                 and (splits := read_splits(lists.frame[name])) is not None} if lists else {}  # fmt: skip
+    if lists is None or len(by_column) != 1:
+        return source
+    (name, splits), *_ = by_column.items()
+    finder, given = FileFinder(place.root, entries), dict[str, str]()
+    for cell, split in zip(lists.frame[IMAGE], splits, strict=True):
+        if (entry := finder.find(cell, lambda _: True)) is not None:
+            given[entry.path] = split
+    if len(given) < _COVERED * len(entries):
+        return source
+    words = sorted(dict(zip(lists.frame[name], splits, strict=True)).items())
+    note = say("{file} gives the splits of the images in {images}: {meanings}.", file=lists.paths[name],
+               images=lists.paths[IMAGE], meanings=listing([f"{word} = {s}" for word, s in words]))  # fmt: skip
+    rows = source.rows.with_columns(
+        given_split=pl.Series([given.get(entry.path) for entry in entries], dtype=pl.String)
+    )
+    return replace(source, rows=rows, notes=[*source.notes, note])
 
 
 def _with_splits(source: Listing, lists: _SplitLists, others: list[str]) -> Listing:

@@ -116,3 +116,19 @@ def test_two_files_that_may_hold_the_labels_are_a_question(tmp_path: Path) -> No
     with pytest.raises(PupilaError, match="Several tables of images"):
         open_json(tmp_path, PAIRS)
     assert pupila.open(tmp_path, labels="other.json").classes == ["x", "y"]
+
+
+@pytest.mark.parametrize("name", ["notes.json", "notes.csv"])
+def test_a_table_beside_class_folders_is_named(tmp_path: Path, name: str) -> None:
+    for number, (image, label) in enumerate(PAIRS.items()):
+        write_photo(tmp_path / label / image, number)
+    words = dict(zip(NAMES, "xyxyxy", strict=True))
+    rows = "\n".join(["foto;clase", *(";".join(pair) for pair in words.items())])
+    (tmp_path / name).write_text(json.dumps(words) if name.endswith("json") else rows, encoding="utf-8")
+    (tmp_path / "stats.json").write_text('{"p0": 1, "mean": [0.5, 0.5]}', encoding="utf-8")
+    data = pupila.open(tmp_path)
+    assert data.classes == ["cat", "dog"]
+    assert [note for note in data.notes if "is not read" in note] == [
+        f"{name} names images and may hold their labels, but is not read; to read it, use --labels {name}."
+    ]
+    assert pupila.open(tmp_path, labels=name).classes == ["x", "y"]

@@ -11,6 +11,7 @@ from pupila.artifacts.dataset.formats.folders.passed_folders import describe_pas
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.system_files import count_system_files
+from pupila.artifacts.dataset.formats.tables.found_table import describe_passed_tables
 from pupila.artifacts.dataset.formats.tables.labels_file import refuse_unread_labels
 from pupila.artifacts.dataset.formats.tables.split_lists import apply_split_lists
 from pupila.artifacts.dataset.formats.tables.table import asks_for_several
@@ -80,6 +81,7 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
                     source = place.doubt_unread(apply_split_lists(place, source), broken)
                 if place.is_folder and layout != _MANIFEST:
                     notes += describe_unread_tables(source.root, source.tables)
+                    notes += _describe_passed_tables(place, layout, source, settings)
                     notes += describe_passed_folders(place, layout, source, settings)
                 return _assemble(replace(source, notes=[*notes, *source.notes]), settings)
     if named != "auto":
@@ -91,6 +93,16 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
         say("Unknown data layout in {path}", path=uri), actual=say("a file"),
         expected=say("a folder, a CSV, Parquet or JSON-lines table, COCO JSON, data.yaml, or pupila.parquet"),
     )  # fmt: skip
+
+
+def _describe_passed_tables(place: Place, layout: str, source: Listing, settings: ReadSettings) -> list[str]:
+    """Notes on tables that may hold labels, where folders or masks are the labels and the user did not say so."""
+    decided = settings.layout != "auto" or settings.labels != "auto" or settings.masks != "auto"
+    if decided or layout not in ("folders", "masks") or source.tables or not source.rows["target"].count():
+        return []
+    tools = place.annotations
+    known = {files.join(tools.root, path) for by_path in tools.by_tool.values() for path in by_path}
+    return describe_passed_tables(place.root, place.images, known)
 
 
 def _find_sibling(uri: str) -> str:

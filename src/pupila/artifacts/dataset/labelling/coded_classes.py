@@ -23,6 +23,7 @@ from pupila.tasks.multilabel import MULTILABEL
 
 _SUFFIXES = (".json", ".txt", ".csv", ".tsv", ".names", ".lst")
 _MOST_BYTES = 1_000_000
+_MOST_FILES = 20  # of one ending: more belong to an image each
 _LONGEST = 200  # characters of a name
 _CODE = re.compile(r"n\d{8}|\d{1,6}(?:\.0)?")  # of WordNet's synsets, and numbers
 _LETTER = re.compile(r"[^\W\d_]")
@@ -106,9 +107,15 @@ def _find_name_files(source: Listing) -> Iterator[_NameFile]:
     for folder in dict.fromkeys((source.root.rstrip("/"), source.home.rstrip("/"))):
         if not folder or not files.is_folder(folder):
             continue
-        for name in files.list_files(folder):
+        listed = [name for name in files.list_files(folder) if name.lower().endswith(_SUFFIXES)]
+        count = Counter(map(files.suffix, listed))
+        for name in listed:
             uri = files.join(folder, name)
-            if not name.lower().endswith(_SUFFIXES) or name in OWN_FILES or uri in source.tables:
+            if (
+                name in OWN_FILES
+                or uri in source.tables
+                or (count[files.suffix(name)] > _MOST_FILES and not _ABOUT.search(name))
+            ):
                 continue
             data = files.read_start(uri, _MOST_BYTES + 1)
             if len(data) <= _MOST_BYTES and (names := _parse(name, data)) is not None:

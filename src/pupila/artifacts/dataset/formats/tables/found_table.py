@@ -1,7 +1,8 @@
 """Tables whose columns have other names, or none: the images that exist tell which column names them."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -24,6 +25,7 @@ from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, TABLE_SUFFIXES
 
 JSON = ".json"
+_MOST_TABLES = 20  # of one ending
 _SUFFIXES = (*TABLE_SUFFIXES, ".txt", ".lst", JSON)
 LIST_SUFFIXES = (".txt", ".lst")
 _LINE = re.compile(
@@ -93,9 +95,37 @@ def _find_numbered(root: str, images: Sequence[files.FileEntry], names: set[str]
     return _ImageTable(files.join(root, lists.paths[IMAGE]), ParsedTable(lists.frame), columns, form)
 
 
+def describe_passed_tables(root: str, images: Sequence[files.FileEntry], passed: Set[str]) -> list[str]:
+    """A note for each table that names the images and may hold labels, where other labels are read.
+
+    Args:
+        root: folder of the images and the tables.
+        images: below the root.
+        passed: tables and other files that are read, or named elsewhere.
+    """
+    names = {name_key(PurePosixPath(entry.path).name) for entry in images}
+    names |= {name_key(PurePosixPath(entry.path).stem) for entry in images}
+    notes = []
+    for uri in _list_candidates(root):
+        name = files.relative(uri, root)
+        if uri in passed or (parsed := _parse(uri, names, len(images))) is None or parsed[0].frame.is_empty():
+            continue
+        try:
+            columns = find_columns(parsed[0].frame, names, name, parsed[1])
+        except PupilaError:  # several columns may hold them
+            continue
+        if columns is not None and columns.label is not None:
+            notes.append(say("{table} names images and may hold their labels, but is not read; to read it, use {flag}.",
+                             table=name, flag=f"--labels {name}"))  # fmt: skip
+    return notes
+
+
 def _list_candidates(root: str) -> list[str]:
-    return [files.join(root, name) for name in files.list_files(root)
-            if name.lower().endswith(_SUFFIXES) and name not in OWN_FILES and name not in CLASS_FILES]  # fmt: skip
+    """The files that may be tables; where many have one ending, they belong to an image each."""
+    names = [name for name in files.list_files(root)
+             if name.lower().endswith(_SUFFIXES) and name not in OWN_FILES and name not in CLASS_FILES]  # fmt: skip
+    count = Counter(map(files.suffix, names))
+    return [files.join(root, name) for name in names if count[files.suffix(name)] <= _MOST_TABLES]
 
 
 def _holds_classes(frame: pl.DataFrame, several: bool, uri: str) -> bool:

@@ -14,6 +14,7 @@ from pupila.core import files
 from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS, TRAIN
 
 SUFFIXES = (".txt", ".lst")
+_MOST_LISTS = 20  # more belong to an image each
 IMAGE = "image"
 _LINE = re.compile(r"(\d+)[\s,;]+(\S.*)")
 _HEAD = 4096  # bytes that tell whether a file is such a list
@@ -38,9 +39,11 @@ def join_numbered_lists(root: str, images: Iterable[str]) -> NumberedLists | Non
         root: folder of the lists.
         images: paths of the images that exist.
     """
+    names = [name for name in files.list_files(root) if name.lower().endswith(SUFFIXES)]
+    if not 1 < len(names) <= _MOST_LISTS:
+        return None
     known = {name_key(PurePosixPath(image).name) for image in images}
-    lists = {name: cells for name in files.list_files(root) if name.lower().endswith(SUFFIXES)
-             and (cells := _read(files.join(root, name)))}  # fmt: skip
+    lists = {name: cells for name in names if (cells := _read(files.join(root, name)))}
     naming = [name for name, cells in lists.items() if _names_images([*cells.values()], known)]
     if len(naming) != 1:
         return None

@@ -45,7 +45,7 @@ def open_with(data: Data, read: Mapping[str, Any], out: Path | None = None) -> "
     opened = open_path(table, settings)
     note = say("Images and labels from memory are stored in {folder}; split and labels are written there, too.",
                folder=files.parent(table))  # fmt: skip
-    return replace(opened, notes=[*opened.notes, note])
+    return replace(opened, notes=[*opened.notes, note], source="")
 
 
 def open_labelled(data: Data, read: Mapping[str, Any]) -> "Dataset":

@@ -63,9 +63,7 @@ def train(
         opened.save(opened.home)
     assert opened.task is not None  # it has labels
     model = DEFAULT_MODELS[opened.task.name] if parsed.model == "auto" else PurePath(parsed.model).name
-    folder = (
-        path_text(out) if out is not None else find_free_folder(f"runs/{PurePath(opened.root).name}-{model}")
-    )
+    folder = path_text(out) if out is not None else find_free_folder(f"runs/{opened.name}-{model}")
     return TrainingRun(opened, splits, folder, tell or _print_note).run(parsed, resume)
 
 

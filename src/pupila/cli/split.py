@@ -54,7 +54,7 @@ def split(
 
 def _print_table(by_split: dict[str, Any]) -> None:
     """Each split with its images, groups and classes, in columns."""
-    from pupila.artifacts.dataset.understood import SPLIT_TITLES, count_images
+    from pupila.artifacts.dataset.understood import SPLIT_TITLES
 
     rows = []
     for name, row in by_split.items():
@@ -64,7 +64,7 @@ def _print_table(by_split: dict[str, Any]) -> None:
                 if any(row.classes.values())
                 else []
             )
-            rows.append((translate(SPLIT_TITLES[name]), count_images(row.images, row.groups),
+            rows.append((translate(SPLIT_TITLES[name]), row.describe(),
                          listing(classes, MAX_CLASSES) or say("without labels")))  # fmt: skip
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for title, images, text in rows:

@@ -1,6 +1,7 @@
 """The manifest and `splits.json`: written, read back, and refused where they were tampered with."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -34,6 +35,30 @@ def test_a_manifest_beside_the_images_never_hides_a_new_one(tmp_path: Path) -> N
     write_photo(tmp_path / "a/new.jpg", 77)
     assert len(pupila.open(tmp_path)) == 3
     assert len(pupila.open(tmp_path / "pupila.parquet")) == 2
+
+
+def test_a_manifest_never_hides_a_new_image_of_an_inner_folder(tmp_path: Path) -> None:
+    write_classes(tmp_path / "archive/photos", {"a": 1, "b": 1})
+    data = pupila.open(tmp_path)
+    assert (data.folder, data.name) == (str(tmp_path), tmp_path.name)
+    data.save(data.home)
+    write_photo(tmp_path / "archive/photos/a/new.jpg", 77)
+    again = pupila.open(tmp_path)
+    assert (len(again), again.layout, again.notes) == (3, data.layout, data.notes)
+
+
+def test_a_manifest_tells_how_the_data_were_read(tmp_path: Path) -> None:
+    write_classes(tmp_path / "archive/photos", {"a": 1, "b": 1})
+    data = replace(pupila.open(tmp_path / "archive"), doubt="Two of them match.")
+    for folder in ("one", "two"):  # the second is saved from the first
+        data.save(str(tmp_path / folder))
+        data = pupila.open(tmp_path / folder)
+        assert str(data).splitlines() == [
+            f"2 images in {tmp_path / 'archive'}: a saved manifest: a folder per class.",
+            "Task: classify, 2 classes (a 1, b 1).",
+            "Read from the inner folder photos.",
+            "Confidence in this reading: likely. Two of them match.",
+        ]
 
 
 def test_the_users_own_columns_and_groups_come_back(tmp_path: Path) -> None:

@@ -31,6 +31,15 @@ def test_every_class_and_split_is_named(tmp_path: Path) -> None:
     assert str(replace(data, doubt="Two of them match.")).endswith(": likely. Two of them match.")
 
 
+def test_what_is_not_used_is_counted(tmp_path: Path) -> None:
+    write_names(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    (tmp_path / "t.csv").write_text("image,label\na.jpg,cat\nb.jpg,dog\nb.jpg,cat\nnone.jpg,cat\n")
+    assert describe(pupila.open(tmp_path))[-2] == (
+        "Passed over: 1 image that no label names; 1 label whose image is missing; labels of 1 image that contradict "
+        "each other; pupila doctor lists them."
+    )
+
+
 @pytest.mark.parametrize("command", ["doctor", "split", "explore", "train --dry-run"])
 def test_it_is_printed_before_the_search_for_duplicates(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.formats.manifest import MANIFEST_SCHEMA
+from pupila.artifacts.dataset.formats.manifest import MANIFEST_SCHEMA, describe_reading
 from pupila.artifacts.dataset.formats.masks.mask_files import describe_target
 from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
@@ -65,6 +65,7 @@ class Dataset(Displayed):
     requested: Task | None = None  # that the user named; the first labels of unlabelled data are for it
     layout_settings: LayoutSettings = field(default_factory=LayoutSettings)  # that the user gave
     doubt: str = ""  # what speaks against the reading of its layout, a sentence; empty where nothing does
+    source: str = ""  # path that the user opened; empty: data from memory
 
     def __len__(self) -> int:
         return self.images.height
@@ -97,6 +98,21 @@ class Dataset(Displayed):
             return SEGMENT.target
         task = self.task or self.requested
         return task.target if task else None
+
+    @cached_property
+    def folder(self) -> str:
+        """The folder that the user named, or that of the file that was named: sentences and reports call it that.
+
+        The images may lie below it, or in the cache where a table holds them.
+        """
+        if not self.source:
+            return self.root
+        return self.source if files.is_folder(self.source) else files.parent(self.source)
+
+    @property
+    def name(self) -> str:
+        """The name of that folder, for titles."""
+        return files.absolute(self.folder).rstrip("/").rpartition("/")[2] or self.folder
 
     def require_label_map(self) -> LabelMap:
         """What the stored values of the masks mean.
@@ -308,6 +324,8 @@ class Dataset(Displayed):
             uri, frame, {"pupila.schema": str(MANIFEST_SCHEMA), "pupila.root": files.relative(self.root, home),
                          "pupila.task": self.task.name if self.task else "",
                          "pupila.layout": json.dumps(self._lasting_layout()),
+                         **({"pupila.source": files.relative(self.source, home)} if self.source else {}),
+                         "pupila.reading": describe_reading(self.layout, self.notes, self.doubt),
                          "pupila.label_map": self.label_map.as_json() if self.label_map else "",
                          "pupila.bands": self.bands.model_dump_json() if self.bands else ""},
         )  # fmt: skip

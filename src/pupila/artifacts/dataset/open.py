@@ -83,7 +83,8 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
                     notes += describe_unread_tables(source.root, source.tables)
                     notes += _describe_passed_tables(place, layout, source, settings)
                     notes += describe_passed_folders(place, layout, source, settings)
-                return _assemble(replace(source, notes=[*notes, *source.notes]), settings)
+                source = replace(source, notes=[*notes, *source.notes], source=source.source or uri)
+                return _assemble(source, settings)
     if named != "auto":
         raise PupilaError(
             say("The data are not laid out as {layout}", layout=named), actual=uri,
@@ -176,7 +177,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         None if good["target"].null_count() == good.height else reader.task,
         good,
         skipped,
-        [*source.notes, *scaled, *copies, *read.notes, *left_out],
+        list(dict.fromkeys([*source.notes, *scaled, *copies, *read.notes, *left_out])),
         cache,
         read.label_map,
         settings.band_settings(),
@@ -184,6 +185,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         reader.task if requested and requested.target == source.target else None,
         settings.layout_settings(),
         source.doubt,
+        source.source,
     )
     refuse_unprintable_classes(data)
     return data

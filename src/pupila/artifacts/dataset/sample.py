@@ -105,7 +105,7 @@ def summarize(data: "Dataset") -> Summary:
     classes = count_classes(data.class_counts()) if data.task else ""
     labels = f"{data.task.name}, {classes}" if data.task else say("no labels yet")
     facts = {
-        say("folder"): data.root, say("layout"): data.layout, say("images"): integer(len(data)),
+        say("folder"): data.folder, say("layout"): data.layout, say("images"): integer(len(data)),
         say("task"): data.task.name if data.task else say("no labels yet"), say("classes"): classes,
         say("skipped"): integer(data.skipped.height),
     }  # fmt: skip

@@ -42,6 +42,15 @@ class Leak:
     similarity: float | None  # None for a group
 
 
+def count_images(images: int, groups: int) -> str:
+    """Images and the groups of related images that they form: "20 images in 19 groups"."""
+    return say(
+        "{images} in {groups}",
+        images=say_count("{n} image", "{n} images", images),
+        groups=say_count("{n} group", "{n} groups", groups),
+    )
+
+
 class SplitBalance(Record):
     """What one split holds."""
 
@@ -49,6 +58,10 @@ class SplitBalance(Record):
     groups: int  # of related images
     classes: dict[str, int]  # images with each class
     class_groups: dict[str, int]  # groups with each class
+
+    def describe(self) -> str:
+        """How large it is."""
+        return count_images(self.images, self.groups)
 
 
 class Deviation(Record):

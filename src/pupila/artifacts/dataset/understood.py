@@ -1,5 +1,6 @@
 """What was understood of a data set, in sentences that stand before everything else that is printed of it."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -29,23 +30,14 @@ def describe(data: "Dataset") -> list[str]:
     """Sentences: layout, task, all classes, splits as they came, what was passed over, and the confidence."""
     lines = [
         say_count("{n} image in {root}: {layout}.", "{n} images in {root}: {layout}.", len(data),
-                  root=data.root, layout=data.layout),
+                  root=data.folder, layout=data.layout),
         *_describe_labels(data),
         *_describe_splits(data),
     ]  # fmt: skip
     unusable = data.skipped.filter(pl.col("code").is_in(UNUSABLE)).height
     if unusable:
         lines.append(say_count("{n} unusable file skipped.", "{n} unusable files skipped.", unusable))
-    return [*lines, *data.notes, _describe_confidence(data.doubt)]
-
-
-def count_images(images: int, groups: int) -> str:
-    """Images and the groups of related images that they form: "20 images in 19 groups"."""
-    return say(
-        "{images} in {groups}",
-        images=say_count("{n} image", "{n} images", images),
-        groups=say_count("{n} group", "{n} groups", groups),
-    )
+    return [*lines, *data.notes, *_describe_passed_over(data), _describe_confidence(data.doubt)]
 
 
 def _describe_labels(data: "Dataset") -> list[str]:
@@ -80,6 +72,33 @@ def _describe_splits(data: "Dataset") -> list[str]:
     if none := counts.get(None):
         parts.append(say("in no split {n}", n=integer(none)))
     return [say("Splits as they came, in images: {parts}.", parts=", ".join(parts))]
+
+
+def _describe_passed_over(data: "Dataset") -> list[str]:
+    """What lies there and is not used; the doctor names each."""
+    n = Counter(data.skipped["code"].to_list())
+    titles = {
+        "image-without-row": say_count("{n} image that no label names", "{n} images that no label names",
+                                       n["image-without-row"]),
+        "row-without-image": say_count("{n} label whose image is missing", "{n} labels whose images are missing",
+                                       n["row-without-image"]),
+        "image-url": say_count("{n} row with a URL instead of a file", "{n} rows with URLs instead of files",
+                               n["image-url"]),
+        "conflicting-rows": say_count("labels of {n} image that contradict each other",
+                                      "labels of {n} images that contradict each other", n["conflicting-rows"]),
+        "mask-without-image": say_count("{n} mask without an image", "{n} masks without an image",
+                                        n["mask-without-image"]),
+        "multiple-masks": say_count("{n} further mask of an image that has one",
+                                    "{n} further masks of images that have one", n["multiple-masks"]),
+        "unreadable-mask": say_count("{n} unreadable mask", "{n} unreadable masks", n["unreadable-mask"]),
+        "mask-aspect-mismatch": say_count("{n} mask of another aspect ratio than its image",
+                                          "{n} masks of other aspect ratios than their images",
+                                          n["mask-aspect-mismatch"]),
+        "short-outline": say_count("{n} outline of fewer than three points",
+                                   "{n} outlines of fewer than three points", n["short-outline"]),
+    }  # fmt: skip
+    parts = [title for code, title in titles.items() if n[code]]
+    return [say("Passed over: {parts}; pupila doctor lists them.", parts="; ".join(parts))] if parts else []
 
 
 def _describe_confidence(doubt: str) -> str:

@@ -160,7 +160,7 @@ def _check_fits(source: PredictingSource, data: Dataset) -> None:
         raise PupilaError(say(
             "{path} was trained for {their_task} (classes {theirs}), but {data} is a data set for {our_task} "
             "(classes {ours})", path=source.path, their_task=translate(source.task.title),
-            theirs=listing(info.classes), data=data.root.rstrip("/").rpartition("/")[2],
+            theirs=listing(info.classes), data=data.name,
             our_task=translate(task.title), ours=listing(data.classes),
         ), remedy=_suggest_task(source.task, task, data))  # fmt: skip
     if info.classes != data.classes:
@@ -188,7 +188,7 @@ def _suggest_task(task: Task, ours: Task, data: Dataset) -> str:
         return say("evaluate it on the data it was trained for")
     return say(
         "{command} if each label of the data is one of those classes",
-        command=f"pupila split {data.root} --task {task.name} --replace",
+        command=f"pupila split {data.source or data.root} --task {task.name} --replace",
     )
 
 

@@ -42,9 +42,8 @@ def build_page(
         map_section(data, f, image_map) if image_map else None,
         label_section(f), column_section(f), _duplicates(data, f), _faults(f, titles), _splits(f, view),
     ]  # fmt: skip
-    name = data.root.rstrip("/").rpartition("/")[2] or data.root
     return Page(
-        title=say("{name}: {n} images", name=name, n=f.images),
+        title=say("{name}: {n} images", name=data.name, n=f.images),
         verdict=sentences(f) or [say("Nothing stands out.")],
         sections=[section for section in sections if section is not None],
         footnote=say("Data hash {hash}, layout {layout}.", hash=f.data_hash[:12], layout=data.layout),

@@ -1,7 +1,7 @@
 """Sentences about a training: its split, model and batch; and, once it is known, how long it takes."""
 
-from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.dataset.understood import SPLIT_TITLES, count_images
+from pupila.artifacts.dataset.splits import SplitFile, count_images
+from pupila.artifacts.dataset.understood import SPLIT_TITLES
 from pupila.artifacts.run.log import EpochLog
 from pupila.core.messages import number, say, say_count, translate
 from pupila.learning.models.network import Network

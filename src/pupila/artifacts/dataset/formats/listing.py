@@ -48,6 +48,7 @@ class Listing:
     tables: tuple[str, ...] = ()  # their addresses, where tables were read
     folders: bool = False  # whether folders are the labels: a second label needs a copy of the image
     doubt: str = ""  # what speaks against this reading, a sentence; empty where nothing does
+    source: str = ""  # of a saved manifest: the path that the data were opened by before
 
 
 def as_rows(entries: list[files.FileEntry], columns: dict[str, list[str | None]]) -> pl.DataFrame:

@@ -37,20 +37,36 @@ def read(place: Place, _settings: ReadSettings) -> Listing | None:
     home = path.rpartition("/")[0] or "." if named else path
     if not files.is_folder(home) or (root := read_manifest_root(home)) is None:
         return None
-    if not named and root == _normal(home):
-        return None  # the images lie here as well: reading their folder again finds added images
     uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
     metadata = _read_metadata(uri)
+    source = _normal(files.join(home, metadata["pupila.source"])) if "pupila.source" in metadata else root
+    if not named and _normal(home) in (root, source):
+        return None  # the images lie here as well, or what lists them: reading it again finds added images
     if (version := int(metadata["pupila.schema"])) < MANIFEST_SCHEMA:
         raise PupilaError(
             say("The manifest {path} was written by an older Pupila", path=uri), actual=f"schema {version}",
             expected=f"schema {MANIFEST_SCHEMA}", remedy=f"pupila split DATA --out {home} --replace",
         )  # fmt: skip
     rows = _listing(pl.read_parquet(io.BytesIO(files.read_bytes(uri))), root, home)
+    reading = json.loads(metadata.get("pupila.reading") or "{}")
+    rows = replace(rows, source=source, notes=reading.get("notes", []), doubt=reading.get("doubt", ""),
+                   layout=_name_saved(reading["layout"]) if reading.get("layout") else rows.layout)  # fmt: skip
     if label_map := metadata.get("pupila.label_map"):
         return replace(rows, target="mask", label_map=LabelMap.from_json(label_map))
     task = TASKS.get(metadata.get("pupila.task", ""))
     return replace(rows, target=task.target) if task else rows
+
+
+def describe_reading(layout: str, notes: list[str], doubt: str) -> str:
+    """How the data were read, in sentences, as the manifest keeps it: JSON."""
+    own = _name_saved("")
+    layout = "" if layout == own.rstrip(": ") else layout.removeprefix(own)
+    return json.dumps({"layout": layout, "notes": notes, "doubt": doubt})
+
+
+def _name_saved(layout: str) -> str:
+    """The layout in words of a manifest, from that of the data which it was saved from."""
+    return say("a saved manifest: {layout}", layout=layout)
 
 
 def read_manifest_root(home: str) -> str | None:

@@ -278,9 +278,9 @@ def _read_records(cells: Cells, contents: Mapping[str, Content]) -> LabelRows:
         elif isinstance(content, list):
             known[cell] = dict.fromkeys(content, True)
     rows = [None if cell is None else known.get(cell) or None for cell in cells]
-    note = say(
-        "The labels say of each class whether it is present; a class that a cell does not name is unknown."
-    )
     names = sorted({name for labels in known.values() for name in labels})
-    messages = [note, *_describe_silent(cells, contents)]
+    messages = _describe_silent(cells, contents)
+    if any(len(labels) < len(names) for labels in known.values()):
+        messages.insert(0, say("The labels say of each class whether it is present; a class that a cell does not name "
+                               "is unknown."))  # fmt: skip
     return LabelRows(rows, names, False, messages, unreadable=_find_unreadable(cells, contents))

@@ -6,7 +6,6 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.audit import AuditReport, ClassAccuracies, Confusion, LabelError, RandomPart
 from pupila.artifacts.report.page import Page, Section, Table
-from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, listing, number, percent, say, say_count
 from pupila.core.vocabulary import AUDIT_FILE
@@ -179,7 +178,7 @@ def audit_page(report: AuditReport, data: Dataset, task: ReviewTask) -> Page:
     )  # fmt: skip
     classes = [] if report.by_class is None else [_class_section(report.by_class, report.random.reviewed)]
     return Page(
-        say("Label audit: {name}", name=files.absolute(data.root).rpartition("/")[2]),
+        say("Label audit: {name}", name=data.name),
         sentences(report),
         [*classes, _error_section(report, data, task)],
         footnote,

@@ -130,8 +130,9 @@ def _measure(root: str, deep: pl.DataFrame, settings: ReadSettings) -> tuple[int
 
 
 def _list_tiffs(source: Listing) -> list[tuple[str, int, int]]:
-    return [row for row in source.rows.select("image", "bytes", "modified").sort("image").iter_rows()
-            if files.suffix(row[0]) in FORMATS["TIFF"].split() and row[1] > 0]  # fmt: skip
+    endings = FORMATS["TIFF"].split()
+    rows = source.rows.select("image", "bytes", "modified").iter_rows()
+    return sorted(row for row in rows if files.suffix(row[0]) in endings and row[1] > 0)
 
 
 def _no_tiff(requested: Iterable[str]) -> PupilaError:

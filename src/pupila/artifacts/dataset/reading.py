@@ -34,6 +34,7 @@ from pupila.tasks import TASKS
 from pupila.tasks.task import Task
 
 CHUNK = 512  # images between two saves of the cache
+_ENDINGS = {name: frozenset(endings.split()) for name, endings in FORMATS.items()}
 AUTO: Final = "auto"  # of a flag: as the data suggest
 TaskChoice = Literal["auto", "classify", "multilabel", "segment"]  # the tasks that bring their own targets
 LayoutChoice = Literal[  # the keys of formats.FORMATS
@@ -174,13 +175,12 @@ def read_facts(
         schema={name: FACTS[name] for name in ("image", "bytes", "modified")},
     )
     key = ["image", "bytes", "modified"]
-    final = cache.facts().filter(
-        pl.col("fault").ne_missing("missing-extra")
-    )  # the extra may be installed by now
+    known = cache.facts()
+    final = known.filter(pl.col("fault").ne_missing("missing-extra"))  # the extra may be installed by now
     fresh = requested.join(final, on=key, how="anti", maintain_order="left")
     if fresh.height:
         _read_fresh(root, [files.FileEntry(*row) for row in fresh.iter_rows()], settings, cache)
-    known = cache.facts()
+    known = cache.facts() if fresh.height else known
     return requested.join(known, on=key, how="left", maintain_order="left").select(known.columns), cache
 
 
@@ -258,7 +258,7 @@ def _read_bytes(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes
 
 def has_wrong_extension(path: str, format: str) -> bool:
     """Whether the file's extension does not match the format of its content."""
-    return files.suffix(path) not in FORMATS[format].split()
+    return files.suffix(path) not in _ENDINGS[format]
 
 
 def read_signature(root: str, path: str) -> bytes:

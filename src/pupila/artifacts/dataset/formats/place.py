@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.file_finder import list_images
@@ -44,8 +45,8 @@ class Place:
         while self.is_folder:
             folder = steps[-1]
             names = files.list_folders(folder)
-            if len(names) > 1:
-                names = [name for name in names if not _documents_only(files.join(folder, name))]
+            if len(names) > 1:  # two of them with data are enough to stop here
+                names = list(islice((n for n in names if not _documents_only(files.join(folder, n))), 2))
             loose = any(files.suffix(name) in IMAGE_SUFFIXES for name in files.list_files(folder))
             if len(names) != 1 or names[0].lower() in SPLIT_WORDS or loose:
                 break

@@ -135,8 +135,12 @@ def _name_layout(structure: Structure) -> str:
 
 def _splits_in_names(images: list[files.FileEntry]) -> list[str]:
     """A note, where every file name begins with the name of a split."""
-    starts = {re.split(r"[_\-. ]", e.path.rpartition("/")[2], maxsplit=1)[0] for e in images}
-    if len(starts) < 2 or not starts <= set(SPLIT_WORDS):
+    starts = set()
+    for entry in images:
+        starts.add(start := re.split(r"[_\-. ]", entry.path.rpartition("/")[2], maxsplit=1)[0])
+        if start not in SPLIT_WORDS:
+            return []
+    if len(starts) < 2:
         return []
     by = f"'^({'|'.join(sorted(starts))})'"
     return [say("File names begin with {words}. To keep that split, use --by {by}.",

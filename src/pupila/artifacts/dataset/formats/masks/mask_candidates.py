@@ -222,8 +222,9 @@ def _sister_roles(tree: Tree) -> RolePairs:
         roles = [role for role in names if len(names) <= _MOST_NAMES or hint(role.name)]
         if len(roles) > _MOST_NAMES:
             continue
+        split_of = {role: split_of_folder(role.name) for role in roles}
         for images, masks in permutations(roles, 2):
-            splits = {split for role in (images, masks) if (split := split_of_folder(role.name))}
+            splits = {split_of[images], split_of[masks]} - {None}
             turned = folder_content(images.name) == "mask" and folder_content(masks.name) == "image"
             if len(splits) < 2 and masks.name != LOOSE and not turned:
                 roles_and_folders[images, masks].append((names[images], names[masks]))

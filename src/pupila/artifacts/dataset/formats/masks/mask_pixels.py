@@ -42,18 +42,18 @@ def read_pixels(root: str, path: str, limits: ImageLimits) -> Pixels | None:
     try:
         content = files.read_bytes(files.join(root, path))
         if is_array(content):
-            array = read_array(content, limits).astype(np.int64)
+            array = read_array(content, limits)
             return _describe(array, (array.shape[1], array.shape[0]))
         picture, _ = open_image(content, limits)
         size = picture.size
         if picture.format == "JPEG" and max(size) > 2 * _SIDE:  # decoded at a fraction of its size
             picture.draft("L", (_SIDE, _SIDE))
-            values = np.asarray(picture.convert("L")).astype(np.int64)
+            values = np.asarray(picture.convert("L"))
         elif picture.mode[0] in "IF":  # all bits: the values of a depth map are many
             picture.load()
             values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
         else:
-            values = read_stored_mask(content, limits=limits).values.astype(np.int64)
+            values = read_stored_mask(content, limits=limits).values
     except (ImageFault, OSError, *DAMAGE):
         return None
     height, width = values.shape
@@ -64,7 +64,8 @@ def _describe(values: Array, size: tuple[int, int]) -> Pixels:
     """What the values look like, of a file of this width and height."""
     height, width = values.shape
     thinned = values[:: max(1, height // _SIDE), :: max(1, width // _SIDE)]
-    levels, counts = np.unique(thinned, return_counts=True)
+    thinned = thinned if thinned.dtype == np.float64 else thinned.astype(np.int64)
+    levels, counts = _count_levels(thinned)
     few = len(levels) <= _FEW or _has_plain_regions(thinned, levels, counts) or _is_smeared(thinned)
     grey = _grey(thinned)
     rows, columns = (np.arange(GRID) * side // GRID for side in grey.shape)
@@ -72,6 +73,15 @@ def _describe(values: Array, size: tuple[int, int]) -> Pixels:
     grid = small > (float(grey.min()) + float(grey.max())) / 2
     binary = len(levels) <= 2 if len(levels) <= _FEW else few and _is_smeared(thinned, 2)
     return Pixels(few, binary, *size, grid, small)
+
+
+def _count_levels(values: Array) -> tuple[Array, Array]:
+    """The distinct values in order, and how often each occurs."""
+    if values.dtype == np.float64 or values.min() < 0 or values.max() > 0xFFFF:
+        return np.unique(values, return_counts=True)
+    counts = np.bincount(values.ravel())
+    levels = np.flatnonzero(counts)
+    return levels, counts[levels]
 
 
 def are_alike(samples: Iterable[Pixels]) -> bool:

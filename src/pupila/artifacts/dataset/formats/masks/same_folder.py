@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pupila.artifacts.dataset.formats.masks.folder_names import hint
 from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree, read_stem, spread
@@ -12,8 +13,10 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
-_MASK = re.compile(r"(.+?)([_\-. ]masks?)(?:[_\-. ]?\d+)?", re.IGNORECASE)
-_TAIL = re.compile(r"(.+?)([_\-. ]+\d*[^\W\d_]+)([_\-. ]?\d+)?")
+_MASK = re.compile(r"(.+?)([_\-. ]masks?)", re.IGNORECASE)
+_TAIL = re.compile(r"(.+?)([_\-. ]+\d*[^\W\d_]+)")
+_WORDS = re.compile(r"[^\W\d]+(_[^\W\d]+)*")
+_SIGNS = tuple("_-. ")  # between words
 _MOST_KINDS = 12  # of names in one folder that are compared
 _MOST_IN_CASE = 8  # images of a folder that is one case: `image.png` beside `mask.png`
 _SAMPLES = 6  # files of a kind that are looked at
@@ -48,7 +51,7 @@ def match_within_folders(tree: Tree, named: bool = False) -> Matches | None:
         PupilaError: some files look like masks of others, but most images have none; or several kinds fit the masks.
     """
     entries = [entry for some in tree.folders.values() for entry in some]
-    groups = _group(entries)
+    groups = _group(tree)
     pairs = [(images, masks) for images in groups for masks in groups
              if images.kind != masks.kind and _match(images, masks)]  # fmt: skip
     masks = [pair for pair in pairs if _are_masks(tree, *pair)]
@@ -82,27 +85,41 @@ def match_within_folders(tree: Tree, named: bool = False) -> Matches | None:
     return None
 
 
-def _group(entries: list[files.FileEntry]) -> list[_Group]:
+def _group(tree: Tree) -> list[_Group]:
     """The kinds of names of which two files or more share the rest of the stem with another file."""
     by_kind: dict[Ends, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
-    named = [(entry.path, entry.path.rpartition("/")[0], read_stem(entry.path)) for entry in entries]
-    recurring = Counter(stem for _, _, stem in named)
-    sizes = Counter(folder for _, folder, _ in named)
-    for path, folder, stem in named:
-        ending = files.suffix(path)
-        if (
-            recurring[stem] > 1
-            and sizes[folder] <= _MOST_IN_CASE
-            and re.fullmatch(r"[^\W\d]+(_[^\W\d]+)*", stem)
-        ):
-            by_kind[stem, ending][folder, ""].append(path)
-            continue
-        by_kind["", ending][folder, stem].append(path)
-        if match := _MASK.fullmatch(stem) or _TAIL.fullmatch(stem):
-            by_kind[match[2], ending][folder, match[1]].append(path)
+    in_cases = [entry.path for some in tree.folders.values() if len(some) <= _MOST_IN_CASE for entry in some]
+    cases = {stem for path in in_cases if _WORDS.fullmatch(stem := read_stem(path))}
+    recurring = Counter(stem for some in tree.folders.values() for entry in some
+                        if (stem := read_stem(entry.path)) in cases) if cases else {}  # fmt: skip
+    for parts, entries in tree.folders.items():
+        folder, small = "/".join(parts), len(entries) <= _MOST_IN_CASE
+        for entry in entries:
+            stem, ending = read_stem(entry.path), files.suffix(entry.path)
+            if small and recurring.get(stem, 0) > 1:
+                by_kind[stem, ending][folder, ""].append(entry.path)
+                continue
+            by_kind["", ending][folder, stem].append(entry.path)
+            if parted := _split_tail(_without_number(stem)):
+                by_kind[parted[1], ending][folder, parted[0]].append(entry.path)
     groups = [_Group(kind, dict(some)) for kind, some in by_kind.items()]
     most = sorted(groups, key=lambda group: ("mask" not in group.kind[0], -group.count))[:_MOST_KINDS]
     return sorted(most, key=lambda group: group.kind)
+
+
+def _without_number(stem: str) -> str:
+    """The stem without the number that it ends in, and the sign before that."""
+    words = stem.rstrip("0123456789")
+    while words[-1:].isdecimal():  # in other scripts
+        words = words[:-1]
+    return words[:-1] if words != stem and words.endswith(_SIGNS) else words
+
+
+@lru_cache(4096)  # many stems differ in their number alone
+def _split_tail(words: str) -> tuple[str, str] | None:
+    """A stem's beginning and its last word; None where it is one word."""
+    match = _MASK.fullmatch(words) or _TAIL.fullmatch(words)
+    return (match[1], match[2]) if match else None
 
 
 def _match(images: _Group, masks: _Group) -> bool:
@@ -118,11 +135,14 @@ def _are_masks(tree: Tree, images: _Group, masks: _Group) -> bool:
     keys = spread(sorted(images.files.keys() & masks.files.keys()), _SAMPLES)
     photos = []
     for key in keys:
-        first, second = tree.read(images.files[key][0]), tree.read(masks.files[key][0])
-        if first is None or second is None:
+        if (second := tree.read(masks.files[key][0])) is None:
             continue
-        if not (second.few and first.fits(second)):
+        if not second.few:
             return False  # no further file is read
+        if (first := tree.read(images.files[key][0])) is None:
+            continue
+        if not first.fits(second):
+            return False
         photos.append(not first.few)
     named = "mask" in masks.kind[0] and "mask" not in images.kind[0]
     return bool(photos) and (named or 2 * sum(photos) >= len(photos))

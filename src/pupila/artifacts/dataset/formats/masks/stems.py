@@ -190,7 +190,7 @@ def _common(stems: list[str]) -> list[str]:
     tokens = _TOKEN.findall(start)
     follow = {stem[len(start) : len(start) + 1] for stem in stems}
     if any(not sign or len(_TOKEN.findall(start[-1:] + sign)) == 1 for sign in follow):
-        del tokens[-1:]  # the last goes on in a stem, or is its end
+        del tokens[-1:]  # the last continues in a stem, or is its end
     return tokens
 
 

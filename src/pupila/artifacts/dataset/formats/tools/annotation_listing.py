@@ -160,7 +160,7 @@ def _unannotated_images(place: Place, unlisted: list[Oddity]) -> tuple[list[file
     forgotten = {oddity.subject for oddity in unlisted if oddity.code == "image-without-row"}
     prefix = files.relative(place.root, place.annotations.root)
     entries = [
-        entry if prefix == "." else replace(entry, path=f"{prefix}/{entry.path}") for entry in place.images
+        entry if prefix == "." else entry._replace(path=f"{prefix}/{entry.path}") for entry in place.images
     ]
     return [entry for entry in entries if entry.path in forgotten], [
         oddity for oddity in unlisted if oddity.code != "image-without-row"

@@ -132,3 +132,9 @@ def test_a_table_beside_class_folders_is_named(tmp_path: Path, name: str) -> Non
         f"{name} names images and may hold their labels, but is not read; to read it, use --labels {name}."
     ]
     assert pupila.open(tmp_path, labels=name).classes == ["x", "y"]
+
+
+def test_a_table_in_a_folder_without_images_is_found(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    data = open_json(tmp_path, PAIRS, "annotations/notes.json")
+    assert data.images["target"].to_list() == LABELS

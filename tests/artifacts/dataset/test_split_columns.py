@@ -1,5 +1,6 @@
 """Columns that give the splits of a table's images under other names than `split`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,23 @@ def test_lists_of_images_are_the_splits(tmp_path: Path, suffix: str, shared: boo
     }
     note = next(note for note in pupila.open(tmp_path).notes if "lists of images" in note)
     assert ("p3.jpg" in note) is shared
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_lists_in_a_json_file_are_the_splits(tmp_path: Path, within: bool) -> None:
+    for number in range(6):
+        write_photo(tmp_path / "ab"[number % 2] / f"p{number}.jpg", number)
+    lists = {"Train": [f"p{number}" for number in range(4)], "test": ["b/p5.jpg", "a/p4.jpg"]}
+    (tmp_path / "parts.json").write_text(
+        json.dumps({"seed": 3, "ids": lists} if within else lists), encoding="utf-8"
+    )
+    data = pupila.open(tmp_path)
+    assert data.classes == ["a", "b"]
+    splits = zip(data.images["image"], data.images["given_split"], strict=True)
+    assert {image: split for image, split in splits if split == "test"} == {
+        "a/p4.jpg": "test",
+        "b/p5.jpg": "test",
+    }
+    assert any(
+        "The splits are the lists of images in parts.json: train 4, test 2." in note for note in data.notes
+    )

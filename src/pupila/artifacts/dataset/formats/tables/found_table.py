@@ -25,6 +25,7 @@ from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, TABLE_SUFFIXES
 
 JSON = ".json"
+_MOST_FOLDERS = 8  # without images that are searched
 _MOST_TABLES = 20  # of one ending
 _SUFFIXES = (*TABLE_SUFFIXES, ".txt", ".lst", JSON)
 LIST_SUFFIXES = (".txt", ".lst")
@@ -60,7 +61,7 @@ def read_found_table(
     names = {name_key(PurePosixPath(entry.path).name) for entry in images}
     names |= {name_key(PurePosixPath(entry.path).stem) for entry in images}
     usable, notes = [], []
-    for uri in tables or _list_candidates(root):
+    for uri in tables or _list_candidates(root, images):
         name = files.relative(uri, root)
         if (parsed := _parse(uri, names, len(images))) is None or parsed[0].frame.is_empty():
             continue
@@ -106,7 +107,7 @@ def describe_passed_tables(root: str, images: Sequence[files.FileEntry], passed:
     names = {name_key(PurePosixPath(entry.path).name) for entry in images}
     names |= {name_key(PurePosixPath(entry.path).stem) for entry in images}
     notes = []
-    for uri in _list_candidates(root):
+    for uri in _list_candidates(root, images):
         name = files.relative(uri, root)
         if uri in passed or (parsed := _parse(uri, names, len(images))) is None or parsed[0].frame.is_empty():
             continue
@@ -120,12 +121,22 @@ def describe_passed_tables(root: str, images: Sequence[files.FileEntry], passed:
     return notes
 
 
-def _list_candidates(root: str) -> list[str]:
-    """The files that may be tables; where many have one ending, they belong to an image each."""
-    names = [name for name in files.list_files(root)
-             if name.lower().endswith(_SUFFIXES) and name not in OWN_FILES and name not in CLASS_FILES]  # fmt: skip
-    count = Counter(map(files.suffix, names))
-    return [files.join(root, name) for name in names if count[files.suffix(name)] <= _MOST_TABLES]
+def _list_candidates(root: str, images: Sequence[files.FileEntry]) -> list[str]:
+    """The files that may be tables, in the root and in its folders without images.
+
+    Where many in a folder have one ending, they belong to an image each.
+    """
+    below = {entry.path.partition("/")[0] for entry in images}
+    folders = [name for name in files.list_folders(root) if name not in below]
+    candidates = []
+    for folder in [root, *(files.join(root, name) for name in folders if len(folders) <= _MOST_FOLDERS)]:
+        names = [name for name in files.list_files(folder)
+                 if name.lower().endswith(_SUFFIXES) and name not in OWN_FILES and name not in CLASS_FILES]  # fmt: skip
+        count = Counter(map(files.suffix, names))
+        candidates += [
+            files.join(folder, name) for name in names if count[files.suffix(name)] <= _MOST_TABLES
+        ]
+    return candidates
 
 
 def _holds_classes(frame: pl.DataFrame, several: bool, uri: str) -> bool:

@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 import polars as pl
 
@@ -15,10 +16,14 @@ from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_n
 from pupila.artifacts.dataset.formats.tables.split_columns import read_splits
 from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.core import files
+from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
+from pupila.core.vocabulary import OWN_FILES, SPLIT_WORDS, SPLITS
 
 _SUFFIXES = (".txt", ".lst", ".csv")
+_JSON = ".json"
+_MOST_FILES = 20  # of JSON: more belong to an image each
+_HEAD = 4096  # bytes in which a JSON file of splits names one
 _MATCHED = 0.8  # share of the lines of a list that name images
 _ENDING = re.compile(r"\.[a-z]{2,4}$", re.IGNORECASE)
 _COVERED = 0.5  # share of the labelled images that the lists name, so that they count
@@ -53,15 +58,20 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
     """
     if not place.is_folder or source.rows["given_split"].null_count() < source.rows.height:
         return source
-    paths = [other.subject for other in place.others if _named_split(other.subject)]
     if files.relative(source.root, place.root) != ".":
         return source
+    paths = [other.subject for other in place.others if _named_split(other.subject)]
+    in_json = _find_json_lists(place)
     entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
-    if len(paths) < 2:
+    if len(paths) < 2 and not in_json:
         return _apply_numbered_lists(place, source, entries)
     images = source.rows["image"].to_list()
     labelled = set(source.rows.filter(pl.col("target").is_not_null())["image"]) or set(images)
-    lists = [each for each in _read_lists(place.root, paths, entries) if len(each.splits) > 1]
+    texts = {
+        path: (path.rpartition("/")[0], {str(_named_split(path)): _read_text(place.root, path)})
+        for path in paths
+    }
+    lists = [each for each in _read_lists(place.root, {**texts, **in_json}, entries) if len(each.splits) > 1]
     lists.sort(key=lambda each: (-len(each.images & labelled), len(each.images - labelled), each.folder))
     if not lists:
         return source
@@ -149,18 +159,69 @@ def _named_split(path: str) -> str | None:
     return SPLIT_WORDS.get(name.stem.lower()) if name.suffix.lower() in _SUFFIXES else None
 
 
-def _read_lists(root: str, paths: Iterable[str], images: Sequence[files.FileEntry]) -> list[_SplitLists]:
-    """The lists that name images, by their folder."""
+def _read_text(root: str, path: str) -> list[str]:
+    return list_lines(files.read_bytes(files.join(root, path)))
+
+
+def _find_json_lists(place: Place) -> dict[str, tuple[str, dict[str, list[str]]]]:
+    """The lists in JSON files of the root: `{"train": ["a.jpg"], "test": ["b.jpg"]}`, also within a record."""
+    names = [
+        name
+        for name in files.list_files(place.root)
+        if name.lower().endswith(_JSON) and name not in OWN_FILES
+    ]
+    lists: dict[str, tuple[str, dict[str, list[str]]]] = {}
+    for name in names if len(names) <= _MOST_FILES else ():
+        uri = files.join(place.root, name)
+        if not any(f'"{word}"'.encode() in files.read_start(uri, _HEAD).lower() for word in SPLIT_WORDS):
+            continue
+        try:
+            content = files.read_json(uri)
+        except PupilaError:
+            continue
+        inner = content.values() if isinstance(content, dict) else ()
+        for each in (content, *inner):
+            if splits := _parse_splits(each):
+                lists.setdefault(name, (name, splits))
+    return lists
+
+
+def _parse_splits(content: Any) -> dict[str, list[str]] | None:
+    """Our names of splits with what they list; None for anything but lists of texts below names of splits."""
+    if (
+        not isinstance(content, dict)
+        or len(content) < 2
+        or not {*map(str.lower, content)} <= SPLIT_WORDS.keys()
+    ):
+        return None
+    if not all(
+        isinstance(some, list) and all(isinstance(name, str) for name in some) for some in content.values()
+    ):
+        return None
+    splits: dict[str, list[str]] = defaultdict(list)
+    for word, some in content.items():
+        splits[SPLIT_WORDS[word.lower()]] += some
+    return splits
+
+
+def _read_lists(
+    root: str, lists: dict[str, tuple[str, dict[str, list[str]]]], images: Sequence[files.FileEntry]
+) -> list[_SplitLists]:
+    """The lists that name images, by their folder, or by the file that holds all of them.
+
+    Args:
+        root: folder of the data.
+        lists: path of each file to its folder, or itself, and the lines of each split.
+        images: that the lists may name.
+    """
     finder = FileFinder(root, images)
-    by_folder: dict[str, dict[str, set[str]]] = defaultdict(dict)
-    for path in paths:
-        lines = list_lines(files.read_bytes(files.join(root, path)))
-        named = [image for line in lines if (image := find_image(line, finder))]
-        split = _named_split(path)
-        if split and lines and len(named) >= _MATCHED * len(lines):
-            folder = path.rpartition("/")[0]
-            by_folder[folder].setdefault(split, set()).update(named)
-    return [_SplitLists(folder, splits) for folder, splits in by_folder.items()]
+    by_place: dict[str, dict[str, set[str]]] = defaultdict(dict)
+    for place, splits in lists.values():
+        for split, lines in splits.items():
+            named = [image for line in lines if (image := find_image(line, finder))]
+            if lines and len(named) >= _MATCHED * len(lines):
+                by_place[place].setdefault(split, set()).update(named)
+    return [_SplitLists(place, splits) for place, splits in by_place.items()]
 
 
 def find_image(line: str, finder: FileFinder) -> str | None:

@@ -9,6 +9,7 @@ import pytest
 import pupila
 from pupila.artifacts.dataset.formats.tables.box_rows import find_box_columns
 from pupila.core.errors import PupilaError
+from tests.artifacts.dataset import annotation_writers as write
 from tests.pictures import write_photo
 
 HEAD = "image,label\na.jpg,x\n"
@@ -136,3 +137,45 @@ def test_columns_without_names_are_boxes_where_they_are_corners() -> None:
         {name: [str(each) for each in some] for name, some in zip(names, numbers, strict=True)}
     )
     assert find_box_columns(frame) == names
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [(("Salt", "salt"), '"Salt", "salt"'), (("cat", "c at"), '"c at", "cat"'), (("salt", "fat"), "")],
+)
+def test_classes_that_look_alike_are_noted(tmp_path: Path, names: tuple[str, str], shown: str) -> None:
+    photos(tmp_path, *(f"{name}/{number}.jpg" for number, name in enumerate(2 * names)))
+    data = pupila.open(tmp_path)
+    assert data.classes == sorted(names)
+    notes = [note for note in data.notes if "differ in capitals or blanks alone" in note]
+    note = f"The classes {shown} differ in capitals or blanks alone, and stay classes of their own."
+    assert notes == ([note] if shown else [])
+
+
+@pytest.mark.parametrize("tool", ["labelme", "voc"])
+def test_a_file_that_names_another_image_than_its_own_is_doubted(tmp_path: Path, tool: str) -> None:
+    photos(tmp_path, "1.jpg", "2.jpg")
+    square = [[2.0, 3.0], [6.0, 3.0], [6.0, 7.0], [2.0, 7.0]]
+    write.WRITERS[tool](tmp_path, {name: [("polygon", name[0], square)] for name in ("1.jpg", "2.jpg")})
+    assert pupila.open(tmp_path).doubt == ""
+    one, two = sorted(path for path in tmp_path.rglob("*.*") if path.suffix in (".json", ".xml"))
+    content = one.read_text()
+    one.write_text(two.read_text())
+    two.write_text(content)
+    data = pupila.open(tmp_path)
+    assert "2 annotation files name other images than those of their own names, such as " in data.doubt
+    assert np.unique(data.mask(0)).tolist() == [0, data.classes.index("1")]  # what the file names
+
+
+def test_categories_of_one_name_are_noted(tmp_path: Path) -> None:
+    photos(tmp_path / "images", "1.jpg")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/1.txt").write_text("1 0.2 0.2 0.6 0.2 0.6 0.6\n")
+    (tmp_path / "data.yaml").write_text("names: [a, a]\ntrain: images\n")
+    assert "data.yaml: several categories have the name a and are one class" in str(pupila.open(tmp_path))
+    content = {"images": [{"id": 1, "file_name": "1.jpg", "width": 16, "height": 12}],
+               "annotations": [{"image_id": 1, "category_id": n, "segmentation": [[1, 1, 9, 1, 9, 9]]} for n in (1, 2)],
+               "categories": [{"id": n, "name": "a"} for n in (1, 2)]}  # fmt: skip
+    (tmp_path / "data.yaml").unlink()
+    write.write_json(tmp_path / "coco.json", content)
+    assert "coco.json: several categories have the name a and are one class" in str(pupila.open(tmp_path))

@@ -21,7 +21,10 @@ from pupila.artifacts.dataset.formats.tables.unread_tables import (
 )
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
-from pupila.artifacts.dataset.labelling.class_words import refuse_unprintable_classes
+from pupila.artifacts.dataset.labelling.class_words import (
+    describe_similar_classes,
+    refuse_unprintable_classes,
+)
 from pupila.artifacts.dataset.labelling.coded_classes import name_coded_classes
 from pupila.artifacts.dataset.labelling.copies import unite_copies
 from pupila.artifacts.dataset.labelling.history import settle_history
@@ -188,7 +191,7 @@ def _assemble(source: Listing, settings: ReadSettings) -> Dataset:
         source.source,
     )
     refuse_unprintable_classes(data)
-    return data
+    return replace(data, notes=[*data.notes, *describe_similar_classes(data.classes)])
 
 
 def _find_changed(good: pl.DataFrame) -> list[Oddity]:

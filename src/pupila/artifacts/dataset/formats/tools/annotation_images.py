@@ -1,12 +1,13 @@
 """The images that annotation files list: where they lie, and their splits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.file_finder import FileFinder, split_from_path, split_from_words
 from pupila.artifacts.dataset.formats.listing import Oddity
+from pupila.artifacts.dataset.formats.masks.panoptic import Segment
 from pupila.artifacts.dataset.formats.tools.annotation_file import AnnotationFile
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
@@ -56,9 +57,12 @@ def locate_images(
         for key, record in file.images.items():
             split = record.split or given
             file_name = record.file_name.replace("\\", "/")
-            entry = finder.find(file_name, partial(_fits, file_name=file_name, split=split), beside=folder)
+            masks = _mask_files(file, key)
+            is_mask = partial(_is_mask, root=finder.root, masks=masks)
+            fits = partial(_fits, file_name=file_name, split=split, is_mask=is_mask)
+            entry = finder.find(file_name, fits, beside=folder)
             if entry is None and record.fallback:
-                fits = partial(_fits, file_name=record.fallback, split=split)
+                fits = partial(_fits, file_name=record.fallback, split=split, is_mask=is_mask)
                 entry = finder.find(record.fallback, fits, beside=folder)
             if entry is None:
                 oddities.append(
@@ -87,8 +91,36 @@ def describe_overlap(located: Mapping[str, LocatedImage]) -> str:
                      len(several), splits=listing(splits)) if several else ""  # fmt: skip
 
 
-def _fits(hit: str, file_name: str, split: str | None) -> bool:
-    """Whether the file's path ends as the record says, or lies in the folder of the record's split."""
+def describe_other_stems(located: Mapping[str, LocatedImage], images: Sequence[files.FileEntry]) -> str:
+    """A sentence about files that name another image than the one of their own name; empty where there are none.
+
+    Args:
+        located: the annotated images, with one file each.
+        images: all images.
+    """
+    stems = {PurePosixPath(entry.path).stem for entry in images}
+    other = [(name, path) for path, image in located.items() for name, _ in image.records
+             if (stem := PurePosixPath(name).stem) != PurePosixPath(path).stem and stem in stems]  # fmt: skip
+    return say_count("{n} annotation file names another image than the one of its own name, such as {path} in {file}: "
+                     "what it names counts.", "{n} annotation files name other images than those of their own names, "
+                     "such as {path} in {file}: what they name counts.",
+                     len(other), path=other[0][1], file=other[0][0]) if other else ""  # fmt: skip
+
+
+def _mask_files(file: AnnotationFile, key: str) -> set[str]:
+    """Where the masks of the segments of an image may lie."""
+    segments = [each.segmentation for each in file.annotations.get(key, [])]
+    return {uri for each in segments if isinstance(each, Segment) for uri in each.uris}
+
+
+def _is_mask(hit: str, root: str, masks: set[str]) -> bool:
+    return bool(masks) and files.join(root, hit) in masks
+
+
+def _fits(hit: str, file_name: str, split: str | None, is_mask: Callable[[str], bool]) -> bool:
+    """Whether the file's path ends as the record says, or lies in the folder of the record's split; masks don't."""
+    if is_mask(hit):
+        return False
     if "/" in file_name:
         return f"/{hit}".endswith(f"/{file_name}")
     return split is not None and split_from_words(str(PurePosixPath(hit).parent)) == split

@@ -25,6 +25,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import (
 )
 from pupila.artifacts.dataset.formats.tools.annotation_images import (
     LocatedImage,
+    describe_other_stems,
     describe_overlap,
     locate_images,
 )
@@ -110,7 +111,8 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
     if not located:
         raise PupilaError(
             say("None of the images listed in {path} exists", path=_describe(name, by_path)),
-            actual=listing([o.subject for o in oddities], 3), expected=say("the images beside the annotations"),
+            actual=listing([f"{o.subject} ({o.reason})" for o in oddities], 3),
+            expected=say("the images beside the annotations"),
             remedy=say("put the images there, or leave the annotations out: {flag}", flag="--layout folders"),
         )  # fmt: skip
     notes = [
@@ -147,9 +149,9 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
         splits += [split_from_path(entry.path) for entry in without]
     rows = as_rows(entries, {"given_split": splits, "target": targets})
     oddities = [*oddities, *unlisted, *more]
-    source = Listing(
-        _describe(name, by_path), root, rows, place.home, oddities, notes, doubt=describe_overlap(located)
-    )
+    doubts = [describe_overlap(located), describe_other_stems(located, place.images) if each_image else ""]
+    doubt = " ".join(filter(None, doubts))
+    source = Listing(_describe(name, by_path), root, rows, place.home, oddities, notes, doubt=doubt)
     if as_labels:
         return replace(source, cells=True)
     return replace(source, target="mask", label_map=build_label_map(names, read_class_file(root)))

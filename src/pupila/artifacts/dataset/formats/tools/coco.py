@@ -1,7 +1,8 @@
 """COCO: JSON files of images, categories and annotations, under the names that COCO and Roboflow give them."""
 
 import reprlib
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from pupila.artifacts.dataset.formats.masks.panoptic import read_segments
@@ -47,7 +48,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     # Roboflow begins its list with an umbrella category, which only names the others together.
     names = {_id_text(c["id"]): str(c["name"]) for c in categories
              if _id_text(c["id"]) in used or c["name"] not in parents}  # fmt: skip
-    notes = []
+    notes = _describe_shared_names(names.values(), uri)
     if used and not names:
         names = {key: key for key in used}
         notes.append(say("{path} has no categories: the classes are called by their ids.", path=uri))
@@ -69,6 +70,13 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
             remedy=say("export the annotations again"),
         )  # fmt: skip
     return AnnotationFile(records, dict(by_image), list(names.values()), notes=notes)
+
+
+def _describe_shared_names(names: Iterable[str], uri: str) -> list[str]:
+    shared = [name for name, count in Counter(names).items() if count > 1]
+    return [
+        say("{path}: several categories have the name {names} and are one class.", path=uri, names=listing(shared))
+    ] if shared else []  # fmt: skip
 
 
 def _records(content: dict[str, Any], key: str, uri: str) -> list[dict[str, Any]]:

@@ -39,7 +39,9 @@ def _parse_object(element: Element) -> Annotation:
     """An object; some tools add its outline, as `x1 y1 x2 y2 ...` or as `pt` elements."""
     category, outline = class_name(read_text(element, "name")), element.find("polygon")
     if outline is None:
-        return Annotation(category, boxed=element.find("bndbox") is not None)
+        # LabelMe's web tool has a mask file instead, which is not read: the object has a place all the same.
+        boxed = element.find("bndbox") is not None or element.find("segm") is not None
+        return Annotation(category, boxed=boxed)
     points: list[Any] = [(read_text(each, "x"), read_text(each, "y")) for each in outline.findall("pt")]
     number = 1
     while outline.find(f"x{number}") is not None:

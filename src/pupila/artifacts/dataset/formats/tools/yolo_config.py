@@ -109,6 +109,9 @@ def _read(uri: str) -> YoloConfig | None:
         return None
     names = _read_names(content, uri)
     notes = []
+    if shared := [name for name, n in Counter(names.values()).items() if n > 1]:
+        notes.append(say("{path}: several categories have the name {names} and are one class.",
+                         path=uri, names=listing(shared)))  # fmt: skip
     count = str(content.get("nc") or len(names))
     if "names" not in content:
         notes.append(say("{file} does not name the classes: they are called by their numbers.", file=name))

@@ -131,6 +131,57 @@ def test_where_numbers_may_be_either_a_question_names_the_flag(tmp_path: Path) -
         pupila.open(tmp_path)
 
 
+def test_objects_in_two_parts_are_no_classes(tmp_path: Path) -> None:
+    for name, count in zip("abcdef", [8, 10, 9, 10, 11, 8], strict=True):  # a bar hides the middle of each
+        halves = cells(1, count)
+        pair(tmp_path, np.concatenate([halves, halves]).astype(np.uint8), name)
+    with pytest.raises(PupilaError, match="--instances merge reads all as foreground"):
+        pupila.open(tmp_path)
+
+
+def test_numbers_alike_in_all_masks_may_be_either(tmp_path: Path) -> None:
+    for name in "abcd":
+        pair(tmp_path, cells(1, 12).astype(np.uint8), name)
+    with pytest.raises(PupilaError, match="--instances merge reads all as foreground"):
+        pupila.open(tmp_path)
+    assert len(pupila.open(tmp_path, instances="classes").classes) == 13
+
+
+@pytest.mark.parametrize(("values", "question"), [
+    ([0, 7, 24_000, 24_001, 26_000, 26_001], True),  # as Cityscapes numbers objects within a class
+    ([0, 100, 300, 1000, 2000, 3000], False),
+    ([0, 1500, 1501, 2700, 2701, 2702], False),
+])  # fmt: skip
+def test_objects_numbered_within_thousands_are_a_question(
+    tmp_path: Path, values: list[int], question: bool
+) -> None:
+    for name in "abc":
+        mask = np.zeros((HEIGHT, WIDTH), np.uint16)
+        for place, value in enumerate(values):
+            mask[4 * place : 4 * place + 4] = value
+        pair(tmp_path, mask, name)
+    if question:
+        with pytest.raises(PupilaError, match=r"(?s)such as 24000, 24001.*--instances merge"):
+            pupila.open(tmp_path)
+    else:
+        assert len(pupila.open(tmp_path).classes) == len(values)
+
+
+def test_objects_without_a_background_are_a_question(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[: 3 * HEIGHT, : 3 * WIDTH]
+    for side, name in enumerate("abcd", 6):
+        pair(tmp_path, (rows // side * 40 + columns // side + 1).astype(np.uint16), name)
+    with pytest.raises(PupilaError, match="leave no background"):
+        pupila.open(tmp_path)
+
+
+@pytest.mark.parametrize("value", [0, 1, 255])
+def test_masks_of_one_value_are_named(tmp_path: Path, value: int) -> None:
+    for name in "abc":
+        pair(tmp_path, np.full((HEIGHT, WIDTH), value, np.uint8), name)
+    assert any(f"one value, {value}: they tell nothing apart" in note for note in pupila.open(tmp_path).notes)
+
+
 def test_codes_of_16_bits_stay_as_they_are(tmp_path: Path) -> None:
     data = pupila.open(pair(tmp_path / "codes", np.array([100, 300, 1000], np.uint16)[THREE]))
     assert data.classes == ["class 100", "class 300", "class 1000"]

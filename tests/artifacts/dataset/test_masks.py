@@ -14,7 +14,7 @@ import pupila
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.images.decode import ImageLimits
+from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import read_stored_mask
 from pupila.imaging.masks.label_map import LabelMap
 from tests.pictures import encoded, photo, write_photo
@@ -517,6 +517,12 @@ def test_a_label_map_reads_what_it_wrote() -> None:
 
 def test_a_float_mask_is_read_by_its_levels() -> None:
     assert read_stored_mask(encoded(TWO.astype(np.float32), "TIFF")).values.tolist() == TWO.tolist()
+    almost = TWO.astype(np.float32) + np.float32(0.001)
+    assert read_stored_mask(encoded(almost, "TIFF")).values.tolist() == TWO.tolist()
+    with pytest.raises(
+        ImageFault, match=r"fractions, such as 0\.5.* 0 to 255"
+    ):  # 0.5 may be a class or a shade
+        read_stored_mask(encoded(TWO.astype(np.float32) / 2, "TIFF"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pupila.artifacts.dataset.mask_reading import parse_counts
 from pupila.artifacts.dataset.reading import InstanceChoice
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import percent, say, say_count
+from pupila.core.messages import listing, percent, say, say_count
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import read_stored_mask
@@ -23,12 +23,14 @@ _Evidence = Literal["", "weak", "strong", "counted"]
 _SAMPLE = 16  # masks whose regions are counted
 _FEW, _MANY = 5, 8  # values from which numbers may be objects, and from which they are where all else says so
 _ONE_REGION, _MOSTLY_ONE = 0.9, 0.75  # share of the values in a mask that form one region
-_HALF_ONE = 0.5  # the same where masks count up: fibres cut each other
+_FULL = 0.97  # share of the masks with each value, from which all masks hold the same
 _MASKS = 3  # from which a set of values can recur
 _RECURS = 2  # masks per value, up to which values vary freely
 _HOLES = 0.05  # share of the numbers below a mask's highest that may lack, as hidden objects do
 _LADDER = 20  # how much farther highest numbers lie apart than those of classes that lack as often by chance
 _HIGHEST = 5  # different highest numbers from which all masks count up, whatever lies in front of objects
+_THOUSAND = 1000  # that a class is multiplied by where objects are numbered within it
+_GROUND = 0.03  # share of the pixels that a background has at least
 _VOID = 0.5  # share of the masks that have 255 as the border of numbered objects
 
 
@@ -72,20 +74,71 @@ def merge_instances(
         return _merge(numbers)
     areas, thin = _have_areas(facts), _are_thin(facts)
     doubt = _resemble_objects(numbers) if areas or thin else ""
+    if groups := _list_groups(numbers):
+        raise PupilaError(
+            say("The values of the masks may be classes or numbered objects"),
+            actual=say("values such as {values}: a class in thousands, and the number of an object",
+                       values=listing([str(value) for value in groups], 3)),
+            expected=say("to know which"), remedy=_name_choices(),
+        )  # fmt: skip
     if not doubt:
         return None
     share = _share_of_single_regions(root, numbers, limits)
     if share >= _ONE_REGION and doubt != "weak":
+        _refuse_without_background(facts, numbers)
         return _merge(numbers)
-    if areas and share < (_HALF_ONE if doubt == "counted" else _MOSTLY_ONE):
+    if areas and doubt != "counted" and share < _MOSTLY_ONE:  # where masks count up, objects may lie in parts
         return None
     count = len(frozenset().union(*(values for _, values in numbers.masks)))
     raise PupilaError(
         say("The values of the masks may be classes or numbered objects"),
         actual=say("{n} values; {share} of those in a mask form one connected region", n=count, share=percent(share)),
-        expected=say("to know which"),
-        remedy=say("{merge} reads all as foreground, {classes} reads each as a class",
-                   merge="--instances merge", classes="--instances classes"),
+        expected=say("to know which"), remedy=_name_choices(),
+    )  # fmt: skip
+
+
+def _name_choices() -> str:
+    return say("{merge} reads all as foreground, {classes} reads each as a class",
+               merge="--instances merge", classes="--instances classes")  # fmt: skip
+
+
+def _list_groups(numbers: _Numbers) -> list[int]:
+    """Values that number objects within thousands of their class, such as 26000 and 26001; empty where there are none.
+
+    Source: Cityscapes' instanceIds, and COCO's panoptic masks as mmdetection writes them.
+    """
+    values = sorted(frozenset().union(*(values for _, values in numbers.masks)))
+    if numbers.colour:
+        return []
+    deep = [value for value in values if value >= _THOUSAND]
+    members = Counter(value // _THOUSAND for value in deep)
+    grouped = [value for value in deep if members[value // _THOUSAND] > 1]
+    first = {
+        group: min(value % _THOUSAND for value in deep if value // _THOUSAND == group) for group in members
+    }
+    dense = all(
+        value % _THOUSAND < first[value // _THOUSAND] + 2 * members[value // _THOUSAND] for value in grouped
+    )
+    low = all(first[value // _THOUSAND] <= 1 for value in grouped)
+    return grouped if len(members) > 1 and 2 * len(grouped) > len(deep) and dense and low else []
+
+
+def _refuse_without_background(facts: pl.DataFrame, numbers: _Numbers) -> None:
+    """Refuse objects that fill their masks, such as superpixels: as a foreground they would be all there is.
+
+    Raises:
+        PupilaError: hardly a pixel has the value of the background.
+    """
+    total: Counter[int] = Counter()
+    for counts in facts["mask_values"].drop_nulls():
+        total.update(parse_counts(counts))
+    if total[numbers.background] >= _GROUND * total.total():
+        return
+    raise PupilaError(
+        say("The numbered objects in the masks leave no background"),
+        actual=say("{share} of the pixels have the most frequent value", share=percent(
+            total[numbers.background] / total.total(), 1)),
+        expected=say("0 for the background, or classes"), remedy=_name_choices(),
     )  # fmt: skip
 
 
@@ -137,14 +190,17 @@ def _resemble_objects(numbers: _Numbers) -> _Evidence:
     if len(occurrences) < _FEW or most < _FEW - 1:
         return ""
     counted = _count_up([values for _, values in masks], numbers.colour) if len(masks) >= _MASKS else ""
-    if counted in ("counted", "strong"):
+    if counted == "counted":
         return counted if len(occurrences) >= _MANY else "weak"
     freely = sum(occurrences.values()) / len(occurrences) <= _RECURS and len(masks) >= _MASKS
     if freely and len(occurrences) >= _MANY:
         return "strong"
     if len(occurrences) > MOST_CLASSES:
         return "strong" if len(masks) >= _MASKS else "weak"
-    return "weak" if counted or (len(masks) < _MASKS and len(occurrences) > _MANY) else ""
+    shown = sum(occurrences.values())
+    full = len(masks) >= _MASKS and most >= _MANY and shown >= _FULL * len(masks) * len(occurrences)
+    alike = full and not numbers.colour and max(occurrences) - min(occurrences) + 1 == most
+    return "weak" if counted or alike or (len(masks) < _MASKS and len(occurrences) > _MANY) else ""
 
 
 def _count_up(masks: list[frozenset[int]], colour: bool) -> _Evidence:
@@ -164,9 +220,7 @@ def _count_up(masks: list[frozenset[int]], colour: bool) -> _Evidence:
     different = len({*highest})
     if different < _MASKS or holes > _HOLES * sum(highest) or above <= _LADDER * holes * len(masks) / shown:
         return ""
-    if different >= _HIGHEST:
-        return "counted"
-    return "weak" if holes else "strong"
+    return "counted" if different >= _HIGHEST or not holes else "weak"
 
 
 def _share_of_single_regions(root: str, numbers: _Numbers, limits: ImageLimits) -> float:

@@ -78,7 +78,7 @@ def read_masks(
             expected=say("readable masks with the aspect ratio of their images"),
         )  # fmt: skip
     usable = pl.when(pl.col("image").is_in(unusable)).then(None).otherwise(pl.col("target"))
-    notes = [*classes.notes, *turned, *_describe_overlap(facts)]
+    notes = [*classes.notes, *turned, *_describe_overlap(facts), *_describe_single_value(facts)]
     return MaskTable(joined.with_columns(target=usable), label_map, oddities, notes)
 
 
@@ -125,6 +125,18 @@ def _describe_overlap(facts: pl.DataFrame) -> list[str]:
                   shared.height,
                   share=percent(int(shared["mask_overlap"].sum()) / _area(shared), 2)),
     ]  # fmt: skip
+
+
+def _describe_single_value(facts: pl.DataFrame) -> list[str]:
+    """A note where the files of all masks hold one and the same value, and so tell nothing apart."""
+    files_of_masks = facts.drop_nulls("mask_values").filter(
+        ~pl.col("target").map_elements(is_drawn, pl.Boolean)
+    )
+    values = {value for text in files_of_masks["mask_values"] for value in parse_counts(text)}
+    if len(values) != 1:
+        return []
+    return [say("All masks hold one value, {value}: they tell nothing apart. If others are meant: {flag}.",
+                value=min(values), flag="--masks FOLDER")]  # fmt: skip
 
 
 def _area(facts: pl.DataFrame) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError, features
 from pydantic import Field, PositiveInt
 
 from pupila.core.errors import MissingExtra
@@ -27,6 +27,7 @@ FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".p
 _OPENABLE = [name for name in FORMATS if name not in ("MPO", "HEIF")]
 DEEP_COLOUR = "RGB;16"  # the mode of colours of 16 bits, of which Pillow reads the upper 8
 _WHITE = 255
+_BITS = 8
 _JPEG_START = b"\xff\xd8\xff"
 _HEAD = 65_536  # bytes at the start in which a JPEG declares EXIF and further images
 # What Pillow raises on damaged bytes, by its readers of TIFF, GIF and AVIF above all.
@@ -316,8 +317,13 @@ def _frames(picture: ImageFile.ImageFile) -> int:
 
 
 def _has_deep_colours(picture: ImageFile.ImageFile, data: bytes) -> bool:
-    """Whether a PNG has 16 bits for each colour. Source: PNG specification, IHDR, the byte of the bit depth."""
-    return picture.format == "PNG" and picture.mode in ("RGB", "RGBA") and data[24] == 16
+    """Whether a PNG or TIFF has 16 bits for each colour. Source: PNG specification, IHDR, the byte of the bit depth."""
+    if picture.mode not in ("RGB", "RGBA"):
+        return False
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        bits = picture.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (8,))
+        return bool(max(bits if isinstance(bits, tuple) else (bits,)) > _BITS)
+    return picture.format == "PNG" and data[24] > _BITS
 
 
 def _has_alpha(picture: Image.Image) -> bool:

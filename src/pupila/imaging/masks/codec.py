@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from pupila.core.messages import say
+from pupila.core.messages import number, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import (
     DAMAGE,
@@ -24,6 +24,7 @@ from pupila.imaging.masks.label_map import NO_DATA, LabelMap, class_colours, unp
 
 Array = NDArray[Any]
 SAME_SHAPE = 0.02  # of the aspect ratio, within which pictures and masks are laid on each other
+_ROUNDED = 0.01  # from a whole number: what arithmetic leaves
 _KIND, _COPY = 254, 0b101  # tag of a TIFF's page, and its bits of a smaller copy and of a validity mask
 _TAG = 42113  # GDAL's tag of the value that means that there is no data
 
@@ -123,7 +124,7 @@ def _deep_values(picture: Image.Image) -> Array:
     """(H, W) of a mask with more than 8 bits: whole numbers, or NO_DATA, as GDAL's tag or no number says.
 
     Raises:
-        ValueError: a number is too large for a class or an object.
+        ValueError: a number is a fraction, or too large for a class or an object.
     """
     deep = np.asarray(picture, dtype=np.float64)
     missing = ~(deep >= 0)
@@ -131,6 +132,12 @@ def _deep_values(picture: Image.Image) -> Array:
         no_data = float(str(tag).strip("\0 "))
         missing |= (deep == no_data) & (no_data > 255)  # a smaller one is a value like others
     whole = np.rint(np.where(missing, 0, deep))
+    apart = np.abs(whole - np.where(missing, 0, deep))
+    if apart.max() > _ROUNDED:
+        raise ValueError(
+            say("fractions, such as {value}, and a mask holds whole numbers: save shades as 0 to 255",
+                value=number(float(deep.ravel()[apart.argmax()]), 3))
+        )  # fmt: skip
     if whole.max() >= NO_DATA:
         raise ValueError(
             say("values up to {most}; a mask may hold {limit}", most=int(whole.max()), limit=NO_DATA - 1)

@@ -179,3 +179,30 @@ def test_categories_of_one_name_are_noted(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").unlink()
     write.write_json(tmp_path / "coco.json", content)
     assert "coco.json: several categories have the name a and are one class" in str(pupila.open(tmp_path))
+
+
+@pytest.mark.parametrize("rows", [8, 40])
+def test_a_lone_column_of_few_numbers_is_the_label_and_a_list_of_tests_has_none(
+    tmp_path: Path, rows: int
+) -> None:
+    photos(
+        tmp_path, *(f"train_images/a{n}.jpg" for n in range(rows)), "test_images/b0.jpg", "test_images/b1.jpg"
+    )
+    lines = "".join(f"a{n},{n % 5}\n" for n in range(rows))
+    (tmp_path / "train.csv").write_text(f"id_code,diagnosis\n{lines}")
+    (tmp_path / "test.csv").write_text("id_code\nb0\nb1\n")
+    data = pupila.open(tmp_path)
+    assert data.classes == ["0", "1", "2", "3", "4"]
+    assert dict(data.images["given_split"].value_counts().iter_rows()) == {"train": rows, "test": 2}
+    assert data.images.filter(pl.col("given_split") == "test")["target"].null_count() == 2
+
+
+@pytest.mark.parametrize("values", [range(8), [n / 2 for n in (1, 1, 2, 2, 3, 3, 4, 4)]])
+def test_a_lone_column_of_ids_or_measures_is_no_label(tmp_path: Path, values: list[float]) -> None:
+    photos(tmp_path, *(f"a{n}.jpg" for n in range(8)))
+    (tmp_path / "t.csv").write_text(
+        "id,number\n" + "".join(f"a{n},{value}\n" for n, value in enumerate(values))
+    )
+    data = pupila.open(tmp_path)
+    assert data.task is None
+    assert "none of its columns (id, number) looks like labels" in str(data)

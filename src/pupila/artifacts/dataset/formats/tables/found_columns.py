@@ -115,6 +115,8 @@ def _find_labels(frame: pl.DataFrame, table: str, named: bool) -> str | None:
             remedy=say("rename it to {name}, or read the images without labels: {flag}", name="label",
                        flag="--layout folders"),
         )  # fmt: skip
+    if not likely and len(frame.columns) == 1 and named and frame.columns[0] not in yes_no:
+        likely = [name for name in frame.columns if _may_be_labels(frame[name], share=1)]
     return likely[0] if likely else None
 
 
@@ -132,11 +134,16 @@ def _split_name(name: str) -> list[str]:
     return re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
 
 
-def _may_be_labels(cells: pl.Series) -> bool:
-    """Whether few distinct cells recur, and they are no dates, measures or files."""
+def _may_be_labels(cells: pl.Series, share: float = 0.5) -> bool:
+    """Whether few distinct cells recur, and they are no dates, measures or files.
+
+    Args:
+        cells: of the column.
+        share: of distinct cells at the most; 1, where there is no other column: at least one recurs.
+    """
     given = cells.drop_nulls().str.strip_chars()
     distinct = [cell for cell in given.unique() if cell]
-    if not 2 <= len(distinct) <= max(2, len(given) // 2):
+    if not 2 <= len(distinct) <= max(2, min(int(share * len(given)), len(given) - 1)):
         return False
     if any(len(cell) > _LONGEST or files.suffix(cell) in IMAGE_SUFFIXES for cell in distinct):
         return False

@@ -60,7 +60,7 @@ def read_found_table(
     """
     names = {name_key(PurePosixPath(entry.path).name) for entry in images}
     names |= {name_key(PurePosixPath(entry.path).stem) for entry in images}
-    usable, notes = [], []
+    usable, bare, notes = [], [], []
     for uri in tables or _list_candidates(root, images):
         name = files.relative(uri, root)
         if (parsed := _parse(uri, names, len(images))) is None or parsed[0].frame.is_empty():
@@ -72,15 +72,33 @@ def read_found_table(
             if not uri.lower().endswith((*LIST_SUFFIXES, JSON)):
                 notes.append(say("{table} is not read: none of its columns ({columns}) names images that exist.",
                                  table=name, columns=shown))  # fmt: skip
+        elif table.frame.width == 1 and named:
+            bare.append(_ImageTable(uri, table, columns, form))
         elif columns.label is None and not _holds_classes(table.frame.drop(columns.image), several, uri):
-            notes.append(say("{table} names images in {image}, but none of its columns ({columns}) looks like labels. "
-                             "Rename one that is to {label}.", table=name, image=columns.image, columns=shown,
-                             label="label"))  # fmt: skip
+            notes.append(_describe_unlabelled(name, table, columns))
         else:
             usable.append(_ImageTable(uri, table, columns, form))
+    if usable and _are_of_splits([*usable, *bare]):
+        usable += bare
+    else:
+        notes += [
+            _describe_unlabelled(files.relative(each.uri, root), each.table, each.columns) for each in bare
+        ]
     if not usable and not tables and (numbered := _find_numbered(root, images, names)) is not None:
         usable, notes = [numbered], []
     return (_join(usable, root, several), notes) if usable else (None, notes)
+
+
+def _describe_unlabelled(name: str, table: ParsedTable, columns: TableColumns) -> str:
+    return say("{table} names images in {image}, but none of its columns ({columns}) looks like labels. Rename one "
+               "that is to {label}.", table=name, image=columns.image, columns=listing(table.frame.columns, 8),
+               label="label")  # fmt: skip
+
+
+def _are_of_splits(tables: Sequence[_ImageTable]) -> bool:
+    """Whether each table is named after a split of its own."""
+    splits = [split_from_words(PurePosixPath(each.uri).stem) for each in tables]
+    return None not in splits and len(set(splits)) == len(splits)
 
 
 def _find_numbered(root: str, images: Sequence[files.FileEntry], names: set[str]) -> _ImageTable | None:
@@ -187,7 +205,7 @@ def _join(usable: list[_ImageTable], root: str, several: bool) -> Listing:
         PupilaError: several tables, which are not those of the splits.
     """
     splits = [split_from_words(PurePosixPath(each.uri).stem) for each in usable]
-    if len(usable) > 1 and (None in splits or len(set(splits)) < len(splits)):
+    if len(usable) > 1 and not _are_of_splits(usable):
         raise PupilaError(
             say("Several tables of images in {path}", path=root),
             actual=listing([files.relative(each.uri, root) for each in usable]), expected=say("one"),

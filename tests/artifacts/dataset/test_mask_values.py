@@ -211,6 +211,7 @@ LISTS: dict[str, tuple[str, str, Any, list[str]]] = {
     "camvid-colours": ("label_colors.txt", "10 20 30\tground\n200 0 0\troad\n0 0 250\twater\n", RGB[THREE],
                        ["ground", "road", "water"]),
     "codes": ("codes.txt", "ground\nroad\nwater\n", THREE, ["ground", "road", "water"]),
+    "labelme": ("labels.txt", "__ignore__\n_background_\ncat\ndog\n", THREE, ["_background_", "cat", "dog"]),
     "numbered": ("labels.txt", "0: ground\n1: road\n2: water\n", THREE, ["ground", "road", "water"]),
     "without-background": ("classes.txt", "road\nwater", THREE, ["background", "road", "water"]),
     "from-one": ("class_names.txt", "ground\nroad\nwater\n", THREE + 1, ["ground", "road", "water"]),

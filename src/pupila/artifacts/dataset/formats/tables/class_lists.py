@@ -22,6 +22,7 @@ _COLOUR_LAST = re.compile(rf"(?:\d+[\s:,]+)?(\D.*?)[\s:,;]+{_RGB}(?:[\s:,;].*)?"
 _COLOUR_FIRST = re.compile(rf"{_RGB}[\s:,;]+(\S.*)")
 _NUMBER_FIRST = re.compile(r"(\d{1,5})\s*[\s:,;=]\s*(\D.*)")
 _NUMBER_LAST = re.compile(r"(\D.*?)\s*[:,;=\t]\s*(\d{1,5})")
+_LABELME = ["__ignore__", "_background_"]  # the first lines of labelme's labels.txt
 _MOST_BYTES = 100_000
 _LONGEST = 80  # characters of a class name
 
@@ -117,6 +118,8 @@ def _read_text(uri: str) -> tuple[Pairs, bool]:
         if len(known) > 1 and len(known) >= len(lines) - (pairs[0] is None):  # the first line may be a header
             return known, True
     names = [re.sub(r":+$", "", line) for line in lines]
+    if names[:2] == _LABELME:  # its numbers begin at -1
+        names = names[1:]
     plain = all(len(name) <= _LONGEST and files.suffix(name) not in IMAGE_SUFFIXES and "/" not in name
                 for name in names) and len({*names}) == len(names)  # fmt: skip
     return [(name, number) for number, name in enumerate(names)] if plain else [], False

@@ -50,3 +50,16 @@ def test_a_list_of_numbers_under_another_name_is_no_split(tmp_path: Path) -> Non
     data = pupila.open(tmp_path)
     assert data.classes == CLASSES
     assert data.images["given_split"].null_count() == 12
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_list_of_names_without_endings_holds_labels_but_no_rows_of_numbers(
+    tmp_path: Path, several: bool
+) -> None:
+    for number in range(6):
+        write_photo(tmp_path / f"{number:07d}.jpg", number)
+    labels = [f"{number % 2} 1 2" if several else ["Boeing 707", "DH-82"][number % 2] for number in range(6)]
+    lines = [f"{number:07d} {label}" for number, label in enumerate(labels)]
+    (tmp_path / "variants.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    data = pupila.open(tmp_path)
+    assert (data.class_counts() if data.task else {}) == ({} if several else {"Boeing 707": 3, "DH-82": 3})

@@ -160,3 +160,13 @@ def test_several_columns_of_classes_are_a_question(tmp_path: Path) -> None:
     with pytest.raises(PupilaError, match=r"--labels '#fine_label'"):
         pupila.open(tmp_path)
     assert pupila.open(tmp_path, labels="#coarse_label").classes == ["coarse_label 0", "coarse_label 1"]
+
+
+def test_a_table_of_paths_has_the_names_of_its_classes(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"p{number}.png").write_bytes(png(photo(number)))
+    frame = pl.DataFrame({"file_name": [f"p{number}.png" for number in range(4)], "label": [0, 1, -1, None]})
+    frame.write_parquet(
+        tmp_path / "t.parquet", metadata={"huggingface": json.dumps({"info": {"features": LABEL}})}
+    )
+    assert pupila.open(tmp_path).images["target"].to_list() == ["cat", "dog", None, None]

@@ -31,11 +31,16 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
     names = groups if groups is not None else data.images["group"].to_list()
     given = splits if splits is not None else data.images["given_split"].to_list()
     components = data.components(names)
+    column = find_given_folds(data, settings)
     if settings.ignore_given or not _is_given(given):
-        assigned, origin = _draw_splits(data, components, settings), say("The split was drawn at random.")
+        assigned = _draw_splits(data, components, settings)
+        origin = (
+            say("The split was drawn at random.")
+            if column is None
+            else say("The test split was drawn at random.")
+        )
     else:
         assigned, origin = _keep_given(data, _validate_given(data, given), components, settings)
-    column = find_given_folds(data, settings)
     if column is None:
         folds = _assign_folds(data, assigned, components, settings)
     else:

@@ -16,6 +16,7 @@ from pupila.artifacts.dataset.formats.tables.embedded_columns import (
     choose_columns,
     read_cells,
 )
+from pupila.artifacts.dataset.formats.tables.features import name_class
 from pupila.artifacts.dataset.formats.tables.shards import Shard, list_shards
 from pupila.artifacts.dataset.formats.tables.split_columns import settle_split_column
 from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS
@@ -174,13 +175,7 @@ def _ending(data: bytes, path: str) -> str:
 def _text(names: list[str] | None, value: object) -> str | None:
     """The cell as text, with the names of classes for numbers; lists become JSON."""
     if isinstance(value, list | dict):
-        content = [_name(names, each) for each in value] if isinstance(value, list) else value
+        content = [name_class(names, each) for each in value] if isinstance(value, list) else value
         return json.dumps(content, ensure_ascii=False, default=str)
-    named = _name(names, value)
+    named = name_class(names, value)
     return None if named is None else str(named)
-
-
-def _name(names: list[str] | None, value: object) -> object:
-    if names is not None and isinstance(value, int):
-        return names[value] if 0 <= value < len(names) else None  # -1: no label
-    return value

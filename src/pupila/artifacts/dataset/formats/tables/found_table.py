@@ -22,7 +22,7 @@ from pupila.artifacts.dataset.labelling.class_columns import class_columns, is_a
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, TABLE_SUFFIXES
+from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TABLE_SUFFIXES
 
 JSON = ".json"
 _MOST_FOLDERS = 8  # without images that are searched
@@ -32,6 +32,8 @@ LIST_SUFFIXES = (".txt", ".lst")
 _LINE = re.compile(
     rf"\s*(.+?(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES)))}))(?:[\s,;|]+(.*?))?\s*", re.IGNORECASE
 )
+_BARE = re.compile(r"(\S+?)(?:[\s,;|]+(.*?))?")  # a name without an ending
+_NUMBERS = re.compile(r"[-\d.]+(?:[\s,;|]+[-\d.]+)+")  # several of them, which are no label
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,12 @@ def describe_passed_tables(root: str, images: Sequence[files.FileEntry], passed:
     notes = []
     for uri in _list_candidates(root, images):
         name = files.relative(uri, root)
-        if uri in passed or (parsed := _parse(uri, names, len(images))) is None or parsed[0].frame.is_empty():
+        if (
+            uri in passed
+            or PurePosixPath(uri).stem.lower() in SPLIT_WORDS
+            or (parsed := _parse(uri, names, len(images))) is None
+            or parsed[0].frame.is_empty()
+        ):
             continue
         try:
             columns = find_columns(parsed[0].frame, names, name, parsed[1])
@@ -176,7 +183,7 @@ def _parse(uri: str, names: set[str], images: int) -> tuple[ParsedTable, bool, s
         parsed = parse_json_table(content, lambda cell: is_image_name(cell, names), images)
         return None if parsed is None else (ParsedTable(parsed.frame), parsed.named, parsed.form)
     if uri.lower().endswith(LIST_SUFFIXES):
-        frame = _parse_list(files.read_bytes(uri))
+        frame = _parse_list(files.read_bytes(uri), names)
         return None if frame is None else (ParsedTable(frame), False, "")
     try:
         table = read_any_table(uri)
@@ -187,10 +194,15 @@ def _parse(uri: str, names: set[str], images: int) -> tuple[ParsedTable, bool, s
     return table, True, ""
 
 
-def _parse_list(data: bytes) -> pl.DataFrame | None:
-    """The lines `path label`; None where they don't begin with the path of an image."""
+def _parse_list(data: bytes, names: set[str]) -> pl.DataFrame | None:
+    """The lines `path label`; None where they don't begin with the path of an image, or the name of one that exists."""
     lines = [line for line in list_lines(data) if not line.startswith("#")]
     matches = [match for line in lines if (match := _LINE.fullmatch(line))]
+    if len(matches) < len(lines):
+        bare = [
+            match for line in lines if (match := _BARE.fullmatch(line)) and is_image_name(match[1], names)
+        ]
+        matches = [] if any(_NUMBERS.fullmatch(match[2] or "") for match in bare) else bare
     if not matches or len(matches) < len(lines):
         return None
     columns = {"column 1": [match[1] for match in matches], "column 2": [match[2] for match in matches]}

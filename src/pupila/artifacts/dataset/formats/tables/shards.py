@@ -1,7 +1,6 @@
 """The files of a Hugging Face data set: Parquet files of its hub, and Arrow streams as `save_to_disk` writes them."""
 
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.formats.file_finder import split_from_words
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.tables.features import find_class_names, read_parquet_classes, step_in
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -20,7 +20,6 @@ from pupila.core.vocabulary import OWN_FILES, SPLIT_WORDS
 
 _PARQUET, _ARROW = ".parquet", ".arrow"
 _STATE, _INFO, _PARTS, _CARD = "state.json", "dataset_info.json", "dataset_dict.json", "README.md"
-_HUGGING_FACE = "huggingface"  # key of a Parquet file's metadata
 _CACHED = "cache-"  # how streams begin that `map` leaves beside the data
 _FEW_FOLDERS = 8  # that are searched whatever their names
 _AT_ONCE = 256  # rows in memory
@@ -76,16 +75,9 @@ class Shard:
         Args:
             place: of the data set, whose README may hold them.
         """
-        features: Any = None
-        if not self.is_stream:
-            metadata = pl.read_parquet_metadata(_open(self.uri))
-            features = _step_in(metadata.get(_HUGGING_FACE, "{}"), "info", "features")
+        names = {} if self.is_stream else read_parquet_classes(pl.read_parquet_metadata(_open(self.uri)))
         for folder in dict.fromkeys((files.parent(self.uri), place.home)):
-            info = files.join(folder, _INFO)
-            if not features and files.exists(info):
-                features = _step_in(files.read_bytes(info), "features")
-        described = features.items() if isinstance(features, dict) else ()
-        names = {name: given for name, feature in described if (given := _find_names(feature))}
+            names = names or find_class_names(step_in(_read(files.join(folder, _INFO)), "features"))
         return names or _read_card(files.join(place.home, _CARD))
 
 
@@ -98,7 +90,7 @@ def list_shards(place: Place) -> list[Shard]:
     if not place.is_folder:
         return [_name_split(place.path)] if files.suffix(place.path) in (_PARQUET, _ARROW) else []
     below = files.list_folders(place.home)
-    parts = _step_in(_read(files.join(place.home, _PARTS)), "splits")
+    parts = step_in(_read(files.join(place.home, _PARTS)), "splits")
     if isinstance(parts, list):
         below = [name for name in parts if name in below]
     elif len(below) > _FEW_FOLDERS:
@@ -117,7 +109,7 @@ def _list_folder(folder: str) -> list[str]:
     names = [name for name in files.list_files(folder) if name not in OWN_FILES]
     streams = [name for name in names if name.lower().endswith(_ARROW) and not name.startswith(_CACHED)]
     if streams and _STATE in names:
-        listed = _step_in(_read(files.join(folder, _STATE)), "_data_files")
+        listed = step_in(_read(files.join(folder, _STATE)), "_data_files")
         expected = [each.get("filename") for each in listed or () if isinstance(each, dict)]
         if missing := [str(name) for name in expected if name not in names]:
             raise PupilaError(
@@ -142,7 +134,7 @@ def _name_split(uri: str, folder: str = "", stated: str = "") -> Shard:
     if word := split_from_words(name) or split_from_words(folder):
         return Shard(uri, word)
     is_stream = uri.lower().endswith(_ARROW)
-    own = _step_in(_read(files.join(files.parent(uri), _STATE)), "_split") if is_stream else None
+    own = step_in(_read(files.join(files.parent(uri), _STATE)), "_split") if is_stream else None
     numbered = None if is_stream else _NUMBERED.match(name)
     word = own if isinstance(own, str) else numbered[1] if numbered else None
     return Shard(uri, split_from_words(word) or word if word else None)
@@ -154,27 +146,6 @@ def _open(uri: str) -> str | io.BytesIO:
 
 def _read(uri: str) -> bytes:
     return files.read_bytes(uri) if files.exists(uri) else b"{}"
-
-
-def _step_in(text: str | bytes, *keys: str) -> Any:
-    """The value below these keys of a JSON text; None where it has none."""
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return None
-    for key in keys:
-        content = content.get(key) if isinstance(content, dict) else None
-    return content
-
-
-def _find_names(feature: Any) -> list[str] | None:
-    """The names of the classes of a feature, or of the members of a list."""
-    while isinstance(feature, dict) and isinstance(feature.get("feature"), dict):
-        feature = feature["feature"]
-    if isinstance(feature, list) and len(feature) == 1:
-        feature = feature[0]
-    names = feature.get("names") if isinstance(feature, dict) else None
-    return [str(name) for name in names] if isinstance(names, list) else None
 
 
 def _read_card(uri: str) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pupila.artifacts.dataset.formats.tables.encodings import UTF_8
+from pupila.artifacts.dataset.formats.tables.features import name_class, read_parquet_classes
 from pupila.artifacts.dataset.formats.tables.text_tables import TextTable, read_text_table
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -131,7 +132,8 @@ def parse_table(data: bytes, suffix: str, header: bool = True) -> ParsedTable:
         PolarsError: they are no such table.
     """
     if suffix == ".parquet":
-        return ParsedTable(_as_text(pl.read_parquet(io.BytesIO(data))))
+        classes = read_parquet_classes(pl.read_parquet_metadata(io.BytesIO(data)))
+        return ParsedTable(_as_text(_name_classes(pl.read_parquet(io.BytesIO(data)), classes)))
     if suffix in (".jsonl", ".ndjson"):
         return ParsedTable(_as_text(pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)))
     source = read_text_table(data)
@@ -149,6 +151,15 @@ def parse_table(data: bytes, suffix: str, header: bool = True) -> ParsedTable:
     return ParsedTable(
         _as_text(frame.rename(_quoted_names(frame, text, separator))), ragged, source, repeated
     )
+
+
+def _name_classes(frame: pl.DataFrame, classes: dict[str, list[str]]) -> pl.DataFrame:
+    """The table with the names of the classes for their numbers, where a file of Hugging Face has them."""
+    named = [
+        pl.Series(name, [name_class(names, value) for value in frame[name].to_list()], pl.String)
+        for name, names in classes.items() if name in frame.columns and frame[name].dtype.is_integer()
+    ]  # fmt: skip
+    return frame.with_columns(named)
 
 
 def _parse_text(text: str, separator: str, truncate: bool) -> pl.DataFrame:

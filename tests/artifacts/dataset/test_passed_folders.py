@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import pupila
-from tests.pictures import scene, write_classes
+from pupila.core.errors import PupilaError
+from tests.pictures import scene, write_classes, write_photo
 
 
 def _write_table(folder: Path, labels: dict[str, str]) -> None:
@@ -35,7 +36,7 @@ def test_folders_that_a_table_disagrees_with_are_named(tmp_path: Path) -> None:
 def test_folders_that_annotations_pass_over_are_named(tmp_path: Path) -> None:
     write_classes(tmp_path, {"good": 4, "bad": 3})
     content = {
-        "images": [{"id": 1, "file_name": "good/000.jpg"}],
+        "images": [{"id": 1, "file_name": "good/000.jpg"}, {"id": 2, "file_name": "bad/000.jpg"}],
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}],
         "categories": [{"id": 1, "name": "road"}],
     }
@@ -55,3 +56,28 @@ def test_folders_around_masks_are_named_unless_they_are_cases(
                 Image.fromarray(values).save(tmp_path / name / kind / f"{name}-{number}.png")
     assert pupila.open(tmp_path).layout == "images beside masks"
     assert bool(_notes(tmp_path)) == named
+
+
+@pytest.mark.parametrize("covered", [("a", "b"), ("a",)])
+def test_annotations_that_leave_out_whole_folders_are_a_question(
+    tmp_path: Path, covered: tuple[str, ...]
+) -> None:
+    names = [f"{folder}/{folder}{n}.jpg" for folder in ("a", "b") for n in range(4)]
+    for number, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_photo(tmp_path / name, number, 16, 12)
+    listed = [name for name in names if name[0] in covered]
+    images = [{"id": n, "file_name": name, "width": 16, "height": 12} for n, name in enumerate(listed)]
+    annotations = [
+        {"image_id": n, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]} for n, _ in enumerate(listed)
+    ]
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "q"}]}
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    if len(covered) > 1:
+        assert "The folders a, b are not read as classes" in str(pupila.open(tmp_path))
+        return
+    with pytest.raises(PupilaError, match="which leaves out the folders b") as caught:
+        pupila.open(tmp_path)
+    assert caught.value.remedy.startswith("--layout coco if")
+    assert len(pupila.open(tmp_path, layout="coco")) == 4
+    assert pupila.open(tmp_path, layout="folders").classes == ["a", "b"]

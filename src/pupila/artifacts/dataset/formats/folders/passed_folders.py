@@ -28,6 +28,9 @@ def describe_passed_folders(place: Place, layout: str, source: Listing, settings
         layout: of it, a key of `FORMATS`.
         source: what was read.
         settings: where the user names a layout or labels, all is decided.
+
+    Raises:
+        PupilaError: the files of a tool are about some of the folders, and leave out others.
     """
     if source.folders or settings.layout != "auto" or settings.labels != "auto" or not len(source.rows):
         return []
@@ -55,6 +58,18 @@ def describe_passed_folders(place: Place, layout: str, source: Listing, settings
         return []
     if source.target == "class" and _follow(classes, labels):
         return []
+    left_out = [
+        name for name in names if not any(path in labels for path in classes if classes[path] == name)
+    ]
+    if left_out and not any(hint(name) or split_of_folder(name) for name in names):
+        raise PupilaError(
+            say("The annotations and the folders disagree about the images"),
+            actual=say("{layout}, which leaves out the folders {left_out}; folders {names}, which may be classes",
+                       layout=source.layout, left_out=listing(left_out, 3), names=listing(names, 6)),
+            expected=say("one reading"),
+            remedy=say("{flag} if the annotations count, or {folders} if the folders are the classes",
+                       flag=f"--layout {layout}", folders="--layout folders"),
+        )  # fmt: skip
     return [say("The folders {names} are not read as classes; to read them so, use --layout folders.",
                 names=listing(names, 6))]  # fmt: skip
 

@@ -9,7 +9,7 @@ import pytest
 
 import pupila
 from pupila.artifacts.dataset.manifest import MANIFEST
-from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.dataset.splits import SplitFile, count_images
 from pupila.artifacts.dataset.test_access import read_test_accesses, record_test_access
 from pupila.core.errors import PupilaError
 from tests.pictures import write_classes, write_photo
@@ -206,3 +206,7 @@ def test_splits_of_another_schema_are_refused_with_the_command(tmp_path: Path) -
         PupilaError, match=r"(?s)found schema 9; expected schema 1.*pupila split DATA --replace"
     ):
         SplitFile.read(str(tmp_path))
+
+
+def test_images_and_groups_are_counted_in_words() -> None:
+    assert (count_images(20, 19), count_images(1, 1)) == ("20 images in 19 groups", "1 image in 1 group")

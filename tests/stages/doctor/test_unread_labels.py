@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import pupila
+from pupila.artifacts.dataset.formats.tools.annotation_tools import TOOLS, likely_tool
 from pupila.stages.doctor.label_files import describe_label_file
 from tests.pictures import write_classes
 
@@ -112,6 +113,15 @@ def test_labels_are_named_with_their_evidence_and_what_to_do(tmp_path: Path, nam
     for end in (1, 3, len(content) // 2):  # cut anywhere, it is described or not, and nothing breaks
         (tmp_path / name).write_bytes(content[:end])
         describe_label_file(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(TOOLS) - {"run-lengths"})
+)  # these have no signs in their first bytes
+def test_a_tool_is_told_by_the_signs_that_opening_uses(name: str) -> None:
+    tool = TOOLS[name]
+    assert likely_tool(b" ".join(tool.marks), tool.suffixes[0]) == name
+    assert likely_tool(tool.marks[-1], tool.suffixes[0]) == ""  # one word may stand in any file
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS))

@@ -198,6 +198,19 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
 }  # fmt: skip
 
 
+def test_a_split_that_came_with_the_data_is_named() -> None:
+    text = " ".join(sentences(having(splits=None, given_splits={"train": 24, "validation": 8})))
+    assert "The data come with a split (train 24, validation 8): pupila split keeps it" in text
+    assert "not split yet" not in text
+
+
+def test_a_side_of_one_length_is_no_range() -> None:
+    quantiles = {"min": 128, "median": 128, "max": 128}
+    sizes = [{"width": 128, "height": 70 + n, "images": 350} for n in range(2)]
+    text = " ".join(sentences(having(sizes=sizes, width=quantiles)))
+    assert "Image sizes vary: width 128 pixels, height" in text
+
+
 def test_labels_of_which_every_image_has_one_have_a_range() -> None:
     assert "1.12 of the 2 classes on average, from 1 to 2." in " ".join(
         sentences(labelled(labels_per_image=[0, 616, 84]))

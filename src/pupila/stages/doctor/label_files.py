@@ -9,8 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
+from pupila.artifacts.dataset.formats.tools.annotation_tools import TOOLS, likely_tool
 from pupila.core import files
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, translate
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 
 _START = 4096  # bytes that are read of a file
@@ -23,21 +24,11 @@ _TAG = re.compile(r"<([A-Za-z][\w.:-]*)")
 _LABEL_WORDS = {"label", "labels", "class", "classes", "category", "annotation", "annotations", "bbox", "boxes", "mask",
                 "masks", "segmentation", "polygon", "points", "object", "objects", "bndbox", "target", "tag",
                 "tags"}  # fmt: skip
-# Keys of which all are there -> the tool, and the layout that reads it; the first that fits counts.
-_JSON = (
-    ({"shapes", "imagePath"}, "labelme", "labelme"),
-    ({"_via_img_metadata"}, "VIA", "via"),
-    ({"shape_attributes", "regions"}, "VIA", "via"),
-    ({"annotations", "result", "data"}, "Label Studio", "label-studio"),
-    ({"from_name", "to_name"}, "Label Studio", "label-studio"),
-    ({"imgHeight", "objects"}, "Cityscapes", ""),
-    ({"objects", "size", "description"}, "Supervisely", "supervisely"),
-    ({"geometryType", "classTitle"}, "Supervisely", "supervisely"),
-    ({"image", "annotations", "coordinates"}, "CreateML", ""),
-    ({"images", "file_name"}, "COCO", "coco"),
-    ({"annotations", "category_id"}, "COCO", "coco"),
-    ({"image_id", "category_id"}, "COCO", "coco"),
-    ({"features", "geometry"}, "GeoJSON", ""),
+# Keys of which all are there -> whose annotations they are, of formats that no reader of `TOOLS` reads.
+_UNREAD = (
+    ({"imgHeight", "objects"}, "Cityscapes"),
+    ({"image", "annotations", "coordinates"}, "CreateML"),
+    ({"features", "geometry"}, "GeoJSON"),
 )
 _STARTS = ((b"MATLAB 5.0", "matlab"), (b"\x89HDF", "hdf5"), (b"PAR1", "parquet"), (b"\x93NUMPY", "numpy"),
            (b"\xd0\xcf\x11\xe0", "excel"), (b"PK\3\4", "zip"), (b"\0\0\x08\1", "idx"), (b"\0\0\x08\3", "idx"),
@@ -73,7 +64,8 @@ def describe_label_file(uri: str) -> str:
         if kind and (suffix not in _TEXTS):
             return _describe_binary(uri, kind, start)
         if suffix in _TEXTS and (text := _text(start).strip()):
-            return _describe_text(suffix, text)
+            tool = likely_tool(start, suffix)
+            return _describe_text(suffix, text, tool)
     return ""
 
 
@@ -83,21 +75,25 @@ def _text(start: bytes) -> str:
     return start.decode("utf-8-sig", errors="replace")
 
 
-def _describe_text(suffix: str, text: str) -> str:
+def _describe_text(suffix: str, text: str, tool: str) -> str:
     if suffix == ".xml":
-        return _describe_xml(text)
+        return _describe_xml(text, tool)
     if suffix in (".yaml", ".yml"):
         return _describe_yaml(text)
     if suffix in (".csv", ".tsv", ".tab"):
         return _describe_table(text)
-    return _describe_list(text) if suffix in (".txt", ".lst") else _describe_json(text)
+    return _describe_list(text) if suffix in (".txt", ".lst") else _describe_json(text, tool)
 
 
-def _describe_json(text: str) -> str:
+def _describe_json(text: str, tool: str) -> str:
     keys = list(dict.fromkeys(_KEY.findall(text)))
-    for expected, tool, layout in _JSON:
+    evidence = say("the keys {names}", names=listing(keys, _SHOWN))
+    for expected, title in _UNREAD:
         if expected <= set(keys):
-            return _describe_tool(tool, say("the keys {names}", names=listing(keys, _SHOWN)), layout)
+            return say("{tool} annotations ({evidence}), which are not read: export them as COCO",
+                       tool=title, evidence=evidence)  # fmt: skip
+    if tool or {"image_id", "category_id"} <= set(keys):  # COCO's list of results has no other sign
+        return _describe_tool(tool or "coco", evidence)
     if any(_NAMES.search(key) for key in keys):
         return say("a JSON of file names ({names}): write it as a table with the columns image and label",
                    names=listing(keys, 3))  # fmt: skip
@@ -107,26 +103,23 @@ def _describe_json(text: str) -> str:
     return ""
 
 
-def _describe_tool(tool: str, evidence: str, layout: str) -> str:
-    if not layout:
-        return say(
-            "{tool} annotations ({evidence}), which are not read: export them as COCO",
-            tool=tool,
-            evidence=evidence,
-        )
-    return say("{tool} annotations ({evidence}), not used in this reading: --layout {layout} reads them, if they name "
-               "images that are here", tool=tool, evidence=evidence, layout=layout)  # fmt: skip
+def _describe_tool(tool: str, evidence: str) -> str:
+    """Of a layout that is read, but was not in this reading.
+
+    Args:
+        tool: key of `TOOLS`, or yolo: a value of --layout.
+        evidence: what was seen in the file.
+    """
+    title = translate(TOOLS[tool].title) if tool in TOOLS else say("YOLO annotations")
+    return say("{title} ({evidence}), not used in this reading: --layout {layout} reads them, if they name images that "
+               "are here", title=title, evidence=evidence, layout=tool)  # fmt: skip
 
 
-def _describe_xml(text: str) -> str:
+def _describe_xml(text: str, tool: str) -> str:
     tags = [tag for tag in dict.fromkeys(_TAG.findall(text)) if tag.lower() != "xml"]
     evidence = say("the tags {names}", names=listing(tags, _SHOWN))
-    if tags[:1] == ["annotation"] and {"object", "filename"} & set(tags):
-        return _describe_tool("Pascal VOC", evidence, "voc")
-    if tags[:1] == ["annotations"] and {"image", "track"} & set(tags):
-        return _describe_tool("CVAT", evidence, "cvat")
-    if tags[:1] == ["annotations"] and "task" in tags:
-        return _describe_tool("CVAT", evidence, "cvat")
+    if tool:
+        return _describe_tool(tool, evidence)
     if _LABEL_WORDS & {tag.lower() for tag in tags} or _NAMES.search(text):
         return say("an XML file with {evidence}, of no tool that Pupila knows: export the labels as COCO or Pascal VOC",
                    evidence=evidence)  # fmt: skip
@@ -136,7 +129,7 @@ def _describe_xml(text: str) -> str:
 def _describe_yaml(text: str) -> str:
     keys = re.findall(r"^([A-Za-z_][\w -]*):", text, re.M)
     if "names" in keys:
-        return _describe_tool("YOLO", say("the keys {names}", names=listing(keys, _SHOWN)), "yolo")
+        return _describe_tool("yolo", say("the keys {names}", names=listing(keys, _SHOWN)))
     if _LABEL_WORDS & {key.lower() for key in keys} or _NAMES.search(text):
         return say("a YAML file with the keys {names}: write the labels as a table with the columns image and label",
                    names=listing(keys, _SHOWN))  # fmt: skip

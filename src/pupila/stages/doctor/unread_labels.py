@@ -6,6 +6,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core import files
 from pupila.core.messages import say
+from pupila.core.vocabulary import IMAGE_SUFFIXES
 from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, fault
 from pupila.stages.doctor.label_files import describe_label_file
 
@@ -24,9 +25,9 @@ def find_label_files(data: Dataset) -> dict[str, str]:
     else:
         lists = ()
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path, code, reason in data.skipped.select("subject", "code", "reason").iter_rows():
+    for path, code in data.skipped.select("subject", "code").iter_rows():
         suffix = files.suffix(path)
-        if code == "other-file" and reason == say("not an image") and suffix not in lists:
+        if code == "other-file" and suffix not in (*lists, *IMAGE_SUFFIXES):  # images may be left out, too
             groups[path.rpartition("/")[0], suffix].append(path)
     described: dict[str, str] = {}
     for number, paths in enumerate(groups.values()):

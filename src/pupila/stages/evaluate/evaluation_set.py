@@ -24,7 +24,9 @@ def select_rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int
     if not rows:
         raise PupilaError(
             say("No labelled image in the {split} split", split=split or VALIDATION), actual="splits.json",
-            expected=say("labelled images to evaluate on"), remedy="pupila split DATA --replace",
+            expected=say("labelled images to evaluate on"),
+            remedy=say("--split validation, or pupila split DATA --replace, with --ignore-given where the split came "
+                       "with the data"),
         )  # fmt: skip
     return rows
 

@@ -1,6 +1,7 @@
 """The explore page: conclusions, charts of classes and sizes, samples, duplicates, faults and splits."""
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.understood import describe
 from pupila.artifacts.report import charts
 from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.artifacts.report.page import Page, Section, Table
@@ -38,7 +39,8 @@ def build_page(
     """
     view = find_view(data)
     sections = [
-        view.classes(f), _sizes(f), view.samples(data, row_splits), colour_section(f),
+        Section(say("The data"), describe(data)), view.classes(f), _sizes(f),
+        view.samples(data, row_splits), colour_section(f),
         map_section(data, f, image_map) if image_map else None,
         label_section(f), column_section(f), _duplicates(data, f), _faults(f, titles), _splits(f, view),
     ]  # fmt: skip

@@ -172,16 +172,26 @@ def explain_unread(uri: str) -> str:
     return say("no form of annotations that Pupila reads")
 
 
+def likely_tool(head: bytes, suffix: str) -> str:
+    """The name of the tool that seems to have written a file with these first bytes; empty where none does."""
+    marks = _marks_by_tool(head, suffix).most_common(1)
+    return marks[0][0] if marks and marks[0][1] >= _LIKELY_MARKS else ""
+
+
+def _marks_by_tool(head: bytes, suffix: str) -> Counter[str]:
+    """How many marks of each tool that writes files of this suffix stand in the first bytes."""
+    head = head.replace(b"\0", b"")  # UTF-16 is read, too
+    marks = {
+        name: sum(each in head for each in tool.marks)
+        for name, tool in TOOLS.items()
+        if suffix in tool.suffixes
+    }
+    return Counter(marks)
+
+
 def _count_marks(uri: str) -> dict[str, int]:
     """How many marks of each tool that may have written the file stand in its first bytes; the most likely first."""
-    head = files.read_start(uri, _HEAD).replace(b"\0", b"")  # UTF-16 is read, too
-    counts = Counter(
-        {
-            name: sum(each in head for each in tool.marks)
-            for name, tool in TOOLS.items()
-            if files.suffix(uri) in tool.suffixes
-        }
-    )
+    counts = _marks_by_tool(files.read_start(uri, _HEAD), files.suffix(uri))
     if "run-lengths" in counts and run_length_table.may_hold_runs([uri]):
         counts["run-lengths"] = _LIKELY_MARKS
     return dict((+counts).most_common())

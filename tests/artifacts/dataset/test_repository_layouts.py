@@ -214,3 +214,25 @@ def test_numbered_lines_are_a_question(tmp_path: Path, width: int) -> None:
     with pytest.raises(PupilaError, match="classes or numbered objects"):
         pupila.open(tmp_path)
     assert pupila.open(tmp_path, instances="merge").classes == ["background", "foreground"]
+
+
+@pytest.mark.parametrize("names", ["train val", "train_set7 test_set7"])
+def test_lists_may_leave_out_what_all_stems_end_with_and_add_a_word_to_the_split(
+    tmp_path: Path, names: str
+) -> None:
+    for n in range(8):
+        write_pair(tmp_path / f"imgs/{n:04d}_img.png", tmp_path / f"gts/{n:04d}_gt.png", seed=n)
+    (tmp_path / "splits").mkdir()
+    for name, numbers in zip(names.split(), (range(5), range(5, 8)), strict=True):
+        (tmp_path / f"splits/{name}.txt").write_text("".join(f"{n:04d}\n" for n in numbers))
+    (tmp_path / "splits/all.txt").write_text("".join(f"{n:04d}\n" for n in range(8)))
+    splits = pupila.open(tmp_path).images["given_split"]
+    assert sorted(splits.value_counts()["count"]) == [3, 5] and splits.null_count() == 0
+
+
+def test_masks_beside_outlines_are_not_passed_over_silently(tmp_path: Path) -> None:
+    for n in range(4):
+        write_pair(tmp_path / f"images/{n}.png", tmp_path / f"masks/{n}.png", seed=n)
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        (tmp_path / f"labels/{n}.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.5 0.1 0.6 0.2 0.7\n")
+    assert "Masks in masks are not read" in " ".join(pupila.open(tmp_path).notes)

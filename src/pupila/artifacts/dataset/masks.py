@@ -1,5 +1,6 @@
 """The masks of a data set: the stored values of their files, the label map, and the class indices of one image."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -91,27 +92,25 @@ def _pages_of_all(facts: pl.DataFrame) -> int:
 
 def _as_pages(images: pl.DataFrame, pages: int) -> pl.DataFrame:
     """The rows with a layer for each page of a mask file; its class is the page's number."""
-    columns = {
-        name: [
-            target and write_mask_files(
-                [MaskFile(target, say("page {n}", n=page + 1), page) for page in range(pages)])
-            for target in images[name]
-        ]
-        for name in ("target", "given_target") if name in images.columns
-    }  # fmt: skip
-    return images.with_columns(**{name: pl.Series(rows, dtype=pl.String) for name, rows in columns.items()})
+    return _map_targets(images, lambda target: write_mask_files(
+        [MaskFile(target, say("page {n}", n=page + 1), page) for page in range(pages)]
+    ))  # fmt: skip
 
 
 def _as_layers(images: pl.DataFrame) -> pl.DataFrame:
     """The rows with lone mask files as layers too, where other images have several."""
+    return _map_targets(
+        images, lambda target: target if is_drawn(target) else write_mask_files([MaskFile(target)])
+    )
+
+
+def _map_targets(images: pl.DataFrame, change: Callable[[str], str]) -> pl.DataFrame:
+    """The rows with other targets; those without a target keep none."""
     columns = {
-        name: [
-            target if target is None or is_drawn(target) else write_mask_files([MaskFile(target)])
-            for target in images[name]
-        ]
+        name: pl.Series([target and change(target) for target in images[name]], dtype=pl.String)
         for name in ("target", "given_target") if name in images.columns
     }  # fmt: skip
-    return images.with_columns(**{name: pl.Series(rows, dtype=pl.String) for name, rows in columns.items()})
+    return images.with_columns(**columns)
 
 
 def _describe_overlap(facts: pl.DataFrame) -> list[str]:

@@ -87,11 +87,20 @@ def _as_mask(stored: Array) -> Array:
         if len(axes) != 1:
             raise _wrong_shape(stored.shape)
         values = values.argmax(axis=axes[0]).astype(np.float64)
+    return pack_values(values, values < 0)
+
+
+def pack_values(values: Array, missing: Array) -> Array:
+    """Whole numbers (H, W) in as few bits as hold them: 8 or 16, or 32 with NO_DATA where values are missing.
+
+    Raises:
+        ImageFault: a number is too large for a class or an object.
+    """
     if values.max() >= NO_DATA:
         raise ImageFault("unreadable", say("values up to {most}; a mask may hold {limit}", most=int(values.max()),
                                            limit=NO_DATA - 1))  # fmt: skip
-    if values.min() < 0:
-        return np.where(values < 0, NO_DATA, values).astype(np.uint32)
+    if missing.any():
+        return np.where(missing, NO_DATA, values).astype(np.uint32)
     return values.astype(np.uint8 if values.max() < 256 else np.uint16)
 
 

@@ -19,8 +19,8 @@ from pupila.imaging.images.decode import (
     check_pixels,
     open_image,
 )
-from pupila.imaging.masks.arrays import is_array, read_array
-from pupila.imaging.masks.label_map import NO_DATA, LabelMap, class_colours, unpack_rgb
+from pupila.imaging.masks.arrays import is_array, pack_values, read_array
+from pupila.imaging.masks.label_map import LabelMap, class_colours, unpack_rgb
 
 Array = NDArray[Any]
 SAME_SHAPE = 0.02  # of the aspect ratio, within which pictures and masks are laid on each other
@@ -124,7 +124,8 @@ def _deep_values(picture: Image.Image) -> Array:
     """(H, W) of a mask with more than 8 bits: whole numbers, or NO_DATA, as GDAL's tag or no number says.
 
     Raises:
-        ValueError: a number is a fraction, or too large for a class or an object.
+        ValueError: a number is a fraction.
+        ImageFault: a number is too large for a class or an object.
     """
     deep = np.asarray(picture, dtype=np.float64)
     missing = ~(deep >= 0)
@@ -138,13 +139,7 @@ def _deep_values(picture: Image.Image) -> Array:
             say("fractions, such as {value}, and a mask holds whole numbers: save shades as 0 to 255",
                 value=number(float(deep.ravel()[apart.argmax()]), 3))
         )  # fmt: skip
-    if whole.max() >= NO_DATA:
-        raise ValueError(
-            say("values up to {most}; a mask may hold {limit}", most=int(whole.max()), limit=NO_DATA - 1)
-        )
-    if missing.any():
-        return np.where(missing, NO_DATA, whole).astype(np.uint32)
-    return whole.astype(np.uint8 if whole.max() < 256 else np.uint16)
+    return pack_values(whole, missing)
 
 
 def encode_png(mask: Array, classes: int) -> bytes:

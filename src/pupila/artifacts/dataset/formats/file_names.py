@@ -1,7 +1,7 @@
 """Names of files as tools write them: other Unicode forms, escapes, backslashes, and paths of another machine."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from unicodedata import normalize
 from urllib.parse import unquote
@@ -86,3 +86,17 @@ def describe_difference(name: str, other: str) -> str:
     strange = dict.fromkeys(char for char in name + other if (char in name) != (char in other))
     points = listing([f"U+{ord(char):04X}" for char in strange], 4)
     return say("{name} looks alike but differs in {points}", name=other, points=points)
+
+
+def read_stem(path: str) -> str:
+    """The file's name without its ending, in lower case."""
+    return path.rpartition("/")[2].rpartition(".")[0].lower() or path.rpartition("/")[2].lower()
+
+
+def common_start(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    first, last = min(names), max(names)
+    length = next(
+        (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
+    return first[:length]

@@ -7,9 +7,11 @@ from itertools import combinations, pairwise
 from statistics import median
 
 from pupila.artifacts.dataset.formats.file_finder import folder_content
+from pupila.artifacts.dataset.formats.file_names import read_stem
 from pupila.artifacts.dataset.formats.folders.folder_tree import Node
 from pupila.artifacts.dataset.formats.folders.folder_views import refuse_views, show_the_same
-from pupila.artifacts.dataset.formats.masks.mask_candidates import read_stem, spread
+from pupila.artifacts.dataset.formats.masks.folder_names import MASK_WORDS
+from pupila.artifacts.dataset.formats.masks.mask_candidates import spread
 from pupila.artifacts.dataset.formats.masks.mask_pixels import Pixels
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -25,10 +27,6 @@ _RECORDS = frozenset({
 _CLASSES = frozenset({
     "class", "classes", "cls", "label", "digit", "category", "cat", "type", "grade", "level", "stage", "kind",
     "group", "species", "n", "c", "letter", "breed", "rank", "score", "cluster",
-})  # fmt: skip
-_MASK_WORDS = frozenset({
-    "mask", "masks", "gt", "groundtruth", "annotation", "annotations", "annot", "trainannot", "labels",
-    "labelstr", "segmentation", "trimap", "trimaps", "ann", "anno", "anns",
 })  # fmt: skip
 _CAMERA = (
     r"[1-9]\d\d(?=.*[A-Z])[A-Z\d_]{5}"  # as the standard of cameras (DCF) names folders: 100CANON, 101_PANA
@@ -189,7 +187,7 @@ def _are_counted(tops: list[Node]) -> bool:
 
 def is_of_masks(name: str) -> bool:
     """Whether a folder is called like one of masks."""
-    return folder_content(name) == "mask" or bool(set(_tokens(name)) & _MASK_WORDS)
+    return folder_content(name) == "mask" or bool(set(_tokens(name)) & MASK_WORDS)
 
 
 def _tokens(name: str) -> list[str]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pupila.artifacts.dataset.formats.masks.mask_candidates import read_stem, spread
+from pupila.artifacts.dataset.formats.file_names import read_stem
+from pupila.artifacts.dataset.formats.masks.mask_candidates import spread
 from pupila.artifacts.dataset.formats.masks.mask_pixels import Pixels, read_pixels
 from pupila.core import files
 from pupila.core.errors import PupilaError

@@ -9,6 +9,7 @@ from itertools import accumulate, permutations
 from typing import TypeVar
 
 from pupila.artifacts.dataset.formats.file_finder import folder_content
+from pupila.artifacts.dataset.formats.file_names import read_stem
 from pupila.artifacts.dataset.formats.masks.folder_names import hint, split_of_folder
 from pupila.artifacts.dataset.formats.masks.mask_pixels import Pixels, are_aligned, read_pixels
 from pupila.artifacts.dataset.formats.masks.stems import ImageStems, Item, match_stems, refuse_channels
@@ -246,11 +247,6 @@ def _have_pixels_of_masks(tree: Tree, candidate: Candidate, images: list[str], m
 def make_items(paths: Iterable[tuple[str, str]]) -> list[Item]:
     """Files with their contexts, for matching."""
     return [Item(path, context, read_stem(path)) for path, context in paths]
-
-
-def read_stem(path: str) -> str:
-    """The file's name without its ending, in lower case."""
-    return path.rpartition("/")[2].rpartition(".")[0].lower() or path.rpartition("/")[2].lower()
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:

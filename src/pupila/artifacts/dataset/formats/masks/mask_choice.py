@@ -5,15 +5,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from pupila.artifacts.dataset.formats.file_finder import folder_content
-from pupila.artifacts.dataset.formats.masks.folder_names import hint
+from pupila.artifacts.dataset.formats.file_names import common_start
+from pupila.artifacts.dataset.formats.masks.folder_names import hint, rest_of_name
 from pupila.artifacts.dataset.formats.masks.mask_candidates import Candidate, Role, Tree
-from pupila.artifacts.dataset.formats.masks.mask_pixels import Pixels, are_alike, overlap
-from pupila.artifacts.dataset.formats.masks.stems import common_start
+from pupila.artifacts.dataset.formats.masks.mask_pixels import SAME_REGION, Pixels, are_alike, overlap
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 
 _COMPLETE = 0.75  # of the most masks of a folder, below which another has too few
-_SAME = 0.6  # overlap of two masks of one image above which they mark the same region
 
 
 @dataclass(slots=True)
@@ -83,13 +82,8 @@ def _of_one_level(tree: Tree, candidates: list[Candidate]) -> list[Candidate]:
 
 def _are_akin(candidate: Candidate) -> bool:
     """Whether both names are the same but for what says image or mask: `train` and `train_masks`."""
-    first, second = (_rest_of_name(role.name) for role in (candidate.images, candidate.masks))
+    first, second = (rest_of_name(role.name) for role in (candidate.images, candidate.masks))
     return bool(first) and first == second
-
-
-def _rest_of_name(name: str) -> str:
-    words = r"(ground)?truth|masks?|labels?|annotations?|annot|ann|segmentation|seg|gt|images?|imgs?|inputs?"
-    return re.sub(rf"[\W_]|{words}", "", name.lower())
 
 
 def _refuse_unclear_images(candidates: list[Candidate]) -> None:
@@ -167,7 +161,7 @@ def _mark_different_regions(samples: list[dict[str, Pixels]]) -> bool:
         for second in samples[:number]
         for image in first.keys() & second.keys()
     ]
-    return not shares or sum(shares) / len(shares) < _SAME
+    return not shares or sum(shares) / len(shares) < SAME_REGION
 
 
 def _describe(taken: dict[Role, str], candidates: list[Candidate]) -> list[str]:

@@ -14,6 +14,7 @@ from pupila.imaging.masks.codec import SAME_SHAPE, read_stored_mask
 
 Array = NDArray[Any]
 GRID = 64  # pixels, side of the small copy that files are compared by
+SAME_REGION = 0.6  # overlap of two masks of one image above which they mark the same region
 _FEW = 16  # exact values that a file may have at most to count as a mask at once
 _SIDE = 320  # pixels that are looked at of each side, evenly spaced
 _PEAK = 4  # levels around an exact one that smear of compression reaches, far from borders

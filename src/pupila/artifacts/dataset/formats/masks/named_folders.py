@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from pupila.artifacts.dataset.formats.file_finder import folder_content
+from pupila.artifacts.dataset.formats.file_names import read_stem
 from pupila.artifacts.dataset.formats.masks.folder_names import hint
-from pupila.artifacts.dataset.formats.masks.mask_candidates import Parts, Role, Tree, make_items, read_stem
+from pupila.artifacts.dataset.formats.masks.mask_candidates import Parts, Role, Tree, make_items
 from pupila.artifacts.dataset.formats.masks.stems import ImageStems, Item, Matches, match_stems
 from pupila.artifacts.dataset.reading import AUTO
 from pupila.core.errors import PupilaError

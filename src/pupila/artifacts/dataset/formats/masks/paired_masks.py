@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pupila.artifacts.dataset.formats.file_finder import folder_content
+from pupila.artifacts.dataset.formats.file_names import common_start
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.masks.folder_names import hint
 from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree
@@ -13,13 +14,12 @@ from pupila.artifacts.dataset.formats.masks.mask_choice import (
     refuse_several_masks,
 )
 from pupila.artifacts.dataset.formats.masks.mask_files import MaskFile, write_mask_files
-from pupila.artifacts.dataset.formats.masks.mask_pixels import overlap
-from pupila.artifacts.dataset.formats.masks.stems import Matches, common_start
+from pupila.artifacts.dataset.formats.masks.mask_pixels import SAME_REGION, overlap
+from pupila.artifacts.dataset.formats.masks.stems import Matches
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 
 _SAMPLES = 3  # images whose masks of different names are compared
-_SAME = 0.6  # overlap of two masks of one image above which they mark the same region
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ def _choose_part(tree: Tree, matches: Matches, parts: list[str], targets: Target
         shown = list(samples.values())
         alike += [overlap(first, second) for n, first in enumerate(shown) for second in shown[:n]]
     plain = [part for part in parts if part in ("", "#")]
-    if not plain and binary and (not alike or sum(alike) / len(alike) < _SAME):
+    if not plain and binary and (not alike or sum(alike) / len(alike) < SAME_REGION):
         return None
     named = plain or _labels_by_name(parts)
     others = [part for part in parts if part not in named]

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.file_finder import content_by_path, folder_content, split_from_path
+from pupila.artifacts.dataset.formats.file_names import read_stem
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.masks.folder_names import hint, split_of_folder
-from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree, find_candidates, read_stem
+from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree, find_candidates
 from pupila.artifacts.dataset.formats.masks.mask_choice import Choice, choose
 from pupila.artifacts.dataset.formats.masks.named_folders import fits, match_named
 from pupila.artifacts.dataset.formats.masks.paired_masks import make_targets

@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pupila.artifacts.dataset.formats.file_names import read_stem
 from pupila.artifacts.dataset.formats.masks.folder_names import hint
-from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree, read_stem, spread
+from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree, spread
 from pupila.artifacts.dataset.formats.masks.stems import Matches, part_of_name
 from pupila.core import files
 from pupila.core.errors import PupilaError

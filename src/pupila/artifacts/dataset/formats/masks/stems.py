@@ -2,20 +2,15 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from pupila.artifacts.dataset.formats.file_names import common_start
+from pupila.artifacts.dataset.formats.masks.folder_names import PLAIN_WORDS
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 
-# Words that say that a file is a mask, and nothing about its class.
-PLAIN_WORDS = frozenset((
-    "mask", "masks", "label", "labels", "gt", "groundtruth", "ground", "truth", "seg", "segmentation", "segmented",
-    "ann", "anno", "annot", "annotation", "annotated", "manual", "target", "binary", "png", "json", "img", "image",
-    "l", "y", "training", "train", "testing", "test", "val",
-))  # fmt: skip
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
 _CHANNEL = re.compile(r"(.+)(_\d{4})")
 _SAMPLE = 400  # stems that the affixes are learned from
@@ -294,12 +289,3 @@ def _match_lone_images(images: ImageStems, masks: list[Item]) -> Matches | None:
         else:
             matches.unmatched.append(item.path)
     return matches
-
-
-def common_start(names: Sequence[str]) -> str:
-    """What all names begin with."""
-    first, last = min(names), max(names)
-    length = next(
-        (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
-    )
-    return first[:length]

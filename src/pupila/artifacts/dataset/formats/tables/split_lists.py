@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from pupila.artifacts.dataset.formats.file_finder import FileFinder
+from pupila.artifacts.dataset.formats.file_names import common_start
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_numbered_lists
@@ -60,7 +61,7 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
         return source
     if files.relative(source.root, place.root) != ".":
         return source
-    paths = [other.subject for other in place.others if _named_split(other.subject)]
+    paths = _find_lists([other.subject for other in place.others])
     in_json = _find_json_lists(place)
     entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
     if len(paths) < 2 and not in_json:
@@ -68,8 +69,8 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
     images = source.rows["image"].to_list()
     labelled = set(source.rows.filter(pl.col("target").is_not_null())["image"]) or set(images)
     texts = {
-        path: (path.rpartition("/")[0], {str(_named_split(path)): _read_text(place.root, path)})
-        for path in paths
+        path: (path.rpartition("/")[0], {split: _read_text(place.root, path)})
+        for path, split in paths.items()
     }
     lists = [each for each in _read_lists(place.root, {**texts, **in_json}, entries) if len(each.splits) > 1]
     lists.sort(key=lambda each: (-len(each.images & labelled), len(each.images - labelled), each.folder))
@@ -153,10 +154,24 @@ def _with_splits(source: Listing, lists: _SplitLists, others: list[str]) -> List
     )
 
 
-def _named_split(path: str) -> str | None:
-    """The split that a list is named after, as a whole: `trainval.txt` and `cat_train.txt` are none."""
-    name = PurePosixPath(path)
-    return SPLIT_WORDS.get(name.stem.lower()) if name.suffix.lower() in _SUFFIXES else None
+def _find_lists(paths: Iterable[str]) -> dict[str, str]:
+    """Path -> the split that the list is named after, as a whole; or with a word that all of its folder have.
+
+    `trainval.txt` is none, nor are `cat_train.txt` and `dog_train.txt`, but `train_set7.txt` is one beside
+    `test_set7.txt`.
+    """
+    by_folder: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for path in map(PurePosixPath, paths):
+        words = re.split(r"[\W_]+", path.stem.lower())
+        splits = [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]
+        if path.suffix.lower() in _SUFFIXES and len(splits) == 1:
+            rest = " ".join(word for word in words if word not in SPLIT_WORDS)
+            by_folder[str(path.parent)][rest][str(path)] = splits[0]
+    lists: dict[str, str] = {}
+    for by_rest in by_folder.values():
+        several = [some for some in by_rest.values() if len({*some.values()}) > 1]
+        lists |= by_rest[""] if "" in by_rest else several[0] if len(several) == 1 else {}
+    return lists
 
 
 def _read_text(root: str, path: str) -> list[str]:
@@ -214,20 +229,33 @@ def _read_lists(
         lists: path of each file to its folder, or itself, and the lines of each split.
         images: that the lists may name.
     """
-    finder = FileFinder(root, images)
+    finder, end = FileFinder(root, images), _find_common_end(images)
     by_place: dict[str, dict[str, set[str]]] = defaultdict(dict)
     for place, splits in lists.values():
         for split, lines in splits.items():
-            named = [image for line in lines if (image := find_image(line, finder))]
+            named = [image for line in lines if (image := find_image(line, finder, end))]
             if lines and len(named) >= _MATCHED * len(lines):
                 by_place[place].setdefault(split, set()).update(named)
     return [_SplitLists(place, splits) for place, splits in by_place.items()]
 
 
-def find_image(line: str, finder: FileFinder) -> str | None:
-    """The image that a line names, whatever the ending; a label or a mask may follow it."""
+def _find_common_end(images: Sequence[files.FileEntry]) -> str:
+    """What the stems of all images end with, from a sign on: `_img` of `0001_img.jpg`; lists often leave it out."""
+    end = common_start([PurePosixPath(entry.path).stem[::-1] for entry in images] or [""])[::-1]
+    sign = re.search(r"[\W_].*", end)
+    return sign[0] if sign and len(images) > 1 else ""
+
+
+def find_image(line: str, finder: FileFinder, end: str = "") -> str | None:
+    """The image that a line names, whatever the ending; a label or a mask may follow it.
+
+    Args:
+        line: of a list.
+        finder: of the images.
+        end: what a line may lack at the end of the stem.
+    """
     first = re.split(r"[\s,;]+", line, maxsplit=1)[0]
-    for text in dict.fromkeys((line, first, _ENDING.sub("", first))):
+    for text in dict.fromkeys((line, first, _ENDING.sub("", first), f"{first}{end}")):
         if text and (entry := finder.find(text, lambda _: True)) is not None:
             return entry.path
     return None

@@ -46,6 +46,12 @@ def locate_images(place: Place, config: YoloConfig) -> YoloImages:
         entries, others = _list_all(place, config.root)
         chosen = [entry for entry in entries if content_by_path(entry.path) != "mask"]
         images.by_path = {entry.path: (entry, split_from_path(entry.path)) for entry in chosen}
+        masks = sorted(
+            {entry.path.rpartition("/")[0] for entry in entries} - {c.path.rpartition("/")[0] for c in chosen}
+        )
+        if masks:
+            images.notes.append(say("Masks in {folders} are not read; to read them instead of outlines, use {flag}.",
+                                    folders=listing(masks, 3), flag="--layout masks"))  # fmt: skip
         images.oddities = [o for o in others if not o.subject.lower().endswith((*_LISTS, ".names"))]
         return images
     folders = _FolderSearch(place, config.root)

@@ -79,6 +79,20 @@ def test_a_folder_of_folders_beside_one_of_images_is_a_question(tmp_path: Path, 
     assert pupila.open(tmp_path, layout="folders").classes == ["Dataset", "Examples"]
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [{"examples": 1, "images": 1}, {"yes": 3, "no": 3}, {"report/figures": 4}, {"a": 1, "b": 1, "c": 1}],
+)
+def test_folders_that_hold_less_or_are_called_the_same_are_no_classes(
+    tmp_path: Path, beside: dict[str, int]
+) -> None:
+    write_classes(tmp_path, "tumours/yes", "tumours/no", count=5)
+    for folder, count in beside.items():
+        write_classes(tmp_path, folder, count=count)
+    with pytest.raises(PupilaError, match="name the folder tumours"):
+        pupila.open(tmp_path)
+
+
 @pytest.mark.parametrize("inner", ["visit_1 visit_2", "2019-03 2020-04"])
 def test_a_class_with_folders_of_days_beside_one_without_is_a_class(tmp_path: Path, inner: str) -> None:
     write_classes(tmp_path, *(f"cat/{name}" for name in inner.split()), "dog")

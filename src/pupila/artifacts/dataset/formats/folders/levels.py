@@ -19,26 +19,24 @@ def hold_no_class(split: Node, classes: set[str]) -> bool:
 
 
 def refuse_unequal_depth(tops: list[Node]) -> None:
-    """Refuse one folder of folders beside folders of images.
+    """Refuse one folder of folders beside folders of images, which are fewer, hold less, or are called the same.
 
     Raises:
         PupilaError: the folders within it may be the classes, or the folders beside each other.
     """
-    flat = [top for top in tops if not top.children]
-    deep = [top for top in tops if top.children]
-    if len(deep) != 1 or not flat:
+    flat = [top for top in tops if len(top.unwrap().children) < 2]
+    deep = [top for top in tops if top not in flat]
+    if len(deep) != 1 or not flat or 2 * deep[0].direct > deep[0].total:
         return
     inner = deep[0].unwrap()
-    if (
-        len(inner.children) <= len(flat)
-        or 2 * deep[0].direct > deep[0].total
-        or are_records([*inner.children])
-    ):
+    fewer = len(inner.children) > len(flat) or 2 * sum(top.total for top in flat) < inner.total
+    again = {name.lower() for name in inner.children} & {top.name.lower() for top in flat}
+    if not (fewer or again) or are_records([*inner.children]):
         return
     names = listing([top.name for top in flat], 4)
     raise open_question(
         say("It is open which folders are the classes"),
-        say("{deep} holds the folders {classes}, {others} none", deep=deep[0].name, others=names,
+        say("{deep} holds the folders {classes}; no such folders lie in {others}", deep=deep[0].name, others=names,
             classes=listing([*inner.children], 8)),
         say("name the folder {deep} if the classes are in it, or --layout folders if {names} are the classes",
             deep=deep[0].name, names=listing([top.name for top in tops], 4)),

@@ -183,3 +183,29 @@ def test_a_folder_that_does_not_exist_yet_is_as_writable_as_the_one_above(
     monkeypatch.setattr("os.access", lambda path, mode: requested.append(str(path)))
     assert not files.is_writable(str(tmp_path / "new/folder"))
     assert requested == [str(tmp_path)]
+
+
+def test_within_a_cached_listing_each_folder_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/1.jpg").write_bytes(b"1")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nothing")
+    root = str(tmp_path)
+    fresh = list(files.walk(root)), files.list_files(root), files.list_folders(root)
+    with files.cache_listing(root):
+        assert next(files.walk(root)).path == "gone.jpg"  # a walk that ends early is none of the whole folder
+        seen = list(files.walk(root)), files.list_files(root), files.list_folders(root)
+        with monkeypatch.context() as patch:
+            for name in ("walk", "scandir"):
+                patch.setattr(os, name, None)
+            assert (
+                (list(files.walk(f"{root}/")), files.list_files(root), files.list_folders(root))
+                == seen
+                == fresh
+            )
+        find = files.entry_finder(root)
+        assert [find(entry.path) for entry in seen[0]] == seen[0]
+        (tmp_path / "2.jpg").write_bytes(b"22")
+        assert (late := find("2.jpg")) is not None and late.size == 2
+    assert "2.jpg" in files.list_files(root)

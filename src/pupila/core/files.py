@@ -12,19 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from pupila.core import stores
+from pupila.core import disk, stores
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
-
-class FileEntry(NamedTuple):
-    """One file as a walk saw it."""
-
-    path: str  # relative to the walked root, with forward slashes
-    size: int  # bytes; -1 for a link that leads nowhere
-    modified: int  # nanoseconds since 1970; 0 where the store keeps no time
+FileEntry = disk.FileEntry
 
 
 def is_remote(uri: str | Path) -> bool:
@@ -52,7 +46,8 @@ def relative(path: str, root: str) -> str:
 
 def normalize_path(path: str) -> str:
     """The path on disk without `..` and `.`, with forward slashes; links stay links."""
-    return Path(os.path.normpath(path)).as_posix()
+    normal = os.path.normpath(path)
+    return normal if os.sep == "/" else Path(normal).as_posix()
 
 
 def absolute(uri: str) -> str:
@@ -94,26 +89,7 @@ def walk(root: str) -> Iterator[FileEntry]:
         for listed in stores.walk(root):
             yield FileEntry(*listed)
         return
-    visited: set[str] = set()
-    for folder, names, leaves in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:  # a link back to a folder above
-            names.clear()
-            continue
-        visited.add(real)
-        names.sort()
-        below = "" if folder == root else relative(folder, root) + "/"
-        for leaf in sorted(leaves):
-            yield _stat(f"{folder}/{leaf}", f"{below}{leaf}")
-
-
-def _stat(full: str, path: str) -> FileEntry:
-    """The entry of one file on disk; size -1 where nothing can be read there."""
-    try:
-        status = os.stat(full)  # noqa: PTH116
-    except (OSError, ValueError):  # a path with a null byte, or half of a surrogate pair
-        return FileEntry(path, -1, 0)
-    return FileEntry(path, status.st_size, status.st_mtime_ns)
+    yield from disk.walk(root)
 
 
 def stat_file(root: str, path: str) -> FileEntry | None:
@@ -122,14 +98,16 @@ def stat_file(root: str, path: str) -> FileEntry | None:
     if is_remote(full):
         listed = stores.stat_object(full)
         return FileEntry(path, *listed[1:]) if listed else None
-    entry = _stat(full, path)
-    return entry if entry.size >= 0 or os.path.lexists(full) else None
+    return disk.find(root, path)
 
 
 def cache_listing(uri: str) -> AbstractContextManager[None]:
-    """Within it one listing of the store serves every request for paths beside or below the address."""
+    """Within it one listing of the store serves every request for paths beside or below the address.
+
+    On disk, each folder is looked at once.
+    """
     if not is_remote(uri):
-        return contextlib.nullcontext()
+        return disk.look_once()
     return stores.cache_listing(uri if is_folder(uri) else parent(uri))
 
 
@@ -177,9 +155,10 @@ def read_start(uri: str, count: int) -> bytes:
 
 def list_folders(root: str) -> list[str]:
     """The names of the folders directly below the root, sorted; without hidden ones and names that are not UTF-8."""
-    in_store = stores.list_children(root) if is_remote(root) else ()
-    names = [name for name, kind in in_store if kind == stores.FOLDER] if is_remote(root) else _list_children(
-        root, os.DirEntry.is_dir)  # fmt: skip
+    if is_remote(root):
+        names = [name for name, kind in stores.list_children(root) if kind == stores.FOLDER]
+    else:
+        names = disk.list_children(root)[0]
     return sorted(name for name in names if not is_hidden(name) and is_text(name))
 
 
@@ -187,18 +166,7 @@ def list_files(root: str) -> list[str]:
     """The names of the files directly below the root, sorted."""
     if is_remote(root):
         return sorted(name for name, kind in stores.list_children(root) if kind == stores.FILE)
-    return sorted(_list_children(root, os.DirEntry.is_file))
-
-
-def _list_children(root: str, is_kind: Callable[[os.DirEntry[str]], bool]) -> list[str]:
-    """The names directly below the root of one kind, by the folder's own entries; a broken link is of none."""
-    names = []
-    with os.scandir(root) as children:
-        for child in children:
-            with contextlib.suppress(OSError):  # a link to itself
-                if is_kind(child):
-                    names.append(child.name)
-    return names
+    return sorted(disk.list_children(root)[1])
 
 
 def suffix(path: str) -> str:

@@ -24,6 +24,7 @@ from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
 from pupila.imaging.images.signatures import has_image_signature, unread_format
 
+_FEW = 16  # paths that are looked for one by one
 IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
 MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
 # Files that are no images whatever they contain: reading their first bytes would cost a request each in a store.
@@ -65,7 +66,7 @@ class FileFinder:
             beside: folder of the file that names the path, which is looked at first.
         """
         local = path.removeprefix("file://")
-        if not re.match(r"(https?|ftp)://", path):
+        if "://" not in path or not re.match(r"(https?|ftp)://", path):
             for place in dict.fromkeys((files.join(beside, local) if beside else local, local)):
                 location = place if files.is_remote(place) else files.normalize_path(place)
                 if leaves_root(location):
@@ -94,12 +95,18 @@ class FileFinder:
             paths: of one list of files, in any writing.
             fits: decides between several files of the name.
         """
+        paths = list(paths)
+        if len(paths) > _FEW and not files.is_remote(self.root):
+            _ = self._entries  # a walk, which later ones are spared, costs less than a look for each path
         entries = {path: self.find(path, fits) for path in paths}
-        claims: dict[str, dict[str, int]] = defaultdict(dict)
+        claims: dict[str, list[str]] = defaultdict(list)
         for path, entry in entries.items():
             if entry:
-                claims[entry.path][path] = count_common_parts(path, entry.path)
-        for location, counts in claims.items():
+                claims[entry.path].append(path)
+        for location, claimants in claims.items():
+            if len(claimants) < 2:
+                continue
+            counts = {path: count_common_parts(path, location) for path in claimants}
             most = max(counts.values())
             for path in [path for path in counts if counts[path] < most and path in self._elsewhere]:
                 rivals = [rival for rival in counts if counts[rival] == most]

@@ -39,9 +39,10 @@ def name_key(path: str) -> str:
 
 def path_parts(path: str) -> list[str]:
     """The folders and the name of a path, of a `file://` or other address, without `.`, `..` and the host."""
-    if local := _QUERY.fullmatch(path):
+    if "?" in path and (local := _QUERY.fullmatch(path)):
         path = unescape(local[1])
-    path = _SCHEME.sub("", unescape(path) if "%2f" in path.lower() else path.replace("\\", "/"))
+    path = unescape(path) if "%2f" in path.lower() else path.replace("\\", "/")
+    path = _SCHEME.sub("", path) if "://" in path else path
     return [part for part in path.split("/") if part not in ("", ".", "..")]
 
 

@@ -90,9 +90,13 @@ def test_keys_of_splits_give_the_splits(tmp_path: Path) -> None:
         {name: 0.25 * number for number, name in enumerate(NAMES)},
         {"learning_rate": 0.1, "layers": [{"name": "conv"}, {"name": "pool"}]},
         {f"other{number}.jpg": "cat" for number in range(6)},
+        [
+            {"file": name, "width": 96 + number % 2, "height": 72, "license": number % 3}
+            for number, name in enumerate(NAMES)
+        ],
         [],
     ],
-    ids=["names of classes", "captions", "measures", "settings", "other images", "nothing"],
+    ids=["names of classes", "captions", "measures", "settings", "other images", "sizes", "nothing"],
 )
 def test_what_holds_no_labels_gives_none(tmp_path: Path, content: Any) -> None:
     assert open_json(tmp_path, content).task is None

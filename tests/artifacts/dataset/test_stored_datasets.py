@@ -101,13 +101,14 @@ def test_an_image_column_of_few_values_holds_the_masks(tmp_path: Path, hub: bool
         "depth": images(range(7, 10)),
         "scene": list("aba"),
     }
-    (tmp_path / "id2label.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "id2label.json").write_text('{"0": "floor", "1": "wall", "2": "door"}', encoding="utf-8")
     if hub:
         pl.DataFrame(table).write_parquet(tmp_path / "train-00000-of-00001.parquet")
     else:
         save(tmp_path, table, {})
     data = pupila.open(tmp_path)
     assert [sample.mask().tolist() for sample in data] == masks.tolist()
+    assert data.classes == ["floor", "wall", "door"]
     assert data.own_columns == ["scene"]
     assert any("column label holds the masks of pixel_values" in note for note in data.notes)
     assert any("depth: columns of images, too" in note for note in data.notes)

@@ -15,8 +15,8 @@ from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE, IMAGE_SUFFIXES
 from pupila.imaging.masks.label_map import BACKGROUND, NO_DATA, LabelMap
 
-CLASS_LISTS = ("labelmap.txt", "label_colors.txt", "dataset.json", "codes.txt", "class_names.txt", "labels.txt",
-               "classes.txt")  # fmt: skip
+CLASS_LISTS = ("labelmap.txt", "label_colors.txt", "dataset.json", "id2label.json", "codes.txt", "class_names.txt",
+               "labels.txt", "classes.txt")  # fmt: skip
 _RGB = r"(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})"
 _COLOUR_LAST = re.compile(rf"(?:\d+[\s:,]+)?(\D.*?)[\s:,;]+{_RGB}(?:[\s:,;].*)?")
 _COLOUR_FIRST = re.compile(rf"{_RGB}[\s:,;]+(\S.*)")
@@ -98,9 +98,10 @@ def _read_list(uri: str) -> LabelMap | None:
 
 
 def _read_json(uri: str) -> tuple[Pairs, bool]:
-    """The labels of nnU-Net's dataset.json: by name, or by number."""
+    """The labels of nnU-Net's dataset.json, by name or by number, or of Hugging Face's id2label.json."""
     content = files.read_json(uri)
-    labels = content.get("labels") if isinstance(content, dict) else None
+    numbered = isinstance(content, dict) and bool(content) and all(str(key).isdigit() for key in content)
+    labels = content if numbered else content.get("labels") if isinstance(content, dict) else None
     if not isinstance(labels, dict) or any(isinstance(value, list) for value in labels.values()):
         return [], True
     return parse_classes(labels, uri), True

@@ -182,6 +182,34 @@ def test_masks_of_one_value_are_named(tmp_path: Path, value: int) -> None:
     assert any(f"one value, {value}: they tell nothing apart" in note for note in pupila.open(tmp_path).notes)
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_foreground_of_two_sources_is_1_and_255(tmp_path: Path, both: bool) -> None:
+    for number, name in enumerate("abcdef"):
+        mask = TWO * (255 if number % 2 else 1)
+        if both and number == 0:
+            mask[:4] = 255  # pixels without a label beside objects
+        pair(tmp_path, mask, name)
+    data = pupila.open(tmp_path)
+    assert data.classes == ["background", "foreground"]
+    assert np.array_equal(data.mask(1), TWO * (255 if both else 1))
+    assert any("3 masks hold 0 and 1, 3 hold 0 and 255" in note for note in data.notes) != both
+    saved = pupila.open(Path(data.save(str(tmp_path / "saved"))).parent)
+    assert np.array_equal(saved.mask(1), data.mask(1))
+
+
+@pytest.mark.parametrize(("levels", "refused"), [((127, 255), True), ((100, 200), True), ((70, 200), False)])
+def test_indices_beside_the_same_spread_over_grey_levels_are_refused(
+    tmp_path: Path, levels: tuple[int, int], refused: bool
+) -> None:
+    for number, name in enumerate("abcd"):
+        pair(tmp_path, np.array([0, *(levels if number % 2 else (1, 2))], np.uint8)[THREE], name)
+    if refused:
+        with pytest.raises(PupilaError, match="two kinds"):
+            pupila.open(tmp_path)
+    else:
+        assert len(pupila.open(tmp_path).classes) == 5
+
+
 def test_codes_of_16_bits_stay_as_they_are(tmp_path: Path) -> None:
     data = pupila.open(pair(tmp_path / "codes", np.array([100, 300, 1000], np.uint16)[THREE]))
     assert data.classes == ["class 100", "class 300", "class 1000"]

@@ -12,7 +12,8 @@ from pupila.artifacts.dataset.instances import merge_instances
 from pupila.artifacts.dataset.mask_reading import FACTS, MaskRequest, parse_counts, read_mask_facts
 from pupila.artifacts.dataset.reading import InstanceChoice
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import integer, listing, say
+from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageLimits
 from pupila.imaging.masks.inference import ValueCounts, infer_label_map
 from pupila.imaging.masks.label_map import (
@@ -22,6 +23,8 @@ from pupila.imaging.masks.label_map import (
     ignore_unnamed_colours,
 )
 
+_PROPORTION = 0.02  # of the highest level, within which levels are class indices times a factor
+_SOURCE = 2  # masks of a kind, from which it is no slip
 _DEEP = 257  # what 8 bits are multiplied by for 16
 
 
@@ -68,8 +71,9 @@ def settle_classes(
     if label_map is None:
         if objects := merge_instances(root, facts, instances, limits):
             return MaskClasses(facts, objects.label_map, objects.label_map, [objects.note])
-        named = _infer(facts)
-        return MaskClasses(facts, named, named, [])
+        _refuse_two_scales(facts)
+        named, note = _unite_foregrounds(facts, _infer(facts))
+        return MaskClasses(facts, named, named, note)
     named = _deepen(label_map.without_unnamed, facts)
     if not colour or named.merged:
         return MaskClasses(facts, named, named, [])
@@ -141,6 +145,47 @@ def _infer(facts: pl.DataFrame) -> LabelMap:
             remedy=say("write classes.json beside the masks; for numbered objects: {flag}", flag="--instances merge"),
         )  # fmt: skip
     return label_map
+
+
+def _unite_foregrounds(facts: pl.DataFrame, label_map: LabelMap) -> tuple[LabelMap, list[str]]:
+    """The label map with 255 as foreground too, where some masks hold 0 and 1, others 0 and 255, and none holds both.
+
+    A value for pixels without a label lies beside objects: masks of two sources do not.
+    """
+    if label_map != LabelMap(("background", "foreground"), (0, 1, IGNORE), (0, 1, IGNORE)):
+        return label_map, []
+    masks = [parse_counts(counts).keys() for counts in facts["mask_values"].drop_nulls()]
+    ones, whites = (sum(value in mask for mask in masks) for value in (1, IGNORE))
+    if min(ones, whites) < _SOURCE or any({1, IGNORE} <= mask for mask in masks):
+        return label_map, []
+    note = say("{ones} masks hold 0 and 1, {whites} hold 0 and 255, and none holds 1 and 255: both are read as "
+               "foreground.", ones=integer(ones), whites=integer(whites))  # fmt: skip
+    return replace(label_map, indices=(0, 1, 1)), [note]
+
+
+def _refuse_two_scales(facts: pl.DataFrame) -> None:
+    """Refuse masks of which some hold class indices, and others the same spread over the grey levels to be seen.
+
+    Raises:
+        PupilaError: no mask holds values of both, and one kind is the other times a factor.
+    """
+    if facts["mask_coloured"].any():
+        return
+    masks = [parse_counts(counts).keys() - {0} for counts in facts["mask_values"].drop_nulls()]
+    values = sorted(frozenset[int]().union(*masks))
+    low, high = [v for v in values if v < MOST_CLASSES // 4], [v for v in values if v >= MOST_CLASSES // 4]
+    if not 1 < len(low) == len(high) or any(mask & {*low} and mask & {*high} for mask in masks):
+        return
+    if low == list(range(1, len(low) + 1)) and all(
+        abs(high[n] / high[-1] - value / low[-1]) < _PROPORTION for n, value in enumerate(low)
+    ):
+        raise PupilaError(
+            say("The masks are of two kinds"),
+            actual=say("some hold {low}, others {high}, and none holds both", low=listing([str(v) for v in low]),
+                       high=listing([str(v) for v in high])),
+            expected=say("one value for each class in all masks"),
+            remedy=say("save them alike, or write classes.json beside the masks"),
+        )  # fmt: skip
 
 
 def _grey_levels(label_map: LabelMap, facts: pl.DataFrame) -> LabelMap:

@@ -74,6 +74,8 @@ def _print_table(by_split: dict[str, Any]) -> None:
 def _print_split(split_file: Any) -> None:
     print(split_file.origin)
     _print_table(split_file.balance.by_split())
+    for sentence in split_file.balance.describe_unlabelled():
+        print(sentence)
     folds = [a.fold for a in split_file.images if a.fold is not None]
     if folds:
         print(

@@ -118,7 +118,7 @@ def test_labels_are_named_with_their_evidence_and_what_to_do(tmp_path: Path, nam
 @pytest.mark.parametrize(
     "name", sorted(set(TOOLS) - {"run-lengths"})
 )  # these have no signs in their first bytes
-def test_a_tool_is_told_by_the_signs_that_opening_uses(name: str) -> None:
+def test_a_tool_is_recognized_by_the_signs_that_opening_uses(name: str) -> None:
     tool = TOOLS[name]
     assert likely_tool(b" ".join(tool.marks), tool.suffixes[0]) == name
     assert likely_tool(tool.marks[-1], tool.suffixes[0]) == ""  # one word may stand in any file

@@ -128,6 +128,15 @@ def test_a_given_split_can_be_ignored(tmp_path: Path) -> None:
     where = write_numbered(tmp_path, ["train"] * 18 + ["test"] * 2)
     split_file = pupila.split(where, ignore_given=True, test=0.3)
     assert sum(a.split == "test" for a in split_file.images) == 6
+    assert split_file.origin.endswith(" The split that came with the data is ignored.")
+
+
+def test_a_given_test_split_without_labels_is_named(tmp_path: Path) -> None:
+    write_classes(tmp_path / "train", {"a": 4, "b": 4})
+    write_photo(tmp_path / "test/1.jpg", 99)
+    (sentence,) = pupila.split(tmp_path).balance.describe_unlabelled()
+    assert sentence.startswith("No image of the test split has a label: nothing can be evaluated on it.")
+    assert not pupila.split(tmp_path, ignore_given=True, replace=True).balance.describe_unlabelled()
 
 
 def test_a_given_split_with_unknown_or_missing_names_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.targets import TARGETS
+from pupila.artifacts.dataset.understood import describe
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, say, say_count
@@ -107,7 +108,7 @@ def summarize(data: "Dataset") -> Summary:
     facts = {
         say("folder"): data.folder, say("layout"): data.layout, say("images"): integer(len(data)),
         say("task"): data.task.name if data.task else say("no labels yet"), say("classes"): classes,
-        say("skipped"): integer(data.skipped.height),
+        say("skipped"): integer(data.skipped.height), say("as read"): " ".join(describe(data)),
     }  # fmt: skip
     rows = _spread(len(data), _THUMBNAILS)
     names = data.images["image"][rows].to_list()

@@ -105,6 +105,16 @@ class Balance(Record):
         """Every split, in the order in which they are shown."""
         return {TRAIN: self.train, VALIDATION: self.validation, TEST: self.test}
 
+    def describe_unlabelled(self) -> list[str]:
+        """A sentence for each split that has images and no labels, where the training images have some."""
+        if not any(self.train.classes.values()):
+            return []
+        return [
+            say("No image of the {split} split has a label: nothing can be evaluated on it. {command} draws another.",
+                split=name, command="pupila split DATA --ignore-given --replace")
+            for name, row in self.by_split().items() if row.images and not any(row.classes.values())
+        ]  # fmt: skip
+
 
 class StoredSplit(Record):
     """`splits.json` as it is stored; `hash` is that of the assignments, and tells whether they were edited."""

@@ -39,6 +39,8 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
             if column is None
             else say("The test split was drawn at random.")
         )
+        if settings.ignore_given and _is_given(given):
+            origin += " " + say("The split that came with the data is ignored.")
     else:
         assigned, origin = _keep_given(data, _validate_given(data, given), components, settings)
     if column is None:

@@ -206,3 +206,25 @@ def test_a_lone_column_of_ids_or_measures_is_no_label(tmp_path: Path, values: li
     data = pupila.open(tmp_path)
     assert data.task is None
     assert "none of its columns (id, number) looks like labels" in str(data)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("image," + ",".join(map(str, range(100_000))), "a first line of 100,001 columns"),
+        ("image," + "x" * 2_000_000, "a first line of over 1,048,576 bytes"),
+    ],
+    ids=["columns", "bytes"],
+)
+def test_a_table_that_is_too_wide_is_refused_at_once(tmp_path: Path, head: str, words: str) -> None:
+    photos(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "t.csv").write_text(f"{head}\na.jpg,1\nb.jpg,0\n")
+    assert words in pupila.open(tmp_path).doubt
+
+
+def test_a_cell_that_is_too_long_for_a_path_is_listed(tmp_path: Path) -> None:
+    photos(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "t.csv").write_text(f"{HEAD}b.jpg,y\n" + "x" * 3_000_000)
+    data = pupila.open(tmp_path)
+    assert data.classes == ["x", "y"]
+    assert data.skipped["reason"].to_list() == ["its name is too long for a file"]

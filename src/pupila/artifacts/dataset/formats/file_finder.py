@@ -26,6 +26,7 @@ from pupila.imaging.images.signatures import has_image_signature, unread_format
 
 _FEW = 16  # paths that are looked for one by one
 IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
+_LONGEST_PATH = 32_768  # characters that any disk or store allows
 MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
 # Files that are no images whatever they contain: reading their first bytes would cost a request each in a store.
 _TEXT_SUFFIXES = frozenset(
@@ -65,6 +66,8 @@ class FileFinder:
             fits: decides between several files of the name.
             beside: folder of the file that names the path, which is looked at first.
         """
+        if len(path) > _LONGEST_PATH:
+            return None
         local = path.removeprefix("file://")
         if "://" not in path or not re.match(r"(https?|ftp)://", path):
             for place in dict.fromkeys((files.join(beside, local) if beside else local, local)):
@@ -124,6 +127,8 @@ class FileFinder:
             return say("no such file; {location} is that of {rival}", location=location, rival=rival)
         if path in self._outside:
             return describe_outside()
+        if len(path) > _LONGEST_PATH:
+            return say("its name is too long for a file")
         name = "/".join(path_parts(path)[-1:])
         if alike := self._look_alikes.get(look_alike(name)):
             return describe_difference(name, PurePosixPath(alike).name)

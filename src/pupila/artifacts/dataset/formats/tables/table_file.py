@@ -13,7 +13,7 @@ from pupila.artifacts.dataset.formats.tables.features import name_class, read_pa
 from pupila.artifacts.dataset.formats.tables.text_tables import TextTable, read_text_table
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say, say_count
+from pupila.core.messages import integer, listing, say, say_count
 
 # Common names for our columns; the first that occurs counts.
 MASK = "_mask"  # our name for a column of mask files until they are found and become targets
@@ -28,6 +28,8 @@ COLUMN_WORDS = {
 }  # fmt: skip
 
 
+_LONGEST_LINE = 1 << 20  # bytes of a header
+_MOST_COLUMNS = 10_000
 UNNAMED = re.compile(r"column \d+")  # our names for columns without a header
 
 
@@ -112,12 +114,29 @@ def read_any_table(uri: str) -> ParsedTable:
     if not files.exists(uri):
         raise PupilaError(say("{path} does not exist", path=uri))
     try:
-        return parse_table(files.read_bytes(uri), files.suffix(uri))
+        data = files.read_bytes(uri)
+        _refuse_wide(data, uri)
+        return parse_table(data, files.suffix(uri))
     except (pl.exceptions.PolarsError, OSError) as fault:
         raise PupilaError(
             say("Can't read the table {path}", path=uri), actual=str(fault).splitlines()[0],
             expected=say("CSV, Parquet or JSON lines"),
         ) from fault  # fmt: skip
+
+
+def _refuse_wide(data: bytes, uri: str) -> None:
+    """Stop at a file whose first line can't be the header of a table: looking at its columns would take minutes."""
+    if not uri.lower().endswith((".csv", ".tsv")):
+        return
+    line = re.split(rb"[\r\n]", data[: _LONGEST_LINE + 1], maxsplit=1)[0]
+    columns = 1 + max(line.count(separator) for separator in (b",", b";", b"\t", b"|"))
+    if len(line) > _LONGEST_LINE or columns > _MOST_COLUMNS:
+        raise PupilaError(
+            say("Can't read the table {path}", path=uri),
+            actual=say("a first line of {n} columns", n=integer(columns)) if columns > _MOST_COLUMNS
+            else say("a first line of over {n} bytes", n=integer(_LONGEST_LINE)),
+            expected=say("at most {n} columns", n=integer(_MOST_COLUMNS)),
+        )  # fmt: skip
 
 
 def parse_table(data: bytes, suffix: str, header: bool = True) -> ParsedTable:

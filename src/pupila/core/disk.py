@@ -18,40 +18,40 @@ class FileEntry(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Looks:
+class _Seen:
     """What was seen, by the path of a folder without its last slash."""
 
     walks: dict[str, dict[str, FileEntry]] = field(default_factory=dict)  # of whole walks
     children: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)  # folders, files
 
 
-_LOOKS: ContextVar[_Looks | None] = ContextVar("looks", default=None)
+_SEEN: ContextVar[_Seen | None] = ContextVar("seen", default=None)
 
 
 @contextlib.contextmanager
 def look_once() -> Iterator[None]:
     """Within it one look at a folder serves every later one; nothing may be written there meanwhile."""
-    token = _LOOKS.set(_Looks())
+    token = _SEEN.set(_Seen())
     try:
         yield
     finally:
-        _LOOKS.reset(token)
+        _SEEN.reset(token)
 
 
 def walk(root: str) -> Iterator[FileEntry]:
     """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
-    looks, key = _LOOKS.get(), root.rstrip("/")
-    if looks is None:
+    seen, key = _SEEN.get(), root.rstrip("/")
+    if seen is None:
         yield from _walk(root)
         return
-    if key in looks.walks:
-        yield from looks.walks[key].values()
+    if key in seen.walks:
+        yield from seen.walks[key].values()
         return
     entries = {}
     for entry in _walk(root):
         entries[entry.path] = entry
         yield entry
-    looks.walks[key] = entries
+    seen.walks[key] = entries
 
 
 def _walk(root: str) -> Iterator[FileEntry]:
@@ -79,8 +79,8 @@ def _stat(full: str, path: str) -> FileEntry:
 
 def find(root: str, path: str) -> FileEntry | None:
     """The entry of the file at `path` below the root, or anywhere where it is absolute; None where there is none."""
-    looks = _LOOKS.get()
-    if looks and (known := looks.walks.get(root.rstrip("/"))) and path in known:
+    seen = _SEEN.get()
+    if seen and (known := seen.walks.get(root.rstrip("/"))) and path in known:
         return known[path]
     full = path if os.path.isabs(path) else f"{root.rstrip('/')}/{path}"  # noqa: PTH117
     entry = _stat(full, path)
@@ -89,9 +89,9 @@ def find(root: str, path: str) -> FileEntry | None:
 
 def list_children(root: str) -> tuple[list[str], list[str]]:
     """The names of the folders and of the files directly below the root; a broken link is neither."""
-    looks, key = _LOOKS.get(), root.rstrip("/")
-    if looks and key in looks.children:
-        return looks.children[key]
+    seen, key = _SEEN.get(), root.rstrip("/")
+    if seen and key in seen.children:
+        return seen.children[key]
     folders, leaves = [], []
     with os.scandir(root) as children:
         for child in children:
@@ -100,6 +100,6 @@ def list_children(root: str) -> tuple[list[str], list[str]]:
                     folders.append(child.name)
                 elif child.is_file():
                     leaves.append(child.name)
-    if looks:
-        looks.children[key] = folders, leaves
+    if seen:
+        seen.children[key] = folders, leaves
     return folders, leaves

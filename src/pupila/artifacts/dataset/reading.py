@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from pupila.artifacts.dataset.columns import Schema
-from pupila.artifacts.dataset.read_cache import BYTES, ReadCache
+from pupila.artifacts.dataset.read_cache import BYTES, PART, ReadCache
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.progress import progress
@@ -174,14 +174,21 @@ def read_facts(
         },
         schema={name: FACTS[name] for name in ("image", "bytes", "modified")},
     )
-    key = ["image", "bytes", "modified"]
-    known = cache.facts()
-    final = known.filter(pl.col("fault").ne_missing("missing-extra"))  # the extra may be installed by now
-    fresh = requested.join(final, on=key, how="anti", maintain_order="left")
+    known = _join_cached(requested, cache)
+    outdated = pl.col(PART).is_null() | pl.col("fault").eq_missing(
+        "missing-extra"
+    )  # that may be installed by now
+    fresh = known.filter(outdated).select(requested.columns)
     if fresh.height:
         _read_fresh(root, [files.FileEntry(*row) for row in fresh.iter_rows()], settings, cache)
-    known = cache.facts() if fresh.height else known
-    return requested.join(known, on=key, how="left", maintain_order="left").select(known.columns), cache
+        known = _join_cached(requested, cache)
+    return known, cache
+
+
+def _join_cached(requested: pl.DataFrame, cache: ReadCache) -> pl.DataFrame:
+    """The cached facts of the requested files, null where there are none."""
+    known, key = cache.facts(), requested.columns
+    return requested.join(known, on=key, how="left", maintain_order="left").select(known.columns)
 
 
 def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSettings, cache: ReadCache) -> None:

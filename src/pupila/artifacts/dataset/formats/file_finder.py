@@ -144,7 +144,7 @@ class FileFinder:
         for path, location in self._elsewhere.items():
             if path in self._claimed:
                 continue
-            parts, name = path_parts(path), PurePosixPath(location).name
+            parts, name = path_parts(path), location.rpartition("/")[2]
             key = name_key("/".join(parts))
             if key in (name_key(location), name_key(location.rpartition(".")[0])):
                 spelled += [path] if key == name_key(location) else []

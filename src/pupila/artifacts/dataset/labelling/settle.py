@@ -196,6 +196,8 @@ def _with_first_rows(source: Listing) -> Listing:
     rows, notes = source.rows, list(source.notes)
     if source.cells and source.target == CLASSIFY.target:
         notes += doubtful_separator(rows["target"].to_list())
+    if rows["image"].n_unique() == rows.height:
+        return replace(source, notes=notes)
     several = (
         rows.group_by("image", maintain_order=True).agg("target").filter(pl.col("target").list.len() > 1)
     )

@@ -43,7 +43,7 @@ def read_mask_classes(root: str, masks: list[str], above: str | None = None) -> 
     top = [files.join(root, name) for name in files.list_folders(root)]
     if (given := read_class_file(root, *top)) is not None:
         return given
-    inner = {str(PurePosixPath(mask).parent) for mask in masks}
+    inner = {mask.rpartition("/")[0] or "." for mask in masks}
     inner |= {str(PurePosixPath(folder).parent) for folder in inner}
     folders = [
         root,

@@ -60,10 +60,10 @@ def read_found_table(
     Raises:
         PupilaError: several tables, or several columns, may hold the labels.
     """
-    names = {name_key(PurePosixPath(entry.path).name) for entry in images}
-    names |= {name_key(PurePosixPath(entry.path).stem) for entry in images}
+    candidates = tables or _list_candidates(root, images)
+    names = _list_keys(images) if candidates else set()
     usable, bare, notes = [], [], []
-    for uri in tables or _list_candidates(root, images):
+    for uri in candidates:
         name = files.relative(uri, root)
         if (parsed := _parse(uri, names, len(images))) is None or parsed[0].frame.is_empty():
             continue
@@ -86,7 +86,7 @@ def read_found_table(
         notes += [
             _describe_unlabelled(files.relative(each.uri, root), each.table, each.columns) for each in bare
         ]
-    if not usable and not tables and (numbered := _find_numbered(root, images, names)) is not None:
+    if not usable and not tables and (numbered := _find_numbered(root, images)) is not None:
         usable, notes = [numbered], []
     return (_join(usable, root, several), notes) if usable else (None, notes)
 
@@ -103,12 +103,12 @@ def _are_of_splits(tables: Sequence[_ImageTable]) -> bool:
     return None not in splits and len(set(splits)) == len(splits)
 
 
-def _find_numbered(root: str, images: Sequence[files.FileEntry], names: set[str]) -> _ImageTable | None:
+def _find_numbered(root: str, images: Sequence[files.FileEntry]) -> _ImageTable | None:
     """The lists that belong together by the numbers of their lines, as one table; None where they hold no labels."""
-    lists = join_numbered_lists(root, [entry.path for entry in images])
+    lists = join_numbered_lists(root, (entry.path for entry in images))
     if lists is None:
         return None
-    columns = find_columns(lists.frame, names, lists.paths[IMAGE], named=True)
+    columns = find_columns(lists.frame, _list_keys(images), lists.paths[IMAGE], named=True)
     if columns is None or columns.label is None:
         return None
     form = say("its lines have the numbers of those of {labels}, which holds the labels",
@@ -124,10 +124,11 @@ def describe_passed_tables(root: str, images: Sequence[files.FileEntry], passed:
         images: below the root.
         passed: tables and other files that are read, or named elsewhere.
     """
-    names = {name_key(PurePosixPath(entry.path).name) for entry in images}
-    names |= {name_key(PurePosixPath(entry.path).stem) for entry in images}
-    notes = []
-    for uri in _list_candidates(root, images):
+    notes: list[str] = []
+    if not (candidates := _list_candidates(root, images)):
+        return notes
+    names = _list_keys(images)
+    for uri in candidates:
         name = files.relative(uri, root)
         if (
             uri in passed
@@ -144,6 +145,12 @@ def describe_passed_tables(root: str, images: Sequence[files.FileEntry], passed:
             notes.append(say("{table} names images and may hold their labels, but is not read; to read it, use {flag}.",
                              table=name, flag=f"--labels {name}"))  # fmt: skip
     return notes
+
+
+def _list_keys(images: Sequence[files.FileEntry]) -> set[str]:
+    """The keys of the images' names, with and without their endings."""
+    names = [entry.path.rpartition("/")[2] for entry in images]
+    return {name_key(name) for name in names} | {name_key(name.rpartition(".")[0] or name) for name in names}
 
 
 def _list_candidates(root: str, images: Sequence[files.FileEntry]) -> list[str]:

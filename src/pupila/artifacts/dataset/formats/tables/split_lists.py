@@ -63,9 +63,9 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
         return source
     paths = _find_lists([other.subject for other in place.others])
     in_json = _find_json_lists(place)
-    entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
     if len(paths) < 2 and not in_json:
-        return _apply_numbered_lists(place, source, entries)
+        return _apply_numbered_lists(place, source)
+    entries = _list_entries(source)
     images = source.rows["image"].to_list()
     labelled = set(source.rows.filter(pl.col("target").is_not_null())["image"]) or set(images)
     texts = {
@@ -101,14 +101,19 @@ def apply_split_lists(place: Place, source: Listing) -> Listing:
     return _with_splits(source, chosen, [each.folder for each in others])
 
 
-def _apply_numbered_lists(place: Place, source: Listing, entries: Sequence[files.FileEntry]) -> Listing:
+def _list_entries(source: Listing) -> list[files.FileEntry]:
+    return [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
+
+
+def _apply_numbered_lists(place: Place, source: Listing) -> Listing:
     """The listing with the splits of a list such as `train_test_split.txt`, whose numbers are those of `images.txt`."""
-    lists = join_numbered_lists(place.root, [entry.path for entry in entries])
+    lists = join_numbered_lists(place.root, source.rows["image"])
     by_column = {name: splits for name in lists.frame.columns if name != IMAGE
                  and (splits := read_splits(lists.frame[name])) is not None} if lists else {}  # fmt: skip
     if lists is None or len(by_column) != 1:
         return source
     (name, splits), *_ = by_column.items()
+    entries = _list_entries(source)
     finder, given = FileFinder(place.root, entries), dict[str, str]()
     for cell, split in zip(lists.frame[IMAGE], splits, strict=True):
         if (entry := finder.find(cell, lambda _: True)) is not None:
@@ -241,7 +246,9 @@ def _read_lists(
 
 def _find_common_end(images: Sequence[files.FileEntry]) -> str:
     """What the stems of all images end with, from a sign on: `_img` of `0001_img.jpg`; lists often leave it out."""
-    end = common_start([PurePosixPath(entry.path).stem[::-1] for entry in images] or [""])[::-1]
+    end = common_start([entry.path.rpartition("/")[2].rpartition(".")[0][::-1] for entry in images] or [""])[
+        ::-1
+    ]
     sign = re.search(r"[\W_].*", end)
     return sign[0] if sign and len(images) > 1 else ""
 

@@ -247,11 +247,14 @@ def test_missing_repeated_and_unlisted_images_are_reported(tmp_path: Path) -> No
     record = {"height": HEIGHT, "width": WIDTH}
     images = [{"id": 1, "file_name": "1.jpg", **record}, {"id": 2, "file_name": "2.jpg", **record},
               {"id": 9, "file_name": ".\\1.jpg", **record}]  # fmt: skip
-    coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE])], images)
+    far = [[x + 6 for x in SQUARE]]
+    coco(tmp_path / "a.json", [annotation(1, 7, [SQUARE]), annotation(9, 7, far)], images)
     data = pupila.open(tmp_path)
     assert sorted(data.skipped.select("code", "subject").rows()) == [
-        ("duplicate-row", "1.jpg"), ("image-without-row", "3.jpg"), ("row-without-image", "2.jpg"),
+        ("image-without-row", "3.jpg"), ("row-without-image", "2.jpg"),
     ]  # fmt: skip
+    assert (data.mask(0) == 1).sum() > 16  # SQUARE alone has 16 pixels
+    assert "1 image is listed several times in one file: all of its annotations count." in data.notes
 
 
 def test_ids_and_sizes_that_are_whole_numbers_with_a_point_are_the_same(tmp_path: Path) -> None:

@@ -258,21 +258,28 @@ def _unite_records(
 ) -> tuple[list[str | None], list[Oddity], list[str]]:
     """The target of each image, its further records, which are not used, and a note where records were united.
 
-    Records of other files count as well where their categories are others: so files for one class each are written.
+    Records of the same file count, and those of other files where their categories are others: so files for one class
+    each are written.
     """
     used = {path: {each.category for each in file.all_annotations} for path, file in by_path.items()}
     targets: list[str | None] = []
-    oddities, united = [], Counter[str]()
+    oddities, united, repeated = [], Counter[str](), 0
     for path, image in located.items():
-        chosen: dict[str, str] = {}
+        chosen: dict[str, list[str]] = {}
         for record, target in zip(image.records, image.targets, strict=True):
-            if all(used[record[0]].isdisjoint(used[other]) for other in chosen):
-                chosen[record[0]] = target
+            if record[0] in chosen or all(used[record[0]].isdisjoint(used[other]) for other in chosen):
+                chosen.setdefault(record[0], []).append(target)
             else:
                 oddities.append(Oddity(path, "duplicate-row", target))
-        targets.append(unite_targets(list(chosen.values())) if image.is_annotated(by_path) else None)
+        every = [target for some in chosen.values() for target in some]
+        targets.append(unite_targets(every) if image.is_annotated(by_path) else None)
         united.update(chosen if len(chosen) > 1 else ())
+        repeated += len(every) > len(chosen)
     notes = []
+    if repeated:
+        notes.append(say_count("{n} image is listed several times in one file: all of its annotations count.",
+                               "{n} images are listed several times in one file: all of their annotations count.",
+                               repeated))  # fmt: skip
     if united:
         notes.append(say("{files} annotate the same images with different classes: all of their annotations count.",
                          files=listing(sorted(united))))  # fmt: skip

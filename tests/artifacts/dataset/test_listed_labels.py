@@ -273,3 +273,8 @@ def test_columns_of_classes_beside_a_column_of_labels_are_named(tmp_path: Path) 
     assert text not in str(
         pupila.open(tmp_path, task="auto")
     )  # then a label is one class, and the rest not about it
+
+
+def test_a_list_of_numbers_beside_a_record_is_no_list_of_places(tmp_path: Path) -> None:
+    with pytest.raises(PupilaError, match="Some labels are lists, and others are records"):
+        open_labels(tmp_path, ['{"b": 1}', "[1]", "a"])

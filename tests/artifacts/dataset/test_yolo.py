@@ -252,3 +252,11 @@ def test_class_folders_go_before_boxes_that_no_file_describes(tmp_path: Path) ->
     data = pupila.open(tmp_path)
     assert (_task(data), data.classes) == ("classify", ["cat", "dog"])
     assert "cat/cat0.txt and others hold boxes, which are not used here" in str(data)
+
+
+def test_label_files_that_are_all_empty_are_doubted(tmp_path: Path) -> None:
+    write(tmp_path, {"images/a.jpg": "", "images/b.jpg": ""})
+    describe(tmp_path, train="images")
+    assert pupila.open(tmp_path).doubt == "All label files are empty, so every image counts as background."
+    (tmp_path / "labels/b.txt").write_text(OUTLINE)
+    assert pupila.open(tmp_path).doubt == ""

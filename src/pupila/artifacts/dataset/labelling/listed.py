@@ -39,13 +39,19 @@ def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str
         classes: that the data have already: a cell that names some of them is a list, and the others are absent.
 
     Raises:
-        PupilaError: lists of nothing but 0 and 1.
+        PupilaError: lists of nothing but 0 and 1, or lists beside records.
     """
     given = dict.fromkeys(cell for cell in cells if cell is not None)
     parsed = {cell: content for cell in given if (content := parse_cell(cell)) is not None}
     silent = {cell for cell, content in parsed.items() if content == {}}
     silent |= {cell for cell in given if says_nothing(cell) and cell.strip() not in classes}
     distinct = [cell for cell in given if cell not in silent]
+    if are_places(list(parsed.values())) and any(isinstance(content, dict) for content in parsed.values()):
+        raise PupilaError(
+            say("Some labels are lists, and others are records"), actual=listing(list(parsed), 3),
+            expected=say("one form for all of them, such as {example}", example=_EXAMPLE),
+            remedy=say("write the names, or one column for each class"),
+        )  # fmt: skip
     if are_places(list(parsed.values())):
         raise PupilaError(
             say("The lists of labels hold only 0 and 1, which leaves open which class is which"),

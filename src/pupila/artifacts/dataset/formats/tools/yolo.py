@@ -10,7 +10,12 @@ from pupila.artifacts.dataset.formats.tables.class_files import build_label_map,
 from pupila.artifacts.dataset.formats.tools.annotation_listing import read_stronger
 from pupila.artifacts.dataset.formats.tools.yolo_config import YoloConfig, find_config
 from pupila.artifacts.dataset.formats.tools.yolo_images import YoloImages, locate_images
-from pupila.artifacts.dataset.formats.tools.yolo_labels import count_classes, inspect_labels, read_classes
+from pupila.artifacts.dataset.formats.tools.yolo_labels import (
+    count_classes,
+    inspect_labels,
+    read_classes,
+    read_lines,
+)
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -62,13 +67,16 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
         columns["target"], faults = _read_labels(root, images, targets, names)
         rows = as_rows(entries, columns)
         return Listing(say("YOLO labels"), root, rows, place.home, oddities + faults, notes, cells=True)
-    doubt = say(
-        "All outlines have four points: if they are oriented boxes, their corners are no outlines of the objects."
-    )
+    doubt = ""
+    if content.four_points:
+        doubt = say("All outlines have four points: if they are oriented boxes, their corners are no outlines of the "
+                    "objects.")  # fmt: skip
+    elif not any(read_lines(root, label) for label in existing):
+        doubt = say("All label files are empty, so every image counts as background.")
     rows = as_rows(entries, columns)
     return Listing(
         say("YOLO segmentation"), root, rows, place.home, oddities, notes, target="mask",
-        label_map=_build_label_map(names, root), doubt=doubt if content.four_points else "",
+        label_map=_build_label_map(names, root), doubt=doubt,
     )  # fmt: skip
 
 

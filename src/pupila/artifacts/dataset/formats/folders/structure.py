@@ -55,6 +55,7 @@ class Structure:
     left_out: dict[str, str] = field(default_factory=dict)  # folder to the reason why its images are no data
     split_level: bool = False
     class_level: bool = False
+    inner: str = ""  # the folder of the data below the root
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -115,8 +116,7 @@ class Reader:
                 self._leave_out(child, say("beside the folder of the data"))
             node = deep[0]
             steps.append(node.name)
-        if steps:
-            self.structure.notes.append(say("Read from the inner folder {name}.", name="/".join(steps)))
+        self.structure.inner = "/".join(steps)
         return node
 
     def _read_tops(self, node: Node) -> None:

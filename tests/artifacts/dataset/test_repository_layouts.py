@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def write_classes(root: Path, *folders: str, count: int = 3, stem: str = "{folde
     for folder in folders:
         for n in range(count):
             name = stem.format(folder=folder.replace("/", "-"), n=n)
-            write_photo(root / folder / f"{name}.png", hash((folder, n)) % 10_000, 24, 20)
+            write_photo(root / folder / f"{name}.png", crc32(f"{folder} {n}".encode()) % 100_000, 24, 20)
 
 
 def write_pair(image: Path, *masks: Path, seed: int) -> None:

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import pupila
+from pupila.artifacts.dataset.labels import Label, append_labels
 from pupila.artifacts.dataset.manifest import Dataset
 from tests.pictures import write_photo
 
@@ -41,6 +43,10 @@ def open_named(folder: Path, labels: list[str], name: str, text: str) -> Dataset
         (
             "class_index.json",
             '{"0": ["n1", "cat"], "1": ["n2", "dog"], "2": ["n3", "emu"], "3": ["n4", "fox"]}',
+        ),
+        (
+            "categories.json",
+            '{"categories": [{"id": 2, "name": "emu"}, {"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}]}',
         ),
         ("signnames.csv", 'ClassId,SignName\n0,"cat"\n2,"emu"\n1,dog\n'),
         ("obj.names", "cat\ndog\nemu\n"),
@@ -116,6 +122,17 @@ def test_folders_of_synsets_take_their_words_and_equal_words_stay_apart(tmp_path
     data = pupila.open(tmp_path)
     assert data.class_counts() == {"crane (n02012849)": 6, "crane (n03126707)": 6, "tench, Tinca tinca": 6}
     assert pupila.split(data).verdict == "clean"
+
+
+def test_labels_that_were_given_before_the_classes_had_names_take_them(tmp_path: Path) -> None:
+    data = pupila.open(write_table(tmp_path, ["0", "1", "2", "0", "1", ""]))
+    unlabelled = data.images.filter(pl.col("target").is_null()).row(0, named=True)
+    label = Label(
+        unlabelled["image"], unlabelled["sha256"], "annotator:me", True, "2", "2026-01-01T00:00:00Z"
+    )
+    append_labels(data.home, [label])
+    (tmp_path / "classes.txt").write_text("cat\ndog\nemu\n", encoding="utf-8")
+    assert pupila.open(tmp_path).class_counts() == {"cat": 2, "dog": 2, "emu": 2}
 
 
 def test_two_files_that_differ_are_named(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ FORMS: dict[str, Any] = {
     "by image": PAIRS,
     "by stem": {name[:-4]: label for name, label in PAIRS.items()},
     "records by image": {name: {"label": label, "by": "me"} for name, label in PAIRS.items()},
+    "records in records": [{"path": name, "annotation": {"class": label}} for name, label in PAIRS.items()],
+    "lists in records": {name: {"tags": [label]} for name, label in PAIRS.items()},
     "by class": {"cat": NAMES[::2], "dog": NAMES[1::2]},
     "by class, stems": {"cat": [name[:-4] for name in NAMES[::2]], "dog": [name[:-4] for name in NAMES[1::2]]},
     "columns": {"image": NAMES, "label": LABELS},
@@ -86,9 +88,10 @@ def test_keys_of_splits_give_the_splits(tmp_path: Path) -> None:
     "content",
     [
         {"0": "cat", "1": "dog"},
-        {name: f"a photo of {number} things" for number, name in enumerate(NAMES)},
+        {name: f"a photo of {max(number, 1)} things" for number, name in enumerate(NAMES)},
         {name: 0.25 * number for number, name in enumerate(NAMES)},
         {"learning_rate": 0.1, "layers": [{"name": "conv"}, {"name": "pool"}]},
+        {name: [12 + number % 2, 3, 40, 50] for number, name in enumerate(NAMES)},
         {f"other{number}.jpg": "cat" for number in range(6)},
         [
             {"file": name, "width": 96 + number % 2, "height": 72, "license": number % 3}
@@ -96,7 +99,7 @@ def test_keys_of_splits_give_the_splits(tmp_path: Path) -> None:
         ],
         [],
     ],
-    ids=["names of classes", "captions", "measures", "settings", "other images", "sizes", "nothing"],
+    ids=["names of classes", "captions", "measures", "settings", "boxes", "other images", "sizes", "nothing"],
 )
 def test_what_holds_no_labels_gives_none(tmp_path: Path, content: Any) -> None:
     assert open_json(tmp_path, content).task is None
@@ -142,3 +145,18 @@ def test_a_table_in_a_folder_without_images_is_found(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
     data = open_json(tmp_path, PAIRS, "annotations/notes.json")
     assert data.images["target"].to_list() == LABELS
+
+
+def test_a_file_in_each_folder_of_a_split_is_read(tmp_path: Path) -> None:
+    for number, (name, label) in enumerate(PAIRS.items()):
+        folder = tmp_path / ("train" if number < 4 else "test")
+        write_photo(folder / name, number)
+        table = folder / "labels.json"
+        before = json.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
+        table.write_text(json.dumps({**before, name: label}), encoding="utf-8")
+    data = pupila.open(tmp_path)
+    rows = data.images.select("image", "target", "given_split").rows()
+    splits = dict(zip(NAMES, [*["train"] * 4, *["test"] * 2], strict=True))
+    assert {(Path(image).name, target, split) for image, target, split in rows} == {
+        (name, label, splits[name]) for name, label in PAIRS.items()
+    }

@@ -127,7 +127,13 @@ def _settle(source: Listing, settings: ReadSettings, history: pl.DataFrame) -> t
         PupilaError: the labels are none of the requested task, or can't be read.
     """
     requested = settings.requested_task()
-    settled = name_coded_classes(settle_labels(source, requested))
+    coded = settle_labels(source, requested)
+    settled = name_coded_classes(coded)
+    if settled.target == "class":  # labels that were given before the classes had names
+        names = dict(zip(coded.rows["target"], settled.rows["target"], strict=True))
+        history = history.with_columns(
+            pl.col("target").replace({old: new for old, new in names.items() if old})
+        )
     silent = settled.cells and not settled.rows["target"].count() and history.is_empty()
     if silent and asks_for_several(settings) and (fault := refuse_unread_columns(source.rows)):
         raise fault

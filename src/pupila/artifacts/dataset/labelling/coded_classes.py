@@ -130,7 +130,7 @@ def _parse(name: str, data: bytes) -> tuple[dict[str, str], bool] | None:
             content = json.loads(data.decode("utf-8-sig"))
         except ValueError:
             return None
-        if (mapping := _parse_mapping(content)) is not None:
+        if (mapping := _parse_mapping(content) or _parse_records(content)) is not None:
             return mapping, False
         names = content if ordered else None
         if isinstance(content, dict):
@@ -167,6 +167,22 @@ def _parse_mapping(content: Any) -> dict[str, str] | None:
         inner = [names for key in _MAPPINGS if (names := _parse_mapping(content.get(key))) is not None]
         return inner[0] if inner else None
     return _check_pairs(pairs)
+
+
+def _parse_records(content: Any) -> dict[str, str] | None:
+    """`[{"id": 0, "name": "cat"}]`, also below `categories` and the like."""
+    if isinstance(content, dict):
+        return next(
+            (names for key in _LISTS if (names := _parse_records(content.get(key))) is not None), None
+        )
+    if not isinstance(content, list) or not all(isinstance(record, dict) for record in content):
+        return None
+    pairs = [
+        pair
+        for record in content
+        if (pair := _find_pair([str(cell) for cell in record.values()])) is not None
+    ]
+    return _check_pairs(pairs) if len(pairs) == len(content) else None
 
 
 def _parse_lines(name: str, lines: list[str]) -> dict[str, str] | None:

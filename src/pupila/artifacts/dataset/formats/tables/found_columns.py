@@ -20,7 +20,7 @@ from pupila.core.vocabulary import IMAGE_SUFFIXES
 _WORDS = frozenset({"label", "labels", "class", "classes", "category", "target"})
 # Facts about a file, whose cells may recur like labels.
 _MEASURES = frozenset({"width", "height", "size", "bytes", "channels", "bands", "license", "licence", "orientation",
-                       "dpi", "fps", "score", "confidence", "url"})  # fmt: skip
+                       "dpi", "fps", "score", "confidence", "url", "content"})  # fmt: skip
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
 _NUMBER = re.compile(r"[-+]?\d+")
 _FRACTION = re.compile(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?")
@@ -103,8 +103,8 @@ def _find_labels(frame: pl.DataFrame, table: str, named: bool) -> str | None:
     """
     yes_no = {column.name for column in class_columns(frame, several=False)} if named else set()
     yes_no |= _find_flags(frame) if named else set()
-    likely = [name for name in frame.columns if name not in yes_no and not _MEASURES & set(_split_name(name))
-              and _may_be_labels(frame[name])]  # fmt: skip
+    frame = frame.drop([name for name in frame.columns if _MEASURES & set(_split_name(name))])
+    likely = [name for name in frame.columns if name not in yes_no and _may_be_labels(frame[name])]
     worded = [
         name for name in frame.columns if _WORDS & set(_split_name(name)) and _may_be_labels(frame[name])
     ]

@@ -97,9 +97,15 @@ def _describe_unlabelled(name: str, table: ParsedTable, columns: TableColumns) -
                label="label")  # fmt: skip
 
 
+def _find_split(table: _ImageTable) -> str | None:
+    """The split that the table, or else the folder it lies in, is named after."""
+    path = PurePosixPath(table.uri)
+    return split_from_words(path.stem) or SPLIT_WORDS.get(path.parent.name.lower())
+
+
 def _are_of_splits(tables: Sequence[_ImageTable]) -> bool:
     """Whether each table is named after a split of its own."""
-    splits = [split_from_words(PurePosixPath(each.uri).stem) for each in tables]
+    splits = [_find_split(each) for each in tables]
     return None not in splits and len(set(splits)) == len(splits)
 
 
@@ -154,12 +160,12 @@ def _list_keys(images: Sequence[files.FileEntry]) -> set[str]:
 
 
 def _list_candidates(root: str, images: Sequence[files.FileEntry]) -> list[str]:
-    """The files that may be tables, in the root and in its folders without images.
+    """The files that may be tables, in the root, in its folders without images, and in those of splits.
 
     Where many in a folder have one ending, they belong to an image each.
     """
     below = {entry.path.partition("/")[0] for entry in images}
-    folders = [name for name in files.list_folders(root) if name not in below]
+    folders = [name for name in files.list_folders(root) if name not in below or name.lower() in SPLIT_WORDS]
     candidates = []
     for folder in [root, *(files.join(root, name) for name in folders if len(folders) <= _MOST_FOLDERS)]:
         names = [name for name in files.list_files(folder)
@@ -223,7 +229,7 @@ def _join(usable: list[_ImageTable], root: str, several: bool) -> Listing:
     Raises:
         PupilaError: several tables, which are not those of the splits.
     """
-    splits = [split_from_words(PurePosixPath(each.uri).stem) for each in usable]
+    splits = [_find_split(each) for each in usable]
     if len(usable) > 1 and not _are_of_splits(usable):
         raise PupilaError(
             say("Several tables of images in {path}", path=root),

@@ -12,6 +12,7 @@ from pupila.core.messages import say
 from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS
 
 _LONGEST = 80  # characters of a label
+_SENTENCE = 5  # words
 _DEEPEST = 3  # records within records
 NamesImage = Callable[[str], bool]  # whether a text names an image that exists
 
@@ -87,7 +88,8 @@ def _parse_by_image(content: Any, names_image: NamesImage, images: int) -> JsonT
     if all(isinstance(value, dict) for value in values) and not all(map(_is_record_of_labels, values)):
         return JsonTable(_build({"image": key, **value} for key, value in content.items()), named=True)
     labels = [part for value in values for part in (value if isinstance(value, list | dict) else [value])]
-    name = "label" if _recur(labels) else "value"
+    unlike = _hold_measures(values) or _are_sentences(labels)
+    name = "content" if unlike else "label" if _recur(labels) else "value"
     rows = ({"image": key, name: value} for key, value in content.items())
     return JsonTable(_build(rows), True, say("its keys name the images, and its values are the labels"))
 
@@ -134,10 +136,19 @@ def _parse_columns(content: Any, names_image: NamesImage) -> JsonTable | None:
 
 def _build(records: Iterable[dict[str, Any]]) -> pl.DataFrame:
     """The records as texts, one column for each key."""
-    rows = list(records)
+    rows = [_flatten(record) for record in records]
     names = dict.fromkeys(str(key) for row in rows for key in row)
     columns = {name: [_text(row.get(name)) for row in rows] for name in names}
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
+
+
+def _flatten(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the cells of records in it as its own, `annotation.class`; but those of labels stay whole."""
+    flat: dict[str, Any] = {}
+    for key, cell in record.items():
+        inner = isinstance(cell, dict) and not _is_record_of_labels(cell)
+        flat |= {f"{key}.{name}": value for name, value in cell.items()} if inner else {key: cell}
+    return flat
 
 
 def _text(cell: Any) -> str | None:
@@ -148,13 +159,25 @@ def _text(cell: Any) -> str | None:
 
 def _is_record_of_labels(value: Any) -> bool:
     """Whether a record says of each label whether it is present."""
-    return bool(value) and all(
-        cell is None or cell in (0, 1, -1) for cell in value.values() if not _is_nested(cell)
-    )
+    return bool(value) and all(not _is_nested(cell) and cell in (None, 0, 1, -1) for cell in value.values())
 
 
 def _is_nested(cell: Any) -> bool:
     return isinstance(cell, list | dict)
+
+
+def _are_sentences(labels: list[Any]) -> bool:
+    """Whether most texts are captions."""
+    return 2 * sum(len(str(label).split()) >= _SENTENCE for label in labels) > len(labels)
+
+
+def _hold_measures(values: list[Any]) -> bool:
+    """Whether lists of numbers are measures, such as boxes: a number comes twice, or all are as long and not sorted."""
+    lists = [value for value in values if isinstance(value, list) and value]
+    if not lists or not all(isinstance(number, int) for each in lists for number in each):
+        return False
+    repeated = any(len({*each}) < len(each) for each in lists)
+    return repeated or (len({*map(len, lists)}) == 1 and any(each != sorted(each) for each in lists))
 
 
 def _recur(labels: list[Any]) -> bool:

@@ -158,10 +158,10 @@ def test_a_file_that_names_another_image_than_its_own_is_doubted(tmp_path: Path,
     square = [[2.0, 3.0], [6.0, 3.0], [6.0, 7.0], [2.0, 7.0]]
     write.WRITERS[tool](tmp_path, {name: [("polygon", name[0], square)] for name in ("1.jpg", "2.jpg")})
     assert pupila.open(tmp_path).doubt == ""
-    one, two = sorted(path for path in tmp_path.rglob("*.*") if path.suffix in (".json", ".xml"))
-    content = one.read_text()
-    one.write_text(two.read_text())
-    two.write_text(content)
+    first, second = sorted(path for path in tmp_path.rglob("*.*") if path.suffix in (".json", ".xml"))
+    content = first.read_text()
+    first.write_text(second.read_text())
+    second.write_text(content)
     data = pupila.open(tmp_path)
     assert "2 annotation files name other images than those of their own names, such as " in data.doubt
     assert np.unique(data.mask(0)).tolist() == [0, data.classes.index("1")]  # what the file names

@@ -40,7 +40,7 @@ def test_a_column_gives_the_splits_and_a_note_says_which(
     data = open_columns(tmp_path, **{name: cells})
     assert data.images["given_split"].to_list() == splits
     assert data.classes == ["a", "b"]
-    assert any(note.startswith(f"The column {name} gives the splits: ") for note in data.notes)
+    assert any(note.startswith(f"The splits are read from the column {name}: ") for note in data.notes)
 
 
 @pytest.mark.parametrize(

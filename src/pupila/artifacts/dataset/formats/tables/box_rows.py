@@ -25,6 +25,13 @@ _CELL = re.compile(r"[\[({]?\s*-?\d+(\.\d+)?(?:[\s,;]+-?\d+(\.\d+)?){3}\s*[\])}]
 _COORDINATES = 4
 
 
+def describe_boxes() -> str:
+    """What becomes of boxes, whatever file holds them."""
+    return say(
+        "Boxes are not learned yet: an image has the labels of its boxes, and their places are not read."
+    )
+
+
 def find_box_columns(frame: pl.DataFrame) -> list[str]:
     """The columns that say where the object of a row lies; empty where the table has no boxes.
 
@@ -96,8 +103,6 @@ def unite_boxes(rows: pl.DataFrame, boxes: list[str], table: str) -> tuple[pl.Da
     ]
     notes = [
         say("{table}: the columns {names} are boxes.", table=table, names=listing(boxes, 4)),
-        say(
-            "Boxes are not learned yet: an image has the labels of its boxes, and their places are not read."
-        ),
+        describe_boxes(),
     ]
     return united.with_columns(target=pl.Series(texts, dtype=pl.String)), notes

@@ -9,6 +9,7 @@ import polars as pl
 from pupila.artifacts.dataset.fold_columns import find_fold_columns
 from pupila.artifacts.dataset.formats.file_names import name_key, path_parts
 from pupila.artifacts.dataset.formats.tables.box_rows import find_box_columns
+from pupila.artifacts.dataset.formats.tables.columns_in_words import is_numbered
 from pupila.artifacts.dataset.formats.tables.split_columns import read_splits
 from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS
 from pupila.artifacts.dataset.labelling.class_columns import class_columns
@@ -116,8 +117,10 @@ def _find_labels(frame: pl.DataFrame, table: str, named: bool) -> str | None:
         raise PupilaError(
             say("Several columns of {table} may hold the labels", table=table), actual=listing(likely, 8),
             expected=say("one column of labels"),
-            remedy=say("rename it to {name}, or read the images without labels: {flag}", name="label",
-                       flag="--layout folders"),
+            remedy=say("write a first line that names the columns, one of them label, or read the images without "
+                       "labels: {flag}", flag="--layout folders") if is_numbered(likely[0])
+            else say("rename it to {name}, or read the images without labels: {flag}", name="label",
+                     flag="--layout folders"),
         )  # fmt: skip
     if not likely and len(frame.columns) == 1 and named and frame.columns[0] not in yes_no:
         likely = [name for name in frame.columns if _may_be_labels(frame[name], share=1)]

@@ -12,6 +12,7 @@ from pupila.artifacts.dataset.formats.file_finder import split_from_words
 from pupila.artifacts.dataset.formats.file_names import name_key
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
+from pupila.artifacts.dataset.formats.tables.columns_in_words import describe_column
 from pupila.artifacts.dataset.formats.tables.found_columns import TableColumns, find_columns, is_image_name
 from pupila.artifacts.dataset.formats.tables.json_tables import parse_json_table
 from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_numbered_lists
@@ -255,7 +256,7 @@ def _describe(source: _ImageTable, name: str) -> str:
     if source.form:
         return say("{table}: {form}.", table=name, form=source.form)
     if source.columns.label is None:
-        return say("{table}: by its content the column {image} names the images.", table=name,
-                   image=source.columns.image)  # fmt: skip
-    return say("{table}: by its content the column {image} names the images, and {label} is the label.",
-               table=name, image=source.columns.image, label=source.columns.label)  # fmt: skip
+        return say("{table}: by its content {image} names the images.", table=name,
+                   image=describe_column(source.columns.image))  # fmt: skip
+    return say("{table}: by its content {image} names the images, and {label} is the label.", table=name,
+               image=describe_column(source.columns.image), label=source.columns.label)  # fmt: skip

@@ -7,6 +7,7 @@ import polars as pl
 from pupila.artifacts.dataset.fold_columns import find_fold_columns, read_folds
 from pupila.artifacts.dataset.formats.file_finder import split_from_words
 from pupila.artifacts.dataset.formats.listing import LISTED
+from pupila.artifacts.dataset.formats.tables.columns_in_words import describe_column
 from pupila.artifacts.dataset.labelling.cells import yes_no_column
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -90,7 +91,11 @@ def _read_split_word(word: str) -> str | None:
 
 def _describe_meanings(name: str, meanings: dict[str, str]) -> str:
     shown = [f"{word} = {split}" for word, split in meanings.items()]
-    return say("The column {name} gives the splits: {meanings}.", name=name, meanings=listing(shown, 8))
+    return say(
+        "The splits are read from {column}: {meanings}.",
+        column=describe_column(name),
+        meanings=listing(shown, 8),
+    )
 
 
 def _describe_unread(columns: pl.DataFrame) -> list[str]:

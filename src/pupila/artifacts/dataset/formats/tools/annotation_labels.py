@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Oddity
+from pupila.artifacts.dataset.formats.tables.box_rows import describe_boxes
 from pupila.artifacts.dataset.formats.tools.annotation_file import Annotation, AnnotationFile
 from pupila.artifacts.dataset.formats.tools.annotation_images import LocatedImage
 from pupila.core.messages import listing, say, say_count
@@ -21,11 +22,7 @@ def describe_labels(annotations: list[Annotation], names: list[str], nameless: i
     if all(annotation.is_label for annotation in annotations):
         notes = [say("The annotations are labels of whole images.")]
     elif all(annotation.is_box or annotation.is_label for annotation in annotations):
-        notes = [
-            say(
-                "Boxes are not learned yet: an image has the labels of its boxes, and their places are not read."
-            )
-        ]
+        notes = [describe_boxes()]
     else:
         notes = [say("An image has the labels of its annotations; their masks and boxes are not read.")]
     unlabelled = [name for name in dict.fromkeys(names) if not _is_class(name)]

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
+from pupila.artifacts.dataset.formats.tables.box_rows import describe_boxes
 from pupila.artifacts.dataset.formats.tables.class_files import build_label_map, read_class_file
 from pupila.artifacts.dataset.formats.tools.annotation_listing import read_stronger
 from pupila.artifacts.dataset.formats.tools.yolo_config import YoloConfig, find_config
@@ -99,7 +100,7 @@ def _refuse_boxes(path: str, example: str) -> PupilaError:
 
 def _describe_labels(boxes: bool) -> str:
     if boxes:
-        return say("The labels are boxes: an image has the classes of its boxes. Boxes are not learned yet.")
+        return describe_boxes()
     return say("An image has the classes of its outlines; the outlines are not read.")
 
 

@@ -195,17 +195,17 @@ def test_within_a_cached_listing_each_folder_is_looked_at_once(
     fresh = list(files.walk(root)), files.list_files(root), files.list_folders(root)
     with files.cache_listing(root):
         assert next(files.walk(root)).path == "gone.jpg"  # a walk that ends early is none of the whole folder
-        seen = list(files.walk(root)), files.list_files(root), files.list_folders(root)
+        again = list(files.walk(root)), files.list_files(root), files.list_folders(root)
         with monkeypatch.context() as patch:
             for name in ("walk", "scandir"):
                 patch.setattr(os, name, None)
             assert (
                 (list(files.walk(f"{root}/")), files.list_files(root), files.list_folders(root))
-                == seen
+                == again
                 == fresh
             )
         find = files.entry_finder(root)
-        assert [find(entry.path) for entry in seen[0]] == seen[0]
+        assert [find(entry.path) for entry in again[0]] == again[0]
         (tmp_path / "2.jpg").write_bytes(b"22")
         assert (late := find("2.jpg")) is not None and late.size == 2
     assert "2.jpg" in files.list_files(root)

@@ -1,4 +1,4 @@
-"""Walks and listings of this machine's disk: while a data set is opened, each folder is looked at once."""
+"""Walks and listings of this machine's disk: while a data set is opened, each folder is cached at once."""
 
 import contextlib
 import os
@@ -18,40 +18,40 @@ class FileEntry(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What was seen, by the path of a folder without its last slash."""
+class _Visited:
+    """What was visited, by the path of a folder without its last slash."""
 
     walks: dict[str, dict[str, FileEntry]] = field(default_factory=dict)  # of whole walks
     children: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)  # folders, files
 
 
-_SEEN: ContextVar[_Seen | None] = ContextVar("seen", default=None)
+_VISITED: ContextVar[_Visited | None] = ContextVar("visited", default=None)
 
 
 @contextlib.contextmanager
 def look_once() -> Iterator[None]:
     """Within it one look at a folder serves every later one; nothing may be written there meanwhile."""
-    token = _SEEN.set(_Seen())
+    token = _VISITED.set(_Visited())
     try:
         yield
     finally:
-        _SEEN.reset(token)
+        _VISITED.reset(token)
 
 
 def walk(root: str) -> Iterator[FileEntry]:
     """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
-    seen, key = _SEEN.get(), root.rstrip("/")
-    if seen is None:
+    cached, key = _VISITED.get(), root.rstrip("/")
+    if cached is None:
         yield from _walk(root)
         return
-    if key in seen.walks:
-        yield from seen.walks[key].values()
+    if key in cached.walks:
+        yield from cached.walks[key].values()
         return
     entries = {}
     for entry in _walk(root):
         entries[entry.path] = entry
         yield entry
-    seen.walks[key] = entries
+    cached.walks[key] = entries
 
 
 def _walk(root: str) -> Iterator[FileEntry]:
@@ -79,9 +79,9 @@ def _stat(full: str, path: str) -> FileEntry:
 
 def find(root: str, path: str) -> FileEntry | None:
     """The entry of the file at `path` below the root, or anywhere where it is absolute; None where there is none."""
-    seen = _SEEN.get()
-    if seen and (known := seen.walks.get(root.rstrip("/"))) and path in known:
-        return known[path]
+    cached = _VISITED.get()
+    if cached and (entries := cached.walks.get(root.rstrip("/"))) and path in entries:
+        return entries[path]
     full = path if os.path.isabs(path) else f"{root.rstrip('/')}/{path}"  # noqa: PTH117
     entry = _stat(full, path)
     return entry if entry.size >= 0 or os.path.lexists(full) else None
@@ -89,9 +89,9 @@ def find(root: str, path: str) -> FileEntry | None:
 
 def list_children(root: str) -> tuple[list[str], list[str]]:
     """The names of the folders and of the files directly below the root; a broken link is neither."""
-    seen, key = _SEEN.get(), root.rstrip("/")
-    if seen and key in seen.children:
-        return seen.children[key]
+    cached, key = _VISITED.get(), root.rstrip("/")
+    if cached and key in cached.children:
+        return cached.children[key]
     folders, leaves = [], []
     with os.scandir(root) as children:
         for child in children:
@@ -100,6 +100,6 @@ def list_children(root: str) -> tuple[list[str], list[str]]:
                     folders.append(child.name)
                 elif child.is_file():
                     leaves.append(child.name)
-    if seen:
-        seen.children[key] = folders, leaves
+    if cached:
+        cached.children[key] = folders, leaves
     return folders, leaves

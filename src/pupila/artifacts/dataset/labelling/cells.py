@@ -75,11 +75,13 @@ def yes_no_column(cells: pl.Series, marks: bool = False) -> YesNoColumn:
         cells: texts.
         marks: whether a column of nothing but x and empty cells says that a class is present or absent.
     """
-    words = cells.str.strip_chars().str.to_lowercase().fill_null("")
-    distinct = words.unique().to_list()
-    whole = {word: match[1] for word in distinct if (match := _WHOLE.fullmatch(word))}
+    texts = cells.to_list()  # plain Python, as a table may have thousands of columns
+    words = {text: (text or "").strip().lower() for text in {*texts}}
+    whole = {text: match[1] if (match := _WHOLE.fullmatch(word)) else word for text, word in words.items()}
     return YesNoColumn(
-        cells.name, tuple(words.replace(whole).to_list()), marks and {*distinct} in ({_MARK}, {_MARK, ""})
+        cells.name,
+        tuple(whole[text] for text in texts),
+        marks and {*words.values()} in ({_MARK}, {_MARK, ""}),
     )
 
 

@@ -103,10 +103,12 @@ def _describe_unread(columns: pl.DataFrame) -> list[str]:
     notes = [say("The column {name} says yes for most images, and is not read as a split.", name=cells.name)
              for cells in columns if _FLAG.fullmatch(cells.name) and _is_yes_no(cells)]  # fmt: skip
     for cells in columns:
+        if cells.name.lower() not in _NAMES:
+            continue
         words = cells.drop_nulls().str.strip_chars().unique(maintain_order=True)
         odd = [word for word in words if word and not _read_split_word(word)]
         known = len(odd) < len(words) or len(odd) <= _FEW_WORDS
-        if cells.name.lower() in _NAMES and odd and known and read_folds(cells) is None:
+        if odd and known and read_folds(cells) is None:
             notes.append(say("The column {name} is not read as splits: {words}. Write one of {known}.",
                              name=cells.name, words=listing(odd, 3),
                              known=listing(list(SPLIT_WORDS), len(SPLIT_WORDS))))  # fmt: skip
@@ -119,11 +121,14 @@ def read_splits(cells: pl.Series) -> pl.Series | None:
     Under any name all cells are names of splits, and not all the same; under a usual one they contain such names, as
     `PublicTest` does; and in `is_valid` the few of yes are the validation.
     """
-    words = cells.str.strip_chars().str.to_lowercase().replace("", None)
-    distinct = words.drop_nulls().unique().to_list()
     if _FLAG.fullmatch(cells.name):
         return _read_flags(cells) if _is_yes_no(cells) else None
     usual = cells.name.lower() in _NAMES
+    first = next((cell for cell in cells if cell and cell.strip()), "")
+    if not usual and first and first.strip().lower() not in SPLIT_WORDS:
+        return None  # at once, as a table may have thousands of columns
+    words = cells.str.strip_chars().str.to_lowercase().replace("", None)
+    distinct = words.drop_nulls().unique().to_list()
     meanings = {word: split for word in distinct if (split := SPLIT_WORDS.get(word))}
     if usual:
         spelt = dict(zip(words, cells, strict=True))

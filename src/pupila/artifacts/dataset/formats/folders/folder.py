@@ -50,8 +50,7 @@ def read(place: Place, settings: ReadSettings) -> Listing | None:
         if table is None:
             raise
         return replace(table, home=path, notes=[*notes, *table.notes])
-    if structure.inner:
-        notes = place.describe_root(files.join(root, structure.inner))
+    notes = place.describe_root(files.join(root, structure.inner)) if structure.inner else notes
     folders = [e.path.rpartition("/")[0] for e in images]
     oddities += [Oddity(e.path, "other-file", structure.left_out[folder])
                  for e, folder in zip(images, folders, strict=True) if folder in structure.left_out]  # fmt: skip

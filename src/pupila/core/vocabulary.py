@@ -42,6 +42,10 @@ IMAGE_SUFFIXES: Final = frozenset(
      ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".avif", ".avifs", ".heic", ".heif", ".hif"}
 )  # fmt: skip
 TABLE_SUFFIXES: Final = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
+# Files that are no images whatever they contain: reading their first bytes would cost a request each in a store.
+TEXT_SUFFIXES = frozenset(
+    {".json", ".xml", ".txt", ".csv", ".tsv", ".jsonl", ".yaml", ".yml", ".md", ".html"}
+)
 
 # Severity of a fault: an error would spoil training.
 ERROR: Final = "error"

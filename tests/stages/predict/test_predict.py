@@ -11,6 +11,7 @@ import pytest
 
 import pupila
 from pupila.cli.run import run
+from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.stages.predict.inputs import SkippedFiles, count_images, find_images
 from tests.colours import plain, write_colours
@@ -147,3 +148,13 @@ def test_a_folder_without_images_says_what_it_holds(photos: Path) -> None:
     (photos / "only/a.txt").write_text("words")
     with pytest.raises(PupilaError, match=r"1 file that is not an image was skipped: \.txt \(1\)"):
         count_images([str(photos / "only")])
+
+
+def test_files_of_text_are_skipped_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "labels.csv").write_text("image,label")
+    (tmp_path / "a.jpg").write_bytes(b"")
+    monkeypatch.setattr(files, "read_start", None)  # a request each in a store
+    skipped = SkippedFiles()
+    assert list(find_images([str(tmp_path)], skipped)) == [f"{tmp_path}/a.jpg"]
+    assert skipped.others == {".txt": 1, ".csv": 1}

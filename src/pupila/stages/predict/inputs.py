@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, listing, say, say_count
-from pupila.core.vocabulary import IMAGE_SUFFIXES
+from pupila.core.vocabulary import IMAGE_SUFFIXES, TEXT_SUFFIXES
 from pupila.imaging.images.signatures import START, has_image_signature, unread_format
 
 
@@ -84,6 +84,8 @@ def count_images(paths: list[str], skipped: SkippedFiles | None = None) -> int:
 
 
 def _begins_as_image(path: str) -> bool:
+    if files.suffix(path) in TEXT_SUFFIXES:
+        return False
     try:
         start = files.read_start(path, START)
     except OSError:

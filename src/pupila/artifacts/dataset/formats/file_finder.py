@@ -21,17 +21,13 @@ from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.reading import read_signature
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
+from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TEXT_SUFFIXES
 from pupila.imaging.images.signatures import has_image_signature, unread_format
 
 _FEW = 16  # paths that are looked for one by one
 IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
 _LONGEST_PATH = 32_768  # characters that any disk or store allows
 MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
-# Files that are no images whatever they contain: reading their first bytes would cost a request each in a store.
-_TEXT_SUFFIXES = frozenset(
-    {".json", ".xml", ".txt", ".csv", ".tsv", ".jsonl", ".yaml", ".yml", ".md", ".html"}
-)
 
 
 class FileFinder:
@@ -230,7 +226,7 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
             oddities.append(Oddity(entry.path, "hidden-file", say("a hidden file")))
         elif suffix in IMAGE_SUFFIXES:
             images.append(entry)
-        elif suffix in _TEXT_SUFFIXES:
+        elif suffix in TEXT_SUFFIXES:
             oddities.append(Oddity(entry.path, "other-file", say("not an image")))
         elif reason := unread_format(start := read_signature(root, entry.path), suffix):
             oddities.append(Oddity(entry.path, "unsupported-format", reason))

@@ -90,7 +90,11 @@ class Stems:
 
 
 def _count_up(stems: Collection[str]) -> bool:
-    """Whether the stems are one but for a running number, the only one that differs."""
+    """Whether the stems are one but for a running number, the only one that differs; a few others may lie there."""
+    numbered = [stem for stem in stems if re.search(r"\d", stem)]
+    if len(numbered) < 0.8 * len(stems):
+        return False
+    stems = numbered
     if len({re.sub(r"\d+", "#", stem) for stem in stems}) > max(1, len(stems) // 2):
         return False
     columns = [{*column} for column in zip(*(re.findall(r"\d+", stem) for stem in stems), strict=False)]

@@ -73,6 +73,32 @@ def test_a_comma_in_a_name_stays_where_the_user_says_so(tmp_path: Path) -> None:
     assert 'A "|" always separates' in str(data)
 
 
+@pytest.mark.parametrize("cells", [
+    ["16 0", "0", "7 16", "7"],  # a protein in several places of a cell
+    ["0 1 2", "2", "1 0"],
+    ["scab", "rust", "scab rust", "rust complex", "complex"],
+])  # fmt: skip
+def test_codes_and_lone_names_between_blanks_are_labels(tmp_path: Path, cells: list[object]) -> None:
+    data = open_labels(tmp_path, cells)
+    parts = [str(cell).split() for cell in cells]
+    assert data.target == "classes"
+    assert data.classes == sorted({name for names in parts for name in names})
+    assert data.label_matrix.sum(axis=1).tolist() == [len(names) for names in parts]
+    assert 'separated by " "' in str(data)
+    assert pupila.open(tmp_path, task="classify").classes == sorted(map(str, cells))
+
+
+@pytest.mark.parametrize("cells", [
+    ["12 40", "13 40", "12 41"],  # places
+    ["1 0", "0 1"],  # one column for each class, in one cell
+    ["1 0 0", "0 1 0", "1"],
+    ["sea", "lion", "sea lion"],
+    ["hot dog", "dog", "hot pot"],
+])  # fmt: skip
+def test_other_cells_with_blanks_are_one_class_each(tmp_path: Path, cells: list[object]) -> None:
+    assert open_labels(tmp_path, cells).classes == sorted(map(str, cells))
+
+
 def test_blanks_separate_only_where_the_user_says_so() -> None:
     cells = ["haze primary", "clear primary", "primary", "clear haze"]
     assert find_separator(cells, requested=False) is None

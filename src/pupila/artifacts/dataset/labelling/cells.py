@@ -9,7 +9,7 @@ import polars as pl
 from pupila.core.vocabulary import ABSENT_WORDS, PRESENT_WORDS, UNKNOWN_WORDS
 
 MINUS = ("-1", "-1.0")  # uncertain where 0 is absent, as CheXpert has it; absent where there is no 0 (CelebA)
-_MARK = "x"  # in a column of such marks and empty cells
+_CROSS = "x"  # a mark, as is any sign that is no letter and no digit
 _MOST_ODD = 0.2  # share of cells with other values, up to which a column looks like a class all the same
 _WHOLE = re.compile(r"(-?1|0)[.,]0*")  # 1.00, or 1,0 where a comma is the decimal point
 
@@ -20,12 +20,12 @@ class YesNoColumn:
 
     name: str
     cells: tuple[str, ...]  # lower case, without blanks around them; "" for an empty one
-    marks: bool = False  # whether an x is present and an empty cell absent
+    mark: str = ""  # what means present, where an empty cell means absent
 
     @property
     def odd(self) -> list[str]:
         """Distinct cells that are neither yes nor no nor unknown, in order."""
-        if self.marks:
+        if self.mark:
             return []
         return [cell for cell in dict.fromkeys(self.cells) if not _is_known_word(cell)]
 
@@ -62,10 +62,22 @@ class YesNoColumn:
         Args:
             minus: the meaning of -1.
         """
-        if self.marks:
-            return [cell == _MARK for cell in self.cells]
+        if self.mark:
+            return [cell == self.mark for cell in self.cells]
         meaning = {cell: _read_cell(cell, minus) for cell in set(self.cells)}
         return [meaning[cell] for cell in self.cells]
+
+
+def find_mark(cells: pl.Series) -> str:
+    """The mark, such as x, that a column holds beside empty cells; empty for any other column.
+
+    Args:
+        cells: texts.
+    """
+    words = {(text or "").strip().lower() for text in {*cells.to_list()}} - {""}
+    mark = words.pop() if len(words) == 1 else ""
+    is_sign = len(mark) == 1 and not mark.isalnum() and mark not in UNKNOWN_WORDS
+    return mark if is_sign or mark == _CROSS else ""
 
 
 def yes_no_column(cells: pl.Series, marks: bool = False) -> YesNoColumn:
@@ -73,7 +85,7 @@ def yes_no_column(cells: pl.Series, marks: bool = False) -> YesNoColumn:
 
     Args:
         cells: texts.
-        marks: whether a column of nothing but x and empty cells says that a class is present or absent.
+        marks: whether a column of nothing but one mark and empty cells says that a class is present or absent.
     """
     texts = cells.to_list()  # plain Python, as a table may have thousands of columns
     words = {text: (text or "").strip().lower() for text in {*texts}}
@@ -81,7 +93,7 @@ def yes_no_column(cells: pl.Series, marks: bool = False) -> YesNoColumn:
     return YesNoColumn(
         cells.name,
         tuple(whole[text] for text in texts),
-        marks and {*words.values()} in ({_MARK}, {_MARK, ""}),
+        find_mark(cells) if marks else "",
     )
 
 

@@ -5,7 +5,7 @@ import re
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import LISTED
-from pupila.artifacts.dataset.labelling.cells import YesNoColumn, minus_is_absent, yes_no_column
+from pupila.artifacts.dataset.labelling.cells import YesNoColumn, find_mark, minus_is_absent, yes_no_column
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, Known, LabelRows
 from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, listing, say, say_count
@@ -92,8 +92,10 @@ def refuse_unread_columns(rows: pl.DataFrame) -> PupilaError | None:
 
 
 def _candidates(rows: pl.DataFrame, several: bool) -> list[YesNoColumn]:
-    """The columns that may be classes by their names."""
-    return [yes_no_column(rows[name], several) for name in _own_columns(rows) if not _is_other(name)]
+    """The columns that may be classes by their names; marks count where several columns hold them, or are sought."""
+    names = [name for name in _own_columns(rows) if not _is_other(name)]
+    marks = several or len({name for name in names if find_mark(rows[name])}) > 1
+    return [yes_no_column(rows[name], marks) for name in names]
 
 
 def _own_columns(rows: pl.DataFrame) -> list[str]:
@@ -110,8 +112,9 @@ def _notes(
     notes = [say_count("{n} column says whether an image shows a class: {names}.",
                        "{n} columns say whether an image shows a class: {names}.", len(names),
                        names=listing(names, 8))]  # fmt: skip
-    if marked := [column.name for column in columns if column.marks]:
-        notes.append(say("In {names} an x means present and an empty cell absent.", names=listing(marked, 8)))
+    if marked := [column for column in columns if column.mark]:
+        notes.append(say('In {names} "{mark}" means present and an empty cell absent.',
+                         names=listing([column.name for column in marked], 8), mark=marked[0].mark))  # fmt: skip
     signs = sum(column.cells.count("-1") for column in columns)
     with_signs = listing([column.name for column in columns if column.has_minus], 8)
     if minus is False:

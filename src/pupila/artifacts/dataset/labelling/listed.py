@@ -204,7 +204,22 @@ def find_separator(cells: Sequence[str], requested: bool) -> str | None:
     for separator in doubtful:
         if _parts_recur(cells, separator) and _most_parts_recur(cells, separator):
             return separator
-    return None
+    return " " if _are_joined_by_blanks(cells) else None
+
+
+def _are_joined_by_blanks(cells: Sequence[str]) -> bool:
+    """Whether cells are codes of several classes, such as `16 0`, beside single ones; or join names that stand alone.
+
+    Numbers of equal count in all cells may be places or measures, and names such as "sea lion" need not be two.
+    """
+    parts = [cell.split() for cell in cells]
+    several = [names for names in parts if len(names) > 1]
+    if not several or len({*map(len, parts)}) < 2 or any(len({*names}) < len(names) for names in several):
+        return False
+    if all(name.isdecimal() for names in parts for name in names):
+        return _most_parts_recur(cells, " ")
+    alone = {names[0] for names in parts if len(names) == 1}
+    return len(several) > 1 and all(name in alone for names in several for name in names)
 
 
 def split_cell(cell: str, separator: str) -> list[str]:

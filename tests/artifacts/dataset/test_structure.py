@@ -169,8 +169,7 @@ def test_system_folders_are_left_out_and_counted_once(tmp_path: Path) -> None:
     data = pupila.open(tmp_path)
     assert data.class_counts() == {"cat": 2, "dog": 2}
     assert [note for note in data.notes if note.startswith("Left out")] == [
-        "Left out: 10 files of operating systems or network drives "
-        "(@eaDir 4, #recycle 2, $RECYCLE.BIN 2, lost+found 2)."
+        "Left out: 10 hidden or system files (@eaDir 4, #recycle 2, $RECYCLE.BIN 2, lost+found 2)."
     ]
     assert data.skipped.filter(data.skipped["subject"] == "@eaDir").rows() == [
         ("@eaDir", "hidden-file", "4 hidden files")

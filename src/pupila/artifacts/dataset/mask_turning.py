@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.tools.annotations import UPRIGHT, is_annotation
+from pupila.artifacts.dataset.formats.tools.annotations import UNSIZED, UPRIGHT, is_annotation
 from pupila.artifacts.dataset.mask_target import is_as_stored
 from pupila.core.messages import say_count
 
@@ -25,7 +25,8 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
     ]  # fmt: skip
     proven, open_ = verdicts.count(True), verdicts.count(None)
     upright = facts.filter(pl.col("mask_format") == UPRIGHT).height
-    if not proven and not open_ and not upright:
+    relative = (facts["mask_format"].eq_missing(UNSIZED) & (images["orientation"] != 1)).sum()
+    if not proven and not open_ and not upright and not relative:
         return facts, []
     turned = pl.Series([verdict is True for verdict in verdicts])
     facts = facts.with_columns(
@@ -41,6 +42,14 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
             "The annotations of {n} images give the sizes that the camera stored, but lie on the upright photos, and "
             "are drawn upright.",
             upright,
+        ))  # fmt: skip
+    if relative:
+        notes.append(say_count(
+            "{n} photo is turned by its EXIF orientation; its outlines, which give no size of the photo, are drawn on "
+            "the upright one.",
+            "{n} photos are turned by their EXIF orientation; their outlines, which give no sizes of the photos, are "
+            "drawn on the upright ones.",
+            relative,
         ))  # fmt: skip
     if proven:
         notes.append(say_count(

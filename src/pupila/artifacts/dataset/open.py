@@ -19,6 +19,7 @@ from pupila.artifacts.dataset.formats.tables.unread_tables import (
     describe_broken_tables,
     describe_unread_tables,
 )
+from pupila.artifacts.dataset.formats.tools.annotation_tools import TOOLS
 from pupila.artifacts.dataset.home import find_home
 from pupila.artifacts.dataset.labelling.class_columns import refuse_unread_columns
 from pupila.artifacts.dataset.labelling.class_words import (
@@ -83,7 +84,8 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
                     broken = describe_broken_tables(place, source.tables) if place.is_folder else []
                     source = place.doubt_unread(apply_split_lists(place, source), broken)
                 if place.is_folder and layout != _MANIFEST:
-                    notes += describe_unread_tables(source.root, source.tables)
+                    own = _annotation_files(place) if layout in TOOLS else set()
+                    notes += describe_unread_tables(source.root, [*source.tables, *own])
                     notes += _describe_passed_tables(place, layout, source, settings)
                     notes += describe_passed_folders(place, layout, source, settings)
                 source = replace(source, notes=[*notes, *source.notes], source=source.source or uri)
@@ -104,9 +106,13 @@ def _describe_passed_tables(place: Place, layout: str, source: Listing, settings
     decided = settings.layout != "auto" or settings.labels != "auto" or settings.masks != "auto"
     if decided or layout not in ("folders", "masks") or source.tables or not source.rows["target"].count():
         return []
+    return describe_passed_tables(place.root, place.images, _annotation_files(place))
+
+
+def _annotation_files(place: Place) -> set[str]:
+    """The addresses of the files of annotation tools."""
     tools = place.annotations
-    known = {files.join(tools.root, path) for by_path in tools.by_tool.values() for path in by_path}
-    return describe_passed_tables(place.root, place.images, known)
+    return {files.join(tools.root, path) for by_path in tools.by_tool.values() for path in by_path}
 
 
 def _find_sibling(uri: str) -> str:

@@ -27,6 +27,7 @@ from pupila.imaging.images.signatures import has_image_signature, unread_format
 _FEW = 16  # paths that are looked for one by one
 IMAGE_FOLDERS = {"image", "images", "img", "imgs", "jpegimages"}
 _LONGEST_PATH = 32_768  # characters that any disk or store allows
+UNLISTED = "image-without-row"  # code of an image that no row lists
 MASK_FOLDERS = {"mask", "masks", "segmentationclass", "annotations", "labels"}
 
 
@@ -273,4 +274,4 @@ def find_unlisted(root: str, listed: set[str]) -> list[Oddity]:
     images, oddities = list_images(root)
     forgotten = [e.path for e in images if e.path not in listed and e.path.rpartition("/")[0] in folders]
     strays = [o for o in oddities if o.subject.rpartition("/")[0] in folders]
-    return strays + [Oddity(p, "image-without-row", say("not listed in any row")) for p in forgotten]
+    return strays + [Oddity(p, UNLISTED, say("not listed in any row")) for p in forgotten]

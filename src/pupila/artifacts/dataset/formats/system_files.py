@@ -1,4 +1,4 @@
-"""Files of operating systems and network drives among the data: left out, and counted in one sentence."""
+"""Hidden files, and those of systems and network drives, among the data: left out, and counted in one sentence."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ def count_system_files(oddities: Sequence[Oddity]) -> tuple[list[Oddity], list[s
     ]  # fmt: skip
     shown = [f"{kind} {integer(count)}" for kind, count in counts.most_common()]
     note = say_count(
-        "Left out: {n} file of an operating system or a network drive ({kinds}).",
-        "Left out: {n} files of operating systems or network drives ({kinds}).",
+        "Left out: {n} hidden or system file ({kinds}).",
+        "Left out: {n} hidden or system files ({kinds}).",
         sum(counts.values()), kinds=listing(shown, 8),
     )  # fmt: skip
     return others, [note]

@@ -16,7 +16,7 @@ from pupila.core.vocabulary import IGNORE, IMAGE_SUFFIXES
 from pupila.imaging.masks.label_map import BACKGROUND, NO_DATA, LabelMap
 
 CLASS_LISTS = ("labelmap.txt", "label_colors.txt", "dataset.json", "id2label.json", "codes.txt", "class_names.txt",
-               "labels.txt", "classes.txt")  # fmt: skip
+               "obj_class_to_machine_color.json",               "labels.txt", "classes.txt")  # fmt: skip
 _RGB = r"(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})"
 _COLOUR_LAST = re.compile(rf"(?:\d+[\s:,]+)?(\D.*?)[\s:,;]+{_RGB}(?:[\s:,;].*)?")
 _COLOUR_FIRST = re.compile(rf"{_RGB}[\s:,;]+(\S.*)")
@@ -100,11 +100,23 @@ def _read_list(uri: str) -> LabelMap | None:
 def _read_json(uri: str) -> tuple[Pairs, bool]:
     """The labels of nnU-Net's dataset.json, by name or by number, or of Hugging Face's id2label.json."""
     content = files.read_json(uri)
+    if levels := _grey_levels(content):
+        return levels, True
     numbered = isinstance(content, dict) and bool(content) and all(str(key).isdigit() for key in content)
     labels = content if numbered else content.get("labels") if isinstance(content, dict) else None
     if not isinstance(labels, dict) or any(isinstance(value, list) for value in labels.values()):
         return [], True
     return parse_classes(labels, uri), True
+
+
+def _grey_levels(content: Any) -> Pairs:
+    """The names of Supervisely's `{"sky": [1, 1, 1]}` with the levels that these greys are; what has none is 0."""
+    if not isinstance(content, dict) or not content:
+        return []
+    if not all(isinstance(grey, list) and len(grey) == 3 and len({*grey}) == 1 for grey in content.values()):
+        return []
+    pairs = [(str(name), grey[0]) for name, grey in content.items()]
+    return pairs if 0 in dict(pairs).values() else [("background", 0), *pairs]
 
 
 def _read_text(uri: str) -> tuple[Pairs, bool]:

@@ -57,7 +57,7 @@ def locate_images(
         for key, record in file.images.items():
             split = record.split or given
             file_name = record.file_name.replace("\\", "/")
-            masks = _mask_files(file, key)
+            masks = mask_files(file, key)
             is_mask = partial(_is_mask, root=finder.root, masks=masks)
             fits = partial(_fits, file_name=file_name, split=split, is_mask=is_mask)
             entry = finder.find(file_name, fits, beside=folder)
@@ -107,7 +107,7 @@ def describe_other_stems(located: Mapping[str, LocatedImage], images: Sequence[f
                      len(other), path=other[0][1], file=other[0][0]) if other else ""  # fmt: skip
 
 
-def _mask_files(file: AnnotationFile, key: str) -> set[str]:
+def mask_files(file: AnnotationFile, key: str) -> set[str]:
     """Where the masks of the segments of an image may lie."""
     segments = [each.segmentation for each in file.annotations.get(key, [])]
     return {uri for each in segments if isinstance(each, Segment) for uri in each.uris}

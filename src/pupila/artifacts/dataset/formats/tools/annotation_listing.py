@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from pupila.artifacts.dataset.formats.file_finder import (
+    UNLISTED,
     FileFinder,
     find_unlisted,
     split_from_path,
@@ -28,11 +29,13 @@ from pupila.artifacts.dataset.formats.tools.annotation_images import (
     describe_other_stems,
     describe_overlap,
     locate_images,
+    mask_files,
 )
 from pupila.artifacts.dataset.formats.tools.annotation_labels import describe_labels, read_labels
 from pupila.artifacts.dataset.formats.tools.annotation_tools import TOOLS, ToolFiles
 from pupila.artifacts.dataset.formats.tools.annotations import count_short_rings, unite_targets
 from pupila.artifacts.dataset.formats.tools.run_length_table import may_hold_runs
+from pupila.artifacts.dataset.formats.tools.unlisted_images import find_other_images
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -139,7 +142,9 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
     entries = [image.entry for image in located.values()]
     splits: list[str | None] = [image.split for image in located.values()]
     own = {path.partition("#")[0] for path in by_path}
-    unlisted = [o for o in find_unlisted(root, set(located)) if o.subject not in own]
+    reason = say("not listed in {file}", file=listing(list(by_path), 2))
+    unlisted = [replace(o, reason=reason) if o.code == UNLISTED else o
+                for o in find_unlisted(root, set(located)) if o.subject not in own]  # fmt: skip
     if each_image:
         without, unlisted = _unannotated_images(place, unlisted)
         notes += [say_count("{n} image has no annotation file and is unlabelled.",
@@ -147,7 +152,11 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
                             len(without))] if without else []  # fmt: skip
         entries, targets = [*entries, *without], [*targets, *(None for _ in without)]
         splits += [split_from_path(entry.path) for entry in without]
-    rows = as_rows(entries, {"given_split": splits, "target": targets})
+    masks = {uri for file in by_path.values() for key in file.images for uri in mask_files(file, key)}
+    others = find_other_images(place, located, {image.split for image in located.values()}, masks)
+    notes += others.notes
+    entries, targets = [*entries, *others.entries], [*targets, *(None for _ in others.entries)]
+    rows = as_rows(entries, {"given_split": [*splits, *others.splits], "target": targets})
     oddities = [*oddities, *unlisted, *more]
     doubts = [describe_overlap(located), describe_other_stems(located, place.images) if each_image else ""]
     doubt = " ".join(filter(None, doubts))
@@ -159,13 +168,13 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
 
 def _unannotated_images(place: Place, unlisted: list[Oddity]) -> tuple[list[files.FileEntry], list[Oddity]]:
     """The images beside the annotated ones that have no annotation file, and the other oddities."""
-    forgotten = {oddity.subject for oddity in unlisted if oddity.code == "image-without-row"}
+    forgotten = {oddity.subject for oddity in unlisted if oddity.code == UNLISTED}
     prefix = files.relative(place.root, place.annotations.root)
     entries = [
         entry if prefix == "." else entry._replace(path=f"{prefix}/{entry.path}") for entry in place.images
     ]
     return [entry for entry in entries if entry.path in forgotten], [
-        oddity for oddity in unlisted if oddity.code != "image-without-row"
+        oddity for oddity in unlisted if oddity.code != UNLISTED
     ]
 
 

@@ -16,7 +16,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import (
     to_int,
 )
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 
 _KEYS = ("images", "annotations", "categories")
 
@@ -43,12 +43,13 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     images, annotations, categories = (_records(content, key, uri) for key in _KEYS)
     categories = _check_categories(categories, uri)
     annotations = [part for each in annotations for part in (read_segments(each, uri) or [each])]
+    annotations, rewritten = _as_rings(annotations)
     used = {_id_text(annotation.get("category_id")): None for annotation in annotations}
     parents = {c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]}
     # Roboflow begins its list with an umbrella category, which only names the others together.
     names = {_id_text(c["id"]): str(c["name"]) for c in categories
              if _id_text(c["id"]) in used or c["name"] not in parents}  # fmt: skip
-    notes = _describe_shared_names(names.values(), uri)
+    notes = [*_describe_shared_names(names.values(), uri), *_describe_rewritten(rewritten, uri)]
     if used and not names:
         names = {key: key for key in used}
         notes.append(say("{path} has no categories: the classes are called by their ids.", path=uri))
@@ -70,6 +71,32 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
             remedy=say("export the annotations again"),
         )  # fmt: skip
     return AnnotationFile(records, dict(by_image), list(names.values()), notes=notes)
+
+
+def _as_rings(annotations: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """The annotations with outlines in COCO's form, a list of [x1, y1, x2, y2, ...], and how many had another."""
+    plain = [each | {"segmentation": ring} if (ring := _as_ring(each.get("segmentation"))) else each
+             for each in annotations]  # fmt: skip
+    return plain, sum(new is not old for new, old in zip(plain, annotations, strict=True))
+
+
+def _as_ring(raw: Any) -> list[list[Any]]:
+    """The one outline in [x1, y1, x2, y2, ...] or in [[x, y], [x, y], ...]; empty where the value is neither."""
+    if not isinstance(raw, list) or len(raw) < 3:
+        return []
+    if all(isinstance(each, int | float) for each in raw):
+        return [raw] if len(raw) % 2 == 0 and len(raw) >= 6 else []
+    pairs = all(
+        isinstance(each, list) and len(each) == 2 and all(isinstance(n, int | float) for n in each)
+        for each in raw
+    )
+    return [[number for pair in raw for number in pair]] if pairs else []
+
+
+def _describe_rewritten(count: int, uri: str) -> list[str]:
+    return [say_count("{path}: {n} outline lacks the list around it, or lists its points in pairs: it is read as one "
+                      "polygon.", "{path}: {n} outlines lack the list around them, or list their points in pairs: each "
+                      "is read as one polygon.", count, path=uri)] if count else []  # fmt: skip
 
 
 def _describe_shared_names(names: Iterable[str], uri: str) -> list[str]:

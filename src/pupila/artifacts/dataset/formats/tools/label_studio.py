@@ -42,6 +42,7 @@ class _Task:
     results: list[Json]
     annotated: bool
     further: int = 0  # annotations of other people, which are passed over
+    cancelled: int = 0  # annotations that their author has skipped
 
 
 def parse(content: Any, uri: str) -> AnnotationFile | None:
@@ -73,6 +74,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
         annotations.setdefault(key, []).extend(_parse_region(result))
     names = list(dict.fromkeys(each.category for some in annotations.values() for each in some))
     notes = _describe_further(sum(task.further for _, task in known))
+    notes += _describe_cancelled(sum(task.cancelled for _, task in known))
     file = AnnotationFile(images, annotations, names, [], notes)
     return _with_choices(file, [(key, result) for key, result in results if _kind(result) == _CHOICES])
 
@@ -88,12 +90,14 @@ def _parse_task(item: Json, uri: str) -> _Task:
     results = [_results(each.get("result"), uri) for each in submitted]
     targets = [str(result.get("to_name")) for some in results for result in some]
     image = _find_image(item["data"], targets)
+    cancelled = sum(isinstance(each, dict) and bool(each.get("was_cancelled")) for each in given)
     if not submitted:
-        return _Task(image, [], annotated=False)
+        return _Task(image, [], annotated=False, cancelled=cancelled)
     best = max(
         range(len(submitted)), key=lambda n: (bool(submitted[n].get("ground_truth")), _time(submitted[n]))
     )
-    return _Task(image, results[best], annotated=True, further=len(submitted) - 1)
+    further = len(submitted) - 1
+    return _Task(image, results[best], annotated=True, further=further, cancelled=cancelled)
 
 
 def _time(annotation: Json) -> str:
@@ -233,6 +237,12 @@ def _describe_further(further: int) -> list[str]:
     return [say_count("{n} further annotation of an image is not used: the ground truth counts, or else the last.",
                       "{n} further annotations of images are not used: the ground truth counts, or else the last.",
                       further)] if further else []  # fmt: skip
+
+
+def _describe_cancelled(cancelled: int) -> list[str]:
+    return [say_count("{n} annotation is not used: it was cancelled (was_cancelled).",
+                      "{n} annotations are not used: they were cancelled (was_cancelled).",
+                      cancelled)] if cancelled else []  # fmt: skip
 
 
 def _pixels(size: tuple[Any, Any]) -> tuple[float, float]:

@@ -128,14 +128,26 @@ def _read_names(content: dict[str, Any], uri: str) -> dict[int, str]:
         if raw is None:
             return {number: str(number) for number in range(int(content["nc"]))}
         if isinstance(raw, str):
-            raise TypeError
+            raw = _parse_text_names(raw, content.get("nc"))
         items = raw.items() if isinstance(raw, dict) else enumerate(raw)
         return {int(k): str(v) for k, v in items}
     except (TypeError, ValueError) as fault:
         raise PupilaError(
             say("Can't read the names in {path}", path=uri), actual=repr(raw)[:60],
-            expected=say("a list of names, or NUMBER: NAME"),
+            expected=say("a list of names, or NUMBER: NAME"), remedy=say("write {line}", line="names: [cat, dog]"),
         ) from fault  # fmt: skip
+
+
+def _parse_text_names(text: str, count: Any) -> list[str]:
+    """The names in `cat, dog`, a list without its brackets, of which the file says how many there are.
+
+    Raises:
+        ValueError: it does not say so, or there are others.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or str(len(names)) != str(count):
+        raise ValueError(text)
+    return names
 
 
 def _read_darknet(root: str, uri: str) -> YoloConfig | None:

@@ -25,7 +25,7 @@ def turn_with_photos(images: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.Data
     ]  # fmt: skip
     proven, open_ = verdicts.count(True), verdicts.count(None)
     upright = facts.filter(pl.col("mask_format") == UPRIGHT).height
-    relative = (facts["mask_format"].eq_missing(UNSIZED) & (images["orientation"] != 1)).sum()
+    relative = facts.filter(pl.col("mask_format").eq_missing(UNSIZED) & (images["orientation"] != 1)).height
     if not proven and not open_ and not upright and not relative:
         return facts, []
     turned = pl.Series([verdict is True for verdict in verdicts])

@@ -141,10 +141,7 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
         notes += [*united, *_describe_areas(annotations)]
     entries = [image.entry for image in located.values()]
     splits: list[str | None] = [image.split for image in located.values()]
-    own = {path.partition("#")[0] for path in by_path}
-    reason = say("not listed in {file}", file=listing(list(by_path), 2))
-    unlisted = [replace(o, reason=reason) if o.code == UNLISTED else o
-                for o in find_unlisted(root, set(located)) if o.subject not in own]  # fmt: skip
+    unlisted = _find_unlisted(root, located, by_path)
     if each_image:
         without, unlisted = _unannotated_images(place, unlisted)
         notes += [say_count("{n} image has no annotation file and is unlabelled.",
@@ -164,6 +161,14 @@ def _read_images(place: Place, name: str, by_path: ByPath, as_labels: bool) -> L
     if as_labels:
         return replace(source, cells=True)
     return replace(source, target="mask", label_map=build_label_map(names, read_class_file(root)))
+
+
+def _find_unlisted(root: str, located: Mapping[str, LocatedImage], by_path: ByPath) -> list[Oddity]:
+    """What lies beside the listed images, without the annotation files themselves."""
+    own = {path.partition("#")[0] for path in by_path}
+    reason = say("not listed in {file}", file=listing(list(by_path), 2))
+    return [replace(o, reason=reason) if o.code == UNLISTED else o
+            for o in find_unlisted(root, set(located)) if o.subject not in own]  # fmt: skip
 
 
 def _unannotated_images(place: Place, unlisted: list[Oddity]) -> tuple[list[files.FileEntry], list[Oddity]]:

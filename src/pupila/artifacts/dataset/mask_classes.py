@@ -136,6 +136,8 @@ def _infer(facts: pl.DataFrame) -> LabelMap:
             actual=_list_colours(facts) or say("{n} grey levels, hardly any with an area of its own",
                                               n=len(occurrences.total)),
             expected=say("one value for each class"),
+            remedy=say("save one value or colour for each class; of cut-outs, save the transparency as the mask; if "
+                       "other files are the masks: {flag}", flag="--masks FOLDER"),
         )  # fmt: skip
     if len(label_map.names) > MOST_CLASSES:
         raise PupilaError(

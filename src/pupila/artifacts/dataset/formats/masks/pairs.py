@@ -15,6 +15,7 @@ from pupila.artifacts.dataset.formats.masks.folder_names import hint, split_of_f
 from pupila.artifacts.dataset.formats.masks.mask_candidates import Tree, find_candidates
 from pupila.artifacts.dataset.formats.masks.mask_choice import Choice, choose
 from pupila.artifacts.dataset.formats.masks.named_folders import fits, match_named
+from pupila.artifacts.dataset.formats.masks.other_names import match_by_numbers, match_folders
 from pupila.artifacts.dataset.formats.masks.paired_masks import make_targets
 from pupila.artifacts.dataset.formats.masks.same_folder import match_within_folders
 from pupila.artifacts.dataset.formats.masks.stems import ImageStems, Item, Matches, match_stems
@@ -152,6 +153,10 @@ def _pair(
 ) -> Listing:
     """The listing of images and masks, matched by their stems unless they are already."""
     matches = matches or match_stems(ImageStems(images), masks)
+    numbered = match_by_numbers(images, masks, matches)
+    matches = numbered or matches
+    if not matches.masks:
+        matches = match_folders(images, masks) or matches
     if not matches.masks and len({item.stem for item in images}) == len(images):  # other folders around them
         flat = [[item._replace(context="") for item in items] for items in (images, masks)]
         matches = match_stems(ImageStems(flat[0]), flat[1])
@@ -165,6 +170,10 @@ def _pair(
     listed = _list(place, tree, [e for e in place.images if e.path in paths], matches, choice, _APART)
     rest = _list_rest(place, images, masks, choice)
     notes = [say("Other images are not read: {paths}.", paths=listing(rest, 3))] if rest else []
+    if numbered:
+        image, some = next(iter(numbered.masks.items()))
+        notes.append(say("Images and masks are matched by their numbers, which have other zeros in front: {image} and "
+                         "{mask}.", image=image, mask=some[0][0]))  # fmt: skip
     doubt = " ".join(filter(None, [listed.doubt, _doubt_unread_split(rest, listed)]))
     return replace(listed, notes=[*listed.notes, *notes], doubt=doubt)
 

@@ -138,12 +138,10 @@ def _are_masks(tree: Tree, images: _Group, masks: _Group) -> bool:
     for key in keys:
         if (second := tree.read(masks.files[key][0])) is None:
             continue
-        if not second.few:
-            return False  # no further file is read
         if (first := tree.read(images.files[key][0])) is None:
             continue
-        if not first.fits(second):
-            return False
+        if not second.few or not first.fits(second):
+            return False  # no further file is read
         photos.append(not first.few)
     named = "mask" in masks.kind[0] and "mask" not in images.kind[0]
     return bool(photos) and (named or 2 * sum(photos) >= len(photos))

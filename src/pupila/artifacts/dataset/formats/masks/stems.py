@@ -123,7 +123,7 @@ def match_stems(images: ImageStems, masks: list[Item]) -> Matches:
     if 2 * len(best.masks) < len(images.items):
         apart = _match_by_context(images, masks)
         best = apart if len(apart.masks) > len(best.masks) else best
-    if 2 * len(best.masks) < len(images.items) and (alone := _match_lone_images(images, masks)) is not None:
+    if 2 * len(best.masks) < len(images.items) and (alone := match_lone_images(images, masks)) is not None:
         return alone
     return _without_shared_words(best)
 
@@ -273,7 +273,7 @@ def _name_part(affixes: tuple[str, str]) -> str:
     return "_".join(words) or ("#" if affixes[1].endswith("#") else "")
 
 
-def _match_lone_images(images: ImageStems, masks: list[Item]) -> Matches | None:
+def match_lone_images(images: ImageStems, masks: list[Item]) -> Matches | None:
     """All masks of a folder for the only image beside it, where every folder has one, whatever the stems."""
     alone = images.by_context
     if len(alone) < 2 or len(alone) < len(images.items):

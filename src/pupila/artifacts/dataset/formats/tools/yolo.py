@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from pupila.artifacts.dataset.formats.file_finder import folder_content
 from pupila.artifacts.dataset.formats.listing import UNREADABLE_LABEL, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.box_rows import describe_boxes
@@ -26,6 +27,7 @@ from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
 from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.segment import SEGMENT
 
+_LABELS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS"}
 _SAMPLE = 16  # text files that tell whether they are labels, where no file says so
 
 
@@ -107,25 +109,33 @@ def _describe_labels(boxes: bool) -> str:
 def _find_labels(config: YoloConfig, images: YoloImages) -> dict[str, tuple[str, bool]]:
     """The label file of each image, and whether it exists.
 
-    It lies where `labels` stands for `images` in the path, else beside the image, else anywhere under the same stem.
+    It lies where `labels` stands for `images` in the path, else beside the image, else where `label` or `labels` stands
+    for another word for images, else anywhere under the same stem.
     """
     find_entry = files.entry_finder(config.root)
     labels = {}
     for image in images.by_path:
-        usual, beside = _label_file(image), str(PurePosixPath(image).with_suffix(".txt"))
-        label = next((path for path in dict.fromkeys((usual, beside)) if find_entry(path)), None)
+        usual, *others = _label_files(image)
+        label = next((path for path in dict.fromkeys((usual, *others)) if find_entry(path)), None)
         label = label or config.texts.get(PurePosixPath(image).stem)
         labels[image] = (label or usual, label is not None)
     return labels
 
 
-def _label_file(image: str) -> str:
-    """The path of an image's label file: the last `images` in it becomes `labels`."""
+def _label_files(image: str) -> list[str]:
+    """The paths where an image's label file may lie, the usual one first: the last `images` in it becomes `labels`."""
     parts = str(PurePosixPath(image).with_suffix(".txt")).split("/")
+    beside = "/".join(parts)
     last = max((n for n, part in enumerate(parts[:-1]) if part.lower() == "images"), default=None)
-    if last is not None:
-        parts[last] = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS"}.get(parts[last], "labels")
-    return "/".join(parts)
+    words = [] if last is None else [_LABELS.get(parts[last], "labels")]
+    at = max((n for n, part in enumerate(parts[:-1]) if folder_content(part) == "image"), default=None)
+    usual = ["/".join([*parts[:last], words[0], *parts[last + 1 :]])] if last is not None else []
+    others = (
+        []
+        if at is None
+        else ["/".join([*parts[:at], word, *parts[at + 1 :]]) for word in ("labels", "label")]
+    )
+    return [*usual, beside, *others]
 
 
 def _are_class_folders(images: YoloImages, config: YoloConfig) -> bool:

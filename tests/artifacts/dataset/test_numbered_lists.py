@@ -63,3 +63,12 @@ def test_a_list_of_names_without_endings_holds_labels_but_no_rows_of_numbers(
     (tmp_path / "variants.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     data = pupila.open(tmp_path)
     assert (data.class_counts() if data.task else {}) == ({} if several else {"Boeing 707": 3, "DH-82": 3})
+
+
+@pytest.mark.parametrize("outer", ["CUB", "data/CUB_200"])
+def test_the_lists_beside_an_inner_folder_of_classes_give_splits(tmp_path: Path, outer: str) -> None:
+    (tmp_path / outer).mkdir(parents=True)
+    write_lists(tmp_path / outer, in_folders=True, split="train_test_split")
+    data = pupila.open(tmp_path)
+    numbers = [int(Path(image).stem[-4:]) for image in data.images["image"]]
+    assert data.images["given_split"].to_list() == ["train" if number % 4 else "test" for number in numbers]

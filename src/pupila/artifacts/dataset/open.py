@@ -17,6 +17,7 @@ from pupila.artifacts.dataset.formats.tables.split_lists import apply_split_list
 from pupila.artifacts.dataset.formats.tables.table import asks_for_several
 from pupila.artifacts.dataset.formats.tables.unread_tables import (
     describe_broken_tables,
+    describe_rowless_folders,
     describe_unread_tables,
 )
 from pupila.artifacts.dataset.formats.tools.annotation_tools import TOOLS
@@ -40,6 +41,7 @@ from pupila.core.messages import listing, say
 from pupila.core.settings import closest
 from pupila.core.vocabulary import TABLE_SUFFIXES
 
+_TABLES = ("table", "run-lengths")
 _MANIFEST = "manifest"  # it keeps the layout that it was saved with
 _WEB = ("http://", "https://")
 _FILES = (*TABLE_SUFFIXES, ".json", ".yaml", ".yml")  # of tables and annotations
@@ -86,6 +88,7 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
                 if place.is_folder and layout != _MANIFEST:
                     own = _annotation_files(place) if layout in TOOLS else set()
                     notes += describe_unread_tables(source.root, [*source.tables, *own])
+                    notes += describe_rowless_folders(place, source) if layout in _TABLES else []
                     notes += _describe_passed_tables(place, layout, source, settings)
                     notes += describe_passed_folders(place, layout, source, settings)
                 source = replace(source, notes=[*notes, *source.notes], source=source.source or uri)

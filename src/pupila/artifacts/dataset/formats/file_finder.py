@@ -16,6 +16,7 @@ from pupila.artifacts.dataset.formats.file_names import (
     look_alike,
     name_key,
     path_parts,
+    read_number,
 )
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.reading import read_signature
@@ -49,6 +50,7 @@ class FileFinder:
         self._among = among
         self._elsewhere: dict[str, str] = {}  # a path of a row -> the file, where they differ
         self._entry = files.entry_finder(root) if among is None else {e.path: e for e in among}.get
+        self._numbered: dict[str, str] = {}  # a number in a row -> the file of that number
         self._several: dict[str, list[str]] = {}  # a path that fits several files -> these
         self._outside: set[str] = set()  # paths that leave the root
         self._claimed: dict[
@@ -86,6 +88,11 @@ class FileFinder:
             self._elsewhere[path] = hits[0].path
         return hits[0] if hits else None
 
+    def list_rivals(self, path: str) -> list[str]:
+        """The paths of the images that a path fits equally well; none where it fits one or none."""
+        entry = self.find(path, lambda hit: content_by_path(hit) != "mask")
+        return self._several.get(path, []) if entry is None else []
+
     def find_all(
         self, paths: Iterable[str], fits: Callable[[str], bool]
     ) -> dict[str, files.FileEntry | None]:
@@ -99,6 +106,8 @@ class FileFinder:
         if len(paths) > _FEW and not files.is_remote(self.root):
             _ = self._entries  # a walk, which later ones are spared, costs less than a look for each path
         entries = {path: self.find(path, fits) for path in paths}
+        if not any(entries.values()):
+            entries = {path: self._find_number(path, fits) for path in paths}
         claims: dict[str, list[str]] = defaultdict(list)
         for path, entry in entries.items():
             if entry:
@@ -114,6 +123,17 @@ class FileFinder:
                     entries[path] = None
                     self._claimed[path] = location, rivals[0]
         return entries
+
+    def _find_number(self, path: str, fits: Callable[[str], bool]) -> files.FileEntry | None:
+        """The one image whose name is the number, with zeros before it that a spreadsheet dropped."""
+        number = read_number(path_parts(path)[-1]) if path_parts(path) else ""
+        hits = [entry for entry in self._numbers.get(number, ()) if fits(entry.path)]
+        if len(hits) > 1:
+            self._several[path] = [hit.path for hit in hits]
+        if len(hits) != 1:
+            return None
+        self._numbered[path] = hits[0].path
+        return hits[0]
 
     def explain(self, path: str) -> str:
         """Why `find` did not find the path, in words."""
@@ -151,6 +171,12 @@ class FileFinder:
             if parts[-1] != name and name_key(parts[-1]) == name_key(name):
                 spelled.append(path)
         notes = []
+        if self._numbered:
+            example, location = next(iter(self._numbered.items()))
+            notes.append(say_count("{n} image was found by its number, without the zeros before it: {location} for "
+                                   "{path}.", "{n} images were found by their numbers, without the zeros before them, "
+                                   "such as {location} for {path}.", len(self._numbered), location=location,
+                                   path=example))  # fmt: skip
         if moved:
             example, location = moved[0], self._elsewhere[moved[0]]
             notes.append(say_count("{n} file lies in another folder than its row says and was found by the end of its "
@@ -181,6 +207,15 @@ class FileFinder:
         return self._among if self._among is not None else [
             entry for entry in files.walk(self.root) if not files.is_hidden(entry.path)
         ]  # fmt: skip
+
+    @cached_property
+    def _numbers(self) -> dict[str, list[files.FileEntry]]:
+        numbers = defaultdict(list)
+        for entry in self._entries:
+            path = PurePosixPath(entry.path)
+            if path.suffix.lower() in IMAGE_SUFFIXES and (number := read_number(path.stem)):
+                numbers[number].append(entry)
+        return numbers
 
     @cached_property
     def _look_alikes(self) -> dict[str, str]:

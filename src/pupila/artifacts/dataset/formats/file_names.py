@@ -101,3 +101,9 @@ def common_start(names: Sequence[str]) -> str:
         (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
     )
     return first[:length]
+
+
+def read_number(name: str) -> str:
+    """The number that the name is, without zeros before it and a fraction of none (12.0); empty for other names."""
+    match = re.fullmatch(r"0*(\d+?)(?:\.0+)?", name.strip())
+    return match[1] if match else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pupila.artifacts.dataset.fold_columns import find_fold_columns
-from pupila.artifacts.dataset.formats.file_names import name_key, path_parts
+from pupila.artifacts.dataset.formats.file_names import name_key, path_parts, read_number
 from pupila.artifacts.dataset.formats.tables.box_rows import find_box_columns
 from pupila.artifacts.dataset.formats.tables.columns_in_words import is_numbered
 from pupila.artifacts.dataset.formats.tables.split_columns import read_splits
@@ -18,13 +18,14 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 
-_WORDS = frozenset({"label", "labels", "class", "classes", "category", "target"})
+_WORDS = frozenset({"label", "labels", "class", "classes", "category", "target", "dx", "diagnosis"})
 # Facts about a file, whose cells may recur like labels.
 _MEASURES = frozenset({"width", "height", "size", "bytes", "channels", "bands", "license", "licence", "orientation",
                        "dpi", "fps", "score", "confidence", "url", "content"})  # fmt: skip
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
 _NUMBER = re.compile(r"[-+]?\d+")
 _FRACTION = re.compile(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?")
+_FEW_IMAGES = 4  # on average, of a patient or a lesion
 _LONGEST = 80  # characters of a label
 _MOST_NUMBERS = 20  # distinct numbers that may be classes, however few rows there are
 
@@ -36,6 +37,7 @@ class TableColumns:
     image: str
     label: str | None  # None: no column looks like labels
     split: str | None
+    groups: tuple[str, ...] = ()  # whose values recur in few images each, such as those of a patient
 
 
 def find_columns(frame: pl.DataFrame, names: Set[str], table: str, named: bool) -> TableColumns | None:
@@ -62,9 +64,10 @@ def find_columns(frame: pl.DataFrame, names: Set[str], table: str, named: bool) 
     ]
     group = next((lower[word] for word in COLUMN_WORDS["group"] if word in lower), None)
     boxes = find_box_columns(rest)
-    rest = rest.drop({name for name in (split, group, *splits, *boxes) if name is not None})
+    groups = tuple(name for name in rest.columns if _is_group(rest[name]))
+    rest = rest.drop({name for name in (split, group, *splits, *boxes, *groups) if name is not None})
     known = next((lower[word] for word in COLUMN_WORDS["target"] if lower.get(word) in rest.columns), None)
-    return TableColumns(image, known or _find_labels(rest, table, named), split)
+    return TableColumns(image, known or _find_labels(rest, table, named), split, groups)
 
 
 def is_image_name(cell: str, names: Set[str]) -> bool:
@@ -81,7 +84,7 @@ def _find_images(frame: pl.DataFrame, names: Set[str], table: str) -> str | None
         if count >= min(2, len(cells)) and 2 * count >= min(len(cells), len(names) // 2):
             hits[name] = count
     if not hits:
-        return None
+        return _find_numbers(frame, names)
     best = [name for name, count in hits.items() if count == max(hits.values())]
     with_ending = [name for name in best if _has_endings(frame[name])]
     best = with_ending or best
@@ -91,6 +94,17 @@ def _find_images(frame: pl.DataFrame, names: Set[str], table: str) -> str | None
             remedy=say("rename it to {name}", name="image"),
         )  # fmt: skip
     return best[0]
+
+
+def _find_numbers(frame: pl.DataFrame, names: Set[str]) -> str | None:
+    """The first column with a number of its own in each row that is an image's, but for leading zeros."""
+    numbers = {number for name in names if (number := read_number(name))}
+    for name in frame.columns if len(numbers) > 1 else ():
+        cells = frame[name].to_list()
+        named = {number for cell in cells if cell and (number := read_number(cell)) in numbers}
+        if len(named) == len(cells) and 2 * len(named) >= len(numbers):
+            return name
+    return None
 
 
 def _has_endings(cells: pl.Series) -> bool:
@@ -109,7 +123,7 @@ def _find_labels(frame: pl.DataFrame, table: str, named: bool) -> str | None:
     worded = [
         name for name in frame.columns if _WORDS & set(_split_name(name)) and _may_be_labels(frame[name])
     ]
-    likely = worded or likely
+    likely = [name for name in worded if name.lower() in _WORDS] or worded or likely
     texts = [name for name in likely if not _holds_numbers(frame[name])]
     if len(likely) > 1 and len(texts) == 1 and all(_is_same(frame, texts[0], other) for other in likely):
         return texts[0]
@@ -135,6 +149,14 @@ def _find_flags(frame: pl.DataFrame) -> set[str]:
         if 0 < len(words) <= 2:
             by_words.setdefault(words, []).append(name)
     return {name for names in by_words.values() if len(names) > 1 for name in names}
+
+
+def _is_group(cells: pl.Series) -> bool:
+    """Whether a column is named as an id, some of its values recur, and none of them in many images."""
+    words = _split_name(cells.name)
+    if not words or words[-1] != "id" or _WORDS & set(words):
+        return False
+    return len(cells) < _FEW_IMAGES * cells.n_unique() and cells.n_unique() < len(cells)
 
 
 def _split_name(name: str) -> list[str]:

@@ -12,7 +12,7 @@ from pupila.artifacts.dataset.formats.file_finder import split_from_words
 from pupila.artifacts.dataset.formats.file_names import name_key
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
-from pupila.artifacts.dataset.formats.tables.columns_in_words import describe_column
+from pupila.artifacts.dataset.formats.tables.columns_in_words import describe_column, is_numbered
 from pupila.artifacts.dataset.formats.tables.found_columns import TableColumns, find_columns, is_image_name
 from pupila.artifacts.dataset.formats.tables.json_tables import parse_json_table
 from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_numbered_lists
@@ -93,6 +93,10 @@ def read_found_table(
 
 
 def _describe_unlabelled(name: str, table: ParsedTable, columns: TableColumns) -> str:
+    if is_numbered(table.frame.columns[0]):
+        return say("{table} names images in {image}, but none of its columns looks like labels. If one is, write a "
+                   "first line that names the columns, one of them {label}.", table=name, image=columns.image,
+                   label="label")  # fmt: skip
     return say("{table} names images in {image}, but none of its columns ({columns}) looks like labels. Rename one "
                "that is to {label}.", table=name, image=columns.image, columns=listing(table.frame.columns, 8),
                label="label")  # fmt: skip
@@ -247,9 +251,14 @@ def _join(usable: list[_ImageTable], root: str, several: bool) -> Listing:
         if len(usable) > 1 and "split" not in frame.columns:
             frame = frame.with_columns(split=pl.lit(split))
         parsed.append(replace(each.table, frame=frame))
-        notes.append(_describe(each, files.relative(each.uri, root)))
+        notes += [_describe(each, files.relative(each.uri, root)), *_describe_groups(each.columns)]
     source = read_parsed_tables([each.uri for each in usable], parsed, root, several)
     return replace(source, notes=[*notes, *source.notes])
+
+
+def _describe_groups(columns: TableColumns) -> list[str]:
+    return [say("The column {name} groups images; {by} keeps each group in one split.", name=name,
+                by=f"pupila split --by {name}") for name in columns.groups]  # fmt: skip
 
 
 def _describe(source: _ImageTable, name: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -107,7 +108,13 @@ def _list_entries(source: Listing) -> list[files.FileEntry]:
 
 def _apply_numbered_lists(place: Place, source: Listing) -> Listing:
     """The listing with the splits of a list such as `train_test_split.txt`, whose numbers are those of `images.txt`."""
-    lists = join_numbered_lists(place.root, source.rows["image"])
+    inner = files.relative(place.root, place.path)
+    around = ["", *accumulate(inner.split("/"), "{}/{}".format)] if inner != "." else [""]
+    joined = (
+        join_numbered_lists(files.join(place.path, folder) if folder else place.path, source.rows["image"])
+        for folder in reversed(around)
+    )
+    lists = next(filter(None, joined), None)
     by_column = {name: splits for name in lists.frame.columns if name != IMAGE
                  and (splits := read_splits(lists.frame[name])) is not None} if lists else {}  # fmt: skip
     if lists is None or len(by_column) != 1:

@@ -1,6 +1,6 @@
 """Tables of images and labels: CSV, Parquet, JSON lines, and Hugging Face's metadata files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -17,7 +17,15 @@ from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.box_rows import find_box_columns, unite_boxes
 from pupila.artifacts.dataset.formats.tables.class_files import read_class_file
+from pupila.artifacts.dataset.formats.tables.column_roles import find_roles, read_columns
 from pupila.artifacts.dataset.formats.tables.split_columns import settle_split_column
+from pupila.artifacts.dataset.formats.tables.table_choice import (
+    are_of_splits,
+    choose_copies,
+    describe_form,
+    find_table_forms,
+    name_split,
+)
 from pupila.artifacts.dataset.formats.tables.table_file import (
     COLUMN_WORDS,
     MASK,
@@ -39,7 +47,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import closest
-from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TABLE_SUFFIXES
+from pupila.core.vocabulary import OWN_FILES, SPLIT_WORDS, TABLE_SUFFIXES
 from pupila.tasks.multilabel import MULTILABEL
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", ROBOFLOW := "_classes.csv")
@@ -106,7 +114,7 @@ def readable_classes(data: bytes) -> list[str]:
 
 def has_image_column(table: str) -> bool:
     """Whether a column of the table has a name of a column of images."""
-    return "image" in _find_roles(_read_columns(table))
+    return "image" in find_roles(read_columns(table))
 
 
 def holds_labels(table: str, several: bool) -> bool:
@@ -139,7 +147,7 @@ def read_parsed_tables(tables: list[str], parsed: list[ParsedTable], home: str, 
     """
     root = home.rstrip("/") or "/"
     frames = [_rename_columns(table.frame, uri, root) for table, uri in zip(parsed, tables, strict=True)]
-    notes = []
+    finder, notes, placed = FileFinder(root), list[str](), []
     for uri, table, frame in zip(tables, parsed, frames, strict=True):
         _refuse_repeated(table, uri)
         notes += table.describe_reading(files.relative(uri, root))
@@ -148,22 +156,29 @@ def read_parsed_tables(tables: list[str], parsed: list[ParsedTable], home: str, 
         if table.ragged:
             notes.append(say("{table}: {ragged}; the surplus is not read.", table=files.relative(uri, root),
                              ragged=table.describe_ragged()))  # fmt: skip
-    frame, decided = settle_split_column(pl.concat(frames, how="diagonal"))
+        if "given_split" not in frame.columns and (
+            split := name_split(files.relative(uri, root), len(tables) > 1)
+        ):
+            frame = frame.with_columns(given_split=pl.lit(split))
+        frame, chosen = choose_copies(frame, files.relative(uri, root), finder)
+        placed.append(frame)
+        notes += chosen
+    frame, decided = settle_split_column(pl.concat(placed, how="diagonal"))
     notes += decided
     if "target" in frame.columns and MASK not in frame.columns:
         if boxes := find_box_columns(frame):
             frame, decided = unite_boxes(frame, boxes, files.relative(tables[0], root))
             notes += decided
-        name = _find_roles(parsed[0].frame).get("target", "target")
+        name = find_roles(parsed[0].frame).get("target", "target")
         frame, decided = settle_label_column(frame, name, several)
         notes += decided
-    source = _listing(frame, root, [files.relative(table, root) for table in tables])
+    source = _listing(frame, finder, [files.relative(table, root) for table in tables])
     return replace(source, tables=tuple(tables), notes=[*notes, *source.notes])
 
 
 def _refuse_repeated(table: ParsedTable, uri: str) -> None:
     """Stop where two columns have one name, which we read, and other cells: either may be meant."""
-    roles = {name: role for role, name in _find_roles(table.frame).items()}
+    roles = {name: role for role, name in find_roles(table.frame).items()}
     for column, name in table.repeated.items():
         if (
             name in roles
@@ -200,14 +215,28 @@ def _find_tables(folder: str, fits: Callable[[str], bool]) -> list[str]:
         if nested:
             return nested
     fitting = [table for table in list_tables(folder) if fits(table)]
-    stems = {PurePosixPath(name).stem.lower() for name in fitting}
-    if len(fitting) > 1 and not stems <= set(SPLIT_WORDS):
+    forms = find_table_forms(fitting)
+    fitting = [table for table in fitting if table not in forms]
+    if len(fitting) > 1 and not are_of_splits(fitting):
         raise PupilaError(
             say("Several tables of images in {path}", path=folder),
             actual=listing([files.relative(t, folder) for t in fitting]), expected=say("one"),
-            remedy=say("name the table itself instead of the folder"),
+            remedy=say("name the one that holds the labels: {flag}", flag="--labels FILE"),
         )  # fmt: skip
     return fitting
+
+
+def describe_forms(folder: str, read: Sequence[str]) -> list[str]:
+    """A note for each table of the folder that is a form for predictions beside the tables that are read.
+
+    Args:
+        folder: of the images.
+        read: addresses of the tables that are read.
+    """
+    forms = find_table_forms([table for table in list_tables(folder) if table in read or _has_labels(table)])
+    names = [files.relative(table, folder) for table in read]
+    return [describe_form(files.relative(table, folder), label, names)
+            for table, label in forms.items() if table not in read]  # fmt: skip
 
 
 def list_tables(folder: str) -> list[str]:
@@ -219,10 +248,10 @@ def list_tables(folder: str) -> list[str]:
 
 def _has_labels(table: str) -> bool:
     """Whether the table has a column of images and one of labels or masks, or describes images by its name."""
-    frame = _read_columns(table)
+    frame = read_columns(table)
     if VIA_SHAPES in frame.columns:
         return False
-    columns = _find_roles(frame)
+    columns = find_roles(frame)
     if "image" in columns and {"target", MASK} & columns.keys():
         return True
     return PurePosixPath(table).name in _METADATA[:-1] and not find_class_columns(table)
@@ -241,41 +270,14 @@ def find_class_columns(table: str) -> list[YesNoColumn]:
 
 def _other_columns(table: str) -> pl.DataFrame:
     """The columns of a table of images whose names say nothing to us; none for any other table."""
-    frame = _read_columns(table)
-    roles = _find_roles(frame)
+    frame = read_columns(table)
+    roles = find_roles(frame)
     return frame.drop(roles.values()) if "image" in roles else pl.DataFrame()
 
 
-def _read_columns(table: str) -> pl.DataFrame:
-    """The table; without a column for a file that is none."""
-    try:
-        return read_any_table(table).frame
-    except PupilaError:
-        return pl.DataFrame()
-
-
-def _find_roles(frame: pl.DataFrame) -> dict[str, str]:
-    """Our name -> the column of the table; a class beside a mask stays the user's column."""
-    lower: dict[str, str] = {}
-    for name in frame.columns:
-        lower.setdefault(name.lower(), name)
-    roles: dict[str, str] = {}
-    for ours, words in COLUMN_WORDS.items():
-        theirs = next((lower[word] for word in words if word in lower), None)
-        if (
-            theirs is None
-            or theirs in roles.values()
-            or (ours == MASK and not _holds_file_names(frame[theirs]))
-        ):
-            continue
-        if ours != "target" or MASK not in roles:
-            roles[ours] = theirs
-    return roles
-
-
 def _rename_columns(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
-    """The table under our column names, paths relative to the root, with the split named by the table's location."""
-    ours = {theirs: name for name, theirs in _find_roles(frame).items()}
+    """The table under our column names, paths relative to the root."""
+    ours = {theirs: name for name, theirs in find_roles(frame).items()}
     if "image" not in ours.values():
         raise PupilaError(
             say("The table {path} has no image column", path=table), actual=listing(frame.columns, 8),
@@ -285,9 +287,6 @@ def _rename_columns(frame: pl.DataFrame, table: str, root: str) -> pl.DataFrame:
     clash = [name for name in frame.columns if name not in ours and name in LISTED]
     frame = frame.rename({**{name: f"{name}_" for name in clash}, **ours})
     folder = files.relative(table, root).rpartition("/")[0]
-    location = (folder or PurePosixPath(table).stem).lower()
-    if "given_split" not in frame.columns and location in SPLIT_WORDS:
-        frame = frame.with_columns(given_split=pl.lit(SPLIT_WORDS[location]))
     return frame.with_columns(_path(name, folder) for name in ("image", MASK) if name in frame.columns)
 
 
@@ -298,18 +297,12 @@ def _path(column: str, folder: str) -> pl.Expr:
     return pl.concat_str(pl.lit(f"{folder}/" if folder else ""), path).alias(column)
 
 
-def _holds_file_names(column: pl.Series) -> bool:
-    """Whether most cells have an image extension: a column `mask` may also say who wears one."""
-    cells = column.drop_nulls()
-    return 2 * sum(files.suffix(cell.strip()) in IMAGE_SUFFIXES for cell in cells) > len(cells)
-
-
-def _listing(frame: pl.DataFrame, root: str, tables: list[str]) -> Listing:
+def _listing(frame: pl.DataFrame, finder: FileFinder, tables: list[str]) -> Listing:
+    root = finder.root
     text = [name for name in ("target", "group", "given_split") if name in frame.columns]
     frame = frame.with_columns(
         [pl.when(pl.col(n).str.strip_chars() == "").then(None).otherwise(pl.col(n)).alias(n) for n in text]
     )
-    finder = FileFinder(root)
     located = finder.find_all(frame["image"].drop_nulls().unique(maintain_order=True).to_list(), _is_not_mask)
     oddities = _find_missing_images(frame, located, finder)
     paths = {path: entry.path for path, entry in located.items() if entry}

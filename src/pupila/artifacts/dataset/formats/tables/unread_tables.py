@@ -1,15 +1,18 @@
 """Tables beside the images that are not read, and those that can't be: each is named, with the reason."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+from pupila.artifacts.dataset.formats.file_finder import content_by_path, split_from_words
+from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
-from pupila.artifacts.dataset.formats.tables.table import find_class_columns, list_tables
+from pupila.artifacts.dataset.formats.tables.table import describe_forms, find_class_columns, list_tables
 from pupila.artifacts.dataset.formats.tables.table_file import read_any_table
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import OWN_FILES, TABLE_SUFFIXES
 
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
@@ -17,7 +20,7 @@ _SHOWN = 3
 
 
 def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
-    """A note for each table of the folder that has columns of yes and no, and is not read.
+    """A note for each table of the folder that has columns of yes and no, or is a form, and is not read.
 
     Args:
         folder: of the images.
@@ -25,7 +28,8 @@ def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
     """
     tables = [table for table in list_tables(folder) if table not in read]
     names = {table: [column.name for column in find_class_columns(table)] for table in tables}
-    return [
+    forms = describe_forms(folder, read) if read else []
+    return forms + [
         say("{table} has columns of yes and no ({names}), which are not read. To read them as classes, open the table "
             "itself, or use {flag}.", table=files.relative(table, folder), names=listing(columns, 8),
             flag=MULTILABEL_FLAG)
@@ -35,6 +39,27 @@ def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
                  flag=MULTILABEL_FLAG)
         for table, columns in names.items() if columns
     ]  # fmt: skip
+
+
+def describe_rowless_folders(place: Place, source: Listing) -> list[str]:
+    """A note on folders named after a split, such as `test_images`, of whose images the tables name none.
+
+    Args:
+        place: folder of the data.
+        source: as its tables give it.
+    """
+    if files.is_remote(place.root) or source.root != place.root:
+        return []
+    read = {image.rpartition("/")[0] for image in source.rows["image"]}
+    folders = Counter(entry.path.rpartition("/")[0] for entry in place.images)
+    left = {folder: count for folder, count in folders.items()
+            if folder not in read and content_by_path(f"{folder}/") != "mask"
+            and any(split_from_words(part) for part in folder.split("/"))}  # fmt: skip
+    if not left:
+        return []
+    return [say_count("{n} image is in no row of a table and is left out: {folders}.",
+                      "{n} images are in no row of a table and are left out: {folders}.", sum(left.values()),
+                      folders=listing(sorted(left), 3))]  # fmt: skip
 
 
 def describe_broken_tables(place: Place, read: Sequence[str]) -> list[str]:

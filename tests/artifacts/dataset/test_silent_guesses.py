@@ -116,3 +116,17 @@ def test_classes_named_like_splits_stay_classes(tmp_path: Path) -> None:
     for name in ("train_station", "test_tube"):
         write_photo(tmp_path / name / "a.png", len(name))
     assert pupila.open(tmp_path).classes == ["test_tube", "train_station"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "confidence"), [(1, "certain"), (4, "likely. 4 labels that lie there are not used")]
+)
+def test_a_reading_that_loses_many_labels_is_not_certain(
+    tmp_path: Path, missing: int, confidence: str
+) -> None:
+    for number in range(12):
+        write_photo(tmp_path / f"p{number}.jpg", seed=number)
+    names = [f"p{number}.jpg" for number in range(12)] + [f"lost{number}.jpg" for number in range(missing)]
+    rows = [f"{name},{'cat' if number % 2 else 'dog'}" for number, name in enumerate(names)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    assert str(pupila.open(tmp_path)).splitlines()[-1] == f"Confidence in this reading: {confidence}."

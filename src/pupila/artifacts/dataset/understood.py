@@ -25,6 +25,9 @@ UNUSABLE = (
 
 SPLIT_TITLES = {TRAIN: mark("train"), VALIDATION: mark("validation"), TEST: mark("test")}
 
+_LOST_LABELS = ("unreadable-mask", "unreadable-label", "mask-aspect-mismatch", "row-without-image")
+_MANY_LOST = 0.2  # of the images
+
 
 def describe(data: "Dataset") -> list[str]:
     """Sentences: layout, task, all classes, splits as they came, what was passed over, and the confidence."""
@@ -37,7 +40,7 @@ def describe(data: "Dataset") -> list[str]:
     unusable = data.skipped.filter(pl.col("code").is_in(UNUSABLE)).height
     if unusable:
         lines.append(say_count("{n} unusable file skipped.", "{n} unusable files skipped.", unusable))
-    return [*lines, *data.notes, *_describe_passed_over(data), _describe_confidence(data.doubt)]
+    return [*lines, *data.notes, *_describe_passed_over(data), _describe_confidence(data)]
 
 
 def _describe_labels(data: "Dataset") -> list[str]:
@@ -101,7 +104,14 @@ def _describe_passed_over(data: "Dataset") -> list[str]:
     return [say("Passed over: {parts}; pupila doctor lists them.", parts="; ".join(parts))] if parts else []
 
 
-def _describe_confidence(doubt: str) -> str:
+def _describe_confidence(data: "Dataset") -> str:
+    """Doubt of the reader, or of the reading itself where many labels that lie there came to nothing."""
+    doubt = data.doubt
+    lost = data.skipped.filter(pl.col("code").is_in(_LOST_LABELS)).height
+    if not doubt and lost >= _MANY_LOST * len(data):
+        doubt = say_count(
+            "{n} label that lies there is not used.", "{n} labels that lie there are not used.", lost
+        )
     if not doubt:
         return say("Confidence in this reading: certain.")
     return say("Confidence in this reading: likely. {doubt}", doubt=doubt)

@@ -44,7 +44,8 @@ def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     )
     try:
         assert running.stdout is not None
-        match = re.search(r"http://127\.0\.0\.1:\d+/", running.stdout.readline())
+        lines = iter(running.stdout.readline, "")  # what was understood of the data stands first
+        match = next(filter(None, (re.search(r"http://127\.0\.0\.1:\d+/", line) for line in lines)), None)
         assert match
         yield running, match[0]
     finally:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from pupila.stages.collect.rules import AddressPolicy, FetchFailed, FetchRefused, find_opt_out, is_public
+from pupila.stages.collect.addresses import is_public
+from pupila.stages.collect.rules import AddressPolicy, FetchFailed, FetchRefused, find_opt_out, read_host
 from pupila.stages.collect.site import Site
 
 
@@ -42,6 +43,11 @@ def test_hosts_of_the_site_are_allowed(url: str) -> None:
         ("ftp://shop.example/", "not a web address"),
         ("http://shop.example:port/", "not a web address"),
         ("http:///x", "not a web address"),
+        ("http://shop.example./x", "not a web address"),
+        ("http://shop.example%2eother.example/x", "not a web address"),
+        ("http://shop.example\\.other.example/x", "not a web address"),
+        ("http://shop.example:99999/", "not a web address"),
+        ("http://shop。other/x", "not one of the site's hosts"),
     ],
 )
 def test_other_hosts_are_refused(url: str, message: str) -> None:
@@ -66,6 +72,41 @@ def test_public_addresses_are_public() -> None:
     assert is_public("93.184.216.34")
     assert is_public("64:ff9b::5db8:d822")  # the first one, behind a NAT64
     assert is_public("2606:2800:220:1:248:1893:25c8:1946")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["0x7f.1", "0x7f000001", "2130706433", "0177.0.0.1", "017700000001", "127.1", "127.0.0.1.", "127.0.0.01",
+     "1.2.3.0x", "%31%32%37.0.0.1", "①②⑦.0.0.1", "1２7.0.0.1", "[fe80::1%25eth0]", "[fe80::1%eth0]", "[::1",
+     "[v1.x]", "a..b", ".shop.example", "-shop.example", "sh op.example", "shop\u200b.example"],
+)  # fmt: skip
+def test_hosts_in_odd_notations_are_refused_even_by_a_wildcard(host: str) -> None:
+    with pytest.raises(FetchRefused, match="not a web address"):
+        check(f"http://{host}/x", hosts=["*"], allow_private=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://127。0．0｡1/", ("127.0.0.1", 80)),
+        ("https://CAFÉ.example:8443/", ("xn--caf-dma.example", 8443)),
+        ("http://[::FFFF:127.0.0.1]/", ("::ffff:127.0.0.1", 80)),
+        ("http://a_b.example/", ("a_b.example", 80)),
+        ("https://user:word@shop.example/", ("shop.example", 443)),
+    ],
+)
+def test_a_host_is_read_as_it_is_connected_to(url: str, place: tuple[str, int]) -> None:
+    assert read_host(url) == place
+
+
+def test_idn_dots_and_letters_are_one_host_in_both_spellings() -> None:
+    with pytest.raises(FetchRefused, match="private address"):
+        check("http://127。0。0。1/", ("127.0.0.1",), hosts=["127.0.0.1"])
+    for url in ("http://café.example/", "http://xn--caf-dma.example/"):
+        for pattern in ("café.example", "xn--caf-dma.example", "*.example"):
+            check(url, hosts=[pattern])
+        check(url, start="http://café.example/all")
+        check(url, start="http://xn--caf-dma.example/all")
 
 
 def test_an_unknown_host_is_a_failure_and_not_a_refusal() -> None:

@@ -19,6 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_random_exponential
 
 from pupila.core.messages import number, say
+from pupila.stages.collect.body import ACCEPT_ENCODING, read_body
 from pupila.stages.collect.pinned import PinnedTransport
 from pupila.stages.collect.rules import (
     AddressPolicy,
@@ -136,7 +137,8 @@ class Fetcher:
         # No proxy of the environment: the checked address must be the one that is connected to.
         # No cookies: those of a browser come with its requests.
         self._client = httpx.AsyncClient(
-            transport=PinnedTransport(self._addresses.resolve_allowed), headers={"user-agent": site.user_agent},
+            transport=PinnedTransport(self._addresses.resolve_allowed),
+            headers={"user-agent": site.user_agent, "accept-encoding": ACCEPT_ENCODING},
             trust_env=False, timeout=site.timeout, cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )  # fmt: skip
         self.pending = 0  # requests that wait or are in flight
@@ -186,7 +188,8 @@ class Fetcher:
         rules = await asyncio.shield(self._robots[place])
         if isinstance(rules, str):
             raise FetchRefused(rules)
-        if not rules.can_fetch(url, ROBOT_NAME):
+        # The client removes `/../` and escapes what a path may not contain: both forms have to be allowed.
+        if not all(rules.can_fetch(form, ROBOT_NAME) for form in {url, str(httpx.URL(url))}):
             raise FetchRefused(say("robots.txt of {host} disallows it", host=place))
 
     async def _read_robots(self, place: str) -> Protego | str:
@@ -218,7 +221,8 @@ class Fetcher:
         return rules
 
     def _limiter(self, url: str) -> RateLimiter:
-        return self._limiters.setdefault(urlsplit(url).netloc.lower(), RateLimiter(self._site, self._clock))
+        host = urlsplit(url).netloc.rpartition("@")[2].lower()
+        return self._limiters.setdefault(host, RateLimiter(self._site, self._clock))
 
     async def _get_with_retries(
         self, url: str, options: RequestOptions, max_bytes: int | None = None
@@ -259,7 +263,7 @@ class Fetcher:
                     raise _RetryableFailure(str(response.status), response, self._read_retry_after(response))
                 if options.stored and (opt_out := find_opt_out(stream.headers.get_list("x-robots-tag"))):
                     raise FetchRefused(say("X-Robots-Tag says {word}", word=opt_out))
-                return replace(response, body=await _read_body(stream, max_bytes))
+                return replace(response, body=await read_body(stream, max_bytes))
         except TimeoutError as fault:
             raise _RetryableFailure(
                 say("no response within {n} s", n=number(self._site.timeout, 1))
@@ -298,25 +302,6 @@ def _crawl_delay(rules: Protego) -> float:
     rate = rules.request_rate(ROBOT_NAME)
     by_rate = rate.seconds / rate.requests if rate else 0
     return max(float(rules.crawl_delay(ROBOT_NAME) or 0), by_rate)
-
-
-async def _read_body(response: httpx.Response, max_bytes: int) -> bytes:
-    """Read the body, up to the limit, whatever its Content-Length says.
-
-    Raises:
-        FetchRefused: it is larger.
-    """
-    declared = response.headers.get("content-length", "")
-    too_large = FetchRefused(say("larger than {n} bytes", n=max_bytes))
-    if declared.isdigit() and int(declared) > max_bytes:
-        raise too_large
-    parts, size = [], 0
-    async for part in response.aiter_bytes():
-        parts.append(part)
-        size += len(part)
-        if size > max_bytes:
-            raise too_large
-    return b"".join(parts)
 
 
 def _redirect_target(response: Response) -> str | None:

@@ -6,9 +6,12 @@ import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
+
+import httpx
 
 from pupila.core.messages import say
+from pupila.stages.collect.addresses import is_public
 from pupila.stages.collect.site import ROBOT_NAME, Site
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]  # host and port to addresses
@@ -17,8 +20,9 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]  # host and port to address
 OPT_OUTS = frozenset({"none", "noimageindex", "noai", "noimageai"})
 _WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 _PORTS = {"http": 80, "https": 443}
-# IPv6 networks that carry IPv4 addresses in their last 32 bits: IPv4-compatible ones, and those of a NAT64.
-_CARRIERS = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"  # of a host name; shops have names with underscores
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)  # a last label that makes the host an IPv4 address
 
 
 class FetchRefused(Exception):
@@ -39,19 +43,30 @@ async def resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in entries]
 
 
-def is_public(address: str) -> bool:
-    """Whether the address is on the public internet: not local, private or multicast."""
+def read_host(url: str) -> tuple[str, int]:
+    """The host and the port that a request for the address connects to.
+
+    The host is ASCII in small letters: a name without a final dot, an IPv4 address of four decimal numbers, or an
+    IPv6 address without a zone. What only some libraries take for an address (`0x7f.1`, `2130706433`) is refused, so
+    that what is checked is what is connected to.
+
+    Raises:
+        ValueError: no web address, or a host in another notation.
+    """
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    inner: ipaddress.IPv4Address | ipaddress.IPv6Address = ip
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.is_site_local:
-            return False
-        carried = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if any(ip in net for net in _CARRIERS) else ip
-        inner = ip.ipv4_mapped or ip.sixtofour or carried
-    return inner.is_global and not inner.is_multicast
+        parts = httpx.URL(url)
+        host, port = parts.raw_host.decode("ascii").lower(), parts.port or _PORTS.get(parts.scheme, 0)
+    except (httpx.InvalidURL, UnicodeError, TypeError) as fault:
+        raise ValueError(url) from fault
+    if not 0 < port < 65_536:
+        raise ValueError(url)
+    if ":" in host:
+        ipaddress.IPv6Address(host if "%" not in host else "")
+    elif _NUMBER.fullmatch(host.rpartition(".")[2]):
+        ipaddress.IPv4Address(host)
+    elif not _HOST.fullmatch(host):
+        raise ValueError(url)
+    return host, port
 
 
 def origin(url: str) -> str:
@@ -65,7 +80,7 @@ class AddressPolicy:
 
     def __init__(self, site: Site, resolve: Resolve = resolve) -> None:
         self._site, self._resolve = site, resolve
-        self._own = {(parts.hostname or "", effective_port(parts)) for parts in map(urlsplit, site.start)}
+        self._own = {place for start in site.start if (place := _place(start))}
 
     async def check(self, url: str) -> None:
         """Accept an address that may be requested.
@@ -74,24 +89,17 @@ class AddressPolicy:
             FetchRefused: not a web address, another host, or a private address.
             FetchFailed: the host is unknown.
         """
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", effective_port(parts)
-        except ValueError as fault:
-            raise FetchRefused(say("not a web address: {url}", url=url)) from fault
-        if parts.scheme not in _PORTS or not host:
+        if (place := _place(url)) is None:
             raise FetchRefused(say("not a web address: {url}", url=url))
+        host, port = place
         if not self._is_site_host(host, port):
-            raise FetchRefused(say("{host} is not one of the site's hosts", host=parts.netloc))
+            raise FetchRefused(say("{host} is not one of the site's hosts", host=urlsplit(url).netloc))
         await self.resolve_allowed(host, port)
 
     def is_site_host(self, url: str) -> bool:
         """Whether the address belongs to one of the site's own hosts."""
-        try:
-            parts = urlsplit(url)
-            return self._is_site_host(parts.hostname or "", effective_port(parts))
-        except ValueError:
-            return False
+        place = _place(url)
+        return place is not None and self._is_site_host(*place)
 
     async def resolve_allowed(self, host: str, port: int) -> list[str]:
         """Resolve a host and check its addresses.
@@ -116,12 +124,18 @@ class AddressPolicy:
         for own, own_port in self._own:  # http and https are one host; another port is another host
             if host == own and (port == own_port or {port, own_port} <= usual):
                 return True
-        return any(fnmatch.fnmatchcase(host, pattern.lower()) for pattern in self._site.hosts)
+        names = {host, httpx.URL(scheme="http", host=host).host}  # an IDN also in its own letters
+        return any(
+            fnmatch.fnmatchcase(name, pattern.lower()) for name in names for pattern in self._site.hosts
+        )
 
 
-def effective_port(parts: SplitResult) -> int:
-    """The port of the address: its own, or the default of its scheme."""
-    return parts.port or _PORTS.get(parts.scheme, 0)
+def _place(url: str) -> tuple[str, int] | None:
+    """Host and port of a web address; None for anything else."""
+    try:
+        return read_host(url) if urlsplit(url).scheme in _PORTS else None
+    except ValueError:
+        return None
 
 
 def find_opt_out(lines: Iterable[str]) -> str:

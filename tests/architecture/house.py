@@ -16,8 +16,8 @@ LEVEL_OF = {floor: level for level, floors in enumerate(FLOORS) for floor in flo
 
 # The rooms of floors on which a room also knows those to its left.
 ORDERED: dict[str, tuple[str, ...]] = {
-    "core": ("version", "messages", "installation", "errors", "extras", "display", "vocabulary", "disk", "stores",
-             "files", "records", "settings", "progress", "threads", "secrets"),
+    "core": ("version", "messages", "installation", "errors", "extras", "display", "vocabulary", "locks", "writing",
+             "checksums", "disk", "stores", "files", "records", "settings", "progress", "threads", "secrets"),
     "statistics": ("estimate", "intervals", "tests", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "tiles", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "report", "web"),
@@ -50,7 +50,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "charset_normalizer": ("artifacts/dataset",),
     "cleanlab": ("stages/label", "stages/doctor"),
     "fastapi": ("artifacts/web",),
-    "filelock": ("artifacts/dataset",),
     "fsspec": ("core/stores",),
     "httpcore": ("stages/collect",),
     "huggingface_hub": ("learning/models",),

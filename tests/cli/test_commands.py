@@ -144,7 +144,7 @@ def test_a_folder_that_can_not_be_written_to_names_out(
         raise PermissionError(30, "Read-only file system")
 
     with monkeypatch.context() as patched:
-        patched.setattr("tempfile.mkstemp", refuse)
+        patched.setattr("pupila.core.writing._create", refuse)
         assert run(["split", str(shop)]) == 2
     assert "Try: --out FOLDER" in capsys.readouterr().err
     assert run(["split", str(shop), "--out", str(tmp_path / "out")]) == 0

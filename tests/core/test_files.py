@@ -149,8 +149,6 @@ def test_a_file_appears_under_its_name_when_it_is_complete(tmp_path: Path) -> No
         part.write_text("half")
         raise KeyError
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
-    with pytest.raises(PupilaError, match="No such file"), files.atomic_path(str(tmp_path / "c.txt")):
-        pass
 
 
 @pytest.mark.parametrize("root", ["{tmp}/new", "memory://lines"])

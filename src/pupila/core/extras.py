@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 # The module of a library -> the smallest extra that brings it.
 EXTRA_OF = {
     **dict.fromkeys(
-        ("charset_normalizer", "filelock", "jinja2", "markupsafe", "matplotlib", "polars", "scipy", "sklearn",
+        ("charset_normalizer", "jinja2", "markupsafe", "matplotlib", "polars", "scipy", "sklearn",
          "usearch"), "data"
     ),
     **dict.fromkeys(

@@ -7,18 +7,20 @@ import io
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from pupila.core import disk, stores
+from pupila.core import checksums, disk, stores, writing
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
 FileEntry = disk.FileEntry
+write_error, remove_partial = writing.write_error, writing.remove_partial
 
 
 def is_remote(uri: str | Path) -> bool:
@@ -200,7 +202,7 @@ def is_text(path: str) -> bool:
 
 
 def write_bytes(uri: str, data: bytes) -> None:
-    """Write the file whole or not at all: a reader or a crash never meets half of it.
+    """Write the file whole or not at all: a reader or a crash never meets half of it. See `core.writing`.
 
     Raises:
         PupilaError: the folder can't be written to.
@@ -208,65 +210,22 @@ def write_bytes(uri: str, data: bytes) -> None:
     if is_remote(uri):
         stores.write(uri, data)
         return
-    target = Path(uri)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as fault:
-        raise write_error(target, fault, say("a writable folder"), "--out FOLDER") from fault
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException as fault:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(fault, OSError):
-            expected = say("{n} bytes of free space on a writable disk", n=len(data))
-            raise write_error(target, fault, expected) from fault
-        raise
-
-
-def write_error(path: str | Path, fault: OSError, expected: str = "", remedy: str = "") -> PupilaError:
-    """The error for a file or a folder that can't be written, with the reason of the operating system."""
-    actual = fault.strerror or str(fault)
-    return PupilaError(say("Can't write {path}", path=path), actual=actual, expected=expected, remedy=remedy)
+    writing.write(uri, data)
 
 
 def append(uri: str, lines: bytes) -> None:
-    """Add whole lines to the end of a file of lines, and have them on the disk before returning.
+    """Add whole lines to the end of a file of lines, all or none, and have them on the disk before returning.
 
-    Half a line, as a crash leaves it, is removed first. A store can't append: the object is written again.
+    Any number of processes of one machine may do so at once. A store can't append: the object is written again, if it
+    is still the one that was read; where a store can't compare, only one process may write.
 
     Raises:
         PupilaError: the file can't be written.
     """
-    if is_remote(uri) or not Path(uri).exists():
-        write_bytes(uri, (read_bytes(uri) if exists(uri) else b"") + lines)
+    if is_remote(uri):
+        stores.update(uri, lambda old: old + lines)
         return
-    try:
-        with Path(uri).open("r+b") as stream:
-            stream.seek(_end_of_lines(stream))
-            stream.truncate()
-            stream.write(lines)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as fault:
-        raise write_error(uri, fault) from fault
-
-
-def _end_of_lines(stream: BinaryIO) -> int:
-    """Where the last whole line ends, bytes."""
-    end = stream.seek(0, os.SEEK_END)
-    while end:
-        start = max(end - 65_536, 0)
-        stream.seek(start)
-        if (newline := stream.read(end - start).rfind(b"\n")) >= 0:
-            return start + newline + 1
-        end = start
-    return 0
+    writing.append(uri, lines)
 
 
 @contextlib.contextmanager
@@ -279,21 +238,17 @@ def atomic_path(path: str) -> Iterator[Path]:
     Raises:
         PupilaError: the file can't be written.
     """
-    beside = contextlib.nullcontext("") if not is_remote(path) else tempfile.TemporaryDirectory()
-    with beside as folder:
-        part = Path(folder, path.rpartition("/")[2]) if folder else Path(f"{path}.part")
-        try:
-            part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if not is_remote(path):
+            with writing.replace(path) as part:
+                yield part
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            part = Path(folder, path.rpartition("/")[2])
             yield part
-            if folder:
-                stores.put(part, path)
-            else:
-                part.replace(path)
-        except OSError as fault:
-            raise write_error(path, fault) from fault
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+            stores.put(part, path)
+    except OSError as fault:
+        raise write_error(path, fault) from fault
 
 
 def remove(uri: str) -> None:
@@ -311,16 +266,64 @@ def remove_folder(folder: Path) -> None:
 
 
 def write_to_cache(path: Path, content: bytes) -> None:
-    """Write a file of the cache folder; a cache that can't be written to is ignored."""
+    """Write a file of the cache folder, with its checksum; a cache that can't be written to is ignored."""
     with contextlib.suppress(PupilaError):
-        write_bytes(str(path), content)
+        write_bytes(str(path), checksums.wrap(content))
+
+
+def read_from_cache(path: Path) -> bytes | None:
+    """The content of a file that `write_to_cache` wrote; None where there is none, or a damaged one, which is reported.
+
+    A file of an earlier Pupila has no checksum and is returned as it is: its reader has to take what does not parse as
+    missing.
+    """
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return None
+    if (content := checksums.unwrap(stored)) is None:
+        report_damaged_cache(path)
+    return content
+
+
+def report_damaged_cache(path: Path) -> None:
+    """Say that a file of the cache is damaged, and delete it, so that it is made again."""
+    print(say("{path} of the cache is damaged and is made again.", path=path), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def write_parquet(uri: str, frame: Any, metadata: dict[str, str] | None = None) -> None:
-    """Write a polars frame, atomically, compressed, with metadata."""
+    """Write a polars frame, atomically, compressed, with metadata and its checksum."""
+    write_bytes(uri, pack_parquet(frame, metadata))
+
+
+def pack_parquet(frame: Any, metadata: dict[str, str] | None = None) -> bytes:
+    """The bytes of the Parquet file that `write_parquet` writes."""
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
-    write_bytes(uri, buffer.getvalue())
+    frame.write_parquet(
+        buffer, compression="zstd", metadata={**(metadata or {}), checksums.KEY: checksums.BLANK}
+    )
+    return checksums.seal(buffer.getvalue())
+
+
+def check_seal(uri: str, content: bytes, remedy: str) -> bytes:
+    """The content of a file with a checksum of its own, if it is what was written.
+
+    Args:
+        uri: of the file.
+        content: of it; that of an earlier Pupila has no checksum and is returned as it is.
+        remedy: what to do where it is not.
+
+    Raises:
+        PupilaError: it is not.
+    """
+    if checksums.is_damaged(content):
+        raise PupilaError(
+            say("{path} is damaged", path=uri), actual=say("other bytes than were written"),
+            expected=say("the file as Pupila wrote it"), remedy=remedy,
+        )  # fmt: skip
+    return content
 
 
 def write_json(uri: str, content: object) -> None:

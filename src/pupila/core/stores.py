@@ -1,7 +1,9 @@
 """Object stores (S3, MinIO, and others of fsspec), with errors that a user can fix."""
 
 import contextlib
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,6 +23,15 @@ _NO_CREDENTIALS = {
 _UNREACHABLE = {"HTTPClientError", "ConnectionError", "FSTimeoutError", "TimeoutError", "ClientError"}
 _PART = 8 * 2**20  # bytes of a part of a large object; a failed part is sent again
 _TRIAL = ".pupila-trial"  # the object that tries whether a store can be written to
+_TRIES, _LONGEST_WAIT = 50, 0.2  # of a conditional write; seconds between two
+_CONFLICTS = {
+    "PreconditionFailed",
+    "ConditionalRequestConflict",
+    "412",
+    "409",
+    "NoSuchKey",
+    "404",
+}  # of such a write
 _DELETED_AT_ONCE = 1000  # objects that S3 deletes in one request
 
 Object = tuple[str, int, int]  # path below the root, bytes, nanoseconds since 1970
@@ -170,6 +181,42 @@ def write(uri: str, data: bytes) -> None:
     with _translate_faults(uri):
         filesystem, path = _store(uri)
         filesystem.pipe_file(path, data, **({"chunksize": _PART} if _is_s3(filesystem) else {}))
+
+
+def update(uri: str, change: Callable[[bytes], bytes]) -> None:
+    """Write the object again from its bytes, if nobody else has written it meanwhile, else again from the new ones.
+
+    S3 compares: any number of processes may do so at once. Other stores, and S3 servers without conditional writes,
+    can't: there only one process may write.
+
+    Args:
+        uri: of the object; its bytes are empty where there is none yet.
+        change: the bytes to the new ones.
+    """
+    for last in (*[False] * _TRIES, True):
+        with _translate_faults(uri):
+            filesystem, path = _store(uri)
+            try:
+                tag, old = filesystem.info(path).get("ETag"), bytes(filesystem.cat_file(path))
+            except FileNotFoundError:
+                tag, old = None, b""
+            new = change(old)
+            if not _is_s3(filesystem):
+                filesystem.pipe_file(path, new)
+                return
+            bucket, _, key = path.partition("/")
+            condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
+            try:
+                filesystem.call_s3("put_object", Bucket=bucket, Key=key, Body=new, **condition)
+            except OSError as fault:
+                if _code(fault) == "NotImplemented":
+                    filesystem.pipe_file(path, new)
+                elif last or _code(fault) not in _CONFLICTS:
+                    raise
+                else:
+                    time.sleep(random.uniform(0, _LONGEST_WAIT))
+                    continue
+            return
 
 
 @cache

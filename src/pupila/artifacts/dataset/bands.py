@@ -117,9 +117,10 @@ def _measure(root: str, deep: pl.DataFrame, settings: ReadSettings) -> tuple[int
     rows = list(deep.select("image", "bytes", "modified").iter_rows())
     key = json.dumps([DECODER, _MOST, root, rows])
     cached = files.cache_folder() / "ranges" / f"{files.sha256(key.encode())}.json"
-    with contextlib.suppress(OSError, ValueError):
-        low, high = json.loads(cached.read_bytes())
-        return low, high
+    if (content := files.read_from_cache(cached)) is not None:
+        with contextlib.suppress(ValueError):
+            low, high = json.loads(content)
+            return low, high
     ranges = []
     for path, *_ in rows[:: -(-len(rows) // _MOST)]:
         with contextlib.suppress(ImageFault, OSError):
@@ -148,8 +149,9 @@ def _decide_from_files(
     """The files' own bands, cached until a file changes; None where the default applies."""
     key = json.dumps([DECODER, _MOST, root, tiffs, requested.model_dump() if requested else None])
     cached = files.cache_folder() / "bands" / f"{files.sha256(key.encode())}.json"
-    with contextlib.suppress(OSError, ValueError):
-        return _unless_default(BandSettings.model_validate_json(cached.read_bytes()))
+    if (content := files.read_from_cache(cached)) is not None:
+        with contextlib.suppress(ValueError):
+            return _unless_default(BandSettings.model_validate_json(content))
     some = [files.join(root, path) for path, *_ in tiffs[:: -(-len(tiffs) // _MOST)]]
     try:
         choice = resolve_bands((uri for uri in some if _needs_bands(uri, requested)), requested)

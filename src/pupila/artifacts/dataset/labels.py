@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
-from filelock import FileLock
 
-from pupila.artifacts.dataset.columns import Schema, refuse_newer_schema
-from pupila.core import files
+from pupila.artifacts.dataset.columns import UNREADABLE, Schema, first_line, refuse_newer_schema
+from pupila.core import files, locks, stores
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import LABELS_FILE, LABELS_LOCK_FILE
@@ -69,17 +68,27 @@ def read_history(home: str) -> pl.DataFrame:
     uri = files.join(home, LABELS_FILE)
     if not files.exists(uri):
         return pl.DataFrame(schema=HISTORY)
-    content = files.read_bytes(uri)
+    return _parse(uri, files.read_bytes(uri))
+
+
+def _parse(uri: str, stored: bytes) -> pl.DataFrame:
+    """The history from the bytes of its file.
+
+    Raises:
+        PupilaError: see `read_history`.
+    """
+    remedy = say("restore the file from a backup: no command can ask the annotators again")
+    content = files.check_seal(uri, stored, remedy)
     try:
         version = int(pl.read_parquet_metadata(io.BytesIO(content))["pupila.schema"])
         labels = pl.read_parquet(io.BytesIO(content))
         if version == 1:
             labels = _upgrade(labels)
         labels = labels.select(list(HISTORY))
-    except (KeyError, ValueError, pl.exceptions.PolarsError) as fault:
+    except UNREADABLE as fault:
         raise PupilaError(
-            say("Can't read the labels {path}", path=uri), actual=str(fault).splitlines()[0],
-            expected=say("a label history written by Pupila"), remedy=say("restore the file from a backup"),
+            say("Can't read the labels {path}", path=uri), actual=first_line(fault),
+            expected=say("a label history written by Pupila"), remedy=remedy,
         ) from fault  # fmt: skip
     refuse_newer_schema(uri, version, LABELS_SCHEMA)
     return labels
@@ -98,7 +107,7 @@ def append_labels(home: str, labels: Sequence[Label]) -> None:
     """Add to the history, whole or not at all; several processes of one machine may do so at once.
 
     Args:
-        home: folder of the data set's own files; in a store nothing keeps two writers apart.
+        home: folder of the data set's own files; see `stores.update` for one in a store.
         labels: in the order in which they were given.
 
     Raises:
@@ -109,7 +118,7 @@ def append_labels(home: str, labels: Sequence[Label]) -> None:
     new = pl.DataFrame([asdict(label) for label in labels], schema=HISTORY)
     uri = files.join(home, LABELS_FILE)
     if files.is_remote(uri):
-        write_history(home, pl.concat([read_history(home), new]))
+        stores.update(uri, lambda old: _serialize(pl.concat([_parse(uri, old), new]) if old else new))
         return
     with _lock(files.join(home, LABELS_LOCK_FILE)):
         write_history(home, pl.concat([read_history(home), new]))
@@ -118,21 +127,23 @@ def append_labels(home: str, labels: Sequence[Label]) -> None:
 @contextlib.contextmanager
 def _lock(path: str) -> Iterator[None]:
     """Beside the history, so that all who can write it meet at one lock: other users and other containers, too."""
-    lock = FileLock(path, mode=0o666)  # another user's process has to be able to open it
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        with locks.hold(path):
+            with contextlib.suppress(OSError):  # it is another user's
+                Path(path).chmod(0o666)  # another user's process has to be able to open it
+            yield
     except OSError as fault:
         raise files.write_error(path, fault, say("a folder that may be written to")) from fault
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def write_history(home: str, history: pl.DataFrame) -> None:
     """Write the whole history, `HISTORY` columns."""
-    files.write_parquet(files.join(home, LABELS_FILE), history, {"pupila.schema": str(LABELS_SCHEMA)})
+    files.write_bytes(files.join(home, LABELS_FILE), _serialize(history))
+
+
+def _serialize(history: pl.DataFrame) -> bytes:
+    return files.pack_parquet(history, {"pupila.schema": str(LABELS_SCHEMA)})
 
 
 def drop_retracted(history: pl.DataFrame) -> pl.DataFrame:

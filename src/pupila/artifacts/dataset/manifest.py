@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -251,7 +252,7 @@ class Dataset(Displayed):
         bands = self.bands.model_dump_json() if self.bands else ""
         key = files.sha256(json.dumps([METHOD, DECODER, SAME, RADIUS, bands, digests]).encode())
         cached = files.cache_folder() / "pairs" / f"{key}.json"
-        if (known := _load_cached_pairs(str(cached))) is not None:
+        if (known := _load_cached_pairs(cached)) is not None:
             return known
         hashes = (self.images["phash"].to_list(), self.images["phash_mirrored"].to_list())
         with progress(say("searching for duplicates, percent"), 100) as advance:
@@ -332,8 +333,10 @@ class Dataset(Displayed):
         return uri
 
 
-def _load_cached_pairs(uri: str) -> list[Pair] | None:
+def _load_cached_pairs(path: Path) -> list[Pair] | None:
+    if (content := files.read_from_cache(path)) is None:
+        return None
     try:
-        return [Pair(*row) for row in json.loads(files.read_bytes(uri))]
-    except (OSError, ValueError, TypeError):
+        return [Pair(*row) for row in json.loads(content)]
+    except (ValueError, TypeError):
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.dataset.columns import Schema
+from pupila.artifacts.dataset.columns import Schema, read_cached_frame
 from pupila.artifacts.dataset.formats.masks.mask_files import read_mask_files
 from pupila.artifacts.dataset.formats.tools.annotations import UNSIZED, UPRIGHT, annotation_files
 from pupila.artifacts.dataset.mask_target import is_drawn, read_target
@@ -132,10 +132,9 @@ def _frame(rows: Iterable[MaskFacts]) -> pl.DataFrame:
 def _load_cached(path: Path, keys: list[Key | None]) -> dict[Key, MaskFacts]:
     """The cached rows of the requested keys and of other masks; rows of files that have changed are dropped."""
     requested, targets = set(keys), {key[0] for key in keys if key}
-    try:
-        table = pl.read_parquet(path, memory_map=False).select(list(FACTS)).rows()
-    except (OSError, pl.exceptions.PolarsError):
+    if (frame := read_cached_frame(path)) is None or not set(FACTS) <= set(frame.columns):
         return {}
+    table = frame.select(list(FACTS)).rows()
     cached: dict[Key, MaskFacts] = {row[:3]: MaskFacts(*row) for row in table}
     return {key: row for key, row in cached.items() if key in requested or key[0] not in targets}
 

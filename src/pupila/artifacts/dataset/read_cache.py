@@ -2,20 +2,26 @@
 
 Each part is two files, written whole: `<id>.parquet` (facts) and `<id>.copies` (for each image the raw grey copy and
 the miniature, memory-mapped). An interrupted read resumes after its last part; a damaged part is dropped and read
-again.
+again. Each row of the copies has a checksum, which is compared when the copies are first used: a damaged row is made
+again from its image.
 """
 
 import contextlib
+import sys
+import time
 import uuid
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pupila.artifacts.dataset.columns import Schema
+from pupila.artifacts.dataset.columns import Schema, read_cached_frame
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 from pupila.imaging.duplicates.signature import SIDE
 from pupila.imaging.images import miniature
 
@@ -24,6 +30,8 @@ _GREY = SIDE * SIDE  # bytes of the first
 BYTES = _GREY + miniature.SIDE**2 * 3  # of both
 MOST_PARTS = 24  # more parts than this are merged into one
 PART, ROW = "_part", "_row"  # columns that locate the copies
+_SPANS = {"_grey_sum": slice(_GREY), "_colour_sum": slice(_GREY, BYTES)}  # column to what it is the CRC-32 of
+_ABANDONED = 3600  # seconds, after which copies without facts are those of a process that was killed
 
 
 class ReadCache:
@@ -33,12 +41,21 @@ class ReadCache:
         root: the folder or URI.
         version: what else the facts depend on (decoder, limits).
         schema: the columns of the facts.
+        read: makes the copies, (BYTES,) uint8, of a file again.
     """
 
-    def __init__(self, root: str, version: str, schema: Schema) -> None:
+    def __init__(
+        self, root: str, version: str, schema: Schema, read: Callable[[files.FileEntry], NDArray[np.uint8]]
+    ) -> None:
         key = f"{files.absolute(root)}\n{version}"
         self.folder = files.cache_folder() / "readings" / files.sha256(key.encode())[:24]
         self._schema: Schema = {**schema, PART: pl.String, ROW: pl.Int64}
+        self._read = read
+        self._sums: dict[
+            str, dict[str, NDArray[np.uint32]]
+        ] = {}  # part -> column of `_SPANS` -> sums of its rows
+        self._sound: set[tuple[str, int, str]] = set()  # part, row and column whose checksum was compared
+        self._clean()
         self._frames = [
             frame for path in sorted(self.folder.glob("*.parquet")) if (frame := self._load(path)) is not None
         ]
@@ -80,44 +97,108 @@ class ReadCache:
     def _copies(self, part: list[str], row: list[int], span: slice) -> NDArray[np.uint8]:
         """(K, bytes) uint8: so much of the copies at these places."""
         out = np.empty((len(row), len(range(BYTES)[span])), dtype=np.uint8)
+        columns = [column for column, place in _SPANS.items() if span in (place, slice(BYTES))]
         for i, (name, number) in enumerate(zip(part, row, strict=True)):
             if name not in self._maps:
                 raw = np.memmap(self.folder / f"{name}.copies", dtype=np.uint8, mode="r")
                 self._maps[name] = raw.reshape(-1, BYTES)
+            for column in columns:
+                if (name, number, column) not in self._sound and name in self._sums:
+                    self._check(name, number, column)
             out[i] = self._maps[name][number, span]
         return out
 
+    def _check(self, name: str, number: int, column: str) -> None:
+        """Compare the checksum of one row; damaged copies are made again from the image, and said.
+
+        Raises:
+            PupilaError: the image can no longer be read, or has changed.
+        """
+        row = self._maps[name][number]
+        if zlib.crc32(row[_SPANS[column]].tobytes()) != self._sums[name][column][number]:
+            copies = self.folder / f"{name}.copies"
+            print(
+                say("{path} of the cache is damaged and is made again.", path=copies),
+                file=sys.stderr,
+                flush=True,
+            )
+            fresh = self._read(self._find_entry(name, number))
+            if zlib.crc32(fresh[_SPANS[column]].tobytes()) != self._sums[name][column][number]:
+                for suffix in (".parquet", ".copies"):
+                    with contextlib.suppress(OSError):
+                        (self.folder / f"{name}{suffix}").unlink()
+                raise PupilaError(
+                    say("A damaged copy in the cache can't be made again"), actual=self._find_entry(name, number).path,
+                    expected=say("the image as it was when the data set was opened"),
+                    remedy=say("run the command again"),
+                )  # fmt: skip
+            self._maps[name] = np.array(self._maps[name])
+            self._maps[name][number] = fresh
+            with contextlib.suppress(OSError), copies.open("r+b") as stream:
+                stream.seek(number * BYTES)
+                stream.write(fresh.tobytes())
+        self._sound.add((name, number, column))
+
+    def _find_entry(self, name: str, number: int) -> files.FileEntry:
+        frame = pl.concat(self._frames).filter(pl.col(PART) == name, pl.col(ROW) == number)
+        return files.FileEntry(*frame.select("image", "bytes", "modified").row(0))
+
+    def _clean(self) -> None:
+        """Delete what killed processes left: temporary files, and copies whose facts were never written."""
+        files.remove_partial(self.folder)
+        for path in self.folder.glob("*.copies"):
+            with contextlib.suppress(OSError):
+                abandoned = time.time() - path.stat().st_mtime > _ABANDONED
+                if abandoned and not path.with_suffix(".parquet").exists():
+                    path.unlink()
+
     def _load(self, path: Path) -> pl.DataFrame | None:
         """One part, or None where it is damaged or its copies are gone."""
-        try:
-            frame = pl.read_parquet(path, memory_map=False)
-            size = path.with_suffix(".copies").stat().st_size
-        except (OSError, pl.exceptions.PolarsError):
+        if (frame := read_cached_frame(path)) is None:
             return None
+        try:
+            size = path.with_suffix(".copies").stat().st_size
+        except OSError:
+            return None
+        if set(_SPANS) <= set(frame.columns):  # those of an earlier Pupila have none
+            self._sums[path.stem] = {column: frame[column].to_numpy() for column in _SPANS}
+            frame = frame.drop(*_SPANS)
         fits = dict(frame.schema) == self._schema and size == frame.height * BYTES
         return frame if fits else None
 
     def _write(self, part: str, frame: pl.DataFrame, copies: NDArray[np.uint8]) -> None:
         files.write_bytes(str(self.folder / f"{part}.copies"), copies.tobytes())
-        files.write_parquet(str(self.folder / f"{part}.parquet"), frame)
+        self._write_facts(part, frame, _sum_up(copies))
+
+    def _write_facts(self, part: str, frame: pl.DataFrame, sums: dict[str, NDArray[np.uint32]]) -> None:
+        self._sums[part] = sums
+        files.write_parquet(str(self.folder / f"{part}.parquet"), frame.with_columns(**sums))
 
     def _merge(self) -> None:
         """Write all that counts as one part and drop the others."""
         frame = self.facts()
-        part = uuid.uuid4().hex
-        with (self.folder / f".{part}").open("wb") as stream:
+        part, sums = uuid.uuid4().hex, list[dict[str, NDArray[np.uint32]]]()
+        with files.atomic_path(str(self.folder / f"{part}.copies")) as path, path.open("wb") as stream:
             for start in range(0, frame.height, 4096):
                 rows = frame[start : start + 4096]
                 whole = self._copies(rows[PART].to_list(), rows[ROW].to_list(), slice(BYTES))
                 stream.write(whole.tobytes())
-        (self.folder / f".{part}").replace(self.folder / f"{part}.copies")
+                sums.append(_sum_up(whole))
         merged = _with_places(frame, part)
-        files.write_parquet(str(self.folder / f"{part}.parquet"), merged)
+        self._write_facts(
+            part, merged, {name: np.concatenate([some[name] for some in sums]) for name in _SPANS}
+        )
         for old in {name for f in self._frames for name in f[PART].unique()} - {part}:
             for suffix in (".parquet", ".copies"):
                 with contextlib.suppress(OSError):  # mapped on Windows, or another process was faster
                     (self.folder / f"{old}{suffix}").unlink()
         self._frames, self._maps = [merged], {}
+
+
+def _sum_up(copies: NDArray[np.uint8]) -> dict[str, NDArray[np.uint32]]:
+    """The checksums of (N, BYTES) copies."""
+    return {name: np.array([zlib.crc32(row[span].tobytes()) for row in copies], dtype=np.uint32)
+            for name, span in _SPANS.items()}  # fmt: skip
 
 
 def _with_places(frame: pl.DataFrame, part: str) -> pl.DataFrame:

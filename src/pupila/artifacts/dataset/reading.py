@@ -165,7 +165,8 @@ def read_facts(
     """
     choice = settings.band_settings()
     version = f"{DECODER}/{BYTES}/{settings.max_bytes}/{settings.max_pixels}"
-    cache = ReadCache(root, version + (f"/{choice.model_dump_json()}" if choice else ""), FACTS)
+    version += f"/{choice.model_dump_json()}" if choice else ""
+    cache = ReadCache(root, version, FACTS, lambda entry: read_file_facts(root, entry, settings)[1])
     requested = pl.DataFrame(
         {
             "image": [e.path for e in entries],

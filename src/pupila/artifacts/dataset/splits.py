@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.split_settings import SplitSettings
-from pupila.core import files
+from pupila.core import checksums, files
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -120,6 +120,9 @@ class StoredSplit(Record):
     """`splits.json` as it is stored; `hash` is that of the assignments, and tells whether they were edited."""
 
     schema_version: Literal[1] = Field(default=SPLITS_SCHEMA, alias="schema")
+    checksum: str = Field(
+        default=checksums.BLANK, pattern=checksums.PATTERN
+    )  # of the file; a file without is older
     made_by: str = ""
     hash: str
     data_hash: str
@@ -170,15 +173,15 @@ class SplitFile(Displayed):
 
     def write(self, home: str) -> str:
         """Write the file, one image a line, and return its path."""
-        head = {"schema": self.schema, "made_by": self.made_by, "hash": self.hash, "data_hash": self.data_hash,
-                "settings": self.settings.model_dump(), "origin": self.origin, "verdict": self.verdict,
-                "balance": self.balance.model_dump(by_alias=True)}  # fmt: skip
+        head = {"schema": self.schema, "checksum": checksums.BLANK, "made_by": self.made_by, "hash": self.hash,
+                "data_hash": self.data_hash, "settings": self.settings.model_dump(), "origin": self.origin,
+                "verdict": self.verdict, "balance": self.balance.model_dump(by_alias=True)}  # fmt: skip
         text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
         for name, rows in (("leaks", self.leaks), ("images", self.images)):
             lines = ",\n".join("  " + json.dumps(asdict(row), ensure_ascii=False) for row in rows)
             text += f',\n "{name}": [\n{lines}\n ]' if rows else f',\n "{name}": []'
         uri = files.join(home, SPLITS_FILE)
-        files.write_bytes(uri, (text + "\n}\n").encode())
+        files.write_bytes(uri, checksums.seal((text + "\n}\n").encode()))
         return uri
 
     @classmethod
@@ -199,6 +202,7 @@ class SplitFile(Displayed):
         content = {name: getattr(stored, name) for name in StoredSplit.model_fields}
         content["schema"] = content.pop("schema_version")
         written_hash = content.pop("hash")
+        content.pop("checksum")
         split = cls(**content)
         unknown = sorted({str(a.split) for a in split.images} - set(SPLITS))
         if unknown or written_hash != split.hash:
@@ -208,6 +212,9 @@ class SplitFile(Displayed):
                 actual=names if unknown else say("a hash that does not match the assignments"),
                 expected=say("the file as pupila split wrote it"), remedy=remedy,
             )  # fmt: skip
+        files.check_seal(
+            uri, files.read_bytes(uri).replace(b"\r\n", b"\n"), remedy
+        )  # Git may change line ends
         return split
 
 

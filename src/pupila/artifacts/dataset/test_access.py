@@ -1,10 +1,11 @@
 """`test_access.jsonl`: every evaluation on the sealed test split, so that reports can warn of repeated use."""
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from pupila.core import files
+from pupila.core import files, locks
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import SPLITS_FILE, TEST_ACCESS_FILE
@@ -51,16 +52,20 @@ def record_test_access(home: str, models: list[str], command: str) -> None:
     """Append one test access for each model."""
     now = datetime.now(UTC).isoformat()
     lines = [json.dumps(asdict(TestAccess(now, model, command)), ensure_ascii=False) for model in models]
-    uri = files.join(home, TEST_ACCESS_FILE)
-    before = files.read_bytes(uri) if files.exists(uri) else b""
-    files.write_bytes(uri, before + ("\n".join(lines) + "\n").encode())
+    files.append(files.join(home, TEST_ACCESS_FILE), ("\n".join(lines) + "\n").encode())
 
 
 def archive_split(home: str, split: str) -> None:
     """Copy the current split and its test accesses to files named after its hash, before another split is written."""
-    for name in (SPLITS_FILE, TEST_ACCESS_FILE):
-        archive_file(home, name, split)
-    files.remove(files.join(home, TEST_ACCESS_FILE))
+    archive_file(home, SPLITS_FILE, split)
+    uri = files.join(home, TEST_ACCESS_FILE)
+    if not files.exists(uri):
+        return
+    with (
+        contextlib.nullcontext() if files.is_remote(uri) else locks.hold(uri)
+    ):  # else an access goes lost between
+        archive_file(home, TEST_ACCESS_FILE, split)
+        files.remove(uri)
 
 
 def archive_damaged_split(home: str) -> None:

@@ -89,7 +89,8 @@ class Run(Displayed):
                 expected=say("the folder of a run, with {name}", name=OUT_OF_FOLD_FILE),
                 remedy="pupila split DATA --folds 5; pupila train DATA",
             )  # fmt: skip
-        return files.read_bytes(files.join(self.folder, OUT_OF_FOLD_FILE))
+        uri = files.join(self.folder, OUT_OF_FOLD_FILE)
+        return files.check_seal(uri, files.read_bytes(uri), "pupila train DATA --out FOLDER")
 
     @cached_property
     def out_of_fold(self) -> "pl.DataFrame":
@@ -100,10 +101,12 @@ class Run(Displayed):
         """
         import polars as pl
 
+        from pupila.artifacts.dataset.columns import UNREADABLE, first_line
+
         try:
             table = pl.read_parquet(self.out_of_fold_bytes)
-        except (pl.exceptions.PolarsError, OSError) as fault:
-            raise self._unreadable(str(fault).splitlines()[0]) from fault
+        except UNREADABLE as fault:
+            raise self._unreadable(first_line(fault)) from fault
         if "sha256" not in table.columns:
             raise self._unreadable(listing(table.columns, 8))
         return table

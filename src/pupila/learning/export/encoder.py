@@ -1,7 +1,5 @@
 """The frozen encoder as ONNX: exported once for its weights, then cached."""
 
-from pathlib import Path
-
 import torch
 
 from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP
@@ -16,25 +14,15 @@ LARGE_ENCODER = 50_000_000  # parameters of an encoder that takes seconds and gi
 def export_encoder(network: Network) -> bytes:
     """The encoder with the outputs `embedding` and, where it has one, `feature_map`."""
     side = f"{network.preprocessing.height}x{network.preprocessing.width}"
-    key = f"{network.name} {network.weights_hash} {side} {torch.__version__} {OPSET} {FORM} {__version__}"
+    key = f"{network.name} {network.weights_hash} {side} {torch.__version__} {OPSET} {FORM} {__version__} sealed"
     path = files.cache_folder() / "encoders" / f"{files.sha256(key.encode())[:24]}.onnx"
-    if (known := _read_cached(path)) is not None:
+    if known := files.read_from_cache(path):
         return known
     content = to_onnx(ExportedEncoder(network.encoder), network.preprocessing, [EMBEDDING, FEATURE_MAP])
-    digest = files.sha256(content).encode()
-    files.write_to_cache(path, digest + content)
+    files.write_to_cache(path, content)
     return content
 
 
 def is_large(network: Network) -> bool:
     """Whether the encoder takes seconds and gigabytes per image."""
     return sum(p.numel() for p in network.encoder.parameters()) > LARGE_ENCODER
-
-
-def _read_cached(path: Path) -> bytes | None:
-    """The cached content, or None if it is missing or damaged."""
-    try:
-        stored = path.read_bytes()
-    except OSError:
-        return None
-    return stored[64:] if files.sha256(stored[64:]).encode() == stored[:64] else None

@@ -4,6 +4,7 @@ import io
 import json
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import ClassAgreement, MapFacts
 from pupila.core import files
-from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch, reader_threads
@@ -143,7 +143,7 @@ def _embed_images(data: Dataset, rows: list[int], bundle: Bundle) -> tuple[str, 
     digests = data.images["sha256"][rows].to_list()
     key = files.sha256(json.dumps([predictor.bundle.hash, digests]).encode())
     cache_file = files.cache_folder() / "maps" / f"{key}.npy"
-    if (cached := _read_cached(str(cache_file), len(rows))) is not None:
+    if (cached := _read_cached(cache_file, len(rows))) is not None:
         return predictor.bundle.hash, cached
 
     def embed(row: int) -> Array:
@@ -160,9 +160,11 @@ def _embed_images(data: Dataset, rows: list[int], bundle: Bundle) -> tuple[str, 
     return predictor.bundle.hash, np.stack(embeddings)
 
 
-def _read_cached(path: str, count: int) -> Array | None:
+def _read_cached(path: Path, count: int) -> Array | None:
+    if (content := files.read_from_cache(path)) is None:
+        return None
     try:
-        embeddings = np.load(io.BytesIO(files.read_bytes(path)), allow_pickle=False)
-    except (OSError, ValueError, PupilaError):
+        embeddings = np.load(io.BytesIO(content), allow_pickle=False)
+    except (OSError, ValueError):
         return None
     return np.asarray(embeddings) if embeddings.ndim == 2 and len(embeddings) == count else None

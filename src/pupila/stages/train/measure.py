@@ -156,8 +156,8 @@ def _measure_once(label: str, network: Network, device: str, measure: Callable[[
     key = [label, network.name, network.encoder_name, size, height, device, threads, torch.__version__]
     path = files.cache_folder() / "measured" / f"{files.sha256(json.dumps(key).encode())[:24]}.json"
     try:
-        return float(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return float(json.loads(files.read_from_cache(path) or b""))
+    except (ValueError, TypeError):
         seconds = measure()
         files.write_to_cache(path, json.dumps(seconds).encode())
         return seconds

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import polars as pl
 
-from pupila.artifacts.dataset.columns import refuse_newer_schema
+from pupila.artifacts.dataset.columns import UNREADABLE, first_line, refuse_newer_schema
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, Oddity, as_rows
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.reading import ReadSettings
@@ -47,7 +47,7 @@ def read(place: Place, _settings: ReadSettings) -> Listing | None:
             say("The manifest {path} was written by an older Pupila", path=uri), actual=f"schema {version}",
             expected=f"schema {MANIFEST_SCHEMA}", remedy=f"pupila split DATA --out {home} --replace",
         )  # fmt: skip
-    rows = _listing(pl.read_parquet(io.BytesIO(files.read_bytes(uri))), root, home)
+    rows = _listing(_read_rows(uri), root, home)
     reading = json.loads(metadata.get("pupila.reading") or "{}")
     rows = replace(rows, source=source, notes=reading.get("notes", []), doubt=reading.get("doubt", ""),
                    layout=_name_saved(reading["layout"]) if reading.get("layout") else rows.layout)  # fmt: skip
@@ -115,15 +115,32 @@ def _normal(path: str) -> str:
 
 def _read_metadata(uri: str) -> dict[str, str]:
     try:
-        metadata = pl.read_parquet_metadata(io.BytesIO(files.read_bytes(uri)))
+        content = files.check_seal(uri, files.read_bytes(uri), _remedy())
+        metadata = pl.read_parquet_metadata(io.BytesIO(content))
         version = int(metadata["pupila.schema"])
-    except (KeyError, ValueError, pl.exceptions.PolarsError) as fault:
-        raise PupilaError(
-            say("Can't read the manifest {path}", path=uri), actual=str(fault).splitlines()[0],
-            expected=say("a manifest written by Pupila"), remedy=say("delete it; pupila split writes it again"),
-        ) from fault  # fmt: skip
+    except UNREADABLE as fault:
+        raise _unreadable(uri, fault) from fault
     refuse_newer_schema(uri, version, MANIFEST_SCHEMA)
     return metadata
+
+
+def _read_rows(uri: str) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(io.BytesIO(files.read_bytes(uri)))
+    except UNREADABLE as fault:
+        raise _unreadable(uri, fault) from fault
+
+
+def _remedy() -> str:
+    return say("delete it; {command} writes it again, with --layout and the like if they were given",
+               command="pupila split DATA")  # fmt: skip
+
+
+def _unreadable(uri: str, fault: BaseException) -> PupilaError:
+    return PupilaError(
+        say("Can't read the manifest {path}", path=uri), actual=first_line(fault),
+        expected=say("a manifest written by Pupila"), remedy=_remedy(),
+    )  # fmt: skip
 
 
 def _listing(frame: pl.DataFrame, root: str, home: str) -> Listing:

@@ -270,8 +270,8 @@ class VlmLabeller(Labeller):
 
     def _read_cached_vote(self, data: Dataset, row: int, number: int) -> Vote | None:
         try:
-            vote = Vote(**json.loads(files.read_bytes(str(self._cache_path(data, row, number)))))
-        except (OSError, ValueError, TypeError):
+            vote = Vote(**json.loads(files.read_from_cache(self._cache_path(data, row, number)) or b""))
+        except (ValueError, TypeError):
             return None
         self._count(cached=1, outside=int(vote.outside))
         return vote

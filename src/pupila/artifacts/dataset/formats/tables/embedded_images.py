@@ -1,5 +1,6 @@
 """Tables with the images in them, as Hugging Face stores data sets: they are unpacked into the cache once."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from pupila.artifacts.dataset.columns import read_cached_frame
 from pupila.artifacts.dataset.formats.file_finder import FileFinder
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, as_rows
 from pupila.artifacts.dataset.formats.place import Place
@@ -59,14 +61,16 @@ def read_embedded_images(place: Place, settings: ReadSettings) -> Listing | None
     classes = [shard.read_class_names(place) for shard in shards]
     root = files.cache_folder() / "embedded" / _hash(place, shards, classes)
     index = root / _ROWS
-    if not _is_whole(root, index):
-        files.write_parquet(str(index), _unpack_all(shards, classes, root, place))
+    unpacked = read_cached_frame(index)
+    if unpacked is None or not _is_whole(root, unpacked):
+        unpacked = _unpack_all(shards, classes, root, place)
+        files.write_parquet(str(index), unpacked)
     names = listing([files.relative(shard.uri, place.home) for shard in shards], 3)
     notes = [
         say("The images lie in the table and were unpacked once into the cache: {folder}.", folder=str(root)),
         *dict.fromkeys(note for columns in shards.values() for note in columns.notes),
     ]
-    rows, decided = settle_split_column(pl.read_parquet(index))
+    rows, decided = settle_split_column(unpacked)
     masks = any(columns.mask for columns in shards.values())
     source = Listing(say("a table with images in it ({names})", names=names), str(root), rows, place.home,
                      notes=[*notes, *decided], cells=True, tables=tuple(shard.uri for shard in shards))  # fmt: skip
@@ -87,13 +91,10 @@ def _hash(place: Place, shards: dict[Shard, EmbeddedColumns], classes: list[dict
     return files.sha256(json.dumps(key).encode())[:16]
 
 
-def _is_whole(root: Path, index: Path) -> bool:
-    """Whether everything was unpacked, and all images are still there, as they were."""
-    if not index.exists():
-        return False
+def _is_whole(root: Path, unpacked: pl.DataFrame) -> bool:
+    """Whether all images are still there, with as many bytes; changed ones are found where they are read."""
     sizes = {entry.path: entry.size for entry in files.walk(str(root))}
-    unpacked = pl.read_parquet(index, columns=["image", "bytes"]).iter_rows()
-    return all(sizes.get(image) == size for image, size in unpacked)
+    return all(sizes.get(image) == size for image, size in unpacked.select("image", "bytes").iter_rows())
 
 
 def _unpack_all(
@@ -161,7 +162,8 @@ def _write(table: _Unpacking, name: str, data: bytes, path: str) -> str:
     name = f"{table.folder}/{name}{_ending(data, path)}"
     target = table.root / name
     if not target.exists() or target.stat().st_size != len(data):
-        files.write_to_cache(target, data)
+        with contextlib.suppress(PupilaError):  # `_unpack_all` names a cache that can't be written to
+            files.write_bytes(str(target), data)
     return name
 
 

@@ -1,19 +1,35 @@
-"""Walks and listings of this machine's disk: while a data set is opened, each folder is cached at once."""
+"""Walks, listings and reading of this machine's disk: while a data set is opened, each folder is cached at once."""
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
+
+from pupila.core.messages import say
+
+SPECIAL = (
+    -2
+)  # the size of what is no regular file: opening it could wait for ever, reading it could never end
+_PIPES = (
+    "/dev/stdin",
+    "/dev/fd/",
+    "/proc/self/fd/",
+)  # what a shell hands over, which a user names on purpose
+_MOST_PIPED = 1_000_000_000  # bytes that are read from one
+_BLOCK = 1_048_576  # bytes read at once
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # not on Windows
 
 
 class FileEntry(NamedTuple):
     """One file as a walk saw it."""
 
     path: str  # relative to the walked root, with forward slashes
-    size: int  # bytes; -1 for a link that leads nowhere
+    size: int  # bytes; -1 for a link that leads nowhere, SPECIAL for a pipe, a socket, a device, a link around the root
     modified: int  # nanoseconds since 1970; 0 where the store keeps no time
 
 
@@ -39,7 +55,10 @@ def look_once() -> Iterator[None]:
 
 
 def walk(root: str) -> Iterator[FileEntry]:
-    """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
+    """All files below the root, sorted by path; links are followed once, broken ones have size -1.
+
+    A folder that is also reached by a link is listed at its own place; of two links to one folder the first counts.
+    """
     cached, key = _VISITED.get(), root.rstrip("/")
     if cached is None:
         yield from _walk(root)
@@ -55,17 +74,42 @@ def walk(root: str) -> Iterator[FileEntry]:
 
 
 def _walk(root: str) -> Iterator[FileEntry]:
-    visited: set[str] = set()
-    for folder, names, leaves in os.walk(root, followlinks=True):
+    for folder, leaves in sorted(_list_all(root), key=lambda listed: listed[0].split("/")):
+        below = f"{folder}/" if folder else ""
+        for leaf in leaves:
+            yield _stat(f"{root}/{below}{leaf}", f"{below}{leaf}")
+
+
+def _list_all(root: str) -> Iterator[tuple[str, list[str]]]:
+    """Each folder below the root once, relative to it, and the names of its files: real folders before links."""
+    top = os.path.realpath(root)
+    waiting, visited = [""], set[str]()
+    while waiting:
+        links = list[str]()
+        for start in sorted(waiting):
+            yield from _list_real(root, start, visited, links)
+        waiting = []
+        for link in links:
+            real = os.path.realpath(f"{root}/{link}")
+            if top.startswith(f"{real.rstrip(os.sep)}{os.sep}"):  # what lies around the root is no part of it
+                yield link.rpartition("/")[0], [link.rpartition("/")[2]]
+            elif real not in visited:
+                waiting.append(link)
+
+
+def _list_real(root: str, start: str, visited: set[str], links: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """The folders at and below one of them without following links, which are added to the list."""
+    base = f"{root}/{start}" if start else root
+    for folder, names, leaves in os.walk(base):
         real = os.path.realpath(folder)
-        if real in visited:  # a link back to a folder above
+        if real in visited:
             names.clear()
             continue
         visited.add(real)
-        names.sort()
-        below = "" if folder == root else Path(os.path.relpath(folder, root)).as_posix() + "/"
-        for leaf in sorted(leaves):
-            yield _stat(f"{folder}/{leaf}", f"{below}{leaf}")
+        path = "" if folder == root else Path(os.path.relpath(folder, root)).as_posix()
+        linked = [name for name in names if Path(folder, name).is_symlink()]
+        links += [f"{path}/{name}" if path else name for name in sorted(linked)]
+        yield path, sorted(leaves)
 
 
 def _stat(full: str, path: str) -> FileEntry:
@@ -74,17 +118,83 @@ def _stat(full: str, path: str) -> FileEntry:
         status = os.stat(full)  # noqa: PTH116
     except (OSError, ValueError):  # a path with a null byte, or half of a surrogate pair
         return FileEntry(path, -1, 0)
-    return FileEntry(path, status.st_size, status.st_mtime_ns)
+    return FileEntry(path, status.st_size if stat.S_ISREG(status.st_mode) else SPECIAL, status.st_mtime_ns)
+
+
+def exists(path: str) -> bool:
+    """Whether a regular file or a folder lies there, or a pipe that a shell handed over."""
+    place = Path(path)
+    return place.is_file() or place.is_dir() or (path.startswith(_PIPES) and place.exists())
+
+
+def read(path: str, count: int | None = None) -> bytes:
+    """All bytes of a file, or its first ones, at most `count`.
+
+    Raises:
+        OSError: nothing can be read there; it is no regular file, or larger than this machine's memory.
+    """
+    with open_regular(path) as stream:
+        if count is not None:
+            return stream.read(count)
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return _read_pipe(stream, path)
+        if status.st_size > _memory():
+            reason = say("{n} bytes, more than this machine's memory", n=status.st_size)
+            raise OSError(errno.EFBIG, reason, path)
+        return stream.read()
+
+
+def open_regular(path: str) -> BinaryIO:
+    """A file to read from; a pipe or a device is refused before it is waited for.
+
+    Raises:
+        OSError: nothing can be read there, or it is no regular file.
+    """
+    if path.startswith(_PIPES):
+        return Path(path).open("rb")
+    stream = os.fdopen(os.open(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0)), "rb")
+    mode = os.fstat(stream.fileno()).st_mode
+    if stat.S_ISREG(mode):
+        return stream
+    stream.close()
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise OSError(errno.EINVAL, describe_special(), path)
+
+
+def describe_special() -> str:
+    """Why a file of size SPECIAL is not read: a pipe, a socket, a device, or a link to a folder around the root."""
+    return say("not a regular file")
+
+
+def _read_pipe(stream: BinaryIO, path: str) -> bytes:
+    parts, size = list[bytes](), 0
+    while part := stream.read(_BLOCK):
+        parts.append(part)
+        size += len(part)
+        if size > _MOST_PIPED:
+            raise OSError(errno.EFBIG, say("more than {n} bytes from a pipe", n=_MOST_PIPED), path)
+    return b"".join(parts)
+
+
+def _memory() -> int:
+    """This machine's memory, bytes."""
+    if not hasattr(os, "sysconf"):
+        return 1 << 62
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def find(root: str, path: str) -> FileEntry | None:
     """The entry of the file at `path` below the root, or anywhere where it is absolute; None where there is none."""
     cached = _VISITED.get()
     if cached and (entries := cached.walks.get(root.rstrip("/"))) and path in entries:
-        return entries[path]
+        return entries[path] if entries[path].size != SPECIAL else None
     full = path if os.path.isabs(path) else f"{root.rstrip('/')}/{path}"  # noqa: PTH117
     entry = _stat(full, path)
-    return entry if entry.size >= 0 or os.path.lexists(full) else None
+    if entry.size == SPECIAL:
+        return None
+    return entry if entry.size != -1 or os.path.lexists(full) else None
 
 
 def list_children(root: str) -> tuple[list[str], list[str]]:

@@ -21,6 +21,8 @@ from pupila.core.messages import say
 
 FileEntry = disk.FileEntry
 write_error, remove_partial = writing.write_error, writing.remove_partial
+SPECIAL = disk.SPECIAL
+describe_special = disk.describe_special
 
 
 def is_remote(uri: str | Path) -> bool:
@@ -63,10 +65,10 @@ def parent(uri: str) -> str:
 
 
 def exists(uri: str) -> bool:
-    """Whether a file or folder lies at the address."""
+    """Whether a regular file or a folder lies at the address; a pipe or a device is neither."""
     if is_remote(uri):
         return bool(stores.kind(uri))
-    return Path(uri).exists()
+    return disk.exists(uri)
 
 
 def is_folder(uri: str) -> bool:
@@ -85,13 +87,20 @@ def is_writable(folder: str) -> bool:
     return os.access(existing, os.W_OK | os.X_OK)
 
 
-def walk(root: str) -> Iterator[FileEntry]:
-    """All files below the root, sorted by path; links are followed once, broken ones have size -1."""
+def walk(root: str, special: bool = False) -> Iterator[FileEntry]:
+    """All files below the root, sorted by path; links are followed once, after the folders; broken ones have size -1.
+
+    Args:
+        root: a folder.
+        special: whether to list also what can't be read, with the size SPECIAL: pipes, sockets and devices.
+    """
     if is_remote(root):
         for listed in stores.walk(root):
             yield FileEntry(*listed)
         return
-    yield from disk.walk(root)
+    for entry in disk.walk(root):
+        if special or entry.size != SPECIAL:
+            yield entry
 
 
 def stat_file(root: str, path: str) -> FileEntry | None:
@@ -140,7 +149,7 @@ def read_bytes(uri: str) -> bytes:
     """
     if is_remote(uri):
         return stores.read(uri)
-    return Path(uri).read_bytes()
+    return disk.read(uri)
 
 
 def read_start(uri: str, count: int) -> bytes:
@@ -151,8 +160,7 @@ def read_start(uri: str, count: int) -> bytes:
     """
     if is_remote(uri):
         return stores.read(uri, 0, count)
-    with Path(uri).open("rb") as stream:
-        return stream.read(count)
+    return disk.read(uri, count)
 
 
 def list_folders(root: str) -> list[str]:

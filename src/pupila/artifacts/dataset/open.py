@@ -10,7 +10,7 @@ from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.folders.passed_folders import describe_passed_folders
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.formats.system_files import count_system_files
+from pupila.artifacts.dataset.formats.system_files import count_system_files, list_special_files
 from pupila.artifacts.dataset.formats.tables.found_table import describe_passed_tables
 from pupila.artifacts.dataset.formats.tables.labels_file import refuse_unread_labels
 from pupila.artifacts.dataset.formats.tables.split_lists import apply_split_lists
@@ -91,6 +91,7 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
                     notes += describe_rowless_folders(place, source) if layout in _TABLES else []
                     notes += _describe_passed_tables(place, layout, source, settings)
                     notes += describe_passed_folders(place, layout, source, settings)
+                    source = replace(source, oddities=[*source.oddities, *list_special_files(source.root)])
                 source = replace(source, notes=[*notes, *source.notes], source=source.source or uri)
                 return _assemble(source, settings)
     if named != "auto":

@@ -252,6 +252,8 @@ def read_file_facts(root: str, entry: files.FileEntry, settings: ReadSettings) -
 
 
 def _read_bytes(root: str, entry: files.FileEntry, limits: ImageLimits) -> bytes:
+    if entry.size == files.SPECIAL:
+        raise ImageFault("unreadable", files.describe_special())
     if entry.size < 0:
         raise ImageFault("broken-link", say("a broken link, or a file without read permission"))
     if entry.size > limits.max_bytes:

@@ -59,7 +59,7 @@ def find_images(paths: list[str], skipped: SkippedFiles | None = None) -> Iterat
 
 def images_below(folder: str, skipped: SkippedFiles) -> Iterator[str]:
     """All images below a folder, by extension or content, also those of formats that are not read."""
-    for entry in files.walk(folder):
+    for entry in files.walk(folder, special=True):
         path = files.join(folder, entry.path)
         if files.is_hidden(entry.path):
             skipped.hidden += 1

@@ -1,4 +1,4 @@
-"""Hidden files, and those of systems and network drives, among the data: left out, and counted in one sentence."""
+"""What lies among the data and is none: hidden and system files, counted in one sentence; what is no regular file."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -29,6 +29,15 @@ def count_system_files(oddities: Sequence[Oddity]) -> tuple[list[Oddity], list[s
         sum(counts.values()), kinds=listing(shown, 8),
     )  # fmt: skip
     return others, [note]
+
+
+def list_special_files(root: str) -> list[Oddity]:
+    """What is never opened below the root: pipes, sockets, devices, and links to what lies around the root."""
+    return [
+        Oddity(entry.path, "unreadable", files.describe_special())
+        for entry in files.walk(root, special=True)
+        if entry.size == files.SPECIAL and files.is_text(entry.path)
+    ]
 
 
 def _kind(path: str) -> str:

@@ -178,13 +178,13 @@ def test_a_refusing_store_and_a_missing_bucket_are_no_missing_data(server: Serve
 
 
 def test_unknown_protocols_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PupilaError, match=r"Unknown protocol: found foo://"):
+    with pytest.raises(PupilaError, match=r"Unsupported protocol: found foo://a/b; expected a path"):
         files.exists("foo://a/b")
 
-    def lacking(uri: str, **_: object) -> None:
+    def lacking(protocol: str) -> None:
         raise ImportError("Install s3fs to access S3")
 
-    monkeypatch.setattr(fsspec.core, "url_to_fs", lacking)
+    monkeypatch.setattr(fsspec, "get_filesystem_class", lacking)
     with pytest.raises(MissingExtra, match=r"pip install 'pupila\[s3\]'"):
         files.exists("s3://a/b")
 
@@ -342,3 +342,9 @@ def test_a_store_is_tried_once_for_each_prefix(monkeypatch: pytest.MonkeyPatch) 
         assert files.is_writable(place)
     assert len(tried) == 2
     stores.is_writable.cache_clear()
+
+
+def test_a_name_with_two_colons_is_an_object_like_others(server: Server) -> None:
+    files.write_bytes(f"{ROOT}/a::b.jpg", b"1")
+    assert [entry.path for entry in files.walk(ROOT)] == ["a::b.jpg"]
+    assert files.read_bytes(f"{ROOT}/a::b.jpg") == b"1"

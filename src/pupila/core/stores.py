@@ -13,12 +13,9 @@ from typing import Any
 
 from pupila.core.errors import MissingExtra, PupilaError
 from pupila.core.messages import say
+from pupila.core.protocols import EXTRAS, check_protocol
 
 FILE, FOLDER = "file", "directory"  # as fsspec calls them
-EXTRAS = {"s3": ("s3", "s3fs"), "s3a": ("s3", "s3fs")}  # protocol to our extra, and its library
-# All that is passed on to fsspec, which also knows protocols that request any web address, run on others' machines,
-# read this machine's files, or chain one of those (`zip://x::http://host/y`): addresses come from tables, too.
-PROTOCOLS = frozenset({*EXTRAS, "gs", "gcs", "abfs", "abfss", "az", "memory"})
 _NO_CREDENTIALS = {
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound",
     "TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError",
@@ -35,7 +32,6 @@ _CONFLICTS = {
     "NoSuchKey",
     "404",
 }  # of such a write
-_SHOWN = 200  # characters of an address in an error
 _DELETED_AT_ONCE = 1000  # objects that S3 deletes in one request
 
 Object = tuple[str, int, int]  # path below the root, bytes, nanoseconds since 1970
@@ -363,25 +359,12 @@ def _store(uri: str) -> tuple[Any, str]:
 
     fsspec gets the one protocol and not the address, in which it would look for a chain of them.
     """
-    protocol = _check_protocol(uri)
+    protocol = check_protocol(uri)
     import fsspec
 
     store = fsspec.get_filesystem_class(protocol)
     options = store._get_kwargs_from_urls(uri)
     return store(use_listings_cache=False, **options), store._strip_protocol(uri).rstrip("/")
-
-
-def _check_protocol(uri: str) -> str:
-    """The protocol of the address, one that is supported; nothing of fsspec is imported before."""
-    protocol, _, path = uri.partition("://")
-    if protocol not in PROTOCOLS or ("::" in path and "://" in path):
-        raise PupilaError(
-            say("Unsupported protocol"), actual=uri if len(uri) <= _SHOWN else f"{uri[:_SHOWN]}...",
-            expected=say("a path, s3://bucket/prefix, or one of {names}",
-                         names=", ".join(f"{name}://" for name in sorted(PROTOCOLS - {"memory"}))),
-            remedy=say("copy the file to this machine or to a store: see docs/reference/stores.md"),
-        )  # fmt: skip
-    return protocol
 
 
 def _is_s3(filesystem: Any) -> bool:

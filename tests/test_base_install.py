@@ -15,7 +15,7 @@ NO_INDEX = ("error sending request", "network was disabled", "dns error", "opera
 PREPARE = """
 import io, sys
 from PIL import Image
-from pupila.artifacts.bundle.folder import preprocess_bytes
+from pupila.artifacts.bundle.golden import preprocess_bytes
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.tasks import TASKS
 file = io.BytesIO()

@@ -165,20 +165,21 @@ class Model(Displayed):
 
 
 @public
-def load(model: ModelInput) -> Model:
+def load(model: ModelInput, *, sha256: str | None = None) -> Model:
     """Load a bundle to predict with it again and again; its hashes and its golden predictions are checked once.
 
     Args:
         model: a bundle or a run, or its folder.
+        sha256: the hash that the bundle must have, as `bundle.json` had it where it was made; None: any.
 
     Raises:
-        PupilaError: no bundle, one that was modified, or one whose golden predictions differ on this machine.
+        PupilaError: no bundle, one that was modified, one with another hash, or one whose golden predictions differ on
+            this machine.
     """
-    from pupila.artifacts.run.source import parse_predicting
+    from pupila.artifacts.run.source import parse_predicting, pin_bundle
 
-    if isinstance(model, Model):
-        return model
-    return Model(parse_predicting(model).bundle)
+    pinned = pin_bundle(model, sha256)
+    return model if isinstance(model, Model) else Model(parse_predicting(pinned).bundle)
 
 
 def _list_sources(images: Images) -> "tuple[list[str | NamedBytes], str]":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pupila.cli.options import DataArgument, JsonOption
+from pupila.cli.options import DataArgument, JsonOption, Sha256Option
 from pupila.cli.understood import open_data
 from pupila.core.messages import mark, say
 
@@ -38,14 +38,17 @@ def evaluate(
     out: Annotated[
         str | None, typer.Option(metavar="FOLDER", help=mark("Folder of the report [beside the model]."))
     ] = None,
+    sha256: Sha256Option = None,
     json_: JsonOption = False,
 ) -> None:
     """Evaluate, and print the verdict."""
     from pupila.api import evaluate as api
+    from pupila.artifacts.run.source import pin_bundle
     from pupila.stages.evaluate.sentences import describe_split, sentences
 
+    pinned = pin_bundle(model, sha256)
     opened, _ = open_data(ctx, data, json_)
-    result = api.evaluate(model, opened, split=split, against=against or [], threshold=threshold, out=out)
+    result = api.evaluate(pinned, opened, split=split, against=against or [], threshold=threshold, out=out)
     if json_:
         print(result.evaluation.model_dump_json(by_alias=True, indent=1))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pupila.cli.flags import given_settings
-from pupila.cli.options import JsonOption
+from pupila.cli.options import JsonOption, Sha256Option
 from pupila.core.display import count_classes
 from pupila.core.errors import PupilaError
 from pupila.core.messages import mark, say, say_count
@@ -45,15 +45,17 @@ def predict(
     box: Annotated[
         str | None, typer.Option(metavar="X0,Y0,X1,Y1", help=mark("Box around the object in pixels."))
     ] = None,
+    sha256: Sha256Option = None,
 ) -> None:
     """Predict each image in turn."""
     from pupila.api.predict import PredictionFiles, predict_files
+    from pupila.artifacts.run.source import pin_bundle
 
     if json_ and csv:
         raise PupilaError(say("--json and --csv can't be combined"), remedy=say("omit one"))
 
     result = predict_files(
-        bundle,
+        pin_bundle(bundle, sha256),
         images,
         write=PredictionFiles(csv, out, polygons),
         prompt=_prompt(point or [], negative or [], box),

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pupila.cli.flags import given_settings
-from pupila.cli.options import check_port
+from pupila.cli.options import Sha256Option, check_port
 from pupila.core.messages import mark, say
 
 HELP = mark(
@@ -20,12 +20,15 @@ def serve(
         str, typer.Option(help=mark("Address to listen on; 0.0.0.0 accepts other machines."))
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help=mark("Port to listen on."))] = 8000,
+    sha256: Sha256Option = None,
 ) -> None:
     """Serve until interrupted."""
     from pupila.api.serve import serve_forever
+    from pupila.artifacts.run.source import pin_bundle
 
     check_port(port)
     text = say(
         "Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=host, port=port
     )
-    serve_forever(bundle, host=host, port=port, ready=lambda: print(text, flush=True), **given_settings(ctx))
+    pinned = pin_bundle(bundle, sha256)
+    serve_forever(pinned, host=host, port=port, ready=lambda: print(text, flush=True), **given_settings(ctx))

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pupila.artifacts.bundle.folder import check_golden, golden_images, read_bundle
+from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.golden import check_golden, golden_images
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.session import Session
 from pupila.core.errors import PupilaError
 from pupila.tasks.task import PostProcessing
+from tests.artifacts.bundle.sealed import edit_info
 from tests.colours import CLASSES, colour_model, write_colours
 
 
@@ -21,7 +23,7 @@ def test_a_written_bundle_is_read_back(tmp_path: Path) -> None:
     assert read.info.classes == CLASSES
     assert read.info.temperature == 2.0
     assert set(read.info.golden) == set(golden_images())
-    assert all(len(logits) == 3 for logits in read.info.golden.values())
+    assert all(list(logits) == CLASSES for logits in read.info.golden.values())
 
 
 def test_different_bundles_have_different_hashes(tmp_path: Path) -> None:
@@ -45,13 +47,10 @@ def test_a_modified_bundle_is_refused(tmp_path: Path, harm: object, says: str) -
         read_bundle(tmp_path / "bundle")
 
 
-def edit_info(home: Path, **values: object) -> Path:
-    """Change fields of `bundle.json`, and seal it again."""
-    info = json.loads((home / "bundle.json").read_text()) | values
-    unsealed = json.dumps(info | {"hash": ""})
-    digest = hashlib.sha256(unsealed.encode()).hexdigest()
-    (home / "bundle.json").write_text(unsealed.replace('"hash": ""', f'"hash": "{digest}"', 1))
-    return home
+def by_class(prediction: dict[str, list[float]] | list[float]) -> dict[str, list[float]]:
+    """A golden prediction of a bundle without prompts."""
+    assert isinstance(prediction, dict)
+    return prediction
 
 
 @pytest.mark.parametrize(
@@ -120,7 +119,10 @@ def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
 def test_a_golden_prediction_that_differs_is_refused_and_a_rounding_error_is_not(tmp_path: Path) -> None:
     info = write_colours(tmp_path / "bundle").info
     for error, refused in ((1e-5, False), (0.05, True)):
-        golden = {name: [value + error for value in logits] for name, logits in info.golden.items()}
+        golden = {
+            image: {name: [value + error for value in values] for name, values in by_class(logits).items()}
+            for image, logits in info.golden.items()
+        }
         bundle = read_bundle(edit_info(tmp_path / "bundle", golden=golden))
         if refused:
             with pytest.raises(PupilaError, match="predictions on this machine differ"):

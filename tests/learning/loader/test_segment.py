@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import pupila
-from pupila.artifacts.bundle.folder import preprocess_bytes
+from pupila.artifacts.bundle.golden import preprocess_bytes
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE

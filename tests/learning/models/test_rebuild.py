@@ -10,15 +10,9 @@ import pytest
 import torch
 
 from pupila.artifacts.bundle.architecture import Standardisation
-from pupila.artifacts.bundle.folder import (
-    INFO_FILE,
-    WEIGHTS_FILE,
-    Bundle,
-    onnx_file,
-    read_bundle,
-    seal,
-    write_bundle,
-)
+from pupila.artifacts.bundle.folder import WEIGHTS_FILE, Bundle, read_bundle, write_bundle
+from pupila.artifacts.bundle.info_file import INFO_FILE, seal
+from pupila.artifacts.bundle.parts import onnx_file
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files

@@ -8,7 +8,7 @@ import pytest
 import rasterio
 
 import pupila
-from pupila.artifacts.bundle.folder import preprocess_bytes
+from pupila.artifacts.bundle.golden import preprocess_bytes
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.run.folder import Run
 from pupila.cli.run import run as pupila_command

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pupila.artifacts.bundle.folder import MODEL_FILE, Bundle, check_golden, preprocess_bytes
+from pupila.artifacts.bundle.folder import MODEL_FILE, Bundle
+from pupila.artifacts.bundle.golden import preprocess_bytes
+from pupila.artifacts.bundle.interface import open_sessions
 from pupila.artifacts.bundle.outputs import EMBEDDING, FEATURE_MAP, LOGITS
 from pupila.artifacts.bundle.session import Session
 from pupila.core import files
@@ -43,8 +45,7 @@ class Predictor:
                 expected=say("a bundle that takes no prompts"),
                 remedy="pupila predict BUNDLE IMAGE --point X,Y",
             )  # fmt: skip
-        self.session = Session(bundle.read(MODEL_FILE), threads=1)  # each calling thread runs it on one core
-        check_golden(bundle, {"model": self.session.run})
+        self.session = open_sessions(bundle, threads=1)["model"]  # each calling thread runs it on one core
 
     def preprocess(self, data: bytes) -> PreprocessedImage:
         """The model's inputs from the bytes of an image.

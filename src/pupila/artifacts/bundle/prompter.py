@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from pupila.artifacts.bundle.folder import Bundle, check_golden, onnx_file, preprocess_bytes
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.golden import preprocess_bytes
+from pupila.artifacts.bundle.interface import open_sessions
+from pupila.artifacts.bundle.parts import onnx_file
 from pupila.artifacts.bundle.session import Session
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
@@ -58,9 +61,8 @@ class Prompter:
                 expected=say("a bundle of a promptable model, such as pupila-sam"),
                 remedy="pupila train DATA --model pupila-sam",
             )  # fmt: skip
-        self._encoder = Session(bundle.read(onnx_file(ENCODER)), threads)
-        self._decoder = Session(bundle.read(onnx_file(DECODER)), threads)
-        check_golden(bundle, {ENCODER: self._encoder.run, DECODER: self._decoder.run})
+        sessions = open_sessions(bundle, threads)
+        self._encoder, self._decoder = sessions[ENCODER], sessions[DECODER]
 
     def preprocess(self, data: bytes, bands: BandSettings | None = None) -> PreprocessedImage:
         """The encoder's input from the bytes of an image.

@@ -43,7 +43,8 @@ class BundleInfo(Record):
     parity: Parity | None = None
     drift: DriftReference | None = None
     runtime: Runtime | None = None  # that the golden predictions were made with
-    golden: dict[str, list[float]] = Field(default_factory=dict)  # image -> expected digest of its logits
+    # Image -> class -> expected digest of its logits; without the classes in bundles with prompts, and in older ones.
+    golden: dict[str, dict[str, list[float]] | list[float]] = Field(default_factory=dict)
     golden_tolerance: float = 1e-3  # of a logit, over the largest absolute logit
     # What it was made from.
     data_hash: str = ""

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
+from pupila.artifacts.bundle.folder import Bundle, read_bundle
+from pupila.artifacts.bundle.info_file import INFO_FILE
 from pupila.artifacts.run.log import EpochLog, read_log
 from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, RunState, read_plan
 from pupila.core import files

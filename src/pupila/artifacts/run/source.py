@@ -2,8 +2,10 @@
 
 import os
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pupila.artifacts.bundle.folder import INFO_FILE, Bundle, read_bundle
+from pupila.artifacts.bundle.folder import Bundle, check_pin, read_bundle
+from pupila.artifacts.bundle.info_file import INFO_FILE
 from pupila.artifacts.run.folder import BUNDLE, InFolder, Run, find_path, is_run
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -101,6 +103,7 @@ PredictingSource = BundleSource | RunSource  # both have a bundle
 
 # What users name a model by.
 Model = str | os.PathLike[str] | InFolder | BundleSource | RunSource | TableSource
+ModelType = TypeVar("ModelType", bound=Model)
 
 
 def parse_source(model: Model) -> ModelSource:
@@ -131,12 +134,26 @@ def parse_predicting(model: Model) -> PredictingSource:
     return source
 
 
+def pin_bundle(model: ModelType, sha256: str | None) -> ModelType | Bundle | Run:
+    """The model itself, or, where a hash is given, its bundle or its run, with the bundle read and compared.
+
+    Raises:
+        PupilaError: no bundle there, one that was modified, or one with another hash.
+    """
+    if sha256 is None:
+        return model
+    source = parse_predicting(model)
+    check_pin(source.bundle, sha256)
+    return source.run if isinstance(source, RunSource) else source.bundle
+
+
 def _parse(model: Model, expected: str) -> ModelSource:
     if isinstance(model, BundleSource | RunSource | TableSource):
         return model
-    if isinstance(model, Bundle):
-        return BundleSource(find_path(model), model)
     path = find_path(model)
+    bundle = model if isinstance(model, Bundle | str | os.PathLike | Run) else getattr(model, "bundle", None)
+    if isinstance(bundle, Bundle) and bundle.folder == path:  # of `pupila.load`, which has verified it
+        return BundleSource(path, bundle)
     if path.lower().endswith(TABLE_SUFFIXES):
         return TableSource(path)
     if not path or not files.exists(path):

@@ -7,7 +7,7 @@ from itertools import chain, islice
 import numpy as np
 import torch
 
-from pupila.artifacts.bundle.folder import golden_images, preprocess_bytes
+from pupila.artifacts.bundle.golden import golden_images, preprocess_bytes
 from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.bundle.validation import Parity
 from pupila.core import files

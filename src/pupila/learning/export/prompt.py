@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pupila.artifacts.bundle.folder import onnx_file
+from pupila.artifacts.bundle.parts import onnx_file
 from pupila.artifacts.bundle.session import Session
 from pupila.artifacts.bundle.validation import Parity
 from pupila.imaging.images.decode import Array

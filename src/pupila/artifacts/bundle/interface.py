@@ -1,0 +1,57 @@
+"""Whether the ONNX files of a bundle belong to its `bundle.json`: their outputs, and what they say of themselves."""
+
+from functools import partial
+
+from pupila.artifacts.bundle.folder import Bundle
+from pupila.artifacts.bundle.golden import check_golden
+from pupila.artifacts.bundle.info_file import INFO_FILE, ascii_text
+from pupila.artifacts.bundle.outputs import LOGITS
+from pupila.artifacts.bundle.parts import onnx_file
+from pupila.artifacts.bundle.session import Session
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+from pupila.tasks import TASKS
+
+_MODEL = "model"  # the role of a task's only file
+_REPEATED = ("task", "classes")  # fields of `bundle.json` that each exported file has, too
+
+
+def open_sessions(bundle: Bundle, threads: int | None) -> dict[str, Session]:
+    """The sessions of a bundle by role, after its golden predictions were checked.
+
+    Args:
+        bundle: from `read_bundle`.
+        threads: for one run; None: one per core.
+
+    Raises:
+        PupilaError: a model that is not the one of `bundle.json`, or whose prediction for a golden image differs.
+    """
+    sessions = {}
+    for role in TASKS[bundle.info.task].roles:
+        sessions[role] = Session(bundle.read(onnx_file(role)), threads)
+        _check_session(bundle, role, sessions[role])
+    check_golden(bundle, {role: partial(session.run, bounded=True) for role, session in sessions.items()})
+    return sessions
+
+
+def _check_session(bundle: Bundle, role: str, session: Session) -> None:
+    """Refuse a model with other outputs, or with another task or other classes than `bundle.json` has.
+
+    Raises:
+        PupilaError: the field, and both values.
+    """
+    name = onnx_file(role)
+    if role == _MODEL and session.outputs[0] != LOGITS:
+        raise PupilaError(
+            say("{name} has other outputs than a model of Pupila", name=name), actual=ascii(session.outputs)[:200],
+            expected=say("'{name}' first", name=LOGITS), remedy=say("copy the bundle again, or retrain"),
+        )  # fmt: skip
+    metadata = session.metadata()
+    for field in _REPEATED:
+        ours = getattr(bundle.info, field)
+        if field in metadata and metadata[field] != ours:
+            raise PupilaError(
+                say("{name} and {info} have another {field}", name=name, info=INFO_FILE, field=field),
+                actual=ascii_text(str(metadata[field])), expected=ascii_text(str(ours)),
+                remedy=say("copy the bundle again, or retrain"),
+            )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from pupila.api import doctor as doctor_api
 from pupila.cli.run import run
 from pupila.core.errors import PupilaError
+from tests.colours import plain, write_colours
 from tests.pictures import encoded, photo, write_classes
 
 
@@ -301,3 +302,22 @@ def test_what_was_understood_of_the_data_is_printed_first(
     if words[0] == "train":
         assert "\nThe split was drawn at random.\nSplit: train" in text
         assert json.loads(printed.out)["task"] == "classify"
+
+
+@pytest.mark.parametrize("words", [["predict", "B", "x.png"], ["serve", "B"], ["evaluate", "B", "D"]])
+def test_a_bundle_with_another_hash_is_refused_before_anything_else(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_colours(tmp_path / "B")
+    words = [bundle.folder if word == "B" else word for word in words]
+    assert run([*words, "--sha256", "0" * 64]) == 2
+    printed = capsys.readouterr()
+    assert bundle.hash in printed.err and "0" * 64 in printed.err
+    assert printed.out == ""
+
+
+def test_predict_takes_the_bundle_with_the_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = write_colours(tmp_path / "B")
+    (tmp_path / "red.png").write_bytes(encoded(plain(255, 0, 0)))
+    assert run(["predict", bundle.folder, str(tmp_path / "red.png"), "--sha256", bundle.hash]) == 0
+    assert "red" in capsys.readouterr().out

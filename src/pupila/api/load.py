@@ -182,6 +182,17 @@ def load(model: ModelInput, *, sha256: str | None = None) -> Model:
     return model if isinstance(model, Model) else Model(parse_predicting(pinned).bundle)
 
 
+def pin(model: ModelInput, sha256: str | None) -> ModelInput:
+    """The model itself, or, where a hash is given, its bundle or run, whose bundle was read and has that hash.
+
+    Raises:
+        PupilaError: no bundle, one that was modified, or one with another hash.
+    """
+    from pupila.artifacts.run.source import pin_bundle
+
+    return pin_bundle(model, sha256)
+
+
 def _list_sources(images: Images) -> "tuple[list[str | NamedBytes], str]":
     """The addresses of files, the bytes of images in memory, each with a name, and what folders hold besides."""
     from pupila.imaging.images.memory import NamedBytes, encode_lossless

@@ -43,10 +43,10 @@ def evaluate(
 ) -> None:
     """Evaluate, and print the verdict."""
     from pupila.api import evaluate as api
-    from pupila.artifacts.run.source import pin_bundle
+    from pupila.api.load import pin
     from pupila.stages.evaluate.sentences import describe_split, sentences
 
-    pinned = pin_bundle(model, sha256)
+    pinned = pin(model, sha256)
     opened, _ = open_data(ctx, data, json_)
     result = api.evaluate(pinned, opened, split=split, against=against or [], threshold=threshold, out=out)
     if json_:

@@ -48,14 +48,14 @@ def predict(
     sha256: Sha256Option = None,
 ) -> None:
     """Predict each image in turn."""
+    from pupila.api.load import pin
     from pupila.api.predict import PredictionFiles, predict_files
-    from pupila.artifacts.run.source import pin_bundle
 
     if json_ and csv:
         raise PupilaError(say("--json and --csv can't be combined"), remedy=say("omit one"))
 
     result = predict_files(
-        pin_bundle(bundle, sha256),
+        pin(bundle, sha256),
         images,
         write=PredictionFiles(csv, out, polygons),
         prompt=_prompt(point or [], negative or [], box),

@@ -23,12 +23,12 @@ def serve(
     sha256: Sha256Option = None,
 ) -> None:
     """Serve until interrupted."""
+    from pupila.api.load import pin
     from pupila.api.serve import serve_forever
-    from pupila.artifacts.run.source import pin_bundle
 
     check_port(port)
     text = say(
         "Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=host, port=port
     )
-    pinned = pin_bundle(bundle, sha256)
+    pinned = pin(bundle, sha256)
     serve_forever(pinned, host=host, port=port, ready=lambda: print(text, flush=True), **given_settings(ctx))

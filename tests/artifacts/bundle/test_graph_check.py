@@ -55,7 +55,7 @@ def far_away() -> onnx.ModelProto:
     return attack
 
 
-def lying_tensor(**values: Any) -> onnx.ModelProto:
+def with_shape(**values: Any) -> onnx.ModelProto:
     """A tensor with another shape than its four bytes have."""
     attack = model([helper.make_node("Add", ["x", "w"], ["y"])], {"w": np.ones(1, np.float32)})
     tensor = attack.graph.initializer[0]
@@ -91,8 +91,8 @@ ATTACKS = {
     "loop": (endless_loop(), "the operator Loop, which can run for ever"),
     "subgraph": (branch(), "the operator Identity, which can run for ever"),
     "external": (far_away(), "a tensor in another file"),
-    "large shape": (lying_tensor(dims=[2**31, 2**31]), "another shape than its values"),
-    "negative shape": (lying_tensor(dims=[-1]), "another shape than its values"),
+    "large shape": (with_shape(dims=[2**31, 2**31]), "another shape than its values"),
+    "negative shape": (with_shape(dims=[-1]), "another shape than its values"),
     "function": (with_function(), "functions of its own"),
     "sparse": (sparse(), "sparse tensors"),
     "plugin": (model([helper.make_node("Own", ["x"], ["y"], domain="evil\x1b")], domains=("", "evil")),

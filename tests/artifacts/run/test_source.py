@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import pupila
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.run.folder import Run
 from pupila.artifacts.run.log import EpochLog, write_log
@@ -13,6 +14,7 @@ from pupila.artifacts.run.source import (
     TableSource,
     parse_predicting,
     parse_source,
+    pin_bundle,
 )
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import TABLE_SUFFIXES
@@ -80,3 +82,28 @@ def test_anything_else_is_refused(tmp_path: Path) -> None:
         parse_source(tmp_path)
     with pytest.raises(PupilaError, match=r"(?s)Not a model: found int;.*a Bundle, a Run"):
         parse_source(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("part", ["", "bundle"])
+def test_a_hash_pins_the_bundle(run: Path, part: str) -> None:
+    path = run / part
+    own = read_bundle(run / "bundle").hash
+    assert pin_bundle(path, None) == path
+    assert parse_source(pin_bundle(path, f" {own.upper()}\n")) == parse_source(path)
+    assert pupila.load(path, sha256=own).bundle.hash == own
+    with pytest.raises(PupilaError, match=rf"another one: found SHA-256 {own}; expected {'0' * 64}"):
+        pin_bundle(path, "0" * 64)
+    with pytest.raises(PupilaError, match=r"Not a SHA-256: found 'abc'; expected 64"):
+        pupila.load(pupila.load(path), sha256="abc")
+
+
+def test_what_was_loaded_is_not_read_again_from_a_folder_that_has_changed(run: Path) -> None:
+    loaded = pupila.load(run)
+    write_colours(run / "bundle", temperature=2.0)
+    assert parse_predicting(loaded).bundle is loaded.bundle
+    assert parse_predicting(run).bundle.hash != loaded.bundle.hash
+
+
+def test_a_table_has_no_hash_to_pin(run: Path) -> None:
+    with pytest.raises(PupilaError, match="a table of predictions"):
+        pin_bundle(run / "hosted.csv", "0" * 64)

@@ -31,7 +31,7 @@ def split(
     Raises:
         PupilaError: see `make_split`; or another split is there and `replace` is not set.
     """
-    from pupila.artifacts.dataset.splits import SplitFile
+    from pupila.artifacts.dataset.splits import SplitFile, describe_changed_images
     from pupila.artifacts.dataset.test_access import archive_split, restore_test_accesses
 
     opened, created = _plan(data, settings)
@@ -42,6 +42,13 @@ def split(
         created.data_hash,
         created.settings,
     ):
+        if not replace and (changed := describe_changed_images(old, opened)):
+            raise PupilaError(
+                say("The images are no longer those of {path}", path=files.join(home, SPLITS_FILE)), actual=changed,
+                expected=say("the images that were split: a new test split after evaluation biases the results"),
+                remedy=say("restore them; or --replace splits again and archives the old split, "
+                           "--out FOLDER splits into another folder"),
+            )  # fmt: skip
         if not replace:
             raise PupilaError(
                 say("A different split already exists in {path}. Keep it: a new test split after evaluation biases the "

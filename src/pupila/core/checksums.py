@@ -7,13 +7,14 @@ against people: the files that must not be changed on purpose have a SHA-256 els
 
 import re
 import zlib
+from itertools import islice
 
 KEY = "pupila.checksum"  # of the metadata
 _SIGN = "pupila-crc32:"
 BLANK = _SIGN + 8 * "0"  # its value until the file is complete
 PATTERN = rf"{_SIGN}[0-9a-f]{{8}}"
 _MARK = re.compile(PATTERN.encode())
-_SEARCHED = 2**20  # bytes at the end of a Parquet file, at the start of others
+_SEARCHED = 2**20  # bytes at the end of a Parquet file
 _PARQUET = b"PAR1"
 
 
@@ -36,9 +37,7 @@ def is_damaged(content: bytes) -> bool:
 
 
 def _window(content: bytes) -> tuple[int, int]:
-    if _is_parquet(content):
-        return max(len(content) - _SEARCHED, 0), len(content)
-    return 0, _SEARCHED
+    return max(len(content) - _SEARCHED, 0) if _is_parquet(content) else 0, len(content)
 
 
 def _is_parquet(content: bytes) -> bool:
@@ -48,8 +47,11 @@ def _is_parquet(content: bytes) -> bool:
 def _find(content: bytes) -> int | None:
     """Where the digits of the checksum begin; a Parquet file has its metadata at the end, others at the start."""
     start, end = _window(content)
-    places = [match.end() - 8 for match in _MARK.finditer(content, start, end)]
-    return (places[-1] if _is_parquet(content) else places[0]) if places else None
+    matches = _MARK.finditer(content, start, end)
+    if not _is_parquet(content):
+        matches = islice(matches, 1)
+    places = [match.end() - 8 for match in matches]
+    return places[-1] if places else None
 
 
 def wrap(content: bytes) -> bytes:

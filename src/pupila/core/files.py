@@ -20,6 +20,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
 FileEntry = disk.FileEntry
+UNPACKED = "embedded"  # folder of the cache folder
 write_error, remove_partial = writing.write_error, writing.remove_partial
 SPECIAL = disk.SPECIAL
 describe_special = disk.describe_special
@@ -271,6 +272,11 @@ def remove_folder(folder: Path) -> None:
     """Delete a folder on disk with its contents, where there is one."""
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def is_unpacked(path: str) -> bool:
+    """Whether the path lies among the images that were unpacked into the cache folder, from where they come again."""
+    return not is_remote(path) and path.startswith(f"{cache_folder().as_posix()}/{UNPACKED}/")
 
 
 def write_to_cache(path: Path, content: bytes) -> None:

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from pupila.artifacts.run.folder import checkpoint_file, example_file
 from pupila.artifacts.run.log import EpochLog
-from pupila.core import files
+from pupila.core import checksums, files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
@@ -228,15 +228,20 @@ class Checkpointer:
         folder: of the run.
         name: of the phase, and of the fold where there are folds.
         on_log: called with all lines of the log, after each epoch and when a run is resumed.
+        on_note: called with a sentence for the user.
     """
 
     def __init__(
-        self, folder: str, name: str, on_log: Callable[[list[EpochLog]], None] = lambda lines: None
+        self,
+        folder: str,
+        name: str,
+        on_log: Callable[[list[EpochLog]], None] = lambda lines: None,
+        on_note: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self.last = checkpoint_file(folder, f"{name}-last")
         self._best = checkpoint_file(folder, f"{name}-best")
         self._folder, self.name = folder, name
-        self.on_log = on_log
+        self.on_log, self.on_note = on_log, on_note
         self.lines: list[EpochLog] = []
 
     def save(self, module: nn.Module, optimizer: torch.optim.Optimizer, state: State, line: EpochLog) -> None:
@@ -259,25 +264,65 @@ class Checkpointer:
         files.write_bytes(self._best, _pack(_weights(module), {}))
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> State:
-        """The state after the last whole epoch; a fresh one where there is no checkpoint."""
+        """The state after the last whole epoch; a fresh one where there is no checkpoint, or a damaged one."""
         if not files.exists(self.last):
             return State()
-        with safe_open(self.last, "pt") as stored:
-            checkpoint = json.loads(stored.metadata()["checkpoint"])
-            tensors = _tensors(stored)
-        module.load_state_dict(
-            {n.removeprefix("module/"): t for n, t in tensors.items() if n.startswith("module/")}
-        )
+        try:
+            tensors, metadata = _read_checkpoint(self.last, module)
+            checkpoint = json.loads(metadata["checkpoint"])
+            state = replace(State(), **checkpoint["state"])
+            lines = [EpochLog.model_validate_json(line) for line in checkpoint["lines"]]
+            if state.best_score > -math.inf:
+                _read_checkpoint(self._best, module)
+        except (DamagedCheckpoint, OSError, ValueError, KeyError, TypeError) as fault:
+            self._restart(fault)
+            return State()
+        module.load_state_dict(_module_tensors(tensors))
         _restore_optimizer(optimizer, tensors)
-        self.lines = [EpochLog.model_validate_json(line) for line in checkpoint["lines"]]
+        self.lines = lines
         self.on_log(self.lines)
-        return replace(State(), **checkpoint["state"])
+        return state
+
+    def _restart(self, fault: Exception) -> None:
+        reason = fault.args[0] if isinstance(fault, DamagedCheckpoint) else self.last
+        self.on_note(
+            say("A checkpoint can't be read ({fault}): {phase} starts again from its first epoch.",
+                fault=reason, phase=self.name)
+        )  # fmt: skip
+        files.remove(self.last)
+        files.remove(self._best)
 
     def load_best(self, module: nn.Module) -> None:
         """Load the weights of the best epoch into the module."""
         if files.exists(self._best):
             with safe_open(self._best, "pt") as stored:
-                module.load_state_dict({n.removeprefix("module/"): t for n, t in _tensors(stored).items()})
+                module.load_state_dict(_module_tensors(_tensors(stored)))
+
+
+class DamagedCheckpoint(Exception):
+    """A checkpoint that is damaged, or of another model; the argument names it."""
+
+
+def _read_checkpoint(path: str, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a checkpoint that fits the module.
+
+    Raises:
+        DamagedCheckpoint: there is none.
+    """
+    try:
+        damaged = checksums.is_damaged(files.read_bytes(path))
+        with safe_open(path, "pt") as stored:
+            tensors, metadata = _tensors(stored), stored.metadata()
+    except (OSError, SafetensorError, ValueError) as fault:
+        raise DamagedCheckpoint(path) from fault
+    ours = {name: value.shape for name, value in module.state_dict().items()}
+    if damaged or {name: value.shape for name, value in _module_tensors(tensors).items()} != ours:
+        raise DamagedCheckpoint(path)
+    return tensors, metadata
+
+
+def _module_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix("module/"): t for n, t in tensors.items() if n.startswith("module/")}
 
 
 def _weights(module: nn.Module) -> dict[str, Tensor]:
@@ -291,7 +336,7 @@ def _tensors(stored: Any) -> dict[str, Tensor]:
 
 def _pack(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> bytes:
     whole = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
-    return save(whole, {"checkpoint": json.dumps(metadata)})
+    return checksums.seal(save(whole, {"checkpoint": json.dumps(metadata), checksums.KEY: checksums.BLANK}))
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:

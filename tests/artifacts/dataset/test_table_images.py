@@ -1,6 +1,7 @@
 """Parquet files with images in them, and the file that `--labels` names."""
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -54,6 +55,18 @@ def test_an_unpacked_image_that_vanished_is_unpacked_again(tmp_path: Path, cut: 
     again = pupila.open(tmp_path)
     assert again.hash == data.hash
     assert lost.read_bytes() == content
+
+
+def test_an_unpacked_image_that_was_damaged_is_unpacked_again_by_the_next_command(tmp_path: Path) -> None:
+    write_shard(tmp_path / "data", "train.parquet", range(4), records=True, described=False)
+    data = pupila.open(tmp_path)
+    damaged = Path(data.root) / data.images["image"][1]
+    content, status = damaged.read_bytes(), damaged.stat()
+    damaged.write_bytes(content[:-1] + b"x")
+    os.utime(damaged, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(PupilaError, match="run the command again"):
+        pupila.open(tmp_path).content(1)
+    assert pupila.open(tmp_path).content(1) == content
 
 
 def test_an_empty_cell_of_an_image_is_refused(tmp_path: Path) -> None:

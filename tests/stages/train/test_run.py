@@ -2,6 +2,7 @@
 
 import html
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from pupila.stages.evaluate.sentences import sentences
 from pupila.stages.train import schedule
 from pupila.stages.train.page import describe_run
 from pupila.stages.train.phases import train_split
+from pupila.stages.train.resume import _shorten
 from pupila.stages.train.run import TrainedRun
 from pupila.statistics.metrics.threshold import tune_threshold
 from pupila.tasks import classify
@@ -125,8 +127,28 @@ def test_an_existing_run_is_not_overwritten_and_resumes_only_with_its_own_data(
     with pytest.raises(PupilaError, match="--resume needs the folder of the run"):
         pupila.train(data, resume=True, **SETTINGS)
     other = write_classes(tmp_path / "other", {"cat": 20, "dog": 20}, seed=3)
-    with pytest.raises(PupilaError, match="other data"):
+    with pytest.raises(PupilaError, match=r"other data: found other images \(hash"):
         pupila.train(other, out=run.folder, resume=True)
+
+
+def test_images_that_were_lost_or_changed_are_named_on_resuming(
+    run: TrainedRun, data: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(data, tmp_path / "data")
+    first, second = sorted((copy / "cat").iterdir())[:2]
+    first.unlink()
+    second.write_bytes(second.read_bytes() + b"x")
+    with pytest.raises(PupilaError, match=r"no longer those of .*splits\.json") as fault:
+        pupila.train(copy, out=run.folder, resume=True)
+    assert f"gone or unreadable: cat/{first.name}; 1 image has changed: cat/{second.name}" in str(fault.value)
+
+
+@pytest.mark.parametrize("place", range(64))
+def test_two_hashes_are_shown_as_far_as_they_differ(place: int) -> None:
+    first = 64 * "a"
+    second = f"{first[:place]}b{first[place + 1 :]}"
+    shown = _shorten(first, second)
+    assert shown[0] != shown[1] and len(shown[0]) == len(shown[1]) >= 12
 
 
 @pytest.mark.parametrize(("exists", "actual"), [(False, "no such folder"), (True, r"no plan\.json")])

@@ -188,6 +188,8 @@ class Dataset(Displayed):
         try:
             return read_mask(self.root, mask_row, self.require_label_map(), self.limits)
         except (ImageFault, OSError) as fault:
+            if mask_row.target and files.is_unpacked(path := files.join(self.root, mask_row.target)):
+                files.remove(path)  # it is unpacked again
             raise PupilaError(
                 say("The mask {path} can no longer be read", path=describe_target(mask_row.target)), actual=str(fault),
                 expected=say("the mask as it was when the data set was opened"),
@@ -225,11 +227,28 @@ class Dataset(Displayed):
         return content
 
     def _unreadable(self, row: int, fault: Exception) -> PupilaError:
+        path = self.path(row)
+        remedy = say("run the command again")
+        changed = isinstance(fault, ImageFault) and fault.code == "changed"
+        if changed and files.is_unpacked(path):
+            files.remove(path)  # it is unpacked again
+        elif changed and self._looks_unchanged(row):
+            fault = ImageFault(
+                "damaged", say("other bytes, while the file's size and time are the same: it is damaged")
+            )
+            remedy = say("restore it from a backup, or accept it: {command}", command=f"touch {path}")
         return PupilaError(
-            say("{path} can no longer be read", path=self.path(row)), actual=str(fault),
-            expected=say("the image as it was when the data set was opened"),
-            remedy=say("run the command again"),
+            say("{path} can no longer be read", path=path), actual=str(fault),
+            expected=say("the image as it was when the data set was opened"), remedy=remedy,
         )  # fmt: skip
+
+    def _looks_unchanged(self, row: int) -> bool:
+        """Whether the row's image is there with the size and the time that it was read with."""
+        if not {"bytes", "modified"} <= set(self.images.columns):
+            return False
+        image, *stored = self.images.select("image", "bytes", "modified").row(row)
+        entry = files.stat_file(self.root, image)
+        return entry is not None and [entry.size, entry.modified] == stored
 
     def path(self, row: int) -> str:
         """The path or URI of the row's image."""
@@ -244,6 +263,19 @@ class Dataset(Displayed):
         rows = self.images.select("image", "sha256", "target", "group", "given_split", *columns).sort("image")
         lines = (json.dumps(line) for line in rows.iter_rows())
         return files.sha256("\n".join([*lines, *extra]).encode())
+
+    @property
+    def hash_parts(self) -> dict[str, str]:
+        """Short hashes of the parts of `hash`, which tell what differs between two data sets."""
+        columns, extra = self._reader.identity(self)
+        rows = self.images.select("image", "sha256", "target", "group", "given_split", *columns).sort("image")
+        own = [name for name in rows.columns if name not in MANIFEST]
+        parts = {"images": ["image", "sha256"], "labels": ["image", "target"], "groups": ["image", "group"],
+                 "given_splits": ["image", "given_split"], "masks": ["image", *own]}  # fmt: skip
+        content = {name: json.dumps(rows.select(some).rows()) for name, some in parts.items()}
+        content["bands"] = self.bands.model_dump_json() if self.bands else ""
+        content["mask_classes"] = json.dumps(extra)
+        return {name: files.sha256(text.encode())[:12] for name, text in content.items()}
 
     @cached_property
     def pairs(self) -> list[Pair]:

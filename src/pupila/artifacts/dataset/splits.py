@@ -235,6 +235,25 @@ def find_matching_split(data: Dataset, home: str) -> SplitFile | None:
     return None
 
 
+def describe_changed_images(split: SplitFile, data: Dataset) -> str:
+    """Which images are gone, have changed or are new since the split was made; empty where none are."""
+    now = dict(data.images.select("image", "sha256").iter_rows())
+    then = {a.image: a.sha256 for a in split.images}
+    gone = [image for image in then if image not in now]
+    changed = [image for image in then if now.get(image, then[image]) != then[image]]
+    new = [image for image in now if image not in then]
+    return "; ".join(
+        sentence for sentence in (
+            say_count("{n} image is gone or unreadable: {names}", "{n} images are gone or unreadable: {names}",
+                      len(gone), names=listing(gone, 3)) if gone else "",
+            say_count("{n} image has changed: {names}", "{n} images have changed: {names}", len(changed),
+                      names=listing(changed, 3)) if changed else "",
+            say_count("{n} image is new: {names}", "{n} images are new: {names}", len(new),
+                      names=listing(new, 3)) if new else "",
+        ) if sentence
+    )  # fmt: skip
+
+
 def _is_still_valid(split: SplitFile, data: Dataset) -> bool:
     """Whether the split covers exactly these images and keeps all components together."""
     rows = list(data.images.select("image", "sha256").iter_rows())

@@ -28,6 +28,9 @@ class RunPlan(Record):
     classes: list[str] = Field(description="class names in the order of the logits")
     data_hash: str = Field(description="hash of the data set")
     splits_hash: str = Field(description="hash of splits.json")
+    data_parts: dict[str, str] = Field(
+        default_factory=dict, description="hashes of what data_hash is made of; none in older runs"
+    )
     leaking: bool = Field(default=False, description="whether the split leaks")
     folds: NonNegativeInt = Field(
         default=0, description="number of cross-validation folds; 0: one validation split"

@@ -88,7 +88,8 @@ def decide(settings: TrainSettings, data: Dataset, splits: SplitFile, network: N
     known = {name: value for name, value in values.items() if name in model.model_fields}
     return model.model_validate({
         **settings.model_dump(), **known, "threads": torch.get_num_threads(), "reasons": reasons, "task": task,
-        "data_hash": data.hash, "splits_hash": splits.hash, "classes": list(network.classes) or data.classes,
+        "data_hash": data.hash, "data_parts": data.hash_parts, "splits_hash": splits.hash,
+        "classes": list(network.classes) or data.classes,
         "leaking": splits.verdict == LEAKING, "folds": len(list_folds(splits)),
     })  # fmt: skip
 

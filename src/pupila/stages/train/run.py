@@ -20,6 +20,7 @@ from pupila.artifacts.run.folder import (
     write_out_of_fold,
     write_report,
 )
+from pupila.artifacts.run.lock import hold_run
 from pupila.artifacts.run.log import EpochLog, LogCallback, Note, write_log
 from pupila.artifacts.run.plan import (
     COLLAPSED,
@@ -102,8 +103,12 @@ class TrainingRun:
 
         Raises:
             PupilaError: the folder holds a run and `resume` is not set, or the run was made from other data, with other
-                settings or by an older version.
+                settings or by an older version; or another process trains in the folder.
         """
+        with hold_run(self.folder):
+            return self._run(config, resume)
+
+    def _run(self, config: TrainConfig, resume: bool) -> TrainedRun:
         plan, network = self._open_plan(config, resume)
         run = TrainedRun(self.folder)
         if run.state in (COMPLETED, COLLAPSED):
@@ -181,7 +186,12 @@ class TrainingRun:
 
     def _make_schedule(self, plan: TrainPlan, network: Network) -> Schedule:
         def make_checkpointer(part: str) -> Checkpointer:
-            return Checkpointer(self.folder, part, lambda lines: self._write_log(lines, plan, network))
+            return Checkpointer(
+                self.folder,
+                part,
+                lambda lines: self._write_log(lines, plan, network),
+                lambda sentence: self.on_log(Note(sentence)),
+            )
 
         return Schedule(self.data, self.splits, self.recipe, make_checkpointer)
 

@@ -59,7 +59,7 @@ def read_embedded_images(place: Place, settings: ReadSettings) -> Listing | None
     if not shards:
         return None
     classes = [shard.read_class_names(place) for shard in shards]
-    root = files.cache_folder() / "embedded" / _hash(place, shards, classes)
+    root = files.cache_folder() / files.UNPACKED / _hash(place, shards, classes)
     index = root / _ROWS
     unpacked = read_cached_frame(index)
     if unpacked is None or not _is_whole(root, unpacked):

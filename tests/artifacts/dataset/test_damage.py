@@ -120,8 +120,8 @@ def test_a_damaged_cache_is_made_again_and_changes_nothing(
         assert again.pairs == pairs and again.images.drop("_part").equals(first.images.drop("_part"))
         assert "is damaged and is made again" in capsys.readouterr().err
         assert path.exists() or kind == "readings"
-        for made in {*_caches(kind, pattern)} - {path}:
-            made.unlink()
+        for fresh in {*_caches(kind, pattern)} - {path}:
+            fresh.unlink()
 
 
 @pytest.mark.usefixtures("cache")

@@ -23,7 +23,7 @@ FileEntry = disk.FileEntry
 UNPACKED = "embedded"  # folder of the cache folder
 write_error, remove_partial = writing.write_error, writing.remove_partial
 SPECIAL = disk.SPECIAL
-describe_special = disk.describe_special
+describe_special, open_regular = disk.describe_special, disk.open_regular
 
 
 def is_remote(uri: str | Path) -> bool:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from pupila.imaging.images.decode import ImageFault, ImageLimits, apply_orientation, decode, probe
+from pupila.imaging.images.convert import apply_orientation
+from pupila.imaging.images.decode import ImageFault, ImageLimits, decode, probe
 from tests.pictures import Pixels, encoded, photo
 
 PHOTO = photo(1)

@@ -12,7 +12,8 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.images.decode import ImageFault, ImageLimits, apply_orientation
+from pupila.imaging.images.convert import apply_orientation
+from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import SAME_SHAPE, StoredMask, read_stored_mask, resize_mask
 from pupila.imaging.masks.inference import ValueCounts, count_places, count_values, infer_label_map
 from pupila.imaging.masks.label_map import BACKGROUND, NO_LABEL, LabelMap, class_colours

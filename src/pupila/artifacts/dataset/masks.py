@@ -20,7 +20,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, percent, say, say_count
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import SAME_SHAPE
-from pupila.imaging.masks.label_map import LabelMap
+from pupila.imaging.masks.label_map import MOST_CLASSES, LabelMap
 
 Array = NDArray[Any]
 
@@ -84,10 +84,10 @@ def read_masks(
 
 
 def _pages_of_all(facts: pl.DataFrame) -> int:
-    """The pages of each mask file, where all have as many: a page for each class; else 0."""
+    """The pages of each mask file, where all have as many and classes can be: a page for each class; else 0."""
     masks = facts.drop_nulls("target")
     counts = masks["mask_pages"].unique().to_list()
-    return counts[0] or 0 if len(counts) == 1 else 0
+    return counts[0] or 0 if len(counts) == 1 and (counts[0] or 0) <= MOST_CLASSES else 0
 
 
 def _as_pages(images: pl.DataFrame, pages: int) -> pl.DataFrame:

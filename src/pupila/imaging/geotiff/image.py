@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pupila.core.errors import MissingExtra
 from pupila.imaging.geotiff.scene import is_tiff, open_scene
 from pupila.imaging.images.bands import BandSettings
+from pupila.imaging.images.cost import RESULT
 from pupila.imaging.images.decode import (
     Array,
     Header,
@@ -14,6 +15,7 @@ from pupila.imaging.images.decode import (
     check_pixels,
     decode,
     probe,
+    take_memory,
 )
 
 
@@ -54,8 +56,11 @@ def read_image(
         with open_scene(data, bands, limits) as scene:
             check_pixels(scene.width, scene.height, limits)
             header = scene.header or probe(data, limits)
-            valid = scene.valid(0, 0, scene.height, scene.width)
-            rgb = scene.read(0, 0, scene.height, scene.width)
-            return DecodedImage(header, rgb, None if valid.all() else valid)
+            if not scene.by_windows:  # decoded already
+                return DecodedImage(header, scene.read(0, 0, scene.height, scene.width))
+            with take_memory(scene.decoding_bytes, RESULT * scene.height * scene.width):
+                valid = scene.valid(0, 0, scene.height, scene.width)
+                rgb = scene.read(0, 0, scene.height, scene.width)
+                return DecodedImage(header, rgb, None if valid.all() else valid)
     except MissingExtra as lack:
         raise ImageFault("missing-extra", " ".join(str(lack).split())) from lack

@@ -4,7 +4,6 @@ import contextlib
 import io
 import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,10 @@ from pupila.core import files
 from pupila.core.errors import MissingExtra, PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.bands import BandSettings, has_bands, without_warnings
+from pupila.imaging.images.convert import BAND
+from pupila.imaging.images.cost import BASE, RESULT
 from pupila.imaging.images.decode import Header, ImageFault, ImageLimits, decode
+from pupila.imaging.images.tiff import find_excess
 
 Array = NDArray[Any]
 
@@ -73,14 +75,41 @@ class Scene:
         """
         if not self.by_windows:
             return self._pixels[top : top + height, left : left + width]
-        raw = self._read_window(self._file.read, top, left, height, width)
-        low, high = float(self.settings.low or 0), float(self.settings.high or 0)
-        if raw.dtype != np.uint8:
-            scaled = (np.nan_to_num(raw).astype(np.float32) - low) * (255 / (high - low)) + 0.5
-            raw = np.clip(scaled, 0, 255).astype(np.uint8)
-        rgb: Array = np.repeat(raw.transpose(1, 2, 0), 3 // len(raw), axis=2)
-        rgb[~self.valid(top, left, height, width)] = 0
+        rgb = np.empty((height, width, 3), np.uint8)
+        rows, first = self._rows_at_once(width), top
+        while first < top + height:  # up to the next edge of blocks, each of which is decoded once
+            last = min((first // rows + 1) * rows, top + height)
+            raw = self._read_window(self._file.read, first, left, last - first, width)
+            self._fill(rgb[first - top : last - top], raw, self.valid(first, left, last - first, width))
+            first = last
         return rgb
+
+    @property
+    def decoding_bytes(self) -> int:
+        """What reading all of it takes at the peak, bytes."""
+        if not self.by_windows:
+            return 0
+        rows = min(self._rows_at_once(self.width), self.height)
+        value = int(np.dtype(self._file.dtypes[0]).itemsize)
+        values = int(rows * self.width * self._file.count)
+        return BASE + (RESULT + 2) * self.height * self.width + values * (value + 1)
+
+    def _rows_at_once(self, width: int) -> int:
+        """Rows of whole blocks, of a band's pixels or of one block."""
+        block = max(rows for rows, _ in self._file.block_shapes)
+        return int(block * max(1, BAND // (width * block)))
+
+    def _fill(self, rgb: Array, raw: Array, valid: Array) -> None:
+        """Write the colours of (bands, h, w) values into (h, w, 3), black where there is no data."""
+        step = max(1, BAND // rgb.shape[1])
+        for top in range(0, len(rgb), step):
+            part = raw[:, top : top + step]
+            if part.dtype != np.uint8:
+                low, high = float(self.settings.low or 0), float(self.settings.high or 0)
+                scaled = (np.nan_to_num(part).astype(np.float32) - low) * (255 / (high - low)) + 0.5
+                part = np.clip(scaled, 0, 255).astype(np.uint8)
+            rgb[top : top + step] = part.transpose(1, 2, 0)
+        rgb[~valid] = 0
 
     def valid(self, top: int, left: int, height: int, width: int) -> Array:
         """(height, width) bool: where the file has data in one of its bands.
@@ -124,7 +153,7 @@ def open_scene(
         source = files.read_bytes(source)  # once
     with contextlib.ExitStack() as stack:
         file, pixels = None, np.zeros((0, 0, 3), np.uint8)
-        if needs_raster_reader(source, settings):
+        if needs_raster_reader(source, settings, limits):
             file = _open_tiff(source, stack)
         else:
             try:
@@ -171,22 +200,27 @@ def resolve_bands(sources: Iterable[str | bytes], settings: BandSettings | None 
     return settings
 
 
-def needs_raster_reader(source: str | bytes, settings: BandSettings | None = None) -> bool:
+def needs_raster_reader(
+    source: str | bytes, settings: BandSettings | None = None, limits: ImageLimits | None = None
+) -> bool:
     """Whether a file is read by rasterio: a TIFF whose bands are selected, or that Pillow can't read.
 
     Raises:
-        ImageFault: a TIFF whose tags are damaged.
+        ImageFault: a TIFF whose tags are damaged, or ask for more memory than its size does.
         OSError: nothing can be read there.
     """
     if not is_tiff(source):
         return False
-    if settings is not None and settings.bands is not None:
-        return True
-    levels = settings not in (None, BandSettings())
-    if isinstance(source, str) and not files.is_remote(source):
-        with Path(source).open("rb") as stream:
-            return has_bands(stream, levels)
-    return has_bands(io.BytesIO(_bytes(source)), levels)
+    with contextlib.ExitStack() as stack:
+        on_disk = isinstance(source, str) and not files.is_remote(source)
+        stream = stack.enter_context(
+            files.open_regular(str(source)) if on_disk else io.BytesIO(_bytes(source))
+        )
+        if excess := find_excess(stream, (limits or ImageLimits()).max_pixels):
+            raise ImageFault("oversized", excess)
+        stream.seek(0)
+        chosen = settings is not None and settings.bands is not None
+        return chosen or has_bands(stream, settings not in (None, BandSettings()))
 
 
 def is_tiff(source: str | bytes) -> bool:

@@ -1,7 +1,9 @@
 """Decode image bytes to an upright RGB array: shared by training, export, the command line and the server."""
 
+import contextlib
 import io
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +16,26 @@ from pydantic import Field, PositiveInt
 from pupila.core.errors import MissingExtra
 from pupila.core.messages import say
 from pupila.core.settings import Settings
+from pupila.imaging.images.budget import NoMemory, reserve
+from pupila.imaging.images.convert import apply_orientation, has_alpha, to_rgb
+from pupila.imaging.images.cost import RESULT, decoding_bytes, find_excess
+from pupila.imaging.images.frames import count_frames
 from pupila.imaging.images.heif import open_heif
+from pupila.imaging.images.jpeg import coefficient_bytes, read_frame
 from pupila.imaging.images.signatures import describe_content, has_image_signature, is_avif, is_heif
 
 Array = NDArray[Any]
 
-DECODER = "6"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
+DECODER = "7"  # changes whenever the same bytes could give other pixels or facts: part of every cache key
 FORMATS = {"JPEG": ".jpg .jpeg .jpe .jfif", "MPO": ".jpg .jpeg .mpo", "PNG": ".png .apng",
            "WEBP": ".webp", "TIFF": ".tif .tiff", "BMP": ".bmp .dib", "GIF": ".gif", "PPM": ".ppm .pgm .pbm .pnm",
            "JPEG2000": ".jp2 .j2k .j2c .jpc .jpf .jpx", "AVIF": ".avif .avifs", "HEIF": ".heic .heif .hif"}  # fmt: skip
 # Pillow opens MPO through its JPEG reader, and HEIF through an extra.
 _OPENABLE = [name for name in FORMATS if name not in ("MPO", "HEIF")]
 DEEP_COLOUR = "RGB;16"  # the mode of colours of 16 bits, of which Pillow reads the upper 8
-_WHITE = 255
 _BITS = 8
+_MOST_SIDE = 1_000_000  # pixels: rows have a price of their own, and no model has a use for a line
+_MOST_EXIF = 1_048_576  # bytes: numbers take ten times as much once they are read
 _JPEG_START = b"\xff\xd8\xff"
 _HEAD = 65_536  # bytes at the start in which a JPEG declares EXIF and further images
 # What Pillow raises on damaged bytes, by its readers of TIFF, GIF and AVIF above all.
@@ -89,7 +97,7 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
     if (plain := _plain_jpeg(data)) is not None:
         check_pixels(plain.width, plain.height, limits)
         return plain
-    picture = _open(data)
+    picture = _open(data, limits)
     width, height = picture.size
     check_pixels(width, height, limits)
     orientation, taken, camera = _exif(picture, data)
@@ -102,10 +110,10 @@ def probe(data: bytes, limits: ImageLimits | None = None) -> Header:
         mode=DEEP_COLOUR if _has_deep_colours(picture, data) else picture.mode,
         bands=len(picture.getbands()),
         orientation=orientation,
-        alpha=_has_alpha(picture),
+        alpha=has_alpha(picture),
         taken=taken,
         camera=camera,
-        frames=_frames(picture),
+        frames=_frames(picture, data),
     )
 
 
@@ -142,12 +150,45 @@ def decode(
         if rgb is not None:
             return rgb
     picture, orientation = open_image(data, limits)
+    with take_memory(decoding_bytes(picture, data), RESULT * picture.width * picture.height):
+        try:
+            loaded = load_pixels(picture)
+            del picture  # and with it what its codec holds
+            return to_rgb(loaded, orientation, levels)
+        except DAMAGE as fault:
+            raise _damage_fault(str(fault)) from fault
+
+
+def load_pixels(picture: ImageFile.ImageFile) -> Image.Image:
+    """The decoded image; what the file's reader holds besides is freed once the file is no longer used.
+
+    Raises:
+        one of `DAMAGE`: the pixels are damaged.
+    """
+    picture.load()
+    return picture._new(picture.im)
+
+
+@contextlib.contextmanager
+def take_memory(needed: int, kept: int) -> Iterator[None]:
+    """Within it, the budget of all threads holds the bytes of one decoding.
+
+    Args:
+        needed: at the peak.
+        kept: of the result.
+
+    Raises:
+        ImageFault: `oversized`, where the budget is less.
+        NoMemory: others did not free it in time.
+    """
     try:
-        picture.load()
-        rgb = _to_rgb(picture, levels)
-    except DAMAGE as fault:
-        raise _damage_fault(str(fault)) from fault
-    return apply_orientation(rgb, orientation)
+        with reserve(needed, kept):
+            yield
+    except NoMemory as lack:
+        if lack.busy:
+            raise
+        raise ImageFault("oversized", say("decoding it takes {n} bytes; the limit is {most}",
+                                          n=lack.needed, most=lack.total)) from lack  # fmt: skip
 
 
 def open_image(data: bytes, limits: ImageLimits | None = None) -> tuple[ImageFile.ImageFile, int]:
@@ -158,30 +199,9 @@ def open_image(data: bytes, limits: ImageLimits | None = None) -> tuple[ImageFil
     """
     limits = limits or ImageLimits()
     check_bytes(data, limits)
-    picture = _open(data)
+    picture = _open(data, limits)
     check_pixels(*picture.size, limits)
     return picture, 1 if picture.format == "TIFF" else _exif(picture, data)[0]
-
-
-def apply_orientation(pixels: Array, orientation: int) -> Array:
-    """Undo an EXIF orientation.
-
-    Args:
-        pixels: (H, W, ...) as stored.
-        orientation: 1..8 of the EXIF standard; anything else counts as 1.
-
-    Returns:
-        (H, W, ...) or, for 5..8, (W, H, ...), contiguous.
-
-    Source: Exif 2.32, tag 0x0112.
-    """
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
 
 
 def value_range(rgb: Array) -> int:
@@ -210,12 +230,17 @@ def check_pixels(width: int, height: int, limits: ImageLimits) -> None:
     Raises:
         ImageFault: `oversized`.
     """
+    if max(width, height) > _MOST_SIDE:
+        raise ImageFault("oversized", say("{width} x {height} pixels; the limit is {most} on a side",
+                                          width=width, height=height, most=_MOST_SIDE))  # fmt: skip
     if width * height > limits.max_pixels:
         raise ImageFault("oversized", say("{width} x {height} pixels; the limit is {most} in total",
                                           width=width, height=height, most=limits.max_pixels))  # fmt: skip
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
+def _open(data: bytes, limits: ImageLimits) -> ImageFile.ImageFile:
+    if excess := find_excess(data, limits.max_pixels):
+        raise ImageFault("oversized", excess)
     try:
         if is_heif(data):
             return open_heif(data)
@@ -256,20 +281,25 @@ def _decode_jpeg(
     except ValueError:
         return None
     check_pixels(width, height, limits)
+    if excess := find_excess(data, limits.max_pixels):
+        raise ImageFault("oversized", excess)
     if colours not in ("Gray", "YCbCr", "RGB"):
         return None
     if header is not None:
         orientation = header.orientation
     else:
-        orientation = _exif(_open(data), data)[0] if _may_have_exif(data) else 1
+        orientation = _exif(_open(data, limits), data)[0] if _may_have_exif(data) else 1
     least = min(min_side, width, height) if min_side else 0
-    try:
-        pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
-    except ValueError as fault:
-        if "premature" in str(fault).lower():
-            raise ImageFault("truncated", say("the file ends in the middle of the image")) from fault
-        return None  # extra bytes between markers and the like: Pillow reads on
-    return apply_orientation(pixels, orientation) if orientation != 1 else pixels
+    result = RESULT * width * height
+    copies = 1 if orientation == 1 else 2
+    with take_memory(copies * result + coefficient_bytes(read_frame(data)), result):
+        try:
+            pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
+        except ValueError as fault:
+            if "premature" in str(fault).lower():
+                raise ImageFault("truncated", say("the file ends in the middle of the image")) from fault
+            return None  # extra bytes between markers and the like: Pillow reads on
+        return apply_orientation(pixels, orientation) if orientation != 1 else pixels
 
 
 def _plain_jpeg(data: bytes) -> Header | None:
@@ -295,6 +325,8 @@ def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:
         return 1, "", ""
     if picture.format in ("BMP", "GIF"):
         return 1, "", ""
+    if len(picture.info.get("exif", b"")) > _MOST_EXIF:
+        return 1, "", ""
     try:
         exif = picture.getexif()
         orientation = exif.get(ExifTags.Base.Orientation, 1)
@@ -306,12 +338,10 @@ def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:
     return (orientation if valid else 1), str(taken).strip("\0 "), camera.replace("\0", "").strip()
 
 
-def _frames(picture: ImageFile.ImageFile) -> int:
+def _frames(picture: ImageFile.ImageFile, data: bytes) -> int:
     """Pages or animation frames; 1 where they can't be counted, for the first alone is read."""
-    if picture.format == "MPO":  # the second picture of a phone is a preview or depth map, no page
-        return 1
     try:
-        return int(getattr(picture, "n_frames", 1))
+        return count_frames(picture, data)
     except DAMAGE:
         return 1
 
@@ -326,10 +356,6 @@ def _has_deep_colours(picture: ImageFile.ImageFile, data: bytes) -> bool:
     return picture.format == "PNG" and data[24] > _BITS
 
 
-def _has_alpha(picture: Image.Image) -> bool:
-    return picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info
-
-
 def measure_range(data: bytes, limits: ImageLimits | None = None) -> tuple[int, int]:
     """The least and the greatest value of a grey image of more than 8 bits.
 
@@ -339,25 +365,9 @@ def measure_range(data: bytes, limits: ImageLimits | None = None) -> tuple[int, 
     picture, _ = open_image(data, limits)
     if not picture.mode.startswith("I"):
         raise ImageFault("unreadable", say("an image of 8 bits"))
-    try:
-        values = np.asarray(picture)
-    except DAMAGE as fault:
-        raise _damage_fault(str(fault)) from fault
-    return int(values.min()), int(values.max())
-
-
-def _to_rgb(picture: Image.Image, levels: tuple[float, float] | None) -> Array:
-    if picture.mode.startswith("I") and levels is not None:
-        low, high = levels
-        scaled = (np.asarray(picture).astype(np.float32) - low) * (255 / (high - low)) + 0.5
-        return np.repeat(np.clip(scaled, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    if picture.mode.startswith("I"):  # 16-bit grey, or 32-bit integers that hold it
-        grey = np.clip(np.asarray(picture).astype(np.int64), 0, 65_535)
-        return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
-    if picture.mode == "F":
-        raise ValueError(say("floating-point pixels are not supported; save the image with 8 or 16 bits"))
-    if _has_alpha(picture):
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, (_WHITE,) * 4)
-        picture = Image.alpha_composite(ground, picture)
-    return np.asarray(picture.convert("RGB"))
+    with take_memory(decoding_bytes(picture, data), 0):
+        try:
+            low, high = np.asarray(load_pixels(picture).getextrema()).tolist()  # of one band
+        except DAMAGE as fault:
+            raise _damage_fault(str(fault)) from fault
+    return int(low), int(high)

@@ -1,31 +1,38 @@
 """Mask files: read stored values, write and resize class indices."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pupila.core.messages import number, say
 from pupila.core.vocabulary import IGNORE
+from pupila.imaging.images.convert import BAND, apply_orientation
+from pupila.imaging.images.cost import decoding_bytes
 from pupila.imaging.images.decode import (
     DAMAGE,
     ImageFault,
     ImageLimits,
-    apply_orientation,
     check_pixels,
+    load_pixels,
     open_image,
+    take_memory,
 )
+from pupila.imaging.images.frames import count_frames
+from pupila.imaging.images.tiff import count_pages
 from pupila.imaging.masks.arrays import is_array, pack_values, read_array
-from pupila.imaging.masks.label_map import LabelMap, class_colours, unpack_rgb
+from pupila.imaging.masks.label_map import NO_DATA, LabelMap, class_colours, unpack_rgb
 
 Array = NDArray[Any]
 SAME_SHAPE = 0.02  # of the aspect ratio, within which pictures and masks are laid on each other
 _ROUNDED = 0.01  # from a whole number: what arithmetic leaves
-_KIND, _COPY = 254, 0b101  # tag of a TIFF's page, and its bits of a smaller copy and of a validity mask
+_VALUE = 4  # bytes of a pixel of colours or large numbers, beside those of the image
 _TAG = 42113  # GDAL's tag of the value that means that there is no data
 
 
@@ -63,44 +70,52 @@ def read_stored_mask(
         array = read_array(data, limits or ImageLimits())
         return StoredMask(array, False, str(array.dtype), "NumPy", 1)
     picture, orientation = open_image(data, limits)
-    try:
-        if page:
-            picture.seek(page)
-            check_pixels(*picture.size, limits or ImageLimits())
-        picture.load()
-        shown = _shape_channel(picture)
-        if shown.mode in ("1", "L", "P", "LA") and not colour:
-            plain = shown.convert("L") if shown.mode in ("1", "LA") else shown
-            values = np.asarray(plain)
-        elif shown.mode[0] in "IF" and not colour:
-            values = _deep_values(shown)
-        else:
-            rgb = np.asarray(shown.convert("RGB"))
-            grey = not colour and bool((rgb == rgb[..., :1]).all())  # grey levels saved as RGB
-            deep = rgb.astype(np.int32)
-            values = rgb[..., 0] if grey else (deep[..., 0] << 16) | (deep[..., 1] << 8) | deep[..., 2]
-        mode, colours = picture.mode, _palette(picture)
-        pages = count_pages(picture)
-    except DAMAGE as fault:
-        raise ImageFault("unreadable", str(fault)) from fault
+    with take_memory(decoding_bytes(picture, data) + _VALUE * picture.width * picture.height, 0):
+        try:
+            if page:
+                picture.seek(page)
+                check_pixels(*picture.size, limits or ImageLimits())
+            mode, colours, kind = picture.mode, _palette(picture), str(picture.format)
+            pages, no_data = _count_pages(picture, data), _no_data(picture)
+            shown = _shape_channel(load_pixels(picture))
+            del picture  # and with it what its codec holds
+            values = _read_values(shown, colour, no_data)
+        except ImageFault:
+            raise
+        except DAMAGE as fault:
+            raise ImageFault("unreadable", str(fault)) from fault
     coloured = values.dtype == np.int32
     values = apply_orientation(values, orientation)
     palette = () if coloured else colours
-    return StoredMask(values, coloured, mode, str(picture.format), orientation, palette, pages=pages)
+    return StoredMask(values, coloured, mode, kind, orientation, palette, pages=pages)
 
 
-def count_pages(picture: Image.Image) -> int:
+def _count_pages(picture: ImageFile, data: bytes) -> int:
     """Pages or frames of a file; the smaller copies and the validity masks of a TIFF are none."""
-    count = int(getattr(picture, "n_frames", 1))
-    if count == 1 or picture.format == "MPO":  # the second picture of a phone is a preview or depth map
-        return 1
-    if not isinstance(picture, TiffImageFile):
-        return count
-    pages = 0
-    for page in range(count):
-        picture.seek(page)
-        pages += not picture.tag_v2.get(_KIND, 0) & _COPY
-    return pages
+    return count_pages(data)[1] if picture.format == "TIFF" else count_frames(picture, data)
+
+
+def _read_values(picture: Image.Image, colour: bool, no_data: float | None) -> Array:
+    """(H, W) grey levels, palette indices or, as int32, colours 0xRRGGBB."""
+    if picture.mode in ("1", "L", "P", "LA") and not colour:
+        return np.asarray(picture.convert("L") if picture.mode in ("1", "LA") else picture)
+    if picture.mode[0] in "IF" and not colour:
+        return _deep_values(picture, no_data)
+    colours, grey = np.empty((picture.height, picture.width), np.int32), not colour
+    for rows, part in _bands(picture):
+        rgb = np.asarray(part.convert("RGB"))
+        grey = grey and bool((rgb == rgb[..., :1]).all())  # grey levels saved as RGB
+        deep = rgb.astype(np.int32)
+        colours[rows] = (deep[..., 0] << 16) | (deep[..., 1] << 8) | deep[..., 2]
+    return (colours & 255).astype(np.uint8) if grey else colours
+
+
+def _bands(picture: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """The picture in parts of whole rows, which together cost less memory than all at once."""
+    step = max(1, BAND // max(1, picture.width))
+    for top in range(0, picture.height, step):
+        rows = slice(top, min(top + step, picture.height))
+        yield rows, picture.crop((0, rows.start, picture.width, rows.stop))
 
 
 def _palette(picture: Image.Image) -> tuple[int, ...]:
@@ -120,26 +135,38 @@ def _shape_channel(picture: Image.Image) -> Image.Image:
     return alpha if plain and alpha.getextrema()[0] == 0 else picture
 
 
-def _deep_values(picture: Image.Image) -> Array:
+def _no_data(picture: Image.Image) -> float | None:
+    """The number that a TIFF's tag of GDAL declares to mean no data; None without one, or where it may be a class."""
+    if not isinstance(picture, TiffImageFile) or not (tag := picture.tag_v2.get(_TAG)):
+        return None
+    declared = float(str(tag).strip("\0 "))
+    return declared if declared > 255 else None  # a smaller one is a value like others
+
+
+def _deep_values(picture: Image.Image, no_data: float | None) -> Array:
     """(H, W) of a mask with more than 8 bits: whole numbers, or NO_DATA, as GDAL's tag or no number says.
 
     Raises:
         ValueError: a number is a fraction.
         ImageFault: a number is too large for a class or an object.
     """
-    deep = np.asarray(picture, dtype=np.float64)
-    missing = ~(deep >= 0)
-    if isinstance(picture, TiffImageFile) and (tag := picture.tag_v2.get(_TAG)):
-        no_data = float(str(tag).strip("\0 "))
-        missing |= (deep == no_data) & (no_data > 255)  # a smaller one is a value like others
-    whole = np.rint(np.where(missing, 0, deep))
-    apart = np.abs(whole - np.where(missing, 0, deep))
-    if apart.max() > _ROUNDED:
-        raise ValueError(
-            say("fractions, such as {value}, and a mask holds whole numbers: save shades as 0 to 255",
-                value=number(float(deep.ravel()[apart.argmax()]), 3))
-        )  # fmt: skip
-    return pack_values(whole, missing)
+    values = np.empty((picture.height, picture.width), np.uint32)
+    for rows, part in _bands(picture):
+        deep = np.asarray(part, dtype=np.float64)
+        missing = ~(deep >= 0)
+        if no_data is not None:
+            missing |= deep == no_data
+        present = np.where(missing, 0, deep)
+        whole = np.rint(present)
+        apart = np.abs(whole - present)
+        if apart.max() > _ROUNDED:
+            raise ValueError(
+                say("fractions, such as {value}, and a mask holds whole numbers: save shades as 0 to 255",
+                    value=number(float(deep.ravel()[apart.argmax()]), 3))
+            )  # fmt: skip
+        values[rows] = pack_values(whole, missing)
+    most = int(values.max())
+    return values.astype(np.uint8 if most < 256 else np.uint16) if most < NO_DATA else values
 
 
 def encode_png(mask: Array, classes: int) -> bytes:

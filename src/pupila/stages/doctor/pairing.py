@@ -14,7 +14,7 @@ from pupila.core.messages import number, say, say_count
 from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE, WARNING
 from pupila.imaging.duplicates.signature import SIDE
-from pupila.imaging.images.decode import apply_orientation
+from pupila.imaging.images.convert import apply_orientation
 from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
 from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, fault
 from pupila.stages.doctor.mask_fit import (

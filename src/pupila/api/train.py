@@ -10,7 +10,7 @@ from pupila.api.split import plan_split, split
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type
 from pupila.core.extras import public
-from pupila.core.messages import say
+from pupila.core.messages import escape_controls, say
 from pupila.core.vocabulary import TRAIN
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _print_note(line: "LogLine") -> None:
     from pupila.artifacts.run.log import Note
 
     if isinstance(line, Note):
-        print(line, flush=True)
+        print(escape_controls(str(line)), flush=True)
 
 
 def _divide(settings: TrainOptions) -> tuple[int | None, dict[str, Any], dict[str, Any]]:

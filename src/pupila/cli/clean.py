@@ -6,7 +6,7 @@ import typer
 
 from pupila.core import files, stores
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, mark, number, say, say_count
+from pupila.core.messages import escape_controls, listing, mark, number, say, say_count
 from pupila.core.vocabulary import LABELS_FILE, SPLITS_FILE, TEST_ACCESS_FILE
 
 HELP = mark("Delete what an interrupted collection left below a prefix of a store; lists it and asks first.")
@@ -32,7 +32,7 @@ def clean(
     print(say_count("{n} object, {size} MB below {prefix}", "{n} objects, {size} MB below {prefix}",
                     len(objects), size=number(size, 1), prefix=prefix))  # fmt: skip
     if objects:
-        print(f"  {listing([entry.path for entry in objects])}")
+        print(f"  {escape_controls(listing([entry.path for entry in objects]))}")
     if parts:
         print(say_count("{n} unfinished upload", "{n} unfinished uploads",
                         len(parts)))  # fmt: skip

@@ -8,7 +8,8 @@ import typer
 
 from pupila.cli.options import JsonOption
 from pupila.cli.understood import open_data
-from pupila.core.messages import listing, mark, say, say_count
+from pupila.core.messages import escape_controls, listing, mark, say, say_count
+from pupila.core.terminal import raw_stream
 
 HELP = mark("List every problem of a data set with its fix; without DATA, describe the installation.")
 HAS_ERRORS = 1  # exit code where a problem would spoil training
@@ -53,9 +54,10 @@ def _print_faults(faults: list[Any]) -> None:
     from pupila.stages.doctor.faults import MAX_EXAMPLES, title
 
     for fault in faults:
-        print(f"{_colour_severity(fault.severity):8} {fault.code}: {title(fault.code)} ({fault.count})")
+        _print_severity(fault.severity)
+        print(f" {fault.code}: {title(fault.code)} ({fault.count})")
         ranked = len(fault.examples) > MAX_EXAMPLES
-        lines = fault.examples if ranked else [listing(fault.examples, 3, fault.count)]
+        lines = map(escape_controls, fault.examples if ranked else [listing(fault.examples, 3, fault.count)])
         print("\n".join("         " + line for line in lines))
         print("         " + say("Fix: {fix}.", fix=fault.fix))
     errors = sum(fault.severity == "error" for fault in faults)
@@ -79,11 +81,10 @@ def _print_faults(faults: list[Any]) -> None:
         print("\n" + say("No errors."))
 
 
-def _colour_severity(severity: str) -> str:
-    if not sys.stdout.isatty():
-        return severity
+def _print_severity(severity: str) -> None:
     colour = {"error": typer.colors.RED, "warning": typer.colors.YELLOW}.get(severity, typer.colors.BLUE)
-    return typer.style(f"{severity:8}", fg=colour)
+    text = typer.style(f"{severity:8}", fg=colour) if sys.stdout.isatty() else f"{severity:8}"
+    print(text, end="", file=raw_stream(sys.stdout))
 
 
 def _installation(json_: bool) -> None:

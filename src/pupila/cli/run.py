@@ -5,6 +5,7 @@ import sys
 from pupila.core.errors import PupilaError
 from pupila.core.extras import name_missing_extra
 from pupila.core.messages import say
+from pupila.core.terminal import escaped_output
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -12,6 +13,11 @@ INTERRUPTED = 130
 
 def run(arguments: list[str]) -> int:
     """The exit code of a command: 0 success, 1 problems found, 2 invalid input, 130 interrupted."""
+    with escaped_output():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     from pupila.cli.app import app
 
     debug = "--debug" in arguments

@@ -8,7 +8,7 @@ import typer
 from pupila.cli.options import DataArgument, JsonOption, OutOption
 from pupila.cli.understood import open_data
 from pupila.core import files
-from pupila.core.messages import integer, listing, mark, number, say, say_count, translate
+from pupila.core.messages import escape_controls, integer, listing, mark, number, say, say_count, translate
 from pupila.core.vocabulary import SPLITS_FILE
 
 HELP = mark(
@@ -104,7 +104,8 @@ def _print_split(split_file: Any) -> None:
         )
     )
     for leak in split_file.leaks[:10]:
-        print(f"  {leak.kind:8} {leak.first} ({leak.splits[0]}) = {leak.second} ({leak.splits[1]})")
+        first, second = escape_controls(leak.first), escape_controls(leak.second)
+        print(f"  {leak.kind:8} {first} ({leak.splits[0]}) = {second} ({leak.splits[1]})")
     if len(split_file.leaks) > 10:
         print(say("  and {n} more, all in splits.json", n=len(split_file.leaks) - 10))
     print(say("Metrics on this split are biased upwards. Try --ignore-given, or --by with the group."))

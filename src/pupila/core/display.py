@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from html import escape
 
+from pupila.core.messages import escape_controls
+
 _CARD = "border:1px solid #ccc;border-radius:6px;padding:8px 12px;display:inline-block;font-size:13px;max-width:760px"
 _CELL = "text-align:left;padding:1px 12px 1px 0;vertical-align:top"
 _PICTURES = "margin-top:6px;line-height:0"
@@ -30,7 +32,7 @@ class Displayed:
 
     def __repr__(self) -> str:
         summary = self.summary()
-        return f"<{summary.name}: {' '.join(summary.headline.split())}>"
+        return f"<{summary.name}: {escape_controls(' '.join(summary.headline.split()))}>"
 
     def _repr_html_(self) -> str:
         return card(self.summary())

@@ -21,7 +21,11 @@ class PupilaError(Exception):
         self.problem, self.actual, self.expected, self.remedy = problem, actual, expected, remedy
 
     def __str__(self) -> str:
-        parts = {"problem": self.problem, "actual": self.actual, "expected": self.expected}
+        parts = {
+            "problem": self.problem,
+            "actual": self.actual,
+            "expected": self.expected,
+        }  # `say` escapes them
         if self.actual and self.expected:
             sentence = say("{problem}: found {actual}; expected {expected}.", **parts)
         elif self.actual:

@@ -1,11 +1,17 @@
 """Every sentence and figure that users read passes here: English is the key, gettext finds the user's language."""
 
 import gettext
+import re
 from functools import cache
 from pathlib import Path
 
 DOMAIN = "pupila"
 LOCALE_FOLDER = Path(__file__).parent / "locale"
+# What moves the cursor, changes colours, breaks a line or turns the direction of text, and halves of a character that
+# can't be written: C0 (but the tab), DEL, C1, marks and overrides of direction, separators of lines, surrogates.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @cache
@@ -22,12 +28,29 @@ def say(sentence: str, /, **values: object) -> str:
         values: what the names in braces stand for; numbers and shares pass through `number` and `percent` first.
     """
     text = _catalogue().gettext(sentence)
-    return text.format(**values) if values else text
+    return text.format(**_escape_values(values)) if values else text
 
 
 def say_count(singular: str, plural: str, n: int, /, **values: object) -> str:
     """The sentence for a count n, in the plural form of the user's language; `{n}` is the number."""
-    return _catalogue().ngettext(singular, plural, n).format(n=n, **values)
+    return _catalogue().ngettext(singular, plural, n).format(n=n, **_escape_values(values))
+
+
+def escape_controls(text: str, keep: str = "") -> str:
+    """The text with its control characters as `\\u001b`, visible and harmless; names and texts of others have them.
+
+    Args:
+        text: of any source.
+        keep: characters that stay, such as the line breaks of a text of several lines.
+    """
+    return _CONTROLS.sub(lambda match: match[0] if match[0] in keep else f"\\u{ord(match[0]):04x}", text)
+
+
+def _escape_values(values: dict[str, object]) -> dict[str, object]:
+    """The values of a sentence, texts without control characters: a name with a line break stays in its line."""
+    return {
+        name: escape_controls(value) if isinstance(value, str) else value for name, value in values.items()
+    }
 
 
 def mark(sentence: str, /) -> str:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from pupila.core.messages import number, say
+from pupila.core.messages import escape_controls, number, say
+from pupila.core.terminal import escaped_output, raw_stream
 
 FIRST_LINE_AFTER = 2.0  # seconds; shorter work stays silent
 LINE_EVERY = 10.0  # seconds between plain lines
@@ -43,9 +44,11 @@ def _bar(title: str, total: int | None) -> Iterator[Callable[[float], None]]:
         def render(self, task: Task) -> Text:
             return super().render(task) if task.completed + _ROUNDING >= 1 else Text()
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeLeft())
+    console = Console(file=raw_stream(sys.stderr))
+    # What is printed meanwhile goes through rich, which would pass controls on.
+    with Progress(*columns, console=console, transient=True) as bar, escaped_output():
+        task = bar.add_task(escape_controls(title), total=total)
         yield lambda n: bar.advance(task, n)
 
 

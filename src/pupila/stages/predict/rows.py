@@ -11,7 +11,7 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.predictions.columns import ERROR, IMAGE
 from pupila.artifacts.predictions.rows import FailedRow, ImageError, PredictionRow
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import escape_controls, say
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import ImageFault
 from pupila.tasks.prompt import Prompt
@@ -88,7 +88,7 @@ def describe_row(row: PredictionRow, task: TaskPredictor[Any, Any]) -> str:
     """The row as a line of text."""
     if isinstance(row, FailedRow):
         return say("{image}: {reason}", image=row.image, reason=row.error.reason)
-    return f"{row.image}: {task.summarize(row)}"
+    return escape_controls(f"{row.image}: {task.summarize(row)}")
 
 
 def to_csv(row: PredictionRow, task: TaskPredictor[Any, Any], columns: list[str], table: str | None) -> str:

@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -12,7 +13,7 @@ import pytest
 from pupila.cli.run import run
 from pupila.core import files, stores
 from pupila.core.errors import MissingExtra, PupilaError
-from tests.s3 import Server, emptied, forget, many, s3_server
+from tests.s3 import BUCKET, Server, emptied, forget, many, s3_server
 
 ROOT = "s3://shop/data"
 Ask = Callable[[str], object]
@@ -348,3 +349,23 @@ def test_a_name_with_two_colons_is_an_object_like_others(server: Server) -> None
     files.write_bytes(f"{ROOT}/a::b.jpg", b"1")
     assert [entry.path for entry in files.walk(ROOT)] == ["a::b.jpg"]
     assert files.read_bytes(f"{ROOT}/a::b.jpg") == b"1"
+
+
+def test_an_object_that_another_writer_changed_meanwhile_is_read_again(server: Server) -> None:
+    uri = f"s3://{BUCKET}/updated/a.jsonl"
+    others = iter([b"b\n", b"c\n"])
+
+    def change(old: bytes) -> bytes:
+        if (line := next(others, b"")) != b"":  # another writer is faster, twice
+            files.append(uri, line)
+        return old + b"a\n"
+
+    stores.update(uri, change)
+    assert files.read_bytes(uri) == b"b\nc\na\n"
+
+
+def test_lines_of_many_writers_to_one_object_are_all_kept(server: Server) -> None:
+    uri = f"s3://{BUCKET}/updated/many.jsonl"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: files.append(uri, b"%d\n" % n), range(24)))
+    assert sorted(map(int, files.read_bytes(uri).split())) == list(range(24))

@@ -5,6 +5,7 @@ folder is named by its content, so that the same data find their split and their
 """
 
 import json
+import math
 import os
 import shutil
 import uuid
@@ -13,18 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pupila.api.inputs import is_path, refuse_data
+from pupila.api.inputs import MOST_IN_MEMORY, is_path, refuse_data
 from pupila.api.label_cells import labels_text
 from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS, MASK
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type
-from pupila.core.messages import listing, say
+from pupila.core.messages import integer, listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 from pupila.imaging.images.decode import FORMATS, ImageFault, probe
 from pupila.imaging.images.memory import encode_lossless, is_picture
 
 TABLE, DIGEST = "images.jsonl", "images.sha256"
 Row = dict[str, Any]
+_DEEPEST = 8  # mappings in mappings
 
 
 def store(data: object, out: str | None = None) -> str:
@@ -37,13 +39,16 @@ def store(data: object, out: str | None = None) -> str:
     Raises:
         PupilaError: a type that is not taken, an image that can't be stored, or a folder with other content.
     """
-    rows = find_rows(data)
+    rows = read_rows(data)
     base = Path(out).parent if out else files.cache_folder() / "datasets"
     temporary = base / f".{uuid.uuid4().hex}"
     try:
         writer = _Writer(temporary)
+        most = math.inf if _has_end(data) else _free_bytes(base) // 2
         for row in rows:
             writer.add(row)
+            if writer.bytes > most:
+                raise _endless(len(writer.lines))
         if not writer.lines:
             raise PupilaError(
                 say("The data set is empty"), actual=_describe_empty(data), expected=say("images")
@@ -90,6 +95,7 @@ class _Writer:
     folder: Path
     lines: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
+    bytes: int = 0  # of the images that were written
 
     def add(self, row: Row) -> None:
         """Add one row; cells of the user's own columns that are no text, number or boolean are left out.
@@ -162,6 +168,7 @@ class _Writer:
         path = f"{below}/{number}{'-' + name if name else ''}{_suffix(content)}"
         (self.folder / below).mkdir(parents=True, exist_ok=True)
         (self.folder / path).write_bytes(content)
+        self.bytes += len(content)
         self.digests.append(files.sha256(content))
         return path
 
@@ -211,6 +218,49 @@ def _is_blank(value: object) -> bool:
     return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
 
 
+def read_rows(data: object) -> Iterator[Row]:
+    """The rows of data in memory, by column; whatever the user's own object raises is named with its row.
+
+    Raises:
+        PupilaError: a type that is not taken, an object that is not what it looks like, or rows without an end.
+    """
+    number = 0
+    try:
+        for number, row in enumerate(find_rows(data), start=1):
+            if number > MOST_IN_MEMORY and not _has_end(data):
+                raise _endless(MOST_IN_MEMORY)
+            yield row
+    except PupilaError:
+        raise
+    except Exception as fault:
+        raise PupilaError(
+            say("The data can't be read: {type} failed", type=describe_type(data)),
+            actual=say("{fault} after {n} rows", fault=f"{type(fault).__name__}: {fault}"[:200], n=number),
+            expected=refuse_data(data).expected,
+        ) from fault  # fmt: skip
+
+
+def _has_end(data: object, depth: int = 0) -> bool:
+    """Whether it is known how many rows there are: an iterator may have no end, and neither has a mapping of itself."""
+    if isinstance(data, Mapping):
+        return depth < _DEEPEST and all(_has_end(part, depth + 1) for part in data.values())
+    return hasattr(data, "__len__") or hasattr(data, "samples") or hasattr(data, "indices")
+
+
+def _endless(rows: int) -> PupilaError:
+    return PupilaError(
+        say("The data may have no end"), actual=say("an iterator of more than {n} images", n=integer(rows)),
+        expected=say("an iterator of at most {most} images, which take at most half of the free disk",
+                     most=integer(MOST_IN_MEMORY)),
+        remedy=say("a list, or a folder of images"),
+    )  # fmt: skip
+
+
+def _free_bytes(folder: Path) -> int:
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
 def find_rows(data: object) -> Iterator[Row]:
     """The rows of data in memory, by column.
 
@@ -226,13 +276,20 @@ def find_rows(data: object) -> Iterator[Row]:
         rows = list(find_rows(data.dataset))
         yield from (rows[index] for index in data.indices)
     elif hasattr(data, "samples") and hasattr(data, "classes"):
-        yield from ({"image": path, "label": data.classes[index]} for path, index in data.samples)
+        yield from ({"image": path, "label": _class_at(data.classes, index)} for path, index in data.samples)
     elif hasattr(data, "columns") and hasattr(data, "shape"):
         yield from _frame_rows(data)
     elif isinstance(data, Iterable) and not isinstance(data, str | bytes | set) and not hasattr(data, "ndim"):
         yield from map(_item_row, data)
     else:
         raise refuse_data(data)
+
+
+def _class_at(classes: Any, index: Any) -> Any:
+    """The class of a number; a negative one would count from the end."""
+    if index < 0:
+        raise IndexError(say("class number {n}", n=index))
+    return classes[index]
 
 
 def _frame_rows(frame: Any) -> Iterator[Row]:

@@ -232,3 +232,19 @@ def test_without_the_folder_of_weights_the_hub_is_asked(monkeypatch: pytest.Monk
     for value in ("", "/no/such/folder"):
         monkeypatch.setenv("PUPILA_WEIGHTS", value)
         assert find_local_weights("default", TINY) == ""
+
+
+@pytest.mark.parametrize("text", ["", "[]", "5", '{"model": "resnet18", "std": [0, 1, 1]}', '{"mean": [NaN, 1, 1]}',
+                                  '{"image_size": -5}', "[" * 5000, '{"model": "\xe9'])  # fmt: skip
+def test_a_broken_description_of_the_wanted_weights_is_an_error_and_one_of_others_is_passed_over(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUPILA_WEIGHTS", str(tmp_path))
+    for name in ("resnet18", "other"):
+        (tmp_path / f"{name}.safetensors").write_bytes(b"")
+        (tmp_path / f"{name}.json").write_text(text, encoding="latin-1")
+        if name == "resnet18":
+            with pytest.raises(PupilaError, match=r"Can't read .*resnet18\.json"):
+                find_local_weights("default", "resnet18")
+        (tmp_path / "resnet18.json").unlink(missing_ok=True)
+    assert find_local_weights("default", "resnet18") == ""

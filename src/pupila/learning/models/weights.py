@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from pupila.core.messages import listing, say
 from pupila.core.settings import unknown
 from pupila.learning.models.network import NO_WEIGHTS, Network
 
+_Deviation = Annotated[FiniteFloat, Field(gt=0)]
+
 
 class WeightsInfo(BaseModel):
     """The JSON file beside a weights file: what the weights are."""
@@ -30,12 +32,12 @@ class WeightsInfo(BaseModel):
     options: dict[str, Any] = {}
     part: Literal["classifier", "encoder"] = "classifier"
     classes: list[str] = []  # of a classifier, in the order of its logits
-    image_size: int | None = None  # pixels
+    image_size: PositiveInt | None = None  # pixels
     license: str = ""  # stands in the bundle
     source: str = ""  # for readers
     side: int | None = Field(default=None, exclude=True)  # older name of image_size in shared files; ignored
-    mean: tuple[float, float, float] | None = None
-    std: tuple[float, float, float] | None = None
+    mean: tuple[FiniteFloat, FiniteFloat, FiniteFloat] | None = None
+    std: tuple[_Deviation, _Deviation, _Deviation] | None = None
 
 
 def read_weights_info(path: str) -> WeightsInfo:
@@ -76,7 +78,8 @@ def find_local_weights(weights: str, model: str, whole: bool = False) -> str:
     names = [name for name in files.list_files(folder) if name.endswith(".safetensors")]
     for name in sorted(names, key=lambda name: (name != f"{model}.safetensors", name)):
         path = files.join(folder, name)
-        with suppress(PupilaError):  # a file that is not described, or for another program
+        # What is wrong with the file of this model is reported; another may be for another program.
+        with nullcontext() if name == f"{model}.safetensors" else suppress(PupilaError):
             info = read_weights_info(path)
             if info.model == model and not (whole and info.part == "encoder"):
                 return path

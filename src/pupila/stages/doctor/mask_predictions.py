@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.segment import MASK
 from pupila.artifacts.report.fingerprint import Fault
-from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious
+from pupila.artifacts.run.out_of_fold import OutOfFold, compute_mask_ious, decode_mask
 from pupila.core.messages import number, say
 from pupila.imaging.duplicates.signature import SIDE
-from pupila.imaging.masks.codec import decode_png, resize_mask
+from pupila.imaging.masks.codec import resize_mask
 from pupila.stages.doctor.faults import MAX_RANKED_EXAMPLES, fault
 from pupila.stages.doctor.mask_fit import MIN_MASKS, find_misfits, mutual_information
 from pupila.stages.doctor.pairing import downscale_masks
@@ -49,7 +49,10 @@ def _find_swaps(data: Dataset, predictions: OutOfFold) -> list[tuple[int, int]]:
         return []
     classes = len(data.classes)
     small = np.stack(
-        [resize_mask(decode_png(predicted[int(rows[place])]), SIDE, SIDE) for place in positions]
+        [
+            resize_mask(decode_mask(predicted[row := int(rows[place])], data, row), SIDE, SIDE)
+            for place in positions
+        ]
     )
     targets = masks[positions]
     misfits = find_misfits(

@@ -11,7 +11,7 @@ from pupila.artifacts.predictions.classify import CLASSIFY, PREDICTION
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.logit_reader import LogitReader, read_class_probabilities
+from pupila.stages.evaluate.logit_reader import LogitReader, check_sums, read_class_probabilities
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.tasks.classify import predict_classes, softmax
 
@@ -43,6 +43,8 @@ class ClassReader(LogitReader[ClassPredictions]):
     ) -> ClassPredictions:
         """Read a table: a column `prediction`, or `p:CLASS` for each class, or both."""
         probabilities = read_class_probabilities(table, data.classes, path)
+        if probabilities is not None:
+            check_sums(probabilities, path)
         if PREDICTION in table.columns:
             numbers = _read_class_indices(table[PREDICTION].to_list(), data.classes, path)
         else:

@@ -10,13 +10,14 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.columns import PredictionColumns
 from pupila.artifacts.predictions.segment import MASK, SEGMENT
+from pupila.artifacts.run.out_of_fold import decode_mask
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.threads import prefetch
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array, ImageFault
-from pupila.imaging.masks.codec import SAME_SHAPE, decode_png, read_stored_mask, resize_mask
+from pupila.imaging.masks.codec import SAME_SHAPE, read_stored_mask, resize_mask
 from pupila.imaging.masks.label_map import NO_DATA
 from pupila.stages.evaluate.predictions import Predictions, predict_rows
 from pupila.statistics.metrics.boundary import boundary_counts
@@ -59,7 +60,7 @@ class MaskReader:
     ) -> Predictions:
         """Read a run's column `mask`: a PNG of class indices at the size of the upright image."""
         known = dict(zip(header.rows, table[MASK], strict=True))
-        return self.count(header, lambda rows: (decode_png(known[row]) for row in rows), data)
+        return self.count(header, lambda rows: (decode_mask(known[row], data, row) for row in rows), data)
 
     def from_table(self, header: Predictions, table: pl.DataFrame, path: str, data: Dataset) -> Predictions:
         """Read a table's column `mask`: a file beside the table."""

@@ -38,7 +38,7 @@ def run() -> dict[str, Any]:
     for count in (10_000, 100_000):
         candidates: list[Any] = []
         values = hashes(count)
-        taken[count] = seconds(lambda v=values, f=candidates: f.append(search.candidates(v, v)))  # type: ignore[misc]
+        taken[count] = seconds(lambda v=values, f=candidates: f.append(search.Candidates(v).of(v)))  # type: ignore[misc]
         figures[f"{count} hashes"] = {
             "seconds": round(taken[count], 2),
             "recall": round(recall(count, candidates[0]), 4),
@@ -59,7 +59,7 @@ def run() -> dict[str, Any]:
 def _with(below: int, count: int) -> float:
     values = hashes(count)
     with mock.patch.object(search, "BRUTE_FORCE_BELOW", below):
-        return seconds(lambda: search.candidates(values, values))
+        return seconds(lambda: search.Candidates(values).of(values))
 
 
 def _real() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 import pupila
 from pupila.imaging.duplicates import search
 from pupila.imaging.duplicates.pairs import components, find_pairs
-from pupila.imaging.duplicates.search import NEIGHBOURS, candidates
+from pupila.imaging.duplicates.search import NEIGHBOURS, Candidates
 from pupila.imaging.duplicates.signature import SIDE, as_numbers, hashes, shrink
 from tests.pictures import photo
 
@@ -50,7 +50,7 @@ def test_brute_force_finds_what_a_double_loop_finds() -> None:
         for j in range(i + 1, 300)
         if bin(int(hashes[i]) ^ int(hashes[j])).count("1") <= 18
     }
-    assert set(map(tuple, candidates(hashes, hashes, 18).tolist())) == want
+    assert set(map(tuple, Candidates(hashes, 18).of(hashes).tolist())) == want
     assert len(want) > 30
 
 
@@ -60,7 +60,7 @@ def test_the_index_finds_the_planted_neighbours_and_joins_equal_hashes(
     monkeypatch.setattr(search, "BRUTE_FORCE_BELOW", 0)
     hashes = planted(3000, seed=2)
     hashes[[5, 95, 995]] = hashes[5]
-    matches = set(map(tuple, candidates(hashes, hashes).tolist()))
+    matches = set(map(tuple, Candidates(hashes).of(hashes).tolist()))
     expected = {(row, row + 1) for row in range(0, 2999, 10)}
     assert len(matches & expected) >= 0.98 * len(expected)
     assert {(5, 95), (95, 995)} <= matches
@@ -69,12 +69,12 @@ def test_the_index_finds_the_planted_neighbours_and_joins_equal_hashes(
 
 def test_only_the_nearest_of_many_equal_neighbours_are_compared() -> None:
     hashes = np.zeros(200, dtype=np.uint64)
-    assert len(candidates(hashes, hashes)) <= 200 * NEIGHBOURS
+    assert len(Candidates(hashes).of(hashes)) <= 200 * NEIGHBOURS
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_pictures_have_no_candidates(count: int) -> None:
-    assert candidates(np.zeros(count, np.uint64), np.zeros(count, np.uint64)).shape == (0, 2)
+    assert Candidates(np.zeros(count, np.uint64)).of(np.zeros(count, np.uint64)).shape == (0, 2)
 
 
 def test_kinds_of_pairs() -> None:

@@ -45,19 +45,63 @@ def similarities(copies: Array, pairs: list[tuple[int, int, bool]]) -> Array:
         (K,) float32 correlations of detail at the best alignment, -1..1; 1 is the same image, `SAME` the
         threshold. 0 where a copy is flat, and for pairs too different for an alignment.
     """
-    first, second, mirrored = np.array(pairs, dtype=np.int64).reshape(-1, 3).T
-    copies = copies.astype(np.float32)
-    detail = details(sample_whole(copies, FINE_SAMPLES))
-    sharp, smooth = unit(detail), unit(sample_whole(copies, COARSE_SAMPLES))
-    shown = _depth(detail) >= _FLAT
-    scores = products(sharp[first], _mirror(sharp[second], mirrored)) * (shown[first] & shown[second])
-    uncertain = np.flatnonzero(shown[first] & shown[second] & (scores < CERTAIN))
-    # Either may be the crop; and a mirrored crop fits a whole just as the crop fits the mirrored whole.
-    crops = np.concatenate([first[uncertain], second[uncertain]])
-    wholes = np.concatenate([second[uncertain], first[uncertain]])
-    turn = np.tile(mirrored[uncertain], 2)
-    best = _best_fits(copies, crops, _mirror(smooth[wholes], turn), _mirror(sharp[wholes], turn))
+    rows = np.array(pairs, dtype=np.int64).reshape(-1, 3)
+    scores, shown = whole_similarities(copies, rows)
+    uncertain = np.flatnonzero(shown & (scores < CERTAIN))
+    best = window_similarities(copies, both_directions(rows[uncertain]))
     np.maximum.at(scores, np.tile(uncertain, 2), best)
+    return scores
+
+
+def whole_similarities(copies: Array, pairs: Array) -> tuple[Array, Array]:
+    """The similarity of the images of each pair from edge to edge, without any alignment.
+
+    Args:
+        copies: (N, SIDE, SIDE) uint8 or float grey copies.
+        pairs: (K, 3) int64: row, row, whether the second copy is mirrored first.
+
+    Returns:
+        (K,) float32 correlations of detail, and (K,) bool: whether both copies show something; 0 where not.
+    """
+    first, second, mirrored = pairs.T
+    detail = details(sample_whole(copies.astype(np.float32), FINE_SAMPLES))
+    sharp, deep = unit(detail), _depth(detail) >= _FLAT
+    shown = deep[first] & deep[second]
+    return products(sharp[first], _mirror(sharp[second], mirrored)) * shown, shown
+
+
+def both_directions(pairs: Array) -> Array:
+    """(2 K, 3): each pair, then each with its rows swapped.
+
+    Either image may be the crop; and a mirrored crop fits a whole just as the crop fits the mirrored whole.
+    """
+    return np.concatenate([pairs, pairs[:, [1, 0, 2]]])
+
+
+def window_similarities(copies: Array, pairs: Array) -> Array:
+    """How well the best window of the first copy of each pair fits the whole second one.
+
+    Args:
+        copies: (N, SIDE, SIDE) uint8 or float grey copies.
+        pairs: (M, 3) int64: row of the crop, row of the whole, whether the whole is mirrored first.
+
+    Returns:
+        (M,) float32 correlations of detail; 0 where no coarse fit is promising.
+    """
+    crops, wholes, mirrored = pairs.T
+    copies = copies.astype(np.float32)
+    sharp = unit(details(sample_whole(copies, FINE_SAMPLES)))
+    smooth = unit(sample_whole(copies, COARSE_SAMPLES))
+    scores, margins = np.zeros(len(crops), np.float32), np.zeros((len(crops), 4), np.int64)
+    for row in np.unique(crops):  # the windows of a copy are made once for all its wholes
+        own = np.flatnonzero(crops == row)
+        scores[own], margins[own] = search_alignment(copies[row], _mirror(smooth[wholes[own]], mirrored[own]))
+    promising = np.flatnonzero(scores >= _PROMISING)
+    scores[scores < _PROMISING] = 0
+    for start in range(0, len(promising), _AT_ONCE):
+        some = promising[start : start + _AT_ONCE]
+        aims = _mirror(sharp[wholes[some]], mirrored[some])
+        scores[some] = refine_alignment(copies[crops[some]], aims, margins[some])
     return scores
 
 
@@ -66,20 +110,6 @@ def are_uncropped(copies: Array, pairs: list[tuple[int, int, bool]]) -> Array:
     first, second, mirrored = np.array(pairs, dtype=np.int64).reshape(-1, 3).T
     sharp = unit(details(sample_whole(copies.astype(np.float32), FINE_SAMPLES)))
     return np.asarray(products(sharp[first], _mirror(sharp[second], mirrored)) >= SAME)
-
-
-def _best_fits(copies: Array, crops: Array, smooth: Array, sharp: Array) -> Array:
-    """(M,): the best fit of windows of `copies[crops]` to M whole copies; 0 where no coarse fit is promising."""
-    scores, margins = np.zeros(len(crops), np.float32), np.zeros((len(crops), 4), np.int64)
-    for row in np.unique(crops):  # the windows of a copy are made once for all its wholes
-        own = np.flatnonzero(crops == row)
-        scores[own], margins[own] = search_alignment(copies[row], smooth[own])
-    promising = np.flatnonzero(scores >= _PROMISING)
-    scores[scores < _PROMISING] = 0
-    for start in range(0, len(promising), _AT_ONCE):
-        some = promising[start : start + _AT_ONCE]
-        scores[some] = refine_alignment(copies[crops[some]], sharp[some], margins[some])
-    return scores
 
 
 def _depth(detail: Array) -> Array:

@@ -7,14 +7,22 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pupila.imaging.duplicates.compare import CERTAIN, SAME, similarities
-from pupila.imaging.duplicates.search import candidates
+from pupila.imaging.duplicates.compare import (
+    CERTAIN,
+    SAME,
+    both_directions,
+    whole_similarities,
+    window_similarities,
+)
+from pupila.imaging.duplicates.search import Candidates
 from pupila.imaging.duplicates.signature import as_numbers
 
-METHOD = "3"  # changes whenever the same signatures could give other pairs: part of the cache key
+METHOD = "4"  # changes whenever the same signatures could give other pairs: part of the cache key
+ENOUGH = 8  # duplicates of an image, after which no window is searched for that shows one more of its group
 _BLOCK = 1024  # candidates looked at together: their copies fill 8 MB, and 32 MB while they are compared
 
 Thumbnails = Callable[[list[int]], NDArray[np.uint8]]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +50,16 @@ def find_pairs(
         advance: called with the candidates compared so far and their total.
 
     Returns:
-        Pairs sorted by row numbers. Cost grows with N log N and the number of candidates (at most 32 N).
+        Pairs sorted by row numbers. Cost grows with the number of candidates (at most 32 N); of images in `ENOUGH`
+        pairs or more some pairs of the same group may be missing.
     """
     pairs, originals = _exact(sha256)
     keep = np.array(originals, dtype=np.int64)
     phash, mirrored = (as_numbers([which[i] for i in originals]) for which in hashes)
-    straight = candidates(phash, phash)
-    flipped = candidates(mirrored, phash)
-    comparisons = [(int(keep[i]), int(keep[j]), False) for i, j in straight]
-    comparisons += [(int(keep[i]), int(keep[j]), True) for i, j in flipped]
-    comparisons.sort()
-    near: dict[tuple[int, int], Pair] = {}
-    for start in range(0, len(comparisons), _BLOCK):
-        block = comparisons[start : start + _BLOCK]
-        _compare_block(block, thumbnails, near)
-        advance(start + len(block), len(comparisons))
-    return sorted([*pairs, *near.values()], key=lambda pair: (pair.first, pair.second))
+    known = Candidates(phash)
+    straight, flipped = keep[known.of(phash)], keep[known.of(mirrored)]
+    rows = np.concatenate([np.insert(straight, 2, 0, axis=1), np.insert(flipped, 2, 1, axis=1)])
+    return sorted([*pairs, *_compare(rows, thumbnails, advance)], key=lambda pair: (pair.first, pair.second))
 
 
 def _exact(sha256: list[str]) -> tuple[list[Pair], list[int]]:
@@ -72,22 +74,56 @@ def _exact(sha256: list[str]) -> tuple[list[Pair], list[int]]:
     return pairs, list(first.values())
 
 
-def _compare_block(
-    block: list[tuple[int, int, bool]], thumbnails: Thumbnails, pairs: dict[tuple[int, int], Pair]
-) -> None:
-    rows = sorted({row for first, second, _ in block for row in (first, second)})
-    place = {row: number for number, row in enumerate(rows)}
-    scores = similarities(
-        thumbnails(rows), [(place[first], place[second], flip) for first, second, flip in block]
-    )
-    for (first, second, flip), score in zip(block, scores.tolist(), strict=True):
+def _compare(candidates: Array, thumbnails: Thumbnails, advance: Callable[[int, int], None]) -> list[Pair]:
+    """The near and mirrored pairs among (K, 3) candidates: rows `first < second`, whether the second is mirrored.
+
+    Wholes are compared first, which is cheap; then windows, by the image whose windows they are, where a whole does not
+    settle it.
+    """
+    total = 3 * len(candidates)  # each once as wholes, and in both ways as a window
+    scores, shown = np.zeros(len(candidates), np.float32), np.zeros(len(candidates), np.bool_)
+    for start in range(0, len(candidates), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        scores[block], shown[block] = whole_similarities(*_with_copies(candidates[block], thumbnails))
+        advance(min(start + _BLOCK, len(candidates)), total)
+    uncertain = np.flatnonzero(shown & (scores < CERTAIN) & ~_find_settled(candidates, scores))
+    windows, number = both_directions(candidates[uncertain]), np.tile(uncertain, 2)
+    order = np.lexsort((number, windows[:, 0]))
+    for start in range(0, len(order), _BLOCK):
+        some = order[start : start + _BLOCK]
+        np.maximum.at(scores, number[some], window_similarities(*_with_copies(windows[some], thumbnails)))
+        advance(total - 2 * len(candidates) * (len(order) - start - len(some)) // len(order), total)
+    return _choose(candidates, scores)
+
+
+def _with_copies(pairs: Array, thumbnails: Thumbnails) -> tuple[Array, Array]:
+    """The copies of the rows that occur in (K, 3) pairs, and the pairs with the places of their copies."""
+    rows, places = np.unique(pairs[:, :2], return_inverse=True)
+    return thumbnails(rows.tolist()), np.column_stack([places.reshape(-1, 2), pairs[:, 2]])
+
+
+def _find_settled(candidates: Array, scores: Array) -> Array:
+    """(K,) bool: both images have `ENOUGH` duplicates whose wholes show the same, and are joined through them."""
+    same = candidates[scores >= SAME, :2]
+    count = int(candidates[:, :2].max(initial=-1)) + 1
+    group, often = components(count, same), np.bincount(same.ravel(), minlength=count) >= ENOUGH
+    first, second = candidates[:, 0], candidates[:, 1]
+    return np.asarray(often[first] & often[second] & (group[first] == group[second]))
+
+
+def _choose(candidates: Array, scores: Array) -> list[Pair]:
+    """The pairs of those scores, each once: where the image fits as well as its mirror image, the better of the two."""
+    pairs: dict[tuple[int, int], Pair] = {}
+    same = np.flatnonzero(scores >= SAME)
+    for (first, second, flip), score in zip(candidates[same].tolist(), scores[same].tolist(), strict=True):
         known = pairs.get((first, second))
-        if score < SAME or (known and (known.similarity >= CERTAIN or score <= known.similarity)):
+        if known and (known.similarity >= CERTAIN or score <= known.similarity):
             continue
         pairs[first, second] = Pair(first, second, "mirrored" if flip else "near", min(1.0, round(score, 4)))
+    return list(pairs.values())
 
 
-def components(count: int, links: list[tuple[int, int]]) -> NDArray[Any]:
+def components(count: int, links: list[tuple[int, int]] | Array) -> NDArray[Any]:
     """(count,) int: equal numbers where rows are linked, directly or through others; 0 is the first row's."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

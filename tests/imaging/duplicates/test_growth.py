@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pupila.imaging.duplicates import compare, search
+from pupila.imaging.duplicates.align import refine_alignment
 from pupila.imaging.duplicates.pairs import Pair, components, find_pairs
 from pupila.imaging.duplicates.search import NEIGHBOURS, Candidates
 from pupila.imaging.duplicates.signature import hashes, shrink
@@ -19,11 +20,11 @@ Copies = NDArray[np.uint8]
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The windows that were fitted in detail, in one number that grows."""
-    count, refine = [0], compare.refine_alignment
+    count = [0]
 
     def counting(copies: Any, wholes: Any, margins: Any) -> Any:
         count[0] += len(margins)
-        return refine(copies, wholes, margins)
+        return refine_alignment(copies, wholes, margins)
 
     monkeypatch.setattr(compare, "refine_alignment", counting)
     return count

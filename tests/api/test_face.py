@@ -11,6 +11,7 @@ import pytest
 
 import pupila
 from pupila.artifacts.web.background import BackgroundServer
+from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.local import run_local
 from pupila.artifacts.web.run import run
 from pupila.cli import write_api
@@ -111,7 +112,7 @@ def test_what_is_no_port_is_refused_wherever_pupila_listens(port: Any) -> None:
     for listen in (
         lambda: BackgroundServer(app, "127.0.0.1", port),
         lambda: run_local(lambda stop: app, port, lambda url: None),
-        lambda: run(app, "127.0.0.1", port),
+        lambda: run(app, "127.0.0.1", port, lambda: None, ConnectionLimits()),
     ):
         with pytest.raises(PupilaError, match=r"expected a port from 0 to 65535"):
             listen()

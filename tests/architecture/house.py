@@ -52,6 +52,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "cleanlab": ("stages/label", "stages/doctor"),
     "fastapi": ("artifacts/web",),
     "fsspec": ("core/stores",),
+    "httptools": ("artifacts/web",),
     "httpcore": ("stages/collect",),
     "huggingface_hub": ("learning/models",),
     "httpx": ("stages/collect", "stages/label"),
@@ -111,8 +112,8 @@ BASE_ROOMS = (
     "__main__", "__init__",
 )  # fmt: skip
 BASE_LIBRARIES = {
-    "PIL", "contourpy", "fastapi", "fsspec", "numpy", "onnxruntime", "pycocotools", "pydantic", "pydantic_core", "rich",
-    "simplejpeg", "starlette", "typer", "uvicorn", "yaml",
+    "PIL", "contourpy", "fastapi", "fsspec", "httptools", "numpy", "onnxruntime", "pycocotools", "pydantic",
+    "pydantic_core", "rich", "simplejpeg", "starlette", "typer", "uvicorn", "yaml",
 }  # fmt: skip
 
 PICKLES = {"pickle", "marshal", "shelve"}

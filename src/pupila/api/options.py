@@ -11,8 +11,7 @@ class BandOptions(TypedDict, total=False):
     """How the bands of TIFFs become colours."""
 
     bands: Sequence[int] | None
-    """band numbers, from 1, of red, green and blue; None: the first three, or the first [default:
-    None]."""
+    """band numbers, from 1, of red, green and blue; None: the first three, or the first [default: None]."""
     low: float | None
     """pixel value that becomes black, above 8 bits; None: the 2nd percentile [default: None]."""
     high: float | None
@@ -23,24 +22,23 @@ class LayoutOptions(TypedDict, total=False):
     """How a data set is laid out."""
 
     task: Literal["auto", "classify", "multilabel", "segment"]
-    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment);
-    auto: as the data suggest [default: 'auto']."""
+    """what the labels are: one class per image (classify), several (multilabel) or a mask (segment); auto: as the
+    data suggest [default: 'auto']."""
     layout: Literal[
-        "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely",
-        "run-lengths", "yolo", "masks", "folders"
+        "auto", "table", "coco", "labelme", "voc", "cvat", "via", "label-studio", "supervisely", "run-lengths",
+        "yolo", "masks", "folders"
     ]  # fmt: skip
-    """how the labels are laid out: table, coco, labelme, voc, cvat, via, label-studio, supervisely,
-    run-lengths, yolo, masks or folders; auto: as the files suggest [default: 'auto']."""
+    """how the labels are laid out: table, coco, labelme, voc, cvat, via, label-studio, supervisely, run-lengths,
+    yolo, masks or folders; auto: as the files suggest [default: 'auto']."""
     images: str
     """folder of the images, below that of the data; auto: as the files suggest [default: 'auto']."""
     masks: str
     """folder of the masks, below that of the data; auto: as the files suggest [default: 'auto']."""
     labels: str
-    """file that holds the labels, below that of the data; auto: as the files suggest [default:
-    'auto']."""
+    """file that holds the labels, below that of the data; auto: as the files suggest [default: 'auto']."""
     instances: Literal["auto", "merge", "classes"]
-    """numbered objects in masks: one foreground (merge), or a class for each number (classes); auto: as
-    the masks suggest [default: 'auto']."""
+    """numbered objects in masks: one foreground (merge), or a class for each number (classes); auto: as the masks
+    suggest [default: 'auto']."""
 
 
 class ReadOptions(LayoutOptions, BandOptions, total=False):
@@ -58,9 +56,8 @@ class SplitOptions(ReadOptions, total=False):
     """How a data set is split, and how its images are read."""
 
     by: str | None
-    """a column, or a regular expression searched in the file name (in the path if it contains a slash),
-    that names the group (one capture group, or (?P<group>...)) or the given split ((?P<split>...))
-    [default: None]."""
+    """a column, or a regular expression searched in the file name (in the path if it contains a slash), that
+    names the group (one capture group, or (?P<group>...)) or the given split ((?P<split>...)) [default: None]."""
     val: float | None
     """share of the images for validation; None: 0.15, or none with folds [default: None]."""
     test: float
@@ -78,37 +75,36 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
 
     # train: common
     model: str
-    """architecture of the model; classification: lenet, resnet_small, resnet_dropout, or any timm
-    classifier; auto means mobilenetv2_100; multi-label classification: lenet, resnet_small,
-    resnet_dropout, or any timm classifier; auto means mobilenetv2_100; segmentation: unet,
-    unetplusplus, manet, linknet, fpn, pspnet, deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt;
-    auto means unet; promptable models: pupila-sam, sam-vit-base, -large, -huge, sam2.1-hiera-tiny,
-    -small, -base-plus, -large, or a folder or hub name with a slash [default: 'auto']."""
+    """architecture of the model; classification: lenet, resnet_small, resnet_dropout, or any timm classifier;
+    auto means mobilenetv2_100; multi-label classification: lenet, resnet_small, resnet_dropout, or any timm
+    classifier; auto means mobilenetv2_100; segmentation: unet, unetplusplus, manet, linknet, fpn, pspnet,
+    deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; auto means unet; promptable models: pupila-sam,
+    sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a folder or hub name with a
+    slash [default: 'auto']."""
     epochs: int | Literal["auto"]
-    """passes over the training split with a frozen encoder, or over all weights without pretrained
-    ones; 0: bundle the pretrained model unchanged; classification: auto means 20; multi-label
-    classification: at least 1; auto means 20; segmentation: at least 1; auto means 3, or 40 from random
-    weights; promptable models: auto means 20 [default: 'auto']."""
+    """passes over the training split with a frozen encoder, or over all weights without pretrained ones; 0:
+    bundle the pretrained model unchanged; classification: auto means 20; multi-label classification: at least 1;
+    auto means 20; segmentation: at least 1; auto means 3, or 40 from random weights; promptable models: auto
+    means 20 [default: 'auto']."""
     batch_size: int | Literal["auto"]
-    """images per step, at most those of the training split; auto is smaller for small data sets;
-    classification: auto means 32; multi-label classification: auto means 32; segmentation: auto means
-    8; promptable models: auto means 2 [default: 'auto']."""
+    """images per step, at most those of the training split; auto is smaller for small data sets; classification:
+    auto means 32; multi-label classification: auto means 32; segmentation: auto means 8; promptable models: auto
+    means 2 [default: 'auto']."""
     lr: float | Literal["auto"]
-    """learning rate of the first phase; classification: auto means 1e-3, sgd 0.01; multi-label
-    classification: auto means 1e-3, sgd 0.01; segmentation: auto means 1e-3, sgd 0.01; promptable
-    models: auto means 1e-4 [default: 'auto']."""
+    """learning rate of the first phase; classification: auto means 1e-3, sgd 0.01; multi-label classification:
+    auto means 1e-3, sgd 0.01; segmentation: auto means 1e-3, sgd 0.01; promptable models: auto means 1e-4
+    [default: 'auto']."""
     image_size: int | Literal["auto"]
-    """height and width of the model input, in pixels; classification: auto means the default of the
-    model; multi-label classification: auto means the default of the model; segmentation: of a tile with
-    view=tile; auto means 256; promptable models: auto means the default of the model [default:
-    'auto']."""
+    """height and width of the model input, in pixels; classification: auto means the default of the model;
+    multi-label classification: auto means the default of the model; segmentation: of a tile with view=tile; auto
+    means 256; promptable models: auto means the default of the model [default: 'auto']."""
     weights: str
-    """source of the weights; default: pretrained weights of the hub; none: random; a .safetensors file
-    (JSON file of the same name beside it); or a bundle of pupila-sam [default: 'default']."""
+    """source of the weights; default: pretrained weights of the hub; none: random; a .safetensors file (JSON file
+    of the same name beside it); or a bundle of pupila-sam [default: 'default']."""
     augment: str
-    """augmentation preset; pupila train DATA --preview draws it; classification: auto means A1;
-    multi-label classification: auto means A1; segmentation: auto means medium; promptable models: auto
-    means light for pupila-sam, none for other models [default: 'auto']."""
+    """augmentation preset; pupila train DATA --preview draws it; classification: auto means A1; multi-label
+    classification: auto means A1; segmentation: auto means medium; promptable models: auto means light for
+    pupila-sam, none for other models [default: 'auto']."""
     device: Literal["auto", "cpu", "cuda", "mps"]
     """device of the training; auto: the first available of cuda, mps, cpu [default: 'auto']."""
     seed: int
@@ -120,21 +116,20 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """options of timm.create_model, such as options.pad_type=same."""
     unfreeze: int | Literal["auto", "all"]
     """number of last encoder blocks to fine-tune after the head; auto without pretrained weights: all;
-    classification: auto means 0; multi-label classification: auto means 0; segmentation: auto means
-    half of the blocks; promptable models: auto means 0 [default: 'auto']."""
+    classification: auto means 0; multi-label classification: auto means 0; segmentation: auto means half of the
+    blocks; promptable models: auto means 0 [default: 'auto']."""
     finetune_epochs: int | Literal["auto"]
-    """passes with unfrozen blocks; classification: auto means 10; multi-label classification: auto
-    means 10; segmentation: auto means 24; promptable models: auto means 10 [default: 'auto']."""
+    """passes with unfrozen blocks; classification: auto means 10; multi-label classification: auto means 10;
+    segmentation: auto means 24; promptable models: auto means 10 [default: 'auto']."""
     finetune_lr: float | Literal["auto"]
-    """learning rate of unfrozen blocks and of a head trained with them; auto: a tenth of lr;
-    segmentation: the decoder keeps lr [default: 'auto']."""
+    """learning rate of unfrozen blocks and of a head trained with them; auto: a tenth of lr; segmentation: the
+    decoder keeps lr [default: 'auto']."""
     optimizer: Literal["adam", "adamw", "sgd"]
     """update rule of the weights; sgd uses momentum 0.9 [default: 'adamw']."""
     weight_decay: float
     """weight decay per step, as the optimizer defines it [default: 0.0001]."""
     schedule: Literal["constant", "cosine", "plateau"]
-    """learning rate schedule; plateau halves the rate after 3 epochs without improvement [default:
-    'cosine']."""
+    """learning rate schedule; plateau halves the rate after 3 epochs without improvement [default: 'cosine']."""
     warmup_epochs: float
     """epochs in which the learning rate rises from 0 [default: 1.0]."""
     clip_norm: float | None
@@ -142,8 +137,8 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     patience: int
     """epochs without improvement after which a phase stops early [default: 10]."""
     collapse_patience: int
-    """consecutive collapsed epochs, such as those that predict a single class, after which the run is
-    stopped [default: 5]."""
+    """consecutive collapsed epochs, such as those that predict a single class, after which the run is stopped
+    [default: 5]."""
     abstain_below: float
     """confidence below which the bundle abstains [default: 0.0]."""
     precision: Literal["auto", "float32", "bfloat16", "float16"]
@@ -153,32 +148,29 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     # train: classification, multi-label classification, segmentation
     budget: str | None
     """time limit of the training, such as 90s, 15m or 2h; classification: decides image_size, epochs,
-    augmented_views and unfreeze; multi-label classification: decides image_size, epochs,
-    augmented_views and unfreeze; segmentation: decides image_size, view, epochs and unfreeze [default:
-    None]."""
+    augmented_views and unfreeze; multi-label classification: decides image_size, epochs, augmented_views and
+    unfreeze; segmentation: decides image_size, view, epochs and unfreeze [default: None]."""
     loss: str
-    """loss function, or a weighted sum of them: A+0.5*B; classification: cross_entropy or focal; auto
-    means cross_entropy; multi-label classification: one of bce, focal and asymmetric; auto means bce;
-    segmentation: cross_entropy, focal, dice or tversky; auto means dice+cross_entropy [default:
-    'auto']."""
+    """loss function, or a weighted sum of them: A+0.5*B; classification: cross_entropy or focal; auto means
+    cross_entropy; multi-label classification: one of bce, focal and asymmetric; auto means bce; segmentation:
+    cross_entropy, focal, dice or tversky; auto means dice+cross_entropy [default: 'auto']."""
     focal_gamma: float
     """gamma of the focal loss; 0 is cross-entropy [default: 2.0]."""
     label_smoothing: float
-    """probability mass given to the other classes; multi-label classification: with bce; an absent
-    class has half of it as its target [default: 0.0]."""
+    """probability mass given to the other classes; multi-label classification: with bce; an absent class has half
+    of it as its target [default: 0.0]."""
     class_weights: Literal["none", "inverse", "effective"]
-    """weight classes by inverse frequency, or by the effective number of images; multi-label
-    classification: inverse weights the presence of a class by negatives / positives [default:
-    'none']."""
+    """weight classes by inverse frequency, or by the effective number of images; multi-label classification:
+    inverse weights the presence of a class by negatives / positives [default: 'none']."""
     # train: classification, multi-label classification, promptable models
     augmented_views: int | Literal["auto"]
-    """number of augmented views per image with a frozen encoder; classification: auto means epochs, at
-    most 10; multi-label classification: auto means epochs, at most 10; promptable models: auto means 4
-    for pupila-sam, 1 for other models [default: 'auto']."""
+    """number of augmented views per image with a frozen encoder; classification: auto means epochs, at most 10;
+    multi-label classification: auto means epochs, at most 10; promptable models: auto means 4 for pupila-sam, 1
+    for other models [default: 'auto']."""
     # train: segmentation, promptable models
     encoder: str
-    """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam
-    alone [default: 'auto']."""
+    """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam alone
+    [default: 'auto']."""
     # train: classification, multi-label classification
     head: Literal["dense", "linear"]
     """classification head; dense: one hidden layer; linear: none [default: 'dense']."""
@@ -188,8 +180,7 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """dropout rate of the dense head [default: 0.3]."""
     # train: promptable models
     target: Literal["class", "region", "both"]
-    """target of a prompt, a whole class of an image, a connected region, or either [default:
-    'class']."""
+    """target of a prompt, a whole class of an image, a connected region, or either [default: 'class']."""
     targets: int
     """prompt targets per image and epoch [default: 1]."""
     box_share: float
@@ -201,14 +192,12 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     corrections: int
     """rounds that add a point where the prediction has the largest error [default: 0]."""
     cache: Literal["float16", "float32", "none"]
-    """number format of cached embeddings; none: encode images again in every epoch [default:
-    'float16']."""
+    """number format of cached embeddings; none: encode images again in every epoch [default: 'float16']."""
     # train: segmentation
     view: Literal["resize", "tile"]
     """resize the whole image, or cut it into tiles at full resolution [default: 'resize']."""
     overlap: int | Literal["auto"]
-    """overlap of neighbouring tiles in prediction, in pixels; auto: a quarter of image_size [default:
-    'auto']."""
+    """overlap of neighbouring tiles in prediction, in pixels; auto: a quarter of image_size [default: 'auto']."""
     tversky_beta: float
     """weight of false negatives in the tversky loss; false positives get 1 - beta [default: 0.7]."""
     # train: multi-label classification
@@ -223,9 +212,8 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """how training images are drawn; balanced: every class equally often, with replacement [default:
     'natural']."""
     threshold: str | None
-    """for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9
-    or cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; None: no threshold [default:
-    None]."""
+    """for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9 or
+    cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; None: no threshold [default: None]."""
     # split: common
     folds: int | None
     """number of cross-validation folds, instead of one validation split [default: None]."""
@@ -253,8 +241,8 @@ class LabelOptions(LayoutOptions, total=False):
     base_url: str
     """address of the server, including /v1 [default: 'https://api.openai.com/v1']."""
     key: str | None
-    """environment variable with the API key; None: OPENAI_API_KEY for OpenAI itself, none elsewhere
-    [default: None]."""
+    """environment variable with the API key; None: OPENAI_API_KEY for OpenAI itself, none elsewhere [default:
+    None]."""
     question: str
     """YAML file with prompt and classes, or a built-in question: octagons, octagon_kinds."""
     max_image_size: int
@@ -285,8 +273,7 @@ class LabelOptions(LayoutOptions, total=False):
     file: str
     """CSV, Parquet or JSON Lines file; short form: --with csv:FILE."""
     human_labels: bool
-    """whether an annotator gave the labels; they then take precedence over all models [default:
-    True]."""
+    """whether an annotator gave the labels; they then take precedence over all models [default: True]."""
     new_classes: bool
     """whether the table may add classes that the data do not have [default: False]."""
 
@@ -297,8 +284,8 @@ class AuditOptions(ReadOptions, total=False):
     sample: int | None
     """images drawn at random; None: 100, or the number of the resumed audit [default: None]."""
     uncertain: int | None
-    """further images, those with the lowest confidence; None: 20, or the number of the resumed audit
-    [default: None]."""
+    """further images, those with the lowest confidence; None: 20, or the number of the resumed audit [default:
+    None]."""
     seed: int | None
     """seed of the random sample; None: 0, or the seed of the resumed audit [default: None]."""
     extra_classes: Sequence[str]
@@ -359,8 +346,7 @@ class CollectOptions(TypedDict, total=False):
     tries: int
     """attempts per request after status 429, 5xx or a timeout [default: 4]."""
     longest_wait: float
-    """longest pause in seconds that a host may ask for; after a longer one its requests fail [default:
-    120]."""
+    """longest pause in seconds that a host may ask for; after a longer one its requests fail [default: 120]."""
     idle_timeout: float
     """seconds without new products at the end of a page until it counts as read [default: 5]."""
     max_products: int
@@ -394,3 +380,10 @@ class ServeOptions(TypedDict, total=False):
     """total size of the cached embeddings, bytes [default: 512000000]."""
     threads: int | None
     """threads that decode and predict, each on one core; None: one per core [default: None]."""
+    max_connections: int
+    """maximum number of connections; above it slow clients are disconnected [default: 512]."""
+    request_timeout: float
+    """maximum time for a client to send a request, seconds; later ones get a 408 [default: 600]."""
+    max_open_bytes: int
+    """total size of the requests that are being received or predicted, bytes; more get a 503 [default:
+    2000000000]."""

@@ -59,7 +59,7 @@ def serve(
         The running service, with its `url`, such as http://127.0.0.1:43210.
 
     Raises:
-        PupilaError: the bundle is invalid, or the port is none or in use.
+        PupilaError: the bundle is invalid, or the host or port can't be listened on.
     """
     from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.background import BackgroundServer
@@ -67,8 +67,8 @@ def serve(
     from pupila.stages.serve.settings import ServeSettings
 
     source = parse_predicting(bundle)
-    app = make_service(source.bundle, ServeSettings.parse(dict(settings), "serve"))
-    server = BackgroundServer(app, host, port)
+    parsed = ServeSettings.parse(dict(settings), "serve")
+    server = BackgroundServer(make_service(source.bundle, parsed), host, port, parsed.connection_limits())
     return Service(server, f"http://{LOCAL if host == '0.0.0.0' else host}:{server.port}", source.path)
 
 
@@ -83,17 +83,16 @@ def serve_forever(
         bundle: a bundle or a run, or its folder.
         host: to listen on; 0.0.0.0 accepts other machines.
         port: to listen on.
-        ready: called once the bundle is loaded.
+        ready: called once the bundle is loaded and the port accepts connections.
         settings: limits, queue and threads.
 
     Raises:
-        PupilaError: the bundle is invalid.
+        PupilaError: the bundle is invalid, or the host or port can't be listened on.
     """
     from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.run import run
     from pupila.stages.serve.app import make_service
     from pupila.stages.serve.settings import ServeSettings
 
-    app = make_service(parse_predicting(bundle).bundle, ServeSettings.parse(dict(settings), "serve"))
-    ready()
-    run(app, host, port)
+    parsed = ServeSettings.parse(dict(settings), "serve")
+    run(make_service(parse_predicting(bundle).bundle, parsed), host, port, ready, parsed.connection_limits())

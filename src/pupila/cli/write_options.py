@@ -39,7 +39,7 @@ Written by `python -m pupila.cli.write_options` from the models of the settings,
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 '''
-_WIDTH = 104  # of a docstring's lines, without the indent
+_WIDTH = 114  # of a docstring's lines, without the indent
 _UNSTATED = (None, "''", "[]", "()", "{}")  # defaults that say nothing
 
 

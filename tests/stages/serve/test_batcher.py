@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pupila.artifacts.bundle.predictor import Predictor
-from pupila.artifacts.web.app import Refusal
+from pupila.artifacts.web.refusals import Refusal
 from pupila.imaging.images.decode import Array, ImageFault
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.settings import ServeSettings
@@ -50,6 +50,12 @@ async def until(batcher: Batcher, model: Held, decoded: int) -> None:
         await asyncio.sleep(0)
 
 
+async def ask(batcher: Batcher, images: list[bytes]) -> list[ClassPrediction | BaseException]:
+    """The predictions of one request, as the routes ask for them."""
+    with batcher.reserve(len(images)):
+        return await batcher.predict(images)
+
+
 def names(predictions: list[ClassPrediction | BaseException]) -> list[str]:
     return [a.prediction if isinstance(a, ClassPrediction) else type(a).__name__ for a in predictions]
 
@@ -57,9 +63,9 @@ def names(predictions: list[ClassPrediction | BaseException]) -> list[str]:
 def test_what_arrives_while_the_model_is_busy_makes_one_batch(held: Held) -> None:
     async def scenario() -> list[list[ClassPrediction | BaseException]]:
         batcher = Batcher(held, SETTINGS)
-        first = asyncio.ensure_future(batcher.predict([RED]))
+        first = asyncio.ensure_future(ask(batcher, [RED]))
         await until(batcher, held, 1)
-        others = [asyncio.ensure_future(batcher.predict([GREEN, b"", RED])) for _ in range(3)]
+        others = [asyncio.ensure_future(ask(batcher, [GREEN, b"", RED])) for _ in range(3)]
         await until(batcher, held, 7)
         held.let_go.set()
         body = [await first, *[await other for other in others]]
@@ -77,9 +83,9 @@ def test_what_arrives_while_the_model_is_busy_makes_one_batch(held: Held) -> Non
 def test_a_batch_is_never_larger_than_it_may_be(held: Held) -> None:
     async def scenario() -> None:
         batcher = Batcher(held, ServeSettings(threads=2, max_batch_size=4))
-        work = asyncio.ensure_future(batcher.predict([RED]))
+        work = asyncio.ensure_future(ask(batcher, [RED]))
         await until(batcher, held, 1)
-        more = asyncio.ensure_future(batcher.predict([GREEN] * 10))
+        more = asyncio.ensure_future(ask(batcher, [GREEN] * 10))
         await until(batcher, held, 11)
         held.let_go.set()
         await asyncio.gather(work, more)
@@ -92,13 +98,13 @@ def test_a_batch_is_never_larger_than_it_may_be(held: Held) -> None:
 def test_above_the_queue_a_request_is_refused_whole_and_room_comes_back(held: Held) -> None:
     async def scenario() -> tuple[Refusal, list[ClassPrediction | BaseException]]:
         batcher = Batcher(held, ServeSettings(threads=2, max_batch_size=16, queue=4))
-        waiting = [asyncio.ensure_future(batcher.predict([RED, RED])) for _ in range(2)]
+        waiting = [asyncio.ensure_future(ask(batcher, [RED, RED])) for _ in range(2)]
         await until(batcher, held, 4)
         with pytest.raises(Refusal) as refused:
-            await batcher.predict([GREEN])
+            await ask(batcher, [GREEN])
         held.let_go.set()
         await asyncio.gather(*waiting)
-        body = await batcher.predict([GREEN] * 4)
+        body = await ask(batcher, [GREEN] * 4)
         batcher.close()
         return refused.value, body
 
@@ -110,9 +116,9 @@ def test_above_the_queue_a_request_is_refused_whole_and_room_comes_back(held: He
 def test_a_client_that_goes_away_takes_nobody_with_it(held: Held) -> None:
     async def scenario() -> list[ClassPrediction | BaseException]:
         batcher = Batcher(held, SETTINGS)
-        first = asyncio.ensure_future(batcher.predict([RED]))
+        first = asyncio.ensure_future(ask(batcher, [RED]))
         await until(batcher, held, 1)
-        leaver, stayer = (asyncio.ensure_future(batcher.predict([GREEN])) for _ in range(2))
+        leaver, stayer = (asyncio.ensure_future(ask(batcher, [GREEN])) for _ in range(2))
         await until(batcher, held, 3)
         leaver.cancel()
         held.let_go.set()
@@ -135,8 +141,8 @@ def test_a_fault_of_the_runtime_belongs_to_its_batch_alone(
         held.let_go.set()
         with monkeypatch.context() as broken:
             broken.setattr(held, "logits", lambda pixels, all_cores: 1 / 0)
-            failed = await batcher.predict([RED])
-        body = await batcher.predict([RED])
+            failed = await ask(batcher, [RED])
+        body = await ask(batcher, [RED])
         batcher.close()
         return failed, body
 
@@ -148,7 +154,7 @@ def test_a_fault_of_the_runtime_belongs_to_its_batch_alone(
 def test_only_a_bad_image_is_no_work_for_the_model(held: Held) -> None:
     async def scenario() -> list[ClassPrediction | BaseException]:
         batcher = Batcher(held, SETTINGS)
-        body = await batcher.predict([b"no image"])
+        body = await ask(batcher, [b"no image"])
         batcher.close()
         return body
 
@@ -161,8 +167,8 @@ def test_a_lone_image_has_all_cores_and_several_have_one_each(held: Held) -> Non
     async def scenario() -> None:
         batcher = Batcher(held, SETTINGS)
         held.let_go.set()
-        await batcher.predict([RED])
-        await batcher.predict([GREEN, RED])
+        await ask(batcher, [RED])
+        await ask(batcher, [GREEN, RED])
         batcher.close()
 
     asyncio.run(scenario())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pupila.artifacts.bundle.prompter import EncodedImage, Prompter
-from pupila.artifacts.web.app import Refusal
+from pupila.artifacts.web.refusals import Refusal
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.embeddings import EmbeddingCache, Embeddings
 from pupila.stages.serve.settings import ServeSettings

@@ -17,6 +17,7 @@ import pytest
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.web.app import App, make_app
+from pupila.artifacts.web.limits import BodyLimits
 from pupila.core.files import sha256
 from pupila.demo.round_trip import serve_bundle
 from pupila.imaging.masks.codec import decode_png
@@ -157,7 +158,7 @@ def test_an_invalid_request_gets_a_remedy(
 def test_a_full_queue_answers_with_retry_after(bundle: str) -> None:
     settings = ServeSettings(queue=1, threads=1)
     embeddings = Embeddings(Prompter(read_bundle(bundle), threads=1), settings)
-    app = make_app("a test", contextlib.nullcontext, 10**6)  # type: ignore[arg-type]
+    app = make_app("a test", contextlib.nullcontext, BodyLimits(10**6, 10**7))  # type: ignore[arg-type]
     add_segment(app, embeddings)
     with embeddings.reserve():  # as if another request were running
         status, headers = asyncio.run(sent(app, *click(PICTURE, **POINT)))

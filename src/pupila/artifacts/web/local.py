@@ -1,7 +1,6 @@
 """Local pages: served to this machine only, and never to other sites' pages or under other host names."""
 
 import contextlib
-import socket
 from collections.abc import Callable
 
 import uvicorn
@@ -10,8 +9,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pupila.artifacts.web.app import App
-from pupila.artifacts.web.run import GRACE, check_port
-from pupila.core.errors import PupilaError
+from pupila.artifacts.web.limits import ConnectionLimits
+from pupila.artifacts.web.listening import listen, make_server
 from pupila.core.messages import say
 
 HOST = "127.0.0.1"
@@ -58,14 +57,7 @@ def run_local(make: Callable[[Callable[[], None]], App], port: int, ready: Calla
     Raises:
         PupilaError: no port, or it is in use.
     """
-    check_port(port)
-    try:
-        listening = socket.create_server((HOST, port))
-    except OSError as fault:
-        raise PupilaError(
-            say("Can't listen on port {port}", port=port), actual=fault.strerror or str(fault),
-            expected=say("a free port"), remedy="--port 0",
-        ) from fault  # fmt: skip
+    sockets = listen(HOST, port, "--port 0")
     servers: list[uvicorn.Server] = []
 
     def stop() -> None:
@@ -73,8 +65,7 @@ def run_local(make: Callable[[Callable[[], None]], App], port: int, ready: Calla
 
     app = make(stop)
     app.add_middleware(LocalOnly)
-    settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
-    servers.append(uvicorn.Server(settings))
-    with listening, contextlib.suppress(KeyboardInterrupt):
-        ready(f"http://{HOST}:{listening.getsockname()[1]}/")
-        servers[0].run(sockets=[listening])
+    servers.append(make_server(app, ConnectionLimits()))
+    with sockets[0], contextlib.suppress(KeyboardInterrupt):
+        ready(f"http://{HOST}:{sockets[0].getsockname()[1]}/")
+        servers[0].run(sockets)

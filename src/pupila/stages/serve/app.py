@@ -35,6 +35,9 @@ class Health(BaseModel):
 class Worker(Protocol):
     """What predicts, in threads of its own."""
 
+    def check_queue(self) -> None:
+        """Raise a Refusal where the queue is full."""
+
     def close(self) -> None:
         """Let the threads end."""
 
@@ -85,7 +88,7 @@ def make_service(bundle: Bundle, settings: ServeSettings) -> App:
         worker.close()
 
     app = make_app(
-        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.max_bytes * settings.max_files
+        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.check_queue
     )
     routes.add(app, worker)
     _add_descriptions(app, bundle)

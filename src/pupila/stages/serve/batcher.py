@@ -7,8 +7,9 @@ run on all cores.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
 from pupila.core.threads import CORES
@@ -38,19 +39,32 @@ class Batcher:
         threads, tiled = settings.threads or CORES, predictor.info.preprocessing.view == "tile"
         self._room = asyncio.Semaphore(threads if tiled else settings.queue)
 
-    async def predict(self, images: Sequence[bytes | ImageFault]) -> list[Prediction | BaseException]:
-        """The predictions of one request; an invalid image gets its fault, also one that was rejected on upload.
+    @contextmanager
+    def reserve(self, images: int) -> Iterator[None]:
+        """Places in the queue for the images of one request, which is read and predicted in the block.
 
         Raises:
             Refusal: 503 where the queue is full; no part of the request has started then.
         """
-        if self._open + len(images) > self.settings.queue:
-            raise queue_full(self._open, self.settings.queue)
-        self._open += len(images)
+        self.check_queue(images)
+        self._open += images
         try:
-            return await asyncio.gather(*map(self._predict_one, images), return_exceptions=True)
+            yield
         finally:
-            self._open -= len(images)
+            self._open -= images
+
+    def check_queue(self, images: int = 1) -> None:
+        """Refuse images that have no place in the queue.
+
+        Raises:
+            Refusal: 503.
+        """
+        if self._open + images > self.settings.queue:
+            raise queue_full(self._open, self.settings.queue)
+
+    async def predict(self, images: Sequence[bytes | ImageFault]) -> list[Prediction | BaseException]:
+        """The predictions of one request; an invalid image gets its fault, also one that was rejected on upload."""
+        return await asyncio.gather(*map(self._predict_one, images), return_exceptions=True)
 
     async def _predict_one(self, data: bytes | ImageFault) -> Prediction:
         if isinstance(data, ImageFault):

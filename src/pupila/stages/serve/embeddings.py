@@ -73,13 +73,21 @@ class Embeddings:
         Raises:
             Refusal: 503 where the queue is full.
         """
-        if self._open >= self.settings.queue:
-            raise queue_full(self._open, self.settings.queue)
+        self.check_queue()
         self._open += 1
         try:
             yield
         finally:
             self._open -= 1
+
+    def check_queue(self) -> None:
+        """Refuse a request that has no place in the queue.
+
+        Raises:
+            Refusal: 503.
+        """
+        if self._open >= self.settings.queue:
+            raise queue_full(self._open, self.settings.queue)
 
     async def find_cached(self, image_id: str) -> EncodedImage | None:
         """The embedding of an image that was sent before, once it is encoded; None where it is not cached.

@@ -4,8 +4,8 @@ import asyncio
 import time
 from typing import Any
 
-from pupila.artifacts.web.app import REFUSALS, App, ImageUpload, ImageUploads, Refusal, Request, Response
-from pupila.core.messages import say
+from pupila.artifacts.web.app import App, ImageUpload, Request, Response, UploadedFile, image_uploads
+from pupila.artifacts.web.refusals import REFUSALS
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.responses import PNG, Batch, PredictionResponse
@@ -31,15 +31,20 @@ def add_predictions(app: App, batcher: Batcher) -> None:
             request_id=request.state.id,
         )
 
-    most, allowed = min(batcher.settings.max_files, batcher.settings.queue), batcher.settings.max_bytes
-
+    settings = batcher.settings
+    most, allowed = settings.body_limits().files, settings.max_bytes
+    uploads = image_uploads(most)
     kinds: dict[str, Any] = {"content": {PNG: {}}} if to_png else {}
 
-    @app.post("/predict/single", response_model=response_format.model, responses={**REFUSALS, 200: kinds})
+    @app.post(
+        "/predict/single", response_model=response_format.model, responses={**REFUSALS, 200: kinds},
+        form_limits={"max_files": 1},
+    )  # fmt: skip
     async def single(request: Request, file: ImageUpload) -> PredictionResponse | Response:
         """Predict one image."""
         start = time.perf_counter()
-        (prediction,) = await batcher.predict([await read_upload(file, allowed)])
+        with batcher.reserve(1):
+            (prediction,) = await batcher.predict([await read_upload(file, allowed)])
         if isinstance(prediction, ImageFault):
             raise image_refused(prediction)
         if isinstance(prediction, BaseException):
@@ -49,15 +54,11 @@ def add_predictions(app: App, batcher: Batcher) -> None:
         return await respond(prediction, request, start)
 
     @app.post("/predict/batch", response_model=response_format.batch, responses=REFUSALS)
-    async def batch(request: Request, files: ImageUploads) -> Batch[Any]:
+    async def batch(request: Request, files: list[UploadedFile] = uploads) -> Batch[Any]:
         """Predict several images; an invalid one gets an error, the others their predictions."""
         start = time.perf_counter()
-        if len(files) > most:
-            raise Refusal(
-                413, say("Too many files"), str(len(files)), say("at most {n}", n=most),
-                say("split the files into several requests"),
-            )  # fmt: skip
-        predictions = await batcher.predict([await read_upload(file, allowed) for file in files])
+        with batcher.reserve(len(files)):
+            predictions = await batcher.predict([await read_upload(file, allowed) for file in files])
         items: Any = []
         for file, prediction in zip(files, predictions, strict=True):
             name = file.filename or ""

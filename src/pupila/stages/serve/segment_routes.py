@@ -8,16 +8,8 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from pupila.artifacts.bundle.prompter import EncodedImage
 from pupila.artifacts.predictions.prompt import RunLengths
-from pupila.artifacts.web.app import (
-    REFUSALS,
-    App,
-    OptionalImageUpload,
-    Problem,
-    Refusal,
-    Request,
-    Response,
-    TextField,
-)
+from pupila.artifacts.web.app import App, OptionalImageUpload, Request, Response, TextField
+from pupila.artifacts.web.refusals import REFUSALS, Problem, Refusal
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault

@@ -1,7 +1,8 @@
 """The settings of the server."""
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
+from pupila.artifacts.web.limits import BodyLimits, ConnectionLimits
 from pupila.imaging.images.decode import ImageLimits
 
 
@@ -23,3 +24,22 @@ class ServeSettings(ImageLimits):
     threads: PositiveInt | None = Field(
         default=None, description="threads that decode and predict, each on one core; null: one per core"
     )
+    max_connections: PositiveInt = Field(
+        default=512, description="maximum number of connections; above it slow clients are disconnected"
+    )
+    request_timeout: PositiveFloat = Field(
+        default=600, description="maximum time for a client to send a request, seconds; later ones get a 408"
+    )
+    max_open_bytes: PositiveInt = Field(
+        default=2_000_000_000,
+        description="total size of the requests that are being received or predicted, bytes; more get a 503",
+    )
+
+    def body_limits(self) -> BodyLimits:
+        """Limits of the bodies of requests; one full batch is always taken."""
+        body = self.max_bytes * self.max_files
+        return BodyLimits(body, max(body, self.max_open_bytes), files=min(self.max_files, self.queue))
+
+    def connection_limits(self) -> ConnectionLimits:
+        """Limits of connections."""
+        return ConnectionLimits(connections=self.max_connections, request_seconds=self.request_timeout)

@@ -1,13 +1,13 @@
 """Uploaded files, and the refusals of invalid files and of a full queue."""
 
-from pupila.artifacts.web.app import ImageUpload, Refusal
+from pupila.artifacts.web.app import ImageUpload
+from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
 
 STATUS_BY_CODE = {
     "oversized": 413, "not-an-image": 415, "missing-extra": 415, "unreadable": 422, "truncated": 422, "empty-file": 422,
 }  # fmt: skip
-_RETRY_AFTER = 1  # seconds
 
 
 async def read_upload(file: ImageUpload, allowed: int) -> bytes | ImageFault:
@@ -28,6 +28,6 @@ def image_refused(fault: ImageFault) -> Refusal:
 def queue_full(waiting: int, most: int) -> Refusal:
     """The refusal where the queue is full."""
     return Refusal(
-        503, say("Queue full, try again in {n} s", n=_RETRY_AFTER), say("{n} waiting images", n=waiting),
-        say("at most {n}", n=most), say("send the request again"), retry_after=_RETRY_AFTER,
+        503, say("Queue full, try again in {n} s", n=RETRY_AFTER), say("{n} waiting images", n=waiting),
+        say("at most {n}", n=most), say("send the request again"), retry_after=RETRY_AFTER,
     )  # fmt: skip

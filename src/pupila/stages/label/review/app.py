@@ -14,7 +14,9 @@ from pydantic import BaseModel, Field
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.gallery import encode_jpeg, make_thumbnail
-from pupila.artifacts.web.app import App, Refusal, Request, Response, make_app
+from pupila.artifacts.web.app import App, Request, Response, make_app
+from pupila.artifacts.web.limits import BodyLimits
+from pupila.artifacts.web.refusals import Refusal
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
@@ -22,7 +24,7 @@ from pupila.stages.label.review.review_task import Answer, ReviewTask
 from pupila.stages.label.review.session import Review
 
 MAX_SIDE = 1600  # pixels: longer side of the images shown, at most
-_MAX_BODY = 4096  # bytes of a request
+_BODIES = BodyLimits(body=4096, held=1_000_000)  # one reviewer answers one question at a time
 _DOCUMENTATION_PATHS = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
 _SECURITY_HEADERS = {
     "cache-control": "no-store", "x-content-type-options": "nosniff",
@@ -59,7 +61,7 @@ def make_review_app(review: Review, data: Dataset, title: str, stop: Callable[[]
         title: of the page.
         stop: called when the reviewer finishes.
     """
-    app = make_app(title, _lifespan, _MAX_BODY)
+    app = make_app(title, _lifespan, _BODIES)
     # The API documentation would load scripts from other servers.
     app.router.routes = [
         route for route in app.router.routes if getattr(route, "path", "") not in _DOCUMENTATION_PATHS

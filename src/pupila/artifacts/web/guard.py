@@ -1,0 +1,129 @@
+"""What stands before every route: request ids, and the refusals that need only the headers or a count of bytes."""
+
+import codecs
+from collections.abc import Callable
+from email.message import Message as HeaderParser
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pupila.artifacts.web.limits import BodyLimits
+from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal, new_request_id, to_response
+from pupila.core.messages import listing, say
+
+# Others decode to half characters (utf-7), or take quadratic time (punycode).
+_CHARSETS = ("utf-8", "ascii", "iso8859-1", "cp1252")
+Admit = Callable[[], None]  # raises a Refusal where no more requests can be taken
+
+
+class RequestGuard:
+    """Gives every request an id, answers HEAD as GET, and refuses bodies that can't be taken.
+
+    A body is refused that is over the limit, with or without a declared length, that is compressed or of another
+    charset, that comes while the queue is full, or that is more than all open requests may hold together.
+
+    Args:
+        app: the application behind it.
+        limits: bytes of one request and of all.
+        admit: called before the body of a POST is read.
+    """
+
+    def __init__(self, app: ASGIApp, limits: BodyLimits, admit: Admit | None = None) -> None:
+        self.app, self.limits, self.admit = app, limits, admit
+        self.held = 0  # bytes of all open requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI's call."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        number = headers.get("x-request-id", "")[:64] or new_request_id()
+        scope.setdefault("state", {})["id"] = number
+        try:
+            self._check(scope["method"], headers)
+        except Refusal as refusal:
+            await to_response(refusal, number)(scope, receive, send)
+            return
+        head = scope["method"] == "HEAD"
+        read = 0
+
+        async def receive_counted() -> Message:
+            nonlocal read
+            message = await receive()
+            size = len(message.get("body", b""))
+            read += size
+            self.held += size
+            if read > self.limits.body:
+                raise self._too_large(read)
+            if self.held > self.limits.held:
+                raise self._too_much()
+            return message
+
+        async def send_numbered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["x-request-id"] = number
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            # The server, which reads the method again, must not see the change.
+            inner = {**scope, "method": "GET"} if head else scope
+            await self.app(inner, receive_counted, send_numbered)
+        finally:
+            self.held -= read
+
+    def _check(self, method: str, headers: Headers) -> None:
+        """Refuse what the headers alone rule out.
+
+        Raises:
+            Refusal: 413, 415 or 503.
+        """
+        encodings = [
+            name for name in headers.getlist("content-encoding") if name.strip().lower() != "identity"
+        ]
+        if encodings:
+            refusal = Refusal(
+                415, say("The request is compressed"), listing(encodings), say("no Content-Encoding"),
+                say("send the image files as they are: they are compressed already"),
+            )  # fmt: skip
+            refusal.headers = {"accept-encoding": "identity"}
+            raise refusal
+        if (charset := _other_charset(headers.get("content-type", ""))) is not None:
+            raise Refusal(
+                415, say("Unsupported charset"), charset, "utf-8", say("send names and text fields as UTF-8")
+            )
+        length = headers.get("content-length", "0")
+        declared = int(length) if length.isascii() and length.isdecimal() else 0
+        if declared > self.limits.body:
+            raise self._too_large(declared)
+        if self.held + declared > self.limits.held and self.held:
+            raise self._too_much()
+        if method == "POST" and self.admit is not None:
+            self.admit()
+
+    def _too_large(self, length: int) -> Refusal:
+        return Refusal(
+            413, say("The request is too large"), say("{n} bytes", n=length), say("at most {n}", n=self.limits.body),
+            say("send fewer images, or smaller ones"),
+        )  # fmt: skip
+
+    def _too_much(self) -> Refusal:
+        return Refusal(
+            503, say("The open requests are too large together"), say("{n} bytes", n=self.held),
+            say("at most {n}", n=self.limits.held), say("send the request again"), retry_after=RETRY_AFTER,
+        )  # fmt: skip
+
+
+def _other_charset(content_type: str) -> str | None:
+    """The charset of a body that is not taken; None where it is, or where none is named."""
+    if "charset" not in content_type.lower():
+        return None
+    header = HeaderParser()
+    header["content-type"] = content_type
+    charset = str(header.get_param("charset", "utf-8"))
+    try:
+        return None if codecs.lookup(charset).name in _CHARSETS else charset
+    except (LookupError, ValueError):
+        return charset

@@ -1,0 +1,91 @@
+"""The sockets that a service listens on, and uvicorn's server with our limits."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import uvicorn
+
+from pupila.artifacts.web.app import App
+from pupila.artifacts.web.limits import ConnectionLimits
+from pupila.artifacts.web.protocol import bound_protocol
+from pupila.core.errors import PupilaError
+from pupila.core.messages import say
+
+GRACE = 30  # seconds that accepted requests have after SIGTERM
+_LAST_PORT = 65_535
+_UNAVAILABLE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+def listen(host: str, port: int, remedy: str) -> list[socket.socket]:
+    """Sockets that accept connections from now on: one for each address of the host, all on one port.
+
+    Args:
+        host: to listen on; "" are all addresses of this machine.
+        port: to listen on; 0 picks a free one.
+        remedy: of the error: how to listen on a free port.
+
+    Raises:
+        PupilaError: no port, no host of this machine, or the port is in use.
+    """
+    _check_port(port)
+    missing = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    try:
+        with ExitStack() as opened:
+            sockets: list[socket.socket] = []
+            for family, address in _addresses(host, port):
+                # Port 0: the first address picks the port for all.
+                number = sockets[0].getsockname()[1] if sockets else port
+                try:
+                    sockets.append(
+                        opened.enter_context(socket.create_server((address, number), family=family))
+                    )
+                except OSError as fault:  # "localhost" names IPv6 on machines without it
+                    if fault.errno not in _UNAVAILABLE:
+                        raise
+                    missing = fault
+            if not sockets:
+                raise missing
+            opened.pop_all()
+            return sockets
+    except (OSError, ValueError, OverflowError) as fault:  # UnicodeError and an embedded null are ValueErrors
+        raise PupilaError(
+            say("Can't listen on {host}, port {port}", host=host, port=port),
+            actual=getattr(fault, "strerror", None) or str(fault),
+            expected=say("an address of this machine and a free port"), remedy=remedy,
+        ) from fault  # fmt: skip
+
+
+def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, str]]:
+    """Family and address of everything that the host's name stands for."""
+    resolved = set()
+    for family, _, _, _, address in socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        if (family, address[0]) not in resolved:
+            resolved.add((family, address[0]))
+            yield family, str(address[0])
+
+
+def make_server(app: App, limits: ConnectionLimits) -> uvicorn.Server:
+    """A server for the app, to be run with the sockets of `listen`."""
+    config = uvicorn.Config(
+        app, http=bound_protocol(limits), ws="none", log_level="warning", access_log=False,
+        timeout_graceful_shutdown=GRACE,
+    )  # fmt: skip
+    return uvicorn.Server(config)
+
+
+def _check_port(port: int) -> None:
+    """Refuse what is no port, which sockets answer with errors of three types.
+
+    Raises:
+        PupilaError: it is none.
+    """
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= _LAST_PORT:
+        raise PupilaError(
+            say("Can't listen on port {port}", port=port), expected=say("a port from 0 to {last}", last=_LAST_PORT),
+            remedy=say("port 0, which picks a free one"),
+        )  # fmt: skip

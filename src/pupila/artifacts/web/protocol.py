@@ -1,0 +1,265 @@
+"""One connection: uvicorn's protocol, with limits on what a client may send and on how long it may take."""
+
+import asyncio
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from pupila.artifacts.web import connection_refusals
+from pupila.artifacts.web.limits import ConnectionLimits
+from pupila.artifacts.web.refusals import Refusal, new_request_id, to_response
+
+_STEP = 1.0  # seconds between two looks at a connection, at most
+_FRAMING = 8  # bytes of framing that each byte of a chunked body may have: one-byte chunks have five
+_IDLE, _HEAD, _BODY = "idle", "head", "body"  # between requests; before and after a request's headers
+_UPGRADING = (b"upgrade", b"http2-settings")
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """A connection that ends with a refusal where the client sends too much, too slowly or no HTTP."""
+
+    limits = ConnectionLimits()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client connected: it must send a request's headers in time."""
+        super().connection_made(transport)
+        self.phase = _HEAD
+        self.refused = False
+        self._fault: Refusal | None = None  # raised in a callback of the parser, which hides it
+        self._upgrading = self._ended = False
+        self._head = self._count = self._fed = self._body = 0
+        self._started = self._last = self.loop.time()
+        self._unread_since = self._closing_since = 0.0
+        self._step = min(_STEP, self.limits.idle_seconds / 4, self.limits.head_seconds / 4)
+        self._timer = self.loop.call_later(self._step, self._watch)
+        if len(self.connections) > self.limits.connections:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection ended."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read its response."""
+        self._unread_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._unread_since = 0.0
+        super().resume_writing()
+
+    # What the client sends
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived, and refuse what is too much."""
+        if self.refused:
+            return
+        self._unset_keepalive_if_required()
+        self._last = self.loop.time()
+        if self.phase is _IDLE:
+            self.phase, self._started = _HEAD, self._last
+        self._ended = False
+        self._feed(data)
+        self._count_framing(len(data))
+
+    def _count_framing(self, size: int) -> None:
+        """Refuse a request most of which is no body, such as endless chunk extensions."""
+        if self._ended:  # what follows the end of a request in the same data is not counted
+            self._fed = self._body = 0
+            return
+        self._fed += size
+        if not self.refused and self._fed - self._body > self.limits.head_bytes + _FRAMING * self._body:
+            self.refuse(self._too_large(self._fed - self._body))
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrading = False
+            self._restart(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.refuse(self._fault or connection_refusals.invalid_http())
+
+    def _restart(self, rest: bytes) -> None:
+        """Read a request again as if it asked for no other protocol: none is offered, and a client must accept that."""
+        method, headers = self.parser.get_method(), self.headers
+        lines = []
+        for name, value in headers:
+            if name == b"connection":
+                value = b", ".join(
+                    token for token in value.split(b",") if token.strip().lower() not in _UPGRADING
+                )
+            if name not in _UPGRADING and (name != b"connection" or value):
+                lines.append(b"%s: %s\r\n" % (name, value))
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self._feed(b"%s %s HTTP/1.1\r\n%s\r\n%s" % (method, self.url, b"".join(lines), rest))
+
+    # Callbacks of the parser; an error ends the parsing
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self.phase, self._started = _HEAD, self._last
+        self._head = self._count = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the address."""
+        super().on_url(url)
+        self._head += len(url)
+        if len(self.url) > self.limits.target_bytes:
+            self._fail(connection_refusals.long_address(len(self.url), self.limits))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer: those are counted and not used."""
+        self._count += 1
+        self._head += len(name) + len(value) + 4
+        if self._count > self.limits.headers:
+            self._fail(connection_refusals.many_headers(self.limits))
+        if self._head > self.limits.head_bytes:
+            self._fail(self._too_large(self._head))
+        if self.phase is _HEAD:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The request is passed on; its body follows."""
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._fail(connection_refusals.no_tunnel())
+            self._upgrading = True
+            return
+        if len(self.pipeline) >= self.limits.pipelined:
+            self._fail(connection_refusals.many_pipelined(self.limits))
+        super().on_headers_complete()
+        self.phase = _BODY
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._body += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        if self._upgrading:
+            return
+        self.phase, self._ended = _IDLE, True
+        super().on_message_complete()
+
+    def _fail(self, refusal: Refusal) -> None:
+        """End the parsing of this data.
+
+        Raises:
+            ValueError: always; the parser reports it as its own error.
+        """
+        self._fault = refusal
+        raise ValueError(refusal.detail)
+
+    def _too_large(self, size: int) -> Refusal:
+        kind = connection_refusals.large_framing if self.phase is _BODY else connection_refusals.large_headers
+        return kind(size, self.limits)
+
+    # How a client is refused
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer, where no response has begun, and end the connection once the client had time to read it."""
+        self.refused = True
+        self._unset_keepalive_if_required()
+        cycle = self.cycle
+        if self.phase is _BODY and cycle.response_complete:  # this request has had its response
+            self.transport.close()
+            return
+        if cycle is not None and not cycle.response_complete:
+            if self.pipeline or cycle.response_started:
+                self.transport.abort()
+                return
+            if self.phase is not _BODY:  # an earlier request: it still gets its response
+                cycle.keep_alive = False
+                return
+            cycle.disconnected = True  # for the app, which waits for the rest of this request
+            cycle.message_event.set()
+        self.flow.resume_reading()  # and drop what comes
+        self._closing_since = self.loop.time()
+        self._write(refusal)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _write(self, refusal: Refusal) -> None:
+        """Write the response past the app, which does not know of this request."""
+        response = to_response(refusal, new_request_id())
+        headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
+        lines = [b"%s: %s\r\n" % header for header in headers]
+        self.transport.write(
+            b"".join([STATUS_LINE[refusal.status_code], *lines, b"\r\n", bytes(response.body)])
+        )
+
+    def _make_room(self) -> None:
+        """Above the limit of connections: close the one that is slowest to send its request, or else this one."""
+        now = self.loop.time()
+        everyone: set[Any] = self.connections
+        others = [other for other in everyone if other is not self and other.is_expendable(now)]
+        slowest: BoundedProtocol = min(others, key=lambda other: other.order(), default=self)
+        self.connections.discard(slowest)
+        slowest.refused = True
+        if slowest is self or slowest.has_begun:
+            slowest._write(connection_refusals.many_connections(self.limits))
+        slowest.transport.close()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client sent a part of a request that nobody answers yet."""
+        return self.phase is _HEAD and self._fed > 0
+
+    def is_expendable(self, now: float) -> bool:
+        """Whether no response is lost if this connection ends: the client has sent nothing, or not all in time."""
+        complete = self.cycle is None or self.cycle.response_complete
+        return complete and self.phase is not _BODY and now - self._last >= self.limits.fresh_seconds
+
+    def order(self) -> tuple[bool, float]:
+        """The order in which they are closed for others: slow requests by their age, then idle connections."""
+        return not self.has_begun, self._started
+
+    # How long a client takes
+
+    def _watch(self) -> None:
+        """Look at the connection once a step."""
+        now = self.loop.time()
+        self._timer = self.loop.call_later(self._step, self._watch)
+        if self._unread_since:
+            if now - self._unread_since > self.limits.idle_seconds:
+                self.transport.abort()
+        elif self.refused or self.transport.is_closing():
+            self._closing_since = self._closing_since or now
+            waits = self.limits.linger_seconds if self.refused else self.limits.idle_seconds
+            busy = self.cycle is not None and not self.cycle.response_complete and not self.cycle.disconnected
+            if now - self._closing_since > waits and not busy:
+                self.transport.abort()
+        elif self.flow.read_paused:  # the server's time
+            self._last, self._started = now, self._started + self._step
+        elif self._is_slow(now):
+            self._give_up()
+
+    def _is_slow(self, now: float) -> bool:
+        taken, limits = now - self._started, self.limits
+        if self.phase is _HEAD:
+            return taken > limits.head_seconds
+        return self.phase is _BODY and (
+            now - self._last > limits.idle_seconds
+            or taken > limits.request_seconds
+            or taken > limits.idle_seconds + self._body / limits.bytes_per_second
+        )
+
+    def _give_up(self) -> None:
+        """End a connection whose request did not come in time; who sent nothing at all gets no response."""
+        has_response = self.phase is _BODY and self.cycle.response_complete
+        if has_response or (self.phase is _HEAD and not self._fed):
+            self.transport.close()
+            return
+        self.refuse(connection_refusals.too_slow())
+
+
+def bound_protocol(limits: ConnectionLimits) -> type[BoundedProtocol]:
+    """The protocol with these limits; uvicorn takes a class."""
+    return type("LimitedProtocol", (BoundedProtocol,), {"limits": limits})

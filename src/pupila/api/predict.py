@@ -114,9 +114,10 @@ def predict_files(
     from pupila.artifacts.predictions.catalogue import PREDICTION_COLUMNS
     from pupila.artifacts.predictions.rows import FailedRow
     from pupila.artifacts.run.source import parse_predicting
+    from pupila.core.csv_text import csv_line
     from pupila.imaging.images.bands import BandSettings
     from pupila.stages.predict.inputs import SkippedFiles, count_images, find_images
-    from pupila.stages.predict.rows import Output, check_bands, csv_line, describe_row, to_csv
+    from pupila.stages.predict.rows import Output, check_bands, describe_row, to_csv
     from pupila.stages.predict.table import open_table
     from pupila.stages.predict.tasks import TASK_PREDICTORS
     from pupila.tasks.prompt import Prompt

@@ -1,6 +1,5 @@
 """A synthetic folder with nearly every fault that the doctor detects, each planted on purpose."""
 
-import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from pupila.core import files
+from pupila.core.csv_text import csv_text
 from pupila.demo.packages import draw_products, photograph
 
 # Every code that `plant_faults` provokes; single-class and changed-file need a data set of their own.
@@ -34,11 +34,8 @@ def plant_faults(folder: Path, seed: int = 7) -> None:
     rows += _write_odd_images(folder)
     rows += _write_copies(folder, first_photo, rows[0][0])
     rows += _write_odd_rows(folder, rows)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["file_name", "label", "split", "shop", "product"])
-    writer.writerows(rows)
-    files.write_bytes(str(folder / "metadata.csv"), text.getvalue().encode())
+    text = csv_text([("file_name", "label", "split", "shop", "product"), *rows])
+    files.write_bytes(str(folder / "metadata.csv"), text.encode())
 
 
 def _write_sound_photos(folder: Path, seed: int) -> Iterator[Row]:

@@ -1,7 +1,5 @@
 """Synthetic photos of food packages with up to four kinds of warning octagon, and the table of their labels."""
 
-import csv
-import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pupila.core import files
+from pupila.core.csv_text import csv_text
 from pupila.demo.packages import Row, draw_octagon, draw_package, photograph
 
 TABLE = "labels.csv"
@@ -57,9 +56,7 @@ def write_octagon_photos(folder: Path, products: int, seed: int) -> int:
     ]
     with ThreadPoolExecutor() as pool:
         rows = list(pool.map(lambda photo: _write_photo(folder, seed, *photo), photos))
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([["image", "group", *WARNINGS], *rows])
-    files.write_bytes(str(folder / TABLE), table.getvalue().encode())
+    files.write_bytes(str(folder / TABLE), csv_text([["image", "group", *WARNINGS], *rows]).encode())
     return len(rows)
 
 

@@ -1,7 +1,5 @@
 """Data with several labels per image: a table with one column per class, and COCO's annotations of whole images."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from pupila.artifacts.dataset.formats.tables.table import readable_classes
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
+from pupila.core.csv_text import csv_line
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.stages.convert.item import Item, LabelItem
@@ -30,20 +29,19 @@ def _write_table(items: Iterable[LabelItem], classes: tuple[str, ...], out: str)
     Raises:
         PupilaError: reading the table would take a class for another column, or lose it.
     """
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow([*_HEAD, *classes])
-    _refuse_lost_classes(stream.getvalue(), classes)
+    header = csv_line([*_HEAD, *classes])
+    _refuse_lost_classes(header, classes)
+    lines = [header]
     for item in items:
         cells = [int(item.labels[name]) if name in item.labels else "" for name in classes]
         path = item.path("images", files.suffix(item.name))
-        writer.writerow([path, item.group or "", item.split, *cells])
-    files.write_bytes(files.join(out, TABLE), stream.getvalue().encode())
+        lines.append(csv_line([path, item.group or "", item.split, *cells]))
+    files.write_bytes(files.join(out, TABLE), ("\n".join(lines) + "\n").encode())
 
 
 def _refuse_lost_classes(header: str, classes: tuple[str, ...]) -> None:
     cells = [*("" for _ in _HEAD), *("10"[number % 2] for number in range(len(classes)))]
-    read = readable_classes(f"{header}{','.join(cells)}".encode())
+    read = readable_classes(f"{header}\n{','.join(cells)}".encode())
     if lost := [name for name in classes if name not in read]:
         raise PupilaError(
             say("Reading a table would not take these columns for classes"), actual=listing(lost),

@@ -1,15 +1,14 @@
 """Predictions as rows: as text, as JSON lines and as CSV; what all tasks share."""
 
-import csv
-import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.predictions.columns import ERROR, IMAGE
 from pupila.artifacts.predictions.rows import FailedRow, ImageError, PredictionRow
+from pupila.core.csv_text import csv_line
 from pupila.core.errors import PupilaError
 from pupila.core.messages import escape_controls, say
 from pupila.imaging.images.bands import BandSettings
@@ -98,10 +97,3 @@ def to_csv(row: PredictionRow, task: TaskPredictor[Any, Any], columns: list[str]
         {IMAGE: row.image, ERROR: row.error.reason} if isinstance(row, FailedRow) else task.cells(row, folder)
     )
     return csv_line([cells.get(column, "") for column in columns])
-
-
-def csv_line(cells: Sequence[object]) -> str:
-    """The cells as CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().removesuffix("\n")

@@ -12,6 +12,7 @@ from pupila.artifacts.dataset.formats.tables.encodings import UTF_8
 from pupila.artifacts.dataset.formats.tables.features import name_class, read_parquet_classes
 from pupila.artifacts.dataset.formats.tables.text_tables import TextTable, read_text_table
 from pupila.core import files
+from pupila.core.csv_text import FORMULA
 from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, listing, say, say_count
 
@@ -30,6 +31,8 @@ COLUMN_WORDS = {
 
 _LONGEST_LINE = 1 << 20  # bytes of a header
 _MOST_COLUMNS = 10_000
+_QUOTED_FORMULA = re.compile(f"'{FORMULA}")
+_WITH_APOSTROPHE = f"^'('*{FORMULA})"  # for Python and for polars
 UNNAMED = re.compile(r"column \d+")  # our names for columns without a header
 
 
@@ -168,7 +171,10 @@ def parse_table(data: bytes, suffix: str, header: bool = True) -> ParsedTable:
         ragged = [source.skipped + number for number in _find_ragged(text, separator)]
     repeated = _find_repeated(frame, text, separator)
     return ParsedTable(
-        _as_text(frame.rename(_quoted_names(frame, text, separator))), ragged, source, repeated
+        _as_text(_unquote_formulas(frame.rename(_quoted_names(frame, text, separator)), text)),
+        ragged,
+        source,
+        repeated,
     )
 
 
@@ -185,6 +191,16 @@ def _parse_text(text: str, separator: str, truncate: bool) -> pl.DataFrame:
     return pl.read_csv(
         io.BytesIO(text.encode()), separator=separator, infer_schema=False, truncate_ragged_lines=truncate
     )
+
+
+def _unquote_formulas(frame: pl.DataFrame, text: str) -> pl.DataFrame:
+    """The table without the apostrophe that is written before what begins like a formula, see `core.csv_text`."""
+    if not _QUOTED_FORMULA.search(text):  # nearly every table
+        return frame
+    names = {name: re.sub(_WITH_APOSTROPHE, r"\1", name) for name in frame.columns}
+    if len(set(names.values())) == len(names):
+        frame = frame.rename(names)
+    return frame.with_columns(pl.col(pl.String).str.replace(_WITH_APOSTROPHE, "${1}"))
 
 
 def _find_ragged(text: str, separator: str) -> list[int]:

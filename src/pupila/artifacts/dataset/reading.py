@@ -21,6 +21,7 @@ from pupila.core.threads import reader_threads
 from pupila.imaging.duplicates.signature import MIN_DECODE_SIDE, SIDE, hashes, shrink
 from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.bands import BandSettings
+from pupila.imaging.images.budget import hold, set_decode_memory
 from pupila.imaging.images.decode import (
     DECODER,
     FORMATS,
@@ -138,6 +139,10 @@ class ReadSettings(LayoutSettings, BandSettings, ImageLimits):
     workers: PositiveInt | None = Field(
         default=None, description="threads that read images; null: one per core, 16 for a store"
     )
+    max_decode_memory: PositiveInt | None = Field(
+        default=None,
+        description="memory that all threads may take to decode images, bytes; null: a quarter of the machine's",
+    )
 
     def limits(self) -> ImageLimits:
         """The limits alone."""
@@ -163,6 +168,8 @@ def read_facts(
         A frame with the columns `FACTS`, `PART` and `ROW` (which locate the copies), and the cache that holds the
         copies. `fault` is null for a usable image, else the code of the fault.
     """
+    if settings.max_decode_memory is not None:
+        set_decode_memory(settings.max_decode_memory)
     choice = settings.band_settings()
     version = f"{DECODER}/{BYTES}/{settings.max_bytes}/{settings.max_pixels}"
     version += f"/{choice.model_dump_json()}" if choice else ""
@@ -234,6 +241,11 @@ def _chunks(entries: list[files.FileEntry], size: int) -> Iterator[list[files.Fi
 
 def read_file_facts(root: str, entry: files.FileEntry, settings: ReadSettings) -> Row:
     """The facts of one file except its hashes, and its copies, (BYTES,) uint8, black where it is not an image."""
+    with hold():  # the pixels count as memory of decoding until they are described
+        return _read_file_facts(root, entry, settings)
+
+
+def _read_file_facts(root: str, entry: files.FileEntry, settings: ReadSettings) -> Row:
     facts = ImageFacts(entry.path, entry.size, entry.modified)
     try:
         content = _read_bytes(root, entry, settings)

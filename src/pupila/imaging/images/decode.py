@@ -154,7 +154,9 @@ def decode(
         try:
             loaded = load_pixels(picture)
             del picture  # and with it what its codec holds
-            return to_rgb(loaded, orientation, levels)
+            rgb = to_rgb(loaded, orientation, levels)
+            del loaded  # before memory goes back to the system
+            return rgb
         except DAMAGE as fault:
             raise _damage_fault(str(fault)) from fault
 

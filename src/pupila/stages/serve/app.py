@@ -12,11 +12,14 @@ from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.prompter import Prompter
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.web.app import App, make_app
+from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.predict_routes import add_predictions
 from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
+
+_PATIENCE = 10.0  # seconds that an image waits for memory before its request gets a 503
 
 
 class BundleDescription(BundleInfo):
@@ -79,6 +82,7 @@ def make_service(bundle: Bundle, settings: ServeSettings) -> App:
     Raises:
         PupilaError: the bundle is invalid.
     """
+    set_decode_memory(settings.max_decode_memory, strict=True, patience=_PATIENCE)
     routes = ROUTES[bundle.info.task]
     worker = routes.worker(bundle, settings)
 

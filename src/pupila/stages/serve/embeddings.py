@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pupila.artifacts.bundle.prompter import EncodedImage, Prompter
 from pupila.core.files import sha256
 from pupila.core.threads import CORES
+from pupila.imaging.images.budget import NoMemory
 from pupila.stages.serve.settings import ServeSettings
-from pupila.stages.serve.uploads import queue_full
+from pupila.stages.serve.uploads import memory_full, queue_full
 from pupila.tasks.prompt import Prompt, PromptPrediction
 
 
@@ -134,7 +135,10 @@ class Embeddings:
 
     def _prepare_and_encode(self, data: bytes) -> EncodedImage:
         """In a thread."""
-        image = self.prompter.preprocess(data)
+        try:
+            image = self.prompter.preprocess(data)
+        except NoMemory as lack:
+            raise memory_full(lack) from lack
         return self.prompter.encode(image, all_cores=len(self._coming) == 1)
 
     def close(self) -> None:

@@ -21,6 +21,11 @@ class ServeSettings(ImageLimits):
     max_embedding_bytes: PositiveInt = Field(
         default=512_000_000, description="total size of the cached embeddings, bytes"
     )
+    max_decode_memory: PositiveInt | None = Field(
+        default=None,
+        description="memory that all threads may take to decode images, bytes; more waits, then gets a 503, and an "
+        "image that takes more alone a 413; null: a quarter of the machine's",
+    )
     threads: PositiveInt | None = Field(
         default=None, description="threads that decode and predict, each on one core; null: one per core"
     )

@@ -3,6 +3,7 @@
 from pupila.artifacts.web.app import ImageUpload
 from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal
 from pupila.core.messages import say
+from pupila.imaging.images.budget import NoMemory
 from pupila.imaging.images.decode import ImageFault
 
 STATUS_BY_CODE = {
@@ -30,4 +31,13 @@ def queue_full(waiting: int, most: int) -> Refusal:
     return Refusal(
         503, say("Queue full, try again in {n} s", n=RETRY_AFTER), say("{n} waiting images", n=waiting),
         say("at most {n}", n=most), say("send the request again"), retry_after=RETRY_AFTER,
+    )  # fmt: skip
+
+
+def memory_full(lack: NoMemory) -> Refusal:
+    """The refusal where others hold the memory for decoding for too long."""
+    return Refusal(
+        503, say("No memory for decoding, try again in {n} s", n=_RETRY_AFTER),
+        say("{n} bytes for this image", n=lack.needed), say("at most {n} bytes for all images", n=lack.total),
+        say("send the request again"), retry_after=_RETRY_AFTER,
     )  # fmt: skip

@@ -50,6 +50,8 @@ class ReadOptions(LayoutOptions, BandOptions, total=False):
     """largest image, pixels (width x height) [default: 89000000]."""
     workers: int | None
     """threads that read images; None: one per core, 16 for a store [default: None]."""
+    max_decode_memory: int | None
+    """memory of all decoding threads, bytes; None: a quarter of the machine's [default: None]."""
 
 
 class SplitOptions(ReadOptions, total=False):
@@ -378,6 +380,9 @@ class ServeOptions(TypedDict, total=False):
     """embeddings to cache, most recently used (promptable bundles) [default: 32]."""
     max_embedding_bytes: int
     """total size of the cached embeddings, bytes [default: 512000000]."""
+    max_decode_memory: int | None
+    """memory of all decoding threads, bytes; more waits, then gets a 503, one image above it a 413; None: a
+    quarter of the machine's [default: None]."""
     threads: int | None
     """threads that decode and predict, each on one core; None: one per core [default: None]."""
     max_connections: int

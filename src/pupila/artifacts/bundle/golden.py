@@ -11,6 +11,7 @@ from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.imaging.geotiff.image import read_image
+from pupila.imaging.images.budget import hold
 from pupila.imaging.images.decode import Array, ImageFault, ImageLimits
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.tasks import TASKS
@@ -30,7 +31,15 @@ def preprocess_bytes(
 
     Raises:
         ImageFault: not a usable image.
+        NoMemory: other threads hold the memory for decoding for too long, where that has a limit.
     """
+    with hold():  # the pixels count as memory of decoding until the inputs are made of them
+        return _preprocess(data, task, spec, limits)
+
+
+def _preprocess(
+    data: bytes, task: Task, spec: Preprocessing, limits: ImageLimits | None
+) -> PreprocessedImage:
     image = read_image(data, spec.bands, limits, task.min_decode_side(spec))
     return PreprocessedImage(
         task.inputs(image.rgb, spec), image.header.height, image.header.width, image.valid

@@ -141,7 +141,7 @@ class ReadSettings(LayoutSettings, BandSettings, ImageLimits):
     )
     max_decode_memory: PositiveInt | None = Field(
         default=None,
-        description="memory that all threads may take to decode images, bytes; null: a quarter of the machine's",
+        description="memory of all decoding threads, bytes; null: a quarter of the machine's",
     )
 
     def limits(self) -> ImageLimits:

@@ -2,18 +2,34 @@
 
 import hashlib
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
 from pathlib import Path
 
 import pytest
 
-from pupila.artifacts.bundle.folder import read_bundle
+from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.bundle.golden import check_golden, golden_images
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.session import Session
+from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.learning.models.weights import parse_tensors
 from pupila.tasks.task import PostProcessing
-from tests.artifacts.bundle.sealed import edit_info
+from tests.artifacts.bundle.sealed import edit_file, edit_info
 from tests.colours import CLASSES, colour_model, write_colours
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def store() -> str:
+    """The address of an empty folder of a store."""
+    return f"memory://{uuid.uuid4().hex}"
 
 
 def test_a_written_bundle_is_read_back(tmp_path: Path) -> None:
@@ -40,11 +56,10 @@ def test_different_bundles_have_different_hashes(tmp_path: Path) -> None:
     ],
     ids=["changed", "missing", "added"],
 )
-def test_a_modified_bundle_is_refused(tmp_path: Path, harm: object, says: str) -> None:
-    write_colours(tmp_path / "bundle")
-    harm(tmp_path / "bundle")  # type: ignore[operator]
+def test_a_modified_bundle_is_refused(home: Path, harm: object, says: str) -> None:
+    harm(home)  # type: ignore[operator]
     with pytest.raises(PupilaError, match=says):
-        read_bundle(tmp_path / "bundle")
+        read_bundle(home)
 
 
 def by_class(prediction: dict[str, list[float]] | list[float]) -> dict[str, list[float]]:
@@ -63,12 +78,9 @@ def by_class(prediction: dict[str, list[float]] | list[float]) -> dict[str, list
         ({"classes": []}, "classes"),
     ],
 )
-def test_a_bundle_that_can_not_predict_is_refused(
-    tmp_path: Path, values: dict[str, object], says: str
-) -> None:
-    home = edit_info(Path(write_colours(tmp_path / "bundle").folder), **values)
+def test_a_bundle_that_can_not_predict_is_refused(home: Path, values: dict[str, object], says: str) -> None:
     with pytest.raises(PupilaError, match=says):
-        read_bundle(home)
+        read_bundle(edit_info(home, **values))
 
 
 def test_a_folder_in_place_of_bundle_json_is_refused(tmp_path: Path) -> None:
@@ -86,8 +98,7 @@ def test_the_hash_is_that_of_the_file_without_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["temperature", "hash"])
-def test_a_changed_bundle_json_is_refused(tmp_path: Path, field: str) -> None:
-    home = Path(write_colours(tmp_path / "bundle").folder)
+def test_a_changed_bundle_json_is_refused(home: Path, field: str) -> None:
     info = json.loads((home / "bundle.json").read_text())
     changed = json.dumps({**info, field: 0.5 if field == "temperature" else ""}, indent=1) + "\n"
     (home / "bundle.json").write_text(changed)
@@ -166,3 +177,100 @@ def test_a_model_changed_after_reading_does_not_predict(tmp_path: Path) -> None:
     (tmp_path / "bundle/model.onnx").write_bytes(colour_model(9.0))
     with pytest.raises(PupilaError, match=r"model.onnx was changed"):
         _ = predictor.all_cores_session
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path: Path) -> None:
+    script = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from pupila.core import files\n"
+        "from tests.colours import write_colours\n"
+        "write = files.write_bytes\n"
+        "def die(uri, data):\n"
+        "    write(uri, data)\n"
+        "    if uri.endswith('card.md'): os.kill(os.getpid(), 9)\n"
+        "files.write_bytes = die\n"
+        "write_colours(Path(sys.argv[1]) / 'bundle')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False)
+    assert ended.returncode != 0
+    (tmp_path / ".bundle.settings").mkdir()  # of somebody else: no eight digits
+    assert len(list(tmp_path.glob(".bundle.????????"))) == 2
+    bundle = write_colours(tmp_path / "bundle")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".bundle.settings", "bundle"]
+    assert read_bundle(tmp_path / "bundle") == bundle
+
+
+def test_a_bundle_in_a_store_is_verified_like_one_on_disk(tmp_path: Path, store: str) -> None:
+    written = write_colours(tmp_path / "bundle")
+    for path in sorted((tmp_path / "bundle").rglob("*")):
+        if path.is_file():
+            files.write_bytes(
+                f"{store}/bundle/{path.relative_to(tmp_path / 'bundle').as_posix()}", path.read_bytes()
+            )
+    stored = read_bundle(f"{store}/bundle")
+    assert stored.info == written.info
+    Predictor(stored)
+    files.write_bytes(f"{store}/bundle/golden/added.txt", b"x")
+    files.write_bytes(f"{store}/bundle/card.md", b"# Better")
+    with pytest.raises(PupilaError, match=r"golden/added.txt is not part of the bundle, card.md was changed"):
+        read_bundle(f"{store}/bundle")
+
+
+@pytest.mark.parametrize("name", ["card.md", "model.onnx", "bundle.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "nowhere", "folder"])
+def test_a_pipe_a_device_or_a_folder_in_place_of_a_file_is_refused(home: Path, name: str, kind: str) -> None:
+    path = home / name
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else "/nowhere")
+    with pytest.raises(PupilaError, match=re.escape(name)):
+        read_bundle(home)
+
+
+def test_links_to_the_same_content_are_read(tmp_path: Path, home: Path) -> None:
+    """As stores of versioned data lay files out: what counts is the content, whose hash is known."""
+    shutil.copytree(home, tmp_path / "elsewhere")
+    for name in ("model.onnx", "golden"):
+        path = home / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        path.symlink_to(tmp_path / "elsewhere" / name)
+    Predictor(read_bundle(home))
+    (tmp_path / "elsewhere/model.onnx").write_bytes(colour_model(3.0))
+    with pytest.raises(PupilaError, match=r"model.onnx was changed"):
+        read_bundle(home)
+
+
+def test_training_images_that_are_no_hashes_are_refused(home: Path) -> None:
+    bundle = read_bundle(edit_file(home, "training_images.txt", b"\xff\x1b[2J no hash\n"))
+    with pytest.raises(PupilaError, match=r"training_images.txt: found .*expected 64 hexadecimal digits"):
+        bundle.training_images()
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "training_images.txt"])
+def test_a_file_larger_than_it_can_be_is_not_read(home: Path, name: str) -> None:
+    edit_file(home, name, b"")
+    with (home / name).open("r+b") as stream:
+        stream.truncate(3_000_000_000)  # a hole in the file takes no disk
+    with pytest.raises(PupilaError, match=rf"{name} has 3,000,000,000 bytes"):
+        read_bundle(home)
+
+
+@pytest.mark.parametrize(
+    "header", [b"", b"\xff" * 8, (2**40).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"[]",
+               (99).to_bytes(8, "little") + b'{"encoder.x": {"dtype": "F32", "shape": [1099511627776], "data_offsets": '
+               b"[0, 4]}}   \x00\x00\x00\x00"]
+)  # fmt: skip
+def test_weights_with_a_wrong_header_are_refused(home: Path, header: bytes) -> None:
+    bundle = read_bundle(edit_file(home, "weights.safetensors", header))
+    with pytest.raises(PupilaError, match=r"Can't read the weights weights\.safetensors"):
+        parse_tensors(bundle.read("weights.safetensors"), "weights.safetensors")
+
+
+def test_a_bundle_without_weights_has_none_to_read(written: Bundle) -> None:
+    with pytest.raises(PupilaError, match=r"weights\.safetensors is missing"):
+        written.read("weights.safetensors")

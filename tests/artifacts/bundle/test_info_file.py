@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,7 @@ from pupila.artifacts.bundle.info_file import MAX_BYTES
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.core.errors import PupilaError
 from tests.artifacts.bundle.sealed import edit_info, edit_text, read_fields, seal_text
-from tests.colours import CLASSES, write_colours
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return write_colours(tmp_path_factory.mktemp("written") / "bundle")
-
-
-@pytest.fixture
-def home(tmp_path: Path, written: Bundle) -> Path:
-    return Path(shutil.copytree(written.folder, tmp_path / "bundle"))
+from tests.colours import CLASSES
 
 
 def refusal(home: Path) -> str:

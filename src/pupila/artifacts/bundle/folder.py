@@ -5,7 +5,6 @@ import glob
 import os
 import re
 import shutil
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from pupila.artifacts.bundle.parts import HASH, check_files, check_parts, onnx_f
 from pupila.artifacts.bundle.runtime import this_runtime
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.session import Session
-from pupila.core import files
+from pupila.core import files, locks
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
@@ -32,7 +31,6 @@ from pupila.tasks import TASKS
 MODEL_FILE = "model.onnx"  # of a task with one role
 TRAINING_IMAGES_FILE, WEIGHTS_FILE = "training_images.txt", "weights.safetensors"
 _TEMPORARY = re.compile(r"[0-9a-f]{8}")
-_ABANDONED = 3600  # seconds after which a folder that is not complete has no writer any more
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -152,10 +150,31 @@ def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) 
 
 
 def _replace_folder(target: Path, contents: dict[str, bytes]) -> None:
-    """Write the files to a temporary folder, then move it into place; what a killed process left is removed first."""
+    """Write the files to a temporary folder, then move it into place; what a killed process left is removed first.
+
+    Raises:
+        PupilaError: the folder can't be written to.
+    """
+    lock = target.with_name(f".{target.name}.lock")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locks.hold(str(lock)):  # so whatever was begun here, and is not complete, has no writer any more
+            for folder in target.parent.glob(f".{glob.escape(target.name)}.????????"):
+                if _TEMPORARY.fullmatch(folder.name[-8:]):
+                    shutil.rmtree(folder, ignore_errors=True)
+            try:
+                _write_folder(target, contents)
+            finally:
+                with contextlib.suppress(
+                    OSError
+                ):  # Windows lets nobody delete an open file: the next one does
+                    lock.unlink()
+    except OSError as fault:
+        raise files.write_error(target, fault, say("a writable folder"), "--out FOLDER") from fault
+
+
+def _write_folder(target: Path, contents: dict[str, bytes]) -> None:
     old = target.with_name(f".{target.name}.old")
-    for left in _find_abandoned(target):
-        shutil.rmtree(left, ignore_errors=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
         for name, data in contents.items():
@@ -165,17 +184,6 @@ def _replace_folder(target: Path, contents: dict[str, bytes]) -> None:
             os.replace(target, old)  # noqa: PTH105 -- the folder moves whole
         os.replace(temporary, target)  # noqa: PTH105
     except BaseException:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(temporary)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     files.remove_folder(old)
-
-
-def _find_abandoned(target: Path) -> list[Path]:
-    """Folders that a killed process left: begun for the bundle, and not touched for an hour."""
-    now, left = time.time(), []
-    for folder in target.parent.glob(f".{glob.escape(target.name)}.????????"):
-        with contextlib.suppress(OSError):
-            if _TEMPORARY.fullmatch(folder.name[-8:]) and now - folder.stat().st_mtime > _ABANDONED:
-                left.append(folder)
-    return left

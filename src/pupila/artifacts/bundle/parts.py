@@ -3,12 +3,11 @@
 import hashlib
 import re
 from itertools import islice
-from pathlib import Path
 
 from pupila.artifacts.bundle.golden import GOLDEN
 from pupila.artifacts.bundle.info_file import INFO_FILE, ascii_text, modification_error
 from pupila.artifacts.bundle.schema import BundleInfo
-from pupila.core import files
+from pupila.core import disk, files
 from pupila.core.errors import PupilaError
 from pupila.core.installation import upgrade_command
 from pupila.core.messages import integer, listing, say
@@ -78,7 +77,7 @@ def _hash_file(uri: str, name: str) -> str:
         if files.is_remote(uri):
             return files.sha256(files.read_bytes(uri))
         digest = hashlib.sha256()
-        with Path(uri).open("rb") as stream:
+        with disk.open_regular(uri) as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
         return digest.hexdigest()

@@ -40,7 +40,10 @@ class Session:
         if threads:
             options.intra_op_num_threads = threads
         with _explain_faults(say("Can't read the model")), _limit_time(options.set_load_cancellation_flag):
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # to the same provider, with a banner on the terminal
+            )  # fmt: skip
         self.inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = [output.name for output in self._session.get_outputs()]
 
@@ -79,6 +82,7 @@ class Session:
             if not bounded:
                 return [np.asarray(output) for output in self._session.run(outputs, feed)]
             options = onnxruntime.RunOptions()
+            options.log_severity_level = 4  # what fails is said once, as the error
             with _limit_time(partial(setattr, options, "terminate")):
                 return [np.asarray(output) for output in self._session.run(outputs, feed, options)]
 

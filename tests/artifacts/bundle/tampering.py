@@ -48,7 +48,7 @@ LITERALS = [
 class Tampered:
     """One change."""
 
-    what: str
+    change: str
     unseen: bool = False  # whether it may stay unnoticed without the hash
 
 
@@ -82,13 +82,13 @@ def _draw_path(rng: random.Random, fields: dict[str, Any]) -> tuple[Any, ...]:
     return rng.choice(_leaves({top: fields[top]}))
 
 
-def _write(rng: random.Random, home: Path, text: str, what: str, path: tuple[Any, ...]) -> Tampered:
+def _write(rng: random.Random, home: Path, text: str, change: str, path: tuple[Any, ...]) -> Tampered:
     """With the hash renewed, or not."""
     if rng.random() < 0.2:
         (home / "bundle.json").write_bytes(text.encode("utf-8", "surrogatepass"))
-        return Tampered(f"{what}, hash as it was")
+        return Tampered(f"{change}, hash as it was")
     seal_text(home, text)
-    return Tampered(f"{what}, hash renewed", path[0] in UNSEEN)
+    return Tampered(f"{change}, hash renewed", path[0] in UNSEEN)
 
 
 def change_field(rng: random.Random, home: Path) -> Tampered:

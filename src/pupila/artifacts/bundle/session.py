@@ -82,7 +82,7 @@ class Session:
             if not bounded:
                 return [np.asarray(output) for output in self._session.run(outputs, feed)]
             options = onnxruntime.RunOptions()
-            options.log_severity_level = 4  # what fails is said once, as the error
+            options.log_severity_level = 4  # the error names what fails
             with _limit_time(partial(setattr, options, "terminate")):
                 return [np.asarray(output) for output in self._session.run(outputs, feed, options)]
 

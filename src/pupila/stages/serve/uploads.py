@@ -37,7 +37,7 @@ def queue_full(waiting: int, most: int) -> Refusal:
 def memory_full(lack: NoMemory) -> Refusal:
     """The refusal where others hold the memory for decoding for too long."""
     return Refusal(
-        503, say("No memory for decoding, try again in {n} s", n=_RETRY_AFTER),
+        503, say("No memory for decoding, try again in {n} s", n=RETRY_AFTER),
         say("{n} bytes for this image", n=lack.needed), say("at most {n} bytes for all images", n=lack.total),
-        say("send the request again"), retry_after=_RETRY_AFTER,
+        say("send the request again"), retry_after=RETRY_AFTER,
     )  # fmt: skip

@@ -1,12 +1,12 @@
 """`pupila label audit DATA` and `pupila label suspects DATA`: a reviewer checks labels."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pupila.cli.options import DataArgument, JsonOption, check_port
 from pupila.cli.understood import open_data
+from pupila.core.json_text import dump_json
 from pupila.core.messages import mark, say
 
 AUDIT = mark("Review a sample of machine labels blind, on a local page, and estimate how many are correct.")
@@ -45,7 +45,7 @@ def audit(
     if json_:
         content = report_.audit.as_dict()
         del content["previous"]
-        print(json.dumps(content, indent=1, ensure_ascii=False))
+        print(dump_json(content, indent=1))
         return
     for sentence in sentences(report_.report):
         print(sentence)
@@ -81,7 +81,7 @@ def suspects(
             "suspects": len(ranking.suspects),
         }
         summary |= outcome.counts()
-        print(json.dumps(summary, indent=1))
+        print(dump_json(summary, indent=1))
         return
     for sentence in sentences(outcome, with_):
         print(sentence)

@@ -1,6 +1,5 @@
 """`pupila doctor [DATA]`."""
 
-import json
 import sys
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from pupila.cli.options import JsonOption
 from pupila.cli.understood import open_data
+from pupila.core.json_text import dump_json
 from pupila.core.messages import escape_controls, listing, mark, say, say_count
 from pupila.core.terminal import raw_stream
 
@@ -43,7 +43,7 @@ def doctor(
     opened, _ = open_data(ctx, data, json_)
     faults = api.doctor(opened, run=with_)
     if json_:
-        print(json.dumps([fault.model_dump() for fault in faults], indent=1, ensure_ascii=False))
+        print(dump_json([fault.model_dump() for fault in faults], indent=1))
     else:
         _print_faults(faults)
     if has_errors(faults):
@@ -92,7 +92,7 @@ def _installation(json_: bool) -> None:
 
     lines = describe()
     if json_:
-        print(json.dumps(lines, indent=1))
+        print(dump_json(lines, indent=1))
         return
     for name, text in lines.items():
         print(f"{name:24} {text}")

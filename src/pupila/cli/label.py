@@ -1,12 +1,12 @@
 """`pupila label DATA`. A command of two words, such as `label audit`, stands beside it: see `pupila.cli.app`."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pupila.cli.options import DataArgument, JsonOption
 from pupila.cli.understood import open_data
+from pupila.core.json_text import dump_json
 from pupila.core.messages import mark, say_count
 
 HELP = mark(
@@ -60,7 +60,7 @@ def label(
         print("\n".join(planned.forecast()), flush=True)
     outcome = planned.run()
     if json_:
-        print(json.dumps(outcome.as_dict(), indent=1, ensure_ascii=False))
+        print(dump_json(outcome.as_dict(), indent=1))
     else:
         print("\n".join(["", *sentences(outcome, data)]))
     if outcome.not_requested:
@@ -72,9 +72,7 @@ def label(
 def _print_plan(name: str, images: int, lines: list[str], json_: bool) -> None:
     """The number of images, and what labelling them takes."""
     if json_:
-        print(
-            json.dumps({"labeller": name, "images": images, "messages": lines}, indent=1, ensure_ascii=False)
-        )
+        print(dump_json({"labeller": name, "images": images, "messages": lines}, indent=1))
         return
     print(say_count("{labeller} would label {n} image.", "{labeller} would label {n} images.",
                     images, labeller=name))  # fmt: skip

@@ -1,6 +1,5 @@
 """`pupila train DATA`."""
 
-import json
 import sys
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 from pupila.cli.flags import given_settings
 from pupila.cli.options import DataArgument
 from pupila.cli.understood import open_data
+from pupila.core.json_text import dump_json
 from pupila.core.messages import mark, say
 
 HELP = mark("Train a model; the run folder holds plan, log, report and the bundle to predict with.")
@@ -43,7 +43,7 @@ def train(
         return
     if dry_run:
         plan = api.make_plan(data, tell=_print_beside, **config).model_dump(mode="json")
-        print(json.dumps(_round_floats(plan), indent=1, ensure_ascii=False))
+        print(dump_json(_round_floats(plan), indent=1))
         return
     run = api.train(data, out=out, resume=resume, tell=_print_line, **config)
     print()

@@ -17,6 +17,7 @@ from typing import Any
 
 from pupila.core import checksums, disk, stores, writing
 from pupila.core.errors import PupilaError
+from pupila.core.json_text import dump_json
 from pupila.core.messages import say
 
 FileEntry = disk.FileEntry
@@ -341,8 +342,8 @@ def check_seal(uri: str, content: bytes, remedy: str) -> bytes:
 
 
 def write_json(uri: str, content: object) -> None:
-    """Write readable JSON, atomically, with keys in the order given."""
-    write_bytes(uri, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    """Write readable JSON, atomically, with keys in the order given; NaN and infinities as null."""
+    write_bytes(uri, (dump_json(content, indent=1) + "\n").encode())
 
 
 def read_json(uri: str) -> Any:

@@ -51,7 +51,10 @@ def test_a_log_comes_back_with_every_digit_and_a_diverged_loss(tmp_path: Path) -
     write_log(str(tmp_path), [line, diverged])
     first, second = read_log(str(tmp_path))
     assert first == line
-    assert math.isnan(second.train_loss) and second.validation_loss == math.inf
+    assert (
+        "NaN" not in (tmp_path / LOG_FILE).read_text() and "Infinity" not in (tmp_path / LOG_FILE).read_text()
+    )
+    assert math.isnan(second.train_loss) and second.validation_loss is None
 
 
 def test_half_a_last_line_of_a_log_is_left_out_and_a_damaged_one_refused(tmp_path: Path) -> None:

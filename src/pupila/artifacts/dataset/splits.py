@@ -11,6 +11,7 @@ from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.core import checksums, files
 from pupila.core.display import Displayed, Summary, count_classes
 from pupila.core.errors import PupilaError
+from pupila.core.json_text import dump_json
 from pupila.core.messages import listing, say, say_count
 from pupila.core.records import Record, read_record
 from pupila.core.vocabulary import SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
@@ -176,9 +177,9 @@ class SplitFile(Displayed):
         head = {"schema": self.schema, "checksum": checksums.BLANK, "made_by": self.made_by, "hash": self.hash,
                 "data_hash": self.data_hash, "settings": self.settings.model_dump(), "origin": self.origin,
                 "verdict": self.verdict, "balance": self.balance.model_dump(by_alias=True)}  # fmt: skip
-        text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
+        text = dump_json(head, indent=1)[:-2]
         for name, rows in (("leaks", self.leaks), ("images", self.images)):
-            lines = ",\n".join("  " + json.dumps(asdict(row), ensure_ascii=False) for row in rows)
+            lines = ",\n".join("  " + dump_json(asdict(row)) for row in rows)
             text += f',\n "{name}": [\n{lines}\n ]' if rows else f',\n "{name}": []'
         uri = files.join(home, SPLITS_FILE)
         files.write_bytes(uri, checksums.seal((text + "\n}\n").encode()))

@@ -1,9 +1,8 @@
 """Predictions as rows: what a line of `pupila predict --json` holds, whatever the task."""
 
-import json
-
 from pydantic import Field
 
+from pupila.core.json_text import dump_json
 from pupila.core.records import Record
 
 
@@ -14,7 +13,7 @@ class PredictionRow(Record):
 
     def json_line(self) -> str:
         """The row as a line of JSON."""
-        return json.dumps(self.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
+        return dump_json(self.model_dump(mode="json", exclude_none=True))
 
 
 class ImageError(Record):

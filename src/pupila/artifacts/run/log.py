@@ -1,9 +1,11 @@
 """`log.jsonl` of a run: one line per epoch, which trackers and reports replay."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, WithJsonSchema
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -21,22 +23,32 @@ _SHOWN = (
 )  # metrics of an epoch that people follow
 
 
+# A figure that is NaN in memory and null in the file: JSON has no NaN.
+_Figure = Annotated[
+    float,
+    BeforeValidator(lambda value: math.nan if value is None else value),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "null"}]}),
+]
+
+
 class EpochLog(Record):
     """One line of the log: an epoch of one part of a run."""
-
-    model_config = ConfigDict(ser_json_inf_nan="constants")  # a loss that diverged
 
     part: str = Field(
         description="phase, after the fold if there are folds: head, fold0-finetune, whole-finetune"
     )
     phase: str = Field(description="head (frozen encoder) or finetune")
     epoch: PositiveInt = Field(description="number of the epoch within its part")
-    train_loss: float = Field(description="mean loss over the training images")
+    train_loss: _Figure = Field(description="mean loss over the training images; null where it diverged")
     validation_loss: float | None = Field(
-        default=None, description="loss on validation; null without validation"
+        default=None, description="loss on validation; null without validation, and where it diverged"
     )
-    metrics: dict[str, float] = Field(default_factory=dict, description="id of a metric: value on validation")
-    score: float = Field(description="what chooses the epoch; the epoch's number without validation")
+    metrics: dict[str, _Figure] = Field(
+        default_factory=dict, description="id of a metric: value on validation; null where it is no number"
+    )
+    score: _Figure = Field(
+        description="what chooses the epoch; the epoch's number without validation; null where it is no number"
+    )
     lr: float = Field(description="learning rate of the last step")
     seconds: float = Field(description="duration of the epoch with its validation")
 

@@ -1,7 +1,6 @@
 """Georeferenced masks: GeoTIFF written strip by strip, and their regions as GeoJSON."""
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from pupila.core import files
 from pupila.core.errors import MissingExtra
+from pupila.core.json_text import dump_json
 from pupila.core.messages import say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.geotiff.scene import Scene, open_raster
@@ -141,7 +141,7 @@ def _area(ring: Array) -> float:
 
 
 def _json(content: object) -> str:
-    return json.dumps(content, ensure_ascii=False)
+    return dump_json(content)
 
 
 def _rasterio() -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.json_text import dump_json
 from pupila.core.messages import say
 from pupila.core.vocabulary import PRODUCTS_FILE, REJECTED_FILE, VISITS_FILE
 from pupila.stages.collect.reader import Product
@@ -275,7 +276,7 @@ class Collection:
 
 
 def _lines(rows: list[Row]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(dump_json(row) + "\n" for row in rows).encode()
 
 
 def _now() -> str:

@@ -1,10 +1,10 @@
 """COCO: a JSON file for each split, with an annotation for each connected region of a class."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from pupila.core import files
+from pupila.core.json_text import dump_json
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.regions import coco_regions
 from pupila.stages.convert.item import MaskItem, outline_classes
@@ -30,4 +30,4 @@ def write(items: Iterable[MaskItem], classes: tuple[str, ...], out: str) -> None
     for split, (images, annotations) in by_split.items():
         document = {"images": images, "annotations": annotations, "categories": categories}
         path = files.join(out, f"annotations/instances_{split or 'all'}.json")
-        files.write_bytes(path, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+        files.write_bytes(path, dump_json(document, separators=(",", ":")).encode())

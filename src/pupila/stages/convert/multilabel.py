@@ -1,6 +1,5 @@
 """Data with several labels per image: a table with one column per class, and COCO's annotations of whole images."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +8,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.csv_text import csv_line
 from pupila.core.errors import PupilaError
+from pupila.core.json_text import dump_json
 from pupila.core.messages import listing, say
 from pupila.stages.convert.item import Item, LabelItem
 from pupila.stages.convert.layouts import TargetLayouts
@@ -75,7 +75,7 @@ def _write_coco(items: Iterable[LabelItem], classes: tuple[str, ...], out: str) 
     for split, (images, annotations) in by_split.items():
         document = {"images": images, "annotations": annotations, "categories": categories}
         path = files.join(out, f"annotations/labels_{split or 'all'}.json")
-        files.write_bytes(path, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+        files.write_bytes(path, dump_json(document, separators=(",", ":")).encode())
 
 
 LAYOUTS = TargetLayouts(

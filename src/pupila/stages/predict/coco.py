@@ -1,6 +1,5 @@
 """The regions of many masks as one COCO file, which grows image by image."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +8,7 @@ from pupila.artifacts.predictions.prompt import PromptRow
 from pupila.artifacts.predictions.rows import PredictionRow
 from pupila.artifacts.predictions.segment import MaskRow
 from pupila.core import files
+from pupila.core.json_text import dump_json
 from pupila.imaging.images.decode import Array
 from pupila.imaging.regions import coco_regions
 from pupila.stages.predict.rows import Output
@@ -60,4 +60,4 @@ def coco_writer(
 
 
 def _json(content: object) -> str:
-    return json.dumps(content, ensure_ascii=False)
+    return dump_json(content)

@@ -1,6 +1,5 @@
 """Suspected label errors: labels that contradict the out-of-fold predictions of a run, reviewed blind."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from pupila.artifacts.run.folder import read_run
 from pupila.artifacts.run.out_of_fold import read_out_of_fold
 from pupila.artifacts.web.local import run_local
 from pupila.core import files
+from pupila.core.json_text import dump_json
 from pupila.core.messages import say, say_count
 from pupila.core.vocabulary import PATCH_FILE, SUSPECTS_FILE
 from pupila.stages.label.review.app import make_review_app
@@ -102,7 +102,7 @@ def _append_patch(patch: str, item: ReviewItem, label: Label) -> None:
         "schema": PATCH_SCHEMA, "image": item.image, "sha256": item.sha256, "before": item.label, "after": label.target,
         "annotator": label.labeller, "time": label.time, "note": label.note,
     }  # fmt: skip
-    files.append(patch, json.dumps(line, ensure_ascii=False).encode() + b"\n")
+    files.append(patch, dump_json(line).encode() + b"\n")
 
 
 def sentences(review: SuspectReview, run: str) -> list[str]:

@@ -1,7 +1,5 @@
-"""A training that may be killed: `python -m tests.stages.train.child DATA RUN step:7 | rename:2 | none`."""
+"""A training that may be killed: `python -m tests.stages.train.child DATA RUN step:7 | rename:2 | write:9 | none`."""
 
-import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import pupila
+from tests.killing import die, die_at_write
 
 SETTINGS: dict[str, Any] = {
     "model": "lenet", "weights": "none", "image_size": 32, "epochs": 4, "batch_size": 8, "augment": "flip_rotation",
@@ -26,11 +25,6 @@ PROMPTS: dict[str, Any] = {
     "model": "pupila-sam", "image_size": 64, "epochs": 2, "augmented_views": 2, "unfreeze": 1, "finetune_epochs": 2,
     "batch_size": 8, "targets": 2, "corrections": 1, "patience": 9, "collapse_patience": 9,
 }  # fmt: skip
-
-
-def die() -> None:
-    """As a power cut would."""
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def strike(how: str) -> None:
@@ -51,6 +45,8 @@ def strike(how: str) -> None:
 
     if kind == "step":
         register_optimizer_step_post_hook(counted)
+    elif kind == "write":
+        die_at_write(left[0])
     elif kind == "rename":
         Path.replace = replaced  # type: ignore[method-assign, assignment]
 

@@ -57,3 +57,18 @@ def test_killed_runs_end_as_one_that_was_not(data: Path, tmp_path: Path) -> None
     parts = ("encoder.onnx", "decoder.onnx") if data.name.startswith("prompts") else ("model.onnx",)
     for file in (*parts, "card.md"):
         assert (killed / "bundle" / file).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_runs_that_are_killed_at_any_write_end_as_one_that_was_not(seed: int, tmp_path: Path) -> None:
+    data = write_classes(tmp_path / "data", {"cat": 28, "dog": 28})
+    pupila.split(data)
+    assert trained(data, tmp_path / "whole", "none") == 0
+    killed, rng = tmp_path / "killed", random.Random(seed)
+    strikes = [rng.randint(2, 20), *(rng.randint(5, 45) for _ in range(3))]
+    codes = [trained(data, killed, f"write:{number}") for number in strikes]
+    assert -9 in codes and set(codes) <= {-9, 0}, (strikes, codes)  # 0: it had ended before
+    assert trained(data, killed, "none") == 0
+    assert weights(killed) == weights(tmp_path / "whole")
+    assert not list(killed.rglob(".*"))

@@ -121,6 +121,7 @@ def append_labels(home: str, labels: Sequence[Label]) -> None:
         stores.update(uri, lambda old: _serialize(pl.concat([_parse(uri, old), new]) if old else new))
         return
     with _lock(files.join(home, LABELS_LOCK_FILE)):
+        files.remove_partial(Path(home))
         write_history(home, pl.concat([read_history(home), new]))
 
 

@@ -348,6 +348,8 @@ class Dataset(Displayed):
         Beside a label history, the targets that came with the data are stored as well: opening the data set applies
         the history again.
         """
+        if not files.is_remote(home):
+            files.remove_partial(Path(home))
         uri = files.join(home, MANIFEST_FILE)
         columns = [name for name in self.images.columns if name not in INTERNAL]
         if files.absolute(home) == files.absolute(self.home) and self._relabelled:

@@ -18,13 +18,13 @@ def die_at_write(number: int) -> None:
     left = [number]
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-        def made(*arguments: Any, **options: Any) -> Any:
+        def call_or_die(*arguments: Any, **options: Any) -> Any:
             left[0] -= 1
             if not left[0]:
                 die()
             return call(*arguments, **options)
 
-        return made
+        return call_or_die
 
     for owner, names in ((os, ("open", "write", "fsync", "ftruncate")),
                          (Path, ("replace", "unlink", "mkdir", "write_bytes"))):  # fmt: skip

@@ -1,4 +1,4 @@
-"""Processes that are killed at any write: what was reported as kept is kept, and the next command goes on."""
+"""Processes that are killed at any write: what they reported is stored, and the next command continues."""
 
 import random
 import subprocess
@@ -26,10 +26,12 @@ def _keep(data: Path, number: int) -> tuple[int, list[str]]:
 
 
 def _check(data: Path, reported: list[str]) -> None:
-    kept = [f"label {name.removeprefix('annotator:')}" for name in read_history(str(data))["labeller"]]
+    stored = [f"label {name.removeprefix('annotator:')}" for name in read_history(str(data))["labeller"]]
     accesses = [f"access {access.model}" for access in read_test_accesses(str(data))]
-    assert {line for line in reported if line != "split"} <= {*kept, *accesses}
-    assert len(set(kept)) == len(kept) and len(set(accesses)) == len(accesses) and "access " not in accesses
+    assert {line for line in reported if line != "split"} <= {*stored, *accesses}
+    assert (
+        len(set(stored)) == len(stored) and len(set(accesses)) == len(accesses) and "access " not in accesses
+    )
     assert "split" not in reported or SplitFile.read(str(data)) is not None
     pupila.open(data)
 

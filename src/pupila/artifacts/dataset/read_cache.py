@@ -7,6 +7,8 @@ again from its image.
 """
 
 import contextlib
+import mmap
+import statistics
 import sys
 import time
 import uuid
@@ -28,7 +30,8 @@ from pupila.imaging.images import miniature
 GREY, COLOUR = (SIDE, SIDE), (miniature.SIDE, miniature.SIDE, 3)  # shapes of an image's two copies
 _GREY = SIDE * SIDE  # bytes of the first
 BYTES = _GREY + miniature.SIDE**2 * 3  # of both
-MOST_PARTS = 24  # more parts than this are merged into one
+MOST_PARTS = 24  # of more parts those of about the same size are merged
+_AT_ONCE = 512  # copies written together: 6 MB
 PART, ROW = "_part", "_row"  # columns that locate the copies
 _SPANS = {"_grey_sum": slice(_GREY), "_colour_sum": slice(_GREY, BYTES)}  # column to what it is the CRC-32 of
 _ABANDONED = 3600  # seconds, after which copies without facts are those of a process that was killed
@@ -54,20 +57,21 @@ class ReadCache:
         self._sums: dict[
             str, dict[str, NDArray[np.uint32]]
         ] = {}  # part -> column of `_SPANS` -> sums of its rows
-        self._sound: set[tuple[str, int, str]] = set()  # part, row and column whose checksum was compared
+        self._sound: dict[
+            tuple[str, str], NDArray[np.bool_]
+        ] = {}  # part, column: rows whose checksum was compared
         self._clean()
         self._frames = [
             frame for path in sorted(self.folder.glob("*.parquet")) if (frame := self._load(path)) is not None
         ]
         self._maps: dict[str, NDArray[np.uint8]] = {}
+        self._files: dict[str, mmap.mmap] = {}  # part -> what its map shows
 
     def facts(self) -> pl.DataFrame:
         """All cached rows; for a file that was read twice, the later one."""
         if not self._frames:
             return pl.DataFrame(schema=self._schema)
-        return pl.concat(self._frames).unique(
-            ["image", "bytes", "modified"], keep="last", maintain_order=True
-        )
+        return _unite(self._frames)
 
     def store(self, facts: pl.DataFrame, copies: NDArray[np.uint8]) -> None:
         """Save one part.
@@ -100,13 +104,27 @@ class ReadCache:
         columns = [column for column, place in _SPANS.items() if span in (place, slice(BYTES))]
         for i, (name, number) in enumerate(zip(part, row, strict=True)):
             if name not in self._maps:
-                raw = np.memmap(self.folder / f"{name}.copies", dtype=np.uint8, mode="r")
-                self._maps[name] = raw.reshape(-1, BYTES)
+                with (self.folder / f"{name}.copies").open("rb") as stream:
+                    self._files[name] = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+                self._maps[name] = np.frombuffer(self._files[name], np.uint8).reshape(-1, BYTES)
             for column in columns:
-                if (name, number, column) not in self._sound and name in self._sums:
+                if name in self._sums and not self._find_sound(name, column)[number]:
                     self._check(name, number, column)
             out[i] = self._maps[name][number, span]
+        self._release(set(part))
         return out
+
+    def _find_sound(self, name: str, column: str) -> NDArray[np.bool_]:
+        """(rows of the part,) bool: whose checksum was compared."""
+        if (name, column) not in self._sound:
+            self._sound[name, column] = np.zeros(len(self._sums[name][column]), np.bool_)
+        return self._sound[name, column]
+
+    def _release(self, parts: set[str]) -> None:
+        """Let go of the pages that were read: they would count as memory of this process until its end."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            for name in parts & self._files.keys():
+                self._files[name].madvise(mmap.MADV_DONTNEED)
 
     def _check(self, name: str, number: int, column: str) -> None:
         """Compare the checksum of one row; damaged copies are made again from the image, and said.
@@ -137,7 +155,7 @@ class ReadCache:
             with contextlib.suppress(OSError), copies.open("r+b") as stream:
                 stream.seek(number * BYTES)
                 stream.write(fresh.tobytes())
-        self._sound.add((name, number, column))
+        self._find_sound(name, column)[number] = True
 
     def _find_entry(self, name: str, number: int) -> files.FileEntry:
         frame = pl.concat(self._frames).filter(pl.col(PART) == name, pl.col(ROW) == number)
@@ -175,12 +193,18 @@ class ReadCache:
         files.write_parquet(str(self.folder / f"{part}.parquet"), frame.with_columns(**sums))
 
     def _merge(self) -> None:
-        """Write all that counts as one part and drop the others."""
-        frame = self.facts()
+        """Write the parts of about the same size as one part and drop them.
+
+        Larger ones were merged already: to write them again each time would cost the square of the images.
+        """
+        largest = 2 * statistics.median(frame.height for frame in self._frames)
+        some = [frame for frame in self._frames if frame.height <= largest]
+        others = [frame for frame in self._frames if frame.height > largest]
+        frame = _unite(some)
         part, sums = uuid.uuid4().hex, list[dict[str, NDArray[np.uint32]]]()
         with files.atomic_path(str(self.folder / f"{part}.copies")) as path, path.open("wb") as stream:
-            for start in range(0, frame.height, 4096):
-                rows = frame[start : start + 4096]
+            for start in range(0, frame.height, _AT_ONCE):
+                rows = frame[start : start + _AT_ONCE]
                 whole = self._copies(rows[PART].to_list(), rows[ROW].to_list(), slice(BYTES))
                 stream.write(whole.tobytes())
                 sums.append(_sum_up(whole))
@@ -188,11 +212,18 @@ class ReadCache:
         self._write_facts(
             part, merged, {name: np.concatenate([some[name] for some in sums]) for name in _SPANS}
         )
-        for old in {name for f in self._frames for name in f[PART].unique()} - {part}:
+        for old in {name for f in some for name in f[PART].unique()}:
+            for known in (self._maps, self._files, self._sums):
+                known.pop(old, None)
             for suffix in (".parquet", ".copies"):
                 with contextlib.suppress(OSError):  # mapped on Windows, or another process was faster
                     (self.folder / f"{old}{suffix}").unlink()
-        self._frames, self._maps = [merged], {}
+        self._frames = [*others, merged]
+
+
+def _unite(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of all; of a file that was read twice, the later one."""
+    return pl.concat(frames).unique(["image", "bytes", "modified"], keep="last", maintain_order=True)
 
 
 def _sum_up(copies: NDArray[np.uint8]) -> dict[str, NDArray[np.uint32]]:

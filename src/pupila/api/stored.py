@@ -4,7 +4,6 @@ Images on disk stay where they are, and the table names them. Images in memory a
 folder is named by its content, so that the same data find their split and their labels again.
 """
 
-import json
 import math
 import os
 import shutil
@@ -19,6 +18,7 @@ from pupila.api.label_cells import labels_text
 from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS, MASK
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type
+from pupila.core.json_text import dump_json
 from pupila.core.messages import integer, listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 from pupila.imaging.images.decode import FORMATS, ImageFault, probe
@@ -118,7 +118,7 @@ class _Writer:
                 if name in read and labels is None:
                     self._check_cell(name, value)
                 cells[name] = _cell(value) if labels is None else labels
-        self.lines.append(json.dumps(cells, ensure_ascii=False))
+        self.lines.append(dump_json(cells))
 
     def _check_cell(self, name: str, value: object) -> None:
         """Refuse what would be lost, in a column that Pupila reads."""

@@ -5,14 +5,18 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 
 from pupila.stages.collect.body import ACCEPT_ENCODING, read_body
-from pupila.stages.collect.fetch import RequestOptions
+from pupila.stages.collect.browser import BrowserCrawler
+from pupila.stages.collect.fetch import Fetcher, RequestOptions
+from pupila.stages.collect.listing import Listing
+from pupila.stages.collect.reader import Reader
 from pupila.stages.collect.rules import FetchFailed, FetchRefused
-from tests.stages.collect.shops import make_reply, open_shop
+from tests.stages.collect.shops import FakeClock, make_reply, open_shop, site_of
 from tests.stages.collect.test_fetch import fetch_paths, reply_in_turn
 
 TEXT = b"hello, hello, hello" * 50
@@ -125,6 +129,37 @@ def test_a_body_that_cannot_be_decompressed_is_a_failure(body: bytes, encoding: 
     with pytest.raises(httpx.RequestError, match=message):
         read(body, encoding)
     assert read(b"", encoding) == b""  # a response to HEAD, or without a body
+
+
+def test_a_browser_gets_no_body_with_several_encodings() -> None:
+    class Route:
+        """What the browser asks for, as Playwright hands it over."""
+
+        def __init__(self, url: str) -> None:
+            self.url, self.method, self.resource_type, self.post_data_buffer = url, "GET", "document", None
+            self.answers: list[object] = []
+
+        async def all_headers(self) -> dict[str, str]:
+            return {"accept-encoding": "br, zstd", "accept": "text/html"}
+
+        async def abort(self) -> None:
+            self.answers.append("aborted")
+
+        async def fulfill(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.answers.append((status, body, "content-encoding" in headers))
+
+    async def forward(body: bytes, encoding: str) -> list[object]:
+        reply = make_reply(body=body, content_encoding=encoding)
+        with open_shop(reply_in_turn(reply)) as shop:
+            site = site_of(shop)
+            async with Fetcher(site, FakeClock().clock) as fetcher:
+                route: Any = Route(f"{shop.address}/x")
+                await BrowserCrawler(site, Reader(site), fetcher, Listing())._forward(route, route)
+                return list(route.answers)
+
+    assert asyncio.run(forward(gzip.compress(gzip.compress(TEXT)), "gzip, gzip")) == ["aborted"]
+    assert asyncio.run(forward(gzip.compress(bytes(30_000_000)), "gzip")) == ["aborted"]  # above max_bytes
+    assert asyncio.run(forward(gzip.compress(TEXT), "gzip")) == [(200, TEXT, False)]
 
 
 def test_pages_images_and_robots_txt_are_requested_and_refused_alike() -> None:

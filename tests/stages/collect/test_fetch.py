@@ -1,6 +1,7 @@
 """The polite HTTP client against real servers that are slow, failing, rate-limiting, wrong and endless."""
 
 import asyncio
+import contextlib
 import ssl
 import threading
 from collections.abc import Callable
@@ -110,6 +111,14 @@ def test_a_path_disallowed_by_robots_txt_is_never_requested(rules: str, status: 
         with pytest.raises(FetchRefused, match=message):
             fetch_paths(shop, "/x")
         assert set(shop.requests) == {"/robots.txt"}
+
+
+@pytest.mark.parametrize("path", ["/open/../x", "/open/%2e%2e/x", "/./x", "/x"])
+def test_a_disallowed_path_in_another_notation_is_never_requested(path: str) -> None:
+    with open_shop(reply_robots("User-agent: *\nDisallow: /x\nAllow: /open")) as shop:
+        with contextlib.suppress(FetchRefused):
+            fetch_paths(shop, path)
+        assert "/x" not in shop.requests
 
 
 @pytest.mark.parametrize(

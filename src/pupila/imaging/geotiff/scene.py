@@ -163,7 +163,7 @@ def open_scene(
                     raise
                 try:
                     file = _open_tiff(source, stack)
-                except MissingExtra:
+                except (MissingExtra, ImageFault):
                     raise fault from None
         if file is not None:
             _bands(file, settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 _SHARE = 4  # of the machine's memory, one part: what decoding may take where no number is set
 _LEAST = 1_000_000_000  # bytes, on a small machine
-_LARGE = 64_000_000  # bytes of a decoding after which memory is returned: less is soon used again
+_LARGE = 48_000_000  # bytes of a decoding after which memory is returned: less is soon used again
 _CGROUP = Path("/sys/fs/cgroup/memory.max")  # what a container may use
 
 
@@ -76,6 +76,11 @@ class DecodeBudget:
     def taken(self) -> int:
         """Bytes that are taken now."""
         return self._taken
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for bytes."""
+        return len(self._queue)
 
 
 class _Held:

@@ -73,8 +73,9 @@ def _of_post_processing(given: PostProcessing, info: BundleInfo) -> Iterator[str
         yield from _outside(f"{place}.biases", value, -1e6, 1e6)
     if given.positive is not None and (given.positive not in classes or len(classes) != 2):
         yield say("{field}: '{name}' is none of two classes", field=f"{place}.positive", name=given.positive)
+    known = set(classes)
     for name in given.shared_threshold:
-        if name not in classes:
+        if name not in known:
             yield say("{field}: '{name}' is no class", field=f"{place}.shared_threshold", name=name)
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.bundle.golden import check_golden
 from pupila.artifacts.bundle.info_file import INFO_FILE, ascii_text
+from pupila.artifacts.bundle.memory import limit_growth
 from pupila.artifacts.bundle.outputs import LOGITS
 from pupila.artifacts.bundle.parts import onnx_file
 from pupila.artifacts.bundle.session import Session
@@ -26,11 +27,12 @@ def open_sessions(bundle: Bundle, threads: int | None) -> dict[str, Session]:
     Raises:
         PupilaError: a model that is not the one of `bundle.json`, or whose prediction for a golden image differs.
     """
-    sessions = {}
-    for role in TASKS[bundle.info.task].roles:
-        sessions[role] = Session(bundle.read(onnx_file(role)), threads)
-        _check_session(bundle, role, sessions[role])
-    check_golden(bundle, {role: partial(session.run, bounded=True) for role, session in sessions.items()})
+    contents = {role: bundle.read(onnx_file(role)) for role in TASKS[bundle.info.task].roles}
+    with limit_growth(sum(map(len, contents.values()))):
+        sessions = {role: Session(content, threads) for role, content in contents.items()}
+        for role, session in sessions.items():
+            _check_session(bundle, role, session)
+        check_golden(bundle, {role: partial(session.run, bounded=True) for role, session in sessions.items()})
     return sessions
 
 

@@ -282,6 +282,7 @@ def is_unpacked(path: str) -> bool:
 
 def write_to_cache(path: Path, content: bytes) -> None:
     """Write a file of the cache folder, with its checksum; a cache that can't be written to is ignored."""
+    remove_partial(path.parent)
     with contextlib.suppress(PupilaError):
         write_bytes(str(path), checksums.wrap(content))
 

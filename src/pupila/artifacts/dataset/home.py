@@ -5,9 +5,7 @@ import sys
 from functools import cache
 from pathlib import PurePath
 
-import polars as pl
-
-from pupila.artifacts.dataset.labels import read_history, write_history
+from pupila.artifacts.dataset.labels import merge_history, read_history
 from pupila.artifacts.dataset.test_access import OLD_FILE, archive_damaged_split, archive_file
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -96,10 +94,11 @@ def _copy(folder: str, home: str, name: str, content: bytes) -> None:
     if name == SPLITS_FILE and files.exists(target):
         _archive_split(home, target)
     if name == LABELS_FILE and files.exists(target):
-        merged = pl.concat([read_history(home), read_history(folder)]).unique(maintain_order=True)
-        write_history(home, merged)
+        merge_history(home, read_history(folder))
         return
     if name.endswith(".jsonl") and files.exists(target):
-        lines = files.read_bytes(target).splitlines(keepends=True)
-        content = b"".join(dict.fromkeys([*lines, *content.splitlines(keepends=True)]))
+        known = set(files.read_bytes(target).splitlines())
+        lines = dict.fromkeys(line for line in content.splitlines() if line not in known)
+        files.append(target, b"".join(line + b"\n" for line in lines))
+        return
     files.write_bytes(target, content)

@@ -125,6 +125,17 @@ def append_labels(home: str, labels: Sequence[Label]) -> None:
         write_history(home, pl.concat([read_history(home), new]))
 
 
+def merge_history(home: str, more: pl.DataFrame) -> None:
+    """Add the rows of another history that are not there yet, while no other process adds labels; see `append_labels`.
+
+    Args:
+        home: on disk.
+        more: `HISTORY` columns.
+    """
+    with _lock(files.join(home, LABELS_LOCK_FILE)):
+        write_history(home, pl.concat([read_history(home), more]).unique(maintain_order=True))
+
+
 @contextlib.contextmanager
 def _lock(path: str) -> Iterator[None]:
     """Beside the history, so that all who can write it meet at one lock: other users and other containers, too."""

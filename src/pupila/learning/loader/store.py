@@ -54,6 +54,7 @@ class ArrayStore:
         self._held = 0  # bytes of the parts that are in memory
         self._places: dict[str, list[tuple[int, int]]] = {}  # key -> part, row; the last counts
         self._sound: set[str] = set()  # keys whose checksum was compared
+        files.remove_partial(self.folder)
         for path in sorted(self.folder.glob("*.rows")):
             self._open(path)
 

@@ -209,7 +209,7 @@ class SplitFile(Displayed):
         if unknown or written_hash != split.hash:
             names = say("splits {names}", names=", ".join(unknown))
             raise PupilaError(
-                say("{path} was edited by hand", path=uri),
+                say("{path} was edited by hand, or is damaged", path=uri),
                 actual=names if unknown else say("a hash that does not match the assignments"),
                 expected=say("the file as pupila split wrote it"), remedy=remedy,
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The one writer of JSON for others: figures that are not finite become null, as the standard knows no NaN."""
+"""The one writer of JSON for others: figures that are not finite become null, as JSON has no NaN."""
 
 import json
 import math

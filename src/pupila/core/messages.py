@@ -43,6 +43,8 @@ def escape_controls(text: str, keep: str = "") -> str:
         text: of any source.
         keep: characters that stay, such as the line breaks of a text of several lines.
     """
+    if text.isprintable():  # nearly every text, and much faster
+        return text
     return _CONTROLS.sub(lambda match: match[0] if match[0] in keep else f"\\u{ord(match[0]):04x}", text)
 
 

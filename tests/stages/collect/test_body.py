@@ -137,16 +137,16 @@ def test_a_browser_gets_no_body_with_several_encodings() -> None:
 
         def __init__(self, url: str) -> None:
             self.url, self.method, self.resource_type, self.post_data_buffer = url, "GET", "document", None
-            self.answers: list[object] = []
+            self.responses: list[object] = []
 
         async def all_headers(self) -> dict[str, str]:
             return {"accept-encoding": "br, zstd", "accept": "text/html"}
 
         async def abort(self) -> None:
-            self.answers.append("aborted")
+            self.responses.append("aborted")
 
         async def fulfill(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.answers.append((status, body, "content-encoding" in headers))
+            self.responses.append((status, body, "content-encoding" in headers))
 
     async def forward(body: bytes, encoding: str) -> list[object]:
         reply = make_reply(body=body, content_encoding=encoding)
@@ -155,7 +155,7 @@ def test_a_browser_gets_no_body_with_several_encodings() -> None:
             async with Fetcher(site, FakeClock().clock) as fetcher:
                 route: Any = Route(f"{shop.address}/x")
                 await BrowserCrawler(site, Reader(site), fetcher, Listing())._forward(route, route)
-                return list(route.answers)
+                return list(route.responses)
 
     assert asyncio.run(forward(gzip.compress(gzip.compress(TEXT)), "gzip, gzip")) == ["aborted"]
     assert asyncio.run(forward(gzip.compress(bytes(30_000_000)), "gzip")) == ["aborted"]  # above max_bytes

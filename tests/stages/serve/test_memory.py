@@ -1,0 +1,79 @@
+"""The memory that all requests share for decoding: an image waits for it, and its request is refused in the end."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.web.refusals import Refusal
+from pupila.imaging.images.budget import budget, set_decode_memory
+from pupila.imaging.images.decode import ImageFault
+from pupila.stages.serve.app import make_service
+from pupila.stages.serve.batcher import Batcher
+from pupila.stages.serve.settings import ServeSettings
+from pupila.stages.serve.uploads import image_refused
+from tests.colours import plain, write_colours
+from tests.imaging.images.bombs import saved, tiff, tiled
+from tests.pictures import encoded
+
+PLAIN = encoded(plain(255, 0, 0))
+
+
+@pytest.fixture(autouse=True)
+def usual_memory() -> Iterator[None]:
+    yield
+    set_decode_memory(None)
+
+
+@pytest.fixture(scope="module")
+def batcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batcher]:
+    served = Batcher(
+        Predictor(write_colours(tmp_path_factory.mktemp("memory") / "bundle")), ServeSettings(threads=2)
+    )
+    yield served
+    served.close()
+
+
+def test_an_image_that_gets_no_memory_in_time_is_refused_for_now(batcher: Batcher) -> None:
+    set_decode_memory(1_000_000_000, strict=True, patience=0.0)
+    others = budget().take(1_000_000_000)
+    (fault,) = asyncio.run(batcher.predict([PLAIN]))
+    assert isinstance(fault, Refusal)
+    assert fault.status_code == 503
+    assert fault.headers is not None
+    assert int(fault.headers["retry-after"]) > 0
+    budget().give_back(others)
+    (prediction,) = asyncio.run(batcher.predict([PLAIN]))
+    assert not isinstance(prediction, BaseException)
+    assert budget().taken == 0
+
+
+def test_an_image_waits_for_memory_that_is_freed(batcher: Batcher) -> None:
+    set_decode_memory(1_000_000_000, strict=True, patience=60.0)
+    others = budget().take(1_000_000_000)
+
+    async def answer() -> list[object]:
+        waiting = asyncio.create_task(batcher.predict([PLAIN]))
+        while not budget().waiting:
+            await asyncio.sleep(0)
+        budget().give_back(others)
+        return list(await waiting)
+
+    (prediction,) = asyncio.run(answer())
+    assert not isinstance(prediction, BaseException)
+
+
+@pytest.mark.parametrize("data", [saved("PNG", 400), tiff(tiled(64, 60_000)), tiff(tiled(64, 2**31))])
+def test_an_image_that_takes_more_than_there_is_gets_a_413(batcher: Batcher, data: bytes) -> None:
+    set_decode_memory(1_000_000, strict=True, patience=60.0)
+    (fault,) = asyncio.run(batcher.predict([data]))
+    assert isinstance(fault, ImageFault)
+    assert image_refused(fault).status_code == 413
+
+
+def test_a_service_sets_the_memory_of_its_process(tmp_path: Path) -> None:
+    make_service(write_colours(tmp_path / "bundle"), ServeSettings(threads=1, max_decode_memory=123_456_789))
+    assert (budget().total, budget().strict) == (123_456_789, True)
+    assert budget().patience is not None

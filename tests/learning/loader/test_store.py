@@ -80,13 +80,14 @@ def test_another_version_or_shape_or_type_is_another_store(other: dict[str, str 
     assert "a" not in opened(**other)  # type: ignore[arg-type]
 
 
-def test_a_damaged_row_is_missing_and_its_neighbours_are_not() -> None:
+def test_a_damaged_row_is_missing_and_its_neighbours_are_not(capsys: pytest.CaptureFixture[str]) -> None:
     opened().add(["a", "b", "c"], ROWS)
     flip(part(), -5)  # the last value but one of "b" lies 16 + 5 bytes before the end
     flip(part(), -21)
     store = opened()
     assert store.missing(["a", "b", "c"]) == ["b", "c"]
     assert np.array_equal(store.rows(["a"]), ROWS[:1])
+    assert capsys.readouterr().err.count("is damaged and is made again") == 1
 
 
 def test_a_row_that_was_made_again_stays_whichever_part_is_read_first() -> None:

@@ -1,7 +1,7 @@
 """A store of equal arrays in the cache folder: written in whole parts, mapped and not loaded, checked row by row."""
 
-import contextlib
 import json
+import sys
 import threading
 import uuid
 import zlib
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
+from pupila.core.messages import say
 
 Array = NDArray[Any]
 _MOST_OPEN = 128  # parts mapped at once
@@ -54,6 +55,7 @@ class ArrayStore:
         self._held = 0  # bytes of the parts that are in memory
         self._places: dict[str, list[tuple[int, int]]] = {}  # key -> part, row; the last counts
         self._sound: set[str] = set()  # keys whose checksum was compared
+        self._reported: set[Path | None] = set()  # damaged parts
         files.remove_partial(self.folder)
         for path in sorted(self.folder.glob("*.rows")):
             self._open(path)
@@ -112,8 +114,7 @@ class ArrayStore:
             if size < 8 + length + len(keys) * self._bytes:
                 raise ValueError("short file")
         except (OSError, ValueError, KeyError, TypeError):
-            with contextlib.suppress(OSError):  # where it may not be deleted it is passed over each time
-                files.remove(str(path))
+            files.report_damaged_cache(path)  # where it may not be deleted it is passed over each time
             return
         self._take(keys, _Part(sums, path, 8 + length))
 
@@ -146,9 +147,21 @@ class ArrayStore:
             if _checksum(key, self._rows(part)[row]) == self._parts[part].sums[row]:
                 self._sound.add(key)
                 return True
+            self._report(part)
             places.pop()
         del self._places[key]
         return False
+
+    def _report(self, number: int) -> None:
+        """Name a part with damaged rows, once; the rows are added again to another part."""
+        path = self._parts[number].path
+        if path not in self._reported:
+            self._reported.add(path)
+            print(
+                say("{path} of the cache is damaged and is made again.", path=path),
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _checksum(key: str, row: Array) -> int:

@@ -2,10 +2,12 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
 
+import pupila
 from pupila.artifacts.run.log import EpochLog, read_log, write_log
 from pupila.core import files
 from pupila.core.json_text import dump_json
@@ -76,3 +78,10 @@ def test_a_price_of_four_hundred_digits_is_no_number_in_the_table(tmp_path: Path
     rows = [parse(line) for line in (tmp_path / "shop/products.jsonl").read_text().splitlines()]
     assert len(rows) == 1 and isinstance(rows[0], dict) and rows[0]["price"] is None
     assert Collection(str(tmp_path / "shop")).products["1"]["price"] is None
+
+
+def test_what_others_read_is_written_in_one_place() -> None:
+    sources = list(Path(pupila.__file__).parent.rglob("*.py"))
+    assert len(sources) > 300
+    written = re.compile(r"(print|write_bytes|files\.append)\(.*json\.dumps|ser_json_inf_nan")
+    assert not [path.name for path in sources if written.search(path.read_text())]

@@ -1,6 +1,5 @@
 """`pupila split DATA`."""
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from pupila.cli.options import DataArgument, JsonOption, OutOption
 from pupila.cli.understood import open_data
 from pupila.core import files
+from pupila.core.json_text import dump_json
 from pupila.core.messages import escape_controls, integer, listing, mark, number, say, say_count, translate
 from pupila.core.vocabulary import SPLITS_FILE
 
@@ -41,8 +41,8 @@ def split(
     )
     if json_:
         balance = split_file.balance.model_dump(by_alias=True)
-        print(json.dumps({"verdict": split_file.verdict, "origin": split_file.origin, "hash": split_file.hash,
-                          "leaks": len(split_file.leaks), "balance": balance}, indent=1))  # fmt: skip
+        print(dump_json({"verdict": split_file.verdict, "origin": split_file.origin, "hash": split_file.hash,
+                         "leaks": len(split_file.leaks), "balance": balance}, indent=1))  # fmt: skip
         return
     _print_split(split_file)
     if not dry_run:

@@ -14,9 +14,12 @@ from onnx import helper, numpy_helper
 from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.bundle.memory import limit_growth
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.bundle.prompter import Prompter
 from pupila.core.errors import PupilaError
+from pupila.tasks.task import PostProcessing
+from pupila.tasks.tuning.prompt import OBJECT_NAME
 from tests.artifacts.bundle.sealed import edit_file, edit_info, read_fields
-from tests.colours import CLASSES, colour_model, painted_model
+from tests.colours import CLASSES, colour_model, painted_model, write_pointing
 
 ROOT = Path(__file__).parents[3]
 
@@ -84,6 +87,7 @@ import resource, sys
 from pupila.artifacts.bundle import memory
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.artifacts.bundle.prompter import Prompter
 from pupila.core.errors import PupilaError
 memory._FLOOR, memory._A_CORE = 2**29, 0
 limits = resource.getrlimit(resource.RLIMIT_AS)
@@ -125,3 +129,13 @@ def test_the_limit_is_gone_afterwards_also_after_an_error(written: Bundle) -> No
         raise KeyError
     Predictor(written)
     assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_the_tuned_threshold_of_a_promptable_bundle_names_no_class_of_the_data(tmp_path: Path) -> None:
+    tuned = PostProcessing(positive=OBJECT_NAME, threshold=0.35, objective="iou")
+    bundle = write_pointing(tmp_path / "bundle", post_processing=tuned)
+    Prompter(read_bundle(bundle.folder))
+    for level in (0.0, 1.0):  # whose logarithms are not finite
+        fields = read_fields(tmp_path / "bundle")["post_processing"] | {"threshold": level}
+        with pytest.raises(PupilaError, match=rf"post_processing.threshold: {level:g} is not within"):
+            read_bundle(edit_info(tmp_path / "bundle", post_processing=fields))

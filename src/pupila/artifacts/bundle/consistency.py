@@ -10,6 +10,7 @@ from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.core import files
 from pupila.core.messages import integer, say
 from pupila.imaging.images.preprocess import Preprocessing
+from pupila.tasks import TASKS
 from pupila.tasks.task import PostProcessing
 
 MAX_CLASSES = 100_000
@@ -55,13 +56,14 @@ def _of_calibration(info: BundleInfo) -> Iterator[str]:
 
 
 def _of_post_processing(given: PostProcessing, info: BundleInfo) -> Iterator[str]:
-    classes, place = info.classes, "post_processing"
+    classes, place, task = info.classes, "post_processing", TASKS.get(info.task)
+    prompted = task is not None and task.takes_prompts
     shares = {"abstain_below": given.abstain_below, "smallest_region": given.smallest_region,
               "largest_hole": given.largest_hole, "smooth": given.smooth}  # fmt: skip
     for name, share in shares.items():
         yield from _outside(f"{place}.{name}", share, 0, 1)
     if given.threshold is not None:  # a mask for a prompt compares its logarithm
-        lowest, highest = (1e-9, 1 - 1e-9) if info.prompt_format else (0, _MOST_THRESHOLD)
+        lowest, highest = (1e-9, 1 - 1e-9) if prompted else (0, _MOST_THRESHOLD)
         yield from _outside(f"{place}.threshold", given.threshold, lowest, highest)
     for name, values in (("biases", given.biases), ("thresholds", given.thresholds)):
         if len(values) not in (0, len(classes)):
@@ -71,7 +73,8 @@ def _of_post_processing(given: PostProcessing, info: BundleInfo) -> Iterator[str
         yield from _outside(f"{place}.thresholds", value, 0, _MOST_THRESHOLD)
     for value in given.biases:
         yield from _outside(f"{place}.biases", value, -1e6, 1e6)
-    if given.positive is not None and (given.positive not in classes or len(classes) != 2):
+    # A mask for a prompt has no class, and tuning calls its foreground "object", whatever the data call it.
+    if not prompted and given.positive is not None and (given.positive not in classes or len(classes) != 2):
         yield say("{field}: '{name}' is none of two classes", field=f"{place}.positive", name=given.positive)
     known = set(classes)
     for name in given.shared_threshold:

@@ -14,7 +14,7 @@ from tests.stages.collect.shops import make_reply, open_shop
 
 # A title, a colour, a clear screen in 7 and 8 bits, direction, bell, backspace, and what forges a line.
 PLANT = "\x1b]0;T\x07\x1b[31m\x1b[2J\x9b2J\u202e\u2066\x08\x7f\u2028FORGED"
-LINE = f"{PLANT}\nerror: FORGED LINE\rFORGED"
+LINE = f"{PLANT}\nerror: FORGED LINE"
 FORBIDDEN = set("\x1b\x07\x08\x9b\x7f\u202e\u2066\u2028\r")
 
 
@@ -67,6 +67,7 @@ def test_a_planted_data_set_is_read_and_never_obeyed(
                 ["split", folder, "--by", LINE], [LINE], ["doctor", folder + LINE], ["predict", folder, folder],
                 ["doctor", str(write_planted(tmp_path / "classes", LINE))]]  # fmt: skip
     shown = [check_printed(capsys, command) for command in commands]
+    assert "row-without-image" in shown[0] and "Verdict: clean" in shown[1]
     assert "\\u001b" in shown[0] and "\\u202e" in shown[0]
     assert all("FORGED" in text for text in shown)
 

@@ -1,6 +1,7 @@
 """Objects that are not what they look like, and rows without an end: one sentence, and nothing is left behind."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,17 @@ def test_an_iterator_takes_at_most_half_of_the_free_disk(
     assert len(
         pupila.open([(np.full((8, 8, 3), n * 5, np.uint8), str(n % 2)) for n in range(20)])
     )  # has an end
+
+
+def test_what_a_killed_process_left_in_the_cache_is_deleted_after_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUPILA_CACHE", str(tmp_path))
+    old, new, other = (tmp_path / "datasets" / name for name in (f".{'a' * 32}", f".{'b' * 32}", ".other"))
+    for folder in (old, new, other):
+        folder.mkdir(parents=True)
+        (folder / "x.png").write_bytes(b"x")
+    for folder in (old, other):
+        os.utime(folder, (0, 0))
+    pupila.open([PIXELS])
+    assert not old.exists() and new.exists() and other.exists()

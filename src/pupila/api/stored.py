@@ -4,9 +4,12 @@ Images on disk stay where they are, and the table names them. Images in memory a
 folder is named by its content, so that the same data find their split and their labels again.
 """
 
+import contextlib
 import math
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +30,7 @@ from pupila.imaging.images.memory import encode_lossless, is_picture
 TABLE, DIGEST = "images.jsonl", "images.sha256"
 Row = dict[str, Any]
 _DEEPEST = 8  # mappings in mappings
+_ABANDONED = 86_400  # seconds, after which nobody writes into a temporary folder any more
 
 
 def store(data: object, out: str | None = None) -> str:
@@ -41,6 +45,8 @@ def store(data: object, out: str | None = None) -> str:
     """
     rows = read_rows(data)
     base = Path(out).parent if out else files.cache_folder() / "datasets"
+    if not out:
+        _remove_abandoned(base)
     temporary = base / f".{uuid.uuid4().hex}"
     try:
         writer = _Writer(temporary)
@@ -62,6 +68,17 @@ def store(data: object, out: str | None = None) -> str:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return (target / TABLE).as_posix()
+
+
+def _remove_abandoned(base: Path) -> None:
+    """Delete the folders of the cache that killed processes left half written."""
+    for folder in base.glob(".*"):
+        with contextlib.suppress(OSError):
+            if (
+                re.fullmatch(r"\.[0-9a-f]{32}", folder.name)
+                and time.time() - folder.stat().st_mtime > _ABANDONED
+            ):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _describe_empty(data: object) -> str:

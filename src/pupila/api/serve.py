@@ -43,6 +43,12 @@ class Service(Displayed):
         return Summary("Service", state, {"API": f"{self.url}/docs", say("bundle"): self.folder})
 
 
+def _url_host(host: str) -> str:
+    """The host as it stands in a URL that this machine can open."""
+    host = {"": LOCAL, "0.0.0.0": LOCAL, "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
+
+
 @public
 def serve(
     bundle: ModelInput, *, host: str = LOCAL, port: int = 0, **settings: Unpack[ServeOptions]
@@ -69,7 +75,7 @@ def serve(
     source = parse_predicting(bundle)
     parsed = ServeSettings.parse(dict(settings), "serve")
     server = BackgroundServer(make_service(source.bundle, parsed), host, port, parsed.connection_limits())
-    return Service(server, f"http://{LOCAL if host == '0.0.0.0' else host}:{server.port}", source.path)
+    return Service(server, f"http://{_url_host(host)}:{server.port}", source.path)
 
 
 @public

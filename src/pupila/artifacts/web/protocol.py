@@ -12,7 +12,12 @@ from pupila.artifacts.web.refusals import Refusal, new_request_id, to_response
 
 _STEP = 1.0  # seconds between two looks at a connection, at most
 _FRAMING = 8  # bytes of framing that each byte of a chunked body may have: one-byte chunks have five
-_IDLE, _HEAD, _BODY = "idle", "head", "body"  # between requests; before and after a request's headers
+_FRESH, _IDLE, _HEAD, _BODY = (
+    "fresh",
+    "idle",
+    "head",
+    "body",
+)  # before the first byte; between, within requests
 _UPGRADING = (b"upgrade", b"http2-settings")
 
 
@@ -24,7 +29,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: it must send a request's headers in time."""
         super().connection_made(transport)
-        self.phase = _HEAD
+        self.phase = _FRESH
         self.refused = False
         self._fault: Refusal | None = None  # raised in a callback of the parser, which hides it
         self._upgrading = self._ended = False
@@ -59,7 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self._last = self.loop.time()
-        if self.phase is _IDLE:
+        if self.phase in (_FRESH, _IDLE):
             self.phase, self._started = _HEAD, self._last
         self._ended = False
         self._feed(data)
@@ -148,6 +153,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.phase, self._ended = _IDLE, True
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """The response is sent; uvicorn's time for idle connections starts only where no request has begun."""
+        super().on_response_complete()
+        if self.phase is _HEAD:
+            self._unset_keepalive_if_required()
+
     def _fail(self, refusal: Refusal) -> None:
         """End the parsing of this data.
 
@@ -203,14 +214,9 @@ class BoundedProtocol(HttpToolsProtocol):
         slowest: BoundedProtocol = min(others, key=lambda other: other.order(), default=self)
         self.connections.discard(slowest)
         slowest.refused = True
-        if slowest is self or slowest.has_begun:
+        if slowest is self or slowest.phase is _HEAD:
             slowest._write(connection_refusals.many_connections(self.limits))
         slowest.transport.close()
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the client sent a part of a request that nobody answers yet."""
-        return self.phase is _HEAD and self._fed > 0
 
     def is_expendable(self, now: float) -> bool:
         """Whether no response is lost if this connection ends: the client has sent nothing, or not all in time."""
@@ -219,7 +225,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def order(self) -> tuple[bool, float]:
         """The order in which they are closed for others: slow requests by their age, then idle connections."""
-        return not self.has_begun, self._started
+        return self.phase is not _HEAD, self._started
 
     # How long a client takes
 
@@ -243,7 +249,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _is_slow(self, now: float) -> bool:
         taken, limits = now - self._started, self.limits
-        if self.phase is _HEAD:
+        if self.phase in (_FRESH, _HEAD):
             return taken > limits.head_seconds
         return self.phase is _BODY and (
             now - self._last > limits.idle_seconds
@@ -254,7 +260,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         """End a connection whose request did not come in time; who sent nothing at all gets no response."""
         has_response = self.phase is _BODY and self.cycle.response_complete
-        if has_response or (self.phase is _HEAD and not self._fed):
+        if has_response or self.phase is _FRESH:
             self.transport.close()
             return
         self.refuse(connection_refusals.too_slow())

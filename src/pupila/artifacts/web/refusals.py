@@ -72,9 +72,10 @@ def new_request_id() -> str:
 
 def to_response(refusal: Refusal, request_id: str) -> Response:
     """The response; half characters, which no encoding of text has, are shown by their number."""
-    text = json.dumps({**refusal.body, "request_id": request_id}, ensure_ascii=False, separators=(",", ":"))
+    texts = {**refusal.body, "request_id": request_id}
+    shown = {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()}
     headers = {"x-request-id": request_id, **(refusal.headers or {})}
-    body = text.encode("utf-8", "backslashreplace")
+    body = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(body, refusal.status_code, headers, media_type="application/json")
 
 

@@ -10,7 +10,7 @@ from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.responses import PNG, Batch, PredictionResponse
 from pupila.stages.serve.shapes import RESPONSE_FORMATS
-from pupila.stages.serve.uploads import image_refused, read_upload
+from pupila.stages.serve.uploads import NotFinite, image_refused, read_upload, refuse_not_finite
 
 
 def add_predictions(app: App, batcher: Batcher) -> None:
@@ -24,12 +24,13 @@ def add_predictions(app: App, batcher: Batcher) -> None:
             if to_png
             else response_format.fields(prediction)
         )
-        return response_format.model(
-            **fields,
-            processing_time=time.perf_counter() - start,
-            model_version=version,
-            request_id=request.state.id,
-        )
+        with refuse_not_finite():
+            return response_format.model(
+                **fields,
+                processing_time=time.perf_counter() - start,
+                model_version=version,
+                request_id=request.state.id,
+            )
 
     settings = batcher.settings
     most, allowed = settings.body_limits().files, settings.max_bytes
@@ -67,7 +68,10 @@ def add_predictions(app: App, batcher: Batcher) -> None:
             elif isinstance(prediction, BaseException):
                 raise prediction
             else:
-                items.append({"file": name, "result": await respond(prediction, request, start)})
+                try:
+                    items.append({"file": name, "result": await respond(prediction, request, start)})
+                except NotFinite as fault:
+                    items.append({"file": name, "error": {"reason": fault.detail, "code": "not-finite"}})
         return response_format.batch(
             items=items, processing_time=time.perf_counter() - start, request_id=request.state.id
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from pupila.artifacts.predictions.rows import ImageError
 
@@ -13,7 +13,9 @@ Model = TypeVar("Model")
 
 
 class PredictionResponse(BaseModel):
-    """The fields of every response."""
+    """The fields of every response; a figure that is not finite is an error, and never becomes JSON."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     confidence: float
     abstained: bool = Field(description="whether the model abstains because its confidence is too low")

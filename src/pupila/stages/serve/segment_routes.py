@@ -18,7 +18,7 @@ from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.prompt import PromptResponse
 from pupila.stages.serve.responses import PNG
-from pupila.stages.serve.uploads import image_refused, read_upload
+from pupila.stages.serve.uploads import image_refused, read_upload, refuse_not_finite
 from pupila.tasks.prompt import Prompt, check_prompt_content
 
 _MOST_POINTS = 256  # of one kind; the decoder's memory grows with them
@@ -68,7 +68,8 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
             return Response(picture, media_type=PNG, headers={"x-image-id": name})
         height, width = prediction.mask.shape
         mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))
-        return PromptResponse(
+        with refuse_not_finite():
+            return PromptResponse(
             image_id=name, height=height, width=width, predicted_iou=prediction.predicted_iou,
             confidence=prediction.confidence,
             abstained=prediction.abstained, share=prediction.share, mask=mask, encoded=new,

@@ -109,10 +109,11 @@ def test_head_has_the_headers_of_get_and_405_names_what_is_allowed(port: int) ->
         (form(("filename=a", b"1")), 400, ""),
         (b"Content-Length: 5" + CLOSE + b"12345", 422, "a multipart field `file`"),
         (b"Content-Type: multipart/form-data; boundary=m\r\nContent-Length: 5" + CLOSE + b"12345", 400, ""),
+        (form(FILE).replace(b"--m--\r\n", b"--m\r\n\r\n"), 400, "ends with its boundary"),
         (b"Content-Length: 1000001" + CLOSE, 413, "at most 1000000"),
     ],
     ids=["another field", "text", "raw", "JSON", "two files", "many fields", "large field", "no boundary",
-         "no name", "no type", "no form", "large"],
+         "no name", "no type", "no form", "cut off", "large"],
 )  # fmt: skip
 def test_a_form_that_is_not_wanted_is_told_what_is(
     port: int, request_: bytes, status: int, expected: str

@@ -147,6 +147,18 @@ def test_above_the_limit_slow_clients_make_room_for_others() -> None:
             attacker.close()
 
 
+def test_refused_clients_that_linger_make_room_first() -> None:
+    limits = ConnectionLimits(connections=3, linger_seconds=60.0)
+    with serving(small_app(), limits) as port:
+        attackers = []
+        for _ in range(12):
+            attackers.append(connect(port, b"no HTTP\r\n\r\n"))
+            assert attackers[-1].recv(12) == b"HTTP/1.1 400"
+        assert ask(port, CLOSING)[0] == 200
+        for attacker in attackers:
+            attacker.close()
+
+
 def test_where_all_connections_are_busy_a_new_one_is_told_when_to_come_back() -> None:
     with serving(small_app(), ConnectionLimits(connections=2, fresh_seconds=60.0)) as port:
         others = [connect(port, b"GET /hea") for _ in range(2)]

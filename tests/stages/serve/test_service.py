@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from pupila.api.serve import serve_forever
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
+from pupila.core.errors import PupilaError
 from pupila.demo.round_trip import serve_bundle
 from tests.colours import plain, write_colours
 from tests.pictures import encoded, photo
@@ -163,6 +165,29 @@ def test_the_description_names_every_route(server: str) -> None:
         assert refusals[code]["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
     with urllib.request.urlopen(f"http://{server}/docs") as response:
         assert b"swagger" in response.read().lower()
+
+
+def test_the_description_and_the_answers_bound_a_batch(server: str) -> None:
+    with urllib.request.urlopen(f"http://{server}/openapi.json") as response:
+        schemas = json.load(response)["components"]["schemas"]
+    (files,) = (
+        fields["properties"]["files"]
+        for name, fields in schemas.items()
+        if "batch" in name.lower() and "files" in fields["properties"]
+    )
+    assert (files["minItems"], files["maxItems"]) == (1, 3)
+    two = form(("a.png", RED), ("b.png", RED))
+    status, body, _ = send_request(server, "POST", "/predict/single", *two)
+    assert (status, body["actual"], body["expected"]) == (413, "more than 1", "at most 1")
+
+
+def test_a_taken_port_is_an_error_before_serving_is_printed(bundle: str) -> None:
+    ready: list[bool] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PupilaError, match=f"Can't listen on 127.0.0.1, port {port}"):
+            serve_forever(bundle, port=port, ready=lambda: ready.append(True))
+    assert not ready
 
 
 def test_sigterm_loses_no_accepted_request(bundle: str) -> None:

@@ -1,6 +1,7 @@
 """What stands before every route: request ids, and the refusals that need only the headers or a count of bytes."""
 
 import codecs
+import re
 from collections.abc import Callable
 from email.message import Message as HeaderParser
 
@@ -13,6 +14,10 @@ from pupila.core.messages import listing, say
 
 # Others decode to half characters (utf-7), or take quadratic time (punycode).
 _CHARSETS = ("utf-8", "ascii", "iso8859-1", "cp1252")
+_BOUNDARY = re.compile(
+    r"^multipart/form-data\s*;.*\bboundary=(?:\"([\w'()+,./:=? -]+)\"|([\w'+./:-]+))", re.IGNORECASE
+)
+_TAIL = 4096  # bytes in which a form must end
 Admit = Callable[[], None]  # raises a Refusal where no more requests can be taken
 
 
@@ -46,18 +51,23 @@ class RequestGuard:
             await to_response(refusal, number)(scope, receive, send)
             return
         head = scope["method"] == "HEAD"
-        read = 0
+        read, tail, ending = 0, b"", _form_ending(headers.get("content-type", ""))
 
         async def receive_counted() -> Message:
-            nonlocal read
+            nonlocal read, tail
             message = await receive()
-            size = len(message.get("body", b""))
+            body = message.get("body", b"")
+            size = len(body)
             read += size
             self.held += size
             if read > self.limits.body:
                 raise self._too_large(read)
             if self.held > self.limits.held:
                 raise self._too_much()
+            if ending and message["type"] == "http.request":
+                tail = (tail + body if size < _TAIL else body)[-_TAIL:]
+                if not message.get("more_body", False) and ending not in tail:
+                    raise _cut_off()  # or its last part would be lost without a word
             return message
 
         async def send_numbered(message: Message) -> None:
@@ -114,6 +124,19 @@ class RequestGuard:
             503, say("The open requests are too large together"), say("{n} bytes", n=self.held),
             say("at most {n}", n=self.limits.held), say("send the request again"), retry_after=RETRY_AFTER,
         )  # fmt: skip
+
+
+def _cut_off() -> Refusal:
+    return Refusal(
+        400, say("The multipart form is cut off"), expected=say("a form that ends with its boundary and --"),
+        remedy=say("send the whole form"),
+    )  # fmt: skip
+
+
+def _form_ending(content_type: str) -> bytes:
+    """How a multipart form of this type ends; nothing for other bodies."""
+    match = _BOUNDARY.match(content_type)
+    return b"" if match is None else f"--{match[1] or match[2]}--".encode("latin-1")
 
 
 def _other_charset(content_type: str) -> str | None:

@@ -213,6 +213,9 @@ class BoundedProtocol(HttpToolsProtocol):
         others = [other for other in everyone if other is not self and other.is_expendable(now)]
         slowest: BoundedProtocol = min(others, key=lambda other: other.order(), default=self)
         self.connections.discard(slowest)
+        if slowest.refused:  # it has its response, and only lingers
+            slowest.transport.abort()
+            return
         slowest.refused = True
         if slowest is self or slowest.phase is _HEAD:
             slowest._write(connection_refusals.many_connections(self.limits))
@@ -220,12 +223,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def is_expendable(self, now: float) -> bool:
         """Whether no response is lost if this connection ends: the client has sent nothing, or not all in time."""
+        if self.refused:
+            return self._closing_since > 0
         complete = self.cycle is None or self.cycle.response_complete
         return complete and self.phase is not _BODY and now - self._last >= self.limits.fresh_seconds
 
-    def order(self) -> tuple[bool, float]:
-        """The order in which they are closed for others: slow requests by their age, then idle connections."""
-        return self.phase is not _HEAD, self._started
+    def order(self) -> tuple[bool, bool, float]:
+        """The order in which they are closed for others: refused ones, slow requests by age, idle ones."""
+        return not self.refused, self.phase is not _HEAD, self._started
 
     # How long a client takes
 

@@ -72,7 +72,7 @@ def connect(port: int, *pieces: bytes) -> socket.socket:
     return connection
 
 
-def answer(connection: socket.socket) -> tuple[int, bytes]:
+def read_response(connection: socket.socket) -> tuple[int, bytes]:
     """Status and the rest of what the server sends until it closes; 0 where it closes without a word."""
     received = b""
     with connection, contextlib.suppress(ConnectionResetError):
@@ -83,7 +83,7 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
 
 def ask(port: int, *pieces: bytes) -> tuple[int, bytes]:
     """The answer to a request with "Connection: close", or to one that is refused."""
-    return answer(connect(port, *pieces))
+    return read_response(connect(port, *pieces))
 
 
 def form(*parts: tuple[str, bytes], kind: str = "multipart/form-data; boundary=m") -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from pupila.artifacts.web.limits import BodyLimits
 from pupila.artifacts.web.refusals import Refusal, to_response
-from tests.artifacts.web.clients import HEALTH, POST, answer, ask, connect, form, serving, small_app
+from tests.artifacts.web.clients import HEALTH, POST, ask, connect, form, read_response, serving, small_app
 
 FILE = ('name="file"; filename="a.png"', b"12345")
 FILES = ('name="files"; filename="a.png"', b"12345")
@@ -34,8 +34,8 @@ def parsed(response: bytes) -> tuple[dict[str, str], dict[str, str]]:
 
 @pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("gzip, gzip", 415), ("identity", 200)])
 def test_a_compressed_request_is_refused(port: int, encoding: str, status: int) -> None:
-    found, response = ask(port, POST + f"Content-Encoding: {encoding}\r\n".encode() + form(FILE))
-    assert found == status
+    got, response = ask(port, POST + f"Content-Encoding: {encoding}\r\n".encode() + form(FILE))
+    assert got == status
     assert (parsed(response)[0].get("accept-encoding") == "identity") == (status == 415)
 
 
@@ -115,12 +115,10 @@ def test_head_has_the_headers_of_get_and_405_names_what_is_allowed(port: int) ->
     ids=["another field", "text", "raw", "JSON", "two files", "many fields", "large field", "no boundary",
          "no name", "no type", "no form", "cut off", "large"],
 )  # fmt: skip
-def test_a_form_that_is_not_wanted_is_told_what_is(
-    port: int, request_: bytes, status: int, expected: str
-) -> None:
-    found, response = ask(port, POST + request_)
+def test_a_refused_form_says_what_is_expected(port: int, request_: bytes, status: int, expected: str) -> None:
+    got, response = ask(port, POST + request_)
     body = parsed(response)[1]
-    assert (found, set(body)) == (status, {"error", "actual", "expected", "remedy", "request_id"})
+    assert (got, set(body)) == (status, {"error", "actual", "expected", "remedy", "request_id"})
     assert expected in body["expected"] and body["remedy"]
 
 
@@ -145,7 +143,7 @@ def test_what_all_open_requests_hold_is_bounded_and_comes_back() -> None:
         assert (status, parsed(response)[0]["retry-after"]) == (503, "1")
         assert ask(port, POST + form(FILE))[0] == 200  # a small one has room
         waiting.sendall(large[-10:])
-        assert answer(waiting)[0] == 200
+        assert read_response(waiting)[0] == 200
         assert ask(port, large)[0] == 200
 
 
@@ -173,7 +171,7 @@ def test_an_upload_that_the_disk_does_not_take_is_refused_and_logged(
     monkeypatch.setattr(SpooledTemporaryFile, "write", fail)
     with caplog.at_level(logging.ERROR, "uvicorn.error"):
         monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
-        found, response = ask(port, POST + form(FILE))
-    assert found == status
+        got, response = ask(port, POST + form(FILE))
+    assert got == status
     body = parsed(response)[1]
     assert (body["actual"], body["request_id"] in caplog.text) == (os.strerror(number), True)

@@ -1,4 +1,4 @@
-"""Ports and hosts that can't be listened on are an error before anything is said to be served."""
+"""Ports and hosts that can't be listened on are an error before a service is announced."""
 
 import socket
 from collections.abc import Callable

@@ -10,7 +10,17 @@ from uvicorn.server import ServerState
 
 from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.protocol import bound_protocol
-from tests.artifacts.web.clients import CHUNKED, HEALTH, POST, answer, ask, connect, form, serving, small_app
+from tests.artifacts.web.clients import (
+    CHUNKED,
+    HEALTH,
+    POST,
+    ask,
+    connect,
+    form,
+    read_response,
+    serving,
+    small_app,
+)
 
 FILE = ('name="file"; filename="a.png"', b"12345")
 CLOSING = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
@@ -56,8 +66,8 @@ def test_what_is_too_much_or_no_request_is_refused_and_others_are_served(
 ) -> None:
     attacker = connect(port, *pieces)
     assert ask(port, CLOSING)[0] == 200
-    found, response = answer(attacker)
-    assert found == status
+    got, response = read_response(attacker)
+    assert got == status
     assert b'"request_id":"' in response and b"connection: close" in response
 
 
@@ -131,8 +141,8 @@ def test_a_request_that_never_ends_is_closed(pieces: list[bytes], status: int) -
         attackers = [connect(port, *pieces) for _ in range(8)]
         assert ask(port, CLOSING)[0] == 200
         for attacker in attackers:
-            found, response = answer(attacker)
-            assert found == status
+            got, response = read_response(attacker)
+            assert got == status
             assert response.endswith(b"}") or not response
             assert (b"HTTP/1.1 408" in response) == (status == 408 or pieces[:1] == [HEALTH])
 
@@ -142,7 +152,7 @@ def test_above_the_limit_slow_clients_make_room_for_others() -> None:
     with serving(small_app(), limits) as port:
         attackers = [connect(port, b"GET /hea") for _ in range(16)]
         assert ask(port, CLOSING)[0] == 200
-        assert answer(attackers[0])[0] in (0, 503)
+        assert read_response(attackers[0])[0] in (0, 503)
         for attacker in attackers[1:]:
             attacker.close()
 
@@ -159,10 +169,10 @@ def test_refused_clients_that_linger_make_room_first() -> None:
             attacker.close()
 
 
-def test_where_all_connections_are_busy_a_new_one_is_told_when_to_come_back() -> None:
+def test_where_all_connections_are_busy_a_new_one_gets_a_time_to_come_back() -> None:
     with serving(small_app(), ConnectionLimits(connections=2, fresh_seconds=60.0)) as port:
         others = [connect(port, b"GET /hea") for _ in range(2)]
-        status, response = answer(connect(port))
+        status, response = read_response(connect(port))
         assert status == 503 and b"retry-after: 1\r\n" in response
         for other in others:
             other.close()

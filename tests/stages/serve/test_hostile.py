@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import pupila
-from tests.artifacts.web.clients import answer, connect
+from tests.artifacts.web.clients import connect, read_response
 from tests.colours import plain, write_colours
 from tests.pictures import encoded
 from tests.stages.serve.hostile import requests
@@ -35,8 +35,8 @@ def attack(port: int, pieces: list[bytes], hold: contextlib.ExitStack) -> list[i
     connection = connect(port, *pieces)
     with contextlib.suppress(OSError):
         connection.shutdown(1)
-    _, response = answer(connection)
-    hold.enter_context(connect(port, b"".join(pieces)[:30]))  # and one that never goes on
+    _, response = read_response(connection)
+    hold.enter_context(connect(port, b"".join(pieces)[:30]))  # and one that never ends its request
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", response)]
 
 

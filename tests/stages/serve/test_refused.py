@@ -82,7 +82,7 @@ def test_a_batch_above_the_queue_is_refused_before_its_files_are_read(
     )
     body, headers = form(*[("a.png", RED)] * 3, field="files")
     with batchers[0].reserve(2):  # as if others were being predicted
-        status, answer = send(app, "/predict/batch", body, headers)
-        assert (status, answer["actual"]) == (503, "2 waiting images")
+        status, result = send(app, "/predict/batch", body, headers)
+        assert (status, result["actual"]) == (503, "2 waiting images")
     with batchers[0].reserve(4):  # full: not even the form is read
         assert send(app, "/predict/batch", b"", headers)[0] == 503

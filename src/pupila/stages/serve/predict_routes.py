@@ -8,7 +8,7 @@ from pupila.artifacts.web.app import App, ImageUpload, Request, Response, Upload
 from pupila.artifacts.web.refusals import REFUSALS
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.batcher import Batcher
-from pupila.stages.serve.responses import PNG, Batch, PredictionResponse
+from pupila.stages.serve.responses import PNG, Batch, PredictionResponse, ResponseFormat
 from pupila.stages.serve.shapes import RESPONSE_FORMATS
 from pupila.stages.serve.uploads import NotFinite, image_refused, read_upload, refuse_not_finite
 
@@ -19,11 +19,7 @@ def add_predictions(app: App, batcher: Batcher) -> None:
     to_png = response_format.to_png
 
     async def respond(prediction: Any, request: Request, start: float) -> PredictionResponse:
-        fields = (
-            await asyncio.to_thread(response_format.fields, prediction)
-            if to_png
-            else response_format.fields(prediction)
-        )
+        fields = await _task_fields(response_format, prediction)
         with refuse_not_finite():
             return response_format.model(
                 **fields,
@@ -75,3 +71,10 @@ def add_predictions(app: App, batcher: Batcher) -> None:
         return response_format.batch(
             items=items, processing_time=time.perf_counter() - start, request_id=request.state.id
         )
+
+
+async def _task_fields(response_format: ResponseFormat, prediction: Any) -> dict[str, Any]:
+    """The task's own part of a response; masks are encoded in a thread."""
+    if response_format.to_png:
+        return await asyncio.to_thread(response_format.fields, prediction)
+    return response_format.fields(prediction)

@@ -1,4 +1,4 @@
-"""The search for near-duplicates: growth from 10,000 to 100,000 hashes, and brute force against the index."""
+"""The search for near-duplicates: recall, brute force against the index, and growth beside an earlier tree."""
 
 from typing import Any
 from unittest import mock
@@ -6,13 +6,20 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measure import real_data, seconds
-from pupila.artifacts.dataset.open import open as open_data
+from benchmarks.growth import measure
+from benchmarks.measure import new_cache, real_data, seconds
 from pupila.imaging.duplicates import search
-from pupila.imaging.duplicates.pairs import find_pairs
 
 BITS = 8  # by which a planted neighbour differs
-SIZES = (5_000, 10_000, 20_000, 30_000, 50_000)
+SIZES = (10_000, 30_000, 100_000)
+GROWTH = {
+    "random hashes": (10_000, 30_000, 100_000), "look-alike hashes": (10_000, 30_000, 100_000),
+    "photos": (1_000, 4_000), "frames": (1_000, 4_000), "x-rays": (1_000, 4_000),
+}  # fmt: skip
+REAL = (
+    "ants_bees", "brain_mri", "crackforest", "dsb2018_nuclei", "dubai_aerial", "flood_area", "flood_area_raw",
+    "grocery_packages", "magnetic_tile", "sign_digits",
+)  # fmt: skip
 
 
 def hashes(count: int) -> NDArray[np.uint64]:
@@ -32,27 +39,28 @@ def recall(count: int, pairs: NDArray[np.int64]) -> float:
 
 
 def run() -> dict[str, Any]:
-    """Seconds of each size, the growth, and the search on real data."""
+    """Recall of the search, and its growth on random, look-alike and real images beside the tree before."""
     figures: dict[str, Any] = {}
-    taken = {}
     for count in (10_000, 100_000):
-        candidates: list[Any] = []
         values = hashes(count)
-        taken[count] = seconds(lambda v=values, f=candidates: f.append(search.Candidates(v).of(v)))  # type: ignore[misc]
-        figures[f"{count} hashes"] = {
-            "seconds": round(taken[count], 2),
-            "recall": round(recall(count, candidates[0]), 4),
-        }
-    figures["growth for 10 x hashes"] = round(taken[100_000] / taken[10_000], 1)
+        figures[f"recall among {count} hashes"] = round(
+            recall(count, search.Candidates(values).of(values)), 4
+        )
     figures["brute force against index"] = {
         str(count): {
             name: round(_with(below, count), 2) for name, below in (("brute force", 10**9), ("index", 0))
         }
         for count in SIZES
     }
-    for name, value in figures.items():
-        print(f"  {name}: {value}")
-    figures["real data"] = _real()
+    for kind, counts in GROWTH.items():
+        figures[kind] = {str(count): measure(kind, count) for count in counts}
+        print(f"  {kind}: {figures[kind]}", flush=True)
+    figures["real data"] = {}
+    for name in REAL:
+        if (folder := real_data(name)) is not None:
+            new_cache()
+            figures["real data"][name] = measure("pairs", folder)
+            print(f"  {name}: {figures['real data'][name]}", flush=True)
     return figures
 
 
@@ -60,25 +68,3 @@ def _with(below: int, count: int) -> float:
     values = hashes(count)
     with mock.patch.object(search, "BRUTE_FORCE_BELOW", below):
         return seconds(lambda: search.Candidates(values).of(values))
-
-
-def _real() -> dict[str, Any]:
-    figures = {}
-    for name in ("ants_bees", "brain_mri", "grocery_packages"):
-        folder = real_data(name)
-        if folder is None:
-            continue
-        data = open_data(folder)
-        known = (data.images["phash"].to_list(), data.images["phash_mirrored"].to_list())
-        looked: list[int] = [0]
-        taken = seconds(
-            lambda d=data, k=known, totals=looked: find_pairs(  # type: ignore[misc]
-                d.images["sha256"].to_list(),
-                k,
-                d.thumbnails,
-                lambda processed, total: totals.__setitem__(0, total),
-            )
-        )
-        figures[name] = {"images": len(data), "candidates": looked[0], "seconds": round(taken, 2)}
-        print(f"  {name}: {figures[name]}")
-    return figures

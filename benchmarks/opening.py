@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 import pupila
+from benchmarks.growth import measure
 from benchmarks.measure import new_cache, real_data, seconds, side_by_side
 
 SETS = ("ants_bees", "grocery_packages", "brain_mri")
-MANY = 10_000
+MANY = (10_000, 100_000)
 
 
 def naive(folder: Path) -> list[tuple[str, ...]]:
@@ -48,20 +49,21 @@ def run() -> dict[str, Any]:
             "warm_per_second": round(images / warm), "cold_ratio": round(theirs / ours, 2),
         }  # fmt: skip
         print(f"  {name}: {figures[name]}")
-    figures["10000 small images"] = _many()
-    print(f"  10,000 small images: {figures['10000 small images']}")
+    figures["small images"] = {str(count): _many(count) for count in MANY}
+    print(f"  small images: {figures['small images']}")
     return figures
 
 
-def _many() -> dict[str, float]:
-    """The second opening of 10,000 images against the first."""
+def _many(count: int) -> dict[str, Any]:
+    """The first and the second opening of so many images, each in a process of its own, beside the tree before."""
     folder = Path(tempfile.mkdtemp())
     rng = np.random.default_rng(1)
-    (folder / "a").mkdir()
-    for number in range(MANY):
-        pixels = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"a/{number}.jpg")
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+    for number in range(count):
+        pixels = rng.integers(0, 256, (24, 24), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{'ab'[number % 2]}/{number:06d}.png", compress_level=1)
     new_cache()
-    cold, warm = seconds(lambda: pupila.open(folder)), seconds(lambda: pupila.open(folder))
+    figures = {"cold": measure("open", folder), "warm": measure("open", folder)}
     shutil.rmtree(folder)
-    return {"cold_seconds": round(cold, 2), "warm_seconds": round(warm, 2), "ratio": round(cold / warm, 1)}
+    return figures

@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 
 import pupila
 from pupila.imaging.duplicates import search
-from pupila.imaging.duplicates.pairs import components, find_pairs
+from pupila.imaging.duplicates.pairs import ENOUGH, Pair, components, find_pairs, some_unlisted
 from pupila.imaging.duplicates.search import NEIGHBOURS, Candidates
 from pupila.imaging.duplicates.signature import SIDE, as_numbers, hashes, shrink
 from tests.pictures import photo
@@ -87,6 +87,14 @@ def test_kinds_of_pairs() -> None:
     assert {(p.first, p.second, p.kind) for p in pairs} == {
         (0, 1, "exact"), (0, 2, "near"), (0, 3, "mirrored"), (2, 3, "mirrored"),
     }  # fmt: skip
+
+
+def test_pairs_may_be_unlisted_where_an_image_has_enough_of_them() -> None:
+    star = [Pair(0, row, "near", 0.95) for row in range(1, ENOUGH + 1)]
+    assert some_unlisted(star)
+    assert not some_unlisted(star[1:])
+    assert not some_unlisted([Pair(0, row, "exact", 1.0) for row in range(1, 50)])
+    assert not some_unlisted([])
 
 
 def test_components_join_through_others() -> None:

@@ -62,6 +62,12 @@ def find_pairs(
     return sorted([*pairs, *_compare(rows, thumbnails, advance)], key=lambda pair: (pair.first, pair.second))
 
 
+def some_unlisted(pairs: list[Pair]) -> bool:
+    """Whether some image is in so many near or mirrored pairs that further ones may not be listed."""
+    rows = [row for pair in pairs if pair.kind != "exact" for row in (pair.first, pair.second)]
+    return bool(np.bincount(np.array(rows, dtype=np.int64), minlength=1).max() >= ENOUGH)
+
+
 def _exact(sha256: list[str]) -> tuple[list[Pair], list[int]]:
     """Pairs of equal bytes, and the first row of every distinct content."""
     first: dict[str, int] = {}

@@ -2,8 +2,8 @@
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
-from pupila.core.messages import number
-from pupila.imaging.duplicates.pairs import Pair
+from pupila.core.messages import number, say
+from pupila.imaging.duplicates.pairs import ENOUGH, Pair, some_unlisted
 from pupila.stages.doctor.faults import fault
 
 _CODES = {"exact": "exact-duplicates", "near": "near-duplicates", "mirrored": "mirrored-duplicates"}
@@ -13,8 +13,15 @@ def duplicates(data: Dataset) -> list[Fault]:
     """Exact, near and mirrored duplicates; each pair is an example."""
     images = data.images["image"]
     faults: list[Fault] = []
+    unlisted = some_unlisted(data.pairs)
     for kind, code in _CODES.items():
-        faults += fault(code, [_describe_pair(pair, images) for pair in data.pairs if pair.kind == kind])
+        listed = fault(code, [_describe_pair(pair, images) for pair in data.pairs if pair.kind == kind])
+        if unlisted and kind != "exact":
+            more = say(
+                "an image in {n} pairs or more may be in further ones, which are not counted", n=ENOUGH
+            )
+            listed = [one.model_copy(update={"fix": f"{one.fix}; {more}"}) for one in listed]
+        faults += listed
     return faults
 
 

@@ -6,7 +6,7 @@ from pupila.artifacts.report import charts
 from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.core.messages import listing, number, percent, say, say_count
-from pupila.imaging.duplicates.pairs import Pair, components
+from pupila.imaging.duplicates.pairs import ENOUGH, Pair, components, some_unlisted
 from pupila.stages.explore.colour import colour_section
 from pupila.stages.explore.columns import column_section
 from pupila.stages.explore.labels import label_section
@@ -110,6 +110,10 @@ def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:
     notes = [say_count("{n} group of duplicates.", "{n} groups of duplicates.", len(groups))]
     if len(groups) > MAX_GROUPS:
         notes.append(say("The {n} groups with the lowest similarity are shown.", n=MAX_GROUPS))
+    if some_unlisted(data.pairs):
+        notes.append(
+            say("An image in {n} pairs or more may be in further ones, which are not counted.", n=ENOUGH)
+        )
     rows_of_kinds = [[say("exact: the same bytes"), str(f.duplicates.exact)],
              [say("near: resized, re-encoded, cropped, brightened"), str(f.duplicates.near)],
              [say("mirrored: flipped left to right"), str(f.duplicates.mirrored)]]  # fmt: skip

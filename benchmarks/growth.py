@@ -28,16 +28,16 @@ BEFORE = "PUPILA_BEFORE"  # the folder `src` of an earlier tree
 _BITS = 0.06  # share of the bits in which a look-alike's hash differs from that of its set
 
 
-def measure(kind: str, what: object) -> dict[str, Any]:
+def measure(kind: str, argument: object) -> dict[str, Any]:
     """The figures of this tree, and of the tree before where it is there; each has a cache of its own."""
     trees = {"before": os.environ.get(BEFORE), "now": str(Path(pupila.__file__).parent.parent)}
-    return {name: _measure_tree(name, path, kind, what) for name, path in trees.items() if path}
+    return {name: _measure_tree(name, path, kind, argument) for name, path in trees.items() if path}
 
 
-def _measure_tree(name: str, path: str, kind: str, what: object) -> dict[str, Any]:
+def _measure_tree(name: str, path: str, kind: str, argument: object) -> dict[str, Any]:
     cache = str(Path(os.environ.get("PUPILA_CACHE", tempfile.gettempdir()), name))
     child = subprocess.run(
-        [sys.executable, "-m", "benchmarks.growth", kind, str(what)],
+        [sys.executable, "-m", "benchmarks.growth", kind, str(argument)],
         env={**os.environ, "PYTHONPATH": path, "PUPILA_CACHE": cache}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     figures: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])

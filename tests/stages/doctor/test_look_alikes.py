@@ -1,4 +1,4 @@
-"""What users are told where images look so alike that not every pair of duplicates is listed."""
+"""The report of look-alikes, where not every pair of duplicates is counted."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ def duplicates(data: Dataset) -> list[Fault]:
             more = say(
                 "an image in {n} pairs or more may be in further ones, which are not counted", n=ENOUGH
             )
-            listed = [one.model_copy(update={"fix": f"{one.fix}; {more}"}) for one in listed]
+            listed = [entry.model_copy(update={"fix": f"{entry.fix}; {more}"}) for entry in listed]
         faults += listed
     return faults
 

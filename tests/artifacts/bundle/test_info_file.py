@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pupila.artifacts.bundle.folder import Bundle, read_bundle
-from pupila.artifacts.bundle.info_file import MAX_BYTES
+from pupila.artifacts.bundle.info_file import MAX_BYTES, seal
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.core.errors import PupilaError
 from tests.artifacts.bundle.sealed import edit_info, edit_text, read_fields, seal_text
@@ -33,7 +33,7 @@ def assert_matches(text: str, pattern: str) -> None:
     [
         ({"classes": ["red", "blue", "green"]}, "has the classes red, green, blue, not those of the bundle"),
         ({"classes": ["red", "red", "blue"]}, "classes: 'red' twice"),
-        ({"classes": ["red", " ", "blue"]}, "classes: no name for class 1"),
+        ({"classes": ["red", "", "blue"]}, "classes: no name for class 1"),
         ({"classes": ["red", "gr\nee", "blue"]}, r"classes: control characters in 'gr\\nee'"),
         ({"classes": ["x" * 2000, "green", "blue"]}, "classes: a name of 2,000 characters"),
         ({"temperature": 1e-300}, "temperature: 1e-300 is not within 0.001 and 1000"),
@@ -157,3 +157,8 @@ def test_a_bundle_from_before_golden_predictions_had_class_names_still_opens(hom
     }
     assert all(len(values) == len(CLASSES) for values in golden.values())
     Predictor(read_bundle(edit_info(home, golden=golden)))
+
+
+def test_what_could_not_be_read_back_is_not_written(written: Bundle) -> None:
+    with pytest.raises(PupilaError, match=r"bytes of bundle\.json; expected at most 32,000,000"):
+        seal(written.info.model_copy(update={"made_by": "x" * MAX_BYTES}))

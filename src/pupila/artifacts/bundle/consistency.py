@@ -37,7 +37,7 @@ def _of_classes(classes: list[str]) -> Iterator[str]:
     if len(classes) > MAX_CLASSES:
         yield say("classes: more than {n}", n=integer(MAX_CLASSES))
         return
-    if empty := [number for number, name in enumerate(classes) if not name.strip()]:
+    if empty := [number for number, name in enumerate(classes) if not name]:
         yield say("classes: no name for class {number}", number=empty[0])
     if len(set(classes)) < len(classes):
         yield say("classes: '{name}' twice", name=next(name for name in classes if classes.count(name) > 1))

@@ -66,9 +66,18 @@ def ascii_text(text: str) -> str:
 
 
 def seal(info: BundleInfo) -> tuple[BundleInfo, bytes]:
-    """The content of `bundle.json`, and the same record with its own hash."""
+    """The content of `bundle.json`, and the same record with its own hash.
+
+    Raises:
+        PupilaError: it would be larger than what is read back.
+    """
     unsealed = _to_json(info.model_copy(update={"hash": ""}))
     sealed = info.model_copy(update={"hash": files.sha256(unsealed)})
+    if len(unsealed) > MAX_BYTES - 64:
+        raise PupilaError(
+            say("The bundle describes too much"), actual=say("{n} bytes of bundle.json", n=integer(len(unsealed))),
+            expected=say("at most {n}", n=integer(MAX_BYTES)), remedy=say("fewer classes, or shorter names of classes"),
+        )  # fmt: skip
     return sealed, _to_json(sealed)
 
 

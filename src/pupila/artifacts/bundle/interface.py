@@ -53,7 +53,7 @@ def _check_session(bundle: Bundle, role: str, session: Session) -> None:
         ours = getattr(bundle.info, field)
         if field in metadata and metadata[field] != ours:
             raise PupilaError(
-                say("{name} and {info} have another {field}", name=name, info=INFO_FILE, field=field),
+                say("{name} and {info} disagree about {field}", name=name, info=INFO_FILE, field=f"'{field}'"),
                 actual=ascii_text(str(metadata[field])), expected=ascii_text(str(ours)),
                 remedy=say("copy the bundle again, or retrain"),
             )  # fmt: skip

@@ -1,12 +1,15 @@
 """Tampered bundles are refused with a sentence, or predict what they predicted before; a kept hash finds them all."""
 
+import json
 import random
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from pupila.artifacts.bundle.folder import Bundle, check_pin, read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
@@ -15,6 +18,7 @@ from pupila.core.errors import PupilaError
 from pupila.tasks import TASKS
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.task import PostProcessing
+from tests.artifacts.bundle.sealed import edit_file, read_fields
 from tests.artifacts.bundle.tampering import tamper
 from tests.colours import plain, write_colours, write_painted, write_pointing
 from tests.pictures import encoded
@@ -25,14 +29,23 @@ CLOSE = 0.01  # of the golden tolerance's size: what a changed rounding does
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
-    """One of each task."""
+    """One of each task, whose models name their task and classes, as the export writes them."""
     root = tmp_path_factory.mktemp("written")
     several = PostProcessing(thresholds=(0.5, 0.6, 0.7), biases=(0.0, 0.1, 0.2))
-    return [
-        write_colours(root / "classify", temperature=2.0), write_painted(root / "segment"),
-        write_colours(root / "multilabel", task="multilabel", post_processing=several),
-        write_pointing(root / "prompt"),
-    ]  # fmt: skip
+    write_colours(root / "classify", temperature=2.0)
+    write_painted(root / "segment")
+    write_colours(root / "multilabel", task="multilabel", post_processing=several)
+    write_pointing(root / "prompt")
+    return [describe_models(home) for home in sorted(root.iterdir())]
+
+
+def describe_models(home: Path) -> Bundle:
+    fields = read_fields(home)
+    for path in home.glob("*.onnx"):
+        model = onnx.load_model_from_string(path.read_bytes())
+        helper.set_model_props(model, {name: json.dumps(fields[name]) for name in ("task", "classes")})
+        edit_file(home, path.name, model.SerializeToString())
+    return read_bundle(home)
 
 
 def predict(bundle: Bundle) -> list[Any]:

@@ -36,7 +36,7 @@ class Session:
     def __init__(self, model: bytes, threads: int | None = None) -> None:
         check_graph(model)
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # the error names what fails
         if threads:
             options.intra_op_num_threads = threads
         with _explain_faults(say("Can't read the model")), _limit_time(options.set_load_cancellation_flag):
@@ -44,8 +44,9 @@ class Session:
                 model, options, providers=["CPUExecutionProvider"],
                 enable_fallback=0,  # to the same provider, with a banner on the terminal
             )  # fmt: skip
-        self.inputs = [node.name for node in self._session.get_inputs()]
-        self.outputs = [output.name for output in self._session.get_outputs()]
+        with _explain_faults(say("Can't read the model")):  # names that are no text
+            self.inputs = [node.name for node in self._session.get_inputs()]
+            self.outputs = [output.name for output in self._session.get_outputs()]
 
     def metadata(self) -> dict[str, Any]:
         """The metadata that the file holds, parsed: `task`, `classes`, `temperature`, ...
@@ -53,11 +54,13 @@ class Session:
         Raises:
             PupilaError: a value that is no JSON.
         """
-        stored = self._session.get_modelmeta().custom_metadata_map
         try:
+            stored = self._session.get_modelmeta().custom_metadata_map
             return {name: json.loads(value) for name, value in stored.items()}
         except (ValueError, RecursionError) as fault:
-            raise PupilaError(say("Can't read the metadata of the model"), actual=str(fault)) from fault
+            raise PupilaError(
+                say("Can't read the metadata of the model"), actual=ascii(str(fault))[1:-1]
+            ) from fault
 
     def run(self, *inputs: Array, outputs: list[str] | None = None, bounded: bool = False) -> list[Array]:
         """The model's outputs for its inputs in the model's order, such as (N, 3, H, W) float32 pixels.
@@ -82,7 +85,7 @@ class Session:
             if not bounded:
                 return [np.asarray(output) for output in self._session.run(outputs, feed)]
             options = onnxruntime.RunOptions()
-            options.log_severity_level = 4  # the error names what fails
+            options.log_severity_level = 4
             with _limit_time(partial(setattr, options, "terminate")):
                 return [np.asarray(output) for output in self._session.run(outputs, feed, options)]
 

@@ -274,3 +274,14 @@ def test_weights_with_a_wrong_header_are_refused(home: Path, header: bytes) -> N
 def test_a_bundle_without_weights_has_none_to_read(written: Bundle) -> None:
     with pytest.raises(PupilaError, match=r"weights\.safetensors is missing"):
         written.read("weights.safetensors")
+
+
+def test_a_folder_that_vanishes_while_it_is_listed_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanish(root: str) -> None:
+        raise FileNotFoundError(2, "No such file or directory", f"{root}/proc/1")
+
+    monkeypatch.setattr(files, "walk", vanish)
+    with pytest.raises(PupilaError, match=r"was modified: found No such file or directory"):
+        read_bundle(home)

@@ -51,9 +51,12 @@ def check_files(folder: str, info: BundleInfo) -> None:
     Raises:
         PupilaError: each file that is missing, added, changed, too large, or no regular file.
     """
-    listed = islice(files.walk(folder), len(info.files) + 1 + _MOST_FOREIGN)
+    try:
+        listed = list(islice(files.walk(folder), len(info.files) + 1 + _MOST_FOREIGN))
+    except OSError as fault:  # a link to folders that come and go
+        raise modification_error(folder, [fault.strerror or str(fault)]) from fault
     entries = {entry.path: entry for entry in listed if not files.is_hidden(entry.path)}
-    del entries[INFO_FILE]
+    entries.pop(INFO_FILE, None)
     faults = [say("{name} is missing", name=name) for name in sorted(info.files.keys() - entries.keys())]
     added = sorted(entries.keys() - info.files.keys())
     faults += [say("{name} is not part of the bundle", name=ascii_text(name)) for name in added]

@@ -14,7 +14,7 @@ BITS = 8  # by which a planted neighbour differs
 SIZES = (10_000, 30_000, 100_000)
 GROWTH = {
     "random hashes": (10_000, 30_000, 100_000), "look-alike hashes": (10_000, 30_000, 100_000),
-    "photos": (1_000, 4_000), "frames": (1_000, 4_000), "x-rays": (1_000, 4_000),
+    "photos": (1_000, 4_000), "frames": (1_000, 4_000, 10_000), "x-rays": (1_000, 4_000),
 }  # fmt: skip
 REAL = (
     "ants_bees", "brain_mri", "crackforest", "dsb2018_nuclei", "dubai_aerial", "flood_area", "flood_area_raw",

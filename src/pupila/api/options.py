@@ -381,8 +381,7 @@ class ServeOptions(TypedDict, total=False):
     max_embedding_bytes: int
     """total size of the cached embeddings, bytes [default: 512000000]."""
     max_decode_memory: int | None
-    """memory of all decoding threads, bytes; more waits, then gets a 503, one image above it a 413; None: a
-    quarter of the machine's [default: None]."""
+    """memory of all decoding threads, bytes; None: a quarter of the machine's [default: None]."""
     threads: int | None
     """threads that decode and predict, each on one core; None: one per core [default: None]."""
     max_connections: int

@@ -186,13 +186,16 @@ def _memory() -> int:
 
 
 def find(root: str, path: str) -> FileEntry | None:
-    """The entry of the file at `path` below the root, or anywhere where it is absolute; None where there is none."""
+    """The entry of the file at `path` below the root, or anywhere where it is absolute; None where there is none.
+
+    A folder has an entry, of size SPECIAL, so that a row that names one is told apart from a row without a file.
+    """
     cached = _VISITED.get()
     if cached and (entries := cached.walks.get(root.rstrip("/"))) and path in entries:
         return entries[path] if entries[path].size != SPECIAL else None
     full = path if os.path.isabs(path) else f"{root.rstrip('/')}/{path}"  # noqa: PTH117
     entry = _stat(full, path)
-    if entry.size == SPECIAL:
+    if entry.size == SPECIAL and not os.path.isdir(full):  # noqa: PTH112
         return None
     return entry if entry.size != -1 or os.path.lexists(full) else None
 

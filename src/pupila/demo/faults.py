@@ -118,7 +118,7 @@ def _write_odd_rows(folder: Path, rows: list[Row]) -> list[Row]:
     again, disagreeing = rows[1], rows[2]
     return [
         _row("right/variant.jpg", "Without "), _row("right/blank.jpg", ""), _row("right/rare.jpg", "rare"),
-        _row("right/elsewhere.jpg", "without", "holdout2"), _row("right/gone.jpg", "without"),
+        _row("right/elsewhere.jpg", "without", "spare"), _row("right/gone.jpg", "without"),
         _row("https://shop.invalid/1.jpg", "without"), again,
         (disagreeing[0], "without", *disagreeing[2:]),
     ]  # fmt: skip

@@ -117,7 +117,7 @@ def test_a_product_of_two_small_tensors_does_not_fill_the_memory(home: Path) -> 
     command = [sys.executable, "-c", SCRIPT, str(home)]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert "The model can't be run" in printed
-    assert int(printed.split()[-1]) < 600_000  # kB
+    assert int(printed.split()[-1]) < 1_000_000  # kB; the product alone takes 1.6 GB
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")

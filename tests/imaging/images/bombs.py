@@ -113,8 +113,8 @@ def saved(form: str, side: int, mode: str = "RGB", **options: object) -> bytes:
     return stream.getvalue()
 
 
-def lying_files() -> dict[str, tuple[bytes, str]]:
-    """Every kind of lying header, with the code of its refusal, or "" where the file is read."""
+def false_headers() -> dict[str, tuple[bytes, str]]:
+    """Every kind of false header, with the code of its refusal, or "" where the file is read."""
     return {
         "tile of 60,000": (tiff(tiled(64, 60_000)), "oversized"),
         "tile of 2^31": (tiff(tiled(64, 2**31)), "oversized"),

@@ -51,7 +51,7 @@ class Measured(NamedTuple):
     frames: int
     pixels: int
     peak: int  # bytes
-    kept: int  # bytes, after the image was dropped
+    retained: int  # bytes, after the image was dropped
 
 
 def measure(folder: Path, limit: int, kind: str = "image") -> dict[str, Measured]:
@@ -62,9 +62,9 @@ def measure(folder: Path, limit: int, kind: str = "image") -> dict[str, Measured
         limit: of the address space of the process, bytes.
         kind: `image` or `mask`.
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", _CHILD, str(folder), str(limit), kind],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return {name: Measured(*row) for name, *row in map(json.loads, done.stdout.splitlines())}
+    assert process.returncode == 0, process.stderr[-2000:]
+    return {name: Measured(*row) for name, *row in map(json.loads, process.stdout.splitlines())}

@@ -110,9 +110,16 @@ def test_the_command_says_first_which_split_it_evaluated(
 ) -> None:
     path = str(table("theirs", make_rows(pets)))
     assert command(["evaluate", path, pets.root]) == 0
-    assert capsys.readouterr().out.startswith("Evaluated on the sealed test split: ")
+    assert _after_the_reading(capsys).startswith("Evaluated on the sealed test split: ")
     assert command(["evaluate", path, pets.root, "--split", "val"]) == 0
-    assert capsys.readouterr().out.startswith("Evaluated on validation, the split that was requested.")
+    assert _after_the_reading(capsys).startswith("Evaluated on validation, the split that was requested.")
+
+
+def _after_the_reading(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed after the sentences on how the data were read, which stand before anything else."""
+    reading, _, after = capsys.readouterr().out.partition("Confidence in this reading: certain.\n")
+    assert "images in " in reading.partition("\n")[0]
+    return after.lstrip("\n")
 
 
 def test_the_predictions_of_the_table_are_evaluated(pets: Dataset, table: Table) -> None:

@@ -54,14 +54,14 @@ def test_an_image_waits_for_memory_that_is_freed(batcher: Batcher) -> None:
     set_decode_memory(1_000_000_000, strict=True, patience=60.0)
     others = budget().take(1_000_000_000)
 
-    async def answer() -> list[object]:
+    async def predict() -> list[object]:
         waiting = asyncio.create_task(batcher.predict([PLAIN]))
         while not budget().waiting:
             await asyncio.sleep(0)
         budget().give_back(others)
         return list(await waiting)
 
-    (prediction,) = asyncio.run(answer())
+    (prediction,) = asyncio.run(predict())
     assert not isinstance(prediction, BaseException)
 
 

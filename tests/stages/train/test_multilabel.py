@@ -347,7 +347,11 @@ def test_a_training_says_how_the_labels_were_read_before_its_plan(data: Path) ->
     opened = pupila.open(data)
     lines: list[Any] = []
     make_plan(data, tell=lines.append, **SETTINGS)
-    assert opened.notes and [str(line) for line in lines] == describe(opened)
+    *reading, origin, split = [str(line) for line in lines]
+    assert opened.notes and reading == describe(opened)
+    assert origin == "The split was drawn at random." and split.startswith(
+        "Split: train 44 images in 22 groups; "
+    )
 
 
 def test_a_budget_is_spent_as_for_one_class() -> None:

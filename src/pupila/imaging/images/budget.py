@@ -123,14 +123,14 @@ def set_decode_memory(total: int | None, strict: bool = False, patience: float |
 
 
 @contextlib.contextmanager
-def reserve(needed: int, kept: int) -> Iterator[None]:
+def reserve(needed: int, retained: int) -> Iterator[None]:
     """Within it, bytes are taken for one decoding.
 
     A thread that holds memory never waits for more, or two could wait for each other.
 
     Args:
         needed: at the peak.
-        kept: of the result, which stay taken where the caller is within `hold`.
+        retained: of the result, which stay taken where the caller is within `hold`.
 
     Raises:
         NoMemory: more than there ever is, or not in time.
@@ -140,7 +140,7 @@ def reserve(needed: int, kept: int) -> Iterator[None]:
         yield
         return
     taken = shared.take(needed)
-    left = min(kept, taken) if held is not None else 0
+    left = min(retained, taken) if held is not None else 0
     try:
         yield
     except BaseException:

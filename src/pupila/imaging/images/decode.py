@@ -172,19 +172,19 @@ def load_pixels(picture: ImageFile.ImageFile) -> Image.Image:
 
 
 @contextlib.contextmanager
-def take_memory(needed: int, kept: int) -> Iterator[None]:
+def take_memory(needed: int, retained: int) -> Iterator[None]:
     """Within it, the budget of all threads holds the bytes of one decoding.
 
     Args:
         needed: at the peak.
-        kept: of the result.
+        retained: of the result.
 
     Raises:
         ImageFault: `oversized`, where the budget is less.
         NoMemory: others did not free it in time.
     """
     try:
-        with reserve(needed, kept):
+        with reserve(needed, retained):
             yield
     except NoMemory as lack:
         if lack.busy:

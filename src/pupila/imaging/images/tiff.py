@@ -156,18 +156,18 @@ def count_pages(data: bytes, most: int = MOST_PAGES) -> tuple[int, int]:
 
     Pages are counted by their chain alone: none is decoded, and a chain that bites its tail ends.
     """
-    stream, seen, whole, looked = io.BytesIO(data), set[int](), 0, 0
+    stream, visited, whole, looked = io.BytesIO(data), set[int](), 0, 0
     try:
         order, big, offset = _start(stream)
-        while offset and offset not in seen and len(seen) < most and looked < _MOST_COUNTED:
+        while offset and offset not in visited and len(visited) < most and looked < _MOST_COUNTED:
             tags = _Tags(stream, order, big, offset)
             looked += len(tags.entries)
-            seen.add(offset)
+            visited.add(offset)
             whole += not tags.number(_KIND, 0) & _COPY
             offset = tags.next
     except (struct.error, ValueError, OSError, OverflowError):
         pass  # a chain that is cut ends where it is cut
-    return max(1, len(seen)), max(1, whole)
+    return max(1, len(visited)), max(1, whole)
 
 
 def _start(stream: BinaryIO) -> tuple[str, bool, int]:

@@ -23,8 +23,7 @@ class ServeSettings(ImageLimits):
     )
     max_decode_memory: PositiveInt | None = Field(
         default=None,
-        description="memory of all decoding threads, bytes; more waits, then gets a 503, one image above it a 413; "
-        "null: a quarter of the machine's",
+        description="memory of all decoding threads, bytes; null: a quarter of the machine's",
     )
     threads: PositiveInt | None = Field(
         default=None, description="threads that decode and predict, each on one core; null: one per core"

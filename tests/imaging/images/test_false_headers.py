@@ -12,7 +12,7 @@ from pupila.imaging.images.decode import ImageFault, ImageLimits, decode, probe
 from pupila.imaging.images.frames import count_gif_frames
 from pupila.imaging.images.tiff import MOST_PAGES, count_pages, read_layout
 from pupila.imaging.masks.codec import read_stored_mask
-from tests.imaging.images.bombs import chain, gif, lying_files, png, saved, tiff, tiled
+from tests.imaging.images.bombs import chain, false_headers, gif, png, saved, tiff, tiled
 from tests.imaging.images.measured import measure
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads what a process took from /proc")
@@ -31,12 +31,12 @@ SMALL = 24_000_000  # bytes that a small file may take beside its own
 @LINUX
 @pytest.mark.parametrize("kind", ["image", pytest.param("mask", marks=pytest.mark.slow)])
 def test_a_small_file_takes_little_whatever_its_header_says(kind: str, tmp_path: Path) -> None:
-    lies = lying_files()
-    for number, (data, _) in enumerate(lies.values()):
+    cases = false_headers()
+    for number, (data, _) in enumerate(cases.values()):
         (tmp_path / f"{number:03d}").write_bytes(data)
     taken = measure(tmp_path, ADDRESS_SPACE, kind)
-    assert len(taken) == len(lies)
-    for (name, (data, code)), row in zip(lies.items(), taken.values(), strict=True):
+    assert len(taken) == len(cases)
+    for (name, (data, code)), row in zip(cases.items(), taken.values(), strict=True):
         assert row.code == code, name
         assert row.peak <= SMALL + 4 * len(data), (name, row)
         assert row.frames <= MOST_PAGES, name
@@ -49,7 +49,7 @@ def test_a_pixel_takes_as_much_as_is_stated(tmp_path: Path) -> None:
     (tmp_path / "last").write_bytes(saved("BMP", 3000))
     taken = measure(tmp_path, ADDRESS_SPACE)
     large = taken.pop("last")
-    assert large.kept <= SLACK  # it went back to the system
+    assert large.retained <= SLACK  # it went back to the system
     for row, (form, mode, _, most) in zip(taken.values(), STATED, strict=True):
         assert row.code == ""
         assert row.peak <= most * row.pixels + SLACK, (form, mode, row.peak / row.pixels)

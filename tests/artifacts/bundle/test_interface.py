@@ -96,7 +96,8 @@ try:
 except PupilaError as fault:
     print(fault)
 assert resource.getrlimit(resource.RLIMIT_AS) == limits
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss, which a process inherits from the one that started it.
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
@@ -117,7 +118,7 @@ def test_a_product_of_two_small_tensors_does_not_fill_the_memory(home: Path) -> 
     command = [sys.executable, "-c", SCRIPT, str(home)]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert "The model can't be run" in printed
-    assert int(printed.split()[-1]) < 1_000_000  # kB; the product alone takes 1.6 GB
+    assert int(printed.split()[-1]) < 600_000  # kB
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")

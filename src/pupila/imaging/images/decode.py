@@ -327,7 +327,7 @@ def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:
         return 1, "", ""
     if picture.format in ("BMP", "GIF"):
         return 1, "", ""
-    if len(picture.info.get("exif", b"")) > _MOST_EXIF:
+    if len(picture.info.get("exif") or b"") > _MOST_EXIF:
         return 1, "", ""
     try:
         exif = picture.getexif()

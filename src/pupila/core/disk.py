@@ -188,7 +188,7 @@ def _memory() -> int:
 def find(root: str, path: str) -> FileEntry | None:
     """The entry of the file at `path` below the root, or anywhere where it is absolute; None where there is none.
 
-    A folder has an entry, of size SPECIAL, so that a row that names one is told apart from a row without a file.
+    A folder has an entry, of size SPECIAL, so that a row that names one differs from a row without a file.
     """
     cached = _VISITED.get()
     if cached and (entries := cached.walks.get(root.rstrip("/"))) and path in entries:

@@ -60,7 +60,7 @@ def check_attack(server: str, seed: int, number: int, clients: int) -> None:
             status, body, headers = send_request(server, "POST", "/predict/single", *form(("x.png", RED)))
             if status != 503:
                 break
-            time.sleep(int(headers["retry-after"]))  # as a client does that is asked to
+            time.sleep(int(headers["retry-after"]))  # as a well-behaved client does
         assert (status, body.get("prediction")) == (200, "red"), body
 
 

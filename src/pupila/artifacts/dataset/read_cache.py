@@ -127,7 +127,7 @@ class ReadCache:
                 self._files[name].madvise(mmap.MADV_DONTNEED)
 
     def _check(self, name: str, number: int, column: str) -> None:
-        """Compare the checksum of one row; damaged copies are made again from the image, and said.
+        """Compare the checksum of one row; damaged copies are made again from the image, with a line that reports it.
 
         Raises:
             PupilaError: the image can no longer be read, or has changed.

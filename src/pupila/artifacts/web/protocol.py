@@ -89,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.refuse(self._fault or connection_refusals.invalid_http())
 
     def _restart(self, rest: bytes) -> None:
-        """Read a request again without its wish for another protocol: none is offered, and a client must accept that."""
+        """Read a request again without its wish for another protocol, which a client must accept: none is offered."""
         method, headers = self.parser.get_method(), self.headers
         lines = []
         for name, value in headers:

@@ -1,6 +1,9 @@
 """Tables whose columns are found by their content: any names, no header, lists of paths, and questions."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,3 +142,36 @@ def test_repeated_names_of_other_columns_are_reported(tmp_path: Path) -> None:
     assert read_labels(data) == LABELS
     (note,) = [note for note in data.notes if "several columns have one name" in note]
     assert "label_duplicated_0 = label, note_duplicated_0 = note" in note
+
+
+def _write_patients(folder: Path, columns: dict[str, list[Any]]) -> None:
+    """Twelve photos in `data/imagenes`, and a JSON table beside that folder."""
+    for number in range(12):
+        write_photo(folder / "data/imagenes" / f"p{number:02d}.jpg", number)
+    rows = [
+        {
+            "archivo": f"C:\\fotos\\p{number:02d}.jpg",
+            **{name: cells[number] for name, cells in columns.items()},
+        }
+        for number in range(12)
+    ]
+    (folder / "data/anotaciones.json").write_text(json.dumps(rows))
+
+
+def test_a_table_lies_around_the_images_in_a_wrapper(tmp_path: Path) -> None:
+    _write_patients(tmp_path, {"diagnóstico": [0, 1] * 6, "pliegue": [0, 1, 2, 3] * 3})
+    (tmp_path / "data/classes.txt").write_text("sano\ntumor\n")
+    (tmp_path / "README.md").write_text("# fotos")
+    data = pupila.open(tmp_path)
+    assert data.class_counts() == {"sano": 6, "tumor": 6}
+    assert "The column pliegue numbers 4 folds" in str(data)
+
+
+@pytest.mark.parametrize("other", [[0, 1, 2] * 4, ["norte", "sur", "este"] * 4])
+def test_a_column_of_0_and_1_beside_another_that_may_be_the_label_is_a_question(
+    tmp_path: Path, other: list[Any]
+) -> None:
+    _write_patients(tmp_path, {"lesion": [0, 1] * 6, "lugar": other})
+    with pytest.raises(PupilaError, match="may hold the labels") as fault:
+        pupila.open(tmp_path)
+    assert {"lesion", "lugar"} <= set(re.findall(r"\w+", fault.value.actual))

@@ -4,7 +4,7 @@ import re
 
 import polars as pl
 
-_NAME = re.compile(r"(k|cv|test|val)?[ _-]?folds?([ _-]?(id|nr|no|number))?", re.IGNORECASE)
+_NAME = re.compile(r"(k|cv|test|val)?[ _-]?(fold|pliegue)s?([ _-]?(id|nr|no|number))?", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(\.0)?")
 MOST_FOLDS = 50
 

@@ -103,8 +103,9 @@ def _order(code: str) -> tuple[int, str]:
 
 
 def _find_name_files(source: Listing) -> Iterator[_NameFile]:
-    """The files that may name classes, in the folder of the images and in that of the data."""
-    for folder in dict.fromkeys((source.root.rstrip("/"), source.home.rstrip("/"))):
+    """The files that may name classes, in the folders of the images, of the data and of the tables."""
+    around = map(files.parent, source.tables)
+    for folder in dict.fromkeys((source.root.rstrip("/"), source.home.rstrip("/"), *around)):
         if not folder or not files.is_folder(folder):
             continue
         listed = [name for name in files.list_files(folder) if name.lower().endswith(_SUFFIXES)]

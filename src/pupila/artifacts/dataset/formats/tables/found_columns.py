@@ -1,6 +1,7 @@
 """Columns of a table by their content: which one names images that exist, and which one holds the labels."""
 
 import re
+import unicodedata
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 
-_WORDS = frozenset({"label", "labels", "class", "classes", "category", "target", "dx", "diagnosis"})
+_WORDS = frozenset({"label", "labels", "class", "classes", "category", "target", "dx", "diagnosis", "etiqueta", "clase",
+                    "categoria", "diagnostico"})  # fmt: skip
 # Facts about a file, whose cells may recur like labels.
 _MEASURES = frozenset({"width", "height", "size", "bytes", "channels", "bands", "license", "licence", "orientation",
                        "dpi", "fps", "score", "confidence", "url", "content"})  # fmt: skip
@@ -123,7 +125,9 @@ def _find_labels(frame: pl.DataFrame, table: str, named: bool) -> str | None:
     worded = [
         name for name in frame.columns if _WORDS & set(_split_name(name)) and _may_be_labels(frame[name])
     ]
-    likely = [name for name in worded if name.lower() in _WORDS] or worded or likely
+    if not worded and len(likely) == 1:  # a column of 0 and 1 beside one of places may as well be the label
+        likely += [name for name in frame.columns if name in yes_no and _may_be_labels(frame[name])]
+    likely = [name for name in worded if "".join(_split_name(name)) in _WORDS] or worded or likely
     texts = [name for name in likely if not _holds_numbers(frame[name])]
     if len(likely) > 1 and len(texts) == 1 and all(_is_same(frame, texts[0], other) for other in likely):
         return texts[0]
@@ -160,7 +164,9 @@ def _is_group(cells: pl.Series) -> bool:
 
 
 def _split_name(name: str) -> list[str]:
-    return re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+    """The words of a name, without accents."""
+    plain = "".join(sign for sign in unicodedata.normalize("NFD", name) if not unicodedata.combining(sign))
+    return re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", plain).lower())
 
 
 def _may_be_labels(cells: pl.Series, share: float = 0.5) -> bool:

@@ -28,6 +28,7 @@ from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TABLE
 JSON = ".json"
 _MOST_FOLDERS = 8  # without images that are searched
 _MOST_TABLES = 20  # of one ending
+_NEARLY_ALL = 0.9
 _SUFFIXES = (*TABLE_SUFFIXES, ".txt", ".lst", JSON)
 LIST_SUFFIXES = (".txt", ".lst")
 _LINE = re.compile(
@@ -165,14 +166,16 @@ def _list_keys(images: Sequence[files.FileEntry]) -> set[str]:
 
 
 def _list_candidates(root: str, images: Sequence[files.FileEntry]) -> list[str]:
-    """The files that may be tables, in the root, in its folders without images, and in those of splits.
+    """The files that may be tables: in the root, its folders without images, those of splits, and around the images.
 
     Where many in a folder have one ending, they belong to an image each.
     """
     below = {entry.path.partition("/")[0] for entry in images}
     folders = [name for name in files.list_folders(root) if name not in below or name.lower() in SPLIT_WORDS]
     candidates = []
-    for folder in [root, *(files.join(root, name) for name in folders if len(folders) <= _MOST_FOLDERS)]:
+    folders = folders if len(folders) <= _MOST_FOLDERS else []
+    folders += [folder for folder in _list_wrappers(images) if folder not in folders]
+    for folder in [root, *(files.join(root, name) for name in folders)]:
         names = [name for name in files.list_files(folder)
                  if name.lower().endswith(_SUFFIXES) and name not in OWN_FILES and name not in CLASS_FILES]  # fmt: skip
         count = Counter(map(files.suffix, names))
@@ -180,6 +183,21 @@ def _list_candidates(root: str, images: Sequence[files.FileEntry]) -> list[str]:
             files.join(folder, name) for name in names if count[files.suffix(name)] <= _MOST_TABLES
         ]
     return candidates
+
+
+def _list_wrappers(images: Sequence[files.FileEntry]) -> list[str]:
+    """The folders below the root, one within another, that hold nearly all images."""
+    counts = Counter(entry.path.rpartition("/")[0] for entry in images)
+    wrappers: list[str] = []
+    while True:
+        within: Counter[str] = Counter()
+        above = f"{wrappers[-1]}/" if wrappers else ""
+        for folder, count in counts.items():
+            if folder.startswith(above) and (name := folder[len(above) :].partition("/")[0]):
+                within[above + name] += count
+        if not within or within.most_common(1)[0][1] < _NEARLY_ALL * len(images):
+            return wrappers
+        wrappers.append(within.most_common(1)[0][0])
 
 
 def _holds_classes(frame: pl.DataFrame, several: bool, uri: str) -> bool:

@@ -54,6 +54,7 @@ def test_an_unpacked_image_that_vanished_is_unpacked_again(tmp_path: Path, cut: 
         lost.write_bytes(content[:50])
     again = pupila.open(tmp_path)
     assert again.hash == data.hash
+    assert again.images["bytes"].equals(data.images["bytes"])
     assert lost.read_bytes() == content
 
 

@@ -36,6 +36,7 @@ class EmbeddedColumns:
     mask: str | None
     label: str | None
     others: list[str]  # with the label, and without the images
+    classes: dict[str, list[str]]  # column to the names of its numbers
     notes: list[str] = field(default_factory=list)
 
 
@@ -78,7 +79,7 @@ def choose_columns(shard: Shard, place: Place, settings: ReadSettings) -> Embedd
         notes.append(say("{names}: columns of lists or records, which are not read.", names=listing(lost)))
     if label and label.lower() not in COLUMN_WORDS["target"]:
         notes.append(say("The column {name} is the label.", name=label))
-    return EmbeddedColumns(image, mask, label, others, notes)
+    return EmbeddedColumns(image, mask, label, others, classes, notes)
 
 
 def read_cells(cells: pl.Series) -> Iterator[tuple[bytes | None, str]]:

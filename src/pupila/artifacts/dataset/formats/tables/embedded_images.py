@@ -42,7 +42,6 @@ class _Unpacking:
 
     shard: Shard
     columns: EmbeddedColumns
-    classes: dict[str, list[str]]  # column to the names of its numbers
     root: Path
     folder: str  # of its images, below the root
     finder: FileFinder  # of images that the table names and does not hold
@@ -58,12 +57,11 @@ def read_embedded_images(place: Place, settings: ReadSettings) -> Listing | None
               if (columns := choose_columns(shard, place, settings)) is not None}  # fmt: skip
     if not shards:
         return None
-    classes = [shard.read_class_names(place) for shard in shards]
-    root = files.cache_folder() / files.UNPACKED / _hash(place, shards, classes)
+    root = files.cache_folder() / files.UNPACKED / _hash(place, shards)
     index = root / _ROWS
     unpacked = read_cached_frame(index)
     if unpacked is None or not _is_whole(root, unpacked):
-        unpacked = _unpack_all(shards, classes, root, place)
+        unpacked = _unpack_all(shards, root, place)
         files.write_parquet(str(index), unpacked)
     names = listing([files.relative(shard.uri, place.home) for shard in shards], 3)
     notes = [
@@ -82,10 +80,11 @@ def _with_masks(source: Listing, place: Place) -> Listing:
                    read_mask_classes(place.home, []), tables=source.tables)  # fmt: skip
 
 
-def _hash(place: Place, shards: dict[Shard, EmbeddedColumns], classes: list[dict[str, list[str]]]) -> str:
+def _hash(place: Place, shards: dict[Shard, EmbeddedColumns]) -> str:
     """Of everything that the unpacked files follow from."""
     stats = [files.stat_file(place.home, files.relative(shard.uri, place.home)) for shard in shards]
     columns = [(each.image, each.mask, each.label) for each in shards.values()]
+    classes = [each.classes for each in shards.values()]
     entries = [(each.path, each.size, each.modified) for each in stats if each]
     key = [_VERSION, files.absolute(place.home), entries, columns, classes, [shard.split for shard in shards]]
     return files.sha256(json.dumps(key).encode())[:16]
@@ -93,18 +92,19 @@ def _hash(place: Place, shards: dict[Shard, EmbeddedColumns], classes: list[dict
 
 def _is_whole(root: Path, unpacked: pl.DataFrame) -> bool:
     """Whether all images are still there, with as many bytes; changed ones are found where they are read."""
-    sizes = {entry.path: entry.size for entry in files.walk(str(root))}
-    return all(sizes.get(image) == size for image, size in unpacked.select("image", "bytes").iter_rows())
+    for image, size in unpacked.select("image", "bytes").iter_rows():
+        entry = files.stat_file(str(root), image)  # not by a walk, which is cached: images may be written
+        if entry is None or entry.size != size:
+            return False
+    return True
 
 
-def _unpack_all(
-    shards: dict[Shard, EmbeddedColumns], classes: list[dict[str, list[str]]], root: Path, place: Place
-) -> pl.DataFrame:
+def _unpack_all(shards: dict[Shard, EmbeddedColumns], root: Path, place: Place) -> pl.DataFrame:
     """The rows of the listing, whose images lie below the root then."""
     finder, rows = FileFinder(place.home), list[tuple[str, Row]]()
-    for number, ((shard, columns), names) in enumerate(zip(shards.items(), classes, strict=True)):
+    for number, (shard, columns) in enumerate(shards.items()):
         folder = f"{PurePosixPath(shard.uri).stem}-{number}"
-        unpacking = _Unpacking(shard, columns, names, root, folder, finder)
+        unpacking = _Unpacking(shard, columns, root, folder, finder)
         split: Row = {"given_split": shard.split} if shard.split else {}
         rows += [(image, {**split, **cells}) for image, cells in _unpack(unpacking)]
     table = {
@@ -136,7 +136,7 @@ def _unpack(table: _Unpacking) -> Iterator[tuple[str, Row]]:
                 )  # fmt: skip
             row: Row = {"source": path} if path else {}
             row |= {
-                _role(key, columns): _text(table.classes.get(key), value) for key, value in record.items()
+                _role(key, columns): _text(columns.classes.get(key), value) for key, value in record.items()
             }
             if columns.mask:
                 mask = mask or _read_outside(table, mask_path)

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import polars as pl
 
-from pupila.artifacts.dataset.formats.tables.table_file import UNNAMED
+from pupila.artifacts.dataset.formats.tables.columns_in_words import is_numbered
 from pupila.core.messages import listing, say
 from pupila.tasks.label_text import write_labels
 
@@ -55,7 +55,7 @@ def find_box_columns(frame: pl.DataFrame) -> list[str]:
             return [*across, *down, *extents]
     for start in range(len(frame.columns) - _COORDINATES + 1):
         names = frame.columns[start : start + _COORDINATES]
-        if all(name in numbers and UNNAMED.fullmatch(name) for name in names):
+        if all(name in numbers and is_numbered(name) for name in names):
             left, top, right, bottom = (numbers[name] for name in names)
             if bool((left < right).all() and (top < bottom).all()):
                 return names

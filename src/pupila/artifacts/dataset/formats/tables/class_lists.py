@@ -8,7 +8,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from pupila.artifacts.dataset.formats.tables.class_files import build_pairs, parse_classes, read_class_file
+from pupila.artifacts.dataset.formats.tables.class_files import (
+    Pairs,
+    build_pairs,
+    parse_classes,
+    read_class_file,
+)
 from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -16,7 +21,7 @@ from pupila.core.vocabulary import IGNORE, IMAGE_SUFFIXES
 from pupila.imaging.masks.label_map import BACKGROUND, NO_DATA, LabelMap
 
 CLASS_LISTS = ("labelmap.txt", "label_colors.txt", "dataset.json", "id2label.json", "codes.txt", "class_names.txt",
-               "obj_class_to_machine_color.json",               "labels.txt", "classes.txt")  # fmt: skip
+               "obj_class_to_machine_color.json", "labels.txt", "classes.txt")  # fmt: skip
 _RGB = r"(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})"
 _COLOUR_LAST = re.compile(rf"(?:\d+[\s:,]+)?(\D.*?)[\s:,;]+{_RGB}(?:[\s:,;].*)?")
 _COLOUR_FIRST = re.compile(rf"{_RGB}[\s:,;]+(\S.*)")
@@ -25,8 +30,6 @@ _NUMBER_LAST = re.compile(r"(\D.*?)\s*[:,;=\t]\s*(\d{1,5})")
 _LABELME = ["__ignore__", "_background_"]  # the first lines of labelme's labels.txt
 _MOST_BYTES = 100_000
 _LONGEST = 80  # characters of a class name
-
-Pairs = list[tuple[str, Any]]
 
 
 def read_mask_classes(root: str, masks: list[str], above: str | None = None) -> LabelMap | None:

@@ -18,7 +18,7 @@ from pupila.artifacts.dataset.formats.tables.json_tables import parse_json_table
 from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_numbered_lists
 from pupila.artifacts.dataset.formats.tables.table import read_parsed_tables
 from pupila.artifacts.dataset.formats.tables.table_file import ParsedTable, parse_table, read_any_table
-from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
+from pupila.artifacts.dataset.formats.tables.text_tables import LIST_SUFFIXES, list_lines
 from pupila.artifacts.dataset.labelling.class_columns import class_columns, is_alone
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -29,8 +29,7 @@ JSON = ".json"
 _MOST_FOLDERS = 8  # without images that are searched
 _MOST_TABLES = 20  # of one ending
 _NEARLY_ALL = 0.9
-_SUFFIXES = (*TABLE_SUFFIXES, ".txt", ".lst", JSON)
-LIST_SUFFIXES = (".txt", ".lst")
+_SUFFIXES = (*TABLE_SUFFIXES, *LIST_SUFFIXES, JSON)
 _LINE = re.compile(
     rf"\s*(.+?(?:{'|'.join(map(re.escape, sorted(IMAGE_SUFFIXES)))}))(?:[\s,;|]+(.*?))?\s*", re.IGNORECASE
 )

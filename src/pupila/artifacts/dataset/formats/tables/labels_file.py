@@ -6,7 +6,8 @@ from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables import table
 from pupila.artifacts.dataset.formats.tables.embedded_images import read_embedded_images
-from pupila.artifacts.dataset.formats.tables.found_table import JSON, LIST_SUFFIXES, read_found_table
+from pupila.artifacts.dataset.formats.tables.found_table import JSON, read_found_table
+from pupila.artifacts.dataset.formats.tables.text_tables import LIST_SUFFIXES
 from pupila.artifacts.dataset.reading import AUTO, ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError

@@ -9,11 +9,10 @@ import polars as pl
 
 from pupila.artifacts.dataset.formats.file_finder import list_words
 from pupila.artifacts.dataset.formats.file_names import name_key
-from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
+from pupila.artifacts.dataset.formats.tables.text_tables import LIST_SUFFIXES, list_lines
 from pupila.core import files
 from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS, TRAIN
 
-SUFFIXES = (".txt", ".lst")
 _MOST_LISTS = 20  # more belong to an image each
 IMAGE = "image"
 _LINE = re.compile(r"(\d+)[\s,;]+(\S.*)")
@@ -39,7 +38,7 @@ def join_numbered_lists(root: str, images: Iterable[str]) -> NumberedLists | Non
         root: folder of the lists.
         images: paths of the images that exist.
     """
-    names = [name for name in files.list_files(root) if name.lower().endswith(SUFFIXES)]
+    names = [name for name in files.list_files(root) if name.lower().endswith(LIST_SUFFIXES)]
     if not 1 < len(names) <= _MOST_LISTS:
         return None
     known = {name_key(PurePosixPath(image).name) for image in images}

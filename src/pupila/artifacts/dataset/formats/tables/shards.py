@@ -26,8 +26,6 @@ _AT_ONCE = 256  # rows in memory
 _NUMBERED = re.compile(r"(.+)-\d{5}-of-\d{5}")
 _FRONT = re.compile(r"---\s*\n(.*?)\n---", re.DOTALL)  # of a README with settings in YAML before its text
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Shard:

@@ -16,13 +16,13 @@ from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_numbered_lists
 from pupila.artifacts.dataset.formats.tables.split_columns import read_splits
-from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
+from pupila.artifacts.dataset.formats.tables.text_tables import LIST_SUFFIXES, list_lines
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import OWN_FILES, SPLIT_WORDS, SPLITS
 
-_SUFFIXES = (".txt", ".lst", ".csv")
+_SUFFIXES = (*LIST_SUFFIXES, ".csv")
 _JSON = ".json"
 _MOST_FILES = 20  # of JSON: more belong to an image each
 _HEAD = 4096  # bytes in which a JSON file of splits names one

@@ -33,7 +33,6 @@ _LONGEST_LINE = 1 << 20  # bytes of a header
 _MOST_COLUMNS = 10_000
 _QUOTED_FORMULA = re.compile(f"'{FORMULA}")
 _WITH_APOSTROPHE = f"^'('*{FORMULA})"  # for Python and for polars
-UNNAMED = re.compile(r"column \d+")  # our names for columns without a header
 
 
 @dataclass(frozen=True, slots=True)

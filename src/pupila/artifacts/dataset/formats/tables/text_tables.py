@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pupila.artifacts.dataset.formats.tables.encodings import DecodedText, decode
 
+LIST_SUFFIXES = (".txt", ".lst")
 _QUOTED = re.compile(r'"[^"\n]*"')
 _SEP = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # the first line that tells Excel what separates the cells
 _MARKS = ",;\t|"

@@ -68,18 +68,6 @@ class YesNoColumn:
         return [meaning[cell] for cell in self.cells]
 
 
-def find_mark(cells: pl.Series) -> str:
-    """The mark, such as x, that a column holds beside empty cells; empty for any other column.
-
-    Args:
-        cells: texts.
-    """
-    words = {(text or "").strip().lower() for text in {*cells.to_list()}} - {""}
-    mark = words.pop() if len(words) == 1 else ""
-    is_sign = len(mark) == 1 and not mark.isalnum() and mark not in UNKNOWN_WORDS
-    return mark if is_sign or mark == _CROSS else ""
-
-
 def yes_no_column(cells: pl.Series, marks: bool = False) -> YesNoColumn:
     """The column of texts, ready to be read.
 
@@ -93,8 +81,15 @@ def yes_no_column(cells: pl.Series, marks: bool = False) -> YesNoColumn:
     return YesNoColumn(
         cells.name,
         tuple(whole[text] for text in texts),
-        find_mark(cells) if marks else "",
+        _find_mark({*words.values()} - {""}) if marks else "",
     )
+
+
+def _find_mark(words: set[str]) -> str:
+    """The mark, such as x, that alone stands in a column beside empty cells; empty for any other column."""
+    mark = words.pop() if len(words) == 1 else ""
+    is_sign = len(mark) == 1 and not mark.isalnum() and mark not in UNKNOWN_WORDS
+    return mark if is_sign or mark == _CROSS else ""
 
 
 def minus_is_absent(columns: Sequence[YesNoColumn]) -> bool:

@@ -1,11 +1,12 @@
 """Tables with one column per class: 1 or 0, yes or no, or an empty cell where nobody knows."""
 
 import re
+from dataclasses import replace
 
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import LISTED
-from pupila.artifacts.dataset.labelling.cells import YesNoColumn, find_mark, minus_is_absent, yes_no_column
+from pupila.artifacts.dataset.labelling.cells import YesNoColumn, minus_is_absent, yes_no_column
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG, Known, LabelRows
 from pupila.core.errors import PupilaError
 from pupila.core.messages import integer, listing, say, say_count
@@ -93,9 +94,10 @@ def refuse_unread_columns(rows: pl.DataFrame) -> PupilaError | None:
 
 def _candidates(rows: pl.DataFrame, several: bool) -> list[YesNoColumn]:
     """The columns that may be classes by their names; marks count where several columns hold them, or are sought."""
-    names = [name for name in _own_columns(rows) if not _is_other(name)]
-    marks = several or len({name for name in names if find_mark(rows[name])}) > 1
-    return [yes_no_column(rows[name], marks) for name in names]
+    columns = [yes_no_column(rows[name], marks=True) for name in _own_columns(rows) if not _is_other(name)]
+    if several or sum(bool(column.mark) for column in columns) > 1:
+        return columns
+    return [replace(column, mark="") for column in columns]
 
 
 def _own_columns(rows: pl.DataFrame) -> list[str]:

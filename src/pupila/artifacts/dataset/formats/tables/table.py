@@ -320,11 +320,11 @@ def _listing(frame: pl.DataFrame, finder: FileFinder, tables: list[str]) -> List
         usable = usable.drop(MASK)
     columns: dict[str, Any] = {n: usable[n].to_list() for n in usable.columns if n != "image"}
     named = {e.path for e in entries}
-    targets = set(usable["target"].drop_nulls()) if masks else set()
+    read = {*tables, *(usable["target"].drop_nulls() if masks else ())}
     oddities += [
         o
         for o in find_unlisted(root, named)
-        if o.subject not in {*targets, *tables} and not o.subject.endswith(TABLE_SUFFIXES)
+        if o.subject not in read and not o.subject.endswith(TABLE_SUFFIXES)
     ]
     notes = finder.notes(bare_names=True)
     layout = say("a table ({names})", names=listing(tables))

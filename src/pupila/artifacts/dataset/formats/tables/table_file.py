@@ -160,7 +160,7 @@ def parse_table(data: bytes, suffix: str, header: bool = True) -> ParsedTable:
     source = read_text_table(data)
     text, separator = source.text, source.separator
     if not header:
-        cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+        cells = _read_header(text, separator)
         text = separator.join(f"column {n}" for n, _ in enumerate(cells, start=1)) + "\n" + text
     ragged = list[int]()
     try:
@@ -168,13 +168,16 @@ def parse_table(data: bytes, suffix: str, header: bool = True) -> ParsedTable:
     except pl.exceptions.ComputeError:
         frame = _parse_text(text, separator, truncate=True)
         ragged = [source.skipped + number for number in _find_ragged(text, separator)]
-    repeated = _find_repeated(frame, text, separator)
+    names = _read_header(text, separator)
+    renamed = frame.rename(_quoted_names(frame, names))
     return ParsedTable(
-        _as_text(_unquote_formulas(frame.rename(_quoted_names(frame, text, separator)), text)),
-        ragged,
-        source,
-        repeated,
+        _as_text(_unquote_formulas(renamed, text)), ragged, source, _find_repeated(frame, names)
     )
+
+
+def _read_header(text: str, separator: str) -> list[str]:
+    """The cells of the first line."""
+    return next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
 
 
 def _name_classes(frame: pl.DataFrame, classes: dict[str, list[str]]) -> pl.DataFrame:
@@ -209,18 +212,16 @@ def _find_ragged(text: str, separator: str) -> list[int]:
     return [rows.line_num for row in rows if any(cell.strip() for cell in row[count:])]
 
 
-def _find_repeated(frame: pl.DataFrame, text: str, separator: str) -> dict[str, str]:
+def _find_repeated(frame: pl.DataFrame, names: list[str]) -> dict[str, str]:
     """The columns that polars renames since an earlier one has their name, with that name; blank names aside."""
-    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     if len(names) != len(frame.columns):
         return {}
     return {column: name for column, name in zip(frame.columns, names, strict=True)
             if name.strip() and column.startswith(f"{name}_duplicated_")}  # fmt: skip
 
 
-def _quoted_names(frame: pl.DataFrame, text: str, separator: str) -> dict[str, str]:
+def _quoted_names(frame: pl.DataFrame, names: list[str]) -> dict[str, str]:
     """The names that hold quotes, which polars leaves doubled, as they are meant."""
-    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     if len(names) != len(frame.columns) or len(set(names)) < len(names):
         return {}
     return {read: name for read, name in zip(frame.columns, names, strict=True) if '"' in name}

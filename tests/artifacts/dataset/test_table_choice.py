@@ -1,11 +1,13 @@
 """Which table and which file count: tables of splits, forms for predictions, equal names, numbers without zeros."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import pupila
+from pupila.core import files
 from pupila.core.errors import PupilaError
 from tests.pictures import write_photo
 
@@ -144,3 +146,23 @@ def test_a_table_without_a_header_and_labels_needs_a_first_line(tmp_path: Path) 
     lines = [f"{name},{number}.5,2024-01-0{number + 1}" for number, name in enumerate(names)]
     (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
     assert "write a first line that names the columns, one of them label" in str(pupila.open(tmp_path))
+
+
+def test_an_opening_reads_each_table_once_and_the_next_one_reads_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}.png" for number in range(4)]
+    write_images(tmp_path, names)
+    write_table(tmp_path / "labels.csv", names)
+    write_table(tmp_path / "weather.csv", names, header="day,wind")
+    read, read_bytes = Counter[str](), files.read_bytes
+
+    def count(uri: str) -> bytes:
+        read[uri.rpartition("/")[2]] += 1
+        return read_bytes(uri)
+
+    monkeypatch.setattr(files, "read_bytes", count)
+    assert pupila.open(tmp_path).class_counts() == {"cat": 2, "dog": 2}
+    assert {name: read[name] for name in ("labels.csv", "weather.csv")} == {"labels.csv": 1, "weather.csv": 1}
+    write_table(tmp_path / "labels.csv", names[:3])
+    assert pupila.open(tmp_path).class_counts() == {"cat": 2, "dog": 1}

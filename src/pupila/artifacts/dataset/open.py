@@ -15,6 +15,7 @@ from pupila.artifacts.dataset.formats.tables.found_table import describe_passed_
 from pupila.artifacts.dataset.formats.tables.labels_file import refuse_unread_labels
 from pupila.artifacts.dataset.formats.tables.split_lists import apply_split_lists
 from pupila.artifacts.dataset.formats.tables.table import asks_for_several
+from pupila.artifacts.dataset.formats.tables.table_file import retain_tables
 from pupila.artifacts.dataset.formats.tables.unread_tables import (
     describe_broken_tables,
     describe_rowless_folders,
@@ -75,25 +76,11 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
         )  # fmt: skip
     with files.cache_listing(uri):
         settings, notes = recall_layout(uri, settings or ReadSettings())
-        place = Place(uri)
         named = "masks" if settings.layout == "auto" and settings.masks != "auto" else settings.layout
-        for layout, read in FORMATS.items():
-            if named not in ("auto", layout) and layout != _MANIFEST:
-                continue
-            refuse_unread_labels(settings, layout)
-            if (source := read(place, settings)) is not None:
-                if layout != _MANIFEST:
-                    broken = describe_broken_tables(place, source.tables) if place.is_folder else []
-                    source = place.doubt_unread(apply_split_lists(place, source), broken)
-                if place.is_folder and layout != _MANIFEST:
-                    own = _annotation_files(place) if layout in TOOLS else set()
-                    notes += describe_unread_tables(source.root, [*source.tables, *own])
-                    notes += describe_rowless_folders(place, source) if layout in _TABLES else []
-                    notes += _describe_passed_tables(place, layout, source, settings)
-                    notes += describe_passed_folders(place, layout, source, settings)
-                    source = replace(source, oddities=[*source.oddities, *list_special_files(source.root)])
-                source = replace(source, notes=[*notes, *source.notes], source=source.source or uri)
-                return _assemble(source, settings)
+        with retain_tables():
+            source = _read_source(Place(uri), named, settings, notes)
+        if source is not None:
+            return _assemble(replace(source, source=source.source or uri), settings)
     if named != "auto":
         raise PupilaError(
             say("The data are not laid out as {layout}", layout=named), actual=uri,
@@ -103,6 +90,35 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
         say("Unknown data layout in {path}", path=uri), actual=say("a file"),
         expected=say("a folder, a CSV, Parquet or JSON-lines table, COCO JSON, data.yaml, or pupila.parquet"),
     )  # fmt: skip
+
+
+def _read_source(place: Place, named: str, settings: ReadSettings, notes: list[str]) -> Listing | None:
+    """What the first layout that fits reads; None where none does.
+
+    Args:
+        place: of the data.
+        named: the layout that the user names, or auto.
+        settings: as requested.
+        notes: for the user, before those on the layout.
+    """
+    for layout, read in FORMATS.items():
+        if named not in ("auto", layout) and layout != _MANIFEST:
+            continue
+        refuse_unread_labels(settings, layout)
+        if (source := read(place, settings)) is None:
+            continue
+        if layout != _MANIFEST:
+            broken = describe_broken_tables(place, source.tables) if place.is_folder else []
+            source = place.doubt_unread(apply_split_lists(place, source), broken)
+        if place.is_folder and layout != _MANIFEST:
+            own = _annotation_files(place) if layout in TOOLS else set()
+            notes += describe_unread_tables(source.root, [*source.tables, *own])
+            notes += describe_rowless_folders(place, source) if layout in _TABLES else []
+            notes += _describe_passed_tables(place, layout, source, settings)
+            notes += describe_passed_folders(place, layout, source, settings)
+            source = replace(source, oddities=[*source.oddities, *list_special_files(source.root)])
+        return replace(source, notes=[*notes, *source.notes])
+    return None
 
 
 def _describe_passed_tables(place: Place, layout: str, source: Listing, settings: ReadSettings) -> list[str]:

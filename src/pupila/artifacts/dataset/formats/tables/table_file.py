@@ -1,10 +1,14 @@
 """Files of tables: CSV, Parquet and JSON lines, with every column as text."""
 
+import contextlib
 import csv
 import io
 import json
 import re
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import polars as pl
 
@@ -31,6 +35,7 @@ COLUMN_WORDS = {
 
 _LONGEST_LINE = 1 << 20  # bytes of a header
 _MOST_COLUMNS = 10_000
+_MOST_RETAINED = 8  # tables in memory while a data set is opened
 _QUOTED_FORMULA = re.compile(f"'{FORMULA}")
 _WITH_APOSTROPHE = f"^'('*{FORMULA})"  # for Python and for polars
 
@@ -113,6 +118,20 @@ def read_any_table(uri: str) -> ParsedTable:
     Raises:
         PupilaError: the file is not such a table.
     """
+    return _READ.get()(uri)
+
+
+@contextlib.contextmanager
+def retain_tables() -> Iterator[None]:
+    """Within it a table that was read serves every later request; none may change meanwhile."""
+    token = _READ.set(lru_cache(_MOST_RETAINED)(_read))
+    try:
+        yield
+    finally:
+        _READ.reset(token)
+
+
+def _read(uri: str) -> ParsedTable:
     if not files.exists(uri):
         raise PupilaError(say("{path} does not exist", path=uri))
     try:
@@ -124,6 +143,9 @@ def read_any_table(uri: str) -> ParsedTable:
             say("Can't read the table {path}", path=uri), actual=str(fault).splitlines()[0],
             expected=say("CSV, Parquet or JSON lines"),
         ) from fault  # fmt: skip
+
+
+_READ: ContextVar[Callable[[str], ParsedTable]] = ContextVar("read", default=_read)
 
 
 def _refuse_wide(data: bytes, uri: str) -> None:

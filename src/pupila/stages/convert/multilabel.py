@@ -1,12 +1,12 @@
 """Data with several labels per image: a table with one column per class, and COCO's annotations of whole images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pupila.artifacts.dataset.formats.tables.table import readable_classes
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
-from pupila.core.csv_text import csv_line
+from pupila.core.csv_text import csv_line, csv_text
 from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import listing, say
@@ -29,14 +29,14 @@ def _write_table(items: Iterable[LabelItem], classes: tuple[str, ...], out: str)
     Raises:
         PupilaError: reading the table would take a class for another column, or lose it.
     """
-    header = csv_line([*_HEAD, *classes])
-    _refuse_lost_classes(header, classes)
-    lines = [header]
+    header = [*_HEAD, *classes]
+    _refuse_lost_classes(csv_line(header), classes)
+    rows: list[Sequence[object]] = [header]
     for item in items:
         cells = [int(item.labels[name]) if name in item.labels else "" for name in classes]
         path = item.path("images", files.suffix(item.name))
-        lines.append(csv_line([path, item.group or "", item.split, *cells]))
-    files.write_bytes(files.join(out, TABLE), ("\n".join(lines) + "\n").encode())
+        rows.append([path, item.group or "", item.split, *cells])
+    files.write_bytes(files.join(out, TABLE), csv_text(rows).encode())
 
 
 def _refuse_lost_classes(header: str, classes: tuple[str, ...]) -> None:

@@ -43,7 +43,7 @@ def coco_writer(
     numbers = iter(range(1, 2**63))
     with files.atomic_path(f"{output.folder}/{FILE}") as part, part.open("w", encoding="utf-8") as stream:
         categories = [{"id": index, "name": name} for index, name in foreground_classes(classes).items()]
-        stream.write(f'{{"categories": {_json(categories)}, "annotations": [')
+        stream.write(f'{{"categories": {dump_json(categories)}, "annotations": [')
 
         def add(row: PredictionRow, regions: list[Annotation] | None) -> None:
             if regions is None or not isinstance(row, MaskRow | PromptRow):
@@ -53,11 +53,7 @@ def coco_writer(
             for annotation in regions:
                 number = next(numbers)
                 entry = {"id": number, "image_id": len(images), **annotation}
-                stream.write(("," if number > 1 else "") + "\n" + _json(entry))
+                stream.write(("," if number > 1 else "") + "\n" + dump_json(entry))
 
         yield add
-        stream.write(f'],\n"images": {_json(images)}}}\n')
-
-
-def _json(content: object) -> str:
-    return dump_json(content)
+        stream.write(f'],\n"images": {dump_json(images)}}}\n')

@@ -11,13 +11,9 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 
 
+@escaped_output()
 def run(arguments: list[str]) -> int:
     """The exit code of a command: 0 success, 1 problems found, 2 invalid input, 130 interrupted."""
-    with escaped_output():
-        return _run(arguments)
-
-
-def _run(arguments: list[str]) -> int:
     from pupila.cli.app import app
 
     debug = "--debug" in arguments

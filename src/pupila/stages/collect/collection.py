@@ -27,9 +27,7 @@ RETRYABLE = frozenset({"failed", "refused"})
 DUPLICATE = "duplicate"
 # The temporary names of `files.write_bytes`; other hidden files are the user's.
 _PARTIAL_FILE = re.compile(
-    rf"\.({'|'.join(map(re.escape, _COLUMNS))})\.\w{{8}}(\.part)?"
-    rf"|{IMAGES}/\.[0-9a-f]{{16}}\.\w+\.\w{{8}}(\.part)?",
-    re.ASCII,
+    rf"(\.({'|'.join(map(re.escape, _COLUMNS))})|{IMAGES}/\.[0-9a-f]{{16}}\.\w+)\.\w{{8}}(\.part)?", re.ASCII
 )
 
 Row = dict[str, Any]

@@ -1,7 +1,7 @@
 """The refusals of connections that reach a limit."""
 
 from pupila.artifacts.web.limits import ConnectionLimits
-from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal
+from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal, over_limit
 from pupila.core.messages import say
 
 
@@ -20,9 +20,8 @@ def no_tunnel() -> Refusal:
 
 def long_address(size: int, limits: ConnectionLimits) -> Refusal:
     """An address of so many bytes."""
-    return Refusal(
-        414, say("The address is too long"), say("{n} bytes", n=size),
-        say("at most {n}", n=limits.target_bytes), say("send data as the request's body"),
+    return over_limit(
+        414, say("The address is too long"), size, limits.target_bytes, say("send data as the request's body")
     )  # fmt: skip
 
 
@@ -36,17 +35,17 @@ def many_headers(limits: ConnectionLimits) -> Refusal:
 
 def large_headers(size: int, limits: ConnectionLimits) -> Refusal:
     """Request line and headers of so many bytes."""
-    return Refusal(
-        431, say("The headers are too large"), say("{n} bytes", n=size), say("at most {n}", n=limits.head_bytes),
+    return over_limit(
+        431, say("The headers are too large"), size, limits.head_bytes,
         say("send smaller headers, and the data in the body"),
     )  # fmt: skip
 
 
 def large_framing(size: int, limits: ConnectionLimits) -> Refusal:
     """Chunk extensions and trailers of so many bytes."""
-    return Refusal(
-        400, say("The chunk extensions or trailers are too large"), say("{n} bytes", n=size),
-        say("at most {n}", n=limits.head_bytes), say("send the data in the chunks"),
+    return over_limit(
+        400, say("The chunk extensions or trailers are too large"), size, limits.head_bytes,
+        say("send the data in the chunks"),
     )  # fmt: skip
 
 

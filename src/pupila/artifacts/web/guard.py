@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pupila.artifacts.web.limits import BodyLimits
-from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal, new_request_id, to_response
+from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal, new_request_id, over_limit, to_response
 from pupila.core.messages import listing, say
 
 # Others decode to half characters (utf-7), or take quadratic time (punycode).
@@ -114,15 +114,15 @@ class RequestGuard:
             self.admit()
 
     def _too_large(self, length: int) -> Refusal:
-        return Refusal(
-            413, say("The request is too large"), say("{n} bytes", n=length), say("at most {n}", n=self.limits.body),
+        return over_limit(
+            413, say("The request is too large"), length, self.limits.body,
             say("send fewer images, or smaller ones"),
         )  # fmt: skip
 
     def _too_much(self) -> Refusal:
-        return Refusal(
-            503, say("The open requests are too large together"), say("{n} bytes", n=self.held),
-            say("at most {n}", n=self.limits.held), say("send the request again"), retry_after=RETRY_AFTER,
+        return over_limit(
+            503, say("The open requests are too large together"), self.held, self.limits.held,
+            say("send the request again"), RETRY_AFTER,
         )  # fmt: skip
 
 

@@ -50,6 +50,15 @@ class Refusal(fastapi.HTTPException):
         self.body = {"error": problem, "actual": actual, "expected": expected, "remedy": remedy}
 
 
+def over_limit(
+    status: int, problem: str, size: int, most: int, remedy: str, retry_after: int | None = None
+) -> Refusal:
+    """The refusal of so many bytes, of which so many are allowed."""
+    return Refusal(
+        status, problem, say("{n} bytes", n=size), say("at most {n}", n=most), remedy, retry_after=retry_after
+    )
+
+
 class Problem(BaseModel):
     """The body of every refusal."""
 

@@ -13,10 +13,9 @@ from contextlib import contextmanager
 
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
 from pupila.core.threads import CORES
-from pupila.imaging.images.budget import NoMemory
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.settings import ServeSettings
-from pupila.stages.serve.uploads import memory_full, queue_full
+from pupila.stages.serve.uploads import queue_full, refuse_no_memory
 from pupila.tasks.task import PreprocessedImage
 
 Waiting = asyncio.Future[Prediction]
@@ -72,10 +71,8 @@ class Batcher:
             raise data
         loop = asyncio.get_running_loop()
         async with self._room:
-            try:
+            with refuse_no_memory():
                 image = await loop.run_in_executor(self._threads, self.predictor.preprocess, data)
-            except NoMemory as lack:
-                raise memory_full(lack) from lack
             future: Waiting = loop.create_future()
             self._waiting.append((image, future))
             # A client that disconnects does not stop the batch that its image is in.

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pupila.artifacts.bundle.prompter import EncodedImage, Prompter
 from pupila.core.files import sha256
 from pupila.core.threads import CORES
-from pupila.imaging.images.budget import NoMemory
 from pupila.stages.serve.settings import ServeSettings
-from pupila.stages.serve.uploads import memory_full, queue_full
+from pupila.stages.serve.uploads import queue_full, refuse_no_memory
 from pupila.tasks.prompt import Prompt, PromptPrediction
 
 
@@ -135,10 +134,8 @@ class Embeddings:
 
     def _prepare_and_encode(self, data: bytes) -> EncodedImage:
         """In a thread."""
-        try:
+        with refuse_no_memory():
             image = self.prompter.preprocess(data)
-        except NoMemory as lack:
-            raise memory_full(lack) from lack
         return self.prompter.encode(image, all_cores=len(self._coming) == 1)
 
     def close(self) -> None:

@@ -70,11 +70,11 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
         mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))
         with refuse_not_finite():
             return PromptResponse(
-            image_id=name, height=height, width=width, predicted_iou=prediction.predicted_iou,
-            confidence=prediction.confidence,
-            abstained=prediction.abstained, share=prediction.share, mask=mask, encoded=new,
-            processing_time=time.perf_counter() - start, model_version=version, request_id=request.state.id,
-        )  # fmt: skip
+                image_id=name, height=height, width=width, predicted_iou=prediction.predicted_iou,
+                confidence=prediction.confidence,
+                abstained=prediction.abstained, share=prediction.share, mask=mask, encoded=new,
+                processing_time=time.perf_counter() - start, model_version=version, request_id=request.state.id,
+            )  # fmt: skip
 
 
 async def _find_image(

@@ -14,8 +14,6 @@ from pupila.imaging.images.decode import ImageFault
 STATUS_BY_CODE = {
     "oversized": 413, "not-an-image": 415, "missing-extra": 415, "unreadable": 422, "truncated": 422, "empty-file": 422,
 }  # fmt: skip
-
-
 _REMEDIES = {
     "oversized": mark("send a smaller image"),
     "missing-extra": mark("send it as JPEG or PNG, or install the extra where the service runs"),
@@ -71,10 +69,18 @@ def queue_full(waiting: int, most: int) -> Refusal:
     )  # fmt: skip
 
 
-def memory_full(lack: NoMemory) -> Refusal:
-    """The refusal where others hold the memory for decoding for too long."""
-    return Refusal(
-        503, say("No memory for decoding, try again in {n} s", n=RETRY_AFTER),
-        say("{n} bytes for this image", n=lack.needed), say("at most {n} bytes for all images", n=lack.total),
-        say("send the request again"), retry_after=RETRY_AFTER,
-    )  # fmt: skip
+@contextmanager
+def refuse_no_memory() -> Iterator[None]:
+    """Refuse an image where others hold the memory for decoding for too long.
+
+    Raises:
+        Refusal: 503.
+    """
+    try:
+        yield
+    except NoMemory as lack:
+        raise Refusal(
+            503, say("No memory for decoding, try again in {n} s", n=RETRY_AFTER),
+            say("{n} bytes for this image", n=lack.needed), say("at most {n} bytes for all images", n=lack.total),
+            say("send the request again"), retry_after=RETRY_AFTER,
+        ) from lack  # fmt: skip

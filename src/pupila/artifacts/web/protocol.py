@@ -89,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.refuse(self._fault or connection_refusals.invalid_http())
 
     def _restart(self, rest: bytes) -> None:
-        """Read a request again without its wish for another protocol, which a client must accept: none is offered."""
+        """Read a request again without its upgrade to another protocol, as none is offered, which clients accept."""
         method, headers = self.parser.get_method(), self.headers
         lines = []
         for name, value in headers:

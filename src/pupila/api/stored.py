@@ -274,8 +274,7 @@ def _endless(rows: int) -> PupilaError:
 
 
 def _free_bytes(folder: Path) -> int:
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(files.existing_folder(folder)).free
 
 
 def find_rows(data: object) -> Iterator[Row]:

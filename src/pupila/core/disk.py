@@ -12,9 +12,8 @@ from typing import BinaryIO, NamedTuple
 
 from pupila.core.messages import say
 
-SPECIAL = (
-    -2
-)  # the size of what is no regular file: opening it could wait for ever, reading it could never end
+# The size of what is no regular file: opening it could wait for ever, reading it could never end.
+SPECIAL = -2
 _PIPES = (
     "/dev/stdin",
     "/dev/fd/",

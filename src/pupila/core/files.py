@@ -84,9 +84,13 @@ def is_writable(folder: str) -> bool:
     """Whether files can be written below the folder, which need not exist yet; a store gets an empty object for it."""
     if is_remote(folder):
         return stores.is_writable(folder.rstrip("/"))
-    place = Path(folder).absolute()
-    existing = next(above for above in (place, *place.parents) if above.exists())
-    return os.access(existing, os.W_OK | os.X_OK)
+    return os.access(existing_folder(Path(folder)), os.W_OK | os.X_OK)
+
+
+def existing_folder(folder: Path) -> Path:
+    """The folder on disk, or where it does not exist yet, the nearest one above it that does."""
+    place = folder.absolute()
+    return next(above for above in (place, *place.parents) if above.exists())
 
 
 def walk(root: str, special: bool = False) -> Iterator[FileEntry]:
@@ -298,13 +302,18 @@ def read_from_cache(path: Path) -> bytes | None:
     except OSError:
         return None
     if (content := checksums.unwrap(stored)) is None:
-        report_damaged_cache(path)
+        drop_damaged_cache(path)
     return content
 
 
 def report_damaged_cache(path: Path) -> None:
-    """Say that a file of the cache is damaged, and delete it, so that it is made again."""
+    """Say that a file of the cache is damaged."""
     print(say("{path} of the cache is damaged and is made again.", path=path), file=sys.stderr, flush=True)
+
+
+def drop_damaged_cache(path: Path) -> None:
+    """Say that a file of the cache is damaged, and delete it, so that it is made again."""
+    report_damaged_cache(path)
     with contextlib.suppress(OSError):
         path.unlink()
 

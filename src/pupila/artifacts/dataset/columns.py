@@ -26,7 +26,7 @@ def read_cached_frame(path: Path) -> pl.DataFrame | None:
             return pl.read_parquet(io.BytesIO(content))
     except UNREADABLE:
         pass
-    files.report_damaged_cache(path)
+    files.drop_damaged_cache(path)
     return None
 
 

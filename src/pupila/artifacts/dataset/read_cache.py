@@ -9,7 +9,6 @@ again from its image.
 import contextlib
 import mmap
 import statistics
-import sys
 import time
 import uuid
 import zlib
@@ -135,11 +134,7 @@ class ReadCache:
         row = self._maps[name][number]
         if zlib.crc32(row[_SPANS[column]].tobytes()) != self._sums[name][column][number]:
             copies = self.folder / f"{name}.copies"
-            print(
-                say("{path} of the cache is damaged and is made again.", path=copies),
-                file=sys.stderr,
-                flush=True,
-            )
+            files.report_damaged_cache(copies)
             fresh = self._read(self._find_entry(name, number))
             if zlib.crc32(fresh[_SPANS[column]].tobytes()) != self._sums[name][column][number]:
                 for suffix in (".parquet", ".copies"):

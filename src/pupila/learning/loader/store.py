@@ -1,7 +1,6 @@
 """A store of equal arrays in the cache folder: written in whole parts, mapped and not loaded, checked row by row."""
 
 import json
-import sys
 import threading
 import uuid
 import zlib
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
 
 Array = NDArray[Any]
 _MOST_OPEN = 128  # parts mapped at once
@@ -114,7 +112,7 @@ class ArrayStore:
             if size < 8 + length + len(keys) * self._bytes:
                 raise ValueError("short file")
         except (OSError, ValueError, KeyError, TypeError):
-            files.report_damaged_cache(path)  # where it may not be deleted it is passed over each time
+            files.drop_damaged_cache(path)  # where it may not be deleted it is passed over each time
             return
         self._take(keys, _Part(sums, path, 8 + length))
 
@@ -155,13 +153,9 @@ class ArrayStore:
     def _report(self, number: int) -> None:
         """Name a part with damaged rows, once; the rows are added again to another part."""
         path = self._parts[number].path
-        if path not in self._reported:
+        if path is not None and path not in self._reported:
             self._reported.add(path)
-            print(
-                say("{path} of the cache is damaged and is made again.", path=path),
-                file=sys.stderr,
-                flush=True,
-            )
+            files.report_damaged_cache(path)
 
 
 def _checksum(key: str, row: Array) -> int:

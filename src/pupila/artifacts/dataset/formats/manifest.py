@@ -35,10 +35,9 @@ def read(place: Place, _settings: ReadSettings) -> Listing | None:
     path = place.path
     named = PurePosixPath(path).name == MANIFEST_FILE
     home = path.rpartition("/")[0] or "." if named else path
-    if not files.is_folder(home) or (root := read_manifest_root(home)) is None:
+    if not files.is_folder(home) or (metadata := _find_metadata(home)) is None:
         return None
-    uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
-    metadata = _read_metadata(uri)
+    uri, root = _locate(home), _find_root(home, metadata)
     source = _normal(files.join(home, metadata["pupila.source"])) if "pupila.source" in metadata else root
     if not named and _normal(home) in (root, source):
         return None  # the images lie here as well, or what lists them: reading it again finds added images
@@ -75,10 +74,8 @@ def read_manifest_root(home: str) -> str | None:
     Raises:
         PupilaError: a manifest that this Pupila can't read.
     """
-    uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
-    if not files.exists(uri):
-        return None
-    return _normal(files.join(home, _read_metadata(uri)["pupila.root"]))
+    metadata = _find_metadata(home)
+    return None if metadata is None else _find_root(home, metadata)
 
 
 def read_manifest_bands(home: str, root: str) -> BandSettings | None:
@@ -87,10 +84,10 @@ def read_manifest_bands(home: str, root: str) -> BandSettings | None:
     Raises:
         PupilaError: a manifest that this Pupila can't read.
     """
-    manifest_root = read_manifest_root(home)
-    if manifest_root is None or manifest_root != _normal(root):
+    metadata = _find_metadata(home)
+    if metadata is None or _find_root(home, metadata) != _normal(root):
         return None
-    bands = _read_metadata(files.join(home.rstrip("/") or "/", MANIFEST_FILE)).get("pupila.bands")
+    bands = metadata.get("pupila.bands")
     return BandSettings.model_validate_json(bands) if bands else None
 
 
@@ -100,10 +97,8 @@ def read_manifest_layout(home: str) -> dict[str, str]:
     Raises:
         PupilaError: a manifest that this Pupila can't read.
     """
-    uri = files.join(home.rstrip("/") or "/", MANIFEST_FILE)
-    if not files.exists(uri):
+    if (metadata := _find_metadata(home)) is None:
         return {}
-    metadata = _read_metadata(uri)
     saved: dict[str, str] = json.loads(metadata.get("pupila.layout") or "{}")
     requested = metadata.get("pupila.requested")  # of an older manifest
     return {"task": requested, **saved} if requested else saved
@@ -111,6 +106,20 @@ def read_manifest_layout(home: str) -> dict[str, str]:
 
 def _normal(path: str) -> str:
     return path.rstrip("/") if files.is_remote(path) else files.normalize_path(path)
+
+
+def _locate(home: str) -> str:
+    return files.join(home.rstrip("/") or "/", MANIFEST_FILE)
+
+
+def _find_root(home: str, metadata: dict[str, str]) -> str:
+    return _normal(files.join(home, metadata["pupila.root"]))
+
+
+def _find_metadata(home: str) -> dict[str, str] | None:
+    """The metadata of the folder's manifest, or None where the folder has no manifest."""
+    uri = _locate(home)
+    return _read_metadata(uri) if files.exists(uri) else None
 
 
 def _read_metadata(uri: str) -> dict[str, str]:

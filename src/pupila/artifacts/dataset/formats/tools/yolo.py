@@ -125,17 +125,14 @@ def _find_labels(config: YoloConfig, images: YoloImages) -> dict[str, tuple[str,
 def _label_files(image: str) -> list[str]:
     """The paths where an image's label file may lie, the usual one first: the last `images` in it becomes `labels`."""
     parts = str(PurePosixPath(image).with_suffix(".txt")).split("/")
-    beside = "/".join(parts)
-    last = max((n for n, part in enumerate(parts[:-1]) if part.lower() == "images"), default=None)
-    words = [] if last is None else [_LABELS.get(parts[last], "labels")]
-    at = max((n for n, part in enumerate(parts[:-1]) if folder_content(part) == "image"), default=None)
-    usual = ["/".join([*parts[:last], words[0], *parts[last + 1 :]])] if last is not None else []
-    others = (
-        []
-        if at is None
-        else ["/".join([*parts[:at], word, *parts[at + 1 :]]) for word in ("labels", "label")]
+    images = [n for n, part in enumerate(parts[:-1]) if part.lower() == "images"][-1:]
+    others = [n for n, part in enumerate(parts[:-1]) if folder_content(part) == "image"][-1:]
+    usual = [(n, _LABELS.get(parts[n], "labels")) for n in images]
+    further = [(n, word) for n in others for word in ("labels", "label")]
+    first, last = (
+        ["/".join([*parts[:n], word, *parts[n + 1 :]]) for n, word in some] for some in (usual, further)
     )
-    return [*usual, beside, *others]
+    return [*first, "/".join(parts), *last]
 
 
 def _are_class_folders(images: YoloImages, config: YoloConfig) -> bool:

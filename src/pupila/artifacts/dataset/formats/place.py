@@ -74,6 +74,14 @@ class Place:
         """All images below the root, by extension or content."""
         return self._content[0]
 
+    @property
+    def images_by_annotations(self) -> list[files.FileEntry]:
+        """The same, with paths below the root of the annotations."""
+        below = files.relative(self.root, self.annotations.root)
+        if below == ".":
+            return self.images
+        return [entry._replace(path=f"{below}/{entry.path}") for entry in self.images]
+
     @cached_property
     def others(self) -> list[Oddity]:
         """All other files below the root, with the reason why they are no images."""

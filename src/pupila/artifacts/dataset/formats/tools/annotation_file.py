@@ -1,11 +1,13 @@
 """What every annotation tool writes, in COCO's terms: images, categories, and objects with outlines or boxes."""
 
 import reprlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 
 RECTANGLE = "rectangle"  # `Annotation.shape` of an outline that was drawn as a box
 UNLABELLED = (
@@ -103,6 +105,14 @@ def names_class(raw: Any) -> bool:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         return -_LARGEST < raw < _LARGEST  # neither NaN nor infinite
     return isinstance(raw, str)
+
+
+def describe_shared_names(names: Iterable[str], uri: str) -> list[str]:
+    """A note where several categories of a file have one name."""
+    shared = [name for name, count in Counter(names).items() if count > 1]
+    return [
+        say("{path}: several categories have the name {names} and are one class.", path=uri, names=listing(shared))
+    ] if shared else []  # fmt: skip
 
 
 def dictionaries(raw: Any) -> list[dict[str, Any]]:

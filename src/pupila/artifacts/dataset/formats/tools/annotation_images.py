@@ -1,6 +1,6 @@
 """The images that annotation files list: where they lie, and their splits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -57,13 +57,10 @@ def locate_images(
         for key, record in file.images.items():
             split = record.split or given
             file_name = record.file_name.replace("\\", "/")
-            masks = mask_files(file, key)
-            is_mask = partial(_is_mask, root=finder.root, masks=masks)
-            fits = partial(_fits, file_name=file_name, split=split, is_mask=is_mask)
-            entry = finder.find(file_name, fits, beside=folder)
+            fits = partial(_fits, split=split, root=finder.root, masks=mask_files(file, key))
+            entry = finder.find(file_name, partial(fits, file_name=file_name), beside=folder)
             if entry is None and record.fallback:
-                fits = partial(_fits, file_name=record.fallback, split=split, is_mask=is_mask)
-                entry = finder.find(record.fallback, fits, beside=folder)
+                entry = finder.find(record.fallback, partial(fits, file_name=record.fallback), beside=folder)
             if entry is None:
                 oddities.append(
                     Oddity(file_name or f"{name}#{key}", "row-without-image", finder.explain(file_name))
@@ -113,13 +110,9 @@ def mask_files(file: AnnotationFile, key: str) -> set[str]:
     return {uri for each in segments if isinstance(each, Segment) for uri in each.uris}
 
 
-def _is_mask(hit: str, root: str, masks: set[str]) -> bool:
-    return bool(masks) and files.join(root, hit) in masks
-
-
-def _fits(hit: str, file_name: str, split: str | None, is_mask: Callable[[str], bool]) -> bool:
+def _fits(hit: str, file_name: str, split: str | None, root: str, masks: set[str]) -> bool:
     """Whether the file's path ends as the record says, or lies in the folder of the record's split; masks don't."""
-    if is_mask(hit):
+    if masks and files.join(root, hit) in masks:
         return False
     if "/" in file_name:
         return f"/{hit}".endswith(f"/{file_name}")

@@ -174,11 +174,7 @@ def _find_unlisted(root: str, located: Mapping[str, LocatedImage], by_path: ByPa
 def _unannotated_images(place: Place, unlisted: list[Oddity]) -> tuple[list[files.FileEntry], list[Oddity]]:
     """The images beside the annotated ones that have no annotation file, and the other oddities."""
     forgotten = {oddity.subject for oddity in unlisted if oddity.code == UNLISTED}
-    prefix = files.relative(place.root, place.annotations.root)
-    entries = [
-        entry if prefix == "." else entry._replace(path=f"{prefix}/{entry.path}") for entry in place.images
-    ]
-    return [entry for entry in entries if entry.path in forgotten], [
+    return [entry for entry in place.images_by_annotations if entry.path in forgotten], [
         oddity for oddity in unlisted if oddity.code != UNLISTED
     ]
 

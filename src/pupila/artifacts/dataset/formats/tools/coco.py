@@ -1,8 +1,7 @@
 """COCO: JSON files of images, categories and annotations, under the names that COCO and Roboflow give them."""
 
 import reprlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
 from typing import Any
 
 from pupila.artifacts.dataset.formats.masks.panoptic import read_segments
@@ -12,6 +11,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import (
     Annotation,
     AnnotationFile,
     class_name,
+    describe_shared_names,
     dictionaries,
     to_int,
 )
@@ -49,7 +49,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     # Roboflow begins its list with an umbrella category, which only names the others together.
     names = {_id_text(c["id"]): str(c["name"]) for c in categories
              if _id_text(c["id"]) in used or c["name"] not in parents}  # fmt: skip
-    notes = [*_describe_shared_names(names.values(), uri), *_describe_rewritten(rewritten, uri)]
+    notes = [*describe_shared_names(names.values(), uri), *_describe_rewritten(rewritten, uri)]
     if used and not names:
         names = {key: key for key in used}
         notes.append(say("{path} has no categories: the classes are called by their ids.", path=uri))
@@ -97,13 +97,6 @@ def _describe_rewritten(count: int, uri: str) -> list[str]:
     return [say_count("{path}: {n} outline lacks the list around it, or lists its points in pairs: it is read as one "
                       "polygon.", "{path}: {n} outlines lack the list around them, or list their points in pairs: each "
                       "is read as one polygon.", count, path=uri)] if count else []  # fmt: skip
-
-
-def _describe_shared_names(names: Iterable[str], uri: str) -> list[str]:
-    shared = [name for name, count in Counter(names).items() if count > 1]
-    return [
-        say("{path}: several categories have the name {names} and are one class.", path=uri, names=listing(shared))
-    ] if shared else []  # fmt: skip
 
 
 def _records(content: dict[str, Any], key: str, uri: str) -> list[dict[str, Any]]:

@@ -37,23 +37,21 @@ def find_other_images(
     if not place.is_folder or any(path.startswith(("/", "../")) for path in listed):
         return images
     root = place.annotations.root
-    prefix = files.relative(place.root, root)
     folders = {path.rpartition("/")[0] for path in listed}
     named = {*splits} - {None}
     unread: Counter[str] = Counter()
-    for entry in place.images:
-        path = entry.path if prefix == "." else f"{prefix}/{entry.path}"
-        folder = path.rpartition("/")[0]
-        if folder in folders or files.join(root, path) in masks:
+    for entry in place.images_by_annotations:
+        folder = entry.path.rpartition("/")[0]
+        if folder in folders or files.join(root, entry.path) in masks:
             continue
-        split = split_from_path(path) or split_from_words(folder)
+        split = split_from_path(entry.path) or split_from_words(folder)
         if (
             split
             and named
             and split not in named
             and not any(hint(part) == "mask" for part in folder.split("/"))
         ):
-            images.entries.append(entry._replace(path=path))
+            images.entries.append(entry)
             images.splits.append(split)
         else:
             unread[folder or "."] += 1

@@ -8,6 +8,7 @@ from typing import Any
 
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
+from pupila.artifacts.dataset.formats.tools.annotation_file import describe_shared_names
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
@@ -108,10 +109,7 @@ def _read(uri: str) -> YoloConfig | None:
     if not splits or not {"names", "nc"} & content.keys():
         return None
     names = _read_names(content, uri)
-    notes = []
-    if shared := [name for name, n in Counter(names.values()).items() if n > 1]:
-        notes.append(say("{path}: several categories have the name {names} and are one class.",
-                         path=uri, names=listing(shared)))  # fmt: skip
+    notes = describe_shared_names(names.values(), uri)
     count = str(content.get("nc") or len(names))
     if "names" not in content:
         notes.append(say("{file} does not name the classes: they are called by their numbers.", file=name))

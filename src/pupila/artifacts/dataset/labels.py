@@ -122,7 +122,7 @@ def append_labels(home: str, labels: Sequence[Label]) -> None:
         return
     with _lock(files.join(home, LABELS_LOCK_FILE)):
         files.remove_partial(Path(home))
-        write_history(home, pl.concat([read_history(home), new]))
+        _write_history(home, pl.concat([read_history(home), new]))
 
 
 def merge_history(home: str, more: pl.DataFrame) -> None:
@@ -133,7 +133,7 @@ def merge_history(home: str, more: pl.DataFrame) -> None:
         more: `HISTORY` columns.
     """
     with _lock(files.join(home, LABELS_LOCK_FILE)):
-        write_history(home, pl.concat([read_history(home), more]).unique(maintain_order=True))
+        _write_history(home, pl.concat([read_history(home), more]).unique(maintain_order=True))
 
 
 @contextlib.contextmanager
@@ -149,7 +149,7 @@ def _lock(path: str) -> Iterator[None]:
         raise files.write_error(path, fault, say("a folder that may be written to")) from fault
 
 
-def write_history(home: str, history: pl.DataFrame) -> None:
+def _write_history(home: str, history: pl.DataFrame) -> None:
     """Write the whole history, `HISTORY` columns."""
     files.write_bytes(files.join(home, LABELS_FILE), _serialize(history))
 

@@ -128,10 +128,12 @@ def _describe_overlap(facts: pl.DataFrame) -> list[str]:
 
 def _describe_single_value(facts: pl.DataFrame) -> list[str]:
     """A note where the files of all masks hold one and the same value, and so tell nothing apart."""
-    files_of_masks = facts.drop_nulls("mask_values").filter(
-        ~pl.col("target").map_elements(is_drawn, pl.Boolean)
-    )
-    values = {value for text in files_of_masks["mask_values"] for value in parse_counts(text)}
+    values = set[int]()
+    for target, counts in facts.select("target", "mask_values").drop_nulls().iter_rows():
+        if not is_drawn(target):
+            values |= parse_counts(counts).keys()
+        if len(values) > 1:
+            break
     if len(values) != 1:
         return []
     return [say("All masks hold one value, {value}: they tell nothing apart. If others are meant: {flag}.",

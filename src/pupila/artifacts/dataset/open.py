@@ -155,7 +155,8 @@ def _settle(source: Listing, settings: ReadSettings, history: pl.DataFrame) -> t
     requested = settings.requested_task()
     coded = settle_labels(source, requested)
     settled = name_coded_classes(coded)
-    if settled.target == "class":  # labels that were given before the classes had names
+    if settled is not coded and settled.target == "class":
+        # Labels that were given before the classes had names.
         names = dict(zip(coded.rows["target"], settled.rows["target"], strict=True))
         history = history.with_columns(
             pl.col("target").replace({old: new for old, new in names.items() if old})

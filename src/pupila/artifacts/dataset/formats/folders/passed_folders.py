@@ -58,9 +58,8 @@ def describe_passed_folders(place: Place, layout: str, source: Listing, settings
         return []
     if source.target == "class" and _follow(classes, labels):
         return []
-    left_out = [
-        name for name in names if not any(path in labels for path in classes if classes[path] == name)
-    ]
+    read = {classes[path] for path in classes.keys() & labels.keys()}
+    left_out = [name for name in names if name not in read]
     if left_out and not any(hint(name) or split_of_folder(name) for name in names):
         raise PupilaError(
             say("The annotations and the folders disagree about the images"),

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from pupila.artifacts.dataset.formats.tables.text_tables import LIST_SUFFIXES
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core import files
@@ -20,10 +21,8 @@ def find_label_files(data: Dataset) -> dict[str, str]:
     Args:
         data: its files that are no images were skipped.
     """
-    if data.images["given_split"].null_count() < len(data):
-        lists: tuple[str, ...] = (".txt", ".lst")  # lists of splits, which were read
-    else:
-        lists = ()
+    split = data.images["given_split"].null_count() < len(data)
+    lists = LIST_SUFFIXES if split else ()  # of splits, which were read
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path, code in data.skipped.select("subject", "code").iter_rows():
         suffix = files.suffix(path)

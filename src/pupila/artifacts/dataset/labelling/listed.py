@@ -46,13 +46,14 @@ def find_listed_labels(cells: Cells, several: bool | None, classes: Sequence[str
     silent = {cell for cell, content in parsed.items() if content == {}}
     silent |= {cell for cell in given if says_nothing(cell) and cell.strip() not in classes}
     distinct = [cell for cell in given if cell not in silent]
-    if are_places(list(parsed.values())) and any(isinstance(content, dict) for content in parsed.values()):
+    places = are_places(list(parsed.values()))
+    if places and any(isinstance(content, dict) for content in parsed.values()):
         raise PupilaError(
             say("Some labels are lists, and others are records"), actual=listing(list(parsed), 3),
             expected=say("one form for all of them, such as {example}", example=_EXAMPLE),
             remedy=say("write the names, or one column for each class"),
         )  # fmt: skip
-    if are_places(list(parsed.values())):
+    if places:
         raise PupilaError(
             say("The lists of labels hold only 0 and 1, which leaves open which class is which"),
             actual=listing(list(parsed), 3), expected=say("names of classes, such as {example}", example=_EXAMPLE),

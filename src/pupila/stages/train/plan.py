@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from pupila.artifacts.bundle.consistency import MAX_SIDE
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import LEAKING, SplitFile
 from pupila.core.errors import PupilaError
@@ -29,7 +30,7 @@ PLANNERS: dict[str, TaskPlanner] = {
     "prompt": PROMPT_PLANNER,
 }
 MAX_VIEWS = 10  # per image, where "auto" decides
-MAX_SIZES = {"image_size": 8192, "batch_size": 65536, "epochs": 1_000_000, "workers": 1024}
+MAX_SIZES = {"image_size": MAX_SIDE, "batch_size": 65536, "epochs": 1_000_000, "workers": 1024}
 MIN_STEPS = 10  # per epoch; below it "auto" halves the batch
 
 

@@ -34,16 +34,9 @@ def preprocess_bytes(
         NoMemory: other threads hold the memory for decoding for too long, where that has a limit.
     """
     with hold():  # the pixels count as memory of decoding until the inputs are made of them
-        return _preprocess(data, task, spec, limits)
-
-
-def _preprocess(
-    data: bytes, task: Task, spec: Preprocessing, limits: ImageLimits | None
-) -> PreprocessedImage:
-    image = read_image(data, spec.bands, limits, task.min_decode_side(spec))
-    return PreprocessedImage(
-        task.inputs(image.rgb, spec), image.header.height, image.header.width, image.valid
-    )
+        image = read_image(data, spec.bands, limits, task.min_decode_side(spec))
+        inputs = task.inputs(image.rgb, spec)
+        return PreprocessedImage(inputs, image.header.height, image.header.width, image.valid)
 
 
 def golden_images() -> dict[str, bytes]:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from itertools import islice
 
+from pupila.artifacts.bundle import graph_check
 from pupila.artifacts.bundle.golden import GOLDEN
 from pupila.artifacts.bundle.info_file import INFO_FILE, ascii_text, modification_error
 from pupila.artifacts.bundle.schema import BundleInfo
@@ -14,10 +15,7 @@ from pupila.core.messages import integer, listing, say
 from pupila.tasks import TASKS
 
 HASH = re.compile(r"[0-9a-f]{64}")
-MAX_BYTES = {
-    ".onnx": 2_147_483_647,
-    ".txt": 1_000_000_000,
-}  # the end of protobuf; hashes of 15 million images
+MAX_BYTES = {".onnx": graph_check.MAX_BYTES, ".txt": 1_000_000_000}  # the latter: hashes of 15 million images
 _MOST_FOREIGN = 1000  # files in the folder that a file browser or version control left there
 _BLOCK = 1_048_576  # bytes that are hashed at once
 

@@ -92,7 +92,7 @@ def write_geojson(mask: str, path: str, names: Mapping[int, str]) -> int:
             if crs
             else {"coordinates": say("those of the file; without any, pixels to the right and down")}
         )
-        stream.write(_json({"type": "FeatureCollection", **members})[:-1] + ', "features": [')
+        stream.write(dump_json({"type": "FeatureCollection", **members})[:-1] + ', "features": [')
         band = rasterio.band(file, 1)
         # As its own mask the band keeps out class 0, whose outline would have all the other regions as holes.
         inside = None if 0 in names else band
@@ -102,7 +102,7 @@ def write_geojson(mask: str, path: str, names: Mapping[int, str]) -> int:
         regions = ((shape, names[int(value)]) for shape, value in shapes if int(value) in names)
         while some := list(islice(regions, _AT_ONCE)):
             for feature in _features(some, crs, abs(file.transform.determinant)):
-                stream.write(("," if count else "") + "\n" + _json(feature))
+                stream.write(("," if count else "") + "\n" + dump_json(feature))
                 count += 1
         stream.write("\n]}\n")
     return count
@@ -138,10 +138,6 @@ def _area(ring: Array) -> float:
     """The signed area of a closed ring: above 0 counterclockwise, below 0 clockwise."""
     x, y = (ring - ring[0]).T
     return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
-
-
-def _json(content: object) -> str:
-    return dump_json(content)
 
 
 def _rasterio() -> Any:

@@ -22,6 +22,7 @@ from pupila.imaging.images.cost import RESULT, decoding_bytes, find_excess
 from pupila.imaging.images.frames import count_frames
 from pupila.imaging.images.heif import open_heif
 from pupila.imaging.images.jpeg import coefficient_bytes, read_frame
+from pupila.imaging.images.png import has_late_exif
 from pupila.imaging.images.signatures import describe_content, has_image_signature, is_avif, is_heif
 
 Array = NDArray[Any]
@@ -330,7 +331,9 @@ def _exif(picture: Image.Image, data: bytes) -> tuple[int, str, str]:
     if len(picture.info.get("exif") or b"") > _MOST_EXIF:
         return 1, "", ""
     try:
-        exif = picture.getexif()
+        # Pillow decodes a PNG without EXIF, in case some follows the pixels.
+        plain = picture.format == "PNG" and not has_late_exif(data)
+        exif = Image.Image.getexif(picture) if plain else picture.getexif()
         orientation = exif.get(ExifTags.Base.Orientation, 1)
         taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal, "")
         camera = f"{exif.get(ExifTags.Base.Make, '')} {exif.get(ExifTags.Base.Model, '')}"

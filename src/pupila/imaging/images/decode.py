@@ -22,6 +22,7 @@ from pupila.imaging.images.cost import RESULT, decoding_bytes, find_excess
 from pupila.imaging.images.frames import count_frames
 from pupila.imaging.images.heif import open_heif
 from pupila.imaging.images.jpeg import coefficient_bytes, read_frame
+from pupila.imaging.images.jpeg import find_excess as find_jpeg_excess
 from pupila.imaging.images.png import has_late_exif
 from pupila.imaging.images.signatures import describe_content, has_image_signature, is_avif, is_heif
 
@@ -284,7 +285,8 @@ def _decode_jpeg(
     except ValueError:
         return None
     check_pixels(width, height, limits)
-    if excess := find_excess(data, limits.max_pixels):
+    frame = read_frame(data)
+    if excess := find_jpeg_excess(data, frame):
         raise ImageFault("oversized", excess)
     if colours not in ("Gray", "YCbCr", "RGB"):
         return None
@@ -295,7 +297,7 @@ def _decode_jpeg(
     least = min(min_side, width, height) if min_side else 0
     result = RESULT * width * height
     copies = 1 if orientation == 1 else 2
-    with take_memory(copies * result + coefficient_bytes(read_frame(data)), result):
+    with take_memory(copies * result + coefficient_bytes(frame), result):
         try:
             pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=least, min_width=least)
         except ValueError as fault:

@@ -1,6 +1,6 @@
 """From an image as Pillow holds it to upright RGB, by bands of rows: without a second copy of the image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,20 @@ def to_rgb(picture: Image.Image, orientation: int, levels: tuple[float, float] |
     width, height = picture.size
     upright = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
     stored = as_stored(upright, orientation)
-    step = max(1, BAND // max(1, width))
-    for top in range(0, height, step):
-        bottom = min(top + step, height)
-        stored[top:bottom] = convert(picture.crop((0, top, width, bottom)))
+    for rows, part in split_rows(picture):
+        stored[rows] = convert(part)
     return upright
+
+
+def split_rows(picture: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """The picture in parts of whole rows, of `BAND` pixels: together they cost less memory than all at once."""
+    step = max(1, BAND // max(1, picture.width))
+    if picture.height <= step:  # nothing is copied
+        yield slice(0, picture.height), picture
+        return
+    for top in range(0, picture.height, step):
+        rows = slice(top, min(top + step, picture.height))
+        yield rows, picture.crop((0, rows.start, picture.width, rows.stop))
 
 
 def as_stored(upright: Array, orientation: int) -> Array:
@@ -84,7 +93,9 @@ def _converter(picture: Image.Image, levels: tuple[float, float] | None) -> Call
         return _narrow if levels is None else lambda part: _scale(part, *levels)
     if picture.mode == "F":
         raise ValueError(say("floating-point pixels are not supported; save the image with 8 or 16 bits"))
-    return _lay_on_white if has_alpha(picture) else lambda part: np.asarray(part.convert("RGB"))
+    if has_alpha(picture):
+        return _lay_on_white
+    return lambda part: np.asarray(part if part.mode == "RGB" else part.convert("RGB"))
 
 
 def _narrow(part: Image.Image) -> Array:

@@ -1,7 +1,6 @@
 """Mask files: read stored values, write and resize class indices."""
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from pupila.core.messages import number, say
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.images.convert import BAND, apply_orientation
+from pupila.imaging.images.convert import apply_orientation, split_rows
 from pupila.imaging.images.cost import decoding_bytes
 from pupila.imaging.images.decode import (
     DAMAGE,
@@ -102,20 +101,12 @@ def _read_values(picture: Image.Image, colour: bool, no_data: float | None) -> A
     if picture.mode[0] in "IF" and not colour:
         return _deep_values(picture, no_data)
     colours, grey = np.empty((picture.height, picture.width), np.int32), not colour
-    for rows, part in _bands(picture):
+    for rows, part in split_rows(picture):
         rgb = np.asarray(part.convert("RGB"))
         grey = grey and bool((rgb == rgb[..., :1]).all())  # grey levels saved as RGB
         deep = rgb.astype(np.int32)
         colours[rows] = (deep[..., 0] << 16) | (deep[..., 1] << 8) | deep[..., 2]
     return (colours & 255).astype(np.uint8) if grey else colours
-
-
-def _bands(picture: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """The picture in parts of whole rows, which together cost less memory than all at once."""
-    step = max(1, BAND // max(1, picture.width))
-    for top in range(0, picture.height, step):
-        rows = slice(top, min(top + step, picture.height))
-        yield rows, picture.crop((0, rows.start, picture.width, rows.stop))
 
 
 def _palette(picture: Image.Image) -> tuple[int, ...]:
@@ -151,7 +142,7 @@ def _deep_values(picture: Image.Image, no_data: float | None) -> Array:
         ImageFault: a number is too large for a class or an object.
     """
     values = np.empty((picture.height, picture.width), np.uint32)
-    for rows, part in _bands(picture):
+    for rows, part in split_rows(picture):
         deep = np.asarray(part, dtype=np.float64)
         missing = ~(deep >= 0)
         if no_data is not None:

@@ -162,9 +162,11 @@ def test_a_table_lies_around_the_images_in_a_wrapper(tmp_path: Path) -> None:
     _write_patients(tmp_path, {"diagnóstico": [0, 1] * 6, "pliegue": [0, 1, 2, 3] * 3})
     (tmp_path / "data/classes.txt").write_text("sano\ntumor\n")
     (tmp_path / "README.md").write_text("# fotos")
+    write_photo(tmp_path / "docs/captura.jpg", 99)
     data = pupila.open(tmp_path)
     assert data.class_counts() == {"sano": 6, "tumor": 6}
     assert "The column pliegue numbers 4 folds" in str(data)
+    assert "1 image is in no row of a table and is left out: docs." in data.notes
 
 
 @pytest.mark.parametrize("other", [[0, 1, 2] * 4, ["norte", "sur", "este"] * 4])

@@ -42,7 +42,7 @@ from pupila.core.messages import listing, say
 from pupila.core.settings import closest
 from pupila.core.vocabulary import TABLE_SUFFIXES
 
-_TABLES = ("table", "run-lengths")
+_RUN_LENGTHS = "run-lengths"
 _MANIFEST = "manifest"  # it keeps the layout that it was saved with
 _WEB = ("http://", "https://")
 _FILES = (*TABLE_SUFFIXES, ".json", ".yaml", ".yml")  # of tables and annotations
@@ -113,7 +113,9 @@ def _read_source(place: Place, named: str, settings: ReadSettings, notes: list[s
         if place.is_folder and layout != _MANIFEST:
             own = _annotation_files(place) if layout in TOOLS else set()
             notes += describe_unread_tables(source.root, [*source.tables, *own])
-            notes += describe_rowless_folders(place, source) if layout in _TABLES else []
+            notes += (
+                describe_rowless_folders(place, source) if layout == _RUN_LENGTHS or source.tables else []
+            )
             notes += _describe_passed_tables(place, layout, source, settings)
             notes += describe_passed_folders(place, layout, source, settings)
             source = replace(source, oddities=[*source.oddities, *list_special_files(source.root)])

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from pupila.artifacts.dataset.formats.file_finder import content_by_path, split_from_words
+from pupila.artifacts.dataset.formats.file_finder import content_by_path
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.class_files import CLASS_FILES
@@ -42,7 +42,7 @@ def describe_unread_tables(folder: str, read: Sequence[str]) -> list[str]:
 
 
 def describe_rowless_folders(place: Place, source: Listing) -> list[str]:
-    """A note on folders named after a split, such as `test_images`, of whose images the tables name none.
+    """A note on folders, such as `test_images` or `docs`, of whose images the tables name none.
 
     Args:
         place: folder of the data.
@@ -53,8 +53,7 @@ def describe_rowless_folders(place: Place, source: Listing) -> list[str]:
     read = {image.rpartition("/")[0] for image in source.rows["image"]}
     folders = Counter(entry.path.rpartition("/")[0] for entry in place.images)
     left = {folder: count for folder, count in folders.items()
-            if folder not in read and content_by_path(f"{folder}/") != "mask"
-            and any(split_from_words(part) for part in folder.split("/"))}  # fmt: skip
+            if folder not in read and content_by_path(f"{folder}/") != "mask"}  # fmt: skip
     if not left:
         return []
     return [say_count("{n} image is in no row of a table and is left out: {folders}.",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pupila.artifacts.web.limits import BodyLimits
-from pupila.artifacts.web.refusals import Refusal, to_response
+from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, to_response
 from tests.artifacts.web.clients import HEALTH, POST, ask, connect, form, read_response, serving, small_app
 
 FILE = ('name="file"; filename="a.png"', b"12345")
@@ -149,7 +149,7 @@ def test_what_all_open_requests_hold_is_bounded_and_comes_back() -> None:
 
 def test_a_full_queue_refuses_before_the_body_is_sent() -> None:
     def full() -> None:
-        raise Refusal(503, "Queue full", retry_after=1)
+        raise Refusal(503, "Queue full", headers=RETRY_LATER)
 
     with serving(small_app(admit=full)) as port:
         head = (

@@ -6,6 +6,7 @@ size depends on how quickly the loop heard of the last decoded image.
 
 import asyncio
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,8 @@ async def until(batcher: Batcher, model: Held, decoded: int) -> None:
 
 async def ask(batcher: Batcher, images: list[bytes]) -> list[ClassPrediction | BaseException]:
     """The predictions of one request, as the routes ask for them."""
-    with batcher.reserve(len(images)):
-        return await batcher.predict(images)
+    with batcher.queue.reserve(len(images)):
+        return await batcher.predict([partial(bytes, data) for data in images])
 
 
 def names(predictions: list[ClassPrediction | BaseException]) -> list[str]:
@@ -124,7 +125,7 @@ def test_a_client_that_goes_away_takes_nobody_with_it(held: Held) -> None:
         held.let_go.set()
         await first
         body = await stayer
-        assert batcher._open == 0
+        assert batcher.queue.open == 0
         batcher.close()
         return body
 

@@ -14,6 +14,7 @@ from pupila.artifacts.web.refusals import Refusal
 from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.embeddings import EmbeddingCache, Embeddings
 from pupila.stages.serve.settings import ServeSettings
+from pupila.stages.serve.uploads import Read
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.task import PreprocessedImage
 from tests.colours import plain, write_pointing
@@ -28,6 +29,11 @@ def image(size: int) -> EncodedImage:
     return EncodedImage(
         [np.zeros(size, np.uint8)], PreprocessedImage(np.zeros((0, 3, 1, 1), np.float32), 1, 1)
     )
+
+
+def reader(data: bytes) -> Read:
+    """An upload of these bytes."""
+    return lambda: data
 
 
 def cached_names(cached: EmbeddingCache) -> list[str]:
@@ -99,9 +105,9 @@ async def begun(work: Coroutine[Any, Any, Any], held: Held, encodings: int) -> a
 
 def test_the_same_new_image_is_encoded_once_for_all_who_wait(held: Held) -> None:
     async def scenario(embeddings: Embeddings) -> tuple[list[Any], list[Any]]:
-        first = await begun(embeddings.encode(RED), held, 1)
+        first = await begun(embeddings.encode(reader(RED)), held, 1)
         image_id = next(iter(embeddings._coming))
-        others = [asyncio.ensure_future(embeddings.encode(RED)) for _ in range(3)]
+        others = [asyncio.ensure_future(embeddings.encode(reader(RED))) for _ in range(3)]
         by_name = asyncio.ensure_future(embeddings.find_cached(image_id))
         # One thread computes the hashes, in order: after this they are all known, and the others wait.
         await asyncio.get_running_loop().run_in_executor(embeddings._predicting, lambda: None)
@@ -119,9 +125,9 @@ def test_the_same_new_image_is_encoded_once_for_all_who_wait(held: Held) -> None
 def test_a_prompt_does_not_wait_for_the_encoder(held: Held) -> None:
     async def scenario(embeddings: Embeddings) -> float:
         held.let_go.set()
-        _, known, _ = await embeddings.encode(RED)
+        _, known, _ = await embeddings.encode(reader(RED))
         held.let_go.clear()
-        busy = [await begun(embeddings.encode(data), held, n) for n, data in ((2, GREEN), (3, BLUE))]
+        busy = [await begun(embeddings.encode(reader(data)), held, n) for n, data in ((2, GREEN), (3, BLUE))]
         share = (await embeddings.predict(known, POINT)).share  # both threads of the encoder are held
         assert not any(task.done() for task in busy)
         held.let_go.set()
@@ -131,13 +137,38 @@ def test_a_prompt_does_not_wait_for_the_encoder(held: Held) -> None:
     assert run_scenario(held, scenario) == 1.0
 
 
+def test_no_more_new_images_than_threads_are_in_memory(held: Held) -> None:
+    reads: list[int] = []
+
+    def counted(number: int) -> Read:
+        def read() -> bytes:
+            reads.append(number)
+            return encoded(plain(number, 0, 0))
+
+        return read
+
+    async def scenario(embeddings: Embeddings) -> list[int]:
+        work = [asyncio.ensure_future(embeddings.encode(counted(number))) for number in range(6)]
+        while len(reads) < 8 or len(held.all_cores) < 2:  # six to know them, two to encode them
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        before = sorted(reads)
+        held.let_go.set()
+        await asyncio.gather(*work)
+        return before
+
+    assert len(run_scenario(held, scenario)) == 8
+    assert sorted(reads) == sorted([*range(6)] * 2)
+
+
 def test_a_lone_image_has_all_cores_and_several_have_one_each(held: Held) -> None:
     async def scenario(embeddings: Embeddings) -> None:
-        first = await begun(embeddings.encode(RED), held, 1)
-        second = await begun(embeddings.encode(GREEN), held, 2)
+        first = await begun(embeddings.encode(reader(RED)), held, 1)
+        second = await begun(embeddings.encode(reader(GREEN)), held, 2)
         held.let_go.set()
         await asyncio.gather(first, second)
-        await embeddings.encode(BLUE)
+        await embeddings.encode(reader(BLUE))
 
     run_scenario(held, scenario)
     assert held.all_cores == [True, False, True]
@@ -146,7 +177,7 @@ def test_a_lone_image_has_all_cores_and_several_have_one_each(held: Held) -> Non
 @pytest.mark.parametrize("who", [0, 1], ids=["who sent it first", "who sent it later"])
 def test_a_client_that_goes_away_takes_nobody_with_it(held: Held, who: int) -> None:
     async def scenario(embeddings: Embeddings) -> EncodedImage:
-        first = await begun(embeddings.encode(RED), held, 1)
+        first = await begun(embeddings.encode(reader(RED)), held, 1)
         image_id = next(iter(embeddings._coming))
         leaver = [first, asyncio.ensure_future(embeddings.find_cached(image_id))][who]
         stayer = asyncio.ensure_future(embeddings.find_cached(image_id))
@@ -166,7 +197,7 @@ def test_a_bad_image_leaves_nothing_behind(held: Held) -> None:
     async def scenario(embeddings: Embeddings) -> None:
         for _ in range(2):
             with pytest.raises(ImageFault):
-                await embeddings.encode(b"<html>")
+                await embeddings.encode(reader(b"<html>"))
             assert embeddings._coming == {} and cached_names(embeddings._cache) == []
 
     run_scenario(held, scenario)
@@ -176,13 +207,13 @@ def test_a_bad_image_leaves_nothing_behind(held: Held) -> None:
 def test_above_the_queue_a_request_is_refused_and_room_comes_back(held: Held) -> None:
     async def scenario(embeddings: Embeddings) -> Refusal:
         with (
-            embeddings.reserve(),
-            embeddings.reserve(),
+            embeddings.queue.reserve(),
+            embeddings.queue.reserve(),
             pytest.raises(Refusal) as refused,
-            embeddings.reserve(),
+            embeddings.queue.reserve(),
         ):
             pass
-        with embeddings.reserve():
+        with embeddings.queue.reserve():
             return refused.value
 
     refusal = run_scenario(held, scenario, queue=2)

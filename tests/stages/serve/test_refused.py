@@ -65,7 +65,7 @@ def test_a_prediction_that_is_no_number_never_becomes_json(
 def test_a_batch_above_the_queue_is_refused_before_its_files_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def never(*_: Any) -> bytes:
+    def never(*_: Any) -> Any:
         raise AssertionError("read")
 
     batchers: list[Batcher] = []
@@ -76,13 +76,13 @@ def test_a_batch_above_the_queue_is_refused_before_its_files_are_read(
         batchers.append(self)
 
     monkeypatch.setattr(Batcher, "__init__", remember)
-    monkeypatch.setattr(predict_routes, "read_upload", never)
+    monkeypatch.setattr(predict_routes, "upload_reader", never)
     app = make_service(
         read_bundle(write_colours(tmp_path / "bundle").folder), ServeSettings(threads=1, queue=4)
     )
     body, headers = form(*[("a.png", RED)] * 3, field="files")
-    with batchers[0].reserve(2):  # as if others were being predicted
+    with batchers[0].queue.reserve(2):  # as if others were being predicted
         status, result = send(app, "/predict/batch", body, headers)
         assert (status, result["actual"]) == (503, "2 waiting images")
-    with batchers[0].reserve(4):  # full: not even the form is read
+    with batchers[0].queue.reserve(4):  # full: not even the form is read
         assert send(app, "/predict/batch", b"", headers)[0] == 503

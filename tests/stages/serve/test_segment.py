@@ -160,7 +160,7 @@ def test_a_full_queue_answers_with_retry_after(bundle: str) -> None:
     embeddings = Embeddings(Prompter(read_bundle(bundle), threads=1), settings)
     app = make_app("a test", contextlib.nullcontext, BodyLimits(10**6, 10**7))  # type: ignore[arg-type]
     add_segment(app, embeddings)
-    with embeddings.reserve():  # as if another request were running
+    with embeddings.queue.reserve():  # as if another request were running
         status, headers = asyncio.run(sent(app, *click(PICTURE, **POINT)))
     assert (status, headers["retry-after"]) == (503, "1")
     assert asyncio.run(sent(app, *click(PICTURE, **POINT)))[0] == 200

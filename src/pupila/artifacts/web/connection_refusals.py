@@ -1,7 +1,7 @@
 """The refusals of connections that reach a limit."""
 
 from pupila.artifacts.web.limits import ConnectionLimits
-from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal, over_limit
+from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, over_limit
 from pupila.core.messages import say
 
 
@@ -61,7 +61,7 @@ def many_connections(limits: ConnectionLimits) -> Refusal:
     """More connections than the limit."""
     return Refusal(
         503, say("Too many connections"), expected=say("at most {n}", n=limits.connections),
-        remedy=say("send the request again"), retry_after=RETRY_AFTER,
+        remedy=say("send the request again"), headers=RETRY_LATER,
     )  # fmt: skip
 
 

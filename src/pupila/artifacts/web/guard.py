@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pupila.artifacts.web.limits import BodyLimits
-from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal, new_request_id, over_limit, to_response
+from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, new_request_id, over_limit, to_response
 from pupila.core.messages import listing, say
 
 # Others decode to half characters (utf-7), or take quadratic time (punycode).
@@ -94,12 +94,10 @@ class RequestGuard:
             name for name in headers.getlist("content-encoding") if name.strip().lower() != "identity"
         ]
         if encodings:
-            refusal = Refusal(
+            raise Refusal(
                 415, say("The request is compressed"), listing(encodings), say("no Content-Encoding"),
-                say("send the image files as they are: they are compressed already"),
+                say("send the image files as they are: they are compressed already"), {"accept-encoding": "identity"},
             )  # fmt: skip
-            refusal.headers = {"accept-encoding": "identity"}
-            raise refusal
         if (charset := _other_charset(headers.get("content-type", ""))) is not None:
             raise Refusal(
                 415, say("Unsupported charset"), charset, "utf-8", say("send names and text fields as UTF-8")
@@ -122,7 +120,7 @@ class RequestGuard:
     def _too_much(self) -> Refusal:
         return over_limit(
             503, say("The open requests are too large together"), self.held, self.limits.held,
-            say("send the request again"), RETRY_AFTER,
+            say("send the request again"), RETRY_LATER,
         )  # fmt: skip
 
 

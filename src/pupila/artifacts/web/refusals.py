@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import fastapi
@@ -22,6 +23,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FILES_OPEN = (errno.EMFILE, errno.ENFILE)
 _SHOWN = 5  # names of form fields in a refusal
 RETRY_AFTER = 1  # seconds
+RETRY_LATER = {"retry-after": str(RETRY_AFTER)}  # headers of a refusal of only now
 _BUILD = mark("let the HTTP library build the form, and set no Content-Type yourself")
 
 
@@ -34,7 +36,7 @@ class Refusal(fastapi.HTTPException):
         actual: what was found.
         expected: what would have been right.
         remedy: the next step.
-        retry_after: seconds, for 503.
+        headers: of the response.
     """
 
     def __init__(
@@ -44,19 +46,17 @@ class Refusal(fastapi.HTTPException):
         actual: str = "",
         expected: str = "",
         remedy: str = "",
-        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(status, problem, {} if retry_after is None else {"retry-after": str(retry_after)})
+        super().__init__(status, problem, headers)
         self.body = {"error": problem, "actual": actual, "expected": expected, "remedy": remedy}
 
 
 def over_limit(
-    status: int, problem: str, size: int, most: int, remedy: str, retry_after: int | None = None
+    status: int, problem: str, size: int, most: int, remedy: str, headers: Mapping[str, str] | None = None
 ) -> Refusal:
     """The refusal of so many bytes, of which so many are allowed."""
-    return Refusal(
-        status, problem, say("{n} bytes", n=size), say("at most {n}", n=most), remedy, retry_after=retry_after
-    )
+    return Refusal(status, problem, say("{n} bytes", n=size), say("at most {n}", n=most), remedy, headers)
 
 
 class Problem(BaseModel):
@@ -116,15 +116,11 @@ def from_http_error(fault: HTTPException, request: fastapi.Request) -> Refusal:
     if fault.status_code == 405:
         allowed = (fault.headers or {}).get("Allow", "")
         allowed = allowed.replace("GET", "GET, HEAD")
-        refusal = Refusal(405, say("Method not allowed"), request.method, allowed, remedy)
-        refusal.headers = {"allow": allowed}
-        return refusal
+        return Refusal(405, say("Method not allowed"), request.method, allowed, remedy, {"allow": allowed})
     for start, (status, problem, form_remedy) in _FORM_FAULTS.items():
         if detail.startswith(start):
             return Refusal(status, translate(problem), *_form_limit(detail), translate(form_remedy))
-    refusal = Refusal(fault.status_code, detail, remedy=remedy)
-    refusal.headers = fault.headers
-    return refusal
+    return Refusal(fault.status_code, detail, remedy=remedy, headers=fault.headers)
 
 
 def _form_limit(detail: str) -> tuple[str, str]:
@@ -148,7 +144,7 @@ def _from_disk_error(fault: OSError, request_id: str) -> Refusal:
     if fault.errno in _FILES_OPEN:
         return Refusal(
             503, say("The server has too many open files"), actual, remedy=say("send the request again"),
-            retry_after=RETRY_AFTER,
+            headers=RETRY_LATER,
         )  # fmt: skip
     return Refusal(
         500, say("The server can't store the upload"), actual,

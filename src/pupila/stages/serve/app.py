@@ -16,6 +16,7 @@ from pupila.imaging.images.budget import set_decode_memory
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.predict_routes import add_predictions
+from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.segment_routes import add_segment
 from pupila.stages.serve.settings import ServeSettings
 
@@ -38,8 +39,9 @@ class Health(BaseModel):
 class Worker(Protocol):
     """What predicts, in threads of its own."""
 
-    def check_queue(self) -> None:
-        """Raise a Refusal where the queue is full."""
+    @property
+    def queue(self) -> RequestQueue:
+        """The open images."""
 
     def close(self) -> None:
         """Let the threads end."""
@@ -92,7 +94,7 @@ def make_service(bundle: Bundle, settings: ServeSettings) -> App:
         worker.close()
 
     app = make_app(
-        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.check_queue
+        f"Pupila: {bundle.info.architecture.name}", lifespan, settings.body_limits(), worker.queue.check
     )
     routes.add(app, worker)
     _add_descriptions(app, bundle)

@@ -7,15 +7,14 @@ run on all cores.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from pupila.artifacts.bundle.predictor import Prediction, Predictor
 from pupila.core.threads import CORES
-from pupila.imaging.images.decode import ImageFault
+from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.settings import ServeSettings
-from pupila.stages.serve.uploads import queue_full, refuse_no_memory
+from pupila.stages.serve.uploads import Read, refuse_no_memory
 from pupila.tasks.task import PreprocessedImage
 
 Waiting = asyncio.Future[Prediction]
@@ -34,50 +33,32 @@ class Batcher:
         self.predictor.all_cores_session  # noqa: B018 -- loaded before the first request
         self._threads = ThreadPoolExecutor(settings.threads or CORES)
         self._waiting: deque[tuple[PreprocessedImage, Waiting]] = deque()
-        self._open = 0  # images accepted and not finished
+        self.queue = RequestQueue(settings.queue)
         # A tiled image takes hundreds of megabytes once preprocessed: no more of them than threads.
         threads, tiled = settings.threads or CORES, predictor.info.preprocessing.view == "tile"
         self._room = asyncio.Semaphore(threads if tiled else settings.queue)
 
-    @contextmanager
-    def reserve(self, images: int) -> Iterator[None]:
-        """Places in the queue for the images of one request, which is read and predicted in the block.
+    async def predict(self, images: Sequence[Read]) -> list[Prediction | BaseException]:
+        """The predictions of one request; an invalid image gets its fault.
 
-        Raises:
-            Refusal: 503 where the queue is full; no part of the request has started then.
+        Each file is read by the thread that decodes it: no more of them than threads are in memory.
         """
-        self.check_queue(images)
-        self._open += images
-        try:
-            yield
-        finally:
-            self._open -= images
-
-    def check_queue(self, images: int = 1) -> None:
-        """Refuse images that have no place in the queue.
-
-        Raises:
-            Refusal: 503.
-        """
-        if self._open + images > self.settings.queue:
-            raise queue_full(self._open, self.settings.queue)
-
-    async def predict(self, images: Sequence[bytes | ImageFault]) -> list[Prediction | BaseException]:
-        """The predictions of one request; an invalid image gets its fault, also one that was rejected on upload."""
         return await asyncio.gather(*map(self._predict_one, images), return_exceptions=True)
 
-    async def _predict_one(self, data: bytes | ImageFault) -> Prediction:
-        if isinstance(data, ImageFault):
-            raise data
+    async def _predict_one(self, read: Read) -> Prediction:
         loop = asyncio.get_running_loop()
         async with self._room:
-            with refuse_no_memory():
-                image = await loop.run_in_executor(self._threads, self.predictor.preprocess, data)
+            image = await loop.run_in_executor(self._threads, self._preprocess, read)
             future: Waiting = loop.create_future()
             self._waiting.append((image, future))
             # A client that disconnects does not stop the batch that its image is in.
             loop.run_in_executor(self._threads, self._predict_waiting).add_done_callback(_deliver)
             return await future
+
+    def _preprocess(self, read: Read) -> PreprocessedImage:
+        """In a thread."""
+        with refuse_no_memory():
+            return self.predictor.preprocess(read())
 
     def _predict_waiting(self) -> list[tuple[Waiting, Prediction | Exception]]:
         """In a thread: predict a batch of waiting images; nothing where other threads took them all."""
@@ -89,7 +70,7 @@ class Batcher:
                 break
         if not batch:
             return []
-        alone = self._open == 1
+        alone = self.queue.open == 1
         futures = [future for _, future in batch]
         try:
             predictions = self.predictor.predict_batch([image for image, _ in batch], alone)

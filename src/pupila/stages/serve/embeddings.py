@@ -6,15 +6,14 @@ lone image is encoded on all cores, several on one core each.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from pupila.artifacts.bundle.prompter import EncodedImage, Prompter
 from pupila.core.files import sha256
 from pupila.core.threads import CORES
+from pupila.stages.serve.queue import RequestQueue
 from pupila.stages.serve.settings import ServeSettings
-from pupila.stages.serve.uploads import queue_full, refuse_no_memory
+from pupila.stages.serve.uploads import Read, refuse_no_memory
 from pupila.tasks.prompt import Prompt, PromptPrediction
 
 
@@ -64,30 +63,8 @@ class Embeddings:
         self._coming: dict[
             str, asyncio.Task[EncodedImage]
         ] = {}  # images that are being encoded, or wait for it
-        self._open = 0  # requests accepted and not finished
-
-    @contextmanager
-    def reserve(self) -> Iterator[None]:
-        """A place in the queue for one request.
-
-        Raises:
-            Refusal: 503 where the queue is full.
-        """
-        self.check_queue()
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
-
-    def check_queue(self) -> None:
-        """Refuse a request that has no place in the queue.
-
-        Raises:
-            Refusal: 503.
-        """
-        if self._open >= self.settings.queue:
-            raise queue_full(self._open, self.settings.queue)
+        self.queue = RequestQueue(settings.queue)
+        self._room = asyncio.Semaphore(threads)  # new images in memory
 
     async def find_cached(self, image_id: str) -> EncodedImage | None:
         """The embedding of an image that was sent before, once it is encoded; None where it is not cached.
@@ -101,18 +78,25 @@ class Embeddings:
         # A client that disconnects does not stop it: others may wait for it, too.
         return None if coming is None else await asyncio.shield(coming)
 
-    async def encode(self, data: bytes) -> tuple[str, EncodedImage, bool]:
+    async def encode(self, read: Read) -> tuple[str, EncodedImage, bool]:
         """SHA-256 of the image's bytes, its embedding, and whether it was encoded for this request.
+
+        No more new images than threads are in memory; others wait in their files.
 
         Raises:
             ImageFault: no usable image.
         """
-        image_id = await asyncio.get_running_loop().run_in_executor(self._predicting, sha256, data)
+        loop = asyncio.get_running_loop()
+        image_id = await loop.run_in_executor(self._predicting, lambda: sha256(read()))
         if (known := await self.find_cached(image_id)) is not None:
             return image_id, known, False
-        # No await since the check: of two requests with the same new image only one gets here.
-        coming = self._coming[image_id] = asyncio.create_task(self._encode(image_id, data))
-        return image_id, await asyncio.shield(coming), True
+        async with self._room:
+            data = await loop.run_in_executor(self._encoding, read)
+            if (known := await self.find_cached(image_id)) is not None:
+                return image_id, known, False
+            # No await since the check: of two requests with the same new image only one gets here.
+            coming = self._coming[image_id] = asyncio.create_task(self._encode(image_id, data))
+            return image_id, await asyncio.shield(coming), True
 
     async def predict(self, image: EncodedImage, prompt: Prompt) -> PromptPrediction:
         """The mask for a prompt.

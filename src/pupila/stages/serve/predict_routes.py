@@ -10,7 +10,7 @@ from pupila.imaging.images.decode import ImageFault
 from pupila.stages.serve.batcher import Batcher
 from pupila.stages.serve.responses import PNG, Batch, PredictionResponse, ResponseFormat
 from pupila.stages.serve.shapes import RESPONSE_FORMATS
-from pupila.stages.serve.uploads import NotFinite, image_refused, read_upload, refuse_not_finite
+from pupila.stages.serve.uploads import NotFinite, image_refused, refuse_not_finite, upload_reader
 
 
 def add_predictions(app: App, batcher: Batcher) -> None:
@@ -40,8 +40,8 @@ def add_predictions(app: App, batcher: Batcher) -> None:
     async def single(request: Request, file: ImageUpload) -> PredictionResponse | Response:
         """Predict one image."""
         start = time.perf_counter()
-        with batcher.reserve(1):
-            (prediction,) = await batcher.predict([await read_upload(file, allowed)])
+        with batcher.queue.reserve():
+            (prediction,) = await batcher.predict([upload_reader(file, allowed)])
         if isinstance(prediction, ImageFault):
             raise image_refused(prediction)
         if isinstance(prediction, BaseException):
@@ -54,8 +54,8 @@ def add_predictions(app: App, batcher: Batcher) -> None:
     async def batch(request: Request, files: list[UploadedFile] = uploads) -> Batch[Any]:
         """Predict several images; an invalid one gets an error, the others their predictions."""
         start = time.perf_counter()
-        with batcher.reserve(len(files)):
-            predictions = await batcher.predict([await read_upload(file, allowed) for file in files])
+        with batcher.queue.reserve(len(files)):
+            predictions = await batcher.predict([upload_reader(file, allowed) for file in files])
         items: Any = []
         for file, prediction in zip(files, predictions, strict=True):
             name = file.filename or ""

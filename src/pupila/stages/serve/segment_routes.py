@@ -18,7 +18,7 @@ from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.prompt import PromptResponse
 from pupila.stages.serve.responses import PNG
-from pupila.stages.serve.uploads import image_refused, read_upload, refuse_not_finite
+from pupila.stages.serve.uploads import image_refused, refuse_not_finite, upload_reader
 from pupila.tasks.prompt import Prompt, check_prompt_content
 
 _MOST_POINTS = 256  # of one kind; the decoder's memory grows with them
@@ -50,7 +50,7 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
         start = time.perf_counter()
         try:
             prompt = _parse_prompt(points, negatives, box)
-            with embeddings.reserve():
+            with embeddings.queue.reserve():
                 name, image, new = await _find_image(embeddings, file, image_id)
                 prediction = await embeddings.predict(image, prompt)
         except ImageFault as fault:
@@ -94,10 +94,7 @@ async def _find_image(
             say("both file and image_id") if file else say("neither file nor image_id"),
             say("either file or image_id"),
         )  # fmt: skip
-    data = await read_upload(file, embeddings.settings.max_bytes)
-    if isinstance(data, ImageFault):
-        raise data
-    return await embeddings.encode(data)
+    return await embeddings.encode(upload_reader(file, embeddings.settings.max_bytes))
 
 
 def _parse_prompt(points: str | None, negatives: str | None, box: str | None) -> Prompt:

@@ -1,16 +1,17 @@
-"""Uploaded files, and the refusals of invalid files, of a full queue and of predictions that are no numbers."""
+"""Uploaded files, and the refusals of invalid files, of images without memory and of figures that are none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pydantic import ValidationError
 
-from pupila.artifacts.web.app import ImageUpload
-from pupila.artifacts.web.refusals import RETRY_AFTER, Refusal
+from pupila.artifacts.web.app import UploadedFile
+from pupila.artifacts.web.refusals import RETRY_AFTER, RETRY_LATER, Refusal
 from pupila.core.messages import mark, say, translate
 from pupila.imaging.images.budget import NoMemory
 from pupila.imaging.images.decode import ImageFault
 
+Read = Callable[[], bytes]  # an image file's bytes, or an ImageFault
 STATUS_BY_CODE = {
     "oversized": 413, "not-an-image": 415, "missing-extra": 415, "unreadable": 422, "truncated": 422, "empty-file": 422,
 }  # fmt: skip
@@ -20,11 +21,16 @@ _REMEDIES = {
 }
 
 
-async def read_upload(file: ImageUpload, allowed: int) -> bytes | ImageFault:
-    """The file's bytes; a file above the limit is not read into memory."""
-    if (size := file.size or 0) > allowed:
-        return ImageFault("oversized", say("{n} bytes; the limit is {most}", n=size, most=allowed))
-    return await file.read()
+def upload_reader(file: UploadedFile, allowed: int) -> Read:
+    """What reads the file into memory, in a thread; a file above the limit is an ImageFault instead."""
+
+    def read() -> bytes:
+        if (size := file.size or 0) > allowed:
+            raise ImageFault("oversized", say("{n} bytes; the limit is {most}", n=size, most=allowed))
+        file.file.seek(0)
+        return file.file.read()
+
+    return read
 
 
 def image_refused(fault: ImageFault) -> Refusal:
@@ -61,14 +67,6 @@ def refuse_not_finite() -> Iterator[None]:
         raise
 
 
-def queue_full(waiting: int, most: int) -> Refusal:
-    """The refusal where the queue is full."""
-    return Refusal(
-        503, say("Queue full, try again in {n} s", n=RETRY_AFTER), say("{n} waiting images", n=waiting),
-        say("at most {n}", n=most), say("send the request again"), retry_after=RETRY_AFTER,
-    )  # fmt: skip
-
-
 @contextmanager
 def refuse_no_memory() -> Iterator[None]:
     """Refuse an image where others hold the memory for decoding for too long.
@@ -82,5 +80,5 @@ def refuse_no_memory() -> Iterator[None]:
         raise Refusal(
             503, say("No memory for decoding, try again in {n} s", n=RETRY_AFTER),
             say("{n} bytes for this image", n=lack.needed), say("at most {n} bytes for all images", n=lack.total),
-            say("send the request again"), retry_after=RETRY_AFTER,
+            say("send the request again"), RETRY_LATER,
         ) from lack  # fmt: skip

@@ -17,7 +17,7 @@ LEVEL_OF = {floor: level for level, floors in enumerate(FLOORS) for floor in flo
 # The rooms of floors on which a room also knows those to its left.
 ORDERED: dict[str, tuple[str, ...]] = {
     "core": ("version", "messages", "installation", "errors", "extras", "display", "vocabulary", "locks",
-             "csv_text", "json_text", "writing", "checksums", "disk", "protocols", "stores", "files",
+             "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols", "stores", "files",
              "records", "settings", "terminal", "progress", "threads", "secrets"),
     "statistics": ("estimate", "intervals", "tests", "drift", "metrics"),
     "imaging": ("images", "geotiff", "masks", "regions", "tiles", "duplicates"),

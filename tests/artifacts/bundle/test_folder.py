@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from pupila.artifacts.bundle.folder import Bundle, read_bundle
 from pupila.artifacts.bundle.golden import check_golden, golden_images
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.artifacts.bundle.session import Session
+from pupila.artifacts.run.folder import read_run
+from pupila.artifacts.run.source import parse_predicting
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.learning.models.weights import parse_tensors
@@ -150,7 +153,7 @@ def test_a_failed_writing_leaves_the_old_bundle_whole(
     def full(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("pupila.artifacts.bundle.folder.os.replace", full)
+    monkeypatch.setattr("pupila.core.folders.os.replace", full)
     with pytest.raises(PupilaError, match="disk full"):
         write_colours(tmp_path / "bundle", temperature=9.0)
     assert read_bundle(tmp_path / "bundle") == old
@@ -183,13 +186,13 @@ def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path: Path)
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from pupila.core import files\n"
+        "from pupila.core import writing\n"
         "from tests.colours import write_colours\n"
-        "write = files.write_bytes\n"
+        "write = writing.write\n"
         "def die(uri, data):\n"
         "    write(uri, data)\n"
         "    if uri.endswith('card.md'): os.kill(os.getpid(), 9)\n"
-        "files.write_bytes = die\n"
+        "writing.write = die\n"
         "write_colours(Path(sys.argv[1]) / 'bundle')\n"
     )
     ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=False)
@@ -199,6 +202,17 @@ def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path: Path)
     bundle = write_colours(tmp_path / "bundle")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".bundle.settings", "bundle"]
     assert read_bundle(tmp_path / "bundle") == bundle
+
+
+@pytest.mark.parametrize("read", [read_bundle, lambda path: parse_predicting(path).bundle,
+                                  lambda path: read_run(path.parent).bundle])  # fmt: skip
+def test_a_bundle_whose_replacement_was_killed_between_the_steps_is_read(
+    read: Callable[[Path], Bundle], tmp_path: Path
+) -> None:
+    written = write_colours(tmp_path / "run/bundle")
+    (tmp_path / "run/bundle").rename(tmp_path / "run/.bundle.old")
+    assert read(tmp_path / "run/bundle").hash == written.hash
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["bundle"]
 
 
 def test_a_bundle_in_a_store_is_verified_like_one_on_disk(tmp_path: Path, store: str) -> None:

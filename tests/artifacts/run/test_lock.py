@@ -52,3 +52,10 @@ def test_a_training_that_writes_nothing_leaves_no_folder(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(PupilaError, match="Can't write"), hold_run(str(tmp_path / "file/run")):
         pass
+
+
+def test_a_bundle_whose_replacement_was_killed_between_the_steps_is_brought_back(tmp_path: Path) -> None:
+    (tmp_path / ".bundle.old").mkdir()
+    (tmp_path / ".bundle.old/model.onnx").write_bytes(b"whole")
+    with hold_run(str(tmp_path)):
+        assert (tmp_path / "bundle/model.onnx").read_bytes() == b"whole"

@@ -1,11 +1,5 @@
 """Read and write a bundle's folder: written whole or not at all, refused where a hash does not match."""
 
-import contextlib
-import glob
-import os
-import re
-import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +16,7 @@ from pupila.artifacts.bundle.parts import HASH, check_files, check_parts, onnx_f
 from pupila.artifacts.bundle.runtime import this_runtime
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.session import Session
-from pupila.core import files, locks
+from pupila.core import files, folders
 from pupila.core.display import Displayed, Summary
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
@@ -30,7 +24,6 @@ from pupila.tasks import TASKS
 
 MODEL_FILE = "model.onnx"  # of a task with one role
 TRAINING_IMAGES_FILE, WEIGHTS_FILE = "training_images.txt", "weights.safetensors"
-_TEMPORARY = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -86,6 +79,17 @@ class Bundle(Displayed):
         return digests
 
 
+def has_bundle(folder: str) -> bool:
+    """Whether there is a `bundle.json`; a bundle whose replacement was interrupted is brought back first.
+
+    Raises:
+        PupilaError: it can't be brought back.
+    """
+    if not files.is_remote(folder):
+        folders.restore_folder(folder)
+    return files.exists(files.join(folder, INFO_FILE))
+
+
 def read_bundle(path: str | Path) -> Bundle:
     """Read and verify a bundle.
 
@@ -95,7 +99,7 @@ def read_bundle(path: str | Path) -> Bundle:
     """
     folder = str(path).rstrip("/")
     uri = files.join(folder, INFO_FILE)
-    if not files.exists(uri):
+    if not has_bundle(folder):
         raise PupilaError(
             say("No bundle in {path}", path=path), actual=say("no {name}", name=INFO_FILE),
             expected=say("the folder of a bundle or of a finished run"), remedy="pupila train DATA",
@@ -145,45 +149,5 @@ def write_bundle(folder: str | Path, info: BundleInfo, parts: dict[str, bytes]) 
     hashes = {name: files.sha256(data) for name, data in sorted(whole.items())}
     full = info.model_copy(update={"golden": golden, "runtime": this_runtime(), "files": hashes})
     info, content = seal(full)
-    _replace_folder(target, {**whole, INFO_FILE: content})
+    folders.replace_folder(target, {**whole, INFO_FILE: content})
     return Bundle(str(target), info)
-
-
-def _replace_folder(target: Path, contents: dict[str, bytes]) -> None:
-    """Write the files to a temporary folder, then move it into place; what a killed process left is removed first.
-
-    Raises:
-        PupilaError: the folder can't be written to.
-    """
-    lock = target.with_name(f".{target.name}.lock")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with locks.hold(str(lock)):  # so whatever was begun here, and is not complete, has no writer any more
-            for folder in target.parent.glob(f".{glob.escape(target.name)}.????????"):
-                if _TEMPORARY.fullmatch(folder.name[-8:]):
-                    shutil.rmtree(folder, ignore_errors=True)
-            try:
-                _write_folder(target, contents)
-            finally:
-                with contextlib.suppress(
-                    OSError
-                ):  # Windows lets nobody delete an open file: the next one does
-                    lock.unlink()
-    except OSError as fault:
-        raise files.write_error(target, fault, say("a writable folder"), "--out FOLDER") from fault
-
-
-def _write_folder(target: Path, contents: dict[str, bytes]) -> None:
-    old = target.with_name(f".{target.name}.old")
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        for name, data in contents.items():
-            files.write_bytes(str(temporary / name), data)
-        if target.exists():
-            files.remove_folder(old)
-            os.replace(target, old)  # noqa: PTH105 -- the folder moves whole
-        os.replace(temporary, target)  # noqa: PTH105
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    files.remove_folder(old)

@@ -6,8 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pupila.artifacts.bundle.folder import Bundle, read_bundle
-from pupila.artifacts.bundle.info_file import INFO_FILE
+from pupila.artifacts.bundle.folder import Bundle, has_bundle, read_bundle
 from pupila.artifacts.run.log import EpochLog, read_log
 from pupila.artifacts.run.plan import PLAN_FILE, PlanFile, RunPlan, RunState, read_plan
 from pupila.core import files
@@ -127,7 +126,7 @@ class Run(Displayed):
             PupilaError: the run is not finished, or its bundle was modified.
         """
         uri = files.join(self.folder, BUNDLE)
-        if not files.exists(files.join(uri, INFO_FILE)):
+        if not has_bundle(uri):
             raise PupilaError(
                 say("No bundle in {path}", path=self.folder), actual=say("a run that is not finished"),
                 expected=say("the folder of a bundle or of a finished run"),
@@ -148,10 +147,12 @@ class Run(Displayed):
 
 def is_run(folder: str) -> bool:
     """Whether a folder holds a file of a run, and is no bundle itself."""
-    if files.exists(files.join(folder, INFO_FILE)):
+    if has_bundle(folder):
         return False
-    signs = (PLAN_FILE, OUT_OF_FOLD_FILE, f"{BUNDLE}/{INFO_FILE}")
-    return any(files.exists(files.join(folder, name)) for name in signs)
+    signs = (PLAN_FILE, OUT_OF_FOLD_FILE)
+    return any(files.exists(files.join(folder, name)) for name in signs) or has_bundle(
+        files.join(folder, BUNDLE)
+    )
 
 
 class InFolder(Protocol):

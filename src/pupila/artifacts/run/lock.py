@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pupila.artifacts.run.folder import BUNDLE, CHECKPOINTS, EXAMPLES
-from pupila.core import files, locks
+from pupila.core import files, folders, locks
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 
@@ -61,6 +61,7 @@ def _clean(folder: Path) -> None:
     """Delete temporary files, and bundles that were never completed."""
     for below in (folder, folder / CHECKPOINTS, folder / EXAMPLES):
         files.remove_partial(below)
+    folders.restore_folder(folder / BUNDLE)
     for unfinished in folder.glob(f".{BUNDLE}.*"):
-        if unfinished.is_dir() and (unfinished.suffix != ".old" or (folder / BUNDLE).exists()):
+        if unfinished.is_dir():
             shutil.rmtree(unfinished, ignore_errors=True)

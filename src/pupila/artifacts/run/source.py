@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pupila.artifacts.bundle.folder import Bundle, check_pin, read_bundle
+from pupila.artifacts.bundle.folder import Bundle, check_pin, has_bundle, read_bundle
 from pupila.artifacts.bundle.info_file import INFO_FILE
 from pupila.artifacts.run.folder import BUNDLE, InFolder, Run, find_path, is_run
 from pupila.core import files
@@ -156,11 +156,11 @@ def _parse(model: Model, expected: str) -> ModelSource:
         return BundleSource(path, bundle)
     if path.lower().endswith(TABLE_SUFFIXES):
         return TableSource(path)
-    if not path or not files.exists(path):
+    if not path or not (has_bundle(path) or files.exists(path)):
         raise PupilaError(say("{path} does not exist; expected {kinds}", path=path or "''", kinds=expected))
     if is_run(path):
         return RunSource(path, model if isinstance(model, Run) else Run(path))
-    if not files.exists(files.join(path, INFO_FILE)):
+    if not has_bundle(path):
         raise PupilaError(
             say("No bundle in {path}", path=path), actual=say("no {name}", name=INFO_FILE),
             expected=expected, remedy="pupila train DATA",

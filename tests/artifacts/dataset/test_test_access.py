@@ -19,5 +19,5 @@ def test_a_record_under_its_earlier_name_is_refused_with_the_command_that_keeps_
 def test_every_access_is_kept_and_a_damaged_line_counts(tmp_path: Path) -> None:
     record_test_access(str(tmp_path), ["a", "b"], "pupila evaluate")
     with (tmp_path / "test_access.jsonl").open("a") as stream:
-        stream.write("{half a li\n")
-    assert [access.model for access in read_test_accesses(str(tmp_path))] == ["a", "b", ""]
+        stream.write("{half a li\n" + 100_000 * "[" + "\n")
+    assert [access.model for access in read_test_accesses(str(tmp_path))] == ["a", "b", "", ""]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import pupila
+from pupila.artifacts.dataset import test_access
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.dataset.test_access import read_test_accesses
@@ -294,6 +295,31 @@ def test_a_restored_split_keeps_its_test_accesses(tmp_path: Path, table: Table) 
     assert classified(pupila.evaluate(path, data).evaluation).test_accesses == 1  # at another sealed split
     pupila.split(data, val=0.2, test=0.5, replace=True)
     assert classified(pupila.evaluate(path, data).evaluation).test_accesses == 2
+
+
+@pytest.mark.parametrize("killed_before", ["the new split", "the restored accesses"])
+def test_accesses_are_not_forgotten_where_a_split_is_killed(
+    killed_before: str, tmp_path: Path, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = split_data(tmp_path, {"cat": 12, "dog": 20})
+    path = table("theirs", make_rows(data))
+    pupila.evaluate(path, data)
+    first = killed_before == "the new split"
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        if first:  # the accesses are archived, and the old split is still in force
+            patched.setattr(Dataset, "save", die)
+            pupila.split(data, val=0.2, test=0.5, seed=99, replace=True)
+        else:  # the split is there again, and its accesses are not
+            pupila.split(data, val=0.2, test=0.5, seed=99, replace=True)
+            patched.setattr(test_access, "restore_test_accesses", die)
+            pupila.split(data, val=0.2, test=0.5, replace=True)
+    assert not (Path(data.home) / TEST_ACCESS_FILE).exists()
+    for count in (2, 3):
+        assert classified(pupila.evaluate(path, data).evaluation).test_accesses == count
 
 
 def test_digests_in_capitals_are_digests(pets: Dataset, table: Table) -> None:

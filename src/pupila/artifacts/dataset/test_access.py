@@ -43,7 +43,7 @@ def read_test_accesses(home: str) -> list[TestAccess]:
         try:
             entry = json.loads(line)
             accesses.append(TestAccess(str(entry["time"]), str(entry["model"]), str(entry["command"])))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             accesses.append(TestAccess("", "", line[:80]))
     return accesses
 
@@ -92,10 +92,17 @@ def archive_file(home: str, name: str, split: str) -> None:
 
 
 def restore_test_accesses(home: str, split: str) -> None:
-    """Bring back the archived accesses of a split that is in use again: its test images were evaluated before."""
+    """Bring back the archived accesses of a split that is in use again: its test images were evaluated before.
+
+    Those that are there already stay: a process may have been killed between the split and its accesses.
+    """
     archived, current = _archive_uri(home, TEST_ACCESS_FILE, split), files.join(home, TEST_ACCESS_FILE)
-    if files.exists(archived) and not files.exists(current):
-        files.write_bytes(current, files.read_bytes(archived))
+    if not files.exists(archived):
+        return
+    known = set(files.read_bytes(current).splitlines()) if files.exists(current) else set[bytes]()
+    lost = [line for line in files.read_bytes(archived).splitlines() if line not in known]
+    if lost:
+        files.append(current, b"".join(line + b"\n" for line in lost))
 
 
 def _archive_uri(home: str, name: str, split: str) -> str:

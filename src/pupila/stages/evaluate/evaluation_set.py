@@ -6,7 +6,11 @@ from dataclasses import replace
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
-from pupila.artifacts.dataset.test_access import read_test_accesses, record_test_access
+from pupila.artifacts.dataset.test_access import (
+    read_test_accesses,
+    record_test_access,
+    restore_test_accesses,
+)
 from pupila.artifacts.report.evaluation.report import ModelReport
 from pupila.artifacts.run.source import ModelSource
 from pupila.core.errors import PupilaError
@@ -48,8 +52,11 @@ def disambiguate_names(models: list[Predictions], sources: Sequence[ModelSource]
     ]
 
 
-def log_test_access(data: Dataset, versions: list[str], sources: Sequence[ModelSource]) -> int:
+def log_test_access(
+    data: Dataset, splits: SplitFile, versions: list[str], sources: Sequence[ModelSource]
+) -> int:
     """Record an access to the sealed test split, and count all accesses so far."""
     command = "pupila evaluate " + " ".join(source.path for source in sources)
+    restore_test_accesses(data.home, splits.hash)
     record_test_access(data.home, versions, command)
     return len({(access.time, access.command) for access in read_test_accesses(data.home)})

@@ -89,7 +89,7 @@ def evaluate_models(
         _tune_threshold(threshold, sources[0], evaluator, (models[0], evaluation_set)) if threshold else None
     )
     test_accesses = (
-        log_test_access(data, [model.version for model in models], sources) if split == TEST else 0
+        log_test_access(data, splits, [model.version for model in models], sources) if split == TEST else 0
     )
     head = EvaluationHead(
         task=task, classes=data.classes, data_hash=data.hash, splits_hash=splits.hash,

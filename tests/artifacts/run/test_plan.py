@@ -1,6 +1,9 @@
 """`plan.json` and `log.jsonl`: what is written is read back, and other versions are refused."""
 
 import math
+import random
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,49 @@ def test_a_plan_of_another_version_or_with_an_unknown_state_is_refused(tmp_path:
         read_plan(str(tmp_path))
     with pytest.raises(ValidationError, match="state"):
         PlanFile[LongPlan](state="done", settings={}, plan=PLAN)  # type: ignore[arg-type]
+
+
+def _changed(whole: bytes, count: int) -> Iterator[bytes]:
+    """The content with one changed bit, and with other figures."""
+    rng = random.Random(0)
+    for place in rng.sample(range(8 * len(whole)), count):
+        yield whole[: place // 8] + bytes([whole[place // 8] ^ 1 << place % 8]) + whole[place // 8 + 1 :]
+    for figure in re.finditer(rb"(?<=[: ])\d+", whole):
+        for other in (b"NaN", b"1e999", b"7", b"null", 400 * b"9"):
+            yield whole[: figure.start()] + other + whole[figure.end() :]
+
+
+def test_no_change_of_a_plan_goes_unnoticed(tmp_path: Path) -> None:
+    write_plan(str(tmp_path), PlanFile[LongPlan](state=COMPLETED, settings={"epochs": 3}, plan=PLAN))
+    path, read = tmp_path / PLAN_FILE, read_plan(str(tmp_path))
+    whole = path.read_bytes()
+    for damaged in _changed(whole, 300):
+        path.write_bytes(damaged)
+        with pytest.raises(PupilaError) as fault:
+            read_plan(str(tmp_path))
+        assert fault.value.remedy
+    path.write_bytes(whole.replace(b"\n", b"\r\n"))
+    assert read_plan(str(tmp_path)) == read
+    edited = [line for line in whole.replace(b"lenet", b"resnet18").splitlines() if b"checksum" not in line]
+    path.write_bytes(b"\n".join(edited))  # a change on purpose, or a file of an earlier Pupila
+    assert read_plan(str(tmp_path)).plan.model == "resnet18"
+
+
+def test_no_change_of_a_line_of_a_log_goes_unnoticed(tmp_path: Path) -> None:
+    lines = [
+        EpochLog(part="head", phase="head", epoch=epoch, train_loss=math.nan if epoch == 2 else 0.5, score=0.5,
+                 metrics={"accuracy": 0.5}, lr=1e-3, seconds=0.5)
+        for epoch in (1, 2)
+    ]  # fmt: skip
+    write_log(str(tmp_path), lines)
+    path, read = tmp_path / LOG_FILE, read_log(str(tmp_path))
+    whole = path.read_bytes()
+    for damaged in _changed(whole[:-1], 300):
+        path.write_bytes(damaged + b"\n")
+        with pytest.raises(PupilaError, match=r"Can't read .*log\.jsonl:"):
+            read_log(str(tmp_path))
+    path.write_bytes(whole.replace(b"\n", b"\r\n"))
+    assert repr(read_log(str(tmp_path))) == repr(read)
 
 
 def test_a_log_comes_back_with_every_digit_and_a_diverged_loss(tmp_path: Path) -> None:

@@ -1,19 +1,22 @@
 """`log.jsonl` of a run: one line per epoch, which trackers and reports replay."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, WithJsonSchema
 
-from pupila.core import files
+from pupila.core import checksums, files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say
 from pupila.core.records import Record
 from pupila.statistics.metrics.titles import metric_title
 
 LOG_FILE = "log.jsonl"
+_SEAL = f',"checksum":"{checksums.BLANK}"}}'  # the end of each line; those of an earlier Pupila have none
+_SEALED = re.compile(rf',"checksum":"{checksums.PATTERN}"}}\r?$'.encode())
 _SHOWN = (
     "mean_average_precision",
     "macro_f1",
@@ -92,8 +95,10 @@ def read_log(run: str) -> list[EpochLog]:
 
 
 def _parse_line(uri: str, number: int, line: bytes) -> EpochLog:
+    if checksums.is_damaged(line.rstrip(b"\r")):
+        raise _damage(f"{uri}:{number}", say("other bytes than were written"))
     try:
-        return EpochLog.model_validate_json(line)
+        return EpochLog.model_validate_json(_SEALED.sub(b"}", line))
     except ValidationError as fault:
         first = fault.errors()[0]
         place = "".join(f"{part}: " for part in first["loc"])
@@ -109,5 +114,5 @@ def _damage(place: str, actual: str) -> PupilaError:
 
 def write_log(run: str, lines: Sequence[EpochLog]) -> None:
     """Write the log of a run, of all folds and phases in their order."""
-    text = "".join(line.model_dump_json() + "\n" for line in lines)
-    files.write_bytes(files.join(run, LOG_FILE), text.encode())
+    sealed = [checksums.seal(f"{line.model_dump_json()[:-1]}{_SEAL}".encode()) + b"\n" for line in lines]
+    files.write_bytes(files.join(run, LOG_FILE), b"".join(sealed))

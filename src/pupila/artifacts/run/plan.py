@@ -4,7 +4,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, NonNegativeInt
 
-from pupila.core import files
+from pupila.core import checksums, files
+from pupila.core.json_text import dump_json
 from pupila.core.messages import say
 from pupila.core.records import Record, read_record
 from pupila.core.version import __version__
@@ -46,6 +47,11 @@ class PlanFile(Record, Generic[Plan]):
     schema_version: Literal[3] = Field(
         default=PLAN_SCHEMA, alias="schema", description="version of this file"
     )
+    checksum: str = Field(
+        default=checksums.BLANK,
+        pattern=checksums.PATTERN,
+        description="of the bytes of this file; older files have none",
+    )
     made_by: str = Field(default=f"pupila {__version__}", description="name and version of the writer")
     state: RunState = Field(description="how the run stands")
     settings: dict[str, Any] = Field(description="settings as the user gave them")
@@ -60,16 +66,18 @@ def read_plan(run: str, data: str = "DATA") -> PlanFile[RunPlan]:
         data: where its data set lies, for the remedy.
 
     Raises:
-        PupilaError: another version of Pupila wrote it.
+        PupilaError: another version of Pupila wrote it, or it is damaged.
     """
+    uri = files.join(run, PLAN_FILE)
     problem = say("The run {path} was written by another version of Pupila", path=run)
-    return read_record(
-        PlanFile[RunPlan], files.join(run, PLAN_FILE), problem, f"pupila train {data} --out FOLDER"
-    )
+    content = read_record(PlanFile[RunPlan], uri, problem, f"pupila train {data} --out FOLDER")
+    remedy = say("restore a copy of it; if it was changed on purpose, delete its line with the checksum")
+    files.check_seal(uri, files.read_bytes(uri).replace(b"\r\n", b"\n"), remedy)  # Git may change line ends
+    return content
 
 
 def write_plan(run: str, content: PlanFile[Any]) -> None:
     """Write the `plan.json` of a run."""
-    files.write_json(
-        files.join(run, PLAN_FILE), content.model_dump(mode="json", by_alias=True, serialize_as_any=True)
-    )
+    fields = content.model_dump(mode="json", by_alias=True, serialize_as_any=True)
+    text = dump_json({**fields, "checksum": checksums.BLANK}, indent=1) + "\n"
+    files.write_bytes(files.join(run, PLAN_FILE), checksums.seal(text.encode()))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pupila.imaging.duplicates import compare, search
 from pupila.imaging.duplicates.align import refine_alignment
+from pupila.imaging.duplicates.glance import HOPEFUL, glance, make_aims
 from pupila.imaging.duplicates.pairs import Pair, components, find_pairs
 from pupila.imaging.duplicates.search import NEIGHBOURS, Candidates
 from pupila.imaging.duplicates.signature import hashes, shrink
@@ -60,9 +61,22 @@ def test_frames_of_a_fixed_camera_are_one_group_with_hardly_a_window_searched(
 
 
 @pytest.mark.parametrize("count", [200, 400])
-def test_windows_of_look_alikes_grow_with_the_images(count: int, windows: list[int]) -> None:
+def test_hardly_a_window_of_look_alikes_is_searched(count: int, windows: list[int]) -> None:
     assert pairs_of(look_alikes(count)) == []
-    assert 0 < windows[0] <= 2 * 2 * NEIGHBOURS * count
+    assert windows[0] <= 2 * count  # about 25 an image where every candidate is aligned
+
+
+@pytest.mark.parametrize(
+    ("top", "bottom", "left", "right"), [(0, 0, 0, 0), (3, 2, 4, 1), (0, 5, 5, 0), (5, 5, 5, 5)]
+)
+def test_a_glance_keeps_a_crop_and_drops_look_alikes(top: int, bottom: int, left: int, right: int) -> None:
+    whole = photo(4, 320, 320)
+    crop = whole[top * 4 : 320 - bottom * 4, left * 4 : 320 - right * 4]
+    others = look_alikes(20).astype(np.float32)
+    aims = make_aims(np.concatenate([shrink(np.ascontiguousarray(crop))[None].astype(np.float32), others]))
+    fits = glance(shrink(whole).astype(np.float32), aims)
+    assert fits[0] > 2 * HOPEFUL  # 4 pixels of 320 are one unit of the grid's, which has a knot every three
+    assert (fits[1:] < HOPEFUL).all()
 
 
 def test_a_copy_among_look_alikes_is_found_and_nothing_else() -> None:

@@ -98,12 +98,12 @@ def products(views: Array, others: Array) -> Array:
 
 def sample_whole(copies: Array, samples: int) -> Array:
     """(..., samples, samples): all that the copies show."""
-    return np.asarray(_sampler(0, 0, samples) @ copies @ _sampler(0, 0, samples).T)
+    return np.asarray(make_sampler(0, 0, samples) @ copies @ make_sampler(0, 0, samples).T)
 
 
 def details(views: Array) -> Array:
     """(..., FINE, FINE): each pixel minus the mean of its 3 x 3 neighbourhood, edges repeated."""
-    return np.asarray(views - _blur() @ views @ _blur().T)
+    return np.asarray(views - blur() @ views @ blur().T)
 
 
 def unit(views: Array) -> Array:
@@ -113,7 +113,7 @@ def unit(views: Array) -> Array:
 
 
 @cache
-def _blur() -> Array:
+def blur() -> Array:
     """(FINE, FINE) float32: the mean over three neighbours, edges repeated."""
     ends = np.clip(np.arange(FINE_SAMPLES)[:, None] + np.arange(-1, 2), 0, FINE_SAMPLES - 1)
     weights = np.zeros((FINE_SAMPLES, FINE_SAMPLES), np.float32)
@@ -123,7 +123,7 @@ def _blur() -> Array:
 
 @cache
 def _windows() -> Array:
-    return np.concatenate([_sampler(low, high, COARSE_SAMPLES) for low, high in _MARGINS])
+    return np.concatenate([make_sampler(low, high, COARSE_SAMPLES) for low, high in _MARGINS])
 
 
 def _samplers(margins: Array) -> Array:
@@ -134,11 +134,11 @@ def _samplers(margins: Array) -> Array:
 @cache
 def _table() -> Array:
     ends = range(_MOST + 1)
-    return np.stack([np.stack([_sampler(low, high, FINE_SAMPLES) for high in ends]) for low in ends])
+    return np.stack([np.stack([make_sampler(low, high, FINE_SAMPLES) for high in ends]) for low in ends])
 
 
 @cache
-def _sampler(low: int, high: int, samples: int) -> Array:
+def make_sampler(low: int, high: int, samples: int) -> Array:
     """(samples, SIDE) float32: rows that average the pixels between the two margins."""
     edges = np.linspace(low / _UNIT * SIDE, SIDE - high / _UNIT * SIDE, samples + 1)
     pixels = np.arange(SIDE)

@@ -17,7 +17,7 @@ from pupila.imaging.duplicates.compare import (
 from pupila.imaging.duplicates.search import Candidates
 from pupila.imaging.duplicates.signature import as_numbers
 
-METHOD = "4"  # changes whenever the same signatures could give other pairs: part of the cache key
+METHOD = "5"  # changes whenever the same signatures could give other pairs: part of the cache key
 ENOUGH = 8  # duplicates of an image, after which no window is searched for that shows one more of its group
 _BLOCK = 1024  # candidates looked at together: their copies fill 8 MB, and 32 MB while they are compared
 

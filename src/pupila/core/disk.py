@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from pupila.core.errors import name_unread_files
 from pupila.core.messages import say
 
 # The size of what is no regular file: opening it could wait for ever, reading it could never end.
@@ -28,7 +29,7 @@ class FileEntry(NamedTuple):
     """One file as a walk saw it."""
 
     path: str  # relative to the walked root, with forward slashes
-    size: int  # bytes; -1 for a link that leads nowhere, SPECIAL for a pipe, a socket, a device, a link around the root
+    size: int  # bytes; -1 for a link that leads nowhere, SPECIAL for what is never opened: see `describe_special`
     modified: int  # nanoseconds since 1970; 0 where the store keeps no time
 
 
@@ -57,6 +58,9 @@ def walk(root: str) -> Iterator[FileEntry]:
     """All files below the root, sorted by path; links are followed once, broken ones have size -1.
 
     A folder that is also reached by a link is listed at its own place; of two links to one folder the first counts.
+
+    Raises:
+        PupilaError: the root can't be listed; another such folder is an entry of size SPECIAL.
     """
     cached, key = _VISITED.get(), root.rstrip("/")
     if cached is None:
@@ -99,7 +103,8 @@ def _list_all(root: str) -> Iterator[tuple[str, list[str]]]:
 def _list_real(root: str, start: str, visited: set[str], links: list[str]) -> Iterator[tuple[str, list[str]]]:
     """The folders at and below one of them without following links, which are added to the list."""
     base = f"{root}/{start}" if start else root
-    for folder, names, leaves in os.walk(base):
+    faults = list[OSError]()
+    for folder, names, leaves in os.walk(base, onerror=faults.append):
         real = os.path.realpath(folder)
         if real in visited:
             names.clear()
@@ -109,6 +114,14 @@ def _list_real(root: str, start: str, visited: set[str], links: list[str]) -> It
         linked = [name for name in names if Path(folder, name).is_symlink()]
         links += [f"{path}/{name}" if path else name for name in sorted(linked)]
         yield path, sorted(leaves)
+    for fault in faults:
+        if isinstance(fault, FileNotFoundError | NotADirectoryError):
+            continue
+        if fault.filename == root:
+            with name_unread_files(root):
+                raise fault
+        above, _, name = Path(os.path.relpath(fault.filename, root)).as_posix().rpartition("/")
+        yield above, [name]  # of the folder that can't be listed
 
 
 def _stat(full: str, path: str) -> FileEntry:
@@ -152,18 +165,24 @@ def open_regular(path: str) -> BinaryIO:
     """
     if path.startswith(_PIPES):
         return Path(path).open("rb")
-    stream = os.fdopen(os.open(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0)), "rb")
-    mode = os.fstat(stream.fileno()).st_mode
+    descriptor = os.open(path, os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
-        return stream
-    stream.close()
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     raise OSError(errno.EINVAL, describe_special(), path)
 
 
-def describe_special() -> str:
-    """Why a file of size SPECIAL is not read: a pipe, a socket, a device, or a link to a folder around the root."""
+def describe_special(path: str = "") -> str:
+    """Why what has size SPECIAL is not read: a pipe, a socket, a device, or a link to a folder around the root.
+
+    Args:
+        path: of it; it may be a folder that can't be listed, too.
+    """
+    if path and Path(path).is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        return say("a folder without read permission")
     return say("not a regular file")
 
 

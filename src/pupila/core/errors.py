@@ -1,5 +1,8 @@
 """The one error that users see: the problem, what was found, what was expected, and what to do next."""
 
+import contextlib
+from collections.abc import Iterator
+
 from pupila.core.installation import install_command
 from pupila.core.messages import say
 
@@ -48,6 +51,27 @@ class MissingExtra(PupilaError):
             remedy=install_command(extra),
         )
         self.args = (extra, module)
+
+
+@contextlib.contextmanager
+def name_unread_files(uri: str) -> Iterator[None]:
+    """Within it, a file that can't be read is an error that names it.
+
+    Args:
+        uri: of what is read, for systems that do not say which file it was.
+
+    Raises:
+        PupilaError: instead of any OSError but that of a closed output.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        raise PupilaError(
+            say("Can't read {path}", path=fault.filename or uri), actual=fault.strerror or str(fault),
+            expected=say("a file with read permission"),
+        ) from fault  # fmt: skip
 
 
 def describe_type(value: object) -> str:

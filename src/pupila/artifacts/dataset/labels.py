@@ -15,7 +15,7 @@ import polars as pl
 
 from pupila.artifacts.dataset.columns import UNREADABLE, Schema, first_line, refuse_newer_schema
 from pupila.core import files, locks, stores
-from pupila.core.errors import PupilaError
+from pupila.core.errors import PupilaError, name_unread_files
 from pupila.core.messages import say
 from pupila.core.vocabulary import LABELS_FILE, LABELS_LOCK_FILE
 
@@ -63,12 +63,14 @@ def read_history(home: str) -> pl.DataFrame:
         home: folder of the data set's own files.
 
     Raises:
-        PupilaError: the file is no history that this Pupila can read.
+        PupilaError: the file is no history that this Pupila can read, or can't be read at all.
     """
     uri = files.join(home, LABELS_FILE)
     if not files.exists(uri):
         return pl.DataFrame(schema=HISTORY)
-    return _parse(uri, files.read_bytes(uri))
+    with name_unread_files(uri):
+        stored = files.read_bytes(uri)
+    return _parse(uri, stored)
 
 
 def _parse(uri: str, stored: bytes) -> pl.DataFrame:

@@ -1,5 +1,7 @@
 """Open a data set: detect the layout, read every image, and collect what is odd."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from pupila.artifacts.dataset.formats import FORMATS
 from pupila.artifacts.dataset.formats.folders.passed_folders import describe_passed_folders
 from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.artifacts.dataset.formats.place import Place
-from pupila.artifacts.dataset.formats.system_files import count_system_files, list_special_files
+from pupila.artifacts.dataset.formats.system_files import count_system_files, find_unopened, list_unopened
 from pupila.artifacts.dataset.formats.tables.found_table import describe_passed_tables
 from pupila.artifacts.dataset.formats.tables.labels_file import refuse_unread_labels
 from pupila.artifacts.dataset.formats.tables.split_lists import apply_split_lists
@@ -37,7 +39,7 @@ from pupila.artifacts.dataset.manifest import INTERNAL, MANIFEST, Dataset
 from pupila.artifacts.dataset.reading import ReadSettings, has_wrong_extension
 from pupila.artifacts.dataset.targets import TARGETS
 from pupila.core import files
-from pupila.core.errors import PupilaError
+from pupila.core.errors import MissingExtra, PupilaError, name_unread_files
 from pupila.core.messages import listing, say
 from pupila.core.settings import closest
 from pupila.core.vocabulary import TABLE_SUFFIXES
@@ -46,6 +48,7 @@ _RUN_LENGTHS = "run-lengths"
 _MANIFEST = "manifest"  # it keeps the layout that it was saved with
 _WEB = ("http://", "https://")
 _FILES = (*TABLE_SUFFIXES, ".json", ".yaml", ".yml")  # of tables and annotations
+_SHOWN = 3  # files that can't be opened, in an error
 _SKIPPED = {"subject": pl.String, "code": pl.String, "reason": pl.String}
 
 
@@ -59,7 +62,8 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
         settings: limits, bands and threads; None: the defaults. An open data set stays as it is.
 
     Raises:
-        PupilaError: the path does not exist, holds no images, or has no layout that Pupila reads.
+        PupilaError: the path does not exist, holds no images, or has no layout that Pupila reads; or one of its
+            files can't be read.
     """
     if isinstance(path, Dataset):
         return path
@@ -74,16 +78,18 @@ def open(path: str | Path | Dataset, settings: ReadSettings | None = None) -> Da
             say("The data set does not exist"), actual=uri,
             expected=say("a folder of images, a table, annotations, or a saved manifest"), remedy=_find_sibling(uri),
         )  # fmt: skip
-    with files.cache_listing(uri):
+    with name_unread_files(uri), files.cache_listing(uri):
         settings, notes = recall_layout(uri, settings or ReadSettings())
         named = "masks" if settings.layout == "auto" and settings.masks != "auto" else settings.layout
+        place = Place(uri)
         with retain_tables():
-            source = _read_source(Place(uri), named, settings, notes)
+            source = _read_source(place, named, settings, notes)
         if source is not None:
             return _assemble(replace(source, source=source.source or uri), settings)
     if named != "auto":
         raise PupilaError(
-            say("The data are not laid out as {layout}", layout=named), actual=uri,
+            say("The data are not laid out as {layout}", layout=named),
+            actual="; ".join([uri, *place.describe_unread()]),
             expected=say("data of this layout"), remedy=say("leave out {flag}", flag="--layout"),
         )  # fmt: skip
     raise PupilaError(
@@ -105,7 +111,9 @@ def _read_source(place: Place, named: str, settings: ReadSettings, notes: list[s
         if named not in ("auto", layout) and layout != _MANIFEST:
             continue
         refuse_unread_labels(settings, layout)
-        if (source := read(place, settings)) is None:
+        with _adding_unread(place):
+            source = read(place, settings)
+        if source is None:
             continue
         if layout != _MANIFEST:
             broken = describe_broken_tables(place, source.tables) if place.is_folder else []
@@ -118,9 +126,24 @@ def _read_source(place: Place, named: str, settings: ReadSettings, notes: list[s
             )
             notes += _describe_passed_tables(place, layout, source, settings)
             notes += describe_passed_folders(place, layout, source, settings)
-            source = replace(source, oddities=[*source.oddities, *list_special_files(source.root)])
+            source = replace(source, oddities=[*source.oddities, *list_unopened(source)])
         return replace(source, notes=[*notes, *source.notes])
     return None
+
+
+@contextlib.contextmanager
+def _adding_unread(place: Place) -> Iterator[None]:
+    """Within it, errors name the files that can't be opened and may hold what was looked for."""
+    try:
+        yield
+    except PupilaError as fault:
+        unread = [] if isinstance(fault, MissingExtra) else place.describe_unread()
+        if place.is_folder and not isinstance(fault, MissingExtra):
+            unread += [f"{each.subject}: {each.reason}" for each in find_unopened(place.root)[:_SHOWN]]
+        if not unread:
+            raise
+        actual = "; ".join(filter(None, [fault.actual, *(sentence.rstrip(".") for sentence in unread)]))
+        raise PupilaError(fault.problem, actual, fault.expected, fault.remedy) from fault
 
 
 def _describe_passed_tables(place: Place, layout: str, source: Listing, settings: ReadSettings) -> list[str]:

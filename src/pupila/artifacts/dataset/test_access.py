@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from pupila.core import files, locks
-from pupila.core.errors import PupilaError
+from pupila.core.errors import PupilaError, name_unread_files
 from pupila.core.messages import say
 from pupila.core.vocabulary import SPLITS_FILE, TEST_ACCESS_FILE
 
@@ -39,7 +39,9 @@ def read_test_accesses(home: str) -> list[TestAccess]:
     if not files.exists(uri):
         return []
     accesses = []
-    for line in files.read_bytes(uri).decode(errors="replace").splitlines():
+    with name_unread_files(uri):
+        lines = files.read_bytes(uri).decode(errors="replace").splitlines()
+    for line in lines:
         try:
             entry = json.loads(line)
             accesses.append(TestAccess(str(entry["time"]), str(entry["model"]), str(entry["command"])))
@@ -77,10 +79,8 @@ def archive_damaged_split(home: str) -> None:
         PupilaError: not even its bytes can be read.
     """
     uri = files.join(home, SPLITS_FILE)
-    try:
+    with name_unread_files(uri):
         content = files.read_bytes(uri)
-    except OSError as fault:
-        raise PupilaError(say("Can't read {path}", path=uri), actual=fault.strerror or str(fault)) from fault
     files.write_bytes(files.join(home, f"splits-damaged-{files.sha256(content)[:12]}.json"), content)
 
 

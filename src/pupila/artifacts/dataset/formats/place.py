@@ -120,6 +120,7 @@ class Place:
             broken: sentences about other files than those of annotation tools.
         """
         unlabelled = not source.rows["target"].count()
+        broken = broken + self.describe_unread()
         source = source if unlabelled else replace(source, notes=[*source.notes, *broken])
         if "annotations" not in self.__dict__:
             return source
@@ -141,6 +142,11 @@ class Place:
         doubt = " ".join(filter(None, [source.doubt, *sentences]))
         return replace(source, doubt=doubt)
 
+    def describe_unread(self) -> list[str]:
+        """A sentence about files that may hold annotations, and can't be opened, where they were looked for."""
+        unread = self.annotations.unread if "annotations" in self.__dict__ else {}
+        return [_describe_likely(len(unread), *next(iter(unread.items())))] if unread else []
+
     def _describe_unmarked(self) -> list[str]:
         """A sentence about files that have the names of images, or lie where the labels of all images do."""
         stems = {PurePosixPath(entry.path).stem for entry in self.images}
@@ -149,15 +155,24 @@ class Place:
         if not likely:
             return []
         reason = explain_unread(files.join(self.annotations.root, likely[0]))
-        return [
-            say_count("{n} file that may hold labels can't be read ({path}: {reason}).",
-                      "{n} files that may hold labels can't be read ({path}: {reason}).", len(likely),
-                      path=likely[0], reason=reason)
-        ]  # fmt: skip
+        return [_describe_likely(len(likely), likely[0], reason)]
 
     @cached_property
     def _content(self) -> tuple[list[files.FileEntry], list[Oddity]]:
         return list_images(self.root)
+
+
+def _describe_likely(count: int, path: str, reason: str) -> str:
+    """A sentence about files that may hold labels.
+
+    Args:
+        count: of them.
+        path: of the first.
+        reason: why that one can't be read.
+    """
+    return say_count("{n} file that may hold labels can't be read ({path}: {reason}).",
+                     "{n} files that may hold labels can't be read ({path}: {reason}).", count,
+                     path=path, reason=reason)  # fmt: skip
 
 
 def _documents_only(folder: str) -> bool:

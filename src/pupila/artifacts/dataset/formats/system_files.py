@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from pupila.artifacts.dataset.formats.listing import Oddity
+from pupila.artifacts.dataset.formats.listing import Listing, Oddity
 from pupila.core import files
-from pupila.core.messages import integer, listing, say_count
+from pupila.core.messages import integer, listing, say, say_count
 
 HIDDEN = "hidden-file"  # code of one of them
 _SEPARATE = 3  # files of one kind that are listed one by one
@@ -31,12 +31,28 @@ def count_system_files(oddities: Sequence[Oddity]) -> tuple[list[Oddity], list[s
     return others, [note]
 
 
-def list_special_files(root: str) -> list[Oddity]:
-    """What is never opened below the root: pipes, sockets, devices, and links to what lies around the root."""
+def list_unopened(source: Listing) -> list[Oddity]:
+    """What is never opened below the root and is neither an image nor named by the source itself.
+
+    Args:
+        source: as its layout's reader gives it.
+    """
+    if not (unopened := find_unopened(source.root)):
+        return []
+    named = {*source.rows["image"], *(oddity.subject for oddity in source.oddities)}
+    return [oddity for oddity in unopened if oddity.subject not in named]
+
+
+def find_unopened(root: str) -> list[Oddity]:
+    """What is never opened below the root: pipes, devices, links that lead nowhere, folders that can't be listed."""
     return [
-        Oddity(entry.path, "unreadable", files.describe_special())
+        Oddity(entry.path, "unreadable", files.describe_special(files.join(root, entry.path)))
+        if entry.size == files.SPECIAL
+        else Oddity(entry.path, "broken-link", say("a link that leads nowhere"))
         for entry in files.walk(root, special=True)
-        if entry.size == files.SPECIAL and files.is_text(entry.path)
+        if entry.size < 0
+        and files.is_text(entry.path)
+        and not (entry.size == -1 and files.is_hidden(entry.path))
     ]
 
 

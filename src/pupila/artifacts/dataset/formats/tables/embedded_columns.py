@@ -45,13 +45,12 @@ def choose_columns(shard: Shard, place: Place, settings: ReadSettings) -> Embedd
 
     Raises:
         PupilaError: several columns may be the masks or the labels.
+        PolarsError: it is no such file.
+        OSError: it can't be read.
     """
-    try:
-        schema = shard.read_schema()
-        likely = [name for name, kind in schema.items() if kind == pl.Binary or _may_hold_images(kind)]
-        head = shard.read_head(likely) if likely else pl.DataFrame()
-    except (pl.exceptions.PolarsError, OSError):
-        return None
+    schema = shard.read_schema()
+    likely = [name for name, kind in schema.items() if kind == pl.Binary or _may_hold_images(kind)]
+    head = shard.read_head(likely) if likely else pl.DataFrame()
     images = [name for name in likely if _holds_images(head[name])]
     if not images:
         return None

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from pupila.artifacts.dataset.columns import read_cached_frame
+from pupila.artifacts.dataset.columns import first_line, read_cached_frame
 from pupila.artifacts.dataset.formats.file_finder import FileFinder
 from pupila.artifacts.dataset.formats.listing import LISTED, Listing, as_rows
 from pupila.artifacts.dataset.formats.place import Place
@@ -51,10 +51,16 @@ def read_embedded_images(place: Place, settings: ReadSettings) -> Listing | None
     """The images in the files of a Hugging Face data set; None where no file holds images.
 
     Raises:
-        PupilaError: an image is missing, or several columns may be the masks or the labels.
+        PupilaError: a file can't be read, an image is missing, or several columns may be the masks or the labels.
     """
-    shards = {shard: columns for shard in list_shards(place)
-              if (columns := choose_columns(shard, place, settings)) is not None}  # fmt: skip
+    shards, broken = _choose_shards(place, settings)
+    if broken and (shards or not place.images):  # else it may be a table of anything
+        uri, reason = next(iter(broken.items()))
+        raise PupilaError(
+            say("Can't read the table {path}", path=uri),
+            actual=reason,
+            expected=say("a Parquet file or an Arrow stream"),
+        )
     if not shards:
         return None
     root = files.cache_folder() / files.UNPACKED / _hash(place, shards)
@@ -73,6 +79,20 @@ def read_embedded_images(place: Place, settings: ReadSettings) -> Listing | None
     source = Listing(say("a table with images in it ({names})", names=names), str(root), rows, place.home,
                      notes=[*notes, *decided], cells=True, tables=tuple(shard.uri for shard in shards))  # fmt: skip
     return _with_masks(source, place) if masks else source
+
+
+def _choose_shards(
+    place: Place, settings: ReadSettings
+) -> tuple[dict[Shard, EmbeddedColumns], dict[str, str]]:
+    """The files that hold images, with their columns; and why others can't be read, by their addresses."""
+    shards, broken = dict[Shard, EmbeddedColumns](), dict[str, str]()
+    for shard in list_shards(place):
+        try:
+            if (columns := choose_columns(shard, place, settings)) is not None:
+                shards[shard] = columns
+        except (pl.exceptions.PolarsError, OSError) as fault:
+            broken[shard.uri] = first_line(fault)
+    return shards, broken
 
 
 def _with_masks(source: Listing, place: Place) -> Listing:

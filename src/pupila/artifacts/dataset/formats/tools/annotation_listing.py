@@ -187,11 +187,13 @@ def _narrow(matches: ToolFiles, labels: str) -> ToolFiles:
     """The files of the path that the user named, which may be a folder or `FILE#ATTRIBUTE`; all where it is "auto".
 
     Raises:
-        PupilaError: the path is no annotation file.
+        PupilaError: the path is no annotation file, or can't be read.
     """
     if labels == "auto":
         return matches
     path = labels.partition("#")[0].rstrip("/")
+    if path in matches.unread:
+        raise PupilaError(say("Can't read {path}", path=path), actual=matches.unread[path])
     by_tool, broken = _files_below(path, matches.by_tool), _files_below(path, matches.broken)
     if not by_tool and not broken and path.lower().endswith((".json", ".xml")):
         raise PupilaError(

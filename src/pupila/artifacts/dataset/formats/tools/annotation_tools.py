@@ -97,6 +97,7 @@ class ToolFiles:
     by_tool: dict[str, dict[str, AnnotationFile]]  # name of the tool to its files by path
     broken: dict[str, dict[str, PupilaError]]  # the same of files that can't be read
     suspects: dict[str, str] = field(default_factory=dict)  # path of a likely file that can't be read -> why
+    unread: dict[str, str] = field(default_factory=dict)  # path of a file that can't be read at all -> why
     foreign: list[str] = field(default_factory=list)  # paths of likely files that no tool here has written
     unmarked: list[str] = field(default_factory=list)  # paths of other JSON and XML files
 
@@ -141,8 +142,9 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
         if files.suffix(path) not in _READERS:
             continue
         uri = files.join(root, path)
-        suspects = _count_marks(uri)
+        suspects = dict[str, int]()
         try:
+            suspects = _count_marks(uri)
             read = read_annotation_file(uri) if suspects else None
         except PupilaError as fault:
             likely, marks = next(iter(suspects.items()))
@@ -150,6 +152,9 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
                 matches.broken.setdefault(likely, {})[path] = fault
             else:
                 matches.suspects[path] = fault.actual or str(fault)
+            continue
+        except OSError as fault:
+            matches.unread[path] = fault.strerror or str(fault)
             continue
         if read:
             matches.by_tool.setdefault(read[0], {})[path] = read[1]

@@ -86,7 +86,7 @@ def numbers(folder: Path) -> None:
     write(folder, {"classes.txt": "cat\ndog\n", "classes.json": '{"0": "cat", "1": "dog"}'})
 
 
-def all_said(folder: Path) -> str:
+def every_message(folder: Path) -> str:
     """Everything that opening the data says, or the error that it ends with."""
     try:
         data = pupila.open(folder)
@@ -102,12 +102,12 @@ def test_annotations_that_cant_be_opened_are_named(
     write_pictures(tmp_path)
     getattr(annotation_writers, tool)(tmp_path, SCENE)
     path = next(path for path in sorted(tmp_path.rglob("*.*")) if path.suffix in (".json", ".xml", ".csv"))
-    assert path.name not in all_said(tmp_path).replace(f"({path.name})", "")
+    assert path.name not in every_message(tmp_path).replace(f"({path.name})", "")
     lock(path)
     for _ in range(2):
-        said = all_said(tmp_path)
-        assert path.name in said
-        assert "Permission denied" in said
+        messages = every_message(tmp_path)
+        assert path.name in messages
+        assert "Permission denied" in messages
 
 
 @pytest.mark.parametrize(("make", "name"), [
@@ -120,9 +120,9 @@ def test_lists_and_tables_that_cant_be_opened_are_named(
 ) -> None:
     make(tmp_path)
     lock(tmp_path / name)
-    said = all_said(tmp_path)
-    assert name in said
-    assert "Permission denied" in said
+    messages = every_message(tmp_path)
+    assert name in messages
+    assert "Permission denied" in messages
 
 
 def test_a_named_annotation_file_that_cant_be_opened_is_an_error(
@@ -154,7 +154,7 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     assert ("labels/a.txt", "broken-link") in pupila.open(tmp_path).skipped.select("subject", "code").rows()
     write_scenes(tmp_path / "masks", 3)
     (tmp_path / "masks/.lock").symlink_to("user@host")
-    assert "broken-link" not in all_said(tmp_path / "masks")  # an editor's lock is one
+    assert "broken-link" not in every_message(tmp_path / "masks")  # an editor's lock is one
 
 
 def test_of_several_tables_with_images_none_is_dropped(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_folder_that_cant_be_listed_is_named(lock: Callable[[Path], None], tmp
     write_classes(tmp_path, {"a": 2, "b": 2})
     write_pictures(tmp_path / "a/more")
     lock(tmp_path / "a/more")
-    assert "a/more unreadable" in all_said(tmp_path)
+    assert "a/more unreadable" in every_message(tmp_path)
     lock(tmp_path)
     with pytest.raises(PupilaError, match=rf"{tmp_path.name}: found Permission denied"):
         pupila.open(tmp_path)

@@ -28,9 +28,18 @@ BEFORE = "PUPILA_BEFORE"  # the folder `src` of an earlier tree
 _BITS = 0.06  # share of the bits in which a look-alike's hash differs from that of its set
 
 
-def measure(kind: str, argument: object) -> dict[str, Any]:
-    """The figures of this tree, and of the tree before where it is there; each has a cache of its own."""
-    trees = {"before": os.environ.get(BEFORE), "now": str(Path(pupila.__file__).parent.parent)}
+def measure(kind: str, argument: object, beside: bool = True) -> dict[str, Any]:
+    """The figures of this tree, and of the tree before where it is there; each has a cache of its own.
+
+    Args:
+        kind: of `KINDS`.
+        argument: of its function.
+        beside: whether the tree before is measured too.
+    """
+    trees = {
+        "before": os.environ.get(BEFORE) if beside else None,
+        "now": str(Path(pupila.__file__).parent.parent),
+    }
     return {name: _measure_tree(name, path, kind, argument) for name, path in trees.items() if path}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
 from pupila.imaging.duplicates import compare, search
 from pupila.imaging.duplicates.align import refine_alignment
@@ -41,8 +42,14 @@ def frames(count: int, noise: float, seed: int = 1) -> Copies:
 def look_alikes(count: int) -> Copies:
     """Images of one smooth shape, each with its own detail, as X-rays of many patients."""
     rng = np.random.default_rng(3)
-    shape = np.add.outer(np.arange(64), np.arange(64)) + 30.0
-    return np.clip(shape + 4 * rng.normal(0, 3, (count, 64, 64)), 0, 255).astype(np.uint8)
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 8), dtype=np.uint8))
+    shape = 0.85 * np.asarray(coarse.resize((64, 64), Image.Resampling.BICUBIC), dtype=np.float32) + 15
+    noise = [Image.fromarray(rng.integers(0, 256, (64, 64), dtype=np.uint8)) for _ in range(count)]
+    own = np.stack(
+        [np.asarray(some.filter(ImageFilter.GaussianBlur(1.5)), dtype=np.float32) for some in noise]
+    )
+    alike: Copies = np.clip(shape + own - 127, 0, 255).astype(np.uint8)
+    return alike
 
 
 def pairs_of(copies: Copies) -> list[Pair]:

@@ -97,6 +97,27 @@ def test_pairs_may_be_unlisted_where_an_image_has_enough_of_them() -> None:
     assert not some_unlisted([])
 
 
+@pytest.mark.parametrize("below", [10**9, 0])  # brute force, and the index
+def test_progress_is_shown_from_the_search_for_candidates_to_the_end(
+    below: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "BRUTE_FORCE_BELOW", below)
+    copies = np.stack([shrink(photo(seed)) for seed in range(150)] * 2)
+    copies[150:] += 1
+    shares: list[float] = []
+    before: list[int] = []  # calls before the first copies are compared
+
+    def thumbnails(rows: list[int]) -> np.ndarray:
+        before.append(len(shares))
+        return copies[rows]
+
+    find_pairs([str(row) for row in range(300)], hashes(copies), thumbnails, shares.append)
+    assert before[0] >= 3
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.4
+    assert shares[-1] <= 1
+
+
 def test_components_join_through_others() -> None:
     # 0-2-4 hang together through 2; 1-3 are a pair; 5 is alone
     assert components(6, [(0, 2), (2, 4), (1, 3)]).tolist() == [0, 1, 0, 1, 0, 2]

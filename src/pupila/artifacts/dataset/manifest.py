@@ -290,9 +290,9 @@ class Dataset(Displayed):
         with progress(say("searching for duplicates, percent"), 100) as advance:
             shown = 0
 
-            def report(count: int, total: int) -> None:
+            def report(share: float) -> None:
                 nonlocal shown
-                now = 100 * count // max(total, 1)
+                now = int(100 * share)
                 advance(now - shown)
                 shown = now
 

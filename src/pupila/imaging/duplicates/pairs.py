@@ -20,6 +20,7 @@ from pupila.imaging.duplicates.signature import as_numbers
 METHOD = "5"  # changes whenever the same signatures could give other pairs: part of the cache key
 ENOUGH = 8  # duplicates of an image, after which no window is searched for that shows one more of its group
 _BLOCK = 1024  # candidates looked at together: their copies fill 8 MB, and 32 MB while they are compared
+_SEARCH = 0.5  # share of the work that the search for candidates is taken for: of photos nearly all, of frames little
 
 Thumbnails = Callable[[list[int]], NDArray[np.uint8]]
 Array = NDArray[Any]
@@ -39,7 +40,7 @@ def find_pairs(
     sha256: list[str],
     hashes: tuple[list[str], list[str]],
     thumbnails: Thumbnails,
-    advance: Callable[[int, int], None] = lambda processed, total: None,
+    advance: Callable[[float], None] = lambda share: None,
 ) -> list[Pair]:
     """All duplicate pairs; images with equal bytes are each paired with the first only.
 
@@ -47,7 +48,7 @@ def find_pairs(
         sha256: N content hashes.
         hashes: N perceptual hashes, and N of the mirrored images.
         thumbnails: row numbers to (K, SIDE, SIDE) uint8 grey copies.
-        advance: called with the candidates compared so far and their total.
+        advance: called with the share of the work that is done, from 0 to 1.
 
     Returns:
         Pairs sorted by row numbers. Cost grows with the number of candidates (at most 32 N); of images in `ENOUGH`
@@ -56,10 +57,24 @@ def find_pairs(
     pairs, originals = _exact(sha256)
     keep = np.array(originals, dtype=np.int64)
     phash, mirrored = (as_numbers([which[i] for i in originals]) for which in hashes)
-    known = Candidates(phash)
+    searched, steps = 0, 2 * len(keep)
+
+    def search_on(count: int) -> None:
+        nonlocal searched
+        searched += count
+        advance(_SEARCH * min(1, searched / max(steps, 1)))
+
+    known = Candidates(phash, advance=search_on)
+    steps += len(keep) * known.is_indexed
     straight, flipped = keep[known.of(phash)], keep[known.of(mirrored)]
     rows = np.concatenate([np.insert(straight, 2, 0, axis=1), np.insert(flipped, 2, 1, axis=1)])
-    return sorted([*pairs, *_compare(rows, thumbnails, advance)], key=lambda pair: (pair.first, pair.second))
+
+    def compare_on(count: int, total: int) -> None:
+        advance(_SEARCH + (1 - _SEARCH) * count / total)
+
+    return sorted(
+        [*pairs, *_compare(rows, thumbnails, compare_on)], key=lambda pair: (pair.first, pair.second)
+    )
 
 
 def some_unlisted(pairs: list[Pair]) -> bool:

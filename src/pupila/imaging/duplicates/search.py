@@ -1,6 +1,6 @@
 """Candidate pairs by Hamming distance: exact below a size, an index above it, so growth stays below quadratic."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,10 +15,10 @@ RADIUS = 16  # bits of 64: a crop of 5 % at every side moves up to 16 to 20, see
 NEIGHBOURS = 16  # nearest candidates compared with one image
 BRUTE_FORCE_BELOW = 200_000  # hashes; measured in benchmarks/duplicates.py
 _BLOCK = 64  # queries compared at once
-_FIRST, _WIDEST = (
-    64,
-    4096,
-)  # hashes compared with them at once: half a megabyte, which stays in a core's cache
+_FIRST = 64  # hashes compared with them at once to begin with, and at most:
+_WIDEST = 4096  # half a megabyte, which stays in a core's cache
+_LOOKED_UP = 8192  # hashes that the index takes or answers at once
+_ROW = 31  # bits of a row's number where two make one number
 
 Hashes = NDArray[np.uint64]
 Pairs = NDArray[np.int64]
@@ -31,10 +31,12 @@ class Candidates:
     Args:
         hashes: (N,) uint64.
         radius: largest number of differing bits.
+        advance: called with the number of hashes that were put into the index, or answered, since the last call.
     """
 
     hashes: Hashes
     radius: int = RADIUS
+    advance: Callable[[int], None] = lambda count: None
 
     def of(self, queries: Hashes) -> Pairs:
         """Pairs (i, j), i != j, where hash j is among the nearest of query i and within the radius.
@@ -47,23 +49,39 @@ class Candidates:
         """
         if len(self.hashes) < 2:
             return np.empty((0, 2), dtype=np.int64)
-        search = self._brute_force if len(self.hashes) < BRUTE_FORCE_BELOW else self._look_up
-        pairs = np.sort(np.concatenate(list(search(queries))), axis=1)
-        return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+        search = self._look_up if self.is_indexed else self._brute_force
+        pairs = np.concatenate(list(search(queries)))
+        low, high = pairs.min(axis=1), pairs.max(axis=1)
+        numbers = np.unique(
+            (low << _ROW | high)[low < high]
+        )  # of one number a pair: rows take ten times as long
+        return np.stack([numbers >> _ROW, numbers & (1 << _ROW) - 1], axis=1)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether there are so many that an index is made, and answers the queries."""
+        return len(self.hashes) >= BRUTE_FORCE_BELOW
 
     def _brute_force(self, queries: Hashes) -> Iterator[Pairs]:
+        starts = range(0, len(queries), _BLOCK)
         with ThreadPoolExecutor(CORES) as pool:
-            yield from pool.map(
-                lambda start: _nearest(queries, self.hashes, start, self.radius),
-                range(0, len(queries), _BLOCK),
-            )
+            for start, pairs in zip(
+                starts,
+                pool.map(lambda start: _nearest(queries, self.hashes, start, self.radius), starts),
+                strict=True,
+            ):
+                self.advance(min(_BLOCK, len(queries) - start))
+                yield pairs
 
     def _look_up(self, queries: Hashes) -> Iterator[Pairs]:
         """The nearest neighbours by the index; equal hashes, which it holds once, are joined in a chain."""
         distinct, where = np.unique(self.hashes, return_index=True)
-        matches = self._index.search(_bits(queries), NEIGHBOURS + 1)
-        i, column = np.nonzero((matches.distances <= self.radius) & (matches.keys < len(distinct)))
-        yield np.stack([i, where[matches.keys[i, column].astype(np.int64)]], axis=1)
+        for start in range(0, len(queries), _LOOKED_UP):
+            some = queries[start : start + _LOOKED_UP]
+            matches = self._index.search(_bits(some), NEIGHBOURS + 1)
+            i, column = np.nonzero((matches.distances <= self.radius) & (matches.keys < len(distinct)))
+            yield np.stack([i + start, where[matches.keys[i, column].astype(np.int64)]], axis=1)
+            self.advance(len(some))
         order = np.argsort(self.hashes, kind="stable")
         same = self.hashes[order][1:] == self.hashes[order][:-1]
         yield np.stack([order[:-1][same], order[1:][same]], axis=1)
@@ -77,7 +95,10 @@ class Candidates:
         index = Index(
             ndim=64, metric="hamming", dtype="b1", connectivity=16, expansion_add=64, expansion_search=96
         )
-        index.add(np.arange(len(distinct)), _bits(distinct))
+        for start in range(0, len(distinct), _LOOKED_UP):
+            some = distinct[start : start + _LOOKED_UP]
+            index.add(np.arange(start, start + len(some)), _bits(some))
+            self.advance(len(some))
         return index
 
 

@@ -1,6 +1,7 @@
 """What one connection may send, and for how long: bytes on real sockets, and other clients are served meanwhile."""
 
 import asyncio
+import select
 from collections.abc import Iterator
 from typing import Any
 
@@ -155,6 +156,42 @@ def test_above_the_limit_slow_clients_make_room_for_others() -> None:
         assert read_response(attackers[0])[0] in (0, 503)
         for attacker in attackers[1:]:
             attacker.close()
+
+
+SLOW = POST + b"Content-Type: multipart/form-data; boundary=m\r\nExpect: 100-continue\r\n"
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 100000", b"Transfer-Encoding: chunked"])
+def test_fast_clients_are_served_while_sixty_four_send_their_bodies_slowly(
+    framing: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = ConnectionLimits(connections=64, fresh_seconds=0.0)
+    with serving(small_app(), limits) as port:
+        attackers = [connect(port, SLOW + framing + b"\r\n\r\n") for _ in range(64)]
+        for attacker in attackers:
+            assert attacker.recv(100).startswith(b"HTTP/1.1 100")  # all are in their bodies now
+            attacker.sendall(b"1\r\n-\r\n" if framing.endswith(b"chunked") else b"-")
+        fast = [connect(port) for _ in range(8)]
+        for client in fast:
+            client.sendall(POST + form(FILE))
+        assert [read_response(client)[0] for client in fast] == [200] * 8
+        closed, _, _ = select.select(attackers, [], [], 0)
+        assert {read_response(attacker)[0] for attacker in closed} == {503}
+        assert len(closed) <= len(fast)  # no more made room than had to
+        for attacker in attackers:
+            attacker.close()
+    assert not caplog.text
+
+
+def test_a_body_that_arrives_fast_enough_is_not_closed_for_another() -> None:
+    for size, status in ((5000, b""), (3000, b"503")):
+        protocol, loop, transport = connection(connections=1, fresh_seconds=1.0)
+        protocol.data_received(POST + b"Content-Length: 10000000\r\n\r\n" + b"a" * size)
+        loop.now = 1.0
+        other = type(protocol)(protocol.config, ServerState(), {}, loop)
+        other.connections = protocol.connections
+        other.connection_made(Transport())
+        assert (transport.sent[9:12], other.transport.sent[9:12]) == (status, b"" if status else b"503")
 
 
 def test_refused_clients_that_linger_make_room_first() -> None:

@@ -10,9 +10,7 @@ class ConnectionLimits:
     Only the client's time counts: a pause in which the server does not read is not part of it.
     """
 
-    connections: int = (
-        512  # at once; above it, one that is idle or slow to send its headers is closed for another
-    )
+    connections: int = 512  # at once; above it, one that is idle or slow to send is closed for another
     head_bytes: int = 65_536  # request line and headers, and likewise what chunks and trailers add to a body
     target_bytes: int = 16_384  # the request line's address
     headers: int = 100  # of one request, trailers among them
@@ -21,7 +19,7 @@ class ConnectionLimits:
     head_seconds: float = 20.0  # for the request line and headers
     request_seconds: float = 600.0  # for a whole request
     bytes_per_second: float = 4_096.0  # of a body on average, after the first `idle_seconds`
-    fresh_seconds: float = 1.0  # after its last byte a connection is not closed for another
+    fresh_seconds: float = 1.0  # in which a connection that sent something is not closed for another
     linger_seconds: float = (
         2.0  # for which a refused client's data is still read, so that the refusal arrives
     )

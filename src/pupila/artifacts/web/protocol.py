@@ -179,7 +179,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.refused = True
         self._unset_keepalive_if_required()
         cycle = self.cycle
-        if self.phase is _BODY and cycle.response_complete:  # this request has had its response
+        if self._has_response():
             self.transport.close()
             return
         if cycle is not None and not cycle.response_complete:
@@ -217,20 +217,33 @@ class BoundedProtocol(HttpToolsProtocol):
             slowest.transport.abort()
             return
         slowest.refused = True
-        if slowest is self or slowest.phase is _HEAD:
+        if slowest is self or (slowest.phase in (_HEAD, _BODY) and not slowest._has_response()):
             slowest._write(connection_refusals.many_connections(self.limits))
         slowest.transport.close()
 
     def is_expendable(self, now: float) -> bool:
-        """Whether no response is lost if this connection ends: the client has sent nothing, or not all in time."""
+        """Whether no response is lost if this connection ends: the client has sent nothing, or is slow to send all."""
         if self.refused:
             return self._closing_since > 0
+        if self.phase is _BODY:
+            return self._is_slow_body(now)
         complete = self.cycle is None or self.cycle.response_complete
-        return complete and self.phase is not _BODY and now - self._last >= self.limits.fresh_seconds
+        return complete and now - self._last >= self.limits.fresh_seconds
+
+    def _is_slow_body(self, now: float) -> bool:
+        """Whether a body arrives below the average that it must reach in the end, and no response is being sent."""
+        taken = now - self._started
+        late = taken >= self.limits.fresh_seconds and self._body < taken * self.limits.bytes_per_second
+        silent = not self.cycle.response_started or self.cycle.response_complete
+        return late and silent and not self.pipeline and not self.flow.read_paused
+
+    def _has_response(self) -> bool:
+        """Whether the request whose body arrives has had its response."""
+        return self.phase is _BODY and self.cycle.response_complete
 
     def order(self) -> tuple[bool, bool, float]:
         """The order in which they are closed for others: refused ones, slow requests by age, idle ones."""
-        return not self.refused, self.phase is not _HEAD, self._started
+        return not self.refused, self.phase not in (_HEAD, _BODY), self._started
 
     # How long a client takes
 
@@ -264,8 +277,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         """End a connection whose request did not come in time; who sent nothing at all gets no response."""
-        has_response = self.phase is _BODY and self.cycle.response_complete
-        if has_response or self.phase is _FRESH:
+        if self._has_response() or self.phase is _FRESH:
             self.transport.close()
             return
         self.refuse(connection_refusals.too_slow())

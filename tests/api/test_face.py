@@ -112,7 +112,7 @@ def test_what_is_no_port_is_refused_wherever_pupila_listens(port: Any) -> None:
     for listen in (
         lambda: BackgroundServer(app, "127.0.0.1", port),
         lambda: run_local(lambda stop: app, port, lambda url: None),
-        lambda: run(app, "127.0.0.1", port, lambda: None, ConnectionLimits()),
+        lambda: run(app, "127.0.0.1", port, lambda _: None, ConnectionLimits()),
     ):
         with pytest.raises(PupilaError, match=r"expected a port from 0 to 65535"):
             listen()

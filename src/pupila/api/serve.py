@@ -88,12 +88,23 @@ def serve_forever(
     Args:
         bundle: a bundle or a run, or its folder.
         host: to listen on; 0.0.0.0 accepts other machines.
-        port: to listen on.
+        port: to listen on; 0 picks a free one.
         ready: called once the bundle is loaded and the port accepts connections.
         settings: limits, queue and threads.
 
     Raises:
         PupilaError: the bundle is invalid, or the host or port can't be listened on.
+    """
+    serve_announced(bundle, host, port, lambda _: ready(), settings)
+
+
+def serve_announced(
+    bundle: ModelInput, host: str, port: int, ready: Callable[[int], None], settings: ServeOptions
+) -> None:
+    """`serve_forever`, which tells the port that it listens on.
+
+    Raises:
+        PupilaError: as `serve_forever`.
     """
     from pupila.artifacts.run.source import parse_predicting
     from pupila.artifacts.web.run import run

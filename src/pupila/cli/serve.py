@@ -19,16 +19,21 @@ def serve(
     host: Annotated[
         str, typer.Option(help=mark("Address to listen on; 0.0.0.0 accepts other machines."))
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help=mark("Port to listen on."))] = 8000,
+    port: Annotated[int, typer.Option(help=mark("Port to listen on; 0 picks a free one."))] = 8000,
     sha256: Sha256Option = None,
 ) -> None:
     """Serve until interrupted."""
     from pupila.api.load import pin
-    from pupila.api.serve import serve_forever
+    from pupila.api.serve import serve_announced
 
     check_port(port)
-    text = say(
-        "Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=host, port=port
-    )
+    shown = f"[{host}]" if ":" in host else host
+
+    def announce(taken: int) -> None:
+        text = say(
+            "Serving at http://{host}:{port} (API: /docs). Ctrl-C stops the service.", host=shown, port=taken
+        )
+        print(text, flush=True)
+
     pinned = pin(bundle, sha256)
-    serve_forever(pinned, host=host, port=port, ready=lambda: print(text, flush=True), **given_settings(ctx))
+    serve_announced(pinned, host, port, announce, given_settings(ctx))

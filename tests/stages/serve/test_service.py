@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -215,6 +216,19 @@ def test_sigterm_loses_no_accepted_request(bundle: str) -> None:
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert "Serving at http://127.0.0.1" in out
+
+
+def test_port_0_prints_the_port_that_was_taken(bundle: str) -> None:
+    command = [sys.executable, "-m", "pupila", "serve", bundle, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            printed = re.search(r"http://([^ ]+)", process.stdout.readline())
+            assert printed is not None and not printed[1].endswith(":0")
+            assert send_request(printed[1], "GET", "/health")[0] == 200
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
 
 
 def wait_for(port: int) -> socket.socket:

@@ -9,14 +9,14 @@ from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.listening import listen, make_server
 
 
-def run(app: App, host: str, port: int, ready: Callable[[], None], limits: ConnectionLimits) -> None:
+def run(app: App, host: str, port: int, ready: Callable[[int], None], limits: ConnectionLimits) -> None:
     """Serve until SIGINT or SIGTERM, then exit with code 0.
 
     Args:
         app: the application.
         host: to listen on.
-        port: to listen on.
-        ready: called once the port accepts connections.
+        port: to listen on; 0 picks a free one.
+        ready: called with the port once it accepts connections.
         limits: of the connections.
 
     Raises:
@@ -24,5 +24,5 @@ def run(app: App, host: str, port: int, ready: Callable[[], None], limits: Conne
     """
     sockets = listen(host, port, "--port 0")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again after the last response
-    ready()
+    ready(sockets[0].getsockname()[1])
     make_server(app, limits).run(sockets)

@@ -1,8 +1,8 @@
 """Serve a bundle over HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from pupila.api.inputs import ModelInput
 from pupila.api.options import ServeOptions
@@ -99,7 +99,7 @@ def serve_forever(
 
 
 def serve_announced(
-    bundle: ModelInput, host: str, port: int, ready: Callable[[int], None], settings: ServeOptions
+    bundle: ModelInput, host: str, port: int, ready: Callable[[int], None], settings: Mapping[str, Any]
 ) -> None:
     """`serve_forever`, which tells the port that it listens on.
 

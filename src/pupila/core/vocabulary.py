@@ -23,6 +23,7 @@ FINGERPRINT_FILE: Final = "fingerprint.json"
 EXPLORE_FILE: Final = "explore.html"
 LABELS_FILE: Final = "labels.parquet"
 LABELS_LOCK_FILE: Final = ".labels.lock"
+LABELS_COPY_FILE: Final = ".labels.copy.parquet"
 PRODUCTS_FILE: Final = "products.jsonl"
 REJECTED_FILE: Final = "rejected.jsonl"
 VISITS_FILE: Final = "visits.jsonl"
@@ -33,7 +34,8 @@ PATCH_FILE: Final = "label-patch.jsonl"
 OWN_FILES: Final = frozenset(
     {
         MANIFEST_FILE, SPLITS_FILE, TEST_ACCESS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, LABELS_LOCK_FILE,
-        PRODUCTS_FILE, REJECTED_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE, PATCH_FILE,
+        LABELS_COPY_FILE, PRODUCTS_FILE, REJECTED_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE,
+        PATCH_FILE,
     }
 )  # fmt: skip
 

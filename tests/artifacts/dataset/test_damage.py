@@ -68,11 +68,45 @@ def test_400_changed_bits_of_a_kept_file_are_named(
 
 def _refuse_flips(name: str, read: Callable[[str], object], count: int, tmp_path: Path) -> None:
     labelled(tmp_path)
+    (tmp_path / ".labels.copy.parquet").unlink()
     for _ in flipped(tmp_path / name, count):
         with pytest.raises(PupilaError, match=name) as fault:
             read(str(tmp_path))
         assert fault.value.remedy
     read(str(tmp_path))
+
+
+def test_damaged_labels_are_restored_from_their_copy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = labelled(tmp_path)
+    opened = pupila.open(tmp_path)
+    path, history, whole = (
+        tmp_path / "labels.parquet",
+        read_history(data.home),
+        (tmp_path / "labels.parquet").read_bytes(),
+    )
+    for damaged in (b"", whole[:-9], whole[:200] + b"?" + whole[201:]):
+        path.write_bytes(damaged)
+        assert read_history(data.home).equals(history)
+    sentence = f"{path} is damaged; its copy has 16 labels, the last of 2026-11-09T00:00:00, and is used.\n"
+    assert capsys.readouterr().err == sentence  # once
+    assert pupila.open(tmp_path).hash == opened.hash
+    append_labels(data.home, [Label("cat/000.jpg", "0", "annotator:eva", True, "cat", "2026-11-01")])
+    assert read_history(data.home)[:-1].equals(history) and pl.read_parquet(path).height == 17
+    (stored,) = tmp_path.glob(".labels.damaged-*.parquet")
+    assert stored.read_bytes() == damaged
+    assert (tmp_path / ".labels.copy.parquet").read_bytes() == path.read_bytes()
+
+
+def test_the_copy_of_labels_stands_in_for_no_newer_and_no_deleted_file(tmp_path: Path) -> None:
+    data = labelled(tmp_path)
+    newer = read_history(data.home).drop("votes")
+    newer.write_parquet(tmp_path / "labels.parquet", metadata={"pupila.schema": "99"})
+    with pytest.raises(PupilaError, match="newer Pupila"):
+        read_history(data.home)
+    (tmp_path / "labels.parquet").unlink()
+    assert read_history(data.home).is_empty()
 
 
 def test_a_split_whose_line_ends_were_changed_is_read(tmp_path: Path) -> None:

@@ -1,23 +1,26 @@
 """The label history: one row per label, with its labeller, time, confidence and cost; rows are never deleted.
 
+On disk a hidden copy lies beside it and stands in for a damaged file: no command can ask the annotators again.
 A label belongs to the image's bytes. It is looked up by their hash, so it survives renaming the file.
 """
 
 import contextlib
 import io
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import polars as pl
 
 from pupila.artifacts.dataset.columns import UNREADABLE, Schema, first_line, refuse_newer_schema
-from pupila.core import files, locks, stores
+from pupila.core import checksums, files, locks, stores
 from pupila.core.errors import PupilaError, name_unread_files
-from pupila.core.messages import say
-from pupila.core.vocabulary import LABELS_FILE, LABELS_LOCK_FILE
+from pupila.core.messages import say, say_count
+from pupila.core.vocabulary import LABELS_COPY_FILE, LABELS_FILE, LABELS_LOCK_FILE
 
 LABELS_SCHEMA = 2  # of labels.parquet; 1 had the column `person` and labellers "person:NAME"
 RETRACTED = "retracted"  # "REASON: retracted" as a note withdraws the annotator's last label for that reason
@@ -63,14 +66,42 @@ def read_history(home: str) -> pl.DataFrame:
         home: folder of the data set's own files.
 
     Raises:
-        PupilaError: the file is no history that this Pupila can read, or can't be read at all.
+        PupilaError: the file can't be read, or is no history that this Pupila can read, and there is no copy of it.
     """
     uri = files.join(home, LABELS_FILE)
     if not files.exists(uri):
         return pl.DataFrame(schema=HISTORY)
     with name_unread_files(uri):
         stored = files.read_bytes(uri)
-    return _parse(uri, stored)
+    try:
+        labels, version = _parse_any(uri, stored)
+    except PupilaError:
+        if (copied := _read_copy(home)) is None:
+            raise
+        labels, version = copied
+        last = labels["time"].max() or ""
+        _announce(say_count("{path} is damaged; its copy has {n} label, the last of {time}, and is used.",
+                            "{path} is damaged; its copy has {n} labels, the last of {time}, and is used.",
+                            labels.height, path=uri, time=last))  # fmt: skip
+    refuse_newer_schema(uri, version, LABELS_SCHEMA)
+    return labels
+
+
+def _read_copy(home: str) -> tuple[pl.DataFrame, int] | None:
+    """The copy of the history with its schema; None where there is none, or a damaged one."""
+    uri = files.join(home, LABELS_COPY_FILE)
+    if files.is_remote(home) or not files.exists(uri):
+        return None
+    try:
+        return _parse_any(uri, files.read_bytes(uri))
+    except (PupilaError, OSError):
+        return None
+
+
+@cache
+def _announce(sentence: str) -> None:
+    """Says once what was done about damage."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _parse(uri: str, stored: bytes) -> pl.DataFrame:
@@ -79,6 +110,17 @@ def _parse(uri: str, stored: bytes) -> pl.DataFrame:
     Raises:
         PupilaError: see `read_history`.
     """
+    labels, version = _parse_any(uri, stored)
+    refuse_newer_schema(uri, version, LABELS_SCHEMA)
+    return labels
+
+
+def _parse_any(uri: str, stored: bytes) -> tuple[pl.DataFrame, int]:
+    """The labels and the schema of a file of any schema; those of a newer one as they are.
+
+    Raises:
+        PupilaError: the file is damaged, or something else.
+    """
     remedy = say("restore the file from a backup: no command can ask the annotators again")
     content = files.check_seal(uri, stored, remedy)
     try:
@@ -86,14 +128,14 @@ def _parse(uri: str, stored: bytes) -> pl.DataFrame:
         labels = pl.read_parquet(io.BytesIO(content))
         if version == 1:
             labels = _upgrade(labels)
-        labels = labels.select(list(HISTORY))
+        if version <= LABELS_SCHEMA:
+            labels = labels.select(list(HISTORY))
     except UNREADABLE as fault:
         raise PupilaError(
             say("Can't read the labels {path}", path=uri), actual=first_line(fault),
             expected=say("a label history written by Pupila"), remedy=remedy,
         ) from fault  # fmt: skip
-    refuse_newer_schema(uri, version, LABELS_SCHEMA)
-    return labels
+    return labels, version
 
 
 def _upgrade(labels: pl.DataFrame) -> pl.DataFrame:
@@ -152,8 +194,16 @@ def _lock(path: str) -> Iterator[None]:
 
 
 def _write_history(home: str, history: pl.DataFrame) -> None:
-    """Write the whole history, `HISTORY` columns."""
-    files.write_bytes(files.join(home, LABELS_FILE), _serialize(history))
+    """Write the whole history, `HISTORY` columns, and its copy; the bytes of a damaged file get another name.
+
+    The copy is written last: a process that is killed in between leaves an older one, which the next one replaces.
+    """
+    uri, content = files.join(home, LABELS_FILE), _serialize(history)
+    if files.exists(uri) and checksums.is_damaged(old := files.read_bytes(uri)):
+        files.write_bytes(files.join(home, f".labels.damaged-{files.sha256(old)[:12]}.parquet"), old)
+    files.write_bytes(uri, content)
+    with contextlib.suppress(PupilaError):  # the labels are kept
+        files.write_bytes(files.join(home, LABELS_COPY_FILE), content)
 
 
 def _serialize(history: pl.DataFrame) -> bytes:

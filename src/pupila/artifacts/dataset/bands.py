@@ -70,7 +70,7 @@ def read_scaled_facts(
     """
     requested = BandSettings.model_fields.keys() & settings.model_fields_set
     settings = decide_band_settings(source, home, settings)
-    entries = [files.FileEntry(*row) for row in source.rows.select("image", "bytes", "modified").iter_rows()]
+    entries = source.rows.select("image", "bytes", "modified")
     facts, cache = read_facts(source.root, entries, settings)
     deep = facts.filter(pl.col("fault").is_null() & pl.col("mode").str.starts_with("I")).sort("image")
     if requested and deep.is_empty() and not _list_tiffs(source):

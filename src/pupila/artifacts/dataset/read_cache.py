@@ -67,10 +67,8 @@ class ReadCache:
         self._files: dict[str, mmap.mmap] = {}  # part -> what its map shows
 
     def facts(self) -> pl.DataFrame:
-        """All cached rows; for a file that was read twice, the later one."""
-        if not self._frames:
-            return pl.DataFrame(schema=self._schema)
-        return _unite(self._frames)
+        """All cached rows; of a file that was read twice, both."""
+        return pl.concat([pl.DataFrame(schema=self._schema), *self._frames])
 
     def store(self, facts: pl.DataFrame, copies: NDArray[np.uint8]) -> None:
         """Save one part.

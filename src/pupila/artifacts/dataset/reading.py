@@ -1,7 +1,6 @@
 """Read images in parallel: every file becomes one row of facts, cached so that no file is read twice."""
 
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from pupila.artifacts.dataset.columns import Schema
-from pupila.artifacts.dataset.read_cache import BYTES, PART, ReadCache
+from pupila.artifacts.dataset.read_cache import BYTES, PART, ROW, ReadCache
 from pupila.core import files
 from pupila.core.messages import say
 from pupila.core.progress import progress
@@ -154,14 +153,12 @@ class ReadSettings(LayoutSettings, BandSettings, ImageLimits):
         return None if settings == BandSettings() else settings
 
 
-def read_facts(
-    root: str, entries: list[files.FileEntry], settings: ReadSettings
-) -> tuple[pl.DataFrame, ReadCache]:
+def read_facts(root: str, entries: pl.DataFrame, settings: ReadSettings) -> tuple[pl.DataFrame, ReadCache]:
     """The facts of every file, in the order of the entries, from the cache where possible.
 
     Args:
         root: folder or URI that the entries' paths are relative to.
-        entries: the files; size -1 is a broken link.
+        entries: the files, with the columns `image`, `bytes` (-1 for a broken link) and `modified`.
         settings: limits and threads.
 
     Returns:
@@ -174,21 +171,15 @@ def read_facts(
     version = f"{DECODER}/{BYTES}/{settings.max_bytes}/{settings.max_pixels}"
     version += f"/{choice.model_dump_json()}" if choice else ""
     cache = ReadCache(root, version, FACTS, lambda entry: read_file_facts(root, entry, settings)[1])
-    requested = pl.DataFrame(
-        {
-            "image": [e.path for e in entries],
-            "bytes": [e.size for e in entries],
-            "modified": [e.modified for e in entries],
-        },
-        schema={name: FACTS[name] for name in ("image", "bytes", "modified")},
-    )
+    requested = entries.cast({name: FACTS[name] for name in entries.columns})
     known = _join_cached(requested, cache)
     outdated = pl.col(PART).is_null() | pl.col("fault").eq_missing(
         "missing-extra"
     )  # that may be installed by now
     fresh = known.filter(outdated).select(requested.columns)
     if fresh.height:
-        _read_fresh(root, [files.FileEntry(*row) for row in fresh.iter_rows()], settings, cache)
+        del known  # it is as large as the manifest, and is made again
+        _read_fresh(root, fresh, settings, cache)
         known = _join_cached(requested, cache)
     return known, cache
 
@@ -196,22 +187,28 @@ def read_facts(
 def _join_cached(requested: pl.DataFrame, cache: ReadCache) -> pl.DataFrame:
     """The cached facts of the requested files, null where there are none."""
     known, key = cache.facts(), requested.columns
-    return requested.join(known, on=key, how="left", maintain_order="left").select(known.columns)
+    # Rows are joined by their numbers alone: what else is known of them is copied once.
+    numbers = known.select(*key, pl.int_range(pl.len()).alias(ROW))
+    found = requested.join(numbers, on=key, how="left", maintain_order="left")
+    if found.height > requested.height:  # some file was read twice
+        latest = numbers.unique(key, keep="last")
+        found = requested.join(latest, on=key, how="left", maintain_order="left")
+    return known.select(pl.all().gather(found[ROW])).with_columns(found.select(key))
 
 
-def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSettings, cache: ReadCache) -> None:
+def _read_fresh(root: str, entries: pl.DataFrame, settings: ReadSettings, cache: ReadCache) -> None:
     workers = settings.workers or reader_threads(root)
     with (
         warnings.catch_warnings(action="ignore"),  # the doctor reports what Pillow warns about
-        progress(say("reading images"), len(entries)) as advance,
+        progress(say("reading images"), entries.height) as advance,
         ThreadPoolExecutor(workers) as pool,
     ):
-        chunks = list(_chunks(entries, CHUNK))
-        reading = [_submit(pool, root, chunks[0], settings)]
-        for number, chunk in enumerate(chunks, start=1):
+        starts = range(0, entries.height, CHUNK)
+        reading = [_submit(pool, root, entries[:CHUNK], settings)]
+        for start in starts:
             rows = [row for some in reading.pop() for row in some.result()]
-            if number < len(chunks):  # the threads read on while this chunk is hashed and saved
-                reading.append(_submit(pool, root, chunks[number], settings))
+            if start + CHUNK in starts:  # the threads read on while this chunk is hashed and saved
+                reading.append(_submit(pool, root, entries[start + CHUNK : start + 2 * CHUNK], settings))
             copies = np.stack([copy for _, copy in rows])
             grey = copies[:, : SIDE * SIDE].reshape(-1, SIDE, SIDE)
             for (facts, _), phash, mirrored in zip(rows, *hashes(grey), strict=True):
@@ -219,24 +216,23 @@ def _read_fresh(root: str, entries: list[files.FileEntry], settings: ReadSetting
                     facts.phash, facts.phash_mirrored = phash, mirrored
             columns = {name: [getattr(facts, name) for facts, _ in rows] for name in FACTS}
             cache.store(pl.DataFrame(columns, schema=FACTS), copies)
-            advance(len(chunk))
+            advance(len(rows))
 
 
 Row = tuple[ImageFacts, NDArray[np.uint8]]
 
 
 def _submit(
-    pool: ThreadPoolExecutor, root: str, entries: list[files.FileEntry], settings: ReadSettings
+    pool: ThreadPoolExecutor, root: str, chunk: pl.DataFrame, settings: ReadSettings
 ) -> list[Future[list[Row]]]:
+    entries = [files.FileEntry(*row) for row in chunk.iter_rows()]
     return [
-        pool.submit(lambda part: [read_file_facts(root, entry, settings) for entry in part], some)
-        for some in _chunks(entries, _AT_ONCE)
+        pool.submit(
+            lambda part: [read_file_facts(root, entry, settings) for entry in part],
+            entries[start : start + _AT_ONCE],
+        )
+        for start in range(0, len(entries), _AT_ONCE)
     ]
-
-
-def _chunks(entries: list[files.FileEntry], size: int) -> Iterator[list[files.FileEntry]]:
-    for start in range(0, len(entries), size):
-        yield entries[start : start + size]
 
 
 def read_file_facts(root: str, entry: files.FileEntry, settings: ReadSettings) -> Row:

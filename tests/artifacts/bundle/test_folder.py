@@ -259,6 +259,25 @@ def test_links_to_the_same_content_are_read(tmp_path: Path, home: Path) -> None:
         read_bundle(home)
 
 
+def test_a_bundle_in_a_cache_of_the_hub_is_read(tmp_path: Path, home: Path) -> None:
+    """Every file of such a snapshot, bundle.json too, is a link to one that is named by its hash, outside of it."""
+    blobs = tmp_path / "models--me--flowers/blobs"
+    snapshot = tmp_path / "models--me--flowers/snapshots/0123abc"
+    blobs.mkdir(parents=True)
+    for path in sorted(path for path in home.rglob("*") if path.is_file()):
+        blob = blobs / files.sha256(path.read_bytes())
+        link = snapshot / path.relative_to(home)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(blob)
+        link.symlink_to(os.path.relpath(blob, link.parent))
+    bundle = read_bundle(snapshot)
+    Predictor(bundle)
+    blob = blobs / bundle.info.files["card.md"]
+    blob.write_bytes(b"# Better")
+    with pytest.raises(PupilaError, match=r"card\.md was changed"):
+        read_bundle(snapshot)
+
+
 def test_training_images_that_are_no_hashes_are_refused(home: Path) -> None:
     bundle = read_bundle(edit_file(home, "training_images.txt", b"\xff\x1b[2J no hash\n"))
     with pytest.raises(PupilaError, match=r"training_images.txt: found .*expected 64 hexadecimal digits"):

@@ -122,6 +122,15 @@ def test_a_refused_form_says_what_is_expected(port: int, request_: bytes, status
     assert expected in body["expected"] and body["remedy"]
 
 
+@pytest.mark.parametrize("start", [b"--x", b"--m\r\nA\x00: b", b"--m\r\nno colon", b"--m?"])
+def test_a_refused_form_leaves_nothing_in_the_log(start: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    body = start + b"\r\n--m--\r\n"
+    kind = b"Content-Type: multipart/form-data; boundary=m\r\nContent-Length: %d" % len(body)
+    with serving(small_app()) as port:
+        assert ask(port, POST + kind + CLOSE + body)[0] == 400
+    assert not caplog.records
+
+
 def test_the_description_says_how_many_files_are_taken(port: int) -> None:
     described: Any = parsed(ask(port, b"GET /openapi.json HTTP/1.1\r\nHost: x" + CLOSE)[1])[1]
     (field,) = (

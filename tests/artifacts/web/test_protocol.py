@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from pupila.artifacts.web.connection_refusals import too_slow
 from pupila.artifacts.web.limits import ConnectionLimits
 from pupila.artifacts.web.protocol import bound_protocol
 from tests.artifacts.web.clients import (
@@ -246,6 +247,7 @@ class Transport(asyncio.Transport):
         self.sent, self.ended = b"", ""
 
     def write(self, data: Any) -> None:
+        assert not self.ended  # uvloop raises
         self.sent += data
 
     def is_closing(self) -> bool:
@@ -261,10 +263,10 @@ class Transport(asyncio.Transport):
         return False
 
     def pause_reading(self) -> None:
-        pass
+        assert not self.ended
 
     def resume_reading(self) -> None:
-        pass
+        assert not self.ended
 
 
 def connection(**limits: Any) -> tuple[Any, Loop, Transport]:
@@ -302,6 +304,17 @@ def test_a_pause_of_the_server_is_not_the_clients() -> None:
     for _ in range(25):
         loop.advance(1.0)
     assert transport.sent[9:12] == b"408"
+
+
+def test_a_response_after_the_clients_reset_is_dropped() -> None:
+    protocol, _, transport = connection()
+    protocol.data_received(POST + b"Content-Length: 100000\r\n\r\n" + b"a" * 70_000)
+    transport.ended = "by the client"  # the protocol has not heard of it yet
+    protocol.cycle.message_event.set()
+    asyncio.run(protocol.cycle.receive())
+    asyncio.run(protocol.cycle.send({"type": "http.response.start", "status": 200, "headers": []}))
+    protocol.refuse(too_slow())
+    assert not transport.sent
 
 
 def test_a_response_that_nobody_reads_ends_the_connection() -> None:

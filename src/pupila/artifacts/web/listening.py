@@ -1,6 +1,7 @@
 """The sockets that a service listens on, and uvicorn's server with our limits."""
 
 import errno
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -71,6 +72,9 @@ def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, str
 
 def make_server(app: App, limits: ConnectionLimits) -> uvicorn.Server:
     """A server for the app, to be run with the sockets of `listen`."""
+    logging.getLogger("python_multipart").setLevel(
+        logging.ERROR
+    )  # it warns of what is refused with an answer
     config = uvicorn.Config(
         app, http=bound_protocol(limits), ws="none", log_level="warning", access_log=False,
         timeout_graceful_shutdown=GRACE,

@@ -21,6 +21,39 @@ _FRESH, _IDLE, _HEAD, _BODY = (
 _UPGRADING = (b"upgrade", b"http2-settings")
 
 
+class _Transport:
+    """A transport that drops what is sent once it closes.
+
+    uvloop's raises then, until the protocol hears of the end: a client's reset would fail the request.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send the data, where the connection is open."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """End what is sent, where the connection is open."""
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def pause_reading(self) -> None:
+        """Read no more for now, where the connection is open."""
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, where the connection is open."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A connection that ends with a refusal where the client sends too much, too slowly or no HTTP."""
 
@@ -28,7 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: it must send a request's headers in time."""
-        super().connection_made(transport)
+        super().connection_made(_Transport(transport))  # type: ignore[arg-type]
         self.phase = _FRESH
         self.refused = False
         self._fault: Refusal | None = None  # raised in a callback of the parser, which hides it

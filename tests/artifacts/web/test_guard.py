@@ -9,6 +9,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import pytest
+from starlette.formparsers import MultiPartParser
 
 from pupila.artifacts.web.limits import BodyLimits
 from pupila.artifacts.web.refusals import RETRY_LATER, Refusal, to_response
@@ -169,15 +170,29 @@ def test_a_full_queue_refuses_before_the_body_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EMFILE, 503), (errno.EIO, 500)]
+    ("place", "number", "status"),
+    [
+        ("write", errno.ENOSPC, 507),
+        ("rollover", errno.ENOSPC, 507),
+        ("seek", errno.ENOSPC, 507),  # which writes what is buffered
+        ("write", errno.EDQUOT, 507),
+        ("rollover", errno.EMFILE, 503),
+        ("write", errno.EIO, 500),
+    ],
 )
 def test_an_upload_that_the_disk_does_not_take_is_refused_and_logged(
-    port: int, number: int, status: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    port: int,
+    place: str,
+    number: int,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(SpooledTemporaryFile, "write", fail)
+    monkeypatch.setattr(MultiPartParser, "spool_max_size", 1)
+    monkeypatch.setattr(SpooledTemporaryFile, place, fail)
     with caplog.at_level(logging.ERROR, "uvicorn.error"):
         monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
         got, response = ask(port, POST + form(FILE))

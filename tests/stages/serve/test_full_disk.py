@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.mark.slow
-def test_a_full_temporary_folder_is_said_and_logged_and_room_comes_back(server: Server) -> None:
+def test_a_full_temporary_folder_is_reported_and_logged_and_room_comes_back(server: Server) -> None:
     address, process = server
     large = encoded(plain(255, 0, 0, side=700), "BMP")  # 1.5 MB: above what an upload may take in memory
     numbers = []
@@ -47,10 +47,10 @@ def test_a_full_temporary_folder_is_said_and_logged_and_room_comes_back(server: 
         ("single", form(("a.bmp", large))),
         ("batch", form(("a.png", RED), ("b.bmp", large), field="files")),
     ):
-        status, answer, _ = send_request(address, "POST", f"/predict/{path}", *body)
-        assert (status, answer["actual"]) == (507, "No space left on device")
-        assert "TMPDIR" in answer["remedy"]
-        numbers.append(answer["request_id"])
+        status, refusal, _ = send_request(address, "POST", f"/predict/{path}", *body)
+        assert (status, refusal["actual"]) == (507, "No space left on device")
+        assert "TMPDIR" in refusal["remedy"]
+        numbers.append(refusal["request_id"])
         assert send_request(address, "POST", "/predict/single", *form(("a.png", RED)))[0] == 200
     process.terminate()
     _, log = process.communicate(timeout=60)

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from pupila.demo.shop import HOST, Reply, Shop
@@ -395,12 +396,44 @@ def test_a_post_is_never_retried() -> None:
 
 
 @pytest.mark.parametrize(
+    "date",
+    ["Mon, 01 Jan 2026 00:00:00 +99999999999999", f"Mon, 01 Jan {'1' * 4000} 00:00:00 GMT", "²", "Mon"],
+)
+def test_a_retry_after_that_is_no_time_is_ignored(date: str) -> None:
+    with open_shop(reply_in_turn(make_reply(503, retry_after=date), make_reply())) as shop:
+        assert fetch_paths(shop, "/x")[0].status == 200
+
+
+@pytest.mark.parametrize("place", ["header", "meta"])
+@pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "utf-7", "nowhere", "x\x80"])
+def test_an_encoding_that_no_browser_knows_is_not_decoded(charset: str, place: str) -> None:
+    body = f"<meta charset={charset if place == 'meta' else 'utf-8'}>{'+AAA' * 500_000}ñandú".encode()
+    kind = f"text/html; charset={charset}" if place == "header" else "text/html"
+    page = Response("http://shop", 200, httpx.Headers([(b"content-type", kind.encode("latin-1"))]), body)
+    assert page.text == body.decode()
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [("windows-1251", "cp1251"), ("GBK", "gbk"), ("euc-kr", "euc_kr"), ("Shift_JIS", "cp932"), ("Big5", "big5"),
+     ("ISO-8859-15", "iso8859-15"), ("KOI8-R", "koi8-r"), ("utf-16le", "utf-16-le"), ("gb18030", "gb18030"),
+     ("EUC-JP", "euc_jp"), ("iso-2022-jp", "iso2022_jp"), ("windows-1252", "cp1252"), ("us-ascii", "ascii")],
+)  # fmt: skip
+def test_the_encodings_of_browsers_are_decoded(charset: str, codec: str) -> None:
+    text = next(t for t in ("дом", "家", "집", "é", "a") if t.encode(codec, "ignore").decode(codec) == t)
+    page = Response("http://shop", 200, httpx.Headers({"content-type": f'text/html;CHARSET="{charset}"'}),
+                    text.encode(codec))  # fmt: skip
+    assert page.text == text
+
+
+@pytest.mark.parametrize(
     ("kind", "body"),
     [("text/html; charset=hex", "ñandú".encode()), ("text/html", b"<meta charset=hex>" + "ñandú".encode()),
      ("text/html; charset=rot13", b"<meta charset='latin1'>\xf1and\xfa"),
      ("text/html; charset=undefined", "ñandú".encode()),
      ("text/html; charset=iso-8859-1", "ñandú".encode("latin-1")),
      ("text/html", b"<meta charset='latin1'>\xf1and\xfa"),
+     ("text/html; charset=windows-1252", "ñandú".encode("cp1252")),
      ("text/html; charset=utf-8", "ñandú".encode())],
 )  # fmt: skip
 def test_text_is_decoded_by_the_declared_charset(kind: str, body: bytes) -> None:

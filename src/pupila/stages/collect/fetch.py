@@ -1,6 +1,7 @@
 """A polite HTTP client for pages, images and the requests of a browser: robots.txt, rate limits, retries."""
 
 import asyncio
+import codecs
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,6 +38,15 @@ _ROBOTS_BYTES = 512_000  # RFC 9309, 2.5: at least 500 KiB have to be read
 _RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
+_CHARSET = re.compile(r"\bcharset\s*=\s*[\"']?([\w:.-]+)", re.IGNORECASE | re.ASCII)
+# Python's names of the encodings of pages (https://encoding.spec.whatwg.org). Its other ones are no text, or take
+# time that grows with the square of the page (`punycode`).
+_CHARSETS = frozenset({
+    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "ascii", "mac-roman", "mac-cyrillic", "koi8-r", "koi8-u",
+    "cp866", "cp874", "cp932", "cp949", "gbk", "gb2312", "gb18030", "big5", "big5hkscs", "euc_jp", "iso2022_jp",
+    "shift_jis", "euc_kr", *(f"cp{number}" for number in range(1250, 1259)),
+    *(f"iso8859-{number}" for number in range(1, 17)),
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +80,22 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text, decoded by the charset of the header, else of its `<meta>`, else UTF-8."""
-        header = httpx.Response(200, headers={"content-type": self.headers.get("content-type", "")})
-        declared = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", self.body[:1024], re.IGNORECASE)
-        for name in (header.charset_encoding, declared[1].decode() if declared else None):
-            try:
-                return self.body.decode(name or "", errors="replace")
-            except (LookupError, ValueError):  # unknown, or not a text encoding, such as hex
-                continue
+        declared = re.search(rb"<meta[^>]+?(charset=[\"']?[\w-]+)", self.body[:1024], re.IGNORECASE)
+        for text in (self.headers.get("content-type", ""), declared[1].decode() if declared else ""):
+            if charset := _read_charset(text):
+                return self.body.decode(charset, errors="replace")
         return self.body.decode(errors="replace")
+
+
+def _read_charset(text: str) -> str:
+    """The charset that the text declares; "" where it is none that browsers know."""
+    if (match := _CHARSET.search(text)) is None:
+        return ""
+    try:
+        name = codecs.lookup(match[1]).name
+    except (LookupError, ValueError):
+        return ""
+    return name if name in _CHARSETS else ""
 
 
 class _RetryableFailure(Exception):
@@ -282,12 +300,12 @@ class Fetcher:
         value = response.headers.get("retry-after", "").strip()
         if not value:
             return None
-        if value.isdigit():
+        if value.isascii() and value.isdecimal():
             seconds = float(value)
         else:
             try:
                 seconds = max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, OverflowError):
                 return None
         if seconds > self._site.longest_wait:
             why = say("HTTP status {status}: the server asks for a pause of {n} s",

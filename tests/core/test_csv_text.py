@@ -53,6 +53,10 @@ def test_every_name_is_read_back() -> None:
     ]  # as in every table
 
 
+def test_half_a_character_is_written_as_its_number() -> None:
+    assert csv_line(["=\udcff.png", "\ud800,é"]).encode() == '\'=\\udcff.png,"\\ud800,é"'.encode()
+
+
 def test_tables_of_others_keep_their_apostrophes() -> None:
     text = "image,'label'\n'a'.jpg,'cat'\nb's.jpg,it's = 1\n"
     assert parse_table(text.encode(), ".csv").frame.rows() == [("'a'.jpg", "'cat'"), ("b's.jpg", "it's = 1")]

@@ -15,12 +15,14 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 def csv_line(cells: Sequence[object]) -> str:
     """The cells as a line of CSV without its end; a text that begins like a formula gets an apostrophe before it.
 
-    Numbers stay: they are no formulas.
+    Numbers stay: they are no formulas. Half a character, as the name of a file on an old disk may hold, is written as
+    its number (a backslash and `udcff`), for no UTF-8 can hold it.
     """
     text = io.StringIO()
     # Python puts quotes around a character of the line's end only: both kinds of break may stand in a name.
     csv.writer(text, lineterminator="\r\n").writerow([_quote(cell) for cell in cells])
-    return text.getvalue().removesuffix("\r\n")
+    line = text.getvalue().removesuffix("\r\n")
+    return line if line.isascii() else line.encode(errors="backslashreplace").decode()
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:

@@ -1,6 +1,7 @@
 """Hugging Face's data sets on disk: Arrow streams of `save_to_disk`, Parquet files of the hub, and their classes."""
 
 import json
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,17 @@ def test_the_card_of_a_hub_folder_names_the_classes_and_the_files_name_the_split
     data = pupila.open(tmp_path)
     assert data.class_counts() == {"010": 3, "no": 3}
     assert dict(data.images["given_split"].value_counts().iter_rows()) == {"train": 4, "extra": 2}
+
+
+@pytest.mark.parametrize("name", [b"hub[1]", b"h*b?", b"hub\xff"])
+def test_names_like_patterns_and_names_that_are_no_text_are_read(name: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    labels = [number % 2 for number in range(8)]
+    rows = {"image": [{"bytes": row["bytes"], "path": None} for row in images(range(8))], "label": labels}
+    with (folder / "train-00000-of-00001.parquet").open("wb") as stream:
+        pl.DataFrame(rows).write_parquet(stream)
+    assert pupila.open(folder).class_counts() == {"0": 4, "1": 4}
 
 
 def test_several_columns_of_classes_are_a_question(tmp_path: Path) -> None:

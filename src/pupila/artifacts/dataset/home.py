@@ -48,7 +48,8 @@ def _folder_name(folder: str) -> str:
     """A name that is unique on this machine, and tells a person which data it is."""
     place = files.absolute(folder)
     name = PurePath(place).name or "data"
-    return f"{name}-{files.sha256(place.encode())[:12]}"
+    place_hash = files.sha256(place.encode(errors="surrogateescape"))
+    return f"{name}-{place_hash[:12]}"
 
 
 @cache

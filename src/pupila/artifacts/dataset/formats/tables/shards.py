@@ -48,7 +48,7 @@ class Shard:
         content = _open(self.uri)
         if self.is_stream:
             return pl.read_ipc_stream(content, columns=columns, n_rows=rows)
-        return pl.read_parquet(content, columns=columns, n_rows=rows)
+        return pl.read_parquet(content, columns=columns, n_rows=rows, glob=False)
 
     def read_schema(self) -> dict[str, pl.DataType]:
         """The columns and their types.
@@ -58,12 +58,12 @@ class Shard:
         """
         if self.is_stream:
             return dict(self.read_head(rows=1).schema)
-        return dict(pl.read_parquet_schema(_open(self.uri)))
+        return dict(pl.scan_parquet(_open(self.uri), glob=False).collect_schema())
 
     def read_parts(self) -> Iterator[tuple[int, pl.DataFrame]]:
         """Its rows, some at once, with the number of the first of them."""
         content = _open(self.uri)
-        frame = pl.read_ipc_stream(content).lazy() if self.is_stream else pl.scan_parquet(content)
+        frame = pl.read_ipc_stream(content).lazy() if self.is_stream else pl.scan_parquet(content, glob=False)
         for start in range(0, frame.select(pl.len()).collect().item(), _AT_ONCE):
             yield start, frame.slice(start, _AT_ONCE).collect()
 
@@ -139,7 +139,8 @@ def _name_split(uri: str, folder: str = "", stated: str = "") -> Shard:
 
 
 def _open(uri: str) -> str | io.BytesIO:
-    return io.BytesIO(files.read_bytes(uri)) if files.is_remote(uri) else uri
+    # Polars takes no name that isn't UTF-8.
+    return io.BytesIO(files.read_bytes(uri)) if files.is_remote(uri) or not files.is_text(uri) else uri
 
 
 def _read(uri: str) -> bytes:

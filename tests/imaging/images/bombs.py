@@ -49,6 +49,19 @@ def many_strips(count: int) -> bytes:
     return head.ljust(200, b"\0") + struct.pack("<I", 150) * count
 
 
+def many_numbers(tag: int, count: int, exif: bool = False) -> bytes:
+    """A TIFF of 8 x 8 pixels that has as many numbers of 16 bits in one tag, or in a tag of its EXIF."""
+    page = {256: 8, 257: 8, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 8, 279: 64} | (
+        {34665: 400} if exif else {}
+    )
+    entries = [(each, 4, 1, value) for each, value in page.items()]
+    entries += [] if exif else [(tag, 3, count, 600)]
+    packed = [struct.pack("<HHII", *entry) for entry in sorted(entries)]
+    head = (b"II*\0" + struct.pack("<IH", 8, len(packed)) + b"".join(packed)).ljust(400, b"\0")
+    head += struct.pack("<HHHII", 1, tag, 3, count, 600)
+    return head.ljust(600, b"\0") + b"\x39\x30" * count
+
+
 def chain(pages: int, loop: bool = False) -> bytes:
     """A TIFF of 8 x 8 pixels whose page is repeated; a loop leads back to the first."""
     tags = {256: 8, 257: 8, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 8, 279: 64}
@@ -123,6 +136,8 @@ def false_headers() -> dict[str, tuple[bytes, str]]:
         "tag given twice": (tiff(tiled(64, 16), twice={322: 60_000, 323: 60_000}), "oversized"),
         "tile with a coordinate system": (tiff(tiled(64, 60_000, t34735=1)), "oversized"),
         "image of 2^31": (tiff(tiled(2**31, 256)), "oversized"),
+        "numbers in a tag": (many_numbers(274, 2_000_000), "oversized"),
+        "numbers in EXIF": (many_numbers(37500, 2_000_000, exif=True), "oversized"),
         "strips": (many_strips(200_000), "oversized"),
         "pages": (chain(20_000), ""),
         "pages in a loop": (chain(5, loop=True), ""),

@@ -37,6 +37,10 @@ _SIZES = {
     18: 8,
 }
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}  # types that count pixels and bytes
+_STRIPS_OR_TILES = (273, 279, 324, 325)  # places and sizes, which are counted by themselves
+_EXIF, _PRIVATE = 34665, 32_768  # from there on tags belong to programs, and no decoder reads their numbers
+_NO_NUMBERS = (1, 2, 7)  # types that are kept as bytes
+_MOST_NUMBERS = 1_048_576  # in the tags that are read: each takes up to 50 bytes as an object
 _COPY = 0b101  # bits of a page's kind: a smaller copy, a validity mask
 _MOST_TAGS = 4096  # of one page
 _MOST_SPARE = 65_536  # strips beyond what the size asks for, as careless writers leave them
@@ -58,6 +62,7 @@ class TiffLayout:
     units: int  # how many the tags list
     needed: int  # how many the size asks for
     tiled: bool
+    numbers: int  # in its other tags and those of its EXIF
     packed: bool  # whether it is compressed: then a whole tile or strip is decoded for its first pixel
 
 
@@ -95,6 +100,30 @@ class _Tags:
             place = self._stream.read(struct.calcsize(form))
         return int(struct.unpack(form, place[: struct.calcsize(form)])[0])
 
+    def count_numbers(self, private: bool = False) -> int:
+        """How many numbers a reader makes of the tags, but for strips and tiles.
+
+        Args:
+            private: whether tags of programs count, as those of EXIF are.
+        """
+        return sum(
+            values
+            for tag, entries in self.entries.items()
+            if tag not in _STRIPS_OR_TILES and (private or tag < _PRIVATE)
+            for kind, values, _ in entries
+            if kind not in _NO_NUMBERS
+        )
+
+    def count_exif_numbers(self) -> int:
+        """The same of the page's EXIF; 0 where it is damaged, for a reader stops there as well."""
+        try:
+            place = self.number(_EXIF, 0)
+            return (
+                _Tags(self._stream, self._order, self._big, place).count_numbers(private=True) if place else 0
+            )
+        except (struct.error, ValueError, OSError, OverflowError):
+            return 0
+
     def count(self, tag: int) -> int:
         """How many values a tag has."""
         return max((values for _, values, _ in self.entries.get(tag, ())), default=0)
@@ -122,7 +151,16 @@ def read_layout(stream: BinaryIO) -> TiffLayout | None:
         line = -(-across * bits * samples // (8 * planes))
         units = max(tags.count(_TILES), tags.count(_STRIPS))
         return TiffLayout(
-            width, height, across, down, line * down, units, needed, tiled, tags.number(_COMPRESSION, 1) != 1
+            width,
+            height,
+            across,
+            down,
+            line * down,
+            units,
+            needed,
+            tiled,
+            tags.count_numbers() + tags.count_exif_numbers(),
+            tags.number(_COMPRESSION, 1) != 1,
         )
     except (struct.error, ValueError, OSError, OverflowError, MemoryError):
         return None
@@ -146,6 +184,8 @@ def find_excess(stream: BinaryIO, most_pixels: int) -> str:
     if layout.packed and layout.unit_bytes > _MOST_BYTES * most_pixels:
         return say("{n} bytes in one strip or tile; the limit is {most}",
                    n=layout.unit_bytes, most=_MOST_BYTES * most_pixels)  # fmt: skip
+    if layout.numbers > _MOST_NUMBERS:
+        return say("{n} numbers in its tags; the limit is {most}", n=layout.numbers, most=_MOST_NUMBERS)
     if layout.units > layout.needed + max(_MOST_SPARE, layout.height):
         return say("{n} strips or tiles, where the size needs {needed}", n=layout.units, needed=layout.needed)
     return ""

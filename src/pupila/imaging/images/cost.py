@@ -9,8 +9,10 @@ import io
 from PIL import ImageFile
 
 from pupila.core.messages import say
+from pupila.imaging.images.av1 import count_frame_pixels
 from pupila.imaging.images.jpeg import coefficient_bytes, read_frame
 from pupila.imaging.images.jpeg import find_excess as find_jpeg_excess
+from pupila.imaging.images.signatures import is_avif
 from pupila.imaging.images.tiff import find_excess as find_tiff_excess
 from pupila.imaging.images.tiff import read_layout
 
@@ -31,6 +33,7 @@ _CODEC = {"WEBP": 14, "AVIF": 10, "HEIF": 12, "GIF": 2}
 _WHOLE = 5  # bytes of a value of JPEG 2000 while it is decoded: a whole number, and the one that is copied
 _TILE = 8_000  # bytes of the parameters of a tile of JPEG 2000, for three components
 _MOST_TILES = 16_384
+_MOST_FRAMES = 2  # times the largest image: its colours and its transparency
 _SIZE = b"\xff\x4f\xff\x51"  # what a codestream of JPEG 2000 begins with
 
 
@@ -43,6 +46,8 @@ def decoding_bytes(picture: ImageFile.ImageFile, data: bytes) -> int:
         codec = (_WHOLE * len(picture.getbands()) + 1) * pixels + _TILE * _count_tiles(data)
     elif picture.format == "TIFF" and (layout := read_layout(io.BytesIO(data))) is not None:
         codec = layout.unit_bytes
+    elif picture.format == "AVIF":
+        codec = _CODEC["AVIF"] * max(pixels, count_frame_pixels(data))
     elif picture.format in ("JPEG", "MPO"):
         codec = coefficient_bytes(read_frame(data))
     return BASE + max(codec + held * pixels, (held + RESULT) * pixels) + _ROW * height
@@ -59,6 +64,8 @@ def find_excess(data: bytes, most_pixels: int) -> str:
         return find_tiff_excess(io.BytesIO(data), most_pixels)
     if data[:2] == b"\xff\xd8":
         return find_jpeg_excess(data, read_frame(data))
+    if is_avif(data) and (pixels := count_frame_pixels(data)) > _MOST_FRAMES * most_pixels:
+        return say("frames of {n} pixels; the limit is {most}", n=pixels, most=_MOST_FRAMES * most_pixels)
     tiles = _count_tiles(data) if data[:4] == _SIZE or data[4:8] == b"jP  " else 0
     if tiles > _MOST_TILES:
         return say("{n} tiles; the limit is {most}", n=tiles, most=_MOST_TILES)

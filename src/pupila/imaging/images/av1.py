@@ -29,7 +29,7 @@ def count_frame_pixels(data: bytes) -> int:
     try:
         items = sum(map(_frame_pixels, _items(data, boxes)))
         tracks = sum(map(_frame_pixels, _tracks(data, boxes)))
-    except (ValueError, IndexError):  # what is damaged is said better by the decoder
+    except (ValueError, IndexError):  # a decoder explains better what is damaged
         return 0
     return max(items, tracks)
 

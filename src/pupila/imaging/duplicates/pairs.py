@@ -127,7 +127,10 @@ def _find_settled(candidates: Array, scores: Array) -> Array:
     """(K,) bool: both images have `ENOUGH` duplicates whose wholes show the same, and are joined through them."""
     same = candidates[scores >= SAME, :2]
     count = int(candidates[:, :2].max(initial=-1)) + 1
-    group, often = components(count, same), np.bincount(same.ravel(), minlength=count) >= ENOUGH
+    often = np.bincount(same.ravel(), minlength=count) >= ENOUGH
+    if not often.any():
+        return np.zeros(len(candidates), np.bool_)
+    group = components(count, same)
     first, second = candidates[:, 0], candidates[:, 1]
     return np.asarray(often[first] & often[second] & (group[first] == group[second]))
 

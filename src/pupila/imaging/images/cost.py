@@ -12,6 +12,7 @@ from pupila.core.messages import say
 from pupila.imaging.images.av1 import count_frame_pixels
 from pupila.imaging.images.jpeg import coefficient_bytes, read_frame
 from pupila.imaging.images.jpeg import find_excess as find_jpeg_excess
+from pupila.imaging.images.ppm import is_slow
 from pupila.imaging.images.signatures import is_avif
 from pupila.imaging.images.tiff import find_excess as find_tiff_excess
 from pupila.imaging.images.tiff import read_layout
@@ -33,6 +34,7 @@ _CODEC = {"WEBP": 14, "AVIF": 10, "HEIF": 12, "GIF": 2}
 _WHOLE = 5  # bytes of a value of JPEG 2000 while it is decoded: a whole number, and the one that is copied
 _TILE = 8_000  # bytes of the parameters of a tile of JPEG 2000, for three components
 _MOST_TILES = 16_384
+_NUMBERS = 3  # bytes of a number of a PPM that is text, and of what it becomes
 _MOST_FRAMES = 2  # times the largest image: its colours and its transparency
 _SIZE = b"\xff\x4f\xff\x51"  # what a codestream of JPEG 2000 begins with
 
@@ -46,6 +48,8 @@ def decoding_bytes(picture: ImageFile.ImageFile, data: bytes) -> int:
         codec = (_WHOLE * len(picture.getbands()) + 1) * pixels + _TILE * _count_tiles(data)
     elif picture.format == "TIFF" and (layout := read_layout(io.BytesIO(data))) is not None:
         codec = layout.unit_bytes
+    elif picture.format == "PPM" and is_slow(picture):
+        codec = len(data) + _NUMBERS * pixels * len(picture.getbands())
     elif picture.format == "AVIF":
         codec = _CODEC["AVIF"] * max(pixels, count_frame_pixels(data))
     elif picture.format in ("JPEG", "MPO"):

@@ -24,6 +24,7 @@ from pupila.imaging.images.heif import open_heif
 from pupila.imaging.images.jpeg import coefficient_bytes, read_frame
 from pupila.imaging.images.jpeg import find_excess as find_jpeg_excess
 from pupila.imaging.images.png import has_late_exif
+from pupila.imaging.images.ppm import is_slow, load_numbers
 from pupila.imaging.images.signatures import describe_content, has_image_signature, is_avif, is_heif
 
 Array = NDArray[Any]
@@ -169,6 +170,8 @@ def load_pixels(picture: ImageFile.ImageFile) -> Image.Image:
     Raises:
         one of `DAMAGE`: the pixels are damaged.
     """
+    if is_slow(picture):
+        return load_numbers(picture)
     picture.load()
     return picture._new(picture.im)
 

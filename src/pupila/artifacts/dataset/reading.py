@@ -189,11 +189,11 @@ def _join_cached(requested: pl.DataFrame, cache: ReadCache) -> pl.DataFrame:
     known, key = cache.facts(), requested.columns
     # Rows are joined by their numbers alone: what else is known of them is copied once.
     numbers = known.select(*key, pl.int_range(pl.len()).alias(ROW))
-    found = requested.join(numbers, on=key, how="left", maintain_order="left")
-    if found.height > requested.height:  # some file was read twice
+    matches = requested.join(numbers, on=key, how="left", maintain_order="left")
+    if matches.height > requested.height:  # some file was read twice
         latest = numbers.unique(key, keep="last")
-        found = requested.join(latest, on=key, how="left", maintain_order="left")
-    return known.select(pl.all().gather(found[ROW])).with_columns(found.select(key))
+        matches = requested.join(latest, on=key, how="left", maintain_order="left")
+    return known.select(pl.all().gather(matches[ROW])).with_columns(matches.select(key))
 
 
 def _read_fresh(root: str, entries: pl.DataFrame, settings: ReadSettings, cache: ReadCache) -> None:

@@ -14,7 +14,7 @@ from pupila.stages.collect.body import ACCEPT_ENCODING, read_body
 from pupila.stages.collect.browser import BrowserCrawler
 from pupila.stages.collect.fetch import Fetcher, RequestOptions
 from pupila.stages.collect.listing import Listing
-from pupila.stages.collect.reader import Reader
+from pupila.stages.collect.page_reader import PageReader
 from pupila.stages.collect.rules import FetchFailed, FetchRefused
 from tests.stages.collect.shops import FakeClock, make_reply, open_shop, site_of
 from tests.stages.collect.test_fetch import fetch_paths, reply_in_turn
@@ -153,9 +153,9 @@ def test_a_browser_gets_no_body_with_several_encodings() -> None:
         reply = make_reply(body=body, content_encoding=encoding)
         with open_shop(reply_in_turn(reply)) as shop:
             site = site_of(shop)
-            async with Fetcher(site, FakeClock().clock) as fetcher:
+            async with Fetcher(site, FakeClock().clock) as fetcher, PageReader(site) as reader:
                 route: Any = Route(f"{shop.address}/x")
-                await BrowserCrawler(site, Reader(site), fetcher, Listing())._forward(route, route)
+                await BrowserCrawler(site, reader, fetcher, Listing())._forward(route, route)
                 return list(route.responses)
 
     assert asyncio.run(forward(gzip.compress(ZIPPED), "gzip, gzip")) == ["aborted"]

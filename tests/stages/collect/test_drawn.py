@@ -11,7 +11,7 @@ from pupila.stages.collect import browser
 from pupila.stages.collect.browser import BrowserCrawler
 from pupila.stages.collect.fetch import Fetcher
 from pupila.stages.collect.listing import Listing
-from pupila.stages.collect.reader import Reader
+from pupila.stages.collect.page_reader import PageReader
 from tests.stages.collect.shops import FakeClock, make_reply, open_shop, site_of
 
 
@@ -37,8 +37,8 @@ def crawl_request(shop: Shop, url: str, kind: str = "xhr", **more: Any) -> Listi
     site, listing = site_of(shop, "disco", tries=1, **more), Listing()
 
     async def run() -> None:
-        async with Fetcher(site, FakeClock().clock) as fetcher:
-            await BrowserCrawler(site, Reader(site), fetcher, listing)._handle_route(
+        async with Fetcher(site, FakeClock().clock) as fetcher, PageReader(site) as reader:
+            await BrowserCrawler(site, reader, fetcher, listing)._handle_route(
                 cast(Any, FakeRoute(url, kind))
             )
 
@@ -98,8 +98,8 @@ def test_a_page_that_keeps_changing_may_lose_products(
 
     async def run(shop: Shop, listing: Listing) -> None:
         site = site_of(shop, "disco", tries=1, timeout=0.4, longest_wait=0.1, idle_timeout=0.2)
-        async with Fetcher(site) as fetcher:
-            crawler = BrowserCrawler(site, Reader(site), fetcher, listing)
+        async with Fetcher(site) as fetcher, PageReader(site) as reader:
+            crawler = BrowserCrawler(site, reader, fetcher, listing)
             crawler._pending_requests = pending
             page = SimpleNamespace(evaluate=evaluate, url="http://shop.example/")
             async for _ in crawler._scroll_to_end(cast(Any, page)):

@@ -15,8 +15,9 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import number, say
 from pupila.stages.collect.fetch import Fetcher, RequestOptions
 from pupila.stages.collect.listing import Listing
+from pupila.stages.collect.page_reader import PageReader, Parsed
 from pupila.stages.collect.pages import check_page, set_page_number
-from pupila.stages.collect.reader import Product, Reader
+from pupila.stages.collect.reader import Product
 from pupila.stages.collect.rules import FetchFailed, FetchRefused
 from pupila.stages.collect.site import Site
 
@@ -140,7 +141,7 @@ class BrowserCrawler:
         listing: receives the products.
     """
 
-    def __init__(self, site: Site, reader: Reader, fetcher: Fetcher, listing: Listing) -> None:
+    def __init__(self, site: Site, reader: PageReader, fetcher: Fetcher, listing: Listing) -> None:
         self._site, self._reader, self._fetcher, self._listing = site, reader, fetcher, listing
         self._redirects: dict[str, str] = {}  # address of a document to its redirect target
         self._max_request_time = site.tries * (site.timeout + site.longest_wait)  # seconds
@@ -206,7 +207,7 @@ class BrowserCrawler:
             and waited < self._max_request_time
         ):
             scan = await self._scan(page, nudge=quiet > 0)
-            if self._add_products(*self._reader.parse_fragments(scan.fresh, scan.base)):
+            if self._add_products(*await self._parse(scan, page.url)):
                 quiet = idle = waited = 0.0
                 yield
             elif not self._pending_requests:
@@ -219,6 +220,13 @@ class BrowserCrawler:
         if self._listing.add(list(self._without_images.values()), []):
             yield
         self._without_images.clear()
+
+    async def _parse(self, scan: _Scan, address: str) -> Parsed:
+        try:
+            return await self._reader.parse_fragments(scan.fresh, scan.base)
+        except FetchRefused as fault:
+            self._listing.record_failure(address, str(fault))
+            return [], []
 
     def _add_products(self, products: list[Product], without_id: list[str]) -> int:
         """The number of new products; one whose images have not loaded yet is held back."""
@@ -286,7 +294,7 @@ class BrowserCrawler:
         try:
             response = await self._fetcher.get(request.url, options)
             if document:
-                check_page(response)
+                await check_page(response, self._reader)
         except (FetchRefused, FetchFailed) as fault:
             if document:
                 self._refusal = str(fault)

@@ -6,13 +6,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from pupila.core.messages import say
 from pupila.stages.collect.fetch import Fetcher, Response
 from pupila.stages.collect.listing import Listing
-from pupila.stages.collect.reader import Reader, read_robots_metas
+from pupila.stages.collect.page_reader import PageReader
 from pupila.stages.collect.rules import FetchFailed, FetchRefused, find_opt_out
 from pupila.stages.collect.site import Site
 
 
 async def crawl_pages(
-    site: Site, reader: Reader, fetcher: Fetcher, listing: Listing
+    site: Site, reader: PageReader, fetcher: Fetcher, listing: Listing
 ) -> AsyncGenerator[None, None]:
     """Fill the listing page by page; yields after each, and ends at the first page without new products."""
     for start in site.start:
@@ -22,31 +22,30 @@ async def crawl_pages(
             visited.add(address)
             try:
                 response = await fetcher.get(address)
-                check_page(response)
+                await check_page(response, reader)
+                html = response.text
+                parsed = await reader.parse_page(html, response.url)
+                following = await reader.next_page(html, response.url) if site.more == "next" else ""
             except (FetchRefused, FetchFailed) as fault:
                 listing.record_failure(address, str(fault))
                 break
-            html = response.text
-            if not listing.add(*reader.parse_page(html, response.url)):
+            if not listing.add(*parsed):
                 break
             yield
             number += 1
-            if site.more == "page":
-                address = set_page_number(start, site.page, number)
-            else:
-                address = reader.next_page(html, response.url) if site.more == "next" else ""
+            address = set_page_number(start, site.page, number) if site.more == "page" else following
 
 
-def check_page(response: Response) -> None:
+async def check_page(response: Response, reader: PageReader) -> None:
     """Accept a page that was loaded and does not opt out of being stored.
 
     Raises:
-        FetchRefused: its robots meta opts out.
+        FetchRefused: its robots meta opts out, or takes too long to read.
         FetchFailed: it is an error page.
     """
     if response.status >= 400:
         raise FetchFailed(say("HTTP status {status}", status=response.status))
-    if opt_out := find_opt_out(read_robots_metas(response.text)):
+    if opt_out := find_opt_out(await reader.read_robots_metas(response.text)):
         raise FetchRefused(say("its robots meta tag says {word}", word=opt_out))
 
 

@@ -18,8 +18,9 @@ from pupila.imaging.images.decode import FORMATS, ImageFault, ImageLimits, decod
 from pupila.stages.collect.collection import RETRYABLE, Collection, FetchedImage, Rejection
 from pupila.stages.collect.fetch import Clock, Fetcher, RequestOptions
 from pupila.stages.collect.listing import Listing
+from pupila.stages.collect.page_reader import PageReader
 from pupila.stages.collect.pages import crawl_pages
-from pupila.stages.collect.reader import Product, Reader
+from pupila.stages.collect.reader import Product
 from pupila.stages.collect.rules import FetchFailed, FetchRefused, Resolve, resolve
 from pupila.stages.collect.site import Site
 
@@ -85,7 +86,7 @@ def visit(
                           expected=say("--browser with it, or no --chromium"))  # fmt: skip
     collection = Collection(out)
     _check_collection(collection, site, options)
-    reader = Reader(site)
+    reader = PageReader(site)
     executable = ""
     if site.browser:
         from pupila.stages.collect.browser import find_browser
@@ -134,7 +135,7 @@ def _check_collection(collection: Collection, site: Site, options: VisitOptions)
 class _VisitRun:
     """The state of one visit."""
 
-    def __init__(self, site: Site, reader: Reader, collection: Collection, options: VisitOptions) -> None:
+    def __init__(self, site: Site, reader: PageReader, collection: Collection, options: VisitOptions) -> None:
         self._site, self._reader, self._collection, self._options = site, reader, collection, options
         self._listing = Listing()
         self._max_products = min(options.limit or site.max_products, site.max_products)
@@ -149,7 +150,7 @@ class _VisitRun:
     async def run(self, executable: str, clock: Clock | None, resolve: Resolve) -> VisitResult:
         """Crawl the listing and store what is new, product by product."""
         try:
-            async with Fetcher(self._site, clock, resolve) as fetcher:
+            async with Fetcher(self._site, clock, resolve) as fetcher, self._reader:
                 if executable:
                     from pupila.stages.collect.browser import BrowserCrawler, open_browser
 

@@ -9,7 +9,7 @@ import pytest
 
 from pupila.artifacts.dataset import read_cache
 from pupila.artifacts.dataset.read_cache import BYTES, PART, ROW, ReadCache
-from pupila.artifacts.dataset.reading import FACTS
+from pupila.artifacts.dataset.reading import FACTS, _join_cached
 
 WHOLE = slice(BYTES)
 
@@ -45,6 +45,16 @@ def test_copies_are_written_again_a_few_times_and_not_once_for_every_merge(
     known = cache.facts().sort(pl.col("image").str.strip_suffix(".png").cast(pl.Int64))
     copies = cache.grey(known[PART].to_list(), known[ROW].to_list())
     assert copies[:, 5, 5].tolist() == list(range(80))
+
+
+def test_of_a_file_that_was_read_twice_the_later_facts_count(tmp_path: Path) -> None:
+    cache = filled(str(tmp_path), 3, size=2)
+    cache.store(facts(1, 2).with_columns(camera=pl.lit("new")), np.zeros((2, BYTES), np.uint8))
+    requested = facts(0, 8).select("image", "bytes", "modified")
+    known = _join_cached(requested, cache)
+    assert known["image"].to_list() == requested["image"].to_list()
+    assert known["camera"].to_list() == [None, "new", "new", *[None] * 5]
+    assert known[PART].is_null().to_list() == [False] * 6 + [True] * 2
 
 
 def mapped() -> int:

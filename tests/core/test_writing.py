@@ -182,6 +182,13 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "pipe").is_fifo()
 
 
+def test_a_pipe_that_nobody_reads_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "READER_TRIES", 2)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PupilaError, match="Can't write"):
+        files.write_bytes(str(tmp_path / "pipe"), b"x")
+
+
 def test_long_names_can_be_written(tmp_path: Path) -> None:
     for name in ("a" * 255, "ä" * 127):
         files.write_bytes(str(tmp_path / name), b"x")

@@ -1,11 +1,13 @@
 """Writing on this machine's disk: files whole or not at all, lines at the end of a file, and what a kill leaves."""
 
 import contextlib
+import errno
 import json
 import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from pupila.core.messages import say
 # Temporary files: ".", the name of the file that they would become, eight digits. A kill leaves them behind.
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
 _LONGEST = 200  # bytes of the name that a temporary name takes over: 255 are the limit of most file systems
+READER_TRIES = (
+    100  # a tenth of a second apart: a reader of a pipe that is started beside Pupila has ten seconds
+)
 _BLOCK = 65_536  # bytes that are read at once in the search for the end of a line
 
 
@@ -48,14 +53,16 @@ def replace(path: str) -> Iterator[Path]:
     """A temporary file beside the path, for what is to lie there: renamed once complete, removed on failure.
 
     A new file gets the mode that the user's umask leaves. One that is replaced keeps its mode and, where the system
-    allows it, its owner. A link stays: the file that it leads to is written. A device or a pipe is written to as it is.
+    allows it, its owner. A link stays: the file that it leads to is written. A device is written to as it is, and so is
+    a pipe that somebody reads: to wait for a reader could take for ever.
 
     Raises:
         OSError: the file can't be written.
     """
     old = _status(path)
     if old is not None and not stat.S_ISREG(old.st_mode):
-        yield Path(path)
+        with _pipe_with_reader(path) if stat.S_ISFIFO(old.st_mode) else contextlib.nullcontext():
+            yield Path(path)
         return
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +84,24 @@ def replace(path: str) -> Iterator[Path]:
             os.close(handle)
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _pipe_with_reader(path: str) -> Iterator[None]:
+    tries = READER_TRIES
+    while True:
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # fails without a reader
+            break
+        except OSError as fault:
+            tries -= 1
+            if fault.errno != errno.ENXIO or tries <= 0:
+                raise
+            time.sleep(0.1)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _status(path: str) -> os.stat_result | None:

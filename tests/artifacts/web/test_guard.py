@@ -50,6 +50,12 @@ def test_a_charset_of_half_characters_or_of_slow_decoding_is_refused(port: int, 
     assert (status, parsed(response)[1]["expected"]) == (415, "utf-8")
 
 
+@pytest.mark.parametrize("charsets", [("utf-8", "utf-7"), ("utf-7", "utf-8"), ("utf-8", "utf-8", "punycode")])
+def test_every_charset_that_is_named_counts(port: int, charsets: tuple[str, ...]) -> None:
+    kind = "; ".join(["multipart/form-data", *(f"charset={name}" for name in charsets), "boundary=m"])
+    assert ask(port, POST + form(FILE, kind=kind))[0] == 415
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"utf-8"', "us-ascii", "iso-8859-1", "windows-1252"])
 def test_the_usual_charsets_are_read(port: int, charset: str) -> None:
     kind = f"multipart/form-data; boundary=m; charset={charset}"

@@ -44,7 +44,26 @@ def read_info(uri: str) -> BundleInfo:
         ) from fault  # fmt: skip
     _check_own_hash(uri, info, content)
     check_consistency(uri, info)
+    if place := _find_converted(fields, info.model_dump(mode="json", by_alias=True)):
+        raise PupilaError(
+            say("{path} is invalid", path=uri), actual=say("{place}: a value of another type", place=ascii_text(place)),
+            expected=say("bundle.json as training wrote it"), remedy=say("copy the bundle again, or retrain"),
+        )  # fmt: skip
     return info
+
+
+def _find_converted(read: Any, written: Any) -> str:
+    """Where a value was taken for one of another type, such as true or "1" for 1; "" where none was."""
+    if isinstance(read, dict) and isinstance(written, dict):
+        pairs = [(str(name), value, written[name]) for name, value in read.items() if name in written]
+    elif isinstance(read, list) and isinstance(written, list):
+        pairs = [(str(place), *both) for place, both in enumerate(zip(read, written, strict=False))]
+    elif type(read) is type(written) or {type(read), type(written)} == {int, float}:
+        return ""
+    else:
+        return ":"
+    inner = ((name, _find_converted(value, other)) for name, value, other in pairs)
+    return next((f"{name}.{place}".rstrip(".:") for name, place in inner if place), "")
 
 
 def check_consistency(uri: str, info: BundleInfo) -> None:

@@ -143,8 +143,14 @@ def _other_charset(content_type: str) -> str | None:
         return None
     header = HeaderParser()
     header["content-type"] = content_type
-    charset = str(header.get_param("charset", "utf-8"))
+    charsets = [value for name, value in header.get_params(()) if name.lower() == "charset"]
+    return next(
+        (value for value in charsets if not _is_taken(value)), None
+    )  # parsers differ in which one counts
+
+
+def _is_taken(charset: str) -> bool:
     try:
-        return None if codecs.lookup(charset).name in _CHARSETS else charset
+        return codecs.lookup(charset).name in _CHARSETS
     except (LookupError, ValueError):
-        return charset
+        return False

@@ -216,6 +216,21 @@ def test_where_all_connections_are_busy_a_new_one_gets_a_time_to_come_back() -> 
             other.close()
 
 
+def test_a_client_that_still_sends_reads_the_whole_refusal() -> None:
+    limits = ConnectionLimits(connections=2, fresh_seconds=60.0)
+    with serving(small_app(), limits) as port:
+        others = [connect(port, b"GET /hea") for _ in range(2)]
+        client = connect(port)
+        select.select([client], [], [])  # the refusal is there before the request
+        client.sendall(POST + b"Content-Length: 4000000\r\n\r\n")
+        for _ in range(40):
+            client.sendall(b"a" * 100_000)  # fails where the server has closed both sides
+        status, response = read_response(client)
+        assert status == 503 and response.endswith(b"}")
+        for other in others:
+            other.close()
+
+
 class Loop:
     """The loop's clock and timers, which the test sets."""
 
@@ -304,6 +319,45 @@ def test_a_pause_of_the_server_is_not_the_clients() -> None:
     for _ in range(25):
         loop.advance(1.0)
     assert transport.sent[9:12] == b"408"
+
+
+def above_the_limit(first: Any, loop: Loop) -> tuple[Any, Any]:
+    """One more connection than the limit of the first one allows, and its transport."""
+    other, transport = type(first)(first.config, ServerState(), {}, loop), Transport()
+    other.connections = first.connections
+    other.connection_made(transport)
+    return other, transport
+
+
+def test_a_refused_client_is_read_for_a_limited_time_and_up_to_a_limit_of_bytes() -> None:
+    first, loop, _ = connection(connections=1, fresh_seconds=60.0, linger_bytes=1000)
+    loop.advance(1.0)
+    slow, waiting = above_the_limit(first, loop)
+    assert waiting.sent[9:12] == b"503" and not waiting.ended
+    for _ in range(2):
+        slow.data_received(b"a" * 500)
+        loop.advance(1.0)
+    assert not waiting.ended
+    loop.advance(1.0)
+    assert waiting.ended == "aborted"
+    fast, flooded = above_the_limit(first, loop)
+    fast.data_received(b"a" * 1000)
+    assert not flooded.ended
+    fast.data_received(b"a")
+    assert flooded.ended == "aborted"
+    assert first.connections == {first}  # neither counts
+
+
+def test_of_many_refused_clients_the_oldest_ones_are_reset_and_connections_beyond_the_limit_stay_few() -> (
+    None
+):
+    first, loop, _ = connection(connections=1, fresh_seconds=60.0, lingering=3)
+    refused = [above_the_limit(first, loop) for _ in range(8)]
+    assert [transport.ended for _, transport in refused] == ["aborted"] * 5 + [""] * 3
+    assert len(first.lingering) == 3
+    for protocol, _ in refused:
+        protocol.connection_lost(None)
+    assert not first.lingering
 
 
 def test_a_response_after_the_clients_reset_is_dropped() -> None:

@@ -23,6 +23,8 @@ class ConnectionLimits:
     linger_seconds: float = (
         2.0  # for which a refused client's data is still read, so that the refusal arrives
     )
+    linger_bytes: int = 67_108_864  # of a refused client that are read, likewise
+    lingering: int = 128  # connections that are refused above the limit and linger; the oldest one is reset
 
 
 @dataclass(frozen=True, slots=True)

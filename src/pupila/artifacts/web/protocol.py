@@ -1,7 +1,7 @@
 """One connection: uvicorn's protocol, with limits on what a client may send and on how long it may take."""
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -58,6 +58,9 @@ class BoundedProtocol(HttpToolsProtocol):
     """A connection that ends with a refusal where the client sends too much, too slowly or no HTTP."""
 
     limits = ConnectionLimits()
+    lingering: ClassVar[
+        dict["BoundedProtocol", None]
+    ] = {}  # refused above the limit of connections, oldest first
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: it must send a request's headers in time."""
@@ -66,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.refused = False
         self._fault: Refusal | None = None  # raised in a callback of the parser, which hides it
         self._upgrading = self._ended = False
-        self._head = self._count = self._fed = self._body = 0
+        self._head = self._count = self._fed = self._body = self._dropped = 0
         self._started = self._last = self.loop.time()
         self._unread_since = self._closing_since = 0.0
         self._step = min(_STEP, self.limits.idle_seconds / 4, self.limits.head_seconds / 4)
@@ -77,6 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended."""
         self._timer.cancel()
+        self.lingering.pop(self, None)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -94,6 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, and refuse what is too much."""
         if self.refused:
+            self._drop(len(data))
             return
         self._unset_keepalive_if_required()
         self._last = self.loop.time()
@@ -224,11 +229,25 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True  # for the app, which waits for the rest of this request
             cycle.message_event.set()
-        self.flow.resume_reading()  # and drop what comes
+        self._end_with(refusal)
+
+    def _end_with(self, refusal: Refusal) -> None:
+        """Answer, and end this side of the connection only.
+
+        Closing both sides while the client still sends would reset the connection: the client's own writing fails
+        then, and the answer is lost. So what it sends is read and dropped, for a while and up to a limit.
+        """
+        self.flow.resume_reading()
         self._closing_since = self.loop.time()
         self._write(refusal)
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+    def _drop(self, size: int) -> None:
+        """Count what a refused client still sends, and reset the connection of one that does not stop."""
+        self._dropped += size
+        if self._dropped > self.limits.linger_bytes:
+            self.transport.abort()
 
     def _write(self, refusal: Refusal) -> None:
         """Write the response past the app, which does not know of this request."""
@@ -251,8 +270,21 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         slowest.refused = True
         if slowest is self or (slowest.phase in (_HEAD, _BODY) and not slowest._has_response()):
-            slowest._write(connection_refusals.many_connections(self.limits))
-        slowest.transport.close()
+            slowest._linger()
+        else:
+            slowest.transport.close()
+
+    def _linger(self) -> None:
+        """Refuse this connection beside the ones that count, as one of a limited number."""
+        while len(self.lingering) >= self.limits.lingering:
+            oldest = next(iter(self.lingering))
+            del self.lingering[oldest]
+            oldest.transport.abort()
+        self.lingering[self] = None
+        if self.phase is _BODY:
+            self.cycle.disconnected = True  # for the app, which waits for the rest of this request
+            self.cycle.message_event.set()
+        self._end_with(connection_refusals.many_connections(self.limits))
 
     def is_expendable(self, now: float) -> bool:
         """Whether no response is lost if this connection ends: the client has sent nothing, or is slow to send all."""
@@ -318,4 +350,4 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def bound_protocol(limits: ConnectionLimits) -> type[BoundedProtocol]:
     """The protocol with these limits; uvicorn takes a class."""
-    return type("LimitedProtocol", (BoundedProtocol,), {"limits": limits})
+    return type("LimitedProtocol", (BoundedProtocol,), {"limits": limits, "lingering": {}})

@@ -1,10 +1,14 @@
 """Calibration: no error where there is none, the factor found where there is one, no explosion on few images."""
 
 from collections.abc import Callable
+from itertools import permutations
 from math import log
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from pupila.statistics.metrics.calibration import (
@@ -15,6 +19,7 @@ from pupila.statistics.metrics.calibration import (
     log_softmax,
     minimise,
     reliability_bins,
+    risk_coverage,
 )
 
 
@@ -117,3 +122,61 @@ def test_the_error_is_of_a_bins_mean_and_not_of_each_image() -> None:
 def test_the_minimum_is_that_of_scipy(cost: Callable[[float], float], low: float, high: float) -> None:
     oracle = minimize_scalar(cost, bounds=(low, high), method="bounded")
     assert minimise(cost, low, high) == pytest.approx(oracle.x, abs=1e-12)
+
+
+def test_risk_and_coverage_by_hand() -> None:
+    # most confident first: 0.9 right, 0.8 wrong, 0.7 right, 0.6 wrong
+    coverage, risk = risk_coverage(np.array([0.6, 0.9, 0.7, 0.8]), np.array([False, True, True, False]))
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert risk == pytest.approx([0, 1 / 2, 1 / 3, 2 / 4])
+
+
+def test_ties_of_ten_images_by_hand() -> None:
+    # All say 0.6 and 7 of 10 are right: the error is 0.1 in every order, and 3 of 10 are wrong at every coverage.
+    right = np.arange(10) < 7
+    for order in (np.arange(10), np.arange(10)[::-1], np.array([0, 7, 1, 8, 2, 9, 3, 4, 5, 6])):
+        assert calibration_error(np.full(10, 0.6), right[order]) == pytest.approx(0.1, abs=1e-12)
+        assert risk_coverage(np.full(10, 0.6), right[order])[1] == pytest.approx([0.3] * 10, abs=1e-12)
+
+
+def test_ties_over_a_border_of_two_bins_by_hand() -> None:
+    # 20 images, two a bin. Three say 0.9, and two of them are right: the last bin and half of the one before have 2/3.
+    confidence = np.array([*(0.5 + 0.01 * np.arange(17)), 0.9, 0.9, 0.9])
+    right = np.array([True] * 17 + [False, True, True])
+    mean, share, count = reliability_bins(confidence, right)[-2]
+    assert (mean, share, count) == pytest.approx(((0.66 + 0.9) / 2, (1 + 2 / 3) / 2, 2))
+    assert reliability_bins(confidence, right)[-1] == pytest.approx((0.9, 2 / 3, 2))
+    # Most confident first: of the three with 0.9 one is wrong, a third of it at each.
+    assert risk_coverage(confidence, right)[1][:4] == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1 / 4])
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=60), st.randoms())
+def test_the_order_of_tied_confidences_changes_nothing(rows: list[tuple[int, bool]], random: Random) -> None:
+    shuffled = random.sample(rows, len(rows))
+    (confidence, right), (other, other_right) = (
+        (np.array([c / 9 for c, _ in part]), np.array([r for _, r in part])) for part in (rows, shuffled)
+    )
+    assert abs(calibration_error(confidence, right) - calibration_error(other, other_right)) < 1e-12
+    for ours, theirs in zip(risk_coverage(confidence, right), risk_coverage(other, other_right), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=6))
+def test_ties_count_as_all_of_their_orders_do_on_average(rows: list[tuple[int, bool]]) -> None:
+    confidence, right = np.array([c / 5 for c, _ in rows]), np.array([r for _, r in rows])
+    risks = []
+    for order in permutations(range(len(rows))):
+        errors = ~right[list(order)]
+        if (np.diff(confidence[list(order)]) <= 0).all():
+            risks.append(np.cumsum(errors) / np.arange(1, len(rows) + 1))
+    assert risk_coverage(confidence, right)[1] == pytest.approx(np.mean(risks, axis=0))
+
+
+@given(st.permutations(list(range(30))), st.lists(st.booleans(), min_size=30, max_size=30))
+def test_without_ties_each_image_counts_for_itself(order: list[int], right: list[bool]) -> None:
+    confidence, correct = (np.array(order) + 1) / 31, np.array(right)
+    parts = np.array_split(np.argsort(confidence), BINS)
+    bins = [(confidence[part].mean(), correct[part].mean(), len(part)) for part in parts]
+    assert reliability_bins(confidence, correct) == bins
+    errors = np.cumsum(~correct[np.argsort(-confidence)])
+    assert risk_coverage(confidence, correct)[1].tolist() == (errors / np.arange(1, 31)).tolist()

@@ -18,7 +18,6 @@ from pupila.statistics.metrics.classify import (
     macro_f1,
     precision,
     recall,
-    risk_coverage,
     roc_auc,
 )
 
@@ -117,10 +116,3 @@ def test_auc_with_ties_is_that_of_scikit_learn(rows: list[tuple[bool, int]]) -> 
         return
     assert result == pytest.approx(theirs.roc_auc_score(targets, scores))
     assert result == pytest.approx(1 - (roc_auc(targets, -scores) or 0.0))
-
-
-def test_risk_and_coverage_by_hand() -> None:
-    # most confident first: 0.9 right, 0.8 wrong, 0.7 right, 0.6 wrong
-    coverage, risk = risk_coverage(np.array([0.6, 0.9, 0.7, 0.8]), np.array([False, True, True, False]))
-    assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
-    assert risk == pytest.approx([0, 1 / 2, 1 / 3, 2 / 4])

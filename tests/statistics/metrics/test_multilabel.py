@@ -1,10 +1,13 @@
 """Metrics of several labels: scikit-learn's where those are defined, None where nothing was measured."""
 
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as oracle
 
@@ -12,6 +15,7 @@ from pupila.statistics.metrics.multilabel import (
     OVERALL,
     PER_CLASS,
     mean_average_precision,
+    none_if_nan,
     overall_metrics,
     resampled_values,
 )
@@ -195,3 +199,19 @@ def test_the_precision_recall_curve_has_a_point_for_each_score() -> None:
     recall, precision = precision_recall(np.array([0, 1, 1, 0], dtype=bool), np.array([0.2, 0.9, 0.5, 0.5]))
     assert recall.tolist() == [1 / 2, 1.0, 1.0]
     assert precision.tolist() == [1.0, 2 / 3, 2 / 4]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=40), st.randoms())
+def test_the_order_of_tied_scores_changes_no_ranking(rows: list[tuple[int, bool]], random: Random) -> None:
+    parts = [
+        (np.array([[int(t)] for _, t in part], dtype=np.int8), np.array([[s / 5] for s, _ in part]))
+        for part in (rows, random.sample(rows, len(rows)))
+    ]
+    areas = [
+        [none_if_nan(resampled_values(t, s > 0.5, s)(np.ones((1, len(t)))).per_class[name][0, 0]) for name in PER_CLASS]
+        for t, s in parts
+    ]  # fmt: skip
+    assert areas[0] == pytest.approx(areas[1], abs=1e-12)
+    if any(t for _, t in rows):
+        curves = [precision_recall(t[:, 0] == 1, s[:, 0]) for t, s in parts]
+        assert np.array_equal(np.stack(curves[0]), np.stack(curves[1]))

@@ -12,8 +12,7 @@ from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import MIN_GROUPS, bootstrap
-from pupila.statistics.metrics.calibration import calibration_error, reliability_bins
-from pupila.statistics.metrics.classify import risk_coverage
+from pupila.statistics.metrics.calibration import calibration_error, reliability_bins, risk_coverage
 from pupila.statistics.metrics.estimates import make_estimate
 
 FEWER_RESAMPLES = 400  # of the bootstraps that go image by image

@@ -1,4 +1,4 @@
-"""Calibration: reliability of the confidence, calibration error, and temperature scaling."""
+"""Calibration: reliability of the confidence, calibration error, risk and coverage, and temperature scaling."""
 
 from collections.abc import Callable
 from math import copysign, sqrt
@@ -85,20 +85,67 @@ def minimise(cost: Callable[[float], float], low: float, high: float) -> float:
             third, at_third = point, at_point
 
 
+def mean_of_ties(confidence: Array, correct: Array) -> tuple[Array, Array]:
+    """Confidences in rising order, and for each the share of correct ones among those with an equal confidence.
+
+    What is computed from it does not depend on the order in which equal confidences come: it is what all of their
+    orders give on average, as the mean rank is for tests on ranks.
+
+    Args:
+        confidence: (N,).
+        correct: (N,) bool.
+
+    Returns:
+        (confidence, share), each (N,) float64.
+
+    Source: Kendall 1945, Biometrika 33 (mid-ranks).
+    """
+    values, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    shares = np.bincount(place, correct, minlength=len(values)) / np.maximum(counts, 1)
+    return np.repeat(values, counts).astype(np.float64), np.repeat(shares, counts)
+
+
 def reliability_bins(confidence: Array, correct: Array) -> list[tuple[float, float, int]]:
-    """(mean confidence, accuracy, images) of up to BINS bins of equal numbers of images, lowest confidence first."""
-    order = np.argsort(confidence, kind="stable")
-    bins = [part for part in np.array_split(order, BINS) if len(part)]
-    return [(float(confidence[part].mean()), float(correct[part].mean()), len(part)) for part in bins]
+    """(mean confidence, accuracy, images) of up to BINS bins of equal numbers of images, lowest confidence first.
+
+    Images of equal confidence that lie on both sides of a border count on either side with their mean accuracy.
+    """
+    ordered, shares = mean_of_ties(confidence, correct)
+    bins = [part for part in np.array_split(np.arange(len(ordered)), BINS) if len(part)]
+    return [(float(ordered[part].mean()), float(shares[part].mean()), len(part)) for part in bins]
 
 
 def calibration_error(confidence: Array, correct: Array) -> float:
     """Expected calibration error: mean gap between confidence and accuracy, over bins of equal numbers; 0 is perfect.
 
-    Source: Nguyen and O'Connor 2015 (adaptive bins), in the form of Guo et al. 2017, equation 3.
+    Source: Nguyen and O'Connor 2015 (adaptive bins), in the form of Guo et al. 2017, equation 3; ties as in
+    `mean_of_ties`.
     """
     if not len(correct):
         return 0.0
     return sum(abs(mean - share) * n for mean, share, n in reliability_bins(confidence, correct)) / len(
         correct
     )
+
+
+def risk_coverage(confidence: Array, correct: Array) -> tuple[Array, Array]:
+    """The risk-coverage curve: the error rate if only the most confident predictions count.
+
+    Where k ends among images of equal confidence, they count with their mean error rate: what a random choice of them
+    gives on average.
+
+    Args:
+        confidence: (N,) of the prediction.
+        correct: (N,) bool.
+
+    Returns:
+        (coverage, risk), each (N,): for the k most confident images their share of all, and their error rate.
+
+    Source: El-Yaniv and Wiener 2010, JMLR 11; ties as in `mean_of_ties`.
+    """
+    _, place, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
+    errors = np.bincount(place, ~correct, minlength=len(sizes))
+    firsts = np.repeat(np.cumsum(sizes) - sizes, sizes)  # of those with this confidence
+    above, among, size = (np.repeat(part, sizes) for part in (np.cumsum(errors) - errors, errors, sizes))
+    count = np.arange(1, len(correct) + 1)
+    return count / len(correct), (above + (count - firsts) * among / size) / count

@@ -94,21 +94,6 @@ def roc_auc(targets: Array, scores: Array) -> float | None:
     return float((ranks[targets].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def risk_coverage(confidence: Array, correct: Array) -> tuple[Array, Array]:
-    """The risk-coverage curve: the error rate if only the most confident predictions count.
-
-    Args:
-        confidence: (N,) of the prediction.
-        correct: (N,) bool.
-
-    Returns:
-        (coverage, risk), each (N,): for the k most confident images their share of all, and their error rate.
-    """
-    order = np.argsort(-confidence, kind="stable")
-    count = np.arange(1, len(correct) + 1)
-    return count / len(correct), np.cumsum(~correct[order]) / count
-
-
 def ratio(part: Array, whole: Array) -> Array:
     """Part / whole, of equal shapes; 0 where the whole is 0."""
     return np.asarray(

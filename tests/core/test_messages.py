@@ -11,7 +11,18 @@ import pytest
 
 from pupila.cli.run import run
 from pupila.core import messages
-from pupila.core.messages import integer, listing, mark, number, percent, say, say_count, translate
+from pupila.core.messages import (
+    integer,
+    listing,
+    mark,
+    number,
+    percent,
+    say,
+    say_count,
+    signed_number,
+    signed_percent,
+    translate,
+)
 
 SOURCES = sorted(Path(messages.__file__).parent.parent.rglob("*.py"))
 
@@ -125,6 +136,26 @@ def test_figures_have_the_separator_of_the_language_and_the_digits_that_were_giv
     assert (integer(999), integer(12345678)) == ("999", "12,345,678")
     monkeypatch.setattr(messages, "_catalogue", _Comma)
     assert (number(1234.5, 1), percent(0.5), integer(12345)) == ("1234,5", "50,0 %", "12.345")
+
+
+def test_a_share_is_none_or_all_only_where_it_is() -> None:
+    shares = {0.9999: "99.99 %", 0.99996: "99.996 %", 0.9995: "99.95 %", 0.0004: "0.04 %", 0.99: "99.0 %"}
+    assert {share: percent(share) for share in shares} == shares
+    assert percent(0.996, 0) == "99.6 %"  # 100 % would be wrong
+    assert (percent(1 - 1e-12), percent(1.0), percent(1e-12), percent(0.0)) == (
+        "100.0 %", "100.0 %", "0.0 %", "0.0 %",
+    )  # fmt: skip
+
+
+def test_a_zero_has_no_sign() -> None:
+    assert (number(-0.0004), number(-0.3, 0), percent(-1e-9)) == ("0.000", "0", "0.0 %")
+    assert (signed_number(-0.0004), signed_number(0.0004), signed_number(0.0)) == ("0.000", "0.000", "0.000")
+    assert (signed_number(-0.012), signed_number(0.012)) == ("-0.012", "+0.012")
+    assert (signed_percent(0.0), signed_percent(-0.0004), signed_percent(0.125)) == (
+        "0.0 %",
+        "-0.04 %",
+        "+12.5 %",
+    )
 
 
 class _Comma(gettext.NullTranslations):

@@ -28,6 +28,17 @@ def test_long_work_shows_the_time_left(
     ]
 
 
+def test_the_last_second_is_never_zero_or_negative(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with progress("reading", 1000) as advance:
+        clock[0] += room.FIRST_LINE_AFTER + 2
+        advance(999)  # 999 of 1000 in 4 s: 4 ms left
+    assert capsys.readouterr().err == "reading: 999 of 1000, less than 1 s left\n"
+
+
 def test_no_time_left_is_estimated_before_the_first_item_is_finished(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 DOMAIN = "pupila"
+_EQUAL = 1e-6  # of a share: what is nearer to none, or to all, is rounding
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 # What moves the cursor, changes colours, breaks a line or turns the direction of text, and halves of a character that
 # can't be written: C0 (but the tab), DEL, C1, marks and overrides of direction, separators of lines, surrogates.
@@ -66,8 +67,8 @@ def translate(marked: str, /) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A figure with this many decimals, and the decimal separator of the user's language."""
-    return f"{value:.{digits}f}".replace(".", _catalogue().pgettext("decimal separator", "."))
+    """A figure with this many decimals, and the decimal separator of the user's language; zero has no sign."""
+    return f"{value:z.{digits}f}".replace(".", _catalogue().pgettext("decimal separator", "."))
 
 
 def integer(value: int) -> str:
@@ -76,18 +77,25 @@ def integer(value: int) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share of 0..1 as a percentage with this many decimals: "95.2 %"."""
+    """A share of 0..1 as a percentage with this many decimals: "95.2 %".
+
+    It has more where it would be rounded to none or to all and is neither: "99.99 %", and not "100.0 %".
+    """
+    for whole in (0.0, 1.0):
+        while abs(share - whole) > _EQUAL and f"{abs(100 * (share - whole)):.{digits}f}".strip("0.") == "":
+            digits += 1
     return f"{number(100 * share, digits)} %"
 
 
 def signed_number(value: float, digits: int = 3) -> str:
-    """A difference with its sign: "+0.012"."""
-    return f"{_plus(value)}{number(value, digits)}"
+    """A difference with its sign: "+0.012"; a zero has none."""
+    text = number(value, digits)
+    return text if value < 0 or not text.strip("0.,") else f"+{text}"
 
 
 def signed_percent(share: float, digits: int = 1) -> str:
-    """A relative change with its sign: "+3.2 %"."""
-    return f"{_plus(share)}{percent(share, digits)}"
+    """A relative change with its sign: "+3.2 %"; a zero has none."""
+    return f"{'+' if share > _EQUAL else ''}{percent(share, digits)}"
 
 
 def listing(names: list[str], most: int = 5, total: int | None = None) -> str:
@@ -95,7 +103,3 @@ def listing(names: list[str], most: int = 5, total: int | None = None) -> str:
     shown = ", ".join(names[:most])
     more = (total or len(names)) - min(most, len(names))
     return say("{names} and {n} more", names=shown, n=more) if more > 0 else shown
-
-
-def _plus(value: float) -> str:
-    return "" if value < 0 else "+"

@@ -115,7 +115,8 @@ def _describe(title: str, total: int | None, processed: float, seconds: float) -
         return say("{title}: {processed}", title=title, processed=count)
     if not count or count >= total:  # the first item may take longer than the others
         return say("{title}: {processed} of {total}", title=title, processed=count, total=total)
-    left = number(seconds / processed * (total - processed), 0)
-    return say(
-        "{title}: {processed} of {total}, {left} s left", title=title, processed=count, total=total, left=left
-    )
+    left = seconds / processed * (total - processed)
+    values = {"title": title, "processed": count, "total": total, "left": number(left, 0)}
+    if left < 1:
+        return say("{title}: {processed} of {total}, less than 1 s left", **values)
+    return say("{title}: {processed} of {total}, {left} s left", **values)

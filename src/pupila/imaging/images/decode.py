@@ -23,6 +23,7 @@ from pupila.imaging.images.frames import count_frames
 from pupila.imaging.images.heif import open_heif
 from pupila.imaging.images.jpeg import coefficient_bytes, read_frame
 from pupila.imaging.images.jpeg import find_excess as find_jpeg_excess
+from pupila.imaging.images.libtiff import silence_tiff_readers
 from pupila.imaging.images.png import has_late_exif
 from pupila.imaging.images.ppm import is_slow, load_numbers
 from pupila.imaging.images.signatures import describe_content, has_image_signature, is_avif, is_heif
@@ -40,6 +41,7 @@ _BITS = 8
 _MOST_SIDE = 1_000_000  # pixels: rows have a price of their own, and no model has a use for a line
 _MOST_EXIF = 1_048_576  # bytes: numbers take ten times as much once they are read
 _JPEG_START = b"\xff\xd8\xff"
+_TIFF_STARTS = (b"II", b"MM")
 _HEAD = 65_536  # bytes at the start in which a JPEG declares EXIF and further images
 # What Pillow raises on damaged bytes, by its readers of TIFF, GIF and AVIF above all.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError,
@@ -255,6 +257,8 @@ def _open(data: bytes, limits: ImageLimits) -> ImageFile.ImageFile:
             raise ImageFault(
                 "unreadable", say("AVIF, which this build of Pillow can't read: convert it to JPEG")
             )
+        if data.startswith(_TIFF_STARTS):
+            silence_tiff_readers()
         return Image.open(io.BytesIO(data), formats=_OPENABLE)
     except MissingExtra as lack:
         raise ImageFault("missing-extra", " ".join(str(lack).split())) from lack

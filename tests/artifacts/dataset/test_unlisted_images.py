@@ -141,7 +141,7 @@ def test_names_in_one_text_are_read_where_their_number_is_given(tmp_path: Path) 
 
 @pytest.mark.parametrize("lowest", [0, 1])
 def test_classes_of_supervisely_s_masks_are_named_by_its_greys(tmp_path: Path, lowest: int) -> None:
-    names = ["void_", "sky", "tree"] if not lowest else ["sky", "tree"]
+    names = ["ground", "sky", "tree"] if not lowest else ["sky", "tree"]
     (tmp_path / "ds/masks_machine").mkdir(parents=True)
     for name in _photos(tmp_path / "ds/img", 4):
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)

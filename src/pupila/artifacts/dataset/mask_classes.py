@@ -117,7 +117,8 @@ def _deepen(label_map: LabelMap, facts: pl.DataFrame) -> LabelMap:
         return label_map
     if stored & {*label_map.values} - {0}:
         return label_map
-    return replace(label_map, values=tuple(value * _DEEP for value in label_map.values))
+    ignored = tuple((name, value * _DEEP) for name, value in label_map.ignored)
+    return replace(label_map, values=tuple(value * _DEEP for value in label_map.values), ignored=ignored)
 
 
 def _infer(facts: pl.DataFrame) -> LabelMap:

@@ -16,7 +16,8 @@ from pupila.imaging.images.convert import apply_orientation
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import SAME_SHAPE, StoredMask, read_stored_mask, resize_mask
 from pupila.imaging.masks.inference import ValueCounts, count_places, count_values, infer_label_map
-from pupila.imaging.masks.label_map import BACKGROUND, NO_LABEL, LabelMap, class_colours
+from pupila.imaging.masks.label_map import BACKGROUND, LabelMap, class_colours
+from pupila.imaging.masks.no_label import means_no_label
 
 Array = NDArray[Any]
 
@@ -149,10 +150,10 @@ def _background(label_map: LabelMap) -> int:
 
 def _class_index(category: str | None, label_map: LabelMap) -> int:
     """The class index of a layer; that of the only class beside the background for an object without a category."""
-    if category is not None and category.strip().lower() in NO_LABEL:
-        return IGNORE
     if (category or _FOREGROUND) in label_map.names:
         return label_map.names.index(category or _FOREGROUND)
+    if category is not None and means_no_label(category):
+        return IGNORE
     others = [index for index, name in enumerate(label_map.names) if name.strip().lower() not in BACKGROUND]
     if category is None and len(others) == 1:
         return others[0]

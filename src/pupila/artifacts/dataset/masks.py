@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.masks.mask_files import MaskFile, describe_target, write_mask_files
+from pupila.artifacts.dataset.formats.tools.annotation_file import UNLABELLED
 from pupila.artifacts.dataset.mask_classes import settle_classes
 from pupila.artifacts.dataset.mask_reading import FACTS, parse_counts
 from pupila.artifacts.dataset.mask_target import is_drawn, name_layers, read_classes, read_target
@@ -18,6 +19,7 @@ from pupila.artifacts.dataset.reading import InstanceChoice
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, percent, say, say_count
+from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import SAME_SHAPE
 from pupila.imaging.masks.label_map import MOST_CLASSES, LabelMap
@@ -79,8 +81,23 @@ def read_masks(
             expected=say("readable masks with the aspect ratio of their images"),
         )  # fmt: skip
     usable = pl.when(pl.col("image").is_in(unusable)).then(None).otherwise(pl.col("target"))
-    notes = [*classes.notes, *turned, *_describe_overlap(facts), *_describe_single_value(facts)]
+    notes = [*classes.notes, *_describe_ignored(facts, named), *turned, *_describe_overlap(facts),
+             *_describe_single_value(facts)]  # fmt: skip
     return MaskTable(joined.with_columns(target=usable), label_map, oddities, notes)
+
+
+def _describe_ignored(facts: pl.DataFrame, label_map: LabelMap) -> list[str]:
+    """A note where pixels have a name that is no class; `unlabeled` for 255 is what Pupila writes itself."""
+    stored = {value for counts in facts["mask_values"].drop_nulls() for value in parse_counts(counts)}
+    names = [name for name, value in label_map.ignored
+             if value in stored and (name, value) != (UNLABELLED, IGNORE)]  # fmt: skip
+    if not names:
+        return []
+    return [say_count(
+        "{names} is no class: its pixels have no label. If it is one, give it another name.",
+        "{names} are no classes: their pixels have no label. If they are, give them other names.",
+        len(names), names=listing(names, 8),
+    )]  # fmt: skip
 
 
 def _pages_of_all(facts: pl.DataFrame) -> int:

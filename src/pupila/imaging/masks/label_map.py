@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pupila.core.vocabulary import IGNORE
 
 Array = NDArray[Any]
-# Names of pixels without a label, and of what lies around everything that has a name; in small letters.
-NO_LABEL = {"unlabeled", "unlabelled", "ignore", "ignored", "void", "unknown", "no label", "nolabel"}
+# Names of what lies around everything that has a name; in small letters.
 BACKGROUND = {"background", "_background_", "bg"}
 MOST_CLASSES = 64  # of masks without named values; a grey level from there up is no index
 # For overlays and palettes: safe for colour-blind readers (Okabe and Ito 2008, Tol 2021).
@@ -43,6 +42,9 @@ class LabelMap:
     merged: bool = False  # whether all other values are objects of class 1, as numbered by a tool
     source: str = field(default="", compare=False)  # a list of names that counts only where it fits the masks
     listed: bool = field(default=True, compare=False)  # whether that list gives the values too
+    ignored: tuple[tuple[str, int], ...] = field(
+        default=(), compare=False
+    )  # names that mean no label, and values
     levels: "LabelMap | None" = field(
         default=None, compare=False
     )  # of colours: the label map of grey levels, where a file has both

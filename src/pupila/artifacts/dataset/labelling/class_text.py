@@ -10,6 +10,7 @@ import polars as pl
 from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.labelling.list_cells import is_unknown_word
 from pupila.core.messages import listing, say, say_count
+from pupila.imaging.masks.no_label import find_unlabelled
 
 _NULLS = frozenset({"nan", "null", "<na>", "n/a", "#n/a"})  # that programs write for an empty cell
 _UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
@@ -49,7 +50,7 @@ def clean_class_name(name: str) -> str:
 
 
 def drop_empty_words(source: Listing) -> Listing:
-    """The listing without the labels that programs write for an empty cell, such as `nan`; notes say so.
+    """The listing without labels that mean a missing one, such as `nan` and `unlabelled`; notes say so.
 
     A word that may be the name of a class, such as `unknown`, stays one, with a note.
 
@@ -57,7 +58,8 @@ def drop_empty_words(source: Listing) -> Listing:
         source: whose targets are one class each, from cells of a table.
     """
     counts = Counter(source.rows["target"].drop_nulls().to_list())
-    empty = [name for name in counts if name.lower() in _NULLS]
+    unlabelled = find_unlabelled(counts)
+    empty = [name for name in counts if name.lower() in _NULLS or name in unlabelled]
     notes = [say_count('"{name}" ({n} image) says nothing: no label.', '"{name}" ({n} images) says nothing: no label.',
                        counts[name], name=name) for name in empty]  # fmt: skip
     notes += [

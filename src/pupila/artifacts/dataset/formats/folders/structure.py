@@ -25,6 +25,7 @@ from pupila.artifacts.dataset.formats.folders.levels import (
 from pupila.artifacts.dataset.formats.folders.split_folders import find_flat_splits, find_splits
 from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import SPLIT_WORDS
+from pupila.imaging.masks.no_label import find_unlabelled
 
 # Folders of a repository that show the data instead of holding them, where they hold few images.
 _SHOWING = frozenset({
@@ -255,14 +256,34 @@ class Reader:
         self.structure.split_level = self.structure.class_level = True
         self.structure.notes.append(say("The folders below the class folders are splits: {names}.",
                                     names=listing(inner_names(tops), 8)))  # fmt: skip
-        for top in tops:
+        for top in self._skip_unlabelled(tops):
             for child in top.children.values():
                 for held in child.all_held():
                     self.structure.spots[held.path] = Spot(
                         SPLIT_WORDS[child.name.lower()], held.part, top.name, ""
                     )
 
+    def _skip_unlabelled(self, tops: list[Node]) -> list[Node]:
+        """The class folders without those whose name says that their images have no label."""
+        names = [] if self.accepted else find_unlabelled(top.name for top in tops)
+        unlabelled = [top for top in tops if top.name in names]
+        for top in unlabelled:
+            inner = {
+                name: child.belonging_to(SPLIT_WORDS.get(name.lower()))
+                for name, child in top.children.items()
+            }
+            self._keep_unlabelled(Node(top.name, top.held, inner))
+            self.structure.notes.append(say_count(
+                "{folder} is no class: its {n} image has no label. If it is one: {flag}.",
+                "{folder} is no class: its {n} images have no label. If it is one: {flag}.",
+                top.total, folder=top.name, flag="--layout folders",
+            ))  # fmt: skip
+        return [top for top in tops if top.name not in names]
+
     def _read_classes(self, tops: list[Node], below_splits: bool) -> None:
+        tops = self._skip_unlabelled(tops)
+        if not tops:
+            return
         alone = len(tops) == 1 and self.loose and not self.accepted  # a lone folder beside images is no class
         if alone or all(folder_content(top.name) == "image" for top in tops):
             for top in tops:

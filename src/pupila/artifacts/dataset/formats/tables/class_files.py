@@ -13,7 +13,8 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.masks.label_map import BACKGROUND, MOST_CLASSES, NO_DATA, NO_LABEL, LabelMap
+from pupila.imaging.masks.label_map import BACKGROUND, MOST_CLASSES, NO_DATA, LabelMap
+from pupila.imaging.masks.no_label import means_no_label, means_unlabelled
 
 CLASS_FILES = ("classes.json", "classes.csv", "class_dict.csv", "_classes.csv")
 # Common column names for a class's name and its stored value; the first that occurs counts.
@@ -61,16 +62,20 @@ def build_label_map(names: list[str], given: LabelMap | None) -> LabelMap:
     Raises:
         PupilaError: more classes than a mask can store.
     """
-    labelled = [name for name in dict.fromkeys(names) if name.strip().lower() not in NO_LABEL]
-    if given is not None and set(labelled) <= set(given.names):
-        return LabelMap.plain(given.names)
+    own = frozenset(given.names if given else ())
+    labelled = [name for name in dict.fromkeys(names) if name in own or not means_no_label(name)]
+    if not {name for name in labelled if name.strip().lower() not in BACKGROUND}:
+        labelled = [name for name in dict.fromkeys(names) if not means_unlabelled(name)]
+    ignored = tuple((name, IGNORE) for name in dict.fromkeys(names) if name not in labelled)
+    if given is not None and set(labelled) <= own:
+        return replace(LabelMap.plain(given.names), ignored=ignored)
     background = next((name for name in labelled if name.strip().lower() in BACKGROUND), "background")
     classes = [background, *(name for name in labelled if name != background)]
     if len(classes) > IGNORE:
         raise PupilaError(
             say("Too many classes"), actual=str(len(classes)), expected=say("at most {n}", n=IGNORE)
         )
-    return LabelMap.plain(classes)
+    return replace(LabelMap.plain(classes), ignored=ignored)
 
 
 def _read_json(uri: str, levels: bool) -> Pairs:
@@ -120,19 +125,32 @@ def _parse_record(row: dict[str, Any], number: int | None, uri: str) -> tuple[st
 def build_pairs(pairs: Pairs, uri: str) -> LabelMap:
     """The label map, names in the order of the file; names for unlabelled pixels are not classes."""
     values = [_parse_value(value, uri) for _, value in pairs]
-    names = [name for name, _ in pairs if name.strip().lower() not in NO_LABEL]
-    numbers = {name: index for index, name in enumerate(dict.fromkeys(names))}
     colour = any(is_colour for _, is_colour in values)
     stored = tuple(value for value, _ in values)
+    names = _choose_classes([name for name, _ in pairs], stored)
+    numbers = {name: index for index, name in enumerate(names)}
     if len(numbers) < 2:
         raise _invalid_classes(uri, listing(list(numbers)))
     if len(numbers) > IGNORE or (not colour and max(stored) >= NO_DATA):
         raise _invalid_classes(uri, listing([str(value) for value in stored if value >= NO_DATA] or names))
     indices = tuple(numbers.get(name, IGNORE) for name, _ in pairs)
+    ignored = tuple(
+        (name, value) for (name, _), value in zip(pairs, stored, strict=True) if name not in numbers
+    )
     soft = colour or (len(stored) == 2 and min(stored) == 0 and max(stored) >= MOST_CLASSES)
     if not colour and IGNORE not in stored:
         stored, indices = (*stored, IGNORE), (*indices, IGNORE)
-    return LabelMap(tuple(numbers), stored, indices, colour, nearest=soft)
+    return LabelMap(tuple(numbers), stored, indices, colour, nearest=soft, ignored=ignored)
+
+
+def _choose_classes(names: list[str], stored: tuple[int, ...]) -> list[str]:
+    """The names that are classes; `void` and the like too where a single class would be left: a void in a casting."""
+    number = str(IGNORE)  # as the name of the value 255
+    classes = [name for name, value in zip(names, stored, strict=True)
+               if not means_no_label(name) and not (name.strip() == number and value == IGNORE)]  # fmt: skip
+    if len(set(classes)) < 2:
+        classes = [name for name in names if not means_unlabelled(name)]
+    return list(dict.fromkeys(classes))
 
 
 def _parse_value(raw: Any, uri: str) -> tuple[int, bool]:

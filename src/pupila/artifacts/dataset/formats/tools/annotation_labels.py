@@ -7,7 +7,7 @@ from pupila.artifacts.dataset.formats.tables.box_rows import describe_boxes
 from pupila.artifacts.dataset.formats.tools.annotation_file import Annotation, AnnotationFile
 from pupila.artifacts.dataset.formats.tools.annotation_images import LocatedImage
 from pupila.core.messages import listing, say, say_count
-from pupila.imaging.masks.label_map import NO_LABEL
+from pupila.imaging.masks.no_label import means_no_label
 from pupila.tasks.label_text import write_labels
 
 
@@ -76,4 +76,4 @@ def read_labels(
 
 
 def _is_class(category: str) -> bool:
-    return category.strip().lower() not in NO_LABEL
+    return not means_no_label(category)

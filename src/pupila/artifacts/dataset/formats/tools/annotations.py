@@ -31,7 +31,8 @@ from pupila.core.vocabulary import IGNORE
 from pupila.imaging import regions
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import StoredMask
-from pupila.imaging.masks.label_map import BACKGROUND, NO_LABEL, LabelMap
+from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
+from pupila.imaging.masks.no_label import means_no_label
 
 Array = NDArray[Any]
 Piece = tuple[int, Any]  # stored value; a list of polygons, or (H, W) bool
@@ -204,10 +205,10 @@ def _find_objects(annotations: list[Annotation]) -> list[tuple[str, Any]]:
 
 def _parse_annotation(name: str, segmentation: Any, label_map: LabelMap, size: tuple[int, int]) -> Piece:
     """One annotation."""
-    if name.strip().lower() in NO_LABEL:
-        value = IGNORE
-    elif name in label_map.names:
+    if name in label_map.names:
         value = label_map.names.index(name)
+    elif means_no_label(name):
+        value = IGNORE
     else:
         raise ImageFault("unreadable", say("its category {name} is not among the classes", name=name))
     try:

@@ -24,6 +24,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
+from pupila.imaging.masks.no_label import means_no_label
 from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.segment import SEGMENT
 
@@ -188,4 +189,8 @@ def _build_label_map(names: dict[int, str], root: str) -> LabelMap:
     classes = build_label_map([names[k] for k in sorted(names)], read_class_file(root)).names
     background = next((n for n, name in enumerate(classes) if name.strip().lower() in BACKGROUND), IGNORE)
     indices = [classes.index(names[k]) if names[k] in classes else IGNORE for k in sorted(names)]
-    return LabelMap(classes, (0, *(k + 1 for k in sorted(names)), IGNORE), (background, *indices, IGNORE))
+    ignored = tuple(
+        (names[k], k + 1) for k in sorted(names) if means_no_label(names[k]) and names[k] not in classes
+    )
+    values = (0, *(k + 1 for k in sorted(names)), IGNORE)
+    return LabelMap(classes, values, (background, *indices, IGNORE), ignored=ignored)

@@ -1,6 +1,10 @@
 """Pages are read in a process of their own: hostile HTML costs its page and nothing else."""
 
 import asyncio
+import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -46,3 +50,12 @@ def test_a_page_that_takes_too_long_is_refused_and_the_next_one_read(hostile: st
             return await reader.parse_page(PAGE, ADDRESS)
 
     assert asyncio.run(read()) == Reader(site()).parse_page(PAGE, ADDRESS)
+
+
+def test_reading_ends_even_if_the_process_that_asked_was_killed() -> None:
+    code = "from pupila.stages.collect import page_reader; page_reader.READ_TIME = 0.5; page_reader._serve()"
+    request = json.dumps(["parse_page", DEEP, ADDRESS])
+    orphan = subprocess.run(
+        [sys.executable, "-c", code], input=f"{site().model_dump_json()}\n{request}\n", text=True, check=False
+    )
+    assert orphan.returncode == -signal.SIGPROF

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,7 +15,8 @@ from pupila.stages.collect.reader import Product, Reader, read_robots_metas
 from pupila.stages.collect.rules import FetchRefused
 from pupila.stages.collect.site import Site
 
-READ_TIME = 10.0  # seconds for one page; a parser takes quadratic time for deeply nested elements
+# Seconds for one page, of the clock and of the processor: a parser takes quadratic time for deeply nested elements.
+READ_TIME = 10.0
 _LINE_BYTES = 1 << 28  # of one reply
 
 Parsed = tuple[list[Product], list[str]]
@@ -126,6 +128,8 @@ def _serve() -> None:
     }  # fmt: skip
     for line in sys.stdin:
         name, *arguments = json.loads(line)
+        if hasattr(signal, "setitimer"):  # ends this process even if the one that started it was killed
+            signal.setitimer(signal.ITIMER_PROF, READ_TIME)
         print(json.dumps(functions[name](*arguments), default=asdict), flush=True)
 
 

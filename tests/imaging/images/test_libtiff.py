@@ -1,4 +1,4 @@
-"""Damaged TIFFs are faults with a reason, and nothing of what their decoders print reaches the terminal."""
+"""Damaged TIFFs are faults with a reason, and what their decoders print does not reach the terminal."""
 
 import contextlib
 import io

@@ -20,7 +20,7 @@ ORDERED: dict[str, tuple[str, ...]] = {
              "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols", "stores", "files",
              "records", "settings", "terminal", "progress", "threads", "secrets"),
     "statistics": ("estimate", "intervals", "tests", "drift", "metrics"),
-    "imaging": ("images", "geotiff", "masks", "regions", "tiles", "duplicates"),
+    "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "report", "web"),
     "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "export", "engine",
                  "trainers"),

@@ -296,14 +296,46 @@ def trace_polygons(binary: Array) -> list[Polygon]:
     Args:
         binary: (H, W) bool.
     """
-    padded = np.pad(binary.astype(float), 1)
-    lines = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.OuterOffset)
     shapes = []
-    for points, offsets in zip(*lines.filled(_BELOW_HALF, 2.0), strict=True):
-        halves = np.round(2 * points - 1) / 2  # centres of the padded mask, to edges of this one
-        outer, *holes = (_drop_collinear(halves[a:b]) for a, b in pairwise(offsets))
+    for rings in _trace_middles(binary):
+        outer, *holes = (_drop_collinear(ring / 2) for ring in rings)
         shapes.append((outer, holes))
     return shapes
+
+
+def _trace_middles(binary: Array) -> Iterator[list[Array]]:
+    """The closed rings of each region, the outer one first: (N, 2) of doubled (x, y) in pixels.
+
+    A ring passes the middle of every side that a pixel of the region shares with a pixel outside.
+    """
+    padded = np.pad(binary.astype(float), 1)
+    lines = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.OuterOffset)
+    for points, offsets in zip(*lines.filled(_BELOW_HALF, 2.0), strict=True):
+        middles = np.round(2 * points - 1)  # from centres of the padded mask to edges of this one
+        yield [middles[a:b] for a, b in pairwise(offsets)]
+
+
+def trace_borders(binary: Array) -> Iterator[list[Array]]:
+    """The pixels along the border of each region, its outer one first, then those of its holes.
+
+    Args:
+        binary: (H, W) bool.
+
+    Returns:
+        Rings of neighbouring pixels, also at corners, each (N, 2) int64 (x, y); points may repeat.
+    """
+    padded = np.pad(binary, 1)
+    for rings in _trace_middles(binary):
+        borders = []
+        for middles in rings:
+            x, y = middles[:-1].astype(np.int64).T
+            low = np.stack(
+                [(x - 1) // 2, (y - 1) // 2], axis=1
+            )  # of the two pixels at the side, the upper or left one
+            high = np.stack([x // 2, y // 2], axis=1)
+            own = padded[low[:, 1] + 1, low[:, 0] + 1]
+            borders.append(np.where(own[:, None], low, high))
+        yield borders
 
 
 def coco_regions(binary: Array) -> Iterator[dict[str, Any]]:

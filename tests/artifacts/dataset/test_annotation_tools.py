@@ -17,12 +17,19 @@ from tests.artifacts.dataset.annotation_writers import HEIGHT, WIDTH, WRITERS, S
 from tests.pictures import write_photo
 
 Points = list[list[float]]
-SQUARE: Points = [[2, 3], [6, 3], [6, 7], [2, 7]]  # columns 2..5, rows 3..6
-CORNER: Points = [[4, 5], [8, 5], [8, 9], [4, 9]]  # columns 4..7, rows 5..8
+# Where a tool's points lie between pixels, columns 2..5 and rows 3..6; where they are pixels, 2..6 and 3..7.
+SQUARE: Points = [[2, 3], [6, 3], [6, 7], [2, 7]]
+CORNER: Points = [[4, 5], [8, 5], [8, 9], [4, 9]]
+PIXEL_TOOLS = {"labelme", "voc", "via", "via project", "via 1", "via csv", "supervisely"}
 SCENE: Scene = {"1.jpg": [("polygon", "road", SQUARE), ("polygon", "water", CORNER)],
                 "2.jpg": [("polygon", "water", SQUARE)]}  # fmt: skip
-EXPECTED = np.zeros((HEIGHT, WIDTH), np.uint8)
-EXPECTED[3:7, 2:6], EXPECTED[5:9, 4:8] = 1, 2
+
+
+def expected_mask(tool: str) -> Any:
+    """(HEIGHT, WIDTH) uint8: the first image of the scene, drawn by hand."""
+    mask, more = np.zeros((HEIGHT, WIDTH), np.uint8), int(tool in PIXEL_TOOLS)
+    mask[3 : 7 + more, 2 : 6 + more], mask[5 : 9 + more, 4 : 8 + more] = 1, 2
+    return mask
 
 
 def photos(folder: Path, *names: str) -> None:
@@ -37,8 +44,8 @@ def test_outlines_of_every_tool_become_the_same_masks(tmp_path: Path, tool: str,
     WRITERS[tool](tmp_path, SCENE)
     data = pupila.open(tmp_path)
     assert data.classes == ["background", "road", "water"]
-    assert np.array_equal(data.mask(0), EXPECTED)
-    assert (data.mask(1) == 2).sum() == 16
+    assert np.array_equal(data.mask(0), expected_mask(tool))
+    assert (data.mask(1) == 2).sum() == (25 if tool in PIXEL_TOOLS else 16)
     assert data.skipped.is_empty()
     assert pupila.open(tmp_path, layout=cast("LayoutChoice", tool.partition(" ")[0])).hash == data.hash
 
@@ -69,7 +76,7 @@ def test_rectangles_among_outlines_are_areas_and_alone_where_the_user_says_so(
     box: Points = [[2, 3], [6, 7]]
     WRITERS[tool](tmp_path, {**SCENE, "2.jpg": [("box", "water", box)]})
     data = pupila.open(tmp_path)
-    pixels = 25 if tool == "supervisely" else 16  # its corners are pixels
+    pixels = 25 if tool in ("supervisely", "labelme") else 16  # their corners are pixels
     assert (data.mask(1) == 2).sum() == pixels
     assert "1 rectangle counts as an area" in str(data)
     WRITERS[tool](tmp_path, {"1.jpg": [], "2.jpg": [("box", "water", box)]})
@@ -84,7 +91,7 @@ def test_points_and_tags_are_not_drawn_and_a_note_counts_them(tmp_path: Path, to
     scene: Scene = {"1.jpg": [*SCENE["1.jpg"], ("point", "road", point)], "2.jpg": [("point", "road", point)]}
     WRITERS[tool](tmp_path, scene)
     data = pupila.open(tmp_path)
-    assert np.array_equal(data.mask(0), EXPECTED)
+    assert np.array_equal(data.mask(0), expected_mask(tool))
     assert data.images["target"].to_list()[1] is None  # its object would count as background
     assert "have no area" in data.skipped["reason"][0]
     assert "Annotations without an area are not drawn: 2 x " in str(data)
@@ -209,7 +216,7 @@ def test_a_region_without_a_class_has_no_label(tmp_path: Path) -> None:
         photos(tmp_path / tool, "1.jpg")
         data = pupila.open(tmp_path / tool)
         assert data.classes == ["background", "road"]
-        assert (data.mask(0) == IGNORE).sum() == 16
+        assert (data.mask(0) == IGNORE).sum() == (25 if tool in PIXEL_TOOLS else 16)
 
 
 def test_of_two_tools_the_one_that_covers_more_images_counts(tmp_path: Path) -> None:
@@ -238,7 +245,7 @@ def test_regions_without_a_class_have_no_label(tmp_path: Path) -> None:
     records = write.via_records({"1.jpg": SCENE["1.jpg"]})
     records["1.jpg77"]["regions"][1]["region_attributes"] = {}
     write.write_json(tmp_path / "via.json", records)
-    assert (pupila.open(tmp_path).mask(0) == IGNORE).sum() == 16
+    assert (pupila.open(tmp_path).mask(0) == IGNORE).sum() == 25
 
 
 _NO_NAMES = [True, float("nan"), 1e308, [1, 2], {"a": 1}, 10**30]
@@ -283,7 +290,8 @@ def test_regions_without_a_class_are_counted(tmp_path: Path, tool: str) -> None:
         path.write_text(path.read_text().replace('"road"', '""'))
     data = pupila.open(tmp_path)
     assert "1 region has no class: its pixels have no label" in str(data)
-    assert (data.mask(0) == IGNORE).sum() == 12  # 16 less the 4 that the other outline hides
+    hidden = 9 if tool in PIXEL_TOOLS else 4  # by the other outline, which is as large
+    assert (data.mask(0) == IGNORE).sum() == (25 if tool in PIXEL_TOOLS else 16) - hidden
 
 
 @pytest.mark.parametrize(

@@ -335,7 +335,7 @@ def test_yolo_polygons_are_drawn_at_the_size_of_the_image(tmp_path: Path, names:
     yolo(tmp_path, {"labels/a.txt": line(0, SQUARE) + "\n" + line(1, CORNER), "labels/b.txt": ""}, names)
     photos(tmp_path / "images", "c")
     expected = np.zeros((HEIGHT, WIDTH), np.uint8)
-    expected[box(2, 3, 6, 7)], expected[box(4, 5, 8, 9)] = 1, 2
+    expected[box(2, 3, 7, 8)], expected[box(4, 5, 9, 10)] = 1, 2  # the corners are pixels
     for where in (tmp_path, tmp_path / "data.yaml"):
         data = pupila.open(where)
         assert data.classes == ["background", "road", "water"]
@@ -347,7 +347,7 @@ def test_yolo_polygons_are_drawn_at_the_size_of_the_image(tmp_path: Path, names:
         assert "1 image has no label file and counts as background." in str(data)
         assert data.skipped.is_empty()
     photos(tmp_path / "images", "a", width=2 * WIDTH, height=HEIGHT)  # another image, the same outlines
-    assert (pupila.open(tmp_path).mask(0) == 2).sum() == 32
+    assert (pupila.open(tmp_path).mask(0) == 2).sum() == 45  # 9 x 5
     assert pupila.open(tmp_path).images["mask_width"].to_list()[0] == 2 * WIDTH
 
 
@@ -364,7 +364,7 @@ def test_yolo_splits_lie_where_exports_put_them(tmp_path: Path, places: str, key
     labels = {f"{places.format(split=split)}/a.txt": line(0, SQUARE) for split in ("train", "valid")}
     data = pupila.open(yolo(folder, labels, **keys))
     assert data.images["given_split"].to_list() == ["train", "validation"]
-    assert [int(mask.sum()) for mask in masks(data)] == [16, 16]
+    assert [int(mask.sum()) for mask in masks(data)] == [25, 25]
 
 
 def test_a_yaml_file_beside_one_lone_folder_is_seen(tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ def test_a_yaml_file_beside_one_lone_folder_is_seen(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text(json.dumps({"train": "all/images", "names": ["road", "water"]}))
     data = pupila.open(tmp_path)
     assert data.images["target"].to_list() == ["all/labels/a.txt"]
-    assert (data.mask(0) == 1).sum() == 16
+    assert (data.mask(0) == 1).sum() == 25
 
 
 def test_yolo_may_list_its_images(tmp_path: Path) -> None:
@@ -383,7 +383,7 @@ def test_yolo_may_list_its_images(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("./images/a.jpg\nimages/lost.jpg\n")
     data = pupila.open(tmp_path)
     assert data.images["image"].to_list() == ["images/a.jpg"]
-    assert (data.mask(0) == 2).sum() == 16
+    assert (data.mask(0) == 2).sum() == 25
     assert data.skipped["subject"].to_list() == ["images/lost.jpg", "val: none"]
 
 
@@ -425,11 +425,11 @@ def test_yolo_with_a_class_file_and_a_class_without_a_label(tmp_path: Path) -> N
     yolo(tmp_path, {"labels/a.txt": line(0, SQUARE) + line(1, CORNER)}, ["unlabeled", "water"])
     data = pupila.open(tmp_path)
     assert data.classes == ["background", "water"]
-    assert ((data.mask(0) == IGNORE).sum(), (data.mask(0) == 1).sum()) == (12, 16)
+    assert ((data.mask(0) == IGNORE).sum(), (data.mask(0) == 1).sum()) == (25 - 9, 25)
     (tmp_path / "classes.json").write_text(json.dumps(["water", "land"]))
     data = pupila.open(tmp_path)
     assert data.classes == ["water", "land"]
-    assert ((data.mask(0) == IGNORE).sum(), (data.mask(0) == 0).sum()) == (192 - 16, 16)
+    assert ((data.mask(0) == IGNORE).sum(), (data.mask(0) == 0).sum()) == (192 - 25, 25)
     data.save(str(tmp_path / "manifest"))
     again = pupila.open(tmp_path / "manifest")
     assert again.hash == data.hash

@@ -16,7 +16,7 @@ from pupila.core.errors import PupilaError
 from tests.pictures import write_photo
 
 SIDE = 16
-OUTLINE = "0 0.25 0.25 0.5 0.25 0.5 0.5 0.375 0.5 0.25 0.5\n"  # columns and rows 4..7
+OUTLINE = "0 0.25 0.25 0.5 0.25 0.5 0.5 0.375 0.5 0.25 0.5\n"  # columns and rows 4..8
 BOX = "1 0.5 0.5 0.25 0.25\n"
 
 
@@ -82,7 +82,7 @@ def test_paths_of_another_machine_are_found_by_their_ends(
     data = pupila.open(folder)
     expected = {"0": "train", "1": "validation", "2": "test"}
     assert splits(data) == {image: expected[Path(image).stem] for image in splits(data)}
-    assert all((data.mask(n) == 1).sum() == 16 for n in range(3))
+    assert all((data.mask(n) == 1).sum() == 25 for n in range(3))
 
 
 def test_a_split_that_does_not_exist_is_not_another_one(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_labels_without_a_describing_file(tmp_path: Path, names: str, beside: bo
     data = pupila.open(tmp_path)
     assert data.classes == (["background", "road", "water"] if names else ["background", "0"])
     assert data.images["target"].null_count() == 1
-    assert (data.mask(0) == 1).sum() == 16
+    assert (data.mask(0) == 1).sum() == 25
     assert "1 image has no label file and is unlabelled." in str(data)
     assert ("called by their numbers" in str(data)) is not bool(names)
 
@@ -217,7 +217,7 @@ def test_darknet_names_lists_and_classes(tmp_path: Path) -> None:
     data = pupila.open(tmp_path)
     assert data.classes == ["background", "road", "water"]
     assert list(splits(data).values()) == ["train", "train", "validation"]
-    assert [int((data.mask(n) == 1).sum()) for n in range(3)] == [16, 16, 0]
+    assert [int((data.mask(n) == 1).sum()) for n in range(3)] == [25, 25, 0]
 
 
 def test_folders_of_classes_beside_a_yaml_file_are_classes(tmp_path: Path) -> None:

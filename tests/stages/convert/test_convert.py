@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import pupila
@@ -18,9 +16,7 @@ from pupila.cli.run import run
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging import regions
 from pupila.stages.convert.convert import LAYOUTS_OF
-from pupila.stages.convert.yolo import outline_rings
 from tests.pictures import write_classes, write_photo
 
 HEIGHT, WIDTH = 40, 60
@@ -150,14 +146,6 @@ def test_converted_data_can_be_written_to_a_store(tmp_path: Path) -> None:
     pupila.convert(data, to="yolo", out="memory://converted")
     assert files.exists("memory://converted/labels/train/b.txt")
     assert_same(data, pupila.open("memory://converted"))
-
-
-@given(arrays(bool, (9, 11)))
-@settings(max_examples=60)
-def test_one_ring_for_each_region_fills_to_the_same_mask(binary: Any) -> None:
-    rings = outline_rings(binary)
-    assert np.array_equal(regions.fill_polygons([(ring, []) for ring in rings], *binary.shape), binary)
-    assert len(rings) == len(regions.trace_polygons(binary))
 
 
 def test_invalid_conversions_are_refused(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ FACTS: Schema = {
 }
 _MOST_COLOURS, _MOST_IN_JPEG, _MOST_LEVELS = 512, 2048, 8192  # stored for a mask, the most frequent ones
 _PLAIN = 2  # values of a mask that lie nowhere but in areas
+_DRAWING = "2"  # changes whenever the same annotations could be drawn in another way: part of their cache key
 _SAVE_EVERY = 512  # masks between two saves of the cache, or a quarter of all if that is more
 
 
@@ -85,7 +86,7 @@ def read_mask_facts(
         limits: what to refuse.
     """
     drawing = label_map if any(target and is_drawn(target) for target, _, _ in requests) else None
-    drawn_with = drawing.as_json() if drawing else ""
+    drawn_with = f"{_DRAWING}{drawing.as_json()}" if drawing else ""
     version = (
         f"{files.absolute(root)}\n{DECODER}/{limits.max_bytes}/{limits.max_pixels}/{colour}\n{drawn_with}"
     )

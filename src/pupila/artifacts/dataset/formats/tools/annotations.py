@@ -23,12 +23,13 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import (
     to_int,
 )
 from pupila.artifacts.dataset.formats.tools.annotation_tools import read_annotation_file
+from pupila.artifacts.dataset.formats.tools.outlines import PIXELS
 from pupila.artifacts.dataset.formats.tools.run_length_table import RUNS, decode_runs
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging import regions
+from pupila.imaging import contours, regions
 from pupila.imaging.images.decode import ImageFault, ImageLimits
 from pupila.imaging.masks.codec import StoredMask
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap
@@ -229,6 +230,10 @@ def _parse_shape(segmentation: Any, size: tuple[int, int]) -> Any:
     """
     if isinstance(segmentation, dict) and RUNS in segmentation:
         return decode_runs(segmentation[RUNS], *size)
+    if isinstance(segmentation, dict) and PIXELS in segmentation:
+        outer, *holes = (np.asarray(ring, np.int64) for ring in segmentation[PIXELS])
+        _refuse_far([outer, *holes], size)
+        return [(outer, holes)]
     if isinstance(segmentation, dict):
         stated = segmentation["size"]
         if (
@@ -248,10 +253,18 @@ def _parse_shape(segmentation: Any, size: tuple[int, int]) -> Any:
     rings = [_parse_ring(ring) for ring in segmentation or []]
     if not rings:
         raise ValueError(say("it has a box without a polygon"))
-    height, width = size
-    if not all(_near(ring / (width, height)) for ring in rings):
-        raise ValueError(say("it has a polygon far outside the image"))
+    _refuse_far(rings, size)
     return [(ring, []) for ring in rings if 2 * len(ring) >= _MIN_NUMBERS]
+
+
+def _refuse_far(rings: list[Array], size: tuple[int, int]) -> None:
+    """Refuse outlines in pixels that lie far outside an image of (height, width).
+
+    Raises:
+        ValueError: one does.
+    """
+    if not all(_near(ring / size[::-1]) for ring in rings):
+        raise ValueError(say("it has a polygon far outside the image"))
 
 
 def _parse_ring(raw: Any) -> Array:
@@ -328,7 +341,9 @@ def _parse_yolo(content: bytes, height: int, width: int, known: set[int]) -> Ite
                 "unreadable",
                 say("line {n} has class {index}, which has no name", n=number, index=int(class_index)),
             )
-        yield int(class_index) + 1, [(np.round(points * (width, height), _DECIMALS), [])]
+        points = points * (width, height)
+        pixels = contours.find_pixels(points, centres=True)
+        yield int(class_index) + 1, [(np.round(points, _DECIMALS) if pixels is None else pixels, [])]
 
 
 def _paint(height: int, width: int, background: int, pieces: Iterable[Piece]) -> Array:
@@ -339,7 +354,7 @@ def _paint(height: int, width: int, background: int, pieces: Iterable[Piece]) ->
     ):
         if is_polygons:
             polygons = [polygon for _, shapes in run for polygon in shapes]
-            values[regions.fill_polygons(polygons, height, width)] = value
+            values[contours.fill_outlines(polygons, height, width)] = value
         else:
             for _, covered in run:
                 values[covered] = value

@@ -52,7 +52,7 @@ def _parse_shape(shape: dict[str, Any], size: tuple[Any, Any]) -> Annotation:
     category, points = class_name(shape.get("label")), shape.get("points")
     match kind := str(shape.get("shape_type") or "polygon"):
         case "polygon" | "oriented_rectangle":
-            return Annotation(category, outlines.polygon(points))
+            return Annotation(category, outlines.contour(points))
         case "rectangle":
             return Annotation(category, partial(_draw_rectangle, points), shape=RECTANGLE)
         case "circle":
@@ -78,9 +78,9 @@ def _corners(points: Any) -> tuple[float, float, float, float]:
 def _draw_rectangle(points: Any) -> Any:
     """The rectangle between two corners; later versions write all four."""
     if isinstance(points, list) and len(points) == 4:
-        return outlines.polygon(points)()
+        return outlines.contour(points)()
     left, top, right, bottom = _corners(points)
-    return outlines.rectangle(left, top, right - left, bottom - top)()
+    return outlines.contour([(left, top), (right, top), (right, bottom), (left, bottom)])()
 
 
 def _draw_circle(points: Any) -> Any:

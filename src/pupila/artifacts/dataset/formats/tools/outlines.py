@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.core.messages import say
-from pupila.imaging import regions
+from pupila.imaging import contours, regions
 from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.masks.codec import read_stored_mask
 
@@ -21,6 +21,7 @@ Outline = Callable[
     [], Any
 ]  # gives polygons or run lengths; ValueError where the file's values are no such shape
 
+PIXELS = "pixels"  # key of an outline through the centres of pixels: its ring [[x, y], ...], then those of its holes
 _DEVIATION = 0.05  # of a polygon from the ellipse that it stands for, in pixels
 _MOST_BYTES = 1 << 28  # of a mask inside an annotation file, decompressed
 _MOST_PIXELS = 178_000_000  # of a mask; the largest limit that a user can set
@@ -31,6 +32,17 @@ def polygon(points: Any) -> Outline:
     return partial(_polygon, points)
 
 
+def contour(points: Any, holes: Any = (), size: tuple[Any, Any] = (0, 0)) -> Outline:
+    """A polygon of points [[x, y], ...] that are pixels, as OpenCV draws it, where all are whole numbers.
+
+    Args:
+        points: of the outer ring.
+        holes: further rings, which are cut out.
+        size: (height, width) of the image, needed where there are holes.
+    """
+    return partial(_contour, points, holes, size)
+
+
 def rectangle(left: Any, top: Any, width: Any, height: Any, turn: Any = 0) -> Outline:
     """A rectangle, turned clockwise around its middle by degrees."""
     return partial(_rectangle, left, top, width, height, turn)
@@ -39,11 +51,6 @@ def rectangle(left: Any, top: Any, width: Any, height: Any, turn: Any = 0) -> Ou
 def ellipse(x: Any, y: Any, across: Any, down: Any, turn: Any = 0) -> Outline:
     """An ellipse around (x, y) with its half axes, turned clockwise by degrees."""
     return partial(_ellipse, x, y, across, down, turn)
-
-
-def hollow_polygon(outer: Any, holes: Any, size: tuple[Any, Any]) -> Outline:
-    """A polygon with holes in an image of (height, width)."""
-    return partial(_hollow_polygon, outer, holes, size) if holes else polygon(outer)
 
 
 def pasted_mask(draw: Callable[[], Array], corner: tuple[Any, Any], size: tuple[Any, Any]) -> Outline:
@@ -98,6 +105,14 @@ def _polygon(raw: Any) -> list[list[float]]:
     return [points.ravel().tolist()]
 
 
+def _contour(raw: Any, holes: Any, size: tuple[Any, Any]) -> Any:
+    points = [_points(ring) for ring in (raw, *(holes or ()))]
+    pixels = [contours.find_pixels(ring) for ring in points if len(ring) > 2]
+    if len(pixels) < len(points) or any(ring is None for ring in pixels):
+        return _hollow_polygon(points, size) if holes else _polygon(raw)
+    return {PIXELS: [ring.tolist() for ring in pixels if ring is not None]}
+
+
 def _turn(points: Array, middle: tuple[float, float], degrees: float) -> list[list[float]]:
     angle = np.deg2rad(degrees)
     turned = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -129,9 +144,8 @@ def _image_size(size: tuple[Any, Any]) -> tuple[int, int]:
     return height, width
 
 
-def _hollow_polygon(outer: Any, holes: Any, size: tuple[Any, Any]) -> dict[str, Any]:
+def _hollow_polygon(rings: list[Array], size: tuple[Any, Any]) -> dict[str, Any]:
     height, width = _image_size(size)
-    rings = [_points(ring) for ring in (outer, *holes)]
     if not all(np.isfinite(ring).all() and (np.abs(ring) <= 2 * max(height, width)).all() for ring in rings):
         raise ValueError(say("it has a polygon far outside the image"))
     return regions.to_rle(regions.fill_polygons([(rings[0], rings[1:])], height, width))

@@ -70,7 +70,7 @@ def _parse_object(each: Json, size: tuple[Any, Any]) -> Annotation:
     outer, holes = points.get("exterior"), points.get("interior")
     match kind := str(each.get("geometryType") or ("bitmap" if each.get("bitmap") else "polygon")):
         case "polygon":
-            return Annotation(category, outlines.hollow_polygon(outer, holes, size))
+            return Annotation(category, outlines.contour(outer, holes, size))
         case "bitmap":
             return Annotation(category, partial(_draw_bitmap, each.get("bitmap"), size))
         case "rectangle":

@@ -198,4 +198,4 @@ def _refuse_several(names: list[str]) -> Any:
 def _draw_polygon(across: Any, down: Any) -> Any:
     if not isinstance(across, list) or not isinstance(down, list) or len(across) != len(down):
         raise ValueError(say("its outline is not a list of points"))
-    return outlines.polygon(list(zip(across, down, strict=True)))()
+    return outlines.contour(list(zip(across, down, strict=True)))()

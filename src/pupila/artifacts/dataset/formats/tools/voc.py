@@ -47,4 +47,4 @@ def _parse_object(element: Element) -> Annotation:
     while outline.find(f"x{number}") is not None:
         points.append((read_text(outline, f"x{number}"), read_text(outline, f"y{number}")))
         number += 1
-    return Annotation(category, outlines.polygon(points), boxed=True)
+    return Annotation(category, outlines.contour(points), boxed=True)

@@ -15,6 +15,8 @@ from pupila.artifacts.dataset.formats.manifest import MANIFEST_SCHEMA, describe_
 from pupila.artifacts.dataset.formats.masks.mask_files import describe_target
 from pupila.artifacts.dataset.masks import COLUMNS as MASK_COLUMNS
 from pupila.artifacts.dataset.masks import PIXELS, MaskRow, read_mask
+from pupila.artifacts.dataset.name_groups.comparison import Source, name_classes
+from pupila.artifacts.dataset.name_groups.proposal import GroupProposal, find_proposal
 from pupila.artifacts.dataset.read_cache import PART, ROW, ReadCache
 from pupila.artifacts.dataset.reading import FACTS, LayoutSettings
 from pupila.artifacts.dataset.sample import Sample, draw_sheet, find_samples, summarize
@@ -300,6 +302,15 @@ class Dataset(Displayed):
         rows = [[p.first, p.second, p.kind, p.similarity] for p in pairs]
         files.write_to_cache(cached, json.dumps(rows).encode())
         return pairs
+
+    @cached_property
+    def group_proposal(self) -> GroupProposal | None:
+        """Groups that are likely in the file names; None where there are none, or where groups came with the data."""
+        if len(self) == 0 or self.images["group"].null_count() < len(self):
+            return None
+        source = Source(self.images["image"].to_list(), *name_classes(self.shares, self.classes),
+                        self.thumbnails, self.miniatures)  # fmt: skip
+        return find_proposal(source, self.hash)
 
     def thumbnails(self, rows: list[int]) -> NDArray[np.uint8]:
         """(K, 64, 64) uint8 grey copies of the rows."""

@@ -1,0 +1,161 @@
+"""Comparing the images of candidates: a bounded number of them, and nothing twice."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pupila.artifacts.dataset.name_groups.candidates import Candidate
+from pupila.artifacts.dataset.name_groups.likeness import (
+    Likeness,
+    describe_images,
+    find_nearest,
+    measure_likeness,
+)
+
+MOST_IMAGES = 2500  # that are compared for a candidate; of more, stretches of groups
+_STRETCHES = 20
+_MOST_OF_GROUP = 50
+_RARE = 5  # images, below which a class is compared together with the other rare ones
+_SEED = 23
+
+Array = NDArray[Any]
+Copies = Callable[[list[int]], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is looked at."""
+
+    images: Sequence[str]  # N paths with `/`
+    labels: Sequence[str | None]  # N classes, None where there is none
+    strata: Array  # (N,) int: images are compared beyond what those of the same number have in common
+    grey: Copies  # rows to (K, 64, 64)
+    colour: Copies  # rows to (K, 48, 48, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The images that are compared for a candidate."""
+
+    rows: Array  # (K,)
+    strata: Array  # (K,) int from 0
+    features: Array  # (K, D)
+    nearest: Array  # (K,) of `rows`
+
+
+def name_classes(shares: Array, classes: Sequence[str]) -> tuple[list[str | None], Array]:
+    """The class of each image, None where it is not of one class as a whole; and a number for its set of classes.
+
+    Args:
+        shares: (N, C) share of each image that belongs to each class.
+        classes: C names.
+    """
+    whole = shares == 1
+    if not len(classes):
+        return [None] * len(shares), np.zeros(len(shares), dtype=np.int64)
+    labels = [classes[int(row.argmax())] if row.sum() == 1 else None for row in whole]
+    return labels, np.unique(whole, axis=0, return_inverse=True)[1].ravel()
+
+
+class Comparison:
+    """How alike the images of candidates' groups are."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._whole: View | None = None
+
+    def _view(self, candidate: Candidate) -> View:
+        if len(self._source.images) > MOST_IMAGES:
+            return self._compare(_sample(candidate))
+        if self._whole is None:
+            self._whole = self._compare(np.arange(len(self._source.images)))
+        return self._whole
+
+    def _compare(self, rows: Array) -> View:
+        places, strata = rows.tolist(), _strata(self._source.strata[rows])
+        features = describe_images(self._source.grey(places), self._source.colour(places), strata)
+        return View(rows, strata, features, find_nearest(features))
+
+    def measure(self, candidate: Candidate, least: float) -> Likeness:
+        """How often the most similar image is of the same group; see `measure_likeness`."""
+        view = self._view(candidate)
+        return measure_likeness(view.nearest, _compact(candidate.codes[view.rows]), view.strata, least)
+
+    def border_likeness(self, candidate: Candidate) -> float:
+        """Likeness of neighbours across the borders of runs, as a share of that within them."""
+        view = self._view(candidate)
+        place = np.full(len(candidate.codes), -1)
+        place[view.rows] = np.arange(len(view.rows))
+        order = place[candidate.order]
+        before, after = order[:-1], order[1:]
+        both = (before >= 0) & (after >= 0)
+        before, after = before[both], after[both]
+        alike = (view.features[before] * view.features[after]).sum(axis=1)
+        codes = candidate.codes[view.rows]
+        inside = codes[before] == codes[after]
+        if inside.all() or not inside.any():
+            return 1.0
+        return float(alike[~inside].mean() / max(float(alike[inside].mean()), 1e-9))
+
+    def explanation(self, candidate: Candidate) -> float:
+        """Likeness within groups above that between them, times the share of images that are not alone in theirs."""
+        view = self._view(candidate)
+        codes = _compact(candidate.codes[view.rows])
+        within, pairs = _sum_pairs(view.features, codes)
+        total, all_pairs = _sum_pairs(view.features, np.zeros_like(codes))
+        shared = np.bincount(candidate.codes)
+        covered = shared[shared > 1].sum() / shared.sum()
+        return float(covered * (_ratio(within, pairs) - _ratio(total - within, all_pairs - pairs)))
+
+    def retained_likeness(self, finer: Candidate, coarse: Candidate) -> float:
+        """Likeness across finer groups of the same coarser one, as a share of that within the finer groups."""
+        view = self._view(coarse)
+        inner, outer = _compact(finer.codes[view.rows]), _compact(coarse.codes[view.rows])
+        both = _compact(outer * (int(inner.max()) + 1) + inner)
+        (within, pairs), (shared, shared_pairs) = (
+            _sum_pairs(view.features, both),
+            _sum_pairs(view.features, outer),
+        )
+        total, all_pairs = _sum_pairs(view.features, np.zeros_like(outer))
+        other = _ratio(total - shared, all_pairs - shared_pairs)
+        across = _ratio(shared - within, shared_pairs - pairs)
+        return float((across - other) / max(_ratio(within, pairs) - other, 1e-9))
+
+
+def _sum_pairs(features: Array, codes: Array) -> tuple[float, float]:
+    """Sum of the likeness of all pairs of images in the same group, and their number."""
+    sums = np.zeros((int(codes.max()) + 1, features.shape[1]))
+    np.add.at(sums, codes, features)
+    sizes = np.bincount(codes).astype(np.float64)
+    return float((sums**2).sum() - (features**2).sum()), float((sizes * (sizes - 1)).sum())
+
+
+def _ratio(value: float, count: float) -> float:
+    return value / count if count else 0.0
+
+
+def _strata(codes: Array) -> Array:
+    """(K,) int from 0; rare classes share a number."""
+    _, codes, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    return _compact(np.where(sizes[codes] < _RARE, len(sizes), codes))
+
+
+def _compact(codes: Array) -> Array:
+    return np.asarray(np.unique(codes, return_inverse=True)[1])
+
+
+def _sample(candidate: Candidate) -> Array:
+    """Rows of stretches of neighbouring groups, `MOST_IMAGES` at most."""
+    sizes = np.bincount(candidate.codes)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    length = max(1, int(MOST_IMAGES / _STRETCHES / min(float(np.mean(sizes)), _MOST_OF_GROUP)))
+    rows: list[int] = []
+    for block in np.random.default_rng(_SEED).permutation(-(-len(sizes) // length)):
+        for group in range(block * length, min((block + 1) * length, len(sizes))):
+            rows += candidate.order[starts[group] : starts[group + 1]][:_MOST_OF_GROUP].tolist()
+        if len(rows) >= MOST_IMAGES:
+            break
+    return np.sort(np.array(rows[:MOST_IMAGES]))

@@ -1,0 +1,110 @@
+"""Expressions of `--by` that name groups: searched texts, and groups that begin where a running number restarts."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+Names = list[str | None]
+GROUP, NUMBER, CYCLE = "group", "number", "cycle"  # names of capture groups; `number_5` sets the largest step
+JUMP = 10  # times the usual step, above which a number jumps
+_NUMBER_NAME = re.compile(rf"{NUMBER}(?:_(\d+))?")
+
+
+def searched_texts(images: Sequence[str], by: str) -> list[str]:
+    """The texts that an expression is searched in: file names, or paths if it contains a slash."""
+    return list(images) if "/" in by else [path.rpartition("/")[2] for path in images]
+
+
+def is_number_name(name: str) -> bool:
+    """Whether a capture group of this name holds a running number."""
+    return _NUMBER_NAME.fullmatch(name) is not None
+
+
+def sequence_groups(
+    matches: Sequence[re.Match[str]], labels: Sequence[str | None] | None = None
+) -> tuple[Names, list[int]]:
+    """A group for each run of numbers: the images in the order of `number`, within the same `group` if it is captured.
+
+    A new group begins where `cycle` does not rise, or where the number jumps: by more than `JUMP` times the median
+    step, or by more than N where the number is captured as `number_N`. A cycle of digits rises as a number, any other
+    in the order in which its values first appear; an empty `(?P<cycle>)` stands for the class.
+
+    Args:
+        matches: N, all of one expression that captures a number.
+        labels: N classes, for an empty cycle.
+
+    Returns:
+        N names, the number of the group's first image after the captured `group`; and the rows in the order of numbers.
+
+    Raises:
+        ValueError: a number without a digit; an empty cycle for data without classes.
+    """
+    name = next(name for name in matches[0].re.groupindex if is_number_name(name))
+    numbers = [_parse_number(match[name]) for match in matches]
+    within = _captures(matches, GROUP) or [""] * len(matches)
+    order = sorted(range(len(matches)), key=lambda row: (within[row], numbers[row], matches[row].string))
+    cycles = _cycles(matches, labels, order)
+    steps = [
+        numbers[after] - numbers[before]
+        for before, after in pairwise(order)
+        if within[before] == within[after]
+    ]
+    width = _NUMBER_NAME.fullmatch(name)
+    largest = float(width[1]) if width and width[1] else JUMP * float(np.median(steps or [1]))
+    groups: Names = [None] * len(matches)
+    names: set[str] = set()
+    for place, row in enumerate(order):
+        before = order[place - 1] if place else None
+        if (
+            before is None
+            or within[before] != within[row]
+            or numbers[row] - numbers[before] > largest
+            or (cycles is not None and cycles[row] <= cycles[before])
+        ):
+            current = _new_name(" ".join(part for part in (within[row], matches[row][name]) if part), names)
+        groups[row] = current
+    return groups, order
+
+
+def _parse_number(text: str | None) -> int:
+    digits = re.sub(r"\D", "", text or "")
+    if not digits:
+        raise ValueError(text)
+    return int(digits)
+
+
+def _captures(matches: Sequence[re.Match[str]], name: str) -> list[str] | None:
+    if name not in matches[0].re.groupindex:
+        return None
+    return [match[name] or "" for match in matches]
+
+
+def _cycles(
+    matches: Sequence[re.Match[str]], labels: Sequence[str | None] | None, order: list[int]
+) -> list[int] | None:
+    """The place of each image in its cycle; None where the expression captures none."""
+    texts = _captures(matches, CYCLE)
+    if texts is None:
+        return None
+    if not any(texts):
+        if labels is None or None in labels:
+            raise ValueError(CYCLE)
+        texts = [str(label) for label in labels]
+    if all(text.isdecimal() for text in texts):
+        return [int(text) for text in texts]
+    places: dict[str, int] = {}
+    for row in order:
+        places.setdefault(texts[row], len(places))
+    return [places[text] for text in texts]
+
+
+def _new_name(name: str, names: set[str]) -> str:
+    """The name, made unlike the names so far, and added to them."""
+    unique, count = name, 1
+    while unique in names:
+        count += 1
+        unique = f"{name} ({count})"
+    names.add(unique)
+    return unique

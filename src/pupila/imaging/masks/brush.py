@@ -20,7 +20,9 @@ _CHANNELS = 4
 
 
 def decode(numbers: Sequence[int], height: int, width: int) -> Array:
-    """(H, W) bool: where the brush painted.
+    """(H, W) bool: where the brush painted, at least half of it.
+
+    The edges of a stroke are smooth: their alpha lies between 0 and 255, and a pixel counts from 128 on.
 
     Args:
         numbers: bytes, 0..255, as the export lists them.
@@ -56,7 +58,7 @@ def decode(numbers: Sequence[int], height: int, width: int) -> Array:
         end = min(position + 1 + read(sizes[read(2)]), count)
         values[position:end] = read(word) if repeated else [read(word) for _ in range(end - position)]
         position = end
-    return values.reshape(height, width, _CHANNELS)[..., -1] > 0
+    return values.reshape(height, width, _CHANNELS)[..., -1] >= 1 << (word - 1)
 
 
 def encode(mask: Array) -> list[int]:

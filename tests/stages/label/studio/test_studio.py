@@ -35,13 +35,16 @@ def test_a_brush_by_hand() -> None:
     assert decode(values, 1, 2).tolist() == [[True, False]]
 
 
-def test_a_brush_paints_where_its_alpha_is() -> None:
-    # One pixel, red 7, green 0, blue 0, alpha 0; and one with alpha 1: four values each, written one by one.
+@pytest.mark.parametrize(
+    ("alpha", "painted"), [(0, False), (1, False), (127, False), (128, True), (255, True)]
+)
+def test_a_brush_paints_from_half_of_its_alpha(alpha: int, painted: bool) -> None:
+    # One pixel of red 255 and alpha 0, and one of that alpha: four values each, written one by one.
     bits = f"{8:032b}" + "00111" + "0010001101111111" + "000" + "111"
-    bits += "".join(f"{value:08b}" for value in (7, 0, 0, 0, 0, 0, 0, 1))
+    bits += "".join(f"{value:08b}" for value in (255, 0, 0, 0, 0, 0, 0, alpha))
     bits += "0" * (-len(bits) % 8)
     values = [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
-    assert decode(values, 2, 1).tolist() == [[False], [True]]
+    assert decode(values, 2, 1).tolist() == [[False], [painted]]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 40), st.floats(0, 1))
@@ -166,11 +169,14 @@ def test_skipped_annotations_are_reported(tmp_path: Path) -> None:
     skipped[0]["annotations"][0]["was_cancelled"] = True
     result = taken(tmp_path / "data", [*annotated([known, strange], two, choice("a")), *skipped])
     assert result.labels == 0
-    assert dict(result.skipped) == {"image not in the data set": 1, "several classes for one image": 1}
+    assert dict(result.skipped) == {
+        "no image of the data set (no such file)": 1,
+        "several classes for one image": 1,
+    }
     assert any("several classes" in line for line in sentences(result))
     with pytest.raises(PupilaError, match="no image of the data set"):
         taken(tmp_path / "data", annotated([strange], choice("a")))
-    with pytest.raises(PupilaError, match="native JSON"):
+    with pytest.raises(PupilaError, match="no export of Label Studio"):
         taken(tmp_path / "data", [{"image": "000.jpg", "choice": "a", "id": 1}])
 
 
@@ -254,26 +260,62 @@ def test_masks_of_other_classes_or_shapes_are_refused(tmp_path: Path) -> None:
         taken(folder, annotated(exported(folder), [brush("lava", mask)], []))
     turned = {**brush("foreground", mask), "image_rotation": 90}
     result = taken(folder, annotated(exported(folder), [brush("foreground", mask[:40])], [turned]))
-    assert dict(result.skipped) == {"drawn on an image of another shape": 1, "drawn on a rotated image": 1}
+    assert dict(result.skipped) == {
+        "drawn on an image of another shape": 1,
+        "unreadable region (drawn on a rotated image)": 1,
+    }
     broken = brush("foreground", mask)
     broken["value"]["rle"] = broken["value"]["rle"][:9]
     result = taken(folder, annotated(exported(folder), [broken], []))
     assert list(result.skipped) == ["unreadable region (the run lengths are truncated)"]
 
 
-@pytest.mark.parametrize("kind", ["ellipselabels", "keypointlabels", "brush"])
-def test_an_unsupported_region_is_not_background(tmp_path: Path, kind: str) -> None:
-    folder = write_scenes(tmp_path / "floods", 2)
-    region = {"type": kind, "value": {"x": 50, "y": 50, "radiusX": 9, "radiusY": 9, kind: ["foreground"]}}
+@pytest.mark.parametrize("kind", ["keypointlabels", "vectorlabels", "brush", "taxonomy", "of-tomorrow"])
+def test_a_result_without_an_area_does_not_cost_the_annotation(tmp_path: Path, kind: str) -> None:
+    folder = write_scenes(tmp_path / "floods", 3)
+    region = {"type": kind, "value": {"x": 50, "y": 50, kind: ["foreground"]}}
     comment = {"type": "textarea", "value": {"text": ["blurred"]}}
     mask = brush("foreground", np.ones((72, 96), bool))
-    result = taken(folder, annotated(exported(folder), [mask, region], [mask, comment]))
-    assert dict(result.skipped) == {f"unsupported region type {kind}": 1}
-    assert (result.labels, result.masks) == (1, 1)
-    assert np.array_equal(pupila.open(folder).mask(0), scene(0)[1])
+    result = taken(folder, annotated(exported(folder), [mask, region], [mask, comment], [region]))
+    assert dict(result.unread) == {kind: 1, "textarea": 1}
+    assert f"not read: 1 x {kind}, 1 x textarea" in "".join(sentences(result))
+    assert dict(result.skipped) == {f"only results of other types: {kind}": 1}  # no empty drawing
+    assert (result.labels, result.masks) == (2, 2)
+    data = pupila.open(folder)
+    assert data.mask(0).all() and data.mask(1).all()
+    assert np.array_equal(data.mask(2), scene(2)[1])
     flat(tmp_path / "data", 1)
     result = taken(tmp_path / "data", annotated([{"data": {"image": "000.jpg"}}], [region]))
     assert (result.labels, result.skipped.total()) == (0, 1)  # nor an answer of someone unsure
+
+
+def test_a_choice_without_a_drawing_is_no_mask(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "floods", 3)
+    comment = {"type": "textarea", "value": {"text": ["nothing here"]}}
+    full = brush("foreground", np.ones((72, 96), bool))
+    result = taken(folder, annotated(exported(folder), choice("good"), [comment], [*choice("bad"), full]))
+    assert (result.labels, dict(result.skipped)) == (2, {"a choice without a drawing is no mask": 1})
+    data = pupila.open(folder)
+    assert np.array_equal(data.mask(0), scene(0)[1])
+    assert not data.mask(1).any()  # an empty drawing, with a word
+    assert data.mask(2).all()
+
+
+def test_ellipses_are_filled(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "floods", 1)  # 96 x 72
+    value = {
+        "x": 50,
+        "y": 50,
+        "radiusX": 25,
+        "radiusY": 12.5,
+        "rotation": 90,
+        "ellipselabels": ["foreground"],
+    }
+    ellipse = {"type": "ellipselabels", "original_width": 96, "original_height": 72, "value": value}
+    taken(folder, annotated(exported(folder), [ellipse]))
+    down, across = np.mgrid[:72, :96] + 0.5
+    expected = ((across - 48) / 9) ** 2 + ((down - 36) / 24) ** 2 < 1
+    assert ((pupila.open(folder).mask(0) == 1) != expected).sum() <= 4  # of 679
 
 
 def test_a_skipped_drawing_does_not_turn_choices_into_masks(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pupila.artifacts.dataset.formats.file_names import (
     read_number,
 )
 from pupila.artifacts.dataset.formats.listing import Oddity
+from pupila.artifacts.dataset.formats.upload_names import UploadNames, is_upload
 from pupila.artifacts.dataset.reading import read_signature
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
@@ -51,6 +52,7 @@ class FileFinder:
         self._elsewhere: dict[str, str] = {}  # a path of a row -> the file, where they differ
         self._entry = files.entry_finder(root) if among is None else {e.path: e for e in among}.get
         self._numbered: dict[str, str] = {}  # a number in a row -> the file of that number
+        self._uploaded: dict[str, str] = {}  # a name that Label Studio gave -> the file
         self._several: dict[str, list[str]] = {}  # a path that fits several files -> these
         self._outside: set[str] = set()  # paths that leave the root
         self._claimed: dict[
@@ -87,6 +89,18 @@ class FileFinder:
         if hits:
             self._elsewhere[path] = hits[0].path
         return hits[0] if hits else None
+
+    def find_upload(self, path: str) -> files.FileEntry | None:
+        """The one image that Label Studio may have stored under this name; None where there is none or several."""
+        if not is_upload(path):
+            return None
+        hits = self._uploads.find(path)
+        if len(hits) > 1:
+            self._several[path] = hits
+        if len(hits) != 1:
+            return None
+        self._uploaded[path] = hits[0]
+        return self._by_path[hits[0]]
 
     def list_rivals(self, path: str) -> list[str]:
         """The paths of the images that a path fits equally well; none where it fits one or none."""
@@ -177,6 +191,12 @@ class FileFinder:
                                    "{path}.", "{n} images were found by their numbers, without the zeros before them, "
                                    "such as {location} for {path}.", len(self._numbered), location=location,
                                    path=example))  # fmt: skip
+        if self._uploaded:
+            example, location = next(iter(self._uploaded.items()))
+            notes.append(say_count("{n} image was found by the name that Label Studio gave to its upload: {location} "
+                                   "for {path}.", "{n} images were found by the names that Label Studio gave to their "
+                                   "uploads, such as {location} for {path}.", len(self._uploaded), location=location,
+                                   path=example))  # fmt: skip
         if moved:
             example, location = moved[0], self._elsewhere[moved[0]]
             notes.append(say_count("{n} file lies in another folder than its row says and was found by the end of its "
@@ -216,6 +236,14 @@ class FileFinder:
             if path.suffix.lower() in IMAGE_SUFFIXES and (number := read_number(path.stem)):
                 numbers[number].append(entry)
         return numbers
+
+    @cached_property
+    def _by_path(self) -> dict[str, files.FileEntry]:
+        return {entry.path: entry for entry in self._entries if files.suffix(entry.path) in IMAGE_SUFFIXES}
+
+    @cached_property
+    def _uploads(self) -> UploadNames:
+        return UploadNames(self._by_path)
 
     @cached_property
     def _look_alikes(self) -> dict[str, str]:

@@ -125,6 +125,7 @@ class Place:
         if "annotations" not in self.__dict__:
             return source
         matches = self.annotations
+        source = replace(source, notes=[*source.notes, *matches.bare.values()])
         sentences = [
             say(
                 "{path} looks like annotations, but can't be read: {reason}.",

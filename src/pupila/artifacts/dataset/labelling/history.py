@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pupila.artifacts.dataset.formats.listing import Listing
+from pupila.artifacts.dataset.formats.tools.annotations import is_annotation
 from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
 from pupila.artifacts.dataset.labels import read_history
 from pupila.artifacts.dataset.targets import TARGETS
+from pupila.core import files
 from pupila.core.messages import say_count
+from pupila.core.vocabulary import IMAGE_SUFFIXES
+from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.label_text import is_label_text, read_labels, write_labels
 from pupila.tasks.multilabel import MULTILABEL
 from pupila.tasks.task import Task
+
+_MASK_FILES = IMAGE_SUFFIXES | ARRAY_SUFFIXES
 
 if TYPE_CHECKING:
     from pupila.artifacts.dataset.manifest import Dataset
@@ -43,8 +49,22 @@ def settle_history(
     elif source.target == CLASSIFY.target:
         history, notes = _read_texts(history, texts)
     else:
-        return source, history
+        history, notes = _read_masks(history, given)
     return replace(source, notes=[*source.notes, *notes]), history
+
+
+def _read_masks(history: pl.DataFrame, given: list[str]) -> tuple[pl.DataFrame, list[str]]:
+    """The history where images have masks, and a note if some of its labels are classes, which are no masks."""
+    classes = [
+        target for target in given if not is_annotation(target) and files.suffix(target) not in _MASK_FILES
+    ]
+    if not classes:
+        return history, []
+    is_class = history["target"].is_in(classes).fill_null(False)
+    note = say_count("{n} label of the history is a class and no mask: it is not used, as images have masks here.",
+                     "{n} labels of the history are classes and no masks: they are not used, as images have masks "
+                     "here.", int(is_class.sum()))  # fmt: skip
+    return history.filter(~is_class), [note]
 
 
 def read_settled_history(data: "Dataset") -> pl.DataFrame:

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pupila.artifacts.dataset.formats.tools.studio_tasks import COMMENTS
 from pupila.artifacts.dataset.labels import Label, append_labels, read_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.stages.label.studio.formats import import_format
-from pupila.stages.label.studio.items import IMAGE, Annotation, ImageFinder, Item, read_items, read_regions
-from pupila.stages.label.studio.studio_format import NO_LABEL, StudioFormat, UnusableAnnotation
+from pupila.stages.label.studio.items import Annotation, ImageFinder, Item, read_items, read_regions
+from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation
 
 NOTE = "label-studio"
 
@@ -25,6 +26,10 @@ class ImportResult:
     unsure: int = 0  # of the labels: submitted without a choice
     masks: int = 0  # of the labels
     skipped: Counter[str] = field(default_factory=Counter)  # count per reason
+    unread: Counter[str] = field(
+        default_factory=Counter
+    )  # results of other types in what was added, per type
+    shared: int = 0  # images with annotations of several annotators
 
 
 def import_annotations(data: Dataset, path: str) -> ImportResult:
@@ -42,11 +47,15 @@ def import_annotations(data: Dataset, path: str) -> ImportResult:
     if not matches:
         raise PupilaError(
             say("The tasks contain no image of the data set"),
-            actual=listing([str(item.fields.get(IMAGE, ""))[:80] for item in items], 3),
+            actual=listing([f"{item.address[:80]} ({finder.explain(item)})" for item in items], 3),
             expected=data.root,
         )
-    if len(matches) < len(items):
-        result.skipped[say("image not in the data set")] += len(items) - len(matches)
+    for item in items:
+        if finder.find_row(item) is None:
+            result.skipped[say("no image of the data set ({reason})", reason=finder.explain(item))] += 1
+    if passed := sum(item.passed for item in items):
+        result.skipped[say("its task has a ground truth, which counts")] += passed
+    result.shared = sum(item.is_shared for _, item in matches)
     studio = import_format(data, list(read_regions(item for _, item in matches)))
     history = read_history(data.home)
     before = set(
@@ -59,6 +68,7 @@ def import_annotations(data: Dataset, path: str) -> ImportResult:
             continue
         try:
             labels.append(_make_label(data, row, annotation, studio, path))
+            result.unread += annotation.unread
         except UnusableAnnotation as fault:
             result.skipped[str(fault)] += 1
     append_labels(data.home, labels)
@@ -76,9 +86,10 @@ def _order_annotations(matches: list[tuple[int, Item]]) -> Iterator[tuple[int, A
 
 
 def _make_label(data: Dataset, row: int, annotation: Annotation, studio: StudioFormat, path: str) -> Label:
-    for region in annotation.regions:
-        if region.type not in NO_LABEL | studio.region_types:
-            raise UnusableAnnotation(say("unsupported region type {type}", type=region.type))
+    if annotation.unread.keys() - COMMENTS and not any(map(studio.fits_target, annotation.regions)):
+        raise UnusableAnnotation(
+            say("only results of other types: {types}", types=listing(list(annotation.unread)))
+        )
     image, digest = data.images.select("image", "sha256").row(row)
     return Label(
         image, digest, _labeller(annotation), True, studio.read_target(row, annotation), annotation.time,
@@ -103,6 +114,17 @@ def sentences(result: ImportResult) -> list[str]:
                 result.already_imported,
             )
         )
+    if result.shared:
+        lines.append(
+            say_count(
+                "One image has annotations of several annotators: the latest counts.",
+                "{n} images have annotations of several annotators: the latest counts.",
+                result.shared,
+            )
+        )
+    if result.unread:
+        kinds = listing([f"{n} x {kind}" for kind, n in result.unread.most_common()])
+        lines.append(say("Results of these annotations that are not read: {kinds}.", kinds=kinds))
     lines += [
         say_count("Skipped one annotation: {reason}.", "Skipped {n} annotations: {reason}.", n, reason=reason)
         for reason, n in result.skipped.most_common()

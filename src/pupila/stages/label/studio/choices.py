@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from typing import Literal
 from xml.sax.saxutils import quoteattr
 
+from pupila.artifacts.dataset.formats.tools.studio_tasks import CHOICES, Json
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.stages.label.studio.items import IMAGE, Json
+from pupila.stages.label.studio.items import IMAGE, Region
 from pupila.stages.label.studio.studio_format import StudioFormat, make_region
-
-CHOICES = "choices"  # type of the region, and the name of its value
 
 
 class ChoicesFormat(StudioFormat):
@@ -22,6 +21,11 @@ class ChoicesFormat(StudioFormat):
     def __init__(self, data: Dataset, names: Iterable[str]) -> None:
         super().__init__(data)
         self.names = list(dict.fromkeys(names))
+
+    @classmethod
+    def fits_target(cls, region: Region) -> bool:
+        """A choice does."""
+        return region.is_choice
 
 
 def make_choices_tag(name: str, choice: Literal["single", "multiple"], classes: Iterable[str]) -> list[str]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Self
 
+from pupila.artifacts.dataset.formats.tools.studio_tasks import Json
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say
-from pupila.stages.label.studio.choices import CHOICES, ChoicesFormat, make_choices, make_choices_tag
-from pupila.stages.label.studio.items import NAME, Annotation, Json, Region
+from pupila.stages.label.studio.choices import ChoicesFormat, make_choices, make_choices_tag
+from pupila.stages.label.studio.items import NAME, Annotation, Region
 from pupila.stages.label.studio.studio_format import UnusableAnnotation
 from pupila.stages.label.targets import check_target
 from pupila.tasks.classify import CLASSIFY
@@ -43,7 +44,7 @@ class ClassifyFormat(ChoicesFormat):
 
     def read_target(self, row: int, annotation: Annotation) -> str | None:
         """The class that was chosen."""
-        chosen = [name for region in annotation.regions if region.type == CHOICES for name in region.names]
+        chosen = [name for region in annotation.regions if region.is_choice for name in region.names]
         if len(set(chosen)) > 1:
             raise UnusableAnnotation(say("several classes for one image"))
         return chosen[0] if chosen else None

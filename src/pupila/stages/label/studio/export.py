@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import polars as pl
 
+from pupila.artifacts.dataset.formats.tools.studio_tasks import HASH_FIELD, PATH_FIELD, Json
 from pupila.artifacts.dataset.labelling.history import read_settled_history
 from pupila.artifacts.dataset.labels import drop_retracted
 from pupila.artifacts.dataset.manifest import Dataset
@@ -13,7 +14,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.stages.label.studio.formats import export_format
-from pupila.stages.label.studio.items import IMAGE, Json
+from pupila.stages.label.studio.items import IMAGE
 from pupila.stages.label.studio.studio_format import StudioFormat
 
 CONFIG = ".xml"
@@ -71,7 +72,7 @@ def export_tasks(data: Dataset, to: str, options: ExportOptions) -> ExportResult
     for row, target in shown.items():
         image, digest, _ = images[row]
         source = _embed_image(data, row) if options.embed else _local_address(prefix, image)
-        item: Json = {"data": {IMAGE: source, "path": image, "sha256": digest, **studio.task_fields()}}
+        item: Json = {"data": {IMAGE: source, PATH_FIELD: image, HASH_FIELD: digest, **studio.task_fields()}}
         if target is not None:
             label = last.get(digest)
             try:

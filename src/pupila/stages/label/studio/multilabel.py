@@ -7,10 +7,11 @@ the classes that its task was exported with, and those that any annotation of th
 from collections.abc import Iterable
 from typing import Self
 
+from pupila.artifacts.dataset.formats.tools.studio_tasks import OFFERED_FIELD, Json
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import listing, say
-from pupila.stages.label.studio.choices import CHOICES, ChoicesFormat, make_choices, make_choices_tag
-from pupila.stages.label.studio.items import NAME, OFFERED, Annotation, Json, Region
+from pupila.stages.label.studio.choices import ChoicesFormat, make_choices, make_choices_tag
+from pupila.stages.label.studio.items import NAME, Annotation, Region
 from pupila.stages.label.studio.studio_format import UnusableAnnotation
 from pupila.stages.label.targets import check_target
 from pupila.tasks.label_text import present_classes, read_labels, write_labels
@@ -33,15 +34,13 @@ class LabelsFormat(ChoicesFormat):
     def for_import(cls, data: Dataset, regions: Iterable[Region]) -> Self:
         """Those that any annotation chooses; each task adds what it was exported with."""
         check_target(data, cls.target)
-        chosen = (name for region in regions if region.type == CHOICES for name in region.names)
+        chosen = (name for region in regions if region.is_choice for name in region.names)
         return cls(data, sorted(set(chosen)))
 
     @classmethod
     def decides_target(cls, region: Region, labelled: bool) -> bool:
         """Several classes at once; where the data have one class, such an annotation is at fault."""
-        return (
-            not labelled and region.type == CHOICES and (len(region.names) > 1 or region.tag == UNKNOWN_TAG)
-        )
+        return not labelled and region.is_choice and (len(region.names) > 1 or region.tag == UNKNOWN_TAG)
 
     def control_tag(self) -> list[str]:
         """A box per class, and one to say that it is unknown."""
@@ -53,7 +52,7 @@ class LabelsFormat(ChoicesFormat):
 
     def task_fields(self) -> Json:
         """The classes to choose from: the data may have others by the time of the import."""
-        return {OFFERED: self.names}
+        return {OFFERED_FIELD: self.names}
 
     def regions(self, row: int, target: str) -> list[Json]:
         """The classes that are present, and those that are unknown."""
@@ -67,7 +66,7 @@ class LabelsFormat(ChoicesFormat):
         chosen = [
             (name, region.tag == UNKNOWN_TAG)
             for region in annotation.regions
-            if region.type == CHOICES
+            if region.is_choice
             for name in region.names
         ]
         present, unknown = ({name for name, out in chosen if out is state} for state in (False, True))

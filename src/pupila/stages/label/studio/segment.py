@@ -6,6 +6,8 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from pupila.artifacts.dataset.formats.tools.annotations import draw_shape
+from pupila.artifacts.dataset.formats.tools.studio_tasks import Json
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say
 from pupila.core.vocabulary import IGNORE
@@ -14,10 +16,11 @@ from pupila.imaging.masks.brush import encode
 from pupila.imaging.masks.codec import SAME_SHAPE, resize_mask
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap, class_colours
 from pupila.stages.label.mask_files import choose_label_map, fill_index, read_mask, write_mask
-from pupila.stages.label.studio.items import IMAGE, NAME, Annotation, Json, Region
-from pupila.stages.label.studio.shapes import BRUSH, SHAPES
+from pupila.stages.label.studio.items import IMAGE, NAME, Annotation, Region
 from pupila.stages.label.studio.studio_format import StudioFormat, UnusableAnnotation, make_region
 from pupila.tasks.segment import SEGMENT
+
+BRUSH = "brushlabels"  # type of a region, and the name of its classes
 
 
 class SegmentFormat(StudioFormat):
@@ -29,7 +32,6 @@ class SegmentFormat(StudioFormat):
     """
 
     target = SEGMENT.target
-    region_types = frozenset(SHAPES)
 
     def __init__(self, data: Dataset, label_map: LabelMap) -> None:
         super().__init__(data)
@@ -49,7 +51,12 @@ class SegmentFormat(StudioFormat):
     @classmethod
     def decides_target(cls, region: Region, labelled: bool) -> bool:
         """A shape with a class belongs into a mask."""
-        return region.type in SHAPES and bool(region.names)
+        return cls.fits_target(region) and bool(region.names)
+
+    @classmethod
+    def fits_target(cls, region: Region) -> bool:
+        """A drawing does."""
+        return region.has_area
 
     def control_tag(self) -> list[str]:
         """A brush per class, in the colours of the other pages."""
@@ -77,7 +84,10 @@ class SegmentFormat(StudioFormat):
 
     def read_target(self, row: int, annotation: Annotation) -> str | None:
         """The path of the mask, which is written; None if no pixel has a label."""
-        mask = self._draw_mask(row, annotation.regions)
+        drawn = [region for region in annotation.regions if region.has_area]
+        if annotation.regions and not drawn:
+            raise UnusableAnnotation(say("a choice without a drawing is no mask"))
+        mask = self._draw_mask(row, drawn)
         return None if (mask == IGNORE).all() else write_mask(self.data, row, mask, self.label_map)
 
     def _draw_mask(self, row: int, regions: Sequence[Region]) -> Array:
@@ -85,18 +95,16 @@ class SegmentFormat(StudioFormat):
         size, names = self._size(row), self.label_map.names
         mask = np.full(size, fill_index(self.label_map), dtype=np.uint8)
         for region in regions:
-            if (shape := SHAPES.get(region.type)) is None:
-                continue
-            if region.rotated:
-                raise UnusableAnnotation(say("drawn on a rotated image"))
-            height, width = region.height or size[0], region.width or size[1]
+            height, width = region.size(*size)
             if abs(height * size[1] / (width * size[0]) - 1) > SAME_SHAPE:
                 raise UnusableAnnotation(say("drawn on an image of another shape"))
+            if not region.names:
+                raise UnusableAnnotation(say("a region without a class"))
             try:
-                (name, *_), covered = region.value[region.type], shape(region.value, height, width)
+                covered = draw_shape(region.outline((height, width)), (height, width))
             except (ValueError, KeyError, TypeError) as fault:
                 raise UnusableAnnotation(say("unreadable region ({reason})", reason=fault)) from fault
-            index = names.index(name) if name in names else fill_index(self.label_map)
+            index = names.index(region.names[-1]) if region.names[-1] in names else fill_index(self.label_map)
             mask[resize_mask(covered.astype(np.uint8), *size) == 1] = index
         return mask
 

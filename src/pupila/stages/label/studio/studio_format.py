@@ -4,11 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar, Self
 
+from pupila.artifacts.dataset.formats.tools.studio_tasks import Json
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.stages.label.studio.items import IMAGE, NAME, Annotation, Json, Region
+from pupila.stages.label.studio.items import IMAGE, NAME, Annotation, Region
 from pupila.tasks.task import Target
-
-NO_LABEL = frozenset({"choices", "textarea", "rating", "number", "relation"})  # region types without a shape
 
 
 class UnusableAnnotation(Exception):
@@ -23,7 +22,6 @@ class StudioFormat(ABC):
     """
 
     target: ClassVar[Target]
-    region_types: ClassVar[frozenset[str]] = frozenset()  # beyond `NO_LABEL`, those that can be imported
 
     def __init__(self, data: Dataset) -> None:
         self.data = data
@@ -51,6 +49,11 @@ class StudioFormat(ABC):
             region: of an annotation.
             labelled: whether the data have a target already, which another one would contradict.
         """
+
+    @classmethod
+    @abstractmethod
+    def fits_target(cls, region: Region) -> bool:
+        """Whether a region says something about the target."""
 
     @abstractmethod
     def control_tag(self) -> list[str]:

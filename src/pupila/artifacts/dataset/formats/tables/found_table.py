@@ -19,6 +19,7 @@ from pupila.artifacts.dataset.formats.tables.numbered_lists import IMAGE, join_n
 from pupila.artifacts.dataset.formats.tables.table import read_parsed_tables
 from pupila.artifacts.dataset.formats.tables.table_file import ParsedTable, parse_table, read_any_table
 from pupila.artifacts.dataset.formats.tables.text_tables import LIST_SUFFIXES, list_lines
+from pupila.artifacts.dataset.formats.tools.studio_tasks import are_tasks
 from pupila.artifacts.dataset.labelling.class_columns import class_columns, is_alone
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -214,6 +215,8 @@ def _parse(uri: str, names: set[str], images: int) -> tuple[ParsedTable, bool, s
         try:
             content = files.read_json(uri)
         except PupilaError:
+            return None
+        if are_tasks(content):  # their images stand in several fields, and their labels in none
             return None
         parsed = parse_json_table(content, lambda cell: is_image_name(cell, names), images)
         return None if parsed is None else (ParsedTable(parsed.frame), parsed.named, parsed.form)

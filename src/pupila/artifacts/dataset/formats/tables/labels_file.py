@@ -67,7 +67,7 @@ def _is_annotations(place: Place, uri: str) -> bool:
     if not uri.lower().endswith(JSON):
         return False
     tools = place.annotations
-    paths = [path for by_path in tools.by_tool.values() for path in by_path]
+    paths = [*tools.bare, *(path for by_path in tools.by_tool.values() for path in by_path)]
     paths += [path for by_path in tools.broken.values() for path in by_path]
     return any(files.join(tools.root, path) == uri for path in paths)
 

@@ -26,7 +26,7 @@ class AnnotatedImage:
     width: Any = None
     split: str | None = None  # where the file says so
     annotated: bool = True  # whether no annotations mean that it shows nothing; else it is unlabelled
-    fallback: str = ""  # another name that it may have
+    fallbacks: tuple[str, ...] = ()  # other names that it may have
 
 
 @dataclass(frozen=True, slots=True)

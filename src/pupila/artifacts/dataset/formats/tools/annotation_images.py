@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from pupila.artifacts.dataset.formats.file_finder import FileFinder, split_from_path, split_from_words
 from pupila.artifacts.dataset.formats.listing import Oddity
 from pupila.artifacts.dataset.formats.masks.panoptic import Segment
-from pupila.artifacts.dataset.formats.tools.annotation_file import AnnotationFile
+from pupila.artifacts.dataset.formats.tools.annotation_file import TAG, AnnotationFile
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
 
@@ -38,6 +38,14 @@ class LocatedImage:
             for name, key in self.records
         )
 
+    def is_drawn(self, by_path: Mapping[str, AnnotationFile]) -> bool:
+        """Whether these files say where its classes are; labels of the whole image alone do not."""
+        return any(
+            by_path[name].images[key].annotated
+            or any(each.shape != TAG for each in by_path[name].annotations.get(key, []))
+            for name, key in self.records
+        )
+
 
 def locate_images(
     finder: FileFinder, by_path: Mapping[str, AnnotationFile], each_image: bool
@@ -58,9 +66,9 @@ def locate_images(
             split = record.split or given
             file_name = record.file_name.replace("\\", "/")
             fits = partial(_fits, split=split, root=finder.root, masks=mask_files(file, key))
-            entry = finder.find(file_name, partial(fits, file_name=file_name), beside=folder)
-            if entry is None and record.fallback:
-                entry = finder.find(record.fallback, partial(fits, file_name=record.fallback), beside=folder)
+            candidates = (finder.find(each, partial(fits, file_name=each), beside=folder)
+                          for each in (file_name, *record.fallbacks))  # fmt: skip
+            entry = next(filter(None, candidates), None) or finder.find_upload(file_name)
             if entry is None:
                 oddities.append(
                     Oddity(file_name or f"{name}#{key}", "row-without-image", finder.explain(file_name))

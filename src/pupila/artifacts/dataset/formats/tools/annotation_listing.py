@@ -58,6 +58,7 @@ def read(place: Place, settings: ReadSettings, name: str) -> Listing | None:
     Raises:
         PupilaError: the files can't be read, list no image that exists, or are not of the requested task.
     """
+    _refuse_bare(place, settings.labels)
     matches = _narrow(place.annotations, settings.labels)
     if settings.layout == "auto" and len(matches.by_tool) > 1 and _find_most_covering(matches) != name:
         return None
@@ -183,6 +184,21 @@ def _all_annotations(by_path: ByPath) -> list[Annotation]:
     return [annotation for file in by_path.values() for annotation in file.all_annotations]
 
 
+def _refuse_bare(place: Place, labels: str) -> None:
+    """Refuse a file without annotations that the user named.
+
+    Raises:
+        PupilaError: see above.
+    """
+    bare = place.annotations.bare
+    own = files.relative(place.path, place.annotations.root) if not place.is_folder else labels
+    if own in bare:
+        raise PupilaError(
+            say("There are no annotations in {path}", path=own), actual=bare[own],
+            expected=say("submitted annotations"), remedy=say("annotate the tasks, and export them again"),
+        )  # fmt: skip
+
+
 def _narrow(matches: ToolFiles, labels: str) -> ToolFiles:
     """The files of the path that the user named, which may be a folder or `FILE#ATTRIBUTE`; all where it is "auto".
 
@@ -284,10 +300,15 @@ def _unite_records(
             else:
                 oddities.append(Oddity(path, "duplicate-row", target))
         every = [target for some in chosen.values() for target in some]
-        targets.append(unite_targets(every) if image.is_annotated(by_path) else None)
+        targets.append(unite_targets(every) if image.is_drawn(by_path) else None)
         united.update(chosen if len(chosen) > 1 else ())
         repeated += len(every) > len(chosen)
     notes = []
+    if undrawn := sum(
+        image.is_annotated(by_path) and not image.is_drawn(by_path) for image in located.values()
+    ):
+        notes.append(say_count("{n} image has a label and no drawing: it has no mask.",
+                               "{n} images have labels and no drawing: they have no masks.", undrawn))  # fmt: skip
     if repeated:
         notes.append(say_count("{n} image is listed several times in one file: all of its annotations count.",
                                "{n} images are listed several times in one file: all of their annotations count.",

@@ -21,7 +21,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import AnnotationFil
 from pupila.artifacts.dataset.formats.tools.xml_file import read_xml
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import mark, say
+from pupila.core.messages import listing, mark, say
 
 _MAX_CACHED_FILES = 8  # annotation files in memory
 _LIKELY_MARKS = 2  # that tell whose file it is, where it can't be parsed
@@ -100,6 +100,21 @@ class ToolFiles:
     unread: dict[str, str] = field(default_factory=dict)  # path of a file that can't be read at all -> why
     foreign: list[str] = field(default_factory=list)  # paths of likely files that no tool here has written
     unmarked: list[str] = field(default_factory=list)  # paths of other JSON and XML files
+    # Path of a tool's file that holds no annotations -> a sentence.
+    bare: dict[str, str] = field(default_factory=dict)
+
+
+def read_content(uri: str) -> Any:
+    """The content of a JSON, XML or CSV file, as the tools' readers take it.
+
+    Raises:
+        PupilaError: it can't be parsed, or is of another kind.
+        OSError: it can't be read.
+    """
+    if (suffix := files.suffix(uri)) not in _READERS:
+        raise PupilaError(say("{path} is no file of annotations", path=uri), actual=suffix,
+                          expected=listing(list(_READERS)))  # fmt: skip
+    return _READERS[suffix](uri)
 
 
 def read_annotation_file(uri: str) -> tuple[str, AnnotationFile] | None:
@@ -156,16 +171,23 @@ def find_annotations(root: str, paths: Iterable[str]) -> ToolFiles:
         except OSError as fault:
             matches.unread[path] = fault.strerror or str(fault)
             continue
-        if read:
+        if read and read[1].notes and not read[1].images:
+            matches.bare[path] = " ".join(read[1].notes)
+        elif read:
             matches.by_tool.setdefault(read[0], {})[path] = read[1]
         elif max(suspects.values(), default=0) >= _LIKELY_MARKS:
             matches.foreign.append(path)
-        elif files.suffix(path) in (".json", ".xml"):
+        elif files.suffix(path) in (".json", ".xml") and not _is_configuration(uri):
             matches.unmarked.append(path)
     for name in [name for name in matches.by_tool if TOOLS[name].each_image]:
         if not any(file.images for file in matches.by_tool[name].values()):  # classes without annotations
             del matches.by_tool[name]
     return matches
+
+
+def _is_configuration(uri: str) -> bool:
+    """Whether the file is a labelling configuration of Label Studio, which holds no labels."""
+    return files.read_start(uri, _HEAD).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<View")
 
 
 def explain_unread(uri: str) -> str:

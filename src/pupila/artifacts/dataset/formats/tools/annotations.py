@@ -267,6 +267,18 @@ def _refuse_far(rings: list[Array], size: tuple[int, int]) -> None:
         raise ValueError(say("it has a polygon far outside the image"))
 
 
+def draw_shape(segmentation: Any, size: tuple[int, int]) -> Array:
+    """(H, W) bool: the pixels of polygons or run lengths in an image of (height, width).
+
+    Raises:
+        ValueError: they can't be drawn, with the reason.
+        TypeError: they are neither.
+        KeyError: run lengths without a size or without counts.
+    """
+    shape = _parse_shape(segmentation, size)
+    return regions.fill_polygons(shape, *size) if isinstance(shape, list) else np.asarray(shape, dtype=bool)
+
+
 def _parse_ring(raw: Any) -> Array:
     """(N, 2) float64: the corners of an outline.
 

@@ -38,7 +38,7 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
         return None
     stem = PurePosixPath(uri).stem
     size = content.get("imageHeight"), content.get("imageWidth")
-    image = AnnotatedImage(str(content.get("imagePath") or stem), *size, fallback=stem)
+    image = AnnotatedImage(str(content.get("imagePath") or stem), *size, fallbacks=(stem,))
     shapes = [_parse_shape(shape, size) for shape in region_records(content["shapes"], uri)]
     flags = content.get("flags")
     tags = {str(name): bool(value) for name, value in flags.items()} if isinstance(flags, dict) else {}

@@ -29,7 +29,7 @@ def parse(root: Any, uri: str) -> AnnotationFile | None:
         return None
     stem = PurePosixPath(uri).stem
     height, width = (whole_number(root.findtext(f"size/{side}")) or None for side in ("height", "width"))
-    image = AnnotatedImage(read_text(root, "filename", "path") or stem, height, width, fallback=stem)
+    image = AnnotatedImage(read_text(root, "filename", "path") or stem, height, width, fallbacks=(stem,))
     annotations = [_parse_object(each) for each in root.findall("object")]
     names = list(dict.fromkeys(each.category for each in annotations))
     return AnnotationFile({_ID: image}, {_ID: annotations} if annotations else {}, names)

@@ -30,6 +30,7 @@ from pupila.learning.trainers.trainer import SplitRows
 from pupila.stages.train.phases import TrainedSplit, train_split
 from pupila.tasks.prompt import Prompt
 from pupila.tasks.task import PostProcessing
+from pupila.tasks.tuning.calibration import RejectedSetting
 from pupila.tasks.tuning.segment import PostProcessingTuner
 from tests import checkpoints
 from tests.figures import validation
@@ -65,10 +66,9 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Scenes:
 
 @pytest.fixture(scope="module")
 def run(scenes: Scenes, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    def tuned(_: Any, start: PostProcessing, positive: str) -> PostProcessing:
-        return start.model_copy(
-            update={"positive": positive, "threshold": 0.3}
-        )  # too few groups decide nothing by themselves
+    def tuned(_: Any, start: PostProcessing, positive: str) -> tuple[PostProcessing, list[RejectedSetting]]:
+        # too few groups decide nothing by themselves
+        return start.model_copy(update={"positive": positive, "threshold": 0.3}), []
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PostProcessingTuner, "tune", tuned)

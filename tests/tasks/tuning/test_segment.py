@@ -10,6 +10,7 @@ from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.statistics.metrics import segment as figures
 from pupila.tasks.task import PostProcessing
+from pupila.tasks.tuning.calibration import Calibration
 from pupila.tasks.tuning.segment import (
     LEVELS,
     THRESHOLDS,
@@ -134,3 +135,60 @@ def test_the_classes_that_are_predicted_anywhere_are_found() -> None:
     targets = [np.zeros((4, 4), np.uint8)] * 2
     assert predict([none, none], targets).predicted_classes() == {0}
     assert predict([none, half], targets).predicted_classes() == {0, 1}
+
+
+TALL = 60  # pixels, of a street
+POLE = slice(20, 27), slice(10, 12)  # 2 x 7 pixels
+
+
+def draw_streets(speck: int) -> tuple[list[Array], list[Array]]:
+    """Targets of sky and ground, a pole before the sky in 3 of 24; predictions with 20 specks in sky and ground each.
+
+    Args:
+        speck: side of a speck, pixels.
+    """
+    targets, masks = [], []
+    for number in range(IMAGES):
+        target = np.zeros((TALL, TALL), np.uint8)
+        target[30:] = 1
+        if number < 3:
+            target[POLE] = 2
+        mask = target.copy()
+        for place in range(20):
+            top, left = 33 + 7 * (place // 5), 14 + 8 * (place % 5)
+            mask[top : top + speck, left : left + speck] = 0
+            mask[top - 32 : top - 32 + speck, left : left + speck] = 1
+        targets.append(target)
+        masks.append(mask)
+    return targets, masks
+
+
+def tune_streets(targets: list[Array], masks: list[Array]) -> tuple[Calibration, list[float]]:
+    """The calibration, and the IoU of sky, ground and poles after it."""
+    predictions = MaskPredictions(
+        masks, targets, np.eye(3, dtype=np.float32) * 4, np.array([0, 1, 2], np.int64)
+    )
+    groups, spec = np.arange(IMAGES), Preprocessing(height=TALL, width=TALL)
+    calibration = tune_masks(predictions, groups, spec, PostProcessing(), None)
+    tuner = PostProcessingTuner(predictions, groups, spec)
+    return calibration, figures.iou(
+        tuner.count_overlaps(calibration.post_processing).regions.sum(axis=0)
+    ).tolist()
+
+
+def test_post_processing_that_would_delete_the_poles_is_rejected() -> None:
+    # Specks of 16 pixels and poles of 14: what removes the first removes the second, and helps the mean of 24 images.
+    calibration, ious = tune_streets(*draw_streets(4))
+    left = 10 / 14  # smoothing takes the four corners of a pole, in too few images to tell
+    assert calibration.post_processing == PostProcessing(smooth=0.01, largest_hole=0.01)  # holes are of sky
+    assert ious[2] == pytest.approx(left)
+    (rejected,) = calibration.rejected
+    assert (rejected.name, rejected.value, rejected.loss.number) == ("smallest_region", 0.01, 2)
+    assert [rejected.loss.before, rejected.loss.after] == pytest.approx([left, 0.0])
+
+
+def test_post_processing_that_leaves_the_poles_is_used() -> None:
+    calibration, ious = tune_streets(*draw_streets(2))  # smoothing removes specks of 2 x 2
+    assert calibration.post_processing == PostProcessing(smooth=0.01)
+    assert not calibration.rejected
+    assert ious == [pytest.approx(1, abs=1e-3), pytest.approx(1, abs=1e-3), pytest.approx(10 / 14)]

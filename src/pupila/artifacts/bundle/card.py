@@ -1,5 +1,6 @@
 """The model card: the task, the validation results, and the limits of use."""
 
+from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.core.messages import listing, mark, say, say_count, translate
@@ -45,6 +46,8 @@ def render_card(info: BundleInfo) -> str:
         lines += [say("The model was not validated."), ""]
     if thresholds := describe_thresholds(info):
         lines += [" ".join(thresholds), ""]
+    if clean_up := describe_clean_up(info):
+        lines += [" ".join(clean_up), ""]
     if info.leaking:
         warning = say(
             "The split leaks: images that belong together are in different splits. The figures are biased upwards."

@@ -5,6 +5,16 @@ from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.baseline import Baseline
 
 
+class RejectedPostProcessing(Record):
+    """A parameter of post-processing that improves the mean over classes at the cost of one, and is not used."""
+
+    name: str  # field of `PostProcessing`
+    value: float
+    class_name: str
+    iou_before: float  # of the class, pooled over the validation images
+    iou_after: float
+
+
 class ValidationSummary(Record):
     """The metrics on the validation images, where epoch, threshold and post-processing were selected."""
 
@@ -12,6 +22,7 @@ class ValidationSummary(Record):
     groups: int
     metrics: dict[str, Estimate]  # by id, that of model selection first
     baseline: Baseline
+    rejected_post_processing: tuple[RejectedPostProcessing, ...] = ()
 
 
 class Parity(Record):

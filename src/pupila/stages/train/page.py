@@ -5,6 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
+from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.artifacts.bundle.validation import ValidationSummary
@@ -190,7 +191,7 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
             )
         )
     sentences.append(_describe_score(info, info.validation))
-    sentences += describe_thresholds(info)
+    sentences += [*describe_thresholds(info), *describe_clean_up(info)]
     sentences.append(
         say("These figures are optimistically biased: the epoch was selected on validation. "
             "Evaluate the model on the sealed test split.")

@@ -13,6 +13,7 @@ from pupila.imaging.images.decode import Array
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.trainers.prompt_outputs import PromptedTarget, PromptPredictions, concatenate_prompts
 from pupila.stages.train.recipe import TrainingRecipe, ValidationResult
+from pupila.stages.train.segment import describe_rejected
 from pupila.stages.train.task_settings.prompt import PromptTrainPlan
 from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.overlap import OverlapCounts, summarise_overlaps
@@ -54,9 +55,10 @@ def _calibrate(
     tuner = PostProcessingTuner(predictions.masks, own, spec)
     overlaps = tuner.count_overlaps(calibration.post_processing)
     scores = iou(overlaps.regions)[:, 1].tolist()
+    summary = _summarize_validation(overlaps, predictions.prompted, own, data)
     return ValidationResult(
         calibration,
-        _summarize_validation(overlaps, predictions.prompted, own, data),
+        summary.model_copy(update={"rejected_post_processing": describe_rejected(calibration, _NAMES)}),
         _tabulate_scores(scores, predictions.prompted, rows),
     )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from pupila.artifacts.bundle.validation import ValidationSummary
+from pupila.artifacts.bundle.validation import RejectedPostProcessing, ValidationSummary
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.segment import MASK
 from pupila.core.messages import mark
@@ -18,6 +18,7 @@ from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.overlap import OverlapCounts, summarise_overlaps
 from pupila.tasks.segment import SEGMENT
 from pupila.tasks.task import PostProcessing
+from pupila.tasks.tuning.calibration import Calibration
 from pupila.tasks.tuning.segment import MaskPredictions, PostProcessingTuner, tune_masks
 
 
@@ -52,8 +53,21 @@ def _calibrate(
     if results:
         regions, boundaries = (np.stack([result[part] for result in results]) for part in (0, 1))
         summary = summarize_validation(OverlapCounts(regions, boundaries), groups, plan.classes)
+        rejected = describe_rejected(calibration, plan.classes)
+        summary = summary and summary.model_copy(update={"rejected_post_processing": rejected})
     masks = pl.DataFrame({MASK: pl.Series([png for _, _, png in results], dtype=pl.Binary)})
     return ValidationResult(calibration, summary, masks)
+
+
+def describe_rejected(calibration: Calibration, classes: list[str]) -> tuple[RejectedPostProcessing, ...]:
+    """The post-processing that costs one of these classes, as a bundle keeps it."""
+    return tuple(
+        RejectedPostProcessing(
+            name=setting.name, value=setting.value, class_name=classes[setting.loss.number],
+            iou_before=setting.loss.before, iou_after=setting.loss.after,
+        )
+        for setting in calibration.rejected
+    )  # fmt: skip
 
 
 def summarize_validation(

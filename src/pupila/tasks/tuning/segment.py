@@ -1,6 +1,6 @@
 """Tune a segmentation model: temperature, threshold and post-processing, from quantised predictions in memory.
 
-A threshold or post-processing is used only if its gain is significant.
+A threshold or post-processing is used only if its gain is significant, and if no class pays for it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,8 @@ from pupila.statistics.metrics.overlap import OverlapCounts
 from pupila.statistics.tests import SIGNIFICANT, holm, sign_flip
 from pupila.tasks.segment import post_process
 from pupila.tasks.task import Array, PostProcessing
-from pupila.tasks.tuning.calibration import Calibration
+from pupila.tasks.tuning.calibration import Calibration, RejectedSetting
+from pupila.tasks.tuning.class_loss import find_largest_loss
 
 LEVELS = 254  # quantisation steps of a probability; the middle one is 0.5
 OBJECTIVE = "mean_dice"
@@ -99,7 +100,8 @@ def tune_masks(
         return Calibration(1.0, start)
     temperature = fit_temperature(predictions.logits, predictions.pixels)
     tuner = PostProcessingTuner(predictions, groups, spec)
-    return Calibration(temperature, tuner.tune(start, positive))
+    post_processing, rejected = tuner.tune(start, positive)
+    return Calibration(temperature, post_processing, tuple(rejected))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +118,40 @@ class PostProcessingTuner:
     groups: Array
     spec: Preprocessing
 
-    def tune(self, start: PostProcessing, positive: str | None) -> PostProcessing:
-        """The post-processing with the threshold and the parameters that improve it significantly."""
+    def tune(
+        self, start: PostProcessing, positive: str | None
+    ) -> tuple[PostProcessing, list[RejectedSetting]]:
+        """The post-processing with the values that improve it significantly, and those that would cost a class."""
+        rejected: list[RejectedSetting] = []
         with progress(say("tuning post-processing"), 1 + len(CANDIDATES)) as advance:
             if positive is not None:
                 named = {"positive": positive, "objective": OBJECTIVE}
                 values = [value for value in THRESHOLDS if value != 0.5]
-                start = self.pick_best(
-                    start, [start.model_copy(update={**named, "threshold": value}) for value in values]
-                )
+                candidates = [start.model_copy(update={**named, "threshold": value}) for value in values]
+                start = self.pick_best(start, candidates, "threshold", rejected)
             advance(1)
             for name, shares in CANDIDATES.items():
-                start = self.pick_best(start, [start.model_copy(update={name: share}) for share in shares])
+                candidates = [start.model_copy(update={name: share}) for share in shares]
+                start = self.pick_best(start, candidates, name, rejected)
                 advance(1)
-        return start
+        return start, rejected
 
-    def pick_best(self, current: PostProcessing, candidates: list[PostProcessing]) -> PostProcessing:
-        """The candidate with the largest significant gain; the current one if no gain is significant.
+    def pick_best(
+        self,
+        current: PostProcessing,
+        candidates: list[PostProcessing],
+        name: str,
+        rejected: list[RejectedSetting],
+    ) -> PostProcessing:
+        """The candidate with the largest significant gain that costs no class; the current one if there is none.
 
         One of several candidates can help by chance, so the tests are Holm-corrected.
+
+        Args:
+            current: the post-processing so far.
+            candidates: each with another value of one field.
+            name: of that field.
+            rejected: gets the best candidate, where it costs a class.
         """
         before, *after = self.count_pixels([current, *candidates])
         labelled = before.any(axis=(1, 2))
@@ -149,7 +166,17 @@ class PostProcessingTuner:
             float(gain.mean()) if p < SIGNIFICANT and _has_positive_gain(gain, groups) else 0.0
             for gain, p in zip(gained, p_values, strict=True)
         ]
-        return candidates[int(np.argmax(gains))] if max(gains) > 0 else current
+        losses = []
+        for place in sorted(range(len(gains)), key=lambda place: -gains[place]):
+            if gains[place] <= 0:
+                break
+            loss = find_largest_loss(before[labelled], after[place][labelled], groups)
+            if loss is None:
+                current = candidates[place]
+                break
+            losses.append(RejectedSetting(name, getattr(candidates[place], name), loss))
+        rejected += losses[:1]
+        return current
 
     def count_pixels(self, candidates: list[PostProcessing]) -> Array:
         """(P, V, C, C) pixel counts for P candidates of post-processing."""

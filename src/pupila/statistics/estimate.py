@@ -47,6 +47,10 @@ class Estimate(Record):
         """Both, as two cells of a table."""
         return [self.value_text(digits), self.interval_text(digits)]
 
+    def measured_cells(self) -> list[str]:
+        """Both, as two cells of a table in which an undefined figure says that nothing was measured."""
+        return [say("not measurable"), ""] if self.value is None else self.cells()
+
 
 class Difference(Record):
     """A metric of two models on the same images, with the 95 % confidence interval of first minus other."""

@@ -7,12 +7,14 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pupila.core.records import Record
 from pupila.statistics.intervals import Z_80, Z_95
 
 Array = NDArray[Any]
 _FLIPS = 10_000  # of a permutation test
 _FLIPPED_AT_ONCE = 1_000_000  # signs of a permutation test in memory
 SIGNIFICANT = 0.05  # p-value below which a difference is significant
+LEAST_GROUPS = 6  # that must differ for a test of flipped signs to reach it: 2 of 2^6 ways to sign them
 # Verdicts.
 BETTER: Final = "better"
 WORSE: Final = "worse"
@@ -46,16 +48,64 @@ def sign_flip(differences: Array, groups: Array, seed: int = 0) -> float:
         seed: of the permutations.
 
     Returns:
-        Exact where there are at most 10,000 permutations; else from 9,999 random ones and the observed one.
+        Exact where there are at most 10,000 permutations, and for whole differences, such as correct or not; else from
+        9,999 random permutations and the observed one. Where each image is its own group, it is McNemar's exact test of
+        correct and wrong images.
 
     Source: Fisher 1935, section 21; Phipson and Smyth 2010 for counting the observed one.
     """
     _, place = np.unique(groups, return_inverse=True)
     sums = np.bincount(place, differences)
     sums = sums[sums != 0]  # a group without a difference changes nothing
+    if 2 ** len(sums) > _FLIPS and (sums == np.round(sums)).all():
+        return _flip_exactly(sums.astype(np.int64))
     observed = abs(sums.sum()) * (1 - 1e-9)  # equal sums stay equal in spite of rounding
     extreme = [np.abs(signs @ sums) >= observed for signs in _permute_signs(len(sums), seed)]
     return float(np.concatenate(extreme).mean())
+
+
+def _flip_exactly(sums: Array) -> float:
+    """The share of all 2^G ways to sign G whole numbers whose total is as far from 0 as that of (G,) `sums`.
+
+    The distribution of the total is built up size by size: of k groups of one size, a binomial number is negative.
+    """
+    from scipy.stats import binom
+
+    sizes, counts = np.unique(np.abs(sums), return_counts=True)
+    chances = np.ones(1)  # by the sum of the sizes that are negative
+    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
+        step = np.zeros(size * count + 1)
+        step[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        chances = np.convolve(chances, step)
+    totals = len(chances) - 1 - 2 * np.arange(len(chances))
+    return min(1.0, float(chances[np.abs(totals) >= abs(int(sums.sum()))].sum()))
+
+
+class PairedTest(Record):
+    """A model against a baseline on the same images, with a test over their groups."""
+
+    won: int  # images on which the model scores higher
+    lost: int  # images on which the baseline does
+    groups: int  # in which their scores differ
+    p_value: float
+    verdict: Verdict
+
+
+def compare_with_baseline(differences: Array, groups: Array) -> PairedTest:
+    """Whether a model is better than a baseline, image by image: `sign_flip`, exact McNemar without groups.
+
+    Args:
+        differences: (N,) score of the model minus that of the baseline; -1, 0 or 1 for correct and wrong images.
+        groups: (N,) group numbers; fewer than `LEAST_GROUPS` that differ show nothing.
+    """
+    p_value = sign_flip(differences, groups)
+    mean = float(differences.mean())
+    significant: Verdict = BETTER if mean > 0 else WORSE
+    return PairedTest(
+        won=int((differences > 0).sum()), lost=int((differences < 0).sum()),
+        groups=len(np.unique(groups[differences != 0])), p_value=p_value,
+        verdict=significant if p_value < SIGNIFICANT else NOT_DISTINGUISHABLE,
+    )  # fmt: skip
 
 
 def permutation_test(

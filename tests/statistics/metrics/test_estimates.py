@@ -81,11 +81,13 @@ def test_a_class_counts_its_own_groups() -> None:
     assert all(ends(getattr(table["a"], name)) == wilson_interval(20, 20) for name in PER_CLASS)
 
 
-def test_a_class_without_an_image_has_zeros_and_no_interval() -> None:
+def test_a_class_without_an_image_has_no_recall_and_no_interval() -> None:
     targets, predictions = random_predictions(40, 2, 0.8)
     row = estimate_per_class(targets, predictions, np.arange(40), ["a", "b", "never"])["never"]
     assert (row.images, row.groups) == (0, 0)
-    assert all(getattr(row, name) == Estimate(value=0.0) for name in PER_CLASS)
+    # a recall of 0 would be that of a class that the model never recognises
+    values = {name: Estimate(value=None if name == "recall" else 0.0) for name in PER_CLASS}
+    assert {name: getattr(row, name) for name in PER_CLASS} == values
 
 
 def test_every_value_lies_in_its_interval() -> None:

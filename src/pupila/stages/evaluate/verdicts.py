@@ -1,19 +1,22 @@
 """From p-values and confidence intervals of differences to verdicts, the same for every task."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
 
-from pupila.artifacts.report.evaluation.report import Comparison, EvaluationReport
+from pupila.artifacts.report.evaluation.report import Comparison, EvaluationReport, ModelReport
 from pupila.core.messages import listing, number, say, say_count
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
+from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import wilson_interval
 from pupila.statistics.metrics.titles import LOWER_IS_BETTER
 from pupila.statistics.tests import (
     BETTER,
     EQUIVALENT,
     NOT_DISTINGUISHABLE,
+    SIGNIFICANT,
     WORSE,
     Verdict,
     holm,
@@ -34,9 +37,14 @@ def add_verdicts(rows: list[AnyComparison]) -> list[AnyComparison]:
 
 def _decide(row: Comparison, p_value: float) -> Verdict:
     difference = row.metrics[row.primary_metric]
-    if difference.low is None or difference.high is None:
-        return NOT_DISTINGUISHABLE
-    if row.primary_metric in LOWER_IS_BETTER:
+    lower_is_better = row.primary_metric in LOWER_IS_BETTER
+    if (
+        difference.low is None or difference.high is None
+    ):  # too few groups for an interval; the test is exact with few
+        if p_value >= SIGNIFICANT:
+            return NOT_DISTINGUISHABLE
+        return BETTER if (difference.first > difference.other) is not lower_is_better else WORSE
+    if lower_is_better:
         return verdict((-difference.high, -difference.low), p_value)
     return verdict((difference.low, difference.high), p_value)
 
@@ -57,6 +65,26 @@ def few_groups_warning(e: EvaluationReport, classes: list[str]) -> str:
         "Too few groups for confidence intervals in {names}: add images, or use folds "
         "(pupila split DATA --folds 5 --replace).", names=quoted,
     )  # fmt: skip
+
+
+def paired_test_words(model: ModelReport) -> str:
+    """The test of images that one model has right and another, or a baseline, has wrong: `tests.sign_flip`."""
+    return say("exact McNemar test") if model.groups == model.n else say("sign-flip test over groups")
+
+
+def never_recognised(classes: Mapping[str, tuple[int, Estimate]]) -> list[str]:
+    """The sentence on the classes of which no image is recognised; none where there is no such class.
+
+    Args:
+        classes: by name: images that show it, and recall.
+    """
+    lost = [
+        say("'{name}' (recall 0 of {n}, too few groups for a confidence interval)", name=name, n=count)
+        if recall.low is None
+        else say("'{name}' (recall 0 of {n}, 95 % CI {interval})", name=name, n=count, interval=recall.interval_text())
+        for name, (count, recall) in classes.items() if recall.value == 0
+    ]  # fmt: skip
+    return [say("The model never recognises {names}.", names=listing(lost))] if lost else []
 
 
 def widen_interval(low: float, high: float, groups: Array) -> tuple[float, float]:
@@ -83,9 +111,11 @@ def comparison_sentence(row: Comparison, e: EvaluationReport, evidence: str, pro
         prompts: the prompt strategy that was compared, in the user's language; empty without prompts.
     """
     texts = [_verdict_sentence(row, e, prompts), evidence]
+    if row.verdict != NOT_DISTINGUISHABLE:
+        return " ".join(texts)
     if row.metrics[row.primary_metric].low is None:
         texts.append(say("There are too few groups for a verdict."))
-    elif row.verdict == NOT_DISTINGUISHABLE and row.images_to_settle:
+    elif row.images_to_settle:
         texts.append(
             say_count(
                 "About {n} image would be needed for a verdict.",

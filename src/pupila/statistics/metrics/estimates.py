@@ -16,7 +16,7 @@ _AT_ONCE = 100  # confusion matrices of a bootstrap in memory
 
 
 class ClassEstimates(Record):
-    """The metrics of one class."""
+    """The metrics of one class; recall is undefined where no image is of it."""
 
     images: int
     groups: int
@@ -77,7 +77,8 @@ def estimate_per_class(
                 else:
                     statistic = resampled_metric(targets, predictions, len(names), metric, number)
                     low, high = _bootstrap_interval(value, groups[own], statistic, groups)
-            estimates[label] = Estimate(value=value, low=low, high=high)
+            measured = label != "recall" or own.any()
+            estimates[label] = Estimate(value=value if measured else None, low=low, high=high)
         table[name] = ClassEstimates(images=int(own.sum()), groups=witnesses, **estimates)
     return table
 

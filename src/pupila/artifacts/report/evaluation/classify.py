@@ -7,6 +7,7 @@ from pupila.core.records import Record
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.estimates import ClassEstimates
+from pupila.statistics.tests import PairedTest
 
 
 class Calibration(Record):
@@ -32,6 +33,7 @@ class ClassifyModel(ModelReport):
     correct: int
     metrics: dict[str, Estimate]  # by id
     baseline: Baseline  # the majority class
+    baseline_test: PairedTest  # of the model against it, image by image
     classes: dict[str, ClassEstimates]
     confusion: list[list[int]]  # rows: true classes; columns: predicted ones
     # Of a model with probabilities:

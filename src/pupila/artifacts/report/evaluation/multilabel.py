@@ -60,7 +60,7 @@ class MultilabelComparison(Comparison):
     is_baseline: bool
     only_first: int  # images whose known labels only the first model got all right
     only_other: int
-    p_images: float  # exact McNemar test of these images
+    p_images: float  # test of these images over their groups
 
 
 class MultilabelReport(EvaluationReport):

@@ -1,4 +1,4 @@
-"""Comparing classifiers on the same images: change in %, an exact test, paired intervals."""
+"""Comparing classifiers on the same images: change in %, an exact test over groups, paired intervals."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from pupila.statistics.estimate import Difference
 from pupila.statistics.intervals import MIN_GROUPS, Statistic, bootstrap, paired_interval
 from pupila.statistics.metrics.classify import OVERALL
 from pupila.statistics.metrics.estimates import resampled_metric
-from pupila.statistics.tests import images_for_power, mcnemar
+from pupila.statistics.tests import images_for_power, sign_flip
 
 _UNSEEN = 2  # images, as if they differed in groups that differ as one
 
@@ -56,7 +56,7 @@ def _compare_pair(
         metrics[name] = Difference(first=values[0], other=values[1], change=change, low=low, high=high)
     return ClassifyComparison(
         name=other.name, version=other.version, n=len(targets), only_first=only_ours, only_other=only_theirs,
-        p_value=mcnemar(only_ours, only_theirs), primary_metric="accuracy", metrics=metrics,
+        p_value=sign_flip(ours.astype(float) - theirs, groups), primary_metric="accuracy", metrics=metrics,
         images_to_settle=images_for_power(only_ours, only_theirs, len(targets), effect) if enough else None,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.classify import confusion, majority_baseline, roc_auc
 from pupila.statistics.metrics.estimates import estimate_overall, estimate_per_class
 from pupila.statistics.metrics.threshold import parse_objective
+from pupila.statistics.tests import compare_with_baseline
 from pupila.tasks.tuning.classify import positive_class, select_threshold
 
 SHOWN_ERRORS = 12  # the most confident first
@@ -40,11 +41,14 @@ def report_model(
     """
     shares, correct = predictions.probabilities, predictions.class_indices == targets
     confidence = None if shares is None else shares[np.arange(len(targets)), predictions.class_indices]
+    baseline = majority_baseline(targets, classes)
+    gain = correct.astype(float) - (targets == classes.index(baseline.name))
     return ClassifyModel(
         **dict(header),
         correct=int(correct.sum()),
         metrics=estimate_overall(targets, predictions.class_indices, groups, len(classes)),
-        baseline=majority_baseline(targets, classes),
+        baseline=baseline,
+        baseline_test=compare_with_baseline(gain, groups),
         classes=estimate_per_class(targets, predictions.class_indices, groups, classes),
         confusion=confusion(targets, predictions.class_indices, len(classes)).tolist(),
         roc_auc={} if shares is None else _roc_auc(shares, targets, groups, classes),

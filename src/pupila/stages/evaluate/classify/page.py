@@ -59,7 +59,7 @@ def _metrics(model: ClassifyModel) -> Section:
     )
     return Section(
         say("Metrics"),
-        [count],
+        [count, say("Macro F1 and balanced accuracy are means over the classes.")],
         charts=[charts.intervals(say("Metrics with 95 % confidence intervals"), points)],
         tables=[Table(header, rows)],
     )
@@ -74,9 +74,9 @@ def _classes(model: ClassifyModel, names: list[str]) -> Section:
             name,
             str(row.images),
             str(row.groups),
-            *row.precision.cells(),
-            *row.recall.cells(),
-            *row.f1.cells(),
+            *row.precision.measured_cells(),
+            *row.recall.measured_cells(),
+            *row.f1.measured_cells(),
         ]
         for name, row in model.classes.items()
     ]

@@ -6,33 +6,41 @@ from pupila.artifacts.report.evaluation.classify import (
     ClassifyReport,
     ThresholdReport,
 )
-from pupila.core.messages import number, percent, say, say_count
-from pupila.stages.evaluate.verdicts import comparison_sentence, few_groups_warning
+from pupila.core.messages import listing, number, percent, say, say_count
+from pupila.stages.evaluate.verdicts import (
+    comparison_sentence,
+    few_groups_warning,
+    never_recognised,
+    paired_test_words,
+)
 from pupila.statistics.estimate import p_text
 from pupila.statistics.metrics.titles import objective_title
+from pupila.statistics.tests import BETTER, LEAST_GROUPS, WORSE
 
 
 def verdict(e: ClassifyReport) -> list[str]:
-    """The metrics, the baseline, and the comparisons with other models."""
+    """The metrics, the baseline, classes without a correct prediction, and the comparisons with other models."""
     model = e.models[0]
     comparisons = [comparison_sentence(row, e, evidence(row, e)) for row in e.comparisons]
-    return [_accuracy(e, model), _macro_f1(model), _baseline(model), *comparisons]
+    recalls = {name: (row.images, row.recall) for name, row in model.classes.items()}
+    return [
+        _accuracy(e, model), _macro_f1(model), _baseline(model), *never_recognised(recalls), *_not_measurable(model),
+        *comparisons,
+    ]  # fmt: skip
 
 
 def evidence(row: ClassifyComparison, e: ClassifyReport) -> str:
     """What differs, and the test."""
     values = {
         "a": row.only_first, "b": row.only_other, "name": e.models[0].name, "other": row.name,
-        "p": p_text(row.p_holm), "n": len(e.comparisons),
+        "p": p_text(row.p_holm), "n": len(e.comparisons), "test": paired_test_words(e.models[0]),
     }  # fmt: skip
     if len(e.comparisons) > 1:
         return say(
-            "Images correct only with {name}: {a}, only with {other}: {b} (exact McNemar test, Holm-corrected for "
-            "{n} comparisons, {p}).", **values,
+            "Images correct only with {name}: {a}, only with {other}: {b} ({test}, Holm-corrected for {n} "
+            "comparisons, {p}).", **values,
         )  # fmt: skip
-    return say(
-        "Images correct only with {name}: {a}, only with {other}: {b} (exact McNemar test, {p}).", **values
-    )
+    return say("Images correct only with {name}: {a}, only with {other}: {b} ({test}, {p}).", **values)
 
 
 def warnings(e: ClassifyReport) -> list[str]:
@@ -40,7 +48,7 @@ def warnings(e: ClassifyReport) -> list[str]:
     model, texts = e.models[0], []
     if sum(map(bool, map(sum, zip(*model.confusion, strict=True)))) < 2:
         texts.append(say("The model predicts a single class (collapsed)."))
-    few = [name for name, row in model.classes.items() if row.recall.low is None]
+    few = [name for name, row in model.classes.items() if row.images and row.recall.low is None]
     if few:
         texts.append(few_groups_warning(e, few))
     if e.threshold:
@@ -70,37 +78,58 @@ def _accuracy(e: ClassifyReport, model: ClassifyModel) -> str:
 
 def _macro_f1(model: ClassifyModel) -> str:
     f1 = model.metrics["macro_f1"]
+    predicted = map(sum, zip(*model.confusion, strict=True))
+    counted = sum(bool(row.images or n) for row, n in zip(model.classes.values(), predicted, strict=True))
     if f1.low is not None:
-        return say("Macro F1 {f1}.", f1=f1.text())
+        return say_count(
+            "Macro F1 (of {n} class) {f1}.", "Macro F1 (mean over {n} classes) {f1}.", counted, f1=f1.text()
+        )
     there = {name: row.groups for name, row in model.classes.items() if row.images}
     smallest = min(there, key=lambda name: there[name])
     return say_count(
-        "Macro F1 {f1}; no confidence interval, because class '{class_name}' has only {n} group.",
-        "Macro F1 {f1}; no confidence interval, because class '{class_name}' has only {n} groups.",
-        there[smallest], f1=f1.value_text(), class_name=smallest,
+        "Macro F1 (mean over classes: {classes}) {f1}; no confidence interval, because class '{class_name}' has only "
+        "{n} group.",
+        "Macro F1 (mean over classes: {classes}) {f1}; no confidence interval, because class '{class_name}' has only "
+        "{n} groups.",
+        there[smallest], classes=counted, f1=f1.value_text(), class_name=smallest,
     )  # fmt: skip
 
 
 def _baseline(model: ClassifyModel) -> str:
-    base, accuracy = model.baseline, model.metrics["accuracy"]
+    """Whether the model is better than the majority class, image by image."""
+    base, test = model.baseline, model.baseline_test
+    pairs = say_count("{n} image won, {lost} lost", "{n} images won, {lost} lost", test.won, lost=test.lost)
     values = {
-        "accuracy": accuracy.percent_text(), "baseline": percent(base.metrics["accuracy"]), "class_name": base.name,
+        "accuracy": model.metrics["accuracy"].percent_text(), "baseline": percent(base.metrics["accuracy"]),
+        "class_name": base.name, "pairs": pairs, "test": paired_test_words(model), "p": p_text(test.p_value),
     }  # fmt: skip
-    if accuracy.low is None:
+    if test.verdict == BETTER:
         return say(
-            "Accuracy {accuracy}, majority-class baseline {baseline} (class '{class_name}').", **values
-        )
-    if accuracy.low > base.metrics["accuracy"]:
+            "Accuracy {accuracy} is significantly above the majority-class baseline of {baseline} (class "
+            "'{class_name}'; {pairs}; {test}, {p}).", **values,
+        )  # fmt: skip
+    if test.verdict == WORSE:
         return say(
-            "Accuracy {accuracy} is significantly above the majority-class baseline of {baseline} "
-            "(class '{class_name}').",
-            **values,
-        )
+            "Accuracy {accuracy} is significantly below the majority-class baseline of {baseline} (class "
+            "'{class_name}'; {pairs}; {test}, {p}).", **values,
+        )  # fmt: skip
+    if model.groups < LEAST_GROUPS:
+        return say(
+            "Accuracy {accuracy}, majority-class baseline {baseline} (class '{class_name}'; {pairs}): there are too "
+            "few groups for a verdict.", **values,
+        )  # fmt: skip
     return say(
-        "Accuracy {accuracy} is not significantly above the majority-class baseline of {baseline} "
-        "(class '{class_name}').",
-        **values,
-    )
+        "Accuracy {accuracy} is not significantly above the majority-class baseline of {baseline} (class "
+        "'{class_name}'; {pairs}; {test}, {p}).", **values,
+    )  # fmt: skip
+
+
+def _not_measurable(model: ClassifyModel) -> list[str]:
+    """Classes without an image."""
+    absent = [f"'{name}'" for name, row in model.classes.items() if not row.images]
+    if not absent:
+        return []
+    return [say("No image of {names} was evaluated: their recall is not measurable.", names=listing(absent))]
 
 
 def _threshold(t: ThresholdReport) -> list[str]:

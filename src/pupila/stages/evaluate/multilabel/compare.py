@@ -11,7 +11,7 @@ from pupila.stages.evaluate.verdicts import add_verdicts
 from pupila.statistics.intervals import MIN_GROUPS
 from pupila.statistics.metrics.label_estimates import LabelCells, ResampledMetrics, label_differences
 from pupila.statistics.metrics.ranking import share
-from pupila.statistics.tests import images_for_mean_power, mcnemar, permutation_test, sign_flip
+from pupila.statistics.tests import images_for_mean_power, permutation_test, sign_flip
 
 Measured = tuple[LabelPredictions, ResampledMetrics]
 
@@ -57,7 +57,7 @@ def _compare_pair(
         name=theirs.name, version=theirs.version, n=len(known), metrics=differences, primary_metric=primary,
         p_value=p_value, images_to_settle=images_for_mean_power(effects, cells.groups) if enough else None,
         is_baseline=is_baseline, only_first=only_ours, only_other=only_theirs,
-        p_images=mcnemar(only_ours, only_theirs),
+        p_images=sign_flip(right[0].astype(float) - right[1], cells.groups),
     )  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from pupila.stages.evaluate.calibration import FEWER_RESAMPLES, CalibrationWords
 from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.multilabel.baselines import PROBE_GRID
 from pupila.stages.evaluate.predictions import Predictions
-from pupila.statistics.estimate import Estimate
 from pupila.statistics.intervals import RESAMPLES
 from pupila.statistics.metrics.titles import metric_title
 
@@ -55,7 +54,7 @@ def _metrics(e: MultilabelReport, model: MultilabelModel) -> Section:
         "Mean average precision and macro F1 are means over the classes with a positive: {n} of {all}.",
         n=measurable, all=len(model.classes),
     )  # fmt: skip
-    rows = [[metric_title(metric), *_cells(estimate)] for metric, estimate in model.metrics.items()]
+    rows = [[metric_title(metric), *estimate.measured_cells()] for metric, estimate in model.metrics.items()]
     points = {metric_title(metric): estimate for metric, estimate in model.metrics.items()}
     return Section(
         say("Metrics"), [count, means],
@@ -101,7 +100,16 @@ def _threshold_table(model: MultilabelModel) -> Table:
     for name, row in model.classes.items():
         counts = [str(count) for count in (row.known, row.positives, row.predicted, row.groups)]
         threshold = [_describe_threshold(model, name)] if model.thresholds else []
-        rows.append([name, *counts, *threshold, *_cells(row.precision), *_cells(row.recall), *_cells(row.f1)])
+        rows.append(
+            [
+                name,
+                *counts,
+                *threshold,
+                *row.precision.measured_cells(),
+                *row.recall.measured_cells(),
+                *row.f1.measured_cells(),
+            ]
+        )
     return Table(header, rows)
 
 
@@ -115,7 +123,7 @@ def _ranking_table(model: MultilabelModel) -> list[Table]:
     rows = [
         [
             name, percent(row.positives / row.known) if row.known else say("not measurable"),
-            *_cells(row.average_precision), *_cells(row.roc_auc),
+            *row.average_precision.measured_cells(), *row.roc_auc.measured_cells(),
         ]
         for name, row in model.classes.items()
     ]  # fmt: skip
@@ -141,10 +149,6 @@ def _describe_threshold(model: MultilabelModel, name: str) -> str:
     row = model.thresholds[name]
     text = number(row.threshold, 2)
     return say("{threshold} (shared)", threshold=text) if row.shared else text
-
-
-def _cells(estimate: Estimate) -> list[str]:
-    return [say("not measurable"), ""] if estimate.value is None else estimate.cells()
 
 
 def _calibration_words() -> CalibrationWords:

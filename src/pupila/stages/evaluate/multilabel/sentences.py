@@ -8,7 +8,12 @@ from pupila.artifacts.report.evaluation.multilabel import (
     MultilabelReport,
 )
 from pupila.core.messages import integer, listing, number, percent, say, say_count
-from pupila.stages.evaluate.verdicts import comparison_sentence, few_groups_warning
+from pupila.stages.evaluate.verdicts import (
+    comparison_sentence,
+    few_groups_warning,
+    never_recognised,
+    paired_test_words,
+)
 from pupila.statistics.estimate import Estimate, p_text
 from pupila.statistics.metrics.label_estimates import LabelEstimates
 from pupila.statistics.metrics.titles import metric_title, sentence_title
@@ -19,14 +24,15 @@ _CHANCE = 0.5  # ROC AUC of a random ranking
 
 
 def verdict(e: MultilabelReport) -> list[str]:
-    """The metrics, the best and the worst classes, what is never found or not measurable, and the comparisons."""
+    """The metrics, the best and the worst classes, what is never recognised or not measurable, and the comparisons."""
     model = e.models[0]
     comparisons = [
         _baseline(row, e) if row.is_baseline else comparison_sentence(row, e, evidence(row, e))
         for row in e.comparisons
     ]
     return [
-        _headline(e, model), *_missing_interval(model), *_extremes(model), *_never_found(model),
+        _headline(e, model), *_missing_interval(model), *_extremes(model),
+        *never_recognised({name: (row.positives, row.recall) for name, row in model.classes.items()}),
         *_below_chance(model), *_not_measurable(model), *_never_absent(model), _images(model), *comparisons,
     ]  # fmt: skip
 
@@ -83,8 +89,9 @@ def evidence(row: MultilabelComparison, e: MultilabelReport) -> str:
     else:
         text = say("{metric}: {first} against {other} (permutation test over groups, {p}).", **values)
     return text + " " + say(
-        "Images with all labels correct only with {name}: {a}, only with {other}: {b} (exact McNemar test, {p}).",
-        name=e.models[0].name, other=row.name, a=row.only_first, b=row.only_other, p=p_text(row.p_images),
+        "Images with all labels correct only with {name}: {a}, only with {other}: {b} ({test}, {p}).",
+        test=paired_test_words(e.models[0]), name=e.models[0].name, other=row.name, a=row.only_first,
+        b=row.only_other, p=p_text(row.p_images),
     )  # fmt: skip
 
 
@@ -151,15 +158,6 @@ def _extremes(model: MultilabelModel) -> list[str]:
         "Best class: {best} (F1 {best_f1}); worst class: {worst} (F1 {worst_f1}).", best=_quote(best),
         worst=_quote(worst), best_f1=number(scores[best]), worst_f1=number(scores[worst]),
     )]  # fmt: skip
-
-
-def _never_found(model: MultilabelModel) -> list[str]:
-    """Classes whose recall is 0."""
-    lost = [
-        say("{name} (0 of {n})", name=_quote(name), n=row.positives)
-        for name, row in model.classes.items() if row.recall.value == 0
-    ]  # fmt: skip
-    return [say("Never found (recall 0): {names}.", names=listing(lost, _NAMED))] if lost else []
 
 
 def _below_chance(model: MultilabelModel) -> list[str]:

@@ -130,7 +130,10 @@ def _serve() -> None:
         name, *arguments = json.loads(line)
         if hasattr(signal, "setitimer"):  # ends this process even if the one that started it was killed
             signal.setitimer(signal.ITIMER_PROF, READ_TIME)
-        print(json.dumps(functions[name](*arguments), default=asdict), flush=True)
+        reply = json.dumps(
+            functions[name](*arguments), default=asdict
+        )  # ASCII: names may hold half characters
+        print(reply, flush=True)
 
 
 if __name__ == "__main__":

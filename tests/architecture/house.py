@@ -20,7 +20,7 @@ ORDERED: dict[str, tuple[str, ...]] = {
              "csv_text", "json_text", "writing", "folders", "checksums", "disk", "protocols", "stores", "files",
              "records", "settings", "terminal", "progress", "threads", "secrets"),
     "statistics": ("estimate", "intervals", "tests", "drift", "metrics"),
-    "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "duplicates"),
+    "imaging": ("images", "geotiff", "masks", "regions", "contours", "tiles", "corruptions", "duplicates"),
     "artifacts": ("dataset", "predictions", "bundle", "registry", "run", "report", "web"),
     "learning": ("models", "losses", "augment", "loader", "features", "optimizers", "loop", "export", "engine",
                  "trainers"),
@@ -45,8 +45,8 @@ OPEN = {
 # The rooms through which a third party enters. `PIL` beside images: duplicates hashes a picture, report
 # shrinks it for the page, demo draws it, augment turns it, bundle draws its golden ones.
 DOORS: dict[str, tuple[str, ...]] = {
-    "PIL": ("imaging/images", "imaging/masks", "imaging/regions", "imaging/duplicates", "artifacts/report", "demo",
-            "learning/augment", "artifacts/bundle"),
+    "PIL": ("imaging/images", "imaging/masks", "imaging/regions", "imaging/duplicates", "imaging/corruptions",
+            "artifacts/report", "demo", "learning/augment", "artifacts/bundle"),
     "contourpy": ("imaging/regions",),
     "charset_normalizer": ("artifacts/dataset",),
     "cleanlab": ("stages/label", "stages/doctor"),

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from pupila.api.data import open_with
 from pupila.api.inputs import Data, ModelInput, Path, path_text
+from pupila.api.options import EvaluateOptions
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.extras import public
@@ -26,6 +27,7 @@ def evaluate(
     against: ModelInput | Sequence[ModelInput] = (),
     threshold: str | None = None,
     out: Path | None = None,
+    **settings: Unpack[EvaluateOptions],
 ) -> "EvaluationOutput":
     """Evaluate a model with intervals, compare it with others, and write `report.json` and `report.html`.
 
@@ -41,15 +43,21 @@ def evaluate(
         threshold: objective for a binary task, tuned on validation; prefix `CLASS:` for the positive class.
         out: folder of the report; by default `evaluation-<split>` beside the bundle, or
             `evaluation-<table>-<split>` beside the table.
+        settings: `stress` also measures the sensitivity to light, image quality and backgrounds.
 
     Raises:
-        PupilaError: see `pupila.stages.evaluate.run.evaluate_models`; or the data are not split.
+        PupilaError: see `pupila.stages.evaluate.run.evaluate_models`; the data are not split; or a stress test of a
+            table, or of a run's folds.
     """
     from pupila.artifacts.dataset.home import find_home
     from pupila.artifacts.dataset.splits import find_matching_split
     from pupila.artifacts.run.source import parse_source
+    from pupila.stages.evaluate.evaluator import EvaluationSet
     from pupila.stages.evaluate.run import evaluate_models, write_report
+    from pupila.stages.evaluate.settings import EvaluateSettings
+    from pupila.stages.evaluate.stress.run import check_stressable, stress_test
 
+    parsed = EvaluateSettings.parse(dict(settings), "evaluate")
     opened = open_with(data, {})
     splits = find_matching_split(opened, opened.home)
     if splits is None:
@@ -59,7 +67,13 @@ def evaluate(
         )  # fmt: skip
     others = against if isinstance(against, Sequence) and not isinstance(against, str) else [against]
     sources = [parse_source(given) for given in (model, *others)]
-    result = evaluate_models(sources, opened, splits, split and _parse_split(split), threshold)
+    split = split and _parse_split(split)
+    if parsed.stress:
+        check_stressable(sources[0], splits, split)
+    result = evaluate_models(sources, opened, splits, split, threshold)
+    if parsed.stress:
+        evaluated = EvaluationSet(opened, splits, result.predictions[0].rows)
+        result = stress_test(result, sources[0], evaluated, parsed)
     home = find_home(sources[0].results_folder) if out is None else ""
     name = "-".join(["evaluation", *_own_name(sources[0]), result.evaluation.split])
     place = path_text(out) if out is not None else files.join(home, name)

@@ -58,8 +58,8 @@ class SplitOptions(ReadOptions, total=False):
     """How a data set is split, and how its images are read."""
 
     by: str | None
-    """a column, or a regular expression searched in the file name (in the path if it contains a slash), that
-    names the group (one capture group, or (?P<group>...)) or the given split ((?P<split>...)) [default: None]."""
+    """a column, or a regular expression searched in the file name (in the path if it contains a slash), that names
+    the group (one capture group, or (?P<group>...)) or the given split ((?P<split>...)) [default: None]."""
     val: float | None
     """share of the images for validation; None: 0.15, or none with folds [default: None]."""
     test: float
@@ -77,36 +77,32 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
 
     # train: common
     model: str
-    """architecture of the model; classification: lenet, resnet_small, resnet_dropout, or any timm classifier;
-    auto means mobilenetv2_100; multi-label classification: lenet, resnet_small, resnet_dropout, or any timm
-    classifier; auto means mobilenetv2_100; segmentation: unet, unetplusplus, manet, linknet, fpn, pspnet,
+    """architecture of the model; classification, multi-label classification: lenet, resnet_small, resnet_dropout, or
+    any timm classifier; auto means mobilenetv2_100; segmentation: unet, unetplusplus, manet, linknet, fpn, pspnet,
     deeplabv3, deeplabv3plus, pan, upernet, segformer or dpt; auto means unet; promptable models: pupila-sam,
-    sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a folder or hub name with a
-    slash [default: 'auto']."""
-    epochs: int | Literal["auto"]
-    """passes over the training split with a frozen encoder, or over all weights without pretrained ones; 0:
-    bundle the pretrained model unchanged; classification: auto means 20; multi-label classification: at least 1;
-    auto means 20; segmentation: at least 1; auto means 3, or 40 from random weights; promptable models: auto
-    means 20 [default: 'auto']."""
-    batch_size: int | Literal["auto"]
-    """images per step, at most those of the training split; auto is smaller for small data sets; classification:
-    auto means 32; multi-label classification: auto means 32; segmentation: auto means 8; promptable models: auto
-    means 2 [default: 'auto']."""
-    lr: float | Literal["auto"]
-    """learning rate of the first phase; classification: auto means 1e-3, sgd 0.01; multi-label classification:
-    auto means 1e-3, sgd 0.01; segmentation: auto means 1e-3, sgd 0.01; promptable models: auto means 1e-4
+    sam-vit-base, -large, -huge, sam2.1-hiera-tiny, -small, -base-plus, -large, or a folder or hub name with a slash
     [default: 'auto']."""
+    epochs: int | Literal["auto"]
+    """passes over the training split with a frozen encoder, or over all weights without pretrained ones; 0: bundle
+    the pretrained model unchanged; classification, promptable models: auto means 20; multi-label classification: at
+    least 1; auto means 20; segmentation: at least 1; auto means 3, or 40 from random weights [default: 'auto']."""
+    batch_size: int | Literal["auto"]
+    """images per step, at most those of the training split; auto is smaller for small data sets; classification,
+    multi-label classification: auto means 32; segmentation: auto means 8; promptable models: auto means 2 [default:
+    'auto']."""
+    lr: float | Literal["auto"]
+    """learning rate of the first phase; classification, multi-label classification, segmentation: auto means 1e-3,
+    sgd 0.01; promptable models: auto means 1e-4 [default: 'auto']."""
     image_size: int | Literal["auto"]
-    """height and width of the model input, in pixels; classification: auto means the default of the model;
-    multi-label classification: auto means the default of the model; segmentation: of a tile with view=tile; auto
-    means 256; promptable models: auto means the default of the model [default: 'auto']."""
+    """height and width of the model input, in pixels; classification, multi-label classification, promptable models:
+    auto means the default of the model; segmentation: of a tile with view=tile; auto means 256 [default: 'auto']."""
     weights: str
-    """source of the weights; default: pretrained weights of the hub; none: random; a .safetensors file (JSON file
-    of the same name beside it); or a bundle of pupila-sam [default: 'default']."""
+    """source of the weights; default: pretrained weights of the hub; none: random; a .safetensors file (JSON file of
+    the same name beside it); or a bundle of pupila-sam [default: 'default']."""
     augment: str
-    """augmentation preset; pupila train DATA --preview draws it; classification: auto means A1; multi-label
-    classification: auto means A1; segmentation: auto means medium; promptable models: auto means light for
-    pupila-sam, none for other models [default: 'auto']."""
+    """augmentation preset; pupila train DATA --preview draws it; classification, multi-label classification: auto
+    means A1; segmentation: auto means medium; promptable models: auto means light for pupila-sam, none for other
+    models [default: 'auto']."""
     device: Literal["auto", "cpu", "cuda", "mps"]
     """device of the training; auto: the first available of cuda, mps, cpu [default: 'auto']."""
     seed: int
@@ -118,11 +114,11 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """options of timm.create_model, such as options.pad_type=same."""
     unfreeze: int | Literal["auto", "all"]
     """number of last encoder blocks to fine-tune after the head; auto without pretrained weights: all;
-    classification: auto means 0; multi-label classification: auto means 0; segmentation: auto means half of the
-    blocks; promptable models: auto means 0 [default: 'auto']."""
+    classification, multi-label classification, promptable models: auto means 0; segmentation: auto means half of the
+    blocks [default: 'auto']."""
     finetune_epochs: int | Literal["auto"]
-    """passes with unfrozen blocks; classification: auto means 10; multi-label classification: auto means 10;
-    segmentation: auto means 24; promptable models: auto means 10 [default: 'auto']."""
+    """passes with unfrozen blocks; classification, multi-label classification, promptable models: auto means 10;
+    segmentation: auto means 24 [default: 'auto']."""
     finetune_lr: float | Literal["auto"]
     """learning rate of unfrozen blocks and of a head trained with them; auto: a tenth of lr; segmentation: the
     decoder keeps lr [default: 'auto']."""
@@ -149,9 +145,9 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """train on a leaking split; the report states the leakage [default: False]."""
     # train: classification, multi-label classification, segmentation
     budget: str | None
-    """time limit of the training, such as 90s, 15m or 2h; classification: decides image_size, epochs,
-    augmented_views and unfreeze; multi-label classification: decides image_size, epochs, augmented_views and
-    unfreeze; segmentation: decides image_size, view, epochs and unfreeze [default: None]."""
+    """time limit of the training, such as 90s, 15m or 2h; classification, multi-label classification: decides
+    image_size, epochs, augmented_views and unfreeze; segmentation: decides image_size, view, epochs and unfreeze
+    [default: None]."""
     loss: str
     """loss function, or a weighted sum of them: A+0.5*B; classification: cross_entropy or focal; auto means
     cross_entropy; multi-label classification: one of bce, focal and asymmetric; auto means bce; segmentation:
@@ -159,20 +155,19 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     focal_gamma: float
     """gamma of the focal loss; 0 is cross-entropy [default: 2.0]."""
     label_smoothing: float
-    """probability mass given to the other classes; multi-label classification: with bce; an absent class has half
-    of it as its target [default: 0.0]."""
+    """probability mass given to the other classes; multi-label classification: with bce; an absent class has half of
+    it as its target [default: 0.0]."""
     class_weights: Literal["none", "inverse", "effective"]
-    """weight classes by inverse frequency, or by the effective number of images; multi-label classification:
-    inverse weights the presence of a class by negatives / positives [default: 'none']."""
+    """weight classes by inverse frequency, or by the effective number of images; multi-label classification: inverse
+    weights the presence of a class by negatives / positives [default: 'none']."""
     # train: classification, multi-label classification, promptable models
     augmented_views: int | Literal["auto"]
-    """number of augmented views per image with a frozen encoder; classification: auto means epochs, at most 10;
-    multi-label classification: auto means epochs, at most 10; promptable models: auto means 4 for pupila-sam, 1
-    for other models [default: 'auto']."""
+    """number of augmented views per image with a frozen encoder; classification, multi-label classification: auto
+    means epochs, at most 10; promptable models: auto means 4 for pupila-sam, 1 for other models [default: 'auto']."""
     # train: segmentation, promptable models
     encoder: str
-    """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam alone
-    [default: 'auto']."""
+    """encoder of the model: any timm model; auto: mobilenetv2_100; promptable models: of pupila-sam alone [default:
+    'auto']."""
     # train: classification, multi-label classification
     head: Literal["dense", "linear"]
     """classification head; dense: one hidden layer; linear: none [default: 'dense']."""
@@ -211,8 +206,7 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """probability up to which an absent class costs nothing in the asymmetric loss [default: 0.05]."""
     # train: classification
     sampling: Literal["natural", "balanced"]
-    """how training images are drawn; balanced: every class equally often, with replacement [default:
-    'natural']."""
+    """how training images are drawn; balanced: every class equally often, with replacement [default: 'natural']."""
     threshold: str | None
     """for two classes: tune the decision threshold on validation for f1, recall>=0.95, precision>=0.9 or
     cost:fn=10,fp=1, of the rarer class or as CLASS:recall>=0.95; None: no threshold [default: None]."""
@@ -224,6 +218,15 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
     """largest image file, bytes [default: 100000000]."""
     max_pixels: int
     """largest image, pixels (width x height) [default: 89000000]."""
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """What is evaluated besides the metrics."""
+
+    stress: bool
+    """measure the sensitivity to light, blur, noise, compression, resolution and backgrounds [default: False]."""
+    stress_images: int | None
+    """most images of --stress; None: 500, with prompts 50 [default: None]."""
 
 
 class LabelOptions(LayoutOptions, total=False):

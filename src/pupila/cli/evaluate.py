@@ -47,8 +47,10 @@ def evaluate(
     from pupila.stages.evaluate.sentences import describe_split, sentences
 
     pinned = pin(model, sha256)
-    opened, _ = open_data(ctx, data, json_)
-    result = api.evaluate(pinned, opened, split=split, against=against or [], threshold=threshold, out=out)
+    opened, config = open_data(ctx, data, json_)
+    result = api.evaluate(
+        pinned, opened, split=split, against=against or [], threshold=threshold, out=out, **config
+    )
     if json_:
         print(result.evaluation.model_dump_json(by_alias=True, indent=1))
         return

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "read.max_bytes",
         "read.max_pixels",
     ),
+    "evaluate": ("evaluate",),
     "predict": ("predict",),
     "serve": ("serve",),
 }
@@ -58,6 +59,12 @@ def _train() -> "type[Settings]":
     from pupila.stages.train.config import TrainConfig
 
     return TrainConfig
+
+
+def _evaluate() -> "type[Settings]":
+    from pupila.stages.evaluate.settings import EvaluateSettings
+
+    return EvaluateSettings
 
 
 def _predict() -> "type[Settings]":
@@ -103,7 +110,7 @@ def _table() -> "type[Settings]":
 
 
 STAGES: dict[str, "Callable[[], type[Settings]]"] = {
-    "collect": _collect, "read": _read, "split": _split, "train": _train, "predict": _predict, "serve": _serve,
-    "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow, "label-bundle": _bundle,
-    "label-csv": _table,
+    "collect": _collect, "read": _read, "split": _split, "train": _train, "evaluate": _evaluate,
+    "predict": _predict, "serve": _serve, "label-audit": _audit, "label-vlm": _vlm, "label-roboflow": _roboflow,
+    "label-bundle": _bundle, "label-csv": _table,
 }  # fmt: skip

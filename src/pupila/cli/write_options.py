@@ -26,6 +26,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "TrainOptions": ("How a model is trained, on which folds, and how images are read.",
                      ("LayoutOptions", "BandOptions"),
                      tuple(entry for entry in COMMANDS["train"] if entry != "predict")),
+    "EvaluateOptions": ("What is evaluated besides the metrics.", (), COMMANDS["evaluate"]),
     "LabelOptions": ("Settings of the labellers.", ("LayoutOptions",), COMMANDS["label"]),
     "AuditOptions": ("How labels are audited, and how images are read.", ("ReadOptions",), ("label-audit",)),
     "CollectOptions": ("How a site is crawled.", (), ("collect",)),
@@ -39,7 +40,7 @@ Written by `python -m pupila.cli.write_options` from the models of the settings,
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 '''
-_WIDTH = 114  # of a docstring's lines, without the indent
+_WIDTH, _DOC_WIDTH = 114, 118  # of lines of code, and of a docstring
 _UNSTATED = (None, "''", "[]", "()", "{}")  # defaults that say nothing
 
 
@@ -97,8 +98,11 @@ def _order_fields(model: type[Settings]) -> dict[str, FieldInfo]:
 
 def _list_notes(model: type[Settings], name: str) -> str:
     """What a setting means for each model that this one is the union of."""
-    parts = {title: part.notes[name] for title, part in model.parts.items() if name in part.notes}
-    return "".join(f"; {title}: {note}" for title, note in parts.items())
+    titles: dict[str, list[str]] = {}
+    for title, part in model.parts.items():
+        if name in part.notes:
+            titles.setdefault(part.notes[name], []).append(title)
+    return "".join(f"; {', '.join(own)}: {note}" for note, own in titles.items())
 
 
 def _class(name: str) -> str:
@@ -118,7 +122,7 @@ def _class(name: str) -> str:
         lines += _annotate(field_name, option.kinds)
         lines += textwrap.wrap(
             f'"""{option.meaning}"""',
-            _WIDTH,
+            _DOC_WIDTH,
             initial_indent=" " * 4,
             subsequent_indent=" " * 4,
             break_on_hyphens=False,

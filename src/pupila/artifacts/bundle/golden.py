@@ -10,7 +10,7 @@ from PIL import Image
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.imaging.geotiff.image import read_image
+from pupila.imaging.geotiff.image import DecodedImage, read_image
 from pupila.imaging.images.budget import hold
 from pupila.imaging.images.decode import Array, ImageFault, ImageLimits
 from pupila.imaging.images.preprocess import Preprocessing
@@ -34,9 +34,20 @@ def preprocess_bytes(
         NoMemory: other threads hold the memory for decoding for too long, where that has a limit.
     """
     with hold():  # the pixels count as memory of decoding until the inputs are made of them
-        image = read_image(data, spec.bands, limits, task.min_decode_side(spec))
-        inputs = task.inputs(image.rgb, spec)
-        return PreprocessedImage(inputs, image.header.height, image.header.width, image.valid)
+        return preprocess_image(decode_bytes(data, task, spec, limits), task, spec)
+
+
+def decode_bytes(
+    data: bytes, task: Task, spec: Preprocessing, limits: ImageLimits | None = None
+) -> DecodedImage:
+    """The first half of `preprocess_bytes`: the pixels, no more of them than the model's input needs."""
+    return read_image(data, spec.bands, limits, task.min_decode_side(spec))
+
+
+def preprocess_image(image: DecodedImage, task: Task, spec: Preprocessing) -> PreprocessedImage:
+    """The second half of `preprocess_bytes`: from pixels to the model's inputs."""
+    inputs = task.inputs(image.rgb, spec)
+    return PreprocessedImage(inputs, image.header.height, image.header.width, image.valid)
 
 
 def golden_images() -> dict[str, bytes]:

@@ -233,6 +233,36 @@ def intervals(title: str, estimates: Mapping[str, Estimate]) -> Markup:
     return out[0]
 
 
+def level_curve(
+    title: str,
+    points: Sequence[tuple[float, float, float]],
+    ticks: list[str],
+    labels: tuple[str, str],
+    scale: tuple[float, float],
+) -> Markup:
+    """A small curve over levels with its band, beside a line at the first of them.
+
+    Args:
+        title: of the chart.
+        points: (value, low, high) of each level.
+        ticks: names of the levels, as many.
+        labels: of the horizontal and of the vertical axis.
+        scale: lowest and highest value of all charts that stand side by side.
+    """
+    with _figure(title, 3.2, 2.5) as (axes, out):
+        places = range(len(points))
+        values, lows, highs = zip(*points, strict=True)
+        axes.axhline(values[0], color=COLOURS[8], linewidth=1, linestyle="--")
+        axes.fill_between(places, lows, highs, color=COLOURS[0], alpha=0.2, linewidth=0)
+        axes.plot(places, values, marker="o", markersize=4, color=COLOURS[0], linewidth=1.6)
+        axes.set_xticks(places, ticks)
+        room = 0.05 * max(scale[1] - scale[0], 0.1)
+        axes.set_ylim(scale[0] - room, scale[1] + room)
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+    return out[0]
+
+
 def confusion_matrix(title: str, counts: list[list[int]], names: list[str]) -> Markup:
     """A confusion matrix: rows the true classes, columns the predicted ones, counts in the cells."""
     shares = [[n / max(sum(row), 1) for n in row] for row in counts]

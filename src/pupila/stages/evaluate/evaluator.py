@@ -15,6 +15,7 @@ from pupila.artifacts.run.source import ModelSource
 from pupila.core.records import Record
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.predictions import PredictionReader, Predictions
+from pupila.stages.evaluate.stress.scorer import StressScorer
 
 OUT_OF_FOLD = "out-of-fold"  # in place of a split's name
 
@@ -53,12 +54,22 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class StressExamples:
+    """What the levels of a stress test look like."""
+
+    image: str  # path in the data set
+    clean: Array  # (H, W, 3) uint8 thumbnail
+    versions: dict[str, list[Array]]  # by id of the corruption: as many, the mildest first
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationResult:
     """A report that is not written yet."""
 
     evaluation: EvaluationReport
     predictions: Sequence[Predictions]  # of the models
     extra_files: dict[str, bytes] = field(default_factory=dict)  # files beside the report
+    stress_examples: StressExamples | None = None  # None: there was no stress test
 
 
 def _prepare_nothing(on: EvaluationSet) -> EvaluationSet:
@@ -86,3 +97,4 @@ class TaskEvaluator(Generic[Report]):
     warnings: Callable[[Report], list[str]]
     sections: Callable[[Report, Dataset, Sequence[Predictions]], list[Section]]
     footnote: Callable[[], str]  # how confidence intervals are computed
+    stress: StressScorer  # how corrupted images are scored

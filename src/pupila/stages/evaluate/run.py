@@ -104,7 +104,7 @@ def write_report(result: EvaluationResult, data: Dataset, folder: str) -> Evalua
     """Write `report.json`, `report.html` and their extra files into the folder."""
     report, report_json = files.join(folder, "report.html"), files.join(folder, "report.json")
     files.write_json(report_json, result.evaluation.model_dump(mode="json", by_alias=True))
-    files.write_bytes(report, render(evaluation_page(result.evaluation, data, result.predictions)).encode())
+    files.write_bytes(report, render(evaluation_page(result, data)).encode())
     for name, content in result.extra_files.items():
         files.write_bytes(files.join(folder, name), content)
     return EvaluationOutput(result.evaluation, report, report_json)

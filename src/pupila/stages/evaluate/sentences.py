@@ -4,12 +4,13 @@ from pupila.artifacts.report.evaluation.report import EvaluationReport
 from pupila.core.messages import say, say_count
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.evaluators import EVALUATORS
+from pupila.stages.evaluate.stress.sentences import stress_sentences
 
 
 def sentences(e: EvaluationReport) -> list[str]:
     """The summary, most important first."""
     writer = EVALUATORS[e.task]
-    return writer.verdict(e) + _warnings(e) + writer.warnings(e)
+    return writer.verdict(e) + stress_sentences(e) + _warnings(e) + writer.warnings(e)
 
 
 def describe_split(e: EvaluationReport, requested: bool) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pupila.artifacts.report.evaluation.stress import StressReport
 from pupila.core.records import Record
 from pupila.statistics.estimate import Difference
 from pupila.statistics.tests import MARGIN, NOT_DISTINGUISHABLE, Verdict
@@ -56,3 +57,4 @@ class EvaluationReport(EvaluationHead):
 
     models: Sequence[ModelReport]  # the first one is evaluated, the others are compared with it
     comparisons: Sequence[Comparison]
+    stress: StressReport | None = None  # None: there was no stress test

@@ -9,7 +9,7 @@ from pupila.artifacts.report.evaluation.classify import ClassifyReport, Threshol
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
-from pupila.stages.evaluate.classify import compare, model_report, page, sentences
+from pupila.stages.evaluate.classify import compare, model_report, page, sentences, stress
 from pupila.stages.evaluate.classify.predictions import ClassPredictions, ClassReader
 from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import (
@@ -64,5 +64,5 @@ CLASSIFY = TaskEvaluator(
     reader=ClassReader(), report=_report,
     check_tunable=_check_tunable, report_threshold=_report_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
-    footnote=page.footnote,
+    footnote=page.footnote, stress=stress.SCORER,
 )  # fmt: skip

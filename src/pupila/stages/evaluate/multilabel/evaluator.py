@@ -10,7 +10,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import Evaluated, EvaluationSet, TaskEvaluator
-from pupila.stages.evaluate.multilabel import compare, model_report, page, sentences
+from pupila.stages.evaluate.multilabel import compare, model_report, page, sentences, stress
 from pupila.stages.evaluate.multilabel.baselines import predict_baselines
 from pupila.stages.evaluate.multilabel.predictions import LabelPredictions, LabelReader
 from pupila.stages.evaluate.refused_threshold import refuse_threshold
@@ -59,4 +59,5 @@ def _count_unlabelled(on: EvaluationSet) -> int:
 MULTILABEL = TaskEvaluator(
     reader=LabelReader(), report=_report, prepare=_prepare, check_tunable=refuse_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections, footnote=page.footnote,
+    stress=stress.SCORER,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from pupila.artifacts.report.evaluation.prompt import PromptBaseline, PromptMode
 from pupila.artifacts.run.source import TableSource
 from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import Evaluated, EvaluationSet, TaskEvaluator
-from pupila.stages.evaluate.prompt import model_report, page, sentences
+from pupila.stages.evaluate.prompt import model_report, page, sentences, stress
 from pupila.stages.evaluate.prompt.evaluation_set import PromptEvaluationSet, prepare
 from pupila.stages.evaluate.prompt.predictions import PromptPredictions, PromptReader
 from pupila.stages.evaluate.refused_threshold import refuse_threshold
@@ -53,4 +53,5 @@ PROMPT = TaskEvaluator(
     check_tunable=refuse_threshold,
     extra_files=_extra_files,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections, footnote=page.footnote,
+    stress=stress.SCORER,
 )  # fmt: skip

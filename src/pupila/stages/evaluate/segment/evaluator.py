@@ -7,7 +7,7 @@ from pupila.artifacts.report.evaluation.segment import SegmentReport
 from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import Evaluated, TaskEvaluator
 from pupila.stages.evaluate.refused_threshold import refuse_threshold
-from pupila.stages.evaluate.segment import compare, model_report, page, sentences
+from pupila.stages.evaluate.segment import compare, model_report, page, sentences, stress
 from pupila.stages.evaluate.segment.predictions import MaskPredictions, MaskReader, count_pixels
 
 
@@ -23,5 +23,5 @@ def _report(evaluated: Evaluated) -> SegmentReport:
 SEGMENT = TaskEvaluator(
     reader=MaskReader(count_pixels), report=_report, check_tunable=refuse_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
-    footnote=page.footnote,
+    footnote=page.footnote, stress=stress.SCORER,
 )  # fmt: skip

@@ -78,13 +78,7 @@ def count_pixels(header: Predictions, masks: Masks, data: Dataset) -> MaskPredic
 
     def count_row(item: tuple[int, Array]) -> tuple[Array, Array]:
         row, prediction = item
-        target = data.mask(row)
-        no_data = prediction == IGNORE  # a scene has no data there
-        if no_data.any():
-            target, prediction = (
-                np.where(no_data, np.uint8(IGNORE), target),
-                np.where(no_data, np.uint8(0), prediction),
-            )
+        target, prediction = ignore_no_data(data.mask(row), prediction)
         return confusion_counts(target, prediction, classes), boundary_counts(target, prediction, classes)
 
     pairs = list(prefetch(zip(header.rows, masks(header.rows), strict=True), count_row))
@@ -95,6 +89,14 @@ def count_pixels(header: Predictions, masks: Masks, data: Dataset) -> MaskPredic
             expected=say("masks with at least one class"),
         )  # fmt: skip
     return MaskPredictions(**vars(header), regions=regions, boundaries=boundaries, masks=masks)
+
+
+def ignore_no_data(target: Array, prediction: Array) -> tuple[Array, Array]:
+    """The (H, W) target and prediction, the target without the pixels where the prediction is IGNORE: no data."""
+    no_data = prediction == IGNORE
+    if not no_data.any():
+        return target, prediction
+    return np.where(no_data, np.uint8(IGNORE), target), np.where(no_data, np.uint8(0), prediction)
 
 
 def _read_mask(uri: str, data: Dataset, row: int) -> Array:

@@ -186,7 +186,7 @@ def test_a_model_of_masks_that_compares_colours_withstands_other_light(
     assert report.clean > 0.8
     for name in ("darker", "brighter", "shadow", "reflection", BACKGROUND):
         assert max(np.abs(falls(rows[name]))) < 0.07, name
-    assert falls(rows["noise"])[-1] > 0.1
+    assert falls(rows["jpeg"])[-1] > 0.1  # colours at half the resolution
 
 
 def test_prompted_masks_of_a_colour_are_scored_from_points(spots: Dataset, tmp_path: Path) -> None:

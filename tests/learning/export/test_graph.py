@@ -51,6 +51,45 @@ def test_only_what_flattens_each_image_becomes_a_flatten() -> None:
         assert (ours == theirs).all()
 
 
+class Enlarged(nn.Module):
+    """A convolution whose map is pooled, and enlarged by whole and by broken factors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.pool, self.head = nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Linear(4, 2)
+
+    def forward(self, pixels: torch.Tensor) -> Any:
+        channels = self.conv(pixels)
+        twice = nn.functional.interpolate(channels, size=(16, 12), mode="bilinear", align_corners=True)
+        broken = nn.functional.interpolate(channels, size=(11, 7), mode="nearest")
+        return self.head(self.pool(channels).flatten(1)), twice, broken
+
+
+def test_a_network_that_was_trained_has_the_nodes_that_other_software_reads() -> None:
+    torch.manual_seed(0)
+    network = Enlarged().to(memory_format=torch.channels_last)  # as training lays the memory out
+    content = to_onnx(network, SPEC, ["logits", "twice", "broken"])
+    model = onnx.load_model_from_string(content)
+    onnx.checker.check_model(model)
+    kinds = [node.op_type for node in model.graph.node]
+    assert {"ReduceMean", "Flatten", "Gemm", "Resize"} <= set(kinds)
+    assert not {"Range", "Gather", "GatherND", "Expand", "Reshape"} & set(kinds)
+    factors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    twice, broken = [node for node in model.graph.node if node.op_type == "Resize"]
+    assert list(factors[twice.input[2]]) == [1, 1, 2, 2] and len(twice.input) == 3
+    assert not broken.input[2] and broken.input[3]  # 7/6 of 6 pixels is less than 7, once it is rounded
+    pixels = np.random.default_rng(0).standard_normal((3, 3, 8, 6), dtype=np.float32)
+    with torch.inference_mode():
+        expected = [part.numpy() for part in network(torch.from_numpy(pixels))]
+    for ours, theirs in zip(Session(content).run(pixels), expected, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+def test_an_exported_file_has_no_trace_of_this_machine() -> None:
+    content = to_onnx(Rearranged(), SPEC, ["pairs", "flat", "halves"])
+    assert b".py" not in content and b"torch.nn" not in content
+
+
 def test_a_classifier_gives_the_map_that_its_embedding_is_the_mean_of() -> None:
     content = export_model(
         "classify", 96, ClassifierSettings(weights="none", model="test_convnext", head="linear")

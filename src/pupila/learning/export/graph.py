@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import logging
-import math
 import warnings
 from typing import Any
 
@@ -13,9 +12,10 @@ from torch import Tensor, nn
 
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.imaging.images.preprocess import Preprocessing
+from pupila.learning.export.plain import PlainPooling, simplify
 
 OPSET = 20
-FORM = 2  # of the graphs that are cached: 2 has plain Flatten nodes and the output `feature_map`
+FORM = 3  # of the graphs that are cached: 3 has plain pooling and resizing, 2 the output `feature_map`
 
 
 def to_onnx(module: nn.Module, preprocessing: Preprocessing, outputs: list[str]) -> bytes:
@@ -39,7 +39,12 @@ def export_graph(module: nn.Module, example: dict[str, Tensor], free: Any, outpu
     logger = logging.getLogger("torch.onnx")
     level, logger.level = logger.level, logging.ERROR
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            torch.no_grad(),
+            PlainPooling(),
+        ):
             warnings.simplefilter("ignore")  # the exporter's own, about its libraries
             program = torch.onnx.export(
                 module, tuple(example.values()), dynamo=True, input_names=list(example), output_names=outputs,
@@ -52,39 +57,9 @@ def export_graph(module: nn.Module, example: dict[str, Tensor], free: Any, outpu
     if program is None:
         raise AssertionError("torch.onnx.export(dynamo=True) returned no program")
     model = program.model_proto
-    _use_plain_flatten(model)
+    simplify(model)
     content: bytes = model.SerializeToString()
     return content
-
-
-def _use_plain_flatten(model: Any) -> None:
-    """Make a Flatten of every Reshape from (N, C, ...) to (N, everything).
-
-    Both compute the same. Tools that prune, quantise or differentiate a graph follow a Flatten from the channels
-    to the features, and stop at a Reshape, whose target is a constant like any other.
-    """
-    from onnx import helper
-
-    graph = model.graph
-    known = {value.name: _dimensions(value) for value in (*graph.input, *graph.value_info, *graph.output)}
-    for node in graph.node:
-        if node.op_type != "Reshape":
-            continue
-        before, after = known.get(node.input[0], []), known.get(node.output[0], [])
-        if len(before) < 3 or len(after) != 2 or before[0] != after[0] or not isinstance(before[0], str):
-            continue
-        if all(isinstance(size, int) for size in before[1:]) and math.prod(before[1:]) == after[1]:
-            flat = helper.make_node("Flatten", [node.input[0]], list(node.output), name=node.name, axis=1)
-            node.CopyFrom(flat)
-    used = {name for node in graph.node for name in node.input}
-    left = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(left)
-
-
-def _dimensions(value: Any) -> list[Any]:
-    """Sizes: whole numbers, or the names of free axes."""
-    return [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
 
 
 def add_metadata(content: bytes, info: BundleInfo) -> bytes:

@@ -104,7 +104,7 @@ def fit(
 ) -> State:
     """Train until the phase ends; the module is left with the weights of its best epoch.
 
-    Ctrl-C ends the phase too, after a completed epoch or if the module was trained already.
+    Ctrl-C at any moment ends the phase too, after a completed epoch or if the module was trained already.
 
     Args:
         module: what is trained; parameters that need no gradient stay as they are.
@@ -114,9 +114,10 @@ def fit(
         validate: the module and the epoch's number to what validation says.
         checkpointer: keeps and restores checkpoints, and writes the log.
     """
-    optimizer = OPTIMIZERS[phase.optimizer](_groups(module, phase), phase.lr, phase.weight_decay)
-    state = checkpointer.restore(module, optimizer)
+    state = State()
     try:
+        optimizer = OPTIMIZERS[phase.optimizer](_groups(module, phase), phase.lr, phase.weight_decay)
+        state = checkpointer.restore(module, optimizer)
         if phase.can_predict and not state.epoch:
             state = replace(state, best_score=validate(module, -1).score)
             checkpointer.save_best(module)
@@ -134,11 +135,12 @@ def fit(
                     validation_loss=result.loss, metrics=result.metrics, score=result.score, lr=rate,
                     seconds=round(time.monotonic() - start, 3),
                 ))  # fmt: skip
+        checkpointer.load_best(module)
     except KeyboardInterrupt:
-        if not state.epoch and not phase.can_predict:
+        if not (state.epoch or phase.can_predict or checkpointer.has_best()):
             raise
         state = replace(state, interrupted=True)
-    checkpointer.load_best(module)
+        checkpointer.load_best(module)  # weights of the last epoch, or some of each, may be in place
     return state
 
 
@@ -292,9 +294,13 @@ class Checkpointer:
         files.remove(self.last)
         files.remove(self._best)
 
+    def has_best(self) -> bool:
+        """Whether an epoch was completed."""
+        return files.exists(self._best)
+
     def load_best(self, module: nn.Module) -> None:
         """Load the weights of the best epoch into the module."""
-        if files.exists(self._best):
+        if self.has_best():
             with safe_open(self._best, "pt") as stored:
                 module.load_state_dict(_module_tensors(_tensors(stored)))
 

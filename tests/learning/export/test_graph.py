@@ -128,7 +128,9 @@ def test_a_lone_file_says_what_it_predicts_and_how_images_are_prepared() -> None
     }
     assert values == {
         "made_by": "a test", "task": "classify", "classes": ["red", "green", "blue"], "temperature": 1.5,
-        "preprocessing": described.preprocessing.model_dump(mode="json"),
+        "preprocessing": described.preprocessing.model_dump(mode="json"), "activation": "softmax",
+        "input": {"name": "pixels", "layout": "NCHW", "colour_order": "RGB", "values": "(x / 255 - mean) / std"},
+        "post_processing": described.post_processing.model_dump(mode="json"), "prompt_format": "",
     }  # fmt: skip
     pixels = np.ones((1, 3, 8, 8), np.float32)
     assert (Session(content).run(pixels)[0] == Session(colour_model()).run(pixels)[0]).all()

@@ -182,7 +182,8 @@ def test_without_tell_the_notes_are_printed_and_no_epochs(
     pupila.train(data, out=tmp_path / "run", **SETTINGS)
     printed = capsys.readouterr().out.splitlines()
     texts = [str(note) for note in notes if not isinstance(note, EpochLog)]
-    assert printed[:7] == texts[:7] and len(printed) == len(texts) == 8  # the last one has the seconds
+    assert printed[:7] == texts[:7] and len(printed) == len(texts) == 9  # the eighth one has the seconds
+    assert printed[8] == texts[8] and texts[8].startswith("Exporting the model")
 
 
 @pytest.mark.parametrize(("baseline", "below"), [(0.0, False), (1.1, True)])

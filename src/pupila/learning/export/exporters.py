@@ -14,6 +14,7 @@ from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.progress import progress
+from pupila.core.threads import prefetch
 from pupila.core.version import __version__
 from pupila.imaging.images.decode import Array
 from pupila.learning.export.classify import CLASSIFY_EXPORTER
@@ -90,10 +91,12 @@ def export_checked(network: Network, trained: Trained, images: list[str]) -> tup
         advance(1)
     with progress(say("comparing the exported model"), total) as advance:
 
+        def prepare(content: bytes) -> Array:
+            return preprocess_bytes(content, network.task, network.preprocessing).inputs[:_MAX_PARITY_TILES]
+
         def inputs() -> Iterator[Array]:
-            for content in islice(contents, total):
-                image = preprocess_bytes(content, network.task, network.preprocessing)
-                yield image.inputs[:_MAX_PARITY_TILES]
+            for pixels in prefetch(islice(contents, total), prepare):
+                yield pixels
                 advance(1)
 
         return parts, exporter.compare(parts, network, inputs())

@@ -15,6 +15,10 @@ from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.export.plain import PlainPooling, simplify
 
 OPSET = 20
+_ACTIVATIONS = {
+    "multilabel": "sigmoid",
+    "prompt": "sigmoid",
+}  # of the tasks whose classes do not exclude each other
 FORM = 3  # of the graphs that are cached: 3 has plain pooling and resizing, 2 the output `feature_map`
 
 
@@ -68,9 +72,21 @@ def add_metadata(content: bytes, info: BundleInfo) -> bytes:
 
     model = onnx.load_model_from_string(content)
     values = {
-        "made_by": info.made_by, "task": info.task, "classes": info.classes, "temperature": info.temperature,
+        "made_by": info.made_by,
+        "task": info.task,
+        "classes": info.classes,
+        "input": {
+            "name": "pixels",
+            "layout": "NCHW",
+            "colour_order": "RGB",
+            "values": "(x / 255 - mean) / std",
+        },
         "preprocessing": info.preprocessing.model_dump(mode="json"),
-    }  # fmt: skip
+        "temperature": info.temperature,
+        "activation": _ACTIVATIONS.get(info.task, "softmax"),
+        "post_processing": info.post_processing.model_dump(mode="json"),
+        "prompt_format": info.prompt_format,
+    }
     onnx.helper.set_model_props(model, {name: json.dumps(value) for name, value in values.items()})
     described: bytes = model.SerializeToString()
     return described

@@ -1,6 +1,6 @@
 """Compare torch and ONNX Runtime: an export that predicts something else is refused."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -10,6 +10,28 @@ from pupila.core.messages import say
 from pupila.imaging.images.decode import Array
 
 TOLERANCE = 1e-3  # largest difference of a logit between torch and ONNX Runtime, over the largest logit
+
+
+_BATCH_PIXELS = (
+    16 * 256 * 256
+)  # of the inputs that are computed at once: memory grows with them, speed hardly does
+
+
+def in_batches(inputs: Iterable[Array]) -> Iterator[list[Array]]:
+    """The (K, 3, H, W) inputs of images in lists, each of as many pixels as are computed at once."""
+    batch: list[Array] = []
+    for pixels in inputs:
+        if batch and sum(len(other) for other in (*batch, pixels)) * pixels[0, 0].size > _BATCH_PIXELS:
+            yield batch
+            batch = []
+        batch.append(pixels)
+    if batch:
+        yield batch
+
+
+def split_like(outputs: Array, images: list[Array]) -> list[Array]:
+    """The outputs of a batch, one array for each of its images."""
+    return np.split(outputs, np.cumsum([len(pixels) for pixels in images])[:-1])
 
 
 def share_of_equal_classes(ours: Array, theirs: Array) -> float:

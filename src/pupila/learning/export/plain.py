@@ -18,11 +18,12 @@ class PlainPooling(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Any function of torch; all others do what they do."""
+        keywords: dict[str, Any] = kwargs or {}
         if func is nn.functional.adaptive_avg_pool2d:
-            pixels, size = (*args, *(kwargs or {}).values())
+            pixels, size = [*args, *keywords.values()]
             if size in (1, (1, 1), [1, 1]):
                 return pixels.mean(dim=(-2, -1), keepdim=True)
-        return func(*args, **(kwargs or {}))
+        return func(*args, **keywords)
 
 
 def simplify(model: Any) -> None:

@@ -1,6 +1,7 @@
 """Export a network that one file holds: pixels to logits, embedding and feature map."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from pupila.artifacts.bundle.validation import Parity
 from pupila.imaging.images.decode import Array
 from pupila.learning.export.exporter import ArchitectureSample, Trained
 from pupila.learning.export.graph import to_onnx
-from pupila.learning.export.parity import check_logits, share_of_equal_classes
+from pupila.learning.export.parity import check_logits, in_batches, share_of_equal_classes, split_like
 from pupila.learning.models.network import ExportedNetwork, Network, WholeNetwork
 
 OUTPUTS = [LOGITS, EMBEDDING, FEATURE_MAP]
@@ -35,7 +36,7 @@ def compare_whole(
     inputs: Iterable[Array],
     agreement: Callable[[Array, Array], float] = share_of_equal_classes,
 ) -> Parity:
-    """Compare the logits of torch and of ONNX Runtime; see `check_logits`.
+    """Compare the logits of torch and of ONNX Runtime, several images at once; see `check_logits`.
 
     Raises:
         PupilaError: they differ by more than the tolerance.
@@ -43,9 +44,12 @@ def compare_whole(
     whole = WholeNetwork(network).eval().to("cpu").to(memory_format=torch.channels_last)
     session = Session(parts[MODEL_FILE])
 
-    def both(pixels: Array) -> tuple[Array, Array]:
+    def both(images: list[Array]) -> Iterator[tuple[Array, Array]]:
+        pixels = np.concatenate(images)
         tensor = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            return np.asarray(whole(tensor)[0].numpy()), session.run(pixels, outputs=[LOGITS])[0]
+            ours = np.asarray(whole(tensor)[0].numpy())
+        theirs = session.run(pixels, outputs=[LOGITS])[0]
+        return zip(split_like(ours, images), split_like(theirs, images), strict=True)
 
-    return check_logits(map(both, inputs), agreement)
+    return check_logits(chain.from_iterable(map(both, in_batches(inputs))), agreement)

@@ -1,4 +1,4 @@
-"""Sentences about a training: its split, model and batch; and, once it is known, how long it takes."""
+"""Sentences about a training: its split, model and batch; how long it takes; and what an interruption leaves."""
 
 from pupila.artifacts.dataset.splits import SplitFile, count_images
 from pupila.artifacts.dataset.understood import SPLIT_TITLES
@@ -57,6 +57,30 @@ def describe_time(line: EpochLog, plan: TrainPlan, network: Network) -> str:
         "{part}: {seconds} s per epoch, at most {total} for {n} epoch.",
         "{part}: {seconds} s per epoch, at most {total} for {n} epochs.", epochs, part=line.part,
         seconds=number(max(line.seconds, 0.1), 1), total=format_time(max(line.seconds * epochs, 1.0)),
+    )  # fmt: skip
+
+
+def describe_interruption(epochs: int, folder: str, exported: str) -> str:
+    """What a run has that Ctrl-C ended before its bundle and report were complete, and how it continues.
+
+    Args:
+        epochs: that were completed, of all parts.
+        folder: of the run.
+        exported: when its bundle was written: "now", "before" (at an earlier interruption), or never: "".
+    """
+    if not epochs:
+        return say("Interrupted before the end of the first epoch: --resume --out {folder} starts it again.",
+                   folder=folder)  # fmt: skip
+    bundles = {
+        "now": say("Its bundle is complete, its report is not."),
+        "before": say("Its bundle is that of the interruption before."),
+        "": say("There is no bundle yet."),
+    }
+    return say_count(
+        "Interrupted: {folder} has the weights of {n} epoch. {bundle} --resume --out {folder} continues, with the "
+        "same result as without the interruption.",
+        "Interrupted: {folder} has the weights of {n} epochs. {bundle} --resume --out {folder} continues, with the "
+        "same result as without the interruption.", epochs, folder=folder, bundle=bundles[exported],
     )  # fmt: skip
 
 

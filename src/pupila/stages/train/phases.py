@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 
 from pupila.core.threads import prefetch
 from pupila.learning.loop import Batch, Checkpointer, Phase, State, fit
@@ -44,7 +45,16 @@ def train_split(
     if network.pretrained and plan.epochs:
         states[HEAD], predict = _train_head(trainer, plan, make_checkpointer(HEAD))
     if plan.unfreeze and not any(state.interrupted for state in states.values()):
-        states[FINETUNE], predict = _train_pixels(trainer, plan, make_checkpointer(FINETUNE), plan.unfreeze)
+        try:
+            module = _build_module(trainer, plan, plan.unfreeze)
+        except KeyboardInterrupt:  # between the phases: the best weights of the head are in place
+            if HEAD not in states:
+                raise
+            states[HEAD] = replace(states[HEAD], interrupted=True)
+        else:
+            states[FINETUNE], predict = _train_pixels(
+                trainer, plan, make_checkpointer(FINETUNE), module, FINETUNE
+            )
     return TrainedSplit(predict() if predict else None, states)
 
 
@@ -54,19 +64,22 @@ def _train_head(
     """Train the head alone, on cached features if the task has them; returns also what predicts with it."""
     head = trainer.build_head_trainer()
     if head is None:
-        return _train_pixels(trainer, plan, checkpointer, 0)
+        return _train_pixels(trainer, plan, checkpointer, _build_module(trainer, plan, 0), HEAD)
     phase = _make_phase(HEAD, plan, plan.epochs, plan.lr, "float32", can_predict=False)
     state = fit(head.module, phase, head.stream, trainer.criterion, head.validate, checkpointer)
     return state, partial(head.predict_validation, head.module)
 
 
+def _build_module(trainer: TaskTrainer, plan: TrainPlan, unfreeze: int | str) -> nn.Module:
+    module: nn.Module = trainer.build_module(unfreeze).to(plan.device)
+    return module.to(memory_format=torch.channels_last)
+
+
 def _train_pixels(
-    trainer: TaskTrainer, plan: TrainPlan, checkpointer: Checkpointer, unfreeze: int | str
+    trainer: TaskTrainer, plan: TrainPlan, checkpointer: Checkpointer, module: nn.Module, name: str
 ) -> tuple[State, Callable[[], Any]]:
     network = trainer.network
-    finetuning = network.pretrained and unfreeze != 0
-    module = trainer.build_module(unfreeze).to(plan.device)
-    module = module.to(memory_format=torch.channels_last)
+    finetuning = network.pretrained and name == FINETUNE
     first_view = plan.epochs if finetuning else 0  # views that the head phase did not use
 
     def stream(epoch: int) -> tuple[int, Iterator[Batch]]:
@@ -78,7 +91,6 @@ def _train_pixels(
     epochs = plan.finetune_epochs if finetuning else plan.epochs
     two_rates = finetuning and network.task.finetunes_at_two_rates
     rate = plan.finetune_lr if finetuning and not two_rates else plan.lr
-    name = HEAD if network.pretrained and not finetuning else FINETUNE
     phase = _make_phase(name, plan, epochs, rate, plan.precision, can_predict=finetuning and plan.epochs > 0)
     if two_rates:
         phase = replace(phase, encoder_lr=plan.finetune_lr)

@@ -44,7 +44,12 @@ from pupila.learning.loop import Checkpointer
 from pupila.learning.models.network import Network
 from pupila.stages.train.config import TrainConfig, parse_plan
 from pupila.stages.train.finish import BundleImages, write_run_bundle
-from pupila.stages.train.introduction import describe_clamped_batch, describe_model, describe_time
+from pupila.stages.train.introduction import (
+    describe_clamped_batch,
+    describe_interruption,
+    describe_model,
+    describe_time,
+)
 from pupila.stages.train.page import describe_run, make_run_page
 from pupila.stages.train.phases import FINETUNE
 from pupila.stages.train.plan import find_unused_settings
@@ -97,6 +102,7 @@ class TrainingRun:
         self.recipe = find_training(data, "auto")
         self._lines: dict[str, list[EpochLog]] = {}
         self._user_settings: dict[str, Any] = {}  # what the user set, as JSON
+        self._has_written_bundle = False
 
     def run(self, config: TrainConfig, resume: bool = False) -> TrainedRun:
         """Decide the plan (or read that of the run to resume), train, and write the results.
@@ -113,6 +119,15 @@ class TrainingRun:
         run = TrainedRun(self.folder)
         if run.state in (COMPLETED, COLLAPSED):
             return run
+        before = run.state
+        try:
+            return self._complete(plan, network)
+        except KeyboardInterrupt:
+            exported = "now" if self._has_written_bundle else "before" if before == INTERRUPTED else ""
+            self.on_log(Note(describe_interruption(len(self.log), self.folder, exported)))
+            raise
+
+    def _complete(self, plan: TrainPlan, network: Network) -> TrainedRun:
         check_exportable(network)
         self._introduce(plan, network)
         plan, trained = self._train(plan, network)
@@ -120,7 +135,11 @@ class TrainingRun:
         state = INTERRUPTED if trained.interrupted else state
         groups = np.array([a.component for a in self.splits.images])[trained.rows]
         result = self.recipe.calibrate(plan, self.data, trained.predictions, trained.rows, groups)
+        self.on_log(
+            Note(say("Exporting the model, and comparing its predictions with those of the trained one."))
+        )
         bundle = self._write_bundle(plan, trained, result)
+        self._has_written_bundle = True
         self._write_predictions(result.predictions, trained)
         unused = set(find_unused_settings(plan, plan, trained.network))
         page = make_run_page(plan, state, self.log, bundle.info, self._read_examples(), unused)

@@ -29,8 +29,17 @@ def run_peer(folder: Path, *command: str | Path) -> str:
 def make_environment(folder: Path, *packages: str) -> Path:
     """The Python of a new environment with these packages; skips the test where they can't be had."""
     environment = folder / "venv"
-    install = [UV, "pip", "install", "--quiet", "--python", environment / "bin/python", *packages]
-    for command in ([UV, "venv", "--quiet", "--python", sys.executable, environment], install):
+    install: list[str | Path] = [
+        UV,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        environment / "bin/python",
+        *packages,
+    ]
+    create: list[str | Path] = [UV, "venv", "--quiet", "--python", sys.executable, environment]
+    for command in (create, install):
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
             pytest.skip(f"{', '.join(packages)} can't be installed: {result.stderr.strip()[-200:]}")

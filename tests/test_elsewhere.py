@@ -78,7 +78,7 @@ def logits(folder: Path, picture: str = "photo.png") -> Logits:
     bundle = read_bundle(folder / "bundle")
     with Image.open(folder / picture) as image:
         pixels = preprocess(np.asarray(image.convert("RGB")), bundle.info.preprocessing)[None]
-    return Session(bundle.read(MODEL_FILE)).run(pixels, outputs=["logits"])[0][0]
+    return np.asarray(Session(bundle.read(MODEL_FILE)).run(pixels, outputs=["logits"])[0][0])
 
 
 def predict(folder: Path, picture: bytes) -> Any:

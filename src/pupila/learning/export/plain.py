@@ -20,7 +20,7 @@ class PlainPooling(TorchFunctionMode):
         """Any function of torch; all others do what they do."""
         keywords: dict[str, Any] = kwargs or {}
         if func is nn.functional.adaptive_avg_pool2d:
-            pixels, size = [*args, *keywords.values()]
+            pixels, size = list(args) + list(keywords.values())
             if size in (1, (1, 1), [1, 1]):
                 return pixels.mean(dim=(-2, -1), keepdim=True)
         return func(*args, **keywords)
@@ -92,13 +92,13 @@ _PLAINER: dict[str, Callable[[Any, Any, list[Any], list[Any]], None]] = {
 
 def _remove_unused(graph: Any) -> None:
     """Remove nodes and constants whose results reach no output; nodes come after those that they use."""
-    used, kept = {value.name for value in graph.output}, []
+    used, needed = {value.name for value in graph.output}, []
     for node in reversed(graph.node):
         if used & set(node.output):
-            kept.append(node)
+            needed.append(node)
             used |= set(node.input)
     for entries, left in (
-        (graph.node, kept[::-1]),
+        (graph.node, needed[::-1]),
         (graph.initializer, [tensor for tensor in graph.initializer if tensor.name in used]),
     ):
         del entries[:]

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from unicodedata import normalize
+from urllib.parse import unquote
 
 _PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
 _OTHER = re.compile(r"[^-\w.]")
@@ -39,7 +40,7 @@ class UploadNames:
 
     def find(self, path: str) -> list[str]:
         """The files that an upload may be: none, one, or several of which any may be meant."""
-        leaf = normalize("NFC", path.rpartition("/")[2])
+        leaf = normalize("NFC", unquote(path.rpartition("/")[2]))
         if not is_upload(leaf):
             return []
         name = _PREFIX.sub("", leaf, count=1)

@@ -29,6 +29,7 @@ from pupila.artifacts.dataset.formats.tables.table_choice import (
 from pupila.artifacts.dataset.formats.tables.table_file import (
     COLUMN_WORDS,
     MASK,
+    STUDIO_COLUMNS,
     VIA_SHAPES,
     ParsedTable,
     parse_table,
@@ -249,7 +250,7 @@ def list_tables(folder: str) -> list[str]:
 def _has_labels(table: str) -> bool:
     """Whether the table has a column of images and one of labels or masks, or describes images by its name."""
     frame = read_columns(table)
-    if VIA_SHAPES in frame.columns:
+    if VIA_SHAPES in frame.columns or {*frame.columns} >= STUDIO_COLUMNS:
         return False
     columns = find_roles(frame)
     if "image" in columns and {"target", MASK} & columns.keys():

@@ -23,6 +23,7 @@ from pupila.core.messages import integer, listing, say, say_count
 # Common names for our columns; the first that occurs counts.
 MASK = "_mask"  # our name for a column of mask files until they are found and become targets
 VIA_SHAPES = "region_shape_attributes"  # the column by which CSV files of annotations from VIA are known
+STUDIO_COLUMNS = {"annotation_id", "annotator", "lead_time"}  # the same of Label Studio
 COLUMN_WORDS = {
     "image": ("image", "file_name", "filename", "file", "path", "image_path", "filepath", "image_id", "img",
               "image_name", "image index", "fname"),

@@ -71,6 +71,7 @@ TOOLS: dict[str, AnnotationTool] = {
         mark("Label Studio annotations"),
         (b'"data"', b'"annotations"', b'"completions"', b'"original_width"', b'"annotation_id"'),
         label_studio.parse,
+        (".json", ".csv"),
     ),
     "supervisely": AnnotationTool(
         mark("Supervisely annotations"),

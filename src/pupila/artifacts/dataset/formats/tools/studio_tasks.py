@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pupila.artifacts.dataset.formats.tables.table_file import STUDIO_COLUMNS
 from pupila.artifacts.dataset.formats.tools.annotation_file import dictionaries, region_records
 from pupila.artifacts.dataset.formats.tools.studio_names import find_address, is_image_address
 
@@ -20,8 +21,7 @@ COMMENTS = frozenset(
 NO_REGION = COMMENTS | {"taxonomy"}  # types of results that are not read
 _OURS = frozenset({PATH_FIELD, HASH_FIELD, OFFERED_FIELD})
 _BARE = frozenset({"data", "id", "meta"})  # of a task without predictions and annotations
-_FLAT = frozenset({"annotation_id", "annotator", "lead_time"})  # columns of JSON-MIN and CSV
-_NO_QUESTION = _OURS | _FLAT | {"id", "created_at", "updated_at", "agreement", "history"}
+_NO_QUESTION = _OURS | STUDIO_COLUMNS | {"id", "created_at", "updated_at", "agreement", "history"}
 Json = dict[str, Any]
 
 
@@ -134,7 +134,7 @@ def is_choice(result: Json) -> bool:
 
 
 def _is_flat(item: Json) -> bool:
-    if "data" in item or not item.keys() & _FLAT:
+    if "data" in item or not item.keys() & STUDIO_COLUMNS:
         return any("original_width" in region for value in item.values() for region in _read_list(value))
     return bool(find_address(item, []))
 

@@ -33,6 +33,7 @@ _PROJECT = "_via_img_metadata"
 _FOREGROUND = "foreground"  # the class of regions without attributes
 _NO_NAME = "\0"  # before a value that is neither a text nor a number, as `true` or a list
 _COLUMNS = (VIA_SHAPES, "region_attributes", "file_attributes")  # of a CSV file, JSON in each cell
+_LONGEST = 2**31 - 1  # characters of a cell
 Json = dict[str, Any]
 
 
@@ -42,6 +43,7 @@ def read_csv(uri: str) -> list[Json]:
     Raises:
         OSError: it can't be read.
     """
+    csv.field_size_limit(_LONGEST)  # Python's own limit is less than the run lengths of one mask
     rows = csv.DictReader(io.StringIO(decode_text(files.read_bytes(uri))))
     return [{str(key).lstrip("#").strip(): cell for key, cell in row.items()} for row in rows]
 

@@ -50,8 +50,8 @@ class Studio:
     def upload(self, project: int, name: str, content: bytes) -> Any:
         """The task of a file that was dropped onto the page of a project."""
         path, file = f"/api/projects/{project}/import", {"file": (name, content, "image/png")}
-        answer = self._call("POST", path, params={"return_task_ids": "true"}, files=file)
-        return self._call("GET", f"/api/tasks/{answer['task_ids'][0]}")
+        imported = self._call("POST", path, params={"return_task_ids": "true"}, files=file)
+        return self._call("GET", f"/api/tasks/{imported['task_ids'][0]}")
 
     def annotate(self, task: Any, results: Sequence[Any], **more: Any) -> None:
         """Submit an annotation."""

@@ -13,7 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ from pupila.imaging.images.decode import Array
 from tests.pictures import encoded, photo
 from tests.stages.label.review.reviews import label
 from tests.stages.label.studio.server import PROGRAM, Studio, find_program, start_studio
+from tests.stages.label.studio.test_studio import choice
 
 pytestmark = pytest.mark.slow
 
@@ -135,7 +136,9 @@ def test_brushes_come_back_as_pictures(studio: Studio, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("task", ["classify", "multilabel"])
-def test_labels_come_back_in_every_form(studio: Studio, tmp_path: Path, task: str) -> None:
+def test_labels_come_back_in_every_form(
+    studio: Studio, tmp_path: Path, task: Literal["classify", "multilabel"]
+) -> None:
     several = ['{"fat": 1, "sugar": 0}', '{"fat": 0, "sugar": 0}', '{"fat": 1, "sugar": 1}']
     labels = several if task == "multilabel" else ["fat", "sugar & salt", "<none>"]
     targets = [labels[number % 3] for number in range(len(NAMES))]
@@ -205,8 +208,7 @@ def test_uploads_of_two_files_of_one_name_are_listed_and_not_guessed(studio: Stu
     <Choice value="cat"/><Choice value="dog"/></Choices></View>"""
     project = studio.create_project(config)
     for name, chosen in zip(names, ("cat", "dog", "dog"), strict=True):
-        result = {"type": "choices", "from_name": "label", "to_name": "image", "value": {"choices": [chosen]}}
-        studio.annotate(studio.upload(project, name, (folder / name).read_bytes()), [result])
+        studio.annotate(studio.upload(project, name, (folder / name).read_bytes()), choice(chosen))
     (tmp_path / "x.json").write_bytes(studio.export(project, "JSON"))
     result = import_labels(folder, tmp_path / "x.json")
     assert (result.labels, sum(result.skipped.values())) == (1, 2)
@@ -244,8 +246,8 @@ def test_the_ground_truth_counts_or_else_the_last_annotation(studio: Studio, tmp
     folder = write_masks(tmp_path / "data", names, masks)
     tasks, config = export_tasks(folder, tmp_path / "out.json")
     project = studio.create_project(config)
-    for truth, task in zip((True, False), studio.import_tasks(project, tasks), strict=True):
-        studio.annotate(task, task["predictions"][0]["result"], ground_truth=truth)
+    for ground_truth, task in zip((True, False), studio.import_tasks(project, tasks), strict=True):
+        studio.annotate(task, task["predictions"][0]["result"], ground_truth=ground_truth)
         studio.annotate(task, [])
     opened = write_images(tmp_path / "opened" / "images", names).parent
     (opened / "x.json").write_bytes(studio.export(project, "JSON"))

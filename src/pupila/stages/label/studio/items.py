@@ -119,8 +119,8 @@ def read_items(path: str) -> list[Item]:
 def _parse_item(task: StudioTask) -> Item:
     offered = task.fields.get(OFFERED_FIELD)
     classes = tuple(map(str, offered)) if isinstance(offered, list) else ()
-    true = [each for each in task.annotations if each.ground_truth]
-    counting = true or task.annotations
+    ground_truth = [each for each in task.annotations if each.ground_truth]
+    counting = ground_truth or task.annotations
     annotations = [_parse_annotation(each, classes) for each in counting]
     return Item(task.fields, annotations, task.address, len(task.annotations) - len(counting))
 

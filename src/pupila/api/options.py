@@ -59,7 +59,8 @@ class SplitOptions(ReadOptions, total=False):
 
     by: str | None
     """a column, or a regular expression searched in the file name (in the path if it contains a slash), that names
-    the group (one capture group, or (?P<group>...)) or the given split ((?P<split>...)) [default: None]."""
+    the group (one capture group, or (?P<group>...); a running number: (?P<number>...) with (?P<cycle>...)) or the
+    given split ((?P<split>...)); auto: the groups that are likely in the file names [default: None]."""
     val: float | None
     """share of the images for validation; None: 0.15, or none with folds [default: None]."""
     test: float

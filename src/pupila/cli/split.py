@@ -42,7 +42,9 @@ def split(
     if json_:
         balance = split_file.balance.model_dump(by_alias=True)
         print(dump_json({"verdict": split_file.verdict, "origin": split_file.origin, "hash": split_file.hash,
-                         "leaks": len(split_file.leaks), "balance": balance}, indent=1))  # fmt: skip
+                         "by": split_file.settings.by, "leaks": len(split_file.leaks), "balance": balance,
+                         "likely_groups": likely.model_dump() if (likely := split_file.likely_groups) else None},
+                        indent=1))  # fmt: skip
         return
     _print_split(split_file)
     if not dry_run:
@@ -93,8 +95,12 @@ def _print_split(split_file: Any) -> None:
         print(row.describe())
     if len(missing) > MAX_MISSING:
         print(say("  and {n} more, all in splits.json", n=len(missing) - MAX_MISSING))
+    likely = split_file.likely_groups
     if not split_file.leaks:
-        print(say("Verdict: clean. No duplicate and no group is in two splits."))
+        print(say("Verdict: clean. No duplicate and no group is in two splits.") if likely is None else
+              say("Verdict: clean as far as duplicates tell: none is in two splits."))  # fmt: skip
+        if likely is not None:
+            print(likely.describe())
         return
     print(
         say_count(
@@ -108,4 +114,6 @@ def _print_split(split_file: Any) -> None:
         print(f"  {leak.kind:8} {first} ({leak.splits[0]}) = {second} ({leak.splits[1]})")
     if len(split_file.leaks) > 10:
         print(say("  and {n} more, all in splits.json", n=len(split_file.leaks) - 10))
+    if likely is not None and likely.divided:
+        print(likely.describe())
     print(say("Metrics on this split are biased upwards. Try --ignore-given, or --by with the group."))

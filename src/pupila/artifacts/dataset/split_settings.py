@@ -15,7 +15,8 @@ class SplitSettings(Settings):
     by: str | None = Field(
         default=None,
         description="a column, or a regular expression searched in the file name (in the path if it contains a "
-        "slash), that names the group (one capture group, or (?P<group>...)) or the given split ((?P<split>...))",
+        "slash), that names the group (one capture group, or (?P<group>...); a running number: (?P<number>...) with "
+        "(?P<cycle>...)) or the given split ((?P<split>...)); auto: the groups that are likely in the file names",
     )
     val: float | None = Field(
         default=None,

@@ -117,6 +117,37 @@ class Balance(Record):
         ]  # fmt: skip
 
 
+class LikelyGroups(Record):
+    """What the file names tell of groups, where none are known."""
+
+    by: str = ""  # the expression that names likely groups; empty: none are likely
+    groups: int = 0
+    evaluated: int = 0  # images of the test split; without one of validation, else of the folds
+    divided: int = 0  # of them, images with a member of their group in train, or in another fold
+    part: str = ""  # "test", "validation" or "fold"
+    is_given: bool = False  # whether the split came with the data
+    evidence: str = ""  # how alike the images of a group are, in words
+
+    def describe(self) -> str:
+        """Whether groups are likely, and what they do to the split."""
+        if not self.by:
+            return say(
+                "No groups are known: neither the data nor the file names tell which images belong together."
+            )
+        option = f"--by '{self.by}'"
+        if not self.divided:
+            return say("Groups are likely in the file names ({option}), and none of them is in two splits.",
+                       option=option)  # fmt: skip
+        command = f"pupila split DATA --by auto {'--ignore-given ' if self.is_given else ''}--replace"
+        return " ".join((say_count(
+            "Groups are likely in the file names ({option}, {groups} groups): {n} of {total} {part} images has a "
+            "member of its group in train, which biases the metrics upwards.",
+            "Groups are likely in the file names ({option}, {groups} groups): {n} of {total} {part} images have a "
+            "member of their group in train, which biases the metrics upwards.", self.divided, option=option,
+            groups=self.groups, total=self.evaluated, part=self.part,
+        ), self.evidence, say("{command} keeps groups together.", command=command)))  # fmt: skip
+
+
 class StoredSplit(Record):
     """`splits.json` as it is stored; `hash` is that of the assignments, and tells whether they were edited."""
 
@@ -131,6 +162,7 @@ class StoredSplit(Record):
     origin: str
     verdict: str
     balance: Balance
+    likely_groups: LikelyGroups | None = None
     leaks: list[Leak]
     images: list[Assignment]
 
@@ -148,6 +180,7 @@ class SplitFile(Displayed):
     images: list[Assignment]
     schema: int = SPLITS_SCHEMA
     made_by: str = field(default="")
+    likely_groups: LikelyGroups | None = None  # None: groups are known, or were not looked for
 
     @property
     def hash(self) -> str:
@@ -166,6 +199,7 @@ class SplitFile(Displayed):
             name: count_classes(row.classes) for name, row in self.balance.by_split().items() if row.images
         }
         facts |= {say("origin"): self.origin}
+        facts |= {say("groups"): self.likely_groups.describe()} if self.likely_groups else {}
         return Summary("SplitFile", ", ".join([*parts, self.verdict, *leaks]), facts)
 
     def in_split(self, split: str) -> list[Assignment]:
@@ -177,6 +211,8 @@ class SplitFile(Displayed):
         head = {"schema": self.schema, "checksum": checksums.BLANK, "made_by": self.made_by, "hash": self.hash,
                 "data_hash": self.data_hash, "settings": self.settings.model_dump(), "origin": self.origin,
                 "verdict": self.verdict, "balance": self.balance.model_dump(by_alias=True)}  # fmt: skip
+        if self.likely_groups is not None:
+            head["likely_groups"] = self.likely_groups.model_dump()
         text = dump_json(head, indent=1)[:-2]
         for name, rows in (("leaks", self.leaks), ("images", self.images)):
             lines = ",\n".join("  " + dump_json(asdict(row)) for row in rows)

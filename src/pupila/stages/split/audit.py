@@ -5,8 +5,8 @@ from collections import defaultdict
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import Balance, Deviation, Leak, MissingClass, SplitBalance
-from pupila.core.vocabulary import SPLITS
+from pupila.artifacts.dataset.splits import Balance, Deviation, Leak, LikelyGroups, MissingClass, SplitBalance
+from pupila.core.vocabulary import SPLITS, TEST, VALIDATION
 
 
 def name_parts(splits: list[str], folds: list[int | None]) -> list[str]:
@@ -35,6 +35,28 @@ def find_leaks(data: Dataset, groups: list[str | None], parts: list[str]) -> lis
         (part, row), *others = on.items()
         leaks += [Leak(images[row], images[other], (part, there), "group", None) for there, other in others]
     return leaks
+
+
+def find_likely_groups(data: Dataset, parts: list[str], is_given: bool) -> LikelyGroups:
+    """Groups that are likely in the file names, and how many images that are evaluated have a member in train.
+
+    Args:
+        data: of which no groups are known.
+        parts: N splits or folds.
+        is_given: whether the split came with the data.
+    """
+    proposal = data.group_proposal
+    if proposal is None:
+        return LikelyGroups(is_given=is_given)
+    part = next((name for name in (TEST, VALIDATION) if name in parts), "fold")
+    evaluated = [row for row, name in enumerate(parts) if part in (name, "fold")]
+    training: dict[str | None, set[str]] = defaultdict(set)
+    for group, name in zip(proposal.groups, parts, strict=True):
+        if name not in (TEST, VALIDATION):
+            training[group].add(name)
+    divided = sum(bool(training[proposal.groups[row]] - {parts[row]}) for row in evaluated)
+    return LikelyGroups(by=proposal.by, groups=len(set(proposal.groups)), evaluated=len(evaluated), divided=divided,
+                        part=part, is_given=is_given, evidence=proposal.evidence)  # fmt: skip
 
 
 def measure_balance(data: Dataset, splits: list[str], parts: list[str], components: list[int]) -> Balance:

@@ -4,12 +4,48 @@ import re
 from collections import Counter
 
 from pupila.artifacts.dataset.manifest import INTERNAL, Dataset
+from pupila.artifacts.dataset.name_groups.comparison import name_classes
+from pupila.artifacts.dataset.name_groups.expression import (
+    CYCLE,
+    GROUP,
+    Names,
+    is_number_name,
+    searched_texts,
+    sequence_groups,
+)
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import closest
 from pupila.core.vocabulary import SPLIT_WORDS
 
-Names = list[str | None]
+AUTO = "auto"  # `--by auto`: the expression that is proposed for the data
+SPLIT = "split"  # name of the capture group that holds a given split
+NAMED = "(?P<group>...), (?P<split>...), (?P<number>...), (?P<cycle>...)"
+
+
+def resolve_by(data: Dataset, by: str) -> str:
+    """The expression that `auto` stands for; any other `by` as it is, and a column named auto.
+
+    Raises:
+        PupilaError: no groups are likely in the names.
+    """
+    if by != AUTO or by in data.images.columns:
+        return by
+    if (proposal := data.group_proposal) is not None:
+        return proposal.by
+    if data.images["group"].null_count() < len(data):
+        raise PupilaError(
+            say("--by auto needs data whose groups are not known"), actual=say("groups that came with the data"),
+            expected=say("no column of groups"), remedy=say("leave --by out: the groups that came are used"),
+        )  # fmt: skip
+    raise PupilaError(
+        say("--by auto: no groups are likely in the file names"),
+        actual=say(
+            "no field, folder or running number whose images are more alike than others of their class"
+        ),
+        expected=say("file names that tell which images belong together"),
+        remedy=say("--by with a column or a regular expression, or leave --by out"),
+    )
 
 
 def read_by(data: Dataset, by: str) -> tuple[Names | None, Names | None]:
@@ -28,16 +64,17 @@ def read_by(data: Dataset, by: str) -> tuple[Names | None, Names | None]:
         )  # the user's column, where a manifest column has the same name
         return _classify_values([None if v is None else str(v) for v in data.images[column].to_list()])
     pattern = _compile_pattern(data, by)
-    matches = [pattern.search(text) for text in _searched_texts(data, by)]
+    matches = [pattern.search(text) for text in searched_texts(data.images["image"].to_list(), by)]
     _refuse_misses(data, by, matches)
     if pattern.groupindex:
         named = {name: _capture(matches, name) for name in pattern.groupindex}
-        if set(named) - {"group", "split"}:
-            raise PupilaError(
-                say("Invalid --by"), actual=listing(list(named)), expected="(?P<group>...), (?P<split>...)"
-            )
-        splits = named.get("split")
-        return named.get("group"), None if splits is None else _parse_splits(splits)
+        numbers = [name for name in named if is_number_name(name)]
+        unknown = set(named) - {GROUP, SPLIT, CYCLE, *numbers}
+        if unknown or len(numbers) > 1 or (CYCLE in named and not numbers):
+            raise PupilaError(say("Invalid --by"), actual=listing(list(named)), expected=NAMED)
+        splits = named.get(SPLIT)
+        groups = _read_sequences(data, by, matches) if numbers else named.get(GROUP)
+        return groups, None if splits is None else _parse_splits(splits)
     return _classify_values(_capture(matches, 1 if pattern.groups else 0))
 
 
@@ -57,7 +94,7 @@ def _compile_pattern(data: Dataset, by: str) -> re.Pattern[str]:
     if (
         not pattern.groups
         and by.isidentifier()
-        and not any(pattern.search(text) for text in _searched_texts(data, by))
+        and not any(pattern.search(text) for text in searched_texts(data.images["image"].to_list(), by))
     ):
         raise PupilaError(
             say("Invalid --by: no column {name}, and the pattern matches no path. Columns: {columns}",
@@ -67,15 +104,24 @@ def _compile_pattern(data: Dataset, by: str) -> re.Pattern[str]:
     return pattern
 
 
+def _read_sequences(data: Dataset, by: str, matches: list[re.Match[str] | None]) -> Names:
+    """A group for each run of the captured number."""
+    try:
+        groups, _ = sequence_groups(
+            [match for match in matches if match], name_classes(data.shares, data.classes)[0]
+        )
+    except ValueError as fault:
+        raise PupilaError(
+            say("Invalid --by"), actual=repr(by),
+            expected=say("digits in (?P<number>...), and a class of each image where (?P<cycle>) is empty"),
+        ) from fault  # fmt: skip
+    _refuse_single_group(groups)
+    return groups
+
+
 def _columns(data: Dataset) -> list[str]:
     """The columns that may name groups or splits: the groups that came with the data, and the user's own."""
     return [*(["group"] if data.images["group"].null_count() < len(data) else []), *data.own_columns]
-
-
-def _searched_texts(data: Dataset, by: str) -> list[str]:
-    """The texts that the expression is searched in: file names, or paths if it contains a slash."""
-    paths: list[str] = data.images["image"].to_list()
-    return paths if "/" in by else [path.rpartition("/")[2] for path in paths]
 
 
 def _refuse_misses(data: Dataset, by: str, matches: list[re.Match[str] | None]) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.name_groups.expression import Names
 from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, SplitFile
 from pupila.core.errors import PupilaError
@@ -11,8 +12,8 @@ from pupila.core.version import __version__
 from pupila.core.vocabulary import SPLIT_WORDS, SPLITS, TEST, TRAIN, VALIDATION
 from pupila.stages.split.allocate import Array
 from pupila.stages.split.allocators import find_allocator
-from pupila.stages.split.audit import find_leaks, measure_balance, name_parts
-from pupila.stages.split.by import Names, read_by
+from pupila.stages.split.audit import find_leaks, find_likely_groups, measure_balance, name_parts
+from pupila.stages.split.by import read_by, resolve_by
 from pupila.stages.split.folds import find_given_folds, keep_given_folds
 
 
@@ -27,12 +28,14 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
         PupilaError: a given split without train, with unknown names, or for only some images; `--by` that
             does not match; too few groups.
     """
+    settings, proposed = _resolve(data, settings)
     groups, splits = (None, None) if settings.by is None else read_by(data, settings.by)
     names = groups if groups is not None else data.images["group"].to_list()
     given = splits if splits is not None else data.images["given_split"].to_list()
     components = data.components(names)
     column = find_given_folds(data, settings)
-    if settings.ignore_given or not _is_given(given):
+    keeps_given = not settings.ignore_given and _is_given(given)
+    if not keeps_given:
         assigned = _draw_splits(data, components, settings)
         origin = (
             say("The split was drawn at random.")
@@ -50,6 +53,7 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
         origin += " " + say("The folds are those of the column {name}, in their order.", name=column)
     parts = name_parts(assigned, folds)
     leaks = find_leaks(data, names, parts)
+    is_known = groups is not None or data.images["group"].null_count() < len(data)
     rows = zip(
         *(data.images[c].to_list() for c in ("image", "sha256")),
         assigned,
@@ -60,13 +64,22 @@ def make_split(data: Dataset, settings: SplitSettings) -> SplitFile:
     return SplitFile(
         data_hash=data.hash,
         settings=settings,
-        origin=origin,
+        origin=origin + proposed,
         verdict=LEAKING if leaks else CLEAN,
         leaks=leaks,
         balance=measure_balance(data, assigned, parts, components.tolist()),
         images=[Assignment(*row) for row in rows],
         made_by=f"pupila {__version__}",
+        likely_groups=None if is_known else find_likely_groups(data, parts, keeps_given),
     )
+
+
+def _resolve(data: Dataset, settings: SplitSettings) -> tuple[SplitSettings, str]:
+    """The settings with the expression that `--by auto` stands for, and why it does, in words."""
+    if settings.by is None or (by := resolve_by(data, settings.by)) == settings.by:
+        return settings, ""
+    assert data.group_proposal is not None, by
+    return settings.model_copy(update={"by": by}), f" {data.group_proposal.describe()}"
 
 
 def _is_given(given: Names) -> bool:

@@ -12,7 +12,8 @@ from pupila.stages.train.settings import TrainPlan
 def describe_split(splits: SplitFile) -> list[str]:
     """Where the split came from, and the images and groups of each part, or of the folds."""
     parts = say("Split: {parts}.", parts="; ".join(_describe_parts(splits)))
-    return [splits.origin, parts, *splits.balance.describe_unlabelled()]
+    groups = [splits.likely_groups.describe()] if splits.likely_groups else []
+    return [splits.origin, parts, *groups, *splits.balance.describe_unlabelled()]
 
 
 def _describe_parts(splits: SplitFile) -> list[str]:

@@ -1,6 +1,7 @@
 """Expressions of `--by` that name groups: searched texts, and groups that begin where a running number restarts."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -9,6 +10,9 @@ import numpy as np
 Names = list[str | None]
 GROUP, NUMBER, CYCLE = "group", "number", "cycle"  # names of capture groups; `number_5` sets the largest step
 JUMP = 10  # times the usual step, above which a number jumps
+FEWER = (
+    0.75  # of the groups of the alphabetical order, below which words rise in the order in which they follow
+)
 _NUMBER_NAME = re.compile(rf"{NUMBER}(?:_(\d+))?")
 
 
@@ -28,8 +32,9 @@ def sequence_groups(
     """A group for each run of numbers: the images in the order of `number`, within the same `group` if it is captured.
 
     A new group begins where `cycle` does not rise, or where the number jumps: by more than `JUMP` times the median
-    step, or by more than N where the number is captured as `number_N`. A cycle of digits rises as a number, any other
-    in the order in which its values first appear; an empty `(?P<cycle>)` stands for the class.
+    step, or by more than N where the number is captured as `number_N`. A cycle of digits rises as a number, words in
+    alphabetical order, or in that in which they follow each other where it makes far fewer groups; an empty
+    `(?P<cycle>)` stands for the class.
 
     Args:
         matches: N, all of one expression that captures a number.
@@ -94,10 +99,27 @@ def _cycles(
         texts = [str(label) for label in labels]
     if all(text.isdecimal() for text in texts):
         return [int(text) for text in texts]
-    places: dict[str, int] = {}
-    for row in order:
-        places.setdefault(texts[row], len(places))
+    values = [texts[row] for row in order]
+    alphabetical, following = sorted(set(values)), _order_of_following(values)
+    is_shorter = _count_falls(values, following) < FEWER * _count_falls(values, alphabetical)
+    places = {value: place for place, value in enumerate(following if is_shorter else alphabetical)}
     return [places[text] for text in texts]
+
+
+def _order_of_following(values: Sequence[str]) -> list[str]:
+    """The values, each after the one that it most often follows, from the first image's on."""
+    following = Counter(pairwise(values))
+    ordered = [values[0]]
+    left = dict.fromkeys(values)  # in the order of their first appearance
+    while left.pop(ordered[-1], None) is None and left:
+        last = ordered[-1]
+        ordered.append(max(left, key=lambda value: following[last, value]))
+    return ordered
+
+
+def _count_falls(values: Sequence[str], order: Sequence[str]) -> int:
+    places = {value: place for place, value in enumerate(order)}
+    return sum(places[after] <= places[before] for before, after in pairwise(values))
 
 
 def _new_name(name: str, names: set[str]) -> str:

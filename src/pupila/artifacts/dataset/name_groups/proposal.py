@@ -39,17 +39,22 @@ class GroupProposal:
         """What the user types."""
         return f"--by '{self.by}'"
 
-    def describe(self) -> list[str]:
+    def describe(self) -> str:
         """The groups and the evidence, in sentences."""
         sizes, names = self.sizes, [str(name) for name, _ in Counter(self.groups).most_common(_EXAMPLES)]
-        return [
-            say("Groups are likely in the file names: {option} makes {n} groups of {least} to {most} images, such as "
-                "{names}.", option=self.option, n=len(sizes), least=sizes[-1], most=sizes[0],
-                names=", ".join(names)),
-            say("For {share} of the images the most similar other image is of the same group; by chance it is for "
-                "{chance} (p = {p}, shuffled within classes).", share=percent(self.likeness.alike),
-                chance=percent(self.likeness.by_chance), p=number(self.likeness.p_value, 3)),
-        ]  # fmt: skip
+        groups = say("Groups are likely in the file names: {option} makes {n} groups of {least} to {most} images, such "
+                     "as {names}.", option=self.option, n=len(sizes), least=sizes[-1], most=sizes[0],
+                     names=", ".join(names))  # fmt: skip
+        return f"{groups} {self.evidence}"
+
+    @property
+    def evidence(self) -> str:
+        """How alike the images of a group are, in a sentence."""
+        return say(
+            "The most similar other image is of the same group for {share} of the images, by chance for {chance} "
+            "(p = {p}, shuffled within classes).", share=percent(self.likeness.alike),
+            chance=percent(self.likeness.by_chance), p=number(self.likeness.p_value, 3),
+        )  # fmt: skip
 
 
 def find_proposal(source: Source, key: str) -> GroupProposal | None:
@@ -111,10 +116,14 @@ def propose_groups(
 def _drop_nested(
     comparison: Comparison, accepted: Sequence[tuple[Candidate, Likeness]]
 ) -> Iterable[tuple[Candidate, Likeness]]:
-    """Of groups within groups: the coarser where they are about as alike across the finer, else the finer."""
+    """Of groups within groups: the coarser where they are about as alike across the finer, else the finer.
+
+    The more images the coarser explain beyond the finer, the less alike they have to be.
+    """
     dropped: set[int] = set()
-    for a, (finer, _) in enumerate(accepted):
-        for b, (coarse, _) in enumerate(accepted):
+    for a, (finer, inner) in enumerate(accepted):
+        for b, (coarse, outer) in enumerate(accepted):
             if a != b and finer.is_within(coarse):
-                dropped.add(a if comparison.retained_likeness(finer, coarse) >= AS_ALIKE else b)
+                across = comparison.retained_likeness(finer, coarse) * outer.excess
+                dropped.add(a if across >= AS_ALIKE * inner.excess else b)
     return [each for place, each in enumerate(accepted) if place not in dropped] or accepted

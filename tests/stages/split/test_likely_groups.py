@@ -1,0 +1,75 @@
+"""What a split says where groups are likely in the file names, and `--by auto`, which takes them."""
+
+from pathlib import Path
+
+import pytest
+
+import pupila
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.core.errors import PupilaError
+from pupila.stages.train.introduction import describe_split
+from tests.artifacts.dataset.name_schemes import draw_scheme
+from tests.pictures import write_classes
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bursts of numbers, each before its own background."""
+    folder = tmp_path_factory.mktemp("named")
+    scheme, generator = draw_scheme(5)
+    scheme.write(folder, generator)
+    return folder
+
+
+def test_likely_groups_in_two_splits_are_counted(named: Path, tmp_path: Path) -> None:
+    data = pupila.open(named)
+    split_file = pupila.split(data, out=tmp_path)
+    likely, proposal = split_file.likely_groups, data.group_proposal
+    assert proposal is not None and likely is not None
+    train = {g for g, a in zip(proposal.groups, split_file.images, strict=True) if a.split == "train"}
+    test = [g for g, a in zip(proposal.groups, split_file.images, strict=True) if a.split == "test"]
+    assert (likely.by, likely.evaluated, likely.divided) == (
+        proposal.by,
+        len(test),
+        sum(g in train for g in test),
+    )
+    assert (
+        likely.divided and "--by auto --replace" in likely.describe() and proposal.option in likely.describe()
+    )
+    assert likely.describe() in describe_split(split_file)
+    assert SplitFile.read(str(tmp_path)) == split_file
+
+
+def test_auto_keeps_the_likely_groups_together(named: Path, tmp_path: Path) -> None:
+    data = pupila.open(named)
+    split_file = pupila.split(data, by="auto", out=tmp_path)
+    assert data.group_proposal is not None
+    assert split_file.settings.by == data.group_proposal.by
+    assert data.group_proposal.by in split_file.origin
+    split_of: dict[str | None, set[str]] = {}
+    for group, row in zip(data.group_proposal.groups, split_file.images, strict=True):
+        split_of.setdefault(group, set()).add(row.split)
+    assert all(len(splits) == 1 for splits in split_of.values())
+    assert split_file.likely_groups is None  # they are known now
+    again = pupila.split(data, by=data.group_proposal.by, out=tmp_path)
+    assert again.hash == split_file.hash
+
+
+def test_a_given_split_is_drawn_again_to_keep_groups_together(named: Path) -> None:
+    scheme, _ = draw_scheme(5)
+    rows = [(path, "train" if number % 3 else "test") for number, path in enumerate(scheme.paths)]
+    table = named / "rows.csv"
+    table.write_text(
+        "\n".join(["image,label,split", *(f"{path},{path.split('/')[0]},{split}" for path, split in rows)])
+    )
+    likely = pupila.split(table, out=named / "given").likely_groups
+    assert likely is not None and likely.divided and "--by auto --ignore-given --replace" in likely.describe()
+
+
+def test_without_groups_in_the_names_none_are_known(tmp_path: Path) -> None:
+    data = pupila.open(write_classes(tmp_path, {"cat": 20, "dog": 20}))
+    split_file = pupila.split(data)
+    assert split_file.likely_groups is not None
+    assert split_file.likely_groups.describe().startswith("No groups are known")
+    with pytest.raises(PupilaError, match="no groups are likely"):
+        pupila.split(data, by="auto", replace=True)

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 
 @public
-def convert(data: Data, *, to: str, out: Path, **read: Unpack[ReadOptions]) -> "ConversionResult":
+def convert(
+    data: Data, *, to: str, out: Path, palette: bool = False, **read: Unpack[ReadOptions]
+) -> "ConversionResult":
     """Write the images and their masks or labels in the format of other tools, by the existing split.
 
     Args:
         data: whatever `pupila.open` takes, with masks or with several labels per image.
         to: masks (PNG files of class indices), coco or yolo; table (one column per class) or coco for several labels.
         out: a new or an empty folder.
+        palette: whether the PNG files of masks get a palette of the classes' colours; without one, they are grey.
         read: how the images are read, where the data are not open yet.
 
     Raises:
@@ -30,4 +33,5 @@ def convert(data: Data, *, to: str, out: Path, **read: Unpack[ReadOptions]) -> "
     opened = open_with(data, read)
     splits = find_matching_split(opened, opened.home)
     given = opened.images["given_split"].to_list()
-    return write(opened, to, path_text(out), [row.split for row in splits.images] if splits else given)
+    names = [row.split for row in splits.images] if splits else given
+    return write(opened, to, path_text(out), names, palette)

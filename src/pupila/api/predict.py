@@ -58,6 +58,9 @@ class PredictionFiles:
     table: str | None = None  # path of a CSV table
     folder: str | None = None  # of masks, overlays and a table
     polygons: bool = False  # outlines, too: COCO, or GeoJSON for a GeoTIFF
+    palette: bool = (
+        False  # whether mask files get a palette of the classes' colours; without one, they are grey
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -122,8 +125,9 @@ def predict_files(
     from pupila.stages.predict.tasks import TASK_PREDICTORS
     from pupila.tasks.prompt import Prompt
 
-    if write.polygons and not write.folder:
-        raise PupilaError(say("--polygons needs --out FOLDER"))
+    for flag in [name for name in ("polygons", "palette") if getattr(write, name)]:
+        if not write.folder:
+            raise PupilaError(say("{flag} needs --out FOLDER", flag=f"--{flag}"))
     listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     addresses, source = [path_text(path) for path in listed], parse_predicting(model)
     bundle = source.bundle
@@ -132,7 +136,7 @@ def predict_files(
     settings = BandSettings.parse(dict(bands), "predict")
     check_bands(bundle.info.preprocessing.bands, settings)
     opened = predictor.open_bundle(bundle)
-    output = Output(write.folder, write.polygons, settings, prompt or Prompt())
+    output = Output(write.folder, write.polygons, write.palette, settings, prompt or Prompt())
     columns = PREDICTION_COLUMNS[bundle.info.task].written(bundle.info.classes)
     table = write.table or (write.folder and f"{write.folder}/predictions.csv")
     skipped = SkippedFiles()

@@ -19,14 +19,19 @@ def convert(
         typer.Option(help=mark("masks, coco or yolo; table or coco for several labels."), metavar="LAYOUT"),
     ],
     out: Annotated[str, typer.Option(help=mark("A new or empty folder."), metavar="FOLDER")],
+    palette: Annotated[
+        bool, typer.Option("--palette", help=mark("Give masks a palette of colours; else they are grey."))
+    ] = False,
 ) -> None:
     """Convert, and print what was written."""
     from pupila.api import convert as api
 
     opened, _ = open_data(ctx, data)
-    result = api.convert(opened, to=to, out=out)
+    result = api.convert(opened, to=to, out=out, palette=palette)
     print(say_count("{n} image written to {folder}", "{n} images written to {folder}",
                     result.images, folder=result.folder))  # fmt: skip
+    for note in result.notes:
+        print(note)
     if result.skipped:
         print(say_count("{n} image without a usable mask or labels was skipped.",
                         "{n} images without a usable mask or labels were skipped.", result.skipped))  # fmt: skip

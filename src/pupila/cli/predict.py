@@ -34,6 +34,9 @@ def predict(
         bool,
         typer.Option("--polygons", help=mark("Also write outlines: COCO, or GeoJSON for a GeoTIFF.")),
     ] = False,
+    palette: Annotated[
+        bool, typer.Option("--palette", help=mark("Give masks a palette of colours; else they are grey."))
+    ] = False,
     point: Annotated[
         list[str] | None,
         typer.Option(metavar="X,Y", help=mark("Foreground point in pixels; repeatable.")),
@@ -57,7 +60,7 @@ def predict(
     result = predict_files(
         pin(bundle, sha256),
         images,
-        write=PredictionFiles(csv, out, polygons),
+        write=PredictionFiles(csv, out, polygons, palette),
         prompt=_prompt(point or [], negative or [], box),
         on_row=lambda row, text: None if csv else _print_line(row.json_line() if json_ else text),
         **given_settings(ctx),

@@ -198,6 +198,42 @@ def test_labels_without_a_describing_file(tmp_path: Path, names: str, beside: bo
     assert ("called by their numbers" in str(data)) is not bool(names)
 
 
+def test_a_list_of_names_may_lie_above_an_inner_folder(tmp_path: Path) -> None:
+    write(tmp_path, {"data/images/a.png": OUTLINE})
+    (tmp_path / "classes.txt").write_text("road\nwater\n")
+    data = pupila.open(tmp_path)
+    assert data.classes == ["background", "road", "water"]
+    assert "The classes are named by ../classes.txt." in str(data)
+
+
+@pytest.mark.parametrize("names", [["road", "water"], {0: "road", 1: "water"}])
+@pytest.mark.parametrize("keys", [{}, {"path": "../datasets/x"}, {"train": "", "nc": 2}])
+def test_a_yaml_file_without_images_names_the_classes(
+    tmp_path: Path, names: Any, keys: dict[str, Any]
+) -> None:
+    write(tmp_path, {"images/train/a.png": OUTLINE, "images/val/b.png": OUTLINE, "images/val/c.png": None})
+    describe(tmp_path, names=names, **keys)
+    (tmp_path / "classes.txt").write_text("one\ntwo\n")
+    data = pupila.open(tmp_path)
+    assert data.classes == ["background", "road", "water"]
+    assert list(splits(data).values()) == ["train", "validation", "validation"]
+    assert "data.yaml names no images: all images with a label file belong to the data." in str(data)
+    assert "classes.txt names other classes and is not used." in str(data)
+    assert data.images["target"].null_count() == 1
+
+
+def test_without_train_in_the_yaml_file_the_images_of_that_name_are_read(tmp_path: Path) -> None:
+    write(
+        tmp_path, {"images/val/a.png": OUTLINE, "images/train/b.png": OUTLINE, "images/test/c.png": OUTLINE}
+    )
+    describe(tmp_path, val="images/val")
+    data = pupila.open(tmp_path)
+    assert splits(data) == {"images/train/b.png": "train", "images/val/a.png": "validation"}
+    assert "data.yaml names no training images: 1 image in images/train is read as train." in str(data)
+    (tmp_path / "images/train/b.png").unlink()
+    assert list(splits(pupila.open(tmp_path)).values()) == [None]
+
+
 def test_captions_beside_images_are_no_labels(tmp_path: Path) -> None:
     write(tmp_path, {"a.png": "a red house, 2 cats", "b.png": "0 1"})
     assert _task(pupila.open(tmp_path)) == ""

@@ -88,6 +88,77 @@ def test_data_without_splits_are_written_without_splits(tmp_path: Path, layout: 
     assert np.array_equal(again.mask(0), data.mask(0))
 
 
+def test_masks_are_grey_or_have_a_palette_and_read_back_alike(tmp_path: Path) -> None:
+    data = pupila.open(write_scenes(tmp_path / "data", WITH_BACKGROUND))
+    for palette, mode in ((False, "L"), (True, "P")):
+        pupila.convert(data, to="masks", out=tmp_path / mode, palette=palette)
+        (path,) = (tmp_path / mode / "masks/val").iterdir()
+        with Image.open(path) as mask:
+            assert mask.mode == mode
+            assert np.array_equal(np.asarray(mask), scene(1))
+        assert json.loads((tmp_path / mode / "classes.json").read_text()) == {
+            "0": {"name": "background", "color": "#0072ff"}, "1": {"name": "road", "color": "#e69f00"},
+            "2": {"name": "water \u00f1", "color": "#cc46be"}, "3": {"name": "roof: red", "color": "#009e73"},
+            "255": {"name": "unlabeled", "color": "#808080"},
+        }  # fmt: skip
+        again = pupila.open(tmp_path / mode)
+        assert_same(data, again)
+    with pytest.raises(PupilaError, match="--palette needs --to masks: found yolo"):
+        pupila.convert(data, to="yolo", out=tmp_path / "no", palette=True)
+
+
+def test_a_mask_of_two_classes_holds_0_and_1(tmp_path: Path) -> None:
+    write_photo(tmp_path / "data/images/a.jpg", 1, WIDTH, HEIGHT)
+    (tmp_path / "data/masks").mkdir()
+    drawn = np.zeros((HEIGHT, WIDTH), np.uint8)
+    drawn[4:8] = 255
+    Image.fromarray(drawn).save(tmp_path / "data/masks/a.png")
+    pupila.convert(tmp_path / "data", to="masks", out=tmp_path / "out")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out/masks/a.png")), drawn // 255)
+    assert np.array_equal(pupila.open(tmp_path / "out").mask(0), drawn // 255)
+
+
+@pytest.mark.parametrize(
+    ("splits", "expected", "notes"),
+    [
+        (("train", "val", "test"), {"train": "train", "val": "val", "test": "test"}, 0),
+        (("train", "test"), {"train": "train", "test": "test", "val": "train"}, 1),  # never the test images
+        (("val",), {"val": "val", "train": "val"}, 1),
+        (("test",), {"test": "test", "train": "test", "val": "test"}, 2),
+    ],
+)
+def test_train_and_val_always_stand_in_data_yaml(
+    tmp_path: Path, splits: tuple[str, ...], expected: dict[str, str], notes: int
+) -> None:
+    for number, split in enumerate(splits):
+        write_photo(tmp_path / f"data/{split}/images/{split}.jpg", number, WIDTH, HEIGHT)
+        (tmp_path / f"data/{split}/masks").mkdir()
+        Image.fromarray(scene(number)).save(tmp_path / f"data/{split}/masks/{split}.png")
+    data = pupila.open(tmp_path / "data")
+    result = pupila.convert(data, to="yolo", out=tmp_path / "out")
+    document = yaml.safe_load((tmp_path / "out/data.yaml").read_text())
+    written = {key: value for key, value in document.items() if key not in ("nc", "names")}
+    assert written == {key: f"images/{split}" for key, split in expected.items()}
+    assert len(result.notes) == notes
+    assert all("because Ultralytics stops without it" in note for note in result.notes)
+    if len(splits) > 1:  # images of one split alone are read without it
+        assert_same(data, pupila.open(tmp_path / "out"))
+
+
+def test_yolo_outlines_join_the_centres_of_border_pixels(tmp_path: Path) -> None:
+    write_photo(tmp_path / "data/images/a.jpg", 1, 20, 10)
+    (tmp_path / "data/masks").mkdir()
+    mask = np.zeros((10, 20), np.uint8)
+    mask[2:5, 4:9] = 1
+    Image.fromarray(mask).save(tmp_path / "data/masks/a.png")
+    pupila.convert(tmp_path / "data", to="yolo", out=tmp_path / "out")
+    number, *shares = map(float, (tmp_path / "out/labels/a.txt").read_text().split())
+    points = np.array(shares).reshape(-1, 2) * (20, 10)
+    assert number == 0
+    assert {tuple(point) for point in points.astype(int).tolist()} == {(4, 2), (8, 2), (8, 4), (4, 4)}
+    assert np.allclose(points % 1, 0.499)  # cut off, and rounded, they are these pixels
+
+
 def test_splits_json_takes_precedence_over_the_given_split(tmp_path: Path) -> None:
     for number in range(12):
         write_photo(tmp_path / f"data/images/{number}.jpg", number, WIDTH, HEIGHT)

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import rasterio
 from numpy.typing import NDArray
+from PIL import Image
 
+import pupila
 from pupila.artifacts.bundle.folder import read_bundle
 from pupila.artifacts.bundle.predictor import Predictor
 from pupila.cli.run import run
+from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageLimits, decode
 from pupila.imaging.masks.codec import decode_png
@@ -80,8 +83,13 @@ def test_masks_overlays_outlines_and_a_table_are_written(
     ]
     assert "1 image could not be predicted." in row.err
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == [
-        "annotations.json", "masks/a-2.png", "masks/a.png", "overlays/a-2.jpg", "overlays/a.jpg", "predictions.csv",
+        "annotations.json", "masks/a-2.png", "masks/a.png", "masks/classes.json", "overlays/a-2.jpg", "overlays/a.jpg",
+        "predictions.csv",
     ]  # fmt: skip
+    assert json.loads((out / "masks/classes.json").read_text()) == {
+        "0": {"name": "red", "color": "#0072ff"}, "1": {"name": "green", "color": "#e69f00"},
+        "2": {"name": "blue", "color": "#cc46be"}, "255": {"name": "unlabeled", "color": "#808080"},
+    }  # fmt: skip
     assert (decode_png((out / "masks/a.png").read_bytes()) == expected_mask()).all()
     assert (decode_png((out / "masks/a-2.png").read_bytes()) == expected_mask()[::-1]).all()
     assert decode((out / "overlays/a.jpg").read_bytes()).shape == (20, 30, 3)
@@ -91,6 +99,17 @@ def test_masks_overlays_outlines_and_a_table_are_written(
         "0.056667", "2", "34", "17.0", "32",
     ]  # fmt: skip
     assert second["error"].startswith("a web page")
+
+
+def test_masks_are_grey_or_have_a_palette(bundle: str, photos: Path, tmp_path: Path) -> None:
+    for options, mode in ([], "L"), (["--palette"], "P"):
+        out = tmp_path / mode
+        assert run(["predict", bundle, str(photos / "a.png"), "--out", str(out), *options]) == 0
+        with Image.open(out / "masks/a.png") as mask:
+            assert (mask.mode, mask.size) == (mode, (30, 20))
+            assert (np.asarray(mask) == expected_mask()).all()
+    with pytest.raises(PupilaError, match="--palette needs --out FOLDER"):
+        pupila.predict_files(bundle, photos, write=pupila.PredictionFiles(palette=True))
 
 
 def test_outlines_are_cocos_and_give_the_masks_again(bundle: str, photos: Path, tmp_path: Path) -> None:

@@ -160,10 +160,22 @@ def _deep_values(picture: Image.Image, no_data: float | None) -> Array:
     return values.astype(np.uint8 if most < 256 else np.uint16) if most < NO_DATA else values
 
 
-def encode_png(mask: Array, classes: int) -> bytes:
-    """(H, W) uint8 class indices as a PNG with a palette, whose indices they are."""
+def encode_png(mask: Array) -> bytes:
+    """(H, W) uint8 class indices as a PNG whose grey levels they are."""
+    return _save_png(Image.fromarray(np.ascontiguousarray(mask, dtype=np.uint8), "L"))
+
+
+def encode_palette_png(mask: Array, classes: int) -> bytes:
+    """(H, W) uint8 class indices as a PNG with a palette of C colours, whose indices they are.
+
+    Pillow reads the indices, OpenCV the colours.
+    """
     picture = Image.fromarray(np.ascontiguousarray(mask, dtype=np.uint8), "L")
     picture.putpalette(class_colours(classes).tobytes())
+    return _save_png(picture)
+
+
+def _save_png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
@@ -177,13 +189,11 @@ def encode_stored(mask: Array, label_map: LabelMap) -> bytes:
     stored = table[mask]
     shown = unpack_rgb(stored).reshape(*mask.shape, 3) if label_map.colour else stored
     depth = np.uint8 if shown.max(initial=0) < 256 else np.uint16
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(shown, dtype=depth)).save(buffer, "PNG")
-    return buffer.getvalue()
+    return _save_png(Image.fromarray(np.ascontiguousarray(shown, dtype=depth)))
 
 
 def decode_png(data: bytes) -> Array:
-    """(H, W) uint8: the indices of a PNG that `encode_png` wrote."""
+    """(H, W) uint8: the indices of a PNG that `encode_png` or `encode_palette_png` wrote."""
     return np.asarray(Image.open(io.BytesIO(data)))
 
 

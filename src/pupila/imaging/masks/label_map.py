@@ -13,6 +13,7 @@ from pupila.core.vocabulary import IGNORE
 
 Array = NDArray[Any]
 # Names of what lies around everything that has a name; in small letters.
+UNLABELLED = "unlabeled"  # the name of the former in files that Pupila writes
 BACKGROUND = {"background", "_background_", "bg"}
 MOST_CLASSES = 64  # of masks without named values; a grey level from there up is no index
 # For overlays and palettes: safe for colour-blind readers (Okabe and Ito 2008, Tol 2021).
@@ -194,6 +195,16 @@ def class_colours(classes: int) -> Array:
         table[index] = COLOURS[number] if number < len(COLOURS) else _shade(number)
     table[IGNORE] = _UNLABELLED
     return table
+
+
+def describe_classes(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What a file of classes says of masks of class indices: index to name, and colour as #rrggbb."""
+    classes = [*names]
+    colours = class_colours(len(classes))
+    listed = [*enumerate(classes), (IGNORE, UNLABELLED)]
+    return {
+        str(index): {"name": name, "color": "#" + colours[index].tobytes().hex()} for index, name in listed
+    }
 
 
 def _shade(index: int) -> tuple[int, int, int]:

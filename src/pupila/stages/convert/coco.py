@@ -10,7 +10,7 @@ from pupila.imaging.regions import coco_regions
 from pupila.stages.convert.item import MaskItem, outline_classes
 
 
-def write(items: Iterable[MaskItem], classes: tuple[str, ...], out: str) -> None:
+def write(items: Iterable[MaskItem], classes: tuple[str, ...], out: str) -> list[str]:
     """`annotations/instances_SPLIT.json`: polygons, and run lengths for regions with holes."""
     names = outline_classes(classes)
     numbers = {index: number for number, index in enumerate(names, start=1)}
@@ -31,3 +31,4 @@ def write(items: Iterable[MaskItem], classes: tuple[str, ...], out: str) -> None
         document = {"images": images, "annotations": annotations, "categories": categories}
         path = files.join(out, f"annotations/instances_{split or 'all'}.json")
         files.write_bytes(path, dump_json(document, separators=(",", ":")).encode())
+    return []

@@ -35,14 +35,19 @@ class ConversionResult(Displayed):
     folder: str
     images: int
     skipped: int  # images without a usable mask, or without labels
+    notes: tuple[str, ...] = ()  # sentences on what the layout can't say
 
     def summary(self) -> Summary:
         """Images and folder."""
         count = say_count("{n} image in {folder}", "{n} images in {folder}", self.images, folder=self.folder)
-        return Summary("ConversionResult", count, {say("skipped"): str(self.skipped)})
+        return Summary(
+            "ConversionResult", " ".join([count, *self.notes]), {say("skipped"): str(self.skipped)}
+        )
 
 
-def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> ConversionResult:
+def convert(
+    data: Dataset, to: str, out: str, splits: list[str | None], palette: bool = False
+) -> ConversionResult:
     """Write the images that have a target, and their targets, into an empty folder.
 
     Args:
@@ -50,10 +55,11 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
         to: one of the layouts for its targets.
         out: folder or URI.
         splits: train, validation or test for each row; None or another name: no split.
+        palette: whether mask files get a palette of the classes' colours.
 
     Raises:
-        PupilaError: unknown layout, data with other targets, a split of only some images, or a folder that is not
-            empty.
+        PupilaError: unknown layout, or one without mask files for a palette, data with other targets, a split of
+            only some images, or a folder that is not empty.
     """
     if data.task is None or data.task.target not in LAYOUTS_OF:
         raise PupilaError(
@@ -63,6 +69,8 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
     layouts = LAYOUTS_OF[data.task.target]
     if to not in layouts.writers:
         raise PupilaError(say("Unknown layout"), actual=to, expected=", ".join(layouts.writers))
+    if palette and to not in layouts.with_palette:
+        raise PupilaError(say("--palette needs --to masks"), actual=to)
     if files.exists(out) and (not files.is_folder(out) or files.list_files(out) or files.list_folders(out)):
         raise PupilaError(
             say("The folder is not empty"), actual=out, expected=say("a new or an empty folder"),
@@ -90,9 +98,10 @@ def convert(data: Dataset, to: str, out: str, splits: list[str | None]) -> Conve
 
     classes = tuple(data.classes)
     with progress(say("converting images"), len(rows)) as advance:
-        layouts.writers[to](_count_items(prefetch(rows, copy_item), advance), classes, out)
+        write = (layouts.with_palette if palette else layouts.writers)[to]
+        notes = write(_count_items(prefetch(rows, copy_item), advance), classes, out)
     layouts.finish(classes, out)
-    return ConversionResult(out, len(rows), len(data) - len(rows))
+    return ConversionResult(out, len(rows), len(data) - len(rows), tuple(notes))
 
 
 def _count_items(items: Iterator[Item], advance: Callable[[int], None]) -> Iterator[Item]:

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pupila.core.vocabulary import IGNORE
-from pupila.imaging.masks.label_map import BACKGROUND
+from pupila.imaging.masks.label_map import BACKGROUND, UNLABELLED
 
 Array = NDArray[Any]
-UNLABELLED = "unlabeled"  # the class of pixels without a label in outline layouts; the readers know it
 
 
 @dataclass(frozen=True, slots=True)

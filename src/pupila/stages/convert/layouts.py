@@ -1,14 +1,15 @@
 """How data of one kind of target are written in the layouts of other tools."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.stages.convert.item import Item
 
-# Writes the items, whose images are there already, below the folder: (items, class names, folder).
-LayoutWriter = Callable[[Iterable[Any], tuple[str, ...], str], None]
+# Writes the items, whose images are there already, below the folder: (items, class names, folder). It gives sentences
+# for the user on what the layout can't say.
+LayoutWriter = Callable[[Iterable[Any], tuple[str, ...], str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,4 @@ class TargetLayouts:
     finish: Callable[
         [tuple[str, ...], str], None
     ]  # writes what all these layouts need: (class names, folder)
+    with_palette: dict[str, LayoutWriter] = field(default_factory=dict)  # writers that give masks a palette

@@ -23,7 +23,7 @@ def _read_item(data: Dataset, row: int, item: Item) -> LabelItem:
     return LabelItem(item.name, item.split, sample.labels, sample.group, size)
 
 
-def _write_table(items: Iterable[LabelItem], classes: tuple[str, ...], out: str) -> None:
+def _write_table(items: Iterable[LabelItem], classes: tuple[str, ...], out: str) -> list[str]:
     """`labels.csv`: 1, 0 or an empty cell for each class.
 
     Raises:
@@ -37,6 +37,7 @@ def _write_table(items: Iterable[LabelItem], classes: tuple[str, ...], out: str)
         path = item.path("images", files.suffix(item.name))
         rows.append([path, item.group or "", item.split, *cells])
     files.write_bytes(files.join(out, TABLE), csv_text(rows).encode())
+    return []
 
 
 def _refuse_lost_classes(header: str, classes: tuple[str, ...]) -> None:
@@ -50,7 +51,7 @@ def _refuse_lost_classes(header: str, classes: tuple[str, ...]) -> None:
         )  # fmt: skip
 
 
-def _write_coco(items: Iterable[LabelItem], classes: tuple[str, ...], out: str) -> None:
+def _write_coco(items: Iterable[LabelItem], classes: tuple[str, ...], out: str) -> list[str]:
     """`annotations/labels_SPLIT.json`: an annotation without a place for each class that an image shows.
 
     Raises:
@@ -76,6 +77,7 @@ def _write_coco(items: Iterable[LabelItem], classes: tuple[str, ...], out: str) 
         document = {"images": images, "annotations": annotations, "categories": categories}
         path = files.join(out, f"annotations/labels_{split or 'all'}.json")
         files.write_bytes(path, dump_json(document, separators=(",", ":")).encode())
+    return []
 
 
 LAYOUTS = TargetLayouts(

@@ -6,8 +6,10 @@ from pathlib import PurePath
 from pupila.artifacts.predictions.segment import ClassRegions
 from pupila.core import files
 from pupila.imaging.images.decode import Array
-from pupila.imaging.masks.codec import encode_png
+from pupila.imaging.masks.codec import encode_palette_png, encode_png
 from pupila.imaging.masks.drawing import overlay_jpeg
+from pupila.imaging.masks.label_map import describe_classes
+from pupila.stages.predict.rows import Output
 
 
 def unique_stems(uris: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -32,11 +34,21 @@ def region_statistics(areas: list[int], predicted: int) -> ClassRegions:
     )  # fmt: skip
 
 
-def write_mask_files(folder: str, stem: str, rgb: Array, mask: Array, classes: int) -> dict[str, str]:
+def write_class_file(output: Output, classes: list[str]) -> None:
+    """Write what the class indices of the masks mean, where there are to be masks.
+
+    Raises:
+        PupilaError: the folder can't be written to.
+    """
+    if output.folder is not None:
+        files.write_json(f"{output.folder}/masks/classes.json", describe_classes(classes))
+
+
+def write_mask_files(output: Output, stem: str, rgb: Array, mask: Array, classes: int) -> dict[str, str]:
     """Write the mask and the overlay; return their paths.
 
     Args:
-        folder: for all images.
+        output: with the folder for all images.
         stem: of this image's files.
         rgb: (H, W, 3) uint8.
         mask: (H, W) uint8 class indices.
@@ -45,7 +57,10 @@ def write_mask_files(folder: str, stem: str, rgb: Array, mask: Array, classes: i
     Raises:
         PupilaError: the folder can't be written to.
     """
+    folder = output.folder
     paths = {"mask": f"{folder}/masks/{stem}.png", "overlay": f"{folder}/overlays/{stem}.jpg"}
-    files.write_bytes(paths["mask"], encode_png(mask, classes))
+    files.write_bytes(
+        paths["mask"], encode_palette_png(mask, classes) if output.palette else encode_png(mask)
+    )
     files.write_bytes(paths["overlay"], overlay_jpeg(rgb, mask, classes))
     return paths

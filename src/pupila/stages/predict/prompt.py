@@ -16,7 +16,12 @@ from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.decode import ImageFault
 from pupila.imaging.regions import RegionCounter, to_rle
 from pupila.stages.predict.coco import Annotation, annotations, coco_writer
-from pupila.stages.predict.mask_files import region_statistics, unique_stems, write_mask_files
+from pupila.stages.predict.mask_files import (
+    region_statistics,
+    unique_stems,
+    write_class_file,
+    write_mask_files,
+)
 from pupila.stages.predict.rows import Cells, Output, TaskPredictor, error_row
 from pupila.tasks.prompt import check_prompt, describe_prompted
 from pupila.tasks.task import PreprocessedImage
@@ -36,6 +41,7 @@ class _PreparedImage:
 
 def _rows(prompter: Prompter, uris: Iterable[str], output: Output) -> Iterator[PromptRow | FailedRow]:
     # Images are prefetched; the encoder, by far the slowest part, runs one image at a time on all cores.
+    write_class_file(output, prompter.info.classes)
     with coco_writer(output, prompter.info.classes) as annotate:
         for image in prefetch(unique_stems(uris), partial(_read, prompter, output)):
             row, regions = (
@@ -84,7 +90,7 @@ def _predict_image(
         rgb = read_image(read.data, bands, prompter.limits).rgb
     except ImageFault as fault:
         return error_row(read.uri, fault), None
-    paths = write_mask_files(output.folder, read.stem, rgb, prediction.mask, len(classes))
+    paths = write_mask_files(output, read.stem, rgb, prediction.mask, len(classes))
     shapes = annotations(prediction.mask, classes) if output.polygons else []
     return row.model_copy(update=paths), shapes
 

@@ -26,6 +26,7 @@ class Output:
 
     folder: str | None = None  # None: nothing
     polygons: bool = False  # also the outlines of regions, as polygons
+    palette: bool = False  # whether mask files get a palette of the classes' colours
     bands: BandSettings | None = (
         None  # how the bands of a TIFF become colours, where the bundle leaves it open
     )

@@ -21,7 +21,12 @@ from pupila.imaging.images.decode import Array, ImageFault
 from pupila.imaging.masks.label_map import class_colours
 from pupila.imaging.regions import RegionCounter
 from pupila.stages.predict.coco import Annotation, annotations, coco_writer
-from pupila.stages.predict.mask_files import region_statistics, unique_stems, write_mask_files
+from pupila.stages.predict.mask_files import (
+    region_statistics,
+    unique_stems,
+    write_class_file,
+    write_mask_files,
+)
 from pupila.stages.predict.rows import Cells, Output, TaskPredictor, error_row
 from pupila.tasks.segment import (
     MaskPrediction,
@@ -36,6 +41,7 @@ from pupila.tasks.task import PreprocessedImage
 def _rows(predictor: Predictor, uris: Iterable[str], output: Output) -> Iterator[MaskRow | FailedRow]:
     # The tiles of one image run on all cores; images that are resized run on one core each.
     workers = 0 if predictor.info.preprocessing.view == "tile" else CORES
+    write_class_file(output, predictor.info.classes)
     with coco_writer(output, predictor.info.classes) as annotate:
         for row, regions in prefetch(unique_stems(uris), partial(_predict_file, predictor, output), workers):
             annotate(row, regions)
@@ -71,7 +77,7 @@ def _predict_image(
     if output.folder is None:
         return row, []
     rgb = read_image(data, predictor.info.preprocessing.bands, predictor.limits).rgb
-    paths = write_mask_files(output.folder, stem, rgb, mask, len(classes))
+    paths = write_mask_files(output, stem, rgb, mask, len(classes))
     return row.model_copy(update=paths), annotations(mask, classes) if output.polygons else []
 
 

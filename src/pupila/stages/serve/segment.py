@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from pupila.artifacts.predictions.prompt import RunLengths
-from pupila.imaging.masks.codec import encode_png
+from pupila.imaging.masks.codec import encode_palette_png
 from pupila.imaging.regions import to_rle
 from pupila.stages.serve.responses import Batch, PredictionResponse, ResponseFormat
 from pupila.tasks.segment import MaskPrediction
@@ -33,7 +33,7 @@ def _mask_fields(prediction: MaskPrediction) -> dict[str, Any]:
 
 
 def _to_png(prediction: MaskPrediction) -> bytes:
-    return encode_png(prediction.mask, len(prediction.shares))
+    return encode_palette_png(prediction.mask, len(prediction.shares))
 
 
 SEGMENT = ResponseFormat(MaskResponse, Batch[MaskResponse], _mask_fields, _to_png)

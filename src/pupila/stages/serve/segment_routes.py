@@ -13,7 +13,7 @@ from pupila.artifacts.web.refusals import REFUSALS, Problem, Refusal
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.imaging.images.decode import ImageFault
-from pupila.imaging.masks.codec import encode_png
+from pupila.imaging.masks.codec import encode_palette_png
 from pupila.imaging.regions import to_rle
 from pupila.stages.serve.embeddings import Embeddings
 from pupila.stages.serve.prompt import PromptResponse
@@ -64,7 +64,7 @@ def add_segment(app: App, embeddings: Embeddings) -> None:
                 say("points=[[x,y],...] or box=[x0,y0,x1,y1], pixels"),
             ) from fault
         if request.headers.get("accept", "").startswith(PNG):
-            picture = await asyncio.to_thread(encode_png, prediction.mask, 2)
+            picture = await asyncio.to_thread(encode_palette_png, prediction.mask, 2)
             return Response(picture, media_type=PNG, headers={"x-image-id": name})
         height, width = prediction.mask.shape
         mask = RunLengths(**await asyncio.to_thread(to_rle, prediction.mask))

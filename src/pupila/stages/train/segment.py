@@ -43,10 +43,10 @@ def _calibrate(
     positive = plan.classes[1] if len(plan.classes) == 2 else None
     start = PostProcessing(abstain_below=plan.abstain_below)
     calibration = tune_masks(predictions, groups, spec, start, positive)
-    tuner, classes = PostProcessingTuner(predictions, groups, spec), len(plan.classes)
+    tuner = PostProcessingTuner(predictions, groups, spec)
 
     def score(target: Array, mask: Array) -> tuple[Array, Array, bytes]:
-        return *tuner.count_overlap(target, mask), encode_png(mask, classes)
+        return *tuner.count_overlap(target, mask), encode_png(mask)
 
     results = list(tuner.map_masks(calibration.post_processing, score))
     summary = None

@@ -82,7 +82,12 @@ def test_predicted_masks_are_found_when_the_data_are_opened(tmp_path: Path) -> N
     result = pupila.label(folder, with_=f"bundle:{bundle.folder}")
     assert (result.labelled, result.classes) == (2, {"red": 2, "green": 2, "blue": 2})
     assert (decode_png((folder / "masks/a.png").read_bytes()) == expected_mask()).all()
-    assert json.loads((folder / "masks/classes.json").read_text()) == ["red", "green", "blue"]
+    with Image.open(folder / "masks/a.png") as mask:
+        assert mask.mode == "L"  # class indices, which every reader takes for these
+    described = json.loads((folder / "masks/classes.json").read_text())
+    assert {index: record["name"] for index, record in described.items()} == {
+        "0": "red", "1": "green", "2": "blue", "255": "unlabeled",
+    }  # fmt: skip
     data = pupila.open(folder)
     assert data.task is not None and data.task.name == "segment"
     assert data.classes == ["red", "green", "blue"]

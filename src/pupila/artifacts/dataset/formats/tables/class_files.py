@@ -93,12 +93,14 @@ def _read_json(uri: str, levels: bool) -> Pairs:
 
 
 def parse_classes(content: Any, uri: str) -> Pairs:
-    """The pairs of an object: by name, or by stored value."""
+    """The pairs of an object: by name, or by stored value, of the name alone or of a record with it."""
     if not isinstance(content, dict):
         raise _invalid_classes(uri, repr(content)[:60])
+    named = {key: _parse_record(value, None, uri)[0] if isinstance(value, dict) else value
+             for key, value in content.items()}  # fmt: skip
     return [
         (value, key) if isinstance(value, str) and _STORED.fullmatch(key.strip()) else (key, value)
-        for key, value in content.items()
+        for key, value in named.items()
     ]
 
 

@@ -60,9 +60,24 @@ def find_config(place: Place, named: str) -> YoloConfig | None:
         return _read(uri) if named.lower().endswith((*_YAML, _DARKNET)) and files.exists(uri) else None
     for folder in place.folders:
         uris = [files.join(folder, name) for name in files.list_files(folder) if _may_describe(folder, name)]
-        if configs := [config for uri in uris if (config := _read(uri))]:
-            return _decide(configs, place.path)
+        configs = [config for uri in uris if (config := _read(uri))]
+        if located := [config for config in configs if config.splits]:
+            return _decide(located, place.path)
+        if configs:
+            return _describe_all(_decide(configs, place.path), place)
     return _find_name_list(place)
+
+
+def _describe_all(config: YoloConfig, place: Place) -> YoloConfig:
+    """The configuration of a file that names classes, but no images: these are all that have labels."""
+    lists = [text for text in _texts(place) if _lists_names(text)]
+    others = [text for text in lists if _read_name_list(files.join(place.root, text)) != config.names]
+    notes = [
+        say("{file} names no images: all images with a label file belong to the data.",
+            file=files.relative(config.uri, config.root)),
+        *(say("{file} names other classes and is not used.", file=text) for text in others),
+    ]  # fmt: skip
+    return replace(config, root=place.root, texts=_label_texts(place, lists), notes=(*config.notes, *notes))
 
 
 def _may_describe(folder: str, name: str) -> bool:
@@ -102,11 +117,19 @@ def _read(uri: str) -> YoloConfig | None:
         if name in _USUAL:
             raise
         return None
+    return _parse(content, root, uri)
+
+
+def _parse(content: dict[str, Any], root: str, uri: str) -> YoloConfig | None:
+    """The configuration that a YAML file holds; without splits only under a usual name."""
+    name = uri.rpartition("/")[2]
     splits = {
         str(key): [str(each) for each in (value if isinstance(value, list) else [value])]
         for key, value in content.items() if str(key).lower() in SPLIT_WORDS and value not in _NOTHING
     }  # fmt: skip
-    if not splits or not {"names", "nc"} & content.keys():
+    if not splits and (name not in _USUAL or not isinstance(content.get("names"), list | dict)):
+        return None
+    if not {"names", "nc"} & content.keys():
         return None
     names = _read_names(content, uri)
     notes = describe_shared_names(names.values(), uri)
@@ -165,20 +188,35 @@ def _read_darknet(root: str, uri: str) -> YoloConfig | None:
     )
 
 
+def _texts(place: Place) -> list[str]:
+    return [o.subject for o in place.others if o.subject.lower().endswith((".txt", _NAMES, ".labels"))]
+
+
+def _lists_names(path: str) -> bool:
+    """Whether a text file is called like a list of names."""
+    return path.rpartition("/")[2].lower() in _NAME_LISTS or path.lower().endswith(_NAMES)
+
+
+def _label_texts(place: Place, lists: list[str]) -> dict[str, str]:
+    """The text files by their stem, without lists of names, and where one alone has it."""
+    texts = _texts(place)
+    counts = Counter(PurePosixPath(text).stem for text in texts)
+    return {
+        stem: text for text in texts if text not in lists and counts[stem := PurePosixPath(text).stem] == 1
+    }
+
+
 def _find_name_list(place: Place) -> YoloConfig | None:
     """Labels that no file describes: text files with the stems of images, and perhaps a list of names among them."""
-    texts = [o.subject for o in place.others if o.subject.lower().endswith((".txt", _NAMES, ".labels"))]
+    texts = _texts(place)
     stems = {PurePosixPath(text).stem for text in texts}
     if not stems or not any(PurePosixPath(entry.path).stem in stems for entry in place.images):
         return None
-    lists = [
-        text
-        for text in texts
-        if text.rpartition("/")[2].lower() in _NAME_LISTS or text.lower().endswith(_NAMES)
-    ]
-    counts = Counter(PurePosixPath(text).stem for text in texts)
-    labels = {stem: text for text in texts
-              if text not in lists and counts[stem := PurePosixPath(text).stem] == 1}  # fmt: skip
+    lists = [text for text in texts if _lists_names(text)]
+    labels = _label_texts(place, lists)
+    if not lists:  # the images may lie in an inner folder
+        lists = [files.relative(files.join(folder, name), place.root) for folder in place.folders
+                 for name in files.list_files(folder) if _lists_names(name)]  # fmt: skip
     if not lists:
         return YoloConfig(place.root, texts=labels)
     uri = files.join(place.root, lists[0])

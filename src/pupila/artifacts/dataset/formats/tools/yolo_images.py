@@ -25,7 +25,7 @@ from pupila.artifacts.dataset.formats.tables.text_tables import list_lines
 from pupila.artifacts.dataset.formats.tools.yolo_config import YoloConfig
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import SPLIT_WORDS
+from pupila.core.vocabulary import SPLIT_WORDS, TRAIN
 
 _LISTS = (".txt", ".cache")  # labels, lists and caches beside images: no oddities
 
@@ -74,10 +74,26 @@ def locate_images(place: Place, config: YoloConfig) -> YoloImages:
                 continue
             for entry in _list_split(config.root, uri, images):
                 repeated[split] += images.by_path.setdefault(entry.path, (entry, split))[1] != split
+    if TRAIN not in {SPLIT_WORDS[key.lower()] for key in config.splits}:
+        _add_unnamed(place, config, images)
     images.notes += [say_count("{n} image of {split} is also in a split before it and counts there.",
                                "{n} images of {split} are also in a split before it and count there.", n, split=split)
                      for split, n in repeated.items() if n]  # fmt: skip
     return images
+
+
+def _add_unnamed(place: Place, config: YoloConfig, images: YoloImages) -> None:
+    """Add the images of the folders that are called like a training split, where the file names none."""
+    entries, _ = _list_all(place, config.root)
+    unnamed = [entry for entry in entries if split_from_path(entry.path) == TRAIN
+               and entry.path not in images.by_path and content_by_path(entry.path) != "mask"]  # fmt: skip
+    images.by_path |= {entry.path: (entry, TRAIN) for entry in unnamed}
+    if unnamed:
+        folders = sorted({entry.path.rpartition("/")[0] for entry in unnamed})
+        images.notes.append(say_count("{file} names no training images: {n} image in {folders} is read as train.",
+                                      "{file} names no training images: {n} images in {folders} are read as train.",
+                                      len(unnamed), file=files.relative(config.uri, config.root),
+                                      folders=listing(folders, 3)))  # fmt: skip
 
 
 class _FolderSearch:

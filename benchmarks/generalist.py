@@ -69,7 +69,7 @@ def _copy_image(data: Dataset, row: int, table: Array, folder: Path, stem: str) 
 
 def _write(folder: Path, name: str, content: bytes, mask: Array) -> None:
     files.write_bytes(str(folder / "images" / name), content)
-    files.write_bytes(str(folder / "masks" / f"{Path(name).stem}.png"), encode_png(mask, 20))
+    files.write_bytes(str(folder / "masks" / f"{Path(name).stem}.png"), encode_png(mask))
 
 
 def drawn_scene(rng: np.random.Generator) -> tuple[Array, Array]:

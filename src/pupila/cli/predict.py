@@ -38,12 +38,10 @@ def predict(
         bool, typer.Option("--palette", help=mark("Give masks a palette of colours; else they are grey."))
     ] = False,
     point: Annotated[
-        list[str] | None,
-        typer.Option(metavar="X,Y", help=mark("Foreground point in pixels; repeatable.")),
+        list[str] | None, typer.Option(metavar="X,Y", help=mark("Foreground point in pixels; repeatable."))
     ] = None,
     negative: Annotated[
-        list[str] | None,
-        typer.Option(metavar="X,Y", help=mark("Background point in pixels; repeatable.")),
+        list[str] | None, typer.Option(metavar="X,Y", help=mark("Background point in pixels; repeatable."))
     ] = None,
     box: Annotated[
         str | None, typer.Option(metavar="X0,Y0,X1,Y1", help=mark("Box around the object in pixels."))

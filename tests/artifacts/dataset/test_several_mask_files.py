@@ -14,7 +14,7 @@ from pupila.artifacts.dataset.masks import MaskRow, MaskTable, read_mask, read_m
 from pupila.core.errors import PupilaError
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageLimits
-from pupila.imaging.masks.codec import encode_png
+from pupila.imaging.masks.codec import encode_palette_png, encode_png
 from pupila.imaging.masks.label_map import LabelMap
 
 HEIGHT, WIDTH = 16, 24
@@ -101,9 +101,10 @@ def test_a_lone_file_among_others_is_one_object_or_a_mask_that_pupila_wrote(tmp_
     parts = [MaskFile(write(tmp_path, f"a_{n}.png", rectangle(n, n, n + 3, n + 4)), name)
              for n, name in enumerate(["lake", "road"])]  # fmt: skip
     written = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) % 3
-    (tmp_path / "own.png").write_bytes(encode_png(written, 3))
-    table = read(tmp_path, parts, "own.png")
-    assert np.array_equal(mask_of(tmp_path, table, 1), written)
+    for content in (encode_png(written), encode_palette_png(written, 3)):  # as earlier versions did
+        (tmp_path / "own.png").write_bytes(content)
+        table = read(tmp_path, parts, "own.png")
+        assert np.array_equal(mask_of(tmp_path, table, 1), written)
     objects = [MaskFile("a_0.png"), MaskFile("a_1.png")]
     table = read(tmp_path, objects, "a_1.png")
     assert mask_of(tmp_path, table, 1).sum() == 12

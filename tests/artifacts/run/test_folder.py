@@ -22,7 +22,7 @@ from pupila.artifacts.run.log import EpochLog, write_log
 from pupila.artifacts.run.out_of_fold import decode_mask
 from pupila.artifacts.run.plan import PLAN_SCHEMA
 from pupila.core.errors import PupilaError
-from pupila.imaging.masks.codec import encode_png
+from pupila.imaging.masks.codec import encode_palette_png, encode_png
 from tests.colours import write_colours
 from tests.pictures import write_scenes
 
@@ -108,13 +108,13 @@ def test_damaged_out_of_fold_predictions_are_refused(tmp_path: Path) -> None:
         _ = Run(str(tmp_path)).out_of_fold
 
 
-@pytest.mark.parametrize("content", [None, b"", b"x", encode_png(np.zeros((72, 40), np.uint8), 2),
-                                     encode_png(np.full((72, 96), 3, np.uint8), 4)])  # fmt: skip
+@pytest.mark.parametrize("content", [None, b"", b"x", encode_png(np.zeros((72, 40), np.uint8)),
+                                     encode_palette_png(np.full((72, 96), 3, np.uint8), 4)])  # fmt: skip
 def test_a_stored_mask_of_another_shape_or_with_other_values_is_refused(
     content: object, tmp_path: Path
 ) -> None:
     data = pupila.open(write_scenes(tmp_path, 2))
     with pytest.raises(PupilaError, match=r"no usable mask for .*expected a PNG of 96 x 72"):
         decode_mask(content, data, 0)
-    half = encode_png(np.eye(36, 48, dtype=np.uint8), 2)  # as runs on smaller images stored them
+    half = encode_palette_png(np.eye(36, 48, dtype=np.uint8), 2)  # as runs on smaller images stored them
     assert decode_mask(half, data, 0).shape == (72, 96)

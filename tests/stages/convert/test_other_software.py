@@ -158,8 +158,7 @@ def test_supervision_reads_yolo_as_the_same_masks(data: Dataset, tmp_path: Path)
 def test_ultralytics_draws_yolo_outlines_as_the_same_masks(
     data: Dataset, tmp_path: Path, ultralytics: Any
 ) -> None:
-    from ultralytics.data.utils import polygon2mask
-
+    polygon2mask = library("ultralytics.data.utils").polygon2mask
     pupila.convert(data, to="yolo", out=tmp_path / "out")
     for stem, expected in masks_by_stem(data).items():
         mask = np.zeros_like(expected)
@@ -173,31 +172,25 @@ def test_ultralytics_draws_yolo_outlines_as_the_same_masks(
 def test_ultralytics_trains_on_the_masks(
     real_data: Callable[[str], Path], tmp_path: Path, ultralytics: Any
 ) -> None:
-    from ultralytics.data.dataset import YOLODataset
-    from ultralytics.data.utils import check_det_dataset
-
+    read, describe = library("ultralytics.data.dataset"), library("ultralytics.data.utils")
+    options = library("ultralytics.cfg").get_cfg(overrides={"mask_ratio": 1, "overlap_mask": True})
     data = nuclei(real_data, tmp_path / "data")
     pupila.convert(data, to="yolo", out=tmp_path / "out")
-    described = check_det_dataset(str(tmp_path / "out/data.yaml"), autodownload=False)
+    described = describe.check_det_dataset(str(tmp_path / "out/data.yaml"), autodownload=False)
     assert described["train"] == described["val"] == str(tmp_path / "out/images")
     expected, overlaps = masks_by_stem(data), []
     for stem, mask in expected.items():
         image = next((tmp_path / "out/images").glob(f"{stem}.*"))
         (tmp_path / "list.txt").write_text(f"{image}\n")
-        side = max(mask.shape)
-        (item,) = YOLODataset(str(tmp_path / "list.txt"), data=described, task="segment", imgsz=side, augment=False,
-                              hyp=_options())  # fmt: skip
+        (item,) = read.YOLODataset(
+            str(tmp_path / "list.txt"), data=described, task="segment", imgsz=max(mask.shape), augment=False,
+            hyp=options,
+        )  # fmt: skip
         theirs = np.asarray(item["masks"])[0] > 0
         top, left = ((full - part) // 2 for full, part in zip(theirs.shape, mask.shape, strict=True))
         theirs = theirs[top : top + mask.shape[0], left : left + mask.shape[1]]
         overlaps.append((theirs & (mask == 1)).sum() / (theirs | (mask == 1)).sum())
     assert np.mean(overlaps) > TRAINED
-
-
-def _options() -> Any:
-    from ultralytics.cfg import get_cfg
-
-    return get_cfg(overrides={"mask_ratio": 1, "overlap_mask": True})
 
 
 @pytest.mark.slow

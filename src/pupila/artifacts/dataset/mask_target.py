@@ -161,10 +161,10 @@ def _class_index(category: str | None, label_map: LabelMap) -> int:
 
 
 def _holds_indices(stored: StoredMask, label_map: LabelMap) -> bool:
-    """Whether a lone file holds class indices in the palette that Pupila writes."""
+    """Whether a lone file holds class indices: it says so, or has the palette that earlier versions wrote."""
     count = len(label_map.names)
     colours = class_colours(count)[:count].astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    return stored.palette[:count] == tuple(colours.tolist())
+    return stored.indices or stored.palette[:count] == tuple(colours.tolist())
 
 
 def _find_marked(stored: StoredMask, path: str) -> tuple[Array, Array]:

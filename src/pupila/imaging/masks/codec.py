@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pupila.core.messages import number, say
@@ -32,6 +33,7 @@ Array = NDArray[Any]
 SAME_SHAPE = 0.02  # of the aspect ratio, within which pictures and masks are laid on each other
 _ROUNDED = 0.01  # from a whole number: what arithmetic leaves
 _VALUE = 4  # bytes of a pixel of colours or large numbers, beside those of the image
+_COMMENT, _INDICES = "Comment", "Pupila: class indices"  # in a PNG file: where it says what its values are
 _TAG = 42113  # GDAL's tag of the value that means that there is no data
 
 
@@ -48,6 +50,7 @@ class StoredMask:
     palette: tuple[int, ...] = ()  # the colours 0xRRGGBB of palette indices, where these are the values
     overlap: int = 0  # pixels that several classes claim, where the mask is drawn from layers
     pages: int = 1  # pages or frames of the file
+    indices: bool = False  # whether the file says that its values are class indices, as those of Pupila do
 
 
 def read_stored_mask(
@@ -76,6 +79,7 @@ def read_stored_mask(
                 check_pixels(*picture.size, limits or ImageLimits())
             mode, colours, kind = picture.mode, _palette(picture), str(picture.format)
             pages, no_data = _count_pages(picture, data), _no_data(picture)
+            indices = picture.info.get(_COMMENT) == _INDICES
             shown = _shape_channel(load_pixels(picture))
             del picture  # and with it what its codec holds
             values = _read_values(shown, colour, no_data)
@@ -86,7 +90,7 @@ def read_stored_mask(
     coloured = values.dtype == np.int32
     values = apply_orientation(values, orientation)
     palette = () if coloured else colours
-    return StoredMask(values, coloured, mode, kind, orientation, palette, pages=pages)
+    return StoredMask(values, coloured, mode, kind, orientation, palette, pages=pages, indices=indices)
 
 
 def _count_pages(picture: ImageFile, data: bytes) -> int:
@@ -161,8 +165,10 @@ def _deep_values(picture: Image.Image, no_data: float | None) -> Array:
 
 
 def encode_png(mask: Array) -> bytes:
-    """(H, W) uint8 class indices as a PNG whose grey levels they are."""
-    return _save_png(Image.fromarray(np.ascontiguousarray(mask, dtype=np.uint8), "L"))
+    """(H, W) uint8 class indices as a PNG whose grey levels they are, as its comment says."""
+    comment = PngInfo()
+    comment.add_text(_COMMENT, _INDICES)
+    return _save_png(Image.fromarray(np.ascontiguousarray(mask, dtype=np.uint8), "L"), comment)
 
 
 def encode_palette_png(mask: Array, classes: int) -> bytes:
@@ -175,9 +181,9 @@ def encode_palette_png(mask: Array, classes: int) -> bytes:
     return _save_png(picture)
 
 
-def _save_png(picture: Image.Image) -> bytes:
+def _save_png(picture: Image.Image, comment: PngInfo | None = None) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    picture.save(buffer, "PNG", pnginfo=comment)
     return buffer.getvalue()
 
 

@@ -17,7 +17,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import Array, ImageFault
-from pupila.imaging.masks.codec import encode_stored
+from pupila.imaging.masks.codec import encode_png, encode_stored
 from pupila.imaging.masks.label_map import BACKGROUND, LabelMap, describe_classes
 from pupila.stages.label.targets import check_target
 from pupila.tasks.segment import SEGMENT
@@ -104,7 +104,8 @@ def write_mask(data: Dataset, row: int, mask: Array, label_map: LabelMap) -> str
     there = None if first_of_all else data.images["target"][row]
     if there is not None and np.array_equal(data.mask(row), mask):
         return str(there)
-    content = encode_stored(mask, label_map)
+    plain = label_map == LabelMap.plain(label_map.names)
+    content = encode_png(mask) if plain else encode_stored(mask, label_map)
     for place in _candidate_paths(data, data.images["image"][row], files.sha256(content)[:8]):
         uri = files.join(data.root, place)
         if not files.exists(uri):

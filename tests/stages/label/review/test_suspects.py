@@ -161,7 +161,7 @@ def test_masks_far_below_the_median_iou_are_suspected(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     data.images.select("image", "sha256", "target").with_columns(
-        mask=pl.Series([encode_png(mask, 2) for mask in answers])
+        mask=pl.Series([encode_png(mask) for mask in answers])
     ).write_parquet(run / "oof.parquet")
     review = review_suspects(data, str(run), 50, "ana", None)
     assert [(suspect.image, suspect.label_quality) for suspect in review.ranking.suspects] == [

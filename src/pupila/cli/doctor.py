@@ -39,6 +39,8 @@ def doctor(
         return
     from pupila.api import doctor as api
     from pupila.stages.doctor.examine import has_errors
+    from pupila.stages.doctor.groups import say_no_groups
+    from pupila.stages.doctor.splits import read_split
 
     opened, _ = open_data(ctx, data, json_)
     faults = api.doctor(opened, run=with_)
@@ -46,6 +48,8 @@ def doctor(
         print(dump_json([fault.model_dump() for fault in faults], indent=1))
     else:
         _print_faults(faults)
+        if none := say_no_groups(opened, read_split(opened)):
+            print(none)
     if has_errors(faults):
         raise typer.Exit(HAS_ERRORS)
 

@@ -114,6 +114,8 @@ def _print_split(split_file: Any) -> None:
         print(f"  {leak.kind:8} {first} ({leak.splits[0]}) = {second} ({leak.splits[1]})")
     if len(split_file.leaks) > 10:
         print(say("  and {n} more, all in splits.json", n=len(split_file.leaks) - 10))
+    print(say("Metrics on this split are biased upwards."))
     if likely is not None and likely.divided:
         print(likely.describe())
-    print(say("Metrics on this split are biased upwards. Try --ignore-given, or --by with the group."))
+    else:
+        print(say("Draw another: {command}", command=split_file.redraw_command))

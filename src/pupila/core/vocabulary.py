@@ -15,6 +15,9 @@ SPLIT_WORDS: Final = {
     "entrenamiento": TRAIN, "validacion": VALIDATION, "validación": VALIDATION, "prueba": TEST, "pruebas": TEST,
 }  # fmt: skip
 
+# What draws a clean split, where the data came with one or another was written before, which is archived.
+REDRAW: Final = "pupila split DATA --ignore-given --replace"
+
 # Files that Pupila writes beside the images.
 MANIFEST_FILE: Final = "pupila.parquet"
 SPLITS_FILE: Final = "splits.json"

@@ -16,13 +16,15 @@ PLANTED = (
     "unreadable", "truncated", "empty-file", "not-an-image", "unsupported-format", "oversized", "broken-link",
     "other-file", "hidden-file", "wrong-extension", "exif-rotated", "single-colour", "extreme-aspect-ratio", "tiny",
     "multi-frame", "sixteen-bit", "transparent", "mixed-colour-modes", "exact-duplicates", "near-duplicates",
-    "mirrored-duplicates", "conflicting-labels", "small-class", "class-name-variants", "empty-class", "unlabelled",
+    "mirrored-duplicates", "image-sequences", "conflicting-labels", "small-class", "class-name-variants", "empty-class",
+    "unlabelled",
     "row-without-image", "image-url", "image-without-row", "duplicate-row", "conflicting-rows", "unknown-split",
     "class-missing-from-split", "leaking-split", "folder-predicts-label", "column-predicts-label",
     "property-predicts-label", "possible-groups",
 )  # fmt: skip
 
 _EACH = 40  # photos without faults of each class
+_FRAMES = 6  # of a video
 Row = tuple[str, str, str, str, str]  # file_name, label, split, shop, product
 
 
@@ -33,6 +35,7 @@ def plant_faults(folder: Path, seed: int = 7) -> None:
     rows += _write_broken_files(folder)
     rows += _write_odd_images(folder)
     rows += _write_copies(folder, first_photo, rows[0][0])
+    rows += _write_frames(folder)
     rows += _write_odd_rows(folder, rows)
     text = csv_text([("file_name", "label", "split", "shop", "product"), *rows])
     files.write_bytes(str(folder / "metadata.csv"), text.encode())
@@ -106,6 +109,19 @@ def _write_copies(folder: Path, first: Image.Image, name: str) -> list[Row]:
         _row("left/same_bytes.jpg", split="test"), _row("right/same_bytes_other_label.jpg", "without"),
         _row("left/half.jpg"), _row("left/mirror.jpg"),
     ]  # fmt: skip
+
+
+def _write_frames(folder: Path) -> list[Row]:
+    """Frames of a video: a grey square moves through the scene."""
+    package = draw_products(1, 98)[0].package
+    scene = Image.open(io.BytesIO(photograph(package, np.random.default_rng(3)))).convert("RGB")
+    rows, side = [], scene.width // 16
+    for number in range(_FRAMES):
+        frame = scene.copy()
+        frame.paste((128, 128, 128), (number * side, side, (number + 1) * side, 2 * side))
+        _save(folder / f"right/film_{number}.jpg", frame, quality=95)
+        rows.append(_row(f"right/film_{number}.jpg", "without"))
+    return rows
 
 
 def _write_odd_rows(folder: Path, rows: list[Row]) -> list[Row]:

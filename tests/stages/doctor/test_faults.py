@@ -71,6 +71,8 @@ BIG = photo(700, 400, 300)
 DARK = (photo(701) // 16).astype(np.uint8)  # 0..15 of 255
 PALE = np.full((72, 96, 3), 250, np.uint8)
 PALE[30:40, 30:60] = photo(702)[30:40, 30:60]  # a small object before a white wall
+FILM = [Image.fromarray(np.clip(BIG + np.random.default_rng(n).normal(0, 40, BIG.shape), 0, 255).astype(np.uint8))
+        for n in range(5)]  # fmt: skip
 FRAMES = [Image.fromarray(photo(n)) for n in (710, 711)]
 
 # code -> (the fault, a harmless look-alike); both are planted among 12 sound photos of cats and 12 of dogs
@@ -144,6 +146,10 @@ CASES: dict[str, tuple[Plant, Plant]] = {
         all_of(put("cat/x.jpg", WHOLE), put("dog/x.jpg", WHOLE)),
         all_of(put("cat/x.jpg", WHOLE), put("cat/y.jpg", WHOLE)),
     ),
+    "image-sequences": (
+        all_of(*(picture(f"cat/film_{number}.png", frame) for number, frame in enumerate(FILM))),
+        all_of(*(picture(f"cat/film_{number}.png", frame) for number, frame in enumerate(FILM[:2]))),
+    ),
     # labels
     "single-class": (table(*LISTED[:12]), table(*LISTED)),
     "small-class": (classes(cow=9), classes(cow=10)),
@@ -183,6 +189,7 @@ CASES: dict[str, tuple[Plant, Plant]] = {
     ),
 }
 ELSEWHERE = {
+    "unnamed-groups",
     "changed-file",
     "short-outline",
     "missing-extra",

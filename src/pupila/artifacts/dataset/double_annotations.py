@@ -30,7 +30,8 @@ def find_double_annotations(data: Dataset) -> list[DoubleAnnotation]:
     """Duplicate images whose masks were drawn independently, lowest agreement first.
 
     Masks are compared at the smaller image's size; of a mirrored pair one is flipped. Crops are left out because their
-    offset is not known to the pixel. Identical masks are left out because they were copied, not drawn again.
+    offset is not known to the pixel. Identical masks are left out because they were copied, not drawn again; and the
+    images of a sequence, because each shows another moment: their masks differ rightly.
     """
     if data.target != "mask":
         return []
@@ -47,7 +48,7 @@ def _comparable_pairs(data: Dataset) -> Sequence[Pair]:
     targets, digests = data.images["target"], data.images["mask_sha256"]
     shapes = (data.images["width"] / data.images["height"]).to_list()
     pairs = [
-        pair for pair in data.pairs
+        pair for pair in data.alike.copies
         if targets[pair.first] is not None and targets[pair.second] is not None
         and digests[pair.first] != digests[pair.second]
         and abs(shapes[pair.first] / shapes[pair.second] - 1) <= SAME_SHAPE

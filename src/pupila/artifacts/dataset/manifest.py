@@ -32,6 +32,7 @@ from pupila.core.vocabulary import MANIFEST_FILE
 from pupila.imaging.duplicates.compare import SAME
 from pupila.imaging.duplicates.pairs import METHOD, Pair, components, find_pairs
 from pupila.imaging.duplicates.search import RADIUS
+from pupila.imaging.duplicates.sequences import AlikeImages, divide_pairs
 from pupila.imaging.geotiff.image import read_image
 from pupila.imaging.images.bands import BandSettings
 from pupila.imaging.images.decode import DECODER, ImageFault, ImageLimits
@@ -281,7 +282,7 @@ class Dataset(Displayed):
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Exact, near and mirrored duplicates, by row number; searched for once, then cached."""
+        """All alike images, exact, near and mirrored, by row number; searched for once, then cached."""
         digests = self.images["sha256"].to_list()
         bands = self.bands.model_dump_json() if self.bands else ""
         key = files.sha256(json.dumps([METHOD, DECODER, SAME, RADIUS, bands, digests]).encode())
@@ -311,6 +312,11 @@ class Dataset(Displayed):
         source = Source(self.images["image"].to_list(), *name_classes(self.shares, self.classes),
                         self.thumbnails, self.miniatures)  # fmt: skip
         return find_proposal(source, self.hash)
+
+    @cached_property
+    def alike(self) -> AlikeImages:
+        """Which of the pairs are copies of one photograph, and the sequences of images that are alike."""
+        return divide_pairs(self.pairs, self.images["image"].to_list())
 
     def thumbnails(self, rows: list[int]) -> NDArray[np.uint8]:
         """(K, 64, 64) uint8 grey copies of the rows."""

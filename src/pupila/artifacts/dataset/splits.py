@@ -1,6 +1,7 @@
 """`splits.json`: the split of every image, the leaks between splits, and the hashes of the data it was made from."""
 
 import json
+import shlex
 from dataclasses import asdict, dataclass, field
 from typing import Literal, Self
 
@@ -14,7 +15,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.json_text import dump_json
 from pupila.core.messages import listing, say, say_count
 from pupila.core.records import Record, read_record
-from pupila.core.vocabulary import SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
+from pupila.core.vocabulary import REDRAW, SPLITS, SPLITS_FILE, TEST, TRAIN, VALIDATION
 
 SPLITS_SCHEMA: Literal[1] = 1  # of splits.json
 CLEAN = "clean"
@@ -112,7 +113,7 @@ class Balance(Record):
             return []
         return [
             say("No image of the {split} split has a label: nothing can be evaluated on it. {command} draws another.",
-                split=name, command="pupila split DATA --ignore-given --replace")
+                split=name, command=REDRAW)
             for name, row in self.by_split().items() if row.images and not any(row.classes.values())
         ]  # fmt: skip
 
@@ -187,6 +188,12 @@ class SplitFile(Displayed):
         """SHA-256 over the assignments alone."""
         lines = [json.dumps([a.image, a.sha256, a.split, a.fold]) for a in self.images]
         return files.sha256("\n".join(lines).encode())
+
+    @property
+    def redraw_command(self) -> str:
+        """What draws a clean split of the same settings, whatever came with the data."""
+        own = self.settings.model_dump(exclude_defaults=True, exclude={"ignore_given"})
+        return " ".join([REDRAW, *(f"--{name} {shlex.quote(str(value))}" for name, value in own.items())])
 
     def summary(self) -> Summary:
         """Images of each split and the verdict; on a card with the classes."""

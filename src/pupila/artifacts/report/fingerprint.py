@@ -56,11 +56,13 @@ class Fault(Record):
 
 
 class DuplicateCounts(Record):
-    """Pairs of duplicates by their similarity."""
+    """Pairs of copies of one photograph by their similarity, and the sequences of alike images that are none."""
 
     exact: int
     near: int
     mirrored: int
+    sequences: int = 0
+    sequence_images: int = 0
 
 
 class SplitFacts(Record):

@@ -11,7 +11,7 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch
-from pupila.core.vocabulary import SPLITS, VALIDATION
+from pupila.core.vocabulary import REDRAW, SPLITS, VALIDATION
 from pupila.stages.convert import multilabel, segment
 from pupila.stages.convert.item import Item
 from pupila.stages.convert.layouts import TargetLayouts
@@ -87,7 +87,7 @@ def convert(
             actual=say_count("{n} image without one ({examples})", "{n} images without one ({examples})",
                              len(without_split), examples=examples),
             expected=say("train, validation or test for all images, or for none"),
-            remedy="pupila split DATA --ignore-given",
+            remedy=REDRAW,
         )  # fmt: skip
 
     def copy_item(row: int) -> Item:

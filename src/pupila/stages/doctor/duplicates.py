@@ -1,8 +1,8 @@
-"""Checks on duplicates: how many there are, whether their labels agree, and whether a given split separates them."""
+"""Checks on alike images: copies of one photograph, whether their labels agree, and sequences."""
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
-from pupila.core.messages import number, say
+from pupila.core.messages import listing, number, say, say_count
 from pupila.imaging.duplicates.pairs import ENOUGH, Pair, some_unlisted
 from pupila.stages.doctor.faults import fault
 
@@ -10,12 +10,12 @@ _CODES = {"exact": "exact-duplicates", "near": "near-duplicates", "mirrored": "m
 
 
 def duplicates(data: Dataset) -> list[Fault]:
-    """Exact, near and mirrored duplicates; each pair is an example."""
-    images = data.images["image"]
+    """Exact, near and mirrored copies of one photograph; each pair is an example."""
+    images, copies = data.images["image"], data.alike.copies
     faults: list[Fault] = []
-    unlisted = some_unlisted(data.pairs)
+    unlisted = some_unlisted(copies)
     for kind, code in _CODES.items():
-        listed = fault(code, [_describe_pair(pair, images) for pair in data.pairs if pair.kind == kind])
+        listed = fault(code, [_describe_pair(pair, images) for pair in copies if pair.kind == kind])
         if unlisted and kind != "exact":
             more = say(
                 "an image in {n} pairs or more may be in further ones, which are not counted", n=ENOUGH
@@ -25,23 +25,23 @@ def duplicates(data: Dataset) -> list[Fault]:
     return faults
 
 
-def conflicting_labels(data: Dataset) -> list[Fault]:
-    """Duplicates that carry different labels."""
-    images, targets = data.images["image"], data.images["target"]
-    return fault("conflicting-labels", [
-        f"{images[p.first]} ({targets[p.first]}) = {images[p.second]} ({targets[p.second]})"
-        for p in data.pairs
-        if None not in (targets[p.first], targets[p.second]) and targets[p.first] != targets[p.second]
+def sequences(data: Dataset) -> list[Fault]:
+    """Groups of images that are alike and no copies; each group is an example."""
+    images = data.images["image"].to_list()
+    return fault("image-sequences", [
+        say_count("{n} image: {names}", "{n} images: {names}", len(rows),
+                  names=listing([images[row] for row in rows], 3))
+        for rows in data.alike.sequences
     ])  # fmt: skip
 
 
-def leaking_split(data: Dataset) -> list[Fault]:
-    """Duplicates in different parts of the split that came with the data."""
-    images, given = data.images["image"], data.images["given_split"]
-    return fault("leaking-split", [
-        f"{images[p.first]} ({given[p.first]}) = {images[p.second]} ({given[p.second]})"
-        for p in data.pairs
-        if None not in (given[p.first], given[p.second]) and given[p.first] != given[p.second]
+def conflicting_labels(data: Dataset) -> list[Fault]:
+    """Copies of one photograph that carry different labels."""
+    images, targets = data.images["image"], data.images["target"]
+    return fault("conflicting-labels", [
+        f"{images[p.first]} ({targets[p.first]}) = {images[p.second]} ({targets[p.second]})"
+        for p in data.alike.copies
+        if None not in (targets[p.first], targets[p.second]) and targets[p.first] != targets[p.second]
     ])  # fmt: skip
 
 

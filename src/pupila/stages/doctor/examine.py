@@ -9,7 +9,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.artifacts.run.folder import Run
 from pupila.core.vocabulary import ERROR, SEVERITIES
-from pupila.stages.doctor import duplicates, images, labels, masks, multilabel, pairing, shortcuts
+from pupila.stages.doctor import duplicates, images, labels, masks, multilabel, pairing, shortcuts, splits
 from pupila.stages.doctor.faults import fault
 from pupila.stages.doctor.label_predictions import labels_against_predictions
 from pupila.stages.doctor.mask_predictions import masks_against_predictions
@@ -56,10 +56,9 @@ CHECKS: Checks = (
     images.transparent,
     images.mixed_colour_modes,
     duplicates.duplicates,
-    duplicates.leaking_split,
+    duplicates.sequences,
     labels.class_name_variants,
-    labels.unknown_split,
-    labels.class_missing_from_split,
+    splits.check_split,
 )
 CHECKS_OF: dict[Target, TargetChecks] = {
     "class": TargetChecks(

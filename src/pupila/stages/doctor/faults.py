@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.installation import install_command
 from pupila.core.messages import say
-from pupila.core.vocabulary import ERROR, INFO, WARNING
+from pupila.core.vocabulary import ERROR, INFO, REDRAW, WARNING
 
 MAX_EXAMPLES = 5  # shown of each fault
 MAX_RANKED_EXAMPLES = 20  # shown of a fault whose examples are ranked, or all need inspection
@@ -107,6 +107,15 @@ def _duplicate_entries() -> dict[str, Entry]:
                             say("keep the best copy of each; pupila split keeps duplicates in one split")),
         "mirrored-duplicates": (WARNING, say("mirrored duplicates: copies flipped left to right"),
                                 say("delete the extra copies; leave flips to augmentation")),
+        "image-sequences": (INFO, say("groups of images that are alike: frames of a video, repeat photographs of one "
+                                      "object, or tiles"),
+                            say("nothing to do: pupila split keeps each group in one split, and a figure counts it "
+                                "once; more of its images may be less alike, so name the groups with --by where "
+                                "you know them")),
+        "unnamed-groups": (WARNING, say("groups that are likely in the file names: their images are more alike than "
+                                        "others of their class"),
+                           say("keep each group in one split: {command}; or name other groups with --by",
+                               command=f"{REDRAW} --by auto")),
         "conflicting-labels": (ERROR, say("duplicates with different labels"),
                                say("inspect each pair: correct the wrong label, or use --task multilabel if both "
                                    "are right")),
@@ -149,12 +158,12 @@ def _split_entries() -> dict[str, Entry]:
     """Splits that came with the data, and shortcuts to the label."""
     return {
         "unknown-split": (ERROR, say("split names other than train, validation and test"),
-                          say("correct them, or ignore the given split with pupila split --ignore-given")),
+                          say("correct them, or draw another split: {command}", command=REDRAW)),
         "class-missing-from-split": (ERROR, say("classes that do not occur in every given split"),
-                                     say("make a new split with pupila split --ignore-given")),
-        "leaking-split": (ERROR, say("data leakage: duplicates in different parts of the given split"),
-                          say("make a new split with pupila split --ignore-given; "
-                              "scores on this one are optimistically biased")),
+                                     say("draw another split: {command}", command=REDRAW)),
+        "leaking-split": (ERROR, say("data leakage: related images in different splits"),
+                          say("draw another split: {command}; scores on this one are optimistically biased",
+                              command=REDRAW)),
         "folder-predicts-label": (ERROR, say("folders that leak the label"),
                                   say("mix the sources: a model may learn the place instead of the object")),
         "column-predicts-label": (ERROR, say("columns that leak the label"),

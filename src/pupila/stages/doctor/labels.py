@@ -1,4 +1,4 @@
-"""Checks on labels and on the split that came with the data."""
+"""Checks on labels."""
 
 import re
 import unicodedata
@@ -7,8 +7,8 @@ import polars as pl
 
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.report.fingerprint import Fault
-from pupila.core.messages import say, say_count
-from pupila.core.vocabulary import ERROR, SPLITS
+from pupila.core.messages import say_count
+from pupila.core.vocabulary import ERROR
 from pupila.stages.doctor.faults import fault
 
 MIN_IMAGES = 10  # images of a class below which it can hardly be learned or evaluated
@@ -49,22 +49,3 @@ def unlabelled_images(data: Dataset) -> list[Fault]:
     """Images without a label where others have one."""
     images = data.images.filter(pl.col("target").is_null())["image"].to_list()
     return fault("unlabelled", images)
-
-
-def unknown_split(data: Dataset) -> list[Fault]:
-    """Values of the split column, or folders beside train and test, that are not the name of a split."""
-    given = data.images["given_split"].drop_nulls()
-    counts = given.filter(~given.is_in(list(SPLITS))).value_counts().sort("given_split")
-    return fault("unknown-split", [f"{value} ({count})" for value, count in counts.iter_rows()])
-
-
-def class_missing_from_split(data: Dataset) -> list[Fault]:
-    """Classes that do not occur in one of the given splits, if that split has labels."""
-    examples = []
-    occurs_in = data.shares > 0
-    for split in SPLITS:
-        present = occurs_in[(data.images["given_split"] == split).fill_null(False).to_numpy()].any(axis=0)
-        if present.any():
-            examples += [say("{name} in {split}", name=n, split=split)
-                         for n, occurs in zip(data.classes, present, strict=True) if not occurs]  # fmt: skip
-    return fault("class-missing-from-split", examples)

@@ -128,7 +128,7 @@ def conflicting_labels(data: Dataset) -> list[Fault]:
     """Duplicates of which one shows a class and the other does not, and those of which only one tells."""
     labels, images, names = data.label_matrix, data.images["image"], np.array(data.classes, dtype=object)
     conflicts, gaps = [], []
-    for pair in data.pairs:
+    for pair in data.alike.copies:
         first, second = labels[pair.first], labels[pair.second]
         both = (first != UNKNOWN) & (second != UNKNOWN)
         values = {"first": images[pair.first], "second": images[pair.second]}

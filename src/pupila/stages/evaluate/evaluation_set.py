@@ -29,8 +29,7 @@ def select_rows(data: Dataset, splits: SplitFile, split: str | None) -> list[int
         raise PupilaError(
             say("No labelled image in the {split} split", split=split or VALIDATION), actual="splits.json",
             expected=say("labelled images to evaluate on"),
-            remedy=say("--split validation, or pupila split DATA --replace, with --ignore-given where the split came "
-                       "with the data"),
+            remedy=say("--split validation, or draw another split: {command}", command=splits.redraw_command),
         )  # fmt: skip
     return rows
 

@@ -2,6 +2,7 @@
 
 from pupila.artifacts.report.evaluation.report import EvaluationReport
 from pupila.core.messages import say, say_count
+from pupila.core.vocabulary import REDRAW
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.evaluators import EVALUATORS
 from pupila.stages.evaluate.stress.sentences import stress_sentences
@@ -41,7 +42,8 @@ def _warnings(e: EvaluationReport) -> list[str]:
     texts = []
     if e.leaking:
         texts.append(say(
-            "Data leakage: related images are in different splits, so these figures are optimistically biased."
+            "Data leakage: related images are in different splits, so these figures are optimistically biased. "
+            "Draw another split, train again and evaluate: {command}", command=REDRAW,
         ))  # fmt: skip
     if e.test_accesses > 1:
         texts.append(say(

@@ -53,7 +53,7 @@ def build_fingerprint(
     groups = np.array([row.component for row in splits.images]) if splits else data.components()
     view = find_view(data)
     membership = view.membership(data)
-    kinds = Counter(pair.kind for pair in data.pairs)
+    kinds, sequences = Counter(pair.kind for pair in data.alike.copies), data.alike.sequences
     columns = column_facts(data, groups, membership)
     aspect = images["width"] / images["height"]
     return Fingerprint(
@@ -75,7 +75,13 @@ def build_fingerprint(
         formats=_counts(images["format"]),
         brightness=_histogram(images["brightness"], np.linspace(0, 256, 17)),
         aspect_histogram=_histogram(aspect.log(2).clip(-2.5, 2.5), np.linspace(-2.5, 2.5, 21)),
-        duplicates=DuplicateCounts(exact=kinds["exact"], near=kinds["near"], mirrored=kinds["mirrored"]),
+        duplicates=DuplicateCounts(
+            exact=kinds["exact"],
+            near=kinds["near"],
+            mirrored=kinds["mirrored"],
+            sequences=len(sequences),
+            sequence_images=sum(map(len, sequences)),
+        ),
         faults=list(faults),
         splits=_splits(data, splits) if splits else None,
         given_splits=_counts(images["given_split"].drop_nulls()),

@@ -42,7 +42,8 @@ def build_page(
         Section(say("The data"), describe(data)), view.classes(f), _sizes(f),
         view.samples(data, row_splits), colour_section(f),
         map_section(data, f, image_map) if image_map else None,
-        label_section(f), column_section(f), _duplicates(data, f), _faults(f, titles), _splits(f, view),
+        label_section(f), column_section(f), _duplicates(data, f),
+        _sequences(data), _faults(f, titles), _splits(f, view),
     ]  # fmt: skip
     return Page(
         title=say("{name}: {n} images", name=data.name, n=f.images),
@@ -93,9 +94,10 @@ def _format_counts(counts: dict[str, int]) -> str:
 
 
 def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:
-    if not data.pairs:
+    copies = data.alike.copies
+    if not copies:
         return None
-    groups = _groups(data.pairs, len(data))
+    groups = _groups(copies, len(data))
     galleries = []
     for rows, pairs in groups[:MAX_GROUPS]:
         kinds = _kind_titles()[tuple(sorted({pair.kind for pair in pairs}))]
@@ -110,7 +112,7 @@ def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:
     notes = [say_count("{n} group of duplicates.", "{n} groups of duplicates.", len(groups))]
     if len(groups) > MAX_GROUPS:
         notes.append(say("The {n} groups with the lowest similarity are shown.", n=MAX_GROUPS))
-    if some_unlisted(data.pairs):
+    if some_unlisted(copies):
         notes.append(
             say("An image in {n} pairs or more may be in further ones, which are not counted.", n=ENOUGH)
         )
@@ -123,6 +125,29 @@ def _duplicates(data: Dataset, f: Fingerprint) -> Section | None:
         galleries=galleries,
         tables=[Table([say("kind"), say("pairs")], rows_of_kinds)],
     )
+
+
+def _sequences(data: Dataset) -> Section | None:
+    """The longest sequences, the first and the last images of each."""
+    ordered = sorted(data.alike.sequences, key=len, reverse=True)
+    if not ordered:
+        return None
+    notes = [
+        say_count("{n} sequence of images that are alike: frames of a video, repeat photographs of one object, or "
+                  "tiles. Each counts as one group.",
+                  "{n} sequences of images that are alike: frames of a video, repeat photographs of one object, or "
+                  "tiles. Each counts as one group.", len(ordered))
+    ]  # fmt: skip
+    if len(ordered) > MAX_GROUPS:
+        notes.append(say("The {n} longest are shown.", n=MAX_GROUPS))
+    galleries = []
+    for rows in ordered[:MAX_GROUPS]:
+        count = say_count("{n} image", "{n} images", len(rows))
+        long = len(rows) > PER_GROUP
+        heading = say("{images}, the first and the last are shown", images=count) if long else count
+        shown = [*rows[: PER_GROUP // 2], *rows[-PER_GROUP // 2 :]] if long else rows
+        galleries.append((heading, [find_view(data).picture(data, row, True) for row in shown]))
+    return Section(say("Sequences"), notes, galleries=galleries)
 
 
 def _kind_titles() -> dict[tuple[str, ...], str]:

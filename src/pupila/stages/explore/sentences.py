@@ -1,8 +1,10 @@
 """The conclusions from a fingerprint: each sentence is a function of the fingerprint alone."""
 
+import shlex
+
 from pupila.artifacts.report.fingerprint import Fingerprint, NumericColumn, Quantiles
 from pupila.core.messages import number, percent, say, say_count
-from pupila.core.vocabulary import ERROR
+from pupila.core.vocabulary import ERROR, REDRAW
 from pupila.stages.explore.labels import audit_result, label_sources, labeller_disagreement
 from pupila.stages.explore.view import Sentence
 from pupila.stages.explore.views import find_target_view
@@ -41,10 +43,12 @@ def leaking_split(f: Fingerprint) -> str | None:
     if not f.splits or f.splits.verdict != "leaking":
         return None
     return say_count(
-        "Data leakage: {n} pair of related images is in different splits, so scores are optimistically biased.",
-        "Data leakage: {n} pairs of related images are in different splits, so scores are optimistically biased.",
-        f.splits.leaks,
-    )
+        "Data leakage: {n} pair of related images is in different splits, so scores are optimistically biased. "
+        "Draw another split: {command}",
+        "Data leakage: {n} pairs of related images are in different splits, so scores are optimistically biased. "
+        "Draw another split: {command}",
+        f.splits.leaks, command=REDRAW if f.splits.by is None else f"{REDRAW} --by {shlex.quote(f.splits.by)}",
+    )  # fmt: skip
 
 
 def missing_classes(f: Fingerprint) -> str | None:
@@ -69,8 +73,9 @@ def missing_split(f: Fingerprint) -> str | None:
         parts = ", ".join(f"{name} {n}" for name, n in f.given_splits.items())
         return say(
             "The data come with a split ({parts}): pupila split keeps it and audits it for leaks; "
-            "with --ignore-given it makes another.",
+            "{command} draws another.",
             parts=parts,
+            command=REDRAW,
         )
     return say(
         "The data are not split yet: pupila split makes a train, a validation and a sealed test split."
@@ -88,6 +93,20 @@ def duplicates(f: Fingerprint) -> str | None:
         "There are {n} pairs of duplicates ({exact} exact, {near} near, {mirrored} mirrored). "
         "A random split could separate some of them; pupila split keeps duplicates in one split.",
         copies, **f.duplicates.model_dump(),
+    )  # fmt: skip
+
+
+def sequences(f: Fingerprint) -> str | None:
+    """How many sequences of alike images there are, and what they are good for."""
+    if not f.duplicates.sequences:
+        return None
+    return say_count(
+        "{images} are alike in {n} sequence: frames of a video, repeat photographs of one object, or tiles. They are "
+        "no duplicates; pupila split keeps the sequence in one split.",
+        "{images} are alike in {n} sequences: frames of a video, repeat photographs of one object, or tiles. They are "
+        "no duplicates; pupila split keeps each sequence in one split.",
+        f.duplicates.sequences,
+        images=say_count("{n} image", "{n} images", f.duplicates.sequence_images),
     )  # fmt: skip
 
 
@@ -258,8 +277,8 @@ _FIRST: tuple[Sentence, ...] = (
     brightness,
 )
 _LAST: tuple[Sentence, ...] = (
-    neighbours, own_columns, label_sources, labeller_disagreement, duplicates, skipped_files, some_grey, some_dark,
-    one_size, many_sizes, small_images, missing_split,
+    neighbours, own_columns, label_sources, labeller_disagreement, duplicates, sequences, skipped_files, some_grey,
+    some_dark, one_size, many_sizes, small_images, missing_split,
 )  # fmt: skip
 
 

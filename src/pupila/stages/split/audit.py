@@ -1,40 +1,17 @@
-"""The audit of a split: which duplicates and groups leak, and how balanced the classes are."""
+"""The audit of a split: how balanced the classes are."""
 
 from collections import defaultdict
 
 import numpy as np
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import Balance, Deviation, Leak, LikelyGroups, MissingClass, SplitBalance
+from pupila.artifacts.dataset.splits import Balance, Deviation, LikelyGroups, MissingClass, SplitBalance
 from pupila.core.vocabulary import SPLITS, TEST, VALIDATION
 
 
 def name_parts(splits: list[str], folds: list[int | None]) -> list[str]:
     """The split of each row, or its fold where it has one."""
     return [split if fold is None else f"fold {fold}" for split, fold in zip(splits, folds, strict=True)]
-
-
-def find_leaks(data: Dataset, groups: list[str | None], parts: list[str]) -> list[Leak]:
-    """Duplicates and groups in more than one part; for a group, one pair for each further part.
-
-    Args:
-        data: the data set.
-        groups: N names; None: an image of its own.
-        parts: N splits or folds.
-    """
-    images = data.images["image"].to_list()
-    leaks = [
-        Leak(images[p.first], images[p.second], (parts[p.first], parts[p.second]), p.kind, p.similarity)
-        for p in data.pairs if parts[p.first] != parts[p.second]
-    ]  # fmt: skip
-    first: dict[str, dict[str, int]] = defaultdict(dict)
-    for row, group in enumerate(groups):
-        if group is not None:
-            first[group].setdefault(parts[row], row)
-    for on in first.values():
-        (part, row), *others = on.items()
-        leaks += [Leak(images[row], images[other], (part, there), "group", None) for there, other in others]
-    return leaks
 
 
 def find_likely_groups(data: Dataset, parts: list[str], is_given: bool) -> LikelyGroups:

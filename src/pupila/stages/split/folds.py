@@ -5,7 +5,7 @@ from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import TEST
+from pupila.core.vocabulary import REDRAW, TEST
 
 
 def find_given_folds(data: Dataset, settings: SplitSettings) -> str | None:
@@ -30,13 +30,13 @@ def find_given_folds(data: Dataset, settings: SplitSettings) -> str | None:
         raise PupilaError(
             say("The data came with other folds than --folds {count}", count=count),
             actual=listing([say("{n} folds in the column {name}", n=n, name=name) for name, n in counts.items()]),
-            remedy=say("{flag} for these folds, or --ignore-given to draw new ones",
-                       flag=f"--folds {next(iter(counts.values()))}"),
+            remedy=say("{flag} for these folds, or draw new ones: {command}",
+                       flag=f"--folds {next(iter(counts.values()))}", command=f"{REDRAW} --folds {count}"),
         )  # fmt: skip
     if any(not columns[name].equals(columns[fitting[0]]) for name in fitting[1:]):
         raise PupilaError(
             say("Several columns number {count} folds", count=count), actual=listing(fitting), expected=say("one"),
-            remedy=say("rename the others, or --ignore-given to draw new folds"),
+            remedy=say("rename the others, or draw new folds: {command}", command=f"{REDRAW} --folds {count}"),
         )  # fmt: skip
     return fitting[0] if fitting else None
 
@@ -63,12 +63,12 @@ def keep_given_folds(data: Dataset, assigned: list[str], column: str) -> list[in
         raise PupilaError(
             say("{n} images outside the test split have no fold", n=len(without)), actual=listing(without, 3),
             expected=say("a number in the column {name}", name=column),
-            remedy=say("fill them in, or --ignore-given to draw new folds"),
+            remedy=say("fill them in, or draw new folds: {command}", command=f"{REDRAW} --folds {len(order)}"),
         )  # fmt: skip
     empty = [str(number) for number, place in order.items() if place not in folds]
     if empty:
         raise PupilaError(
             say("All images of some folds are in the test split"), actual=listing(empty),
-            expected=say("images of each fold in train"), remedy=say("--ignore-given to draw new folds"),
+            expected=say("images of each fold in train"), remedy=f"{REDRAW} --folds {len(order)}",
         )  # fmt: skip
     return folds

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pupila.artifacts.dataset.leaks import find_leaks
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.name_groups.expression import Names
 from pupila.artifacts.dataset.split_settings import SplitSettings
@@ -9,10 +10,10 @@ from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, SplitFil
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.version import __version__
-from pupila.core.vocabulary import SPLIT_WORDS, SPLITS, TEST, TRAIN, VALIDATION
+from pupila.core.vocabulary import REDRAW, SPLIT_WORDS, SPLITS, TEST, TRAIN, VALIDATION
 from pupila.stages.split.allocate import Array
 from pupila.stages.split.allocators import find_allocator
-from pupila.stages.split.audit import find_leaks, find_likely_groups, measure_balance, name_parts
+from pupila.stages.split.audit import find_likely_groups, measure_balance, name_parts
 from pupila.stages.split.by import read_by, resolve_by
 from pupila.stages.split.folds import find_given_folds, keep_given_folds
 
@@ -97,13 +98,13 @@ def _validate_given(data: Dataset, given: Names) -> list[str]:
         raise PupilaError(
             say("Invalid given split"),
             actual=say("{names} for {n} images ({examples})", names=listing(odd), n=len(images), examples=examples),
-            expected=listing(list(SPLIT_WORDS), len(SPLIT_WORDS)), remedy="--ignore-given",
+            expected=listing(list(SPLIT_WORDS), len(SPLIT_WORDS)), remedy=REDRAW,
         )  # fmt: skip
     if TRAIN not in given:
         raise PupilaError(
             say("The given split has no train"),
             actual=listing(sorted({str(word) for word in given})), expected=listing(list(SPLITS)),
-            remedy="--ignore-given",
+            remedy=REDRAW,
         )  # fmt: skip
     return [str(word) for word in given]
 

@@ -16,6 +16,7 @@ from pupila.artifacts.run.log import EpochLog
 from pupila.artifacts.run.plan import COLLAPSED, INTERRUPTED, RunState
 from pupila.core.messages import listing, mark, number, say, say_count, translate
 from pupila.core.settings import yaml_text
+from pupila.core.vocabulary import REDRAW
 from pupila.imaging.images.decode import decode
 from pupila.stages.train.catalogue import RECIPES
 from pupila.stages.train.phases import FINETUNE, HEAD
@@ -178,7 +179,9 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
     if plan.leaking:
         sentences.append(
             say(
-                "The split leaks: related images are in different splits, which biases these figures upwards."
+                "The split leaks: related images are in different splits, which biases these figures upwards. "
+                "Draw another split and train again: {command}",
+                command=REDRAW,
             )
         )
     if info.validation is None:

@@ -239,10 +239,7 @@ def check_settings(settings: TrainSettings, data: Dataset, splits: SplitFile, ta
                 len(splits.leaks),
             ),
             expected=say("a split without leakage: leakage biases the scores upwards"),
-            remedy=say(
-                "pupila split DATA --replace, with --ignore-given where the split came with the data; or --allow-leak, "
-                "which the report states"
-            ),
+            remedy=say("{command}; or --allow-leak, which the report states", command=splits.redraw_command),
         )  # fmt: skip
 
 

@@ -1,0 +1,36 @@
+"""Groups that nobody named: file names that tell which images belong together."""
+
+from pupila.artifacts.dataset.manifest import Dataset
+from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.report.fingerprint import Fault
+from pupila.core.messages import say, say_count
+from pupila.stages.doctor.faults import fault
+
+
+def unnamed_groups(data: Dataset, written: SplitFile | None) -> list[Fault]:
+    """Groups that are likely in the names of the images, unless the data or the written split name some.
+
+    Args:
+        data: the data set.
+        written: the split that is used; None where there is none.
+    """
+    if (written is not None and written.settings.by) or (proposal := data.group_proposal) is None:
+        return []
+    sizes = proposal.sizes
+    return fault("unnamed-groups", [
+        say("{option}: {groups} of {images}", option=proposal.option,
+            groups=say_count("{n} group", "{n} groups", len(sizes)),
+            images=say("{least} to {most} images", least=sizes[-1], most=sizes[0])
+            if sizes[-1] < sizes[0] else say_count("{n} image", "{n} images", sizes[0]))
+    ])  # fmt: skip
+
+
+def say_no_groups(data: Dataset, written: SplitFile | None) -> str:
+    """That no groups are known; empty where the data or the written split name some, or the file names tell of them."""
+    named = data.images["group"].null_count() < len(data) or (written is not None and written.settings.by)
+    if named or data.group_proposal is not None:
+        return ""
+    return say(
+        "No groups are known: neither the data nor the file names tell which images belong together. Where several "
+        "show one object, person or place, name it with pupila split --by."
+    )

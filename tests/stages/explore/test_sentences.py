@@ -89,6 +89,7 @@ COPIES = {"exact": 2, "near": 3, "mirrored": 1}
 FAULT = {"code": "conflicting-labels", "severity": "error", "count": 1, "examples": [], "fix": ""}
 HARMLESS = {**FAULT, "severity": "warning"}
 FOUR_TO_ONE = having(classes=classes(a=560, b=140))
+GROUPS = {**HARMLESS, "code": "unnamed-groups", "examples": [r"--by '(p\d+)_': 9 groups of 4 to 8 images"]}
 AGREEMENT = {
     **HARMLESS,
     "code": "annotator-agreement",
@@ -195,6 +196,11 @@ CASES: dict[str, tuple[Fingerprint, list[str], Fingerprint]] = {
         labelled(explained=[{"measure": "brightness", "class": "b", "share": 0.4, "present": 200, "absent": 90.5}]),
         ["'b' explains 40 % of the variance in brightness (0 to 255, mean 200 with it, 90.5 without)"], labelled(),
     ),
+    "sequences": (having(duplicates__sequences=2, duplicates__sequence_images=11),
+                  ["11 images are alike in 2 sequences", "no duplicates"], SOUND),
+    "unnamed_groups": (having(splits__by=None, faults=[GROUPS]),
+                       [r"(--by '(p\d+)_': 9 groups of 4 to 8 images)", "--replace --by auto"], SOUND),
+    "no_groups": (having(splits__by=None), ["No groups are known"], having(splits__by=None, faults=[GROUPS])),
     "missing_split": (having(splits=None), ["not split yet"], having(splits=None, classes={})),
 }  # fmt: skip
 

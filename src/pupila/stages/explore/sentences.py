@@ -13,6 +13,7 @@ SMALL_SIZE = 64  # pixels
 ONE_SIZE_SHARE = 0.9  # share of images of one size that is worth a sentence
 MIN_EXPLAINED_VARIANCE = 0.25  # share of a number's variance between the classes that is worth a sentence
 MIN_COLOUR_AGREEMENT = 0.1  # agreement of neighbours in colour beyond chance that is worth one
+UNNAMED_GROUPS = "unnamed-groups"
 SHORTCUTS = ("column-predicts-label", "folder-predicts-label", "property-predicts-label")
 
 
@@ -108,6 +109,27 @@ def sequences(f: Fingerprint) -> str | None:
         f.duplicates.sequences,
         images=say_count("{n} image", "{n} images", f.duplicates.sequence_images),
     )  # fmt: skip
+
+
+def unnamed_groups(f: Fingerprint) -> str | None:
+    """Groups that are likely in the file names and that nobody named."""
+    likely = [fault for fault in f.faults if fault.code == UNNAMED_GROUPS]
+    if not likely:
+        return None
+    return say(
+        "Groups are likely in the file names ({groups}): images of one group in two splits bias the scores upwards. "
+        "Keep each group in one split: {command}", groups=likely[0].examples[0], command=f"{REDRAW} --by auto",
+    )  # fmt: skip
+
+
+def no_groups(f: Fingerprint) -> str | None:
+    """Neither the data, nor the split, nor the file names tell of groups."""
+    if f.grouped or (f.splits and f.splits.by) or any(fault.code == UNNAMED_GROUPS for fault in f.faults):
+        return None
+    return say(
+        "No groups are known: neither the data nor the file names tell which images belong together. Where several "
+        "show one object, person or place, name it with pupila split --by."
+    )
 
 
 def one_size(f: Fingerprint) -> str | None:
@@ -277,8 +299,8 @@ _FIRST: tuple[Sentence, ...] = (
     brightness,
 )
 _LAST: tuple[Sentence, ...] = (
-    neighbours, own_columns, label_sources, labeller_disagreement, duplicates, sequences, skipped_files, some_grey,
-    some_dark, one_size, many_sizes, small_images, missing_split,
+    neighbours, own_columns, label_sources, labeller_disagreement, duplicates, sequences, unnamed_groups, no_groups,
+    skipped_files, some_grey, some_dark, one_size, many_sizes, small_images, missing_split,
 )  # fmt: skip
 
 

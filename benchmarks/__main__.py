@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import (
     duplicates,
+    groups,
     opening,
     planted,
     predicting,
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {
     "opening": opening.run,
     "stores": stores.run,
     "duplicates": duplicates.run,
+    "groups": groups.run,
     "planted": planted.run,
     "training": training.run,
     "suspects": suspects.run,

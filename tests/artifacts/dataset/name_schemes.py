@@ -194,3 +194,14 @@ def _bursts(scheme: Scheme, generator: Generator) -> None:
             scheme.add(f"{CLASSES[int(generator.integers(3)) if across else own]}/{prefix}{number:06d}", group,
                        own)  # fmt: skip
         number += step * int(generator.integers(15, 200))
+
+
+def draw_videos(changes: bool) -> Scheme:
+    """Frames of three series, which change slowly from one background to the next, or jump between three of them."""
+    scheme = Scheme("videos")
+    for frame in range(40):
+        for video in range(3):
+            background = (video, frame // 10) if changes else (video, (frame * 7) % 3)
+            scheme.add(f"{CLASSES[frame % 2]}/Seq{video:02d}VD_f{frame * 30:05d}", 10 * background[0] + background[1],
+                       frame % 2)  # fmt: skip
+    return scheme

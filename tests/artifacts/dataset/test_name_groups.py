@@ -11,7 +11,7 @@ from pupila.artifacts.dataset.name_groups.comparison import Source
 from pupila.artifacts.dataset.name_groups.expression import Names
 from pupila.artifacts.dataset.name_groups.likeness import measure_likeness
 from pupila.artifacts.dataset.name_groups.proposal import GroupProposal, propose_groups
-from tests.artifacts.dataset.name_schemes import Scheme, draw_scheme
+from tests.artifacts.dataset.name_schemes import Scheme, draw_scheme, draw_videos
 
 SCHEMES = 60
 SHUFFLES = 100
@@ -103,3 +103,17 @@ def test_groups_of_real_data_are_found(
 @pytest.mark.parametrize("name", ["ants_bees", "dsb2018_nuclei", "brain_mri", "crackforest", "flood_area"])
 def test_names_that_tell_nothing_have_no_groups(real_data: Callable[[str], Path], name: str) -> None:
     assert pupila.open(real_data(name)).group_proposal is None
+
+
+@pytest.mark.parametrize("changes", [True, False])
+def test_few_groups_are_proposed_for_videos_alone(changes: bool, tmp_path: Path) -> None:
+    """Three series of frames that follow each other are groups; three conditions (camera, side) are not."""
+    draw_videos(changes).write(tmp_path, np.random.default_rng(5))
+    proposal = pupila.open(tmp_path, task="classify").group_proposal
+    assert (None if proposal is None else proposal.sizes) == ([40, 40, 40] if changes else None)
+
+
+def test_a_proposal_is_searched_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, first = propose(5, tmp_path)
+    monkeypatch.setattr("pupila.artifacts.dataset.name_groups.proposal.propose_groups", None)
+    assert first is not None and pupila.open(tmp_path).group_proposal == first

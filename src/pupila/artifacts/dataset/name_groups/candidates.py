@@ -18,7 +18,10 @@ from pupila.artifacts.dataset.name_groups.expression import (
 from pupila.core.vocabulary import SPLIT_WORDS
 
 MOST = 40  # candidates that are compared, those of the most regular names first
-LEAST_GROUPS = 5  # a field of fewer values is a condition (camera, side), and no unit that was photographed
+LEAST_GROUPS = (
+    5  # a field of fewer values is a condition (camera, side), unless each numbers the frames of a video
+)
+LEAST_SERIES = 3  # videos
 LARGEST = 0.5  # share of the images in one group
 LEAST_SHARED = 0.2  # share of the images in groups of two or more
 _NESTED = 0.95  # share of the images that lie with their finer group in one coarser group
@@ -35,6 +38,7 @@ class Candidate:
     by: str
     codes: NDArray[Any]  # (N,) int
     is_sequence: bool  # groups are runs of a number
+    is_series: bool  # so few groups that they have to be numbered series of images that change slowly
     order: NDArray[Any]  # (N,) rows in the order of their names or numbers, those of a group side by side
 
     def is_within(self, coarse: "Candidate") -> bool:
@@ -104,19 +108,26 @@ def _read_candidate(images: Sequence[str], labels: Sequence[str | None], by: str
     for row in order:
         first.setdefault(groups[row], len(first))
     codes = np.array([first[group] for group in groups])
-    sizes = np.bincount(codes)
+    sizes, is_sequence = np.bincount(codes), not isinstance(order, range)
     shared = sizes[sizes > 1].sum()
     words = {str(group).strip().lower() for group in first}
     if (
-        len(sizes) < LEAST_GROUPS
+        len(sizes) < (LEAST_GROUPS if is_sequence else LEAST_SERIES)
         or sizes.max() > LARGEST * len(images)
         or shared < LEAST_SHARED * len(images)
         or words <= set(SPLIT_WORDS)
         or _follows_class(codes, labels)
     ):
         return None
-    rows = np.array(order)
-    return Candidate(by, codes, not isinstance(order, range), rows[np.argsort(codes[rows], kind="stable")])
+    is_series = len(sizes) < LEAST_GROUPS
+    rows = np.array(_number_order(images) if is_series else order)
+    return Candidate(by, codes, is_sequence, is_series, rows[np.argsort(codes[rows], kind="stable")])
+
+
+def _number_order(images: Sequence[str]) -> list[int]:
+    """The rows in the order of the last number of their names."""
+    numbers = [re.findall(r"\d+", stem) for stem in _stems(images)]
+    return sorted(range(len(images)), key=lambda row: int(numbers[row][-1]) if numbers[row] else -1)
 
 
 def _follows_class(codes: NDArray[Any], labels: Sequence[str | None]) -> bool:

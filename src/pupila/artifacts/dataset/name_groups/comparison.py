@@ -13,10 +13,12 @@ from pupila.artifacts.dataset.name_groups.likeness import (
     describe_images,
     find_nearest,
     measure_likeness,
+    sum_rows,
 )
 
 MOST_IMAGES = 2500  # that are compared for a candidate; of more, stretches of groups
 _STRETCHES = 20
+_MOST_VIEWS = 8  # samples in memory at once: 10 MB each
 _MOST_OF_GROUP = 50
 _RARE = 5  # images, below which a class is compared together with the other rare ones
 _SEED = 23
@@ -65,14 +67,16 @@ class Comparison:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._whole: View | None = None
+        self._views: dict[str, View] = {}  # by expression; one for all where every image is compared
 
     def _view(self, candidate: Candidate) -> View:
-        if len(self._source.images) > MOST_IMAGES:
-            return self._compare(_sample(candidate))
-        if self._whole is None:
-            self._whole = self._compare(np.arange(len(self._source.images)))
-        return self._whole
+        count = len(self._source.images)
+        key = candidate.by if count > MOST_IMAGES else ""
+        if key not in self._views:
+            if len(self._views) == _MOST_VIEWS:
+                del self._views[next(iter(self._views))]
+            self._views[key] = self._compare(_sample(candidate) if key else np.arange(count))
+        return self._views[key]
 
     def _compare(self, rows: Array) -> View:
         places, strata = rows.tolist(), _strata(self._source.strata[rows])
@@ -86,6 +90,20 @@ class Comparison:
 
     def border_likeness(self, candidate: Candidate) -> float:
         """Likeness of neighbours across the borders of runs, as a share of that within them."""
+        alike, inside = self._neighbours(candidate)
+        if inside.all() or not inside.any():
+            return 1.0
+        return float(alike[~inside].mean() / max(float(alike[inside].mean()), 1e-9))
+
+    def series_likeness(self, candidate: Candidate) -> float:
+        """Likeness of neighbours within groups above that of any two images within them."""
+        alike, inside = self._neighbours(candidate)
+        view = self._view(candidate)
+        within = _ratio(*_sum_pairs(view.features, _compact(candidate.codes[view.rows])))
+        return float(alike[inside].mean()) - within if inside.any() else 0.0
+
+    def _neighbours(self, candidate: Candidate) -> tuple[Array, Array]:
+        """Likeness of images that follow each other, and whether they are of the same group."""
         view = self._view(candidate)
         place = np.full(len(candidate.codes), -1)
         place[view.rows] = np.arange(len(view.rows))
@@ -95,10 +113,7 @@ class Comparison:
         before, after = before[both], after[both]
         alike = (view.features[before] * view.features[after]).sum(axis=1)
         codes = candidate.codes[view.rows]
-        inside = codes[before] == codes[after]
-        if inside.all() or not inside.any():
-            return 1.0
-        return float(alike[~inside].mean() / max(float(alike[inside].mean()), 1e-9))
+        return alike, codes[before] == codes[after]
 
     def explanation(self, candidate: Candidate) -> float:
         """Likeness within groups above that between them, times the share of images that are not alone in theirs."""
@@ -127,8 +142,7 @@ class Comparison:
 
 def _sum_pairs(features: Array, codes: Array) -> tuple[float, float]:
     """Sum of the likeness of all pairs of images in the same group, and their number."""
-    sums = np.zeros((int(codes.max()) + 1, features.shape[1]))
-    np.add.at(sums, codes, features)
+    sums = sum_rows(features, codes).astype(np.float64)
     sizes = np.bincount(codes).astype(np.float64)
     return float((sums**2).sum() - (features**2).sum()), float((sizes * (sizes - 1)).sum())
 

@@ -78,10 +78,18 @@ def _histograms(cells: Array, weights: Array | None, size: int) -> Array:
 
 
 def _remove_means(view: Array, strata: Array) -> Array:
-    sums = np.zeros((int(strata.max()) + 1, view.shape[1]), dtype=np.float32)
-    np.add.at(sums, strata, view)
-    counts = np.bincount(strata, minlength=len(sums))[:, None]
-    return np.asarray(view - (sums / np.maximum(counts, 1))[strata])
+    return np.asarray(view - (sum_rows(view, strata) / np.bincount(strata)[:, None])[strata])
+
+
+def sum_rows(values: Array, codes: Array) -> Array:
+    """(G, D) sums of the rows of each code.
+
+    Args:
+        values: (N, D).
+        codes: (N,) int, 0..G-1, each of which occurs.
+    """
+    starts = np.concatenate([[0], np.cumsum(np.bincount(codes))[:-1]])
+    return np.asarray(np.add.reduceat(values[np.argsort(codes, kind="stable")], starts, axis=0))
 
 
 def _equalise(view: Array) -> Array:

@@ -10,14 +10,16 @@ from pupila.artifacts.dataset.name_groups.candidates import Candidate, find_cand
 from pupila.artifacts.dataset.name_groups.comparison import Comparison, Source
 from pupila.artifacts.dataset.name_groups.likeness import Likeness
 from pupila.core import files
-from pupila.core.messages import number, percent, say
+from pupila.core.messages import percent, say
 from pupila.core.progress import progress
+from pupila.statistics.estimate import p_text
 
-METHOD = "1"  # changes whenever the same images could give another proposal: part of the cache key
+METHOD = "2"  # changes whenever the same images could give another proposal: part of the cache key
 LEAST_EXCESS = 0.2  # of the images whose most similar one is of their group, above chance
 MOST_P_VALUE = 0.001  # p-value of a candidate that is accepted
 AS_ALIKE = 0.75  # share of the finer groups' likeness that the coarser keep across them, to be taken instead
 APART = 0.6  # likeness of neighbours across the border of two runs, as a share of that within them, at most
+SLOW = 0.15  # likeness of consecutive images above that of any two of their video, at least
 _EXAMPLES = 3
 
 
@@ -52,8 +54,8 @@ class GroupProposal:
         """How alike the images of a group are, in a sentence."""
         return say(
             "The most similar other image is of the same group for {share} of the images, by chance for {chance} "
-            "(p = {p}, shuffled within classes).", share=percent(self.likeness.alike),
-            chance=percent(self.likeness.by_chance), p=number(self.likeness.p_value, 3),
+            "({p}, shuffled within classes).", share=percent(self.likeness.alike),
+            chance=percent(self.likeness.by_chance), p=p_text(self.likeness.p_value),
         )  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def propose_groups(
     for candidate in candidates:
         likeness = comparison.measure(candidate, LEAST_EXCESS)
         alike = likeness.excess >= LEAST_EXCESS and likeness.p_value <= MOST_P_VALUE
-        if alike and (not candidate.is_sequence or comparison.border_likeness(candidate) <= APART):
+        if alike and _has_structure(comparison, candidate):
             accepted.append((candidate, likeness))
         advance(1 / len(candidates))
     if not accepted:
@@ -111,6 +113,13 @@ def propose_groups(
     groups = read_expression(source.images, source.labels, best.by)
     assert groups is not None, best.by
     return GroupProposal(best.by, tuple(groups), likeness)
+
+
+def _has_structure(comparison: Comparison, candidate: Candidate) -> bool:
+    """Whether runs end where images change, and few groups are videos."""
+    if candidate.is_series:
+        return not candidate.is_sequence and comparison.series_likeness(candidate) >= SLOW
+    return not candidate.is_sequence or comparison.border_likeness(candidate) <= APART
 
 
 def _drop_nested(

@@ -55,7 +55,7 @@ def _measure(folder: Path, weights: Path) -> dict[str, Any]:
             resampled = _resample(right, labels, together, per_class)
             figures[f"{metric}, {name}"] = _interval(resampled)
             if right is not grouped:
-                figures[f"{metric}, {name}: too good by"] = _interval(
+                figures[f"{metric}, {name}: biased by"] = _interval(
                     resampled - _resample(grouped, labels, together, per_class)
                 )
     for line in figures.items():

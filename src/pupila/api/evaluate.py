@@ -14,8 +14,10 @@ from pupila.core.messages import listing, say
 from pupila.core.vocabulary import SPLIT_WORDS, SPLITS
 
 if TYPE_CHECKING:
+    from pupila.artifacts.dataset.manifest import Dataset
     from pupila.artifacts.run.source import ModelSource
     from pupila.stages.evaluate.run import EvaluationOutput
+    from pupila.stages.evaluate.slices.columns import Cells
 
 
 @public
@@ -43,7 +45,8 @@ def evaluate(
         threshold: objective for a binary task, tuned on validation; prefix `CLASS:` for the positive class.
         out: folder of the report; by default `evaluation-<split>` beside the bundle, or
             `evaluation-<table>-<split>` beside the table.
-        settings: `stress` also measures the sensitivity to light, image quality and backgrounds.
+        settings: `by` also gives the metrics by slice of a column; `stress` measures the sensitivity to light, image
+            quality and backgrounds.
 
     Raises:
         PupilaError: see `pupila.stages.evaluate.run.evaluate_models`; the data are not split; or a stress test of a
@@ -70,7 +73,7 @@ def evaluate(
     split = split and _parse_split(split)
     if parsed.stress:
         check_stressable(sources[0], splits, split)
-    result = evaluate_models(sources, opened, splits, split, threshold)
+    result = evaluate_models(sources, opened, splits, split, threshold, _read_columns(opened, parsed.by))
     if parsed.stress:
         evaluated = EvaluationSet(opened, splits, result.predictions[0].rows)
         result = stress_test(result, sources[0], evaluated, parsed)
@@ -78,6 +81,21 @@ def evaluate(
     name = "-".join(["evaluation", *_own_name(sources[0]), result.evaluation.split])
     place = path_text(out) if out is not None else files.join(home, name)
     return write_report(result, opened, place)
+
+
+def _read_columns(data: "Dataset", names: Sequence[str]) -> "dict[str, Cells | None]":
+    """The cells of the columns that slices are made by; a pattern is searched in the file names, as a split does."""
+    from pupila.stages.evaluate.slices.columns import SIZE, find_column
+    from pupila.stages.split.by import read_by
+
+    columns: dict[str, Cells | None] = {}
+    for name in names:
+        cells = find_column(data, name)
+        if cells is None and name != SIZE:
+            groups, splits = read_by(data, name)
+            cells = groups if groups is not None else splits
+        columns[name] = cells
+    return columns
 
 
 def _own_name(source: "ModelSource") -> list[str]:

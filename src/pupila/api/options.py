@@ -224,6 +224,9 @@ class TrainOptions(LayoutOptions, BandOptions, total=False):
 class EvaluateOptions(TypedDict, total=False):
     """What is evaluated besides the metrics."""
 
+    by: Sequence[str]
+    """columns, size (of the object, with masks) or regular expressions searched in the file name, by which metrics
+    are given: each slice against all other images, numbers cut into thirds."""
     stress: bool
     """measure the sensitivity to light, blur, noise, compression, resolution and backgrounds [default: False]."""
     stress_images: int | None

@@ -138,6 +138,28 @@ def permutation_test(
     return float(np.concatenate(extreme).mean())
 
 
+def compare_with_rest(values: Array, inside: Array, groups: Array, seed: int = 0) -> float:
+    """Two-sided p-value that the images of a slice have the mean score of all others: a sign-flip test over groups.
+
+    What each group contributes to the difference of the two means, if all images had one mean, gets a random sign. A
+    group that lies on both sides contributes once, so that what its images have in common is no evidence.
+
+    Args:
+        values: (N,) scores.
+        inside: (N,) bool, both kinds present.
+        groups: (N,) group numbers.
+        seed: of the signs.
+
+    Returns:
+        As of `sign_flip`.
+
+    Source: Kline and Santos 2012, Journal of Econometric Methods 1 (score bootstrap with groups as units); Cameron,
+    Gelbach and Miller 2008 for residuals under the null.
+    """
+    weights = np.where(inside, 1 / inside.sum(), -1 / (~inside).sum())
+    return sign_flip(weights * (values - values.mean()), groups, seed)
+
+
 def _permute_signs(count: int, seed: int) -> Iterator[Array]:
     """(K, count) signs in parts: all where there are at most 10,000, else the observed ones and 9,999 random ones."""
     if 2**count <= _FLIPS:

@@ -50,6 +50,12 @@ def assert_valid(report_json: Path, evaluation: EvaluationReport) -> None:
         importlib.import_module("jsonschema").validate(content, schema)
 
 
+def mean_of_slices(evaluation: EvaluationReport, by: str, metric: str) -> float:
+    """The mean over the images or masks of all slices of a column: the metric itself."""
+    (slices,) = [report.slices for report in evaluation.slices if (report.by, report.metric) == (by, metric)]
+    return sum(value(row.estimate) * row.n for row in slices) / sum(row.n for row in slices)
+
+
 def value(estimate: Estimate) -> float:
     """The value of an estimate that is defined."""
     assert estimate.value is not None

@@ -31,7 +31,7 @@ from pupila.tasks.task import PostProcessing
 from tests.colours import write_colours
 from tests.label_metrics import measure_exactly
 from tests.several_labels import write_several_labels
-from tests.stages.evaluate.reports import assert_valid
+from tests.stages.evaluate.reports import assert_valid, mean_of_slices
 
 Array = NDArray[Any]
 Table = Callable[..., Path]
@@ -450,3 +450,11 @@ def test_a_bundle_is_evaluated_with_its_own_thresholds(tmp_path: Path) -> None:
     assert named == predicted
     assert len(set(named)) > 1
     assert report.models[0].calibration is not None and report.models[0].calibration.before is not None
+
+
+def test_slices_make_up_sample_f1(labelled: tuple[Dataset, SplitFile], table: Table, tmp_path: Path) -> None:
+    data, _ = labelled
+    path = table("theirs", data, flip(data.label_matrix, 0.2))
+    output = pupila.evaluate(path, data, split="test", by="brightness", out=tmp_path / "out")
+    expected = output.evaluation.models[0].model_dump()["metrics"]["sample_f1"]["value"]
+    assert mean_of_slices(output.evaluation, "brightness", "sample_f1") == pytest.approx(expected)

@@ -32,7 +32,7 @@ from pupila.tasks.prompt import Prompt
 from pupila.tasks.prompt_strategies import BOX, POINTS, PromptStrategy
 from tests.colours import POINTED, write_painted, write_pointing
 from tests.pictures import photo, write_classes
-from tests.stages.evaluate.reports import assert_valid, prompted, value
+from tests.stages.evaluate.reports import assert_valid, mean_of_slices, prompted, value
 from tests.stages.evaluate.sealed import split_data, unopened
 from tests.statistics.known import parts
 
@@ -422,6 +422,20 @@ def test_the_page_of_one_model_shows_its_best_and_worst(pools: Dataset, models: 
     assert "Best, median and worst masks with point prompts" in page
     assert "Training curves" not in page
     assert [row.is_baseline for row in e.comparisons] == [True] * 4
+
+
+def test_slices_by_size_are_of_masks_for_each_prompt_strategy(
+    pools: Dataset, models: Path, tmp_path: Path
+) -> None:
+    output = pupila.evaluate(
+        models / "particular", pools, split="validation", by="size", out=tmp_path / "out"
+    )
+    report = prompted(output.evaluation)
+    for strategy, row in report.models[0].strategies.items():
+        mean = row.per_mask["iou"].mean.value
+        assert mean_of_slices(report, "size", f"mean_iou_{strategy}") == pytest.approx(mean)
+    assert {part.unit for part in report.slices} == {"masks"}
+    assert sum(row.n for row in report.slices[0].slices) == report.masks
 
 
 def test_each_access_to_the_test_split_is_recorded(pools: Dataset, models: Path) -> None:

@@ -27,7 +27,7 @@ from pupila.stages.evaluate.verdicts import few_groups_warning
 from tests.colours import write_colours
 from tests.figures import validation
 from tests.pictures import scene, write_scenes
-from tests.stages.evaluate.reports import assert_valid, head, segmented, value
+from tests.stages.evaluate.reports import assert_valid, head, mean_of_slices, segmented, value
 from tests.stages.evaluate.sealed import split_data, unopened
 from tests.statistics.known import parts
 
@@ -365,3 +365,13 @@ def test_a_classifier_is_refused_in_words(scenes: Dataset, tmp_path: Path) -> No
     ) as fault:
         pupila.evaluate(model, scenes, split="validation")
     assert fault.value.remedy == "evaluate it on the data it was trained for"
+
+
+def test_slices_by_size_make_up_the_mean_dice(scenes: Dataset, tmp_path: Path) -> None:
+    masks = {row: moved(scenes.mask(row)) for row in range(len(scenes))}
+    table = write_predictions(tmp_path / "theirs", scenes, masks)
+    report = segmented(pupila.evaluate(table, scenes, by=["size", "width"], out=tmp_path / "out").evaluation)
+    dice = report.models[0].per_image["dice"].mean.value
+    assert mean_of_slices(report, "size", "mean_dice") == pytest.approx(dice)
+    assert mean_of_slices(report, "width", "mean_dice") == pytest.approx(dice)
+    assert report.slices[0].thirds and report.slices[0].unit == "images"

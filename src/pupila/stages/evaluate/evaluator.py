@@ -14,6 +14,7 @@ from pupila.artifacts.report.page import Section
 from pupila.artifacts.run.source import ModelSource
 from pupila.core.records import Record
 from pupila.imaging.images.decode import Array
+from pupila.stages.evaluate.image_scores import ImageScores
 from pupila.stages.evaluate.predictions import PredictionReader, Predictions
 from pupila.stages.evaluate.stress.scorer import StressScorer
 
@@ -85,6 +86,7 @@ class TaskEvaluator(Generic[Report]):
     """What differs between tasks; `evaluate.run` does the rest."""
 
     reader: PredictionReader
+    image_scores: Callable[[EvaluationSet, Predictions], ImageScores]
     reads_out_of_fold: bool = True  # whether a run's stored predictions can be evaluated
     # raises where no threshold can be tuned
     check_tunable: Callable[[EvaluationSet, Predictions | None], None]

@@ -6,6 +6,7 @@ from pupila.core.messages import say
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD, EvaluationResult
 from pupila.stages.evaluate.evaluators import EVALUATORS
 from pupila.stages.evaluate.sentences import sentences
+from pupila.stages.evaluate.slices.page import sections as slice_sections
 from pupila.stages.evaluate.stress.page import stress_sections
 
 
@@ -21,7 +22,10 @@ def evaluation_page(result: EvaluationResult, data: Dataset) -> Page:
     return Page(
         title=_title(model.name, e.split),
         verdict=sentences(e),
-        sections=[*writer.sections(e, data, result.predictions), *stress_sections(e, result.stress_examples)],
+        sections=[
+            *writer.sections(e, data, result.predictions), *slice_sections(e.slices),
+            *stress_sections(e, result.stress_examples),
+        ],
         footnote=say(
             "Model version {model}, data {data}, splits {splits}.",
             model=model.version[:12], data=e.data_hash[:12], splits=e.splits_hash[:12],

@@ -1,6 +1,6 @@
 """An evaluation from end to end: read the predictions, evaluate, compare, and write the report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,8 @@ from pupila.stages.evaluate.predictions import (
     read_predictions,
 )
 from pupila.stages.evaluate.sentences import sentences
+from pupila.stages.evaluate.slices.columns import Cells
+from pupila.stages.evaluate.slices.report import report_slices
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,6 +62,7 @@ def evaluate_models(
     splits: SplitFile,
     split: str | None = None,
     threshold: str | None = None,
+    by: Mapping[str, Cells | None] | None = None,
 ) -> EvaluationResult:
     """Evaluate the first model, and compare it with the others on the images that all have predictions for.
 
@@ -69,9 +72,11 @@ def evaluate_models(
         splits: made from these very data.
         split: to evaluate on, with bundles; None: test, or for runs alone their out-of-fold or validation predictions.
         threshold: objective for a binary task, tuned on validation.
+        by: columns whose slices are evaluated, by name: a cell for each row of the data; None: the size of the object.
 
     Raises:
-        PupilaError: no labels, other classes, missing predictions, or a threshold that can't be tuned.
+        PupilaError: no labels, other classes, missing predictions, a threshold that can't be tuned, or an
+            empty column.
     """
     task = find_task(sources, data)
     evaluator = EVALUATORS[task]
@@ -97,6 +102,9 @@ def evaluate_models(
         split=split or (OUT_OF_FOLD if _has_folds(splits) else VALIDATION), test_accesses=test_accesses,
     )  # fmt: skip
     report = evaluator.report(Evaluated(head, sources, models, evaluation_set, threshold_report))
+    if by:
+        slices = report_slices(evaluator.image_scores(evaluation_set, models[0]), by)
+        report = report.model_copy(update={"slices": slices})
     return EvaluationResult(report, models, evaluator.extra_files(evaluation_set))
 
 

@@ -5,13 +5,15 @@ from pupila.core.messages import say, say_count
 from pupila.core.vocabulary import REDRAW
 from pupila.stages.evaluate.evaluator import OUT_OF_FOLD
 from pupila.stages.evaluate.evaluators import EVALUATORS
+from pupila.stages.evaluate.slices.page import sentences as slice_sentences
 from pupila.stages.evaluate.stress.sentences import stress_sentences
 
 
 def sentences(e: EvaluationReport) -> list[str]:
     """The summary, most important first."""
     writer = EVALUATORS[e.task]
-    return writer.verdict(e) + stress_sentences(e) + _warnings(e) + writer.warnings(e)
+    verdict = writer.verdict(e) + slice_sentences(e.slices) + stress_sentences(e)
+    return verdict + _warnings(e) + writer.warnings(e)
 
 
 def describe_split(e: EvaluationReport, requested: bool) -> str:

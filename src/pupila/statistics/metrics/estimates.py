@@ -116,6 +116,17 @@ def estimate_means(values: Array, groups: Array) -> list[Estimate]:
     return [make_estimate(value, low, high, witnesses) for value, low, high in cells]
 
 
+def estimate_scores(values: Array, groups: Array) -> Estimate:
+    """The mean of (N,) scores (0..1) of N images with its interval: Wilson's for correct and wrong images of groups of
+    their own, else that of a cluster bootstrap.
+    """
+    alone = len(np.unique(groups)) == len(values) >= MIN_GROUPS
+    if not alone or not np.isin(values, (0.0, 1.0)).all():
+        return estimate_means(values[:, None], groups)[0]
+    low, high = wilson_interval(float(values.sum()), len(values))
+    return Estimate(value=float(values.mean()), low=low, high=high)
+
+
 def resampled_metric(
     targets: Array,
     predictions: Array,

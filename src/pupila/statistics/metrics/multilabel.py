@@ -112,6 +112,17 @@ def mean_of_measurable(values: Array) -> Array:
     return share(np.where(there, values, 0.0).sum(axis=1), there.sum(axis=1))
 
 
+def image_f1(targets: Array, decisions: Array) -> Array:
+    """(N,) F1 of each image, whose mean is sample F1; NaN for one that neither shows a class nor is predicted to.
+
+    Args:
+        targets: (N, C) int8: 1 present, 0 absent, -1 unknown.
+        decisions: (N, C) bool.
+    """
+    sums = _image_sums(targets >= 0, targets == 1, decisions)
+    return np.where(sums[:, 1] > 0, sums[:, 0], np.nan)
+
+
 def none_if_nan(value: float) -> float | None:
     """The value, or None for NaN."""
     return None if np.isnan(value) else float(value)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pupila.artifacts.report.evaluation.slices import SliceReport
 from pupila.artifacts.report.evaluation.stress import StressReport
 from pupila.core.records import Record
 from pupila.statistics.estimate import Difference
@@ -58,3 +59,4 @@ class EvaluationReport(EvaluationHead):
     models: Sequence[ModelReport]  # the first one is evaluated, the others are compared with it
     comparisons: Sequence[Comparison]
     stress: StressReport | None = None  # None: there was no stress test
+    slices: list[SliceReport] = Field(default_factory=list)  # of the first model, by what the user named

@@ -18,6 +18,7 @@ from pupila.stages.evaluate.evaluator import (
     LabelledPredictions,
     TaskEvaluator,
 )
+from pupila.stages.evaluate.image_scores import ImageScores
 from pupila.stages.evaluate.predictions import Predictions
 
 
@@ -41,6 +42,11 @@ def _report(evaluated: Evaluated) -> ClassifyReport:
     )
 
 
+def _image_scores(on: EvaluationSet, predictions: Predictions) -> ImageScores:
+    correct = cast(ClassPredictions, predictions).class_indices == _target_indices(on)
+    return ImageScores("images", on.rows, on.groups, {"accuracy": correct.astype(np.float64)})
+
+
 def _check_tunable(on: EvaluationSet, predictions: Predictions | None) -> None:
     has_probabilities = predictions is None or cast(ClassPredictions, predictions).probabilities is not None
     if len(on.data.classes) != 2 or not has_probabilities:
@@ -61,7 +67,7 @@ def _report_threshold(
 
 
 CLASSIFY = TaskEvaluator(
-    reader=ClassReader(), report=_report,
+    reader=ClassReader(), image_scores=_image_scores, report=_report,
     check_tunable=_check_tunable, report_threshold=_report_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections,
     footnote=page.footnote, stress=stress.SCORER,

@@ -15,6 +15,8 @@ from pupila.statistics.intervals import RESAMPLES
 from pupila.statistics.metrics.classify import PER_CLASS
 from pupila.statistics.metrics.titles import metric_title
 
+_DRAWN = 20  # classes of a confusion matrix
+
 
 def sections(e: ClassifyReport, data: Dataset, predictions: Sequence[Predictions]) -> list[Section]:
     """Metrics, metrics by class, comparisons, calibration, and the worst errors."""
@@ -80,10 +82,14 @@ def _classes(model: ClassifyModel, names: list[str]) -> Section:
         ]
         for name, row in model.classes.items()
     ]
-    drawn = (
-        [charts.confusion_matrix(say("Confusion matrix"), model.confusion, names)] if len(names) <= 20 else []
-    )
-    return Section(say("Metrics by class"), charts=drawn, tables=[Table(header, rows)])
+    if len(names) > _DRAWN:
+        text = say(
+            "The confusion matrix of {n} classes is in report.json; the page draws one of up to {most}.",
+            n=len(names), most=_DRAWN,
+        )  # fmt: skip
+        return Section(say("Metrics by class"), [text], tables=[Table(header, rows)])
+    matrix = charts.confusion_matrix(say("Confusion matrix"), model.confusion, names)
+    return Section(say("Metrics by class"), charts=[matrix], tables=[Table(header, rows)])
 
 
 def calibration_words() -> CalibrationWords:
@@ -104,4 +110,7 @@ def _worst_errors(model: ClassifyModel, data: Dataset) -> Section:
                 target=m.target, prediction=m.prediction, confidence=percent(m.confidence, 0)), data.bands)
         for m in model.worst_errors
     ]  # fmt: skip
-    return Section(say("Worst errors"), galleries=[(say("Most confident errors first"), photos)])
+    heading = say("Most confident errors first")
+    if more := model.n - model.correct - len(photos):
+        heading = say("Most confident errors first, and {n} more", n=more)
+    return Section(say("Worst errors"), galleries=[(heading, photos)])

@@ -10,11 +10,14 @@ from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import Evaluated, EvaluationSet, TaskEvaluator
+from pupila.stages.evaluate.image_scores import ImageScores
 from pupila.stages.evaluate.multilabel import compare, model_report, page, sentences, stress
 from pupila.stages.evaluate.multilabel.baselines import predict_baselines
 from pupila.stages.evaluate.multilabel.predictions import LabelPredictions, LabelReader
+from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.refused_threshold import refuse_threshold
 from pupila.statistics.metrics.label_estimates import LabelCells, resample_metrics
+from pupila.statistics.metrics.multilabel import image_f1
 
 
 def _prepare(on: EvaluationSet) -> EvaluationSet:
@@ -49,6 +52,13 @@ def _report(evaluated: Evaluated) -> MultilabelReport:
     )  # fmt: skip
 
 
+def _image_scores(on: EvaluationSet, predictions: Predictions) -> ImageScores:
+    decisions = cast(LabelPredictions, predictions).decisions
+    return ImageScores(
+        "images", on.rows, on.groups, {"sample_f1": image_f1(on.data.label_matrix[on.rows], decisions)}
+    )
+
+
 def _count_unlabelled(on: EvaluationSet) -> int:
     """Images of the evaluated splits of which no class is known."""
     splits = {on.splits.images[row].split for row in on.rows}
@@ -57,7 +67,7 @@ def _count_unlabelled(on: EvaluationSet) -> int:
 
 
 MULTILABEL = TaskEvaluator(
-    reader=LabelReader(), report=_report, prepare=_prepare, check_tunable=refuse_threshold,
+    reader=LabelReader(), image_scores=_image_scores, report=_report, prepare=_prepare, check_tunable=refuse_threshold,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections, footnote=page.footnote,
     stress=stress.SCORER,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from pupila.core.messages import integer, number, percent, say, say_count
 from pupila.stages.evaluate.calibration import FEWER_RESAMPLES, CalibrationWords, calibration_section
 from pupila.stages.evaluate.comparisons import comparison_section
 from pupila.stages.evaluate.multilabel.baselines import PROBE_GRID
+from pupila.stages.evaluate.multilabel.model_report import SHOWN_ERRORS, SHOWN_PAIRS
 from pupila.stages.evaluate.predictions import Predictions
 from pupila.statistics.intervals import RESAMPLES
 from pupila.statistics.metrics.titles import metric_title
@@ -83,8 +84,13 @@ def _baselines(e: MultilabelReport) -> list[Section]:
 def _classes(model: MultilabelModel) -> Section:
     drawn = {name: row.f1 for name, row in model.classes.items() if row.f1.value is not None}
     title = say("F1 by class with 95 % confidence intervals")
+    texts = [say("Groups are those with a positive.")]
+    if len(drawn) > _DRAWN:
+        texts.append(
+            say("The chart is left out, because it would have more than {most} classes.", most=_DRAWN)
+        )
     return Section(
-        say("Metrics by class"), [say("Groups are those with a positive.")],
+        say("Metrics by class"), texts,
         charts=[charts.intervals(title, drawn)] if 0 < len(drawn) <= _DRAWN else [],
         tables=[_threshold_table(model), *_ranking_table(model)],
     )  # fmt: skip
@@ -175,7 +181,10 @@ def _error_pairs(model: MultilabelModel) -> list[Section]:
         ]
         for pair in model.error_pairs
     ]  # fmt: skip
-    text = say("Absent classes that are predicted where another class is present, the most frequent first.")
+    text = say(
+        "Absent classes that are predicted where another class is present, the most frequent first (at most {n}).",
+        n=SHOWN_PAIRS,
+    )  # fmt: skip
     return [Section(say("Co-occurrence of errors"), [text], tables=[Table(header, rows)])]
 
 
@@ -188,7 +197,12 @@ def _worst_errors(model: MultilabelModel, data: Dataset) -> Section:
     photos = [_show_error(error, data) for error in model.worst_errors]
     return Section(
         say("Worst errors"),
-        galleries=[(say("Most confident errors first, one label of each image"), photos)],
+        galleries=[
+            (
+                say("Most confident errors first, one label of each image (at most {n})", n=SHOWN_ERRORS),
+                photos,
+            )
+        ],
     )
 
 

@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
+
 from pupila.artifacts.report.evaluation.prompt import PromptBaseline, PromptModel, PromptReport, PromptResults
 from pupila.artifacts.run.source import TableSource
 from pupila.stages.evaluate.evaluation_set import describe_model
 from pupila.stages.evaluate.evaluator import Evaluated, EvaluationSet, TaskEvaluator
+from pupila.stages.evaluate.image_scores import ImageScores
+from pupila.stages.evaluate.predictions import Predictions
 from pupila.stages.evaluate.prompt import model_report, page, sentences, stress
 from pupila.stages.evaluate.prompt.evaluation_set import PromptEvaluationSet, prepare
 from pupila.stages.evaluate.prompt.predictions import PromptPredictions, PromptReader
 from pupila.stages.evaluate.refused_threshold import refuse_threshold
 from pupila.stages.evaluate.segment.annotation_agreement import annotation_agreement
+from pupila.statistics.metrics.ranking import share
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES, SEED
 
 PROMPTS_FILE = "prompts.jsonl"
@@ -44,12 +49,22 @@ def _report(evaluated: Evaluated) -> PromptReport:
     )
 
 
+def _image_scores(on: EvaluationSet, predictions: Predictions) -> ImageScores:
+    targets, masks = cast(PromptEvaluationSet, on).targets, cast(PromptPredictions, predictions)
+    pixels = on.data.class_pixels[targets.rows]
+    return ImageScores(
+        "masks", targets.rows, targets.groups,
+        {f"mean_iou_{strategy.name}": masks.scores(strategy) for strategy in PROMPT_STRATEGIES},
+        sizes=share(pixels[np.arange(len(pixels)), targets.class_indices], pixels.sum(axis=1)),
+    )  # fmt: skip
+
+
 def _extra_files(on: EvaluationSet) -> dict[str, bytes]:
     return {PROMPTS_FILE: cast(PromptEvaluationSet, on).targets.prompts}
 
 
 PROMPT = TaskEvaluator(
-    reader=PromptReader(), reads_out_of_fold=False, prepare=prepare, report=_report,
+    reader=PromptReader(), image_scores=_image_scores, reads_out_of_fold=False, prepare=prepare, report=_report,
     check_tunable=refuse_threshold,
     extra_files=_extra_files,
     verdict=sentences.verdict, warnings=sentences.warnings, sections=page.sections, footnote=page.footnote,

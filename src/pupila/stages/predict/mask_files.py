@@ -35,7 +35,7 @@ def region_statistics(areas: list[int], predicted: int) -> ClassRegions:
 
 
 def write_class_file(output: Output, classes: list[str]) -> None:
-    """Write what the class indices of the masks mean, where there are to be masks.
+    """Write what the class indices of the masks mean, where masks are written.
 
     Raises:
         PupilaError: the folder can't be written to.

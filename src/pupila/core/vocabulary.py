@@ -1,5 +1,6 @@
 """Constants that files and rooms share: split names, file names, severities, and the ignore index."""
 
+import re
 from typing import Final
 
 # Splits, in the order in which they are shown.
@@ -34,13 +35,21 @@ AUDIT_FILE: Final = "audit.json"
 AUDIT_PAGE_FILE: Final = "audit.html"
 SUSPECTS_FILE: Final = "suspects.json"
 PATCH_FILE: Final = "label-patch.jsonl"
-OWN_FILES: Final = frozenset(
+_OWN_FILES: Final = frozenset(
     {
         MANIFEST_FILE, SPLITS_FILE, TEST_ACCESS_FILE, FINGERPRINT_FILE, EXPLORE_FILE, LABELS_FILE, LABELS_LOCK_FILE,
         LABELS_COPY_FILE, PRODUCTS_FILE, REJECTED_FILE, VISITS_FILE, AUDIT_FILE, AUDIT_PAGE_FILE, SUSPECTS_FILE,
         PATCH_FILE,
     }
 )  # fmt: skip
+# Splits and test accesses that another split replaced, and a split that could not be read.
+_ARCHIVED = re.compile(r"(splits|test_access|splits-damaged)-[0-9a-f]{12}\.jsonl?")
+
+
+def is_own_file(name: str) -> bool:
+    """Whether a file of this name beside the images is one that Pupila wrote, which holds no labels for it to read."""
+    return name in _OWN_FILES or _ARCHIVED.fullmatch(name) is not None
+
 
 IMAGE_SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm",

@@ -141,3 +141,13 @@ def test_a_hundred_files_of_one_kind_are_one_finding(tmp_path: Path) -> None:
     assert (unread.severity, unread.count, len(unread.examples)) == ("warning", 2, 2)
     assert unread.examples[0].startswith("cat/000.json and 99 more: Cityscapes annotations")
     assert (faults["other-file"].count, "nothing to do" in unread.fix) == (1, False)
+
+
+def test_files_that_pupila_archived_are_no_labels(tmp_path: Path) -> None:
+    write_classes(tmp_path / "data", {"a": 6, "b": 6})
+    for seed in (1, 2):
+        pupila.split(tmp_path / "data", seed=seed, replace=True)
+    (tmp_path / "data/splits.json").write_text("{")
+    pupila.split(tmp_path / "data", replace=True)
+    assert len(list((tmp_path / "data").glob("splits-*.json"))) == 2  # of the first seed, and the damaged one
+    assert not {entry.code for entry in pupila.doctor(tmp_path / "data")} & {"unread-labels", "other-file"}

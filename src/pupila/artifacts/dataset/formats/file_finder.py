@@ -23,7 +23,7 @@ from pupila.artifacts.dataset.formats.upload_names import UploadNames, is_upload
 from pupila.artifacts.dataset.reading import read_signature
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TEXT_SUFFIXES
+from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS, TEXT_SUFFIXES, is_own_file
 from pupila.imaging.images.signatures import has_image_signature, unread_format
 
 _FEW = 16  # paths that are looked for one by one
@@ -280,7 +280,7 @@ def list_images(root: str) -> tuple[list[files.FileEntry], list[Oddity]]:
     images, oddities = [], []
     for entry in files.walk(root):
         suffix = files.suffix(entry.path)
-        if entry.path in OWN_FILES:
+        if is_own_file(entry.path):
             continue
         if not files.is_text(entry.path):
             shown = entry.path.encode(errors="surrogateescape").decode(errors="replace")

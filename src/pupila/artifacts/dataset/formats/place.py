@@ -15,7 +15,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_tools import (
 )
 from pupila.core import files
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS
+from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS, is_own_file
 from pupila.imaging.masks.arrays import ARRAY_SUFFIXES
 
 _ANNOTATIONS = "annotations"  # where COCO keeps its files, beside the folders of images
@@ -104,7 +104,7 @@ class Place:
         if self.root != self.home:
             inner = files.relative(self.root, self.home)
             loose = files.list_files(self.home)
-            paths = [path for path in loose if path not in OWN_FILES | {*CLASS_FILES}]
+            paths = [path for path in loose if path not in CLASS_FILES and not is_own_file(path)]
             loose_files = find_annotations(self.home, paths)
             if loose_files.by_tool or loose_files.broken:
                 below, root = [*paths, *(f"{inner}/{path}" for path in below)], self.home

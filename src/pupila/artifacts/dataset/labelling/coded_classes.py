@@ -16,7 +16,7 @@ from pupila.artifacts.dataset.formats.listing import Listing
 from pupila.artifacts.dataset.formats.tables.text_tables import detect_separator, list_lines
 from pupila.core import files
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES
+from pupila.core.vocabulary import IMAGE_SUFFIXES, is_own_file
 from pupila.tasks.classify import CLASSIFY
 from pupila.tasks.label_text import read_labels, write_labels
 from pupila.tasks.multilabel import MULTILABEL
@@ -113,7 +113,7 @@ def _find_name_files(source: Listing) -> Iterator[_NameFile]:
         for name in listed:
             uri = files.join(folder, name)
             if (
-                name in OWN_FILES
+                is_own_file(name)
                 or uri in source.tables
                 or (count[files.suffix(name)] > _MOST_FILES and not _ABOUT.search(name))
             ):

@@ -24,7 +24,7 @@ from pupila.artifacts.dataset.labelling.class_columns import class_columns, is_a
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import IMAGE_SUFFIXES, OWN_FILES, SPLIT_WORDS, TABLE_SUFFIXES
+from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS, TABLE_SUFFIXES, is_own_file
 
 JSON = ".json"
 _MOST_FOLDERS = 8  # without images that are searched
@@ -177,7 +177,7 @@ def _list_candidates(root: str, images: Sequence[files.FileEntry]) -> list[str]:
     folders += [folder for folder in _list_wrappers(images) if folder not in folders]
     for folder in [root, *(files.join(root, name) for name in folders)]:
         names = [name for name in files.list_files(folder)
-                 if name.lower().endswith(_SUFFIXES) and name not in OWN_FILES and name not in CLASS_FILES]  # fmt: skip
+                 if name.lower().endswith(_SUFFIXES) and not is_own_file(name) and name not in CLASS_FILES]  # fmt: skip
         count = Counter(map(files.suffix, names))
         candidates += [
             files.join(folder, name) for name in names if count[files.suffix(name)] <= _MOST_TABLES

@@ -20,7 +20,7 @@ from pupila.artifacts.dataset.formats.tables.text_tables import LIST_SUFFIXES, l
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import OWN_FILES, SPLIT_WORDS, SPLITS
+from pupila.core.vocabulary import SPLIT_WORDS, SPLITS, is_own_file
 
 _SUFFIXES = (*LIST_SUFFIXES, ".csv")
 _JSON = ".json"
@@ -195,7 +195,7 @@ def _find_json_lists(place: Place) -> dict[str, tuple[str, dict[str, list[str]]]
     names = [
         name
         for name in files.list_files(place.root)
-        if name.lower().endswith(_JSON) and name not in OWN_FILES
+        if name.lower().endswith(_JSON) and not is_own_file(name)
     ]
     lists: dict[str, tuple[str, dict[str, list[str]]]] = {}
     for name in names if len(names) <= _MOST_FILES else ():

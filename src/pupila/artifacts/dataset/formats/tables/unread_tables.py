@@ -13,7 +13,7 @@ from pupila.artifacts.dataset.labelling.label_rows import MULTILABEL_FLAG
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
-from pupila.core.vocabulary import OWN_FILES, TABLE_SUFFIXES
+from pupila.core.vocabulary import TABLE_SUFFIXES, is_own_file
 
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 _SHOWN = 3
@@ -72,7 +72,7 @@ def describe_broken_tables(place: Place, read: Sequence[str]) -> list[str]:
     for folder in dict.fromkeys([place.home, place.root]):
         for name in files.list_files(folder):
             uri, shown = files.join(folder, name), name
-            if name in OWN_FILES or name in CLASS_FILES or files.is_hidden(name) or uri in read:
+            if is_own_file(name) or name in CLASS_FILES or files.is_hidden(name) or uri in read:
                 continue
             if name.lower().endswith(_SPREADSHEETS):
                 sentences.append(

@@ -145,7 +145,7 @@ def import_labels(data: Data, file: Path, **read: Unpack[ReadOptions]) -> "Impor
 
     Args:
         data: whatever `pupila.open` takes.
-        file: Label Studio's export in its native JSON format.
+        file: Label Studio's export as JSON, JSON-MIN or CSV.
         read: how the images are read, where the data are not open yet.
 
     Raises:

@@ -62,7 +62,7 @@ def import_(
     ctx: typer.Context,
     data: DataArgument,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help=mark("Label Studio's export in its native JSON format."))
+        str, typer.Argument(metavar="FILE", help=mark("Label Studio's export as JSON, JSON-MIN or CSV."))
     ],
 ) -> None:
     """Import, and print the outcome."""

@@ -5,7 +5,7 @@ import sys
 from functools import cache
 from pathlib import PurePath
 
-from pupila.artifacts.dataset.labels import merge_history, read_history
+from pupila.artifacts.dataset.labels import is_foreign_table, merge_history, read_history
 from pupila.artifacts.dataset.test_access import OLD_FILE, archive_damaged_split, archive_file
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -65,7 +65,8 @@ def _announce(folder: str, home: str) -> None:
 def _copy_records(folder: str, home: str) -> None:
     """Copy the records beside the data that are new or have changed since they were copied."""
     names = files.list_files(folder) if files.is_folder(folder) else []
-    records = [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in _RECORDS)]
+    records = [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in _RECORDS)
+               and not (name == LABELS_FILE and is_foreign_table(files.join(folder, name)))]  # fmt: skip
     if not records:
         return
     uri = files.join(home, _COPIED_FILE)

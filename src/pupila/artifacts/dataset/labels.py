@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +20,7 @@ from pupila.artifacts.dataset.columns import UNREADABLE, Schema, first_line, ref
 from pupila.core import checksums, files, locks, stores
 from pupila.core.errors import PupilaError, name_unread_files
 from pupila.core.messages import say, say_count
-from pupila.core.vocabulary import LABELS_COPY_FILE, LABELS_FILE, LABELS_LOCK_FILE
+from pupila.core.vocabulary import LABELS_COPY_FILE, LABELS_FILE, LABELS_LOCK_FILE, is_own_file
 
 LABELS_SCHEMA = 2  # of labels.parquet; 1 had the column `person` and labellers "person:NAME"
 RETRACTED = "retracted"  # "REASON: retracted" as a note withdraws the annotator's last label for that reason
@@ -38,6 +38,9 @@ HISTORY: Schema = {
     "time": pl.String,
     "note": pl.String,
 }
+
+
+_KEY = {"sha256", "labeller"}  # columns of every history
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def read_history(home: str) -> pl.DataFrame:
         PupilaError: the file can't be read, or is no history that this Pupila can read, and there is no copy of it.
     """
     uri = files.join(home, LABELS_FILE)
-    if not files.exists(uri):
+    if not files.exists(uri) or is_foreign_table(uri):
         return pl.DataFrame(schema=HISTORY)
     with name_unread_files(uri):
         stored = files.read_bytes(uri)
@@ -85,6 +88,47 @@ def read_history(home: str) -> pl.DataFrame:
                             labels.height, path=uri, time=last))  # fmt: skip
     refuse_newer_schema(uri, version, LABELS_SCHEMA)
     return labels
+
+
+def is_record(folder: str, name: str) -> bool:
+    """Whether a file of the folder is one that Pupila writes, and no table of that name by someone else."""
+    return is_own_file(name) and not (name == LABELS_FILE and is_foreign_table(files.join(folder, name)))
+
+
+def is_foreign_table(uri: str) -> bool:
+    """Whether the file in the place of the label history is someone's own table: whole, and without a sign of Pupila.
+
+    A file that can't be read is none: it may be a damaged history.
+    """
+    entry = files.stat_file(".", uri)
+    return entry is not None and _is_foreign(uri, (entry.size, entry.modified))
+
+
+@lru_cache(maxsize=8)
+def _is_foreign(uri: str, version: object) -> bool:
+    home = uri.rpartition("/")[0] or "."
+    try:
+        stored = files.read_bytes(uri)
+        metadata = pl.read_parquet_metadata(io.BytesIO(stored))
+        columns = pl.read_parquet_schema(io.BytesIO(stored)).keys()
+    except (*UNREADABLE, OSError):
+        return False
+    signed = any(key.startswith("pupila") for key in metadata) or checksums.is_damaged(stored)
+    return not signed and not columns >= _KEY and not files.exists(files.join(home, LABELS_COPY_FILE))
+
+
+def require_history(home: str) -> None:
+    """Check that labels can be added, before they are paid for or given.
+
+    Raises:
+        PupilaError: the file in the place of the history is someone's own table.
+    """
+    if is_foreign_table(uri := files.join(home, LABELS_FILE)):
+        raise PupilaError(
+            say("{path} is a table of your own, and no label history", path=uri),
+            expected=say("a label history written by Pupila"),
+            remedy=say("give the table another name: it is read under any"),
+        )  # fmt: skip
 
 
 def _read_copy(home: str) -> tuple[pl.DataFrame, int] | None:
@@ -159,6 +203,7 @@ def append_labels(home: str, labels: Sequence[Label]) -> None:
     """
     if not labels:
         return
+    require_history(home)
     new = pl.DataFrame([asdict(label) for label in labels], schema=HISTORY)
     uri = files.join(home, LABELS_FILE)
     if files.is_remote(uri):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pupila.artifacts.dataset.labels import current_labels, read_history
+from pupila.artifacts.dataset.labels import current_labels, read_history, require_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core.messages import say_count
 from pupila.stages.label.labellers.labeller import Labeller
@@ -35,6 +35,7 @@ def select_images(
         everything: also select images with a label of an annotator or a given label.
         limit: maximum number of images.
     """
+    require_history(data.home)
     labels = read_history(data.home)
     annotated = set(current_labels(labels).filter("annotator")["sha256"])
     own = labels.filter((pl.col("labeller") == labeller.name) & (pl.col("note") == labeller.note))

@@ -7,13 +7,15 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
 
 PROGRAM = "PUPILA_LABEL_STUDIO"  # environment variable: the program, where it is not on the path
 _TOKEN = "0123456789abcdef0123456789abcdef01234567"
-_ATTEMPTS = 10  # to reach it while it starts, each after twice the time of the one before: 255 seconds in all
+_STARTED = "Starting development server"  # of Django, when it is about to listen
+_ATTEMPTS = 6  # to reach it then, each after twice the time of the one before
 _SECONDS = 120  # for one response
 
 
@@ -82,19 +84,28 @@ def start_studio(program: str, folder: Path) -> Iterator[Studio]:
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(home), "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "studio"),
         "COLLECT_ANALYTICS": "0", "LATEST_VERSION_CHECK": "0", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": "",
-        "LANG": "C.UTF-8",
+        "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
     command = [
         program, "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port), "--username",
         "ana@shop.example", "--password", "correct-horse-battery", "--user-token", _TOKEN, "--enable-legacy-api-token",
     ]  # fmt: skip
-    with (folder / "log.txt").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, env=environment, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
     try:
+        log = []
+        for line in process.stdout:  # until it listens; or ends, and says why
+            log.append(line)
+            if _STARTED in line:
+                break
+        assert process.poll() is None, "".join(log)
+        Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop it
         transport = httpx.HTTPTransport(retries=_ATTEMPTS)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=_SECONDS,
                           headers={"Authorization": f"Token {_TOKEN}"}) as client:  # fmt: skip
-            assert client.get("/health").is_success, (folder / "log.txt").read_text()
+            assert client.get("/health").is_success
             yield Studio(client)
     finally:
         process.terminate()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from pupila.artifacts.dataset.labels import RETRACTED, Label, append_labels, read_history
+from pupila.artifacts.dataset.labels import RETRACTED, Label, append_labels, read_history, require_history
 from pupila.stages.label.review.review_task import Answer, Choice, ReviewTask
 from pupila.stages.label.review.sample import ReviewItem
 
@@ -48,6 +48,7 @@ class Review:
         self.items, self.task = list(items), task
         self.context, self._on_answer = context, on_answer
         self._numbers = {item.sha256: number for number, item in enumerate(self.items)}
+        require_history(context.home)
         given = read_answers(read_history(context.home), context.since, context.purpose)
         self.answers = {
             self._numbers[digest]: answer for digest, answer in given.items() if digest in self._numbers

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pupila.artifacts.dataset.formats.tools.studio_tasks import COMMENTS
-from pupila.artifacts.dataset.labels import Label, append_labels, read_history
+from pupila.artifacts.dataset.labels import Label, append_labels, read_history, require_history
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -42,6 +42,7 @@ def import_annotations(data: Dataset, path: str) -> ImportResult:
     Raises:
         PupilaError: not a native export; no image of the data set; or classes that the masks do not have.
     """
+    require_history(data.home)
     items, finder, result = read_items(path), ImageFinder(data), ImportResult()
     matches = [(row, item) for item in items if (row := finder.find_row(item)) is not None]
     if not matches:

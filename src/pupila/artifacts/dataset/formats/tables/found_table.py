@@ -21,10 +21,11 @@ from pupila.artifacts.dataset.formats.tables.table_file import ParsedTable, pars
 from pupila.artifacts.dataset.formats.tables.text_tables import LIST_SUFFIXES, list_lines
 from pupila.artifacts.dataset.formats.tools.studio_tasks import are_tasks
 from pupila.artifacts.dataset.labelling.class_columns import class_columns, is_alone
+from pupila.artifacts.dataset.labels import is_record
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
-from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS, TABLE_SUFFIXES, is_own_file
+from pupila.core.vocabulary import IMAGE_SUFFIXES, SPLIT_WORDS, TABLE_SUFFIXES
 
 JSON = ".json"
 _MOST_FOLDERS = 8  # without images that are searched
@@ -176,8 +177,8 @@ def _list_candidates(root: str, images: Sequence[files.FileEntry]) -> list[str]:
     folders = folders if len(folders) <= _MOST_FOLDERS else []
     folders += [folder for folder in _list_wrappers(images) if folder not in folders]
     for folder in [root, *(files.join(root, name) for name in folders)]:
-        names = [name for name in files.list_files(folder)
-                 if name.lower().endswith(_SUFFIXES) and not is_own_file(name) and name not in CLASS_FILES]  # fmt: skip
+        names = [name for name in files.list_files(folder) if name.lower().endswith(_SUFFIXES)
+                 and name not in CLASS_FILES and not is_record(folder, name)]  # fmt: skip
         count = Counter(map(files.suffix, names))
         candidates += [
             files.join(folder, name) for name in names if count[files.suffix(name)] <= _MOST_TABLES

@@ -12,11 +12,12 @@ import polars as pl
 from pupila.artifacts.dataset.formats.file_finder import split_from_words
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.features import find_class_names, read_parquet_classes, step_in
+from pupila.artifacts.dataset.labels import is_record
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import load_as_written, read_config
-from pupila.core.vocabulary import SPLIT_WORDS, is_own_file
+from pupila.core.vocabulary import SPLIT_WORDS
 
 _PARQUET, _ARROW = ".parquet", ".arrow"
 _STATE, _INFO, _PARTS, _CARD = "state.json", "dataset_info.json", "dataset_dict.json", "README.md"
@@ -104,7 +105,7 @@ def list_shards(place: Place) -> list[Shard]:
 
 
 def _list_folder(folder: str) -> list[str]:
-    names = [name for name in files.list_files(folder) if not is_own_file(name)]
+    names = [name for name in files.list_files(folder) if not is_record(folder, name)]
     streams = [name for name in names if name.lower().endswith(_ARROW) and not name.startswith(_CACHED)]
     if streams and _STATE in names:
         listed = step_in(_read(files.join(folder, _STATE)), "_data_files")

@@ -43,12 +43,13 @@ from pupila.artifacts.dataset.labelling.class_columns import (
     refuse_unread_columns,
 )
 from pupila.artifacts.dataset.labelling.label_column import settle_label_column
+from pupila.artifacts.dataset.labels import is_record
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say
 from pupila.core.settings import closest
-from pupila.core.vocabulary import SPLIT_WORDS, TABLE_SUFFIXES, is_own_file
+from pupila.core.vocabulary import SPLIT_WORDS, TABLE_SUFFIXES
 from pupila.tasks.multilabel import MULTILABEL
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet", ROBOFLOW := "_classes.csv")
@@ -244,7 +245,7 @@ def list_tables(folder: str) -> list[str]:
     """The addresses of the tables directly in the folder; without Pupila's own."""
     names = files.list_files(folder)
     return [files.join(folder, name) for name in names
-            if name.lower().endswith(TABLE_SUFFIXES) and not is_own_file(name)]  # fmt: skip
+            if name.lower().endswith(TABLE_SUFFIXES) and not is_record(folder, name)]  # fmt: skip
 
 
 def _has_labels(table: str) -> bool:

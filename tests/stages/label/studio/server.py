@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -90,23 +90,28 @@ def start_studio(program: str, folder: Path) -> Iterator[Studio]:
         program, "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port), "--username",
         "ana@shop.example", "--password", "correct-horse-battery", "--user-token", _TOKEN, "--enable-legacy-api-token",
     ]  # fmt: skip
-    process = subprocess.Popen(
-        command, env=environment, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    try:
-        log = []
-        for line in process.stdout:  # until it listens; or ends, and says why
-            log.append(line)
-            if _STARTED in line:
-                break
-        assert process.poll() is None, "".join(log)
-        Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop it
-        transport = httpx.HTTPTransport(retries=_ATTEMPTS)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=_SECONDS,
-                          headers={"Authorization": f"Token {_TOKEN}"}) as client:  # fmt: skip
-            assert client.get("/health").is_success
-            yield Studio(client)
-    finally:
-        process.terminate()
-        process.wait()
+    with subprocess.Popen(command, env=environment, cwd=home, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as process:  # fmt: skip
+        assert process.stdout is not None
+        drain = Thread(target=_drain, args=(process.stdout,))  # a full pipe would stop it
+        try:
+            log = []
+            for line in process.stdout:  # until it listens; or ends, and says why
+                log.append(line)
+                if _STARTED in line:
+                    break
+            drain.start()
+            assert process.poll() is None, "".join(log)
+            transport = httpx.HTTPTransport(retries=_ATTEMPTS)
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=_SECONDS,
+                              headers={"Authorization": f"Token {_TOKEN}"}) as client:  # fmt: skip
+                assert client.get("/health").is_success
+                yield Studio(client)
+        finally:
+            process.terminate()
+            drain.join()
+
+
+def _drain(stream: IO[str]) -> None:
+    for _ in stream:
+        pass

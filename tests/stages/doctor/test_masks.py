@@ -334,7 +334,8 @@ def test_blocks_are_smaller_where_classes_are_many(cells: int, most: int) -> Non
         sizes.append(len(rows))
         return 100 * np.eye(len(rows)) + np.random.default_rng(1).normal(size=(len(rows), len(rows)))
 
-    assert mask_fit.find_misfits(np.arange(600), score, cells) == []
+    masks = np.zeros((600, 2, 2), np.uint8)
+    assert mask_fit.find_misfits(np.arange(600), score, cells, masks) == []
     assert most - 5 <= max(sizes) <= most
     assert sum(sizes) == 600 + most  # each once, and those that stood out again
 

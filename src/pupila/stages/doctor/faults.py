@@ -276,7 +276,7 @@ def _mask_pair_entries() -> dict[str, Entry]:
         "conflicting-masks": (WARNING, say("duplicates with different masks"),
                               say("inspect each pair, and use the better mask for both")),
         "mismatched-mask": (ERROR, say("masks that belong to another image"),
-                            say("inspect both images with both masks, and swap the masks back")),
+                            say("inspect both images with both masks, and put each mask back in its place")),
         "poor-mask-fit": (WARNING, say("masks that fit their image no better than the masks of other images"),
                           say("inspect each mask: it may be shifted, unfinished, "
                               "or drawn for an image that is missing here")),

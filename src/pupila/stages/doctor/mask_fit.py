@@ -5,12 +5,15 @@ chance. The fit of a mask is therefore measured in standard deviations above the
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pupila.core.vocabulary import IGNORE
 
 Array = NDArray[Any]
 # Of n rows: the (n, n) fit of each row's image (or prediction) with each row's mask.
@@ -20,6 +23,8 @@ MIN_MASKS = 20  # images with masks; with fewer, the fit by chance is not known
 CHANCE_FIT = 1.0  # fit below which a mask could belong to any other image
 MIN_TYPICAL_FIT = 3.0  # median fit below which the measure does not work on these data
 MATCHING_FIT = 4.0  # fit from which the mask of another image is a match
+POOR_COPY, MOST_COPIES = 0.25, 3  # fit of a copied mask, as a share of the original's; images with one mask
+LEAST_SHARE = 0.01  # of the classes beside the largest, under which a mask is tiny or full and fits much
 BRIGHTNESS, TEXTURE = 8, 2  # steps of equally many pixels
 _BLOCK = 256  # images compared with each other at once: time and memory grow linearly with the images
 _CELLS = 64_000_000  # of a block's table, at most
@@ -32,45 +37,94 @@ class Misfit:
     """A mask that fits its image no better than the masks of other images do."""
 
     row: int
-    other: int | None  # the row whose mask fits this image far better, where there is one
+    other: int | None  # the row whose mask belongs to this image beyond doubt, or of whose mask it has a copy
+    copied: bool = False
 
 
-def find_misfits(rows: Array, score: Score, cells: int) -> list[Misfit] | None:
+def find_misfits(rows: Array, score: Score, cells: int, masks: Array) -> list[Misfit] | None:
     """The masks that do not belong to their images; None if the measure does not work, or nearly all masks are wrong.
 
     Rows are compared in random blocks; a second pass compares the rows that stood out, so that two images with swapped
-    masks are compared with each other.
+    masks are compared with each other. Among many masks some fit another image by chance, so that alone names no row.
 
     Args:
         rows: (N,) row numbers, N at least `MIN_MASKS`.
         score: the fit of the images and masks of n rows.
         cells: of the table of one image and one mask: kinds of pixels times classes.
+        masks: (N, S, S) uint8 class indices, or IGNORE, of these rows.
     """
-    drawn = np.random.default_rng(_SEED).permutation(rows)
+    order = np.random.default_rng(_SEED).permutation(len(rows))
     block = max(MIN_MASKS, min(_BLOCK, math.isqrt(_CELLS // cells)))
-    blocks = np.array_split(drawn, -(-len(drawn) // block))
-    own = np.concatenate([np.diagonal(standardize_scores(score(block))) for block in blocks])
+    blocks = np.array_split(order, -(-len(order) // block))
+    own = np.empty(len(rows))
+    for part in blocks:
+        own[part] = np.diagonal(standardize_scores(score(rows[part])))
     if np.median(own) < MIN_TYPICAL_FIT:
         return None
-    order = np.argsort(own)
-    suspects = drawn[order[:block]]
-    others = _find_better_matches(standardize_scores(score(suspects)))
-    doubtful = drawn[order[: int((own < CHANCE_FIT).sum())]].tolist()
+    suspects = order[np.argsort(own[order])][:block]
+    telling = _tell_much(masks)
+    others = _find_exchanges(standardize_scores(score(rows[suspects])), telling[suspects])
     named = {int(suspects[place]): int(suspects[other]) for place, other in others.items()}
-    mates = [row for row, other in named.items() if named.get(other) == row and row not in doubtful]
-    return [Misfit(row, named.get(row)) for row in doubtful + mates]
+    copies = _find_copies(masks, own, telling)
+    named |= copies
+    doubtful = [place for place in order[np.argsort(own[order])].tolist() if own[place] < CHANCE_FIT]
+    mates = [place for place in named if place not in doubtful]
+    return [
+        Misfit(int(rows[place]), int(rows[named[place]]) if place in named else None, place in copies)
+        for place in doubtful + mates
+    ]
 
 
-def _find_better_matches(fits: Array) -> dict[int, int]:
-    """Image to the image whose mask fits it best, where its own mask fits badly or is swapped."""
+def _tell_much(masks: Array) -> Array:
+    """(N,) bool: whether a mask is neither tiny nor full, so that its shape can fit an image or not."""
+    least = []
+    for mask in masks:
+        counts = np.bincount(mask[mask != IGNORE])
+        least.append(1 - counts.max() / counts.sum() if counts.size else 0.0)
+    return np.asarray(least) >= LEAST_SHARE
+
+
+def _find_exchanges(fits: Array, telling: Array) -> dict[int, int]:
+    """Image to the image whose mask fits it, where both agree: swapped in pairs, or moved on in a ring.
+
+    Args:
+        fits: (n, n) of the images and masks of n rows.
+        telling: (n,) bool, whether a mask is neither tiny nor full.
+    """
     own, best = np.diagonal(fits), fits.argmax(axis=1)
-    matches = {}
+    exchanges = {}
     for place, other in enumerate(best.tolist()):
+        if other == place or fits[place, other] < MATCHING_FIT or not (telling[place] and telling[other]):
+            continue
         both = fits[place, other] + fits[other, place] - own[place] - own[other]
-        swapped = best[other] == place and both >= MATCHING_FIT
-        if other != place and fits[place, other] >= MATCHING_FIT and (own[place] < CHANCE_FIT or swapped):
-            matches[place] = other
-    return matches
+        mutual = best[other] == place and both >= MATCHING_FIT
+        # No other mask fits the image, no other image the mask, and neither of them what lies beside it.
+        lone = _leads(fits[place], other) and _leads(fits[:, other], place)
+        if mutual or (lone and fits[place, other] - max(own[place], own[other]) >= MATCHING_FIT):
+            exchanges[place] = other
+    return exchanges
+
+
+def _leads(fits: Array, place: int) -> bool:
+    """Whether a fit is above all others by more than chance."""
+    return bool(fits[place] - np.delete(fits, place).max() >= CHANCE_FIT)
+
+
+def _find_copies(masks: Array, own: Array, telling: Array) -> dict[int, int]:
+    """Image to the image whose mask it has, pixel by pixel, where that mask fits the other far better.
+
+    A mask of more than a few images is one by design, such as the field of a fixed camera.
+    """
+    alike = defaultdict[bytes, list[int]](list)
+    for place, mask in enumerate(masks):
+        if telling[place]:
+            alike[mask.tobytes()].append(place)
+    copies = {}
+    for places in alike.values():
+        original = max(places, key=lambda place: float(own[place]))
+        if len(places) <= MOST_COPIES and own[original] >= MATCHING_FIT:
+            copies |= {place: original for place in places if own[place] < POOR_COPY * own[original]}
+    return copies
 
 
 def standardize_scores(scores: Array) -> Array:

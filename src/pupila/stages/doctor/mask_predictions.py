@@ -59,6 +59,7 @@ def _find_swaps(data: Dataset, predictions: OutOfFold) -> list[tuple[int, int]]:
         np.arange(len(positions)),
         lambda some: mutual_information(small[some], targets[some], (classes, classes)),
         classes**2,
+        targets,
     )
     return [
         (int(rows[positions[misfit.row]]), int(rows[positions[misfit.other]]))

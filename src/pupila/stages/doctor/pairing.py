@@ -112,12 +112,15 @@ def mismatched_masks(data: Dataset) -> list[Fault]:
             data.thumbnails(some.tolist()), masks[position[some]], len(data.classes)
         ),
         BRIGHTNESS * TEXTURE * len(data.classes),
+        masks,
     )
     if misfits is None:
         count = say_count("{n} image", "{n} images", len(rows))
         return fault("mismatched-mask", swapped, WARNING) + fault("mask-fit-at-chance", [count])
     images = data.images["image"]
     matched = [
+        say("{image} (its mask is a copy of that of {other})", image=images[misfit.row], other=images[misfit.other])
+        if misfit.copied else
         say("{image} (the mask of {other} fits it)", image=images[misfit.row], other=images[misfit.other])
         for misfit in misfits if misfit.other is not None
     ]  # fmt: skip

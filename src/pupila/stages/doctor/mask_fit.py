@@ -119,7 +119,7 @@ def _find_copies(masks: Array, own: Array, telling: Array) -> dict[int, int]:
     for place, mask in enumerate(masks):
         if telling[place]:
             alike[mask.tobytes()].append(place)
-    copies = {}
+    copies: dict[int, int] = {}
     for places in alike.values():
         original = max(places, key=lambda place: float(own[place]))
         if len(places) <= MOST_COPIES and own[original] >= MATCHING_FIT:

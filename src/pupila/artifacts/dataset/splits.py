@@ -135,7 +135,7 @@ class LikelyGroups(Record):
             return say(
                 "No groups are known: neither the data nor the file names tell which images belong together."
             )
-        option = f"--by '{self.by}'"
+        option = f"--by {shlex.quote(self.by)}"
         if not self.divided:
             return say("Groups are likely in the file names ({option}), and none of them is in two splits.",
                        option=option)  # fmt: skip

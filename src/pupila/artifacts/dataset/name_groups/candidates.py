@@ -27,6 +27,7 @@ LEAST_SHARED = 0.2  # share of the images in groups of two or more
 _NESTED = 0.95  # share of the images that lie with their finer group in one coarser group
 MOST_CYCLE = 60  # values of a field that counts through a group
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[\W_]+")
+_LETTERS, _ANY_LETTERS = "[A-Za-z]+", r"[^\W\d_]+"
 _SEPARATORS = ("_", "-", " ", ".")
 _USUAL = 0.9  # share of the names that have the fields of an expression; the others are groups of their own
 
@@ -59,7 +60,7 @@ class Token:
     @property
     def varies(self) -> bool:
         """Whether two names differ here."""
-        return self.pattern != re.escape(self.texts[0])
+        return len(set(self.texts)) > 1
 
 
 def find_candidates(images: Sequence[str], labels: Sequence[str | None]) -> list[Candidate]:
@@ -137,6 +138,11 @@ def _follows_class(codes: NDArray[Any], labels: Sequence[str | None]) -> bool:
     return 1 < classes == len(pairs)
 
 
+def _literal(text: str) -> str:
+    """The text as an expression, without needless backslashes."""
+    return re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", text)
+
+
 def _stems(images: Sequence[str]) -> list[str]:
     names = [image.rpartition("/")[2] for image in images]
     return [name.rpartition(".")[0] or name for name in names]
@@ -150,8 +156,10 @@ def _common_tokens(stems: Sequence[str]) -> list[Token]:
     tokens = []
     for texts in zip(*split, strict=True):
         kinds = {_kind(text) for text in texts}
+        if len(kinds) > 1 and kinds <= {_LETTERS, _ANY_LETTERS}:
+            kinds = {_ANY_LETTERS}
         if len(set(texts)) == 1:
-            tokens.append(Token(re.escape(texts[0]), list(texts)))
+            tokens.append(Token(_literal(texts[0]), list(texts)))
         elif len(kinds) != 1 or (kind := kinds.pop()) is None:
             return []
         else:
@@ -162,7 +170,9 @@ def _common_tokens(stems: Sequence[str]) -> list[Token]:
 def _kind(text: str) -> str | None:
     if text.isdecimal():
         return r"\d+"
-    return r"[^\W\d_]+" if text[0].isalpha() else None
+    if text[0].isalpha():
+        return _LETTERS if text.isascii() else _ANY_LETTERS
+    return None
 
 
 def _field_expressions(images: Sequence[str]) -> Iterator[str]:
@@ -172,12 +182,20 @@ def _field_expressions(images: Sequence[str]) -> Iterator[str]:
     varying = [place for place, token in enumerate(tokens) if token.varies]
     for first, last in _spans(len(varying)):
         yield start + _token_expression(tokens, varying[first], varying[last])
-    yield start + r"(.*?)[\W_]*\d+\.[^.]*$"
+    yield start + _before_number(stems)
     yield start + r"(.*?)[\W_]*[^\W_]+\.[^.]*$"
     for separator in _SEPARATORS:
         for expression in _separator_expressions(stems, separator):
             yield start + expression
     yield from _folder_expressions(images)
+
+
+def _before_number(stems: Sequence[str]) -> str:
+    """What stands before the last number, at the end of the name."""
+    separators = {match[1] if (match := re.search(r"([\W_]+)\d+$", stem)) else "" for stem in stems}
+    if len(separators) == 1 and (separator := separators.pop()):
+        return rf"(.+){_literal(separator)}\d+\.[^.]*$"
+    return r"(.*?)[\W_]*\d+\.[^.]*$"
 
 
 def _spans(count: int) -> Iterator[tuple[int, int]]:
@@ -190,11 +208,13 @@ def _spans(count: int) -> Iterator[tuple[int, int]]:
 
 def _without_split(stems: Sequence[str]) -> tuple[str, list[str]]:
     """The start of an expression that skips a split in front of every name, and the names without it."""
-    split = [re.match(r"([^\W_]+)[\W_]+(?=.)", stem) for stem in stems]
+    split = [re.match(r"([^\W_]+)([\W_]+)(?=.)", stem) for stem in stems]
     words = sorted({match[1] for match in split if match})
     if None in split or len(words) < 2 or not {word.lower() for word in words} <= set(SPLIT_WORDS):
         return "^", list(stems)
-    return f"^(?:{'|'.join(words)})[\\W_]+", [
+    separators = {match[2] for match in split if match}
+    separator = _literal(separators.pop()) if len(separators) == 1 else r"[\W_]+"
+    return f"^(?:{'|'.join(words)}){separator}", [
         stem[match.end() :] for stem, match in zip(stems, split, strict=True) if match
     ]
 
@@ -203,7 +223,7 @@ def _separator_expressions(stems: Sequence[str], separator: str) -> Iterator[str
     """The fields between equal separators: one of them, the first ones, and all but the last."""
     counts = sorted(stem.count(separator) for stem in stems)
     least = counts[int((1 - _USUAL) * len(counts))]
-    mark = re.escape(separator)
+    mark = _literal(separator)
     other = f"[^{mark}]"
     for place in range(min(least, 5)):
         before = f"(?:{other}*{mark}+){{{place}}}" if place else ""
@@ -285,7 +305,7 @@ def _with_class(images: Sequence[str], labels: Sequence[str | None], expression:
     pairs = Counter(zip(parents, labels, strict=True))
     if len(pairs) == len(set(parents)) == len(set(labels)):
         return f"(?P<cycle>[^/]+)/{expression.removeprefix('^')}"
-    return f"(?P<cycle>){expression}"
+    return f"^(?P<cycle>){expression.removeprefix('^')}"
 
 
 def _usual_gaps(texts: Sequence[str]) -> list[int]:

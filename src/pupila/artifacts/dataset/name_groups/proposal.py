@@ -1,6 +1,7 @@
 """The proposal: of all candidates the groups that explain best which images are alike."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,11 +11,11 @@ from pupila.artifacts.dataset.name_groups.candidates import Candidate, find_cand
 from pupila.artifacts.dataset.name_groups.comparison import Comparison, Source
 from pupila.artifacts.dataset.name_groups.likeness import Likeness
 from pupila.core import files
-from pupila.core.messages import percent, say
+from pupila.core.messages import percent, say, say_count
 from pupila.core.progress import progress
 from pupila.statistics.estimate import p_text
 
-METHOD = "2"  # changes whenever the same images could give another proposal: part of the cache key
+METHOD = "3"  # changes whenever the same images could give another proposal: part of the cache key
 LEAST_EXCESS = 0.2  # of the images whose most similar one is of their group, above chance
 MOST_P_VALUE = 0.001  # p-value of a candidate that is accepted
 AS_ALIKE = 0.75  # share of the finer groups' likeness that the coarser keep across them, to be taken instead
@@ -39,14 +40,15 @@ class GroupProposal:
     @property
     def option(self) -> str:
         """What the user types."""
-        return f"--by '{self.by}'"
+        return f"--by {shlex.quote(self.by)}"
 
     def describe(self) -> str:
         """The groups and the evidence, in sentences."""
         sizes, names = self.sizes, [str(name) for name, _ in Counter(self.groups).most_common(_EXAMPLES)]
-        groups = say("Groups are likely in the file names: {option} makes {n} groups of {least} to {most} images, such "
-                     "as {names}.", option=self.option, n=len(sizes), least=sizes[-1], most=sizes[0],
-                     names=", ".join(names))  # fmt: skip
+        most = say_count("{n} image", "{n} images", sizes[0])
+        spread = most if sizes[0] == sizes[-1] else say("{least} to {most}", least=sizes[-1], most=most)
+        groups = say("Groups are likely in the file names: {option} makes {n} groups of {sizes}, such as {names}.",
+                     option=self.option, n=len(sizes), sizes=spread, names=", ".join(names))  # fmt: skip
         return f"{groups} {self.evidence}"
 
     @property

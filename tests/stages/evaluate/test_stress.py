@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from pupila.artifacts.bundle.folder import Bundle
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.splits import SplitFile
 from pupila.artifacts.dataset.test_access import read_test_accesses
+from pupila.artifacts.report.evaluation.multilabel import MultilabelReport
 from pupila.artifacts.report.evaluation.reports import REPORTS
 from pupila.artifacts.report.evaluation.stress import StressedCorruption, StressReport
-from pupila.artifacts.run.source import parse_source
+from pupila.artifacts.run.folder import Run
+from pupila.artifacts.run.source import RunSource, parse_source
 from pupila.cli.run import run as cli
 from pupila.core.errors import PupilaError
 from pupila.imaging.corruptions.catalogue import BACKGROUND, CORRUPTIONS, LEVELS
@@ -24,9 +27,10 @@ from pupila.stages.evaluate.evaluator import EvaluationResult, EvaluationSet
 from pupila.stages.evaluate.run import evaluate_models
 from pupila.stages.evaluate.sentences import sentences
 from pupila.stages.evaluate.settings import EvaluateSettings
-from pupila.stages.evaluate.stress.run import stress_test
-from tests.colours import PLAIN, write_colours, write_painted, write_pointing
-from tests.stages.evaluate.reports import assert_valid
+from pupila.stages.evaluate.stress.run import check_stressable, stress_test
+from tests.colours import PLAIN, write_colours, write_labelled, write_painted, write_pointing
+from tests.several_labels import write_several_labels
+from tests.stages.evaluate.reports import assert_valid, classified, prompted, segmented, value
 from tests.stages.evaluate.sealed import split_data, unopened
 
 SIDE = 24
@@ -118,7 +122,7 @@ def test_a_model_that_looks_at_brightness_is_sensitive_to_it_and_not_to_blur(
     report = report_of(result)
     rows = rows_of(report)
     assert report.metric == "accuracy"
-    assert report.clean == 1
+    assert report.clean == value(classified(result.evaluation).models[0].metrics["accuracy"]) == 1
     assert report.images == report.drawn == report.whole == 30
     assert rows.keys() == CORRUPTIONS.keys() - {BACKGROUND}
     assert report.left_out == {BACKGROUND: "no-masks"}
@@ -177,11 +181,11 @@ def test_a_model_of_masks_that_compares_colours_withstands_other_light(
     spots: Dataset, tmp_path: Path
 ) -> None:
     """It paints what is more green than red, and light, shadows and the grounds of others leave that as it is."""
-    report = report_of(
-        stress(write_painted(tmp_path / "painted", classes=spots.classes, view="resize"), spots)
-    )
-    rows = rows_of(report)
+    result = stress(write_painted(tmp_path / "painted", classes=spots.classes, view="resize"), spots)
+    report = report_of(result)
+    rows, model = rows_of(report), segmented(result.evaluation).models[0]
     assert report.metric == "mean_dice"
+    assert report.clean == pytest.approx(value(model.per_image["dice"].mean))
     assert rows.keys() == CORRUPTIONS.keys()
     assert report.clean > 0.8
     for name in ("darker", "brighter", "shadow", "reflection", BACKGROUND):
@@ -192,8 +196,43 @@ def test_a_model_of_masks_that_compares_colours_withstands_other_light(
 def test_prompted_masks_of_a_colour_are_scored_from_points(spots: Dataset, tmp_path: Path) -> None:
     result = stress(write_pointing(tmp_path / "pointing"), spots, "validation")
     report = report_of(result)
+    model = prompted(result.evaluation).models[0]
     assert report.metric == "mean_iou_points"
+    assert report.clean == pytest.approx(value(model.strategies["points"].per_mask["iou"].mean))
     assert report.images == 8
     assert rows_of(report).keys() == CORRUPTIONS.keys()
     assert all(row.mean.low is None and row.verdict == "not distinguishable" for row in report.corruptions)
     assert any("too few groups for a verdict" in text for text in sentences(result.evaluation))
+
+
+def write_three_labels(folder: Path) -> Path:
+    """Blue, green and red squares, without the fourth class."""
+    table = write_several_labels(folder, 24) / "labels.csv"
+    table.write_text("".join(line.rpartition(",")[0] + "\n" for line in table.read_text().splitlines()))
+    return folder
+
+
+def test_several_labels_are_scored_by_micro_f1(tmp_path: Path) -> None:
+    data = split_data(tmp_path, write_three_labels, 0.2, 0.5)
+    result = stress(write_labelled(tmp_path / "labelled", classes=data.classes), data)
+    report, evaluation = report_of(result), result.evaluation
+    assert isinstance(evaluation, MultilabelReport)
+    assert report.metric == "micro_f1"
+    assert 0 < report.clean < 1
+    assert report.clean == pytest.approx(value(evaluation.models[0].metrics["micro_f1"]))
+
+
+def test_the_folds_of_a_run_are_refused_with_the_test_split_as_the_remedy(
+    lights: Dataset, tmp_path: Path
+) -> None:
+    splits = SplitFile.read(lights.home)
+    assert splits is not None
+    folded = replace(splits, images=[replace(a, fold=number % 3) for number, a in enumerate(splits.images)])
+    (tmp_path / "oof.parquet").write_bytes(b"")
+    source = RunSource("folds", Run(str(tmp_path)))
+    with pytest.raises(
+        PupilaError, match=r"(?s)not trained on.*out-of-fold predictions of folds.*--split test"
+    ):
+        check_stressable(source, folded, None)
+    check_stressable(source, folded, "test")
+    check_stressable(source, splits, None)

@@ -115,7 +115,7 @@ def test_the_weakest_point_is_the_largest_significant_fall_and_where_it_begins()
     assert " It begins at sigma 1 % of the side: 0.800 (20.0 points, 95 % CI " in verdict
     assert others == [
         "Accuracy also falls significantly with JPEG compression.",
-        "No significant difference, which is no proof of robustness: noise, low resolution.",
+        "Not significant over the four levels, which is no proof of robustness: noise, low resolution.",
     ]
 
 

@@ -127,6 +127,9 @@ def _others(stress: StressReport) -> list[str]:
                          margin=number(100 * MARGIN, 0), names=equivalent))  # fmt: skip
     if stress.groups >= MIN_GROUPS and weakest is not None and (unknown := names(NOT_DISTINGUISHABLE)):
         texts.append(
-            say("No significant difference, which is no proof of robustness: {names}.", names=unknown)
+            say(
+                "Not significant over the four levels, which is no proof of robustness: {names}.",
+                names=unknown,
+            )
         )
     return texts

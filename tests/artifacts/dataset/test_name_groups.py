@@ -1,6 +1,7 @@
 """Groups in file names: found in drawn schemes and in real data, and not where names tell nothing."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,23 @@ def test_a_proposal_is_searched_for_once(tmp_path: Path, monkeypatch: pytest.Mon
     _, _, first = propose(5, tmp_path)
     monkeypatch.setattr("pupila.artifacts.dataset.name_groups.proposal.propose_groups", None)
     assert first is not None and pupila.open(tmp_path).group_proposal == first
+
+
+def test_sessions_of_dates_with_times_and_copies_of_an_image_are_found(tmp_path: Path) -> None:
+    generator = np.random.default_rng(11)
+    sessions, copies = Scheme("sessions"), Scheme("copies")
+    time = datetime(2021, 3, 1, 23, tzinfo=UTC)
+    for group in range(12):
+        time += timedelta(hours=int(generator.integers(1, 30)))
+        for _ in range(4):
+            time += timedelta(seconds=int(generator.integers(3, 60)))
+            sessions.add(f"{time:%Y%m%d_%H%M%S}", group, int(generator.integers(3)))
+        for suffix in ("", "_flip", "_bright"):
+            copies.add(f"img{group:03d}{suffix}", group, 0)
+    for scheme in (sessions, copies):
+        scheme.write(tmp_path / scheme.name, generator)
+        data = pupila.open(tmp_path / scheme.name)
+        group_of = dict(zip(scheme.paths, scheme.groups, strict=True))
+        assert data.group_proposal is not None, scheme.name
+        groups = [group_of[image] for image in data.images["image"]]
+        assert number_partition(data.group_proposal.groups) == number_partition(groups)

@@ -76,7 +76,9 @@ def write_numbered(folder: Path, names: str) -> Path:
         ("e1_n5 e2_n8 e3_n9 e1_n12 e3_n14 e2_n20", r"e(?P<cycle>\d)_n(?P<number>\d+)", "5 5 5 12 12 20"),
         ("i1 i2 i3 i14 i15 i100", r"i(?P<number>\d+)", "1 1 1 14 14 100"),  # a step of more than ten times 1
         ("i1 i2 i3 i5 i6 i9", r"i(?P<number_1>\d+)", "1 1 1 5 5 9"),
-        ("a_1 a_2 b_2 b_3 b_90", r"(?P<group>\w)_(?P<number>\d+)", "a_1 a_1 b_2 b_2 b_90"),
+        ("20210101_235955 20210102_000005 20210102_000010 20210102_010000", r"(?P<number>\d+_\d+)",
+         "20210101_235955 20210101_235955 20210101_235955 20210102_010000"),
+        ("a_1 a_2 b_2 b_3 b_90", r"(?P<group>\w)_(?P<number>\d+)", "a~1 a~1 b~2 b~2 b~90"),
         ("rock/1 paper/2 scissors/3 rock/4 paper/5 scissors/6", r"(?P<cycle>\w+)/(?P<number>\d)", "1 1 1 4 4 4"),
         ("b/1 a/2 c/3 a/4 b/5 c/6 a/7 b/8 c/9", r"(?P<cycle>\w+)/(?P<number>\d)", "1 2 2 4 4 4 7 7 7"),
         ("a/1 b/2 a/3 b/4", r"(?P<cycle>)(?P<number>\d)", "1 1 3 3"),
@@ -85,6 +87,7 @@ def write_numbered(folder: Path, names: str) -> Path:
 def test_a_running_number_names_groups(tmp_path: Path, names: str, by: str, groups: str) -> None:
     data = pupila.open(write_numbered(tmp_path, names))
     images = [image.removesuffix(".png") for image in data.images["image"]]
-    expected = dict(zip(names.split(), groups.replace("_", " ").split(" ") if "_" not in groups else
-                        [each.replace("_", " ") for each in groups.split()], strict=True))  # fmt: skip
+    expected = {
+        name: group.replace("~", " ") for name, group in zip(names.split(), groups.split(), strict=True)
+    }
     assert read_by(data, by) == ([expected[image] for image in images], None)

@@ -105,6 +105,8 @@ def _read_candidate(images: Sequence[str], labels: Sequence[str | None], by: str
     if read is None:
         return None
     groups, order = read
+    if not all(groups):
+        return None  # a name in which nothing stands there
     first: dict[str | None, int] = {}
     for row in order:
         first.setdefault(groups[row], len(first))
@@ -232,6 +234,8 @@ def _separator_expressions(stems: Sequence[str], separator: str) -> Iterator[str
             yield from _whole_or_usual(stems, f"({before}{other}+){mark}")
     if least:
         yield from _whole_or_usual(stems, f"(.+){mark}")
+    if counts[-1] > counts[0] and separator != ".":
+        yield f"({other[:-1]}.]+)"  # names with and without what follows
 
 
 def _whole_or_usual(stems: Sequence[str], expression: str) -> Iterator[str]:
@@ -274,6 +278,7 @@ def _number_expressions(images: Sequence[str], labels: Sequence[str | None]) -> 
     tokens = _common_tokens(_stems(images))
     numbers = [place for place, token in enumerate(tokens) if token.pattern == r"\d+"]
     running = [place for place in numbers if _is_running(tokens[place].texts)]
+    yield from _time_expressions(tokens)
     for place in running:
         for other, token in enumerate(tokens):
             if other != place and token.varies and 1 < len(set(token.texts)) <= MOST_CYCLE:
@@ -284,6 +289,16 @@ def _number_expressions(images: Sequence[str], labels: Sequence[str | None]) -> 
         yield expression
         for step in _usual_gaps(tokens[place].texts):
             yield _sequence_expression(tokens, {place: f"number_{step}"})
+
+
+def _time_expressions(tokens: list[Token]) -> Iterator[str]:
+    """A date followed by a time, which count in seconds."""
+    for place in range(len(tokens) - 2):
+        date, between, time = tokens[place : place + 3]
+        are_digits = date.texts[0].isdecimal() and time.texts[0].isdecimal() and not between.varies
+        if are_digits and {*map(len, date.texts)} == {8} and {*map(len, time.texts)} == {6}:
+            before = "".join(token.pattern for token in tokens[:place])
+            yield rf"^{before}(?P<number>\d+{between.pattern}\d+)"
 
 
 def _is_running(texts: Sequence[str]) -> bool:

@@ -1,8 +1,10 @@
 """Expressions of `--by` that name groups: searched texts, and groups that begin where a running number restarts."""
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +15,7 @@ JUMP = 10  # times the usual step, above which a number jumps
 FEWER = (
     0.75  # of the groups of the alphabetical order, below which words rise in the order in which they follow
 )
+_TIME_DIGITS = 14  # of a date and a time
 _NUMBER_NAME = re.compile(rf"{NUMBER}(?:_(\d+))?")
 
 
@@ -34,7 +37,7 @@ def sequence_groups(
     A new group begins where `cycle` does not rise, or where the number jumps: by more than `JUMP` times the median
     step, or by more than N where the number is captured as `number_N`. A cycle of digits rises as a number, words in
     alphabetical order, or in that in which they follow each other where it makes far fewer groups; an empty
-    `(?P<cycle>)` stands for the class.
+    `(?P<cycle>)` stands for the class. A date with a time (14 digits, whatever stands between them) counts in seconds.
 
     Args:
         matches: N, all of one expression that captures a number.
@@ -77,6 +80,10 @@ def _parse_number(text: str | None) -> int:
     digits = re.sub(r"\D", "", text or "")
     if not digits:
         raise ValueError(text)
+    if len(digits) == _TIME_DIGITS:
+        with contextlib.suppress(ValueError):  # digits of no date
+            time = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            return int(time.timestamp())
     return int(digits)
 
 

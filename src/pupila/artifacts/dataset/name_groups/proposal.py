@@ -15,7 +15,7 @@ from pupila.core.messages import percent, say, say_count
 from pupila.core.progress import progress
 from pupila.statistics.estimate import p_text
 
-METHOD = "3"  # changes whenever the same images could give another proposal: part of the cache key
+METHOD = "4"  # changes whenever the same images could give another proposal: part of the cache key
 LEAST_EXCESS = 0.2  # of the images whose most similar one is of their group, above chance
 MOST_P_VALUE = 0.001  # p-value of a candidate that is accepted
 AS_ALIKE = 0.75  # share of the finer groups' likeness that the coarser keep across them, to be taken instead

@@ -98,9 +98,19 @@ def compare_with_baseline(differences: Array, groups: Array) -> PairedTest:
         differences: (N,) score of the model minus that of the baseline; -1, 0 or 1 for correct and wrong images.
         groups: (N,) group numbers; fewer than `LEAST_GROUPS` that differ show nothing.
     """
-    p_value = sign_flip(differences, groups)
-    mean = float(differences.mean())
-    significant: Verdict = BETTER if mean > 0 else WORSE
+    return make_paired_test(differences, groups, float(differences.mean()), sign_flip(differences, groups))
+
+
+def make_paired_test(differences: Array, groups: Array, gap: float, p_value: float) -> PairedTest:
+    """The counts and the verdict of a test that was made.
+
+    Args:
+        differences: as of `compare_with_baseline`.
+        groups: (N,) group numbers.
+        gap: what was tested: the metric of the model minus that of the baseline.
+        p_value: that it is 0.
+    """
+    significant: Verdict = BETTER if gap > 0 else WORSE
     return PairedTest(
         won=int((differences > 0).sum()), lost=int((differences < 0).sum()),
         groups=len(np.unique(groups[differences != 0])), p_value=p_value,

@@ -18,6 +18,7 @@ from pupila.statistics.tests import (
     NOT_DISTINGUISHABLE,
     SIGNIFICANT,
     WORSE,
+    PairedTest,
     Verdict,
     holm,
     verdict,
@@ -65,6 +66,11 @@ def few_groups_warning(e: EvaluationReport, classes: list[str]) -> str:
         "Too few groups for confidence intervals in {names}: add images, or use folds "
         "(pupila split DATA --folds 5 --replace).", names=quoted,
     )  # fmt: skip
+
+
+def count_pairs(test: PairedTest) -> str:
+    """How often the model and how often the baseline scored higher: "18 images won, 0 lost"."""
+    return say_count("{n} image won, {lost} lost", "{n} images won, {lost} lost", test.won, lost=test.lost)
 
 
 def paired_test_words(model: ModelReport) -> str:

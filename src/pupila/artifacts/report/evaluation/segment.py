@@ -7,6 +7,7 @@ from pupila.core.records import Record
 from pupila.statistics.estimate import Estimate
 from pupila.statistics.metrics.baseline import Baseline
 from pupila.statistics.metrics.overlap import OverlapSummary
+from pupila.statistics.tests import PairedTest
 
 
 class AnnotationAgreement(Record):
@@ -45,6 +46,7 @@ class SegmentModel(OverlapSummary, ModelReport):
     """One segmentation model; its groups are those of images with a labelled pixel."""
 
     baseline: Baseline  # the class that scores best everywhere
+    baseline_test: PairedTest  # of the model against it, by the metric that selects models
     majority: Baseline  # the class of most pixels
     failures: Failures
     histograms: dict[str, list[int]]  # by id: images in equal bins of 0..1

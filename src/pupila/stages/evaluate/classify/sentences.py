@@ -9,6 +9,7 @@ from pupila.artifacts.report.evaluation.classify import (
 from pupila.core.messages import listing, number, percent, say, say_count
 from pupila.stages.evaluate.verdicts import (
     comparison_sentence,
+    count_pairs,
     few_groups_warning,
     never_recognised,
     paired_test_words,
@@ -98,10 +99,10 @@ def _macro_f1(model: ClassifyModel) -> str:
 def _baseline(model: ClassifyModel) -> str:
     """Whether the model is better than the majority class, image by image."""
     base, test = model.baseline, model.baseline_test
-    pairs = say_count("{n} image won, {lost} lost", "{n} images won, {lost} lost", test.won, lost=test.lost)
     values = {
         "accuracy": model.metrics["accuracy"].percent_text(), "baseline": percent(base.metrics["accuracy"]),
-        "class_name": base.name, "pairs": pairs, "test": paired_test_words(model), "p": p_text(test.p_value),
+        "class_name": base.name, "pairs": count_pairs(test), "test": paired_test_words(model),
+        "p": p_text(test.p_value),
     }  # fmt: skip
     if test.verdict == BETTER:
         return say(

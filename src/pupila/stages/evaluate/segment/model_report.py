@@ -9,14 +9,18 @@ from pupila.stages.evaluate.evaluator import EvaluationSet
 from pupila.stages.evaluate.segment.annotation_agreement import annotation_agreement
 from pupila.stages.evaluate.segment.predictions import MaskPredictions
 from pupila.statistics.metrics.baseline import Baseline
+from pupila.statistics.metrics.classify import mean_of_present, ratio
 from pupila.statistics.metrics.overlap import FIGURES, OverlapCounts, summarise_overlaps
 from pupila.statistics.metrics.segment import (
     METRICS,
     best_constant_class,
     constant_counts,
+    image_scores,
     majority_class,
     pixel_accuracy,
+    selection_metric,
 )
+from pupila.statistics.tests import PairedTest, compare_with_baseline, make_paired_test, permutation_test
 
 FAILED_BELOW = 0.5  # IoU of an image
 BINS = 20  # of a histogram over 0..1
@@ -36,6 +40,7 @@ def report_model(predictions: MaskPredictions, on: EvaluationSet, header: ModelR
     return SegmentModel(
         **{**dict(header), **dict(summarise_overlaps(overlaps, on.groups, names))},
         baseline=Baseline(name=names[best], metrics=_score_constant(overlaps.regions, best)),
+        baseline_test=compare_with_constant(overlaps.regions[images], on.groups[images], best),
         majority=Baseline(name=names[most], metrics={"pixel_accuracy": majority}),
         failures=Failures(below=FAILED_BELOW, images=len(low)),
         histograms={
@@ -46,6 +51,40 @@ def report_model(predictions: MaskPredictions, on: EvaluationSet, header: ModelR
         predicted_classes=[name for name, pixels in zip(names, predicted_pixels, strict=True) if pixels],
         annotation_agreement=annotation_agreement(on.data),
     )
+
+
+def compare_with_constant(matrices: Array, groups: Array, number: int) -> PairedTest:
+    """The masks against those that are one class everywhere, image by image: by the mean Dice of two classes, with a
+    test of flipped signs; of more by the pooled IoU, with one that exchanges the masks of groups.
+
+    Args:
+        matrices: (N, C, C) pixel counts of labelled images.
+        groups: (N,) group numbers.
+        number: of the class.
+    """
+    always = constant_counts(matrices, number)
+    metric = METRICS[selection_metric(matrices.shape[-1])]
+    differences = image_scores(matrices, metric) - image_scores(always, metric)
+    if matrices.shape[-1] == 2:
+        return compare_with_baseline(differences, groups)
+    ours, theirs = _class_sums(matrices), _class_sums(always)
+    gap = _pooled_iou(ours.sum(axis=0)[None]) - _pooled_iou(theirs.sum(axis=0)[None])
+    p_value = permutation_test(ours, theirs, groups, _pooled_iou)
+    return make_paired_test(differences, groups, float(gap[0]), p_value)
+
+
+def _class_sums(matrices: Array) -> Array:
+    """(N, 2 C) float64 intersection and union of every class: what the IoU of more than two classes needs."""
+    shared = np.diagonal(matrices, axis1=1, axis2=2)
+    return np.concatenate([shared, matrices.sum(axis=1) + matrices.sum(axis=2) - shared], axis=1).astype(
+        float
+    )
+
+
+def _pooled_iou(sums: Array) -> Array:
+    """(B,) mean IoU over the classes that occur, of (B, 2 C) sums of `_class_sums`."""
+    shared, either = np.split(sums, 2, axis=1)
+    return mean_of_present(ratio(shared, either), either)
 
 
 def _score_constant(regions: Array, number: int) -> dict[str, float]:

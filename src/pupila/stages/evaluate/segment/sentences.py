@@ -4,19 +4,26 @@ from pupila.artifacts.report.evaluation.report import Comparison
 from pupila.artifacts.report.evaluation.segment import AnnotationAgreement, SegmentModel, SegmentReport
 from pupila.core.messages import number, percent, say, say_count
 from pupila.stages.evaluate.segment.model_report import few_groups, is_collapsed
-from pupila.stages.evaluate.verdicts import comparison_sentence, few_groups_warning
+from pupila.stages.evaluate.verdicts import (
+    comparison_sentence,
+    count_pairs,
+    few_groups_warning,
+    never_recognised,
+)
 from pupila.statistics.estimate import p_text
 from pupila.statistics.metrics.segment import headline_metric, selection_metric
 from pupila.statistics.metrics.titles import metric_title, sentence_title
+from pupila.statistics.tests import BETTER, LEAST_GROUPS, WORSE
 
 
 def verdict(e: SegmentReport) -> list[str]:
-    """The metrics, the baselines, failures, the agreement of annotations, and the comparisons with other models."""
+    """The metrics, baselines, classes of recall 0, failures, the agreement of annotations, and the comparisons."""
     model = e.models[0]
     texts = [
         _two_classes(e, model) if len(e.classes) == 2 else _many_classes(e, model),
         _baseline(e, model),
         _pixel_accuracy(model),
+        *never_recognised({name: (row.images, row.pooled["recall"]) for name, row in model.classes.items()}),
     ]
     failed = model.failures
     texts.append(say_count(
@@ -102,25 +109,33 @@ def _many_classes(e: SegmentReport, model: SegmentModel) -> str:
 
 
 def _baseline(e: SegmentReport, model: SegmentModel) -> str:
-    metric = selection_metric(len(e.classes))
+    """Whether the masks are better than one class everywhere, image by image."""
+    metric, test = selection_metric(len(e.classes)), model.baseline_test
     row = model.per_image[metric].mean if len(e.classes) == 2 else model.pooled[metric]
-    baseline = model.baseline.metrics[headline_metric(len(e.classes))]
     values = {
-        "metric": metric_title(metric), "value": row.value_text(), "baseline": number(baseline),
-        "class_name": model.baseline.name,
+        "metric": metric_title(metric), "value": row.value_text(), "class_name": model.baseline.name,
+        "baseline": number(model.baseline.metrics[headline_metric(len(e.classes))]), "pairs": count_pairs(test),
+        "test": say("sign-flip test over groups") if len(e.classes) == 2 else say("permutation test over groups"),
+        "p": p_text(test.p_value),
     }  # fmt: skip
-    if row.low is None:
-        return say(
-            "Mean {metric} {value}, single-class baseline {baseline} ('{class_name}' everywhere).", **values
-        )
-    if row.low > baseline:
+    if test.verdict == BETTER:
         return say(
             "Mean {metric} {value} is significantly above the best single-class baseline of {baseline} "
-            "('{class_name}' everywhere).", **values,
+            "('{class_name}' everywhere; {pairs}; {test}, {p}).", **values,
+        )  # fmt: skip
+    if test.verdict == WORSE:
+        return say(
+            "Mean {metric} {value} is significantly below the best single-class baseline of {baseline} "
+            "('{class_name}' everywhere; {pairs}; {test}, {p}).", **values,
+        )  # fmt: skip
+    if model.groups < LEAST_GROUPS:
+        return say(
+            "Mean {metric} {value}, single-class baseline {baseline} ('{class_name}' everywhere; {pairs}): there are "
+            "too few groups for a verdict.", **values,
         )  # fmt: skip
     return say(
         "Mean {metric} {value} is not significantly above the best single-class baseline of {baseline} "
-        "('{class_name}' everywhere).", **values,
+        "('{class_name}' everywhere; {pairs}; {test}, {p}).", **values,
     )  # fmt: skip
 
 

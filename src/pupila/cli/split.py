@@ -73,6 +73,15 @@ def _print_table(by_split: dict[str, Any]) -> None:
         print(f"  {title:{widths[0]}}  {images:{widths[1]}}  {text}")
 
 
+def _describe_clean(likely: Any) -> str:
+    """The verdict on a split without leaks, as far as groups are known."""
+    if likely is None:
+        return say("Verdict: clean. No duplicate and no group is in two splits.")
+    if likely.divided:
+        return say("Verdict: clean as to duplicates alone: none is in two splits.")
+    return say("Verdict: clean. No duplicate is in two splits.")
+
+
 def _print_split(split_file: Any) -> None:
     print(split_file.origin)
     _print_table(split_file.balance.by_split())
@@ -97,8 +106,7 @@ def _print_split(split_file: Any) -> None:
         print(say("  and {n} more, all in splits.json", n=len(missing) - MAX_MISSING))
     likely = split_file.likely_groups
     if not split_file.leaks:
-        print(say("Verdict: clean. No duplicate and no group is in two splits.") if likely is None else
-              say("Verdict: clean as far as duplicates tell: none is in two splits."))  # fmt: skip
+        print(_describe_clean(likely))
         if likely is not None:
             print(likely.describe())
         return

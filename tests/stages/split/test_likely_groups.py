@@ -1,11 +1,13 @@
 """What a split says where groups are likely in the file names, and `--by auto`, which takes them."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import pupila
 from pupila.artifacts.dataset.splits import SplitFile
+from pupila.cli.run import run
 from pupila.core.errors import PupilaError
 from pupila.stages.train.introduction import describe_split
 from tests.artifacts.dataset.name_schemes import draw_scheme
@@ -55,14 +57,15 @@ def test_auto_keeps_the_likely_groups_together(named: Path, tmp_path: Path) -> N
     assert again.hash == split_file.hash
 
 
-def test_a_given_split_is_drawn_again_to_keep_groups_together(named: Path) -> None:
+def test_a_given_split_is_drawn_again_to_keep_groups_together(named: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(named, tmp_path / "given")
     scheme, _ = draw_scheme(5)
     rows = [(path, "train" if number % 3 else "test") for number, path in enumerate(scheme.paths)]
-    table = named / "rows.csv"
+    table = folder / "rows.csv"
     table.write_text(
         "\n".join(["image,label,split", *(f"{path},{path.split('/')[0]},{split}" for path, split in rows)])
     )
-    likely = pupila.split(table, out=named / "given").likely_groups
+    likely = pupila.split(table).likely_groups
     assert likely is not None and likely.divided and "--by auto --ignore-given --replace" in likely.describe()
 
 
@@ -73,3 +76,18 @@ def test_without_groups_in_the_names_none_are_known(tmp_path: Path) -> None:
     assert split_file.likely_groups.describe().startswith("No groups are known")
     with pytest.raises(PupilaError, match="no groups are likely"):
         pupila.split(data, by="auto", replace=True)
+
+
+def test_the_command_does_not_call_likely_groups_clean(
+    named: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["split", str(named), "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "clean as to duplicates alone" in printed and "no group is in two splits" not in printed
+    assert "--by auto --replace keeps groups together" in printed
+    assert run(["split", str(named), "--by", "auto", "--dry-run"]) == 0
+    assert "No duplicate and no group is in two splits" in capsys.readouterr().out
+    plain = write_classes(tmp_path, {"cat": 10, "dog": 10})
+    assert run(["split", str(plain), "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "No groups are known" in printed and "no group is in two splits" not in printed

@@ -10,6 +10,7 @@ import pupila
 from pupila.api.label import export_labels
 from pupila.artifacts.dataset.labels import Label, append_labels
 from pupila.core.errors import PupilaError
+from pupila.stages.doctor.unread_labels import find_label_files
 from tests.artifacts.dataset import annotation_writers as write
 from tests.artifacts.dataset.annotation_writers import HEIGHT, WIDTH
 from tests.artifacts.dataset.test_annotation_tools import SQUARE, photos
@@ -52,6 +53,7 @@ def test_exported_tasks_in_the_folder_of_the_data_are_no_labels(tmp_path: Path, 
     assert (after.target, after.classes, after.doubt) == (before.target, before.classes, before.doubt)
     assert after.notes == [*before.notes, "tasks.json: 3 tasks of Label Studio without annotations; predictions are "
                            "no labels."]  # fmt: skip
+    assert not find_label_files(after)  # nor files that look like labels
     with pytest.raises(PupilaError, match=r"(?s)no annotations in tasks.json.*annotate the tasks"):
         pupila.open(folder, labels="tasks.json")
     with pytest.raises(PupilaError, match=r"(?s)no annotations in tasks.json.*annotate the tasks"):
@@ -159,3 +161,22 @@ def test_fields_that_pupila_wrote_are_no_answers_in_json_min(tmp_path: Path) -> 
     ]  # fmt: skip
     write.write_json(tmp_path / "min.json", records)
     assert pupila.open(tmp_path).images["target"].to_list() == ["cat", "dog", "cat"]
+
+
+def test_outlines_of_brushes_in_coco_lie_on_pixel_centres(tmp_path: Path) -> None:
+    # As BRUSH_TO_COCO writes it: OpenCV's outline of a block of 4 x 3 pixels, whose hole is lost.
+    photos(tmp_path, "1.jpg")
+    record = {"id": 0, "image_id": 0, "category_id": 0, "bbox": [2, 3, 4, 3], "area": 6, "iscrowd": 0,
+              "segmentation": [[2, 3, 2, 5, 5, 5, 5, 3]]}  # fmt: skip
+    content: dict[str, Any] = {
+        "images": [{"id": 0, "file_name": "1.jpg", "width": WIDTH, "height": HEIGHT}], "annotations": [record],
+        "categories": [{"id": 0, "name": "road"}], "info": {"contributor": "Label Studio Converter"},
+    }  # fmt: skip
+    write.write_json(tmp_path / "result_coco.json", content)
+    data = pupila.open(tmp_path)
+    expected = np.zeros((HEIGHT, WIDTH), bool)
+    expected[3:6, 2:6] = True
+    assert np.array_equal(data.mask(0) == 1, expected)
+    assert "result_coco.json: outlines that Label Studio traced around its brushes" in str(data)
+    write.write_json(tmp_path / "result_coco.json", {**content, "info": {"contributor": "Label Studio"}})
+    assert (pupila.open(tmp_path).mask(0) == 1).sum() == 6  # as pycocotools

@@ -43,7 +43,7 @@ FACTS: Schema = {
 }
 _MOST_COLOURS, _MOST_IN_JPEG, _MOST_LEVELS = 512, 2048, 8192  # stored for a mask, the most frequent ones
 _PLAIN = 2  # values of a mask that lie nowhere but in areas
-_DRAWING = "2"  # changes whenever the same annotations could be drawn in another way: part of their cache key
+_DRAWING = "3"  # changes whenever the same annotations could be drawn in another way: part of their cache key
 _SAVE_EVERY = 512  # masks between two saves of the cache, or a quarter of all if that is more
 
 

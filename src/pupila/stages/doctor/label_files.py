@@ -30,6 +30,7 @@ _UNREAD = (
     ({"image", "annotations", "coordinates"}, "CreateML"),
     ({"features", "geometry"}, "GeoJSON"),
 )
+_TASKS = ({"data", "predictions"}, {"data", "path", "sha256"})  # of Label Studio, still without annotations
 _STARTS = ((b"MATLAB 5.0", "matlab"), (b"\x89HDF", "hdf5"), (b"PAR1", "parquet"), (b"\x93NUMPY", "numpy"),
            (b"\xd0\xcf\x11\xe0", "excel"), (b"PK\3\4", "zip"), (b"\0\0\x08\1", "idx"), (b"\0\0\x08\3", "idx"),
            (b"\x1f\x8b", "archive"), (b"Rar!", "archive"), (b"7z\xbc\xaf", "archive"))  # fmt: skip
@@ -87,6 +88,8 @@ def _describe_text(suffix: str, text: str, tool: str) -> str:
 
 def _describe_json(text: str, tool: str) -> str:
     keys = list(dict.fromkeys(_KEY.findall(text)))
+    if not {"annotations", "completions"} & set(keys) and any(signs <= set(keys) for signs in _TASKS):
+        return ""
     evidence = say("the keys {names}", names=listing(keys, _SHOWN))
     for expected, title in _UNREAD:
         if expected <= set(keys):

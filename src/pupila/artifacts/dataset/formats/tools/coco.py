@@ -15,6 +15,7 @@ from pupila.artifacts.dataset.formats.tools.annotation_file import (
     dictionaries,
     to_int,
 )
+from pupila.artifacts.dataset.formats.tools.outlines import contour
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
 
@@ -44,12 +45,16 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     categories = _check_categories(categories, uri)
     annotations = [part for each in annotations for part in (read_segments(each, uri) or [each])]
     annotations, rewritten = _as_rings(annotations)
+    traced = _is_traced(content)
     used = {_id_text(annotation.get("category_id")): None for annotation in annotations}
     parents = {c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]}
     # Roboflow begins its list with an umbrella category, which only names the others together.
     names = {_id_text(c["id"]): str(c["name"]) for c in categories
              if _id_text(c["id"]) in used or c["name"] not in parents}  # fmt: skip
     notes = [*describe_shared_names(names.values(), uri), *_describe_rewritten(rewritten, uri)]
+    if traced:
+        notes.append(say("{path}: outlines that Label Studio traced around its brushes, on pixel centres and without "
+                         "holes; its JSON holds the brushes themselves.", path=uri))  # fmt: skip
     if used and not names:
         names = {key: key for key in used}
         notes.append(say("{path} has no categories: the classes are called by their ids.", path=uri))
@@ -58,7 +63,9 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
     for annotation in annotations:
         category = _id_text(annotation.get("category_id"))
         record = Annotation(
-            names.get(category, category), annotation.get("segmentation"), bool(annotation.get("bbox"))
+            names.get(category, category),
+            _as_contour(annotation.get("segmentation")) if traced else annotation.get("segmentation"),
+            bool(annotation.get("bbox")),
         )
         key = _id_text(annotation.get("image_id"))
         by_image[first.get(key, key)].append(record)
@@ -71,6 +78,20 @@ def parse(content: Any, uri: str) -> AnnotationFile | None:
             remedy=say("export the annotations again"),
         )  # fmt: skip
     return AnnotationFile(records, dict(by_image), list(names.values()), notes=notes)
+
+
+def _is_traced(content: dict[str, Any]) -> bool:
+    """Whether it is Label Studio's export BRUSH_TO_COCO, whose outlines are those that OpenCV finds."""
+    info = content.get("info")
+    return isinstance(info, dict) and info.get("contributor") == "Label Studio Converter"
+
+
+def _as_contour(segmentation: Any) -> Any:
+    """An outline of pixels, where the segmentation is one polygon; else as it is."""
+    if not isinstance(segmentation, list) or len(segmentation) != 1 or not isinstance(segmentation[0], list):
+        return segmentation
+    ring = segmentation[0]
+    return contour([ring[n : n + 2] for n in range(0, len(ring), 2)]) if len(ring) >= 6 else segmentation
 
 
 def _as_rings(annotations: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:

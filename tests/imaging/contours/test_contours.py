@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from pupila.imaging.contours import fill_outlines, find_pixels, trace_contours
@@ -87,3 +88,13 @@ def test_only_whole_numbers_are_pixels() -> None:
     )  # between pixels, as earlier versions wrote outlines
     for far in (np.nan, np.inf, 1e300):
         assert find_pixels(points + np.array([[0, 0], [0, far], [0, 0]])) is None
+
+
+@given(mask=BINARY)
+@settings(max_examples=50)
+def test_pillow_fills_the_outlines_to_the_same_mask(mask: Any) -> None:
+    """As labelme draws them."""
+    picture = Image.new("1", mask.shape[::-1])
+    for ring in trace_contours(mask):
+        ImageDraw.Draw(picture).polygon([(x, y) for x, y in ring.tolist()], fill=1, outline=1)
+    assert np.array_equal(np.asarray(picture), mask)

@@ -207,3 +207,14 @@ def test_opencv_and_pillow_read_the_same_class_indices(tmp_path: Path) -> None:
         coloured = tmp_path / f"colours/masks/{stem}.png"
         assert np.array_equal(np.asarray(Image.open(coloured)), expected)
         assert cv2.imread(str(coloured), cv2.IMREAD_UNCHANGED).ndim == 3  # why it is no default
+
+
+@pytest.mark.slow
+def test_supervisely_cuts_whole_holes_as_we_do() -> None:
+    """Its polygons are OpenCV's: a ring that is filled, and rings that are cleared with their borders."""
+    cv2, draw = library("cv2"), np.random.default_rng(4)
+    for _ in range(200):
+        outer, hole = (np.stack([draw.integers(0, 40, 6), draw.integers(0, 30, 6)], axis=1) for _ in range(2))
+        theirs = cv2.fillPoly(np.zeros((30, 40), np.uint8), [outer.astype(np.int32)], 1)
+        cv2.fillPoly(theirs, [hole.astype(np.int32)], 0)
+        assert np.array_equal(fill_outlines([(outer, [hole])], 30, 40), theirs > 0)

@@ -56,7 +56,7 @@ def expected_per_class(targets: Array, decisions: Array, scores: Array) -> list[
         {
             "precision": float(precision[k]) if decisions[:, k].any() else None,
             "recall": float(recall[k]) if there[k] else None, "f1": float(f1[k]) if there[k] else None,
-            "average_precision": float(areas[k]) if there[k] else None,
+            "average_precision": float(areas[k]) if both[k] else None,  # scikit-learn says 1 without a negative
             "roc_auc": float(next(ranked)) if both[k] else None,
         }
         for k in range(classes)
@@ -149,13 +149,13 @@ def test_what_nothing_was_measured_for_is_none() -> None:
     # the first: recall 1/2, F1 2/3; AP 1/2 * 1/1 + 1/2 * 2/3; 3.5 of its 4 pairs are in order
     assert values[0] == pytest.approx([1.0, 0.5, 2 / 3, 5 / 6, 3.5 / 4])
     assert values[1:] == [
-        [0.0, None, None, None, None], [None] * 5, [None, 0.0, 0.0, 1.0, None], [None] * 5,
+        [0.0, None, None, None, None], [None] * 5, [None, 0.0, 0.0, None, None], [None] * 5,
     ]  # fmt: skip
 
 
 def test_the_means_are_taken_over_the_classes_with_a_positive() -> None:
     assert overall_metrics(TARGETS, DECISIONS, SCORES) == pytest.approx({
-        "mean_average_precision": (5 / 6 + 1) / 2, "macro_f1": (2 / 3 + 0) / 2,
+        "mean_average_precision": 5 / 6, "macro_f1": (2 / 3 + 0) / 2,
         "micro_f1": 2 * 1 / (6 + 2),  # 6 positives, 2 predictions of known cells
         "sample_f1": 2 / 4 / 4,  # images: 2/4, 0, 0, 0
         "subset_accuracy": 0.0, "hamming_loss": 6 / 15,

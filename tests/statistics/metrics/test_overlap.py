@@ -15,7 +15,7 @@ from pupila.statistics.metrics.overlap import (
     overlap_statistics,
     summarise_overlaps,
 )
-from pupila.statistics.metrics.segment import confusion_counts
+from pupila.statistics.metrics.segment import confusion_counts, selection_score
 from tests.statistics.known import parts, width
 
 
@@ -152,3 +152,24 @@ def test_the_interval_of_all_correct_counts_groups() -> None:
     result = overlaps(flat(*["0011/0011"] * 48), 2)
     row = summarise_overlaps(result, np.arange(48) // 2, ["a", "b"]).per_image["dice"].mean
     assert (row.value, row.low, row.high) == (1.0, *wilson_interval(24, 24))
+
+
+def test_a_class_that_no_target_has_counts_in_no_mean() -> None:
+    """Of four classes the last is in no target; 8 pixels of the first are taken for it."""
+    counts = np.zeros((12, 4, 4), np.int64)
+    counts[:, 0, 0], counts[:, 1, 1], counts[:, 2, 2] = 20, 10, 30
+    counts[:, 2, 1] = 10
+    absent = summarise_overlaps(
+        OverlapCounts(counts, np.zeros((12, 4, 3), np.int64)), np.arange(12), ["a", "b", "c", "d"]
+    )
+    # IoU 1, 10/20 and 30/40; the class that is neither in a target nor predicted is not the 1 of an empty mask
+    assert absent.pooled["iou"].value == absent.per_image["iou"].mean.value == pytest.approx(2.25 / 3)
+    counts[:, 0, 3] = 8
+    predicted = summarise_overlaps(
+        OverlapCounts(counts, np.zeros((12, 4, 3), np.int64)), np.arange(12), ["a", "b", "c", "d"]
+    )
+    # it is predicted: a loses 8 of 28, and d has no IoU of 0 in the mean
+    expected = pytest.approx((20 / 28 + 1.25) / 3)
+    assert predicted.pooled["iou"].value == predicted.per_image["iou"].mean.value == expected
+    assert predicted.classes["d"].pooled["iou"].value is None
+    assert selection_score(counts) == expected

@@ -8,7 +8,7 @@ from pupila.statistics.metrics import multilabel
 from pupila.statistics.metrics.classify import OVERALL, PER_CLASS
 from pupila.statistics.metrics.overlap import FIGURES
 from pupila.statistics.metrics.segment import METRICS, headline_metric, selection_metric
-from pupila.statistics.metrics.titles import TITLES, metric_title, objective_title, sentence_title
+from pupila.statistics.metrics.titles import TITLES, full_title, metric_title, objective_title, sentence_title
 from pupila.tasks.prompt_strategies import PROMPT_STRATEGIES
 
 IN_FILES = [
@@ -35,3 +35,18 @@ def test_titles_in_sentences() -> None:
     assert objective_title("f1") == "F1"
     assert objective_title("mean_dice") == "mean Dice"
     assert objective_title("recall>=0.95") == "recall>=0.95"
+
+
+@pytest.mark.parametrize(
+    ("metric", "classes", "title"),
+    [
+        ("macro_f1", 2, "macro F1 (mean over classes)"),
+        ("accuracy", 5, "accuracy"),
+        ("pooled_iou", 2, "pooled IoU"),
+        ("pooled_iou", 3, "pooled IoU (mean over classes)"),
+        ("mean_dice", 3, "mean Dice (mean over the classes of an image)"),
+        ("mean_iou", 0, "mean IoU"),  # of prompted masks
+    ],
+)
+def test_a_mean_over_classes_says_so(metric: str, classes: int, title: str) -> None:
+    assert full_title(metric, classes) == title

@@ -4,7 +4,7 @@ from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
 from pupila.core.messages import listing, mark, say, say_count, translate
-from pupila.statistics.metrics.titles import metric_title
+from pupila.statistics.metrics.titles import full_title
 
 # What a model of each task predicts, marked for translation.
 PREDICTS: dict[str, str] = {
@@ -38,7 +38,7 @@ def render_card(info: BundleInfo) -> str:
                             info.validation.groups, images=info.validation.n), ""]  # fmt: skip
         lines += [f"| {say('metric')} | {say('value')} | {say('95 % CI')} |", "|---|---|---|"]
         lines += [
-            f"| {metric_title(metric)} | {' | '.join(estimate.cells())} |"
+            f"| {full_title(metric, len(info.classes))} | {' | '.join(estimate.cells())} |"
             for metric, estimate in info.validation.metrics.items()
         ]
         lines.append("")

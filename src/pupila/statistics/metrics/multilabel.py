@@ -47,14 +47,14 @@ def overall_metrics(targets: Array, decisions: Array, scores: Array) -> dict[str
 
 
 def mean_average_precision(targets: Array, scores: Array) -> float | None:
-    """The mean average precision over the classes that have a positive.
+    """The mean average precision over the classes that have a positive and a negative.
 
     Args:
         targets: (N, C) int8: 1 present, 0 absent, -1 unknown.
         scores: (N, C) float: logits or probabilities, higher for present.
 
     Returns:
-        0..1, or None where no class has a positive.
+        0..1, or None where no class has both.
     """
     areas = _areas(targets, scores)(np.ones((1, len(targets))))[0]
     return none_if_nan(mean_of_measurable(areas)[0])
@@ -67,9 +67,10 @@ def resampled_values(
 
     Of a class: precision needs a prediction of it; without one there is nothing that could be right or wrong. Recall,
     F1 and average precision need a positive; without one, F1 is 0 or undefined whatever is predicted, and measures
-    nothing (false positives then count in precision, micro F1 and the Hamming loss). ROC AUC needs a negative, too.
+    nothing (false positives then count in precision, micro F1 and the Hamming loss). Average precision and ROC AUC need
+    a negative, too; without one, average precision is 1 whatever is predicted.
 
-    Overall: the means over classes (mean average precision, macro F1) are taken over the classes with a positive. Micro
+    Overall: the means over classes (mean average precision, macro F1) are taken over the classes that have one. Micro
     F1 pools the known cells of all classes. Sample F1 is the mean over the images that show a class or are predicted
     to; in the others there is nothing to find. Subset accuracy is the share of images with all their known cells right;
     an image without a known cell does not count. The Hamming loss is the share of the known cells that are wrong.

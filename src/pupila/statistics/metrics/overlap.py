@@ -13,7 +13,14 @@ from pupila.statistics.intervals import MIN_GROUPS, bootstrap_all
 from pupila.statistics.metrics.boundary import boundary_iou
 from pupila.statistics.metrics.classify import mean_of_present, ratio
 from pupila.statistics.metrics.estimates import make_estimate
-from pupila.statistics.metrics.segment import METRICS, is_present, pixel_accuracy, scored_classes, scored_mask
+from pupila.statistics.metrics.segment import (
+    METRICS,
+    find_occurring,
+    is_present,
+    pixel_accuracy,
+    scored_classes,
+    scored_mask,
+)
 
 Array = NDArray[Any]
 
@@ -45,7 +52,9 @@ class OverlapSummary(Record):
     groups: int
     unlabelled: int  # images without one, which are ignored
     per_image: dict[str, Distribution]  # of an image: the mean over its classes that count
-    pooled: dict[str, Estimate]  # from the pixels of all images, the mean over the classes
+    pooled: dict[
+        str, Estimate
+    ]  # from the pixels of all images, the mean over the classes that occur in a target
     pixel_accuracy: Estimate
     classes: dict[str, ClassOverlap]  # those that are scored
 
@@ -63,9 +72,15 @@ class OverlapCounts:
         return np.asarray(self.regions.any(axis=(1, 2)))
 
     @cached_property
+    def occurring(self) -> Array:
+        """(K,) bool: whether a scored class counts: of several, those that some target has."""
+        return find_occurring(self.regions)
+
+    @cached_property
     def figures(self) -> tuple[Array, Array]:
         """(N, K, M) metrics of the K scored classes, and (N, K, M) bool whether they count."""
-        return _figures(self.regions, self.boundaries)
+        values, counting = _figures(self.regions, self.boundaries)
+        return values, counting & self.occurring[:, None]
 
     @cached_property
     def scores(self) -> tuple[Array, Array]:
@@ -162,6 +177,7 @@ def overlap_statistics(counts: OverlapCounts, times: Array) -> Array:
     (scores, counting), (figures, of_classes) = counts.scores, counts.figures
     regions = weighted_sum(counts.regions)
     pooled, there = _figures(regions, weighted_sum(counts.boundaries))
+    there = there & counts.occurring[:, None]
     accuracy = np.repeat(pixel_accuracy(regions)[:, None], len(FIGURES), axis=1)
     rows = [
         ratio(weighted_sum(scores * counting), weighted_sum(counting)), *_middle_and_least(scores, counting, times),

@@ -46,7 +46,8 @@ def ranking_areas(ranking: Ranking, times: Array) -> tuple[Array, Array]:
         times: (B, N) how often each image is drawn; ones for the images themselves.
 
     Returns:
-        (average precision, ROC AUC), each (B,) in 0..1. Average precision needs a positive, ROC AUC a negative too.
+        (average precision, ROC AUC), each (B,) in 0..1. Both need a positive and a negative: among positives alone
+        every ranking is right.
 
     Source: Manning, Raghavan and Schütze 2008, chapter 8, without interpolation; Mann and Whitney 1947.
     """
@@ -63,7 +64,8 @@ def ranking_areas(ranking: Ranking, times: Array) -> tuple[Array, Array]:
     negatives = ranked[:, -1] - positives
     precise = (gains * hits / np.maximum(above, 1.0)).sum(axis=1)
     below = negatives[:, None] - (above - hits + before - hits + gains) / 2
-    return share(precise, positives), share((gains * below).sum(axis=1), positives * negatives)
+    ranked_apart = np.where(negatives > 0, positives, 0)
+    return share(precise, ranked_apart), share((gains * below).sum(axis=1), positives * negatives)
 
 
 def precision_recall(targets: Array, scores: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 The rule for empty masks. A class in neither target nor prediction scores 1 in all four metrics; a class in only one of
 them scores 0 in all four. With two classes (background and foreground) the foreground counts in every labelled image;
 with more, a class counts in the images whose target or prediction has it (`scored_mask`). An image without a labelled
-pixel is ignored.
+pixel is ignored. Of several classes, one that no target of a data set has counts in no mean: it could not be right.
 """
 
 from collections.abc import Callable
@@ -76,6 +76,16 @@ def scored_mask(matrix: Array) -> Array:
     return there
 
 
+def find_occurring(matrices: Array) -> Array:
+    """(K,) bool: whether a scored class counts in a mean over classes, of (N, C, C) counts.
+
+    Of several classes those that a target has; the foreground of two classes always counts.
+    """
+    if matrices.shape[-1] == 2:
+        return np.ones(1, dtype=bool)
+    return np.asarray(matrices.any(axis=(0, 2)))
+
+
 def selection_metric(classes: int) -> str:
     """The metric in `METRICS` for model selection and comparison."""
     return "dice" if classes == 2 else "iou"
@@ -96,11 +106,11 @@ def selection_score(matrices: Array) -> float:
     """The metric for model selection, of (N, C, C) counts.
 
     Returns:
-        Two classes: mean Dice per image. More: mean IoU of the classes, their pixels pooled over all images. 0 where no
-        pixel is labelled.
+        Two classes: mean Dice per image. More: mean IoU of the classes that occur in a target, their pixels pooled over
+        all images. 0 where no pixel is labelled.
     """
     if matrices.shape[-1] != 2:
-        return float(image_scores(matrices.sum(axis=0), iou))
+        return float(classify.mean_of_present(iou(matrices.sum(axis=0)), find_occurring(matrices)))
     labelled = matrices[matrices.any(axis=(-2, -1))]
     return float(image_scores(labelled, dice).mean()) if len(labelled) else 0.0
 

@@ -5,7 +5,7 @@ An id is snake_case and stands in data and files. A metric of masks exists for o
 strategy ends with its name: `mean_iou_points`.
 """
 
-from pupila.core.messages import mark, translate
+from pupila.core.messages import mark, say, translate
 
 TITLES = {
     "accuracy": mark("accuracy"),
@@ -41,12 +41,28 @@ TITLES = {
     "mean_dice_box": mark("mean Dice (box)"),
 }
 
+_CLASS_MEANS = {"macro_f1", "balanced_accuracy", "mean_average_precision"}
 LOWER_IS_BETTER = {"hamming_loss"}
 
 
 def metric_title(metric: str) -> str:
     """The title of the metric with this id, in the user's language."""
     return translate(TITLES[metric])
+
+
+def full_title(metric: str, classes: int) -> str:
+    """The title, with the words that it is a mean over classes, where it is one.
+
+    Args:
+        metric: id.
+        classes: of the data; masks of two classes have one that is scored, the foreground.
+    """
+    title = metric_title(metric)
+    if metric in _CLASS_MEANS or (classes > 2 and metric.startswith("pooled_")):
+        return say("{metric} (mean over classes)", metric=title)
+    if classes > 2 and metric.startswith("mean_"):
+        return say("{metric} (mean over the classes of an image)", metric=title)
+    return title
 
 
 def sentence_title(metric: str) -> str:

@@ -186,26 +186,23 @@ def _not_measurable(model: MultilabelModel) -> list[str]:
 
 
 def _never_absent(model: MultilabelModel) -> list[str]:
-    """Classes without a negative, whose average precision says nothing, and the mean over the others."""
+    """Classes without a negative, whose average precision is not measurable, and the classes of its mean."""
     names = [_quote(name) for name, row in model.classes.items() if _is_always_present(row)]
-    if not names or model.metrics["mean_average_precision"].value is None:
+    if not names:
         return []
     shown = {"names": listing(names, _NAMED)}
-    others = [
-        row.average_precision.value for row in model.classes.values()
-        if row.average_precision.value is not None and not _is_always_present(row)
-    ]  # fmt: skip
+    others = sum(row.average_precision.value is not None for row in model.classes.values())
     if not others:
         return [say(
-            "Present in every image where it is known: {names}. Average precision is 1 there whatever the model "
-            "predicts: no image is known to lack a class, so these figures say nothing.", **shown,
+            "Present in every image where it is known: {names}. Without an image that lacks a class, no average "
+            "precision is measurable.", **shown,
         )]  # fmt: skip
     return [say_count(
-        "Present in every image where it is known: {names}. Average precision is 1 there whatever the model predicts; "
-        "of the other class it is {mean}.",
-        "Present in every image where it is known: {names}. Average precision is 1 there whatever the model predicts; "
-        "its mean over the other {n} classes is {mean}.",
-        len(others), mean=number(sum(others) / len(others)), **shown,
+        "Present in every image where it is known: {names}. Average precision is not measurable there; it is that of "
+        "the other class.",
+        "Present in every image where it is known: {names}. Average precision is not measurable there; its mean is "
+        "over the other {n} classes.",
+        others, **shown,
     )]  # fmt: skip
 
 

@@ -42,14 +42,16 @@ def footnote() -> str:
     return say(
         "Confidence intervals: cluster bootstrap, {resamples} resamples. A class that is absent from both ground truth "
         "and prediction scores 1 with two classes and is skipped with more; a class that only one of them has scores "
-        "0. Unlabelled pixels are ignored.",
+        "0. Of several classes, one that no ground truth has counts in no mean. Unlabelled pixels are ignored.",
         resamples=integer(RESAMPLES),
     )
 
 
 def _metrics(model: SegmentModel) -> Section:
     baseline, header = model.baseline, [say("metric")]
-    for kind in (say("mean per image"), say("median"), say("worst"), say("pooled")):
+    several = sum(row.images > 0 for row in model.classes.values())
+    pooled = say("pooled, mean over {n} classes", n=several) if len(model.classes) > 1 else say("pooled")
+    for kind in (say("mean per image"), say("median"), say("worst"), pooled):
         header += [kind, say("95 % CI")]
     header += [
         say("baseline, mean per image ({class_name} everywhere)", class_name=baseline.name),

@@ -2,7 +2,7 @@
 
 from pupila.artifacts.report.evaluation.report import Comparison
 from pupila.artifacts.report.evaluation.segment import AnnotationAgreement, SegmentModel, SegmentReport
-from pupila.core.messages import number, percent, say, say_count
+from pupila.core.messages import listing, number, percent, say, say_count
 from pupila.stages.evaluate.segment.model_report import few_groups, is_collapsed
 from pupila.stages.evaluate.verdicts import (
     comparison_sentence,
@@ -59,10 +59,23 @@ def warnings(e: SegmentReport) -> list[str]:
             "{n} image without a labelled pixel is skipped.", "{n} images without a labelled pixel are skipped.",
             model.unlabelled,
         ))  # fmt: skip
+    texts += _without_ground_truth(e, model)
     few = few_groups(model)
     if few:
         texts.append(few_groups_warning(e, few))
     return texts
+
+
+def _without_ground_truth(e: SegmentReport, model: SegmentModel) -> list[str]:
+    """Classes that no image has: they count in no mean, and of two classes the metrics tell false positives alone."""
+    absent = [f"'{name}'" for name, row in model.classes.items() if not row.images]
+    if not absent:
+        return []
+    if len(e.classes) == 2:
+        return [say("No {split} image has {names}: these metrics only tell whether it is predicted where it is not.",
+                    split=e.split, names=absent[0])]  # fmt: skip
+    return [say("No {split} image has {names}: IoU and the other metrics of masks are means over the other classes.",
+                split=e.split, names=listing(absent, len(absent)))]  # fmt: skip
 
 
 def _two_classes(e: SegmentReport, model: SegmentModel) -> str:
@@ -90,7 +103,8 @@ def _many_classes(e: SegmentReport, model: SegmentModel) -> str:
     values_of = {name: classes.pooled["iou"].value for name, classes in model.classes.items()}
     worst_value, worst = min((value, name) for name, value in values_of.items() if value is not None)
     values = {
-        "name": model.name, "iou": row.value_text(), "classes": len(values_of), "images": model.images,
+        "name": model.name, "iou": row.value_text(), "images": model.images,
+        "classes": sum(value is not None for value in values_of.values()),
         "split": e.split, "groups": model.groups, "worst": worst,
         "worst_iou": number(worst_value), "interval": row.interval_text(),
     }  # fmt: skip
@@ -103,8 +117,8 @@ def _many_classes(e: SegmentReport, model: SegmentModel) -> str:
             model.groups, **values,
         )  # fmt: skip
     return say(
-        "{name}: mean IoU {iou} (95 % CI {interval}) over {classes} classes, pooled over {images} {split} images "
-        "in {groups} groups; the lowest is '{worst}' with {worst_iou}.", **values,
+        "{name}: mean IoU {iou} (95 % CI {interval}) over {classes} classes, pooled over {images} "
+        "{split} images in {groups} groups; the lowest is '{worst}' with {worst_iou}.", **values,
     )  # fmt: skip
 
 

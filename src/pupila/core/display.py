@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from html import escape
 
-from pupila.core.messages import escape_controls
+from pupila.core.messages import escape_controls, listing
 
 _CARD = "border:1px solid #ccc;border-radius:6px;padding:8px 12px;display:inline-block;font-size:13px;max-width:760px"
 _CELL = "text-align:left;padding:1px 12px 1px 0;vertical-align:top"
@@ -58,6 +58,5 @@ def card(summary: Summary) -> str:
 
 
 def count_classes(counts: dict[str, int]) -> str:
-    """Classes with their counts in one line: "cat 12, dog 9"; of many, the first."""
-    shown = [f"{name} {count}" for name, count in list(counts.items())[:_MOST_CLASSES]]
-    return ", ".join(shown) + (", ..." if len(counts) > _MOST_CLASSES else "")
+    """Classes with their counts in one line: "cat 12, dog 9"; of many, the first and how many more."""
+    return listing([f"{name} {count}" for name, count in counts.items()], _MOST_CLASSES)

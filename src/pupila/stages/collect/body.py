@@ -4,7 +4,7 @@ import zlib
 
 import httpx
 
-from pupila.core.messages import say
+from pupila.core.messages import listing, say
 from pupila.stages.collect.rules import FetchRefused
 
 ACCEPT_ENCODING = "gzip, deflate"  # what is requested and read, one at a time
@@ -54,7 +54,7 @@ def _encoding(headers: httpx.Headers) -> str:
     names = [name.strip().lower() for name in headers.get_list("content-encoding", split_commas=True)]
     names = [name for name in names if name not in ("", "identity")]
     if len(names) > 1:
-        raise FetchRefused(say("several content encodings: {names}", names=", ".join(names[:5])))
+        raise FetchRefused(say("several content encodings: {names}", names=listing(names)))
     if names and names[0] not in _ENCODINGS:
         raise FetchRefused(say("unknown content encoding {name}", name=names[0]))
     return names[0] if names else ""

@@ -1,7 +1,7 @@
 """Conclusions about the sizes of classes that hold for several kinds of targets."""
 
 from pupila.artifacts.report.fingerprint import ClassFacts, Fingerprint
-from pupila.core.messages import integer, number, say, say_count
+from pupila.core.messages import integer, listing, number, say, say_count
 from pupila.core.vocabulary import TEST
 from pupila.statistics.intervals import trials_for_width, wilson_width
 
@@ -18,7 +18,7 @@ def small_classes(f: Fingerprint) -> str | None:
         return None
     return say_count("{n} class has fewer than 10 images ({names}), too few to evaluate it.",
                      "{n} classes have fewer than 10 images ({names}), too few to evaluate them.",
-                     len(small), names=", ".join(f"'{name}'" for name in small[:5]))  # fmt: skip
+                     len(small), names=listing([f"'{name}'" for name in small]))  # fmt: skip
 
 
 def interval(f: Fingerprint) -> str | None:

@@ -9,6 +9,7 @@ from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import number, percent, say
 from pupila.stages.explore.class_sentences import extreme_classes, interval, small_classes, too_few_groups
 from pupila.stages.explore.membership import Array, one_class
+from pupila.stages.explore.more_classes import note_more_classes
 from pupila.stages.explore.samples import MAX_CLASSES, load_captioned, sample_section
 from pupila.stages.explore.view import TargetView
 
@@ -30,6 +31,7 @@ def _class_section(f: Fingerprint) -> Section | None:
         rows.append([say("without a label"), str(f.unlabelled), "", ""])
     return Section(
         say("Classes"),
+        note_more_classes(len(f.classes), MAX_CLASSES),
         charts=[
             charts.bars(say("Images per class"), counts),
             charts.pie(say("Share of each class"), whole),

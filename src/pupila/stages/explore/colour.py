@@ -20,6 +20,7 @@ from pupila.artifacts.report.page import Section, Table
 from pupila.core.messages import number, percent, say
 from pupila.stages.explore.explained_variance import explained_variance
 from pupila.stages.explore.membership import Membership
+from pupila.stages.explore.more_classes import note_more_classes
 
 CHANNELS = ("red", "green", "blue")
 PALETTE = 4**3  # bins of the colour histogram: four levels of each channel
@@ -122,7 +123,10 @@ def colour_section(f: Fingerprint) -> Section:
     header = [say("class"), say("brightness"), say("saturation"), say("red"), say("green"), say("blue")]
     rows = [[name, *_cells(row)] for name, row in colour.classes.items()]
     rows.append([say("all images"), *_cells(colour.mean)])
-    notes = [say("Means from 0 to 255, measured on copies of 48 x 48 pixels.")]
+    notes = [
+        say("Means from 0 to 255, measured on copies of 48 x 48 pixels."),
+        *note_more_classes(len(colour.classes), MAX_CLASSES_DRAWN),
+    ]
     explained = colour.explained_variance
     if (share := explained.brightness) is not None:
         notes.append(

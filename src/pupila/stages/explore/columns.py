@@ -22,6 +22,7 @@ from pupila.core.messages import listing, say
 from pupila.stages.explore.colour import MAX_CLASSES_DRAWN
 from pupila.stages.explore.explained_variance import explained_variance
 from pupila.stages.explore.membership import Membership
+from pupila.stages.explore.more_classes import note_more_classes
 
 MAX_COLUMNS = 8  # shown, in their order
 MAX_VALUES = 12  # of a categorical column, the most frequent
@@ -120,7 +121,8 @@ def column_section(f: Fingerprint) -> Section | None:
     """A chart of each column: numeric ones as histograms by class, categorical ones as class shares."""
     if not f.columns:
         return None
-    drawn, notes, rows = [], [], []
+    drawn, rows = [], []
+    notes = note_more_classes(len(f.classes), MAX_CLASSES_DRAWN)
     for name, column in f.columns.items():
         if column.missing:
             notes.append(

@@ -1,7 +1,7 @@
 """Conclusions about several labels per image."""
 
 from pupila.artifacts.report.fingerprint import Fingerprint, SeveralLabels
-from pupila.core.messages import integer, number, percent, say
+from pupila.core.messages import integer, number, percent, say, say_count
 from pupila.stages.explore.class_sentences import extreme_classes
 
 OFTEN = 0.5  # share of the images of a class that show another one, from which it is worth a sentence
@@ -38,7 +38,13 @@ def co_occurrence(f: Fingerprint) -> str | None:
     advice = say(
         "A model may learn the one from the other: compare them on images that show only one of the two."
     )
-    return " ".join([*texts[:MAX_PAIRS], advice])
+    more = len(texts) - MAX_PAIRS
+    others = (
+        [say_count("{n} more pair of classes is alike.", "{n} more pairs of classes are alike.", more)]
+        if more > 0
+        else []
+    )
+    return " ".join([*texts[:MAX_PAIRS], *others, advice])
 
 
 def prevalence(f: Fingerprint) -> str | None:

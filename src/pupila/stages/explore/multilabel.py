@@ -21,6 +21,7 @@ from pupila.stages.explore.label_sentences import (
     unknown_labels,
 )
 from pupila.stages.explore.membership import Array, several_classes
+from pupila.stages.explore.more_classes import note_more_classes
 from pupila.stages.explore.samples import MAX_CLASSES, load_captioned, sample_section
 from pupila.stages.explore.view import TargetView
 from pupila.tasks.label_text import PRESENT, UNKNOWN, describe_labels, present_classes, read_labels
@@ -59,7 +60,9 @@ def _class_section(f: Fingerprint) -> Section | None:
     if len(labels.classes) > 1:
         drawn.append(_draw_co_occurrence(labels))
         tables.append(_list_pairs(labels))
-    return Section(say("Classes"), charts=drawn, tables=tables)
+    return Section(
+        say("Classes"), note_more_classes(len(labels.classes), MAX_IN_HEAT_MAP), drawn, tables=tables
+    )
 
 
 def _draw_co_occurrence(labels: SeveralLabels) -> Any:

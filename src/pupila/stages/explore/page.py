@@ -11,6 +11,7 @@ from pupila.stages.explore.colour import colour_section
 from pupila.stages.explore.columns import column_section
 from pupila.stages.explore.labels import label_section
 from pupila.stages.explore.map import map_section
+from pupila.stages.explore.more_classes import note_more_classes
 from pupila.stages.explore.neighbours import ImageMap
 from pupila.stages.explore.samples import MAX_CLASSES
 from pupila.stages.explore.sentences import sentences
@@ -212,6 +213,7 @@ def _splits(f: Fingerprint, view: TargetView) -> Section | None:
             "Largest deviation of a class share: {points} percentage points (class '{name}', {split}).",
             points=number(100 * worst.share, 1), name=worst.class_name, split=worst.split,
         ))  # fmt: skip
+    notes += note_more_classes(len(f.classes), MAX_CLASSES)
     if splits.folds:
         notes.append(say("Images per fold: {folds}.", folds=", ".join(str(n) for n in splits.folds.values())))
     drawn = [charts.grouped_bars(view.shares_title(), shares)] if classes else []

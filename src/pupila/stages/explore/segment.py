@@ -10,13 +10,14 @@ from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.artifacts.report.gallery import SIDE, embed_image
 from pupila.artifacts.report.page import PageImage, Section, Table
 from pupila.core.errors import PupilaError
-from pupila.core.messages import number, percent, say, say_count
+from pupila.core.messages import listing, number, percent, say, say_count
 from pupila.core.vocabulary import IGNORE, SPLITS
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
 from pupila.imaging.masks.label_map import class_colours
 from pupila.stages.explore.class_sentences import extreme_classes, small_classes, too_few_groups
 from pupila.stages.explore.membership import Array, no_classes
+from pupila.stages.explore.more_classes import note_more_classes
 from pupila.stages.explore.samples import MAX_CLASSES, SEED
 from pupila.stages.explore.view import TargetView
 from pupila.statistics.metrics.segment import scored_classes
@@ -39,6 +40,7 @@ def _area_section(f: Fingerprint) -> Section:
         rows.append([say("without a mask"), "", str(f.unlabelled), ""])
     return Section(
         say("Classes"),
+        note_more_classes(len(f.classes), MAX_CLASSES),
         charts=[
             charts.bars(say("Mean share of the image area"), shares, "{:.2f} %"),
             charts.pie(say("Share of the area"), whole),
@@ -143,7 +145,7 @@ def small_areas(f: Fingerprint) -> str | None:
     return say_count(
         "{n} class covers under 1 % of the area ({names}): resizing may remove it, tiles preserve it.",
         "{n} classes cover under 1 % of the area ({names}): resizing may remove them, tiles preserve them.",
-        len(small), names=", ".join(f"'{name}'" for name in small[:5]),
+        len(small), names=listing([f"'{name}'" for name in small]),
     )  # fmt: skip
 
 

@@ -87,8 +87,8 @@ def parse_plan(stored: RunPlan) -> Any:
     except KeyError:
         actual = stored.task
     except ValidationError as fault:
-        names = (".".join(map(str, error["loc"])) for error in fault.errors()[:3])
-        actual = say("unreadable fields: {names}", names=", ".join(names))
+        names = [".".join(map(str, error["loc"])) for error in fault.errors()]
+        actual = say("unreadable fields: {names}", names=listing(names, 3))
     raise PupilaError(
         say("The plan of the run can't be read"), actual=actual, expected=say("the plan as training wrote it"),
         remedy=say("--out FOLDER to start another run"),

@@ -59,21 +59,25 @@ class Enlarged(nn.Module):
         self.conv, self.pool, self.head = nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Linear(4, 2)
 
     def forward(self, pixels: torch.Tensor) -> Any:
-        channels = self.conv(pixels)
+        channels = nn.functional.hardsigmoid(self.conv(pixels))
         twice = nn.functional.interpolate(channels, size=(16, 12), mode="bilinear", align_corners=True)
         broken = nn.functional.interpolate(channels, size=(11, 7), mode="nearest")
-        return self.head(self.pool(channels).flatten(1)), twice, broken
+        uneven, even = (
+            nn.AdaptiveAvgPool2d((3, 4))(channels),
+            nn.functional.adaptive_avg_pool2d(channels, (4, None)),
+        )
+        return self.head(self.pool(channels).flatten(1)), twice, broken, uneven, even
 
 
 def test_a_network_that_was_trained_has_the_nodes_that_other_software_reads() -> None:
     torch.manual_seed(0)
     network = Enlarged().to(memory_format=torch.channels_last)  # as training lays the memory out
-    content = to_onnx(network, SPEC, ["logits", "twice", "broken"])
+    content = to_onnx(network, SPEC, ["logits", "twice", "broken", "uneven", "even"])
     model = onnx.load_model_from_string(content)
     onnx.checker.check_model(model)
     kinds = [node.op_type for node in model.graph.node]
-    assert {"ReduceMean", "Flatten", "Gemm", "Resize"} <= set(kinds)
-    assert not {"Range", "Gather", "GatherND", "Expand", "Reshape"} & set(kinds)
+    assert {"ReduceMean", "Flatten", "Gemm", "Resize", "Clip", "AveragePool", "MatMul"} <= set(kinds)
+    assert not {"HardSigmoid", "Range", "Gather", "GatherND", "Expand", "Reshape"} & set(kinds)
     factors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     twice, broken = [node for node in model.graph.node if node.op_type == "Resize"]
     assert list(factors[twice.input[2]]) == [1, 1, 2, 2] and len(twice.input) == 3

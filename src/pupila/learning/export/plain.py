@@ -5,25 +5,47 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 
 class PlainPooling(TorchFunctionMode):
-    """While it is active, pooling to one pixel is a mean.
+    """While it is active, adaptive pooling is a mean, a pooling with a kernel, or a product with a constant matrix.
 
-    Where the memory is in channels-last order, as after training, torch's own pooling also sets the strides of its
-    result. In ONNX that becomes a dozen nodes that compute an address for every number, for the same numbers.
+    torch's own pooling to one pixel also sets the strides of its result where the memory is in channels-last order, as
+    after training, and pooling to a size that does not divide the input's gathers pixels by their addresses. In ONNX
+    both become a dozen nodes with the same numbers, which OpenCV 4 refuses and OpenCV 5 computes wrongly.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Any function of torch; all others do what they do."""
         keywords: dict[str, Any] = kwargs or {}
-        if func is nn.functional.adaptive_avg_pool2d:
-            pixels, size = list(args) + list(keywords.values())
-            if size in (1, (1, 1), [1, 1]):
-                return pixels.mean(dim=(-2, -1), keepdim=True)
-        return func(*args, **keywords)
+        if func is not nn.functional.adaptive_avg_pool2d:
+            return func(*args, **keywords)
+        pixels, size = list(args) + list(keywords.values())
+        sides = [size, size] if isinstance(size, int) else list(size)
+        return _pool(pixels, *(side or given for side, given in zip(sides, pixels.shape[-2:], strict=True)))
+
+
+def _pool(pixels: Tensor, height: int, width: int) -> Tensor:
+    """Adaptive average pooling of (N, C, H, W) to (N, C, height, width)."""
+    if (height, width) == (1, 1):
+        return pixels.mean(dim=(-2, -1), keepdim=True)
+    rows, columns = pixels.shape[-2:]
+    if rows % height == 0 and columns % width == 0:
+        return nn.functional.avg_pool2d(pixels, (rows // height, columns // width))
+    narrow = (pixels @ _averages(columns, width)).transpose(-1, -2)
+    return (narrow @ _averages(rows, height)).transpose(-1, -2)
+
+
+def _averages(before: int, after: int) -> Tensor:
+    """(before, after) float32: the share of each input place in each output place."""
+    shares = torch.zeros(before, after)
+    for place in range(after):
+        start, end = before * place // after, -(-before * (place + 1) // after)
+        shares[start:end, place] = 1 / (end - start)
+    return shares
 
 
 def simplify(model: Any) -> None:
@@ -32,10 +54,12 @@ def simplify(model: Any) -> None:
     - A Reshape from (N, C, ...) to (N, everything) becomes a Flatten. Tools that prune, quantise or differentiate a
       graph follow it from the channels to the features, and stop at a Reshape, whose target is a constant.
     - A Resize to sizes that are computed becomes one by constant factors. OpenCV 4 reads no other.
+    - A HardSigmoid becomes its arithmetic: OpenCV ignores its factors, and predicts something else without a word.
     - Nodes and constants that nothing uses any more go, and so do the notes of the exporter on every node: places
       in source files, with the folders of this machine.
     """
     graph = model.graph
+    _spell_out_hard_sigmoids(graph)
     known = {value.name: _dimensions(value) for value in (*graph.input, *graph.value_info, *graph.output)}
     for node in graph.node:
         if node.op_type in _PLAINER:
@@ -88,6 +112,30 @@ _PLAINER: dict[str, Callable[[Any, Any, list[Any], list[Any]], None]] = {
     "Reshape": _flatten,
     "Resize": _scale,
 }
+
+
+def _spell_out_hard_sigmoids(graph: Any) -> None:
+    """max(0, min(1, alpha * x + beta))."""
+    from onnx import helper, numpy_helper
+
+    nodes = []
+    for node in graph.node:
+        if node.op_type != "HardSigmoid":
+            nodes.append(node)
+            continue
+        given = {entry.name: entry.f for entry in node.attribute}
+        values = {"alpha": given.get("alpha", 0.2), "beta": given.get("beta", 0.5), "least": 0.0, "most": 1.0}
+        names = {name: f"{node.output[0]}_{name}" for name in values}
+        for name, value in values.items():
+            graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), names[name]))
+        scaled, shifted = f"{node.output[0]}_scaled", f"{node.output[0]}_shifted"
+        nodes += [
+            helper.make_node("Mul", [node.input[0], names["alpha"]], [scaled]),
+            helper.make_node("Add", [scaled, names["beta"]], [shifted]),
+            helper.make_node("Clip", [shifted, names["least"], names["most"]], list(node.output)),
+        ]
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _remove_unused(graph: Any) -> None:

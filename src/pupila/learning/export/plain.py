@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class PlainPooling(TorchFunctionMode):
-    """While it is active, adaptive pooling is a mean, a pooling with a kernel, or a product with a constant matrix.
+    """While it is active, adaptive pooling is a mean, a pooling with a kernel, or the means of parts.
 
     torch's own pooling to one pixel also sets the strides of its result where the memory is in channels-last order, as
     after training, and pooling to a size that does not divide the input's gathers pixels by their addresses. In ONNX
@@ -35,17 +35,15 @@ def _pool(pixels: Tensor, height: int, width: int) -> Tensor:
     rows, columns = pixels.shape[-2:]
     if rows % height == 0 and columns % width == 0:
         return nn.functional.avg_pool2d(pixels, (rows // height, columns // width))
-    narrow = (pixels @ _averages(columns, width)).transpose(-1, -2)
-    return (narrow @ _averages(rows, height)).transpose(-1, -2)
+    return _average_parts(_average_parts(pixels, -1, width), -2, height)
 
 
-def _averages(before: int, after: int) -> Tensor:
-    """(before, after) float32: the share of each input place in each output place."""
-    shares = torch.zeros(before, after)
-    for place in range(after):
-        start, end = before * place // after, -(-before * (place + 1) // after)
-        shares[start:end, place] = 1 / (end - start)
-    return shares
+def _average_parts(pixels: Tensor, axis: int, count: int) -> Tensor:
+    """The means of so many parts along an axis, which overlap where their number does not divide its size."""
+    size = pixels.shape[axis]
+    edges = [(size * place // count, -(-size * (place + 1) // count)) for place in range(count)]
+    parts = [pixels.narrow(axis, start, end - start).mean(dim=axis, keepdim=True) for start, end in edges]
+    return torch.cat(parts, dim=axis)
 
 
 def simplify(model: Any) -> None:

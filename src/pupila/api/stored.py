@@ -22,7 +22,7 @@ from pupila.artifacts.dataset.formats.tables.table_file import COLUMN_WORDS, MAS
 from pupila.core import files
 from pupila.core.errors import PupilaError, describe_type
 from pupila.core.json_text import dump_json
-from pupila.core.messages import integer, listing, say
+from pupila.core.messages import integer, listing, say, say_count
 from pupila.core.vocabulary import IMAGE_SUFFIXES
 from pupila.imaging.images.decode import FORMATS, ImageFault, probe
 from pupila.imaging.images.memory import encode_lossless, is_picture
@@ -252,7 +252,11 @@ def read_rows(data: object) -> Iterator[Row]:
     except Exception as fault:
         raise PupilaError(
             say("The data can't be read: {type} failed", type=describe_type(data)),
-            actual=say("{fault} after {n} rows", fault=f"{type(fault).__name__}: {fault}"[:200], n=number),
+            actual=say_count(
+                "{fault} after {n} row",
+                "{fault} after {n} rows",
+                number, fault=f"{type(fault).__name__}: {fault}"[:200],
+            ),
             expected=refuse_data(data).expected,
         ) from fault  # fmt: skip
 
@@ -371,7 +375,11 @@ def _item_row(item: object) -> Row:
     if len(item) != 2:
         raise PupilaError(
             say("Not an image with its label"),
-            actual=say("{n} values", n=len(item)),
+            actual=say_count(
+                "{n} value",
+                "{n} values",
+                len(item),
+            ),
             expected="(image, label)",
         )
     image, label = item

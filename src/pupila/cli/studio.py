@@ -46,7 +46,14 @@ def export(
 
     opened, _ = open_data(ctx, data)
     result = export_labels(opened, out=to, embed=embed, prefix=prefix, without_label=without_label)
-    print(say("{n} tasks, {labels} with a label.", n=result.tasks, labels=result.predictions))
+    print(
+        say_count(
+            "{n} task, {labels} with a label.",
+            "{n} tasks, {labels} with a label.",
+            result.tasks,
+            labels=result.predictions,
+        )
+    )
     if result.missing_masks:
         print(
             say_count(

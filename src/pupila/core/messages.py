@@ -37,6 +37,11 @@ def say_count(singular: str, plural: str, n: int, /, **values: object) -> str:
     return _catalogue().ngettext(singular, plural, n).format(n=n, **_escape_values(values))
 
 
+def say_images(n: int) -> str:
+    """So many images, in the plural form of the user's language: "1 image"."""
+    return say_count("{n} image", "{n} images", n)
+
+
 def escape_controls(text: str, keep: str = "") -> str:
     """The text with its control characters as `\\u001b`, visible and harmless; names and texts of others have them.
 

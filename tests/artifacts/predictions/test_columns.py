@@ -87,7 +87,7 @@ def test_a_table_that_lacks_or_contradicts_is_refused(tmp_path: Path, data: Data
     images = data.images["image"].to_list()
     with pytest.raises(PupilaError, match="is not a table of predictions"):
         read(tmp_path, data, [0], image=images, class_name=images)
-    with pytest.raises(PupilaError, match="1 of 2 images have no prediction"):
+    with pytest.raises(PupilaError, match="1 of 2 images has no prediction"):
         read(tmp_path, data, [0, 1], image=images[:1], prediction=["cat"])
     with pytest.raises(PupilaError, match="different predictions for the same image"):
         read(tmp_path, data, [0], image=[images[0]] * 2, prediction=CLASSES)

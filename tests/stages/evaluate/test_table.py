@@ -192,7 +192,7 @@ def renamed(rows: Rows, tested: list[str]) -> Rows:
 
 SPOILT: dict[str, tuple[Spoil, str]] = {
     "missing rows": (without, r"3 of 16 images have no prediction"),
-    "a missing row whose namesake is there": (namesake, r"1 of 16 images have no prediction"),
+    "a missing row whose namesake is there": (namesake, r"1 of 16 images has no prediction"),
     "another class": (one_row("prediction", "cta"), r"does not have: found cta; expected cat, dog"),
     "two predictions": (contradicted, r"has different predictions for the same image"),
     "no number": (one_row("p:cat", "high"), r"without valid probabilities: found 1 row"),

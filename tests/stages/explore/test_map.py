@@ -112,7 +112,7 @@ def test_every_image_is_a_point_of_its_class_with_its_picture(tmp_path: Path) ->
     assert all(0 <= float(x) <= 1000 and 0 <= float(y) <= 640 for x, y, *_ in circles)
     assert {aspect for *_, aspect, _ in circles} == {"1.333"}
     assert 'data-columns="5" data-lines="4"' in page  # of the sheet of 17 pictures
-    assert "Among other classes: 1 of 1 images" in page
+    assert "Among other classes: 1 of 1 image" in page
     assert "--with BUNDLE" in page
 
 

@@ -3,7 +3,7 @@
 from pupila.artifacts.bundle.clean_up import describe_clean_up
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.artifacts.bundle.thresholds import describe_thresholds
-from pupila.core.messages import listing, mark, say, say_count, translate
+from pupila.core.messages import listing, mark, say, say_count, say_images, translate
 from pupila.statistics.metrics.titles import full_title
 
 # What a model of each task predicts, marked for translation.
@@ -33,9 +33,9 @@ def render_card(info: BundleInfo) -> str:
             made_by=info.made_by, created=info.created, source=_describe_weights(info)), "",
     ]  # fmt: skip
     if info.validation:
-        lines += [say_count("Validation: n = {images} images in {n} group (not the test split).",
-                            "Validation: n = {images} images in {n} groups (not the test split).",
-                            info.validation.groups, images=info.validation.n), ""]  # fmt: skip
+        lines += [say_count("Validation: n = {images} in {n} group (not the test split).",
+                            "Validation: n = {images} in {n} groups (not the test split).",
+                            info.validation.groups, images=say_images(info.validation.n)), ""]  # fmt: skip
         lines += [f"| {say('metric')} | {say('value')} | {say('95 % CI')} |", "|---|---|---|"]
         lines += [
             f"| {full_title(metric, len(info.classes))} | {' | '.join(estimate.cells())} |"

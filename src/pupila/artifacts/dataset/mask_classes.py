@@ -12,7 +12,7 @@ from pupila.artifacts.dataset.instances import merge_instances
 from pupila.artifacts.dataset.mask_reading import FACTS, MaskRequest, parse_counts, read_mask_facts
 from pupila.artifacts.dataset.reading import InstanceChoice
 from pupila.core.errors import PupilaError
-from pupila.core.messages import integer, listing, say
+from pupila.core.messages import integer, listing, say, say_count
 from pupila.core.vocabulary import IGNORE
 from pupila.imaging.images.decode import ImageLimits
 from pupila.imaging.masks.inference import ValueCounts, infer_label_map
@@ -143,7 +143,11 @@ def _infer(facts: pl.DataFrame) -> LabelMap:
     if len(label_map.names) > MOST_CLASSES:
         raise PupilaError(
             say("The masks have too many values for classes without names"),
-            actual=say("{n} values", n=len(label_map.names)),
+            actual=say_count(
+                "{n} value",
+                "{n} values",
+                len(label_map.names),
+            ),
             expected=say("at most {n}, or a class file that names them", n=MOST_CLASSES),
             remedy=say("write classes.json beside the masks; for numbered objects: {flag}", flag="--instances merge"),
         )  # fmt: skip

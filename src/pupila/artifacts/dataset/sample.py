@@ -144,7 +144,14 @@ def draw_sheet(data: "Dataset", count: int) -> Any:
         PupilaError: fewer than one.
     """
     if count < 1:
-        raise PupilaError(say("Can't show {n} images", n=count), expected=say("one image or more"))
+        raise PupilaError(
+            say_count(
+                "Can't show {n} image",
+                "Can't show {n} images",
+                count,
+            ),
+            expected=say("one image or more"),
+        )
     samples = [Sample(data, row) for row in _spread(len(data), count)]
     masks = data.target == "mask"
     images = [

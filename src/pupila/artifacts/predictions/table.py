@@ -9,7 +9,7 @@ from pupila.artifacts.dataset.formats.tables.table_file import read_table
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.predictions.columns import IMAGE, KEYS, PredictionColumns
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count, say_images
 
 _DIGEST = "sha256"  # the key that needs no path
 
@@ -45,7 +45,8 @@ def read_prediction_table(
     lacking = [images[row] for row, number in zip(rows, place, strict=True) if number is None]
     if lacking:
         raise PupilaError(
-            say("{n} of {all} images have no prediction in {path}", n=len(lacking), all=len(rows), path=path),
+            say_count("{n} of {images} has no prediction in {path}", "{n} of {images} have no prediction in {path}",
+                      len(lacking), images=say_images(len(rows)), path=path),
             actual=listing(lacking, 3), expected=say("a row for each image that is evaluated"),
         )  # fmt: skip
     return frame[[number for number in place if number is not None]]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pupila.core.messages import say
+from pupila.core.messages import say, say_count
 from pupila.imaging.images.decode import Array
 
 _WORD = 8  # bits of a value that is written
@@ -48,7 +48,12 @@ def decode(numbers: Sequence[int], height: int, width: int) -> Array:
     count, expected = read(32), height * width * _CHANNELS
     if count != expected:
         raise ValueError(
-            say("the run lengths have {n} values instead of {expected}", n=count, expected=expected)
+            say_count(
+                "the run lengths have {n} value instead of {expected}",
+                "the run lengths have {n} values instead of {expected}",
+                count,
+                expected=expected,
+            )
         )
     word = read(5) + 1
     sizes = [read(4) + 1 for _ in range(4)]

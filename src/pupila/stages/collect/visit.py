@@ -115,7 +115,11 @@ def _check_collection(collection: Collection, site: Site, options: VisitOptions)
     if not collection.is_new and not options.resume:
         raise PupilaError(
             say("The folder already has a collection"),
-            actual=say("{n} products in {path}", n=len(collection.products), path=collection.folder),
+            actual=say_count(
+                "{n} product in {path}",
+                "{n} products in {path}",
+                len(collection.products), path=collection.folder,
+            ),
             expected=say("a new or an empty folder"),
             remedy=say("--resume to resume it or to visit the site again, or another --out FOLDER"),
         )  # fmt: skip

@@ -28,11 +28,11 @@ def constant_classes(data: Dataset) -> list[Fault]:
     for k, name in enumerate(data.classes):
         known = labels[labels[:, k] != UNKNOWN, k]
         if len(set(known.tolist())) == 1:
-            values = {"name": name, "n": len(known)}
+            values = {"name": name, "images": say_count("the {n} image", "all {n} images", len(known))}
             examples.append(
-                say("{name}: present in all {n} images where it is known", **values)
+                say("{name}: present in {images} where it is known", **values)
                 if known[0] == PRESENT
-                else say("{name}: absent from all {n} images where it is known", **values)
+                else say("{name}: absent from {images} where it is known", **values)
             )
     return fault("constant-class", examples)
 

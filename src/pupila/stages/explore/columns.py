@@ -18,7 +18,7 @@ from pupila.artifacts.report.fingerprint import (
     NumericColumn,
 )
 from pupila.artifacts.report.page import Section, Table
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_images
 from pupila.stages.explore.colour import MAX_CLASSES_DRAWN
 from pupila.stages.explore.explained_variance import explained_variance
 from pupila.stages.explore.membership import Membership
@@ -127,9 +127,9 @@ def column_section(f: Fingerprint) -> Section | None:
         if column.missing:
             notes.append(
                 say(
-                    "{name} is missing for {n} of {all} images.",
+                    "{name} is missing for {n} of {images}.",
                     n=column.missing,
-                    all=f.images,
+                    images=say_images(f.images),
                     name=name,
                 )
             )

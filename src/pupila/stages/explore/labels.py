@@ -194,8 +194,22 @@ def label_sources(f: Fingerprint) -> str | None:
         return None
     sources = facts.sources
     counts = (
-        (sources.annotator, say("{n} by annotators", n=sources.annotator)),
-        (sources.machine, say("{n} by machines", n=sources.machine)),
+        (
+            sources.annotator,
+            say_count(
+                "{n} by an annotator",
+                "{n} by annotators",
+                sources.annotator,
+            ),
+        ),
+        (
+            sources.machine,
+            say_count(
+                "{n} by a machine",
+                "{n} by machines",
+                sources.machine,
+            ),
+        ),
         (sources.given, say("{n} given with the data", n=sources.given)),
     )
     shown = [text for count, text in counts if count]
@@ -222,9 +236,12 @@ def audit_result(f: Fingerprint) -> str | None:
         return say_count("The audit reviewed {n} label, too few to estimate the accuracy of the machine labels.",
                          "The audit reviewed {n} labels, too few to estimate the accuracy of the machine labels.",
                          audit.reviewed)  # fmt: skip
-    sentence = say(
-        "The machine labels have accuracy {accuracy} (95 % CI {interval}, audit of n = {n} labels).",
-        accuracy=accuracy.value_text(), interval=accuracy.interval_text(), n=audit.reviewed,
+    sentence = say_count(
+        "The machine labels have accuracy {accuracy} (95 % CI {interval}, audit of n = {n} "
+        "label).",
+        "The machine labels have accuracy {accuracy} (95 % CI {interval}, audit of n = {n} "
+        "labels).",
+        audit.reviewed, accuracy=accuracy.value_text(), interval=accuracy.interval_text(),
     )  # fmt: skip
     if not audit.outdated:
         return sentence
@@ -240,7 +257,8 @@ def labeller_disagreement(f: Fingerprint) -> str | None:
     if not pairs:
         return None
     worst = min(pairs, key=lambda pair: pair.agree / pair.images)
-    return say(
-        "{first} and {second} agree on {agree} of the {images} images that both labelled.",
-        first=worst.first, second=worst.second, agree=worst.agree, images=worst.images,
+    return say_count(
+        "{first} and {second} agree on {agree} of the {n} image that both labelled.",
+        "{first} and {second} agree on {agree} of the {n} images that both labelled.",
+        worst.images, first=worst.first, second=worst.second, agree=worst.agree,
     )  # fmt: skip

@@ -38,8 +38,11 @@ def map_section(data: Dataset, f: Fingerprint, image_map: ImageMap) -> Section:
     galleries = []
     if image_map.outliers and _is_informative(f.map):
         shown = [view.picture(data, row, True) for row in image_map.outliers[:MAX_OUTLIERS]]
-        heading = say(
-            "Among other classes: {shown} of {n} images", shown=len(shown), n=len(image_map.outliers)
+        heading = say_count(
+            "Among other classes: {shown} of {n} image",
+            "Among other classes: {shown} of {n} images",
+            len(image_map.outliers),
+            shown=len(shown),
         )
         galleries.append((heading, shown))
     classes = f.map.classes if f.map else None
@@ -59,7 +62,14 @@ def _notes(data: Dataset, f: Fingerprint, image_map: ImageMap) -> list[str]:
             "Use --with BUNDLE for the embeddings of a model.")
     ]  # fmt: skip
     if len(image_map.rows) < len(data):
-        notes.append(say("{n} of {all} images, drawn at random.", n=len(image_map.rows), all=len(data)))
+        notes.append(
+            say_count(
+                "{drawn} of {n} image, drawn at random.",
+                "{drawn} of {n} images, drawn at random.",
+                len(data),
+                drawn=len(image_map.rows),
+            )
+        )
     facts = f.map
     if facts is None:
         return notes

@@ -47,7 +47,12 @@ def build_page(
         _sequences(data), _faults(f, titles), _splits(f, view),
     ]  # fmt: skip
     return Page(
-        title=say("{name}: {n} images", name=data.name, n=f.images),
+        title=say_count(
+            "{name}: {n} image",
+            "{name}: {n} images",
+            f.images,
+            name=data.name,
+        ),
         verdict=sentences(f) or [say("Nothing stands out.")],
         sections=[section for section in sections if section is not None],
         footnote=say("Data hash {hash}, layout {layout}.", hash=f.data_hash[:12], layout=data.layout),

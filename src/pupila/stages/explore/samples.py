@@ -24,7 +24,13 @@ def sample_section(data: Dataset, groups: dict[str, list[int]], draw: Callable[[
     galleries = []
     for title, rows in groups.items():
         chosen = sorted(random.Random(SEED).sample(rows, min(PER_CLASS, len(rows))))
-        heading = say("{name}: {shown} of {n} images", name=title, shown=len(chosen), n=len(rows))
+        heading = say_count(
+            "{name}: {shown} of {n} image",
+            "{name}: {shown} of {n} images",
+            len(rows),
+            name=title,
+            shown=len(chosen),
+        )
         galleries.append((heading, [draw(row) for row in chosen]))
     more = len(data.classes) - MAX_CLASSES
     left_out = (

@@ -10,7 +10,7 @@ from pupila.artifacts.report.fingerprint import Fingerprint
 from pupila.artifacts.report.gallery import SIDE, embed_image
 from pupila.artifacts.report.page import PageImage, Section, Table
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, number, percent, say, say_count
+from pupila.core.messages import listing, number, percent, say, say_count, say_images
 from pupila.core.vocabulary import IGNORE, SPLITS
 from pupila.imaging.masks.codec import resize_mask
 from pupila.imaging.masks.drawing import overlay
@@ -61,10 +61,11 @@ def _overlay_section(data: Dataset, row_splits: list[str] | None) -> Section:
     for index in scored_classes(len(data.classes))[:MAX_CLASSES]:
         share = data.shares[:, index]
         order = np.flatnonzero(share > 0)[np.argsort(-share[share > 0], kind="stable")].tolist()
-        heading = say(
+        heading = say_count(
+            "{name}, in {n} image: largest, typical and smallest areas",
             "{name}, in {n} images: largest, typical and smallest areas",
+            len(order),
             name=data.classes[index],
-            n=len(order),
         )
         pictures = [_picture_with_note(data, row, percent(share[row], 2)) for row in _pick_spread(order)]
         galleries.append((heading, pictures))
@@ -73,8 +74,12 @@ def _overlay_section(data: Dataset, row_splits: list[str] | None) -> Section:
         rows = [row for row, side in enumerate(row_splits or []) if side == split and usable[row]]
         chosen = sorted(random.Random(SEED).sample(rows, min(PER_SPLIT, len(rows))))
         if rows:
-            heading = say(
-                "{split}: {shown} of {n} images, drawn at random", split=split, shown=len(chosen), n=len(rows)
+            heading = say_count(
+                "{split}: {shown} of {n} image, drawn at random",
+                "{split}: {shown} of {n} images, drawn at random",
+                len(rows),
+                split=split,
+                shown=len(chosen),
             )
             galleries.append((heading, [_picture_with_note(data, row) for row in chosen]))
     return Section(say("Mask overlays"), galleries=galleries)
@@ -130,9 +135,9 @@ def areas(f: Fingerprint) -> str | None:
         return None
     (largest, most), (smallest, least) = extreme_classes(f)
     return say(
-        "'{smallest}' covers {least} of an average image and occurs in {n} of {all} images. Use Dice or IoU instead of "
+        "'{smallest}' covers {least} of an average image and occurs in {n} of {images}. Use Dice or IoU instead of "
         "pixel accuracy: predicting '{largest}' everywhere has a pixel accuracy of {most}.",
-        smallest=smallest, least=percent(least.share), n=least.images, all=f.images - f.unlabelled,
+        smallest=smallest, least=percent(least.share), n=least.images, images=say_images(f.images - f.unlabelled),
         largest=largest, most=number(most.share),
     )  # fmt: skip
 

@@ -54,10 +54,13 @@ def _describe_labelled(result: LabellingResult) -> str:
     if not result.selected:
         return say("{labeller} has nothing to label.", labeller=result.labeller)
     counts = ", ".join(f"{name} {n}" for name, n in sorted(result.classes.items()))
-    values = {"labeller": result.labeller, "n": result.labelled, "total": result.selected}
+    values = {
+        "labeller": result.labeller, "n": result.labelled,
+        "images": say_count("{n} image", "{n} images", result.selected),
+    }  # fmt: skip
     if not counts:
-        return say("{labeller} labelled {n} of {total} images.", **values)
-    return say("{labeller} labelled {n} of {total} images ({counts}).", **values, counts=counts)  # fmt: skip
+        return say("{labeller} labelled {n} of {images}.", **values)
+    return say("{labeller} labelled {n} of {images} ({counts}).", **values, counts=counts)
 
 
 def _describe_failures(failed: list[tuple[str, str]]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pupila.artifacts.web.refusals import RETRY_AFTER, RETRY_LATER, Refusal
-from pupila.core.messages import say
+from pupila.core.messages import say, say_count
 
 
 class RequestQueue:
@@ -39,6 +39,10 @@ class RequestQueue:
         """
         if self.open + images > self.most:
             raise Refusal(
-                503, say("Queue full, try again in {n} s", n=RETRY_AFTER), say("{n} waiting images", n=self.open),
+                503, say("Queue full, try again in {n} s", n=RETRY_AFTER), say_count(
+                    "{n} waiting image",
+                    "{n} waiting images",
+                    self.open,
+                ),
                 say("at most {n}", n=self.most), say("send the request again"), RETRY_LATER,
             )  # fmt: skip

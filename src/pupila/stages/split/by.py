@@ -14,7 +14,7 @@ from pupila.artifacts.dataset.name_groups.expression import (
     sequence_groups,
 )
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_images
 from pupila.core.settings import closest
 from pupila.core.vocabulary import SPLIT_WORDS
 
@@ -128,7 +128,8 @@ def _refuse_misses(data: Dataset, by: str, matches: list[re.Match[str] | None]) 
     unmatched = [image for image, match in zip(data.images["image"], matches, strict=True) if match is None]
     if unmatched:
         raise PupilaError(
-            say("--by {by} does not match {n} of {total} images", by=repr(by), n=len(unmatched), total=len(data)),
+            say("--by {by} does not match {n} of {images}", by=repr(by), n=len(unmatched),
+                images=say_images(len(data))),
             actual=listing(unmatched, 3),
             expected=say("an expression that matches every file name, or every path if it contains a slash"),
         )  # fmt: skip

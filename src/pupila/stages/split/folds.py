@@ -4,7 +4,7 @@ from pupila.artifacts.dataset.fold_columns import find_fold_columns
 from pupila.artifacts.dataset.manifest import Dataset
 from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.vocabulary import REDRAW, TEST
 
 
@@ -61,7 +61,11 @@ def keep_given_folds(data: Dataset, assigned: list[str], column: str) -> list[in
                if split != TEST and fold is None]  # fmt: skip
     if without:
         raise PupilaError(
-            say("{n} images outside the test split have no fold", n=len(without)), actual=listing(without, 3),
+            say_count(
+                "{n} image outside the test split has no fold",
+                "{n} images outside the test split have no fold",
+                len(without),
+            ), actual=listing(without, 3),
             expected=say("a number in the column {name}", name=column),
             remedy=say("fill them in, or draw new folds: {command}", command=f"{REDRAW} --folds {len(order)}"),
         )  # fmt: skip

@@ -8,7 +8,7 @@ from pupila.artifacts.dataset.name_groups.expression import Names
 from pupila.artifacts.dataset.split_settings import SplitSettings
 from pupila.artifacts.dataset.splits import CLEAN, LEAKING, Assignment, SplitFile
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.version import __version__
 from pupila.core.vocabulary import REDRAW, SPLIT_WORDS, SPLITS, TEST, TRAIN, VALIDATION
 from pupila.stages.split.allocate import Array
@@ -97,7 +97,11 @@ def _validate_given(data: Dataset, given: Names) -> list[str]:
         examples = listing(images, 3)
         raise PupilaError(
             say("Invalid given split"),
-            actual=say("{names} for {n} images ({examples})", names=listing(odd), n=len(images), examples=examples),
+            actual=say_count(
+                "{names} for {n} image ({examples})",
+                "{names} for {n} images ({examples})",
+                len(images), names=listing(odd), examples=examples,
+            ),
             expected=listing(list(SPLIT_WORDS), len(SPLIT_WORDS)), remedy=REDRAW,
         )  # fmt: skip
     if TRAIN not in given:
@@ -167,7 +171,11 @@ def _allocate_rows(data: Dataset, rows: Array, components: Array, shares: list[f
     needed = sum(share > 0 for share in shares)
     if len(numbers) < needed:
         raise PupilaError(
-            say("Too few groups to split"), actual=say("{n} groups of related images", n=len(numbers)),
+            say("Too few groups to split"), actual=say_count(
+                "{n} group of related images",
+                "{n} groups of related images",
+                len(numbers),
+            ),
             expected=say("at least {n}", n=needed), remedy=say("use fewer folds, or a finer --by"),
         )  # fmt: skip
     return np.asarray(find_allocator(data)(data, rows, component, shares, seed)[component])

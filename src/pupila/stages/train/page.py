@@ -14,7 +14,7 @@ from pupila.artifacts.report.gallery import embed_wide
 from pupila.artifacts.report.page import Page, Section, Table
 from pupila.artifacts.run.log import EpochLog
 from pupila.artifacts.run.plan import COLLAPSED, INTERRUPTED, RunState
-from pupila.core.messages import listing, mark, number, say, say_count, translate
+from pupila.core.messages import listing, mark, number, say, say_count, say_images, translate
 from pupila.core.settings import yaml_text
 from pupila.core.vocabulary import REDRAW
 from pupila.imaging.images.decode import decode
@@ -217,22 +217,22 @@ def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:
     metric = recipe.metric(len(info.classes))
     row, base = validation.metrics[metric], validation.baseline
     if row.value is None or metric not in base.metrics:
-        return say("{metric} is not measurable on validation (n = {images} images).",
-                   metric=sentence_title(metric), images=validation.n)  # fmt: skip
+        return say("{metric} is not measurable on validation (n = {images}).",
+                   metric=sentence_title(metric), images=say_images(validation.n))  # fmt: skip
     values = {
-        "metric": _describe_metric(metric, len(info.classes)), "value": row.value_text(), "images": validation.n,
+        "metric": _describe_metric(metric, len(info.classes)), "value": row.value_text(), "images": say_images(validation.n),
         "groups": validation.groups, "baseline_value": number(base.metrics[metric]),
         "baseline": translate(recipe.baseline_name).format(name=base.name),
     }  # fmt: skip
     if row.low is None:
         return say_count(
-            "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {images} images in {n} "
+            "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {images} in {n} "
             "group), baseline ({baseline}) {baseline_value}.",
-            "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {images} images in {n} "
+            "{metric} {value} on validation (no CI: a class occurs in too few groups, n = {images} in {n} "
             "groups), baseline ({baseline}) {baseline_value}.", validation.groups, **values,
         )  # fmt: skip
     return say(
-        "{metric} {value} on validation (95 % CI {interval}, n = {images} images in {groups} groups), "
+        "{metric} {value} on validation (95 % CI {interval}, n = {images} in {groups} groups), "
         "baseline ({baseline}) {baseline_value}.", interval=row.interval_text(), **values,
     )  # fmt: skip
 
@@ -240,7 +240,8 @@ def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:
 def _explain_no_validation(plan: TrainPlan) -> str:
     if plan.epochs or plan.unfreeze:
         return say("The model was not validated: there is no validation split.")
-    return say(
+    return say_count(
+        "The model was not validated: its classes differ from the {n} class of the data.",
         "The model was not validated: its classes differ from the {n} classes of the data.",
-        n=len(plan.classes),
+        len(plan.classes),
     )

@@ -179,11 +179,20 @@ def _decide_batch_size(
     """The batch size, and the reason unless it is the user's."""
     if isinstance(given, str):
         images = len(splits.in_split(TRAIN)) or len(splits.images)
-        return _pick_batch_size(images, planner.max_batch_size), say("{n} training images", n=images)
+        return _pick_batch_size(images, planner.max_batch_size), say_count(
+            "{n} training image",
+            "{n} training images",
+            images,
+        )
     most = _count_training(data, splits)
     if given <= most or not most or network.preprocessing.view == "tile":  # an image has many tiles
         return given, ""
-    return most, say("{given} is larger than the training split, which has {n} images", given=given, n=most)
+    return most, say_count(
+        "{given} is larger than the training split, which has {n} image",
+        "{given} is larger than the training split, which has {n} images",
+        most,
+        given=given,
+    )
 
 
 def _count_training(data: Dataset, splits: SplitFile) -> int:

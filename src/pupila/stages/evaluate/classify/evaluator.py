@@ -7,7 +7,7 @@ import numpy as np
 
 from pupila.artifacts.report.evaluation.classify import ClassifyReport, ThresholdReport
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import say, say_count
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.classify import compare, model_report, page, sentences, stress
 from pupila.stages.evaluate.classify.predictions import ClassPredictions, ClassReader
@@ -52,7 +52,11 @@ def _check_tunable(on: EvaluationSet, predictions: Predictions | None) -> None:
     if len(on.data.classes) != 2 or not has_probabilities:
         raise PupilaError(
             say("A threshold can only be tuned for two classes with probabilities"),
-            actual=say("{n} classes", n=len(on.data.classes)), expected="2", remedy=say("leave --threshold out"),
+            actual=say_count(
+                "{n} class",
+                "{n} classes",
+                len(on.data.classes),
+            ), expected="2", remedy=say("leave --threshold out"),
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pupila.artifacts.report.page import render
 from pupila.artifacts.web.local import run_local
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.settings import Settings
 from pupila.core.vocabulary import AUDIT_FILE, AUDIT_PAGE_FILE
 from pupila.stages.label.review.accuracy import measure_accuracy
@@ -78,7 +78,11 @@ def audit(
         task = review_task(data, labels["label"].to_list(), settings.extra_classes)
         review = Review(draw_items(labels, sample), task, context)
         if review.current is not None:
-            title = say("Audit of {n} labels", n=len(review.items))
+            title = say_count(
+                "Audit of {n} label",
+                "Audit of {n} labels",
+                len(review.items),
+            )
             run_local(lambda stop: make_review_app(review, data, title, stop), port, on_address)
     return _write_report(data, sample, settings.extra_classes)
 

@@ -31,20 +31,26 @@ def sentences(report: AuditReport) -> list[str]:
 def _describe_accuracy(report: AuditReport) -> list[str]:
     random, accuracy = report.random, report.random.accuracy
     if not random.reviewed:
-        return [say("No answers yet; the accuracy of the {n} labels is unknown.", n=report.labels)]
+        return [
+            say_count(
+                "No answers yet; the accuracy of the {n} label is unknown.",
+                "No answers yet; the accuracy of the {n} labels is unknown.",
+                report.labels,
+            )
+        ]
     values = {
         "value": accuracy.value_text(),
         "correct": random.correct,
-        "n": random.reviewed,
+        "labels": say_count("{n} label", "{n} labels", random.reviewed),
         "total": report.labels,
     }
     if accuracy.low is None:
-        return [say("Label accuracy {value} ({correct} of {n} labels drawn at random); fewer than {min} answers give "
+        return [say("Label accuracy {value} ({correct} of {labels} drawn at random); fewer than {min} answers give "
                     "no confidence interval.", **values, min=MIN_GROUPS)]  # fmt: skip
     if random.reviewed == report.labels:
-        return [say("Label accuracy {value} ({correct} of {n} labels). All labels were reviewed, so this is exact.",
+        return [say("Label accuracy {value} ({correct} of {labels}). All labels were reviewed, so this is exact.",
                     **values)]  # fmt: skip
-    lines = [say("Label accuracy {value} (95 % CI {interval}, n = {n} labels drawn at random from {total}).",
+    lines = [say("Label accuracy {value} (95 % CI {interval}, n = {labels} drawn at random from {total}).",
                  **values, interval=accuracy.interval_text())]  # fmt: skip
     if random.more_to_halve:
         lines.append(say_count("One more answer would halve the interval: --sample {sample}.",
@@ -144,9 +150,13 @@ def _is_frequent(count: int, total: int) -> bool:
 def _describe_uncertain(report: AuditReport) -> list[str]:
     uncertain, lines = report.uncertain, []
     if uncertain.reviewed:
-        lines.append(say("Of the {n} labels with the lowest confidence {correct} are correct; they are not a random "
-                         "sample and do not count towards the accuracy.", correct=uncertain.correct,
-                         n=uncertain.reviewed))  # fmt: skip
+        lines.append(say_count(
+            "Of the {n} label with the lowest confidence {correct} are correct; they are not a random "
+            "sample and do not count towards the accuracy.",
+            "Of the {n} labels with the lowest confidence {correct} are correct; they are not a "
+            "random sample and do not count towards the accuracy.",
+            uncertain.reviewed, correct=uncertain.correct,
+        ))  # fmt: skip
     if uncertain.unlabelled:
         lines.append(say_count("On one of the reviewed images the labeller was unsure.",
                                "On {n} of the reviewed images the labeller was unsure.",
@@ -157,8 +167,10 @@ def _describe_uncertain(report: AuditReport) -> list[str]:
 def _describe_unanswered(report: AuditReport) -> list[str]:
     if report.completed == report.items:
         return []
-    return [say("{n} of {total} questions are answered; run the same command to resume.", n=report.completed,
-                total=report.items)]  # fmt: skip
+    questions = say_count("{n} question", "{n} questions", report.items)
+    return [say_count("{n} of {questions} is answered; run the same command to resume.",
+                      "{n} of {questions} are answered; run the same command to resume.", report.completed,
+                      questions=questions)]  # fmt: skip
 
 
 def audit_page(report: AuditReport, data: Dataset, task: ReviewTask) -> Page:

@@ -80,7 +80,11 @@ def review_suspects(
     if page is not None and items:
         context = ReviewContext(data.home, reviewer, PURPOSE, ranking.history_rows)
         review = Review(items, task, context, lambda item, label: _append_patch(patch, item, label))
-        title = say("{n} suspected labels", n=len(items))
+        title = say_count(
+            "{n} suspected label",
+            "{n} suspected labels",
+            len(items),
+        )
         if review.current is not None:
             run_local(lambda stop: make_review_app(review, data, title, stop), *page)
     given = read_answers(read_settled_history(data), ranking.history_rows, PURPOSE)
@@ -109,7 +113,13 @@ def sentences(review: SuspectReview, run: str) -> list[str]:
     """The ranking and the answers in sentences."""
     ranking = review.ranking
     if not ranking.suspects:
-        return [say("The predictions of the run contradict none of {n} labels.", n=ranking.checked)]
+        return [
+            say_count(
+                "The predictions of the run contradict none of {n} label.",
+                "The predictions of the run contradict none of {n} labels.",
+                ranking.checked,
+            )
+        ]
     lines = [say_count("The predictions of the run contradict one of {total} labels.",
                       "The predictions of the run contradict {n} of {total} labels.", len(ranking.suspects),
                       total=ranking.checked)]  # fmt: skip
@@ -126,8 +136,9 @@ def sentences(review: SuspectReview, run: str) -> list[str]:
         return lines
     lines.append(
         say(
-            "Reviewed {answered} labels: {corrected} corrected, {confirmed} confirmed, {unsure} unsure.",
+            "Reviewed {labels}: {corrected} corrected, {confirmed} confirmed, {unsure} unsure.",
             **counts,
+            labels=say_count("{n} label", "{n} labels", counts["answered"]),
         )
     )
     if counts["answered"] < review.selected:

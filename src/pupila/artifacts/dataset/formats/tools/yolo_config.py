@@ -11,7 +11,7 @@ from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
 from pupila.artifacts.dataset.formats.tools.annotation_file import describe_shared_names
 from pupila.core import files
 from pupila.core.errors import PupilaError
-from pupila.core.messages import listing, say
+from pupila.core.messages import listing, say, say_count
 from pupila.core.settings import load_as_written, read_config
 from pupila.core.vocabulary import SPLIT_WORDS
 
@@ -137,8 +137,11 @@ def _parse(content: dict[str, Any], root: str, uri: str) -> YoloConfig | None:
     if "names" not in content:
         notes.append(say("{file} does not name the classes: they are called by their numbers.", file=name))
     elif count != str(len(names)):
-        notes.append(say("{file} names {n} classes and says that there are {count}.",
-                         file=name, n=len(names), count=count))  # fmt: skip
+        notes.append(say_count(
+            "{file} names {n} class and says that there are {count}.",
+            "{file} names {n} classes and says that there are {count}.",
+            len(names), file=name, count=count,
+        ))  # fmt: skip
     base = "" if content.get("path") in (None, *_NOTHING) else str(content["path"])
     return YoloConfig(root, uri, names, splits, base, keypoints="kpt_shape" in content, notes=tuple(notes))
 

@@ -220,7 +220,8 @@ def _describe_score(info: BundleInfo, validation: ValidationSummary) -> str:
         return say("{metric} is not measurable on validation (n = {images}).",
                    metric=sentence_title(metric), images=say_images(validation.n))  # fmt: skip
     values = {
-        "metric": _describe_metric(metric, len(info.classes)), "value": row.value_text(), "images": say_images(validation.n),
+        "metric": _describe_metric(metric, len(info.classes)), "value": row.value_text(),
+        "images": say_images(validation.n),
         "groups": validation.groups, "baseline_value": number(base.metrics[metric]),
         "baseline": translate(recipe.baseline_name).format(name=base.name),
     }  # fmt: skip

@@ -176,6 +176,7 @@ def test_a_table_with_a_bad_camera_from_end_to_end(
     )
     assert_valid(Path(output.report_json), output.evaluation)
     page = html.unescape(Path(output.report).read_text())
+    assert "Without probabilities, errors have no order." in page and "No errors to show." not in page
     assert "Accuracy by camera" in page and "Accuracy by brightness (thirds)" in page
     assert command(["evaluate", str(predictions), str(data.source), "--by", "camera", "--by", "width"]) == 0
     text = capsys.readouterr().out

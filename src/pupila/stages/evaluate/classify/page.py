@@ -104,7 +104,11 @@ def calibration_words() -> CalibrationWords:
 
 def _worst_errors(model: ClassifyModel, data: Dataset) -> Section:
     if not model.worst_errors:
-        return Section(say("Worst errors"), [say("No errors to show.")])
+        text = (
+            say("No errors to show.") if model.correct == model.n
+            else say("Without probabilities, errors have no order.")
+        )  # fmt: skip
+        return Section(say("Worst errors"), [text])
     photos = [
         load_image(data.path(m.row), say("{target}, predicted {prediction} ({confidence})",
                 target=m.target, prediction=m.prediction, confidence=percent(m.confidence, 0)), data.bands)

@@ -160,6 +160,6 @@ def _cells(row: Slice, report: SliceReport) -> list[str]:
     ]  # fmt: skip
     return [
         slice_title(row, report.by), integer(row.n), integer(row.groups), *row.estimate.cells(), *compared,
-        say("too few groups") if row.p_holm is None else p_text(row.p_holm),
+        p_text(row.p_holm) if row.p_holm is not None else "" if difference is None else say("too few groups"),
         verdict_words()[row.verdict] if row.verdict else "",
     ]  # fmt: skip

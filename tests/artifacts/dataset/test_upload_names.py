@@ -68,3 +68,22 @@ def test_a_file_of_that_very_name_counts(tmp_path: Path) -> None:
     write.label_studio(tmp_path, {"1.jpg": SCENE["1.jpg"]})
     data = pupila.open(tmp_path)
     assert data.images.filter(data.images["target"].is_not_null())["image"].to_list() == ["0a1b2c3d-1.jpg"]
+
+
+def test_label_files_of_yolo_are_matched_by_the_names_of_uploads(tmp_path: Path) -> None:
+    photos(tmp_path / "images", "my photo (1).jpg", "naño.jpg", "a#b.jpg", "a+b.jpg")
+    (tmp_path / "labels").mkdir()
+    for stem in ("e458ff76-my_photo_1", "e73f022a-na%C3%B1o", "b7ac8852-ab"):
+        (tmp_path / "labels" / f"{stem}.txt").write_text("1 0.1 0.1 0.7 0.2 0.9 0.6 0.6 0.8 0.2 0.6\n")
+    (tmp_path / "classes.txt").write_text("road\nwater\n")
+    data = pupila.open(tmp_path)
+    targets = dict(data.images.select("image", "target").rows())
+    assert targets["images/my photo (1).jpg"] == "labels/e458ff76-my_photo_1.txt"
+    assert targets["images/naño.jpg"] == "labels/e73f022a-na%C3%B1o.txt"
+    assert targets["images/a#b.jpg"] is None and targets["images/a+b.jpg"] is None  # no background
+    assert (
+        "labels/b7ac8852-ab.txt",
+        "row-without-image",
+        "several files fit: images/a#b.jpg, images/a+b.jpg",
+    ) in (data.skipped.rows())
+    assert "2 label files were matched by the names that Label Studio gave to their images" in str(data)

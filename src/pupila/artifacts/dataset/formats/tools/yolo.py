@@ -18,6 +18,7 @@ from pupila.artifacts.dataset.formats.tools.yolo_labels import (
     read_classes,
     read_lines,
 )
+from pupila.artifacts.dataset.formats.upload_names import UploadNames, is_upload
 from pupila.artifacts.dataset.reading import ReadSettings
 from pupila.core import files
 from pupila.core.errors import PupilaError
@@ -107,6 +108,30 @@ def _describe_labels(boxes: bool) -> str:
     return say("An image has the classes of its outlines; the outlines are not read.")
 
 
+def _find_uploads(config: YoloConfig, images: YoloImages) -> dict[str, str]:
+    """The label files that have the names of uploads to Label Studio, by the one image that each means."""
+    uploads = {stem: text for stem, text in config.texts.items() if is_upload(stem)}
+    if not uploads:
+        return {}
+    bare = {image.rpartition(".")[0]: image for image in images.by_path}
+    names, labels = UploadNames(bare), dict[str, str]()
+    for stem, text in uploads.items():
+        hits = names.find(stem)
+        if len(hits) == 1:
+            labels[bare[hits[0]]] = text
+        elif hits:
+            reason = say("several files fit: {names}", names=listing([bare[hit] for hit in hits], 3))
+            images.oddities.append(Oddity(text, "row-without-image", reason))
+    if labels:
+        example = next(iter(labels))
+        images.notes.append(say_count(
+            "{n} label file was matched by the name that Label Studio gave to its image: {path} for {image}.",
+            "{n} label files were matched by the names that Label Studio gave to their images, such as {path} for "
+            "{image}.", len(labels), path=labels[example], image=example,
+        ))  # fmt: skip
+    return labels
+
+
 def _find_labels(config: YoloConfig, images: YoloImages) -> dict[str, tuple[str, bool]]:
     """The label file of each image, and whether it exists.
 
@@ -114,11 +139,11 @@ def _find_labels(config: YoloConfig, images: YoloImages) -> dict[str, tuple[str,
     for another word for images, else anywhere under the same stem.
     """
     find_entry = files.entry_finder(config.root)
-    labels = {}
+    labels, uploaded = {}, _find_uploads(config, images)
     for image in images.by_path:
         usual, *others = _label_files(image)
         label = next((path for path in dict.fromkeys((usual, *others)) if find_entry(path)), None)
-        label = label or config.texts.get(PurePosixPath(image).stem)
+        label = label or config.texts.get(PurePosixPath(image).stem) or uploaded.get(image)
         labels[image] = (label or usual, label is not None)
     return labels
 

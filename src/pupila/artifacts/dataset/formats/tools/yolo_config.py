@@ -9,6 +9,7 @@ from typing import Any
 from pupila.artifacts.dataset.formats.place import Place
 from pupila.artifacts.dataset.formats.tables.text_tables import decode_text
 from pupila.artifacts.dataset.formats.tools.annotation_file import describe_shared_names
+from pupila.artifacts.dataset.formats.upload_names import is_upload
 from pupila.core import files
 from pupila.core.errors import PupilaError
 from pupila.core.messages import listing, say, say_count
@@ -213,7 +214,8 @@ def _find_name_list(place: Place) -> YoloConfig | None:
     """Labels that no file describes: text files with the stems of images, and perhaps a list of names among them."""
     texts = _texts(place)
     stems = {PurePosixPath(text).stem for text in texts}
-    if not stems or not any(PurePosixPath(entry.path).stem in stems for entry in place.images):
+    named = any(PurePosixPath(entry.path).stem in stems for entry in place.images)
+    if not named and not any(map(is_upload, stems)):
         return None
     lists = [text for text in texts if _lists_names(text)]
     labels = _label_texts(place, lists)

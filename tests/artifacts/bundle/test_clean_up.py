@@ -16,11 +16,11 @@ def rejected(name: str, value: float) -> ValidationSummary:
     return ValidationSummary(n=24, groups=24, metrics={}, baseline=base, rejected_post_processing=(setting,))
 
 
-def test_nothing_is_said_of_masks_as_the_model_predicts_them() -> None:
+def test_masks_have_no_description_as_the_model_predicts_them() -> None:
     assert describe_clean_up(info(task="segment")) == []
 
 
-def test_the_post_processing_in_use_is_said_on_the_card() -> None:
+def test_the_post_processing_in_use_is_printed_on_the_card() -> None:
     used = PostProcessing(smooth=0.01, smallest_region=0.0005)
     text = (
         "Post-processing of the masks, tuned on validation: a smoothing window of 1.00 % of the image's side, "
@@ -30,7 +30,7 @@ def test_the_post_processing_in_use_is_said_on_the_card() -> None:
     assert text in render_card(info(task="segment", post_processing=used))
 
 
-def test_post_processing_that_costs_a_class_is_said_with_the_class() -> None:
+def test_post_processing_that_costs_a_class_names_the_class() -> None:
     bundle = info(task="segment", validation=rejected("smallest_region", 0.002))
     text = (
         "Dropping regions under 0.20 % of the image would raise the mean, but lower the IoU of class 'pole' from 0.714 "
@@ -40,6 +40,6 @@ def test_post_processing_that_costs_a_class_is_said_with_the_class() -> None:
     assert text in render_card(bundle)
 
 
-def test_a_threshold_that_costs_a_class_is_said_with_its_value() -> None:
+def test_a_threshold_that_costs_a_class_is_named_with_its_value() -> None:
     (text,) = describe_clean_up(info(task="segment", validation=rejected("threshold", 0.75)))
     assert text.startswith("A threshold of 0.75 would raise the mean")

@@ -44,7 +44,7 @@ def test_colours_of_a_name_that_is_no_class_have_no_label(tmp_path: Path) -> Non
     assert note("void (ignore)") in data.notes
 
 
-def test_a_name_without_a_pixel_is_not_said(tmp_path: Path) -> None:
+def test_a_name_without_a_pixel_is_not_noted(tmp_path: Path) -> None:
     data = open_masks(tmp_path, {"0": "land", "1": "road", "2": "water", "9": "ignore"})
     assert not data.notes
 
@@ -132,7 +132,7 @@ def test_folders_called_unknown_and_void_are_classes(tmp_path: Path) -> None:
     assert pupila.open(tmp_path).classes == ["crack", "unknown", "void"]
 
 
-def test_a_cell_that_says_unlabelled_is_no_class(tmp_path: Path) -> None:
+def test_a_cell_with_the_word_unlabelled_is_no_class(tmp_path: Path) -> None:
     lines = ["image,label"]
     for number, label in enumerate(["ant", "bee", "unlabelled", "void"]):
         write_photo(tmp_path / f"{number}.jpg", number)

@@ -1,5 +1,6 @@
 """Evaluating masks from end to end: metrics computed a second way, comparisons, refusals."""
 
+import html
 import json
 import re
 import shutil
@@ -375,3 +376,25 @@ def test_slices_by_size_make_up_the_mean_dice(scenes: Dataset, tmp_path: Path) -
     assert mean_of_slices(report, "size", "mean_dice") == pytest.approx(dice)
     assert mean_of_slices(report, "width", "mean_dice") == pytest.approx(dice)
     assert report.slices[0].thirds and report.slices[0].unit == "images"
+
+
+def test_a_class_that_no_test_image_has_is_named_and_left_out_of_the_mean(tmp_path: Path) -> None:
+    folder = write_scenes(tmp_path / "data", 36, high=1)
+    (folder / "classes.json").write_text(json.dumps({"0": "land", "1": "water", "2": "roof"}))
+    data = pupila.open(folder)
+    pupila.split(data, val=0.1, test=0.5)
+    masks = {row: data.mask(row).copy() for row in of_split(data)}
+    for mask in masks.values():
+        mask[:2, :2] = 2  # roofs that are none
+    output = pupila.evaluate(write_predictions(tmp_path / "theirs", data, masks, high=1), data)
+    model = segmented(output.evaluation).models[0]
+    assert model.classes["roof"].pooled["iou"].value is None
+    others = [model.classes[name].pooled["iou"].value or 0 for name in ("land", "water")]
+    assert model.pooled["iou"].value == pytest.approx(sum(others) / 2)
+    page = html.unescape(Path(output.report).read_text())
+    assert (
+        "No test image has 'roof': IoU and the other metrics of masks are means over the other classes."
+        in page
+    )
+    assert "over 2 classes, pooled over" in page
+    assert "pooled, mean over 2 classes" in page

@@ -48,5 +48,5 @@ def test_titles_in_sentences() -> None:
         ("mean_iou", 0, "mean IoU"),  # of prompted masks
     ],
 )
-def test_a_mean_over_classes_says_so(metric: str, classes: int, title: str) -> None:
+def test_a_mean_over_classes_is_called_so(metric: str, classes: int, title: str) -> None:
     assert full_title(metric, classes) == title

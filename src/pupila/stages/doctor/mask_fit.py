@@ -62,10 +62,10 @@ def find_misfits(rows: Array, score: Score, cells: int, masks: Array) -> list[Mi
     if np.median(own) < MIN_TYPICAL_FIT:
         return None
     suspects = order[np.argsort(own[order])][:block]
-    telling = _tell_much(masks)
-    others = _find_exchanges(standardize_scores(score(rows[suspects])), telling[suspects])
+    informative = _find_informative(masks)
+    others = _find_exchanges(standardize_scores(score(rows[suspects])), informative[suspects])
     named = {int(suspects[place]): int(suspects[other]) for place, other in others.items()}
-    copies = _find_copies(masks, own, telling)
+    copies = _find_copies(masks, own, informative)
     named |= copies
     doubtful = [place for place in order[np.argsort(own[order])].tolist() if own[place] < CHANCE_FIT]
     mates = [place for place in named if place not in doubtful]
@@ -75,7 +75,7 @@ def find_misfits(rows: Array, score: Score, cells: int, masks: Array) -> list[Mi
     ]
 
 
-def _tell_much(masks: Array) -> Array:
+def _find_informative(masks: Array) -> Array:
     """(N,) bool: whether a mask is neither tiny nor full, so that its shape can fit an image or not."""
     least = []
     for mask in masks:
@@ -84,17 +84,21 @@ def _tell_much(masks: Array) -> Array:
     return np.asarray(least) >= LEAST_SHARE
 
 
-def _find_exchanges(fits: Array, telling: Array) -> dict[int, int]:
+def _find_exchanges(fits: Array, informative: Array) -> dict[int, int]:
     """Image to the image whose mask fits it, where both agree: swapped in pairs, or moved on in a ring.
 
     Args:
         fits: (n, n) of the images and masks of n rows.
-        telling: (n,) bool, whether a mask is neither tiny nor full.
+        informative: (n,) bool, whether a mask is neither tiny nor full.
     """
     own, best = np.diagonal(fits), fits.argmax(axis=1)
     exchanges = {}
     for place, other in enumerate(best.tolist()):
-        if other == place or fits[place, other] < MATCHING_FIT or not (telling[place] and telling[other]):
+        if (
+            other == place
+            or fits[place, other] < MATCHING_FIT
+            or not (informative[place] and informative[other])
+        ):
             continue
         both = fits[place, other] + fits[other, place] - own[place] - own[other]
         mutual = best[other] == place and both >= MATCHING_FIT
@@ -110,14 +114,14 @@ def _leads(fits: Array, place: int) -> bool:
     return bool(fits[place] - np.delete(fits, place).max() >= CHANCE_FIT)
 
 
-def _find_copies(masks: Array, own: Array, telling: Array) -> dict[int, int]:
+def _find_copies(masks: Array, own: Array, informative: Array) -> dict[int, int]:
     """Image to the image whose mask it has, pixel by pixel, where that mask fits the other far better.
 
     A mask of more than a few images is one by design, such as the field of a fixed camera.
     """
     alike = defaultdict[bytes, list[int]](list)
     for place, mask in enumerate(masks):
-        if telling[place]:
+        if informative[place]:
             alike[mask.tobytes()].append(place)
     copies: dict[int, int] = {}
     for places in alike.values():

@@ -43,6 +43,16 @@ def test_more_classes_are_compared_by_the_pooled_iou() -> None:
     assert (test.won, test.verdict) == (8, "better")
 
 
+def test_a_class_that_no_image_has_changes_nothing() -> None:
+    rng = np.random.default_rng(1)
+    matrices = rng.integers(0, 20, (8, 3, 3)) + 10 * np.eye(3, dtype=int)
+    more = np.zeros((8, 4, 4), dtype=int)
+    more[:, :3, :3] = matrices
+    assert compare_with_constant(more, np.arange(8), 0) == compare_with_constant(matrices, np.arange(8), 0)
+    more[:, 0, 3] = 3  # predicted, and never right: pixels of the first class are lost
+    assert compare_with_constant(more, np.arange(8), 0).groups == 8
+
+
 def _gap(first: Array, other: Array) -> float:
     """Difference of the mean IoU of the classes, pooled over the images."""
     return float(image_scores(first.sum(axis=0), iou) - image_scores(other.sum(axis=0), iou))

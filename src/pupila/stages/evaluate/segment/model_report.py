@@ -15,10 +15,11 @@ from pupila.statistics.metrics.segment import (
     METRICS,
     best_constant_class,
     constant_counts,
+    dice,
+    find_occurring,
     image_scores,
     majority_class,
     pixel_accuracy,
-    selection_metric,
 )
 from pupila.statistics.tests import PairedTest, compare_with_baseline, make_paired_test, permutation_test
 
@@ -63,26 +64,24 @@ def compare_with_constant(matrices: Array, groups: Array, number: int) -> Paired
         number: of the class.
     """
     always = constant_counts(matrices, number)
-    metric = METRICS[selection_metric(matrices.shape[-1])]
-    differences = image_scores(matrices, metric) - image_scores(always, metric)
     if matrices.shape[-1] == 2:
-        return compare_with_baseline(differences, groups)
-    ours, theirs = _class_sums(matrices), _class_sums(always)
+        return compare_with_baseline(image_scores(matrices, dice) - image_scores(always, dice), groups)
+    occurring = find_occurring(matrices)
+    ours, theirs = (_class_sums(counts, occurring) for counts in (matrices, always))
     gap = _pooled_iou(ours.sum(axis=0)[None]) - _pooled_iou(theirs.sum(axis=0)[None])
     p_value = permutation_test(ours, theirs, groups, _pooled_iou)
-    return make_paired_test(differences, groups, float(gap[0]), p_value)
+    return make_paired_test(_pooled_iou(ours) - _pooled_iou(theirs), groups, float(gap[0]), p_value)
 
 
-def _class_sums(matrices: Array) -> Array:
-    """(N, 2 C) float64 intersection and union of every class: what the IoU of more than two classes needs."""
+def _class_sums(matrices: Array, occurring: Array) -> Array:
+    """(N, 2 K) float64 intersection and union of the K classes that occur: what their mean IoU needs."""
     shared = np.diagonal(matrices, axis1=1, axis2=2)
-    return np.concatenate([shared, matrices.sum(axis=1) + matrices.sum(axis=2) - shared], axis=1).astype(
-        float
-    )
+    union = matrices.sum(axis=1) + matrices.sum(axis=2) - shared
+    return np.concatenate([shared[:, occurring], union[:, occurring]], axis=1).astype(float)
 
 
 def _pooled_iou(sums: Array) -> Array:
-    """(B,) mean IoU over the classes that occur, of (B, 2 C) sums of `_class_sums`."""
+    """(B,) mean IoU over the classes that occur, of (B, 2 K) sums of `_class_sums`."""
     shared, either = np.split(sums, 2, axis=1)
     return mean_of_present(ratio(shared, either), either)
 

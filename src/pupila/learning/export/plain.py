@@ -24,8 +24,8 @@ class PlainPooling(TorchFunctionMode):
         if func is not nn.functional.adaptive_avg_pool2d:
             return func(*args, **keywords)
         pixels, size = list(args) + list(keywords.values())
-        sides = [size, size] if isinstance(size, int) else list(size)
-        return _pool(pixels, *(side or given for side, given in zip(sides, pixels.shape[-2:], strict=True)))
+        sizes = [size, size] if isinstance(size, int) else list(size)
+        return _pool(pixels, *(side or given for side, given in zip(sizes, pixels.shape[-2:], strict=True)))
 
 
 def _pool(pixels: Tensor, height: int, width: int) -> Tensor:

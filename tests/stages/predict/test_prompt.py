@@ -90,7 +90,7 @@ def test_masks_overlays_outlines_and_a_table_are_written(bundle: str, photos: Pa
     options = ["--point", "5,25", "--point", "5,26", "--out", str(out), "--polygons"]
     assert run(["predict", bundle, str(photos), *options]) == 0
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == [
-        "annotations.json", "masks/a.png", "masks/classes.json", "overlays/a.jpg", "predictions.csv",
+        "annotations.json", "classes.json", "masks/a.png", "overlays/a.jpg", "predictions.csv",
     ]  # fmt: skip
     assert (decode_png((out / "masks/a.png").read_bytes()) == where(BLUE)).all()
     laid = decode((out / "overlays/a.jpg").read_bytes())

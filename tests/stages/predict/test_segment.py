@@ -83,10 +83,10 @@ def test_masks_overlays_outlines_and_a_table_are_written(
     ]
     assert "1 image could not be predicted." in row.err
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == [
-        "annotations.json", "masks/a-2.png", "masks/a.png", "masks/classes.json", "overlays/a-2.jpg", "overlays/a.jpg",
+        "annotations.json", "classes.json", "masks/a-2.png", "masks/a.png", "overlays/a-2.jpg", "overlays/a.jpg",
         "predictions.csv",
     ]  # fmt: skip
-    assert json.loads((out / "masks/classes.json").read_text()) == {
+    assert json.loads((out / "classes.json").read_text()) == {
         "0": {"name": "red", "color": "#0072ff"}, "1": {"name": "green", "color": "#e69f00"},
         "2": {"name": "blue", "color": "#cc46be"}, "255": {"name": "unlabeled", "color": "#808080"},
     }  # fmt: skip

@@ -41,7 +41,7 @@ def write_class_file(output: Output, classes: list[str]) -> None:
         PupilaError: the folder can't be written to.
     """
     if output.folder is not None:
-        files.write_json(f"{output.folder}/masks/classes.json", describe_classes(classes))
+        files.write_json(f"{output.folder}/classes.json", describe_classes(classes))
 
 
 def write_mask_files(output: Output, stem: str, rgb: Array, mask: Array, classes: int) -> dict[str, str]:

@@ -47,9 +47,9 @@ def doctor(
     if json_:
         print(dump_json([fault.model_dump() for fault in faults], indent=1))
     else:
-        _print_faults(faults)
         if none := say_no_groups(opened, read_split(opened)):
             print(none)
+        _print_faults(faults)
     if has_errors(faults):
         raise typer.Exit(HAS_ERRORS)
 

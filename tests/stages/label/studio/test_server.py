@@ -192,6 +192,10 @@ def test_polygons_on_uploads_come_back_in_every_form(studio: Studio, tmp_path: P
         (folder / ("x.csv" if form == "CSV" else "x.json")).write_bytes(content)
         assert count_differences(folder, masks) == 0, form
         assert "found by the names that Label Studio gave to their uploads" in str(pupila.open(folder))
+    with zipfile.ZipFile(io.BytesIO(studio.export(project, "YOLO"))) as archive:
+        archive.extractall(tmp_path / "labels alone")
+    write_images(tmp_path / "labels alone" / "images", names)
+    assert count_differences(tmp_path / "labels alone", masks) <= 1  # as below
     with zipfile.ZipFile(io.BytesIO(studio.export(project, "YOLO_WITH_IMAGES"))) as archive:
         archive.extractall(tmp_path / "YOLO")
     data, uploads = pupila.open(tmp_path / "YOLO"), UploadNames(masks)

@@ -16,8 +16,8 @@ from urllib.parse import unquote
 _PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
 _OTHER = re.compile(r"[^-\w.]")
 _RANDOM = re.compile(r"_[A-Za-z0-9]{7}(?=\.|$)")
-# Length of a cut name: 100 less `upload/PROJECT/`, for projects of one to six digits, and less an ending, which names of
-# label files lack.
+# Length of a cut name: 100 less `upload/PROJECT/`, for projects of one to six digits, and less an ending, which the
+# names of label files lack.
 _CUT = range(80, 92)
 _SHORTEST = 8  # start of a name that is long enough to know a file by
 

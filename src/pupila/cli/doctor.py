@@ -39,15 +39,14 @@ def doctor(
         return
     from pupila.api import doctor as api
     from pupila.stages.doctor.examine import has_errors
-    from pupila.stages.doctor.groups import say_no_groups
-    from pupila.stages.doctor.splits import read_split
+    from pupila.stages.doctor.groups import describe
 
     opened, _ = open_data(ctx, data, json_)
     faults = api.doctor(opened, run=with_)
     if json_:
         print(dump_json([fault.model_dump() for fault in faults], indent=1))
     else:
-        if none := say_no_groups(opened, read_split(opened)):
+        if none := describe(opened):
             print(none)
         _print_faults(faults)
     if has_errors(faults):

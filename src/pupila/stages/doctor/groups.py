@@ -1,8 +1,9 @@
 """Groups that nobody named: file names that tell which images belong together."""
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import SplitFile
+from pupila.artifacts.dataset.splits import SplitFile, find_matching_split
 from pupila.artifacts.report.fingerprint import Fault
+from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
 from pupila.stages.doctor.faults import fault
 
@@ -25,8 +26,9 @@ def unnamed_groups(data: Dataset, written: SplitFile | None) -> list[Fault]:
     ])  # fmt: skip
 
 
-def say_no_groups(data: Dataset, written: SplitFile | None) -> str:
+def describe(data: Dataset) -> str:
     """That no groups are known; empty where the data or the written split name some, or the file names tell of them."""
+    written = read_split(data)
     named = data.images["group"].null_count() < len(data) or (written is not None and written.settings.by)
     if named or data.group_proposal is not None:
         return ""
@@ -34,3 +36,11 @@ def say_no_groups(data: Dataset, written: SplitFile | None) -> str:
         "No groups are known: neither the data nor the file names tell which images belong together. Where several "
         "show one object, person or place, name it with pupila split --by."
     )
+
+
+def read_split(data: Dataset) -> SplitFile | None:
+    """The split that is used; None where there is none, or what lies there can't be read."""
+    try:
+        return find_matching_split(data, data.home)
+    except PupilaError:  # evaluate and train refuse it and say why
+        return None

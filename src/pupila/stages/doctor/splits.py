@@ -2,13 +2,12 @@
 
 from pupila.artifacts.dataset.leaks import find_leaks
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import Leak, SplitFile, find_matching_split
+from pupila.artifacts.dataset.splits import Leak
 from pupila.artifacts.report.fingerprint import Fault
-from pupila.core.errors import PupilaError
 from pupila.core.messages import say
 from pupila.core.vocabulary import SPLITS
 from pupila.stages.doctor.faults import fault
-from pupila.stages.doctor.groups import unnamed_groups
+from pupila.stages.doctor.groups import read_split, unnamed_groups
 
 
 def check_split(data: Dataset) -> list[Fault]:
@@ -21,14 +20,6 @@ def check_split(data: Dataset) -> list[Fault]:
     if written is not None and written.settings.ignore_given:  # what came with the data is no longer used
         return faults
     return faults + _unknown_split(data) + _class_missing_from_split(data)
-
-
-def read_split(data: Dataset) -> SplitFile | None:
-    """The split that is used; None where there is none, or what lies there can't be read."""
-    try:
-        return find_matching_split(data, data.home)
-    except PupilaError:  # evaluate and train refuse it and say why
-        return None
 
 
 def _find_given_leaks(data: Dataset) -> list[Leak]:

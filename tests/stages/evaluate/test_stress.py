@@ -139,8 +139,8 @@ def test_a_model_that_looks_at_brightness_is_sensitive_to_it_and_not_to_blur(
     verdict = sentences(result.evaluation)
     weakest = next(text for text in verdict if text.startswith("Stress test"))
     assert re.search(
-        r"^Stress test \(30 images\): most sensitive to darker light\. Accuracy falls from 1\.000 to 0\.500 at "
-        r"brightness x 0\.7 \(50\.0 points, 95 % CI [\d.]+ to [\d.]+\)", weakest,
+        r"^Stress test \(30 images in 30 groups\): most sensitive to darker light\. Accuracy falls from 1\.000 "
+        r"to 0\.500 at brightness x 0\.7 \(50\.0 points, 95 % CI [\d.]+ to [\d.]+\)", weakest,
     )  # fmt: skip
     assert any("Accuracy also falls significantly with brighter light" in text for text in verdict)
     assert any(re.search(r"no proof of robustness: .*blur", text) for text in verdict)
@@ -160,7 +160,7 @@ def test_the_command_writes_the_page_and_accesses_the_test_split_once(
     assert evaluation.stress == report_of(stress(by_brightness, lights, images=12))  # the same once more
     page = (tmp_path / "report" / "report.html").read_text()
     assert "<h2>Stress test</h2>" in page
-    assert "12 of 30 images, drawn with seed 0" in page
+    assert "12 of 30 images in 12 groups, drawn with seed 0" in page
     assert "they need masks, and these data have none" in page
     strip = page.partition("What the levels look like")[2]
     assert strip.count("<figure") == 1 + LEVELS * len(evaluation.stress.corruptions)

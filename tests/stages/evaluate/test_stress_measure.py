@@ -5,11 +5,13 @@ import pytest
 from scipy.stats import binom
 
 from pupila.artifacts.report.evaluation.report import EvaluationReport
-from pupila.artifacts.report.evaluation.stress import StressReport
+from pupila.artifacts.report.evaluation.stress import StressLevel, StressReport
 from pupila.imaging.corruptions.catalogue import CORRUPTIONS, LEVELS
 from pupila.imaging.images.decode import Array
 from pupila.stages.evaluate.stress.measure import StressCounts, measure, overall
+from pupila.stages.evaluate.stress.page import band
 from pupila.stages.evaluate.stress.sentences import difference_text, level_text, stress_sentences
+from pupila.statistics.estimate import Difference
 from pupila.statistics.intervals import wilson_interval
 from tests.stages.evaluate.reports import head
 
@@ -108,8 +110,8 @@ def test_the_weakest_point_is_the_largest_significant_fall_and_where_it_begins()
     counts = images(60, [[0]] * LEVELS, first, [list(range(15))] * LEVELS, [[]] * LEVELS)
     verdict, *others = stress_sentences(report(counts, ["noise", "blur", "jpeg", "scale"]))
     assert verdict.startswith(
-        "Stress test (60 images): most sensitive to blur. Accuracy falls from 1.000 to 0.333 at sigma 4 % of the side "
-        "(66.7 points, 95 % CI "
+        "Stress test (60 images in 60 groups): most sensitive to blur. Accuracy falls from 1.000 to 0.333 at sigma "
+        "4 % of the side (66.7 points, 95 % CI "
     )
     assert "(p < 0.001, Holm-corrected for 4 corruptions)" in verdict
     assert " It begins at sigma 1 % of the side: 0.800 (20.0 points, 95 % CI " in verdict
@@ -123,6 +125,27 @@ def test_without_a_significant_fall_the_largest_one_is_named() -> None:
     (verdict,) = stress_sentences(report(images(12, [[0]] * LEVELS, [[]] * LEVELS), ["blur", "noise"]))
     assert "no corruption lowers the metric significantly. The largest fall is with blur" in verdict
     assert stress_sentences(head("test")) == []
+
+
+def test_the_deepest_fall_at_one_level_is_named_where_another_corruption_has_the_largest_mean_fall() -> None:
+    counts = images(60, [list(range(20))] * LEVELS, [[], [], [], list(range(30))])
+    verdict = stress_sentences(report(counts, ["noise", "jpeg"]))[0]
+    assert "most sensitive to noise. Accuracy falls from 1.000 to 0.667" in verdict
+    assert "The deepest fall at a single level is with JPEG compression: 0.500 at quality " in verdict
+
+
+def test_where_nothing_falls_no_fall_is_named() -> None:
+    (verdict,) = stress_sentences(report(images(12, [[]] * LEVELS, [[]] * LEVELS), ["blur", "noise"]))
+    assert verdict == (
+        "Stress test (12 images in 12 groups): no level of any corruption lowers the accuracy, 1.000 on clean images."
+    )
+
+
+def test_a_band_stays_within_the_range_of_the_metric() -> None:
+    level = StressLevel(
+        amount=1.0, difference=Difference(first=0.1, other=0.9, change=None, low=-1.0, high=0.3)
+    )
+    assert band(level) == (0.1, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(

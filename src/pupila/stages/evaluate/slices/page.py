@@ -155,11 +155,11 @@ def _label(row: Slice, report: SliceReport) -> str:
 
 def _cells(row: Slice, report: SliceReport) -> list[str]:
     difference = row.difference
-    compared = ["", "", ""] if difference is None else [
+    paired = ["", "", ""] if difference is None else [
         number(difference.other), signed_number(difference.first - difference.other), difference.interval_text(),
     ]  # fmt: skip
     return [
-        slice_title(row, report.by), integer(row.n), integer(row.groups), *row.estimate.cells(), *compared,
+        slice_title(row, report.by), integer(row.n), integer(row.groups), *row.estimate.cells(), *paired,
         p_text(row.p_holm) if row.p_holm is not None else "" if difference is None else say("too few groups"),
         verdict_words()[row.verdict] if row.verdict else "",
     ]  # fmt: skip

@@ -71,9 +71,9 @@ def _difference(values: Array, inside: Array, groups: Array, enough: bool) -> Di
     first, other = float(values[inside].mean()), float(values[~inside].mean())
 
     def statistic(times: Array) -> Array:
-        here, there = times * inside, times * ~inside
-        counts = np.stack([here.sum(axis=1), there.sum(axis=1)])
-        means = np.stack([here @ values, there @ values]) / np.maximum(counts, 1)
+        within, outside = times * inside, times * ~inside
+        counts = np.stack([within.sum(axis=1), outside.sum(axis=1)])
+        means = np.stack([within @ values, outside @ values]) / np.maximum(counts, 1)
         return np.where((counts > 0).all(axis=0), means[0] - means[1], first - other)
 
     low, high = None, None

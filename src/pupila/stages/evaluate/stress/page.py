@@ -40,11 +40,11 @@ def stress_sections(e: EvaluationReport, examples: StressExamples | None) -> lis
 def _method(stress: StressReport) -> list[str]:
     """What was done, and what was left out."""
     texts = [say(
-        "{images} in {groups} groups were predicted as they are, and once more at four levels of each corruption, "
-        "with the preprocessing of every prediction. An interval is that of the difference from the clean images "
+        "{images}: predicted as they are, and once more at four levels of each corruption, with the preprocessing of "
+        "every prediction. An interval is that of the difference from the clean images "
         "(cluster bootstrap, the same resamples for both); the p-value is of the mean over the four levels "
         "(permutation test over groups, Holm-corrected). Levels of two corruptions are not equally strong.",
-        images=drawn_text(stress), groups=stress.groups,
+        images=drawn_text(stress),
     )]  # fmt: skip
     reasons = {
         "no-masks": say("Other backgrounds were not tried: they need masks, and these data have none."),
@@ -56,7 +56,7 @@ def _method(stress: StressReport) -> list[str]:
 def _figures(stress: StressReport, texts: list[str]) -> Section:
     """The sentences, a chart of equal size and scale for each corruption, and the table."""
     bands = {
-        row.name: [(stress.clean, stress.clean, stress.clean), *(_band(level) for level in row.levels)]
+        row.name: [(stress.clean, stress.clean, stress.clean), *(band(level) for level in row.levels)]
         for row in stress.corruptions
     }
     ends = [end for band in bands.values() for point in band for end in point]
@@ -73,12 +73,13 @@ def _figures(stress: StressReport, texts: list[str]) -> Section:
     return Section(say("Stress test"), texts, charts, tables=[_table(stress)])
 
 
-def _band(level: StressLevel) -> tuple[float, float, float]:
-    """The metric, and the clean metric plus the ends of the difference."""
+def band(level: StressLevel) -> tuple[float, float, float]:
+    """The metric, and the clean metric plus the ends of the difference, within the 0..1 of the metric."""
     difference = level.difference
     if difference.low is None or difference.high is None:
         return difference.first, difference.first, difference.first
-    return difference.first, difference.other + difference.low, difference.other + difference.high
+    low, high = difference.other + difference.low, difference.other + difference.high
+    return difference.first, max(low, 0.0), min(high, 1.0)
 
 
 def _table(stress: StressReport) -> Table:

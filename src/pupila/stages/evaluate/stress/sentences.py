@@ -49,12 +49,14 @@ def difference_text(difference: Difference) -> str:
 
 
 def drawn_text(stress: StressReport) -> str:
-    """How many images were tried, and out of how many."""
+    """How many images in how many groups were tried, and out of how many: "60 images in 30 groups"."""
     if stress.drawn == stress.whole:
-        return say_count("{n} image", "{n} images", stress.images)
-    return say(
-        "{images} of {whole} images, drawn with seed {seed}",
-        images=integer(stress.images), whole=integer(stress.whole), seed=stress.seed,
+        images = say_count("{n} image", "{n} images", stress.images)
+        return say_count("{images} in {n} group", "{images} in {n} groups", stress.groups, images=images)
+    return say_count(
+        "{images} of {whole} images in {n} group, drawn with seed {seed}",
+        "{images} of {whole} images in {n} groups, drawn with seed {seed}",
+        stress.groups, images=integer(stress.images), whole=integer(stress.whole), seed=stress.seed,
     )  # fmt: skip
 
 
@@ -62,11 +64,22 @@ def _fall(corruption: StressedCorruption) -> float:
     return corruption.mean.other - corruption.mean.first
 
 
+def _worst_level(row: StressedCorruption) -> StressLevel:
+    return min(row.levels, key=lambda level: level.difference.first)
+
+
+def _deepest_fall(stress: StressReport) -> StressedCorruption:
+    return min(stress.corruptions, key=lambda row: _worst_level(row).difference.first)
+
+
 def _weakest(stress: StressReport) -> str:
-    """The corruption that costs most on average over its levels, at the level that costs most."""
+    """The corruption whose fall is significant and largest on average over its levels, at the level that costs most.
+
+    Where no fall is significant, the lowest level of all.
+    """
     significant = [row for row in stress.corruptions if row.verdict == WORSE]
-    row = max(significant or stress.corruptions, key=_fall)
-    level = min(row.levels, key=lambda each: each.difference.first)
+    row = max(significant, key=_fall) if significant else _deepest_fall(stress)
+    level = _worst_level(row)
     values = {
         "corruption": corruption_title(row.name), "metric": sentence_title(stress.metric),
         "images": drawn_text(stress), "clean": number(stress.clean), "value": number(level.difference.first),
@@ -79,7 +92,10 @@ def _weakest(stress: StressReport) -> str:
             "({points}); over the four levels the fall is significant ({p}, Holm-corrected for {n} corruptions).",
             **values,
         )  # fmt: skip
-        return " ".join([weakest, *_onset(row, level)])
+        return " ".join([weakest, *_onset(row, level), *_deepest(stress, level)])
+    if level.difference.first >= stress.clean:
+        return say("Stress test ({images}): no level of any corruption lowers the {metric}, {clean} on clean images.",
+                   **{**values, "metric": metric_title(stress.metric)})  # fmt: skip
     if stress.groups < MIN_GROUPS:
         return say(
             "Stress test ({images}): too few groups for a verdict. The largest fall is with {corruption}: {metric} "
@@ -87,9 +103,22 @@ def _weakest(stress: StressReport) -> str:
         )  # fmt: skip
     return say(
         "Stress test ({images}): no corruption lowers the metric significantly. The largest fall is with {corruption}: "
-        "{metric} {value} instead of {clean} at {level} ({points}; {p}, Holm-corrected for {n} corruptions).",
-        **values,
+        "{metric} {value} instead of {clean} at {level} ({points}; over the four levels {p}, Holm-corrected for "
+        "{n} corruptions).", **values,
     )  # fmt: skip
+
+
+def _deepest(stress: StressReport, named: StressLevel) -> list[str]:
+    """The lowest level of all corruptions, where it is lower than the one that is named."""
+    row = _deepest_fall(stress)
+    level = _worst_level(row)
+    if level.difference.first >= named.difference.first:
+        return []
+    return [say(
+        "The deepest fall at a single level is with {corruption}: {value} at {level} ({points}).",
+        corruption=corruption_title(row.name), value=number(level.difference.first),
+        level=level_text(row.name, level.amount), points=difference_text(level.difference),
+    )]  # fmt: skip
 
 
 def _onset(row: StressedCorruption, worst: StressLevel) -> list[str]:

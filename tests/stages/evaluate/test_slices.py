@@ -78,9 +78,10 @@ def test_the_bad_camera_is_significantly_worse_and_a_small_one_is_not_tested() -
     assert (phone.p_value, phone.estimate.low, phone.estimate.value) == (None, None, 0.0)
     (text,) = sentences([by_camera])
     assert text == (
-        "By camera, accuracy is lowest for 'south': 0.400 (95 % CI 0.263 to 0.554; 40 images in 40 groups), "
-        "significantly lower than 0.917 elsewhere (sign-flip test over groups, Holm-corrected for 3 tests, "
-        "p < 0.001). Too few groups for a test (fewer than 10): 'phone'."
+        "By camera (slices with a test), accuracy is lowest for 'south': 0.400 (95 % CI 0.263 to 0.554; 40 images in "
+        "40 groups), significantly lower than 0.917 elsewhere (sign-flip test over groups, Holm-corrected for 3 tests, "
+        "p < 0.001). Too few groups for a test (fewer than 10): 'phone'. Lower, but in too few groups: 'phone' with "
+        "0.000 (4 images in 4 groups)."
     )
     (section,) = sections([by_camera])
     assert [row[0] for row in section.tables[0].rows] == ["phone", "south", "north", "west"]

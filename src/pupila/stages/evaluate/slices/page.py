@@ -73,7 +73,10 @@ def _describe(report: SliceReport) -> list[str]:
         ]
     tested = [row for row in report.slices if row.p_holm is not None]
     untested = [f"'{slice_title(row, report.by)}'" for row in report.slices if row.p_holm is None]
-    texts = [_weakest(_ascending(tested or report.slices)[0], report)]
+    weakest, lowest = _ascending(tested or report.slices)[0], _ascending(report.slices)[0]
+    is_lower = lowest.estimate.value != weakest.estimate.value  # and not tested
+    by = say("{by} (slices with a test)", by=_title(report)) if is_lower else _title(report)
+    texts = [_weakest(weakest, report, by)]
     others = [row for row in _ascending(tested)[1:] if row.verdict == WORSE]
     if others:
         names = listing([f"'{slice_title(row, report.by)}'" for row in others], _NAMED)
@@ -85,14 +88,19 @@ def _describe(report: SliceReport) -> list[str]:
     elif untested:
         names = listing(untested, _NAMED)
         texts.append(say("Too few groups for a test (fewer than {n}): {names}.", n=MIN_GROUPS, names=names))
+    if is_lower:
+        texts.append(say(
+            "Lower, but in too few groups: '{name}' with {value} ({count}).", name=slice_title(lowest, report.by),
+            value=lowest.estimate.value_text(), count=_count(lowest, report),
+        ))  # fmt: skip
     return texts
 
 
-def _weakest(row: Slice, report: SliceReport) -> str:
+def _weakest(row: Slice, report: SliceReport, by: str) -> str:
     difference = row.difference
     assert difference is not None  # there are other slices
     values = {
-        "by": _title(report), "name": slice_title(row, report.by), "metric": metric_title(report.metric),
+        "by": by, "name": slice_title(row, report.by), "metric": metric_title(report.metric),
         "value": row.estimate.value_text(), "other": number(difference.other), "count": _count(row, report)
         if row.estimate.low is None
         else say("95 % CI {interval}; {count}", interval=row.estimate.interval_text(), count=_count(row, report)),

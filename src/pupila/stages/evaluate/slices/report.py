@@ -39,7 +39,7 @@ def report_slices(scores: ImageScores, columns: Mapping[str, Cells | None]) -> l
             parts, thirds = cut([cell for cell, there in zip(cells, counted, strict=True) if there], by)
             slices = [_slice(part, values[counted], scores.groups[counted]) for part in parts]
             reports.append(SliceReport(
-                by=by, metric=metric, unit=scores.unit, thirds=thirds, tests=0, slices=_test_once(slices),
+                by=by, metric=metric, unit=scores.unit, thirds=thirds, tests=0, slices=slices,
             ))  # fmt: skip
     return _correct(reports)
 
@@ -82,13 +82,6 @@ def _difference(values: Array, inside: Array, groups: Array, enough: bool) -> Di
         low, high = widen_interval(*bootstrap(groups, statistic), fewer)
     change = (first - other) / other if other else None
     return Difference(first=first, other=other, change=change, low=low, high=high)
-
-
-def _test_once(slices: list[Slice]) -> list[Slice]:
-    """Of two slices, one is tested against the other: the second has the p-value of the first."""
-    if len(slices) != 2:
-        return slices
-    return [slices[0], slices[1].model_copy(update={"p_value": slices[0].p_value})]
 
 
 def _correct(reports: list[SliceReport]) -> list[SliceReport]:

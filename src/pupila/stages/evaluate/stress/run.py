@@ -13,7 +13,7 @@ from pupila.artifacts.report.evaluation.stress import LeftOut, StressReport
 from pupila.artifacts.report.gallery import WIDE, make_thumbnail
 from pupila.artifacts.run.source import ModelSource, TableSource
 from pupila.core.errors import PupilaError
-from pupila.core.messages import say
+from pupila.core.messages import say, say_images
 from pupila.core.progress import progress
 from pupila.core.threads import prefetch, reader_threads
 from pupila.imaging.corruptions.catalogue import BACKGROUND, CORRUPTIONS, Scene
@@ -89,7 +89,7 @@ def stress_test(
     if not counting:
         raise PupilaError(
             say("None of the images that were drawn for the stress test has a label that counts"),
-            actual=say("{n} images", n=len(drawn.rows)), expected=say("images with labels"),
+            actual=say_images(len(drawn.rows)), expected=say("images with labels"),
             remedy="--stress-images",
         )  # fmt: skip
     table = np.array([counts for counts in scores if counts is not None])

@@ -130,5 +130,12 @@ def _digest(logits: Array) -> list[float]:
 
 
 MULTILABEL = Task(
-    "multilabel", mark("multi-label classification"), "classes", min_decode_side, _inputs, _predict, _digest
+    "multilabel",
+    mark("multi-label classification"),
+    "classes",
+    min_decode_side,
+    _inputs,
+    _predict,
+    _digest,
+    activation="sigmoid",
 )

@@ -286,4 +286,5 @@ PROMPT = Task(
     trial=_trial,
     predicts_masks=True,
     takes_prompts=True,
+    activation="sigmoid",
 )

@@ -104,3 +104,6 @@ class Task:
     finetunes_at_two_rates: bool = False
     predicts_masks: bool = False  # whether a prediction is a mask, of one class or of several
     takes_prompts: bool = False  # whether a prediction needs points or a box
+    activation: Literal["softmax", "sigmoid"] = (
+        "softmax"  # of logits; sigmoid: classes do not exclude each other
+    )

@@ -16,6 +16,7 @@ from pupila.learning.export.graph import add_metadata, to_onnx
 from pupila.learning.export.whole import OUTPUTS, export_whole
 from pupila.learning.models.build import BUILDERS
 from pupila.learning.models.settings import ClassifierSettings, EncoderSettings, ModelSettings
+from pupila.tasks import TASKS
 from tests.colours import colour_model, info
 
 SPEC = Preprocessing(height=8, width=6)
@@ -138,3 +139,14 @@ def test_a_lone_file_says_what_it_predicts_and_how_images_are_prepared() -> None
     }  # fmt: skip
     pixels = np.ones((1, 3, 8, 8), np.float32)
     assert (Session(content).run(pixels)[0] == Session(colour_model()).run(pixels)[0]).all()
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_a_lone_file_says_whether_classes_exclude_each_other(task: str) -> None:
+    content = add_metadata(colour_model(), info().model_copy(update={"task": task}))
+    (text,) = [
+        entry.value
+        for entry in onnx.load_model_from_string(content).metadata_props
+        if entry.key == "activation"
+    ]
+    assert json.loads(text) == ("sigmoid" if task in ("multilabel", "prompt") else "softmax")

@@ -13,12 +13,9 @@ from torch import Tensor, nn
 from pupila.artifacts.bundle.schema import BundleInfo
 from pupila.imaging.images.preprocess import Preprocessing
 from pupila.learning.export.plain import PlainPooling, simplify
+from pupila.tasks import TASKS
 
 OPSET = 20
-_ACTIVATIONS = {
-    "multilabel": "sigmoid",
-    "prompt": "sigmoid",
-}  # of the tasks whose classes do not exclude each other
 FORM = 3  # of the graphs that are cached: 3 has plain pooling and resizing, 2 the output `feature_map`
 
 
@@ -83,7 +80,7 @@ def add_metadata(content: bytes, info: BundleInfo) -> bytes:
         },
         "preprocessing": info.preprocessing.model_dump(mode="json"),
         "temperature": info.temperature,
-        "activation": _ACTIVATIONS.get(info.task, "softmax"),
+        "activation": TASKS[info.task].activation,
         "post_processing": info.post_processing.model_dump(mode="json"),
         "prompt_format": info.prompt_format,
     }

@@ -118,6 +118,14 @@ class Balance(Record):
         ]  # fmt: skip
 
 
+def say_no_groups() -> str:
+    """That neither the data nor the file names tell of groups, and what to do where there are some."""
+    return say(
+        "No groups are known: neither the data nor the file names tell which images belong together. Where several "
+        "show one object, person or place, name it with pupila split --by."
+    )
+
+
 class LikelyGroups(Record):
     """What the file names tell of groups, where none are known."""
 
@@ -132,9 +140,7 @@ class LikelyGroups(Record):
     def describe(self) -> str:
         """Whether groups are likely, and what they do to the split."""
         if not self.by:
-            return say(
-                "No groups are known: neither the data nor the file names tell which images belong together."
-            )
+            return say_no_groups()
         option = f"--by {shlex.quote(self.by)}"
         if not self.divided:
             return say("Groups are likely in the file names ({option}), and none of them is in two splits.",

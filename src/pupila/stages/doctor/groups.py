@@ -1,7 +1,7 @@
 """Groups that nobody named: file names that tell which images belong together."""
 
 from pupila.artifacts.dataset.manifest import Dataset
-from pupila.artifacts.dataset.splits import SplitFile, find_matching_split
+from pupila.artifacts.dataset.splits import SplitFile, find_matching_split, say_no_groups
 from pupila.artifacts.report.fingerprint import Fault
 from pupila.core.errors import PupilaError
 from pupila.core.messages import say, say_count
@@ -32,10 +32,7 @@ def describe(data: Dataset) -> str:
     named = data.images["group"].null_count() < len(data) or (written is not None and written.settings.by)
     if named or data.group_proposal is not None:
         return ""
-    return say(
-        "No groups are known: neither the data nor the file names tell which images belong together. Where several "
-        "show one object, person or place, name it with pupila split --by."
-    )
+    return say_no_groups()
 
 
 def read_split(data: Dataset) -> SplitFile | None:

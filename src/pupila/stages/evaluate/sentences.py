@@ -45,7 +45,8 @@ def _warnings(e: EvaluationReport) -> list[str]:
     if e.leaking:
         texts.append(say(
             "Data leakage: related images are in different splits, so these figures are optimistically biased. "
-            "Draw another split, train again and evaluate: {command}", command=REDRAW,
+            "Draw another split (with the same --by and --folds, if any), train again and evaluate: {command}",
+            command=REDRAW,
         ))  # fmt: skip
     if e.test_accesses > 1:
         texts.append(say(

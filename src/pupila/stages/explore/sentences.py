@@ -2,6 +2,7 @@
 
 import shlex
 
+from pupila.artifacts.dataset.splits import say_no_groups
 from pupila.artifacts.report.fingerprint import Fingerprint, NumericColumn, Quantiles
 from pupila.core.messages import number, percent, say, say_count
 from pupila.core.vocabulary import ERROR, REDRAW
@@ -126,10 +127,7 @@ def no_groups(f: Fingerprint) -> str | None:
     """Neither the data, nor the split, nor the file names tell of groups."""
     if f.grouped or (f.splits and f.splits.by) or any(fault.code == UNNAMED_GROUPS for fault in f.faults):
         return None
-    return say(
-        "No groups are known: neither the data nor the file names tell which images belong together. Where several "
-        "show one object, person or place, name it with pupila split --by."
-    )
+    return say_no_groups()
 
 
 def one_size(f: Fingerprint) -> str | None:

@@ -180,7 +180,7 @@ def describe_run(plan: TrainPlan, state: RunState, info: BundleInfo) -> list[str
         sentences.append(
             say(
                 "The split leaks: related images are in different splits, which biases these figures upwards. "
-                "Draw another split and train again: {command}",
+                "Draw another split (with the same --by and --folds, if any) and train again: {command}",
                 command=REDRAW,
             )
         )

@@ -449,7 +449,7 @@ def test_flood_area_raw_pair_by_pair(real_data: Callable[[str], Path]) -> None:
     ("name", "known"),
     [
         ("flood_area", {"conflicting-masks": 11, "annotator-agreement": 1}),
-        ("dubai_aerial", {"single-class-mask": 1, "unlabelled-pixels": 49}),
+        ("dubai_aerial", {"single-class-mask": 1, "unlabelled-pixels": 49, "unnamed-groups": 1}),  # tiles
     ],
 )
 def test_real_masks_have_no_false_alarm(

@@ -41,7 +41,7 @@ class LabelError(Record):
 class MultilabelModel(ModelReport):
     """One model."""
 
-    metrics: dict[str, Estimate]  # by id; the means over classes are taken over those with a positive
+    metrics: dict[str, Estimate]  # by id; the means over classes are taken over those that have one
     classes: dict[str, LabelEstimates]
     thresholds: dict[str, LabelThreshold]  # by class; empty for the labels that a table gives
     # Of a model with probabilities:

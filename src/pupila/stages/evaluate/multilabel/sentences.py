@@ -105,18 +105,38 @@ def _headline(e: MultilabelReport, model: MultilabelModel) -> str:
             "{name}: no {split} image of {images} shows a class, so neither F1 nor average precision is measurable.",
             **values,
         )
-    means = _describe_metrics(metrics, ("mean_average_precision", "macro_f1"))
-    over = (
-        say_count("{metrics} (of the {n} class)", "{metrics} (means over all {n} classes)", measurable, metrics=means)
-        if measurable == len(model.classes)
-        else say("{metrics} (means over {measurable} of {classes} classes)", metrics=means, measurable=measurable,
-                 classes=len(model.classes))
-    )  # fmt: skip
-    shown = listing([over, _describe_metrics(metrics, ("micro_f1",))], 2)
+    shown = [*_describe_means(model, measurable), _describe_metrics(metrics, ("micro_f1",))]
     return say_count(
         "{name}: {metrics}; {images} {split} images in {n} group.",
-        "{name}: {metrics}; {images} {split} images in {n} groups.", model.groups, metrics=shown, **values,
+        "{name}: {metrics}; {images} {split} images in {n} groups.", model.groups,
+        metrics=listing(shown, len(shown)), **values,
     )  # fmt: skip
+
+
+def _describe_means(model: MultilabelModel, measurable: int) -> list[str]:
+    """The means over classes, each with the number of its classes, together where it is the same."""
+    ranked, classes = (
+        sum(row.average_precision.value is not None for row in model.classes.values()),
+        len(model.classes),
+    )
+    if ranked not in (
+        0,
+        measurable,
+    ):  # a class that is present everywhere has an F1, but no average precision
+        return [
+            say("{metrics} (mean over {measurable} of {classes} classes)", classes=classes, measurable=count,
+                metrics=_describe_metrics(model.metrics, (name,)))
+            for name, count in (("mean_average_precision", ranked), ("macro_f1", measurable))
+        ]  # fmt: skip
+    means = _describe_metrics(model.metrics, ("mean_average_precision", "macro_f1"))
+    if measurable == classes:
+        return [say_count(
+            "{metrics} (of the {n} class)", "{metrics} (means over all {n} classes)", measurable, metrics=means,
+        )]  # fmt: skip
+    return [
+        say("{metrics} (means over {measurable} of {classes} classes)", metrics=means, measurable=measurable,
+            classes=classes)
+    ]  # fmt: skip
 
 
 def _describe_metrics(metrics: dict[str, Estimate], names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ Array = NDArray[Any]
 # pixel, those that round get it too, and points between two corners fall on the pixels of the line.
 CENTRE = 0.499
 _NEAR = 0.05  # pixels from a whole number: what four decimals of a share of 1,000 pixels leave
-_LARGEST = 2**31  # number of a pixel
+_LARGEST = 2**29  # number of a pixel: twice the product of two distances is a 64-bit number
 _FRACTION = 16  # bits of the fraction of a crossing, as OpenCV has them
 
 
@@ -104,20 +104,20 @@ def _fill_ring(ring: Array, shape: tuple[int, ...]) -> tuple[tuple[slice, slice]
     height, width = max(0, bottom - top), max(0, right - left)
     start = ring - (left, top)
     end = np.roll(start, -1, axis=0)
-    row, first, last = _spans(start, end)
-    visible = (row >= 0) & (row < height) & (last >= 0) & (first < width) & (first <= last)
+    row, first, last = _spans(start, end, height)
+    visible = (last >= 0) & (first < width) & (first <= last)
     ends = np.zeros((height, width + 1), np.int32)
     np.add.at(ends, (row[visible], first[visible].clip(0)), 1)
     np.add.at(ends, (row[visible], last[visible].clip(max=width - 1) + 1), -1)
     inside: Array = np.cumsum(ends, axis=1)[:, :width] > 0
-    x, y = _line_pixels(start, end)
+    x, y = _line_pixels(start, end, (width, height))
     visible = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     inside[y[visible], x[visible]] = True
     return (slice(top, top + height), slice(left, left + width)), inside
 
 
-def _spans(start: Array, end: Array) -> tuple[Array, Array, Array]:
-    """(row, first column, last column) of each stretch between two crossings of a row, (S,) each."""
+def _spans(start: Array, end: Array, height: int) -> tuple[Array, Array, Array]:
+    """(row, first column, last column) of each stretch between two crossings of the rows 0..height-1, (S,) each."""
     up = start[:, 1] > end[:, 1]
     top, bottom = np.where(up[:, None], end, start), np.where(up[:, None], start, end)
     tall = bottom[:, 1] > top[:, 1]
@@ -125,8 +125,8 @@ def _spans(start: Array, end: Array) -> tuple[Array, Array, Array]:
     rows = bottom[:, 1] - top[:, 1]
     across = (bottom[:, 0] - top[:, 0]) << _FRACTION
     slope = np.sign(across) * (np.abs(across) // rows)  # towards zero, as in C
-    edge = np.repeat(np.arange(len(rows)), rows)
-    below = np.arange(len(edge)) - np.repeat(np.cumsum(rows) - rows, rows)
+    above = (-top[:, 1]).clip(0)  # rows before the first of the picture
+    edge, below = _count_up(above, np.minimum(rows, height - top[:, 1]) - above)
     row = top[edge, 1] + below
     crossing = (top[edge, 0] << _FRACTION) + below * slope[edge]
     order = np.lexsort((crossing, row))
@@ -138,8 +138,8 @@ def _spans(start: Array, end: Array) -> tuple[Array, Array, Array]:
     )  # whole pixels between them
 
 
-def _line_pixels(start: Array, end: Array) -> tuple[Array, Array]:
-    """(x, y) of the pixels of the lines between points, (P,) each.
+def _line_pixels(start: Array, end: Array, size: tuple[int, int]) -> tuple[Array, Array]:
+    """(x, y) of the pixels of the lines between points, (P,) each; only those that may lie in a picture of this size.
 
     Each line is drawn from its left end, and a tie stays on the side of that end.
     """
@@ -147,9 +147,21 @@ def _line_pixels(start: Array, end: Array) -> tuple[Array, Array]:
     left, right = np.where(swap, end, start), np.where(swap, start, end)
     step = right - left
     length = np.abs(step).max(axis=1)
-    line = np.repeat(np.arange(len(step)), length + 1)
-    along = np.arange(len(line)) - np.repeat(np.cumsum(length + 1) - length - 1, length + 1)
+    axis = np.abs(step).argmax(axis=1)  # along which there is a pixel at each step
+    each = np.arange(len(step))
+    begin, most = left[each, axis], np.array(size)[axis] - 1
+    falling = step[each, axis] < 0
+    first = np.where(falling, begin - most, -begin).clip(0)
+    last = np.minimum(np.where(falling, begin, most - begin), length)
+    line, along = _count_up(first, last - first + 1)
     span = np.maximum(length, 1)[line, None]
     moved = (2 * along[:, None] * np.abs(step[line]) + span - 1) // (2 * span) * np.sign(step[line])
     pixel = left[line] + moved
     return pixel[:, 0], pixel[:, 1]
+
+
+def _count_up(first: Array, counts: Array) -> tuple[Array, Array]:
+    """(number of the entry, first + 0, first + 1, ...) for each of the (E,) entries so many times; none below 1."""
+    counts = counts.clip(0)
+    entry = np.repeat(np.arange(len(counts)), counts)
+    return entry, np.arange(len(entry)) - np.repeat(np.cumsum(counts) - counts - first, counts)

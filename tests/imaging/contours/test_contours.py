@@ -75,6 +75,22 @@ def test_what_lies_outside_the_picture_is_cut_off() -> None:
     assert not fill_outlines([(block + 100, []), (block - 100, [])], 4, 5).any()
 
 
+@given(ring=arrays(np.int64, st.tuples(st.integers(3, 8), st.just(2)), elements=st.integers(-20, 30)))
+@settings(max_examples=200)
+def test_a_picture_shows_a_part_of_what_a_larger_one_shows(ring: Any) -> None:
+    larger = fill_outlines([(ring + 20, [])], 60, 60)
+    assert np.array_equal(fill_outlines([(ring, [])], 9, 11), larger[20:29, 20:31])
+
+
+def test_a_point_far_away_costs_no_more_than_a_near_one() -> None:
+    # drawn in full, the lines to it would have a billion pixels
+    ring = find_pixels(np.array([[2, 1], [5e8, 1], [5e8, 5e8], [2, 5e8]], float))
+    assert ring is not None
+    expected = np.zeros((6, 8), bool)
+    expected[1:, 2:] = True
+    assert np.array_equal(fill_outlines([(ring, [])], 6, 8), expected)
+
+
 def test_only_whole_numbers_are_pixels() -> None:
     points = np.array([[1.0, 2.0], [5.003, 2.0], [5.0, 6.998]])
     pixels = find_pixels(points)
